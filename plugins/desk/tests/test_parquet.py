@@ -1,8 +1,10 @@
-"""An export of any size needs little memory: its rows are written in groups of few megabytes."""
+"""Exports as Parquet: what a query finds in them; rows in groups of few megabytes, so that memory stays small."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,3 +27,69 @@ def test_a_group_of_rows_holds_few_large_panes(tmp_path: Path) -> None:
     # 16 MB, and the rows that came together with the last one of them
     assert groups > 2
     assert rows * SIZE < 48 << 20
+
+
+def test_parquet(filled: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    filled("export", "--format", "parquet", "--out", str(out)).ok()
+    ask = duckdb.connect(":memory:").execute
+    assert ask(
+        f'SELECT "window", phase, "parsed.fuel_pct" FROM \'{out}/snapshots.parquet\' ORDER BY captured_at, phase DESC'
+    ).fetchall() == [
+        ("W1", "before", 10.0),
+        ("W2", "before", 1.0),
+        ("W1", "after", 5.0),
+        ("W1", "after", 20.5),
+    ]
+    places = sorted(str(path.relative_to(out)) for path in (out / "toy_stream").rglob("*.parquet"))
+    assert places == [
+        "toy_stream/window=W1/day=2026-01-10/part-0.parquet",
+        "toy_stream/window=W1/day=2026-01-11/part-0.parquet",
+        "toy_stream/window=W1/day=__HIVE_DEFAULT_PARTITION__/part-0.parquet",
+    ]
+    read = f"read_parquet('{out}/toy_stream/**/*.parquet', hive_partitioning = true)"
+    assert ask(f"SELECT count(*), count(*) FILTER (routed), count(ts), max(latency_ms) FROM {read}").fetchone() == (
+        11,
+        5,
+        10,
+        4.0,
+    )
+    assert ask(f'SELECT DISTINCT "window" FROM {read}').fetchall() == [("W1",)]
+    [(codec,)] = ask(f"SELECT DISTINCT compression FROM parquet_metadata('{out}/toy_stream/**/*.parquet')").fetchall()
+    assert codec == "ZSTD"
+    filled("export", "--format", "parquet", "--out", str(out), "--force").ok()
+    assert ask(f"SELECT count(*) FROM {read}").fetchone() == (11,)
+    modes = {path.stat().st_mode & 0o777 for path in out.rglob("*.parquet")}
+    assert modes == {0o600}
+
+
+def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
+    path = filled.root / "toy_stream.jsonl"
+    first = json.loads(path.read_bytes().splitlines()[0])
+    odd = [2**63, "text", [1], {"a": 1}, None, True, 1.5, -1]
+    with path.open("ab") as file:
+        for number, value in enumerate(odd):
+            row = first | {
+                "record_id": f"{number:032x}",
+                "status": value,
+                "input_tokens": value,
+                "rid": value,
+                "ts": value,
+            }
+            row |= {"latency_ms": value, "window": ["W1", "../../x", "a/b", "\x1b[2J", "", "W" * 300, 5, None][number]}
+            file.write(json.dumps(row).encode() + b"\n")
+    with (filled.root / "snapshots.jsonl").open("ab") as file:
+        for number, value in enumerate(odd):
+            file.write(
+                json.dumps({"record_id": f"{number:032x}", "x": value, "window": "W1", "captured_at": value}).encode()
+                + b"\n"
+            )
+    out = tmp_path / "out"
+    done = filled("export", "--format", "parquet", "--out", str(out))
+    assert done.ok()
+    assert "7 events of toy_stream are left out" in done.err
+    ask = duckdb.connect(":memory:").execute
+    counts = ask(f"SELECT count(*), count(x), count(\"x.a\") FROM '{out}/snapshots.parquet'").fetchone()
+    assert counts == (12, 6, 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    assert {path.name for path in (out / "toy_stream").iterdir()} == {"window=W1"}

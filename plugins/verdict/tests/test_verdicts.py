@@ -1,4 +1,4 @@
-"""Comparison, scoreboard, decision card and plan, in the real program with the installed providers."""
+"""Comparison and scoreboard, in the real program with the installed providers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,8 @@ def error(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def finalized(folder: Path, other: dict[str, float] | None = None, **providers: list[tuple[int, float]]) -> None:
-    """Finalize rows with these features and capacities: what the verdicts read. other: what other meters moved."""
+def finalized(folder: Path, **providers: list[tuple[int, float]]) -> None:
+    """Finalize rows with these features and capacities: what the verdicts read."""
     fields = {"codex": "weekly_pct", "claude": "all_models_pct", "glm": "prompts_used"}
     data = folder / "data"
     data.mkdir(exist_ok=True)
@@ -48,7 +47,7 @@ def finalized(folder: Path, other: dict[str, float] | None = None, **providers: 
                 "features": {name: features},
                 "outcome": "pass" if at % 2 else "partial",
                 "methodology": "spec",
-                "providers": {name: {"delta": {fields[name]: capacity, **(other or {})}, "errors": []}},
+                "providers": {name: {"delta": {fields[name]: capacity}, "errors": []}},
             }
             rows.append(json.dumps(row) + "\n")
     (data / "windows.jsonl").write_text("".join(rows))
@@ -278,115 +277,6 @@ def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:
     assert (line["provider"], line["money"]) == ("codex", "")
     groups = [row["group"] for row in json.loads(ok(tracker_cli("scoreboard", "--by", "outcome", "--format", "json")))]
     assert groups == ["partial", "pass"]
-
-
-PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      90% left\n  Weekly limit:  {}% left\n"
-
-
-@pytest.fixture
-def closed(tracker_cli: Run) -> Run:
-    """A finalized window W0-01 of 18 pp."""
-    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
-    ok(tracker_cli("alias", "end", "codex", "--stdin", stdin=PANE.format(62)))
-    ok(tracker_cli("complete", "--window", "W0-01", "--codex-features", "3", "--outcome", "pass"))
-    return tracker_cli
-
-
-def test_the_plan_counts_what_fits_and_says_stop(closed: Run) -> None:
-    found = json.loads(ok(closed("plan", "--provider", "codex", "--json")))
-    [capacity] = [one for one in found["meters"] if one["capacity"]]
-    assert (capacity["used_pct"], capacity["cost"]["usual"], capacity["windows_that_fit"]["usual"]) == (38, 18, 2)
-    assert (found["verdict"], capacity["spread"]) == ("GO", "assumed")
-    said = ok(closed("plan", "--provider", "codex", "--windows-left", "3"))
-    assert "tight\n  how much costs differ is assumed: 1 window of 3 that measure it\n" in said
-    assert (
-        "  a usual window costs 18 pp (of 1 window)\n  2 more windows fit and leave 10 pp\n  3 planned windows: "
-        in said
-    )
-    assert "likely to fit: tight\n" in said
-    assert said.endswith("verdict: tight\n")
-    assert ok(closed("plan", "--provider", "codex", "--windows-left", "5")).endswith("verdict: STOP\n")
-
-
-def test_the_plan_is_no_go_as_long_as_a_meter_is_unknown(
-    tracker_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    finalized(tmp_path, codex=[(1, 10), (1, 10), (1, 10)])
-    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
-    ending = "codex verdict: unknown: fiveh not known, weekly alone says GO\n"
-    cure = "measure one that begins and ends between two resets of fiveh"
-    why = f"  unknown: no finalized window says what one costs: {cure}\n"
-    said = ok(tracker_cli("plan", "--provider", "codex"))
-    assert said.endswith(why + ending)
-    assert json.loads(ok(tracker_cli("plan", "--provider", "codex", "--json")))["verdict"] == "unknown"
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    assert ok(tracker_cli("plan")).endswith(ending.replace(" verdict", ""))
-    monkeypatch.delenv("FORCE_COLOR")
-    # what it asks for makes it known
-    ok(tracker_cli("alias", "end", "codex", "--stdin", stdin=PANE.format(70).replace("90%", "80%")))
-    ok(tracker_cli("complete", "--window", "W0-01", "--codex-features", "1"))
-    assert ok(tracker_cli("plan", "--provider", "codex")).endswith("codex verdict: GO\n")
-
-
-def test_a_meter_that_is_not_shown_any_more_does_not_count(tracker_cli: Run, tmp_path: Path) -> None:
-    finalized(tmp_path, codex=[(1, 10), (1, 10), (1, 10)])
-    ok(tracker_cli("start", "codex", "--stdin", "--captured-at", "-9d", "--force", stdin=PANE.format(80)))
-    ok(tracker_cli("end", "codex", "--stdin", stdin="\n".join(PANE.format(75).replace("5h", "").splitlines())))
-    assert ok(tracker_cli("plan", "--provider", "codex")).endswith("codex verdict: GO\n")
-
-
-def test_three_windows_measure_how_much_costs_differ(closed: Run) -> None:
-    for left in (62, 61):
-        ok(closed("alias", "start", "codex", "--stdin", stdin=PANE.format(left)))
-        window = ok(closed("alias", "end", "codex", "--stdin", stdin=PANE.format(left - 1))).split()[5]
-        ok(closed("complete", "--window", window, "--codex-features", "1"))
-    said = ok(closed("plan", "--provider", "codex"))
-    assert "of 3 windows)" in said
-    assert "assumed" not in said
-    [capacity] = [
-        one for one in json.loads(ok(closed("plan", "--provider", "codex", "--json")))["meters"] if one["capacity"]
-    ]
-    assert capacity["spread"] == "measured"
-
-
-def test_the_plan_says_what_it_does_not_know(tracker_cli: Run) -> None:
-    never = ok(tracker_cli("plan", "--provider", "codex"))
-    why = "  unknown: it was never captured: `tracker capture --sample codex`\n"
-    assert never.endswith(f"{why}codex verdict: unknown\n")
-    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(80)))
-    assert "unknown: no finalized window says what one costs" in ok(tracker_cli("plan", "--provider", "codex"))
-    assert "prompts have no bar" in ok(tracker_cli("plan", "--provider", "glm"))
-
-
-def test_the_plan_goes_by_no_reading_older_than_the_meters_window(tracker_cli: Run, tmp_path: Path) -> None:
-    """After a week the weekly bar has begun anew, whatever it said before."""
-    finalized(tmp_path, codex=[(3, 18)])
-    old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
-    ok(tracker_cli("alias", "start", "codex", "--stdin", "--captured-at", old, stdin=PANE.format(5)))
-    said = ok(tracker_cli("plan", "--provider", "codex"))
-    why = "  unknown: the last reading is 8 d 0 h old and the meter is reset every 7 d 0 h"
-    assert f"{why}: `tracker capture --sample codex`\n" in said
-    assert said.endswith("verdict: unknown\n")
-
-
-@pytest.mark.parametrize(
-    ("left", "costs", "words", "verdict"),
-    [
-        (60, [0, 15, 20], "3 more windows fit (2 or more: the cheapest window cost nothing)", "GO"),
-        (60, [0, 0, 20], "2 or more windows fit (the usual window cost nothing)", "GO"),
-        (60, [10, 15, 20], "3 more windows fit (2 to 5)", "GO"),
-        (20, [0, 15, 20], "0 more windows fit", "tight"),
-        (10, [0, 0, 20], "0 more windows fit", "STOP"),
-    ],
-)
-def test_windows_that_cost_nothing_have_no_limit(
-    tracker_cli: Run, tmp_path: Path, left: int, costs: list[float], words: str, verdict: str
-) -> None:
-    finalized(tmp_path, {"fiveh_pct": 5}, codex=[(1, cost) for cost in costs])
-    ok(tracker_cli("alias", "start", "codex", "--stdin", stdin=PANE.format(left)))
-    said = ok(tracker_cli("plan", "--provider", "codex"))
-    assert f"  {words} and leave 10 pp\n" in said
-    assert said.endswith(f"verdict: {verdict}\n")
 
 
 def test_windows_are_summed_by_project(verdicts: Any) -> None:

@@ -15,6 +15,7 @@ import orjson
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError, plural, replace_file
 from tracker_desk import fleet
+from tracker_desk.tables import by_path
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -90,7 +91,7 @@ def _write_table(session: Session, stream: str, database: DuckDBPyConnection, ro
 
     def flat() -> Iterator[dict[str, Any]]:
         for entry in session.index.entries(stream):
-            found = dict(_flat(entry.record)) | {"record_id": entry.record_id}
+            found = dict(by_path(entry.record)) | {"record_id": entry.record_id}
             for name, value in found.items():
                 kinds[name] = _common(kinds.get(name, type(None)), value)
             yield found
@@ -177,16 +178,6 @@ def _rows_of(path: Path, kinds: Mapping[str, str]) -> str:
 def _quoted(name: object, quote: str = '"') -> str:
     """A name in SQL, or a text."""
     return quote + str(name).replace(quote, quote * 2) + quote
-
-
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in record.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, Mapping | list):
-            yield prefix + key, orjson.dumps(value).decode()
-        else:
-            yield prefix + key, value
 
 
 def _common(known: type, value: object) -> type:

@@ -26,7 +26,7 @@ def rows(session: Session, stream: str, stop: int, advance: Advance) -> Iterator
         advance((entry.offset - last) // 2)
         last = entry.offset
         # a record of schema 1.0.0 has no id of its own
-        yield dict(_flat(entry.record)) | {"record_id": entry.record_id}
+        yield dict(by_path(entry.record)) | {"record_id": entry.record_id}
 
 
 def columns(table: Iterable[Mapping[str, Scalar]]) -> list[str]:
@@ -35,10 +35,11 @@ def columns(table: Iterable[Mapping[str, Scalar]]) -> list[str]:
     return [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
+def by_path(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:
+    """The values of a record by the path to each, as `providers.toy.delta`; a list is JSON."""
     for key, value in record.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from by_path(value, f"{prefix}{key}.")
         elif isinstance(value, Mapping | list):
             yield prefix + key, orjson.dumps(value).decode()
         else:

@@ -1,0 +1,118 @@
+"""`tracker plan`: what fits until the reset, and what it does not know."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+DAY = "2026-01-01T12:00:00Z"
+PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      90% left\n  Weekly limit:  {}% left\n"
+
+
+@pytest.fixture
+def closed(verdicts: Any) -> Any:
+    """A finalized window W0-01 of 18 pp."""
+    verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(80)).ok()
+    verdicts("alias", "end", "codex", "--stdin", stdin=PANE.format(62)).ok()
+    verdicts("complete", "--window", "W0-01", "--codex-features", "3", "--outcome", "pass").ok()
+    return verdicts
+
+
+def test_the_plan_counts_what_fits_and_says_stop(closed: Any) -> None:
+    found = json.loads(closed("plan", "--provider", "codex", "--json").ok())
+    [capacity] = [one for one in found["meters"] if one["capacity"]]
+    assert (capacity["used_pct"], capacity["cost"]["usual"], capacity["windows_that_fit"]["usual"]) == (38, 18, 2)
+    assert (found["verdict"], capacity["spread"]) == ("GO", "assumed")
+    said = closed("plan", "--provider", "codex", "--windows-left", "3").ok()
+    assert "tight\n  how much costs differ is assumed: 1 window of 3 that measure it\n" in said
+    assert (
+        "  a usual window costs 18 pp (of 1 window)\n  2 more windows fit and leave 10 pp\n  3 planned windows: "
+        in said
+    )
+    assert "likely to fit: tight\n" in said
+    assert said.endswith("verdict: tight\n")
+    assert closed("plan", "--provider", "codex", "--windows-left", "5").ok().endswith("verdict: STOP\n")
+
+
+def test_the_plan_is_no_go_as_long_as_a_meter_is_unknown(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts.rows(codex=[(1, 10)] * 3)
+    verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(80)).ok()
+    ending = "codex verdict: unknown: fiveh not known, weekly alone says GO\n"
+    cure = "measure one that begins and ends between two resets of fiveh"
+    why = f"  unknown: no finalized window says what one costs: {cure}\n"
+    said = verdicts("plan", "--provider", "codex").ok()
+    assert said.endswith(why + ending)
+    assert json.loads(verdicts("plan", "--provider", "codex", "--json").ok())["verdict"] == "unknown"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert verdicts("plan").ok().endswith(ending.replace(" verdict", ""))
+    monkeypatch.delenv("FORCE_COLOR")
+    # what it asks for makes it known
+    verdicts("alias", "end", "codex", "--stdin", stdin=PANE.format(70).replace("90%", "80%")).ok()
+    verdicts("complete", "--window", "W0-01", "--codex-features", "1").ok()
+    assert verdicts("plan", "--provider", "codex").ok().endswith("codex verdict: GO\n")
+
+
+def test_a_meter_that_is_not_shown_any_more_does_not_count(verdicts: Any) -> None:
+    verdicts.rows(codex=[(1, 10)] * 3)
+    verdicts("start", "codex", "--stdin", "--captured-at", "-9d", "--force", stdin=PANE.format(80)).ok()
+    verdicts("end", "codex", "--stdin", stdin="\n".join(PANE.format(75).replace("5h", "").splitlines())).ok()
+    assert verdicts("plan", "--provider", "codex").ok().endswith("codex verdict: GO\n")
+
+
+def test_three_windows_measure_how_much_costs_differ(closed: Any) -> None:
+    for left in (62, 61):
+        closed("alias", "start", "codex", "--stdin", stdin=PANE.format(left)).ok()
+        window = closed("alias", "end", "codex", "--stdin", stdin=PANE.format(left - 1)).ok().split()[5]
+        closed("complete", "--window", window, "--codex-features", "1").ok()
+    said = closed("plan", "--provider", "codex").ok()
+    assert "of 3 windows)" in said
+    assert "assumed" not in said
+    [capacity] = [
+        one for one in json.loads(closed("plan", "--provider", "codex", "--json").ok())["meters"] if one["capacity"]
+    ]
+    assert capacity["spread"] == "measured"
+
+
+def test_the_plan_says_what_it_does_not_know(verdicts: Any) -> None:
+    never = verdicts("plan", "--provider", "codex").ok()
+    why = "  unknown: it was never captured: `tracker capture --sample codex`\n"
+    assert never.endswith(f"{why}codex verdict: unknown\n")
+    verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(80)).ok()
+    assert "unknown: no finalized window says what one costs" in verdicts("plan", "--provider", "codex").ok()
+    assert "prompts have no bar" in verdicts("plan", "--provider", "glm").ok()
+
+
+def test_the_plan_goes_by_no_reading_older_than_the_meters_window(verdicts: Any) -> None:
+    """After a week the weekly bar has begun anew, whatever it said before."""
+    verdicts.rows(codex=[(3, 18)])
+    old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
+    verdicts("alias", "start", "codex", "--stdin", "--captured-at", old, stdin=PANE.format(5)).ok()
+    said = verdicts("plan", "--provider", "codex").ok()
+    why = "  unknown: the last reading is 8 d 0 h old and the meter is reset every 7 d 0 h"
+    assert f"{why}: `tracker capture --sample codex`\n" in said
+    assert said.endswith("verdict: unknown\n")
+
+
+@pytest.mark.parametrize(
+    ("left", "costs", "words", "verdict"),
+    [
+        (60, [0, 15, 20], "3 more windows fit (2 or more: the cheapest window cost nothing)", "GO"),
+        (60, [0, 0, 20], "2 or more windows fit (the usual window cost nothing)", "GO"),
+        (60, [10, 15, 20], "3 more windows fit (2 to 5)", "GO"),
+        (20, [0, 15, 20], "0 more windows fit", "tight"),
+        (10, [0, 0, 20], "0 more windows fit", "STOP"),
+    ],
+)
+def test_windows_that_cost_nothing_have_no_limit(
+    verdicts: Any, left: int, costs: list[float], words: str, verdict: str
+) -> None:
+    deltas = [{"weekly_pct": cost, "fiveh_pct": 5} for cost in costs]
+    known = [{"providers": {"codex": {"delta": delta, "errors": []}}} for delta in deltas]
+    verdicts.rows(codex=[(1, cost, DAY, more) for cost, more in zip(costs, known, strict=True)])
+    verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(left)).ok()
+    said = verdicts("plan", "--provider", "codex").ok()
+    assert f"  {words} and leave 10 pp\n" in said
+    assert said.endswith(f"verdict: {verdict}\n")
