@@ -105,10 +105,8 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
         rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
     # money that leaves requests out is the least that it was
     least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
-    rows = [
-        {**row, **{key: f"≥${row[key]:,.2f}" for key, count in least.items() if row.get(count) and row.get(key)}}
-        for row in rows
-    ]
+    bare = [{key for key, count in least.items() if row.get(count) and row.get(key) is not None} for row in rows]
+    rows = [{**row, **{key: f"≥${row[key]:,.2f}" for key in keys}} for row, keys in zip(rows, bare, strict=True)]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]
     return (*START[:place], *accounts, *START[place:], *others), rows
