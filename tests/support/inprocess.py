@@ -144,7 +144,10 @@ def tracker_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     environment = {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120"}
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
-        done = CliRunner().invoke(main, list(arguments), input=stdin, env=environment | extra)
+        with tempfile.TemporaryFile() as file:  # a stream is read from a descriptor
+            file.write(stdin.encode() if isinstance(stdin, str) else stdin)
+            file.seek(0)
+            done = CliRunner().invoke(main, list(arguments), input=file, env=environment | extra)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
