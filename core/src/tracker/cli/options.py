@@ -40,13 +40,18 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class bef
         return found
 
 
-def provider_option(*, required: bool = False, about: str = "Who did the work.") -> Callable[[Any], Any]:
-    """`--provider P`, one of those that are installed."""
+def installed(*kinds: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """The callback of a parameter that takes the name of an installed source, of some kinds if they are given."""
 
     def known(context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
-        return None if given is None else context.ensure_object(Session).source(given, kinds=("status",)).name
+        return None if given is None else context.ensure_object(Session).source(given, kinds=kinds).name
 
-    return click.option("--provider", callback=known, required=required, metavar="P", help=about)
+    return known
+
+
+def provider_option(*, required: bool = False, about: str = "Who did the work.") -> Callable[[Any], Any]:
+    """`--provider P`, one of those that are installed."""
+    return click.option("--provider", callback=installed("status"), required=required, metavar="P", help=about)
 
 
 class Window(click.ParamType):  # type: ignore[type-arg]
@@ -60,9 +65,14 @@ class Window(click.ParamType):  # type: ignore[type-arg]
         return check_window(value)
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        assert ctx is not None
         with suppress(TrackerError):
-            newest = ctx.ensure_object(Session).index.newest_windows(1) if ctx else []
-            return f"The newest window is {line(newest[0])}." if newest else None
+            index = ctx.ensure_object(Session).index
+            # a window that was finalized just now is not newer than one that was begun before
+            if found := index.unfinalized(1):
+                return f"The newest window that is not finalized is {line(found[-1])}."
+            if found := index.newest_windows(1):
+                return f"The newest window is {line(found[0])}."
         return None
 
 

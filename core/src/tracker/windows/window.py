@@ -86,7 +86,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
             # a pane that also opens the next window is a BEFORE there
-            added.append(add(session, request, _following(session, source, window), phase))
+            added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
         found = [row for one in added for row in one.anomalies]
         rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
@@ -117,7 +117,7 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
         raise _nothing_open(session, source)
-    window = _following(session, source, last)
+    window = _following(session, last)
     if last is None:
         # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
         known = [one for one in session.registry.sources.values() if one.kind == "status"]
@@ -125,24 +125,22 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
         opened = [mark for mark in marks if mark is not None and mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
-    while _is_taken(session, source, window) or index.left_open(source.stream, lane, source.name, [window]):
-        window = _following(session, source, window)
+    while _is_taken(session, window) or index.left_open(source.stream, lane, source.name, [window]):
+        window = _following(session, window)
     return window
 
 
-def _following(session: Session, source: Source, window: str | None) -> str:
+def _following(session: Session, window: str | None) -> str:
     """The next window that is not taken; the first one after none."""
     found = FIRST_WINDOW if window is None else next_window(window)
-    while _is_taken(session, source, found):
+    while _is_taken(session, found):
         found = next_window(found)
     return check_window(found)
 
 
-def _is_taken(session: Session, source: Source, window: str) -> bool:
-    """Whether a capture would not count, since the window is finalized, or would displace the pair of other lanes."""
-    found = captures(session.index, {source.name: source}, [window]).values()
-    lanes = {one.agent_id for group in found for one in group} or {session.lane}
-    return is_finalized(session.index, window) or session.lane not in lanes
+def _is_taken(session: Session, window: str) -> bool:
+    """Whether a capture would not count, since the window is finalized, or only other lanes captured in it."""
+    return is_finalized(session.index, window) or session.lane not in (session.index.lanes_in(window) or {session.lane})
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:

@@ -18,7 +18,8 @@ from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, Gate, compare
-from tracker_verdict.tally import EPOCH, MICROSECOND, Results, Tally
+from tracker_verdict.overlaps import EPOCH, MICROSECOND
+from tracker_verdict.tally import Results, Tally
 
 NOT_ENOUGH = "not enough data"
 
