@@ -40,22 +40,17 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class bef
         return found
 
 
-def installed(*kinds: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """The callback of a parameter that takes the name of an installed source, of some kinds if they are given."""
-
-    def known(context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
-        return None if given is None else context.ensure_object(Session).source(given, kinds=kinds).name
-
-    return known
-
-
 def provider_option(*, required: bool = False, about: str = "Who did the work.") -> Callable[[Any], Any]:
     """`--provider P`, one of those that are installed."""
-    return click.option("--provider", callback=installed("status"), required=required, metavar="P", help=about)
+
+    def known(context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+        return None if given is None else context.ensure_object(Session).source(given, kinds=("status",)).name
+
+    return click.option("--provider", callback=known, required=required, metavar="P", help=about)
 
 
 class Window(click.ParamType):  # type: ignore[type-arg]
-    """A window's id. If it is missing, the newest one is named."""
+    """A window's id. If it is missing, the newest one that is not finalized is named."""
 
     name = "window"
 
@@ -68,11 +63,9 @@ class Window(click.ParamType):  # type: ignore[type-arg]
         assert ctx is not None
         with suppress(TrackerError):
             index = ctx.ensure_object(Session).index
-            # a window that was finalized just now is not newer than one that was begun before
-            if found := index.unfinalized(1):
-                return f"The newest window that is not finalized is {line(found[-1])}."
-            if found := index.newest_windows(1):
-                return f"The newest window is {line(found[0])}."
+            # one that was finalized just now is newer than one that was begun since
+            found = index.unfinalized(1) or index.newest_windows(1)
+            return f"Expected one such as {line(found[-1])}." if found else None
         return None
 
 

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from attrs import evolve
 
 from tracker.contract.readings import Reading, amount, iso, to_parsed
+from tracker.contract.sources import Source
 from tracker.errors import PluginError, TrackerError
 from tracker.journal.records import ANOMALIES, check_window, stamp
+from tracker.session import Session
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
@@ -21,10 +23,6 @@ from tracker.windows import anomalies
 from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window, stamped_notes
 from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
-
-if TYPE_CHECKING:
-    from tracker.contract.sources import Source
-    from tracker.session import Session
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
 # clocks of machines differ; beyond that a capture claims to be from the future
@@ -119,10 +117,9 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
         raise _nothing_open(session, source)
     window = _following(session, last)
     if last is None:
-        # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
-        known = [one for one in session.registry.sources.values() if one.kind == "status"]
-        marks = (index.newest(one.stream, lane, one.name) for one in known)
-        opened = [mark for mark in marks if mark is not None and mark.phase == "before"]
+        # a provider that is new in this lane joins the window that another one has open in it
+        marks = [mark for stream in session.journal.streams() for agent, mark in index.lanes(stream) if agent == lane]
+        opened = [mark for mark in marks if mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
     while _is_taken(session, window) or index.left_open(source.stream, lane, source.name, [window]):
@@ -334,9 +331,7 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
 # --- records
 
 
-def _record(
-    session: Session, request: CaptureRequest, window: str, phase: str | None = None, before: Capture | None = None
-) -> Row:
+def _record(session: Session, request: CaptureRequest, window: str, phase: str | None, before: Capture | None) -> Row:
     source, keep = request.source, session.config.keep_account
     parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}

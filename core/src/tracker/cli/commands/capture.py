@@ -10,7 +10,7 @@ import click
 
 from tracker.cli.command import WritingCommand
 from tracker.cli.main import Group, run_command
-from tracker.cli.options import installed, moment, take_text, window_option
+from tracker.cli.options import moment, take_text, window_option
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Source
 from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
@@ -113,7 +113,7 @@ start, end, cross = (command.commands[name] for name in ("start", "end", "cross"
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
-@click.argument("name", metavar="SOURCE", callback=installed())
+@click.argument("name", metavar="SOURCE", callback=lambda ctx, _, name: ctx.ensure_object(Session).source(name).name)
 @window_option(required=True, help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
 @click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")
