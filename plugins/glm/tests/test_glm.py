@@ -352,7 +352,10 @@ def test_the_demo_takes_18_prompts_for_one_feature() -> None:
     assert demo is not None
     assert [step.stage for step in demo.steps] == [10, 30]
     texts = [(files("tracker_glm") / str(step.capture)).read_text() for step in demo.steps]
-    assert [used(tracker_glm.parse_status(text=text, captured_at=NOW)) for text in texts] == [{"prompts": 12}, {"prompts": 30}]
+    assert [used(tracker_glm.parse_status(text=text, captured_at=NOW)) for text in texts] == [
+        {"prompts": 12},
+        {"prompts": 30},
+    ]
     assert demo.features == 1
 
 

@@ -19,7 +19,9 @@ STREAMS = (
 
 @click.command("doctor", cls=Command, epilog="tracker doctor")
 @click.option("--fix", is_flag=True, help="Repair what can be repaired by appending rows or setting files aside.")
-@click.option("--restore", is_flag=True, help="Bring back whole records that stand behind torn lines, or were set aside with them.")
+@click.option(
+    "--restore", is_flag=True, help="Bring back whole records that stand behind torn lines or were set aside."
+)
 def command(fix: bool, restore: bool) -> None:
     """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
     from tracker.kernel import line, plural
