@@ -166,12 +166,14 @@ class StreamCheck:
     def _behind(self) -> Iterator[Finding]:
         """Lines on which a writer was stopped and another one went on."""
         for number, own_id in self.behind:
-            what, place = "holds a whole record behind a torn one", f"{self.name} line {number}"
-            if own_id in self.ids:
-                what, level, cure = f"{what}; it stands on a line of its own, too", "note", "nothing to do"
-            else:
-                level, cure = "error", "tracker doctor --restore"
-            yield Finding(severity=level, check="json", place=place, problem=what, cure=cure)
+            is_here, what = own_id in self.ids, "holds a whole record behind a torn one"
+            yield Finding(
+                severity="note" if is_here else "error",
+                check="json",
+                place=f"{self.name} line {number}",
+                problem=f"{what}; it stands on a line of its own, too" if is_here else what,
+                cure="nothing to do" if is_here else "tracker doctor --restore",
+            )
 
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)
