@@ -19,7 +19,6 @@ LONGER = {
     "core/src/tracker/preview.py _assembled",
     "core/src/tracker/windows/window.py _broken_rules",
     "plugins/capture/src/tracker_capture/commands/capture.py command",
-    "plugins/corrections/src/tracker_corrections/commands/undo.py command",
     "plugins/telemetry/src/tracker_telemetry/commands/usage.py command",
 }
 

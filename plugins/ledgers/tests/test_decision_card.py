@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,33 @@ def test_each_command_of_a_card_works_until_nothing_is_missing(toys: Run, work: 
         "complete --window W1 --outcome pass",
         "churn --window W1",
     ]
+
+
+@pytest.mark.parametrize("lane", [None, "sub1"])
+def test_a_before_of_the_future_is_taken_back(toys: Run, work: Any, tmp_path: Path, lane: str | None) -> None:
+    """No AFTER can follow it, so that neither the card nor the handoff asks for one."""
+    at = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    words = ("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at, "--force")
+    ok(toys(*words, stdin="fuel 10%", AGENT_ID=lane or ""))
+    cure = f"{'--agent sub1 ' if lane else ''}alias delete toy --phase before --window W1"
+    card = ok(toys("decision-card", "--window", "W1"))
+    assert f"The window is open: its BEFORE of toy is of the future. Run `tracker {cure}`.\n" in card
+    brief = ok(toys("handoff", "--dry-run"))
+    assert f"toy's BEFORE is of the future: take it back:\n\n```sh\ntracker {cure}\n" in brief
+    assert "tracker end" not in brief
+    ok(toys(*cure.split()))
+    assert "of the future" not in toys("status").stdout
+
+
+def test_an_after_alone_asks_for_a_before(toys: Run, work: Any, tmp_path: Path) -> None:
+    ok(toys("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "5"))
+    cure = "start toy --stdin --window W1"
+    card = ok(toys("decision-card", "--window", "W1"))
+    assert f"The window cannot be finalized: it has no BEFORE of toy. Run `tracker {cure}`.\n" in card
+    assert f"\ntracker {cure}\n" in ok(toys("handoff", "--dry-run"))
+    ok(toys(*cure.split(), stdin="fuel 10%"))
+    ok(toys("end", "toy", "--stdin", stdin="fuel 20%"))
+    ok(toys("complete", "--window", "W1", "--toy-features", "1"))
 
 
 def test_the_handoff_has_the_sections_of_all_features(finalized: Run, tmp_path: Path) -> None:

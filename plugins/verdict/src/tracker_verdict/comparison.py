@@ -144,9 +144,12 @@ def _chosen(
     if len(chosen) < 2:
         have = f"only {chosen[0]} has" if chosen else "no provider has"
         absent = [one for one in Windows(session).missing_plugins(windows) if one.measured]
-        unread = "".join(f" It leaves out {one.problem}." for one in absent)
-        have += " any" if not absent else " any that can be read"
-        raise TrackerError(f"A comparison needs two providers with finalized windows; {have}.{unread}")
+        cure = " Finish a window of each with `tracker complete --window W`."
+        if absent:
+            have, cure = f"{have} any that can be read", "".join(f" It leaves out {one.problem}." for one in absent)
+        else:
+            have += " any"
+        raise TrackerError(f"A comparison needs two providers with finalized windows; {have}.{cure}")
     return chosen
 
 
@@ -267,14 +270,18 @@ def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> C
 
 
 def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:
-    units = ", ".join(f"{one.source.name} in {one.unit}" for one in found)
-    missing = [one for one in found if one.source.name not in prices]
-    examples = " ".join(
-        f"--price {one.source.name}={EXAMPLE if one.unit == 'pp' else f'30/mo:2400{one.unit}'}" for one in missing
-    )
+    units: dict[str, list[str]] = {}
+    for one in found:
+        units.setdefault(one.unit, []).append(one.source.name)
+    said = ", ".join(f"{' and '.join(names)} in {unit}" for unit, names in units.items())
+    words = [one.source.name for one in found] if len(found) == 2 else []
+    for one in found:
+        if one.source.name not in prices:
+            words.append(f"--price {one.source.name}={EXAMPLE if one.unit == 'pp' else f'30/mo:2400{one.unit}'}")
+    alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
     return TrackerError(
-        f"Different units cannot be compared without prices ({units}). Give them with {examples},"
-        " or under [prices] in tracker.toml."
+        f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
+        f" buys. Put your prices under [prices] in tracker.toml, or into `tracker compare {' '.join(words)}`{alike}."
     )
 
 

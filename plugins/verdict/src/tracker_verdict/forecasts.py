@@ -13,7 +13,7 @@ from attrs import frozen
 
 from tracker.api import Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.outlook import Outlook
+from tracker_verdict.prospect import Prospect
 from tracker_verdict.standings import history, of_accounts
 from tracker_verdict.weeks import FULL, SAME, WEEK
 
@@ -25,43 +25,45 @@ FOREVER = timedelta(weeks=520)
 TAIL = 1 << 16
 
 
-def store(session: Session, source: Source, found: Iterable[Outlook], by: str) -> None:
-    """Keep what was forecast, so that it can be scored. Bins are hours: of one hour one forecast is enough.
+def store(session: Session, source: Source, found: Iterable[tuple[str, Prospect | None]], by: str) -> None:
+    """Keep what was forecast of meters, so that it can be scored. Bins are hours: of an hour one forecast is enough.
 
     `status` and `gate` ask often and must not wait: a busy journal or a directory that is only read costs a row.
     """
-    known = [one for one in found if one.reset_at and one.prospect and one.prospect.probability is not None]
+    known = [(meter, one) for meter, one in found if one is not None and one.probability is not None]
     if not known or session.dry_run:
         return
     with contextlib.suppress(TrackerError), session.journal.lock(f"tracker {by}", wait=0):
         kept = _kept(session)
         # without the id of the running command: a view's own notes are no step of undo
         rows = [
-            Context().run(_row, session, source, one, by) for one in known if _key(session, source, one) not in kept
+            Context().run(_row, session, source, meter, one, by)
+            for meter, one in known
+            if _key(session, source, meter, one) not in kept
         ]
         if rows:
             session.journal.append(STREAM, rows)
 
 
-def _row(session: Session, source: Source, one: Outlook, by: str) -> dict[str, Any]:
-    assert one.reset_at is not None
-    assert one.prospect is not None
+def _row(session: Session, source: Source, meter: str, found: Prospect, by: str) -> dict[str, Any]:
+    standing = found.standing
+    assert standing.reset_at is not None, "a forecast is until the reset"
     return stamp(
         window=None,
         provider=source.name,
         captured_at=session.now,
         source=by,
         agent_id=session.lane,
-        meter=one.meter,
-        account=one.account,
-        reset_at=iso(one.reset_at),
-        used=one.used,
-        forecast=one.prospect.document(),
+        meter=meter,
+        account=standing.account,
+        reset_at=iso(standing.reset_at),
+        used=standing.used,
+        forecast=found.document(),
     )
 
 
-def _key(session: Session, source: Source, one: Outlook) -> tuple[Any, ...]:
-    return source.name, one.meter, one.account, iso(session.now)[: len("2026-11-22T06")]
+def _key(session: Session, source: Source, meter: str, found: Prospect) -> tuple[Any, ...]:
+    return source.name, meter, found.standing.account, iso(session.now)[: len("2026-11-22T06")]
 
 
 def _kept(session: Session) -> set[tuple[Any, ...]]:

@@ -33,6 +33,8 @@ from tracker_verdict.standings import (
     newest_windows,
     of_accounts,
     standings,
+    too_old,
+    unread,
 )
 from tracker_verdict.weeks import FULL, weeks_before
 
@@ -156,7 +158,7 @@ def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outl
     )
     found = standings(asked.past, asked.own, meter, asked.now)
     if not found:
-        never = f"it was never captured: {_cure(asked, known)}"
+        never = f"{unread(asked.own, meter) or 'it was never captured'}: {_cure(asked, known)}"
         yield evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter))
     for standing in found:
         one = evolve(
@@ -189,7 +191,7 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     age = asked.now - standing.at
     if found.verdict != STOP and age > asked.max_age:
         # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
-        why = f"the last reading is {span(age)} old; {span(asked.max_age)} are the most: {_cure(asked, known)}"
+        why = f"the last reading is {too_old(age, asked.max_age)}: {_cure(asked, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     return found
 

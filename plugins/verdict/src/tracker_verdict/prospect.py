@@ -9,8 +9,8 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Meter
-from tracker.kernel import Clock, iso, number, plural, span
-from tracker_verdict.standings import Standing
+from tracker.kernel import Clock, iso, number, plural
+from tracker_verdict.standings import Standing, too_old
 from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
 
 # Weeks before which a probability overstates, see docs/explanation/statistics.md.
@@ -125,7 +125,7 @@ def prospect(
         return evolve(known, why="a week says nothing in its first 6 hours")
     known = evolve(known, linear=standing.used / (gone / WEEK))
     if now - standing.at > YOUNG:
-        return evolve(known, why=f"the last reading is {span(now - standing.at)} old; 2 h are the most")
+        return evolve(known, why=f"the last reading is {too_old(now - standing.at, YOUNG)}")
     return _forecast(known, past(standing.reset_at), start, local)
 
 

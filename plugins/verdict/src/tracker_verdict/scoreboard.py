@@ -121,11 +121,11 @@ class Sums:
         self.with_tokens += more.with_tokens
         self.sharing |= more.sharing
 
-    def used(self) -> dict[str, float | None]:
-        """What the requests cost at list price, and the tokens and the money of each feature."""
+    def used(self, *, is_counted: bool) -> dict[str, float | None]:
+        """What the requests cost at list price, and the tokens and the money of each feature, if those are counted."""
         found: dict[str, float | None] = {"cost_usd": self.own.get("cost_usd")}
         for name in ("tokens", "cost_usd"):
-            one: float | None = None if self.shared else self.own.get(name)
+            one: float | None = self.own.get(name) if is_counted and not self.shared else None
             found[f"{name}_per_feature"] = one / self.with_tokens if one is not None and self.with_tokens else None
         return found
 
@@ -190,11 +190,12 @@ def _lines(
             group=name,
             figures=figures,
             windows=one.windows,
-            churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn else None,
+            # where no features are shown, none is divided by
+            churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn and estimate.n else None,
             tokens=one.own.get("tokens"),
             money=price.cost(estimate.capacity) if price and estimate.n else None,
             others={name: one.others.get(name) for name in others}
-            | (one.used() if is_logged else {})
+            | (one.used(is_counted=bool(estimate.n)) if is_logged else {})
             | {name: one.beside()[name] for name in beside},
         )
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Capture, Session, TrackerError, Windows, near
+from tracker.kernel import Capture, Session, TrackerError, Windows, near, span
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.weeks import FULL
 
@@ -48,6 +48,17 @@ class OwnedCapture(NamedTuple):
 
     capture: Capture
     account: str | None
+
+
+def too_old(age: timedelta, most: timedelta) -> str:
+    """`40 min old; 15 min are the most`: in words that differ, also if only seconds do."""
+    words, limit = (f"{one.seconds} s" if one < timedelta(minutes=1) else span(one) for one in (age, most))
+    return f"{'over ' if words == limit else ''}{words} old; {limit} are the most"
+
+
+def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
+    """Why a meter has no reading, if it has captures: they are of the future."""
+    return "its only reading is of the future" if any(_captured(captured, meter.key)) else None
 
 
 def is_of_all(source: Source, meter: Meter) -> bool:
