@@ -198,7 +198,6 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         times |= spans(part.groups) if has_events else {}
     blocks, not_shown = list[Shown](), list[PluginError]()
     for source in sorted(session.registry.sources.values(), key=lambda source: (source.place, source.title)):
-        # of what is not recorded there is nothing to show
         if source.stream not in recorded or not session.registry.has(source.name, "render_preview_block"):
             continue
         try:
