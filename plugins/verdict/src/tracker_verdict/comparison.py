@@ -15,10 +15,11 @@ from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, note_excluded, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
+from tracker_verdict.overlaps import EPOCH, MICROSECOND
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, Gate, compare
-from tracker_verdict.tally import EPOCH, MICROSECOND, Results, Tally
+from tracker_verdict.tally import Results, Tally
 
 NOT_ENOUGH = "not enough data"
 

@@ -86,15 +86,14 @@ def store_text(
     source: Source, phases: tuple[str, ...], given: Mapping[str, Any], scope: str | None = None, **more: Any
 ) -> None:
     """Read the text that the options name, and store what its source reads in it."""
-    from tracker.journal.records import ANOMALIES, WINDOWS
     from tracker.windows.captures import read_text
     from tracker.windows.window import CaptureRequest, store
 
     here = session()
     at, timezone = given["captured_at"] or here.now, given["timezone"]
-    # what is wrong with the settings or the data is said before somebody pastes, and a long stream is read until then
+    # what is wrong with the settings or the data is said before somebody pastes, and long streams are read until then
     here.zone  # noqa: B018
-    here.index.catch_up([source.stream, ANOMALIES, WINDOWS])
+    here.index.catch_up(here.journal.streams())
     text = take_text(given["use_stdin"], given["path"])
     reading = read_text(here, source, text, at, timezone, scope)
     more |= {name: given[name] for name in ("window", "notes", "force")}
@@ -114,7 +113,7 @@ start, end, cross = (command.commands[name] for name in ("start", "end", "cross"
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
-@click.argument("name", metavar="SOURCE")
+@click.argument("name", metavar="SOURCE", callback=lambda ctx, _, name: ctx.ensure_object(Session).source(name).name)
 @window_option(required=True, help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
 @click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")
