@@ -35,7 +35,7 @@ class StreamCheck:
     """One stream: its counts, and what is found on the way through it.
 
     ids: those of this stream, filled on the way. targets: what tombstones take back, with their line. behind: the whole
-    records that stand behind a torn one on its line, likewise.
+    records that follow a torn one on its line, likewise.
     """
 
     session: Session
