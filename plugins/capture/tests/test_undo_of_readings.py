@@ -46,3 +46,9 @@ def test_a_capture_that_is_put_back_is_in_the_outline_again(
     assert peaks() == []
     program("undo", "--yes").ok()
     assert peaks() == [10]
+
+
+def test_a_pane_that_is_ingested_is_in_the_history(program: Any) -> None:
+    program("ingest", "toy", "--phase", "before", "--window", "W1", "--stdin", stdin="fuel 10%").ok()
+    [row], [capture] = program.rows("readings"), program.rows("snapshots")
+    assert (row["capture"], row["parsed"]["fuel_used"]) == (capture["record_id"], 10)

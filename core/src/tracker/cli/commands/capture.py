@@ -48,7 +48,7 @@ def command() -> None:
     """Capture a provider's meters: start, end, cross."""
 
 
-def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
+def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
     short, example = about.split(".")[0] + ".", f"tracker {verb} {{provider}} pane.txt"
 
     @command.command(verb, cls=WritingCommand, help=about, short_help=short, epilog=example)
@@ -71,6 +71,8 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
             raise click.UsageError("--wait and --stale-ok need --auto, which reads the meters itself. Add --auto.")
         else:
             store_text(source, phases, given, origin=given["origin"], needs_before=True)
+
+    return run
 
 
 def _read_origins(phases: tuple[str, ...], given: Mapping[str, Any], **more: Any) -> None:
@@ -100,13 +102,10 @@ def store_text(
     store(here, CaptureRequest(source=source, phases=phases, reading=reading, text=text, captured_at=at, **more))
 
 
-_capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")
-_capture("end", ("after",), "Store a pane as AFTER. It closes the open window, which needs a BEFORE.")
-_capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
-
-
-# `tracker start PROVIDER` and its like, for `tracker alias start PROVIDER`
-start, end, cross = (command.commands[name] for name in ("start", "end", "cross"))
+# `tracker start PROVIDER` is `tracker alias start PROVIDER`
+start = _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")
+end = _capture("end", ("after",), "Store a pane as AFTER. It closes the open window, which needs a BEFORE.")
+cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
 
 
 # --- ingest
