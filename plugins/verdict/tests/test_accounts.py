@@ -257,6 +257,14 @@ def test_windows_that_overlap_on_one_account_are_not_added(verdicts: Any) -> Non
     board = verdicts("scoreboard", "--by", "provider")
     assert board.ok().splitlines()[1].split()[2:5] == ["3", "1", "5"]
     assert "codex W1 does not count: W2 ran at the same time on the same meter." in board.err
+    for words in (("--window", "W2"), ("--last", "2"), ("--since", "-7h", "--until", "-330m")):
+        assert "(excluded W2: overlaps W1)" in verdicts("preview", *words).ok(), "also with one that was not selected"
+    assert "n=1" in verdicts("preview", "--last", "2").ok()
+    assert verdicts("scoreboard", "--last", "2").ok().splitlines()[1].split()[2:5] == ["2", "1", "5"]
+    listed = {row["window"]: row["providers"]["codex"] for row in json.loads(verdicts("--json", "windows").ok())}
+    assert [one["efficiency"] for one in listed.values()] == [None, None, 0.2]
+    assert [one.get("overlaps") for one in listed.values()] == ["W2", "W1", None]
+    assert json.loads(verdicts("--json", "windows", "--last", "2").ok())[0]["providers"]["codex"]["overlaps"] == "W1"
     cure = "complete --reopen --window W2"
     assert f"If W2 is a slip, `tracker {cure}` takes it out." in board.err
     verdicts(*cure.split()).ok()
@@ -273,6 +281,9 @@ def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verd
     assert "features=5, capacity=20 pp" in said
     assert "features=1, capacity=20 pp" in said
     assert "excluded" not in said
+    for window in ("W1", "W2", "W3"):
+        assert "excluded" not in verdicts("preview", "--window", window).ok(), "of another account"
+        assert "overlaps" not in verdicts("windows", "--last", "1").ok()
     verdicts("scoreboard", "--by", "lane").ok()
 
 

@@ -128,7 +128,7 @@ def _of_row(
     if split and not changed:
         text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
     if lost:
-        text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
+        text = f"It lost its {lost.what} after it was finalized; {lost.otherwise}."
         cure = lost.cure
     return Check(name="finalized", state="failed" if changed or lost else "ok", text=text, cure=cure)
 

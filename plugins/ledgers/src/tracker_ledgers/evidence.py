@@ -70,7 +70,7 @@ def is_named(row: Mapping[str, str]) -> bool:
 def sha256(path: Path) -> str:
     """The hash of a regular file of any size."""
     try:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as stream:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise TrackerError(f"{path} is not a regular file. Name one, such as an archive of the folder.")

@@ -10,7 +10,6 @@ from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, cano
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
-Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:

@@ -75,10 +75,10 @@ def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook]:
 
 @hookimpl
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    """The money of each provider in each window, and per feature, if its price is known."""
-    from tracker_verdict.scoreboard import money
+    """The money of each provider in each window, and per feature, if its price is known; windows that overlap."""
+    from tracker_verdict.window_facts import facts
 
-    return money(session, windows)
+    return facts(session, windows)
 
 
 @hookimpl

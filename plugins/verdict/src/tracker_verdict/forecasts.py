@@ -102,7 +102,8 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
     """The forecasts of ended weeks, and how many cannot be scored yet."""
     readings = history(session, source, now, FOREVER)
     found, waiting = [], 0
-    for row in _stored(session, source):
+    rows = (entry.record for entry in session.index.entries(STREAM))
+    for row in (row for row in rows if row.get("provider") == source.name):
         reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
         if reset_at is None or not isinstance(forecast, dict):
             continue
@@ -133,12 +134,6 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
             )
         )
     return found, waiting
-
-
-def _stored(session: Session, source: Source) -> Iterator[dict[str, Any]]:
-    for entry in session.index.entries(STREAM):
-        if entry.record.get("provider") == source.name:
-            yield entry.record
 
 
 def score(found: Sequence[Outcome]) -> dict[str, Any]:
