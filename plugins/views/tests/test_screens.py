@@ -186,7 +186,7 @@ def test_a_phone_shows_the_figures_that_matter(shown: Any) -> None:
         "scoreboard": "Group Provider Features Efficiency",
         "home": "Meter Used Reset in",
         "status": "Meter Used Reset in",
-        "plan": "Meter Used 1 window fit Verdict",
+        "plan": "Meter Used 1 window fits Verdict",
         "compare": "Provider Features Per unit",
     }
     for command, head in heads.items():

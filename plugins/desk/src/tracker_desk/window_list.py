@@ -22,6 +22,8 @@ LEADING = ("window", "lane", "from", "to", "state", "provider")
 # of money the count of requests that it leaves out
 BARE = {"cost_usd": "unpriced_requests", "shared_cost_usd": "shared_unpriced_requests"}
 HEAD = (*LEADING, *FIGURES)
+# the column of a feature that names another window which moved the same meter at the same time
+OVERLAPS = "overlaps"
 # whether a column is of the window as a whole, and its name
 Key: TypeAlias = tuple[bool, str]
 T = TypeVar("T")
@@ -153,6 +155,9 @@ def _providers(
         measured = (_lanes(group), *(one and one.captured_at for one in pair))
         columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
         found[name] = {**columns, "unit": _unit(source), **known.get(name, {})}
+        if found[name].get(OVERLAPS):
+            # the meter moved for another window, too
+            found[name]["efficiency"] = None
     return found
 
 

@@ -23,9 +23,9 @@ from tracker.kernel import (
     value,
 )
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
-from tracker_verdict.price import Price, prices
-from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.tally import Spent, Tally
+from tracker_verdict.overlaps import Spent, overlapping
+from tracker_verdict.price import Price
+from tracker_verdict.tally import Tally
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
@@ -121,11 +121,11 @@ class Sums:
         self.with_tokens += more.with_tokens
         self.sharing |= more.sharing
 
-    def used(self) -> dict[str, float | None]:
-        """What the requests cost at list price, and the tokens and the money of each feature."""
+    def used(self, *, is_counted: bool) -> dict[str, float | None]:
+        """What the requests cost at list price, and the tokens and the money of each feature, if those are counted."""
         found: dict[str, float | None] = {"cost_usd": self.own.get("cost_usd")}
         for name in ("tokens", "cost_usd"):
-            one: float | None = None if self.shared else self.own.get(name)
+            one: float | None = self.own.get(name) if is_counted and not self.shared else None
             found[f"{name}_per_feature"] = one / self.with_tokens if one is not None and self.with_tokens else None
         return found
 
@@ -164,7 +164,7 @@ def scoreboard(
                     own[key] = Sums(session, source)
                 own[key].add(row, group, known.get(place, {}), known.get((window, ""), {}))
     Windows(session).note_missing(Windows(session).missing_plugins(names))
-    sums = [one for own in found.values() for one in _by_group(own)]
+    sums = [one for own in found.values() for one in _by_group(session, own)]
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
     lines = _lines(session, sums, known_prices, is_logged=is_logged)
@@ -190,11 +190,12 @@ def _lines(
             group=name,
             figures=figures,
             windows=one.windows,
-            churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn else None,
+            # where no features are shown, none is divided by
+            churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn and estimate.n else None,
             tokens=one.own.get("tokens"),
             money=price.cost(estimate.capacity) if price and estimate.n else None,
             others={name: one.others.get(name) for name in others}
-            | (one.used() if is_logged else {})
+            | (one.used(is_counted=bool(estimate.n)) if is_logged else {})
             | {name: one.beside()[name] for name in beside},
         )
 
@@ -203,7 +204,7 @@ def _numbers(found: Mapping[str, Any]) -> Numbers:
     return {name: one for name, one in found.items() if isinstance(one, int | float) and not isinstance(one, bool)}
 
 
-def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> Iterator[Group]:
+def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> Iterator[Group]:
     """A provider's groups, of each account apart if two are named, with the account's windows that overlap."""
     several = len({account for account, _ in own} - {None, MIXED}) > 1
     accounts: dict[str, dict[str, list[Sums]]] = {}
@@ -211,11 +212,9 @@ def _by_group(own: Mapping[tuple[str | None, str], Sums]) -> Iterator[Group]:
         end = f" ({account or NO_ACCOUNT})" if several else ""
         accounts.setdefault(end, {}).setdefault(group + end, []).append(one)
     for groups in accounts.values():
-        # also of windows that are in different groups
-        spent = Spent()
-        for each in (one for sums in groups.values() for one in sums):
-            spent.extend(each.tally.spent)
-        overlaps = spent.overlaps()
+        # also of windows that are in different groups, or that nobody asked about
+        tallies = [one.tally for sums in groups.values() for one in sums]
+        overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))
         for name, (first, *others) in groups.items():
             for one in others:
                 first.extend(one)
@@ -229,25 +228,6 @@ def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> 
         after = canonical(group).after
         return (after.agent_id if after else None) or UNNAMED
     return row.text(by) or UNNAMED
-
-
-def money(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
-    """What each provider's quota of each window cost, and each of its features, if the price is in the settings."""
-    providers = session.registry.providers
-    known = prices(providers, session.settings(VerdictSettings).prices, ())
-    if not known:
-        return {}
-    rows, found = Windows(session).finalized(windows), {}
-    groups = Windows(session).captures(list(rows))
-    for window, row in rows.items():
-        for name, price in known.items():
-            estimate = ProviderFigures.of(providers[name], row, groups.get((window, name), ())).efficiency
-            if estimate.n:
-                cost = price.cost(estimate.capacity)
-                found[window, name] = {"money": cost}
-                if estimate.features:
-                    found[window, name]["money_per_feature"] = cost / estimate.features
-    return found
 
 
 def texts(line: Line) -> list[str]:
