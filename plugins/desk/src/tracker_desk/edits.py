@@ -29,9 +29,9 @@ BLOCK = re.compile(
     rf"^{re.escape(BEGIN)}(?P<mark>{re.escape(NEW)}|{re.escape(JOINED)}|)\n.*?^{re.escape(END)}\n", re.M | re.S
 )
 LIMIT = 1 << 20
-NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "XDG_CONFIG_HOME", "SYSTEMROOT")
+NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "XDG_CONFIG_HOME")
 KEY = "statusLine"
-OURS = re.compile(r"(?:^|[/\\'\"])tracker(?:\.exe)?['\"]? (?:.* )?statusline$")
+OURS = re.compile(r"(?:^|[/'\"])tracker['\"]? (?:.* )?statusline$")
 
 # makes the new text of the old one; None is a file that does not exist
 Change: TypeAlias = Callable[[str | None], str | None]
@@ -85,7 +85,7 @@ def _read(path: Path) -> str | None:
         about = path.lstat()
         if not stat.S_ISREG(about.st_mode):
             raise TrackerError("is not a regular file")
-        if hasattr(os, "getuid") and about.st_uid != os.getuid():
+        if about.st_uid != os.getuid():
             raise TrackerError("belongs to somebody else")
         if about.st_size > LIMIT:
             raise TrackerError("is larger than 1 MB")

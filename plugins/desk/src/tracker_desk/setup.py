@@ -9,8 +9,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from attrs import asdict
+
 from tracker.api import StatusLineOrigin
-from tracker.kernel import Session, TrackerError, plural
+from tracker.kernel import Session, plural
 from tracker_desk.completion_scripts import SCRIPTS
 from tracker_desk.edits import (
     Change,
@@ -41,7 +43,7 @@ def set_up(session: Session, *, is_yes: bool) -> None:
         changes = [edit.document() for _, _, edit in edits if edit.is_due or edit.refusal]
         session.data(
             {
-                "found": [one.document() for one in found],
+                "found": [asdict(one) for one in found],
                 "changes": changes,
                 "next": [command for command, _ in commands],
             }
@@ -173,8 +175,3 @@ def _schedule(session: Session) -> Edit:
         why = done.stderr.strip().splitlines()[-1:] or ["it cannot be printed"]
         return Edit(title="Schedule", place="crontab", refusal=why[0].removeprefix("error: "))
     return crontab_edit("Schedule", partial(with_block, body=done.stdout))
-
-
-def refuse_both(is_yes: bool, is_undo: bool) -> None:
-    if is_yes and is_undo:
-        raise TrackerError("--yes and --undo exclude each other. Use one of them.")

@@ -73,9 +73,12 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
     found = Windows(session).preview(period.windows)
-    # the lists of windows and captures are left out: a million do not fit into memory as values of JSON
-    preview = found._replace(windows=(), outcomes={}, blocks=()).document()
-    for part in ("providers", "anomalies", "open"):
+    # a million windows do not fit into memory as values of JSON: what is said of them is said now
+    unused = list(_left_out(period, found))
+    counted = [one._replace(excluded=dict(islice(one.excluded.items(), 1))) for one in found.providers]
+    brief = found._replace(windows=(), outcomes={}, blocks=(), open=(), providers=tuple(counted))
+    preview = brief.document()
+    for part in ("providers", "anomalies"):
         preview[part] = [one for one in preview[part] if _is_chosen(period, one)]
     waiting = [window for window in found.windows if window not in found.outcomes]
     known = [
@@ -84,7 +87,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         if one.source.name != "snapshots"
     ]
     # what it holds of each window is not kept beside what others are asked for
-    del found
+    del found, counted, brief
     failures: list[str] = []
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *_panels(session, period, failures)]
     # a panel of the same name says it better, and the table of windows what was captured
@@ -102,7 +105,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         headlines=tuple(headlines) or (_first(period.windows, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
-        missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
+        missing=(*failures, *_missing(preview), *unused, *(one for panel in panels for one in panel.missing)),
     )
 
 
@@ -168,17 +171,22 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
     for error in preview["not_shown"]:
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
-        reasons: dict[str, list[str]] = {}
-        for excluded in one["excluded"]:
-            # of windows that overlap each names another one
-            reason = "they overlap" if excluded["reason"].startswith("overlaps ") else excluded["reason"]
-            reasons.setdefault(reason, []).append(excluded["window"])
-        for reason, windows in reasons.items():
-            yield f"{one['provider']}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
         if one["stale"]:
             yield f"{one['provider']}: captures of {_some(one['stale'])} changed since: `tracker complete` again."
-    if preview["open"]:
-        yield f"Not finalized: {_some(list(dict.fromkeys(one['window'] for one in preview['open'])))}."
+
+
+def _left_out(period: Period, preview: Any) -> Iterator[str]:
+    """The windows that give no figure, by provider and reason."""
+    for one in preview.providers:
+        reasons: dict[str, list[str]] = {}
+        for window, why in one.excluded.items() if period.provider in (None, one.source.name) else ():
+            # of windows that overlap each names another one
+            reasons.setdefault("they overlap" if why.startswith("overlaps ") else why, []).append(window)
+        for reason, windows in reasons.items():
+            yield f"{one.source.name}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
+    opened = dict.fromkeys(one.window for one in preview.open if period.provider in (None, one.provider))
+    if opened:
+        yield f"Not finalized: {_some(list(opened))}."
 
 
 def _some(windows: Sequence[str]) -> str:
