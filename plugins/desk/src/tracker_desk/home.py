@@ -73,17 +73,12 @@ def first_lines(session: Session) -> Iterator[str]:
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:
     """The screen: meters as a table on a terminal, else as text."""
-
-    def say(lines: Iterable[str]) -> None:
-        for each in lines:
-            session.show(each)
-
     clock = Clock(status.now, zone)
-    say((heading(clock), ""))
+    session.show(f"{heading(clock)}\n")
     if not status.lanes and not status.standings:
-        say(first_lines(session))
+        session.show("\n".join(first_lines(session)))
         return
     found = meters.rows(status, clock)
     if not session.table(meters.columns(found), found):
-        say(meters.lines(found))
-    say(("", *today_lines(session, status, zone), *due_lines(status)))
+        session.show("\n".join(meters.lines(found)))
+    session.show("\n".join(("", *today_lines(session, status, zone), *due_lines(status))))
