@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from shlex import quote
 from typing import Any
 
 from attrs import evolve, frozen
@@ -153,9 +154,10 @@ def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
     if not waiting:
         return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
     rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
+    name, typed = line(waiting[-1]), line(quote(waiting[-1]))
     return (
-        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {line(waiting[-1])}"
-        f" waits for; `tracker complete --window {line(waiting[-1])}` finalizes it once its meters were read twice."
+        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {name} waits for;"
+        f" `tracker complete --window {typed}` finalizes it once its meters were read twice."
     )
 
 
