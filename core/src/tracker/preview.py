@@ -194,7 +194,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         times |= spans(part.groups) if has_events else {}
     blocks, not_shown = list[Shown](), list[PluginError]()
     for source in sorted(session.registry.sources.values(), key=lambda source: (source.place, source.title)):
-        if not session.registry.has(source.name, "render_preview_block"):
+        if source.stream not in recorded or not session.registry.has(source.name, "render_preview_block"):
             continue
         try:
             blocks += _shown(session, source, shown, times)

@@ -210,7 +210,7 @@ def test_a_finalized_window_that_lost_a_capture_names_a_cure_that_works(finalize
     ok(finalized(*delete, "after"))
     card = finalized("decision-card", "--window", "W0-20").stdout
     cure, reopen = "tracker end toy --stdin --window W0-20", "tracker complete --reopen --window W0-20"
-    assert "Its toy AFTER was removed after it was finalized" in card
+    assert "It lost its toy AFTER after it was finalized" in card
     assert f"`{reopen}` opens the window instead. Run `{cure}`." in card
     ok(finalized("handoff"))
     text = (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()

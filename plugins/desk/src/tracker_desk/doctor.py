@@ -64,12 +64,12 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
 
 
 def restore(session: Session) -> dict[str, int]:
-    """Append the whole records of `*.torn` that their streams lack; how many, by stream. Again, it adds nothing."""
+    """Append whole records of `*.torn` and of broken lines that their streams lack; how many, by stream."""
     counts: dict[str, int] = {}
     journal = session.journal
     with journal.lock():
         for stream in journal.streams():
-            lines = lacking(session, stream)
+            lines = lacking(session, stream, with_broken=True)
             if lines:
                 journal.append(stream, b"".join(line + b"\n" for line in lines.values()))
             counts[stream] = len(lines)

@@ -103,10 +103,17 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
         # rows of one provider differ in it
         own = [evolve(one, rank=0) if one.key == "account" else one for one in own]
         rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
+    # of known requests none lacks a price, and none is shared, unless it is said
+    bare = [key for key in extra if key in BARE.values()]
+    none = {key: "" if key in texts else 0 for key in (*bare, *(one for one in extra if one.startswith("shared_")))}
+    rows = [
+        {**(dict.fromkeys(bare, 0) if row.get("shared_requests") else none), **row} if "requests" in row else row
+        for row in rows
+    ]
     # money that leaves requests out is the least that it was
     least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
-    bare = [{key for key, count in least.items() if row.get(count) and row.get(key) is not None} for row in rows]
-    rows = [{**row, **{key: f"≥${row[key]:,.2f}" for key in keys}} for row, keys in zip(rows, bare, strict=True)]
+    marked = [[key for key, count in least.items() if row.get(count) and row.get(key) is not None] for row in rows]
+    rows = [{**row, **{key: f"≥${row[key]:,.2f}" for key in keys}} for row, keys in zip(rows, marked, strict=True)]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]
     return (*START[:place], *accounts, *START[place:], *others), rows

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import timedelta
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
@@ -18,7 +18,7 @@ from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_
 from tracker_verdict.overlaps import EPOCH, MICROSECOND
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.stats.ratio import Comparison, Gate, compare
+from tracker_verdict.stats.ratio import Comparison, compare
 from tracker_verdict.tally import Results, Tally
 
 NOT_ENOUGH = "not enough data"
@@ -295,17 +295,17 @@ def document(match: Match) -> dict[str, Any]:
         "priced": match.priced,
         "kind": found.kind,
         "ratio": found.ratio,
-        "interval": found.interval and list(found.interval),
-        "interval_fixed": found.interval_fixed and list(found.interval_fixed),
+        "interval": found.interval,
+        "interval_fixed": found.interval_fixed,
         "confidence": found.confidence,
         "evidence": found.evidence,
         "favours": better and better.name,
         "certainty": found.certainty,
         "tau": found.tau,
         "effect": found.effect,
-        "gates": [_gate(one) for one in found.gates],
+        "gates": [asdict(one) for one in found.gates],
         "verdict": found.verdict or NOT_ENOUGH,
-        "windows_needed": found.windows_needed and list(found.windows_needed),
+        "windows_needed": found.windows_needed,
         "comparable": {
             "days": match.days,
             **{side.name: [one.window for one in side.estimate.results] for side in sides},
@@ -313,15 +313,6 @@ def document(match: Match) -> dict[str, Any]:
         },
         "pairs": match.certificate and _pairs(match, match.certificate),
         "providers": [{"provider": side.name, "unit": side.unit, **_figures(side.estimate)} for side in sides],
-    }
-
-
-def _gate(found: Gate) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "evidence": found.evidence,
-        "open": found.open,
-        "windows_needed": found.windows_needed and list(found.windows_needed),
     }
 
 

@@ -24,6 +24,11 @@ LEAST = timedelta(hours=6)
 YOUNG = timedelta(hours=2)
 
 
+def per_cent(probability: float) -> int:
+    """Whole, but never 0 or 100."""
+    return round(100 * min(max(probability, 0.01), 0.99))
+
+
 @frozen(kw_only=True)
 class Prospect:
     """weeks: those before this one. probability: to be full before the reset. rest: the points that are still to come,
@@ -63,7 +68,7 @@ class Prospect:
         """Per cent that it is full before the reset, never 0 or 100; None before there are enough weeks."""
         if self.probability is None or not self.is_probable:
             return None
-        return round(100 * min(max(self.probability, 0.01), 0.99))
+        return per_cent(self.probability)
 
     @property
     def word(self) -> str:

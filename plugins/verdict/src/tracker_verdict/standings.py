@@ -152,12 +152,8 @@ def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterator[Standing
 
 
 def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:
-    """The one of the named account, or the only one; an error names the accounts."""
+    """The one of the named account, which must be there; else the first one."""
     names = [one.account or NO_ACCOUNT for one in found]
-    if account is not None:
-        if account not in names:
-            raise TrackerError(f"No reading of an account {account!r}. {near(account, names)}")
-        return found[names.index(account)]
-    if len(found) > 1:
-        raise TrackerError(f"There are {len(found)} accounts ({', '.join(names)}). Choose one with --account.")
-    return found[0] if found else None
+    if account is not None and account not in names:
+        raise TrackerError(f"No reading of an account {account!r}. {near(account, names)}")
+    return next((one for one in found if account in (None, one.account or NO_ACCOUNT)), None)

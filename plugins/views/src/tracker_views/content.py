@@ -75,9 +75,11 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     found = Windows(session).preview(period.windows)
     # the lists of windows and captures are left out: a million do not fit into memory as values of JSON
     preview = found._replace(windows=(), outcomes={}, blocks=()).document()
+    for part in ("providers", "anomalies", "open"):
+        preview[part] = [one for one in preview[part] if _is_chosen(period, one)]
     waiting = [window for window in found.windows if window not in found.outcomes]
     known = [
-        (one.source.name, _section(one.block.title, one.block.rows))
+        (one.source.name, _section(period, one.block.title, one.block.rows))
         for one in found.blocks
         if one.source.name != "snapshots"
     ]
@@ -89,7 +91,8 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     shown = {panel.name for panel in panels}
     sections = [section for name, section in known if name not in shown]
     if with_sections:
-        sections += _sections(session, period.windows, failures)
+        sections += _sections(session, period, failures)
+    sections = [section for section in sections if section.lines]
     panels.sort(key=lambda panel: (panel.place, panel.title))
     headlines = [one for panel in panels for one in panel.headlines]
     return Content(
@@ -111,19 +114,28 @@ def _panels(session: Session, period: Period, failures: list[str]) -> Iterator[P
             continue
         for panel in answer or ():
             try:
-                yield sound(panel)
+                found = sound(panel)
             except (TypeError, ValueError) as error:
                 failures.append(f"{name} could not show its part: {error}")
+                continue
+            rows = [row for row in found.rows if _is_chosen(period, row)]
+            if rows or not found.rows:
+                yield evolve(found, rows=rows)
 
 
-def _sections(session: Session, windows: Sequence[str], failures: list[str]) -> Iterator[Section]:
+def _is_chosen(period: Period, values: Mapping[str, Any]) -> bool:
+    """Whether they are of the provider that was chosen, or of none."""
+    return period.provider is None or values.get("provider") in (None, period.provider)
+
+
+def _sections(session: Session, period: Period, failures: list[str]) -> Iterator[Section]:
     """The features' sections of the handoff, each of a third party with its owner."""
     owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
-    for name, answer in session.registry.each("handoff_section", session=session, windows=windows):
+    for name, answer in session.registry.each("handoff_section", session=session, windows=period.windows):
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its section: {answer.cause}")
         elif answer is not None:
-            yield _section(f"{answer.title}{owners.get(name, '')}", answer.rows)
+            yield _section(period, f"{answer.title}{owners.get(name, '')}", answer.rows)
 
 
 def _spans(session: Session, windows: Sequence[str]) -> dict[str, tuple[datetime, datetime | None]]:
@@ -144,8 +156,8 @@ def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
     )
 
 
-def _section(title: str, rows: Iterable[Row]) -> Section:
-    rest = iter(rows)
+def _section(period: Period, title: str, rows: Iterable[Row]) -> Section:
+    rest = (row for row in rows if _is_chosen(period, row.values))
     lines = [str(one) for one in islice(rest, MOST_LINES)]
     count = sum(1 for _ in rest)
     more = [f"and {count} more: `tracker preview`"] if count else []
@@ -158,7 +170,9 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
     for one in preview["providers"]:
         reasons: dict[str, list[str]] = {}
         for excluded in one["excluded"]:
-            reasons.setdefault(excluded["reason"], []).append(excluded["window"])
+            # of windows that overlap each names another one
+            reason = "they overlap" if excluded["reason"].startswith("overlaps ") else excluded["reason"]
+            reasons.setdefault(reason, []).append(excluded["window"])
         for reason, windows in reasons.items():
             yield f"{one['provider']}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
         if one["stale"]:
