@@ -83,9 +83,9 @@ def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> Non
     assert not (tmp_path / "data").exists()
 
 
-def test_without_any_provider_it_says_that(tracker_cli: Run) -> None:
+def test_without_any_provider_it_says_that(tracker_inside: Run) -> None:
     ours = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
-    text = ok(tracker_cli("status", TRACKER_DISABLE_PLUGINS=ours))
+    text = ok(tracker_inside("status", TRACKER_DISABLE_PLUGINS=ours))
     assert "No provider is installed, either: `tracker plugins list` shows what is." in text
 
 

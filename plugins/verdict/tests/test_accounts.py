@@ -141,6 +141,12 @@ def test_an_account_that_no_window_is_of_is_refused(verdicts: Any) -> None:
     assert refused == "error: No window is of an account 'wrk'. Did you mean work?"
 
 
+def test_an_account_where_no_window_names_one(verdicts: Any) -> None:
+    verdicts.rows(codex=[(3, 18)], claude=[(2, 10)])
+    refused = verdicts("compare", "--account", "work").refused()
+    assert refused == "error: No window is of an account 'work'. No window names one: leave --account out."
+
+
 def test_the_plan_takes_the_costs_of_each_account_alone(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     said = two("plan", "--provider", "codex").ok()

@@ -338,6 +338,16 @@ def test_a_before_of_the_future_has_a_cure(verdicts: Any, lane: str) -> None:
     assert "of the future" not in verdicts("plan", "--provider", "codex").ok()
 
 
+def test_a_full_meter_stops_a_plan_before_any_window_was_measured(verdicts: Any) -> None:
+    reading(verdicts, 100, reset=timedelta(hours=30))
+    assert verdicts("gate", "codex").status == 3
+    said = verdicts("plan").ok().splitlines()
+    assert said[1].startswith("  it is full until ")
+    assert said[2:] == ["codex verdict: STOP"]
+    [meter] = json.loads(verdicts("--json", "plan", "--provider", "codex").ok())["meters"]
+    assert (meter["verdict"], meter["why"], meter["cost"]) == ("STOP", None, None)
+
+
 @pytest.mark.parametrize(
     ("seconds", "most", "expected"),
     [

@@ -12,13 +12,12 @@ from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.window_state import (
     Loss,
+    capture_command,
     delete_command,
-    end_command,
     fallen,
     is_ahead,
     loss,
     stale,
-    start_command,
     unknown,
 )
 
@@ -105,10 +104,10 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
         if is_ahead(session, last.captured_at.timestamp()):
             cure = delete_command(last.agent_id, opened[0], window)
             return _missing(f"The window is open: its BEFORE of {opened[0]} is of the future.", cure)
-        cure = end_command(last.agent_id, opened[0], window)
+        cure = capture_command(last.agent_id, "end", opened[0], window)
         return _missing(f"The window is open: it has no AFTER of {', '.join(opened)}.", cure)
     if begun := [name for name, group in groups.items() if canonical(group).missing]:
-        cure = start_command(groups[begun[0]][-1].agent_id, begun[0], window)
+        cure = capture_command(groups[begun[0]][-1].agent_id, "start", begun[0], window)
         return _missing(f"The window cannot be finalized: it has no BEFORE of {', '.join(begun)}.", cure)
     if fell:
         return _missing(f"The window cannot be finalized: the capacity meter of {', '.join(fell)} fell.")

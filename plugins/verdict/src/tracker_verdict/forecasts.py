@@ -78,24 +78,13 @@ def _kept(session: Session) -> set[tuple[Any, ...]]:
 
 @frozen(kw_only=True)
 class Outcome:
-    """A forecast and what came: whether the meter was full, and the points until the reset."""
+    """A forecast, and what came: whether the meter was full, also by its linear pace, and the band held the rest."""
 
     reset_at: datetime
     probability: float
-    linear: float
-    band: tuple[float, float]
+    is_linear_full: bool
     was_full: bool
-    rest: float
-
-    @property
-    def is_in_band(self) -> bool:
-        """A full meter hides how much more was wanted: then the band holds it if it reaches so far."""
-        low, high = self.band
-        return high >= self.rest if self.was_full else low <= self.rest <= high
-
-    @property
-    def is_linear_full(self) -> bool:
-        return self.linear >= FULL
+    is_in_band: bool
 
 
 def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outcome], int]:
@@ -123,14 +112,15 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
         if reset_at > now or not week or not (is_seen or is_later):
             waiting += 1
             continue
+        was_full, rest = most >= FULL, max(min(most, FULL) - used, 0.0)
         found.append(
             Outcome(
                 reset_at=reset_at,
                 probability=probability,
-                linear=linear,
-                band=(low, high),
-                was_full=most >= FULL,
-                rest=max(min(most, FULL) - used, 0.0),
+                is_linear_full=linear >= FULL,
+                was_full=was_full,
+                # a full meter hides how much more was wanted: then the band holds it if it reaches so far
+                is_in_band=rest <= high and (was_full or low <= rest),
             )
         )
     return found, waiting

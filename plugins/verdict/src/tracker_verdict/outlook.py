@@ -185,6 +185,9 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if over := _over(meter, standing, asked.now, asked.local):
         return evolve(known, why=f"{over}: {_cure(asked, known)}")
     costs = _costs(asked.deltas, meter, standing.account if known.several else None)
+    if not costs and known.prospect is not None and known.prospect.is_full:
+        # whatever a window costs
+        return evolve(known, verdict=STOP)
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why=_no_cost(asked.deltas, meter, costs))
     found = _verdict(evolve(known, costs=len(costs)), costs, asked.reserve, asked.windows_left)

@@ -58,7 +58,8 @@ def lines(
         if one.prospect is not None:
             yield from prospect.lines(one.prospect, local)
         if one.cost is None or one.fits is None or one.probability is None:
-            yield f"  unknown: {one.why}"
+            # a meter that is full has said so already
+            yield from [f"  unknown: {one.why}"] if one.why else []
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, " if one.costs > 1 else ""
