@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Literal
@@ -136,13 +136,16 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     ]
     lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in lanes}
+    outlooks: list[MeterOutlook] = []
+    for source in session.registry.providers.values() if with_outlooks else ():
+        outlooks += session.registry.first("meter_outlooks", session=session, source=source) or ()
     return Status(
         now=session.now,
         lanes=tuple(lanes),
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
-        outlooks=tuple(_outlooks(session)) if with_outlooks else (),
+        outlooks=tuple(outlooks),
         standings=standings(session, [lane.mark for lane in lanes], groups, named),
         is_cut=len(unfinished) >= OPEN,
     )
@@ -153,11 +156,6 @@ def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) 
     left = {mark.window for _, mark in newest if mark.provider not in session.registry.sources}
     found = Windows(session).missing_plugins(left) if left else []
     return {one.name: one.problem.partition("but ")[2] for one in found}
-
-
-def _outlooks(session: Session) -> Iterator[MeterOutlook]:
-    for source in session.registry.providers.values():
-        yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
 
 
 def _after_closing(session: Session, anomalies: Iterable[Entry], windows: Sequence[str]) -> dict[str, Due]:
