@@ -99,14 +99,15 @@ def test_a_before_behind_the_after_says_that_it_does_not_count(program: Any) -> 
 
 def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -> None:
     take(program, "start", "W2", "fuel 20%", 6)
-    # a name that is a part of the option's
-    done = take(program, "start", "w", "fuel 30%", 7)
-    named = "note: W2 stays open for toy in this lane; `tracker end toy --stdin --window W2` ends it\n"
-    assert done.notes.startswith(named)
+    done = take(program, "start", "W3", "fuel 30%", 7)
+    assert done.notes == ("note: W2 stays open for toy in this lane; `tracker end toy --stdin --window W2` ends it\n")
     assert take(program, "start", "W4", "fuel 30%", 7, lane="sub1").notes == ""  # its own windows
     assert (
         program(*command(done.err), stdin="fuel 40%").ok() == "stored toy after snapshot for W2 (ready to finalize)\n"
     )
+    take(program, "start", "W3", "fuel 40%", 8)
+    # its name is a part of the option's
+    assert "; `tracker end toy --stdin --window W3` ends it\n" in take(program, "start", "w", "fuel 41%", 9).err
 
 
 def test_a_cross_leaves_nothing_behind(program: Any) -> None:
