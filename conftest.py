@@ -26,11 +26,17 @@ if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.s
 # A table of all characters takes hypothesis more than a second: it is kept for the suites that tests start elsewhere.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parent / ".hypothesis"))
 
-# How fast examples are made says how busy the machine is, and nothing of the program.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast examples are made says how busy the machine is, and nothing of the program. Each run makes others.
+EXAMPLES = 100 if os.environ.get("TRACKER_SOAK") == "1" else 40
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=EXAMPLES)
 settings.load_profile("suite")
 
 pytest_plugins = ("toys", "inprocess", "kept", "warm", "shared")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many a test waits for a process, a terminal or a clock."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(trylast=True)

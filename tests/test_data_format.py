@@ -211,11 +211,11 @@ def test_the_duckdb_recipe_on_parquet(filled: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(("switch", "account"), [("false", "d***@example.com"), ("true", "dev@example.com")])
 def test_an_account_is_kept_where_that_is_configured(
-    tracker_cli: Run, tmp_path: Path, switch: str, account: str
+    tracker_inside: Run, tmp_path: Path, switch: str, account: str
 ) -> None:
     (tmp_path / "tracker.toml").write_text(f"keep_account = {switch}\n")
     pane = "/status\n\n  Account: dev@example.com (Pro)\n  Weekly limit: 62% left (resets 06:27 on 25 Nov)\n"
-    done = tracker_cli("alias", "start", "codex", "--stdin", "--captured-at", "2026-11-24T08:00:00Z", stdin=pane)
+    done = tracker_inside("alias", "start", "codex", "--stdin", "--captured-at", "2026-11-24T08:00:00Z", stdin=pane)
     assert done.returncode == 0, done.stderr
     [record] = [json.loads(line) for line in (tmp_path / "data" / "snapshots.jsonl").read_text().splitlines()]
     assert record["parsed"]["account"] == account

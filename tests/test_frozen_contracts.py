@@ -55,7 +55,9 @@ def frozen(version: str) -> Path:
 @pytest.fixture(scope="module")
 def environment(frozen: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID", "PYTEST_"))}
-    return kept | {"PYTHONPATH": str(frozen / "plugins.zip"), "TZ": "UTC"}
+    # the pytest that is started loads no plugins that happen to be installed
+    own = {"PYTHONPATH": str(frozen / "plugins.zip"), "TZ": "UTC", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return kept | own
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,8 @@ def checks(
         str(folder),
         "-p",
         "no:cacheprovider",
+        "-p",
+        "tracker_kit.pytest_plugin",
         "-p",
         "tracker_kit.verdict",
     ]

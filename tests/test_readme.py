@@ -73,21 +73,21 @@ def test_the_demo_ends_with_figures_that_are_worth_something(demo: Demo) -> None
     assert re.search(r"^Verdict: (GO|SOFT GO|NO-GO)$", preview, re.M)
 
 
-def test_an_ended_codex_window_reads_as_the_specification_says(tracker_cli: Run) -> None:
+def test_an_ended_codex_window_reads_as_the_specification_says(tracker_inside: Run) -> None:
     """The text of one window with everything in it, to the letter."""
     pane = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [###] {}% left\n  Weekly limit:  [###] {}% left\n"
     lane = {"AGENT_ID": "main"}
-    assert tracker_cli("alias", "start", "codex", "--stdin", "--window", "W0-20", stdin=pane.format(90, 80), **lane)
-    ended = tracker_cli("alias", "end", "codex", "--stdin", stdin=pane.format(70, 62), **lane)
+    assert tracker_inside("alias", "start", "codex", "--stdin", "--window", "W0-20", stdin=pane.format(90, 80), **lane)
+    ended = tracker_inside("alias", "end", "codex", "--stdin", stdin=pane.format(70, 62), **lane)
     assert ended.stdout == "stored codex after snapshot for W0-20 (ready to finalize)\n"
     arguments = ["--codex-features", "3", "--quality", "1.0", "--outcome", "pass", "--notes", "session002 main lane"]
-    assert tracker_cli("complete", "--window", "W0-20", *arguments).returncode == 0
-    preview = tracker_cli("preview", "--window", "W0-20")
+    assert tracker_inside("complete", "--window", "W0-20", *arguments).returncode == 0
+    preview = tracker_inside("preview", "--window", "W0-20")
     assert preview.stderr == (
         "note: 1 usable window; intervals and power need 3: `tracker preview` alone shows all windows. Until"
         " then --json gives an assumed interval\n"
     )
-    [found] = json.loads(tracker_cli("--json", "preview").stdout)["providers"]
+    [found] = json.loads(tracker_inside("--json", "preview").stdout)["providers"]
     assert found["ci_kind"] == "assumed"
     assert preview.stdout == (
         "Windows: W0-20\n"

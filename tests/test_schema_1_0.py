@@ -23,7 +23,7 @@ AT = ("--captured-at", "2025-10-19T15:00:00Z")
 
 
 @pytest.fixture
-def old(tracker_cli: Run, tmp_path: Path) -> Iterator[Run]:
+def old(tracker_inside: Run, tmp_path: Path) -> Iterator[Run]:
     """The command line on a copy; whatever it does, no byte that was there changes."""
     data = tmp_path / "data"
     shutil.copytree(FIXTURE, data, ignore=shutil.ignore_patterns("usage.log"))
@@ -31,7 +31,7 @@ def old(tracker_cli: Run, tmp_path: Path) -> Iterator[Run]:
     assert len(before) == 8
 
     def run(*arguments: str, stdin: str = "", **extra: str) -> subprocess.CompletedProcess[str]:
-        return tracker_cli(*arguments, stdin=stdin, **({"AGENT_ID": "main"} | extra))
+        return tracker_inside(*arguments, stdin=stdin, **({"AGENT_ID": "main"} | extra))
 
     yield run
     for name, content in before.items():

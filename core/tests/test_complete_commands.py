@@ -157,6 +157,19 @@ def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tm
     assert "Invalid scope 'hourly' of toy-report. Expected weekly, daily." in error
 
 
+def test_a_missing_window_is_the_newest_that_is_not_finalized(captured: Run) -> None:
+    ok(captured("alias", "start", "toy", "--stdin", "--window", "W0-02", "--captured-at", T2, stdin="fuel 30%"))
+    ok(captured("complete", "--window", "W0-01"))
+    assert refused(captured("complete"), 2).endswith("Expected one such as W0-02.")
+    ok(captured("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 31%"))
+    ok(captured("complete", "--window", "W0-02"))
+    assert refused(captured("complete"), 2).endswith("Expected one such as W0-02.")
+
+
+def test_a_source_that_is_none_is_said_before_the_window_that_is_missing(toys: Run) -> None:
+    assert "Unknown source 'foo'. Expected one of tally, toy" in refused(toys("ingest", "foo"), 2)
+
+
 def test_the_audit_names_what_stands_and_what_was_taken_back(captured: Run) -> None:
     ok(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01", "--reason", "wrong pane"))
     shown = ok(captured("window-audit", "--window", "W0-01"))

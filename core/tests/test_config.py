@@ -61,6 +61,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
     [
         ("\nbufer_minutes = 3", " (line 2): Unknown setting 'bufer_minutes'. Did you mean buffer_minutes?"),
         ("path = 'x'", " (line 1): Unknown setting 'path'. Expected one of data_dir, "),
+        ("bufer = 3", " (line 1): Unknown setting 'bufer'. Did you mean buffer_minutes?"),
         ("exclude = ['x']", " (line 1): Unknown setting 'exclude'. Did you mean churn.exclude?"),
         ("fsync = true\n[churnn]\nx = 1", " (line 2): Unknown setting 'churnn'. Did you mean churn?"),
         ("[ledgers]\n# dir\ndri = 'x'", " (line 3): Unknown setting 'ledgers.dri'. Did you mean ledgers.dir?"),

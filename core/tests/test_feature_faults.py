@@ -48,6 +48,10 @@ command = click.command(help="Mine.")(lambda: print("mine"))
 @click.command(help="Broken.")
 def broken():
     raise ZeroDivisionError("no\\x1b[31m hours")
+
+@click.command(help="Lost.")
+def lost():
+    open("/no/hours")
 """
 
 
@@ -120,6 +124,16 @@ def test_a_command_that_raises_is_one_line_that_names_the_feature(run: Run) -> N
     done = run("hours", declared=declared)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", faulty("ZeroDivisionError: no\\x1b[31m hours"))
     assert ", in broken\n" in run("hours", declared=declared, TRACKER_TRACE="1").stderr
+
+
+def test_an_error_of_the_system_in_a_command_names_the_feature(run: Run) -> None:
+    declared = "commands={'hours lost': Command('Results', 'Mine.', 'acme_hours.parts:lost')}"
+    done = run("hours", "lost", declared=declared)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: plugin 'hours' failed to run: FileNotFoundError: [Errno 2] No such file or directory: '/no/hours'."
+        " TRACKER_TRACE=1 shows where.\n",
+    )
 
 
 def test_an_export_format_that_raises_is_one_line_that_names_the_feature(run: Run) -> None:

@@ -92,13 +92,14 @@ def test_columns_must_be_mappings(registry: Registry, said: list[str]) -> None:
 
 def test_prints_go_to_stderr(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     def chatty(session: Any, window: str) -> list[Check]:
-        print("hello")
+        print("hello\x1b[2J")
+        sys.stdout.writelines(["you\n"])
         return []
 
     add_feature(registry, "chatty", feature("chatty", window_checks=chatty))
     registry.ask("window_checks", session=None, window="W1")
     found = capsys.readouterr()
-    assert (found.out, found.err) == ("", "hello\n")
+    assert (found.out, found.err) == ("", "hello\\x1b[2J\nyou\n")
 
 
 def test_errors_on_purpose_end_the_command(registry: Registry) -> None:

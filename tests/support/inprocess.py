@@ -33,6 +33,12 @@ def _private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
 
 
+@pytest.fixture
+def plain_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pytest that a program starts loads no plugins that happen to be installed, which takes half a second."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 @frozen
 class Done:
     """What a command printed, and its exit status."""
@@ -144,7 +150,10 @@ def tracker_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     environment = {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120"}
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
-        done = CliRunner().invoke(main, list(arguments), input=stdin, env=environment | extra)
+        with tempfile.TemporaryFile() as file:  # a stream is read from a descriptor
+            file.write(stdin.encode() if isinstance(stdin, str) else stdin)
+            file.seek(0)
+            done = CliRunner().invoke(main, list(arguments), input=file, env=environment | extra)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)

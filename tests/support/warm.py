@@ -24,6 +24,35 @@ INTERPRETERS = ("PYTHON", "LC_", "LANG")
 FOLLOWED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 
+class Process:
+    """A running command line: what tests use of `subprocess.Popen`, of which it is no child."""
+
+    def __init__(self, answers: int) -> None:
+        self._answers = os.fdopen(answers, "rb")
+        self.pid = int(self._answers.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._ended(0)
+
+    def wait(self, seconds: float | None = None) -> int:
+        if self._ended(seconds) is None:
+            raise subprocess.TimeoutExpired("tracker", seconds or 0)
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def _ended(self, seconds: float | None) -> int | None:
+        """The exit status, which follows the process's number."""
+        if self.returncode is None and select.select([self._answers], [], [], seconds)[0]:
+            self.returncode = int(self._answers.readline())
+            self._answers.close()
+        return self.returncode
+
+
 class Server:
     """The process that is forked; it holds no test, so that a fork of it costs a fifth of a fork of this one."""
 
@@ -36,17 +65,30 @@ class Server:
         self, arguments: Sequence[str], stdin: bytes, folder: Path, environment: Mapping[str, str]
     ) -> tuple[int, bytes, bytes]:
         read, write = os.pipe()
-        answers, answer = os.pipe()
-        request, out, err = (os.memfd_create(name) for name in ("request", "stdout", "stderr"))
-        os.write(request, pickle.dumps((arguments, str(folder), dict(environment))))
-        socket.send_fds(self._started(), [b"."], [request, read, out, err, answer])
-        for file in (request, read, answer):
-            os.close(file)
+        out, err = (os.memfd_create(name) for name in ("stdout", "stderr"))
+        process = self.start(arguments, (read, out, err), folder, environment)
+        os.close(read)
         writer = threading.Thread(target=_feed, args=(write, stdin))
         writer.start()
-        status = _status(answers)
+        try:
+            status = process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            status = process.wait(SECONDS)
         writer.join()
         return status, _taken(out), _taken(err)
+
+    def start(
+        self, arguments: Sequence[str], streams: tuple[int, int, int], folder: Path, environment: Mapping[str, str]
+    ) -> Process:
+        """Start the command line with these descriptors, which stay open here."""
+        answers, answer = os.pipe()
+        request = os.memfd_create("request")
+        os.write(request, pickle.dumps((arguments, str(folder), dict(environment))))
+        socket.send_fds(self._started(), [b"."], [request, *streams, answer])
+        for file in (request, answer):
+            os.close(file)
+        return Process(answers)
 
     def _started(self) -> socket.socket:
         with self._lock:
@@ -101,6 +143,17 @@ def tracker(
     return run(arguments, stdin, folder, environment)
 
 
+def started(
+    arguments: Sequence[str], streams: tuple[int, int, int], folder: Path, environment: Mapping[str, str]
+) -> Process | subprocess.Popen[bytes]:
+    """The command line as a process that runs beside the test, with these descriptors."""
+    if hasattr(os, "pidfd_open"):
+        return SERVER_OF_THIS_RUN.start(arguments, streams, folder, environment)
+    stdin, stdout, stderr = streams
+    words = [sys.executable, "-m", "tracker.cli", *arguments]
+    return subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=stderr, cwd=folder, env=environment)
+
+
 def _program(
     arguments: Sequence[str], stdin: bytes, folder: Path, environment: Mapping[str, str]
 ) -> tuple[int, bytes, bytes]:
@@ -115,15 +168,6 @@ def _feed(pipe: int, data: bytes) -> None:
     with suppress(BrokenPipeError), os.fdopen(pipe, "wb", buffering=0) as file:
         while data:
             data = data[file.write(data) :]
-
-
-def _status(answers: int) -> int:
-    """The exit status, which follows the process's number; a program that hangs is killed."""
-    with os.fdopen(answers, "rb") as file:
-        child = int(file.readline())
-        if not select.select([file], [], [], SECONDS)[0]:
-            os.kill(child, signal.SIGKILL)
-        return int(file.readline())
 
 
 def _taken(file: int) -> bytes:

@@ -54,7 +54,7 @@ class Server:
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         with suppress(BrokenPipeError):
             os.write(answer, b"%d\n" % status)
-        if names := content(request):
+        if status >= 0 and (names := content(request)):  # one that was killed may not have read its request
             self.learn(pickle.loads(names))
         for file in (answer, handle, request):
             os.close(file)

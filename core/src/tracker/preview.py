@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from tracker.contract.blocks import PreviewContext, Row
+from tracker.contract.blocks import Block, PreviewContext, Row
 from tracker.contract.events import EventTotals, StreamFacts
 from tracker.contract.readings import EPOCH, instant
 from tracker.contract.sources import VIEW, Source
 from tracker.errors import PluginError
 from tracker.hosting.discovery import owner
+from tracker.journal.index import Entry
 from tracker.journal.records import ANOMALIES, SCHEMA, text
+from tracker.session import Session
 from tracker.text.render import MISSING, line, number, plural, rate, row, value
 from tracker.windows import results
-from tracker.windows.captures import Span, spans
+from tracker.windows.captures import Groups, Span, spans
 from tracker.windows.reader import Absent, Windows
-
-if TYPE_CHECKING:
-    from tracker.contract.blocks import Block
-    from tracker.journal.index import Entry
-    from tracker.session import Session
-    from tracker.windows.captures import Groups
-    from tracker.windows.results import Divergence, OpenFigures, ProviderFigures
+from tracker.windows.results import Divergence, OpenFigures, ProviderFigures
 
 # the kernel's own block: what was captured of each provider
 SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
@@ -100,7 +96,7 @@ class Preview(NamedTuple):
         for figures in self.providers:
             yield _provider_line(figures)
         for entry in self.open:
-            label = entry.provider if len(self.windows) == 1 else f"{entry.provider} {entry.window}"
+            label = entry.provider if len(self.windows) == 1 else f"{entry.provider} {line(entry.window)}"
             capacity = value(entry.capacity, unit=f" {entry.unit}")
             yield f"  - {label}: features=n/a, capacity={capacity}, efficiency=n/a, ci=n/a, n=0, power=n/a (open)"
         yield from _outcomes(self)
@@ -198,7 +194,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         times |= spans(part.groups) if has_events else {}
     blocks, not_shown = list[Shown](), list[PluginError]()
     for source in sorted(session.registry.sources.values(), key=lambda source: (source.place, source.title)):
-        if not session.registry.has(source.name, "render_preview_block"):
+        if source.stream not in recorded or not session.registry.has(source.name, "render_preview_block"):
             continue
         try:
             blocks += _shown(session, source, shown, times)

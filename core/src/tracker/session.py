@@ -81,21 +81,17 @@ class Session:
     @cached_property
     def journal(self) -> Journal:
         from tracker.journal.journal import Journal
+        from tracker.windows.lanes import keep_states
 
         fsync = self.config.fsync and not self.no_fsync
         journal = Journal(self.root, fsync=fsync, mends=not self.dry_run, warn=self.warn)
         if context := click.get_current_context(silent=True):
             journal.user = context.command_path
             context.find_root().call_on_close(journal.close)
-        journal.listeners.append(self._keep_states)
+        journal.listeners.append(partial(keep_states, self))
         if not self.dry_run and not journal.streams():
             journal.listeners.append(self._ignore_in_git)
         return journal
-
-    def _keep_states(self, stream: str, records: Sequence[Mapping[str, Any]]) -> None:
-        from tracker.windows.lanes import keep_states
-
-        keep_states(self, stream, records)
 
     def _ignore_in_git(self, *_appended: object) -> None:
         """Keep a new data directory out of the repository around it: panes are private."""

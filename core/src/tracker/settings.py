@@ -187,8 +187,7 @@ def setting_of(key: str) -> Setting:
     if keys := [one for one in known if one.startswith(f"{key}.")]:
         raise ValueError(f"{key} is a table. Expected its settings: {', '.join(keys)}.")
     elsewhere = [other for other in known if other.rpartition(".")[2] == key.rpartition(".")[2]]
-    names = [*known, *(one.partition(".")[0] for one in known)]
-    hint = f"Did you mean {elsewhere[0]}?" if elsewhere else near(key, names)
+    hint = f"Did you mean {elsewhere[0]}?" if elsewhere else near(key, [*known, *(one.split(".")[0] for one in known)])
     raise ValueError(f"Unknown setting {key!r}. {hint}")
 
 

@@ -112,7 +112,7 @@ def changed(record: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 def test_wrong_types_in_every_field_of_every_record(filled: Any, often: Callable[[int, int], int]) -> None:
-    """For every field of every record a data directory in which copies of the record have it wrong in each way."""
+    """Data directories in which copies of records have a field wrong in each way: in full every field, else a third."""
     program, streams = filled, {path.name: path.read_bytes() for path in filled.root.glob("*.jsonl")}
     cases = []
     for name, data in streams.items():
@@ -122,7 +122,8 @@ def test_wrong_types_in_every_field_of_every_record(filled: Any, often: Callable
         cases += [(name, record, path) for record in kinds.values() for path in paths(record)]
     assert len(cases) > 200
     random.Random(3).shuffle(cases)
-    step = often(90, 1)
+    cases = cases[:: often(3, 1)]
+    step = often(60, 1)
     for start in range(0, len(cases), step):
         for name, data in streams.items():
             (program.root / name).write_bytes(data)
@@ -234,7 +235,7 @@ def hostile_commands(dice: random.Random, text: str) -> list[str]:
 def test_a_generator_of_hostile_inputs(program: Any, often: Callable[[int, int], int]) -> None:
     dice = random.Random(int(os.environ.get("TRACKER_SEED", "11")))
     before: dict[str, bytes] = {}
-    for turn in range(often(200, 6000)):
+    for turn in range(often(100, 6000)):
         data = hostile(dice)
         (program.root.parent / "input").write_bytes(data)
         text = data[:300].decode("utf-8", "surrogateescape").replace("\x00", "") or EVIL

@@ -25,7 +25,7 @@ QUESTIONS = (
 )
 
 
-def fill(program: Any, turns: int = 12, seed: int = 1) -> None:
+def fill(program: Any, turns: int = 8, seed: int = 1) -> None:
     dice = random.Random(seed)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
     for turn in range(turns):
@@ -240,7 +240,7 @@ def test_the_index_is_deleted_again_and_again_while_many_use_it(
 
     def working(number: int) -> Callable[[Callable[[str], None]], None]:
         def run(announce: Callable[[str], None]) -> None:
-            for turn in range(often(15, 300)):
+            for turn in range(often(8, 300)):
                 window = f"W{number}"
                 program("alias", "start", "toy", "--stdin", "--window", window, stdin=f"fuel {turn}%").ok()
                 found = json.loads(program("--json", "window-audit", "--window", window).ok())

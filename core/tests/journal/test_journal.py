@@ -86,7 +86,7 @@ def test_other_files_of_the_folder_are_no_streams(journal: Journal) -> None:
 LINES = st.lists(st.binary(max_size=30).filter(lambda line: b"\n" not in line), max_size=30)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES, tail=st.binary(max_size=10).filter(lambda tail: b"\n" not in tail), data=st.data())
 def test_whole_lines_whatever_the_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[bytes], tail: bytes, data: st.DataObject
@@ -155,7 +155,7 @@ def test_what_a_line_says(line: bytes, record: dict[str, Any] | None) -> None:
         assert orjson.loads(orjson.dumps(found)) == found, "what is read can be written"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none(),

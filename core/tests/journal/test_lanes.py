@@ -110,6 +110,18 @@ def test_each_lane_has_its_own_open_window(program: Any) -> None:
     )
 
 
+def test_a_new_lane_begins_a_window_of_its_own(program: Any) -> None:
+    """Also with a provider that the lane of the open window did not capture: two lanes' work is two windows."""
+    assert "for W0-01 " in program("start", "toy", "--stdin", stdin="fuel 1%", lane="main").ok()
+    assert "for W0-02 " in program("start", "tally", "--stdin", stdin="1", lane="sub1").ok()
+    assert "for W0-02 " in program("start", "toy", "--stdin", stdin="fuel 2%", lane="sub1").ok(), "its own is open"
+    assert "for W0-01 " in program("start", "tally", "--stdin", stdin="1", lane="main").ok()
+    crossed = program("cross", "toy", "--stdin", stdin="fuel 3%", lane="main").ok()
+    assert "for W0-01 and seeded before snapshot for W0-03" in crossed
+    named = program("start", "tally", "--stdin", "--window", "W0-01", stdin="1", lane="sub2")
+    assert "for W0-01 " in named.ok(), "a window that is named is taken"
+
+
 def test_the_state_directory_can_be_elsewhere(program: Any, tmp_path: Path) -> None:
     elsewhere = tmp_path / "states"
     words = ["--state-dir", str(elsewhere)]

@@ -194,7 +194,7 @@ ODD += ["1", "12", "999", "?1049h", "Script started on "]
 PIECES = st.sampled_from([*ODD, *" x?;0ABCDEFGHJKLMPSTXZ@`abcdefhlmnrsu78"])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join) | st.text(max_size=200))
 def test_any_text_becomes_plain(text: str) -> None:
     plain = plain_text(text)
@@ -202,7 +202,7 @@ def test_any_text_becomes_plain(text: str) -> None:
     assert plain_text(plain) == plain
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=70), max_size=60))
 def test_a_recording_without_movements_is_its_lines(lines: list[str]) -> None:
     text = "\r\n".join(lines)

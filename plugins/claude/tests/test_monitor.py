@@ -247,7 +247,7 @@ def test_any_number_on_a_screen_has_an_answer(inserted: str, name: str) -> None:
     check(read(re.sub(r"[0-9][0-9.,]*", lambda _: inserted, TEXTS[name])))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 @given(mutated([TEXTS["v4-once-json"]], ANYTHING))
 def test_any_mutation_of_the_json_has_an_answer(text: str) -> None:
     check(read(text))

@@ -194,3 +194,22 @@ def test_a_client_with_a_name_of_its_own_is_no_subagent() -> None:
     scratch: dict[str, Any] = {}
     [event] = [event for one in lines for event in ingest_line(one, scratch)]
     assert event["tags"] == ["model:unknown", "if-session:p"]
+
+
+ODD: dict[str, Any] = {"cache_write_input_tokens": None, "output_tokens": 10.0, "audio_tokens": 0}
+
+
+@pytest.mark.parametrize("odd", [ODD, {"video_tokens": {}}, {"total_tokens": "many"}])
+def test_rows_with_values_of_other_types_count_all_the_same(odd: dict[str, Any]) -> None:
+    used: dict[str, Any] = {**usage(100, 10, 5), **odd}
+    named = {"response_id": "a", "usage": used, "thread_token_usage": {"input_tokens": -1}}
+    recorded = line("token_usage_record", 1e9, thread_id=["t"], **named)
+    counted = line("token_count", 1e9 + 9, rate_limits=[1], info={"total_token_usage": used, "last_token_usage": 7})
+    assert tokens([META, recorded]) == tokens([META, counted]) == [(95, 5, 10)]
+    assert tokens([META, recorded, counted]) == [(95, 5, 10)], "one covers the other"
+    assert (
+        tokens([line("turn_context", 1e9, model=["m"]), line("response_item", 1e9, usage={"input_tokens": -1})]) == []
+    )
+    for bad in (record(1e9, "a", {**used, "input_tokens": -1}), b"[]"):
+        with pytest.raises(Rejected):
+            tokens([META, bad])

@@ -147,7 +147,7 @@ def test_no_value_is_lost_at_any_width(name: str) -> None:
             assert {gauge.meter: gauge.used for gauge in reading.gauges} == whole
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(NAMES, st.data())
 def test_dressed_otherwise_it_says_the_same(name: str, data: st.DataObject) -> None:
     screen = SCREENS[name]
@@ -156,7 +156,7 @@ def test_dressed_otherwise_it_says_the_same(name: str, data: st.DataObject) -> N
     assert read(screen, text.replace("\n", "\r\n")) == read(screen, screen.text)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([name for name in sorted(SCREENS) if "narrow24" not in name]), min_size=2, max_size=4))
 def test_the_last_of_several_panes_wins(names: list[str]) -> None:
     """All but narrow24, which lost the line that panes begin with."""

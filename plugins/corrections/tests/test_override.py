@@ -22,7 +22,7 @@ def test_the_newest_window_is_named_where_one_is_missing(program: Any) -> None:
         ["decision-card"],
         ["ingest", "toy"],
     ):
-        assert program(*command).refused(2) == f"{missing} The newest window is W0-7."
+        assert program(*command).refused(2) == f"{missing} Expected one such as W0-7."
 
 
 def test_an_override_of_another_lane_says_so(program: Any) -> None:

@@ -120,6 +120,37 @@ def test_a_newer_command_that_stays_is_named(program: Any) -> None:
     assert len(program.rows("toy_stream")) == 1
 
 
+def test_what_was_passed_once_is_not_asked_about_again(program: Any) -> None:
+    start(program)
+    end(program)
+    file = program.root.parent / "events.jsonl"
+    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
+    ingest = ("ingest", "toy-stream", "--window", "W0-01", "--file", str(file))
+    program(*ingest).ok()
+    # one provider's last command is taken back without a look at the others: that was no consent
+    program("undo", "toy", "--yes").ok()
+    assert "Add --past" in program("undo", "--yes").refused()
+    program("undo", "--yes", "--past").ok()
+    start(program)
+    assert "stays" not in program("undo", "--yes").err
+    # a newer one is asked about again
+    start(program)
+    program(*ingest).ok()
+    assert "Add --past" in program("undo", "--yes").refused()
+
+
+def test_what_was_passed_is_passed_for_what_stood_before_it(program: Any) -> None:
+    start(program)
+    end(program)
+    file = program.root.parent / "events.jsonl"
+    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
+    program("ingest", "toy-stream", "--window", "W0-01", "--file", str(file)).ok()
+    assert "took back toy after" in program("undo", "--yes", "--past").ok()
+    done = program("undo", "--yes")
+    assert "took back toy before" in done.ok()
+    assert "stays" not in done.err
+
+
 def test_nobody_can_be_asked(program: Any) -> None:
     start(program)
     before = program.files()

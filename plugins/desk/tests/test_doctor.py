@@ -259,6 +259,22 @@ def test_whole_records_that_were_set_aside_come_back(sound: Any) -> None:
     assert "restored 0 records" in sound("doctor", "--restore").ok()
 
 
+def test_a_whole_record_behind_a_torn_one_comes_back(sound: Any) -> None:
+    """A program that does not look at the last line goes on behind it."""
+    lines = stream(sound).read_bytes().splitlines(keepends=True)
+    torn = b'{"parsed": {"fuel_pct": 1}, "notes": {"a'
+    broken = lines[0] + torn + lines[1] + b'{"parsed": {"fuel_pct": 1}\n'
+    stream(sound).write_bytes(broken)
+    found = findings(sound)
+    assert ("error", "json", "snapshots.jsonl line 2", "holds a whole record behind a torn one") in found
+    assert [one[2] for one in found if "is not JSON" in one[3]] == ["snapshots.jsonl line 3"]
+    sound("doctor", "--restore")
+    assert stream(sound).read_bytes() == broken + lines[1]
+    assert [one[0] for one in findings(sound) if one[2] == "snapshots.jsonl line 2"] == ["note"]
+    sound("doctor", "--restore")
+    assert stream(sound).read_bytes() == broken + lines[1]
+
+
 CURED: dict[str, tuple[Callable[[Any, pytest.MonkeyPatch], object], str, str]] = {
     "torn": (lambda program, _: append(stream(program), b'{"half'), "tracker doctor --fix", ""),
     "state": (lambda program, _: (program.root / "state" / "toy.json").unlink(), "tracker doctor --fix", ""),

@@ -46,6 +46,23 @@ def test_a_window_has_its_times_state_and_figures(filled: Any) -> None:
     assert (third["state"], third["to"], third["providers"]["toy"]["capacity"]) == ("open", None, None)
 
 
+def test_in_a_table_nothing_is_not_unknown() -> None:
+    """Features name what is shared, or has no price, only where there is some."""
+
+    def row(window: str, **facts: Any) -> ListedWindow:
+        return ListedWindow(
+            window=window, lanes=(), begin=None, end=None, state="open", outcome=None, providers={"toy": facts}
+        )
+
+    shared = {"shared_requests": 2, "shared_with": "W1", "shared_cost_usd": 1.0, "shared_unpriced_requests": 1}
+    plain, both, unknown = table(
+        [row("W1", requests=3, cost_usd=1.0), row("W2", requests=1, unpriced_requests=1, **shared), row("W3")]
+    )[1]
+    assert (plain["unpriced_requests"], plain["shared_with"], plain["shared_cost_usd"]) == (0, "", 0)
+    assert (both["unpriced_requests"], both["shared_cost_usd"]) == (1, "≥$1.00")
+    assert not unknown.keys() & {"unpriced_requests", *shared}
+
+
 def test_a_window_without_a_capture_is_open(filled: Any) -> None:
     filled("ingest", "toy-report", "--window", "W3", "--stdin", stdin="60").ok()
     assert {one["window"]: one["state"] for one in windows(filled)}["W3"] == "open"

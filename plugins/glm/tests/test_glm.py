@@ -20,6 +20,7 @@ from tracker_kit.cases import together
 from tracker_kit.hostile import junk, mutated
 
 SCREENS = Path(__file__).parent / "screens"
+NOW = datetime(2026, 11, 22, 5, tzinfo=UTC)
 TEXTS = [path.read_text() for path in sorted(SCREENS.glob("*.txt"))]
 
 
@@ -28,8 +29,8 @@ class TestGlm(StatusConformance):
     screens = SCREENS
 
 
-def read(payload: Any) -> Reading:
-    return tracker_glm.parse_status(text=json.dumps(payload))
+def read(payload: Any, captured_at: datetime = NOW) -> Reading:
+    return tracker_glm.parse_status(text=json.dumps(payload), captured_at=captured_at)
 
 
 def used(reading: Reading) -> dict[str, float | None]:
@@ -45,6 +46,12 @@ def tokens(kind: str = "TOKENS_LIMIT", **limit: Any) -> dict[str, Any]:
 
 
 # --- prompt counts
+
+
+def test_counts_of_long_ago_say_so() -> None:
+    counts = {"generated_at": "2026-11-22T04:50:00Z", "blocks": [{"prompts_used": 1}]}
+    assert read(counts).errors == read(counts, NOW + timedelta(hours=23)).errors == ()
+    assert read(counts, NOW + timedelta(days=365)).errors == ("counted-long-ago",)
 
 
 @together("counts", [[118], [118, 7, 0], [12.0, 18], [0]])
@@ -242,7 +249,7 @@ def test_an_answer_without_limits(data: Any) -> None:
     ids=lambda text: ascii(text[:20]),
 )
 def test_texts_that_are_no_json(text: str) -> None:
-    assert tracker_glm.parse_status(text=text) == Reading(errors=("invalid-json",))
+    assert tracker_glm.parse_status(text=text, captured_at=NOW) == Reading(errors=("invalid-json",))
 
 
 # --- deltas
@@ -317,15 +324,15 @@ def check(reading: Reading) -> None:
 @settings(deadline=None)
 @given(st.text(), st.sampled_from(TEXTS), st.data())
 def test_any_text_has_an_answer(inserted: str, text: str, data: st.DataObject) -> None:
-    check(tracker_glm.parse_status(text=inserted))
+    check(tracker_glm.parse_status(text=inserted, captured_at=NOW))
     start, end = sorted(data.draw(st.integers(0, len(text))) for _ in range(2))
-    check(tracker_glm.parse_status(text=text[:start] + inserted + text[end:]))
+    check(tracker_glm.parse_status(text=text[:start] + inserted + text[end:], captured_at=NOW))
 
 
 @settings(deadline=None)
 @given(mutated([text for text in TEXTS if text.startswith("{")], ANYTHING))
 def test_any_mutation_has_an_answer(text: str) -> None:
-    check(tracker_glm.parse_status(text=text))
+    check(tracker_glm.parse_status(text=text, captured_at=NOW))
 
 
 # --- the declaration
@@ -345,7 +352,10 @@ def test_the_demo_takes_18_prompts_for_one_feature() -> None:
     assert demo is not None
     assert [step.stage for step in demo.steps] == [10, 30]
     texts = [(files("tracker_glm") / str(step.capture)).read_text() for step in demo.steps]
-    assert [used(tracker_glm.parse_status(text=text)) for text in texts] == [{"prompts": 12}, {"prompts": 30}]
+    assert [used(tracker_glm.parse_status(text=text, captured_at=NOW)) for text in texts] == [
+        {"prompts": 12},
+        {"prompts": 30},
+    ]
     assert demo.features == 1
 
 

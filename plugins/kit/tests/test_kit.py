@@ -77,11 +77,19 @@ def run(folder: Path, tests: str, *options: str) -> Results:
         "no:cacheprovider",
         *options,
     ]
-    words += ["-p", "tracker_kit.verdict", "--verdict", str(folder / "verdict.json"), str(folder / "test_all.py")]
+    words += [
+        "-p",
+        "tracker_kit.pytest_plugin",
+        "-p",
+        "tracker_kit.verdict",
+        "--verdict",
+        str(folder / "verdict.json"),
+        str(folder / "test_all.py"),
+    ]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRACKER_", "AGENT_ID"))}
     done = subprocess.run(
         [sys.executable, *words],
-        env=environment | {"PYTHONPATH": str(folder / "site"), "TZ": "UTC"},
+        env=environment | {"PYTHONPATH": str(folder / "site"), "TZ": "UTC", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=120,

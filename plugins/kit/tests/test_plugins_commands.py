@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("plain_pytest")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 OURS = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
 HEAD = """

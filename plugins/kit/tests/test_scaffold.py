@@ -59,9 +59,8 @@ def test_new_plugins_pass_their_tests_at_once(bare: Bare, tmp_path: Path) -> Non
         assert written.stdout.splitlines() == [str(path) for path in sorted(root.rglob("*")) if path.is_file()]
     for wheel in build_wheels(roots, tmp_path):
         bare.unpack(wheel)
-    for root in roots:
-        suite = bare.run("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=root)
-        assert suite.returncode == 0, suite.stdout[-3000:]
+    suites = bare.run("-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, roots), cwd=tmp_path)
+    assert suites.returncode == 0, suites.stdout[-3000:]
     listed = json.loads(bare.run(*tracker, "--json", "plugins", "list").stdout)
     rows = [row for row in listed if row["distribution"].startswith("tracker-my-")]
     assert sorted((row["name"], row["kind"], row["state"]) for row in rows) == sorted(

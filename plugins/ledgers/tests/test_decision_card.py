@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,33 @@ def test_each_command_of_a_card_works_until_nothing_is_missing(toys: Run, work: 
     ]
 
 
+@pytest.mark.parametrize("lane", [None, "sub1"])
+def test_a_before_of_the_future_is_taken_back(toys: Run, work: Any, tmp_path: Path, lane: str | None) -> None:
+    """No AFTER can follow it, so that neither the card nor the handoff asks for one."""
+    at = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    words = ("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at, "--force")
+    ok(toys(*words, stdin="fuel 10%", AGENT_ID=lane or ""))
+    cure = f"{'--agent sub1 ' if lane else ''}alias delete toy --phase before --window W1"
+    card = ok(toys("decision-card", "--window", "W1"))
+    assert f"The window is open: its BEFORE of toy is of the future. Run `tracker {cure}`.\n" in card
+    brief = ok(toys("handoff", "--dry-run"))
+    assert f"toy's BEFORE is of the future: take it back:\n\n```sh\ntracker {cure}\n" in brief
+    assert "tracker end" not in brief
+    ok(toys(*cure.split()))
+    assert "of the future" not in toys("status").stdout
+
+
+def test_an_after_alone_asks_for_a_before(toys: Run, work: Any, tmp_path: Path) -> None:
+    ok(toys("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "5"))
+    cure = "start toy --stdin --window W1"
+    card = ok(toys("decision-card", "--window", "W1"))
+    assert f"The window cannot be finalized: it has no BEFORE of toy. Run `tracker {cure}`.\n" in card
+    assert f"\ntracker {cure}\n" in ok(toys("handoff", "--dry-run"))
+    ok(toys(*cure.split(), stdin="fuel 10%"))
+    ok(toys("end", "toy", "--stdin", stdin="fuel 20%"))
+    ok(toys("complete", "--window", "W1", "--toy-features", "1"))
+
+
 def test_the_handoff_has_the_sections_of_all_features(finalized: Run, tmp_path: Path) -> None:
     """`checkpoint` writes them into the file, too."""
     events = [{"ts": "2026-11-22T08:00:00Z", "rid": rid, "lane": "far"} for rid in "ABCD"]
@@ -182,7 +210,7 @@ def test_a_finalized_window_that_lost_a_capture_names_a_cure_that_works(finalize
     ok(finalized(*delete, "after"))
     card = finalized("decision-card", "--window", "W0-20").stdout
     cure, reopen = "tracker end toy --stdin --window W0-20", "tracker complete --reopen --window W0-20"
-    assert "Its toy AFTER was removed after it was finalized" in card
+    assert "It lost its toy AFTER after it was finalized" in card
     assert f"`{reopen}` opens the window instead. Run `{cure}`." in card
     ok(finalized("handoff"))
     text = (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()

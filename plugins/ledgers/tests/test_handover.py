@@ -220,6 +220,9 @@ def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path
     assert "Add --past to take back what was before: " in refused(undone)
     done = ok(toys("undo", "--yes", "--past"))
     assert "SESSION_HANDOFF.md may still tell of it: `tracker handoff` writes it again" in done
+    elsewhere = ("--data-dir", str(tmp_path / "other"))
+    ok(toys(*elsewhere, "alias", "start", "toy", "--stdin", stdin="fuel 1%"))
+    assert "may still tell" not in ok(toys(*elsewhere, "undo", "--yes")), "it is of another data directory"
     ok(toys("handoff"))
     assert handoff(tmp_path) == before
 

@@ -132,6 +132,7 @@ def test_what_people_wrote_stays_byte_for_byte(session: Session, path: Path, sta
         (HEADER.replace(b"runner,result", b"result,runner"), "its columns are in another order, or twice."),
         (HEADER.replace(b",", b";"), "it has window_id;capability_id"),
         (b"\x1b[31mred\n", "it has \\x1b[31mred."),
+        (HEADER.replace(b",notes", b',notes,"open'), "it has open\\nrow\\n."),
     ],
 )
 def test_another_header_is_refused_with_the_difference(
@@ -198,6 +199,19 @@ def test_a_quote_that_never_closes_is_refused(session: Session, path: Path, end:
     with pytest.raises(TrackerError, match="the row in line 3 opens a quote that is never closed"):
         append(session, path)
     assert path.read_bytes() == damaged
+
+
+def test_who_reads_a_damaged_ledger_is_not_told_that_nothing_was_written(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = ledgers.path_of(session, EVIDENCE)
+    path.parent.mkdir(parents=True)
+    put(path, b"foo\nbar\n")
+    assert ledgers.readable(session, EVIDENCE) == []
+    assert capsys.readouterr().err.endswith("Repair it, or move the file away.\n")
+    put(path, HEADER + LINE + b'W,,,,,,,"open')
+    assert ledgers.readable(session, EVIDENCE)[-1]["notes"] == "open"
 
 
 @pytest.mark.parametrize("written", [0, 5])

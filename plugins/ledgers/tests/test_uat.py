@@ -14,7 +14,10 @@ import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 NESTED = os.environ.get("TRACKER_NESTED") == "1"  # read before the tests' environment is cleaned
-pytestmark = pytest.mark.skipif(NESTED, reason="TRACKER_NESTED=1: it starts pytest and behave")
+pytestmark = [
+    pytest.mark.skipif(NESTED, reason="TRACKER_NESTED=1: it starts pytest and behave"),
+    pytest.mark.usefixtures("plain_pytest"),
+]
 GOOD = """
 import os
 

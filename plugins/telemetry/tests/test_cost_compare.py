@@ -1,4 +1,4 @@
-"""What routing costs or saves: the CSV, its totals, the money and the marks, in the real program."""
+"""What routing costs or saves: the CSV, its totals, the money and the marks."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def log(*events: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def stored(tracker_cli: Run) -> Run:
-    done = tracker_cli("ingest", "proxy-telemetry", "--window", "W0-CHN", "--stdin", stdin=log(*EVENTS))
+def stored(tracker_inside: Run) -> Run:
+    done = tracker_inside("ingest", "proxy-telemetry", "--window", "W0-CHN", "--stdin", stdin=log(*EVENTS))
     assert done.returncode == 0, done.stderr
-    return tracker_cli
+    return tracker_inside
 
 
 def test_rids_of_both_sides_come_first_then_the_largest_difference(stored: Run) -> None:
@@ -77,12 +77,12 @@ def test_the_first_rows_as_json_are_those_of_all(stored: Run, by: str) -> None:
     assert first == every | {"rows": every["rows"][:1]}
 
 
-def test_a_log_that_is_not_stored(tracker_cli: Run, tmp_path: Path) -> None:
-    assert tracker_cli("cost-compare", "--file", "-", stdin=log(*EVENTS) + "nonsense\n").stdout == CSV
+def test_a_log_that_is_not_stored(tracker_inside: Run, tmp_path: Path) -> None:
+    assert tracker_inside("cost-compare", "--file", "-", stdin=log(*EVENTS) + "nonsense\n").stdout == CSV
     (tmp_path / "usage.jsonl").write_text(log(*EVENTS))
-    assert tracker_cli("cost-compare", "--file", "usage.jsonl").stdout == CSV
+    assert tracker_inside("cost-compare", "--file", "usage.jsonl").stdout == CSV
     assert not (tmp_path / "data").exists()
-    missing = tracker_cli("cost-compare", "--file", "nope.jsonl")
+    missing = tracker_inside("cost-compare", "--file", "nope.jsonl")
     assert (missing.returncode, "error: cannot read nope.jsonl" in missing.stderr) == (1, True)
 
 
@@ -150,13 +150,13 @@ def test_by_something_else(stored: Run, by: str, keys: set[str]) -> None:
     assert found["totals"]["baseline_tokens"] == 2550
 
 
-def test_lines_of_another_program_are_compared_too(tracker_cli: Run) -> None:
+def test_lines_of_another_program_are_compared_too(tracker_inside: Run) -> None:
     line = {
         "id": "x", "litellm_call_id": "c", "trace_id": "t", "call_type": "completion", "status": "success",
         "startTime": 1795331470.0, "endTime": 1795331471.0, "model": "claude-sonnet-4-5", "request_tags": ["lane:b"],
         "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30,
     }  # fmt: skip
-    assert "t,30,0,-30" in tracker_cli("cost-compare", "--file", "-", stdin=json.dumps(line) + "\n").stdout
+    assert "t,30,0,-30" in tracker_inside("cost-compare", "--file", "-", stdin=json.dumps(line) + "\n").stdout
 
 
 def test_a_mistyped_window_and_two_inputs_are_refused(stored: Run) -> None:
@@ -175,11 +175,11 @@ def test_the_prices_on_the_page_are_read() -> None:
     assert table.price("house-model-mini") is None
 
 
-def test_without_a_stream_it_says_what_is_missing(tracker_cli: Run, tmp_path: Path) -> None:
+def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path: Path) -> None:
     for make in (False, True):
         if make:
             (tmp_path / "data").mkdir()
-        done = tracker_cli("cost-compare")
+        done = tracker_inside("cost-compare")
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(
             r"error: No event of proxy-telemetry is stored in .*\. Store a log with `tracker ingest proxy-telemetry"

@@ -21,14 +21,14 @@ def rows(folder: Path, stream: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def ingest(toys_apart: Run, text: str, *extra: str) -> str:
-    done = toys_apart("ingest", "toy-stream", "--window", "W0-CHN", "--stdin", *extra, stdin=text)
+def ingest(toys: Run, text: str, *extra: str) -> str:
+    done = toys("ingest", "toy-stream", "--window", "W0-CHN", "--stdin", *extra, stdin=text)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_a_stream_is_stored_with_a_summary(toys_apart: Run, tmp_path: Path) -> None:
-    assert ingest(toys_apart, LINES) == (
+def test_a_stream_is_stored_with_a_summary(toys: Run, tmp_path: Path) -> None:
+    assert ingest(toys, LINES) == (
         "stored toy stream for W0-CHN (events=8, new=8, duplicates=0, rejected=0, routed=50%)\n"
     )
     first = rows(tmp_path, "toy_stream")[0]
@@ -36,17 +36,17 @@ def test_a_stream_is_stored_with_a_summary(toys_apart: Run, tmp_path: Path) -> N
     assert first["schema_version"] == "1.1.0"
 
 
-def test_a_replay_adds_nothing(toys_apart: Run, tmp_path: Path) -> None:
-    ingest(toys_apart, LINES)
+def test_a_replay_adds_nothing(toys: Run, tmp_path: Path) -> None:
+    ingest(toys, LINES)
     before = (tmp_path / "data" / "toy_stream.jsonl").read_bytes()
-    assert "(events=8, new=0, duplicates=8, rejected=0, routed=50%)" in ingest(toys_apart, LINES)
+    assert "(events=8, new=0, duplicates=8, rejected=0, routed=50%)" in ingest(toys, LINES)
     assert (tmp_path / "data" / "toy_stream.jsonl").read_bytes() == before
-    assert "(events=9, new=1, duplicates=8, " in ingest(toys_apart, LINES + '{"rid": "r9"}\n')
+    assert "(events=9, new=1, duplicates=8, " in ingest(toys, LINES + '{"rid": "r9"}\n')
 
 
-def test_a_wholly_wrong_file_is_warned_of(toys_apart: Run) -> None:
+def test_a_wholly_wrong_file_is_warned_of(toys: Run) -> None:
     def said(*extra: str, text: str = "fuel 10%\nfuel 20%\n") -> tuple[int, str]:
-        done = toys_apart("ingest", "toy-stream", "--window", "W1", "--stdin", *extra, stdin=text)
+        done = toys("ingest", "toy-stream", "--window", "W1", "--stdin", *extra, stdin=text)
         return done.returncode, done.stderr
 
     warning = "warning: The stream holds no event of toy-stream, which reads a log with one event a line"
@@ -65,9 +65,9 @@ def test_a_wholly_wrong_file_is_warned_of(toys_apart: Run) -> None:
     assert warning not in said(text='no JSON\n{"rid": "a"}\n')[1]
 
 
-def test_lines_of_another_window_are_counted_in_both_and_said(toys_apart: Run) -> None:
+def test_lines_of_another_window_are_counted_in_both_and_said(toys: Run) -> None:
     def said(window: str, text: str, *extra: str) -> str:
-        done = toys_apart("ingest", "toy-stream", "--window", window, "--stdin", *extra, stdin=text)
+        done = toys("ingest", "toy-stream", "--window", window, "--stdin", *extra, stdin=text)
         assert done.returncode == 0
         return done.stderr
 
@@ -80,60 +80,60 @@ def test_lines_of_another_window_are_counted_in_both_and_said(toys_apart: Run) -
     assert said("W0-03", LINES.replace("2026-01-10", "2026-01-11")) == ""
 
 
-def test_a_line_that_stands_twice_is_two_events(toys_apart: Run, tmp_path: Path) -> None:
+def test_a_line_that_stands_twice_is_two_events(toys: Run, tmp_path: Path) -> None:
     twice = '{"rid": "a"}\n{"rid": "a"}\n'
-    assert "(events=2, new=2, " in ingest(toys_apart, twice)
-    assert "(events=3, new=1, duplicates=2, " in ingest(toys_apart, twice + '{"rid": "a"}\n')
+    assert "(events=2, new=2, " in ingest(toys, twice)
+    assert "(events=3, new=1, duplicates=2, " in ingest(toys, twice + '{"rid": "a"}\n')
     ids = [row["record_id"] for row in rows(tmp_path, "toy_stream")]
     assert len(set(ids)) == 3
     assert len({found[:16] for found in ids}) == 1
 
 
-def test_one_line_may_hold_several_events(toys_apart: Run, tmp_path: Path) -> None:
+def test_one_line_may_hold_several_events(toys: Run, tmp_path: Path) -> None:
     many = '[{"rid": "a", "lane": "far"}, {"rid": "b"}]\n'
-    assert "(events=2, new=2, duplicates=0, rejected=0, routed=50%)" in ingest(toys_apart, many)
-    assert "(events=2, new=0, duplicates=2, rejected=0, routed=50%)" in ingest(toys_apart, many)
+    assert "(events=2, new=2, duplicates=0, rejected=0, routed=50%)" in ingest(toys, many)
+    assert "(events=2, new=0, duplicates=2, rejected=0, routed=50%)" in ingest(toys, many)
     assert [row["rid"] for row in rows(tmp_path, "toy_stream")] == ["a", "b"]
 
 
-def test_what_cannot_be_read_is_kept_once_with_number_and_reason(toys_apart: Run, tmp_path: Path) -> None:
-    assert "(events=1, new=1, duplicates=0, rejected=1, " in ingest(toys_apart, '{"rid": "a"}\nnonsense\n')
-    assert "(events=1, new=0, duplicates=1, rejected=1, " in ingest(toys_apart, '{"rid": "a"}\nnonsense\n')
+def test_what_cannot_be_read_is_kept_once_with_number_and_reason(toys: Run, tmp_path: Path) -> None:
+    assert "(events=1, new=1, duplicates=0, rejected=1, " in ingest(toys, '{"rid": "a"}\nnonsense\n')
+    assert "(events=1, new=0, duplicates=1, rejected=1, " in ingest(toys, '{"rid": "a"}\nnonsense\n')
     [row] = rows(tmp_path, "toy_stream.rejected")
     assert (row["line_number"], row["rejected"], row["line"]) == (2, "no JSON", "nonsense")
-    done = toys_apart("ingest", "toy-stream", "--window", "W", "--stdin", "--strict", stdin="nonsense\n")
+    done = toys("ingest", "toy-stream", "--window", "W", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
     assert "error: 1 line was rejected" in done.stderr
 
 
-def test_blank_lines_line_ends_and_a_missing_end(toys_apart: Run) -> None:
-    assert "(events=2, new=2, duplicates=0, rejected=0, " in ingest(toys_apart, '\r\n{"rid": "a"}\r\n\n{"rid": "b"}')
-    assert "(events=2, new=0, duplicates=2, rejected=0, " in ingest(toys_apart, '{"rid": "a"}\n{"rid": "b"}\n')
+def test_blank_lines_line_ends_and_a_missing_end(toys: Run) -> None:
+    assert "(events=2, new=2, duplicates=0, rejected=0, " in ingest(toys, '\r\n{"rid": "a"}\r\n\n{"rid": "b"}')
+    assert "(events=2, new=0, duplicates=2, rejected=0, " in ingest(toys, '{"rid": "a"}\n{"rid": "b"}\n')
 
 
-def test_a_window_of_its_own(toys_apart: Run) -> None:
-    ingest(toys_apart, LINES)
-    done = toys_apart("ingest", "toy-stream", "--window", "W2", "--stdin", stdin=LINES)
+def test_a_window_of_its_own(toys: Run) -> None:
+    ingest(toys, LINES)
+    done = toys("ingest", "toy-stream", "--window", "W2", "--stdin", stdin=LINES)
     assert "for W2 (events=8, new=8, " in done.stdout
 
 
-def test_the_block_shows_the_windows_events(toys_apart: Run) -> None:
-    ingest(toys_apart, LINES)
-    shown = toys_apart("preview", "--window", "W0-CHN").stdout
+def test_the_block_shows_the_windows_events(toys: Run) -> None:
+    ingest(toys, LINES)
+    shown = toys("preview", "--window", "W0-CHN").stdout
     assert "Toy Stream:\n  - events=8 routed=50% p50=35 ms\n" in shown
 
 
-def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys_apart: Run, tmp_path: Path) -> None:
-    ingest(toys_apart, LINES)
-    assert toys_apart("preview").returncode == 0  # the first to ask the index, which makes it
+def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Path) -> None:
+    ingest(toys, LINES)
+    assert toys("preview").returncode == 0  # the first to ask the index, which makes it
     index = tmp_path / "data" / ".index"
     for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage" * 100)):
         for path in index.iterdir():
             spoil(path)
-        assert "(events=8, new=0, duplicates=8, " in ingest(toys_apart, LINES)
-        assert "events=8 routed=50% p50=35 ms" in toys_apart("preview").stdout
+        assert "(events=8, new=0, duplicates=8, " in ingest(toys, LINES)
+        assert "events=8 routed=50% p50=35 ms" in toys("preview").stdout
 
 
-def test_a_dry_run_writes_nothing(toys_apart: Run, tmp_path: Path) -> None:
-    ingest(toys_apart, LINES, "--dry-run")
+def test_a_dry_run_writes_nothing(toys: Run, tmp_path: Path) -> None:
+    ingest(toys, LINES, "--dry-run")
     assert not (tmp_path / "data").exists()

@@ -18,13 +18,13 @@ EVENTS = [("F-1", "zai", "glm-4.6", 1000), ("F-1", "base", "claude-sonnet-4-5", 
 
 
 @pytest.fixture
-def session(tracker_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+def session(tracker_inside: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     text = "".join(
         json.dumps({"ts": "2026-01-10T08:00:00Z", "rid": rid, "lane": lane, "model": model, "input_tokens": count})
         + "\n"
         for rid, lane, model, count in EVENTS
     )
-    tracker_cli("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
     monkeypatch.chdir(tmp_path)
     session = Session()
     session.data_dir = tmp_path / "data"

@@ -141,6 +141,12 @@ def test_an_account_that_no_window_is_of_is_refused(verdicts: Any) -> None:
     assert refused == "error: No window is of an account 'wrk'. Did you mean work?"
 
 
+def test_an_account_where_no_window_names_one(verdicts: Any) -> None:
+    verdicts.rows(codex=[(3, 18)], claude=[(2, 10)])
+    refused = verdicts("compare", "--account", "work").refused()
+    assert refused == "error: No window is of an account 'work'. No window names one: leave --account out."
+
+
 def test_the_plan_takes_the_costs_of_each_account_alone(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     said = two("plan", "--provider", "codex").ok()
@@ -257,6 +263,14 @@ def test_windows_that_overlap_on_one_account_are_not_added(verdicts: Any) -> Non
     board = verdicts("scoreboard", "--by", "provider")
     assert board.ok().splitlines()[1].split()[2:5] == ["3", "1", "5"]
     assert "codex W1 does not count: W2 ran at the same time on the same meter." in board.err
+    for words in (("--window", "W2"), ("--last", "2"), ("--since", "-7h", "--until", "-330m")):
+        assert "(excluded W2: overlaps W1)" in verdicts("preview", *words).ok(), "also with one that was not selected"
+    assert "n=1" in verdicts("preview", "--last", "2").ok()
+    assert verdicts("scoreboard", "--last", "2").ok().splitlines()[1].split()[2:5] == ["2", "1", "5"]
+    listed = {row["window"]: row["providers"]["codex"] for row in json.loads(verdicts("--json", "windows").ok())}
+    assert [one["efficiency"] for one in listed.values()] == [None, None, 0.2]
+    assert [one.get("overlaps") for one in listed.values()] == ["W2", "W1", None]
+    assert json.loads(verdicts("--json", "windows", "--last", "2").ok())[0]["providers"]["codex"]["overlaps"] == "W1"
     cure = "complete --reopen --window W2"
     assert f"If W2 is a slip, `tracker {cure}` takes it out." in board.err
     verdicts(*cure.split()).ok()
@@ -273,6 +287,9 @@ def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verd
     assert "features=5, capacity=20 pp" in said
     assert "features=1, capacity=20 pp" in said
     assert "excluded" not in said
+    for window in ("W1", "W2", "W3"):
+        assert "excluded" not in verdicts("preview", "--window", window).ok(), "of another account"
+        assert "overlaps" not in verdicts("windows", "--last", "1").ok()
     verdicts("scoreboard", "--by", "lane").ok()
 
 

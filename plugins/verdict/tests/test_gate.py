@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from outcomes import ok
 
+from tracker_verdict.standings import too_old
+
 NOW = datetime.now(UTC)
 
 
@@ -318,6 +320,46 @@ def opened(verdicts: Any, lane: str = "") -> str:
 def befores(verdicts: Any) -> int:
     path = verdicts.folder / "data" / "snapshots.jsonl"
     return sum(json.loads(line)["phase"] == "before" for line in path.read_text().splitlines())
+
+
+@pytest.mark.parametrize("lane", ["", "night"])
+def test_a_before_of_the_future_has_a_cure(verdicts: Any, lane: str) -> None:
+    at = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    words = ("override", "codex", "--window", "W1", "--phase", "before", "--weekly-pct", "10", "--captured-at", at)
+    verdicts(*words, "--force", lane=lane).ok()
+    cure = f"alias delete codex --phase before --window W1{' --agent night' if lane else ''}"
+    said = f"`tracker {cure}` first: that BEFORE is of the future\n"
+    done = verdicts("gate", "codex")
+    assert (done.out, done.status) == ("unknown: codex weekly: its only reading is of the future\n", 4)
+    assert done.err == f"note: a new reading makes it known: {said}"
+    for plan in (verdicts("plan"), verdicts("plan", "--provider", "codex")):
+        assert f"  unknown: its only reading is of the future: {said}" in plan.ok()
+    verdicts(*cure.split()).ok()
+    assert "of the future" not in verdicts("plan", "--provider", "codex").ok()
+
+
+def test_a_full_meter_stops_a_plan_before_any_window_was_measured(verdicts: Any) -> None:
+    reading(verdicts, 100, reset=timedelta(hours=30))
+    assert verdicts("gate", "codex").status == 3
+    said = verdicts("plan").ok().splitlines()
+    assert said[1].startswith("  it is full until ")
+    assert said[2:] == ["codex verdict: STOP"]
+    [meter] = json.loads(verdicts("--json", "plan", "--provider", "codex").ok())["meters"]
+    assert (meter["verdict"], meter["why"], meter["cost"]) == ("STOP", None, None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most", "expected"),
+    [
+        (900.5, 900, "over 15 min old; 15 min are the most"),
+        (960, 900, "16 min old; 15 min are the most"),
+        (45, 30, "45 s old; 30 s are the most"),
+        (30.2, 30, "over 30 s old; 30 s are the most"),
+        (7201, 7200, "over 2 h 0 min old; 2 h 0 min are the most"),
+    ],
+)
+def test_what_is_too_old_never_reads_like_what_is_not(seconds: float, most: float, expected: str) -> None:
+    assert too_old(timedelta(seconds=seconds), timedelta(seconds=most)) == expected
 
 
 @pytest.mark.parametrize("lane", ["", "night"])

@@ -157,7 +157,7 @@ def test_what_no_request_explains_is_listed(world: World) -> None:
     assert "more than the requests explain, 99." in world("meters", "reconcile")
 
 
-def test_every_rise_without_a_request_is_listed(world: World) -> None:
+def test_every_rise_without_a_request_is_listed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one of a single point, and one just after a reset; what follows another without a request is one rise."""
     world.days(13, nights={4: [0, 1], 7: [0, 2], 10: [0, 1, 2]})
     [found] = world.json("meters", "reconcile")
@@ -169,6 +169,12 @@ def test_every_rise_without_a_request_is_listed(world: World) -> None:
     said = world("meters", "reconcile", "--rows", "1")
     assert f"{days[10]} 05:00 UTC: 3 points, and no request was logged" in said
     assert "more: `--rows " in said
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "more: `--rows " in world("meters", "reconcile", "--rows", "1")
+
+
+def test_a_provider_without_bars_is_named(world: World) -> None:
+    assert world.run("meters", "drift", "--provider", "glm").stderr == "error: glm has no meter in per cent.\n"
 
 
 def test_rises_of_several_days_without_a_request_are_a_row_each(world: World) -> None:

@@ -187,6 +187,17 @@ def test_a_change_of_clocks_moves_no_point(name: str, days: int) -> None:
         assert one.phase == one.start.astimezone(local).weekday() * 24 + one.start.astimezone(local).hour
 
 
+@pytest.mark.parametrize("used", [0.0, 100.0])
+@pytest.mark.parametrize("count", [1, 2])
+def test_weeks_that_hide_all_but_their_first_night_leave_a_forecast(used: float, count: int) -> None:
+    """A meter that was full, or reset again, three hours after midnight: no waking hour of such a week is known."""
+    hidden = [used, 0.0, 0.0, *[None] * (HOURS - 3)]
+    found = runout([hidden] * count, 30, 20.0, PRIOR, [0] * count)
+    assert all(math.isfinite(one) for one in found)
+    assert 0 < found[3] < 1
+    assert sum(course([hidden] * count, 30, found[0], PRIOR, [0] * count)) == pytest.approx(found[0])
+
+
 def test_an_early_reset_hides_the_hours_after_it() -> None:
     found = weeks(
         [reading(START + hour * HOUR, hour, START + WEEK) for hour in range(48)]

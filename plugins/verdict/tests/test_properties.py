@@ -45,7 +45,7 @@ def check(efficiency):
         assert figures["windows_needed"] is None or 2 <= figures["windows_needed"][0] <= figures["windows_needed"][1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(any_windows, confidences, st.floats(1, 1e300, exclude_min=True))
 @example([(0, 1, 11), (9e307, 0, 3e-63), (9e307, 1, 3e-63)], 0.5, 2.0)  # its gamma shape overflows
 @example([(8e307, 1, 4e-208)], 0.5, 2.0)  # the count in units of its weight overflows
@@ -56,7 +56,7 @@ def test_any_windows_are_measured(found, confidence, effect):
         check(efficiency.quality)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(deadline=None)
 @given(any_windows | windows, any_windows | windows, st.tuples(worths, worths), confidences, st.integers(1, 9))
 @example([(0, 3e-73), (1, 0)], [(1, 1)], (1e251, 1.0), 0.5, 1)  # an exposure underflows
 @example([(0, 1), (4e16, 0)], [(2e16, 1)], (1.0, 1.0), 1e-300, 1)  # scipy knows no such beta quantile

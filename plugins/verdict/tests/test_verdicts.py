@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_a_report_compares_those_of_one_unit_and_says_what_the_others_need(
     assert [row["pair"] for row in panel.rows] == ["claude / codex, per pp"]
     assert panel.headlines[0].startswith("claude and codex, for the quota (pp): Measure ")
     [missing] = panel.missing
-    assert missing.startswith("Different units cannot be compared without prices")
+    assert missing.startswith("Different units cannot be compared (claude and codex in pp, glm in prompts).")
 
 
 def test_one_that_never_delivers_can_be_dropped(tracker_cli: Run, tmp_path: Path) -> None:
@@ -206,8 +207,11 @@ def test_pairs_are_planned_in_random_order_and_certified(tracker_cli: Run, tmp_p
 def test_different_units_need_prices(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D2, glm=[(3, 35), (2, 18), (4, 52), (1, 12), (2, 27)])
     refused = error(tracker_cli("compare", "codex", "glm"))
-    assert "Different units cannot be compared without prices (codex in pp, glm in prompts)" in refused
-    assert "--price codex=200/mo:4.3bars --price glm=30/mo:2400prompts" in refused
+    assert "Different units cannot be compared (codex in pp, glm in prompts). Expected what each costs" in refused
+    named = "`tracker compare codex glm --price codex=200/mo:4.3bars --price glm=30/mo:2400prompts`"
+    assert refused.endswith(f"or into {named}.")
+    # it works as it is printed
+    ok(tracker_cli(*named.strip("`").split()[1:]))
     prices = ["--price", "codex=100/mo:1bars", "--price", "glm=25/mo:100prompts"]  # k = 1 and 4
     [found] = json.loads(ok(tracker_cli("compare", "codex", "glm", *prices, "--json")))
     assert found["ratio"] == pytest.approx(1.551724, abs=1e-6)
@@ -219,6 +223,16 @@ def test_different_units_need_prices(tracker_cli: Run, tmp_path: Path) -> None:
     assert "Invalid price 'cheap' of codex. Expected one such as '200/mo:4.3bars'." in cheap
     bars = error(tracker_cli("compare", "codex", "glm", "--price", "glm=3/mo:2bars"))
     assert "Expected prompts, such as '30/mo:2400prompts'." in bars
+
+
+def test_three_units_without_names_say_what_to_type(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D2, claude=D1, glm=[(3, 35), (2, 18), (4, 52)])
+    refused = error(tracker_cli("compare"))
+    assert "cannot be compared (claude and codex in pp, glm in prompts)." in refused
+    commands = re.findall("`tracker ([^`]+)`", refused)
+    assert [words.partition(" --")[0] for words in commands] == ["compare", "compare claude codex"]
+    for words in commands:
+        ok(tracker_cli(*words.split()))
 
 
 def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp_path: Path) -> None:
@@ -259,6 +273,17 @@ def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> Non
     shown = dict(zip(head.split(), line.split(), strict=True))
     assert (shown["cost_usd"], shown["tokens"]) == ("0.0016", "2000")
     assert not {"churn", "files"} & row.keys()
+
+
+def test_no_figure_per_feature_stands_where_features_are_not_known(verdicts: Any) -> None:
+    verdicts.rows(codex=[(3, 18), (2, None)])
+    for at, name in enumerate(("codex-01", "codex-02")):
+        verdicts.facts[name, "codex"] = {"churn": 2, "tokens": 1200, "requests": 1 + at, "cost_usd": 2.0}
+    known = json.loads(verdicts("--json", "scoreboard", "--by", "outcome").ok())
+    one, other = sorted(known, key=lambda row: row["features"] is None)
+    names = ("churn_per_feature", "tokens_per_feature", "cost_usd_per_feature")
+    assert [one[name] for name in ("features", *names)] == [3, 2, 400, pytest.approx(2 / 3)]
+    assert [other[name] for name in ("features", "tokens", *names)] == [None, 1200, None, None, None]
 
 
 def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:

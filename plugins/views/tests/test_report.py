@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Chart, Column, Panel
+from tracker.api import Block, Chart, Column, Panel, Row
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -82,6 +82,7 @@ def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
 def test_commands_are_marked_and_the_lane_without_a_name_is_known(program: Any) -> None:
     first = program("report").ok()
     assert "Nothing is recorded in this time. <code>tracker start PROVIDER</code> captures" in first
+    assert "`tracker start PROVIDER` captures the meters" in program("report", "--format", "md").ok()
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
     assert "Lane" not in Page(program("report").ok()).tables["Windows"][0]
     program("--agent", "sub", "alias", "start", "toy", "--stdin", "--window", "W2", stdin="fuel 10%").ok()
@@ -188,6 +189,31 @@ def test_windows_are_chosen_by_time_and_number(filled: Any) -> None:
     assert "W11 to W12" in filled("report", "--last", "2").ok()
     assert "2 windows" in Page(filled("report", "--since", "2026-01-11", "--until", "2026-01-12T23:00:00Z").ok()).text
     assert "Expected ISO 8601" in filled("report", "--since", "noon").refused(2)
+
+
+def test_of_one_provider_it_says_nothing_of_others(fill: Callable[[], Any], add_feature: Callable[..., None]) -> None:
+    columns = (Column(key="provider", title="Provider", rank=0), Column(key="cups", title="Cups", kind="count"))
+    rows = [{"provider": name, "cups": 1} for name in ("toy", "rival", None)]
+    cups = Panel(name="cups", title="Cups", columns=columns, rows=rows)
+    mugs = Panel(name="mugs", title="Mugs", columns=columns, rows=rows[1:2], missing=["No mug of a rival."])
+    drunk = Block(title="Drunk", rows=tuple(Row(label=row["provider"], values=row) for row in rows[:2]))
+    add_feature("coffee", panels=lambda session, period: [cups, mugs], handoff_section=lambda session, windows: drunk)
+    filled = fill()
+    assert "rival" in filled("report").ok()
+    page = filled("report", "--provider", "toy").ok()
+    assert "rival" not in page.lower()
+    assert "Mugs" not in page
+    assert [row["Provider"] for row in Page(page).rows("Cups (acme-coffee)")] == ["toy", "not known"]
+
+
+def test_windows_that_overlap_are_named_once(fill: Callable[[], Any]) -> None:
+    filled = fill()
+    for phase, hour, used in (("start", 8, 20), ("end", 10, 50)):
+        at = f"2026-01-11T{hour:02}:30:00Z"
+        filled("alias", phase, "toy", "--stdin", "--window", "W13", "--captured-at", at, stdin=f"fuel {used}%").ok()
+    filled("complete", "--window", "W13", "--toy-features", "1").ok()
+    missing = filled("report", "--format", "md").ok().partition("## What is missing")[2]
+    assert re.findall(r"left out.*", missing) == ["left out, they overlap: W11, W13."]
 
 
 def test_it_goes_to_a_file_whose_name_says_the_format(filled: Any, tmp_path: Path) -> None:

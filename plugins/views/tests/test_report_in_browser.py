@@ -30,12 +30,12 @@ def axe() -> Path | None:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, often: Callable[[int, int], int]) -> Path:
-    """A report of four months of invented records; in full, of a year."""
+    """A report of six weeks of invented records; in full, of a year."""
     sys.path.insert(0, str(DATA))
     from data import fill
 
     folder = tmp_path_factory.mktemp("year")
-    fill(folder, often(120, 365))
+    fill(folder, often(45, 365))
     command = [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "report", "--out", "report.html"]
     environment = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PATH": "/usr/bin:/bin"}
     subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)

@@ -215,10 +215,10 @@ class Root(Group):
         except BrokenPipeError:
             give_up_output()  # nobody reads
             sys.exit(1)
-        except OSError as error:
-            _stop(f"{error.strerror or error} {error.filename or ''}", 1)
         except Exception as error:
-            if (fault := discovery.culprit(error)) is None or os.environ.get(discovery.TRACE) == "1":
+            if (fault := discovery.culprit(error)) is None and isinstance(error, OSError):
+                _stop(f"{error.strerror or error} {error.filename or ''}", 1)
+            if fault is None or os.environ.get(discovery.TRACE) == "1":
                 raise
             _stop(f"{str(fault).rstrip('.')}. {discovery.TRACE}=1 shows where.", 1)
         finally:

@@ -50,7 +50,7 @@ def provider_option(*, required: bool = False, about: str = "Who did the work.")
 
 
 class Window(click.ParamType):  # type: ignore[type-arg]
-    """A window's id. If it is missing, the newest one is named."""
+    """A window's id. If it is missing, the newest one that is not finalized is named."""
 
     name = "window"
 
@@ -60,9 +60,12 @@ class Window(click.ParamType):  # type: ignore[type-arg]
         return check_window(value)
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:
+        assert ctx is not None
         with suppress(TrackerError):
-            newest = ctx.ensure_object(Session).index.newest_windows(1) if ctx else []
-            return f"The newest window is {line(newest[0])}." if newest else None
+            index = ctx.ensure_object(Session).index
+            # one that was finalized just now is newer than one that was begun since
+            found = index.unfinalized(1) or index.newest_windows(1)
+            return f"Expected one such as {line(found[-1])}." if found else None
         return None
 
 
@@ -101,7 +104,7 @@ class Selection(NamedTuple):
         from tracker.windows.reader import Windows
 
         if self._replace(last=None) == Selection():
-            return None if self.last is None else session.index.last_windows(self.last)
+            return None if self.last is None else session.index.windows(self.last)
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group

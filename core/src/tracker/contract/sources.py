@@ -182,6 +182,7 @@ class Declaration(Struct):
     contract: the contract version that the plugin was built for, such as ``"1.2"``.
     name: the name of its entry point; lower-case letters, digits and single dashes.
     title: how people call it; also the title of its preview block unless the block says otherwise.
+    stream: the journal file that its records go to, without ``.jsonl``; of a view, whose records others write.
     place: where its preview block stands; small is early. Blocks of one place are ordered by title.
     """
 
@@ -190,6 +191,7 @@ class Declaration(Struct):
     contract: str = field(validator=checks.must_be("a version such as 1.2", r"[0-9]+\.[0-9]+"))
     name: str = field(validator=checks.NAME)
     title: str = field(validator=checks.LINE)
+    stream: str = field(validator=checks.SLUG)
     place: int = field(default=50, validator=checks.WHOLE)
 
     def as_source(self) -> Source:
@@ -213,7 +215,6 @@ class Input(Declaration):
 class StatusSource(Input, Meters):
     """A provider's meters, read before and after the work.
 
-    stream: the journal file that its records go to, without ``.jsonl``.
     meters: its gauges. open_meters: whether readings may have others, slugs in used percent.
     capacity: the key of the one meter whose delta is the provider's cost; None if it has no quota.
     """
@@ -229,7 +230,6 @@ class ReportSource(Input):
 
     KIND: ClassVar[str | None] = REPORT
 
-    stream: str = field(validator=checks.SLUG)
     scopes: tuple[str, ...] = field(default=(), validator=checks.TEXTS)
     comparisons: tuple[Comparison, ...] = field(default=(), validator=checks.tuple_of(Comparison))
 
@@ -240,18 +240,15 @@ class TelemetrySource(Input):
 
     KIND: ClassVar[str | None] = STREAM
 
-    stream: str = field(validator=checks.SLUG)
     routed_label: str = field(default="routed", validator=checks.SLUG)
     prices: str | None = field(default=None, validator=checks.MAYBE_LINE)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class View(Declaration):
-    """A preview block of the records in a stream that others write. stream: their journal file."""
+    """A preview block of the records in a stream that others write."""
 
     KIND: ClassVar[str | None] = VIEW
-
-    stream: str = field(validator=checks.SLUG)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -15,6 +15,7 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from tracker.errors import PluginError, TrackerError
+from tracker.text.render import escape
 
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
 SECONDS, LIMIT, UNLIMITED = "10", "TRACKER_PLUGIN_SECONDS", 1e9
@@ -63,6 +64,16 @@ class Timer:
             self.interrupt(*given)
 
 
+class Printed:
+    """Standard error, as the place of what a plugin prints: nothing in it steers the terminal."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(escape(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 @contextmanager
 def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False) -> Iterator[Timer]:
     """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C.
@@ -73,7 +84,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
     with ExitStack() as stack:
         for name in () if speaks else ("stdout", "__stdout__"):
             stack.callback(setattr, sys, name, getattr(sys, name))
-            setattr(sys, name, sys.stderr)
+            setattr(sys, name, Printed())
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
             if not speaks:
                 stack.callback(os.close, kept := os.dup(1))

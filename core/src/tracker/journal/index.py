@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tracker.journal.index_file import TABLES, Row, connect, find, is_spoilt, place, row_sum, rows_of
 from tracker.journal.journal import BLOCK, LOCK, Journal
-from tracker.journal.records import ANOMALIES, WINDOWS, lane_of, record_id, text
+from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, lane_of, record_id, text
 
 # bytes of other windows that are read rather than skipped
 GAP = 64 << 10
@@ -61,24 +61,20 @@ class Index:
 
     # --- records
 
-    def windows(self) -> list[str]:
-        """Every window with a standing record, `W0-9` before `W0-10`."""
-        return self._named("ORDER BY place")
+    def windows(self, last: int = -1) -> list[str]:
+        """Every window with a standing record, `W0-9` before `W0-10`, or the last of them."""
+        return self._named("ORDER BY place DESC", last)[::-1]
 
     def newest_windows(self, count: int) -> list[str]:
         """The windows that got a record last, in the same order."""
         return sorted(self._named("ORDER BY at DESC", count), key=place)
-
-    def last_windows(self, count: int) -> list[str]:
-        """The last of `windows`."""
-        return self._named("ORDER BY place DESC", count)[::-1]
 
     def count(self) -> int:
         """How many `windows` are."""
         query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
         return int(self._column(query, [self.emptied()])[0])
 
-    def _named(self, order: str, count: int = -1) -> list[str]:
+    def _named(self, order: str, count: int) -> list[str]:
         query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"
         return self._column(query, [self.emptied(), count])
 
@@ -168,6 +164,20 @@ class Index:
         groups = self._rows(query, [stream], [stream])
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
+
+    def lanes_in(self, window: str) -> set[str | None]:
+        """The lanes of the standing BEFOREs and AFTERs of a window, whatever provider they are of."""
+        query = f"SELECT DISTINCT agent FROM standing WHERE window = ? AND phase IN {LISTED}"
+        return {agent or None for agent in self._column(query, [window, PHASES])}
+
+    def meanwhile(self, stream: str, provider: str, begin: float, end: float, known: Iterable[str]) -> list[str]:
+        """Other windows than the known ones in which a provider was captured after `begin`, and before `end`."""
+        query = (
+            f"SELECT DISTINCT window FROM standing s WHERE stream = ? AND provider = ? AND at > ? AND EXISTS (SELECT 1"
+            " FROM standing t WHERE t.window = s.window AND +t.stream = s.stream AND +t.provider = s.provider"
+            f" AND +t.at < ?) AND window NOT IN {LISTED}"
+        )
+        return self._column(query, [stream, provider, begin, end, known], [stream])
 
     def strangers(self, stream: str, known: Iterable[str]) -> list[CaptureMark]:
         """A standing capture of each provider that is not among the known ones, per window and phase."""

@@ -118,8 +118,9 @@ def near(wrong: str, known: Iterable[str]) -> str:
     names = list(known)
     asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
+    parts = {part: name for name in reversed(names) for part in re.split("[-_.]", name)}
     close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
-    if close:
+    if close := close or [parts[one] for one in get_close_matches(asked, parts, 1, 0.8)]:
         return f"Did you mean {close[0]}?"
     shown, more = (names, "") if len(names) <= 12 else (names[:11], f" or {len(names) - 11} more")
     return f"Expected {'one of ' if len(names) > 1 else ''}{', '.join(shown)}{more}." if names else "There is none."

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracker.contract.readings import CROSSED, FELL, amount, iso
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import WINDOWS, stamp
+from tracker.session import Session
 from tracker.text.pane import redact
 from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.messages import explained
 from tracker.windows.reader import Absent, Finalized, Windows
 from tracker.windows.results import divergences, newest
-
-if TYPE_CHECKING:
-    from tracker.contract.sources import Source
-    from tracker.session import Session
 
 # named without what they say
 LONG = ("notes", "feature_ids")

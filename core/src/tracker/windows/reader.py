@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from sys import intern
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract import readings
 from tracker.contract.readings import EPOCH, amount, instant
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
@@ -19,15 +21,12 @@ from tracker.text.render import line, near
 from tracker.windows.anomalies import history
 from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
+from tracker.windows.window import CaptureRequest, reset_before, store
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from tracker.contract.sources import Source
     from tracker.journal.index import Entry
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
-    from tracker.windows.window import CaptureRequest
 
 # windows whose records are held at once, which takes 20 MB
 PART = 2000
@@ -266,14 +265,10 @@ class Windows:
 
     def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
         """Check the rules, append, say what was stored; the answer is the records."""
-        from tracker.windows.window import store
-
         return store(self.session, request)
 
     def reset_before(self, source: Source, reading: readings.Reading, at: datetime) -> datetime | None:
         """The latest reset of the source in whose buffer an instant lies."""
-        from tracker.windows.window import reset_before
-
         return reset_before(self.session, source, reading, at)
 
     def notes(self, text: str | None) -> str | None:

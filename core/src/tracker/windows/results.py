@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
+from tracker.session import Session
 from tracker.windows.captures import MIXED, Capture, Groups, canonical, capacity_delta, measure
 from tracker.windows.reader import Finalized
 
 if TYPE_CHECKING:
     from tracker.contract.features import Estimate, Tally
-    from tracker.session import Session
 
 UNNAMED = "(not named)"
 

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from attrs import evolve
 
 from tracker.contract.readings import Reading, amount, iso, to_parsed
+from tracker.contract.sources import Source
 from tracker.errors import PluginError, TrackerError
 from tracker.journal.records import ANOMALIES, check_window, stamp
+from tracker.session import Session
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
@@ -21,10 +23,6 @@ from tracker.windows import anomalies
 from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 from tracker.windows.lanes import FIRST_WINDOW, next_window, stamped_notes
 from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
-
-if TYPE_CHECKING:
-    from tracker.contract.sources import Source
-    from tracker.session import Session
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
 # clocks of machines differ; beyond that a capture claims to be from the future
@@ -86,7 +84,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
             # a pane that also opens the next window is a BEFORE there
-            added.append(add(session, request, _following(session, source, window), phase))
+            added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
         found = [row for one in added for row in one.anomalies]
         rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
@@ -117,32 +115,29 @@ def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
     source, lane, index = request.source, session.lane, session.index
     if request.phases[0] == "after":
         raise _nothing_open(session, source)
-    window = _following(session, source, last)
+    window = _following(session, last)
     if last is None:
-        # a provider that is new in this lane joins the window that another one has open: only this needs all plugins
-        known = [one for one in session.registry.sources.values() if one.kind == "status"]
-        marks = (index.newest(one.stream, lane, one.name) for one in known)
-        opened = [mark for mark in marks if mark is not None and mark.phase == "before"]
+        # a provider that is new in this lane joins the window that another one has open in it
+        marks = [mark for stream in session.journal.streams() for agent, mark in index.lanes(stream) if agent == lane]
+        opened = [mark for mark in marks if mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
-    while _is_taken(session, source, window) or index.left_open(source.stream, lane, source.name, [window]):
-        window = _following(session, source, window)
+    while _is_taken(session, window) or index.left_open(source.stream, lane, source.name, [window]):
+        window = _following(session, window)
     return window
 
 
-def _following(session: Session, source: Source, window: str | None) -> str:
+def _following(session: Session, window: str | None) -> str:
     """The next window that is not taken; the first one after none."""
     found = FIRST_WINDOW if window is None else next_window(window)
-    while _is_taken(session, source, found):
+    while _is_taken(session, found):
         found = next_window(found)
     return check_window(found)
 
 
-def _is_taken(session: Session, source: Source, window: str) -> bool:
-    """Whether a capture would not count, since the window is finalized, or would displace the pair of other lanes."""
-    found = captures(session.index, {source.name: source}, [window]).values()
-    lanes = {one.agent_id for group in found for one in group} or {session.lane}
-    return is_finalized(session.index, window) or session.lane not in lanes
+def _is_taken(session: Session, window: str) -> bool:
+    """Whether a capture would not count, since the window is finalized, or only other lanes captured in it."""
+    return is_finalized(session.index, window) or session.lane not in (session.index.lanes_in(window) or {session.lane})
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
@@ -336,9 +331,7 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
 # --- records
 
 
-def _record(
-    session: Session, request: CaptureRequest, window: str, phase: str | None = None, before: Capture | None = None
-) -> Row:
+def _record(session: Session, request: CaptureRequest, window: str, phase: str | None, before: Capture | None) -> Row:
     source, keep = request.source, session.config.keep_account
     parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}

@@ -45,7 +45,7 @@ def feature_info() -> Feature:
 @hookimpl
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     """Add what a command captured to the meter history."""
-    provider = given.get("provider") or given.get("source")
+    provider = given.get("provider") or given.get("name")
     if isinstance(provider, str) and session.outcome and not given.get("sample"):
         from tracker_capture.readings import add_newest_capture
 

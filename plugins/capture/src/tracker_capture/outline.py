@@ -8,7 +8,7 @@ late `sync` of old session files needs no second reading.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,11 +19,11 @@ import orjson
 from attrs import define, field
 
 from tracker.api import MeterReading, instant
-from tracker.kernel import Session, replace_file
+from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 2
+VERSION = 3
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -43,13 +43,13 @@ HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET = range(6)
 class Outline:
     """mark: the size of what was read, and how the stream looked there. pages: where each begins, and its latest time.
 
-    peaks: the highest reading of each hour and reset. removed: the runs that were taken back.
+    peaks: the highest reading of each hour and reset. removals: the tombstones of each record that was taken back.
     """
 
     mark: list[Any] = field(factory=list)
     pages: list[tuple[int, str]] = field(factory=list)
     peaks: dict[Key, list[Peak]] = field(factory=dict)
-    removed: set[str] = field(factory=set)
+    removals: dict[str, list[str]] = field(factory=dict)
     # of each redacted address the accounts that it may be
     masks: dict[str, list[str]] = field(factory=dict)
     # where the peaks of a meter stand, made when one is added
@@ -67,8 +67,9 @@ class Outline:
         elif latest > self.pages[-1][1]:
             self.pages[-1] = (self.pages[-1][0], latest)
         if isinstance(row.get("tombstone"), str):
-            self.removed.add(row["tombstone"])
-        elif row.get("record_id") not in self.removed:
+            self.removals.setdefault(row["tombstone"], []).append(str(row.get("record_id")))
+        # a removal that was taken back removes nothing
+        elif all(one in self.removals for one in self.removals.get(str(row.get("record_id")), ())):
             self._add_peaks(row)
             if (mask := row.get("account_mask")) and row.get("account") not in self.masks.setdefault(mask, []):
                 self.masks[mask].append(row["account"])
@@ -133,11 +134,11 @@ def outline(session: Session) -> Outline:
     found = KEPT.get(session) or _load(session, path)
     known, size = found.size, session.journal.size(STREAM)
     if size > known:
-        removed = len(found.removed)
+        removals = sum(map(len, found.removals.values()))
         _read(session, found, size)
-        if len(found.removed) > removed:
+        if sum(map(len, found.removals.values())) > removals:
             # what was taken back stands in hours that were read before it
-            found = Outline(removed=found.removed)
+            found = Outline(removals=found.removals)
             _read(session, found, size)
         if size - known > SMALL and not session.dry_run:
             path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -146,14 +147,16 @@ def outline(session: Session) -> Outline:
     return found
 
 
+def rows(session: Session, stream: str, start: int, stop: int | None = None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """A stream's rows with their offsets, from an offset on that may lie within a line."""
+    for offset, line in session.journal.lines(stream, start, stop):
+        if line is not None and (row := Journal.decode(line)) is not None:
+            yield offset, row
+
+
 def _read(session: Session, found: Outline, size: int) -> None:
-    for offset, raw in session.journal.lines(STREAM, found.size, size):
-        try:
-            row = orjson.loads(raw or b"")
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(row, dict):
-            found.add(offset, row)
+    for offset, row in rows(session, STREAM, found.size, size):
+        found.add(offset, row)
     found.mark = _mark(session, size)
 
 
@@ -165,18 +168,18 @@ def _mark(session: Session, size: int) -> list[Any]:
 
 def _dump(found: Outline) -> bytes:
     series = [[*key, own] for key, own in found.peaks.items()]
-    return orjson.dumps([VERSION, found.mark, found.pages, series, sorted(found.removed), found.masks])
+    return orjson.dumps([VERSION, found.mark, found.pages, series, found.removals, found.masks])
 
 
 def _load(session: Session, path: Path) -> Outline:
     """The kept outline; an empty one if the file is of another stream or was edited."""
     try:
-        version, mark, pages, series, removed, masks = orjson.loads(path.read_bytes())
+        version, mark, pages, series, removals, masks = orjson.loads(path.read_bytes())
         if version != VERSION or mark != _mark(session, mark[0]) or session.journal.size(STREAM) < mark[0]:
             return Outline()
         peaks = {(provider, meter, account, origin): own for provider, meter, account, origin, own in series}
         pages = [(start, latest) for start, latest in pages]
-        return Outline(mark=mark, pages=pages, peaks=peaks, removed=set(removed), masks=dict(masks))
+        return Outline(mark=mark, pages=pages, peaks=peaks, removals=dict(removals), masks=dict(masks))
     except (OSError, ValueError, TypeError, LookupError):
         return Outline()
 

@@ -15,8 +15,7 @@ MOST = 60
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Every meter with a history in the period."""
-    known = series(session, None, None, period.since, period.until)
-    for found in known:
+    for found in series(session, period.provider, None, period.since, period.until):
         if len(found.points) > 1:
             coming = [] if period.until else list(_coming(session, found))
             yield _panel(session, found, coming, f", account {found.account or UNNAMED}" if found.several else "")

@@ -10,12 +10,16 @@ which fits that of every thread with the same history.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
 from tracker.api import Event, LogOrigin, Rejected, TelemetrySource, epoch, hookimpl
+
+if TYPE_CHECKING:
+    from tracker_codex.session_rows import Payload, Row, Usage
 
 Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
 
@@ -62,38 +66,62 @@ def source_info() -> TelemetrySource:
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The request that the line reports, if it is the first to report it in this file."""
     try:
-        record = orjson.loads(line)
+        row = _decode()(line)
+    except ValueError:
+        row = _unchecked(line)
+    payload, kind = row.payload, row.type
+    if payload is None:
+        return []
+    if kind == "event_msg":
+        kind = payload.type
+    if scratch.get("is_fork"):
+        _pulse(row, scratch)
+    if kind == "token_usage_record":
+        return _recorded(payload, row, scratch)
+    if kind == "token_count":
+        return _counted(payload, row, scratch)
+    if kind == "turn_context":
+        scratch["has_begun"] = True
+        scratch["model"] = _text(payload.model) or scratch.get("model")
+    elif kind == "session_meta":
+        _meet(_whole(line)["payload"], row, scratch)
+    elif kind == "thread_settings_applied":
+        _settings(_whole(line)["payload"], scratch)
+    return []
+
+
+@cache
+def _decode() -> Callable[[bytes], Row]:
+    # imported late: msgspec takes 40 ms
+    from tracker_codex.session_rows import decode
+
+    return decode
+
+
+def _unchecked(line: bytes) -> Row:
+    """The row of a line with fields of other types than expected."""
+    from tracker_codex.session_rows import unchecked
+
+    return unchecked(_whole(line))
+
+
+def _whole(line: bytes) -> dict[str, Any]:
+    """The row of a line with all that it says; an empty one if it tells nothing here."""
+    try:
+        row = orjson.loads(line)
     except orjson.JSONDecodeError:
         if any(word in line for word in _WORDS):
             raise Rejected("not JSON") from None
-        return []
-    if not isinstance(record, dict):
+        return {}
+    if not isinstance(row, dict):
         raise Rejected("not a JSON object")
-    payload = record.get("payload")
-    if not isinstance(payload, dict):
-        return []
-    kind = record.get("type")
-    kind = payload.get("type") if kind == "event_msg" else kind
-    if scratch.get("is_fork"):
-        _pulse(record, scratch)
-    if kind == "session_meta":
-        _meet(payload, record, scratch)
-    elif kind == "turn_context":
-        scratch["has_begun"] = True
-        scratch["model"] = _text(payload.get("model")) or scratch.get("model")
-    elif kind == "thread_settings_applied":
-        _settings(payload, scratch)
-    elif kind == "token_usage_record":
-        return _recorded(payload, record, scratch)
-    elif kind == "token_count":
-        return _counted(payload, record, scratch)
-    return []
+    return row
 
 
 # --- what says whose requests follow
 
 
-def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None:
     """The first names the file's own thread; those that follow it at once, whose history a legacy fork has copied."""
     thread = _text(payload.get("id"))
     if scratch.get("is_subagent"):  # whose items are copies, and whose requests are its own
@@ -101,11 +129,11 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
     if "thread" in scratch:
         if thread != scratch["thread"] and not scratch["is_paginated"] and "total" not in scratch:
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
-            scratch["burst"] = epoch(record.get("timestamp"))
+            scratch["burst"] = epoch(row.timestamp)
         return
     git = payload.get("git")
     scratch["thread"] = thread
-    scratch["burst"] = epoch(record.get("timestamp"))
+    scratch["burst"] = epoch(row.timestamp)
     scratch["parent"] = _text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
     is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
@@ -123,9 +151,9 @@ def _meet(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[s
     }
 
 
-def _pulse(record: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+def _pulse(row: Row, scratch: dict[str, Any]) -> None:
     """Notice where the copied history ends: behind the first gap."""
-    at, before = epoch(record.get("timestamp")), scratch.get("burst")
+    at, before = epoch(row.timestamp), scratch.get("burst")
     if at is not None and before is not None and at - before > BURST_SECONDS:
         scratch["is_fork"] = False
     scratch["burst"] = before if at is None else at
@@ -143,43 +171,44 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 # --- requests
 
 
-def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
-    usage = _numbers(payload.get("usage"))
+def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
+    usage = _numbers(payload.usage)
     if usage is None:
         return []
-    _note(payload["usage"], scratch)
-    if _is_early(usage, payload, record, scratch):
+    _note(payload.usage, scratch)
+    if _is_early(usage, payload, row, scratch):
         return []
     # the `token_count` beside it, also if both are copies
     scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
-    thread = _text(payload.get("thread_id"))
+    thread = _text(payload.thread_id)
     if not any(usage) or (thread is not None and thread != scratch.get("thread", thread)):
         return []
-    response = _text(payload.get("response_id"))
-    key = response or _hash(thread, payload.get("turn_id"), _numbers(payload.get("thread_token_usage")), usage)
-    return [_event(key, usage, record, scratch)]
+    key = _text(payload.response_id)
+    if key is None:
+        key = _hash(thread, payload.turn_id, _numbers(payload.thread_token_usage), usage)
+    return [_event(key, usage, row, scratch)]
 
 
-def _is_early(usage: Numbers, payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> bool:
+def _is_early(usage: Numbers, payload: Payload, row: Row, scratch: dict[str, Any]) -> bool:
     """Whether the `token_count` of the same response stands before its record, and was counted."""
     shown, at, total = scratch.pop("early", None) or (None, None, None)
     if shown is None or tuple(shown) != usage:
         return False
-    now, whole = epoch(record.get("timestamp")), _numbers(payload.get("thread_token_usage"))
+    now, whole = epoch(row.timestamp), _numbers(payload.thread_token_usage)
     if at is None or now is None or abs(now - at) > BURST_SECONDS:
         return False
     # a further response has a larger total
     return whole is None or total is None or whole != tuple(a + b for a, b in zip(total, usage, strict=True))
 
 
-def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dict[str, Any]) -> list[Event]:
+def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
     """What a running total grew by; of a response that has a record, it is known already."""
-    limits, info = payload.get("rate_limits"), payload.get("info")
-    if isinstance(limits, dict):
-        scratch["plan"] = _text(limits.get("plan_type")) or scratch.get("plan")
-    if not isinstance(info, dict):
+    limits, info = payload.rate_limits, payload.info
+    if limits is not None:
+        scratch["plan"] = _text(limits.plan_type) or scratch.get("plan")
+    if info is None:
         return []
-    total, last = _numbers(info.get("total_token_usage")), _numbers(info.get("last_token_usage"))
+    total, last = _numbers(info.total_token_usage), _numbers(info.last_token_usage)
     if total is None and last is None:
         raise Rejected("token_count without usage")
     known = scratch.get("total")
@@ -198,14 +227,14 @@ def _counted(payload: Mapping[str, Any], record: Mapping[str, Any], scratch: dic
             raise Rejected("the first total of a fork, which holds its parent's")
     if usage is None or not any(usage):
         return []  # after a compaction
-    _note(info.get("last_token_usage"), scratch)
+    _note(info.last_token_usage, scratch)
     scratch["chain"] = _hash(scratch.get("chain"), total, usage)
     if scratch.get("is_fork"):
-        event = _event(f"{scratch['chain']}/", usage, record, scratch)
+        event = _event(f"{scratch['chain']}/", usage, row, scratch)
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
         return [event]
-    scratch["early"] = usage, epoch(record.get("timestamp")), total
-    return [_event(f"{scratch['chain']}/{scratch.get('thread')}", usage, record, scratch)]
+    scratch["early"] = usage, epoch(row.timestamp), total
+    return [_event(f"{scratch['chain']}/{scratch.get('thread')}", usage, row, scratch)]
 
 
 def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: bool) -> bool:
@@ -213,14 +242,17 @@ def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: boo
 
     An older client that goes on writes none. What it used is known unless the file's first total stands alone.
     """
-    known = [tuple(one) for one in scratch.pop("covered", ())]
+    covered = scratch.get("covered")
+    if not covered:
+        return False
+    known = [*map(tuple, covered)]
     scratch["covered"] = []
     if usage in known:
         # each covers its own
         scratch["covered"] = known[known.index(usage) + 1 :]
         return True
-    if not known or not is_known or usage is None or not any(usage):
-        return bool(known)
+    if not is_known or usage is None or not any(usage):
+        return True
     return usage[0] in (*(one[0] for one in known), sum(one[0] for one in known))
 
 
@@ -233,20 +265,21 @@ def _grown(total: Numbers | None, before: Numbers | None) -> Numbers | None:
     return a, b, c, d, e
 
 
-def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping[str, Any]) -> Event:
+def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any]) -> Event:
     inputs, read, written, output, reasoning = usage
-    read = min(read, inputs)
-    written = min(written, inputs - read)
+    if read + written > inputs:
+        read = min(read, inputs)
+        written = min(written, inputs - read)
     model = scratch.get("model")
     event: Event = {
-        "ts": epoch(record.get("timestamp")),
+        "ts": epoch(row.timestamp),
         "key": key,
         "model": model,
         "input_tokens": inputs - read - written,
         "cache_read_tokens": read,
         "cache_write_tokens": written,
         "output_tokens": output,
-        "reasoning_tokens": min(reasoning, output),
+        "reasoning_tokens": reasoning if reasoning < output else output,
         "plan": scratch.get("plan"),
         **scratch.get("own", {}),  # type: ignore[typeddict-item]
     }
@@ -257,9 +290,9 @@ def _event(key: str, usage: Numbers, record: Mapping[str, Any], scratch: Mapping
     return event
 
 
-def _note(usage: Mapping[str, Any] | None, scratch: dict[str, Any]) -> None:
+def _note(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None:
     """Note tokens of an unknown kind: newer clients write what nobody has seen yet."""
-    if usage is None or len(usage) < len(KINDS):
+    if not isinstance(usage, dict):
         return
     for name in sorted(usage.keys() - KINDS):
         if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
@@ -270,16 +303,18 @@ def _note(usage: Mapping[str, Any] | None, scratch: dict[str, Any]) -> None:
 # --- values
 
 
-def _numbers(usage: object) -> Numbers | None:
-    if not isinstance(usage, dict):
+def _numbers(usage: Usage | dict[str, Any] | None) -> Numbers | None:
+    if usage is None:
         return None
-    get = usage.get  # written out: each line has three of them
+    if isinstance(usage, dict):
+        a, b, c, d, e = (_count(usage.get(name)) for name in KINDS[:5])
+        return a, b, c, d, e
     return (
-        _count(get("input_tokens")),
-        _count(get("cached_input_tokens")),
-        _count(get("cache_write_input_tokens")),
-        _count(get("output_tokens")),
-        _count(get("reasoning_output_tokens")),
+        usage.input_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_input_tokens,
+        usage.output_tokens,
+        usage.reasoning_output_tokens,
     )
 
 

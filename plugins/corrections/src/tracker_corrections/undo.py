@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -22,12 +23,16 @@ Row = dict[str, Any]
 
 @frozen(kw_only=True)
 class Step:
-    """The records of one command by stream. `log`: those that hold the command as it was typed."""
+    """The records of one command by stream. `log`: those that hold the command as it was typed.
+
+    past: the newer commands of its lane that stay, since what they stored cannot be taken back, such as events.
+    """
 
     command_id: str
     records: Mapping[str, list[Row]] = field(factory=lambda: defaultdict(list))
     log: Mapping[str, list[Row]] = field(factory=lambda: defaultdict(list))
     lane: str | None = None
+    past: Sequence[Step] = ()
 
     @property
     def words(self) -> list[str]:
@@ -40,6 +45,10 @@ class Step:
     @property
     def all(self) -> list[Row]:
         return [record for records in self.records.values() for record in records]
+
+    def is_of(self, provider: str | None) -> bool:
+        """Whether it can be taken back, and stored something of a provider if one is named."""
+        return any(provider in (None, record.get("provider")) for record in self.all)
 
     @property
     def text(self) -> str:
@@ -64,38 +73,24 @@ class Step:
 
 def steps(session: Session, provider: str | None = None) -> list[Step]:
     """The commands of this lane that can be taken back, the newest first."""
-    fitting = [step for step in _commands(session) if step.records]
-    if provider is not None:
-        fitting = [step for step in fitting if any(record.get("provider") == provider for record in step.all)]
-    return fitting
-
-
-def newer_than(session: Session, step: Step) -> list[str]:
-    """The newer commands of this lane that stay: what they stored cannot be taken back, such as events."""
-    return [one.words[0] for one in _commands(session) if not one.records and one.command_id > step.command_id]
-
-
-def _commands(session: Session) -> list[Step]:
-    """The commands of this lane that were not taken back, the newest first."""
-    return [step for step in _of_lanes(session) if step.lane == session.lane]
+    return [step for step in _of_lanes(session) if step.lane == session.lane and step.is_of(provider)]
 
 
 def _of_lanes(session: Session) -> list[Step]:
     """The commands of this directory that were not taken back, the newest first."""
     found: dict[str, Step] = {}
-    undone: set[str] = set()
-    # commands of another directory, whose records `tracker import` brought
-    imported: set[str] = set()
+    # taken back; of another directory, whose records `tracker import` brought; or passed by `undo --past`
+    gone: set[str] = set()
     # a command has one lane, although not all of its records name it
     lanes: dict[str, str] = {}
     for stream in session.journal.streams():
         if stream in NOTES:
             continue
         for record in _tail(session, stream):
-            if isinstance(brought := record.get("imported"), list):
-                imported.update(filter(_is_id, brought))
+            for names in (record.get("imported"), record.get("past")):
+                gone.update(filter(_is_id, names if isinstance(names, list) else ()))
             if isinstance(undoes := record.get("undoes"), str):
-                undone |= {undoes, record["command_id"]}
+                gone |= {undoes, record["command_id"]}
             else:
                 if isinstance(lane := record.get("agent_id"), str):
                     lanes[record["command_id"]] = lane
@@ -103,7 +98,6 @@ def _of_lanes(session: Session) -> list[Step]:
                 # a record with a command is a log of it, which is not what the command was for
                 is_log = isinstance(record.get("command"), str)
                 (step.log if is_log else step.records)[stream].append(record)
-    gone = undone | imported
     known = [evolve(step, lane=lanes.get(name)) for name, step in found.items() if name not in gone]
     return sorted(known, key=lambda step: step.command_id, reverse=True)
 
@@ -125,25 +119,29 @@ def _is_id(found: object) -> bool:
 
 
 def last(session: Session, provider: str | None) -> Step:
-    """The newest command that can be taken back."""
-    found = steps(session, provider)
-    if not found:
-        lane = f"lane {session.lane}" if session.lane else "this lane"
-        of = f" of {line(provider)}" if provider else ""
-        others = [one for one in _of_lanes(session) if one.records and one.lane != session.lane]
-        if provider is not None:
-            others = [one for one in others if any(record.get("provider") == provider for record in one.all)]
-        cure = ""
-        if others:
-            newest = others[0]
-            words = f"tracker --agent {newest.lane or repr('')} undo{f' {line(provider)}' if provider else ''}"
-            there = f"lane {newest.lane}" if newest.lane else "the lane without a name"
-            cure = f" The last command of {there} is {newest.named}: `{words}` takes that back."
-        raise TrackerError(
-            f"There is nothing{of} to take back in {lane}. Expected a command that stored records in {session.root}."
-            f"{cure}"
-        )
-    return found[0]
+    """The newest command of this lane that can be taken back; past others only if no provider is named."""
+    known = _of_lanes(session)
+    fitting = [step for step in known if step.is_of(provider)]
+    found = next((step for step in fitting if step.lane == session.lane), None)
+    if found is None:
+        raise _nothing(session, provider, fitting)
+    if provider is not None:
+        return found
+    newer = takewhile(lambda step: step.command_id != found.command_id, known)
+    return evolve(found, past=[step for step in newer if step.lane == session.lane and not step.records])
+
+
+def _nothing(session: Session, provider: str | None, others: Sequence[Step]) -> TrackerError:
+    lane = f"lane {session.lane}" if session.lane else "this lane"
+    of = f" of {line(provider)}" if provider else ""
+    cure = ""
+    for newest in others[:1]:
+        words = f"tracker --agent {newest.lane or repr('')} undo{f' {line(provider)}' if provider else ''}"
+        there = f"lane {newest.lane}" if newest.lane else "the lane without a name"
+        cure = f" The last command of {there} is {newest.named}: `{words}` takes that back."
+    return TrackerError(
+        f"There is nothing{of} to take back in {lane}. Expected a command that stored records in {session.root}.{cure}"
+    )
 
 
 def described(session: Session, step: Step) -> list[str]:
@@ -172,7 +170,8 @@ def _removed(session: Session, stream: str, tombstone: Row, target: str) -> Row:
 def _name(stream: str, record: Row) -> str:
     """`NAME after snapshot for W0-20 (captured_at=...)`."""
     provider, phase, window = (record.get(key) for key in ("provider", "phase", "window"))
-    what = f"{line(phase)} snapshot" if phase else f"record of {stream}.jsonl"
+    # what a person knows is the ledger's row, which this record remembers
+    what = f"{line(phase)} snapshot" if phase else f"record of {line(record.get('ledger') or f'{stream}.jsonl')}"
     words = [line(provider)] if provider else []
     words += [what, *([f"for {line(window)}"] if window else [])]
     return f"{' '.join(words)} (captured_at={value(record.get('captured_at'))})"
@@ -212,6 +211,7 @@ def _rows(session: Session, step: Step) -> dict[str, list[Row]]:
 
 
 def _tombstone(session: Session, step: Step, record: Row) -> Row:
+    past: Row = {"past": [one.command_id for one in step.past]} if step.past else {}
     return stamp(
         window=record.get("window"),
         provider=record.get("provider"),
@@ -221,4 +221,5 @@ def _tombstone(session: Session, step: Step, record: Row) -> Row:
         tombstone=record["record_id"],
         reason="undo",
         undoes=step.command_id,
+        **past,
     )

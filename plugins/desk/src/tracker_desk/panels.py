@@ -8,7 +8,7 @@ from attrs import evolve
 
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural, zone
-from tracker_desk import meter_list
+from tracker_desk import meter_list, status_text
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import BARE, FIGURES, ListedWindow, listed
@@ -43,31 +43,13 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 
 def lanes(status: Status) -> Panel:
     """What is open in each lane, and what comes next."""
-    rows: list[Mapping[str, Cell]] = [
-        {
-            "provider": lane.mark.provider,
-            "lane": lane.agent_id,
-            "window": lane.mark.window,
-            "state": "open" if lane.is_open else "closed",
-            "since": lane.taken,
-            "next": lane.due.command or lane.due.reason,
-        }
-        for lane in status.lanes
-    ]
     return Panel(
         name="lanes",
         title="Lanes",
         place=59,
         about="The newest window of each provider in each lane.",
-        columns=(
-            Column(key="provider", title="Provider", rank=0),
-            Column(key="lane", title="Lane", rank=4),
-            Column(key="window", title="Window", rank=0),
-            Column(key="state", title="State"),
-            Column(key="since", title="Since", kind="instant", rank=2),
-            Column(key="next", title="Next", rank=3),
-        ),
-        rows=_lanes_named(rows),
+        columns=(*status_text.LANES, status_text.NEXT),
+        rows=_lanes_named([status_text.lane_row(lane) for lane in status.lanes]),
     )
 
 
@@ -103,10 +85,17 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
         # rows of one provider differ in it
         own = [evolve(one, rank=0) if one.key == "account" else one for one in own]
         rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
+    # of known requests none lacks a price, and none is shared, unless it is said
+    bare = [key for key in extra if key in BARE.values()]
+    none = {key: "" if key in texts else 0 for key in (*bare, *(one for one in extra if one.startswith("shared_")))}
+    rows = [
+        {**(dict.fromkeys(bare, 0) if row.get("shared_requests") else none), **row} if "requests" in row else row
+        for row in rows
+    ]
     # money that leaves requests out is the least that it was
     least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
-    bare = [{key for key, count in least.items() if row.get(count) and row.get(key) is not None} for row in rows]
-    rows = [{**row, **{key: f"≥${row[key]:,.2f}" for key in keys}} for row, keys in zip(rows, bare, strict=True)]
+    marked = [[key for key, count in least.items() if row.get(count) and row.get(key) is not None] for row in rows]
+    rows = [{**row, **{key: f"≥${row[key]:,.2f}" for key in keys}} for row, keys in zip(rows, marked, strict=True)]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]
     return (*START[:place], *accounts, *START[place:], *others), rows

@@ -25,6 +25,8 @@ KNOWN_SCHEMAS = ("1.0.0", Journal.schema_version)
 LEFT_OUT = "every reader leaves it out; what it said has to be stored again"
 # clocks of machines differ by as much
 FUTURE = timedelta(minutes=2)
+# objects within a torn record that are taken for a beginning
+MOST_TRIES = 100
 BY_HAND = "nothing here writes such a record: a program or a person changed the file"
 
 
@@ -32,7 +34,8 @@ BY_HAND = "nothing here writes such a record: a program or a person changed the 
 class StreamCheck:
     """One stream: its counts, and what is found on the way through it.
 
-    ids: those of this stream, filled on the way. targets: what tombstones take back, with their line.
+    ids: those of this stream, filled on the way. targets: what tombstones take back, with their line. behind: the whole
+    records that follow a torn one on its line, likewise.
     """
 
     session: Session
@@ -42,6 +45,7 @@ class StreamCheck:
     lines: int = 0
     removed: int = 0
     targets: list[tuple[int, str]] = field(factory=list)
+    behind: list[tuple[int, str]] = field(factory=list)
     _latest: datetime | None = None
     _out_of_order: int = 0
 
@@ -79,6 +83,7 @@ class StreamCheck:
                 problem=what,
                 cure="nothing to do: the capture time decides",
             )
+        yield from self._behind()
         yield from self._tail()
 
     def dangling(self) -> Iterator[Finding]:
@@ -105,6 +110,8 @@ class StreamCheck:
             yield self._found("error", "json", "a line of more than 16 MB", LEFT_OUT)
         elif not line.strip():
             yield self._found("note", "json", "an empty line", "nothing to do: it is read over")
+        elif (whole := whole_record(line)) is not None:
+            self.behind.append((self.lines, _id(self.stream, whole)))
         else:
             yield self._found("error", *_why(line), LEFT_OUT)
 
@@ -117,11 +124,10 @@ class StreamCheck:
 
     def _identity(self, line: bytes, record: dict[str, Any]) -> Iterator[Finding]:
         own_id = record_id(self.stream, line, record)
-        digest = hashlib.blake2b(line.strip(), digest_size=16).digest()
-        known = self.ids.add(own_id, digest)
-        if known == digest:
+        is_same = self.ids.add(own_id, line)
+        if is_same:
             yield self._found("note", "duplicate", "repeats an earlier line", "nothing to do: it counts once")
-        elif known is not None:
+        elif is_same is not None:
             what = f"has the id {shown(own_id)[:80]} of another record above, which counts"
             yield self._found("error", "duplicate", what, BY_HAND)
         if "nonce" in record and record.get("schema_version") == Journal.schema_version and own_id != _identify(record):
@@ -156,6 +162,18 @@ class StreamCheck:
         else:
             yield self._found("warning", "tombstone", "takes back nothing: its target is not an id", BY_HAND)
 
+    def _behind(self) -> Iterator[Finding]:
+        """Lines on which a writer was stopped and another one went on."""
+        for number, own_id in self.behind:
+            is_here, what = own_id in self.ids, "holds a whole record behind a torn one"
+            yield Finding(
+                severity="note" if is_here else "error",
+                check="json",
+                place=f"{self.name} line {number}",
+                problem=f"{what}; it stands on a line of its own, too" if is_here else what,
+                cure="nothing to do" if is_here else "tracker doctor --restore",
+            )
+
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)
         rest = path.stat().st_size - journal.size(self.stream)
@@ -176,18 +194,35 @@ class StreamCheck:
             yield Finding(severity="note", check="torn", place=aside.name, problem=what, cure=cure)
 
 
-def lacking(session: Session, stream: str) -> dict[str, bytes]:
-    """The lines of `*.torn` that are whole records and that the stream lacks, by their id."""
+def lacking(session: Session, stream: str, *, with_broken: bool = False) -> dict[str, bytes]:
+    """The whole records of `*.torn` that the stream lacks, by their id. with_broken: also those of its broken lines."""
     journal = session.journal
     aside = journal.path(stream).with_name(f"{stream}.jsonl.torn")
-    found: dict[str, bytes] = {}
     # no command follows a link
-    for line in aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else ():
-        if (record := journal.decode(line)) is not None:
-            found.setdefault(record_id(stream, line, record), line)
+    lines = aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else []
+    if with_broken:
+        lines += [line for _, line in journal.lines(stream) if line and journal.decode(line) is None]
+    whole = [one for line in lines if (one := whole_record(line)) is not None]
+    found = {_id(stream, line): line for line in whole}
     for entry in session.index.entries(stream, repeated=True) if found else ():
         found.pop(entry.record_id, None)
     return found
+
+
+def whole_record(line: bytes) -> bytes | None:
+    """The record that a line is, or that stands at its end behind a torn one: that had no line end."""
+    start = 0
+    for _ in range(MOST_TRIES):
+        record = Journal.decode(line[start:])
+        if record is not None and ("schema_version" in record or not start):
+            return line[start:]
+        if (start := line.find(b'{"', start + 1)) < 0:
+            break
+    return None
+
+
+def _id(stream: str, line: bytes) -> str:
+    return record_id(stream, line, Journal.decode(line) or {})
 
 
 def _why(line: bytes) -> tuple[str, str]:

@@ -6,7 +6,7 @@ The two are told apart by their shape and never mixed: a quota answer has percen
 from __future__ import annotations
 
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tracker.api import Change, Delta, Demo, DemoStep, Meter, Reading, Source, hookimpl
 from tracker_glm.origins import ORIGINS
@@ -44,6 +44,7 @@ SOURCE = Source(
         "limit-ambiguous": "the answer holds the limit twice with different values; it is left empty",
         "limit-unknown": "the answer holds a limit that is not known here; it is left out",
         "reset-unreadable": "the limit's reset is not a time in milliseconds; it is left out",
+        "counted-long-ago": "the counts are over a day old; if prompts were sent since, count again",
         CAPACITY_MISSING: "one of the readings has no prompt count; capture the counts before and after",
     },
     demo=Demo(
@@ -63,8 +64,8 @@ def source_info() -> Source:
 
 
 @hookimpl
-def parse_status(text: str) -> Reading:
-    return read(text)
+def parse_status(text: str, captured_at: datetime) -> Reading:
+    return read(text, captured_at)
 
 
 @hookimpl(wrapper=True)

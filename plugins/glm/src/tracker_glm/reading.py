@@ -10,6 +10,7 @@ Quota: `{"code": 200, "success": true, "data": {"level" or "planName", "limits":
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import orjson
@@ -22,10 +23,11 @@ Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
 TOKEN_TYPES = ("TOKENS_LIMIT", "CREDIT_LIMIT")  # until mid-2026, and since
 TOOL_TYPE = "TIME_LIMIT"
 POOLS = {(3, 5): "fiveh", (6, 1): "weekly"}  # (unit, number): 5 hours, 1 week
+LONG_AGO = timedelta(days=1)
 METERS = ("fiveh", "weekly", "mcp_month")
 
 
-def read(text: str) -> Reading:
+def read(text: str, captured_at: datetime) -> Reading:
     """The reading of either text."""
     try:
         payload = orjson.loads(plain_text(text).removeprefix("\ufeff"))
@@ -35,10 +37,10 @@ def read(text: str) -> Reading:
         return Reading(errors=("no-blocks",))
     if "blocks" not in payload and not payload.keys().isdisjoint(("code", "success", "data")):
         return _read_quota(payload)
-    return _read_counts(payload)
+    return _read_counts(payload, captured_at)
 
 
-def _read_counts(payload: Object) -> Reading:
+def _read_counts(payload: Object, captured_at: datetime) -> Reading:
     blocks = payload.get("blocks")
     if blocks is None or blocks == []:
         return Reading(errors=("no-blocks",))
@@ -51,10 +53,12 @@ def _read_counts(payload: Object) -> Reading:
         return Reading(errors=("invalid-blocks",))
     account = payload.get("account")
     name = account.strip() if isinstance(account, str) else ""
+    counted = instant(payload.get("generated_at"))
     return Reading(
         gauges=(Gauge(meter="prompts", used=total),),
         fields={"blocks": len(blocks), **({"account": account_id(name)} if name else {})},
-        as_of=instant(payload.get("generated_at")),
+        errors=("counted-long-ago",) if counted and captured_at - counted > LONG_AGO else (),
+        as_of=counted,
     )
 
 

@@ -57,7 +57,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     named = [word for window in shown for word in ("--window", window)]
     return Brief(
         as_of=str(noted[-1]["captured_at"]) if noted else None,
-        data=_absolute(session.root),
+        data=absolute(session.root),
         home=home(session),
         head=git.head(),
         earlier=session.index.count() - sum(map(session.index.knows, set(shown) - set(session.index.emptied()))),
@@ -74,7 +74,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         ),
         preview=tuple(preview.lines()),
         cards=tuple(text for window in preview.outcomes for text in card.lines(card.card(session, window))),
-        read_first=tuple(_absolute(home(session) / path) for path in session.settings(Handoff).read_first),
+        read_first=tuple(absolute(home(session) / path) for path in session.settings(Handoff).read_first),
     )
 
 
@@ -97,12 +97,12 @@ def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) 
 
 def _artifacts(session: Session, shown: Sequence[str]) -> Iterator[Path]:
     """What is there: the streams, the ledgers, and what the evidence of these windows names."""
-    yield from (_absolute(session.journal.path(stream)) for stream in session.journal.streams())
+    yield from (absolute(session.journal.path(stream)) for stream in session.journal.streams())
     yield from (path for ledger in ledgers.LEDGERS if (path := ledgers.path_of(session, ledger)).is_file())
     evidence = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") in shown]
     named = dict.fromkeys(row["artifacts_path"] for row in evidence if row.get("artifacts_path"))
-    yield from (_absolute(home(session) / path) for path in named)
+    yield from (absolute(home(session) / path) for path in named)
 
 
-def _absolute(path: Path) -> Path:
+def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))

@@ -10,7 +10,16 @@ from attrs import frozen
 from tracker.api import Check
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, number
 from tracker_ledgers.command_log import quoted
-from tracker_ledgers.window_state import Loss, end_command, fallen, loss, stale, unknown
+from tracker_ledgers.window_state import (
+    Loss,
+    capture_command,
+    delete_command,
+    fallen,
+    is_ahead,
+    loss,
+    stale,
+    unknown,
+)
 
 GOOD = ("pass", "partial")
 STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
@@ -91,8 +100,15 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
         )
         return _missing(f"The window cannot be finalized: {why}. To finalize it, {cures}.")
     if opened := [name for name, group in groups.items() if "AFTER" in canonical(group).missing]:
-        cure = end_command(groups[opened[0]][-1].agent_id, opened[0], window)
+        last = groups[opened[0]][-1]
+        if is_ahead(session, last.captured_at.timestamp()):
+            cure = delete_command(last.agent_id, opened[0], window)
+            return _missing(f"The window is open: its BEFORE of {opened[0]} is of the future.", cure)
+        cure = capture_command(last.agent_id, "end", opened[0], window)
         return _missing(f"The window is open: it has no AFTER of {', '.join(opened)}.", cure)
+    if begun := [name for name, group in groups.items() if canonical(group).missing]:
+        cure = capture_command(groups[begun[0]][-1].agent_id, "start", begun[0], window)
+        return _missing(f"The window cannot be finalized: it has no BEFORE of {', '.join(begun)}.", cure)
     if fell:
         return _missing(f"The window cannot be finalized: the capacity meter of {', '.join(fell)} fell.")
     return None
@@ -111,7 +127,7 @@ def _of_row(
     if split and not changed:
         text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
     if lost:
-        text = f"Its {lost.what} was removed after it was finalized; {lost.otherwise}."
+        text = f"It lost its {lost.what} after it was finalized; {lost.otherwise}."
         cure = lost.cure
     return Check(name="finalized", state="failed" if changed or lost else "ok", text=text, cure=cure)
 

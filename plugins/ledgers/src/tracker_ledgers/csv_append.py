@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import os
 import stat
 import time
@@ -17,14 +18,8 @@ from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
 from tracker_ledgers.documents import refuse_special
 from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split, standing
 
-try:
-    import fcntl
-except ImportError:
-    # Windows: the data directory's lock alone keeps writers apart
-    fcntl = None  # type: ignore[assignment]
-
-# do not follow links or wait for pipes, on platforms that know how
-OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+# do not follow links or wait for pipes
+OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 WAIT_SECONDS = 5.0
 RETRY_SECONDS = 0.02
 ATTEMPTS = 5
@@ -205,12 +200,11 @@ def _write_all(file: int, data: bytes) -> None:
 
 def _sync_folder(path: Path) -> None:
     """Flush the entry of a file, so that a new one outlives a power cut."""
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _error(action: str, path: Path, error: OSError, after: str = "Nothing was stored") -> TrackerError:
@@ -241,8 +235,6 @@ def _locked(path: Path) -> tuple[int, bool]:
 
 
 def _try_lock(file: int) -> bool:
-    if fcntl is None:
-        return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

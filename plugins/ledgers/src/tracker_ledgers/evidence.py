@@ -6,13 +6,13 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tracker.api import Column, redact
 from tracker.kernel import Session, TrackerError, Windows, line
-from tracker_ledgers import csv_append, ledgers, reversal
+from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.documents import home
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
@@ -43,23 +43,12 @@ def add(session: Session, given: Mapping[str, Any]) -> None:
                 f"{path} has the SHA-256 {found}, not {digest.lower()}: the file changed. Nothing was written."
             )
         row |= {"artifacts_path": shown_path(session, path), "artifact_hash": found}
-    append(session, [row])
+    reversal.record(session, ledgers.EVIDENCE, [row])
     if session.dry_run or session.json:
         session.data(row)
     elif session.quiet or not session.table(COLUMNS, [row]):
         hashed = f" ({row['artifacts_path']} sha256={row['artifact_hash']})" if path else ""
         session.say(f"recorded evidence {row['result']} for {row['window_id']}{hashed}")
-
-
-def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append rows to the evidence ledger; with `--dry-run` only check that it could be."""
-    if session.dry_run:
-        ledgers.check(session, ledgers.EVIDENCE)
-        return
-    with session.journal.lock(), csv_append.opened(session, ledgers.EVIDENCE) as book:
-        for row in rows:
-            book.append(row)
-        reversal.note(session, ledgers.EVIDENCE, rows)
 
 
 def is_named(row: Mapping[str, str]) -> bool:
@@ -70,7 +59,7 @@ def is_named(row: Mapping[str, str]) -> bool:
 def sha256(path: Path) -> str:
     """The hash of a regular file of any size."""
     try:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as stream:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise TrackerError(f"{path} is not a regular file. Name one, such as an archive of the folder.")

@@ -46,10 +46,7 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
     """Append what was built under an id, reserved before or not."""
     row = _row(session, given, check_id(given["feature_id"]), given["notes"])
     known = logged_ids(session)
-    if not session.dry_run:
-        with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
-            book.append(row)
-            reversal.note(session, FEATURES, [row])
+    reversal.record(session, FEATURES, [row])
     if session.dry_run or session.json:
         session.data(row)
     else:

@@ -34,7 +34,7 @@ OVERRIDES = (
 )
 # all that git gets of the environment: where it and its repository are, no key, and nothing that runs a program
 KEPT = (
-    *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE"),
+    *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH"),
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CEILING_DIRECTORIES", "GIT_CONFIG_GLOBAL"),
 )
 CALM = {

@@ -12,7 +12,7 @@ from attrs import asdict, frozen
 
 from tracker.kernel import Session, TrackerError, line, plural
 from tracker_ledgers import documents
-from tracker_ledgers.brief import Brief, gather
+from tracker_ledgers.brief import Brief, absolute, gather
 from tracker_ledgers.command_log import note
 from tracker_ledgers.settings import Handoff
 from tracker_ledgers.window_state import unknown
@@ -79,10 +79,10 @@ def sentence(done: Written) -> str:
 
 
 def outdated(session: Session) -> list[str]:
-    """What to say about a brief that was written before a command was taken back."""
+    """What to say about a brief of this data directory that was written before a command was taken back."""
     path = path_of(session)
     data = documents.read(path)
-    if data is None or not MARKER.search(data):
+    if data is None or not MARKER.search(data) or _named(absolute(session.root)).encode() not in data.splitlines():
         return []
     return [f"{line(str(path))} may still tell of it: `tracker handoff` writes it again"]
 
@@ -135,8 +135,7 @@ def markdown(found: Brief) -> Iterator[str]:
     yield ""
     yield f"State{f' as of {found.as_of}' if found.as_of else ''}. Begin in a shell with these lines; the commands"
     yield "below run after them as they stand."
-    place = [f"cd {shlex.quote(str(found.home))}", f"export TRACKER_DATA_DIR={shlex.quote(str(found.data))}"]
-    yield from _block([*place, "unset AGENT_ID"], "sh")
+    yield from _block([f"cd {shlex.quote(str(found.home))}", _named(found.data), "unset AGENT_ID"], "sh")
     yield from _section("Read first", _files(found.read_first))
     yield from _section("Windows", _windows(found))
     yield from _section("Open now", [_opening(one) for one in found.openings] or ["nothing"])
@@ -154,6 +153,11 @@ def markdown(found: Brief) -> Iterator[str]:
         yield from _section(line(section.title), [str(one) for one in section.rows])
     yield from _section("Commands that were run", _commands(found))
     yield from _section("Artifacts", [line(path) for path in found.artifacts])
+
+
+def _named(data: Path) -> str:
+    """The line of a shell that names the data directory."""
+    return f"export TRACKER_DATA_DIR={shlex.quote(str(data))}"
 
 
 def _section(title: str, rows: Iterable[str], language: str = "text") -> Iterator[str]:

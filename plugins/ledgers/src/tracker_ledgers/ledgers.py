@@ -146,7 +146,8 @@ def split(path: Path, data: bytes) -> list[Row]:
     try:
         for cells in reader:
             if begin < len(lines) and any(cells):
-                found.append(Row(offsets[begin], begin + 1, tuple(cells), closed=reader.line_num <= len(lines)))
+                own = (*cells[:-1], cells[-1].removesuffix(SENTINEL))
+                found.append(Row(offsets[begin], begin + 1, own, closed=reader.line_num <= len(lines)))
             begin = reader.line_num
     except csv.Error as error:
         raise TrackerError(f"{path} cannot be read as CSV at line {begin + 1} ({error}). Mend it by hand.") from error
@@ -165,7 +166,8 @@ def readable(session: Session, ledger: Ledger) -> list[dict[str, str]]:
     try:
         return rows(path_of(session, ledger), ledger)
     except TrackerError as error:
-        session.warn(str(error))
+        # who only reads writes something else
+        session.warn(str(error).removesuffix(" Nothing was written."))
         return []
 
 

@@ -15,6 +15,17 @@ from tracker_ledgers.ledgers import Ledger
 STREAM = "ledger_rows"
 
 
+def record(session: Session, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append rows that `tracker undo` can reverse; with `--dry-run` only check that it could be."""
+    if session.dry_run:
+        ledgers.check(session, ledger)
+        return
+    with session.journal.lock(), csv_append.opened(session, ledger) as book:
+        for row in rows:
+            book.append(row)
+        note(session, ledger, rows)
+
+
 def note(session: Session, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) -> None:
     """Remember that this command wrote the rows; a failure is a warning, since they stand."""
     common: dict[str, Any] = {"window": None, "provider": None, "source": "automation", "agent_id": session.lane}

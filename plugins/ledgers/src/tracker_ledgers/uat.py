@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 
 from tracker.api import HttpOrigin
 from tracker.kernel import Session, TrackerError, Windows, plural
-from tracker_ledgers import evidence, ledgers
+from tracker_ledgers import evidence, ledgers, reversal
 from tracker_ledgers.command_log import note
 from tracker_ledgers.documents import home
 from tracker_ledgers.evidence import FAIL, PASS, SKIP
@@ -60,7 +60,8 @@ def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
         shown, last = _preview(session, window, folder)
         checks.append(last)
         if record:
-            evidence.append(session, [_row(session, window, run_id, check) for check in checks])
+            rows = [_row(session, window, run_id, check) for check in checks]
+            reversal.record(session, ledgers.EVIDENCE, rows)
             note(session, {"window": window})
     _report(session, window, run_id, checks, shown)
     failed = [f"{check.runner} ({check.detail})" for check in checks if check.result == FAIL]

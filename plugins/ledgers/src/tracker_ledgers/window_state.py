@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 
 from attrs import frozen
 
@@ -13,6 +14,7 @@ from tracker_ledgers.evidence import is_named
 from tracker_ledgers.features import built
 
 CHURN = "churn"
+CLOCKS = timedelta(minutes=5)  # those of machines differ
 
 # an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
 CURE, END, COMPLETE, CHURN_IT, PROVE, BEGIN = range(6)
@@ -40,12 +42,13 @@ def _holds(session: Session, ledger: ledgers.Ledger, window: str) -> bool:
 
 @frozen(kw_only=True)
 class Opening:
-    """A provider that a lane has open."""
+    """A provider that a lane has open; `is_ahead`: since an instant that is still to come."""
 
     lane: str | None
     provider: str
     window: str
     since: str
+    is_ahead: bool = False
 
 
 @frozen(kw_only=True)
@@ -72,7 +75,18 @@ def openings(session: Session) -> Iterator[Opening]:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
                 record = session.journal.record(mark.stream, mark.offset)
-                yield Opening(lane=lane, provider=mark.provider, window=mark.window, since=str(record["captured_at"]))
+                yield Opening(
+                    lane=lane,
+                    provider=mark.provider,
+                    window=mark.window,
+                    since=str(record["captured_at"]),
+                    is_ahead=is_ahead(session, mark.at),
+                )
+
+
+def is_ahead(session: Session, at: float) -> bool:
+    """Whether a BEFORE (epoch seconds) is of the future, so that no AFTER can follow it yet."""
+    return at > (session.now + CLOCKS).timestamp()
 
 
 def beginnings(session: Session) -> Iterator[Step]:
@@ -135,21 +149,39 @@ def _measured(session: Session, window: str) -> list[bool]:
     return [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
 
 
-def end_command(lane: str | None, provider: str, window: str) -> str:
-    """What takes an AFTER."""
-    return quoted(["tracker", *(["--agent", lane] if lane else []), "end", provider, "--stdin", "--window", window])
+def capture_command(lane: str | None, word: str, provider: str, window: str) -> str:
+    """What takes a BEFORE (`start`) or an AFTER (`end`); an AFTER of before a new BEFORE does not count."""
+    return quoted(["tracker", *_agent(lane), word, provider, "--stdin", "--window", window])
+
+
+def delete_command(lane: str | None, provider: str, window: str) -> str:
+    """What takes a BEFORE back."""
+    return quoted(["tracker", *_agent(lane), "alias", "delete", provider, "--phase", "before", "--window", window])
+
+
+def _agent(lane: str | None) -> list[str]:
+    return ["--agent", lane] if lane else []
 
 
 def end_step(found: Opening) -> Step:
-    """The AFTER of an open window."""
-    command = end_command(found.lane, found.provider, found.window)
+    """The AFTER of an open window; of a BEFORE of the future there is none."""
+    if found.is_ahead:
+        command = delete_command(found.lane, found.provider, found.window)
+        return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
+    command = capture_command(found.lane, "end", found.provider, found.window)
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
 
 
 def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> tuple[str, list[Step]]:
-    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
+    missing = [(name, phase) for name, group in sorted(groups.items()) for phase in canonical(group).missing]
     if missing:
-        return ", ".join(one.replace(" ", " has no ") for one in missing), []
+        why = "A window is measured from a BEFORE to an AFTER"
+        steps = [
+            Step(rank=END, command=capture_command(groups[name][-1].agent_id, "start", name, window), why=why)
+            for name, phase in missing
+            if phase == "BEFORE"
+        ]
+        return ", ".join(f"{name} has no {phase}" for name, phase in missing), steps
     return f"ready to finalize ({', '.join(sorted(groups))})", [_complete(session, window, sorted(groups))]
 
 
@@ -186,7 +218,7 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
         if not missing or (groups and name not in groups):
             continue
         reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
-        end = end_command(groups[name][-1].agent_id if name in groups else None, name, window)
+        end = capture_command(groups[name][-1].agent_id if name in groups else None, "end", name, window)
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
         otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"

@@ -26,7 +26,7 @@ LINES = [
 ]
 STREAMS = st.lists(st.sampled_from(LINES), max_size=30)
 pytestmark = pytest.mark.usefixtures("scale")
-relaxed = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 BOTH = ("toy_stream", "toy_stream.rejected")
 
 

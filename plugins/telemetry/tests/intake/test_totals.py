@@ -20,7 +20,7 @@ from tracker.session import Session
 from tracker_telemetry.totals import facts
 
 pytestmark = pytest.mark.usefixtures("scale")
-relaxed = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TIMES = st.sampled_from(["2026-01-10T08:00:00Z", "2026-01-11T01:00:00+02:00", "2026-01-10T08:00:00", 1768032000, None])
 EVENTS = st.fixed_dictionaries(
     {},

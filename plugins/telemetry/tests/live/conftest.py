@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+from warm import started
 
 WINDOW = "W0-CHN"
 PATIENCE = 60.0  # seconds; a busy machine is no failure
@@ -56,31 +56,37 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 class Ingest:
-    """A running `tracker ingest`."""
+    """A running `tracker ingest`; its input is a pipe if nothing else is given, and what it says is kept."""
 
-    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path, **streams: Any) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "tracker.cli",
-            "ingest",
-            "proxy-telemetry",
-            "--window",
-            WINDOW,
-            *arguments,
-        ]
-        given = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-        self.process = subprocess.Popen(command, env=environment, cwd=folder, **given)
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        folder: Path,
+        stdin: IO[bytes] | None = None,
+        stdout: int | None = None,
+    ) -> None:
+        words = ("ingest", "proxy-telemetry", "--window", WINDOW, *arguments)
+        self._said = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+        out, err = (file.fileno() for file in self._said)
+        read, write = os.pipe()
+        streams = stdin.fileno() if stdin else read, stdout or out, err
+        self.process = started(words, streams, folder, environment)
+        os.close(read)
+        self.input = os.fdopen(write, "wb")
 
     def write(self, data: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
+        self.input.write(data)
+        self.input.flush()
 
     def end(self) -> tuple[int, str, str]:
         """Close its input; its status and what it said."""
-        out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, (out or b"").decode(), (err or b"").decode()
+        self.input.close()
+        status = self.process.wait(PATIENCE)
+        for file in self._said:
+            file.seek(0)
+        out, err = (file.read().decode() for file in self._said)
+        return status, out, err
 
     def signal(self, number: int) -> tuple[int, str, str]:
         self.process.send_signal(number)
@@ -93,9 +99,8 @@ class Ingest:
         self.close()
 
     def close(self) -> None:
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
+        for stream in (self.input, *self._said):
+            stream.close()
 
 
 @pytest.fixture

@@ -69,12 +69,12 @@ def test_kills_at_random_moments(ingest: Start, data: Any, clean: tuple[Path, li
 def kill_at_random(ingest: Start, data: Any, text: bytes, randomly: random.Random) -> None:
     """A run that is fed and dies: sometimes at once, mostly while it stores."""
     run = ingest("--stdin")
-    os.set_blocking(run.process.stdin.fileno(), False)
+    os.set_blocking(run.input.fileno(), False)
     until = time.monotonic() + randomly.random() * 1.2
     sent, step = 0, randomly.choice((4096, 60_000, len(text)))
     while time.monotonic() < until:
         try:
-            sent += os.write(run.process.stdin.fileno(), text[sent : sent + step])
+            sent += os.write(run.input.fileno(), text[sent : sent + step])
         except BlockingIOError:
             time.sleep(0.001)
         time.sleep(randomly.random() * 0.01)

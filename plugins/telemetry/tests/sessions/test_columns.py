@@ -45,7 +45,7 @@ def rows_of(lines: list[list[dict[str, Any]]], *, at_once: bool) -> Rows:
     return rows
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None)
 @given(LINES)
 def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, Any]]]) -> None:
     together, alone = rows_of(lines, at_once=True), rows_of(lines, at_once=False)
@@ -53,7 +53,7 @@ def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, An
     assert together.labels == alone.labels
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None)
 @given(st.lists(st.lists(SOUND, min_size=1, max_size=3), min_size=1, max_size=12))
 def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) -> None:
     rows = rows_of(lines, at_once=True)
@@ -73,7 +73,7 @@ def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) ->
 WORDS = (b'"usage"', b'"cost-state"', b"usage")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*WORDS, b"\n", b"text", b'"usag']), max_size=40).map(b"".join), st.integers(0, 9))
 def test_a_line_with_a_word_is_found_once_with_and_without_the_extra(data: bytes, cut: int) -> None:
     stop = data.rfind(b"\n", 0, max(len(data) - cut, 0)) + 1

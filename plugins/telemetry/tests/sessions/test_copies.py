@@ -139,7 +139,7 @@ def trees(draw: st.DrawFn) -> dict[str, list[int]]:
     return sessions
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees(), st.randoms(use_true_random=False))
 def test_cold_and_in_pieces_and_in_any_order_the_figures_are_the_same(
     home: Any, message: Make, sessions: dict[str, list[int]], chance: Any

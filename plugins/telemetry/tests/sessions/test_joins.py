@@ -64,7 +64,8 @@ def test_what_windows_share_stands_for_each_and_counts_once(overlapping: Any) ->
 
 def test_a_scoreboard_counts_each_request_once(overlapping: Any) -> None:
     [row] = asked(overlapping, "scoreboard")
-    assert (row["tokens"], row["tokens_per_feature"]) == (OUTER * 150, OUTER * 150 / 3)
+    # both windows moved one meter at the same time: their features are left out, and what one took is not known
+    assert (row["tokens"], row["features"], row["tokens_per_feature"]) == (OUTER * 150, None, None)
     assert "shared_requests" not in row
 
 

@@ -289,6 +289,11 @@ def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
     ]
     shown = home.run("usage", "weekly", "--provider", "codex").stdout
     assert "meter codex weekly moved: 2026-11-16 5 pp" in shown
+    many = (line(day, float(day), f"r-{day}") for day in range(10, 20))
+    path.with_name("rollout-2026-11-10T10-00-00-u.jsonl").write_text(json.dumps(meta) + "\n" + "".join(many))
+    assert home.run("sync", "codex").exit_code == 0
+    shown = home.run("usage", "--provider", "codex").stdout
+    assert "meter codex weekly moved 24 pp in 12 periods (--json has each), lately: 2026-11-16 1 pp," in shown
     assert " 50% " in shown
     stored = [json.loads(line) for line in (home.data / "codex_sessions.jsonl").read_text().splitlines()]
     assert {(one["usage"]["client"], one["usage"]["plan"]) for one in stored} == {("0.171.0", "pro")}

@@ -10,7 +10,6 @@ from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, cano
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
-Facts = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
@@ -62,7 +61,8 @@ def check(known: Collection[str], wanted: Iterable[str]) -> None:
     """Refuse an account that no window is of; nothing else would say that it was mistyped."""
     for name in wanted:
         if name not in (*known, NO_ACCOUNT):
-            raise TrackerError(f"No window is of an account {name!r}. {near(name, sorted(known))}")
+            hint = near(name, sorted(known)) if known else "No window names one: leave --account out."
+            raise TrackerError(f"No window is of an account {name!r}. {hint}")
 
 
 def several(known: Iterable[str | None]) -> list[str]:

@@ -9,16 +9,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import timedelta
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, note_excluded, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
+from tracker_verdict.overlaps import EPOCH, MICROSECOND
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.stats.ratio import Comparison, Gate, compare
-from tracker_verdict.tally import EPOCH, MICROSECOND, Results, Tally
+from tracker_verdict.stats.ratio import Comparison, compare
+from tracker_verdict.tally import Results, Tally
 
 NOT_ENOUGH = "not enough data"
 
@@ -144,9 +145,12 @@ def _chosen(
     if len(chosen) < 2:
         have = f"only {chosen[0]} has" if chosen else "no provider has"
         absent = [one for one in Windows(session).missing_plugins(windows) if one.measured]
-        unread = "".join(f" It leaves out {one.problem}." for one in absent)
-        have += " any" if not absent else " any that can be read"
-        raise TrackerError(f"A comparison needs two providers with finalized windows; {have}.{unread}")
+        cure = " Finish a window of each with `tracker complete --window W`."
+        if absent:
+            have, cure = f"{have} any that can be read", "".join(f" It leaves out {one.problem}." for one in absent)
+        else:
+            have += " any"
+        raise TrackerError(f"A comparison needs two providers with finalized windows; {have}.{cure}")
     return chosen
 
 
@@ -267,14 +271,18 @@ def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> C
 
 
 def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:
-    units = ", ".join(f"{one.source.name} in {one.unit}" for one in found)
-    missing = [one for one in found if one.source.name not in prices]
-    examples = " ".join(
-        f"--price {one.source.name}={EXAMPLE if one.unit == 'pp' else f'30/mo:2400{one.unit}'}" for one in missing
-    )
+    units: dict[str, list[str]] = {}
+    for one in found:
+        units.setdefault(one.unit, []).append(one.source.name)
+    said = ", ".join(f"{' and '.join(names)} in {unit}" for unit, names in units.items())
+    words = [one.source.name for one in found] if len(found) == 2 else []
+    for one in found:
+        if one.source.name not in prices:
+            words.append(f"--price {one.source.name}={EXAMPLE if one.unit == 'pp' else f'30/mo:2400{one.unit}'}")
+    alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
     return TrackerError(
-        f"Different units cannot be compared without prices ({units}). Give them with {examples},"
-        " or under [prices] in tracker.toml."
+        f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
+        f" buys. Put your prices under [prices] in tracker.toml, or into `tracker compare {' '.join(words)}`{alike}."
     )
 
 
@@ -287,17 +295,17 @@ def document(match: Match) -> dict[str, Any]:
         "priced": match.priced,
         "kind": found.kind,
         "ratio": found.ratio,
-        "interval": found.interval and list(found.interval),
-        "interval_fixed": found.interval_fixed and list(found.interval_fixed),
+        "interval": found.interval,
+        "interval_fixed": found.interval_fixed,
         "confidence": found.confidence,
         "evidence": found.evidence,
         "favours": better and better.name,
         "certainty": found.certainty,
         "tau": found.tau,
         "effect": found.effect,
-        "gates": [_gate(one) for one in found.gates],
+        "gates": [asdict(one) for one in found.gates],
         "verdict": found.verdict or NOT_ENOUGH,
-        "windows_needed": found.windows_needed and list(found.windows_needed),
+        "windows_needed": found.windows_needed,
         "comparable": {
             "days": match.days,
             **{side.name: [one.window for one in side.estimate.results] for side in sides},
@@ -305,15 +313,6 @@ def document(match: Match) -> dict[str, Any]:
         },
         "pairs": match.certificate and _pairs(match, match.certificate),
         "providers": [{"provider": side.name, "unit": side.unit, **_figures(side.estimate)} for side in sides],
-    }
-
-
-def _gate(found: Gate) -> dict[str, Any]:
-    return {
-        "name": found.name,
-        "evidence": found.evidence,
-        "open": found.open,
-        "windows_needed": found.windows_needed and list(found.windows_needed),
     }
 
 

@@ -69,16 +69,16 @@ def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook]:
     from tracker_verdict.plan_text import brief
 
     found = outlooks(session, source, session.now, 1, is_brief=True)
-    forecasts.store(session, source, found, "status")
+    forecasts.store(session, source, [(one.meter, one.prospect) for one in found], "status")
     return list(brief(session, source, found))
 
 
 @hookimpl
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    """The money of each provider in each window, and per feature, if its price is known."""
-    from tracker_verdict.scoreboard import money
+    """The money of each provider in each window, and per feature, if its price is known; windows that overlap."""
+    from tracker_verdict.window_facts import facts
 
-    return money(session, windows)
+    return facts(session, windows)
 
 
 @hookimpl

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from tracker.api import Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.outlook import Outlook
+from tracker_verdict.prospect import Prospect
 from tracker_verdict.standings import history, of_accounts
 from tracker_verdict.weeks import FULL, SAME, WEEK
 
@@ -25,43 +25,45 @@ FOREVER = timedelta(weeks=520)
 TAIL = 1 << 16
 
 
-def store(session: Session, source: Source, found: Iterable[Outlook], by: str) -> None:
-    """Keep what was forecast, so that it can be scored. Bins are hours: of one hour one forecast is enough.
+def store(session: Session, source: Source, found: Iterable[tuple[str, Prospect | None]], by: str) -> None:
+    """Keep what was forecast of meters, so that it can be scored. Bins are hours: of an hour one forecast is enough.
 
     `status` and `gate` ask often and must not wait: a busy journal or a directory that is only read costs a row.
     """
-    known = [one for one in found if one.reset_at and one.prospect and one.prospect.probability is not None]
+    known = [(meter, one) for meter, one in found if one is not None and one.probability is not None]
     if not known or session.dry_run:
         return
     with contextlib.suppress(TrackerError), session.journal.lock(f"tracker {by}", wait=0):
         kept = _kept(session)
         # without the id of the running command: a view's own notes are no step of undo
         rows = [
-            Context().run(_row, session, source, one, by) for one in known if _key(session, source, one) not in kept
+            Context().run(_row, session, source, meter, one, by)
+            for meter, one in known
+            if _key(session, source, meter, one) not in kept
         ]
         if rows:
             session.journal.append(STREAM, rows)
 
 
-def _row(session: Session, source: Source, one: Outlook, by: str) -> dict[str, Any]:
-    assert one.reset_at is not None
-    assert one.prospect is not None
+def _row(session: Session, source: Source, meter: str, found: Prospect, by: str) -> dict[str, Any]:
+    standing = found.standing
+    assert standing.reset_at is not None, "a forecast is until the reset"
     return stamp(
         window=None,
         provider=source.name,
         captured_at=session.now,
         source=by,
         agent_id=session.lane,
-        meter=one.meter,
-        account=one.account,
-        reset_at=iso(one.reset_at),
-        used=one.used,
-        forecast=one.prospect.document(),
+        meter=meter,
+        account=standing.account,
+        reset_at=iso(standing.reset_at),
+        used=standing.used,
+        forecast=found.document(),
     )
 
 
-def _key(session: Session, source: Source, one: Outlook) -> tuple[Any, ...]:
-    return source.name, one.meter, one.account, iso(session.now)[: len("2026-11-22T06")]
+def _key(session: Session, source: Source, meter: str, found: Prospect) -> tuple[Any, ...]:
+    return source.name, meter, found.standing.account, iso(session.now)[: len("2026-11-22T06")]
 
 
 def _kept(session: Session) -> set[tuple[Any, ...]]:
@@ -76,31 +78,21 @@ def _kept(session: Session) -> set[tuple[Any, ...]]:
 
 @frozen(kw_only=True)
 class Outcome:
-    """A forecast and what came: whether the meter was full, and the points until the reset."""
+    """A forecast, and what came: whether the meter was full, also by its linear pace, and the band held the rest."""
 
     reset_at: datetime
     probability: float
-    linear: float
-    band: tuple[float, float]
+    is_linear_full: bool
     was_full: bool
-    rest: float
-
-    @property
-    def is_in_band(self) -> bool:
-        """A full meter hides how much more was wanted: then the band holds it if it reaches so far."""
-        low, high = self.band
-        return high >= self.rest if self.was_full else low <= self.rest <= high
-
-    @property
-    def is_linear_full(self) -> bool:
-        return self.linear >= FULL
+    is_in_band: bool
 
 
 def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outcome], int]:
     """The forecasts of ended weeks, and how many cannot be scored yet."""
     readings = history(session, source, now, FOREVER)
     found, waiting = [], 0
-    for row in _stored(session, source):
+    rows = (entry.record for entry in session.index.entries(STREAM))
+    for row in (row for row in rows if row.get("provider") == source.name):
         reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
         if reset_at is None or not isinstance(forecast, dict):
             continue
@@ -120,23 +112,18 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
         if reset_at > now or not week or not (is_seen or is_later):
             waiting += 1
             continue
+        was_full, rest = most >= FULL, max(min(most, FULL) - used, 0.0)
         found.append(
             Outcome(
                 reset_at=reset_at,
                 probability=probability,
-                linear=linear,
-                band=(low, high),
-                was_full=most >= FULL,
-                rest=max(min(most, FULL) - used, 0.0),
+                is_linear_full=linear >= FULL,
+                was_full=was_full,
+                # a full meter hides how much more was wanted: then the band holds it if it reaches so far
+                is_in_band=rest <= high and (was_full or low <= rest),
             )
         )
     return found, waiting
-
-
-def _stored(session: Session, source: Source) -> Iterator[dict[str, Any]]:
-    for entry in session.index.entries(STREAM):
-        if entry.record.get("provider") == source.name:
-            yield entry.record
 
 
 def score(found: Sequence[Outcome]) -> dict[str, Any]:

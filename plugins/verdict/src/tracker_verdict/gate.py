@@ -10,12 +10,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Session, iso, near, number, span, zone
+from tracker.api import MeterReading, Source
+from tracker.kernel import Session, iso, near, number, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.new_reading import new_reading
-from tracker_verdict.outlook import Outlook
 from tracker_verdict.prospect import LIKELY, Prospect, local_time, prospect, summary
 from tracker_verdict.standings import (
     PERCENT,
@@ -29,6 +28,8 @@ from tracker_verdict.standings import (
     newest_windows,
     of_accounts,
     standings,
+    too_old,
+    unread,
 )
 from tracker_verdict.weeks import FULL, weeks_before
 
@@ -141,7 +142,7 @@ def _of_meter(
     found = chosen(shown_now, question.account)
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
-        return evolve(unknown, cure=cure)
+        return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     left, local = max(FULL - found.percent, 0.0), zone(session.config.timezone)
@@ -153,7 +154,7 @@ def _of_meter(
     weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
-    _store(session, source, meter, found, ahead)
+    forecasts.store(session, source, [(meter.key, ahead)], "gate")
     return _until_reset(evolve(shown, state=GO, why=f"{number(left)} % left"), ahead, question.max_risk)
 
 
@@ -162,25 +163,10 @@ def _refusal(question: Question, found: Standing, left: float, now: datetime, lo
     if found.reset_at is not None and found.reset_at <= now:
         return UNKNOWN, f"reset at {local_time(found.reset_at, now, local)} and not read since"
     if now - found.at > question.max_age:
-        return UNKNOWN, f"the newest reading is {span(now - found.at)} old"
+        return UNKNOWN, f"the newest reading is {too_old(now - found.at, question.max_age)}"
     if left < question.min_left:
         return STOP, f"{number(left)} % left, less than {number(question.min_left)} %"
     return (STOP, "0 % left") if left <= 0 else None
-
-
-def _store(session: Session, source: Source, meter: Meter, found: Standing, ahead: Prospect | None) -> None:
-    """Keep the forecast, so that `tracker plan --score` can say how it turned out."""
-    asked = Outlook(
-        meter=meter.key,
-        title=meter.title,
-        unit=meter.unit,
-        is_capacity=meter.key == source.capacity,
-        account=found.account,
-        used=found.used,
-        reset_at=found.reset_at,
-        prospect=ahead,
-    )
-    forecasts.store(session, source, [asked], "gate")
 
 
 def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float) -> Answer:

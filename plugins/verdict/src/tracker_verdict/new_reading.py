@@ -10,7 +10,7 @@ from pathlib import Path
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source
 from tracker.kernel import Session, Windows, canonical, line
 from tracker_verdict.accounts import accounts
-from tracker_verdict.standings import FRESH
+from tracker_verdict.standings import FRESH, SKEW
 
 
 def new_reading(session: Session, source: Source, account: str | None, *, several: bool) -> str:
@@ -19,8 +19,6 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
     Of several accounts only a window of the meter's own one is ended, and a new one begins in a window of its own.
     """
     name, on = source.name, f" on account {account}" if several and account else ""
-    if any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH):
-        return f"`tracker capture --sample {name}`{on}"
     newest = {lane: mark for lane, mark in session.index.lanes(source.stream) if mark.provider == name}
     if several:
         windows = [mark.window for mark in newest.values()]
@@ -30,13 +28,23 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
         counting = {one.record_id for window in own for one in canonical(groups[window, name]) if one}
         newest = {lane: mark for lane, mark in newest.items() if mark.record_id in counting}
     opened = {lane: mark for lane, mark in newest.items() if mark.phase == "before"}
+    for lane, mark in opened.items():
+        if mark.at > (session.now + SKEW).timestamp():
+            place = f"--phase before --window {shlex.quote(mark.window)}"
+            return f"`tracker alias delete {name} {place}{_agent(session, lane)}` first: that BEFORE is of the future"
+    if any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH):
+        return f"`tracker capture --sample {name}`{on}"
     chosen = opened or newest if several else opened
     lane = session.lane if session.lane in chosen else next(iter(chosen), session.lane)
-    agent = "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
+    agent = _agent(session, lane)
     if opened:
         return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
     place = f" --window {shlex.quote(_free_window(session, name))}" if several else ""
     return f"`tracker start {name}{agent}{place}`{on}"
+
+
+def _agent(session: Session, lane: str | None) -> str:
+    return "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
 
 
 def _free_window(session: Session, name: str) -> str:

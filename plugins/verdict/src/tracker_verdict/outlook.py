@@ -33,6 +33,8 @@ from tracker_verdict.standings import (
     newest_windows,
     of_accounts,
     standings,
+    too_old,
+    unread,
 )
 from tracker_verdict.weeks import FULL, weeks_before
 
@@ -156,7 +158,7 @@ def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outl
     )
     found = standings(asked.past, asked.own, meter, asked.now)
     if not found:
-        never = f"it was never captured: {_cure(asked, known)}"
+        never = f"{unread(asked.own, meter) or 'it was never captured'}: {_cure(asked, known)}"
         yield evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter))
     for standing in found:
         one = evolve(
@@ -183,13 +185,16 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if over := _over(meter, standing, asked.now, asked.local):
         return evolve(known, why=f"{over}: {_cure(asked, known)}")
     costs = _costs(asked.deltas, meter, standing.account if known.several else None)
+    if not costs and known.prospect is not None and known.prospect.is_full:
+        # whatever a window costs
+        return evolve(known, verdict=STOP)
     if not costs or not costs[-1]:
         return evolve(known, costs=len(costs), why=_no_cost(asked.deltas, meter, costs))
     found = _verdict(evolve(known, costs=len(costs)), costs, asked.reserve, asked.windows_left)
     age = asked.now - standing.at
     if found.verdict != STOP and age > asked.max_age:
         # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
-        why = f"the last reading is {span(age)} old; {span(asked.max_age)} are the most: {_cure(asked, known)}"
+        why = f"the last reading is {too_old(age, asked.max_age)}: {_cure(asked, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     return found
 

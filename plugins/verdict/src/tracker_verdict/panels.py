@@ -36,7 +36,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Those that are asked for."""
     if period.wants(NAME):
         yield comparison(session, period)
-    if period.wants(FORECAST) and ((found := forecast(session)).rows or found.missing):
+    if period.wants(FORECAST) and ((found := forecast(session, period.provider)).rows or found.missing):
         yield found
 
 
@@ -57,6 +57,8 @@ def comparison(session: Session, period: Period) -> Panel:
                 for names in _of_one_unit(session, rows) if not given else ():
                     with suppress(TrackerError):
                         found += [(one, label) for one in matches(session, names, question, rows)]
+    if period.provider is not None:
+        found = [one for one in found if period.provider in (one[0].a.name, one[0].b.name)]
     return Panel(
         name=NAME,
         title="Comparison",
@@ -127,11 +129,12 @@ FORECAST_COLUMNS = (
 BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expected", low="low", high="high", top=100)
 
 
-def forecast(session: Session) -> Panel:
-    """How full each meter is at its reset, as `plan` says it."""
+def forecast(session: Session, provider: str | None = None) -> Panel:
+    """How full each meter is at its reset, as `plan` says it; those of one provider, or all."""
     rows = [
         _forecast_row(source.name, one)
         for source in session.registry.providers.values()
+        if provider in (None, source.name)
         for one in outlooks(session, source, session.now, 1)
         if one.used is not None
     ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise
 
-from attrs import field, frozen
+from attrs import frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line, zone
@@ -65,7 +65,6 @@ class Ledger:
     elsewhere: float | None
     unpriced: float
     local: tzinfo
-    totals: tuple[Sequence[float], Sequence[float]] = field(repr=False)
     accounts: Sequence[str] = ()
     account: str | None = None
     quiet: Sequence[Piece] = ()
@@ -107,20 +106,16 @@ def ledger(
     events = [event for event in requests if is_own(event.at, event.at)]
     local = zone(session.config.timezone)
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
-    fresh = list(accumulate((event.fresh or 0.0 for event in events), initial=0.0))
-    cached = list(accumulate((event.cached or 0.0 for event in events), initial=0.0))
-    pieces = _pieces(own, events, (fresh, cached), awake, local)
     return Ledger(
         source=source,
         meter=meter,
         origin=origin,
         readings=own,
         events=events,
-        pieces=[one for one in pieces if is_own(one.start, one.end)],
+        pieces=[one for one in _pieces(own, events, awake, local) if is_own(one.start, one.end)],
         elsewhere=_elsewhere(own, [event.at for event in requests], awake, local),
         unpriced=_unpriced(events),
         local=local,
-        totals=(fresh, cached),
         accounts=accounts,
         account=account,
         quiet=[one for one in _quiet(own, [event.at for event in requests], local) if is_own(one.start, one.end)],
@@ -128,14 +123,13 @@ def ledger(
 
 
 def _pieces(
-    own: Sequence[MeterReading],
-    events: Sequence[UsageEvent],
-    totals: tuple[Sequence[float], Sequence[float]],
-    awake: set[int],
-    local: tzinfo,
+    own: Sequence[MeterReading], events: Sequence[UsageEvent], awake: set[int], local: tzinfo
 ) -> Iterator[Piece]:
-    """What was used between two ticks of the meter. totals: the money of the first events, fresh and cached."""
+    """What was used between two ticks of the meter."""
     times = [event.at for event in events]
+    # the money of the first events
+    fresh = list(accumulate((event.fresh or 0.0 for event in events), initial=0.0))
+    cached = list(accumulate((event.cached or 0.0 for event in events), initial=0.0))
     for segment in segments(own):
         for start, end, points in ticks(segment):
             first, last = bisect_right(times, start), bisect_right(times, end)
@@ -145,8 +139,8 @@ def _pieces(
                 end=end,
                 day=datetime.fromtimestamp(end, local).date(),
                 points=points,
-                fresh=totals[0][last] - totals[0][first],
-                cached=totals[1][last] - totals[1][first],
+                fresh=fresh[last] - fresh[first],
+                cached=cached[last] - cached[first],
                 awake=awake_hours(start, end, awake, local),
                 step=max((b - a for a, b in pairwise(inside)), default=0.0),
                 requests=last - first,

@@ -10,16 +10,23 @@ from tracker.kernel import Session, number, plural, zone
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook
 from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
+from tracker_verdict.prospect import per_cent
 from tracker_verdict.standings import PERCENT
 
 
 def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
     """A row for each meter, and the verdicts; False if there is no terminal."""
     local = zone(session.config.timezone)
+    fit = "fits" if windows_left == 1 else "fit"
     columns = (
         Column(key="name", title="Meter", rank=0),
         Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
-        Column(key="planned", title=f"{plural(windows_left, 'window')} fit", kind="percent", rank=0),
+        Column(
+            key="planned",
+            title=f"{plural(windows_left, 'window')} {fit}",
+            kind="percent",
+            rank=0,
+        ),
         Column(key="verdict", title="Verdict", rank=0),
         Column(key="fits", title="Windows that fit", rank=1),
         Column(key="full", title="Full before reset", rank=2),
@@ -61,7 +68,8 @@ def _row(source: Source, one: Outlook, now: datetime) -> dict[str, Cell]:
     low, high = (known.expected if known else None) or (None, None)
     return {
         "name": _name(source, one),
-        "used": None if is_over else one.used if one.unit == PERCENT else _share(one),
+        # of a count its share, for a bar: none if its limit is not known
+        "used": None if is_over else one.used if one.unit == PERCENT else one.percent and round(one.percent),
         "low": low,
         "high": high,
         "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
@@ -69,16 +77,11 @@ def _row(source: Source, one: Outlook, now: datetime) -> dict[str, Cell]:
         "unused": None if known is None or not known.is_probable or known.unused is None else round(known.unused),
         "cost": "{1} {unit} ({0} to {2})".format(*map(number, one.cost), unit=one.unit) if one.cost else None,
         "fits": _fits(one),
-        "planned": None if one.probability is None else round(100 * min(max(one.probability, 0.01), 0.99)),
+        "planned": None if one.probability is None else per_cent(one.probability),
         "verdict": one.verdict,
         "reset_at": one.reset_at,
         "taken_at": one.taken_at,
     }
-
-
-def _share(one: Outlook) -> float | None:
-    """A count as a share for a bar: none if its limit is not known."""
-    return None if one.percent is None else round(one.percent)
 
 
 def _chance(one: Outlook) -> str | None:
@@ -86,9 +89,7 @@ def _chance(one: Outlook) -> str | None:
     found = one.prospect
     if found is None or found.probability is None:
         return None
-    if found.chance is None:
-        return found.word
-    return f"{found.chance}%"
+    return found.word if found.chance is None else f"{found.chance}%"
 
 
 def _fits(one: Outlook) -> str | None:

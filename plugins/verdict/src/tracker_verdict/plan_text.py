@@ -11,7 +11,7 @@ from tracker.kernel import Session, iso, number, plural, value, zone
 from tracker_verdict import prospect
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook
-from tracker_verdict.prospect import local_time
+from tracker_verdict.prospect import local_time, per_cent
 from tracker_verdict.standings import PERCENT
 from tracker_verdict.weeks import FULL, WEEK
 
@@ -57,15 +57,16 @@ def lines(
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:
             yield from prospect.lines(one.prospect, local)
-        if one.cost is None or one.fits is None:
-            yield f"  unknown: {one.why}"
+        if one.cost is None or one.fits is None or one.probability is None:
+            # a meter that is full has said so already
+            yield from [f"  unknown: {one.why}"] if one.why else []
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, " if one.costs > 1 else ""
         yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
         yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
-        yield f"  {plural(windows_left, 'planned window')}: {_chance(one.probability)} likely to fit: {one.verdict}"
+        yield f"  {plural(windows_left, 'planned window')}: {per_cent(one.probability)}% likely to fit: {one.verdict}"
         if one.verdict == UNKNOWN:
             yield f"  unknown: {one.why}"
         elif not one.is_of_all and one.verdict != GO:
@@ -121,12 +122,6 @@ def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterato
             figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.shown()}
             figures["expected"] = ahead and ahead.expected
             yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
-
-
-def _chance(probability: float | None) -> str:
-    """In whole per cent, but never 0 or 100."""
-    assert probability is not None
-    return f"{number(100 * min(max(probability, 0.01), 0.99), 0)}%"
 
 
 def _room(low: int, usual: int | None, high: int | None) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from tracker.api import Source
-from tracker.kernel import TrackerError
+from tracker.kernel import TrackerError, near
+from tracker_verdict.settings import PRICE
 
-PRICE = re.compile(r"\s*([\d.]+)\s*/\s*mo(?:nth)?\s*:\s*([\d.]+)\s*([a-z]+)\s*", re.I)
 EXAMPLE = "200/mo:4.3bars"
 
 
@@ -57,8 +56,6 @@ def parse(source: Source, value: Any) -> Price:
 
 def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Price]:
     """Every price that is known; `NAME=PRICE` of the command line goes before the settings."""
-    from tracker.kernel import near
-
     found = {name: parse(providers[name], value) for name, value in settings.items() if name in providers}
     for text in given:
         name, equals, value = text.partition("=")

@@ -9,8 +9,8 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Meter
-from tracker.kernel import Clock, iso, number, plural, span
-from tracker_verdict.standings import Standing
+from tracker.kernel import Clock, iso, number, plural
+from tracker_verdict.standings import Standing, too_old
 from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
 
 # Weeks before which a probability overstates, see docs/explanation/statistics.md.
@@ -22,6 +22,11 @@ RISK = 0.2
 LEAST = timedelta(hours=6)
 # Older readings may miss what was used since.
 YOUNG = timedelta(hours=2)
+
+
+def per_cent(probability: float) -> int:
+    """Whole, but never 0 or 100."""
+    return round(100 * min(max(probability, 0.01), 0.99))
 
 
 @frozen(kw_only=True)
@@ -63,7 +68,7 @@ class Prospect:
         """Per cent that it is full before the reset, never 0 or 100; None before there are enough weeks."""
         if self.probability is None or not self.is_probable:
             return None
-        return round(100 * min(max(self.probability, 0.01), 0.99))
+        return per_cent(self.probability)
 
     @property
     def word(self) -> str:
@@ -125,7 +130,7 @@ def prospect(
         return evolve(known, why="a week says nothing in its first 6 hours")
     known = evolve(known, linear=standing.used / (gone / WEEK))
     if now - standing.at > YOUNG:
-        return evolve(known, why=f"the last reading is {span(now - standing.at)} old; 2 h are the most")
+        return evolve(known, why=f"the last reading is {too_old(now - standing.at, YOUNG)}")
     return _forecast(known, past(standing.reset_at), start, local)
 
 

@@ -154,19 +154,14 @@ def changed(pieces: Sequence[Piece]) -> Change | None:
     days = sorted({piece.day for piece in pieces})
     if len(days) < DAYS:
         return None
-    points, dollars = day_totals(pieces, days)
+    points = [sum(piece.points for piece in pieces if piece.day == day) for day in days]
+    dollars = [sum(piece.dollars for piece in pieces if piece.day == day) for day in days]
     _, first, p = scan_p(points, dollars)
     sides = (points[:first], dollars[:first]), (points[first:], dollars[first:])
     if p > SURE or min(sum(side[0]) for side in sides) < SIDE_POINTS:
         return None
     is_recent = days[-1] - days[first] < timedelta(days=NEAR)
     return Change(day=days[first], p=p, ratio=_ratio(*sides), is_recent=is_recent)
-
-
-def day_totals(pieces: Sequence[Piece], days: Sequence[date]) -> tuple[list[float], list[float]]:
-    """Points and dollars of each day."""
-    points = [sum(piece.points for piece in pieces if piece.day == day) for day in days]
-    return points, [sum(piece.dollars for piece in pieces if piece.day == day) for day in days]
 
 
 def _ratio(

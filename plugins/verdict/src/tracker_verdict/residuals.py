@@ -137,13 +137,13 @@ def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str
             way = "more than" if one.points > 0 else "less than"
             sure = f"{100 * min(one.certainty, 0.999):.1f}% sure"
             yield f"{head}: {when}: {number(abs(one.points), 1)} points {way} the requests explain, {sure}"
+
+
+def summary(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]:
+    """What the list leaves out, and what it rests on."""
+    head = ledger.title
     if len(found) > rows:
         yield f"{head}: {len(found) - rows} more: `--rows {len(found)}` lists them"
-
-
-def summary(ledger: Ledger, known: Rates, found: Sequence[Residual]) -> Iterator[str]:
-    """What the list rests on."""
-    head = ledger.title
     bare = unpriced(ledger)
     judged = number(sum(piece.points for piece in ledger.pieces if not piece.bare))
     if not found and known.why:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import frozen
-
 from tracker.kernel import Session, Windows, canonical, number
 from tracker_verdict.rates import Rates
 from tracker_verdict.rates import document as rates_document
@@ -16,20 +14,8 @@ KINDS = ("input", "cache read", "5-minute cache write", "1-hour cache write", "o
 UNNAMED = "(none)"
 
 
-@frozen(kw_only=True)
-class Share:
-    """Points that some requests took, with limits."""
-
-    name: str
-    points: tuple[float, float, float]
-
-    def document(self) -> dict[str, Any]:
-        middle, low, high = self.points
-        return {"name": self.name, "points": middle, "low": low, "high": high}
-
-
-def shares(session: Session, known: Rates, by: str) -> list[Share]:
-    """The largest first. Only requests of the fitted time count."""
+def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[float, float, float]]]:
+    """The points that each took, with limits, the largest first. Only requests of the fitted time count."""
     start = known.pieces[0].start
     spans = _spans(session, known.ledger.source.name) if by == "window" else []
     sums: dict[str, list[float]] = {}
@@ -45,8 +31,8 @@ def shares(session: Session, known: Rates, by: str) -> list[Share]:
         own = sums.setdefault(name, [0.0, 0.0])
         own[0] += event.fresh
         own[1] += event.cached
-    found = [Share(name=name, points=known.points(*own)) for name, own in sums.items()]
-    return sorted(found, key=lambda share: -share.points[0])
+    found = [(name, known.points(*own)) for name, own in sums.items()]
+    return sorted(found, key=lambda share: -share[1][0])
 
 
 def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
@@ -60,7 +46,9 @@ def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
 
 
 def document(session: Session, known: Rates, by: str) -> list[dict[str, Any]]:
-    return [] if known.why else [share.document() for share in shares(session, known, by)]
+    names = ("name", "points", "low", "high")
+    found = [] if known.why else shares(session, known, by)
+    return [dict(zip(names, (name, *points), strict=True)) for name, points in found]
 
 
 def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
@@ -81,9 +69,8 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
         yield f"  assuming: {assumed}"
     yield from _models(known)
     found = shares(session, known, by)
-    for share in found[:rows]:
-        middle, low, high = share.points
-        yield f"  {share.name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)})"
+    for name, (middle, low, high) in found[:rows]:
+        yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)})"
     if len(found) > rows:
         yield f"  and {len(found) - rows} more (--rows)"
 

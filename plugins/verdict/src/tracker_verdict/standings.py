@@ -9,7 +9,7 @@ from typing import NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Capture, Session, TrackerError, Windows, near
+from tracker.kernel import Capture, Session, TrackerError, Windows, near, span
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.weeks import FULL
 
@@ -48,6 +48,17 @@ class OwnedCapture(NamedTuple):
 
     capture: Capture
     account: str | None
+
+
+def too_old(age: timedelta, most: timedelta) -> str:
+    """`40 min old; 15 min are the most`: in words that differ, also if only seconds do."""
+    words, limit = (f"{one.seconds} s" if one < timedelta(minutes=1) else span(one) for one in (age, most))
+    return f"{'over ' if words == limit else ''}{words} old; {limit} are the most"
+
+
+def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
+    """Why a meter has no reading, if it has captures: they are of the future."""
+    return "its only reading is of the future" if any(_captured(captured, meter.key)) else None
 
 
 def is_of_all(source: Source, meter: Meter) -> bool:
@@ -141,12 +152,8 @@ def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterator[Standing
 
 
 def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:
-    """The one of the named account, or the only one; an error names the accounts."""
+    """The one of the named account, which must be there; else the first one."""
     names = [one.account or NO_ACCOUNT for one in found]
-    if account is not None:
-        if account not in names:
-            raise TrackerError(f"No reading of an account {account!r}. {near(account, names)}")
-        return found[names.index(account)]
-    if len(found) > 1:
-        raise TrackerError(f"There are {len(found)} accounts ({', '.join(names)}). Choose one with --account.")
-    return found[0] if found else None
+    if account is not None and account not in names:
+        raise TrackerError(f"No reading of an account {account!r}. {near(account, names)}")
+    return next((one for one in found if account in (None, one.account or NO_ACCOUNT)), None)

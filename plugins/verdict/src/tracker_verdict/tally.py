@@ -6,18 +6,16 @@ import math
 import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
 from tracker_verdict.estimate import WindowResult, estimate
+from tracker_verdict.overlaps import EPOCH, MICROSECOND, Ends, Spent, overlapping
 
-EPOCH = datetime.fromtimestamp(0, UTC)
 OTHER_ACCOUNT = "other-account"
-Ends = tuple[Capture | None, Capture | None]
-# columns of times hold microseconds
-NO_TIME, MICROSECOND = -1 << 63, timedelta(microseconds=1)
+NO_TIME = -1 << 63
 
 
 class Results(Sequence[WindowResult]):
@@ -54,43 +52,6 @@ class Results(Sequence[WindowResult]):
             column.extend(getattr(other, name))
 
 
-class Spent:
-    """When windows moved a meter, and from which value to which, as columns."""
-
-    def __init__(self) -> None:
-        self._windows: list[str] = []
-        self._start, self._end, self._old, self._new = array("q"), array("q"), array("d"), array("d")
-
-    def add(self, window: str, pair: Ends, meter: str) -> None:
-        before, after = pair
-        if before is None or after is None or after.phase is None:
-            return
-        self._windows.append(window)
-        for capture, times, values in ((before, self._start, self._old), (after, self._end, self._new)):
-            gauge = capture.reading.gauge(meter)
-            times.append((capture.captured_at - EPOCH) // MICROSECOND)
-            values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
-
-    def extend(self, other: Spent) -> None:
-        for name, column in vars(self).items():
-            column.extend(getattr(other, name))
-
-    def overlaps(self) -> dict[str, str]:
-        """The windows that moved the meter at the same time, with the reason: each delta holds the work of both."""
-        found: dict[str, str] = {}
-        running: list[int] = []
-        for one in sorted(range(len(self._windows)), key=self._start.__getitem__):
-            start, window = self._start[one], self._windows[one]
-            running = [other for other in running if self._end[other] > start]
-            for other in running:
-                last = min(one, other, key=self._end.__getitem__)
-                if start < self._end[last] and self._old[one] != self._new[last]:
-                    name = self._windows[other]
-                    found |= {name: f"overlaps {window}", window: f"overlaps {name}"}
-            running.append(one)
-        return found
-
-
 class Tally:
     """A provider's windows, added one by one, of each its numbers."""
 
@@ -119,8 +80,8 @@ class Tally:
         self.stale += other.stale
 
     def total(self, account: str = "", *, overlaps: Mapping[str, str] | None = None) -> ProviderFigures:
-        """What the windows say together. overlaps: of these and others, by default of these."""
-        shared = self.spent.overlaps() if overlaps is None else overlaps
+        """What the windows say together. overlaps: those of these and of others, if they are known."""
+        shared = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
         results: Sequence[WindowResult] = self.results
         excluded = self.excluded
         if shared:

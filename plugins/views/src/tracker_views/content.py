@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from shlex import quote
 from typing import Any
 
 from attrs import evolve, frozen
@@ -73,23 +74,29 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
     found = Windows(session).preview(period.windows)
-    # the lists of windows and captures are left out: a million do not fit into memory as values of JSON
-    preview = found._replace(windows=(), outcomes={}, blocks=()).document()
+    # a million windows do not fit into memory as values of JSON: what is said of them is said now
+    unused = list(_left_out(period, found))
+    counted = [one._replace(excluded=dict(islice(one.excluded.items(), 1))) for one in found.providers]
+    brief = found._replace(windows=(), outcomes={}, blocks=(), open=(), providers=tuple(counted))
+    preview = brief.document()
+    for part in ("providers", "anomalies"):
+        preview[part] = [one for one in preview[part] if _is_chosen(period, one)]
     waiting = [window for window in found.windows if window not in found.outcomes]
     known = [
-        (one.source.name, _section(one.block.title, one.block.rows))
+        (one.source.name, _section(period, one.block.title, one.block.rows))
         for one in found.blocks
         if one.source.name != "snapshots"
     ]
     # what it holds of each window is not kept beside what others are asked for
-    del found
+    del found, counted, brief
     failures: list[str] = []
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *_panels(session, period, failures)]
     # a panel of the same name says it better, and the table of windows what was captured
     shown = {panel.name for panel in panels}
     sections = [section for name, section in known if name not in shown]
     if with_sections:
-        sections += _sections(session, period.windows, failures)
+        sections += _sections(session, period, failures)
+    sections = [section for section in sections if section.lines]
     panels.sort(key=lambda panel: (panel.place, panel.title))
     headlines = [one for panel in panels for one in panel.headlines]
     return Content(
@@ -99,7 +106,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         headlines=tuple(headlines) or (_first(period.windows, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
-        missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
+        missing=(*failures, *_missing(preview), *unused, *(one for panel in panels for one in panel.missing)),
     )
 
 
@@ -111,19 +118,28 @@ def _panels(session: Session, period: Period, failures: list[str]) -> Iterator[P
             continue
         for panel in answer or ():
             try:
-                yield sound(panel)
+                found = sound(panel)
             except (TypeError, ValueError) as error:
                 failures.append(f"{name} could not show its part: {error}")
+                continue
+            rows = [row for row in found.rows if _is_chosen(period, row)]
+            if rows or not found.rows:
+                yield evolve(found, rows=rows)
 
 
-def _sections(session: Session, windows: Sequence[str], failures: list[str]) -> Iterator[Section]:
+def _is_chosen(period: Period, values: Mapping[str, Any]) -> bool:
+    """Whether they are of the provider that was chosen, or of none."""
+    return period.provider is None or values.get("provider") in (None, period.provider)
+
+
+def _sections(session: Session, period: Period, failures: list[str]) -> Iterator[Section]:
     """The features' sections of the handoff, each of a third party with its owner."""
     owners = {one.name: f" ({one.distribution})" for one in session.registry.features if not one.is_own}
-    for name, answer in session.registry.each("handoff_section", session=session, windows=windows):
+    for name, answer in session.registry.each("handoff_section", session=session, windows=period.windows):
         if isinstance(answer, PluginError):
             failures.append(f"{name} could not show its section: {answer.cause}")
         elif answer is not None:
-            yield _section(f"{answer.title}{owners.get(name, '')}", answer.rows)
+            yield _section(period, f"{answer.title}{owners.get(name, '')}", answer.rows)
 
 
 def _spans(session: Session, windows: Sequence[str]) -> dict[str, tuple[datetime, datetime | None]]:
@@ -138,14 +154,15 @@ def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
     if not waiting:
         return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
     rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
+    name, typed = line(waiting[-1]), line(quote(waiting[-1]))
     return (
-        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {line(waiting[-1])}"
-        f" waits for; `tracker complete --window {line(waiting[-1])}` finalizes it once its meters were read twice."
+        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {name} waits for;"
+        f" `tracker complete --window {typed}` finalizes it once its meters were read twice."
     )
 
 
-def _section(title: str, rows: Iterable[Row]) -> Section:
-    rest = iter(rows)
+def _section(period: Period, title: str, rows: Iterable[Row]) -> Section:
+    rest = (row for row in rows if _is_chosen(period, row.values))
     lines = [str(one) for one in islice(rest, MOST_LINES)]
     count = sum(1 for _ in rest)
     more = [f"and {count} more: `tracker preview`"] if count else []
@@ -156,15 +173,22 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
     for error in preview["not_shown"]:
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
-        reasons: dict[str, list[str]] = {}
-        for excluded in one["excluded"]:
-            reasons.setdefault(excluded["reason"], []).append(excluded["window"])
-        for reason, windows in reasons.items():
-            yield f"{one['provider']}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
         if one["stale"]:
             yield f"{one['provider']}: captures of {_some(one['stale'])} changed since: `tracker complete` again."
-    if preview["open"]:
-        yield f"Not finalized: {_some(list(dict.fromkeys(one['window'] for one in preview['open'])))}."
+
+
+def _left_out(period: Period, preview: Any) -> Iterator[str]:
+    """The windows that give no figure, by provider and reason."""
+    for one in preview.providers:
+        reasons: dict[str, list[str]] = {}
+        for window, why in one.excluded.items() if period.provider in (None, one.source.name) else ():
+            # of windows that overlap each names another one
+            reasons.setdefault("they overlap" if why.startswith("overlaps ") else why, []).append(window)
+        for reason, windows in reasons.items():
+            yield f"{one.source.name}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
+    opened = dict.fromkeys(one.window for one in preview.open if period.provider in (None, one.provider))
+    if opened:
+        yield f"Not finalized: {_some(list(opened))}."
 
 
 def _some(windows: Sequence[str]) -> str:

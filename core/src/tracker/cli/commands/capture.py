@@ -48,7 +48,7 @@ def command() -> None:
     """Capture a provider's meters: start, end, cross."""
 
 
-def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
+def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
     short, example = about.split(".")[0] + ".", f"tracker {verb} {{provider}} pane.txt"
 
     @command.command(verb, cls=WritingCommand, help=about, short_help=short, epilog=example)
@@ -72,6 +72,8 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> None:
         else:
             store_text(source, phases, given, origin=given["origin"], needs_before=True)
 
+    return run
+
 
 def _read_origins(phases: tuple[str, ...], given: Mapping[str, Any], **more: Any) -> None:
     if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
@@ -86,35 +88,31 @@ def store_text(
     source: Source, phases: tuple[str, ...], given: Mapping[str, Any], scope: str | None = None, **more: Any
 ) -> None:
     """Read the text that the options name, and store what its source reads in it."""
-    from tracker.journal.records import ANOMALIES, WINDOWS
     from tracker.windows.captures import read_text
     from tracker.windows.window import CaptureRequest, store
 
     here = session()
     at, timezone = given["captured_at"] or here.now, given["timezone"]
-    # what is wrong with the settings or the data is said before somebody pastes, and a long stream is read until then
+    # what is wrong with the settings or the data is said before somebody pastes, and long streams are read until then
     here.zone  # noqa: B018
-    here.index.catch_up([source.stream, ANOMALIES, WINDOWS])
+    here.index.catch_up(here.journal.streams())
     text = take_text(given["use_stdin"], given["path"])
     reading = read_text(here, source, text, at, timezone, scope)
     more |= {name: given[name] for name in ("window", "notes", "force")}
     store(here, CaptureRequest(source=source, phases=phases, reading=reading, text=text, captured_at=at, **more))
 
 
-_capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")
-_capture("end", ("after",), "Store a pane as AFTER. It closes the open window, which needs a BEFORE.")
-_capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
-
-
-# `tracker start PROVIDER` and its like, for `tracker alias start PROVIDER`
-start, end, cross = (command.commands[name] for name in ("start", "end", "cross"))
+# `tracker start PROVIDER` is `tracker alias start PROVIDER`
+start = _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")
+end = _capture("end", ("after",), "Store a pane as AFTER. It closes the open window, which needs a BEFORE.")
+cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
 
 
 # --- ingest
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
-@click.argument("name", metavar="SOURCE")
+@click.argument("name", metavar="SOURCE", callback=lambda ctx, _, name: ctx.ensure_object(Session).source(name).name)
 @window_option(required=True, help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
 @click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")

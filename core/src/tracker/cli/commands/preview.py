@@ -27,9 +27,8 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
         if not here.index.knows(window) or window in here.index.emptied():
             raise Windows(here).no_window(window)
     chosen = selection.windows(here)
-    named = list(dict.fromkeys(windows)) or None
-    wanted = chosen if named is None or chosen is None else [window for window in named if window in chosen]
-    preview = assemble(here, named if wanted is None else wanted)
+    named = [window for window in dict.fromkeys(windows) if chosen is None or window in chosen]
+    preview = assemble(here, named if windows else chosen)
     Windows(here).note_missing(preview.absent)
     if here.json:
         here.data(preview.document())

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from tracker.kernel import TrackerError, WritingCommand, session
+
+if TYPE_CHECKING:
+    from tracker.kernel import Session
+    from tracker_corrections.undo import Step
 
 
 class UndoCommand(WritingCommand):
@@ -27,48 +33,57 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     Rows are appended. Nothing is erased. Run it again to go further back. PROVIDER: the last command that stored
     something of this provider. Telemetry events, imports, settings and documents stay.
     """
-    from tracker.api import Cell, Column
     from tracker_corrections import undo
 
     here = session()
     if provider is not None:
         provider = here.source(provider).name
     if is_list:
-        found = undo.steps(here, provider)
-        if here.json:
-            here.data([{"command_id": one.command_id, "command": one.words, "records": one.all} for one in found])
-            return
-        columns = (
-            Column(key="at", title="At", kind="instant", rank=0),
-            Column(key="command", title="Command", rank=0),
-            Column(key="records", title="Records", kind="count", rank=0),
-        )
-        rows: list[dict[str, Cell]] = [{"at": one.at, "command": one.command, "records": one.count} for one in found]
-        if not (rows and here.table(columns, rows)):
-            for one in found:
-                here.show(one.text)
+        _list(here, undo.steps(here, provider))
         return
     step = undo.last(here, provider)
-    newer = undo.newer_than(here, step) if provider is None else []
-    for words in newer:
-        here.note(f"note: `{words}` is newer and stays: undo cannot take back what it did")
-    if newer and not (past or here.dry_run):
+    for newer in step.past:
+        here.note(f"note: `{newer.words[0]}` is newer and stays: undo cannot take back what it did")
+    if step.past and not (past or here.dry_run):
         before = f"Add --past to take back what was before: {step.text}"
         raise TrackerError(f"The last command cannot be taken back. {before}")
     if not (yes or here.dry_run):
-        plan = undo.described(here, step)
-        if not sys.stdin.isatty():
-            raise TrackerError(
-                f"This would undo {step.named}: {', and '.join(plan)}. Nothing was changed. Add --yes to do it."
-            )
-        here.note(step.text)
-        for text in plan:
-            here.note(f"  {text}")
-        if not click.confirm("Take this back?", err=True):
-            raise TrackerError("Nothing was taken back.")
+        _ask(here, step)
     done = [re.sub("^take back", "took back", text) for text in undo.undo(here, step)]
     if here.json and not here.dry_run:
         here.data({"command_id": step.command_id, "command": step.words, "done": done})
         return
     for text in [f"undid {step.named}", *done] if done else ():
         here.say(text)
+
+
+def _list(here: Session, found: Sequence[Step]) -> None:
+    from tracker.api import Cell, Column
+
+    if here.json:
+        here.data([{"command_id": one.command_id, "command": one.words, "records": one.all} for one in found])
+        return
+    columns = (
+        Column(key="at", title="At", kind="instant", rank=0),
+        Column(key="command", title="Command", rank=0),
+        Column(key="records", title="Records", kind="count", rank=0),
+    )
+    rows: list[dict[str, Cell]] = [{"at": one.at, "command": one.command, "records": one.count} for one in found]
+    if not (rows and here.table(columns, rows)):
+        for one in found:
+            here.show(one.text)
+
+
+def _ask(here: Session, step: Step) -> None:
+    from tracker_corrections.undo import described
+
+    plan = described(here, step)
+    if not sys.stdin.isatty():
+        raise TrackerError(
+            f"This would undo {step.named}: {', and '.join(plan)}. Nothing was changed. Add --yes to do it."
+        )
+    here.note(step.text)
+    for text in plan:
+        here.note(f"  {text}")
+    if not click.confirm("Take this back?", err=True):
+        raise TrackerError("Nothing was taken back.")

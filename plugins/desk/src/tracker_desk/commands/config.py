@@ -7,7 +7,7 @@ import click
 from tracker.api import Column
 from tracker.kernel import Group, WritingCommand, escape, session
 
-COLUMNS = ("setting", "value", "origin", "type")
+COLUMNS = {"setting": 0, "value": 0, "origin": 2, "type": 3}
 
 
 class SettingCommand(WritingCommand):
@@ -43,7 +43,7 @@ def list_(verbose: bool) -> None:
     if here.json:
         here.data([one.document() for one in found])
         return
-    columns = tuple(Column(key=key, title=key.capitalize(), rank=rank) for rank, key in enumerate(COLUMNS))
+    columns = tuple(Column(key=key, title=key.capitalize(), rank=rank) for key, rank in COLUMNS.items())
     rows = [{"setting": one.key, "value": one.text, "type": one.type, "origin": one.origin} for one in found]
     if verbose or not here.table(columns, rows):
         for one in found:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -19,13 +20,14 @@ STREAMS = (
 
 @click.command("doctor", cls=Command, epilog="tracker doctor")
 @click.option("--fix", is_flag=True, help="Repair what can be repaired by appending rows or setting files aside.")
-@click.option("--restore", is_flag=True, help="Bring back whole records that were set aside with torn lines.")
+@click.option(
+    "--restore", is_flag=True, help="Bring back whole records that follow a torn line or were set aside with one."
+)
 def command(fix: bool, restore: bool) -> None:
     """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
-    from tracker.kernel import line, plural
+    from tracker.kernel import plural
     from tracker_desk import doctor
     from tracker_desk.config_values import tolerate
-    from tracker_desk.findings import advice, verdict
 
     here, wrong = session(), list[str]()
     tolerate(here, wrong.append)
@@ -43,19 +45,28 @@ def command(fix: bool, restore: bool) -> None:
         here.data(found)
     else:
         _streams(found["streams"])
-        for one in found["findings"]:
-            mark = "repaired" if one["fixed"] else one["level"]
-            here.show(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
-        here.say(verdict(levels))
-        # pasting a pane mends nothing: it is for the next piece of work
-        mending = (one["command"] for one in found["findings"] if one["check"] != "origin")
-        commands = advice(mending, str(here.data_dir) if here.data_dir else None)
-        if commands:
-            here.say("Type, for the findings above:")
-        for typed in commands:
-            here.say(f"  {typed}")
+        _findings(found["findings"], levels)
     if not found["ok"]:
         raise TrackerError(f"{plural(levels['error'], 'error')} in {here.root}. Each is listed above with its cure.")
+
+
+def _findings(found: Sequence[Mapping[str, Any]], levels: Counter[str]) -> None:
+    """A line for each, the verdict, and what to type."""
+    from tracker.kernel import line
+    from tracker_desk.findings import advice, verdict
+
+    here = session()
+    for one in found:
+        mark = "repaired" if one["fixed"] else one["level"]
+        here.show(line(f"{mark}: {one['where']}: {one['what']}; {one['cure']}"))
+    here.say(verdict(levels))
+    # pasting a pane mends nothing: it is for the next piece of work
+    mending = (one["command"] for one in found if one["check"] != "origin")
+    commands = advice(mending, str(here.data_dir) if here.data_dir else None)
+    if commands:
+        here.say("Type, for the findings above:")
+    for typed in commands:
+        here.say(f"  {typed}")
 
 
 def _streams(counts: Mapping[str, Mapping[str, int]]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import click
 
-from tracker.kernel import Group, Number, WritingCommand, provider_option, session, window_option
+from tracker.kernel import Group, Number, WritingCommand, line, provider_option, session, window_option
 
 
 @click.group("feature", cls=Group, epilog="tracker feature reserve --prefix F-")
@@ -15,8 +15,12 @@ def command() -> None:
     """Reserve feature ids, and log what was built."""
 
 
-def _day(_context: click.Context, _parameter: click.Parameter, given: datetime | None) -> str | None:
-    return given.date().isoformat() if given else None
+def _day(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    try:
+        return given and date.fromisoformat(given).isoformat()
+    except ValueError:
+        problem = f"Invalid day {line(given or '')!r}. Expected one such as 2026-11-22."
+        raise click.BadParameter(problem, param=parameter) from None
 
 
 def _columns(function: Any) -> Any:
@@ -33,9 +37,7 @@ def _columns(function: Any) -> Any:
         click.option("--docs-commit", metavar="SHA", help="The commit of its documentation."),
         click.option("--lines-added", type=count, metavar="N", help="Lines that it added."),
         click.option("--lines-removed", type=count, metavar="N", help="Lines that it removed."),
-        click.option(
-            "--date", type=click.DateTime(["%Y-%m-%d"]), callback=_day, metavar="DAY", help="The day [default: today]."
-        ),
+        click.option("--date", callback=_day, metavar="DAY", help="The day [default: today]."),
         click.option("--notes", metavar="TEXT", help="Anything to remember."),
     )
     for option in reversed(options):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MOST_MOVES = 7  # periods whose move is said one by one
 HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
 
@@ -135,12 +136,18 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
 
 
 def _moved(moves: Moves) -> str:
-    """`meter codex weekly moved: 2026-11-20 3 pp, 2026-11-21 0.5 pp`"""
+    """`meter codex weekly moved: 2026-11-20 3 pp, 2026-11-21 0.5 pp`; of many periods the sum and the last ones."""
     from tracker.kernel import number
 
-    whose = f" ({moves.account})" if moves.account else ""
-    parts = (f"{period} {number(round(moved, 2))} {moves.unit}" for period, moved in moves.periods.items())
-    return f"meter {moves.provider} {moves.meter}{whose} moved: {', '.join(parts)}"
+    def amount(moved: float) -> str:
+        return f"{number(round(moved, 2))} {moves.unit}"
+
+    name = f"meter {moves.provider} {moves.meter}" + (f" ({moves.account})" if moves.account else "")
+    parts = [f"{period} {amount(moved)}" for period, moved in moves.periods.items()]
+    if len(parts) <= MOST_MOVES:
+        return f"{name} moved: {', '.join(parts)}"
+    whole, last = amount(sum(moves.periods.values())), ", ".join(parts[-MOST_MOVES:])
+    return f"{name} moved {whole} in {len(parts)} periods (--json has each), lately: {last}"
 
 
 def _csv(found: Usage) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, tzinfo
@@ -68,6 +69,9 @@ def _of_logs(ask: Callable[[usage.By], usage.Usage], local: tzinfo, period: Peri
             rows = _summed(ask(by), ("provider", by))
             # what is known not to be nothing stands before what is not known
             rows.sort(key=lambda row: (row["cost_usd"] is None, -(row["cost_usd"] or 0), -row["tokens"]))
+            counts = Counter(row[by] for row in rows)
+            # what several providers worked on has a bar of each
+            rows = [{**row, "name": row[by] + f" ({row['provider']})" * (counts[row[by]] > 1)} for row in rows]
             yield Panel(
                 name=f"usage-{by}",
                 title=f"Usage by {by}",
@@ -75,7 +79,7 @@ def _of_logs(ask: Callable[[usage.By], usage.Usage], local: tzinfo, period: Peri
                 about=f"Tokens and money of each {by}, the most expensive first.",
                 columns=(Column(key=by, title=title, rank=0), PROVIDER, *_figures(rows)),
                 rows=rows,
-                charts=(Chart(kind="bars", title=f"Cost by {by}, $", x=by, y="cost_usd"),) if _priced(rows) else (),
+                charts=(Chart(kind="bars", title=f"Cost by {by}, $", x="name", y="cost_usd"),) if _priced(rows) else (),
             )
 
 

@@ -206,9 +206,8 @@ class Rows:
         "".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()
         wholes, needs = _tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
         numbers = self._numbers([*map(column, LABELS), wholes, needs, column("rid")])
-        parts = [key.rpartition("/") for key in keys]
-        bases = [base if slash else half for base, slash, half in parts]
-        halves = [half if slash else ALONE for _, slash, half in parts]
+        parts = [key.rpartition("/") if "/" in key else (key, "", ALONE) for key in keys]
+        bases, _, halves = zip(*parts, strict=True)
         tokens = plain, read, short, long, output, reasoning
         self._keep(keys, (bases, halves, times, models, speeds, *tokens, totals, numbers))
 
@@ -270,9 +269,11 @@ def _rank(row: Sequence[Any]) -> tuple[float, ...]:
 
 def _counts(found: Sequence[Any]) -> Sequence[int]:
     """Counts of tokens; None is 0."""
-    if {*map(type, found)} != {int}:
+    kinds = {*map(type, found)}
+    if kinds != {int}:
         found = [value or 0 for value in found]
-    if {*map(type, found)} != {int} or min(found) < 0:
+        kinds = {*map(type, found)}
+    if kinds != {int} or min(found) < 0:
         raise TypeError("a count of tokens is below 0 or no number")
     return found
 
@@ -296,7 +297,7 @@ def _search(words: tuple[bytes, ...]) -> Callable[[bytearray, int], Iterable[int
 
     def search(data: bytearray, stop: int) -> list[int]:
         with memoryview(data) as view, view[:stop] as part:
-            return sorted(start for find in finds for _, start, _ in find(part))
+            return sorted([start for find in finds for _, start, _ in find(part)])
 
     return search
 

@@ -62,6 +62,7 @@ def command(
 
 def _check(names: tuple[str, ...], *, everyone: bool) -> None:
     if len(names) not in (0, 2) or (names and everyone):
-        raise click.UsageError("Name two providers, or none to compare all of them (--all).")
+        got = f"{' '.join(names)} and --all" if everyone else " ".join(names)
+        raise click.UsageError(f"Invalid names: {got}. Expected two providers, or none to compare all (--all).")
     if names and names[0] == names[1]:
         raise click.UsageError(f"You named {names[0]} twice. Name two providers.")

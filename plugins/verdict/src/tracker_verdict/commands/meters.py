@@ -91,7 +91,7 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, accounts
             table = residuals.table(ledger, found, rows)
             has_table = bool(table) and not here.quiet and here.table(residuals.COLUMNS, table)
             listed = () if has_table else residuals.listed(ledger, found, rows)
-            for line in (*listed, *residuals.summary(ledger, known, found)):
+            for line in (*listed, *residuals.summary(ledger, known, found, rows)):
                 here.say(line)
     if here.json:
         here.data(documents)
@@ -130,7 +130,8 @@ def _ledgers(
     for source in named:
         key = meter or source.capacity
         if key is None or (declared := source.meter(key)) is None or declared.unit != "pp":
-            absent += [f"{source.name} has no meter {meter!r} in per cent."] if meter else []
+            which = f" {meter!r}" if meter else ""
+            absent += [f"{source.name} has no meter{which} in per cent."] if meter or provider else []
             continue
         try:
             found.append(ledger(here, source, key, since, accounts))

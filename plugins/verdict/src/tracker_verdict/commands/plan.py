@@ -63,17 +63,23 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     from tracker_verdict.plan_table import show
     from tracker_verdict.plan_text import document, lines
     from tracker_verdict.settings import VerdictSettings
+    from tracker_verdict.standings import newest_windows
 
     here, provider = session(), selection.provider
     reserve, local = here.settings(VerdictSettings).reserve_pp, zone(here.config.timezone)
     windows = selection._replace(provider=None).windows(here)
     plans = [(source, outlooks(here, source, here.now, left, windows, max_age=max_age)) for source in chosen]
     if provider is None:
-        plans = [(source, found) for source, found in plans if any(one.used is not None for one in found)]
+        # also one whose only capture is of the future: its cure is said
+        plans = [
+            (source, found)
+            for source, found in plans
+            if any(one.used is not None for one in found) or newest_windows(here, source)
+        ]
     if not plans:
         raise TrackerError("No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`.")
     for source, found in plans:
-        forecasts.store(here, source, found, "plan")
+        forecasts.store(here, source, [(one.meter, one.prospect) for one in found], "plan")
     if here.json:
         documents = [document(source, found, reserve, left) for source, found in plans]
         here.data(documents[0] if provider else documents)

@@ -9,35 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker_verdict.stats.calibration import calibrate, scan_p, ticks
-    from tracker_verdict.stats.efficiency import interval, measure
-    from tracker_verdict.stats.evidence import anytime, signflip
-    from tracker_verdict.stats.forecast import runout
-    from tracker_verdict.stats.ratio import compare, ratio_assumed
-    from tracker_verdict.stats.room import fits
+    from tracker_verdict.stats.calibration import calibrate as calibrate
+    from tracker_verdict.stats.calibration import scan_p as scan_p
+    from tracker_verdict.stats.calibration import ticks as ticks
+    from tracker_verdict.stats.efficiency import interval as interval
+    from tracker_verdict.stats.efficiency import measure as measure
+    from tracker_verdict.stats.evidence import anytime as anytime
+    from tracker_verdict.stats.evidence import signflip as signflip
+    from tracker_verdict.stats.forecast import runout as runout
+    from tracker_verdict.stats.ratio import compare as compare
+    from tracker_verdict.stats.ratio import ratio_assumed as ratio_assumed
+    from tracker_verdict.stats.room import fits as fits
 
-__all__ = [
-    "anytime",
-    "calibrate",
-    "compare",
-    "fits",
-    "interval",
-    "measure",
-    "ratio_assumed",
-    "runout",
-    "scan_p",
-    "signflip",
-    "ticks",
-]
-_PLACES = {
-    "calibration": "calibrate scan_p ticks",
-    "efficiency": "interval measure",
-    "evidence": "anytime signflip",
-    "ratio": "compare ratio_assumed",
-    "room": "fits",
-    "forecast": "runout",
+_MODULES = {
+    **dict.fromkeys(("calibrate", "scan_p", "ticks"), "calibration"),
+    **dict.fromkeys(("interval", "measure"), "efficiency"),
+    **dict.fromkeys(("anytime", "signflip"), "evidence"),
+    **dict.fromkeys(("compare", "ratio_assumed"), "ratio"),
+    "fits": "room",
+    "runout": "forecast",
 }
-_MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -95,7 +95,9 @@ class _Past:
         """Points of each bin, of all weeks or of all but one."""
         weights = self.weights * (np.arange(len(self.weights)) != without) if without is not None else self.weights
         sums, seen = (self.sums * weights[:, None]).sum(0), (self.seen * weights[:, None]).sum(0)
-        level = sums.sum() / (self.prior * seen).sum()
+        # weeks that a full meter or an early reset hid from their first night on say nothing of a week's points
+        usual = (self.prior * seen).sum()
+        level = sums.sum() / usual if usual else USUAL_POINTS
         weight = self.constants["kap"]
         return (sums + weight * level * self.prior) / (seen + weight)
 
