@@ -104,10 +104,10 @@ def _setting(problem: str) -> Finding:
 
 def _foreign(root: Path) -> str | None:
     """Why you cannot make a directory writable, None if `chmod` does it."""
-    if hasattr(os, "statvfs") and os.statvfs(root).f_flag & os.ST_RDONLY:
+    if os.statvfs(root).f_flag & os.ST_RDONLY:
         return ": its file system is read-only"
     owner = root.stat().st_uid
-    return f": it belongs to user {owner}" if os.name == "posix" and owner != os.geteuid() else None
+    return f": it belongs to user {owner}" if owner != os.geteuid() else None
 
 
 def _possible(one: Finding) -> Finding:
@@ -145,7 +145,7 @@ def _files(session: Session) -> Iterator[Finding]:
             problem = "is not a regular file"
             cure = quoted(["mv", path, "."])
             yield Finding(severity="warning", check="file", place=name, problem=problem, cure=cure)
-        elif os.name == "posix" and mode & 0o077:
+        elif mode & 0o077:
             problem, cure = f"may be read by others ({stat.filemode(mode)})", quoted(["chmod", "-R", "go-rwx", root])
             yield Finding(severity="warning", check="permissions", place=name, problem=problem, cure=cure)
 

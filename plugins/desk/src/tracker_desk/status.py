@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from shlex import quote
 from typing import Literal
 
 from attrs import evolve, frozen
@@ -182,7 +183,7 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
     if window in fallen:
         return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
     features = " ".join(f"--{name}-features N" for name in sorted(groups))
-    return Due(action="complete", window=window, command=f"tracker complete --window {window} {features}")
+    return Due(action="complete", window=window, command=f"tracker complete --window {quote(window)} {features}")
 
 
 def _lane(
@@ -210,7 +211,7 @@ def _lane(
 
 def lane_option(session: Session, agent: str | None) -> str:
     """What a command needs to work in a lane, if that is not the session's own without a name."""
-    return f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
+    return f" --agent {quote(agent)}" if agent else " --agent ''" if session.lane else ""
 
 
 def _left_open(
@@ -224,7 +225,7 @@ def _left_open(
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
     lane, found = lane_option(session, agent), []
     for mark in marks:
-        command, reason = f"tracker end {mark.provider} --stdin --window {mark.window}", "it was never ended"
+        command, reason = f"tracker end {mark.provider} --stdin --window {quote(mark.window)}", "it was never ended"
         wanted = Due(action="after", window=mark.window, command=command, reason=reason)
         group = groups.get((mark.window, mark.provider), [])
         for capture in [one for one in group if one.record_id == mark.record_id]:
@@ -247,10 +248,10 @@ def _open_due(session: Session, source: Source, before: Capture) -> Due:
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
     if before.captured_at > now + CLOCKS:
-        command = f"tracker alias delete {source.name} --phase before --window {window}"
+        command = f"tracker alias delete {source.name} --phase before --window {quote(window)}"
         return Due(action="before", window=window, command=command, reason="the one that stands is of the future")
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
-        command = f"tracker start {source.name} --stdin --window {window}"
+        command = f"tracker start {source.name} --stdin --window {quote(window)}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
         return Due(action="before", window=window, command=command, reason=reason)
     buffer = timedelta(minutes=session.config.buffer_minutes)
@@ -281,7 +282,7 @@ def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
     # one pair counts: a pair of this lane would displace that of another
     while _is_taken(session, source, following, last) or any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
-    named = "" if following == usual else f" --window {following}"
+    named = "" if following == usual else f" --window {quote(following)}"
     command = f"tracker start {source.name} --stdin{named}"
     return Due(action="before", window=following, command=command, reason=f"{last.window} is finalized")
 
