@@ -18,7 +18,7 @@ from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
 from tracker_telemetry.lines import LINE_LIMIT, Line
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
-from tracker_telemetry.stored import HEAD, ID, REJECTED, Shown, Stored, digest_of, row_id
+from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
 TOTAL = (
@@ -96,6 +96,7 @@ class Reader:
     _ingest: Callable[[bytes, dict[str, Any]], Sequence[dict[str, Any]]] = field(init=False)
     _digest: Callable[[bytes], bytes] = field(init=False)
     _head: bytes = b""  # what stands behind the id of the rows of this batch
+    _keys: Ids = field(factory=Ids)  # of the events with a key that this run met
     _has_failed: bool = False
     _hangs: int = 0
 
@@ -177,7 +178,12 @@ class Reader:
                 continue
             seen += events
             for part, event in enumerate(events if nth >= self.stored.old.get(key, 0) else ()):
-                row = self._keyed(event) if "key" in event else row_id(digest, nth, part)
+                if event.get("key") is None:
+                    row = row_id(digest, nth, part)
+                else:
+                    row = self._keyed(event)
+                    if self._keys.add([row[ID]])[0]:
+                        continue  # shown by another line of this run
                 place = {"part": part, "parts": len(events)} if len(events) > 1 else {}
                 if nth:
                     place = {"nth": nth} | place
@@ -232,6 +238,8 @@ class Reader:
             batch.summary.count(events)
             for event in events:
                 row = self._keyed(event) if event.get("key") else self._digest(b"\0end\0" + orjson.dumps(event))
+                if event.get("key") and self._keys.add([row[ID]])[0]:
+                    continue
                 batch.events.append(self._row(row, event))
         return batch
 
