@@ -65,8 +65,7 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   coalesce(rid, ''), coalesce(lane, ''), coalesce(model, ''), routed, coalesce(ok, false),
   {COUNT.format("input_tokens")}, {COUNT.format("output_tokens")}, {COUNT.format("cache_read_tokens")},
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")},
-  {COUNT.format("cache_write_1h_tokens")},
-  CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
+  {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
 FROM {ROWS}
 """
 # a record that stands in the stream twice, as after a merge, counts once

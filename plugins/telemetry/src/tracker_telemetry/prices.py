@@ -117,7 +117,4 @@ def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> tuple[re.Patt
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
-    # as session logs have it
-    prices.setdefault("cache_write", 1.25 * prices["input"])
-    prices.setdefault("cache_write_1h", 2 * prices["input"])
-    return re.compile(pattern), prices
+    return re.compile(pattern), {"cache_write": 1.25 * prices["input"], "cache_write_1h": 2 * prices["input"], **prices}
