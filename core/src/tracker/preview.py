@@ -96,7 +96,7 @@ class Preview(NamedTuple):
         for figures in self.providers:
             yield _provider_line(figures)
         for entry in self.open:
-            label = entry.provider if len(self.windows) == 1 else f"{entry.provider} {entry.window}"
+            label = entry.provider if len(self.windows) == 1 else f"{entry.provider} {line(entry.window)}"
             capacity = value(entry.capacity, unit=f" {entry.unit}")
             yield f"  - {label}: features=n/a, capacity={capacity}, efficiency=n/a, ci=n/a, n=0, power=n/a (open)"
         yield from _outcomes(self)

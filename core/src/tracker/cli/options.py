@@ -104,7 +104,7 @@ class Selection(NamedTuple):
         from tracker.windows.reader import Windows
 
         if self._replace(last=None) == Selection():
-            return None if self.last is None else session.index.last_windows(self.last)
+            return None if self.last is None else session.index.windows(self.last)
         own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group

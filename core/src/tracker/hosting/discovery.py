@@ -227,7 +227,6 @@ def check(feature: Feature, name: str) -> None:
 
 
 def commands() -> dict[str, Command]:
-    """The commands of the installed features."""
     return {name: command for feature in declared() for name, command in feature.commands.items()}
 
 

@@ -61,24 +61,20 @@ class Index:
 
     # --- records
 
-    def windows(self) -> list[str]:
-        """Every window with a standing record, `W0-9` before `W0-10`."""
-        return self._named("ORDER BY place")
+    def windows(self, last: int = -1) -> list[str]:
+        """Every window with a standing record, `W0-9` before `W0-10`, or the last of them."""
+        return self._named("ORDER BY place DESC", last)[::-1]
 
     def newest_windows(self, count: int) -> list[str]:
         """The windows that got a record last, in the same order."""
         return sorted(self._named("ORDER BY at DESC", count), key=place)
-
-    def last_windows(self, count: int) -> list[str]:
-        """The last of `windows`."""
-        return self._named("ORDER BY place DESC", count)[::-1]
 
     def count(self) -> int:
         """How many `windows` are."""
         query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
         return int(self._column(query, [self.emptied()])[0])
 
-    def _named(self, order: str, count: int = -1) -> list[str]:
+    def _named(self, order: str, count: int) -> list[str]:
         query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"
         return self._column(query, [self.emptied(), count])
 
@@ -111,7 +107,7 @@ class Index:
 
         removed: every record once, also those that were taken back. repeated: as often as it is there.
         """
-        names = None if windows is None else set(windows)
+        names = windows if windows is None or isinstance(windows, set) else set(windows)
         if names is None:
             self.renew_edited(stream)
         # what was seen or removed
@@ -134,7 +130,7 @@ class Index:
         """Where records of some windows stand; what lies close together is one span."""
         query = f"SELECT start, stop FROM extent WHERE stream = ? AND window IN {LISTED} ORDER BY start"
         joined: list[tuple[int, int]] = []
-        for start, stop in self._rows(query, [stream, windows], [stream]):
+        for start, stop in self._rows(query, [stream, windows], [stream]) if stream in self.journal.streams() else ():
             if joined and start - joined[-1][1] <= GAP:
                 start = joined.pop()[0]
             joined.append((start, stop))

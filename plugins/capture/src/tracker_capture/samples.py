@@ -12,7 +12,7 @@ from tracker.api import Source
 from tracker.kernel import Session, TrackerError, near, span
 from tracker_capture import readings
 from tracker_capture.listing import values
-from tracker_capture.origins import Question, Unanswered, first, side_by_side
+from tracker_capture.origins import Unanswered, first, side_by_side
 from tracker_capture.origins.answer import Answer
 
 
@@ -71,6 +71,6 @@ def _one(session: Session, source: Source, origin: str | None, timezone: str | N
         names = [one.name for one in source.origins]
         raise click.UsageError(f"{source.name} has no origin {origin!r}. {near(str(origin), names)}")
     try:
-        return first(Question(session=session, source=source, origins=origins, timezone=timezone))
+        return first(session, source, origins, timezone)
     except Unanswered as error:
         return str(error)

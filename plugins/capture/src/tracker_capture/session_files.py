@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -112,7 +111,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
 def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
     """What each file gained, with several processes if that is much."""
     workers = min(os.cpu_count() or 1, 4)
-    if size < PARALLEL or workers < 2 or sys.platform == "win32":
+    if size < PARALLEL or workers < 2:
         yield from map(_gained, jobs)
         return
     from concurrent.futures import ProcessPoolExecutor

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import click
 from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, near, read_text, span, take_text
-from tracker_capture.origins import Question, Unanswered, first
+from tracker_capture.origins import Unanswered, first
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.settings import CaptureSettings
 from tracker_capture.wait import RETRIES, retry_seconds, wait_until
@@ -95,24 +96,17 @@ def _from_stdin(session: Session, options: Options) -> Answer:
 
 def _from_origins(session: Session, options: Options) -> Answer:
     """The first usable answer; with `wait` once the buffer is over and an origin is ready."""
-    name = options.source.name
-    question = Question(
-        session=session,
-        source=options.source,
-        origins=_origins(options),
-        timezone=options.timezone,
-        accept=lambda answer: _usable(session, options, answer),
-        warn=session.warn,
-    )
+    source, origins = options.source, _origins(options)
+    usable = partial(_usable, session, options)
     for tries_left in reversed(range(RETRIES if options.wait else 1)):
         if options.wait:
             _wait_for_buffer(session, options, None)
         try:
-            answer = first(question)
+            answer = first(session, source, origins, options.timezone, accept=usable, warn=session.warn)
         except Unanswered as error:
             if error.is_lasting or not tries_left:
                 raise TrackerError(
-                    f"{error} Nothing was stored. `tracker capture {name} --from {STDIN}` takes a pane."
+                    f"{error} Nothing was stored. `tracker capture {source.name} --from {STDIN}` takes a pane."
                 ) from error
             pause = retry_seconds()
             session.warn(f"{error} Asking again every {pause:g} s.")
@@ -120,7 +114,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
             continue
         if not options.wait or not _wait_for_buffer(session, options, answer):
             return answer
-    raise TrackerError(f"{name} reports a new reset each time it is asked. Nothing was stored. Try again later.")
+    raise TrackerError(f"{source.name} reports a new reset each time it is asked. Nothing was stored. Try again later.")
 
 
 def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +15,6 @@ from attrs import evolve, frozen
 from tracker.api import Source
 from tracker.kernel import Session, Settings, TrackerError, near, replace_file, zone
 from tracker_desk.toml_edit import changed, literal, meant, shown
-
-try:
-    import fcntl
-except ImportError:
-    # Windows has no lock on a folder
-    fcntl = None  # type: ignore[assignment]
 
 DATA_DIR = "TRACKER_DATA_DIR"
 PRICES = "prices"  # the table of a provider's own settings
@@ -161,9 +156,6 @@ def _note_ignored(session: Session) -> None:
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keeps other processes that change settings in the folder waiting; the lock leaves no file behind."""
-    if fcntl is None:
-        yield
-        return
     place = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
@@ -195,7 +187,7 @@ def consent(settings: Settings, keys: Iterable[str]) -> None:
     path = Settings.trusted()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with os.fdopen(file, "a", encoding="utf-8") as found:
             found.write("\n" + tomli_w.dumps({"consent": [settings.consent(key) for key in keys]}))
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Set
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import orjson
@@ -45,10 +46,10 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         found = content(path)
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
             problem = f"holds the open baseline of {found['window']}, of schema 1.0.0, which no command reads"
-            cure = f"tracker override {path.stem} --window {found['window']} --phase before"
+            cure = f"tracker override {path.stem} --window {quote(found['window'])} --phase before"
             yield _finding("state", path, problem, cure, severity="note")
         elif "open" not in found or found.get("window") is not None:
-            yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {path}")
+            yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {quote(str(path))}")
 
 
 def _problem(file: Any) -> str | None:

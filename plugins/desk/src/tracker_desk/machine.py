@@ -7,9 +7,8 @@ import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, LogOrigin, Origin, Source
 from tracker.kernel import Session, TrackerError, plural
@@ -30,9 +29,6 @@ class Place:
     is_here: bool
     text: str
     next: tuple[str, ...] = ()
-
-    def document(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def places(session: Session) -> list[Place]:

@@ -12,13 +12,12 @@ from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.window_state import (
     Loss,
+    capture_command,
     delete_command,
-    end_command,
     fallen,
     is_ahead,
     loss,
     stale,
-    start_command,
     unknown,
 )
 
@@ -46,12 +45,10 @@ class Card:
 
     @property
     def completeness(self) -> tuple[int, int]:
-        """How many of the checks hold."""
         return sum(check.state == "ok" for check in self.checks), len(self.checks)
 
 
 def card(session: Session, window: str) -> Card:
-    """Look at everything that the verdict rests on."""
     if (error := unknown(session, window)) is not None:
         raise error
     answers = session.registry.ask("window_checks", session=session, window=window)
@@ -105,10 +102,10 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
         if is_ahead(session, last.captured_at.timestamp()):
             cure = delete_command(last.agent_id, opened[0], window)
             return _missing(f"The window is open: its BEFORE of {opened[0]} is of the future.", cure)
-        cure = end_command(last.agent_id, opened[0], window)
+        cure = capture_command(last.agent_id, "end", opened[0], window)
         return _missing(f"The window is open: it has no AFTER of {', '.join(opened)}.", cure)
     if begun := [name for name, group in groups.items() if canonical(group).missing]:
-        cure = start_command(groups[begun[0]][-1].agent_id, begun[0], window)
+        cure = capture_command(groups[begun[0]][-1].agent_id, "start", begun[0], window)
         return _missing(f"The window cannot be finalized: it has no BEFORE of {', '.join(begun)}.", cure)
     if fell:
         return _missing(f"The window cannot be finalized: the capacity meter of {', '.join(fell)} fell.")
@@ -144,7 +141,6 @@ def _anomalies(session: Session, window: str) -> Check:
 
 
 def lines(found: Card) -> Iterator[str]:
-    """The card as people read it."""
     done, of = found.completeness
     yield f"Decision card: {line(found.window)}"
     yield f"Verdict: {found.verdict}"
@@ -162,7 +158,6 @@ def sentence(check: Check) -> str:
 
 
 def document(found: Card) -> dict[str, Any]:
-    """The card as JSON values."""
     done, of = found.completeness
     return {
         "window": found.window,

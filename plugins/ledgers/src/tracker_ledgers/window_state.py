@@ -149,20 +149,18 @@ def _measured(session: Session, window: str) -> list[bool]:
     return [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
 
 
+def capture_command(lane: str | None, word: str, provider: str, window: str) -> str:
+    """What takes a BEFORE (`start`) or an AFTER (`end`); an AFTER of before a new BEFORE does not count."""
+    return quoted(["tracker", *_agent(lane), word, provider, "--stdin", "--window", window])
+
+
 def delete_command(lane: str | None, provider: str, window: str) -> str:
     """What takes a BEFORE back."""
-    of = ["--agent", lane] if lane else []
-    return quoted(["tracker", *of, "alias", "delete", provider, "--phase", "before", "--window", window])
+    return quoted(["tracker", *_agent(lane), "alias", "delete", provider, "--phase", "before", "--window", window])
 
 
-def start_command(lane: str | None, provider: str, window: str) -> str:
-    """What takes a BEFORE; an AFTER of before it does not count."""
-    return quoted(["tracker", *(["--agent", lane] if lane else []), "start", provider, "--stdin", "--window", window])
-
-
-def end_command(lane: str | None, provider: str, window: str) -> str:
-    """What takes an AFTER."""
-    return quoted(["tracker", *(["--agent", lane] if lane else []), "end", provider, "--stdin", "--window", window])
+def _agent(lane: str | None) -> list[str]:
+    return ["--agent", lane] if lane else []
 
 
 def end_step(found: Opening) -> Step:
@@ -170,7 +168,7 @@ def end_step(found: Opening) -> Step:
     if found.is_ahead:
         command = delete_command(found.lane, found.provider, found.window)
         return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
-    command = end_command(found.lane, found.provider, found.window)
+    command = capture_command(found.lane, "end", found.provider, found.window)
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
 
 
@@ -179,7 +177,7 @@ def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) 
     if missing:
         why = "A window is measured from a BEFORE to an AFTER"
         steps = [
-            Step(rank=END, command=start_command(groups[name][-1].agent_id, name, window), why=why)
+            Step(rank=END, command=capture_command(groups[name][-1].agent_id, "start", name, window), why=why)
             for name, phase in missing
             if phase == "BEFORE"
         ]
@@ -220,7 +218,7 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
         if not missing or (groups and name not in groups):
             continue
         reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
-        end = end_command(groups[name][-1].agent_id if name in groups else None, name, window)
+        end = capture_command(groups[name][-1].agent_id if name in groups else None, "end", name, window)
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
         otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"

@@ -99,6 +99,30 @@ def test_what_later_copies_leave_out_at_their_beginning_does_not_make_them_the_o
     assert requests(home) == dict.fromkeys("stuvw", 2)
 
 
+def test_copies_in_two_forks_stay_their_parents_whose_file_is_deleted(home: Any, message: Make) -> None:
+    for name, shown in {"p": "abz", "f": "abcy", "g": "abcx"}.items():
+        text = "".join(message(one, minute=ord(one) - 97, sessionId=name) for one in shown)
+        (home.projects / f"{name}.jsonl").write_text(text)
+    for _ in range(3):
+        assert requests(home) == {"p": 3, "f": 2, "g": 1}
+        (home.projects / "p.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(home.data / ".index")
+
+
+@pytest.mark.parametrize("is_replay", [True, False])
+def test_a_subagent_does_not_tell_that_its_session_went_on(home: Any, message: Make, *, is_replay: bool) -> None:
+    """It replays what it was told, or works while another process forks its session."""
+    for name, shown in {"p": "az", "f": "ak"}.items():
+        text = "".join(message(one, minute=2 * (ord(one) - 97), sessionId=name) for one in shown)
+        (home.projects / f"{name}.jsonl").write_text(text)
+    name, minute = ("a", 0) if is_replay else ("own", 9)
+    agent = message(name, minute=minute, sessionId="p", isSidechain=True, requestId="r9")
+    folder = home.projects / "p" / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-x.jsonl").write_text(agent)
+    assert requests(home) == {"p": 3 - is_replay, "f": 1}
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, list[int]]:
     """Sessions with the numbers of their requests: a fork begins with some of its parent's, and goes on before it."""

@@ -39,7 +39,6 @@ def show(session: Session, match: Match) -> None:
 
 
 def sentences(match: Match) -> Iterator[str]:
-    """What the comparison says."""
     yield f"{match.a.name} against {match.b.name}, features per {_unit(match)}:"
     yield f"  {action(match)} {today(match)}"
     yield f"  {certainty(match)}"
@@ -51,7 +50,6 @@ def sentences(match: Match) -> Iterator[str]:
 
 
 def action(match: Match) -> str:
-    """What to do."""
     found, better, worse = match.comparison, match.better, match.worse
     if found.verdict == "retire" and better and worse:
         return f"Retire {worse.name}: {better.name} delivers more."
@@ -78,7 +76,6 @@ def more(match: Match) -> str | None:
 
 
 def today(match: Match) -> str:
-    """How strong the evidence is."""
     found, better = match.comparison, match.better
     if found.evidence is None:
         return f"Not enough data: {_lacking(match)}."

@@ -287,7 +287,6 @@ def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price])
 
 
 def document(match: Match) -> dict[str, Any]:
-    """The comparison as JSON values."""
     found, better, sides = match.comparison, match.better, (match.a, match.b)
     return {
         "a": match.a.name,

@@ -70,7 +70,6 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPa
 
 
 def planned(session: Session) -> list[PlannedPair]:
-    """Every pair that was planned."""
     found = []
     for entry in session.index.entries(PAIRS):
         windows = entry.record.get("windows")
@@ -114,7 +113,6 @@ def lines(drawn: list[PlannedPair]) -> Iterator[str]:
 
 
 def document(drawn: list[PlannedPair]) -> list[dict[str, Any]]:
-    """The same as JSON values."""
     return [
         {"plan": one.plan, "pair": at, "order": list(one.windows), "windows": dict(one.windows)}
         for at, one in enumerate(drawn, 1)

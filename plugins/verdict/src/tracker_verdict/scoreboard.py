@@ -6,13 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from attrs import field, frozen
-
 from tracker.api import Column, Source
 from tracker.kernel import (
     Capture,
     Finalized,
-    ProviderFigures,
     Session,
     Windows,
     canonical,
@@ -28,53 +25,20 @@ from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
-FIGURES = ("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n")
 LIST_PRICE = ("cost_usd", "cost_usd_per_feature")
 MONEY = ("money", "money_per_feature", *LIST_PRICE)
-COLUMNS = (*FIGURES, "churn_per_feature", "tokens", "money", "money_per_feature")
+# those of every scoreboard
+COLUMNS = (
+    *("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n"),
+    *("churn_per_feature", "tokens", "money", "money_per_feature"),
+)
 UNNAMED = "(none)"
 CHURN = ("churn", "files")
 BESIDE = ("unpriced_requests", "shared_requests")  # what the tokens and the money leave out, if there are any
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
-
-
-@frozen(kw_only=True)
-class Line:
-    """One group and provider. ci only if it is measured; churn, tokens and money only if they are known.
-
-    others: the columns that features add to windows, summed.
-    """
-
-    group: str
-    figures: ProviderFigures
-    windows: int
-    churn_per_feature: float | None
-    tokens: float | None
-    money: float | None
-    others: Mapping[str, float | None] = field(factory=dict)
-
-    def values(self) -> dict[str, Any]:
-        """The columns as JSON values."""
-        estimate = self.figures.efficiency
-        low, high = estimate.ci if estimate.ci_kind == "measured" and estimate.ci else (None, None)
-        per_feature = self.money / estimate.features if self.money is not None and estimate.features else None
-        found = (
-            self.group,
-            self.figures.source.name,
-            self.windows,
-            *self.figures.totals.values(),
-            self.figures.unit,
-            estimate.efficiency,
-            low,
-            high,
-            estimate.n,
-            self.churn_per_feature,
-            self.tokens,
-            self.money,
-            per_feature,
-        )
-        return dict(zip(COLUMNS, found, strict=True)) | dict(self.others)
+# the columns as JSON values: an interval only if it is measured; churn, tokens and money only if they are known
+Line: TypeAlias = Mapping[str, Any]
 
 
 class Sums:
@@ -112,7 +76,6 @@ class Sums:
                 self.shared.update(numbers)
 
     def extend(self, more: Sums) -> None:
-        """Add the windows of another one."""
         self.tally.extend(more.tally)
         self.windows += more.windows
         self.own.update(more.own)
@@ -168,7 +131,7 @@ def scoreboard(
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
     lines = _lines(session, sums, known_prices, is_logged=is_logged)
-    return sorted(lines, key=lambda row: (row.group == UNNAMED, row.group, row.figures.source.name))
+    return sorted(lines, key=lambda line: (line["group"] == UNNAMED, line["group"], line["provider"]))
 
 
 def _lines(
@@ -186,18 +149,27 @@ def _lines(
                 " hold ran, too, so that tokens and money per feature are not known."
             )
         estimate, price = figures.efficiency, known_prices.get(figures.source.name)
-        yield Line(
-            group=name,
-            figures=figures,
-            windows=one.windows,
+        low, high = estimate.ci if estimate.ci_kind == "measured" and estimate.ci else (None, None)
+        money = price.cost(estimate.capacity) if price and estimate.n else None
+        yield {
+            "group": name,
+            "provider": figures.source.name,
+            "windows": one.windows,
+            **figures.totals,
+            "unit": figures.unit,
+            "efficiency": estimate.efficiency,
+            "ci_low": low,
+            "ci_high": high,
+            "n": estimate.n,
             # where no features are shown, none is divided by
-            churn_per_feature=one.own["churn"] / one.with_churn if one.with_churn and estimate.n else None,
-            tokens=one.own.get("tokens"),
-            money=price.cost(estimate.capacity) if price and estimate.n else None,
-            others={name: one.others.get(name) for name in others}
-            | (one.used(is_counted=bool(estimate.n)) if is_logged else {})
-            | {name: one.beside()[name] for name in beside},
-        )
+            "churn_per_feature": one.own["churn"] / one.with_churn if one.with_churn and estimate.n else None,
+            "tokens": one.own.get("tokens"),
+            "money": money,
+            "money_per_feature": money / estimate.features if money is not None and estimate.features else None,
+            **{name: one.others.get(name) for name in others},
+            **(one.used(is_counted=bool(estimate.n)) if is_logged else {}),
+            **{name: one.beside()[name] for name in beside},
+        }
 
 
 def _numbers(found: Mapping[str, Any]) -> Numbers:
@@ -230,9 +202,8 @@ def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> 
     return row.text(by) or UNNAMED
 
 
-def texts(line: Line) -> list[str]:
+def texts(found: Line) -> list[str]:
     """The columns as people read them."""
-    found = line.values()
     size = found["efficiency"]
     small = {name: rate(found[name], size) for name in ("efficiency", "ci_low", "ci_high") if found[name] is not None}
     digits = {"churn_per_feature": 2, "tokens_per_feature": 0}
@@ -248,7 +219,7 @@ def texts(line: Line) -> list[str]:
 
 def names(found: list[Line]) -> Sequence[str]:
     """The columns: those of every scoreboard, and those that features add."""
-    return list(found[0].values()) if found else COLUMNS
+    return list(found[0]) if found else COLUMNS
 
 
 def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
@@ -257,7 +228,7 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
     kinds |= dict.fromkeys(LIST_PRICE, "money") | dict.fromkeys(BESIDE, "count")
     first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
-    is_same = all(line.group == line.figures.source.name for line in found)
+    is_same = all(line["group"] == line["provider"] for line in found)
     columns = [
         Column(
             key=name,
@@ -267,17 +238,16 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
         )
         for name in names(found)
     ]
-    return columns, [{**one, **_least(one)} for one in (line.values() for line in found)]
+    return columns, [{**line, **_least(line)} for line in found]
 
 
-def _least(found: Mapping[str, Any]) -> Mapping[str, str]:
+def _least(line: Line) -> Mapping[str, str]:
     """Money that leaves requests out, as the least that it was."""
-    money = {name: found.get(name) for name in LIST_PRICE if found.get("unpriced_requests")}
+    money = {name: line.get(name) for name in LIST_PRICE if line.get("unpriced_requests")}
     return {name: f"≥${one:,.2f}" for name, one in money.items() if one is not None}
 
 
 def as_text(found: list[Line]) -> Iterator[str]:
-    """An aligned table."""
     table = [names(found), *(texts(line) for line in found)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -285,7 +255,6 @@ def as_text(found: list[Line]) -> Iterator[str]:
 
 
 def as_markdown(found: list[Line]) -> Iterator[str]:
-    """A Markdown table."""
     head = names(found)
     yield f"| {' | '.join(head)} |"
     yield f"|{'|'.join(' --- ' for _ in head)}|"
@@ -295,5 +264,5 @@ def as_markdown(found: list[Line]) -> Iterator[str]:
 
 def as_csv(found: list[Line]) -> Iterator[str]:
     """RFC 4180, a header and a row per line; empty if a figure is not known."""
-    for row in (names(found), *(line.values().values() for line in found)):
+    for row in (names(found), *(line.values() for line in found)):
         yield csv_line(list(row)).decode().rstrip("\n")

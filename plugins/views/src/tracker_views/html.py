@@ -16,7 +16,7 @@ from markupsafe import Markup
 from tracker.api import Column, Panel
 from tracker.kernel import escape, plural
 from tracker_views.cells import is_number, text
-from tracker_views.charts import SERIES, Band, Picture, picture
+from tracker_views.charts import SERIES, Picture, picture
 from tracker_views.content import METHOD, UNKNOWN, Content
 
 # Rows of one table. The rest is said to be missing: a year of windows has to stay a file that can be mailed.
@@ -103,7 +103,8 @@ def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
         ]
         for row in panel.rows[:MOST_ROWS]
     ]
-    drawn = [picture(panel, chart, zone, bands(content)) for chart in panel.charts]
+    bands = [(begin, end or content.now) for begin, end in content.spans.values()]
+    drawn = [picture(panel, chart, zone, bands) for chart in panel.charts]
     return Part(
         panel=panel,
         columns=known,
@@ -112,11 +113,6 @@ def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
         left_out=max(0, len(panel.rows) - MOST_ROWS),
         number=number,
     )
-
-
-def bands(content: Content) -> list[Band]:
-    """When the windows were measured."""
-    return [Band(name=name, begin=begin, end=end or content.now) for name, (begin, end) in content.spans.items()]
 
 
 def _file(name: str) -> str:

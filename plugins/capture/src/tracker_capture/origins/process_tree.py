@@ -45,10 +45,7 @@ class ProcessTree:
         for _ in range(ROUNDS):
             found = self._members()
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                if hasattr(os, "killpg"):
-                    os.killpg(self.process.pid, signal.SIGKILL)
-                else:
-                    self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)
             for number in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(number, signal.SIGKILL)
@@ -80,10 +77,8 @@ def ended_on_signals() -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
     # SIGHUP stays ignored under nohup.
-    mine = [number for number, handler in before.items() if handler is signal.SIG_DFL]
+    mine = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     try:
         for number in mine:
             signal.signal(number, stop)
@@ -92,4 +87,4 @@ def ended_on_signals() -> Iterator[None]:
         for tree in list(_running):
             tree.end()
         for number in mine:
-            signal.signal(number, before[number])
+            signal.signal(number, signal.SIG_DFL)

@@ -1,6 +1,6 @@
 """What programs print or answer: started without a shell, and ended with all that they started.
 
-Threads move the bytes, because neither pipes with time-outs nor `select` on them exist on every platform.
+Threads move the bytes, so that whoever waits for an answer is waiting for nothing else.
 """
 
 from __future__ import annotations

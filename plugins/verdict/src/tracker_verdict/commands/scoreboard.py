@@ -37,7 +37,7 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
     found = board.scoreboard(here, by, known, selection.windows(here))  # type: ignore[arg-type]
     if here.json or layout == "json":
-        here.data([line.values() for line in found])
+        here.data(found)
         return
     if found and layout == "text" and here.table(*board.table(found)):
         return
