@@ -169,7 +169,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> str:
         "TZ": "UTC",
         # no plugins that happen to be installed
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTEST_ADDOPTS": "-p tracker_kit.pytest_plugin",
+        "PYTEST_PLUGINS": "tracker_kit.pytest_plugin",
     }
     words = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
