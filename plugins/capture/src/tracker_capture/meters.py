@@ -17,6 +17,7 @@ from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, his
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 RESET = "|"
+ROUNDING = 1.0  # a pane rounds what a log has exactly
 UNNAMED = "(not named)"
 
 
@@ -125,10 +126,14 @@ def is_reset(before: Point, after: Point) -> bool:
 
 
 def _begins_anew(before: Point, after: Point) -> bool:
-    """Whether a reading shows a new period. Vendors begin one early, too, at a time that no reading tells."""
-    is_dated = before.reset_at is not None and after.reset_at is not None
-    is_another = is_dated and not is_same_reset(before.reset_at, after.reset_at)
-    return is_reset(before, after) or (is_another and after.used < before.used)
+    """Whether a reading shows a new period. Vendors begin one early, too, at a time that no reading tells.
+
+    `tracker usage` has the same rule. A fall beside one and the same reset is a correction.
+    """
+    fall = before.used - after.used
+    if before.reset_at is None or after.reset_at is None:
+        return is_reset(before, after) or fall > ROUNDING
+    return is_reset(before, after) or (fall > 0 and not is_same_reset(before.reset_at, after.reset_at))
 
 
 def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:

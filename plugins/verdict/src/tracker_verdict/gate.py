@@ -56,7 +56,6 @@ class Answer:
     cure: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """The answer as JSON values."""
         return {
             "state": self.state,
             "why": self.why,

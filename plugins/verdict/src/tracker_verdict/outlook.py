@@ -108,7 +108,6 @@ class _Question:
 
     @property
     def has_accounts(self) -> bool:
-        """Whether there are several."""
         return len({*(one.account for one in self.own), *(one.account for one in self.past)}) > 1
 
 

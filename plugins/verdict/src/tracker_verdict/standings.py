@@ -85,7 +85,6 @@ def _asked(session: Session, source: Source, since: datetime, *, hourly: bool) -
 
 
 def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, list[MeterReading]]:
-    """A meter's readings by account."""
     found: dict[str | None, list[MeterReading]] = {}
     for one in known:
         if one.meter == meter:

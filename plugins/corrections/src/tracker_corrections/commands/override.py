@@ -13,8 +13,6 @@ from tracker.kernel import Group, Number, Session, Windows, WritingCommand, mome
 
 
 class OverrideGroup(Group):
-    """A subcommand per provider."""
-
     def _sources(self, ctx: click.Context) -> dict[str, Source]:
         sources = ctx.ensure_object(Session).registry.sources
         return {name: source for name, source in sources.items() if source.kind == "status"}

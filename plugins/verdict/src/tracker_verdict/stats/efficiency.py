@@ -47,7 +47,7 @@ class Efficiency:
     """One provider's efficiency over the windows that count.
 
     features, capacity: the totals, of the n windows that count.
-    confidence: of the intervals; effect: the ratio that the power is about. moderation: the windows of assumed spread.
+    confidence: of the intervals; effect: the ratio that the power is about.
     efficiency: features per unit of capacity; None if no capacity was used, or floats cannot hold the figures.
     n_eff: how many windows of equal capacity would weigh as much.
     se: HC3 standard error, None unless the kind is ``measured``.
@@ -64,7 +64,6 @@ class Efficiency:
     n: int
     confidence: float = field(validator=[gt(0.0), lt(1.0)])
     effect: float = field(validator=[gt(1.0), lt(math.inf)])
-    moderation: float = ASSUMED_WINDOWS
     efficiency: float | None = None
     n_eff: float | None = None
     se: float | None = None
@@ -76,12 +75,10 @@ class Efficiency:
 
     @property
     def efficiency_quality(self) -> float | None:
-        """Quality-adjusted features per unit of capacity."""
         return self.quality.efficiency if self.quality else None
 
     @property
     def relative_error(self) -> float | None:
-        """The standard error over the efficiency."""
         return self.se / self.efficiency if self.efficiency and self.se is not None else None
 
     @property
@@ -115,11 +112,11 @@ class Efficiency:
         # each Fano factor over the count, which may be tiny
         assumed = max(LEAST_FANO / self.count, 1 / self.count + 1 / (2 * self.n))
         measured = (self.n - 1) * self.relative_error**2
-        return math.sqrt((self.moderation * assumed + measured) / self._df)
+        return math.sqrt((ASSUMED_WINDOWS * assumed + measured) / self._df)
 
     @property
     def _df(self) -> float:
-        return self.moderation + self.n - 1
+        return ASSUMED_WINDOWS + self.n - 1
 
     @cached_property
     def ci(self) -> Interval | None:
@@ -155,7 +152,7 @@ class Efficiency:
     def _power_at(self, windows: int) -> float:
         """Never with less than a Poisson count's error: equal ratios in few windows are luck."""
         error = max(self._moderated, math.sqrt(1 / self.count)) * math.sqrt(self.n / windows)
-        return power.of_interval(self.effect, error, self.moderation + windows - 1, (1 - self.confidence) / 2)
+        return power.of_interval(self.effect, error, ASSUMED_WINDOWS + windows - 1, (1 - self.confidence) / 2)
 
     def figures(self) -> dict[str, Any]:
         """What ``preview --json`` shows of it, as JSON values."""
@@ -164,21 +161,15 @@ class Efficiency:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def interval(w: Iterable[Window], level: float = 0.95, d0: float = ASSUMED_WINDOWS) -> tuple[str, float, float, float]:
-    """Kind, Fano factor, low and high of windows (features, capacity); d0: how many of the assumed spread join them."""
-    found = measure(w, confidence=level, moderation=d0)
+def interval(w: Iterable[Window], level: float = 0.95) -> tuple[str, float, float, float]:
+    """Kind, Fano factor, low and high of windows (features, capacity)."""
+    found = measure(w, confidence=level)
     if found.ci is None or found.fano is None:
         raise ValueError("Expected windows that used capacity.")
     return (found.ci_kind, found.fano, *found.ci)
 
 
-def measure(
-    windows: Iterable[Window],
-    *,
-    confidence: float = 0.95,
-    effect: float = 1.5,
-    moderation: float = ASSUMED_WINDOWS,
-) -> Efficiency:
+def measure(windows: Iterable[Window], *, confidence: float = 0.95, effect: float = 1.5) -> Efficiency:
     """The efficiency over `windows`: (features, capacity) or (features, capacity, quality or None) of each.
 
     Numbers of at least 0, capacity in one unit. A window without features and capacity is dropped. One whose features
@@ -190,7 +181,7 @@ def measure(
             whole.add(features, capacity, 1.0)
             if quality is not None:
                 rated.add(features, capacity, quality)
-    empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect, moderation=moderation)
+    empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect)
     return _estimate(whole, evolve(empty, quality=_estimate(rated, empty) if len(rated) else None))
 
 
