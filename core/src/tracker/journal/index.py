@@ -107,7 +107,7 @@ class Index:
 
         removed: every record once, also those that were taken back. repeated: as often as it is there.
         """
-        names = None if windows is None else set(windows)
+        names = windows if windows is None or isinstance(windows, set) else set(windows)
         if names is None:
             self.renew_edited(stream)
         # what was seen or removed
@@ -130,7 +130,7 @@ class Index:
         """Where records of some windows stand; what lies close together is one span."""
         query = f"SELECT start, stop FROM extent WHERE stream = ? AND window IN {LISTED} ORDER BY start"
         joined: list[tuple[int, int]] = []
-        for start, stop in self._rows(query, [stream, windows], [stream]):
+        for start, stop in self._rows(query, [stream, windows], [stream]) if stream in self.journal.streams() else ():
             if joined and start - joined[-1][1] <= GAP:
                 start = joined.pop()[0]
             joined.append((start, stop))

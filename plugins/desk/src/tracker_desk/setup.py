@@ -113,7 +113,7 @@ def _edits(session: Session, *, is_undo: bool = False) -> list[Edit]:
         change: Change = partial(with_status_line, command=f"{_program(session)} statusline")
         question = f"Show your meters in the status line of {title}?"
         found.append(file_edit("Status line", path, without_status_line if is_undo else change, question))
-    for shell in [_shell()] if not is_undo else SCRIPTS:
+    for shell in SCRIPTS if is_undo else [Path(os.environ.get("SHELL", "")).name]:
         path = rc_file(shell)
         if shell in SCRIPTS:
             question = f"Add the short commands and completion to {path}?"
@@ -139,10 +139,6 @@ def _program(session: Session) -> str:
     """`tracker` with the data directory that was named."""
     words = [program()] + (["--data-dir", str(session.data_dir.absolute())] if session.data_dir else [])
     return shlex.join(words)
-
-
-def _shell() -> str:
-    return Path(os.environ.get("SHELL", "")).name
 
 
 def rc_file(shell: str) -> Path:

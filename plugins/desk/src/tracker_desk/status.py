@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Literal
@@ -116,11 +116,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     unread = [mark for name in session.journal.streams() for mark in session.index.strangers(name, known)]
     anomalies = Windows(session).open_anomalies()
     unfinished = Windows(session).unfinished(OPEN)
-    after_closing = _after_closing(session, anomalies, unfinished)
-    for mark in unread:
-        if mark.window in after_closing:
-            reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
-            after_closing[mark.window] = Due(action=None, window=mark.window, reason=reason)
+    after_closing = _after_closing(session, anomalies, unfinished, unread)
     streams = sorted({*session.registry.status_streams, *(mark.stream for mark in unread)})
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
     windows = {mark.window for _, mark in newest}
@@ -136,13 +132,16 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     ]
     lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in lanes}
+    outlooks: list[MeterOutlook] = []
+    for source in session.registry.providers.values() if with_outlooks else ():
+        outlooks += session.registry.first("meter_outlooks", session=session, source=source) or ()
     return Status(
         now=session.now,
         lanes=tuple(lanes),
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
-        outlooks=tuple(_outlooks(session)) if with_outlooks else (),
+        outlooks=tuple(outlooks),
         standings=standings(session, [lane.mark for lane in lanes], groups, named),
         is_cut=len(unfinished) >= OPEN,
     )
@@ -155,18 +154,20 @@ def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) 
     return {one.name: one.problem.partition("but ")[2] for one in found}
 
 
-def _outlooks(session: Session) -> Iterator[MeterOutlook]:
-    for source in session.registry.providers.values():
-        yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
-
-
-def _after_closing(session: Session, anomalies: Iterable[Entry], windows: Sequence[str]) -> dict[str, Due]:
-    """What is due in each window that is not finalized, if nothing is open in it."""
+def _after_closing(
+    session: Session, anomalies: Iterable[Entry], windows: Sequence[str], unread: Iterable[CaptureMark]
+) -> dict[str, Due]:
+    """What is due in each window that is not finalized, if nothing is open in it. unread: what no plugin reads."""
     groups: dict[str, dict[str, list[Capture]]] = {}
     for (window, name), group in Windows(session).captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
-    return {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
+    found = {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
+    for mark in unread:
+        if mark.window in found:
+            reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
+            found[mark.window] = Due(action=None, window=mark.window, reason=reason)
+    return found
 
 
 def _is_of_capacity(session: Session, found: Entry) -> bool:

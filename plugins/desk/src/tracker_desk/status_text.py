@@ -189,7 +189,15 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
         "timezone": str(zone),
         "data_dir": str(session.root),
         "lanes": [_lane_document(status, lane) for lane in status.lanes],
-        "meters": [_standing_document(status.now, one) for one in status.standings],
+        "meters": [
+            {
+                "provider": one.provider,
+                "account": one.account,
+                "age_s": _seconds(status.now - one.at),
+                **_meter_document(one),
+            }
+            for one in status.standings
+        ],
         "outlooks": [
             {"provider": one.provider, "meter": one.meter, "account": one.account, **one.figures}
             for one in status.outlooks
@@ -222,11 +230,6 @@ def _lane_document(status: Status, lane: Lane) -> dict[str, Any]:
             "buffered_until": due.buffered_until and iso(due.buffered_until),
         },
     }
-
-
-def _standing_document(now: datetime, one: Standing) -> dict[str, Any]:
-    age = _seconds(now - one.at)
-    return {"provider": one.provider, "account": one.account, "age_s": age, **_meter_document(one)}
 
 
 def _meter_document(one: Standing) -> dict[str, Any]:

@@ -102,7 +102,8 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     return Content(
         now=session.now,
         period=period,
-        spans=_spans(session, period.windows),
+        # no chart could show those of a longer history
+        spans={} if len(period.windows) > MOST_WINDOWS else Windows(session).spans(period.windows),
         headlines=tuple(headlines) or (_first(period.windows, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
@@ -140,11 +141,6 @@ def _sections(session: Session, period: Period, failures: list[str]) -> Iterator
             failures.append(f"{name} could not show its section: {answer.cause}")
         elif answer is not None:
             yield _section(period, f"{answer.title}{owners.get(name, '')}", answer.rows)
-
-
-def _spans(session: Session, windows: Sequence[str]) -> dict[str, tuple[datetime, datetime | None]]:
-    """When the windows were measured; nothing of a history that no chart could show."""
-    return {} if len(windows) > MOST_WINDOWS else Windows(session).spans(windows)
 
 
 def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
