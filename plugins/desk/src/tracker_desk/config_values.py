@@ -38,7 +38,6 @@ class Held:
         return literal(self.value) if isinstance(self.value, dict) else shown(self.value)
 
     def document(self) -> dict[str, Any]:
-        """The setting for programs."""
         return {
             "key": self.key,
             "value": self.value,
@@ -50,7 +49,6 @@ class Held:
         }
 
     def line(self, *, verbose: bool) -> str:
-        """The setting for people."""
         origin = f"{self.origin} {self.where}" if verbose and self.where else self.origin
         about = f"\n    {Settings.of(self.key).about}" if verbose else ""
         return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
