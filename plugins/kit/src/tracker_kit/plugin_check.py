@@ -144,7 +144,8 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     result = folder / "verdict.json"
     result.unlink(missing_ok=True)
     words = ["-q", "--tb=native", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider"]
-    words += ["-p", "tracker_kit.verdict", "--verdict", str(result), str(tests)]
+    # the kit's own by the name of its entry point, also if no plugin is loaded by itself
+    words += ["-p", "tracker", "-p", "tracker_kit.verdict", "--verdict", str(result), str(tests)]
     path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     try:
         done = subprocess.run(
