@@ -130,7 +130,8 @@ class Index:
         """Where records of some windows stand; what lies close together is one span."""
         query = f"SELECT start, stop FROM extent WHERE stream = ? AND window IN {LISTED} ORDER BY start"
         joined: list[tuple[int, int]] = []
-        for start, stop in self._rows(query, [stream, windows], [stream]) if stream in self.journal.streams() else ():
+        is_recorded = self.journal.glance(stream, 0).size
+        for start, stop in self._rows(query, [stream, windows], [stream]) if is_recorded else ():
             if joined and start - joined[-1][1] <= GAP:
                 start = joined.pop()[0]
             joined.append((start, stop))

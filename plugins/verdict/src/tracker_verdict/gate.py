@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
-from tracker.api import MeterReading, Source
+from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
@@ -35,6 +35,8 @@ from tracker_verdict.weeks import FULL, weeks_before
 
 GO, STOP, UNKNOWN = "go", "stop", "unknown"
 STATUS = {GO: 0, STOP: 3, UNKNOWN: 4}
+# the history, and the captures
+Read: TypeAlias = tuple[Sequence[MeterReading], Sequence[OwnedCapture]]
 
 
 @frozen(kw_only=True)
@@ -92,13 +94,7 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     return next(_stops(source, question, now, (known, own), found.account), found)
 
 
-def _stops(
-    source: Source,
-    question: Question,
-    now: datetime,
-    read: tuple[Sequence[MeterReading], Sequence[OwnedCapture]],
-    account: str | None,
-) -> Iterator[Answer]:
+def _stops(source: Source, question: Question, now: datetime, read: Read, account: str | None) -> Iterator[Answer]:
     """A stop for each other meter that has too little left."""
     for meter in source.meters:
         if meter.unit != PERCENT or meter.key == question.meter or not is_of_all(source, meter):
@@ -108,24 +104,23 @@ def _stops(
             # what is as good as full stays so until its reset, however old the reading is
             is_so = one.reset_at > now if one.reset_at is not None else now - one.at <= question.max_age
             if one.account == account and is_so and left < question.min_left:
-                yield Answer(
-                    state=STOP,
-                    why=f"{number(left)} % left, less than {number(question.min_left)} %",
-                    meter=meter.key,
-                    used=one.used,
-                    taken_at=one.at,
-                    reset_at=one.reset_at,
-                    account=one.account,
-                )
+                why = f"{number(left)} % left, less than {number(question.min_left)} %"
+                yield _of_standing(meter, one, STOP, why)
 
 
-def _of_meter(
-    session: Session,
-    source: Source,
-    question: Question,
-    now: datetime,
-    read: tuple[Sequence[MeterReading], Sequence[OwnedCapture]],
-) -> Answer:
+def _of_standing(meter: Meter, one: Standing, state: str, why: str) -> Answer:
+    return Answer(
+        state=state,
+        why=why,
+        meter=meter.key,
+        used=one.percent,
+        taken_at=one.at,
+        reset_at=one.reset_at,
+        account=one.account,
+    )
+
+
+def _of_meter(session: Session, source: Source, question: Question, now: datetime, read: Read) -> Answer:
     # a provider may show meters that it did not declare, so what is mistyped has no reading at first
     declared = [one.key for one in source.meters]
     hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
@@ -145,16 +140,15 @@ def _of_meter(
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     left, local = max(FULL - found.percent, 0.0), zone(session.config.timezone)
-    shown = evolve(unknown, used=found.percent, taken_at=found.at, reset_at=found.reset_at, account=found.account)
     if refusal := _refusal(question, found, left, now, local):
         several = len(shown_now) > 1
         cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
-        return evolve(shown, state=refusal[0], why=refusal[1], cure=cure)
+        return evolve(_of_standing(meter, found, *refusal), cure=cure)
     weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
-    return _until_reset(evolve(shown, state=GO, why=f"{number(left)} % left"), ahead, question.max_risk)
+    return _until_reset(_of_standing(meter, found, GO, f"{number(left)} % left"), ahead, question.max_risk)
 
 
 def _refusal(question: Question, found: Standing, left: float, now: datetime, local: tzinfo) -> tuple[str, str] | None:
