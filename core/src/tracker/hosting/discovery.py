@@ -161,7 +161,6 @@ def installed() -> list[Plugin]:
 
 
 def declared() -> list[Feature]:
-    """What the sound features declare."""
     return [one.info for one in installed() if one.info]
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 @hookimpl
 def feature_info() -> Feature:
-    """The feature's commands."""
     return Feature(
         name="capture",
         commands={
@@ -65,7 +64,6 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
 def meter_readings(
     session: Session, provider: str | None, since: datetime | None, hourly: bool
 ) -> Sequence[MeterReading]:
-    """The meter history."""
     from tracker_capture.meters import readings
 
     return readings(session, provider, since, hourly)
@@ -104,7 +102,6 @@ def screen_text(text: str) -> str:
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """The history of every meter."""
     if not period.wants("history"):
         return []
     from tracker_capture.panels import panels as found

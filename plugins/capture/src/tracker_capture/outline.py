@@ -129,7 +129,6 @@ class Outline:
 
 
 def outline(session: Session) -> Outline:
-    """The outline, brought up to the stream."""
     path = session.root / ".index" / FILE
     found = KEPT.get(session) or _load(session, path)
     known, size = found.size, session.journal.size(STREAM)

@@ -52,7 +52,6 @@ def look(
 def store(
     session: Session, answers: Sequence[tuple[Source, Answer]], least: timedelta = timedelta(0)
 ) -> list[readings.Sample]:
-    """Add the answers to the history."""
     samples = [
         readings.sample_of(source, one.reading, one.taken, one.origin, one.text or "") for source, one in answers
     ]

@@ -13,12 +13,14 @@ from attrs import evolve, frozen
 from tracker.api import Origin, Reading, Source
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, near, read_text, span, take_text
 from tracker_capture.origins import Unanswered, first
-from tracker_capture.origins.answer import Answer, OriginError
+from tracker_capture.origins.answer import Answer, OriginError, seconds_in
 from tracker_capture.settings import CaptureSettings
-from tracker_capture.wait import RETRIES, retry_seconds, wait_until
+from tracker_capture.wait import wait_until
 
 STALE = "stale-data"
 STDIN = "stdin"
+# How long to wait before an origin that was not ready is asked again, and how often.
+RETRY, RETRY_SECONDS, RETRIES = "TRACKER_RETRY_SECONDS", 15.0, 40
 
 
 @frozen(kw_only=True)
@@ -60,7 +62,6 @@ def phases_of(session: Session, source: Source, phase: str, window: str | None) 
 
 
 def capture(session: Session, options: Options) -> None:
-    """Ask, wait if asked to, and store."""
     answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
     Windows(session).store(
         CaptureRequest(
@@ -108,7 +109,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
                 raise TrackerError(
                     f"{error} Nothing was stored. `tracker capture {source.name} --from {STDIN}` takes a pane."
                 ) from error
-            pause = retry_seconds()
+            pause = seconds_in(RETRY, RETRY_SECONDS)
             session.warn(f"{error} Asking again every {pause:g} s.")
             time.sleep(pause)
             continue

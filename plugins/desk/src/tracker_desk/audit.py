@@ -121,7 +121,6 @@ def _closed(found: Entry | None) -> dict[str, Any] | None:
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
-    """The audit as people read it."""
     yield f"Window: {line(found['window'])}"
     yield "Captures:" if found["providers"] else "Captures: none"
     for name, entry in found["providers"].items():

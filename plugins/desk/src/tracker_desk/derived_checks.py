@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Finding
-from tracker.kernel import Session, TrackerError, Windows
+from tracker.kernel import Journal, Session, TrackerError, Windows
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -70,10 +70,9 @@ def _problem(file: Any) -> str | None:
 def content(path: Path) -> dict[str, Any]:
     """What a state file holds; nothing if it cannot be read."""
     try:
-        found = orjson.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return Journal.decode(path.read_bytes()) or {}
+    except OSError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _mend(file: Any) -> None:

@@ -223,7 +223,6 @@ def environment() -> dict[str, str]:
 
 
 def crontab_edit(title: str, changed: Change, question: str = "") -> Edit:
-    """The change of the user's crontab."""
     program = shutil.which("crontab")
     if program is None:
         return Edit(title=title, place="crontab", refusal="crontab is not on the PATH.", is_absent=True)

@@ -131,7 +131,6 @@ def _repository() -> Place:
 
 
 def table(found: list[Place]) -> Iterator[str]:
-    """The places as aligned lines."""
     width = max(len(one.name) for one in found)
     for one in found:
         yield f"  {'yes' if one.is_here else 'no ':3}  {one.name:{width}}  {one.text}".rstrip()

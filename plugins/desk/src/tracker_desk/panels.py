@@ -32,7 +32,6 @@ START = (
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
-    """Those that are asked for."""
     if period.wants("meters") or period.wants("lanes"):
         status = look(session)
         found = meter_list.panel(status, Clock(status.now, zone(session.config.timezone))), lanes(status)

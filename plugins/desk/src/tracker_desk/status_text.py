@@ -84,7 +84,6 @@ def lane_name(lane: Lane) -> str:
 
 
 def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
-    """The screen as plain text."""
     clock = Clock(status.now, zone)
     yield f"{heading(clock)}  {line(session.root)}"
     if not status.lanes and not status.standings:

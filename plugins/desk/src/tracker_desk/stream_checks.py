@@ -54,7 +54,6 @@ class StreamCheck:
         return f"{self.stream}.jsonl"
 
     def run(self, advance: Advance) -> Iterator[Finding]:
-        """Go through the stream once."""
         for _, line in self.session.journal.lines(self.stream):
             advance(len(line or b"") + 1)
             self.lines += 1

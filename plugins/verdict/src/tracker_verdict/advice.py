@@ -162,9 +162,12 @@ def _pairs(match: Match) -> str:
     found = match.certificate
     assert found is not None
     name = getattr(match, found.favours).name
+    says = f"for {name}" if found.evidence >= 1 else "that either delivers more"
     left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
+    if found.left_out:
+        left += f" {plural(found.left_out, 'finished pair')} left out here."
     return (
-        f"{plural(found.pairs, 'planned pair')}: {odds(found.evidence)} to 1 for {name},"
+        f"{plural(found.pairs, 'planned pair')}: {odds(found.evidence)} to 1 {says},"
         f" whatever the days were like (sign flips).{left}"
     )
 

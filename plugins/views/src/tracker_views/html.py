@@ -47,7 +47,6 @@ class Part:
 
 
 def page(content: Content, zone: tzinfo) -> str:
-    """The whole file."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["marked"] = marked
     style = _file("report.css")
@@ -76,7 +75,6 @@ def marked(text: str) -> Markup:
 
 
 def title(content: Content) -> str:
-    """What the report is of."""
     windows = content.period.windows
     whose = f" of {content.period.provider}" if content.period.provider else ""
     names = f", {windows[0]} to {windows[-1]}" if len(windows) > 1 else "".join(f" {one}" for one in windows)

@@ -15,7 +15,6 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def page(content: Content, zone: tzinfo) -> str:
-    """The whole text."""
     return escape("\n".join(_lines(content, zone))) + "\n"
 
 

@@ -35,7 +35,6 @@ REMARKS = Column(key="remarks", title="Remarks", rank=3)
 
 
 def show(session: Session, preview: Any) -> None:
-    """Print it."""
     # in full before a line of it is printed: if a part fails, the text is printed instead
     write(session, list(_screen(preview, room(), zone(session.config.timezone))))
 

@@ -28,14 +28,14 @@ class ProcessTree:
     """A program in a session of its own: no terminal to ask on, and one group to end."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._mark = f"{MARK}={secrets.token_hex(8)}"
-        name, _, token = self._mark.partition("=")
+        token = secrets.token_hex(8)
+        self._mark = f"{MARK}={token}".encode()
         self.process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**environment, name: token},
+            env={**environment, MARK: token},
             start_new_session=True,
         )
         _running.add(self)
@@ -62,7 +62,7 @@ class ProcessTree:
                 state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
                 if state != "Z":
                     parents[int(entry.name)] = int(parent)
-                    if self._mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                    if self._mark in (entry / "environ").read_bytes().split(b"\0"):
                         found.add(int(entry.name))
         found.add(self.process.pid)
         while more := {child for child, parent in parents.items() if parent in found} - found:

@@ -199,7 +199,8 @@ class Store:
             self._ask(index)
         before = set(self._ask("SELECT * FROM dropped"))
         self._ask("DELETE FROM dropped")
-        self._ask(tables.DROPPED)
+        for drop in (tables.DROPPED, tables.COPIED):
+            self._ask(drop)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):
             self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
         self._settle()

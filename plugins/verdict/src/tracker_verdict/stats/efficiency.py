@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -14,8 +13,8 @@ from attrs.validators import gt, lt
 
 from tracker_verdict.stats import power
 from tracker_verdict.stats.intervals import (
+    Columns,
     Interval,
-    Shares,
     WeightedSum,
     effective_windows,
     fieller,
@@ -70,7 +69,7 @@ class Efficiency:
     ci_kind: Kind = "none"
     quality: Efficiency | None = None
     weight: float = 1.0
-    shares: Shares = field(factory=Shares, eq=False)
+    shares: Columns = field(factory=lambda: Columns((), ()), eq=False)
     counts: WeightedSum = field(default=WeightedSum(0.0, 0.0))
 
     @property
@@ -175,7 +174,8 @@ def measure(windows: Iterable[Window], *, confidence: float = 0.95, effect: floa
     Numbers of at least 0, capacity in one unit. A window without features and capacity is dropped. One whose features
     or capacity are unknown is the caller's to leave out, and to name. Raises ValueError for negative numbers and nan.
     """
-    whole, rated = _Columns(), _Columns()
+    # features, capacity and quality
+    whole, rated = Columns((), (), ()), Columns((), (), ())
     for features, capacity, quality in map(_row, windows):
         if features or capacity:
             whole.add(features, capacity, 1.0)
@@ -185,27 +185,7 @@ def measure(windows: Iterable[Window], *, confidence: float = 0.95, effect: floa
     return _estimate(whole, evolve(empty, quality=_estimate(rated, empty) if len(rated) else None))
 
 
-class _Columns:
-    """Features, capacity and quality of windows, in no more than 24 bytes each."""
-
-    def __init__(self) -> None:
-        self.columns = array("d"), array("d"), array("d")
-
-    def __len__(self) -> int:
-        return len(self.columns[0])
-
-    def __iter__(self) -> Iterator[tuple[float, float, float]]:
-        return zip(*self.columns, strict=True)
-
-    def add(self, *row: float) -> None:
-        for column, value in zip(self.columns, row, strict=True):
-            column.append(value)
-
-
-_Row: TypeAlias = tuple[float, float, float | None]
-
-
-def _row(window: Window) -> _Row:
+def _row(window: Window) -> tuple[float, float, float | None]:
     quality = window[2] if len(window) > 2 else None
     return _number(window[0]), _number(window[1]), None if quality is None else _number(quality)
 
@@ -221,17 +201,14 @@ def _number(value: float) -> float:
     return number
 
 
-def _estimate(rows: _Columns, empty: Efficiency) -> Efficiency:
+def _estimate(rows: Columns, empty: Efficiency) -> Efficiency:
     features, capacity = _sum(f * q for f, _, q in rows), _sum(c for _, c, _ in rows)
     totals = evolve(empty, features=_whole(features), capacity=_whole(capacity), n=len(rows))
     weight = max(q for _, _, q in rows) if features else 1.0
     if _sum(f for f, _, _ in rows) > LARGEST or not _computable(features, capacity, weight):
         return totals
     efficiency = features / capacity
-    shares = Shares(
-        array("d", (f * q / features if features else 0.0 for f, _, q in rows)),
-        array("d", (c / capacity for _, c, _ in rows)),
-    )
+    shares = Columns((f * q / features if features else 0.0 for f, _, q in rows), (c / capacity for _, c, _ in rows))
     n_eff = effective_windows(shares)
     measured = features > 0 and len(rows) >= LEAST_WINDOWS and n_eff >= LEAST_EFFECTIVE
     return evolve(
