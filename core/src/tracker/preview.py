@@ -89,7 +89,6 @@ class Preview(NamedTuple):
     facts: Sequence[Mapping[str, Any]] = ()
 
     def lines(self) -> Iterator[str]:
-        """The preview as people read it."""
         yield f"Windows: {', '.join(map(line, self.windows)) or 'none'}"
         yield f"Anomalies: {len(self.anomalies)} (see {ANOMALIES}.jsonl)"
         yield "Providers:" if self.providers or self.open else f"Providers: {MISSING}"
@@ -111,7 +110,6 @@ class Preview(NamedTuple):
             yield f"not shown: {error.plugin}: {line(error.cause)}"
 
     def document(self) -> dict[str, Any]:
-        """The preview as one JSON object."""
         return {
             "schema_version": SCHEMA,
             "windows": [

@@ -34,7 +34,6 @@ class Entry(NamedTuple):
 
     @property
     def lane(self) -> str | None:
-        """The lane that stored it."""
         return lane_of(self.record)
 
 
@@ -217,7 +216,6 @@ class Index:
 
     @property
     def path(self) -> Path | None:
-        """The file, if there is one."""
         return find(self.journal.root)
 
     def discard(self) -> None:

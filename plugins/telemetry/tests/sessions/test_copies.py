@@ -109,6 +109,18 @@ def test_copies_in_two_forks_stay_their_parents_whose_file_is_deleted(home: Any,
         shutil.rmtree(home.data / ".index")
 
 
+def test_copies_in_another_folder_leave_a_deleted_parent_in_its_own(home: Any, message: Make) -> None:
+    (home.projects / "p.jsonl").write_text(message("a", sessionId="p") + message("b", sessionId="p"))
+    where = {"cwd": "/w/other", "gitBranch": "fork", "sessionId": "f"}
+    fork = "".join(message(name, minute=minute, **where) for minute, name in ((0, "a"), (0, "b"), (9, "c")))
+    (home.projects / "f.jsonl").write_text(fork)
+    for _ in range(3):
+        for way, truth in (("project", {"acme": 2, "other": 1}), ("branch", {"main": 2, "fork": 1})):
+            assert {row[way]: row["requests"] for row in home.usage(way)["rows"]} == truth
+        (home.projects / "p.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(home.data / ".index")
+
+
 @pytest.mark.parametrize("is_replay", [True, False])
 def test_a_subagent_does_not_tell_that_its_session_went_on(home: Any, message: Make, *, is_replay: bool) -> None:
     """It replays what it was told, or works while another process forks its session."""

@@ -46,7 +46,16 @@ OWN = f"""
 SELECT session, half = '', ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
 """
-ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
+FOLDERS = """
+SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
+WHERE source = ? AND session = ? AND lost AND requests > 0
+"""
+# what the original session does not show itself
+ADOPT = """
+UPDATE row SET place = ?1 WHERE place = ?2 AND ts > ?3 AND ts <= ?4 AND NOT EXISTS (
+  SELECT 1 FROM shown s JOIN place p ON p.id = s.place
+  WHERE s.base = row.base AND s.half = row.half AND s.source = row.source AND p.session = ?5)
+"""
 
 
 class Place(NamedTuple):
@@ -171,11 +180,18 @@ def adopt(
     for (session, parent), until in sorted(descents.items(), key=itemgetter(1)):
         for number, place in places.items():
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
-                other = place_of((source, parent, *place.labels[1:]))
-                if database.execute(ADOPT, (other, number, begin[session], until)).rowcount:
+                labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
+                other = place_of((source, parent, *labels, *place.labels[3:]))
+                if database.execute(ADOPT, (other, number, begin[session], until, parent)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
     return changed
+
+
+def _folder(database: sqlite3.Connection, source: str, session: str) -> tuple[Any, ...] | None:
+    """The project and the branch that the journal has of a session whose file is deleted, if it has one of each."""
+    found = database.execute(FOLDERS, (source, session)).fetchall()
+    return found[0] if len(found) == 1 else None
 
 
 def _places(database: sqlite3.Connection, source: str) -> dict[int, Place]:
