@@ -235,6 +235,8 @@ def test_a_format_that_it_cannot_write_is_refused(filled: Any, tmp_path: Path) -
 def test_nothing_recorded_is_said(program: Any) -> None:
     text = Page(program("report").ok()).text
     assert "Nothing is recorded in this time." in text
+    assert "Features for each unit" not in text
+    assert "newest first" not in text
     assert not program.root.exists()
 
 

@@ -66,7 +66,7 @@ def windows(session: Session, period: Period) -> Panel:
         name="windows",
         title="Windows",
         place=60,
-        about="The newest first; providers without a figure in a finished window are left out.",
+        about="The newest first; providers without a figure in a finished window are left out." if rows else "",
         columns=columns,
         rows=rows,
         missing=[f"{plural(earlier, 'earlier window')}: `tracker windows` lists all."] if earlier else [],

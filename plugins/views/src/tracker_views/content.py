@@ -277,6 +277,9 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
     """What each provider delivered for its capacity: the figures of `preview --json`."""
     rows = [_efficiency_row(one) for one in providers]
     units = dict.fromkeys(one["unit"] for one in rows)
+    about = "Features for each unit of capacity that the meters moved, over all windows that count."
+    if len(units) > 1:
+        about += f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
     chart = Chart(
         kind="intervals", title="Features per unit of capacity", x="provider", y="efficiency", low="low", high="high"
     )
@@ -284,12 +287,7 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
         name="efficiency",
         title="Efficiency",
         place=10,
-        about="Features for each unit of capacity that the meters moved, over all windows that count."
-        + (
-            f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
-            if len(units) > 1
-            else ""
-        ),
+        about=about if rows else "",
         columns=EFFICIENCY,
         rows=rows,
         charts=(chart,) if rows else (),
