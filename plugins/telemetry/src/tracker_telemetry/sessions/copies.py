@@ -50,11 +50,11 @@ FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
 WHERE source = ? AND session = ? AND lost AND requests > 0
 """
-# what the original session does not show itself
-ADOPT = """
-UPDATE row SET place = ?1 WHERE place = ?2 AND ts > ?3 AND ts <= ?4 AND NOT EXISTS (
-  SELECT 1 FROM shown s JOIN place p ON p.id = s.place
-  WHERE s.base = row.base AND s.half = row.half AND s.source = row.source AND p.session = ?5)
+ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
+# sessions whose files are there, both of them, with the same requests
+PRESENT = """
+SELECT DISTINCT c.session, p.session FROM shown one JOIN shown other USING (base, half, source)
+JOIN place c ON c.id = one.place JOIN place p ON p.id = other.place WHERE source = ? AND c.session <> p.session
 """
 
 
@@ -177,12 +177,14 @@ def adopt(
     changed: set[str] = set()
     places = _places(database, source)
     begin: dict[str, float] = defaultdict(lambda: -NEVER)
-    for (session, parent), until in sorted(descents.items(), key=itemgetter(1)):
+    # which of two files that are there is the original is told by them, whatever was thought before
+    left = descents.keys() - set(database.execute(PRESENT, (source,)))
+    for (session, parent), until in sorted(((pair, descents[pair]) for pair in left), key=itemgetter(1, 0)):
         for number, place in places.items():
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
                 labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
                 other = place_of((source, parent, *labels, *place.labels[3:]))
-                if database.execute(ADOPT, (other, number, begin[session], until, parent)).rowcount:
+                if database.execute(ADOPT, (other, number, begin[session], until)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
     return changed
