@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from warm import started
 
 from tracker.kernel import Settings
 
@@ -326,9 +327,9 @@ def test_changes_at_the_same_time_are_all_kept(file: Path) -> None:
     keys = {"buffer_minutes": "7", "divergence_pp": "8", "stale_minutes": "9", "fsync": "no", "reserve_pp": "4"}
     for _ in range(2):
         file.write_text("")
-        command = [sys.executable, "-m", "tracker.cli", "config", "set"]
-        running = [subprocess.Popen([*command, key, value], cwd=file.parent) for key, value in keys.items()]
-        assert [one.wait(timeout=120) for one in running] == [0] * len(keys)
+        words = [("config", "set", *pair) for pair in keys.items()]
+        running = [started(one, (0, 1, 2), file.parent, os.environ) for one in words]
+        assert [one.wait(120) for one in running] == [0] * len(keys)
         assert set(tomllib.loads(file.read_text())) == set(keys)
 
 
