@@ -15,7 +15,7 @@ import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from itertools import groupby
+from itertools import groupby, permutations
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -51,10 +51,10 @@ SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
 WHERE source = ? AND session = ? AND lost AND requests > 0
 """
 ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
-# sessions whose files are there, both of them, with the same requests
+# the places of requests whose files are all there
 PRESENT = """
-SELECT DISTINCT c.session, p.session FROM shown one JOIN shown other USING (base, half, source)
-JOIN place c ON c.id = one.place JOIN place p ON p.id = other.place WHERE source = ? AND c.session <> p.session
+SELECT DISTINCT places FROM (
+  SELECT json_group_array(place) AS places FROM shown WHERE source = ? GROUP BY base, half, source)
 """
 
 
@@ -111,7 +111,9 @@ def parents(database: sqlite3.Connection, source: str) -> Descents:
 
 def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float]) -> Descents:
     """Those that files do not tell: which of two that are there is the original they say, whatever was thought."""
-    present = set(database.execute(PRESENT, (source,)))
+    places = _places(database, source) if descents else {}
+    shown = database.execute(PRESENT, (source,)).fetchall() if descents else []
+    present = {pair for (text,) in shown for pair in permutations({places[one].session for one in json.loads(text)}, 2)}
     return {pair: until for pair, until in descents.items() if pair not in present}
 
 
