@@ -7,7 +7,8 @@ Feature: Plugins that are broken, new or left out
       """
     When codex shows weekly 80% left and the operator runs `tracker alias start codex --stdin`
     Then it says "stored codex before snapshot"
-    And it notes "plugin 'broken' failed to be imported: RuntimeError: no"
+    When the operator runs `tracker preview`
+    Then it notes "plugin 'broken' failed to be imported: RuntimeError: no"
     When the operator runs `tracker plugins list`
     Then it says "broken"
 

@@ -6,12 +6,11 @@ import json
 import os
 import pty
 import select
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from warm import started
 
 PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [##] 90% left\n  Weekly limit:  [##] 80% left\n"
 
@@ -19,9 +18,8 @@ PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [##] 90% left\n  Weekly l
 def answered(folder: Path, arguments: list[str], answer: str, **environment: str) -> tuple[int, str]:
     """The status and the words of a command on a terminal, whose question is answered."""
     outer, inner = pty.openpty()
-    command = [sys.executable, "-m", "tracker.cli", *arguments]
     given = {**os.environ, "TRACKER_DATA_DIR": str(folder / "data"), "TERM": "dumb", **environment}
-    process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, cwd=folder, env=given)
+    process = started(arguments, (inner, inner, inner), folder, given)
     os.close(inner)
     said, end = "", time.monotonic() + 60
     has_answered = False

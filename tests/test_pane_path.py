@@ -80,13 +80,11 @@ def counted() -> Iterator[Counter[str]]:
     """How often each stream is opened, and a lock is taken."""
     global COUNTED
     COUNTED = found = Counter()
+    sys.addaudithook(count)  # for the life of the process, every later test of which it slows down: so not before
     try:
         yield found
     finally:
         COUNTED = None
-
-
-sys.addaudithook(count)
 
 
 def test_from_the_text_to_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

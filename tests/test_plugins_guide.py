@@ -167,6 +167,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> str:
         "PATH": f"{programs}:{os.environ['PATH']}",
         "PYTHONPATH": f"{folder / 'site'}:{folder / 'tracker-acme' / 'src'}",
         "TZ": "UTC",
+        # no plugins that happen to be installed
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": "tracker_kit.pytest_plugin",
     }
     words = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -116,7 +116,7 @@ def folders(program: Any, quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_every_view_is_as_before(folders: Callable[[], Any], clock: Clock, often: Callable[[int, int], int]) -> None:
     @given(names=st.lists(st.sampled_from(sorted(COMMANDS)), min_size=1, max_size=8))
-    @settings(max_examples=often(8, 400), deadline=None)
+    @settings(max_examples=often(5, 400), deadline=None)
     def check(names: list[str]) -> None:
         program = folders()
         before = [shown(program, clock)]

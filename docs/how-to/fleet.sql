@@ -13,7 +13,7 @@ SELECT
   COALESCE(copies.input_tokens, 0) AS input_tokens,
   COALESCE(copies.output_tokens, 0) AS output_tokens,
   COALESCE(copies.cache_read_tokens, 0) AS cache_read_tokens,
-  COALESCE(copies.cache_write_tokens, 0) AS cache_write_tokens,
+  COALESCE(copies.cache_write_tokens, 0) + COALESCE(copies.cache_write_1h_tokens, 0) AS cache_write_tokens,
   copies.latency_ms AS latency_ms
 FROM (
   SELECT telemetry.*, ROW_NUMBER() OVER (PARTITION BY record_id ORDER BY machine) AS copy_number FROM telemetry

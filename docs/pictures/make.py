@@ -1,4 +1,4 @@
-"""Make the README's pictures: `uv run python docs/pictures/make.py [FOLDER]`.
+"""Make the README's pictures: `uv run python docs/pictures/make.py [FOLDER [DAYS]]`.
 
 The program itself makes them, from invented records: the home screen in a terminal, the board, the head of the report.
 """
@@ -114,15 +114,15 @@ def report(folder: Path) -> str:
     )
 
 
-def make(target: Path) -> None:
-    """All pictures."""
+def make(target: Path = HERE, days: str = "56") -> None:
+    """All pictures, of the records of so many days."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        fill(folder)
+        fill(folder, int(days))
         (folder / "tracker.toml").write_text(SETTINGS)
         for name, picture in (("home", home), ("board", board), ("report", report)):
             (target / f"{name}.svg").write_text(picture(folder), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
+    make(*map(Path, sys.argv[1:2]), *sys.argv[2:])

@@ -89,14 +89,13 @@ class Preview(NamedTuple):
     facts: Sequence[Mapping[str, Any]] = ()
 
     def lines(self) -> Iterator[str]:
-        """The preview as people read it."""
         yield f"Windows: {', '.join(map(line, self.windows)) or 'none'}"
         yield f"Anomalies: {len(self.anomalies)} (see {ANOMALIES}.jsonl)"
         yield "Providers:" if self.providers or self.open else f"Providers: {MISSING}"
         for figures in self.providers:
             yield _provider_line(figures)
         for entry in self.open:
-            label = entry.provider if len(self.windows) == 1 else f"{entry.provider} {entry.window}"
+            label = entry.provider if len(self.windows) == 1 else f"{entry.provider} {line(entry.window)}"
             capacity = value(entry.capacity, unit=f" {entry.unit}")
             yield f"  - {label}: features=n/a, capacity={capacity}, efficiency=n/a, ci=n/a, n=0, power=n/a (open)"
         yield from _outcomes(self)
@@ -111,7 +110,6 @@ class Preview(NamedTuple):
             yield f"not shown: {error.plugin}: {line(error.cause)}"
 
     def document(self) -> dict[str, Any]:
-        """The preview as one JSON object."""
         return {
             "schema_version": SCHEMA,
             "windows": [

@@ -137,8 +137,6 @@ class Kernel:
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Data:
-    """`[data]`"""
-
     TABLE: ClassVar[str] = "data"
 
     track: bool = setting(False, "let git track a new data directory: otherwise it gets a .gitignore of its own")

@@ -107,6 +107,11 @@ def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -
     )
 
 
+def test_a_window_whose_name_is_a_part_of_the_option_leaves_another_behind(program: Any) -> None:
+    take(program, "start", "W2", "fuel 20%", 6)
+    assert "; `tracker end toy --stdin --window W2` ends it\n" in take(program, "start", "w", "fuel 30%", 7).err
+
+
 def test_a_cross_leaves_nothing_behind(program: Any) -> None:
     take(program, "start", "W2", "fuel 20%", 6)
     assert program("alias", "cross", "toy", "--stdin", "--window", "W2", stdin="fuel 30%").notes == ""

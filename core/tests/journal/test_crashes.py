@@ -133,7 +133,7 @@ def test_a_killed_process_loses_nothing_that_it_announced(
         program("alias", "start", "toy", "--stdin", "--window", "W0", stdin="fuel 1%", root=root).ok()
     dice = random.Random(os.environ.get("TRACKER_SEED", "7"))
     torn = announced = 0
-    for kill in range(often(20, 1000)):
+    for kill in range(often(12, 1000)):
         before = program.files()
         dies_at = dice.randrange(150) if kill % 2 else None
         child = forked(work(program, dice.randrange(1 << 30), dies_at))

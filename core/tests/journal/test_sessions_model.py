@@ -244,7 +244,7 @@ def fresh(program: Any) -> Callable[[], Any]:
 def test_random_sessions_agree_with_the_model(fresh: Callable[[], Any], often: Callable[[int, int], int]) -> None:
     met = Counter[str]()
     first = int(os.environ.get("TRACKER_SEED", "1"))
-    for seed in range(first, first + often(5, 1000)):
+    for seed in range(first, first + often(3, 1000)):
         dice, steps = random.Random(seed), []
         session = Session(fresh(), met)
         try:

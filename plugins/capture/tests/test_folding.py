@@ -58,6 +58,10 @@ def test_a_period_that_begins_early_is_a_reset_that_is_shown_and_not_measured_ac
     points = [one for at in (sample(0, 23), sample(60, 4, reset=later)) for _, one in points_of(at)]
     assert [point.has_reset for point in with_resets(points)] == [False, True]
     assert not is_reset(*points), "when the first period ended is not known"
+    # a reading without a date tells a reset by its fall, if that is more than a rounding; with the same date, never
+    for used, reset, is_told in ((4, None, True), (22.5, None, False), (4, WEEK_END, False)):
+        fallen = [one for at in (sample(0, 23), sample(60, used, reset=reset)) for _, one in points_of(at)]
+        assert [point.has_reset for point in with_resets(fallen)] == [False, is_told]
     # a date that moves is no reset while the meter rises
     risen = [one for at in (sample(0, 23), sample(60, 24, reset=later)) for _, one in points_of(at)]
     assert [point.has_reset for point in with_resets(risen)] == [False, False]

@@ -126,7 +126,8 @@ def test_what_was_kept_is_shown_with_its_age_where_nothing_new_is_said(machine: 
 def test_nonsense_makes_an_empty_line(tmp_path: Path, text: str | bytes) -> None:
     session = Session()
     session.data_dir = tmp_path
-    assert statusline.text(session, text.encode() if isinstance(text, str) else text) == ""
+    data = text.encode() if isinstance(text, str) else text
+    assert statusline.text(session, statusline.take(session, data)) == ""
 
 
 def test_more_than_anybody_hands_over_is_not_read(machine: Any) -> None:

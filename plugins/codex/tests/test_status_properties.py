@@ -21,7 +21,7 @@ from tracker_kit.cases import together
 SCREENS = {screen.name: screen for screen in screens(Path(__file__).parent / "screens") if screen.name.startswith("v")}
 # every place and many examples with TRACKER_SOAK=1; else every seventh, each screen from another one on
 IS_SOAK = os.environ.get("TRACKER_SOAK") == "1"
-STEP = 1 if IS_SOAK else 7
+STEP = 1 if IS_SOAK else 11
 CAPTURED = datetime(2026, 11, 22, 6, 33, 40, tzinfo=UTC)
 FIRST_ROW = re.compile(r"^.*(?:5h|Weekly|Monthly|Annual|Monthly credit) limit:", re.MULTILINE)
 BEFORE = ["", "dev@host:~/code$ codex\n", "❯ codex\n", "\n\n", "/dev/sda1  95% used\n", "5h 1% left · weekly 2% left\n"]

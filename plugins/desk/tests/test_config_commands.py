@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from warm import started
 
 from tracker.kernel import Settings
 
@@ -325,9 +327,9 @@ def test_changes_at_the_same_time_are_all_kept(file: Path) -> None:
     keys = {"buffer_minutes": "7", "divergence_pp": "8", "stale_minutes": "9", "fsync": "no", "reserve_pp": "4"}
     for _ in range(2):
         file.write_text("")
-        command = [sys.executable, "-m", "tracker.cli", "config", "set"]
-        running = [subprocess.Popen([*command, key, value], cwd=file.parent) for key, value in keys.items()]
-        assert [one.wait(timeout=120) for one in running] == [0] * len(keys)
+        words = [("config", "set", *pair) for pair in keys.items()]
+        running = [started(one, (0, 1, 2), file.parent, os.environ) for one in words]
+        assert [one.wait(120) for one in running] == [0] * len(keys)
         assert set(tomllib.loads(file.read_text())) == set(keys)
 
 
@@ -353,6 +355,31 @@ def test_entries_that_reach_out_need_consent_once_per_content(toys: Run, file: P
     ok(toys("preview"))
     file.write_text(file.read_text().replace(str(outside), f"{outside}2"))
     assert "data_dir needs your consent" in refused(toys("preview"))
+
+
+def test_consent_holds_whatever_was_asked_before(toys: Run, file: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state" / "tracker" / "trusted.toml"
+    run = partial(toys, XDG_STATE_HOME=str(tmp_path / "state"))
+    file.write_text("effect = 0.2\n")
+    assert ok(run("config", "trust")) == f"nothing in {file} needs your consent\n"
+    assert not state.exists()
+    state.parent.mkdir(parents=True)
+    # what earlier versions wrote then
+    state.write_text("# mine\n\nconsent = []\n")
+    file.write_text("run_commands = ['toy=x']\n")
+    assert ok(run("config", "trust")).startswith("trusted run_commands")
+    ok(run("preview"))
+    assert state.read_text().startswith("# mine\n")
+    state.write_text("mine [\n")
+    assert f"{state} is not TOML" in refused(run("config", "trust"))
+    assert state.read_text() == "mine [\n"
+
+
+def test_a_change_beside_what_nobody_agreed_to_is_made(toys: Run, file: Path, tmp_path: Path) -> None:
+    file.write_text(f"data_dir = '{tmp_path.parent / 'elsewhere'}'\n")
+    done = toys("config", "set", "effect", "0.3")
+    assert ok(done) == f"set effect = 0.3 in {file}\n"
+    assert "error" not in done.stderr
 
 
 def test_a_link_out_of_the_folder_needs_consent(toys: Run, file: Path, tmp_path: Path) -> None:

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from warm import tracker
+
 
 def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
-    tracker = shlex.join([sys.executable, "-m", "tracker.cli", "--data-dir", "data", "doctor"])
+    doctor = shlex.join([sys.executable, "-m", "tracker.cli", "--data-dir", "data", "doctor"])
     cure = 'export TRACKER_GLM_KEY="$(printf %s "$TRACKER_GLM_KEY" | tr -d "[:space:]")"'
-    script = f"{tracker}; {cure}; {tracker}"
+    script = f"{doctor}; {cure}; {doctor}"
     environment = os.environ | {"TRACKER_GLM_KEY": "abc def\n"}
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path, env=environment, text=True, capture_output=True, check=True
@@ -34,24 +36,26 @@ def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Pa
     """On a machine with none of the providers' programs and folders."""
     panes = Path(__file__).parents[3] / "docs" / "samples" / "panes"
     environment = {"HOME": str(tmp_path), "PATH": str(tmp_path)}
-    words = [sys.executable, "-m", "tracker.cli"]
+
+    def run(*words: str) -> bytes:
+        status, out, err = tracker(words, b"", tmp_path, environment)
+        assert status == 0, err
+        return out
+
     for name, pane in (("claude", "claude-40-used.txt"), ("codex", "codex-80-left.txt"), ("glm", "glm-12.json")):
-        subprocess.run([*words, "start", name, panes / pane], cwd=tmp_path, env=environment, check=True)
-    done = subprocess.run([*words, "doctor", "--json"], cwd=tmp_path, env=environment, capture_output=True, check=True)
-    found = {one["where"]: one for one in json.loads(done.stdout)["findings"] if one["check"] == "origin"}
+        run("start", name, str(panes / pane))
+    found = {one["where"]: one for one in json.loads(run("doctor", "--json"))["findings"] if one["check"] == "origin"}
     assert list(found) == ["claude", "codex", "glm"]
     # a start would replace the BEFORE of the window that is open
     assert all(f"`tracker end {name}`" in one["cure"] and one["command"] for name, one in found.items())
     assert found["codex"]["command"] == "tracker end codex"
-    text = subprocess.run([*words, "doctor"], cwd=tmp_path, env=environment, capture_output=True, check=True).stdout
+    text = run("doctor")
     assert b"or paste it: `tracker end codex`" in text
     assert b"for the findings above" not in text
-    cure = [*words, *found["codex"]["command"].split()[1:], panes / "codex-80-left.txt"]
-    subprocess.run(cure, cwd=tmp_path, env=environment, check=True)
+    run(*found["codex"]["command"].split()[1:], str(panes / "codex-80-left.txt"))
     [closed] = [one for one in tmp_path.rglob("codex.json") if one.parent.name == "state"]
     assert not json.loads(closed.read_text())["open"]
-    text = subprocess.run([*words, "doctor"], cwd=tmp_path, env=environment, capture_output=True, check=True).stdout
-    assert b"or paste it: `tracker start codex`" in text
+    assert b"or paste it: `tracker start codex`" in run("doctor")
 
 
 def test_a_data_directory_without_records_has_nothing_that_git_could_track(program: Any) -> None:

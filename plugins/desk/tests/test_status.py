@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -256,6 +257,23 @@ def test_nothing_that_was_recorded_steers_the_terminal(toys: Run, tmp_path: Path
     found = ok(toys("status"))
     assert "gone\\x1b, lane \\x1b[31m: W\\n\\x07 open since " in found
     assert "  next: nothing here: no plugin for it is installed\n" in found
+
+
+def test_nothing_that_was_recorded_runs_when_a_printed_command_is_typed(toys: Run, tmp_path: Path) -> None:
+    start(toys, "fuel 10%", minutes=30)
+    path = tmp_path / "data" / "snapshots.jsonl"
+    record = json.loads(path.read_text())
+    other = record | {"record_id": "x" * 32, "agent_id": "a; touch x", "window": "W$(touch x)"}
+    newer = other | {"record_id": "y" * 32, "window": "W2", "captured_at": record["captured_at"].replace("Z", "9Z")}
+    path.write_text("".join(json.dumps(one) + "\n" for one in (record, other, newer)))
+    (tmp_path / "data" / "state" / "x;y.json").write_text('{"open": true, "window": "W"}')
+    shown = ok(toys("status")) + toys("doctor").stdout
+    commands = re.findall(r"tracker end .*|  (?:tracker|rm) .*", shown)
+    assert [one for one in commands if "touch" in one]
+    assert any(one.endswith("x;y.json'") for one in commands)
+    for one in commands:
+        words = shlex.shlex(one, posix=True, punctuation_chars=True)
+        assert not {";", "(", ")"} & set(words), one
 
 
 @pytest.mark.parametrize(("name", "offset"), [("UTC+2", "-0200"), ("GMT-5:30", "+0530")])

@@ -98,6 +98,9 @@ def test_the_messages_usage_tells_cache_tokens_apart() -> None:
     usage = {"input_tokens": 40, "output_tokens": 7, "cache_read_input_tokens": 60, "cache_creation_input_tokens": 3}
     [event] = read(incoming(), answer(tokens=100), log(result={"usage": usage}), completed())
     assert (event["input_tokens"], event["cache_read_tokens"], event["cache_write_tokens"]) == (40, 60, 3)
+    hour = usage | {"cache_creation": {"ephemeral_1h_input_tokens": 2, "ephemeral_5m_input_tokens": 1}}
+    [event] = read(incoming(), log(result={"usage": hour}), completed())
+    assert (event["cache_write_tokens"], event["cache_write_1h_tokens"]) == (1, 2)
     [event] = read(incoming(), log(result={"usage": usage}), answer(tokens=100), completed())
     assert event["input_tokens"] == 100
     assert "cache_read_tokens" not in event

@@ -77,6 +77,15 @@ def test_the_first_rows_as_json_are_those_of_all(stored: Run, by: str) -> None:
     assert first == every | {"rows": every["rows"][:1]}
 
 
+def test_writes_that_stay_for_an_hour_cost_twice_the_input(tracker_inside: Run) -> None:
+    event = {"ts": 1795331470, "rid": "F-1", "model": "claude-sonnet-4-5", "status": "ok", "input_tokens": 0}
+    counts = {"output_tokens": 0, "cache_write_tokens": 1_000_000, "cache_write_1h_tokens": 1_000_000}
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W0-01", "--stdin", stdin=log(event | counts))
+    for more, stdin in ((), ""), (("--file", "-"), log(event | counts)):
+        found = json.loads(tracker_inside("--json", "cost-compare", *more, stdin=stdin).stdout)
+        assert found["totals"]["baseline_usd"] == pytest.approx(3.75 + 6)
+
+
 def test_a_log_that_is_not_stored(tracker_inside: Run, tmp_path: Path) -> None:
     assert tracker_inside("cost-compare", "--file", "-", stdin=log(*EVENTS) + "nonsense\n").stdout == CSV
     (tmp_path / "usage.jsonl").write_text(log(*EVENTS))
@@ -170,7 +179,7 @@ def test_the_prices_on_the_page_are_read() -> None:
     page = (ROOT / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
     [example] = re.findall(r"^```toml\n(.*?)^```$", page, flags=re.M | re.S)
     table = parse(example, "prices.toml", r"-\d{8}")
-    expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7, "cache_write": 1.25e-6}
+    expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7, "cache_write": 1.25e-6, "cache_write_1h": 2e-6}
     assert table.price("house-model-20260110") == pytest.approx(expected)
     assert table.price("house-model-mini") is None
 
@@ -191,7 +200,7 @@ def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path:
 def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> None:
     """A cache write costs 1.25 times the input if the table does not say; a read costs the input."""
     table = parse('[[model]]\nname = "house"\ninput = 4\noutput = 8\n', "prices.toml")
-    side = Side(models={"house": [1_000_000, 0, 1_000_000, 1_000_000]})
-    assert side.money(table) == pytest.approx(4 + 4 + 5)
+    side = Side(models={"house": [1_000_000, 0, 1_000_000, 1_000_000, 1_000_000]})
+    assert side.money(table) == pytest.approx(4 + 4 + 5 + 8)
     own = ListPrices(table, "own")
     assert own._own_units("house") == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import scipy.stats
+import scipy
 
 from tracker_verdict.stats.efficiency import measure
 from tracker_verdict.stats.intervals import WeightedSum, fieller, poisson_limits

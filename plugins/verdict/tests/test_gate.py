@@ -334,6 +334,12 @@ def test_a_before_of_the_future_has_a_cure(verdicts: Any, lane: str) -> None:
     assert done.err == f"note: a new reading makes it known: {said}"
     for plan in (verdicts("plan"), verdicts("plan", "--provider", "codex")):
         assert f"  unknown: its only reading is of the future: {said}" in plan.ok()
+    if lane:
+        # this lane can read the meter whatever another one stored
+        pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 60% left\n"
+        words = ("alias", "start", "codex", "--stdin", "--window", "W2", "--captured-at", "-1h")
+        verdicts(*words, stdin=pane).ok()
+        assert "of the future" not in verdicts("gate", "codex").err
     verdicts(*cure.split()).ok()
     assert "of the future" not in verdicts("plan", "--provider", "codex").ok()
 

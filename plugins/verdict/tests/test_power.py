@@ -4,10 +4,9 @@ import itertools
 import math
 
 import pytest
-import scipy.stats
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate
 
 from tracker_verdict.stats import power
 from tracker_verdict.stats.distributions import noncentral_t_cdf, t_quantile
@@ -42,7 +41,7 @@ def integrated(value, df, shift):
 
     width = 6 / math.sqrt(2 * df)
     ends = [1e-12, max(2e-12, 1 - width), 1.0, 1 + width, 1 + 10 * width]
-    return sum(integrate.quad(density, a, b, epsabs=1e-12)[0] for a, b in itertools.pairwise(ends))
+    return sum(scipy.integrate.quad(density, a, b, epsabs=1e-12)[0] for a, b in itertools.pairwise(ends))
 
 
 @pytest.mark.parametrize("df", [2, 2.7, 5, 39, 400])

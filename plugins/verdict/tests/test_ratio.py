@@ -1,10 +1,11 @@
 """Comparisons of two providers: golden values, independent oracles, gates."""
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 import pytest
-import scipy.stats
+import scipy
 
 from tracker_verdict.stats import anytime, ratio_assumed
 from tracker_verdict.stats.distributions import welch_df
@@ -174,9 +175,11 @@ def test_windows_needed_reach_the_evidence_in_half_and_in_four_fifths(a, b, rati
         variances = [s.n * max((s.se / s.efficiency) ** 2, 1 / (s.features + 0.5)) / m for s in (a, b)]
         df = sum(variances) ** 2 / sum(v**2 / (m - 1) for v in variances)
         shift = math.log(ratio) / math.sqrt(sum(variances))
+        if bayes_factor(60, df, m / 2) < needed:
+            return 0.0
         grid = np.linspace(0, 60, 60001)
-        t = grid[np.argmax([bayes_factor(one, df, m / 2) >= needed for one in grid])]
-        return scipy.stats.nct.sf(t, df, shift) if bayes_factor(60, df, m / 2) >= needed else 0.0
+        t = grid[bisect_left(grid, needed, key=lambda one: bayes_factor(one, df, m / 2))]  # it rises with t
+        return scipy.stats.nct.sf(t, df, shift)
 
     for gate in compare(a, b, effect=ratio).gates:
         for chance, m in zip((0.5, 0.8), gate.windows_needed, strict=True):

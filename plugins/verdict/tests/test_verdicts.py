@@ -194,10 +194,14 @@ def test_pairs_are_planned_in_random_order_and_certified(tracker_cli: Run, tmp_p
     (tmp_path / "data" / "windows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))
     expected = max(signflip([((3, 15), (0, 15))] * 5)) / 2
-    assert found["pairs"] == {"finished": 5, "open": 1, "evidence": pytest.approx(expected), "favours": "codex"}
+    counts = {"finished": 5, "open": 1, "left_out": 0}
+    assert found["pairs"] == {**counts, "evidence": pytest.approx(expected), "favours": "codex"}
     said = ok(tracker_cli("compare", "codex", "claude"))
     assert "5 planned pairs: " in said
     assert "1 pair of the plan not finished" in said
+    # what a selection leaves out is finished all the same
+    said = ok(tracker_cli("compare", "codex", "claude", "--last", "6"))
+    assert " 1 pair of the plan not finished: finish every one. 2 finished pairs left out here.\n" in said
     text = ok(tracker_cli("plan", "--pairs", "1", "codex", "claude"))
     assert "  pair 1: " in text
     assert " as --window P" in text
@@ -256,6 +260,15 @@ def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) ->
     assert "claude has no finalized window" in error(tracker_cli("compare", "codex", "claude"))
     assert "Did you mean codex?" in error(tracker_cli("compare", "codx", "claude"))
     assert tracker_cli("compare", "codex").returncode == 2
+
+
+def test_a_selection_without_windows_says_so(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=D1, claude=D2)
+    assert "no provider has any among those that you selected." in error(tracker_cli("compare", "--lane", "nobody"))
+    assert "claude has no finalized window among those that" in error(
+        tracker_cli("compare", "codex", "claude", "--last", "1")
+    )
+    assert "note: no finalized window among those that you" in tracker_cli("scoreboard", "--lane", "nobody").stderr
 
 
 def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> None:

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 import pytest
 
 from tracker.api import Column, Panel
-from tracker_views.keys import HELP
 
 
 def run(
@@ -148,6 +147,8 @@ def drawn(board: Any) -> list[str]:
 
 
 def test_no_key_of_the_last_line_is_cut_and_the_help_fits(recent: Any) -> None:
+    from tracker_views.keys import HELP
+
     async def act(board: Any, pilot: Any) -> None:
         for width, shown in (
             (44, "← → panel  / filter  ? help  q quit"),

@@ -41,7 +41,7 @@ def terminal(recent: Any, folder: Path, *more: str, size: tuple[int, int] = (80,
                 os.close(main)
 
 
-@pytest.mark.parametrize(("name", "key"), [("xterm-256color", b"q"), ("screen", b"\x03"), ("xterm-mono", b"q")])
+@pytest.mark.parametrize(("name", "key"), [("xterm-256color", b"q"), ("screen", b"\x03")])
 def test_it_runs_in_a_terminal_and_gives_it_back(recent: Any, tmp_path: Path, key: bytes, name: str) -> None:
     with terminal(recent, tmp_path, env={"TERM": name}) as (main, process):
         # the toys are no plugins there: their windows are known, their meters are not

@@ -24,10 +24,10 @@ def words(path: Path) -> str:
 
 @pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
 def test_the_command_makes_them(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, PICTURES / "make.py", tmp_path], check=True, capture_output=True)
+    subprocess.run([sys.executable, PICTURES / "make.py", tmp_path, "14"], check=True, capture_output=True)
     assert "Today: claude" in words(tmp_path / "home.svg")
-    assert "W8-01" in words(tmp_path / "board.svg")
-    assert "Usage report, W0-01 to W8-01" in words(tmp_path / "report.svg")
+    assert "W2-01" in words(tmp_path / "board.svg")
+    assert "Usage report, W0-01 to W2-01" in words(tmp_path / "report.svg")
 
 
 def test_they_are_there_and_the_readme_shows_them() -> None:

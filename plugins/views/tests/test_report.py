@@ -82,6 +82,7 @@ def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
 def test_commands_are_marked_and_the_lane_without_a_name_is_known(program: Any) -> None:
     first = program("report").ok()
     assert "Nothing is recorded in this time. <code>tracker start PROVIDER</code> captures" in first
+    assert "`tracker start PROVIDER` captures the meters" in program("report", "--format", "md").ok()
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
     assert "Lane" not in Page(program("report").ok()).tables["Windows"][0]
     program("--agent", "sub", "alias", "start", "toy", "--stdin", "--window", "W2", stdin="fuel 10%").ok()
@@ -234,6 +235,8 @@ def test_a_format_that_it_cannot_write_is_refused(filled: Any, tmp_path: Path) -
 def test_nothing_recorded_is_said(program: Any) -> None:
     text = Page(program("report").ok()).text
     assert "Nothing is recorded in this time." in text
+    assert "Features for each unit" not in text
+    assert "newest first" not in text
     assert not program.root.exists()
 
 

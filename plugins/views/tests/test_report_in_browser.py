@@ -69,6 +69,9 @@ def test_no_table_scrolls_sideways_on_a_phone(report: Path, chromium: Browser) -
     wide = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth)"
     assert chromium.value(f"{wide}.map(one => one.getAttribute('aria-label'))") == []
     assert chromium.value("document.documentElement.scrollWidth") == 390
+    # a head of many columns would be wider than any distance to the left
+    heads = "[...document.querySelectorAll('thead')].map(one => one.getBoundingClientRect().width)"
+    assert chromium.value(f"Math.max(...{heads})") <= 1
     # every value stands beside its column's title
     titles = "[...document.querySelectorAll('td')].map(one => getComputedStyle(one, '::before').content)"
     assert chromium.value(f"{titles}.filter(one => one === 'none' || one === '\"\"').length") == 0

@@ -161,7 +161,6 @@ def installed() -> list[Plugin]:
 
 
 def declared() -> list[Feature]:
-    """What the sound features declare."""
     return [one.info for one in installed() if one.info]
 
 
@@ -227,7 +226,6 @@ def check(feature: Feature, name: str) -> None:
 
 
 def commands() -> dict[str, Command]:
-    """The commands of the installed features."""
     return {name: command for feature in declared() for name, command in feature.commands.items()}
 
 

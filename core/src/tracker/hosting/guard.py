@@ -45,7 +45,6 @@ class Timer:
         return error if isinstance(error, Exception) else f"raised {error!r}"
 
     def restart(self) -> None:
-        """Give the plugin its time anew."""
         self.rings = 0
         if self.is_armed:
             setitimer(ITIMER_VIRTUAL, self.seconds, min(self.seconds, 1))

@@ -34,7 +34,6 @@ class Entry(NamedTuple):
 
     @property
     def lane(self) -> str | None:
-        """The lane that stored it."""
         return lane_of(self.record)
 
 
@@ -107,7 +106,7 @@ class Index:
 
         removed: every record once, also those that were taken back. repeated: as often as it is there.
         """
-        names = None if windows is None else set(windows)
+        names = windows if windows is None or isinstance(windows, set) else set(windows)
         if names is None:
             self.renew_edited(stream)
         # what was seen or removed
@@ -130,7 +129,8 @@ class Index:
         """Where records of some windows stand; what lies close together is one span."""
         query = f"SELECT start, stop FROM extent WHERE stream = ? AND window IN {LISTED} ORDER BY start"
         joined: list[tuple[int, int]] = []
-        for start, stop in self._rows(query, [stream, windows], [stream]):
+        is_recorded = self.journal.glance(stream, 0).size
+        for start, stop in self._rows(query, [stream, windows], [stream]) if is_recorded else ():
             if joined and start - joined[-1][1] <= GAP:
                 start = joined.pop()[0]
             joined.append((start, stop))
@@ -216,7 +216,6 @@ class Index:
 
     @property
     def path(self) -> Path | None:
-        """The file, if there is one."""
         return find(self.journal.root)
 
     def discard(self) -> None:

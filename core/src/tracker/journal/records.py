@@ -161,7 +161,6 @@ def check_lane(agent: str | None) -> str | None:
 
 
 def check_window(window: str) -> str:
-    """A window's id."""
     if "," in window:
         several = " ".join(f"--window {one.strip()}" for one in window.split(",") if NAME.fullmatch(one.strip()))
         raise TrackerError(f"Invalid window id {window[:80]!r}. Expected one id each time: {several[:200]}.")

@@ -97,7 +97,6 @@ def captures(
 
 
 def is_finalized(index: Index, window: str) -> bool:
-    """Whether a finalize row of the window stands."""
     return any(True for _ in index.entries(WINDOWS, [window]))
 
 

@@ -59,7 +59,6 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
 
 
 def explained(tag: str, source: Source) -> str:
-    """A tag with what it means."""
     kind = tag.partition(":")[0]
     meaning = source.tags.get(kind) or MEANINGS.get(kind)
     return f"{tag} ({meaning})" if meaning else tag
@@ -100,7 +99,8 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     """What a capture changes for those that stand already, and the meter that it lacks. Each may be intended."""
     source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
     name, word, is_after = source.name, phase.upper(), phase == "after"
-    place = f"--window {added.window}{f' --agent {agent}' if agent else ''}"
+    lane = f" --agent {agent}" if agent else ""
+    place = f"--window {added.window}{lane}"
     clock = Clock(session.now, session.zone)
     delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"
     pair = canonical(one for one in added.standing if one.agent_id == agent)
@@ -125,8 +125,8 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         # of a BEFORE of the past what is newer is not left behind
         is_left = last is not None and last.phase == "before" and last.at <= taken.timestamp()
         if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
-            end = f"tracker end {name} --stdin {place.replace(added.window, line(last.window), 1)}"
-            yield f"{line(last.window)} stays open for {name} in this lane; `{end}` ends it"
+            end = f"`tracker end {name} --stdin --window {line(last.window)}{lane}` ends it"
+            yield f"{line(last.window)} stays open for {name} in this lane; {end}"
 
 
 def _other_lanes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:

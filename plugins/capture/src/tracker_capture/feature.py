@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 @hookimpl
 def feature_info() -> Feature:
-    """The feature's commands."""
     return Feature(
         name="capture",
         commands={
@@ -30,11 +29,11 @@ def feature_info() -> Feature:
             "sync": _command("Daily", "sync", "Read the readings and the tokens in the vendors' session files."),
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
-            "windows add": _command("Records", "windows", "Make a window from the meter history, after the fact."),
+            "windows add": _command("Records", "windows:add", "Make a window from the meter history, after the fact."),
             "windows propose": _command(
-                "Records", "propose", "Propose windows from commits, session logs and the meter history."
+                "Records", "windows:propose", "Propose windows from commits, session logs and the meter history."
             ),
-            "windows accept": _command("Records", "accept", "Store proposed windows."),
+            "windows accept": _command("Records", "windows:accept", "Store proposed windows."),
             "schedule": _command("Setup", "schedule", "Print what makes cron, systemd or launchd sample the meters."),
         },
         settings={"": "tracker_capture.settings:CaptureSettings", "propose": "tracker_capture.settings:Propose"},
@@ -65,7 +64,6 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
 def meter_readings(
     session: Session, provider: str | None, since: datetime | None, hourly: bool
 ) -> Sequence[MeterReading]:
-    """The meter history."""
     from tracker_capture.meters import readings
 
     return readings(session, provider, since, hourly)
@@ -104,7 +102,6 @@ def screen_text(text: str) -> str:
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """The history of every meter."""
     if not period.wants("history"):
         return []
     from tracker_capture.panels import panels as found
@@ -112,5 +109,6 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
     return list(found(session, period))
 
 
-def _command(group: str, module: str, about: str) -> Command:
-    return Command(group, about, f"tracker_capture.commands.{module}:command")
+def _command(group: str, place: str, about: str) -> Command:
+    module, _, name = place.partition(":")
+    return Command(group, about, f"tracker_capture.commands.{module}:{name or 'command'}")

@@ -17,6 +17,7 @@ from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, his
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 RESET = "|"
+ROUNDING = 1.0  # a pane rounds what a log has exactly
 UNNAMED = "(not named)"
 
 
@@ -125,10 +126,14 @@ def is_reset(before: Point, after: Point) -> bool:
 
 
 def _begins_anew(before: Point, after: Point) -> bool:
-    """Whether a reading shows a new period. Vendors begin one early, too, at a time that no reading tells."""
-    is_dated = before.reset_at is not None and after.reset_at is not None
-    is_another = is_dated and not is_same_reset(before.reset_at, after.reset_at)
-    return is_reset(before, after) or (is_another and after.used < before.used)
+    """Whether a reading shows a new period. Vendors begin one early, too, at a time that no reading tells.
+
+    `tracker usage` has the same rule. A fall beside one and the same reset is a correction.
+    """
+    fall = before.used - after.used
+    if before.reset_at is None or after.reset_at is None:
+        return is_reset(before, after) or fall > ROUNDING
+    return is_reset(before, after) or (fall > 0 and not is_same_reset(before.reset_at, after.reset_at))
 
 
 def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
@@ -157,19 +162,24 @@ def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator
     yield f"{found.provider} {found.meter}{account}: {plural(len(points), 'reading')}, {plural(resets, 'reset')}"
     room = get_terminal_size((80, 24)).columns - 2 if session.is_terminal else WIDTH
     yield f"  {sparkline(points, max(1, min(room, WIDTH)))}"
+    for point, change in newest(found, rows):
+        shown = value(point.used, unit=_unit(source, found.meter))
+        until = f" to {point.until.astimezone(local):%a %H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
+        yield f"  {point.at.astimezone(local):%Y-%m-%d %H:%M}{until:<13} {shown:>8} {change:>7}  {point.origin}"
+
+
+def newest(found: Series, rows: int) -> Iterator[tuple[Point, str]]:
+    """The last readings, each with how far the meter moved to it."""
+    points = found.points
     for place in range(max(0, len(points) - rows), len(points)):
         point = points[place]
-        change = f"{point.used - points[place - 1].used:+.3g}" if place and not point.has_reset else ""
-        shown = value(point.used, unit=_unit(source, found.meter))
-        mark = "reset" if point.has_reset else change
-        until = f" to {point.until.astimezone(local):%a %H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
-        yield f"  {point.at.astimezone(local):%Y-%m-%d %H:%M}{until:<13} {shown:>8} {mark:>7}  {point.origin}"
+        moved = f"{point.used - points[place - 1].used:+.3g}" if place else ""
+        yield point, "reset" if point.has_reset else moved
 
 
 def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
     """The newest readings for a terminal."""
-    source, points = session.registry.source(found.provider), found.points
-    unit = _unit(source, found.meter)
+    unit = _unit(session.registry.source(found.provider), found.meter)
     kind: Literal["share", "number"] = "share" if unit == "%" else "number"
     columns = (
         Column(key="at", title="From", kind="instant", rank=0),
@@ -178,16 +188,9 @@ def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column],
         Column(key="change", title="Change", rank=0),
         Column(key="origin", title="Origin", rank=2),
     )
-    places = range(max(0, len(points) - rows), len(points))
     return columns, [
-        {
-            "at": (point := points[place]).at,
-            "until": point.until,
-            "used": point.used,
-            "change": "reset" if point.has_reset else f"{point.used - points[place - 1].used:+.3g}" if place else "",
-            "origin": point.origin,
-        }
-        for place in places
+        {"at": point.at, "until": point.until, "used": point.used, "change": change, "origin": point.origin}
+        for point, change in newest(found, rows)
     ]
 
 

@@ -8,7 +8,7 @@ late `sync` of old session files needs no second reading.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ import orjson
 from attrs import define, field
 
 from tracker.api import MeterReading, instant
-from tracker.kernel import Session, replace_file
+from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
@@ -129,7 +129,6 @@ class Outline:
 
 
 def outline(session: Session) -> Outline:
-    """The outline, brought up to the stream."""
     path = session.root / ".index" / FILE
     found = KEPT.get(session) or _load(session, path)
     known, size = found.size, session.journal.size(STREAM)
@@ -147,14 +146,16 @@ def outline(session: Session) -> Outline:
     return found
 
 
+def rows(session: Session, stream: str, start: int, stop: int | None = None) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """A stream's rows with their offsets, from an offset on that may lie within a line."""
+    for offset, line in session.journal.lines(stream, start, stop):
+        if line is not None and (row := Journal.decode(line)) is not None:
+            yield offset, row
+
+
 def _read(session: Session, found: Outline, size: int) -> None:
-    for offset, raw in session.journal.lines(STREAM, found.size, size):
-        try:
-            row = orjson.loads(raw or b"")
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(row, dict):
-            found.add(offset, row)
+    for offset, row in rows(session, STREAM, found.size, size):
+        found.add(offset, row)
     found.mark = _mark(session, size)
 
 

@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-import orjson
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, account_id, instant, redact
 from tracker.kernel import Session, Windows, iso, stamp
-from tracker_capture.outline import STREAM, outline
+from tracker_capture.outline import STREAM, outline, rows
 from tracker_capture.settings import CaptureSettings
 
 HASH = re.compile(r"[0-9a-f]{12}")
@@ -239,7 +238,7 @@ def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
     """The last record of a source's stream, if it is a capture of its own."""
     start = max(0, session.journal.size(source.stream) - TAIL)
     last = None
-    for row in _rows(session, source.stream, start):
+    for _, row in rows(session, source.stream, start):
         last = row
     is_own = last is not None and last.get("provider") == source.name and last.get("agent_id") == session.lane
     return last if is_own and last is not None and "tombstone" not in last else None
@@ -249,11 +248,11 @@ def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
     """Take the readings of captures that were taken back out of the history."""
     gone = {_text(record.get("record_id")) for record in records} - {None}
     # also those that a later run replaced: they would count again if that is taken back, too
-    found = (row for row in _rows(session, STREAM, 0) if _text(row.get("capture")) in gone) if gone else ()
-    rows = [sample for sample in map(_from_record, found) if sample is not None]
-    if rows and not session.dry_run:
+    found = (row for _, row in rows(session, STREAM, 0) if _text(row.get("capture")) in gone) if gone else ()
+    samples = [sample for sample in map(_from_record, found) if sample is not None]
+    if samples and not session.dry_run:
         with session.journal.lock():
-            session.journal.append(STREAM, [_tombstone(session, one) for one in rows])
+            session.journal.append(STREAM, [_tombstone(session, one) for one in samples])
 
 
 def _tombstone(session: Session, sample: Sample) -> dict[str, Any]:
@@ -310,7 +309,7 @@ def _load(
     removals: dict[str, list[object]] = {}
     replaced: list[tuple[str | None, tuple[str, ...]]] = []
     found = []
-    for row in (row for span in spans for row in _rows(session, STREAM, *span)):
+    for row in (row for span in spans for _, row in rows(session, STREAM, *span)):
         if isinstance(row.get("tombstone"), str):
             removals.setdefault(row["tombstone"], []).append(row.get("record_id"))
             continue
@@ -327,17 +326,6 @@ def _load(
         if record_id not in taken_back:
             gone.update(supersedes)
     return sorted((run for run in found if run.record_id not in gone), key=lambda run: run.at)
-
-
-def _rows(session: Session, stream: str, start: int, stop: int | None = None) -> Iterator[Mapping[str, Any]]:
-    """A stream's rows from an offset, which may lie within a line."""
-    for _, raw in session.journal.lines(stream, start, stop):
-        try:
-            row = orjson.loads(raw or b"")
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(row, dict):
-            yield row
 
 
 def _from_record(row: Mapping[str, Any]) -> Sample | None:

@@ -27,7 +27,7 @@ OVERRIDES = (
     "protocol.allow=never",
 )
 # all that git gets of the environment: no key, and nothing that changes what is asked
-KEPT = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE")
+KEPT = ("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH")
 CALM = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",

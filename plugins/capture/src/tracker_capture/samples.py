@@ -12,7 +12,7 @@ from tracker.api import Source
 from tracker.kernel import Session, TrackerError, near, span
 from tracker_capture import readings
 from tracker_capture.listing import values
-from tracker_capture.origins import Question, Unanswered, first, side_by_side
+from tracker_capture.origins import Unanswered, first, side_by_side
 from tracker_capture.origins.answer import Answer
 
 
@@ -52,7 +52,6 @@ def look(
 def store(
     session: Session, answers: Sequence[tuple[Source, Answer]], least: timedelta = timedelta(0)
 ) -> list[readings.Sample]:
-    """Add the answers to the history."""
     samples = [
         readings.sample_of(source, one.reading, one.taken, one.origin, one.text or "") for source, one in answers
     ]
@@ -71,6 +70,6 @@ def _one(session: Session, source: Source, origin: str | None, timezone: str | N
         names = [one.name for one in source.origins]
         raise click.UsageError(f"{source.name} has no origin {origin!r}. {near(str(origin), names)}")
     try:
-        return first(Question(session=session, source=source, origins=origins, timezone=timezone))
+        return first(session, source, origins, timezone)
     except Unanswered as error:
         return str(error)

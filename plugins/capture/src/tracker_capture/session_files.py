@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +19,7 @@ import orjson
 from attrs import frozen
 
 from tracker.api import FileOrigin, LogOrigin, Reading, Source
-from tracker.kernel import PluginError, Registry, Session, read_text, replace_file, zone
+from tracker.kernel import Journal, PluginError, Registry, Session, read_text, replace_file, zone
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
 from tracker_capture.origins.files import OPEN, listed
@@ -112,7 +111,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
 def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
     """What each file gained, with several processes if that is much."""
     workers = min(os.cpu_count() or 1, 4)
-    if size < PARALLEL or workers < 2 or sys.platform == "win32":
+    if size < PARALLEL or workers < 2:
         yield from map(_gained, jobs)
         return
     from concurrent.futures import ProcessPoolExecutor
@@ -169,14 +168,12 @@ def _logs(session: Session, origin: FileOrigin) -> Iterator[Source]:
 def _load(path: Path) -> dict[str, Any]:
     """The size and the inode of each file that was read, by its path."""
     try:
-        found = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        return Journal.decode(path.read_bytes()) or {}
+    except OSError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _gained(job: Job) -> Gained:
-    """The readings that a file gained."""
     try:
         file = os.open(job.path, OPEN)
     except OSError:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import click
 from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, near, read_text, span, take_text
-from tracker_capture.origins import Question, Unanswered, first
-from tracker_capture.origins.answer import Answer, OriginError
+from tracker_capture.origins import Unanswered, first
+from tracker_capture.origins.answer import Answer, OriginError, seconds_in
 from tracker_capture.settings import CaptureSettings
-from tracker_capture.wait import RETRIES, retry_seconds, wait_until
+from tracker_capture.wait import wait_until
 
 STALE = "stale-data"
 STDIN = "stdin"
+# How long to wait before an origin that was not ready is asked again, and how often.
+RETRY, RETRY_SECONDS, RETRIES = "TRACKER_RETRY_SECONDS", 15.0, 40
 
 
 @frozen(kw_only=True)
@@ -59,7 +62,6 @@ def phases_of(session: Session, source: Source, phase: str, window: str | None) 
 
 
 def capture(session: Session, options: Options) -> None:
-    """Ask, wait if asked to, and store."""
     answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
     Windows(session).store(
         CaptureRequest(
@@ -95,32 +97,25 @@ def _from_stdin(session: Session, options: Options) -> Answer:
 
 def _from_origins(session: Session, options: Options) -> Answer:
     """The first usable answer; with `wait` once the buffer is over and an origin is ready."""
-    name = options.source.name
-    question = Question(
-        session=session,
-        source=options.source,
-        origins=_origins(options),
-        timezone=options.timezone,
-        accept=lambda answer: _usable(session, options, answer),
-        warn=session.warn,
-    )
+    source, origins = options.source, _origins(options)
+    usable = partial(_usable, session, options)
     for tries_left in reversed(range(RETRIES if options.wait else 1)):
         if options.wait:
             _wait_for_buffer(session, options, None)
         try:
-            answer = first(question)
+            answer = first(session, source, origins, options.timezone, accept=usable, warn=session.warn)
         except Unanswered as error:
             if error.is_lasting or not tries_left:
                 raise TrackerError(
-                    f"{error} Nothing was stored. `tracker capture {name} --from {STDIN}` takes a pane."
+                    f"{error} Nothing was stored. `tracker capture {source.name} --from {STDIN}` takes a pane."
                 ) from error
-            pause = retry_seconds()
+            pause = seconds_in(RETRY, RETRY_SECONDS)
             session.warn(f"{error} Asking again every {pause:g} s.")
             time.sleep(pause)
             continue
         if not options.wait or not _wait_for_buffer(session, options, answer):
             return answer
-    raise TrackerError(f"{name} reports a new reset each time it is asked. Nothing was stored. Try again later.")
+    raise TrackerError(f"{source.name} reports a new reset each time it is asked. Nothing was stored. Try again later.")
 
 
 def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) -> bool:

@@ -30,7 +30,7 @@ INPUT_SECONDS = 2.0
 FOLDER = ".statusline"
 FRESH = timedelta(minutes=1)
 # The kernel's own flags cost an import of 30 ms here.
-FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 # How often an unchanged reading goes into the history.
 SAMPLE_EVERY = timedelta(minutes=5)
 
@@ -55,14 +55,13 @@ def kept(query: Query) -> Answer:
     return Answer(origin=query.origin.name, text=None, reading=found.reading, taken=query.session.now)
 
 
-def text(session: Session, data: bytes, found: Kept | None = None) -> str:
-    """The line for what was handed over; for the kept reading if that has no meters."""
+def text(session: Session, found: Kept | None) -> str:
+    """The line; an empty one if nothing was ever handed over."""
     from tracker.kernel import zone
 
-    now, local = session.now, zone(session.config.timezone)
-    found = found or take(session, data)
     if found is None:
         return ""
+    now, local = session.now, zone(session.config.timezone)
     parts = [_meter(gauge, now, local) for gauge in found.reading.gauges if gauge.used is not None]
     if now - found.at > FRESH:
         parts.append(f"{int((now - found.at).total_seconds()) // 60} min ago")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from datetime import datetime, timedelta
 
-from tracker.kernel import Session, TrackerError, iso, line
+from tracker.kernel import Session, iso, line
 
-# How long to wait before an origin that was not ready is asked again.
-RETRY = "TRACKER_RETRY_SECONDS"
-RETRY_SECONDS, RETRIES = 15.0, 40
 STEP_SECONDS = 1.0
 
 
@@ -36,11 +32,3 @@ def _clock(left: timedelta) -> str:
     """`4:31`, with the second that has begun counted."""
     minutes, seconds = divmod(max(0, -int(-left.total_seconds() // 1)), 60)
     return f"{minutes}:{seconds:02d}"
-
-
-def retry_seconds() -> float:
-    given = os.environ.get(RETRY)
-    try:
-        return float(given) if given else RETRY_SECONDS
-    except ValueError:
-        raise TrackerError(f"Invalid {RETRY}={line(given)}. Expected a number of seconds.") from None

@@ -82,7 +82,6 @@ class Watch:
 
     @property
     def text(self) -> str:
-        """One line."""
         names = [pace.source.name for pace in self.paces]
         return " | ".join(self._shown[name] for name in names if name in self._shown)
 

@@ -218,7 +218,6 @@ def _accounts(pair: Iterable[Capture | None]) -> set[object]:
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None) -> None:
-    """Store the BEFORE and the AFTER."""
     before = _store(session, window, "before", draft.source, draft.before, notes, {})
     split = {"before": before, "meters": dict(draft.parts)} if draft.parts else None
     _store(session, window, "after", draft.source, draft.after, notes, {"reset_split": split} if split else {})

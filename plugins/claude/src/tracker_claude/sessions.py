@@ -149,8 +149,12 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
         from tracker_claude.session_rows import Usage, fitted
 
         for at, one in enumerate(usage.iterations):
-            if isinstance(one, dict) and (other := _text(one.get("model"))) not in (None, model):
+            if not isinstance(one, dict):
+                continue
+            if (other := _text(one.get("model"))) not in (None, model):
                 events.append(_event(f"{name}#{at}/{half}", other, fitted(one, Usage), row, scratch))
+            elif one.get("type") == "compaction":  # which the whole leaves out
+                events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
     scratch["last"], scratch["ts"] = shown, events[0]["ts"] or scratch.get("ts")
     return events
 

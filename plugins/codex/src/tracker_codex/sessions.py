@@ -54,7 +54,8 @@ KINDS = (
 LONGEST = 40  # of a name that is kept
 LARGEST = 2**53
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
-COPY = "if-session:"  # a tag: the event counts if that session is known, whose copy it may be
+# tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before
+COPY, DOUBT = "if-session:", "unless-session:"
 
 
 @hookimpl
@@ -124,11 +125,11 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     if "thread" in scratch:
         if thread != scratch["thread"] and not scratch["is_paginated"] and "total" not in scratch:
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
-            scratch["burst"] = epoch(row.timestamp)
+            scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
         return
     git = payload.get("git")
     scratch["thread"] = thread
-    scratch["burst"] = epoch(row.timestamp)
+    scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
     scratch["parent"] = _text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
     is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
@@ -147,10 +148,10 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
 
 
 def _pulse(row: Row, scratch: dict[str, Any]) -> None:
-    """Notice where the copied history ends: behind the first gap."""
+    """Notice where the copied history may end: behind the first gap."""
     at, before = epoch(row.timestamp), scratch.get("burst")
     if at is not None and before is not None and at - before > BURST_SECONDS:
-        scratch["is_fork"] = False
+        scratch["is_fork"], scratch["may_copy"] = False, True
     scratch["burst"] = before if at is None else at
 
 
@@ -160,7 +161,7 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     scratch["tier"] = _text(settings.get("service_tier"))
     scratch["model"] = _text(settings.get("model")) or scratch.get("model")
     if _text(payload.get("thread_id")) == scratch.get("thread"):
-        scratch["is_fork"] = False
+        scratch["is_fork"] = scratch["may_copy"] = False
 
 
 # --- requests
@@ -229,7 +230,10 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
         return [event]
     scratch["early"] = usage, epoch(row.timestamp), total
-    return [_event(f"{scratch['chain']}/{scratch.get('thread')}", usage, row, scratch)]
+    event = _event(f"{scratch['chain']}/{scratch.get('thread')}", usage, row, scratch)
+    if scratch.get("may_copy"):
+        event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), f"{DOUBT}{scratch['parent']}"]
+    return [event]
 
 
 def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: bool) -> bool:

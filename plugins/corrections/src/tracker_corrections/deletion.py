@@ -133,7 +133,6 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
 
 
 def _is_said(row: Row, opened: list[Entry]) -> bool:
-    """Whether an open anomaly says the same already."""
     keys = ("kind", "provider", "meter", "records")
     return any(all(entry.record.get(key) == row[key] for key in keys) for entry in opened)
 

@@ -7,7 +7,6 @@ from tracker.feature import Command, Feature, hookimpl
 
 @hookimpl
 def feature_info() -> Feature:
-    """The feature's commands."""
     return Feature(
         name="corrections",
         commands={

@@ -121,11 +121,11 @@ def _closed(found: Entry | None) -> dict[str, Any] | None:
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
-    """The audit as people read it."""
     yield f"Window: {line(found['window'])}"
     yield "Captures:" if found["providers"] else "Captures: none"
     for name, entry in found["providers"].items():
-        counts = (_count(count, phase, entry["duplicates"][phase]) for phase, count in entry["entries"].items())
+        twice = {phase: f" ({plural(count, 'duplicate')})" for phase, count in entry["duplicates"].items() if count}
+        counts = (f"{count} {phase}{twice.get(phase, '')}" for phase, count in entry["entries"].items())
         yield f"  - {name}: {', '.join(counts)}{' (stale: re-run complete)' if entry['stale'] else ''}"
         yield f"      counts: {_times(entry['canonical'])}"
         if len(entry["lanes"]) > 1:
@@ -164,10 +164,6 @@ def _removed(one: dict[str, Any]) -> str:
     if one["phase"] is None:
         return " ".join(filter(None, (line(one["provider"] or ""), line(one["stream"]), "record")))
     return f"{value(one['provider'])} {value(one['phase'])}"
-
-
-def _count(count: int, phase: str, duplicates: int) -> str:
-    return f"{count} {phase}" + (f" ({plural(duplicates, 'duplicate')})" if duplicates else "")
 
 
 def _times(pair: dict[str, Any]) -> str:

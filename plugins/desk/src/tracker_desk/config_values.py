@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +15,6 @@ from attrs import evolve, frozen
 from tracker.api import Source
 from tracker.kernel import Session, Settings, TrackerError, near, replace_file, zone
 from tracker_desk.toml_edit import changed, literal, meant, shown
-
-try:
-    import fcntl
-except ImportError:
-    # Windows has no lock on a folder
-    fcntl = None  # type: ignore[assignment]
 
 DATA_DIR = "TRACKER_DATA_DIR"
 PRICES = "prices"  # the table of a provider's own settings
@@ -43,7 +38,6 @@ class Held:
         return literal(self.value) if isinstance(self.value, dict) else shown(self.value)
 
     def document(self) -> dict[str, Any]:
-        """The setting for programs."""
         return {
             "key": self.key,
             "value": self.value,
@@ -55,7 +49,6 @@ class Held:
         }
 
     def line(self, *, verbose: bool) -> str:
-        """The setting for people."""
         origin = f"{self.origin} {self.where}" if verbose and self.where else self.origin
         about = f"\n    {Settings.of(self.key).about}" if verbose else ""
         return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
@@ -161,9 +154,6 @@ def _note_ignored(session: Session) -> None:
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keeps other processes that change settings in the folder waiting; the lock leaves no file behind."""
-    if fcntl is None:
-        yield
-        return
     place = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX)
@@ -189,15 +179,20 @@ def _change(session: Session, path: Path, key: str, value: Any) -> None:
 
 
 def consent(settings: Settings, keys: Iterable[str]) -> None:
-    """Record that the user agrees to some values."""
+    """Record that the user agrees to some values, at the end of a file that may hold words of the user's own."""
     import tomli_w
 
-    path = Settings.trusted()
+    added, path = [settings.consent(key) for key in keys], Settings.trusted()
+    if not added:
+        return
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(file, "a", encoding="utf-8") as found:
-            found.write("\n" + tomli_w.dumps({"consent": [settings.consent(key) for key in keys]}))
+        with _alone_in(path.parent):
+            # earlier versions wrote an empty list, beside which no entry can stand
+            known = path.read_text(encoding="utf-8").replace("consent = []\n", "") if path.exists() else ""
+            text = "\n".join([known, tomli_w.dumps({"consent": added})]).lstrip()
+            Settings.parse(text, path)
+            replace_file(path, text.encode())
     except OSError as error:
         raise TrackerError(f"Cannot record your consent in {path}: {error.strerror}.") from error
 

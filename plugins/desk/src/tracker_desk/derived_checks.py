@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Set
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import orjson
 
 from tracker.api import Finding
-from tracker.kernel import Session, TrackerError, Windows
+from tracker.kernel import Journal, Session, TrackerError, Windows
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -45,10 +46,10 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         found = content(path)
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
             problem = f"holds the open baseline of {found['window']}, of schema 1.0.0, which no command reads"
-            cure = f"tracker override {path.stem} --window {found['window']} --phase before"
+            cure = f"tracker override {path.stem} --window {quote(found['window'])} --phase before"
             yield _finding("state", path, problem, cure, severity="note")
         elif "open" not in found or found.get("window") is not None:
-            yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {path}")
+            yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {quote(str(path))}")
 
 
 def _problem(file: Any) -> str | None:
@@ -69,10 +70,9 @@ def _problem(file: Any) -> str | None:
 def content(path: Path) -> dict[str, Any]:
     """What a state file holds; nothing if it cannot be read."""
     try:
-        found = orjson.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return Journal.decode(path.read_bytes()) or {}
+    except OSError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _mend(file: Any) -> None:

@@ -48,9 +48,11 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
             # reads every window, so once
             missing = Windows(session).missing_plugins()
             found += chain(_plugins(session, missing), state_findings(session, {one.name for one in missing}))
-        for part in (_features, setup_findings):
-            with unreadable(found, part.__name__.strip("_")):
-                found += part(session)
+        with unreadable(found, "features"):
+            # what the installed features know about their own files
+            found += chain.from_iterable(session.registry.ask("data_findings", session=session))
+        with unreadable(found, "setup_findings"):
+            found += setup_findings(session)
         if any(one.cure == ELSEWHERE for one in found):
             found = [_possible(one) for one in found]
         reported = [repaired(session, one) if fix else FindingReport(one) for one in found]
@@ -63,17 +65,15 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
     }
 
 
-def restore(session: Session) -> dict[str, int]:
-    """Append whole records of `*.torn` and of broken lines that their streams lack; how many, by stream."""
-    counts: dict[str, int] = {}
-    journal = session.journal
+def restore(session: Session) -> int:
+    """Append whole records of `*.torn` and of broken lines that their streams lack; how many there were."""
+    count, journal = 0, session.journal
     with journal.lock():
         for stream in journal.streams():
-            lines = lacking(session, stream, with_broken=True)
-            if lines:
-                journal.append(stream, b"".join(line + b"\n" for line in lines.values()))
-            counts[stream] = len(lines)
-    return counts
+            if lines := lacking(session, stream, with_broken=True).values():
+                journal.append(stream, b"".join(line + b"\n" for line in lines))
+                count += len(lines)
+    return count
 
 
 def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
@@ -104,10 +104,10 @@ def _setting(problem: str) -> Finding:
 
 def _foreign(root: Path) -> str | None:
     """Why you cannot make a directory writable, None if `chmod` does it."""
-    if hasattr(os, "statvfs") and os.statvfs(root).f_flag & os.ST_RDONLY:
+    if os.statvfs(root).f_flag & os.ST_RDONLY:
         return ": its file system is read-only"
     owner = root.stat().st_uid
-    return f": it belongs to user {owner}" if os.name == "posix" and owner != os.geteuid() else None
+    return f": it belongs to user {owner}" if owner != os.geteuid() else None
 
 
 def _possible(one: Finding) -> Finding:
@@ -145,7 +145,7 @@ def _files(session: Session) -> Iterator[Finding]:
             problem = "is not a regular file"
             cure = quoted(["mv", path, "."])
             yield Finding(severity="warning", check="file", place=name, problem=problem, cure=cure)
-        elif os.name == "posix" and mode & 0o077:
+        elif mode & 0o077:
             problem, cure = f"may be read by others ({stat.filemode(mode)})", quoted(["chmod", "-R", "go-rwx", root])
             yield Finding(severity="warning", check="permissions", place=name, problem=problem, cure=cure)
 
@@ -175,8 +175,3 @@ def _plugins(session: Session, missing: Iterable[Any]) -> Iterator[Finding]:
     for error in session.registry.failures:
         cure = f"tracker plugins info {error.plugin}"
         yield Finding(severity="warning", check="plugin", place=str(error.plugin), problem=str(error), cure=cure)
-
-
-def _features(session: Session) -> Iterator[Finding]:
-    """What the installed features know about their own files."""
-    yield from chain.from_iterable(session.registry.ask("data_findings", session=session))

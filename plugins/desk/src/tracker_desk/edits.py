@@ -29,9 +29,9 @@ BLOCK = re.compile(
     rf"^{re.escape(BEGIN)}(?P<mark>{re.escape(NEW)}|{re.escape(JOINED)}|)\n.*?^{re.escape(END)}\n", re.M | re.S
 )
 LIMIT = 1 << 20
-NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "XDG_CONFIG_HOME", "SYSTEMROOT")
+NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "XDG_CONFIG_HOME")
 KEY = "statusLine"
-OURS = re.compile(r"(?:^|[/\\'\"])tracker(?:\.exe)?['\"]? (?:.* )?statusline$")
+OURS = re.compile(r"(?:^|[/'\"])tracker['\"]? (?:.* )?statusline$")
 
 # makes the new text of the old one; None is a file that does not exist
 Change: TypeAlias = Callable[[str | None], str | None]
@@ -41,12 +41,13 @@ Change: TypeAlias = Callable[[str | None], str | None]
 class Edit:
     """One change: what it is for, where, and the text before and after; `write` makes it.
 
-    before, after: None if the file does not exist. refusal: why it cannot be made. is_absent: because what it changes
-    is not on this machine.
+    question: whether the user wants it. before, after: None if the file does not exist. refusal: why it cannot be made.
+    is_absent: because what it changes is not on this machine.
     """
 
     title: str
     place: str
+    question: str = ""
     before: str | None = None
     after: str | None = None
     refusal: str | None = None
@@ -66,7 +67,7 @@ class Edit:
         return {"title": self.title, "place": self.place, "refusal": self.refusal, "diff": self.diff()}
 
 
-def file_edit(title: str, path: Path, changed: Change) -> Edit:
+def file_edit(title: str, path: Path, changed: Change, question: str = "") -> Edit:
     """The change of a text file; a link is followed, and stays."""
     try:
         found = path.resolve()
@@ -76,7 +77,7 @@ def file_edit(title: str, path: Path, changed: Change) -> Edit:
         after = changed(before)
     except TrackerError as error:
         return Edit(title=title, place=str(path), refusal=f"{path} {error}.")
-    return Edit(title=title, place=str(found), before=before, after=after, write=_write)
+    return Edit(title=title, place=str(found), question=question, before=before, after=after, write=_write)
 
 
 def _read(path: Path) -> str | None:
@@ -85,7 +86,7 @@ def _read(path: Path) -> str | None:
         about = path.lstat()
         if not stat.S_ISREG(about.st_mode):
             raise TrackerError("is not a regular file")
-        if hasattr(os, "getuid") and about.st_uid != os.getuid():
+        if about.st_uid != os.getuid():
             raise TrackerError("belongs to somebody else")
         if about.st_size > LIMIT:
             raise TrackerError("is larger than 1 MB")
@@ -221,8 +222,7 @@ def environment() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name in NEEDED}
 
 
-def crontab_edit(title: str, changed: Change) -> Edit:
-    """The change of the user's crontab."""
+def crontab_edit(title: str, changed: Change, question: str = "") -> Edit:
     program = shutil.which("crontab")
     if program is None:
         return Edit(title=title, place="crontab", refusal="crontab is not on the PATH.", is_absent=True)
@@ -233,7 +233,8 @@ def crontab_edit(title: str, changed: Change) -> Edit:
         if listed.returncode and (listed.stdout or "no crontab" not in said):
             raise TrackerError(f"cannot be listed: {said[:200]}")
         before = None if listed.returncode else listed.stdout.decode("utf-8")
-        return Edit(title=title, place="crontab", before=before, after=changed(before), write=_install)
+        after = changed(before)
+        return Edit(title=title, place="crontab", question=question, before=before, after=after, write=_install)
     except UnicodeDecodeError:
         return Edit(title=title, place="crontab", refusal="The crontab is not UTF-8 text.")
     except (OSError, subprocess.TimeoutExpired) as error:

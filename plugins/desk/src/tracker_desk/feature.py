@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def feature_info() -> Feature:
-    """The feature's commands."""
     return Feature(
         name="desk",
         commands={
-            "home": _command("Daily", "home", "Show every provider's meters, what is open and what comes next."),
+            "home": _command("Daily", "status:home", "Show every provider's meters, what is open and what comes next."),
             "status": _command(
                 "Daily", "status", "Show what is open in each lane, its last meters and what is due next."
             ),
@@ -30,10 +29,10 @@ def feature_info() -> Feature:
                 "Records", "window_audit", "Show every record of a window, also those that were taken back."
             ),
             "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
-            "export": _command("Records", "export", "Write the records as JSON lines, CSV or Parquet."),
+            "export": _command("Records", "records:export", "Write the records as JSON lines, CSV or Parquet."),
             "import": _command(
                 "Records",
-                "import_",
+                "records:import_",
                 "Take in another tracker directory's records; what is here already stays as it is.",
             ),
             "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
@@ -42,12 +41,12 @@ def feature_info() -> Feature:
                 "setup",
                 "Show what tracker can use here, and offer the status line, short commands and a schedule.",
             ),
-            "init": _command("Setup", "init", "Write a commented tracker.toml into this folder."),
+            "init": _command("Setup", "config:init", "Write a commented tracker.toml into this folder."),
             "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),
             "shell-init": _command(
-                "Setup", "shell_init", "Print the short functions of every source for a shell to read."
+                "Setup", "shell:init", "Print the short functions of every source for a shell to read."
             ),
-            "completion": _command("Setup", "completion", "Print the completion for a shell to read."),
+            "completion": _command("Setup", "shell:completion", "Print the completion for a shell to read."),
         },
     )
 
@@ -62,5 +61,6 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
     return list(found(session, period))
 
 
-def _command(group: str, module: str, about: str) -> Command:
-    return Command(group, about, f"tracker_desk.commands.{module}:command")
+def _command(group: str, place: str, about: str) -> Command:
+    module, _, name = place.partition(":")
+    return Command(group, about, f"tracker_desk.commands.{module}:{name or 'command'}")

@@ -49,7 +49,6 @@ class FindingReport:
         return quoted[1] if quoted else None
 
     def document(self) -> dict[str, Any]:
-        """The finding for programs."""
         one = self.finding
         cure = one.cure or "see the reason"
         return {
@@ -101,7 +100,6 @@ def unreadable(found: list[Finding], place: str, path: Path | None = None) -> It
 
 
 def verdict(levels: Counter[str]) -> str:
-    """One line that sums the findings up."""
     parts = [plural(levels[level], level) for level in ("error", "warning", "note") if levels[level]]
     if not parts:
         return "Verdict: everything is as it should be."

@@ -67,14 +67,11 @@ def _asked(session: Session) -> dict[str, Any]:
     prices = {}
     for name, source in session.registry.providers.items() if PRICES in Settings.known() else ():
         about = f"What does {source.title} cost, such as {example(source)}? Press Enter if you do not know"
-        price = asked(partial(_price, about, name))
+        take = partial(_take_price, name)
+        price = asked(partial(click.prompt, about, default="", show_default=False, value_proc=take, err=True))
         if price:
             prices[name] = price
     return {PRICES: prices} if prices else {}
-
-
-def _price(about: str, name: str) -> Any:
-    return click.prompt(about, default="", show_default=False, value_proc=partial(_take_price, name), err=True)
 
 
 def _take_price(provider: str, words: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tracker.api import LogOrigin
 from tracker.kernel import ProviderFigures, Session, Windows, iso
+from tracker_desk.window_list import facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
@@ -47,15 +48,12 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
     for part in Windows(session).parts():
         periods = Windows(session).spans(part.rows, part.groups)
-        facts: dict[tuple[str, str], dict[str, Any]] = {}
-        for answer in session.registry.ask("window_facts", session=session, windows=list(part.rows)):
-            for key, columns in answer.items():
-                facts.setdefault(key, {}).update(columns)
+        known = facts(session, list(part.rows))
         for window, row in part.rows.items():
             began, ended = periods.get(window, (None, None))
             for name in sorted(row.named & session.registry.providers.keys()):
                 found = ProviderFigures.of(session.registry.providers[name], row, part.groups.get((window, name), ()))
-                own = facts.get((window, name), {})
+                own = known.get((window, name), {})
                 yield {
                     "record_id": row.record_id,
                     "window_id": window,

@@ -8,8 +8,8 @@ from datetime import datetime, time, timedelta, tzinfo
 from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, rate, span
 from tracker_desk import meter_list as meters
-from tracker_desk.status import Status
-from tracker_desk.status_text import PROPOSE, heading
+from tracker_desk.status import Lane, LeftOpen, Status
+from tracker_desk.status_text import PROPOSE, heading, lane_name
 
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
@@ -41,11 +41,9 @@ def _dollars(usd: float) -> str:
 def due_lines(status: Status) -> Iterator[str]:
     """What is open, and the commands that come next."""
     for lane in status.lanes:
-        name = line(lane.mark.provider) + (f", lane {line(lane.agent_id)}" if lane.agent_id else "")
-        if lane.is_open:
-            yield f"Open: {line(lane.mark.window)} of {name}, for {span(status.now - lane.taken)}"
-        for left in lane.also_open:
-            yield f"Open: {line(left.mark.window)} of {name}, for {span(status.now - left.taken)}"
+        opened: Iterable[Lane | LeftOpen] = (lane, *lane.also_open) if lane.is_open else lane.also_open
+        for one in opened:
+            yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, for {span(status.now - one.taken)}"
     commands = [due.command for due in status.ready if due.command]
     commands += [lane.due.command for lane in status.lanes if lane.due.command and lane.due.action != "complete"]
     for command in list(dict.fromkeys(commands))[:3]:
@@ -75,17 +73,12 @@ def first_lines(session: Session) -> Iterator[str]:
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:
     """The screen: meters as a table on a terminal, else as text."""
-
-    def say(lines: Iterable[str]) -> None:
-        for each in lines:
-            session.show(each)
-
     clock = Clock(status.now, zone)
-    say((heading(clock), ""))
+    session.show(f"{heading(clock)}\n")
     if not status.lanes and not status.standings:
-        say(first_lines(session))
+        session.show("\n".join(first_lines(session)))
         return
     found = meters.rows(status, clock)
     if not session.table(meters.columns(found), found):
-        say(meters.lines(found))
-    say(("", *today_lines(session, status, zone), *due_lines(status)))
+        session.show("\n".join(meters.lines(found)))
+    session.show("\n".join(("", *today_lines(session, status, zone), *due_lines(status))))

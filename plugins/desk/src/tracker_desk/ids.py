@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from types import TracebackType
 
@@ -25,12 +26,13 @@ class Ids:
     ) -> None:
         self._database.close()
 
-    def add(self, record_id: str, digest: bytes = b"") -> bytes | None:
-        """Remember an id; the digest that it had, if it was there already."""
+    def add(self, record_id: str, line: bytes) -> bool | None:
+        """Remember a record; None if its id is new, else whether it is the very record that was there."""
+        digest = hashlib.blake2b(line.strip(), digest_size=16).digest()
         if self._database.execute("INSERT OR IGNORE INTO known VALUES (?, ?)", (record_id, digest)).rowcount:
             return None
         [(known,)] = self._database.execute("SELECT digest FROM known WHERE id = ?", (record_id,))
-        return bytes(known)
+        return bool(known == digest)
 
     def __contains__(self, record_id: str) -> bool:
         return self._database.execute("SELECT 1 FROM known WHERE id = ?", (record_id,)).fetchone() is not None

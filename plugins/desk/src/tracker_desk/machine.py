@@ -7,9 +7,8 @@ import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, LogOrigin, Origin, Source
 from tracker.kernel import Session, TrackerError, plural
@@ -30,9 +29,6 @@ class Place:
     is_here: bool
     text: str
     next: tuple[str, ...] = ()
-
-    def document(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def places(session: Session) -> list[Place]:
@@ -135,7 +131,6 @@ def _repository() -> Place:
 
 
 def table(found: list[Place]) -> Iterator[str]:
-    """The places as aligned lines."""
     width = max(len(one.name) for one in found)
     for one in found:
         yield f"  {'yes' if one.is_here else 'no ':3}  {one.name:{width}}  {one.text}".rstrip()

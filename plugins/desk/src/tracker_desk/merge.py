@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import asdict, define, field
 
 from tracker.kernel import Journal, Session, TrackerError, Windows, escape, plural, record_id, stamp
 from tracker_desk.config_values import note_ledgers
@@ -145,14 +144,13 @@ def _mark(session: Session, other: Journal, records: Sequence[Record]) -> Record
 
 
 def _is_new(taken: Taken, ids: Ids, own_id: str, line: bytes, record: Mapping[str, Any]) -> bool:
-    digest = _digest(line)
-    known = ids.add(own_id, digest)
-    if known is None:
+    is_same = ids.add(own_id, line)
+    if is_same is None:
         taken.new += 1
         return True
     taken.known += 1
     # events are told by their line, whenever it was taken in
-    if known != digest and "nonce" in record:
+    if not is_same and "nonce" in record:
         taken.conflicts.append(own_id)
     return False
 
@@ -174,18 +172,14 @@ def _read(journal: Journal, stream: str, start: int, ids: Ids, advance: Advance)
     stop = journal.size(stream)
     for _, line, record in journal.records(stream, start, stop):
         advance(len(line) + 1)
-        ids.add(record_id(stream, line, record), _digest(line))
+        ids.add(record_id(stream, line, record), line)
     return stop
-
-
-def _digest(line: bytes) -> bytes:
-    return hashlib.blake2b(line.strip(), digest_size=16).digest()
 
 
 def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
     new, known = sum(one.new for one in found.values()), sum(one.known for one in found.values())
     if session.json or session.dry_run:
-        session.data({"from": str(other.root), "streams": {name: _counts(one) for name, one in found.items()}})
+        session.data({"from": str(other.root), "streams": {name: asdict(one) for name, one in found.items()}})
     else:
         parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
         session.say(f"imported {plural(new, 'record')}{f' ({parts})' if parts else ''}; {known} were here already")
@@ -207,7 +201,3 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
         if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):
             continue
         session.warn(f"{path} holds the open baseline of {window}, of schema 1.0.0, which is not imported")
-
-
-def _counts(one: Taken) -> dict[str, Any]:
-    return {"new": one.new, "known": one.known, "conflicts": one.conflicts}

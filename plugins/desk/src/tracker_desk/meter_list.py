@@ -94,7 +94,6 @@ def _bands(status: Status) -> dict[tuple[str, str, str | None], dict[str, Cell]]
 
 
 def panel(status: Status, clock: Clock) -> Panel:
-    """The meters as a panel."""
     found = rows(status, clock)
     about = "The newest reading of each meter. A meter that was reset since has no value until it is read again."
     if any(row.get("low") is not None for row in found):
@@ -111,7 +110,6 @@ def panel(status: Status, clock: Clock) -> Panel:
 
 
 def lines(found: list[Mapping[str, Cell]]) -> Iterator[str]:
-    """The meters as plain text."""
     names = [max((len(str(row[key])) for row in found), default=0) for key in ("provider", "meter")]
     for row in found:
         resets = f"resets {row['reset_at']} (in {row['reset']})" if row["reset"] else ""

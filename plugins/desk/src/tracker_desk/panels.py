@@ -8,7 +8,7 @@ from attrs import evolve
 
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural, zone
-from tracker_desk import meter_list
+from tracker_desk import meter_list, status_text
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import BARE, FIGURES, ListedWindow, listed
@@ -32,7 +32,6 @@ START = (
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
-    """Those that are asked for."""
     if period.wants("meters") or period.wants("lanes"):
         status = look(session)
         found = meter_list.panel(status, Clock(status.now, zone(session.config.timezone))), lanes(status)
@@ -43,31 +42,13 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 
 def lanes(status: Status) -> Panel:
     """What is open in each lane, and what comes next."""
-    rows: list[Mapping[str, Cell]] = [
-        {
-            "provider": lane.mark.provider,
-            "lane": lane.agent_id,
-            "window": lane.mark.window,
-            "state": "open" if lane.is_open else "closed",
-            "since": lane.taken,
-            "next": lane.due.command or lane.due.reason,
-        }
-        for lane in status.lanes
-    ]
     return Panel(
         name="lanes",
         title="Lanes",
         place=59,
         about="The newest window of each provider in each lane.",
-        columns=(
-            Column(key="provider", title="Provider", rank=0),
-            Column(key="lane", title="Lane", rank=4),
-            Column(key="window", title="Window", rank=0),
-            Column(key="state", title="State"),
-            Column(key="since", title="Since", kind="instant", rank=2),
-            Column(key="next", title="Next", rank=3),
-        ),
-        rows=_lanes_named(rows),
+        columns=(*status_text.LANES, status_text.NEXT),
+        rows=_lanes_named([status_text.lane_row(lane) for lane in status.lanes]),
     )
 
 
@@ -85,7 +66,7 @@ def windows(session: Session, period: Period) -> Panel:
         name="windows",
         title="Windows",
         place=60,
-        about="The newest first; providers without a figure in a finished window are left out.",
+        about="The newest first; providers without a figure in a finished window are left out." if rows else "",
         columns=columns,
         rows=rows,
         missing=[f"{plural(earlier, 'earlier window')}: `tracker windows` lists all."] if earlier else [],

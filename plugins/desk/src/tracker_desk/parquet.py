@@ -15,7 +15,7 @@ import orjson
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError, plural, replace_file
 from tracker_desk import fleet
-from tracker_desk.tables import by_path
+from tracker_desk.tables import by_path, columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,10 +28,6 @@ KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", str: "VARCHAR"}
 TIMES = ("captured_at", "finalized_at")
 LONGEST = range(-(1 << 63), 1 << 63)
 WINDOW = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-FIRST = (
-    *("record_id", "window", "provider", "phase", "captured_at", "source", "agent_id", "notes", "schema_version"),
-    *("tool_version", "nonce"),
-)
 EVENT = {
     **dict.fromkeys(("record_id", "provider", "agent_id"), "VARCHAR"),
     "captured_at": "TIMESTAMPTZ",
@@ -99,9 +95,9 @@ def _write_table(session: Session, stream: str, database: DuckDBPyConnection, ro
     count = _put(rows, flat())
     if not count:
         return 0
-    names = [*(name for name in FIRST if name in kinds), *sorted(kinds.keys() - set(FIRST))]
-    columns = {name: "TIMESTAMPTZ" if name in TIMES else KINDS.get(kinds[name], "VARCHAR") for name in names}
-    query = f"SELECT {', '.join(map(_quoted, names))} FROM {_rows_of(rows, columns)}"
+    names = columns([kinds])
+    types = {name: "TIMESTAMPTZ" if name in TIMES else KINDS.get(kinds[name], "VARCHAR") for name in names}
+    query = f"SELECT {', '.join(map(_quoted, names))} FROM {_rows_of(rows, types)}"
     replace_file(path, lambda whole: _copy(database, query, whole), after="The export is not complete")
     return count
 

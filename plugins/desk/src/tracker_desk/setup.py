@@ -9,8 +9,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from attrs import asdict
+
 from tracker.api import StatusLineOrigin
-from tracker.kernel import Session, TrackerError, plural
+from tracker.kernel import Session, plural
 from tracker_desk.completion_scripts import SCRIPTS
 from tracker_desk.edits import (
     Change,
@@ -26,11 +28,7 @@ from tracker_desk.machine import next_commands, places, table
 from tracker_desk.prompts import answered
 from tracker_desk.shells import program
 
-QUESTIONS = {
-    "status line": "Show your meters in the status line of {about}?",
-    "shell": "Add the short commands and completion to {about}?",
-    "schedule": "Sample your meters every 15 minutes, so that windows can be made from the history later?",
-}
+SAMPLE = "Sample your meters every 15 minutes, so that windows can be made from the history later?"
 
 
 def set_up(session: Session, *, is_yes: bool) -> None:
@@ -38,10 +36,10 @@ def set_up(session: Session, *, is_yes: bool) -> None:
     found, edits = places(session), _edits(session)
     commands = next_commands(session, found)
     if session.json and not is_yes:
-        changes = [edit.document() for _, _, edit in edits if edit.is_due or edit.refusal]
+        changes = [edit.document() for edit in edits if edit.is_due or edit.refusal]
         session.data(
             {
-                "found": [one.document() for one in found],
+                "found": [asdict(one) for one in found],
                 "changes": changes,
                 "next": [command for command, _ in commands],
             }
@@ -50,7 +48,7 @@ def set_up(session: Session, *, is_yes: bool) -> None:
     session.say("On this machine:")
     for each in table(found):
         session.say(each)
-    agreed = [edit for kind, about, edit in edits if _is_wanted(session, kind, about, edit, is_yes=is_yes)]
+    agreed = [edit for edit in edits if _is_wanted(session, edit, is_yes=is_yes)]
     _make(session, agreed)
     session.say("")
     session.say("Type next:")
@@ -61,7 +59,7 @@ def set_up(session: Session, *, is_yes: bool) -> None:
 
 def take_back(session: Session) -> None:
     """Remove what `set_up` added, and nothing else."""
-    edits = [edit for _, _, edit in _edits(session, is_undo=True)]
+    edits = _edits(session, is_undo=True)
     for edit in edits:
         if edit.refusal and not edit.is_absent:
             session.warn(f"{edit.refusal} tracker leaves it alone.")
@@ -73,7 +71,7 @@ def take_back(session: Session) -> None:
         session.say("There is nothing to take back.")
 
 
-def _is_wanted(session: Session, kind: str, about: str, edit: Edit, *, is_yes: bool) -> bool:
+def _is_wanted(session: Session, edit: Edit, *, is_yes: bool) -> bool:
     session.say("")
     if edit.refusal:
         session.say(f"{edit.title}: not offered. {edit.refusal}")
@@ -82,7 +80,7 @@ def _is_wanted(session: Session, kind: str, about: str, edit: Edit, *, is_yes: b
         session.say(f"{edit.title}: in {edit.place} already")
         return False
     _show(session, edit)
-    return is_yes or session.dry_run or answered(QUESTIONS[kind].format(about=about))
+    return is_yes or session.dry_run or answered(edit.question)
 
 
 def _show(session: Session, edit: Edit) -> None:
@@ -104,27 +102,27 @@ def _make(session: Session, edits: list[Edit]) -> None:
 
 def outdated(session: Session) -> list[Edit]:
     """The entries that are there and call another installation than this one."""
-    ours = [edit for _, _, edit in _edits(session, is_undo=True) if edit.is_due]
+    ours = [edit for edit in _edits(session, is_undo=True) if edit.is_due]
     return [edit for edit in ours if not any(one in (edit.before or "") for one in (program(), sys.executable))]
 
 
-def _edits(session: Session, *, is_undo: bool = False) -> list[tuple[str, str, Edit]]:
-    """The kind of each change, what it is about, and the change."""
+def _edits(session: Session, *, is_undo: bool = False) -> list[Edit]:
+    """Every change that is offered, or what takes each back."""
     found = []
     for title, path in _status_lines(session):
         change: Change = partial(with_status_line, command=f"{_program(session)} statusline")
-        edit = file_edit("Status line", path, without_status_line if is_undo else change)
-        found.append(("status line", title, edit))
-    for shell in [_shell()] if not is_undo else SCRIPTS:
+        question = f"Show your meters in the status line of {title}?"
+        found.append(file_edit("Status line", path, without_status_line if is_undo else change, question))
+    for shell in SCRIPTS if is_undo else [Path(os.environ.get("SHELL", "")).name]:
         path = rc_file(shell)
         if shell in SCRIPTS:
-            edit = file_edit("Short commands", path, without_block if is_undo else _shell_block(session, shell))
+            question = f"Add the short commands and completion to {path}?"
+            change = without_block if is_undo else _shell_block(session, shell)
+            found.append(file_edit("Short commands", path, change, question))
         else:
             why = f"tracker has none for the shell {shell or 'that SHELL does not name'}."
-            edit = Edit(title="Short commands", place=str(path), refusal=why)
-        found.append(("shell", str(path), edit))
-    schedule = crontab_edit("Schedule", without_block) if is_undo else _schedule(session)
-    return [*found, ("schedule", "", schedule)]
+            found.append(Edit(title="Short commands", place=str(path), refusal=why))
+    return [*found, crontab_edit("Schedule", without_block) if is_undo else _schedule(session)]
 
 
 def _status_lines(session: Session) -> list[tuple[str, Path]]:
@@ -141,10 +139,6 @@ def _program(session: Session) -> str:
     """`tracker` with the data directory that was named."""
     words = [program()] + (["--data-dir", str(session.data_dir.absolute())] if session.data_dir else [])
     return shlex.join(words)
-
-
-def _shell() -> str:
-    return Path(os.environ.get("SHELL", "")).name
 
 
 def rc_file(shell: str) -> Path:
@@ -172,9 +166,4 @@ def _schedule(session: Session) -> Edit:
     if done.returncode:
         why = done.stderr.strip().splitlines()[-1:] or ["it cannot be printed"]
         return Edit(title="Schedule", place="crontab", refusal=why[0].removeprefix("error: "))
-    return crontab_edit("Schedule", partial(with_block, body=done.stdout))
-
-
-def refuse_both(is_yes: bool, is_undo: bool) -> None:
-    if is_yes and is_undo:
-        raise TrackerError("--yes and --undo exclude each other. Use one of them.")
+    return crontab_edit("Schedule", partial(with_block, body=done.stdout), SAMPLE)

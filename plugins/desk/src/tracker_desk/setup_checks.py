@@ -23,6 +23,7 @@ from tracker.api import (
     StatusLineOrigin,
 )
 from tracker.kernel import Session, TrackerError, Windows, line, span, zone
+from tracker_desk import status_text
 from tracker_desk.config_values import held
 from tracker_desk.edits import environment
 from tracker_desk.findings import Level
@@ -128,8 +129,7 @@ def missing(origin: Origin) -> str | None:
 
 
 def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
-    name = lane.mark.provider
-    place = f"{name}{f', lane {line(lane.agent_id)}' if lane.agent_id else ''}"
+    name, place = lane.mark.provider, status_text.lane_name(lane)
     agent = lane_option(session, lane.agent_id)
     age = session.now - lane.taken
     if lane.is_open and age > FORGOTTEN:

@@ -68,9 +68,8 @@ def _definitions(shell: str, named: Mapping[str, str], start: list[str]) -> Iter
 
 def program() -> str:
     """The `tracker` of this environment, so that the functions outlive it on the PATH; else the one on the PATH."""
-    here = Path(sys.executable)
-    beside = (here.with_name(name) for name in ("tracker", "tracker.exe"))
-    return next((str(path) for path in beside if path.is_file()), "tracker")
+    beside = Path(sys.executable).with_name("tracker")
+    return str(beside) if beside.is_file() else "tracker"
 
 
 def _quoted(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from shlex import quote
 from typing import Literal
 
 from attrs import evolve, frozen
@@ -115,11 +116,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     unread = [mark for name in session.journal.streams() for mark in session.index.strangers(name, known)]
     anomalies = Windows(session).open_anomalies()
     unfinished = Windows(session).unfinished(OPEN)
-    after_closing = _after_closing(session, anomalies, unfinished)
-    for mark in unread:
-        if mark.window in after_closing:
-            reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
-            after_closing[mark.window] = Due(action=None, window=mark.window, reason=reason)
+    after_closing = _after_closing(session, anomalies, unfinished, unread)
     streams = sorted({*session.registry.status_streams, *(mark.stream for mark in unread)})
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
     windows = {mark.window for _, mark in newest}
@@ -135,13 +132,16 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     ]
     lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in lanes}
+    outlooks: list[MeterOutlook] = []
+    for source in session.registry.providers.values() if with_outlooks else ():
+        outlooks += session.registry.first("meter_outlooks", session=session, source=source) or ()
     return Status(
         now=session.now,
         lanes=tuple(lanes),
         missing=tuple(name for name in session.registry.providers if name not in present),
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
-        outlooks=tuple(_outlooks(session)) if with_outlooks else (),
+        outlooks=tuple(outlooks),
         standings=standings(session, [lane.mark for lane in lanes], groups, named),
         is_cut=len(unfinished) >= OPEN,
     )
@@ -154,18 +154,20 @@ def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) 
     return {one.name: one.problem.partition("but ")[2] for one in found}
 
 
-def _outlooks(session: Session) -> Iterator[MeterOutlook]:
-    for source in session.registry.providers.values():
-        yield from session.registry.first("meter_outlooks", session=session, source=source) or ()
-
-
-def _after_closing(session: Session, anomalies: Iterable[Entry], windows: Sequence[str]) -> dict[str, Due]:
-    """What is due in each window that is not finalized, if nothing is open in it."""
+def _after_closing(
+    session: Session, anomalies: Iterable[Entry], windows: Sequence[str], unread: Iterable[CaptureMark]
+) -> dict[str, Due]:
+    """What is due in each window that is not finalized, if nothing is open in it. unread: what no plugin reads."""
     groups: dict[str, dict[str, list[Capture]]] = {}
     for (window, name), group in Windows(session).captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
-    return {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
+    found = {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
+    for mark in unread:
+        if mark.window in found:
+            reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
+            found[mark.window] = Due(action=None, window=mark.window, reason=reason)
+    return found
 
 
 def _is_of_capacity(session: Session, found: Entry) -> bool:
@@ -182,7 +184,7 @@ def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterab
     if window in fallen:
         return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
     features = " ".join(f"--{name}-features N" for name in sorted(groups))
-    return Due(action="complete", window=window, command=f"tracker complete --window {window} {features}")
+    return Due(action="complete", window=window, command=f"tracker complete --window {quote(window)} {features}")
 
 
 def _lane(
@@ -210,7 +212,7 @@ def _lane(
 
 def lane_option(session: Session, agent: str | None) -> str:
     """What a command needs to work in a lane, if that is not the session's own without a name."""
-    return f" --agent {agent}" if agent else " --agent ''" if session.lane else ""
+    return f" --agent {quote(agent)}" if agent else " --agent ''" if session.lane else ""
 
 
 def _left_open(
@@ -224,7 +226,7 @@ def _left_open(
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
     lane, found = lane_option(session, agent), []
     for mark in marks:
-        command, reason = f"tracker end {mark.provider} --stdin --window {mark.window}", "it was never ended"
+        command, reason = f"tracker end {mark.provider} --stdin --window {quote(mark.window)}", "it was never ended"
         wanted = Due(action="after", window=mark.window, command=command, reason=reason)
         group = groups.get((mark.window, mark.provider), [])
         for capture in [one for one in group if one.record_id == mark.record_id]:
@@ -247,10 +249,10 @@ def _open_due(session: Session, source: Source, before: Capture) -> Due:
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
     if before.captured_at > now + CLOCKS:
-        command = f"tracker alias delete {source.name} --phase before --window {window}"
+        command = f"tracker alias delete {source.name} --phase before --window {quote(window)}"
         return Due(action="before", window=window, command=command, reason="the one that stands is of the future")
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
-        command = f"tracker start {source.name} --stdin --window {window}"
+        command = f"tracker start {source.name} --stdin --window {quote(window)}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"
         return Due(action="before", window=window, command=command, reason=reason)
     buffer = timedelta(minutes=session.config.buffer_minutes)
@@ -281,7 +283,7 @@ def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
     # one pair counts: a pair of this lane would displace that of another
     while _is_taken(session, source, following, last) or any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
-    named = "" if following == usual else f" --window {following}"
+    named = "" if following == usual else f" --window {quote(following)}"
     command = f"tracker start {source.name} --stdin{named}"
     return Due(action="before", window=following, command=command, reason=f"{last.window} is finalized")
 

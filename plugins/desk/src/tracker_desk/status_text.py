@@ -24,6 +24,7 @@ LANES = (
     Column(key="since", title="Since", kind="instant", rank=3),
     Column(key="also", title="Also open", rank=2),
 )
+NEXT = Column(key="next", title="Next", rank=4)
 PROPOSE = "tracker windows propose"  # makes windows of meters that were only synced
 SOON = timedelta(hours=6)  # a reset that is further away does not press
 
@@ -40,14 +41,14 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         return
     session.show("")
     if status.lanes:
-        session.table(LANES, [_lane_row(lane) for lane in status.lanes])
+        session.table(LANES, [lane_row(lane) for lane in status.lanes])
     else:
         session.show(f"Next: {PROPOSE}")
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(left.command for left in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
         # a command stays in one line, so that it can be copied
-        session.show("\n".join(("", f"Next for {_name(lane)}: {due}", *(f"    {line(one)}" for one in typed))))
+        session.show("\n".join(("", f"Next for {lane_name(lane)}: {due}", *(f"    {line(one)}" for one in typed))))
     for group in (_outlooks(status), _closing(status)):
         session.show("\n".join(("", *group)))
 
@@ -64,7 +65,7 @@ def _until(clock: Clock, instant: datetime) -> str:
     return f"{clock.at(instant)} (in {span(instant - clock.now)})"
 
 
-def _lane_row(lane: Lane) -> Mapping[str, Cell]:
+def lane_row(lane: Lane) -> Mapping[str, Cell]:
     also = ", ".join(left.mark.window for left in lane.also_open)
     return {
         "provider": lane.mark.provider,
@@ -73,15 +74,16 @@ def _lane_row(lane: Lane) -> Mapping[str, Cell]:
         "state": "open" if lane.is_open else "closed",
         "since": lane.taken,
         "also": also or None,
+        "next": lane.due.command or lane.due.reason,
     }
 
 
-def _name(lane: Lane) -> str:
+def lane_name(lane: Lane) -> str:
+    """`codex, lane sub1`"""
     return line(lane.mark.provider) + (f", lane {line(lane.agent_id)}" if lane.agent_id else "")
 
 
 def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
-    """The screen as plain text."""
     clock = Clock(status.now, zone)
     yield f"{heading(clock)}  {line(session.root)}"
     if not status.lanes and not status.standings:
@@ -137,7 +139,7 @@ def _beginning(session: Session) -> Iterator[str]:
 def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
     ago = span(clock.now - lane.taken)
     state = f"open since {clock.at(lane.taken)} ({ago})" if lane.is_open else f"closed at {clock.at(lane.taken)}"
-    yield f"{_name(lane)}: {line(lane.mark.window)} {state}"
+    yield f"{lane_name(lane)}: {line(lane.mark.window)} {state}"
     yield from _meters(clock, status.shown(lane))
     yield f"  next: {_next(clock, lane.due)}"
     for left in [one for one in lane.also_open if one.due is not lane.due]:
@@ -186,7 +188,15 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
         "timezone": str(zone),
         "data_dir": str(session.root),
         "lanes": [_lane_document(status, lane) for lane in status.lanes],
-        "meters": [_standing_document(status.now, one) for one in status.standings],
+        "meters": [
+            {
+                "provider": one.provider,
+                "account": one.account,
+                "age_s": _seconds(status.now - one.at),
+                **_meter_document(one),
+            }
+            for one in status.standings
+        ],
         "outlooks": [
             {"provider": one.provider, "meter": one.meter, "account": one.account, **one.figures}
             for one in status.outlooks
@@ -219,11 +229,6 @@ def _lane_document(status: Status, lane: Lane) -> dict[str, Any]:
             "buffered_until": due.buffered_until and iso(due.buffered_until),
         },
     }
-
-
-def _standing_document(now: datetime, one: Standing) -> dict[str, Any]:
-    age = _seconds(now - one.at)
-    return {"provider": one.provider, "account": one.account, "age_s": age, **_meter_document(one)}
 
 
 def _meter_document(one: Standing) -> dict[str, Any]:

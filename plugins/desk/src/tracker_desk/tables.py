@@ -29,7 +29,7 @@ def rows(session: Session, stream: str, stop: int, advance: Advance) -> Iterator
         yield dict(by_path(entry.record)) | {"record_id": entry.record_id}
 
 
-def columns(table: Iterable[Mapping[str, Scalar]]) -> list[str]:
+def columns(table: Iterable[Iterable[str]]) -> list[str]:
     """Every column, the common ones first."""
     found = {name for row in table for name in row}
     return [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]

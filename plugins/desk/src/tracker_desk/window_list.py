@@ -154,15 +154,12 @@ def _providers(
         figures = _figures(session, source, row, group) if row else {"capacity": pair.capacity(session, source)}
         measured = (_lanes(group), *(one and one.captured_at for one in pair))
         columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
-        found[name] = {**columns, "unit": _unit(source), **known.get(name, {})}
+        unit = source.capacity_meter.unit if source.capacity_meter else None
+        found[name] = {**columns, "unit": unit, **known.get(name, {})}
         if found[name].get(OVERLAPS):
             # the meter moved for another window, too
             found[name]["efficiency"] = None
     return found
-
-
-def _unit(source: Source) -> str | None:
-    return source.capacity_meter.unit if source.capacity_meter else None
 
 
 def _figures(session: Session, source: Source, row: Finalized, group: Sequence[Capture]) -> dict[str, float | None]:

@@ -131,7 +131,6 @@ def _steps(session: Session, window: str, folder: Path) -> Iterator[tuple[int, S
 
 
 def _is_there(root: click.Context, arguments: Sequence[str]) -> bool:
-    """Whether the command's feature is installed."""
     group: click.Command | None = root.command
     for word in arguments[:2]:
         if not isinstance(group, click.Group):

@@ -9,7 +9,6 @@ _PLUGINS = "tracker_kit.commands.plugins"
 
 @hookimpl
 def feature_info() -> Feature:
-    """The feature's commands."""
     demo = "Run the main job on bundled captures, in a temporary folder."
     listed = "List the plugins that are installed, and what is wrong with any."
     return Feature(

@@ -144,6 +144,8 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     result = folder / "verdict.json"
     result.unlink(missing_ok=True)
     words = ["-q", "--tb=native", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider"]
+    # else pytest finds it by its entry point
+    words += ["-p", "tracker_kit.pytest_plugin"] if os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD") else []
     words += ["-p", "tracker_kit.verdict", "--verdict", str(result), str(tests)]
     path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     try:

@@ -71,10 +71,7 @@ def no_input_or_output() -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def time_zone(name: str) -> Iterator[None]:
-    """Change the machine's time zone, if the platform can."""
-    if not hasattr(time, "tzset"):
-        yield
-        return
+    """Change the machine's time zone."""
     try:
         with mock.patch.dict(os.environ, TZ=name):
             time.tzset()

@@ -38,7 +38,6 @@ def installed() -> Registry:
 
 
 def rule(text: str, section: str) -> str:
-    """The message of a failing check."""
     return f"{text} ({GUIDE}, section {section!r})"
 
 

@@ -118,7 +118,6 @@ def _templates(folder: Traversable, below: PurePosixPath) -> Iterator[tuple[Pure
 
 
 def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
-    """What stands for the templates' placeholders."""
     parts = name.split("-")
     major, minor = version("tracker-core").split(".")[:2]
     core = f'"tracker-core>={major}.{minor},<{major}.{int(minor) + 1}"'

@@ -46,5 +46,4 @@ class Screen:
 
 
 def screens(folder: Path) -> list[Screen]:
-    """The screens of a folder, by name."""
     return [Screen(path) for path in sorted(folder.glob("*.txt"))]

@@ -45,12 +45,10 @@ class Card:
 
     @property
     def completeness(self) -> tuple[int, int]:
-        """How many of the checks hold."""
         return sum(check.state == "ok" for check in self.checks), len(self.checks)
 
 
 def card(session: Session, window: str) -> Card:
-    """Look at everything that the verdict rests on."""
     if (error := unknown(session, window)) is not None:
         raise error
     answers = session.registry.ask("window_checks", session=session, window=window)
@@ -143,7 +141,6 @@ def _anomalies(session: Session, window: str) -> Check:
 
 
 def lines(found: Card) -> Iterator[str]:
-    """The card as people read it."""
     done, of = found.completeness
     yield f"Decision card: {line(found.window)}"
     yield f"Verdict: {found.verdict}"
@@ -161,7 +158,6 @@ def sentence(check: Check) -> str:
 
 
 def document(found: Card) -> dict[str, Any]:
-    """The card as JSON values."""
     done, of = found.completeness
     return {
         "window": found.window,

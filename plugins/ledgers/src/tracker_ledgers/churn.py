@@ -9,7 +9,6 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.api import Column
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, near, plural, stamp, value
 from tracker_ledgers import csv_append, git, ledgers, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
@@ -18,15 +17,6 @@ from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
 MISSING = "missing-commit-range"
-COLUMNS = (
-    Column(key="window", title="Window", rank=0),
-    Column(key="provider", title="Provider", rank=3),
-    Column(key="files_changed", title="Files", kind="count"),
-    Column(key="insertions", title="Lines added", kind="count", rank=0),
-    Column(key="deletions", title="Removed", kind="count", rank=0),
-    Column(key="net", title="Net", kind="count", rank=0),
-    Column(key="normalized_churn", title="Net per feature", kind="number", rank=2),
-)
 FIGURES = ("files_changed", "insertions", "deletions", "net")
 
 
@@ -71,16 +61,14 @@ class Named:
 
 @frozen(kw_only=True)
 class Churn:
-    """A record that is not stored yet, what was measured (None without a start commit), and what to say about it."""
+    """A record that is not stored yet, and what to say about it."""
 
     record: dict[str, Any]
-    diff: Diff | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def row(self) -> dict[str, Any]:
-        """The ledger's row."""
         record = self.record
         known = {name: record.get(name) for name in ledgers.CHURN.columns if name != "date"}
         return {"date": record["captured_at"][:10]} | known
@@ -96,22 +84,17 @@ def book(session: Session, request: Request, path: Path | None = None) -> None:
             note_equal(session, ledger, measured)
             ledger.append(measured.row)
             session.journal.append(STREAM, [measured.record])
-    report(session, measured)
+    remark(session, measured)
+    if session.dry_run or session.json:
+        session.data(measured.record)
+    else:
+        session.say(sentence(measured.record))
 
 
 def note_equal(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> None:
     """Say that the ledger has this churn already, as it has where `checkpoint` follows `churn`."""
     if equal := ledger.equal_row(measured.row):
         session.note(f"note: {measured.record['window']} had this churn already ({equal}); the newest counts")
-
-
-def report(session: Session, measured: Churn) -> None:
-    """Say what was measured; the record itself with `--json` or `--dry-run`."""
-    remark(session, measured)
-    if session.dry_run or session.json:
-        session.data(measured.record)
-    elif measured.diff is None or session.quiet or not session.table(COLUMNS, [measured.record]):
-        session.say(sentence(measured.record))
 
 
 def remark(session: Session, measured: Churn) -> None:
@@ -240,7 +223,7 @@ def measure(session: Session, request: Request) -> Churn:
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
         notes.append(f"{whose}: all lines count as {request.provider}'s. Leave --provider out to give them to no one")
     record = _record(session, request, row, remarks, _figures(found, features) | figures)
-    return Churn(record=record, diff=found, warnings=found.warnings, notes=tuple(notes))
+    return Churn(record=record, warnings=found.warnings, notes=tuple(notes))
 
 
 def _nothing(request: Request, found: Diff, start: Named, end: Named | None, *, within: bool) -> str:

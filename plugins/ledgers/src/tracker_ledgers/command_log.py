@@ -27,12 +27,14 @@ ASSIGNED = re.compile(
 
 def note(session: Session, given: dict[str, Any], document: Path | None = None) -> None:
     """Append the running command, and the document that it wrote; a failure is a warning, since what it did stands."""
-    if (
-        session.dry_run
-        or not session.words
-        or not session.root.is_dir()
-        or not session.settings(CommandLog).command_log
-    ):
+    if session.dry_run or not session.words:
+        return
+    try:
+        if not session.root.is_dir() or not session.settings(CommandLog).command_log:
+            return
+    except TrackerError as error:
+        # where records are is not agreed to
+        session.warn(f"the command was carried out, but not noted in {STREAM}.jsonl: {error}")
         return
     named = given.get("window") or given.get("windows") or ()
     words = list(redacted(session.words))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 @hookimpl
 def feature_info() -> Feature:
-    """The feature's commands."""
     return Feature(
         name="ledgers",
         commands={
@@ -43,7 +42,6 @@ def feature_info() -> Feature:
 
 @hookimpl
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Log the command."""
     from tracker_ledgers.command_log import note
 
     note(session, dict(given))
@@ -92,7 +90,6 @@ def data_findings(session: Session) -> Sequence[Finding]:
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    """Churn."""
     if not period.wants("churn"):
         return []
     from tracker_ledgers.panel import panel

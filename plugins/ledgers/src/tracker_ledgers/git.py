@@ -189,7 +189,6 @@ def is_ancestor(old: str, new: str) -> bool:
 
 
 def merge_base(one: str, other: str) -> str | None:
-    """The newest commit that both descend from."""
     return _run("merge-base", one, other).stdout.decode().strip() or None
 
 

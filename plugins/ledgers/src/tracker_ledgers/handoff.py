@@ -205,8 +205,6 @@ def _typed(record: Mapping[str, Any]) -> str:
 
 
 def document(found: Brief) -> dict[str, Any]:
-    """The brief as JSON values."""
-
     def plain(_owner: Any, _attribute: Any, known: Any) -> Any:
         return str(known) if isinstance(known, Path) else known
 

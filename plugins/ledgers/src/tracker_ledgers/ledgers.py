@@ -72,7 +72,6 @@ NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def path_of(session: Session, ledger: Ledger) -> Path:
-    """Where a ledger stands."""
     return home(session) / session.settings(Ledgers).dir / ledger.file
 
 

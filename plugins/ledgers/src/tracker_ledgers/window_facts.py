@@ -39,7 +39,6 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 
 
 def checks(session: Session, window: str) -> list[Check]:
-    """Churn that was measured, and evidence that passed."""
     return [_churn(session, window), _evidence(session, window)]
 
 

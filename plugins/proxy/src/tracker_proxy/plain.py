@@ -29,6 +29,7 @@ FIELDS: Final[dict[str, Reader]] = {
 CACHE_FIELDS: Final[dict[str, Reader]] = {
     "cache_read_tokens": (values.count, "tokens:invalid"),
     "cache_write_tokens": (values.count, "tokens:invalid"),
+    "cache_write_1h_tokens": (values.count, "tokens:invalid"),
 }
 READERS: Final = FIELDS | CACHE_FIELDS
 BLANK: Final = dict.fromkeys(FIELDS)

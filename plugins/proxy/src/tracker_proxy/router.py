@@ -121,11 +121,15 @@ def _usage(record: dict[str, Any]) -> State | None:
 
 
 def _messages_usage(usage: dict[str, Any]) -> State:
+    written, kept = usage.get("cache_creation_input_tokens"), usage.get("cache_creation")
+    long = kept.get("ephemeral_1h_input_tokens") if isinstance(kept, dict) else None
+    whole, part = values.count(written), values.count(long)
     return {
         "input_tokens": usage.get("input_tokens"),
         "output_tokens": usage.get("output_tokens"),
         "cache_read_tokens": usage.get("cache_read_input_tokens"),
-        "cache_write_tokens": usage.get("cache_creation_input_tokens"),
+        "cache_write_tokens": written if whole is None or part is None else max(whole - part, 0),
+        "cache_write_1h_tokens": long,
     }
 
 
@@ -135,4 +139,5 @@ def _chat_usage(usage: dict[str, Any]) -> State:
         "output_tokens": usage.get("completion_tokens"),
         "cache_read_tokens": None,
         "cache_write_tokens": None,
+        "cache_write_1h_tokens": None,
     }

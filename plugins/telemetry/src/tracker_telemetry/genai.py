@@ -73,7 +73,7 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
 
     when = at or datetime.now(UTC)
     context = dict.fromkeys(("processing", "speed", "service_tier"), speed) if speed else None
-    name = model.rpartition("/")[2].lower()
+    name = model.rpartition("/")[2].partition("[")[0].lower()  # `[1m]` is a mark of Claude Code's own
 
     def ask(usage: Any) -> Any:
         return calc_price(usage, model_ref=name, genai_request_timestamp=when, price_context=context)

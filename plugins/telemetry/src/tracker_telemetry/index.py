@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FILE = "telemetry.duckdb"
-VERSION = 2
+VERSION = 3
 PART = 8 << 20  # bytes of a stream that are inserted at once
 LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
@@ -54,7 +54,7 @@ SCHEMA = """
 CREATE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
 CREATE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR, lane VARCHAR,
   model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT, cache_write BIGINT,
-  latency DOUBLE);
+  cache_write_1h BIGINT, latency DOUBLE);
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
 # `20260110` is a day
@@ -64,9 +64,8 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   coalesce(epoch(TRY_CAST(ts AS TIMESTAMPTZ)), CASE WHEN {SECONDS} THEN TRY_CAST(ts AS DOUBLE) END),
   coalesce(rid, ''), coalesce(lane, ''), coalesce(model, ''), routed, coalesce(ok, false),
   {COUNT.format("input_tokens")}, {COUNT.format("output_tokens")}, {COUNT.format("cache_read_tokens")},
-  {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")}
-    + {COUNT.format("cache_write_1h_tokens")},
-  CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
+  {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")},
+  {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
 FROM {ROWS}
 """
 # a record that stands in the stream twice, as after a merge, counts once
@@ -132,7 +131,7 @@ def _standing(
     if removed:
         where += " AND id NOT IN (SELECT hash(unnest(getvariable('removed'))))"
     if database.execute("SELECT 1 FROM event WHERE key IS NOT NULL LIMIT 1").fetchone():
-        order = "input + output + cache_read + cache_write DESC, id"
+        order = "input + output + cache_read + cache_write + cache_write_1h DESC, id"
         where += f" QUALIFY key IS NULL OR row_number() OVER (PARTITION BY win, key ORDER BY {order}) = 1"
     for name, value in (("windows", windows or ()), ("removed", removed)):
         database.execute(f"SET VARIABLE {name} = $1::VARCHAR[]", [list(value)])

@@ -21,7 +21,7 @@ from tracker.api import Source
 from tracker.kernel import PluginError, Session, TrackerError, rate
 
 FILE = "prices.toml"
-KINDS = ("input", "output", "cache_read", "cache_write")
+KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 
 @frozen(kw_only=True)
@@ -66,8 +66,8 @@ def listed(model: str | None) -> Mapping[str, float] | None:
 
     if not model or (found := genai.price(model)) is None:
         return None
-    plain, read, short, _, output = found.units
-    return {"input": plain, "cache_read": read, "cache_write": short, "output": output}
+    plain, read, short, long, output = found.units
+    return {"input": plain, "cache_read": read, "cache_write": short, "cache_write_1h": long, "output": output}
 
 
 def _bundled(session: Session, source: Source) -> str:
@@ -117,5 +117,4 @@ def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> tuple[re.Patt
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
-    prices.setdefault("cache_write", 1.25 * prices["input"])  # as session logs have it
-    return re.compile(pattern), prices
+    return re.compile(pattern), {"cache_write": 1.25 * prices["input"], "cache_write_1h": 2 * prices["input"], **prices}

@@ -17,14 +17,12 @@ from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
 from tracker_telemetry.lines import LINE_LIMIT, Line
+from tracker_telemetry.prices import KINDS
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
-from tracker_telemetry.stored import HEAD, ID, REJECTED, Shown, Stored, digest_of, row_id
+from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
-TOTAL = (
-    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
-    *("cache_write_5m_tokens", "cache_write_1h_tokens"),
-)
+TOTAL = tuple(f"{kind}_tokens" for kind in (*KINDS, "cache_write_5m"))
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
 EPOCH = datetime.fromtimestamp(0)
 MOST_HANGS = 3  # lines that a plugin does not come to the end of: each costs seconds
@@ -96,6 +94,7 @@ class Reader:
     _ingest: Callable[[bytes, dict[str, Any]], Sequence[dict[str, Any]]] = field(init=False)
     _digest: Callable[[bytes], bytes] = field(init=False)
     _head: bytes = b""  # what stands behind the id of the rows of this batch
+    _keys: Ids = field(factory=Ids)  # of the events with a key that this run met
     _has_failed: bool = False
     _hangs: int = 0
 
@@ -177,7 +176,9 @@ class Reader:
                 continue
             seen += events
             for part, event in enumerate(events if nth >= self.stored.old.get(key, 0) else ()):
-                row = self._keyed(event) if "key" in event else row_id(digest, nth, part)
+                row = row_id(digest, nth, part) if event.get("key") is None else self._keyed(event)
+                if row is None:
+                    continue
                 place = {"part": part, "parts": len(events)} if len(events) > 1 else {}
                 if nth:
                     place = {"nth": nth} | place
@@ -217,10 +218,11 @@ class Reader:
             own = {"line_number": number, "rejected": reason, **describe(line)}
             batch.refused.append(self._row(row, own | ({"nth": nth} if nth else {})))
 
-    def _keyed(self, event: dict[str, Any]) -> bytes:
-        """The id of an event with a key, whatever line and file shows it; its total tells a later state of it."""
+    def _keyed(self, event: dict[str, Any]) -> bytes | None:
+        """The id of an event with a key, its total a later state of it; None if another line of this run showed it."""
         total = sum(event.get(name) or 0 for name in TOTAL)
-        return self._digest(b"\0key\0" + orjson.dumps([event["key"], total]))
+        row = self._digest(b"\0key\0" + orjson.dumps([event["key"], total]))
+        return None if self._keys.add([row[ID]])[0] else row
 
     def finish(self) -> Batch:
         """What the last lines completed, of a format that holds requests back."""
@@ -232,7 +234,7 @@ class Reader:
             batch.summary.count(events)
             for event in events:
                 row = self._keyed(event) if event.get("key") else self._digest(b"\0end\0" + orjson.dumps(event))
-                batch.events.append(self._row(row, event))
+                batch.events += [] if row is None else [self._row(row, event)]
         return batch
 
     def _fault(self, error: BaseException, timer: Any) -> str:

@@ -82,7 +82,7 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
 
 def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> dict[str, Any]:
     """The answer that was kept, as long as the rows are those that it was made of; else a new one."""
-    places = session.index.spans(source.stream, set(windows))
+    places = session.index.spans(source.stream, windows)
     if not places:
         return {"totals": asdict(EventTotals()), "outside": {}, "groups": []}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}

@@ -91,7 +91,7 @@ def sources_of(session: Session, windows: Sequence[str]) -> list[Source]:
     """The telemetry sources that have records of some windows."""
     known: Mapping[str, Source] = session.registry.sources
     streams = [source for source in known.values() if source.kind == "telemetry"]
-    return [source for source in streams if session.index.spans(source.stream, set(windows))]
+    return [source for source in streams if session.index.spans(source.stream, windows)]
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:

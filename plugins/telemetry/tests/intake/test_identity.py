@@ -189,3 +189,19 @@ def test_notes_that_look_like_fields_change_no_figure_of_a_replay(intake: Callab
         found.append(run.give(text([b'{"rid": "a"}', b'{"rid": "b", "lane": "far"}'] * 4)).end())
     assert found[0].startswith("events=8, new=8, duplicates=0, ")
     assert found[1] == found[0].replace("new=8, duplicates=0", "new=0, duplicates=8")
+
+
+def test_a_key_is_stored_once_with_the_same_tokens_in_whatever_lines(
+    intake: Callable[..., Any], stored: Callable[..., Any]
+) -> None:
+    lines = [
+        *(f'{{"rid": "{rid}", "key": "k", "output_tokens": 5}}'.encode() for rid in "abcde"),
+        b'{"rid": "f", "key": "k", "output_tokens": 6}',
+        *(f'{{"rid": "{rid}", "key": null}}'.encode() for rid in "gh"),
+    ]
+    for new in (4, 0):
+        run = intake()
+        for line in lines:
+            run.give(line + b"\n")
+        assert run.end() == f"events=8, new={new}, duplicates={8 - new}, rejected=0, routed=0%"
+        assert [row["rid"] for row in stored()] == ["a", "f", "g", "h"]

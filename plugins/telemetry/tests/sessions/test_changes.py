@@ -328,3 +328,27 @@ def test_the_table_of_prices_is_asked_once_for_a_model_and_day(
     monkeypatch.setattr("tracker_telemetry.genai.version", lambda: "genai_prices-0")
     assert home.usage()["totals"]["cost_usd"] is None
     assert sorted(set(asked)) == ["claude-opus-4-6", "nobody-knows-it"]
+
+
+def test_a_data_directory_of_another_machine_by_itself(home: Any, message: Make) -> None:
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a"))
+    home.usage()
+    log.write_text(message("b", sessionId="s2"))  # what this machine has instead
+    shutil.rmtree(home.data / ".index")
+    assert home.total()[0] == 2
+    shutil.rmtree(home.data / ".index")
+    nowhere = {"CODEX_HOME": "/nowhere", "CLAUDE_CONFIG_DIR": "/nowhere"}
+    assert [row["session"] for row in home.usage("session", **nowhere)["rows"]] == ["s1", "s2"]
+
+
+def test_what_is_missing_is_said_in_words(home: Any, message: Make, state: Callable[..., str]) -> None:
+    odd = json.dumps({"type": "quantum", "usage": {"input_tokens": 7}}) + "\n"
+    (home.projects / "s1.jsonl").write_text(message("a") + state(300, 90) + odd)
+    said = home.run("usage").stderr.splitlines()
+    start = "missing: 1 row may hold tokens that are not counted, of a newer client: Claude Code sessions: rows of"
+    assert said[0] == f"{start} type quantum"
+    assert said[1].startswith(
+        "missing: 1 session used more than the rows show: Claude Code sessions: claude-opus-4-6 in"
+    )
+    assert said[1].endswith("alone, such as compaction: input_tokens=200, output_tokens=40")

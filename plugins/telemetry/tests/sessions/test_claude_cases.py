@@ -87,6 +87,7 @@ FILES: dict[str, str | bytes] = {
     "fraction": row("fraction", "fr", {**U, "input_tokens": 0.5}) + row("fraction", "fr1", U),
     "thinking": row("thinking", "th", {**U, "output_tokens_details": {"thinking_tokens": 4}}),
     "models": row("models", "mo1", U) + row("models", "mo2", U, model="claude-haiku-4-5"),
+    "compacted": row("compacted", "co", {**U, "iterations": [{"type": "compaction", **U}, {"type": "message", **U}]}),
     "iterations": row("iterations", "it", {**U, **ITERATIONS}),
     "tools": row("tools", "to", U)
     + json.dumps({"type": "user", "sessionId": "tools", "toolUseResult": {"usage": U, "totalTokens": 110}})
@@ -122,6 +123,7 @@ TRUTH: dict[str, Sums] = {
     "no-id": TWO, "two-requests": TWO, "sidechain": ONE, "side-only": ONE, "synthetic": ONE,
     "split": (1, 7, 3, 4, 6, 5, 0), "long": (1, 7, 3, 0, 10, 5, 0), "usage-null": ONE, "nulls": ONE, "floats": ONE,
     "negative": ONE, "huge": ONE, "texts": ONE, "fraction": ONE, "thinking": (1, 100, 0, 0, 0, 10, 4),
+    "compacted": (1, 200, 0, 0, 0, 20, 0),
     "models": TWO, "iterations": TWO, "tools": ONE, "unknown": ONE, "spaced": ONE, "zoned": TWO, "timeless": TWO,
     "partial": ONE, "whole-end": TWO, "surrogate": ONE, "bad-utf-8": ONE, "nan": ONE, "deep": ONE, "crlf": ONE,
     "cr": TWO, "original": TWO, "resumed": ONE,
@@ -234,10 +236,11 @@ def test_speed_and_tier_change_the_price(home: Any) -> None:
     ways: dict[str, dict[str, str]] = {
         "usual": {}, "standard": {"speed": "standard", "service_tier": "standard"}, "fast": {"speed": "fast"},
     }  # fmt: skip
+    put(home, "long", row("long", "long", U, "long", model="claude-opus-4-8[1m]"))
     for name, more in ways.items():
         put(home, name, row(name, name, {**U, **more}, name, model="claude-opus-4-8"))
     costs = {one["session"]: one["cost_usd"] for one in home.usage("session")["rows"]}
-    assert costs["usual"] == costs["standard"] < costs["fast"]
+    assert costs["usual"] == costs["standard"] == costs["long"] < costs["fast"]
 
 
 def test_a_cost_state_that_repeats_and_one_that_begins_anew(home: Any) -> None:

@@ -69,6 +69,14 @@ def test_a_compaction_of_the_parent_behind_the_fork_is_not_taken_over(home: Any,
     assert more(home) == {OPUS: (2, 810 + 30, 505 + 30)}
 
 
+def test_a_fork_whose_totals_begin_with_it_took_nothing_over(home: Any, message: Make, state: Make) -> None:
+    parent = message("a", sessionId="p") + message("b", minute=8, sessionId="p") + state(207, 103, "p")
+    fork = message("a", sessionId="f") + message("c", minute=2, sessionId="f") + state(130, 80, "f", start=2)
+    put(home, p=parent, f=fork)
+    # 7 and 3 in the parent; the fork's own request and 30 and 30
+    assert more(home) == {OPUS: (2, 37, 33)}
+
+
 def test_a_fork_of_a_fork_takes_over_what_both_have(home: Any, message: Make, state: Make) -> None:
     a, b, c = (
         lambda name, letter=letter, at=at: message(letter, minute=at, sessionId=name) for at, letter in enumerate("abc")

@@ -167,6 +167,21 @@ FILES: dict[str, str | bytes] = {
         "late-copy", "grown", meta("grown", at(899)), count(A, A, at(899)), count(B, use(200, 20), at(899))
     )
     + count(use(350, 35), use(50, 5), at(940)),
+    # copied with a pause: what its parent showed before is its parent's, and what it showed later is not
+    "paused": meta("paused", at(30), forked_from_id="grown")
+    + meta("grown", at(30))
+    + count(A, A, at(32))
+    + count(B, use(200, 20), at(34))
+    + count(use(340, 34), use(40, 4), at(50)),
+    "paused-later": legacy("paused-later", "grown", meta("grown", at(900)), count(A, A, at(900)))
+    + count(B, use(200, 20), at(904))
+    + count(use(340, 34), use(40, 4), at(940)),
+    "paused-again": legacy(
+        "paused-again", "paused", meta("paused", at(950)), meta("grown", at(950)), count(A, A, at(950))
+    )
+    + count(B, use(200, 20), at(952))
+    + count(use(340, 34), use(40, 4), at(954))
+    + count(use(345, 35), use(5, 1), at(990)),
     # its parent's file is gone: what was written at once is a copy
     "orphan": legacy("orphan", "gone", meta("gone", at(500)), count(A, A, at(500)), count(B, use(200, 20), at(500.9)))
     + count(use(340, 34), use(40, 4), at(540)),
@@ -214,6 +229,9 @@ TRUTH: dict[str, Sums] = {
     "fork-in-short": (1, 5, 0, 1, 0),
     "sibling": (1, 40, 0, 4, 0),
     "late-copy": (1, 50, 0, 5, 0),
+    "paused": (2, 240, 0, 24, 0),
+    "paused-later": (1, 40, 0, 4, 0),
+    "paused-again": (1, 5, 0, 1, 0),
     "orphan": (1, 40, 0, 4, 0),
     "": ONE,
     "timeless": TWO,

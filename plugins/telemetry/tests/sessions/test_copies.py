@@ -99,6 +99,57 @@ def test_what_later_copies_leave_out_at_their_beginning_does_not_make_them_the_o
     assert requests(home) == dict.fromkeys("stuvw", 2)
 
 
+def test_copies_in_two_forks_stay_their_parents_whose_file_is_deleted(home: Any, message: Make) -> None:
+    for name, shown in {"p": "abz", "f": "abcy", "g": "abcx"}.items():
+        text = "".join(message(one, minute=ord(one) - 97, sessionId=name) for one in shown)
+        (home.projects / f"{name}.jsonl").write_text(text)
+    for _ in range(3):
+        assert requests(home) == {"p": 3, "f": 2, "g": 1}
+        (home.projects / "p.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(home.data / ".index")
+
+
+def test_copies_in_another_folder_leave_a_deleted_parent_in_its_own(home: Any, message: Make) -> None:
+    (home.projects / "p.jsonl").write_text(message("a", sessionId="p") + message("b", sessionId="p"))
+    where = {"cwd": "/w/other", "gitBranch": "fork", "sessionId": "f"}
+    fork = "".join(message(name, minute=minute, **where) for minute, name in ((0, "a"), (0, "b"), (9, "c")))
+    (home.projects / "f.jsonl").write_text(fork)
+    for _ in range(3):
+        for way, truth in (("project", {"acme": 2, "other": 1}), ("branch", {"main": 2, "fork": 1})):
+            assert {row[way]: row["requests"] for row in home.usage(way)["rows"]} == truth
+        (home.projects / "p.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(home.data / ".index")
+
+
+def test_what_a_session_alone_shows_stays_its_own_whatever_was_thought_of_it(home: Any, message: Make) -> None:
+    """A fork that has not gone on yet looks like the parent of a session that has."""
+    parent, fork = home.projects / "p.jsonl", home.projects / "f.jsonl"
+    parent.write_text("".join(message(name, minute=at, sessionId="p") for name, at in (("a", 0), ("b", 2), ("d", 5))))
+    fork.write_text("".join(message(name, minute=at, sessionId="f") for name, at in (("a", 0), ("b", 2))))
+    folder = home.projects / "p" / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-x.jsonl").write_text(message("x", minute=1, sessionId="p", isSidechain=True))
+    assert requests(home) == {"p": 2, "f": 2}
+    for minute in (6, 7):
+        with parent.open("a") as file:
+            file.write(message(f"e{minute}", minute=minute, sessionId="p"))
+        assert requests(home) == {"p": minute - 3, "f": 2}
+
+
+@pytest.mark.parametrize("is_replay", [True, False])
+def test_a_subagent_does_not_tell_that_its_session_went_on(home: Any, message: Make, *, is_replay: bool) -> None:
+    """It replays what it was told, or works while another process forks its session."""
+    for name, shown in {"p": "az", "f": "ak"}.items():
+        text = "".join(message(one, minute=2 * (ord(one) - 97), sessionId=name) for one in shown)
+        (home.projects / f"{name}.jsonl").write_text(text)
+    name, minute = ("a", 0) if is_replay else ("own", 9)
+    agent = message(name, minute=minute, sessionId="p", isSidechain=True, requestId="r9")
+    folder = home.projects / "p" / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-x.jsonl").write_text(agent)
+    assert requests(home) == {"p": 3 - is_replay, "f": 1}
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, list[int]]:
     """Sessions with the numbers of their requests: a fork begins with some of its parent's, and goes on before it."""

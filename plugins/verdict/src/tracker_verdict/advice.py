@@ -39,7 +39,6 @@ def show(session: Session, match: Match) -> None:
 
 
 def sentences(match: Match) -> Iterator[str]:
-    """What the comparison says."""
     yield f"{match.a.name} against {match.b.name}, features per {_unit(match)}:"
     yield f"  {action(match)} {today(match)}"
     yield f"  {certainty(match)}"
@@ -51,7 +50,6 @@ def sentences(match: Match) -> Iterator[str]:
 
 
 def action(match: Match) -> str:
-    """What to do."""
     found, better, worse = match.comparison, match.better, match.worse
     if found.verdict == "retire" and better and worse:
         return f"Retire {worse.name}: {better.name} delivers more."
@@ -78,7 +76,6 @@ def more(match: Match) -> str | None:
 
 
 def today(match: Match) -> str:
-    """How strong the evidence is."""
     found, better = match.comparison, match.better
     if found.evidence is None:
         return f"Not enough data: {_lacking(match)}."
@@ -165,9 +162,12 @@ def _pairs(match: Match) -> str:
     found = match.certificate
     assert found is not None
     name = getattr(match, found.favours).name
+    says = f"for {name}" if found.evidence >= 1 else "that either delivers more"
     left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
+    if found.left_out:
+        left += f" {plural(found.left_out, 'finished pair')} left out here."
     return (
-        f"{plural(found.pairs, 'planned pair')}: {odds(found.evidence)} to 1 for {name},"
+        f"{plural(found.pairs, 'planned pair')}: {odds(found.evidence)} to 1 {says},"
         f" whatever the days were like (sign flips).{left}"
     )
 

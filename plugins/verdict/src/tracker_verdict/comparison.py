@@ -73,6 +73,7 @@ class Delivery:
     """What finalized windows say: tallies by provider and account, and the projects of each window if asked for."""
 
     windows: Sequence[str]
+    is_selection: bool
     tallies: Mapping[str, Mapping[str | None, Tally]]
     projects: Mapping[str, set[str]]
 
@@ -99,7 +100,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
         for (window, _), known in facts.items() if with_projects else ():
             if known.get("project") is not None:
                 projects.setdefault(window, set()).add(str(known["project"]))
-    return Delivery(windows=names, tallies=tallies, projects=projects)
+    return Delivery(windows=names, is_selection=windows is not None, tallies=tallies, projects=projects)
 
 
 def matches(session: Session, names: Sequence[str], question: Question, found: Delivery) -> list[Match]:
@@ -110,7 +111,7 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
         for name in session.registry.providers
         if name in found.tallies and (not names or name in names)
     }
-    chosen = _chosen(session, known, names, found.windows)
+    chosen = _chosen(session, known, names, found)
     for name in chosen:
         note_excluded(session, known[name])
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
@@ -131,26 +132,26 @@ def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted:
     return whole.total()
 
 
-def _chosen(
-    session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str], windows: Sequence[str]
-) -> list[str]:
+def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str], found: Delivery) -> list[str]:
     """The providers that were asked for, each with finalized windows."""
     providers = session.registry.providers
+    which = " among those that you selected" if found.is_selection else ""
+    finish = "Select more, or finish" if found.is_selection else "Finish"
     for name in names:
         if name not in providers:
             raise TrackerError(f"Unknown provider {name!r}. {near(name, providers)}")
         if name not in known:
-            raise TrackerError(f"{name} has no finalized window. Finish one with `tracker complete --window W`.")
+            raise TrackerError(
+                f"{name} has no finalized window{which}. {finish} one with `tracker complete --window W`."
+            )
     chosen = list(names) or sorted(known)
     if len(chosen) < 2:
         have = f"only {chosen[0]} has" if chosen else "no provider has"
-        absent = [one for one in Windows(session).missing_plugins(windows) if one.measured]
-        cure = " Finish a window of each with `tracker complete --window W`."
-        if absent:
-            have, cure = f"{have} any that can be read", "".join(f" It leaves out {one.problem}." for one in absent)
-        else:
-            have += " any"
-        raise TrackerError(f"A comparison needs two providers with finalized windows; {have}.{cure}")
+        absent = [one for one in Windows(session).missing_plugins(found.windows) if one.measured]
+        have += " any that can be read" if absent else f" any{which}"
+        cure = [f"It leaves out {one.problem}." for one in absent]
+        cure = cure or [f"{finish} a window of each with `tracker complete --window W`."]
+        raise TrackerError(f"A comparison needs two providers with finalized windows; {have}. {' '.join(cure)}")
     return chosen
 
 
@@ -287,7 +288,6 @@ def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price])
 
 
 def document(match: Match) -> dict[str, Any]:
-    """The comparison as JSON values."""
     found, better, sides = match.comparison, match.better, (match.a, match.b)
     return {
         "a": match.a.name,
@@ -320,6 +320,7 @@ def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
     return {
         "finished": found.pairs,
         "open": found.open,
+        "left_out": found.left_out,
         "evidence": found.evidence,
         "favours": getattr(match, found.favours).name,
     }

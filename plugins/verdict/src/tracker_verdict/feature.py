@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 @hookimpl
 def feature_info() -> Feature:
-    """The feature's commands."""
     return Feature(
         name="verdict",
         commands={

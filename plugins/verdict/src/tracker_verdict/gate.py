@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import MeterReading, Source
+from tracker.api import Meter, Source
 from tracker.kernel import Session, iso, near, number, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
@@ -18,15 +18,12 @@ from tracker_verdict.new_reading import new_reading
 from tracker_verdict.prospect import LIKELY, Prospect, local_time, prospect, summary
 from tracker_verdict.standings import (
     PERCENT,
-    USUAL,
-    OwnedCapture,
+    Read,
     Standing,
-    captures,
     chosen,
-    history,
     is_of_all,
-    newest_windows,
     of_accounts,
+    read,
     standings,
     too_old,
     unread,
@@ -56,7 +53,6 @@ class Answer:
     cure: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """The answer as JSON values."""
         return {
             "state": self.state,
             "why": self.why,
@@ -83,50 +79,40 @@ class Question:
 
 def answer(session: Session, source: Source, question: Question, now: datetime) -> Answer:
     """By the newest reading; never go without one that is young enough, nor if another meter is as good as full."""
-    known = history(session, source, now)
-    newest = newest_windows(session, source)
-    # without a history the captures alone tell which accounts there are
-    own = captures(session, source, newest if known else {*newest, *session.index.newest_windows(USUAL)})
-    found = _of_meter(session, source, question, now, (known, own))
+    known = read(session, source, now)
+    found = _of_meter(session, source, question, now, known)
     if found.state != GO or question.is_alone:
         return found
-    return next(_stops(source, question, now, (known, own), found.account), found)
+    return next(_stops(source, question, now, known, found.account), found)
 
 
-def _stops(
-    source: Source,
-    question: Question,
-    now: datetime,
-    read: tuple[Sequence[MeterReading], Sequence[OwnedCapture]],
-    account: str | None,
-) -> Iterator[Answer]:
+def _stops(source: Source, question: Question, now: datetime, known: Read, account: str | None) -> Iterator[Answer]:
     """A stop for each other meter that has too little left."""
     for meter in source.meters:
         if meter.unit != PERCENT or meter.key == question.meter or not is_of_all(source, meter):
             continue
-        for one in standings(*read, meter, now):
+        for one in standings(*known, meter, now):
             left = max(FULL - one.used, 0.0)
             # what is as good as full stays so until its reset, however old the reading is
             is_so = one.reset_at > now if one.reset_at is not None else now - one.at <= question.max_age
             if one.account == account and is_so and left < question.min_left:
-                yield Answer(
-                    state=STOP,
-                    why=f"{number(left)} % left, less than {number(question.min_left)} %",
-                    meter=meter.key,
-                    used=one.used,
-                    taken_at=one.at,
-                    reset_at=one.reset_at,
-                    account=one.account,
-                )
+                why = f"{number(left)} % left, less than {number(question.min_left)} %"
+                yield _of_standing(meter, one, STOP, why)
 
 
-def _of_meter(
-    session: Session,
-    source: Source,
-    question: Question,
-    now: datetime,
-    read: tuple[Sequence[MeterReading], Sequence[OwnedCapture]],
-) -> Answer:
+def _of_standing(meter: Meter, one: Standing, state: str, why: str) -> Answer:
+    return Answer(
+        state=state,
+        why=why,
+        meter=meter.key,
+        used=one.percent,
+        taken_at=one.at,
+        reset_at=one.reset_at,
+        account=one.account,
+    )
+
+
+def _of_meter(session: Session, source: Source, question: Question, now: datetime, known: Read) -> Answer:
     # a provider may show meters that it did not declare, so what is mistyped has no reading at first
     declared = [one.key for one in source.meters]
     hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
@@ -134,8 +120,8 @@ def _of_meter(
     meter = source.meter(question.meter)
     if meter is None:
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
-    known, own = read
-    shown_now = standings(known, own, meter, now)
+    history, own = known
+    shown_now = standings(history, own, meter, now)
     if question.account is None and len(shown_now) > 1:
         names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
@@ -146,16 +132,15 @@ def _of_meter(
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     left, local = max(FULL - found.percent, 0.0), zone(session.config.timezone)
-    shown = evolve(unknown, used=found.percent, taken_at=found.at, reset_at=found.reset_at, account=found.account)
     if refusal := _refusal(question, found, left, now, local):
         several = len(shown_now) > 1
         cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
-        return evolve(shown, state=refusal[0], why=refusal[1], cure=cure)
-    weeks = partial(weeks_before, of_accounts(known, meter.key).get(found.account, []), local)
+        return evolve(_of_standing(meter, found, *refusal), cure=cure)
+    weeks = partial(weeks_before, of_accounts(history, meter.key).get(found.account, []), local)
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
-    return _until_reset(evolve(shown, state=GO, why=f"{number(left)} % left"), ahead, question.max_risk)
+    return _until_reset(_of_standing(meter, found, GO, f"{number(left)} % left"), ahead, question.max_risk)
 
 
 def _refusal(question: Question, found: Standing, left: float, now: datetime, local: tzinfo) -> tuple[str, str] | None:

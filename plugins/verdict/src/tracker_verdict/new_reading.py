@@ -28,23 +28,18 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
         counting = {one.record_id for window in own for one in canonical(groups[window, name]) if one}
         newest = {lane: mark for lane, mark in newest.items() if mark.record_id in counting}
     opened = {lane: mark for lane, mark in newest.items() if mark.phase == "before"}
-    for lane, mark in opened.items():
-        if mark.at > (session.now + SKEW).timestamp():
-            place = f"--phase before --window {shlex.quote(mark.window)}"
-            return f"`tracker alias delete {name} {place}{_agent(session, lane)}` first: that BEFORE is of the future"
-    if any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH):
-        return f"`tracker capture --sample {name}`{on}"
     chosen = opened or newest if several else opened
     lane = session.lane if session.lane in chosen else next(iter(chosen), session.lane)
-    agent = _agent(session, lane)
+    agent = "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
+    if opened and opened[lane].at > (session.now + SKEW).timestamp():
+        place = f"--phase before --window {shlex.quote(opened[lane].window)}"
+        return f"`tracker alias delete {name} {place}{agent}` first: that BEFORE is of the future"
+    if any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH):
+        return f"`tracker capture --sample {name}`{on}"
     if opened:
         return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
     place = f" --window {shlex.quote(_free_window(session, name))}" if several else ""
     return f"`tracker start {name}{agent}{place}`{on}"
-
-
-def _agent(session: Session, lane: str | None) -> str:
-    return "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
 
 
 def _free_window(session: Session, name: str) -> str:

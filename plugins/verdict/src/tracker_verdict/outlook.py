@@ -11,11 +11,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import (
-    Meter,
-    MeterReading,
-    Source,
-)
+from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, Windows, plural, span, zone
 from tracker_verdict.accounts import MIXED, accounts
 from tracker_verdict.new_reading import new_reading
@@ -27,11 +23,9 @@ from tracker_verdict.standings import (
     USUAL,
     OwnedCapture,
     Standing,
-    captures,
-    history,
     is_of_all,
-    newest_windows,
     of_accounts,
+    read,
     standings,
     too_old,
     unread,
@@ -108,7 +102,6 @@ class _Question:
 
     @property
     def has_accounts(self) -> bool:
-        """Whether there are several."""
         return len({*(one.account for one in self.own), *(one.account for one in self.past)}) > 1
 
 
@@ -129,7 +122,7 @@ def outlooks(
     # a plan does not read years of windows
     if is_brief or windows is None:
         windows = session.index.newest_windows(USUAL)
-    newest, past = newest_windows(session, source), history(session, source, now)
+    past, own = read(session, source, now, None if is_brief else windows)
     asked = _Question(
         session=session,
         source=source,
@@ -139,8 +132,7 @@ def outlooks(
         reserve=session.settings(VerdictSettings).reserve_pp,
         local=zone(session.config.timezone),
         past=past,
-        # without a history the captures alone tell which accounts there are
-        own=captures(session, source, newest if is_brief and past else {*newest, *windows}),
+        own=own,
         deltas=_deltas(session, source, windows),
     )
     several = asked.has_accounts

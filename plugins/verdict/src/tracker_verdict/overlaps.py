@@ -38,7 +38,6 @@ class Spent:
 
     @classmethod
     def of(cls, *parts: Spent) -> Spent:
-        """Several as one."""
         found = cls()
         for one in parts:
             found.extend(one)

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from tracker.kernel import Session, plural, stamp
+from tracker.kernel import Session, Windows, plural, stamp
 from tracker_verdict.estimate import WindowResult
 from tracker_verdict.stats.evidence import signflip
 
@@ -18,10 +18,11 @@ PAIRS = "pairs"
 
 @frozen(kw_only=True)
 class PlannedPair:
-    """One pair: both windows, by provider in the order in which they are to be measured."""
+    """One pair: both windows, by provider in the order in which they are to be measured; whether both are finalized."""
 
     plan: str
     windows: Mapping[str, str]
+    is_finished: bool = False
 
 
 @frozen(kw_only=True)
@@ -29,10 +30,12 @@ class Certificate:
     """What the finished pairs say, exactly, whatever the days were like.
 
     evidence: against equality, two-sided. favours: ``a`` or ``b``. open: planned pairs that are not finished.
+    left_out: those that are, but not selected, or a window of theirs does not count.
     """
 
     pairs: int
     open: int
+    left_out: int
     evidence: float
     favours: str
 
@@ -70,13 +73,14 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPa
 
 
 def planned(session: Session) -> list[PlannedPair]:
-    """Every pair that was planned."""
-    found = []
-    for entry in session.index.entries(PAIRS):
-        windows = entry.record.get("windows")
-        if isinstance(windows, dict) and len(windows) == 2 and all(isinstance(one, str) for one in windows.values()):
-            found.append(PlannedPair(plan=str(entry.record.get("plan")), windows=windows))
-    return found
+    found = [
+        PlannedPair(plan=str(entry.record.get("plan")), windows=windows)
+        for entry in session.index.entries(PAIRS)
+        if isinstance(windows := entry.record.get("windows"), dict)
+        if len(windows) == 2 and all(isinstance(one, str) for one in windows.values())
+    ]
+    done = Windows(session).finalized([window for one in found for window in one.windows.values()]).keys()
+    return [evolve(one, is_finished=done >= {*one.windows.values()}) for one in found]
 
 
 def certificate(
@@ -89,15 +93,19 @@ def certificate(
     own = [one for one in known if set(one.windows) == set(names)]
     pairs = []
     for one in own:
-        sides = [side.get(one.windows[name]) for name, side in zip(names, results, strict=True)]
-        if sides[0] is not None and sides[1] is not None:
-            pairs.append(tuple((side.features, side.capacity) for side in sides if side is not None))
+        a, b = (side.get(one.windows[name]) for name, side in zip(names, results, strict=True))
+        if a is not None and b is not None:
+            pairs.append(((a.features, a.capacity), (b.features, b.capacity)))
     if not pairs:
         return None
-    found = signflip([(pair[0], pair[1]) for pair in pairs], *worth)
-    evidence = max(found) / 2
+    found = signflip(pairs, *worth)
+    finished = sum(one.is_finished for one in own)
     return Certificate(
-        pairs=len(pairs), open=len(own) - len(pairs), evidence=evidence, favours="a" if found[0] >= found[1] else "b"
+        pairs=len(pairs),
+        open=len(own) - finished,
+        left_out=finished - len(pairs),
+        evidence=max(found) / 2,
+        favours="a" if found[0] >= found[1] else "b",
     )
 
 
@@ -114,7 +122,6 @@ def lines(drawn: list[PlannedPair]) -> Iterator[str]:
 
 
 def document(drawn: list[PlannedPair]) -> list[dict[str, Any]]:
-    """The same as JSON values."""
     return [
         {"plan": one.plan, "pair": at, "order": list(one.windows), "windows": dict(one.windows)}
         for at, one in enumerate(drawn, 1)

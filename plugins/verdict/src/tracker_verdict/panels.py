@@ -33,7 +33,6 @@ CHART = Chart(
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
-    """Those that are asked for."""
     if period.wants(NAME):
         yield comparison(session, period)
     if period.wants(FORECAST) and ((found := forecast(session, period.provider)).rows or found.missing):

@@ -149,7 +149,6 @@ def _pieces(
 
 
 def _unpriced(events: Sequence[UsageEvent]) -> float:
-    """The share of the tokens that has no list price."""
     tokens = sum(event.tokens + event.cached_tokens for event in events)
     bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
     return bare / tokens if tokens else 0.0
@@ -245,7 +244,6 @@ def segments(readings: Sequence[MeterReading]) -> Iterator[list[tuple[float, flo
 
 
 def is_reset(before: MeterReading, after: MeterReading) -> bool:
-    """Whether a meter was reset between two readings."""
     if before.reset_at is not None and before.reset_at <= after.at:
         return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
     return after.used < before.used - 1

@@ -46,7 +46,6 @@ def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
 def lines(
     source: Source, found: list[Outlook], reserve: float, windows_left: int, now: datetime, local: tzinfo
 ) -> Iterator[str]:
-    """The plan in words."""
     for one in found:
         reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else ""
         at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
@@ -135,7 +134,6 @@ def _room(low: int, usual: int | None, high: int | None) -> str:
 
 
 def document(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> dict[str, Any]:
-    """The plan as JSON values."""
     return {
         "provider": source.name,
         "reserve_pp": reserve,

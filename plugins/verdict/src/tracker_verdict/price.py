@@ -28,7 +28,6 @@ class Price:
         return self.units / self.price
 
     def cost(self, units: float) -> float:
-        """What so many units cost."""
         return units / self.units_per_money
 
 

@@ -172,7 +172,6 @@ def summary(known: Prospect, when: str = "", *, is_brief: bool = False) -> str:
 
 
 def lines(known: Prospect, local: tzinfo, *, is_brief: bool = False) -> Iterator[str]:
-    """The forecast in words."""
     if known.is_full:
         yield f"  {known.why}"
         return

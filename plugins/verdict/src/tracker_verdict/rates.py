@@ -64,7 +64,6 @@ UNLOGGED = "no request with a list price was logged while it rose; `tracker usag
 
 
 def rates(ledger: Ledger) -> Rates:
-    """The calibration of one meter."""
     pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
     known = Rates(ledger=ledger, pieces=pieces, why=tuple(_missing(ledger, pieces)))
     if known.why:
@@ -175,7 +174,6 @@ def _ratio(
 
 
 def document(known: Rates) -> dict[str, Any]:
-    """The calibration as JSON values."""
     found = limits(known.fit) if known.fit is not None and not known.why else []
     rows = dict(zip(known.columns, found, strict=False))
     return {

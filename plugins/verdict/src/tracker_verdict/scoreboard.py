@@ -76,7 +76,6 @@ class Sums:
                 self.shared.update(numbers)
 
     def extend(self, more: Sums) -> None:
-        """Add the windows of another one."""
         self.tally.extend(more.tally)
         self.windows += more.windows
         self.own.update(more.own)
@@ -249,7 +248,6 @@ def _least(line: Line) -> Mapping[str, str]:
 
 
 def as_text(found: list[Line]) -> Iterator[str]:
-    """An aligned table."""
     table = [names(found), *(texts(line) for line in found)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -257,7 +255,6 @@ def as_text(found: list[Line]) -> Iterator[str]:
 
 
 def as_markdown(found: list[Line]) -> Iterator[str]:
-    """A Markdown table."""
     head = names(found)
     yield f"| {' | '.join(head)} |"
     yield f"|{'|'.join(' --- ' for _ in head)}|"

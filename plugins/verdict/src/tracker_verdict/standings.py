@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -50,6 +50,9 @@ class OwnedCapture(NamedTuple):
     account: str | None
 
 
+Read: TypeAlias = tuple[Sequence[MeterReading], Sequence[OwnedCapture]]
+
+
 def too_old(age: timedelta, most: timedelta) -> str:
     """`40 min old; 15 min are the most`: in words that differ, also if only seconds do."""
     words, limit = (f"{one.seconds} s" if one < timedelta(minutes=1) else span(one) for one in (age, most))
@@ -85,7 +88,6 @@ def _asked(session: Session, source: Source, since: datetime, *, hourly: bool) -
 
 
 def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, list[MeterReading]]:
-    """A meter's readings by account."""
     found: dict[str | None, list[MeterReading]] = {}
     for one in known:
         if one.meter == meter:
@@ -110,6 +112,15 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
         if named.get(key) != MIXED
         for capture in group
     ]
+
+
+def read(session: Session, source: Source, now: datetime, windows: Collection[str] | None = None) -> Read:
+    """What is known of a provider's meters up to now: the history, and the captures of some windows and the newest."""
+    known = history(session, source, now)
+    if windows is None:
+        # without a history the captures alone tell which accounts there are
+        windows = () if known else session.index.newest_windows(USUAL)
+    return known, captures(session, source, {*newest_windows(session, source), *windows})
 
 
 def standings(

@@ -48,7 +48,6 @@ def bar(used: float, low: Cell, high: Cell, width: int) -> str:
 
 
 def is_number(column: Column) -> bool:
-    """Whether its values stand at the right."""
     return column.kind in NUMBERS
 
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from tracker.api import Chart, Column, Panel
 from tracker_views.cells import short, text
 
+Span: TypeAlias = tuple[datetime, datetime]  # from when to when a window was measured
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 MOST_BARS = 12
 MOST_BANDS = 60  # more windows than that are a grey wall
@@ -26,15 +27,6 @@ HEIGHT = 180
 HEAD = 16  # pixels above the plot, for the scale's first number
 SERIES = 6  # patterns that the page defines
 STEP, BAR, DOT = 42, 12, 5
-
-
-@frozen(kw_only=True)
-class Band:
-    """A window in a chart over time."""
-
-    name: str
-    begin: datetime
-    end: datetime
 
 
 @frozen(kw_only=True)
@@ -54,7 +46,7 @@ class Picture:
 class Plot:
     """What the charts of a panel are drawn with."""
 
-    def __init__(self, panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Band]) -> None:
+    def __init__(self, panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Span]) -> None:
         self.chart, self.zone, self.bands = chart, zone, bands
         self.columns = {column.key: column for column in panel.columns}
         self.rows: Rows = [row for row in panel.rows if row.get(chart.x) is not None]
@@ -76,7 +68,7 @@ class Plot:
         return [float(row[key]) for row in self.rows for key in keys if row.get(key) is not None]
 
 
-def picture(panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Band] = ()) -> Picture | None:
+def picture(panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Span] = ()) -> Picture | None:
     """The chart; None if no row has a value."""
     plot = Plot(panel, chart, zone, bands)
     if not plot.known():
@@ -243,10 +235,10 @@ def steps(plot: Plot) -> Picture:
     edge = max([end, *(row[chart.x] for row in coming)])
     scale = max(chart.top or 0, nice(max(plot.known())) if max(plot.known()) > (chart.top or 0) else 0)
     across, body = _across(begin, edge), Markup()
-    shown = [band for band in plot.bands if band.end >= begin and band.begin <= end]
+    shown = [band for band in plot.bands if band[1] >= begin and band[0] <= end]
     shown = shown if len(shown) <= MOST_BANDS else []
-    for band in shown:
-        a, b = max(across(band.begin), 0.0), min(across(band.end), 100.0)
+    for opened, closed in shown:
+        a, b = max(across(opened), 0.0), min(across(closed), 100.0)
         shape = '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="band"/>'
         body += _svg(shape, a=a, y=HEAD, w=max(b - a, 0.3), h=HEIGHT)
     body += _grid()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from shlex import quote
 from typing import Any
 
 from attrs import evolve, frozen
@@ -73,9 +74,12 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
     found = Windows(session).preview(period.windows)
-    # the lists of windows and captures are left out: a million do not fit into memory as values of JSON
-    preview = found._replace(windows=(), outcomes={}, blocks=()).document()
-    for part in ("providers", "anomalies", "open"):
+    # a million windows do not fit into memory as values of JSON: what is said of them is said now
+    unused = list(_left_out(period, found))
+    counted = [one._replace(excluded=dict(islice(one.excluded.items(), 1))) for one in found.providers]
+    brief = found._replace(windows=(), outcomes={}, blocks=(), open=(), providers=tuple(counted))
+    preview = brief.document()
+    for part in ("providers", "anomalies"):
         preview[part] = [one for one in preview[part] if _is_chosen(period, one)]
     waiting = [window for window in found.windows if window not in found.outcomes]
     known = [
@@ -84,7 +88,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         if one.source.name != "snapshots"
     ]
     # what it holds of each window is not kept beside what others are asked for
-    del found
+    del found, counted, brief
     failures: list[str] = []
     panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *_panels(session, period, failures)]
     # a panel of the same name says it better, and the table of windows what was captured
@@ -98,11 +102,12 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     return Content(
         now=session.now,
         period=period,
-        spans=_spans(session, period.windows),
+        # no chart could show those of a longer history
+        spans={} if len(period.windows) > MOST_WINDOWS else Windows(session).spans(period.windows),
         headlines=tuple(headlines) or (_first(period.windows, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
-        missing=(*failures, *_missing(preview), *(one for panel in panels for one in panel.missing)),
+        missing=(*failures, *_missing(preview), *unused, *(one for panel in panels for one in panel.missing)),
     )
 
 
@@ -138,11 +143,6 @@ def _sections(session: Session, period: Period, failures: list[str]) -> Iterator
             yield _section(period, f"{answer.title}{owners.get(name, '')}", answer.rows)
 
 
-def _spans(session: Session, windows: Sequence[str]) -> dict[str, tuple[datetime, datetime | None]]:
-    """When the windows were measured; nothing of a history that no chart could show."""
-    return {} if len(windows) > MOST_WINDOWS else Windows(session).spans(windows)
-
-
 def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
     """What to say if no part has a headline: what is there, and what to type next. waiting: not finalized."""
     if not windows:
@@ -150,9 +150,10 @@ def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
     if not waiting:
         return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
     rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
+    name, typed = line(waiting[-1]), line(quote(waiting[-1]))
     return (
-        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {line(waiting[-1])}"
-        f" waits for; `tracker complete --window {line(waiting[-1])}` finalizes it once its meters were read twice."
+        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {name} waits for;"
+        f" `tracker complete --window {typed}` finalizes it once its meters were read twice."
     )
 
 
@@ -168,17 +169,22 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
     for error in preview["not_shown"]:
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
-        reasons: dict[str, list[str]] = {}
-        for excluded in one["excluded"]:
-            # of windows that overlap each names another one
-            reason = "they overlap" if excluded["reason"].startswith("overlaps ") else excluded["reason"]
-            reasons.setdefault(reason, []).append(excluded["window"])
-        for reason, windows in reasons.items():
-            yield f"{one['provider']}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
         if one["stale"]:
             yield f"{one['provider']}: captures of {_some(one['stale'])} changed since: `tracker complete` again."
-    if preview["open"]:
-        yield f"Not finalized: {_some(list(dict.fromkeys(one['window'] for one in preview['open'])))}."
+
+
+def _left_out(period: Period, preview: Any) -> Iterator[str]:
+    """The windows that give no figure, by provider and reason."""
+    for one in preview.providers:
+        reasons: dict[str, list[str]] = {}
+        for window, why in one.excluded.items() if period.provider in (None, one.source.name) else ():
+            # of windows that overlap each names another one
+            reasons.setdefault("they overlap" if why.startswith("overlaps ") else why, []).append(window)
+        for reason, windows in reasons.items():
+            yield f"{one.source.name}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
+    opened = dict.fromkeys(one.window for one in preview.open if period.provider in (None, one.provider))
+    if opened:
+        yield f"Not finalized: {_some(list(opened))}."
 
 
 def _some(windows: Sequence[str]) -> str:
@@ -271,6 +277,9 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
     """What each provider delivered for its capacity: the figures of `preview --json`."""
     rows = [_efficiency_row(one) for one in providers]
     units = dict.fromkeys(one["unit"] for one in rows)
+    about = "Features for each unit of capacity that the meters moved, over all windows that count."
+    if len(units) > 1:
+        about += f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
     chart = Chart(
         kind="intervals", title="Features per unit of capacity", x="provider", y="efficiency", low="low", high="high"
     )
@@ -278,12 +287,7 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
         name="efficiency",
         title="Efficiency",
         place=10,
-        about="Features for each unit of capacity that the meters moved, over all windows that count."
-        + (
-            f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
-            if len(units) > 1
-            else ""
-        ),
+        about=about if rows else "",
         columns=EFFICIENCY,
         rows=rows,
         charts=(chart,) if rows else (),

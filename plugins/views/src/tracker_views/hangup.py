@@ -12,12 +12,9 @@ STATUS = 129
 
 def on_hangup(terminal: int, then: Callable[[], object]) -> None:
     """Call `then` from a thread once nobody holds the terminal's other side: the signal may be ignored or not come."""
-    poll = getattr(select, "poll", None)
-    if poll is None:
-        return
 
     def wait() -> None:
-        found = poll()
+        found = select.poll()
         # a hangup needs not be asked for
         found.register(terminal, 0)
         found.poll()

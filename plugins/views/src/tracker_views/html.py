@@ -16,7 +16,7 @@ from markupsafe import Markup
 from tracker.api import Column, Panel
 from tracker.kernel import escape, plural
 from tracker_views.cells import is_number, text
-from tracker_views.charts import SERIES, Band, Picture, picture
+from tracker_views.charts import SERIES, Picture, picture
 from tracker_views.content import METHOD, UNKNOWN, Content
 
 # Rows of one table. The rest is said to be missing: a year of windows has to stay a file that can be mailed.
@@ -47,7 +47,6 @@ class Part:
 
 
 def page(content: Content, zone: tzinfo) -> str:
-    """The whole file."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["marked"] = marked
     style = _file("report.css")
@@ -76,7 +75,6 @@ def marked(text: str) -> Markup:
 
 
 def title(content: Content) -> str:
-    """What the report is of."""
     windows = content.period.windows
     whose = f" of {content.period.provider}" if content.period.provider else ""
     names = f", {windows[0]} to {windows[-1]}" if len(windows) > 1 else "".join(f" {one}" for one in windows)
@@ -103,7 +101,8 @@ def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
         ]
         for row in panel.rows[:MOST_ROWS]
     ]
-    drawn = [picture(panel, chart, zone, bands(content)) for chart in panel.charts]
+    bands = [(begin, end or content.now) for begin, end in content.spans.values()]
+    drawn = [picture(panel, chart, zone, bands) for chart in panel.charts]
     return Part(
         panel=panel,
         columns=known,
@@ -112,11 +111,6 @@ def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
         left_out=max(0, len(panel.rows) - MOST_ROWS),
         number=number,
     )
-
-
-def bands(content: Content) -> list[Band]:
-    """When the windows were measured."""
-    return [Band(name=name, begin=begin, end=end or content.now) for name, (begin, end) in content.spans.items()]
 
 
 def _file(name: str) -> str:

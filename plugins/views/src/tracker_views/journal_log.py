@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from tracker.api import Cell, Column, Panel, instant
-from tracker.kernel import Session
+from tracker.kernel import Journal, Session
 
 TAIL = 1 << 16  # bytes of each stream
 MOST = 50
@@ -19,9 +17,9 @@ def panel(session: Session) -> Panel:
     rows: list[tuple[datetime, Mapping[str, Cell]]] = []
     for stream in session.journal.streams():
         start = max(0, session.journal.size(stream) - TAIL)
-        lines = [line for _, line in session.journal.lines(stream, start)]
-        # the first one may be half a line
-        for record in map(_record, lines[1:] if start else lines):
+        for _, text in session.journal.lines(stream, start):
+            # the first one may be half a line
+            record = Journal.decode(text or b"") or {}
             at = instant(record.get("captured_at"))
             if at is not None:
                 known = {key: str(record[key]) for key in ("window", "provider", "phase", "source") if record.get(key)}
@@ -42,11 +40,3 @@ def panel(session: Session) -> Panel:
         ),
         rows=[row for _, row in rows[:MOST]],
     )
-
-
-def _record(line: bytes | None) -> Mapping[str, Any]:
-    try:
-        found = json.loads(line or b"null")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

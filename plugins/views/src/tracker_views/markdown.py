@@ -15,7 +15,6 @@ SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def page(content: Content, zone: tzinfo) -> str:
-    """The whole text."""
     return escape("\n".join(_lines(content, zone))) + "\n"
 
 
@@ -24,23 +23,29 @@ def _plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", text.replace("&", "&amp;")).replace("\n", " ")
 
 
+def _marked(text: str) -> str:
+    """The same, but commands, which have backticks around them, stay code."""
+    parts = re.split("(`[^`\n]+`)", text)
+    return "".join(part if place % 2 else _plain(part) for place, part in enumerate(parts))
+
+
 def _lines(content: Content, zone: tzinfo) -> Iterator[str]:
     yield f"# {_plain(title(content))}"
     yield ""
     made = f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}"
     yield f"Made {made}. {plural(len(content.period.windows), 'window')}. All times are local."
     for line in content.headlines:
-        yield from ("", _plain(line))
+        yield from ("", _marked(line))
     for panel in content.panels:
         yield from _panel(part(panel, content, zone))
     for section in content.sections:
         yield from ("", f"## {_plain(section.title)}", "")
-        yield from (f"- {_plain(line)}" for line in section.lines)
+        yield from (f"- {_marked(line)}" for line in section.lines)
     yield from ("", "## Method")
     for line in METHOD:
         yield from ("", _plain(line))
     yield from ("", "## What is missing", "")
-    yield from (f"- {_plain(line)}" for line in content.missing or ("Nothing.",))
+    yield from (f"- {_marked(line)}" for line in content.missing or ("Nothing.",))
 
 
 def _panel(found: Part) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from textwrap import wrap
 from typing import Any
 
@@ -34,7 +35,6 @@ REMARKS = Column(key="remarks", title="Remarks", rank=3)
 
 
 def show(session: Session, preview: Any) -> None:
-    """Print it."""
     # in full before a line of it is printed: if a part fails, the text is printed instead
     write(session, list(_screen(preview, room(), zone(session.config.timezone))))
 
@@ -51,9 +51,11 @@ def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
         columns = [one for one in panel.columns if one.key not in ("spread", "needed")]
         yield from _section("Efficiency", (*columns, REMARKS), rows, width, local)
         # a narrow terminal has no room for remarks, and this one says that a figure above is not true any more
-        for name, window in ((one.source.name, line(found)) for one in preview.providers for found in one.stale):
-            cure = f"`tracker decision-card --window {window}` names the cure"
-            yield from _wrapped(f"{name} {window} is stale: its captures changed after finalizing. {cure}.", width)
+        for name, window in ((one.source.name, found) for one in preview.providers for found in one.stale):
+            cure = f"`tracker decision-card --window {line(quote(window))}` names the cure"
+            yield from _wrapped(
+                f"{name} {line(window)} is stale: its captures changed after finalizing. {cure}.", width
+            )
     if document["windows"]:
         yield from _section("Windows", WINDOWS, [_window(one) for one in document["windows"]], width, local)
     if moved := [one for one in document["open"] if one["capacity"] is not None]:

@@ -44,7 +44,6 @@ class Answer:
 
 
 def read(request: Request) -> Answer:
-    """Read in this process."""
     from tracker_views.content import gathered, period_of
     from tracker_views.journal_log import panel as log_panel
 

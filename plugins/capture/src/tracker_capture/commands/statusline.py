@@ -34,9 +34,8 @@ def command() -> None:
             from tracker_capture import statusline
 
             here = session()
-            data = statusline.handed_over()
-            found = statusline.take(here, data)
-            shown = statusline.text(here, data, found)
+            found = statusline.take(here, statusline.handed_over())
+            shown = statusline.text(here, found)
         except TrackerError as error:
             shown = line(f"tracker: {error}")[:LENGTH]
         except Exception as error:  # noqa: BLE001  a prompt must go on

@@ -1,4 +1,4 @@
-"""`tracker windows add`: a window after the fact."""
+"""`tracker windows add`, `propose` and `accept`: windows after the fact."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from datetime import datetime
 
 import click
 
-from tracker.kernel import WritingCommand, moment, session
+from tracker.kernel import Command, WritingCommand, moment, session
+
+SINCE = click.option(
+    "--since",
+    metavar="TIME",
+    default="14d",
+    show_default=True,
+    callback=moment,
+    help="From this time on: ISO 8601, or a span such as `7d`.",
+)
 
 
 @click.command(
@@ -20,7 +29,7 @@ from tracker.kernel import WritingCommand, moment, session
 @click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; may be repeated.")
 @click.option("--stale-ok", is_flag=True, help="Accept readings that are far from both times.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-def command(
+def add(
     window: str, start: datetime, end: datetime, providers: tuple[str, ...], stale_ok: bool, notes: str | None
 ) -> None:
     """Make a window from the readings around two times: BEFORE and AFTER of each provider."""
@@ -39,3 +48,46 @@ def command(
                 f"note: {window} overlaps {', '.join(shared)} on the {draft.source.name} meter: finalized, it would"
                 " take all of them out of the figures. `tracker undo` takes it back"
             )
+
+
+@click.command("propose", cls=Command, epilog="tracker windows propose --since 7d")
+@SINCE
+def propose(since: datetime) -> None:
+    """Propose windows from commits, session logs and the meter history. Nothing is stored."""
+    from tracker.kernel import zone
+    from tracker_capture import proposals
+
+    here = session()
+    found = proposals.proposals(here, since)
+    if here.json:
+        here.data([one.document() for one in found])
+        return
+    for line in proposals.lines(found, zone(here.config.timezone)):
+        here.say(line)
+    if any(share.draft for one in found if not one.goes_on for share in one.shares):
+        here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
+    elif found:
+        here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
+    else:
+        here.note("note: no new window since then. Run `tracker sync` first, in the repository where you worked.")
+
+
+@click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")
+@click.argument("windows", metavar="W...", nargs=-1, required=True)
+@SINCE
+@click.option("--notes", metavar="TEXT", help="Anything to remember.")
+def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None:
+    """Store proposed windows: BEFORE and AFTER of each provider that worked in them. Nothing is finalized."""
+    from tracker_capture import proposals
+    from tracker_capture.settings import Propose
+    from tracker_capture.windows import save
+
+    here = session()
+    pause = here.settings(Propose).gap_minutes
+    for one in proposals.chosen(proposals.proposals(here, since), windows, pause):
+        drafts = [share.draft for share in one.shares if share.draft]
+        for draft in drafts:
+            save(here, one.window, draft, notes)
+        names = [draft.source.name for draft in drafts]
+        counts = f"--{names[0]}-features {len(one.features)}" if len(names) == 1 else "--PROVIDER-features N ..."
+        here.note(f"note: finish it with `tracker complete --window {one.window} {counts}`")

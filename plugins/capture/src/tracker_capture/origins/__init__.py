@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import frozen
-
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source
 from tracker.kernel import TrackerError
 from tracker_capture.origins.answer import MOST_SECONDS, Answer, OriginError, Query, query, quoted
@@ -28,29 +26,27 @@ class Unanswered(TrackerError):
         super().__init__(message)
 
 
-@frozen(kw_only=True)
-class Question:
-    """Which origins of a source to ask, in order. `accept` refuses an answer with an `OriginError`."""
+def first(
+    session: Session,
+    source: Source,
+    origins: Sequence[Origin],
+    timezone: str | None = None,
+    *,
+    accept: Callable[[Answer], Answer] = lambda answer: answer,
+    warn: Callable[[str], None] = lambda text: None,
+) -> Answer:
+    """The first usable answer; `accept` refuses one with an `OriginError`.
 
-    session: Session
-    source: Source
-    origins: Sequence[Origin]
-    timezone: str | None = None
-    accept: Callable[[Answer], Answer] = lambda answer: answer
-    warn: Callable[[str], None] = lambda text: None
-
-
-def first(question: Question) -> Answer:
-    """The first usable answer. Each failure before it is one warning; together they take `MOST_SECONDS` at most."""
-    session, source, origins = question.session, question.source, question.origins
+    Each failure before it is one warning; together they take `MOST_SECONDS` at most.
+    """
     until, failed = time.monotonic() + MOST_SECONDS, []
     for place, origin in enumerate(origins, 1):
         try:
-            return question.accept(ask(session, source, origin, question.timezone, until=until))
+            return accept(ask(session, source, origin, timezone, until=until))
         except OriginError as error:
             failed.append(error)
             if place < len(origins):
-                question.warn(f"{source.name} {origin.name}: {error}; trying {origins[place].name} next")
+                warn(f"{source.name} {origin.name}: {error}; trying {origins[place].name} next")
     others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
     raise Unanswered(
         f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.",

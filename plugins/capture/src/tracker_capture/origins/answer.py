@@ -118,12 +118,7 @@ def query(
     until: float | None = None,
 ) -> Query:
     """A question whose time runs from now, and ends at `until` (monotonic) at the latest."""
-    given = os.environ.get(SECONDS)
-    try:
-        seconds = float(given) if given else origin.seconds
-    except ValueError:
-        raise TrackerError(f"Invalid {SECONDS}={line(given)}. Expected a number of seconds.") from None
-    now = time.monotonic()
+    seconds, now = seconds_in(SECONDS, origin.seconds), time.monotonic()
     if until is not None:
         seconds = max(0.0, min(seconds, until - now))
     return Query(
@@ -135,6 +130,15 @@ def query(
         deadline=now + seconds,
         limit=limit,
     )
+
+
+def seconds_in(variable: str, usual: float) -> float:
+    """What an environment variable says, if it is set."""
+    given = os.environ.get(variable)
+    try:
+        return float(given) if given else usual
+    except ValueError:
+        raise TrackerError(f"Invalid {variable}={line(given)}. Expected a number of seconds.") from None
 
 
 def quoted(text: str, *, first: bool = False) -> str:

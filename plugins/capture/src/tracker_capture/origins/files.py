@@ -25,7 +25,7 @@ PATIENCE = 16
 # Bytes. The wanted line is mostly in the first chunk.
 FIRST_CHUNK, LARGEST_CHUNK = 1 << 14, 1 << 22
 # A user's session files may be links; devices and pipes must not block.
-OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def newest(query: Query) -> Answer:

@@ -28,14 +28,14 @@ class ProcessTree:
     """A program in a session of its own: no terminal to ask on, and one group to end."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._mark = f"{MARK}={secrets.token_hex(8)}"
-        name, _, token = self._mark.partition("=")
+        token = secrets.token_hex(8)
+        self._mark = f"{MARK}={token}".encode()
         self.process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**environment, name: token},
+            env={**environment, MARK: token},
             start_new_session=True,
         )
         _running.add(self)
@@ -45,10 +45,7 @@ class ProcessTree:
         for _ in range(ROUNDS):
             found = self._members()
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                if hasattr(os, "killpg"):
-                    os.killpg(self.process.pid, signal.SIGKILL)
-                else:
-                    self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)
             for number in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(number, signal.SIGKILL)
@@ -65,7 +62,7 @@ class ProcessTree:
                 state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
                 if state != "Z":
                     parents[int(entry.name)] = int(parent)
-                    if self._mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                    if self._mark in (entry / "environ").read_bytes().split(b"\0"):
                         found.add(int(entry.name))
         found.add(self.process.pid)
         while more := {child for child, parent in parents.items() if parent in found} - found:
@@ -80,10 +77,8 @@ def ended_on_signals() -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
     # SIGHUP stays ignored under nohup.
-    mine = [number for number, handler in before.items() if handler is signal.SIG_DFL]
+    mine = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     try:
         for number in mine:
             signal.signal(number, stop)
@@ -92,4 +87,4 @@ def ended_on_signals() -> Iterator[None]:
         for tree in list(_running):
             tree.end()
         for number in mine:
-            signal.signal(number, before[number])
+            signal.signal(number, signal.SIG_DFL)

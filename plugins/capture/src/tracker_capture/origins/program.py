@@ -1,6 +1,6 @@
 """What programs print or answer: started without a shell, and ended with all that they started.
 
-Threads move the bytes, because neither pipes with time-outs nor `select` on them exist on every platform.
+Threads move the bytes, so that whoever waits for an answer is waiting for nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO, Any
 import orjson
 
 from tracker.api import CommandOrigin, ExchangeOrigin, Origin
-from tracker.kernel import line
+from tracker.kernel import Journal, line
 from tracker_capture.origins.answer import Answer, OriginError, Query, not_installed, quoted
 from tracker_capture.origins.process_tree import ProcessTree
 
@@ -157,7 +157,7 @@ class _Program:
         self._waiting_for = f"answer {asked}"
         other = b""
         for raw in self._lines:
-            found = _object(raw)
+            found = Journal.decode(raw)
             if found is None:
                 other = other or raw.strip()
             elif found.get("id") == message["id"] and "method" not in found:
@@ -196,11 +196,3 @@ def _chunks(pipe: IO[bytes] | None) -> Iterator[bytes]:
     with contextlib.suppress(OSError, ValueError):  # closed meanwhile
         while chunk := os.read(pipe.fileno(), 1 << 16):
             yield chunk
-
-
-def _object(raw: bytes) -> Mapping[str, Any] | None:
-    try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -9,12 +9,21 @@ from typing import Any
 import click
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import Group, Number, Session, Windows, WritingCommand, moment, session, window_option
+from tracker.kernel import (
+    CaptureRequest,
+    Group,
+    Number,
+    Session,
+    Windows,
+    WritingCommand,
+    line,
+    moment,
+    session,
+    window_option,
+)
 
 
 class OverrideGroup(Group):
-    """A subcommand per provider."""
-
     def _sources(self, ctx: click.Context) -> dict[str, Source]:
         sources = ctx.ensure_object(Session).registry.sources
         return {name: source for name, source in sources.items() if source.kind == "status"}
@@ -47,60 +56,55 @@ def _command(source: Source) -> click.Command:
         click.Option(["--force"], is_flag=True, help="Store it even if a rule forbids it; the record says so."),
     ]
     for meter in source.meters:
-        flag = f"--{meter.field_name.replace('_', '-')}"
         unit = "used percent" if meter.unit == "pp" else f"count of {meter.unit}"
         number = Number(float, max=1e9, full=100 if meter.unit == "pp" else None)
         params.append(
-            click.Option([flag, f"used_{meter.key}"], type=number, metavar="N", help=f"{meter.title}: {unit}.")
+            click.Option([_flag(meter), f"used_{meter.key}"], type=number, metavar="N", help=f"{meter.title}: {unit}.")
         )
-        reset = f"--{meter.key.replace('_', '-')}-resets"
-        params.append(
-            click.Option([reset, f"resets_{meter.key}"], metavar="TIME", help=f"{meter.title}: reset time, ISO 8601.")
-        )
+        about = f"{meter.title}: reset time, ISO 8601."
+        params.append(click.Option([_resets(meter), f"resets_{meter.key}"], metavar="TIME", help=about))
     meter = next((one for one in source.meters if one.key == source.capacity), source.meters[0])
-    flag = f"--{meter.field_name.replace('_', '-')}"
-    example = f"tracker override {source.name} --window W0-08 --phase before {flag} 40"
+    example = f"tracker override {source.name} --window W0-08 --phase before {_flag(meter)} 40"
     about = f"Store {source.title} meters by hand."
     return WritingCommand(source.name, callback=run, params=params, help=about, epilog=example)
+
+
+def _flag(meter: Meter) -> str:
+    return f"--{meter.field_name.replace('_', '-')}"
+
+
+def _resets(meter: Meter) -> str:
+    return f"--{meter.key.replace('_', '-')}-resets"
 
 
 def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None:
     if used is None and resets is None:
         return None
     if used is None:
-        raise click.UsageError(f"--{meter.key.replace('_', '-')}-resets needs the meter's value, too.")
+        raise click.UsageError(f"{_resets(meter)} needs the meter's value, too: {_flag(meter)} N.")
     reset_at = instant(resets)
     if resets is not None and reset_at is None:
-        from tracker.kernel import line
-
-        hint = f"--{meter.key.replace('_', '-')}-resets"
-        raise click.BadParameter(
-            f"Invalid time {line(resets)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z.", param_hint=hint
-        )
+        problem = f"Invalid time {line(resets)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
+        raise click.BadParameter(problem, param_hint=_resets(meter))
     try:
         return Gauge(meter=meter.key, used=used, resets=resets, reset_at=reset_at)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint=f"--{meter.field_name.replace('_', '-')}") from error
+        raise click.BadParameter(str(error), param_hint=_flag(meter)) from error
 
 
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: datetime | None, force: bool, **given: Any
 ) -> None:
-    from tracker.kernel import CaptureRequest
-
     here = session()
     found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
     gauges = tuple(gauge for gauge in found if gauge is not None)
     if not gauges:
-        flags = ", ".join(f"--{meter.field_name.replace('_', '-')}" for meter in source.meters)
-        raise click.UsageError(f"Give at least one meter: {flags}.")
-    for gauge in gauges:
-        meter = source.meter(gauge.meter)
-        if meter is not None and meter.unit == "pp" and gauge.used is not None and gauge.used > 100 and not force:
-            flag = f"--{meter.field_name.replace('_', '-')}"
-            raise click.BadParameter(
-                f"Invalid percentage {gauge.used:g}. Expected a number from 0 to 100, or --force.", param_hint=flag
-            )
+        raise click.UsageError(f"Give at least one meter: {', '.join(map(_flag, source.meters))}.")
+    for meter in source.meters:
+        used = given[f"used_{meter.key}"]
+        if meter.unit == "pp" and used is not None and used > 100 and not force:
+            problem = f"Invalid percentage {used:g}. Expected a number from 0 to 100, or --force."
+            raise click.BadParameter(problem, param_hint=_flag(meter))
     Windows(here).store(
         CaptureRequest(
             source=source,

@@ -86,3 +86,13 @@ def trust() -> None:
     from tracker_desk.config_values import trust as record
 
     record(session())
+
+
+@click.command("init", cls=SettingCommand, epilog="tracker init --yes")
+@click.option("--yes", "-y", is_flag=True, help="Take the defaults without asking.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+def init(yes: bool, force: bool) -> None:
+    """Write a commented tracker.toml into this folder."""
+    from tracker_desk.first_settings import initialize
+
+    initialize(session(), ask=not yes, force=force)

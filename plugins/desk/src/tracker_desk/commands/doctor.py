@@ -36,9 +36,9 @@ def command(fix: bool, restore: bool) -> None:
             here.warn(problem)
         raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
     if restore:
-        counts = doctor.restore(here)
+        count = doctor.restore(here)
         if not here.json:
-            here.say(f"restored {plural(sum(counts.values()), 'record')}")
+            here.say(f"restored {plural(count, 'record')}")
     found = doctor.examine(here, fix=fix, wrong=wrong)
     levels = Counter(one["level"] for one in found["findings"] if not one["fixed"])
     if here.json:

@@ -1,4 +1,4 @@
-"""`tracker status`: where things stand, on one screen."""
+"""`tracker status` and the home screen: where things stand, on one screen."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ import sys
 import click
 
 from tracker.kernel import Command, Number, Session, session
+
+
+@click.command("home", cls=Command, epilog="tracker")
+def home() -> None:
+    """Show every provider's meters, what is open and what comes next.
+
+    `tracker` without a command does the same.
+    """
+    _show(session(), is_home=True)
 
 
 @click.command("status", cls=Command, epilog="tracker status")
@@ -37,13 +46,16 @@ def _repeat(here: Session, seconds: float) -> None:
         time.sleep(seconds)
 
 
-def _show(here: Session) -> None:
+def _show(here: Session, *, is_home: bool = False) -> None:
     from tracker.kernel import zone
+    from tracker_desk import home, status_text
     from tracker_desk.status import look
-    from tracker_desk.status_text import document, show
 
-    status, local = look(here), zone(here.config.timezone)
+    # outlooks read the whole meter history, for which the home screen has no time
+    status, local = look(here, with_outlooks=here.json or not is_home), zone(here.config.timezone)
     if here.json:
-        here.data(document(here, status, local))
-        return
-    show(here, status, local)
+        here.data(status_text.document(here, status, local))
+    elif is_home:
+        home.show(here, status, local)
+    else:
+        status_text.show(here, status, local)

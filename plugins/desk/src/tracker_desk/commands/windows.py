@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -67,7 +68,7 @@ def _notes(split: Sequence[tuple[str, str]], shared: Sequence[str]) -> Iterator[
         named = ", ".join(f"{name} {escape(window)}" for name, window in split[:MOST])
         yield (
             f"note: several lanes captured {named}{more}. The pair of the last AFTER counts alone;"
-            f" `tracker window-audit --window {escape(split[0][1])}` shows the others."
+            f" `tracker window-audit --window {escape(quote(split[0][1]))}` shows the others."
         )
 
 
@@ -82,7 +83,7 @@ def _noted(
         for name in one.stale:
             here.note(
                 f"note: {name} {escape(one.window)} is stale: its captures changed after it was finalized."
-                f" `tracker decision-card --window {escape(one.window)}` names the cure."
+                f" `tracker decision-card --window {escape(quote(one.window))}` names the cure."
             )
         split += [(name, one.window) for name in one.split]
         having = (name for name, columns in one.providers.items() if columns.get("shared_requests"))

@@ -97,11 +97,22 @@ class Totals:
         """What a fork took over from its parent, which is not more than it has."""
         if session in seen:
             return _NOTHING
+        if self._is_anew(session):
+            return _NOTHING
         if session in self._parents:
             until, parent = self._parents[session]
             # a total behind the fork may have the time of the request before it
             return self._until(parent, model, until, most, (*seen, session))
         return max(self._of_lineage(session, model, most), key=sum, default=_NOTHING)
+
+    def _is_anew(self, session: str) -> bool:
+        """Whether a fork's totals begin with the fork: none is of a lineage that those before it show."""
+        own = {state.lineage for state in self._states.get(session, ())}
+        seen, before = {session}, set[str]()
+        while session in self._parents and (session := self._parents[session][1]) not in seen:
+            seen.add(session)
+            before |= {state.lineage for state in self._states.get(session, ())}
+        return bool(own and before) and own.isdisjoint(before)
 
     def _most(self, session: str, model: str) -> Tokens:
         """What a session may have taken over: its total without its own requests."""

@@ -24,7 +24,7 @@ from attrs import define, field
 from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions.scan import SHARED
-from tracker_telemetry.sessions.tables import REQUESTS, SHARED_COLUMNS, VALUES
+from tracker_telemetry.sessions.tables import KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 FIELDS = ("session", "parent", "until")  # of a record of the journal
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
@@ -41,11 +41,21 @@ WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
 IS_SHOWN_ONCE = """
 NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
 """
+# not those that repeat another one; a subagent's do not tell that its session went on, if others do
 OWN = f"""
-SELECT session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
-AND ts IS NOT NULL AND {IS_SHOWN_ONCE} ORDER BY ts
+SELECT session, half = '', ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
+AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
 """
-ADOPT = f"UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ? AND {IS_SHOWN_ONCE}"
+FOLDERS = """
+SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
+WHERE source = ? AND session = ? AND lost AND requests > 0
+"""
+ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
+# sessions whose files are there, both of them, with the same requests
+PRESENT = """
+SELECT DISTINCT c.session, p.session FROM shown one JOIN shown other USING (base, half, source)
+JOIN place c ON c.id = one.place JOIN place p ON p.id = other.place WHERE source = ? AND c.session <> p.session
+"""
 
 
 class Place(NamedTuple):
@@ -130,9 +140,11 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     places = _places(database, source)
     groups = _groups(database, source, places)
     names = json.dumps(sorted({name for group in groups.values() for name in group.sessions}))
+    plain: dict[str, list[float]] = defaultdict(list)
     own: dict[str, list[float]] = defaultdict(list)
-    for name, at in database.execute(OWN, (source, names)):
-        own[name].append(at)
+    for name, is_wild, at in database.execute(OWN, (source, names)):
+        (own if is_wild else plain)[name].append(at)
+    own |= plain
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
@@ -143,7 +155,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         sessions = frozenset(places[number].session for number in left)
         if is_anew:
             sessions = _parents_of(sessions, thought)
-        sessions = _parents_of(_last(sessions, group, own, groups.values()), thought)
+        sessions = _parents_of(_last(sessions, own, groups.values()), thought)
         stands = min(number for number in left if places[number].session in sessions)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
         database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
@@ -165,14 +177,23 @@ def adopt(
     changed: set[str] = set()
     places = _places(database, source)
     begin: dict[str, float] = defaultdict(lambda: -NEVER)
-    for (session, parent), until in sorted(descents.items(), key=itemgetter(1)):
+    # which of two files that are there is the original is told by them, whatever was thought before
+    left = descents.keys() - set(database.execute(PRESENT, (source,)))
+    for (session, parent), until in sorted(((pair, descents[pair]) for pair in left), key=itemgetter(1, 0)):
         for number, place in places.items():
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
-                other = place_of((source, parent, *place.labels[1:]))
+                labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
+                other = place_of((source, parent, *labels, *place.labels[3:]))
                 if database.execute(ADOPT, (other, number, begin[session], until)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
     return changed
+
+
+def _folder(database: sqlite3.Connection, source: str, session: str) -> tuple[Any, ...] | None:
+    """The project and the branch that the journal has of a session whose file is deleted, if it has one of each."""
+    found = database.execute(FOLDERS, (source, session)).fetchall()
+    return found[0] if len(found) == 1 else None
 
 
 def _places(database: sqlite3.Connection, source: str) -> dict[int, Place]:
@@ -201,15 +222,14 @@ def _parents_of(sessions: frozenset[str], thought: Descents) -> frozenset[str]:
     return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
 
 
-def _last(
-    sessions: frozenset[str], group: Group, own: Mapping[str, list[float]], groups: Collection[Group]
-) -> frozenset[str]:
-    """Those that went on last behind a group's requests, or not at all."""
+def _last(sessions: frozenset[str], own: Mapping[str, list[float]], groups: Collection[Group]) -> frozenset[str]:
+    """Those that went on last behind the requests that they share, or not at all."""
 
     def went_on(session: str, beside: frozenset[str]) -> float:
-        """When a session made the first request that the others do not all show."""
+        """When a session made the first request behind those that all show."""
+        last = max(one.last for one in groups if beside <= one.sessions)
         others = [one.times for one in groups if session in one.sessions and not beside <= one.sessions]
-        starts = ((times, bisect_left(times, group.last)) for times in (own[session], *others))
+        starts = ((times, bisect_left(times, last)) for times in (own[session], *others))
         return min((times[at] for times, at in starts if at < len(times)), default=NEVER)
 
     while len(sessions) > 1:

@@ -10,8 +10,6 @@ from attrs import define, field
 from tracker.kernel import Session
 from tracker_telemetry import blake2b, genai, prices
 
-LONG = 2.0  # a 1-hour cache write costs twice the input price, a 5-minute one this much of it:
-SHORT = 1.25
 DAY = 86_400
 Units = tuple[float, float, float, float, float]
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
@@ -92,5 +90,4 @@ class ListPrices:
         if price is None:
             return None
         base = price["input"]
-        short = price.get("cache_write", SHORT * base)
-        return base, price.get("cache_read", base), short, LONG * base, price["output"]
+        return base, price.get("cache_read", base), price["cache_write"], price["cache_write_1h"], price["output"]

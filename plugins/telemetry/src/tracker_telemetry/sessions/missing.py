@@ -39,6 +39,14 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{plural(count, 'line')} could not be read: {detail}"
             case "deleted":
                 yield f"the files of {plural(count, 'session')} are deleted; their totals by day are counted: {detail}"
+            case "unread_files":
+                yield f"{plural(count, 'file')} could not be read: {detail}"
+            case "unknown":
+                yield f"{plural(count, 'row')} may hold tokens that are not counted, of a newer client: {detail}"
+            case "not_in_rows":
+                yield f"{plural(count, 'session')} used more than the rows show: {detail}"
+            case "no_price_list":
+                yield detail
             case "shared":
                 yield f"{plural(count, 'request')} shared {detail}"
             case kind:

@@ -15,6 +15,7 @@ from tracker.kernel import Session
 
 # vendors compute a reset anew for every answer, and panes show it to the minute
 TOLERANCE = timedelta(seconds=90)
+ROUNDING = 1.0  # a pane rounds what a log has exactly
 
 
 @frozen(kw_only=True)
@@ -56,14 +57,20 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
         for before, after in pairwise(sorted(origins[most], key=lambda one: one.at)):
             period = period_of(after.at)
             if period is not None:
-                is_reset = after.used < before.used or _is_another(before.reset_at, after.reset_at)
-                periods[period] += after.used if is_reset else after.used - before.used
+                periods[period] += after.used - (0 if _is_reset(before, after) else before.used)
         if periods:
             moved = dict(sorted(periods.items()))
             found.append(Moves(provider=provider, account=account, meter=meter.key, unit=meter.unit, periods=moved))
     return found
 
 
-def _is_another(one: datetime | None, other: datetime | None) -> bool:
-    """Whether two readings show different resets; a reading that shows none tells nothing."""
-    return one is not None and other is not None and abs(one - other) > TOLERANCE
+def _is_reset(before: MeterReading, after: MeterReading) -> bool:
+    """Whether the meter was reset between two readings, by the rule of `tracker meters`.
+
+    The earlier reset is over and the later reading shows another one, or none. Vendors reset early, too: then the meter
+    fell, and shows another reset or, if one of the readings shows none, fell by more than a rounding.
+    """
+    one, other, fall = before.reset_at, after.reset_at, before.used - after.used
+    if one is None or other is None:
+        return fall > ROUNDING or (one is not None and one <= after.at)
+    return abs(one - other) > TOLERANCE and (fall > 0 or (one <= after.at and other > one))

@@ -29,7 +29,8 @@ TOKENS = (
 LABELS = ("session", "project", "branch", "account", "client", "plan")
 # what many requests of a file share; `whole` is no request but a client's own total, of a `lineage`
 SHARED = (*LABELS, "whole", "needs", "lineage")
-NEEDS, TOTAL = "if-session:", "session-total"  # tags that say when an event counts
+# tags that say when an event counts: if a session is known, or unless that one showed it before the instant in `rid`
+NEEDS, UNLESS, TOTAL = "if-session:", "unless-session:", "session-total"
 UNPACKER = "zstandard"  # reads compressed files; an extra
 BATCH = 500  # lines whose events are checked together
 BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
@@ -279,8 +280,8 @@ def _counts(found: Sequence[Any]) -> Sequence[int]:
 
 
 def _tagged(tags: Sequence[Sequence[str] | None]) -> tuple[list[bool], list[str | None]]:
-    """What each event's tags say: whether it is a client's own total, and the session that it needs."""
-    needs = [[tag[len(NEEDS) :] for tag in own or () if tag.startswith(NEEDS)] for own in tags]
+    """What each event's tags say: whether it is a client's own total, and the session that it may be a copy of."""
+    needs = [[tag.partition(":")[2] for tag in own or () if tag.startswith((NEEDS, UNLESS))] for own in tags]
     return [TOTAL in (own or ()) for own in tags], [own[0] if own else None for own in needs]
 
 

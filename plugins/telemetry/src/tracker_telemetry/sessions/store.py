@@ -197,12 +197,13 @@ class Store:
             return
         for index in tables.INDEXES if self._touched else ():
             self._ask(index)
-        self._settle()
         before = set(self._ask("SELECT * FROM dropped"))
         self._ask("DELETE FROM dropped")
-        self._ask(tables.DROPPED)
+        for drop in (tables.DROPPED, tables.COPIED):
+            self._ask(drop)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):
             self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
+        self._settle()
         self._touch("needs IS NOT NULL")
         for source, names in self._sessions(self._touched):
             self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))

@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 12
+VERSION = 13
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
@@ -61,11 +61,22 @@ WITH base AS (
 SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
+# what a fork may have copied after a pause, and its parent showed before the fork began: `lineage` says when that was
+COPIED = f"""
+INSERT OR IGNORE INTO dropped
+SELECT r.base, r.half, r.source FROM place c JOIN row r ON r.place = c.id
+JOIN row p ON p.base = r.base AND p.source = r.source AND p.half IN (c.needs, '') AND p.ts <= CAST(c.lineage AS REAL)
+WHERE c.needs IS NOT NULL AND c.lineage IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
+  SELECT 1 FROM place s WHERE s.origin = c.origin AND s.session = c.needs AND (s.id = p.place OR EXISTS (
+    SELECT 1 FROM shown WHERE ({KEY}, place) = (p.base, p.half, p.source, s.id))))
+"""
 REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
-# a copy counts if the session is known that it may be of
+# a copy counts if the session is known that it may be of; what may be none unless it was dropped
 STANDING = f"""
-whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) AND (needs IS NULL OR EXISTS (
-  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs AND s.needs IS NULL))
+whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped)
+AND (needs IS NULL OR lineage IS NOT NULL OR EXISTS (
+  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs
+  AND (s.needs IS NULL OR s.lineage IS NOT NULL)))
 """
 ADD_SUMS = f"INSERT INTO summary VALUES ({','.join('?' * (len(TOKENS) + 10))})"
 SUMMARY = f"""

@@ -35,7 +35,8 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
 
     here = session()
     known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
-    found = board.scoreboard(here, by, known, selection.windows(here))  # type: ignore[arg-type]
+    windows = selection.windows(here)
+    found = board.scoreboard(here, by, known, windows)  # type: ignore[arg-type]
     if here.json or layout == "json":
         here.data(found)
         return
@@ -44,4 +45,5 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     shapes = {"text": board.as_text, "markdown": board.as_markdown, "csv": board.as_csv}
     click.echo("\n".join(shapes[layout](found)))
     if not found:
-        here.note("note: no finalized window; finish one with `tracker complete --window W`")
+        which = "" if windows is None else " among those that you selected"
+        here.note(f"note: no finalized window{which}; finish one with `tracker complete --window W`")

@@ -13,6 +13,8 @@ Array: TypeAlias = Any
 
 # Up to so many days every order of them is tried; beyond, so many random ones.
 EXACT_DAYS, SHUFFLES = 7, 199
+# Days on each side of a change.
+LEAST_DAYS = 3
 # Of two orders with the same statistic neither is larger.
 ROUNDING = 1e-9
 
@@ -125,9 +127,9 @@ def scan_p(y: Sequence[float], x: Sequence[float], seed: int = 1) -> tuple[float
     return float(most), first, hits / (tried + len(orders))
 
 
-def _scan(y: Array, x: Array, least: int = 3) -> tuple[float, int]:
+def _scan(y: Array, x: Array) -> tuple[float, int]:
     best = (0.0, 0)
-    for first in range(least, len(y) - least + 1):
+    for first in range(LEAST_DAYS, len(y) - LEAST_DAYS + 1):
         (before, one), (after, other) = log_rate(y[:first], x[:first]), log_rate(y[first:], x[first:])
         statistic = abs(before - after) / np.sqrt(one + other)
         if statistic > best[0]:

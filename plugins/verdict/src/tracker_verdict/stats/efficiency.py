@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -14,8 +13,8 @@ from attrs.validators import gt, lt
 
 from tracker_verdict.stats import power
 from tracker_verdict.stats.intervals import (
+    Columns,
     Interval,
-    Shares,
     WeightedSum,
     effective_windows,
     fieller,
@@ -47,7 +46,7 @@ class Efficiency:
     """One provider's efficiency over the windows that count.
 
     features, capacity: the totals, of the n windows that count.
-    confidence: of the intervals; effect: the ratio that the power is about. moderation: the windows of assumed spread.
+    confidence: of the intervals; effect: the ratio that the power is about.
     efficiency: features per unit of capacity; None if no capacity was used, or floats cannot hold the figures.
     n_eff: how many windows of equal capacity would weigh as much.
     se: HC3 standard error, None unless the kind is ``measured``.
@@ -64,24 +63,21 @@ class Efficiency:
     n: int
     confidence: float = field(validator=[gt(0.0), lt(1.0)])
     effect: float = field(validator=[gt(1.0), lt(math.inf)])
-    moderation: float = ASSUMED_WINDOWS
     efficiency: float | None = None
     n_eff: float | None = None
     se: float | None = None
     ci_kind: Kind = "none"
     quality: Efficiency | None = None
     weight: float = 1.0
-    shares: Shares = field(factory=Shares, eq=False)
+    shares: Columns = field(factory=lambda: Columns((), ()), eq=False)
     counts: WeightedSum = field(default=WeightedSum(0.0, 0.0))
 
     @property
     def efficiency_quality(self) -> float | None:
-        """Quality-adjusted features per unit of capacity."""
         return self.quality.efficiency if self.quality else None
 
     @property
     def relative_error(self) -> float | None:
-        """The standard error over the efficiency."""
         return self.se / self.efficiency if self.efficiency and self.se is not None else None
 
     @property
@@ -115,11 +111,11 @@ class Efficiency:
         # each Fano factor over the count, which may be tiny
         assumed = max(LEAST_FANO / self.count, 1 / self.count + 1 / (2 * self.n))
         measured = (self.n - 1) * self.relative_error**2
-        return math.sqrt((self.moderation * assumed + measured) / self._df)
+        return math.sqrt((ASSUMED_WINDOWS * assumed + measured) / self._df)
 
     @property
     def _df(self) -> float:
-        return self.moderation + self.n - 1
+        return ASSUMED_WINDOWS + self.n - 1
 
     @cached_property
     def ci(self) -> Interval | None:
@@ -155,7 +151,7 @@ class Efficiency:
     def _power_at(self, windows: int) -> float:
         """Never with less than a Poisson count's error: equal ratios in few windows are luck."""
         error = max(self._moderated, math.sqrt(1 / self.count)) * math.sqrt(self.n / windows)
-        return power.of_interval(self.effect, error, self.moderation + windows - 1, (1 - self.confidence) / 2)
+        return power.of_interval(self.effect, error, ASSUMED_WINDOWS + windows - 1, (1 - self.confidence) / 2)
 
     def figures(self) -> dict[str, Any]:
         """What ``preview --json`` shows of it, as JSON values."""
@@ -164,57 +160,32 @@ class Efficiency:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def interval(w: Iterable[Window], level: float = 0.95, d0: float = ASSUMED_WINDOWS) -> tuple[str, float, float, float]:
-    """Kind, Fano factor, low and high of windows (features, capacity); d0: how many of the assumed spread join them."""
-    found = measure(w, confidence=level, moderation=d0)
+def interval(w: Iterable[Window], level: float = 0.95) -> tuple[str, float, float, float]:
+    """Kind, Fano factor, low and high of windows (features, capacity)."""
+    found = measure(w, confidence=level)
     if found.ci is None or found.fano is None:
         raise ValueError("Expected windows that used capacity.")
     return (found.ci_kind, found.fano, *found.ci)
 
 
-def measure(
-    windows: Iterable[Window],
-    *,
-    confidence: float = 0.95,
-    effect: float = 1.5,
-    moderation: float = ASSUMED_WINDOWS,
-) -> Efficiency:
+def measure(windows: Iterable[Window], *, confidence: float = 0.95, effect: float = 1.5) -> Efficiency:
     """The efficiency over `windows`: (features, capacity) or (features, capacity, quality or None) of each.
 
     Numbers of at least 0, capacity in one unit. A window without features and capacity is dropped. One whose features
     or capacity are unknown is the caller's to leave out, and to name. Raises ValueError for negative numbers and nan.
     """
-    whole, rated = _Columns(), _Columns()
+    # features, capacity and quality
+    whole, rated = Columns((), (), ()), Columns((), (), ())
     for features, capacity, quality in map(_row, windows):
         if features or capacity:
             whole.add(features, capacity, 1.0)
             if quality is not None:
                 rated.add(features, capacity, quality)
-    empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect, moderation=moderation)
+    empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect)
     return _estimate(whole, evolve(empty, quality=_estimate(rated, empty) if len(rated) else None))
 
 
-class _Columns:
-    """Features, capacity and quality of windows, in no more than 24 bytes each."""
-
-    def __init__(self) -> None:
-        self.columns = array("d"), array("d"), array("d")
-
-    def __len__(self) -> int:
-        return len(self.columns[0])
-
-    def __iter__(self) -> Iterator[tuple[float, float, float]]:
-        return zip(*self.columns, strict=True)
-
-    def add(self, *row: float) -> None:
-        for column, value in zip(self.columns, row, strict=True):
-            column.append(value)
-
-
-_Row: TypeAlias = tuple[float, float, float | None]
-
-
-def _row(window: Window) -> _Row:
+def _row(window: Window) -> tuple[float, float, float | None]:
     quality = window[2] if len(window) > 2 else None
     return _number(window[0]), _number(window[1]), None if quality is None else _number(quality)
 
@@ -230,17 +201,14 @@ def _number(value: float) -> float:
     return number
 
 
-def _estimate(rows: _Columns, empty: Efficiency) -> Efficiency:
+def _estimate(rows: Columns, empty: Efficiency) -> Efficiency:
     features, capacity = _sum(f * q for f, _, q in rows), _sum(c for _, c, _ in rows)
     totals = evolve(empty, features=_whole(features), capacity=_whole(capacity), n=len(rows))
     weight = max(q for _, _, q in rows) if features else 1.0
     if _sum(f for f, _, _ in rows) > LARGEST or not _computable(features, capacity, weight):
         return totals
     efficiency = features / capacity
-    shares = Shares(
-        array("d", (f * q / features if features else 0.0 for f, _, q in rows)),
-        array("d", (c / capacity for _, c, _ in rows)),
-    )
+    shares = Columns((f * q / features if features else 0.0 for f, _, q in rows), (c / capacity for _, c, _ in rows))
     n_eff = effective_windows(shares)
     measured = features > 0 and len(rows) >= LEAST_WINDOWS and n_eff >= LEAST_EFFECTIVE
     return evolve(

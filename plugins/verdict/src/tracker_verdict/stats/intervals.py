@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
-
-from attrs import field, frozen
 
 from tracker_verdict.stats.distributions import gamma_above, gamma_below, t_quantile
 
@@ -21,18 +19,21 @@ Interval: TypeAlias = tuple[float, float]
 NOISE = 1e-12
 
 
-@frozen(eq=False, slots=False)
-class Shares:
-    """The share of each window, as two columns: windows may be a million."""
+class Columns:
+    """Rows of numbers, 8 bytes for each: windows may be a million."""
 
-    features: array[float] = field(factory=lambda: array("d"))
-    capacity: array[float] = field(factory=lambda: array("d"))
-
-    def __iter__(self) -> Iterator[tuple[float, float]]:
-        return zip(self.features, self.capacity, strict=True)
+    def __init__(self, *columns: Iterable[float]) -> None:
+        self.columns = [array("d", column) for column in columns]
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[tuple[float, ...]]:
+        return zip(*self.columns, strict=True)
+
+    def add(self, *row: float) -> None:
+        for column, value in zip(self.columns, row, strict=True):
+            column.append(value)
 
 
 class WeightedSum(NamedTuple):
@@ -45,12 +46,12 @@ class WeightedSum(NamedTuple):
     spread: float
 
 
-def effective_windows(shares: Shares) -> float:
+def effective_windows(shares: Columns) -> float:
     """1 / sum h^2: how many windows of equal capacity would weigh as much."""
     return 1 / math.fsum(h * h for _, h in shares)
 
 
-def relative_error(shares: Shares) -> float:
+def relative_error(shares: Columns) -> float:
     """The HC3 standard error over the efficiency; needs every h below 1.
 
     MacKinnon and White 1985. Each term is how far the efficiency moves when its window is left out, so this is the
@@ -84,7 +85,7 @@ def square_root_limits(estimate: float, relative: float, tail: float, df: float)
     return (root * max(0.0, 1 - x)) ** 2, (root * (1 + x)) ** 2
 
 
-def fieller(shares: Shares, tail: float) -> Interval | None:
+def fieller(shares: Columns, tail: float) -> Interval | None:
     """Fieller's limits of a ratio of means, over the ratio; None if the set is unbounded.
 
     Fieller 1954. STATS' A, B and D, each divided by the product of the means, which leaves 1 minus a (co)variance.

@@ -1,4 +1,4 @@
-"""`tracker shell-init`: the operator's short functions and the completion, for a shell to read."""
+"""`tracker shell-init` and `tracker completion`: what a shell reads."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import click
 from tracker.kernel import Command, Session, session
 from tracker_desk.completion_scripts import SCRIPTS
 
+SHELL = click.argument("shell", type=click.Choice(list(SCRIPTS)))
+
 
 @click.command("shell-init", cls=Command, epilog='eval "$(tracker shell-init bash)"')
-@click.argument("shell", type=click.Choice(list(SCRIPTS)))
-def command(shell: str) -> None:
+@SHELL
+def init(shell: str) -> None:
     """Print the short functions of every source for a shell to read.
 
     They remember the lane of --agent or AGENT_ID. The completion is part of it.
@@ -35,3 +37,22 @@ def _carried(here: Session) -> list[str]:
     """What every function passes on: the lane it was made in, and a data directory that was named."""
     lane = [f"--agent={here.lane}"] if here.lane else []
     return lane + ([f"--data-dir={here.data_dir.absolute()}"] if here.data_dir else [])
+
+
+@click.command("completion", cls=Command, epilog='eval "$(tracker completion bash)"')
+@SHELL
+@click.option("--ask", is_flag=True, hidden=True, help="Print what completes the line in COMP_WORDS.")
+@click.pass_context
+def completion(context: click.Context, shell: str, ask: bool) -> None:
+    """Print the completion for a shell to read.
+
+    `tracker shell-init` prints it as well.
+
+    For fish: `tracker completion fish | source`.
+    """
+    if ask:
+        from tracker_desk.completion_words import answer
+
+        answer(shell, context.find_root().command)
+    else:
+        click.echo(SCRIPTS[shell], nl=False)
