@@ -105,7 +105,14 @@ def put(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, 
 def parents(database: sqlite3.Connection, source: str) -> Descents:
     """The same for files that are there, and for deleted ones."""
     rows = database.execute(PARENTS, (source,))
-    return known(database, source) | {(session, parent): until for session, parent, until in rows if until is not None}
+    found = {(session, parent): until for session, parent, until in rows if until is not None}
+    return _of_deleted(database, source, known(database, source)) | found
+
+
+def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float]) -> Descents:
+    """Those that files do not tell: which of two that are there is the original they say, whatever was thought."""
+    present = set(database.execute(PRESENT, (source,)))
+    return {pair: until for pair, until in descents.items() if pair not in present}
 
 
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
@@ -177,9 +184,8 @@ def adopt(
     changed: set[str] = set()
     places = _places(database, source)
     begin: dict[str, float] = defaultdict(lambda: -NEVER)
-    # which of two files that are there is the original is told by them, whatever was thought before
-    left = descents.keys() - set(database.execute(PRESENT, (source,)))
-    for (session, parent), until in sorted(((pair, descents[pair]) for pair in left), key=itemgetter(1, 0)):
+    left = _of_deleted(database, source, descents)
+    for (session, parent), until in sorted(left.items(), key=itemgetter(1, 0)):
         for number, place in places.items():
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
                 labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
