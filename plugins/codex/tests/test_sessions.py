@@ -207,9 +207,12 @@ def test_rows_with_values_of_other_types_count_all_the_same(odd: dict[str, Any])
     counted = line("token_count", 1e9 + 9, rate_limits=[1], info={"total_token_usage": used, "last_token_usage": 7})
     assert tokens([META, recorded]) == tokens([META, counted]) == [(95, 5, 10)]
     assert tokens([META, recorded, counted]) == [(95, 5, 10)], "one covers the other"
-    assert (
-        tokens([line("turn_context", 1e9, model=["m"]), line("response_item", 1e9, usage={"input_tokens": -1})]) == []
-    )
+    silent = [
+        line("turn_context", 1e9, model=["m"]),
+        line("response_item", 1e9, usage={"input_tokens": -1}),
+        line("token_count", 1e9, info=7, rate_limits={}),
+    ]
+    assert tokens([recorded, *silent]) == [(95, 5, 10)]
     for bad in (record(1e9, "a", {**used, "input_tokens": -1}), b"[]"):
         with pytest.raises(Rejected):
             tokens([META, bad])

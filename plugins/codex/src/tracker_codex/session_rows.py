@@ -5,7 +5,7 @@ It checks types as it reads. Of a line that it refuses `unchecked` makes the sam
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -64,16 +64,30 @@ decode = msgspec.json.Decoder(Row).decode
 
 def unchecked(row: dict[str, Any]) -> Row:
     """The row of a line that `decode` refuses. What should be an object is one or None, and a usage is a dictionary."""
-    return cast("Row", _made(row, Row))
+    return Row(timestamp=row.get("timestamp"), type=row.get("type"), payload=_payload(row.get("payload")))
 
 
-def _made(value: object, kind: type[msgspec.Struct]) -> Any:
+def _payload(value: object) -> Payload | None:
     if not isinstance(value, dict):
         return None
-    if kind is Usage:
-        return value
-    inner = {one.name: _STRUCTS.get(one.type) for one in msgspec.structs.fields(kind)}
-    return kind(**{name: _made(value.get(name), own) if own else value.get(name) for name, own in inner.items()})
+    get, info, limits = value.get, value.get("info"), value.get("rate_limits")
+    return Payload(
+        type=get("type"),
+        thread_id=get("thread_id"),
+        turn_id=get("turn_id"),
+        response_id=get("response_id"),
+        usage=_usage(get("usage")),
+        thread_token_usage=_usage(get("thread_token_usage")),
+        model=get("model"),
+        info=_info(info) if isinstance(info, dict) else None,
+        rate_limits=Limits(plan_type=limits.get("plan_type")) if isinstance(limits, dict) else None,
+    )
 
 
-_STRUCTS: dict[Any, type[msgspec.Struct]] = {one | None: one for one in (Payload, Usage, Info, Limits)}
+def _info(value: dict[str, Any]) -> Info:
+    total, last = value.get("total_token_usage"), value.get("last_token_usage")
+    return Info(total_token_usage=_usage(total), last_token_usage=_usage(last))
+
+
+def _usage(value: Any) -> Any:
+    return value if isinstance(value, dict) else None

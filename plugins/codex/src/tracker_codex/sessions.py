@@ -67,9 +67,10 @@ def source_info() -> TelemetrySource:
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The request that the line reports, if it is the first to report it in this file."""
     try:
-        row = _decode()(line)
+        row = _reader("is_odd" in scratch)(line)
     except ValueError:
-        row = _unchecked(line)
+        row = _reader(True)(line)
+        scratch["is_odd"] = True  # the next rows will hardly be of other types
     payload, kind = row.payload, row.type
     if payload is None:
         return []
@@ -92,18 +93,12 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
 
 
 @cache
-def _decode() -> Callable[[bytes], Row]:
+def _reader(is_odd: bool) -> Callable[[bytes], Row]:
+    """What makes a row of a line; of one with fields of other types than expected, if it is odd."""
     # imported late: msgspec takes 40 ms
-    from tracker_codex.session_rows import decode
+    from tracker_codex.session_rows import decode, unchecked
 
-    return decode
-
-
-def _unchecked(line: bytes) -> Row:
-    """The row of a line with fields of other types than expected."""
-    from tracker_codex.session_rows import unchecked
-
-    return unchecked(_whole(line))
+    return (lambda line: unchecked(_whole(line))) if is_odd else decode
 
 
 def _whole(line: bytes) -> dict[str, Any]:

@@ -77,6 +77,17 @@ def test_a_fork_whose_totals_begin_with_it_took_nothing_over(home: Any, message:
     assert more(home) == {OPUS: (2, 37, 33)}
 
 
+def test_what_was_thought_before_the_parent_was_read_is_forgotten(home: Any, message: Make, state: Make) -> None:
+    fork = message("a", sessionId="f") + message("b", minute=1, sessionId="f") + state(1300, 550, "f")
+    other = "".join(message(name, minute=at, sessionId="g") for name, at in (("a", 0), ("d", 9), ("c", 12)))
+    put(home, f=fork, g=other)
+    home.usage()  # `g`, which went on later than `f`, seems to be its parent
+    parent = message("a", sessionId="a") + state(200, 100, "a") + message("d", minute=9, sessionId="a")
+    put(home, a=parent + state(300, 150, "a"))
+    # 100 and 50 in the parent, which the fork took over; 1000 and 400 in the fork
+    assert more(home) == {OPUS: (2, 1100, 450)}
+
+
 def test_a_fork_of_a_fork_takes_over_what_both_have(home: Any, message: Make, state: Make) -> None:
     a, b, c = (
         lambda name, letter=letter, at=at: message(letter, minute=at, sessionId=name) for at, letter in enumerate("abc")

@@ -121,6 +121,21 @@ def test_copies_in_another_folder_leave_a_deleted_parent_in_its_own(home: Any, m
         shutil.rmtree(home.data / ".index")
 
 
+def test_what_a_session_alone_shows_stays_its_own_whatever_was_thought_of_it(home: Any, message: Make) -> None:
+    """A fork that has not gone on yet looks like the parent of a session that has."""
+    parent, fork = home.projects / "p.jsonl", home.projects / "f.jsonl"
+    parent.write_text("".join(message(name, minute=at, sessionId="p") for name, at in (("a", 0), ("b", 2), ("d", 5))))
+    fork.write_text("".join(message(name, minute=at, sessionId="f") for name, at in (("a", 0), ("b", 2))))
+    folder = home.projects / "p" / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-x.jsonl").write_text(message("x", minute=1, sessionId="p", isSidechain=True))
+    assert requests(home) == {"p": 2, "f": 2}
+    for minute in (6, 7):
+        with parent.open("a") as file:
+            file.write(message(f"e{minute}", minute=minute, sessionId="p"))
+        assert requests(home) == {"p": minute - 3, "f": 2}
+
+
 @pytest.mark.parametrize("is_replay", [True, False])
 def test_a_subagent_does_not_tell_that_its_session_went_on(home: Any, message: Make, *, is_replay: bool) -> None:
     """It replays what it was told, or works while another process forks its session."""

@@ -15,7 +15,7 @@ import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from itertools import groupby
+from itertools import groupby, permutations
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -50,11 +50,11 @@ FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
 WHERE source = ? AND session = ? AND lost AND requests > 0
 """
-# what the original session does not show itself
-ADOPT = """
-UPDATE row SET place = ?1 WHERE place = ?2 AND ts > ?3 AND ts <= ?4 AND NOT EXISTS (
-  SELECT 1 FROM shown s JOIN place p ON p.id = s.place
-  WHERE s.base = row.base AND s.half = row.half AND s.source = row.source AND p.session = ?5)
+ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
+# the places of requests whose files are all there
+PRESENT = """
+SELECT DISTINCT places FROM (
+  SELECT json_group_array(place) AS places FROM shown WHERE source = ? GROUP BY base, half, source)
 """
 
 
@@ -105,7 +105,16 @@ def put(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, 
 def parents(database: sqlite3.Connection, source: str) -> Descents:
     """The same for files that are there, and for deleted ones."""
     rows = database.execute(PARENTS, (source,))
-    return known(database, source) | {(session, parent): until for session, parent, until in rows if until is not None}
+    found = {(session, parent): until for session, parent, until in rows if until is not None}
+    return _of_deleted(database, source, known(database, source)) | found
+
+
+def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float]) -> Descents:
+    """Those that files do not tell: which of two that are there is the original they say, whatever was thought."""
+    places = _places(database, source) if descents else {}
+    shown = database.execute(PRESENT, (source,)).fetchall() if descents else []
+    present = {pair for (text,) in shown for pair in permutations({places[one].session for one in json.loads(text)}, 2)}
+    return {pair: until for pair, until in descents.items() if pair not in present}
 
 
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
@@ -177,12 +186,13 @@ def adopt(
     changed: set[str] = set()
     places = _places(database, source)
     begin: dict[str, float] = defaultdict(lambda: -NEVER)
-    for (session, parent), until in sorted(descents.items(), key=itemgetter(1)):
+    left = _of_deleted(database, source, descents)
+    for (session, parent), until in sorted(left.items(), key=itemgetter(1, 0)):
         for number, place in places.items():
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
                 labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
                 other = place_of((source, parent, *labels, *place.labels[3:]))
-                if database.execute(ADOPT, (other, number, begin[session], until, parent)).rowcount:
+                if database.execute(ADOPT, (other, number, begin[session], until)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
     return changed
