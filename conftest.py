@@ -34,6 +34,7 @@ settings.load_profile("suite")
 pytest_plugins = ("toys", "inprocess", "kept", "warm", "shared")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: many a test waits for a process, a terminal or a clock."""
     return 1 + (os.cpu_count() or 1)
