@@ -76,3 +76,15 @@ def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> No
     assert command == "  tracker end toy --stdin"
     other = program("--data-dir", str(program.root), "doctor").ok().splitlines()
     assert other[-1] == f"  tracker --data-dir {program.root} end toy --stdin"
+
+
+def test_a_capture_of_the_future_that_was_taken_back_is_no_finding(sound: Any) -> None:
+    def future() -> list[str]:
+        found = json.loads(sound("--json", "doctor").out)["findings"]
+        return [one["where"].partition(" ")[0] for one in found if one["check"] == "future"]
+
+    given = ("--window", "W2", "--captured-at", "2999-01-01T00:00:00Z", "--force")
+    sound("alias", "start", "toy", "--stdin", *given, stdin="fuel 10%").ok()
+    assert future() == ["readings.jsonl", "snapshots.jsonl"]
+    sound("alias", "delete", "toy", "--phase", "before", "--window", "W2").ok()
+    assert future() == []

@@ -118,6 +118,16 @@ def test_windows_far_apart_in_time_do_not_count(tracker_cli: Run, tmp_path: Path
     assert found["comparable"]["left_out"] == []
 
 
+def test_that_all_windows_lie_far_apart_is_the_reason(tracker_cli: Run, tmp_path: Path) -> None:
+    finalized(tmp_path, codex=[(3, 15)], claude=[(1, 10)])
+    rows = tmp_path / "data" / "windows.jsonl"
+    first, second = rows.read_text().splitlines()
+    rows.write_text(f"{first}\n{second.replace('2026-01-01', '2026-01-20')}\n")
+    said = ok(tracker_cli("compare", "codex", "claude"))
+    assert "  Nothing can be said: no windows of both lie near enough in time. Measure some of each, altern" in said
+    assert "Not comparable in time: codex codex-01 (no window of claude within 3 days)" in said
+
+
 def test_power_is_for_a_ratio_and_the_same_in_any_unit(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D1)
     [usual] = json.loads(ok(tracker_cli("preview", "--json")))["providers"]

@@ -65,11 +65,12 @@ class StreamCheck:
             if self.lines == 1 and line.startswith(b"\xef\xbb\xbf"):
                 yield self._found("note", "encoding", "begins with a byte order mark", "nothing to do: it is read over")
             yield from self._strictness(line)
-            yield from self._identity(line, record)
+            own_id = record_id(self.stream, line, record)
+            yield from self._identity(line, record, own_id)
             taken = instant(record.get("captured_at"))
             yield from self._fields(record, taken)
             if taken is not None:
-                yield from self._time(taken)
+                yield from self._time(taken, own_id)
             if "tombstone" in record:
                 self.removed += 1
                 yield from self._tombstone(record)
@@ -121,8 +122,7 @@ class StreamCheck:
             what = f"is not strict JSON ({error}); NaN and infinity are read as null"
             yield self._found("note", "json", what, "nothing to do")
 
-    def _identity(self, line: bytes, record: dict[str, Any]) -> Iterator[Finding]:
-        own_id = record_id(self.stream, line, record)
+    def _identity(self, line: bytes, record: dict[str, Any], own_id: str) -> Iterator[Finding]:
         is_same = self.ids.add(own_id, line)
         if is_same:
             yield self._found("note", "duplicate", "repeats an earlier line", "nothing to do: it counts once")
@@ -146,8 +146,10 @@ class StreamCheck:
             what = f"has the schema {shown(version)[:40]}; this program knows {' and '.join(KNOWN_SCHEMAS)}"
             yield self._found("warning", "schema", what, "upgrade tracker-core: fields it does not know are kept")
 
-    def _time(self, taken: datetime) -> Iterator[Finding]:
-        if taken > self.session.now + FUTURE:
+    def _time(self, taken: datetime, own_id: str) -> Iterator[Finding]:
+        # an anomaly is as old as the capture that it is about, which is named itself
+        is_ahead = taken > self.session.now + FUTURE and self.stream != "anomalies"
+        if is_ahead and own_id not in self.session.index.tombstoned(self.stream):
             cure = "set the clock; if the capture is wrong, `tracker undo --list` shows how to take it back"
             yield self._found("warning", "future", f"was captured in the future, at {taken.isoformat()}", cure)
         if self._latest is not None and taken < self._latest:

@@ -99,6 +99,8 @@ def certainty(match: Match) -> str:
     if found.kind == "none" and lost:
         named = " and ".join(f"{side.name} {_windows(side.overlapping)}" for side in lost)
         return f"Nothing can be said: {named} are left out, because they overlap on the same meter."
+    if found.kind == "none" and any(side.apart and not side.estimate.n for side in (match.a, match.b)):
+        return "Nothing can be said: no windows of both lie near enough in time. Measure some of each, alternating."
     if found.kind == "none":
         return "Nothing can be said: a side used no capacity."
     better = match.better or match.a

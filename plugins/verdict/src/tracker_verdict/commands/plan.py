@@ -47,7 +47,7 @@ def command(
         _plan_pairs((names[0], names[1]), pairs)
         return
     if names:
-        raise click.UsageError("Missing option '--pairs'. Expected --provider P, or --pairs N A B.")
+        raise click.UsageError(f"Unexpected {names[0]!r}. Expected --provider {names[0]}, or --pairs N A B.")
     here = session()
     chosen = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
     if is_score:
