@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from outcomes import ok
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FIXTURE = Path(__file__).parent / "data" / "schema-1.0.0"
@@ -36,11 +37,6 @@ def old(tracker_inside: Run, tmp_path: Path) -> Iterator[Run]:
     yield run
     for name, content in before.items():
         assert (data / name).read_bytes().startswith(content), name
-
-
-def ok(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def rows(tmp_path: Path, stream: str) -> list[dict[str, Any]]:

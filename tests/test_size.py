@@ -12,6 +12,8 @@ MOST_LINES = 7567
 # Of telemetry without session logs: all but `sessions/` and `commands/usage.py`, which only reads them. The goal is
 # 1,200.
 MOST_OF_STREAMS = 2477
+# Of a file, tests included.
+MOST_OF_A_FILE = 400
 # Of a function, its decorators and its docstring included.
 MOST_OF_A_FUNCTION = 40
 # Functions that are longer. The list only gets shorter.
@@ -36,6 +38,14 @@ def test_the_telemetry_of_streams_is_small() -> None:
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
     assert lines <= MOST_OF_STREAMS
     assert lines > MOST_OF_STREAMS - 50, f"{lines} lines: lower the ceiling"
+
+
+def test_files_are_short() -> None:
+    folders = ("core", "plugins", "tests", "examples", "benchmarks", "docs", "features", "scripts")
+    sizes = {path: len(path.read_bytes().splitlines()) for one in folders for path in (ROOT / one).rglob("*.py")}
+    assert len(sizes) > 500
+    longer = {path.relative_to(ROOT).as_posix(): size for path, size in sizes.items() if size > MOST_OF_A_FILE}
+    assert not longer, f"{MOST_OF_A_FILE} lines are the most"
 
 
 def test_functions_are_short() -> None:

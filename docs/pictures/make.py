@@ -114,15 +114,15 @@ def report(folder: Path) -> str:
     )
 
 
-def make(target: Path = HERE, days: str = "56") -> None:
+def make(target: Path = HERE, days: int = 56) -> None:
     """All pictures, of the records of so many days."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        fill(folder, int(days))
+        fill(folder, days)
         (folder / "tracker.toml").write_text(SETTINGS)
         for name, picture in (("home", home), ("board", board), ("report", report)):
             (target / f"{name}.svg").write_text(picture(folder), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    make(*map(Path, sys.argv[1:2]), *sys.argv[2:])
+    make(*map(Path, sys.argv[1:2]), *map(int, sys.argv[2:3]))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from outcomes import ok
 
 from tracker_capture.meters import Point, sparkline, with_resets
 
@@ -18,11 +19,6 @@ WEEK_END = START + timedelta(days=3)
 
 def minute(number: float) -> datetime:
     return START + timedelta(minutes=number)
-
-
-def ok(done: Any) -> str:
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout)
 
 
 def error(done: Any, status: int = 1) -> str:

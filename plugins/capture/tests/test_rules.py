@@ -12,15 +12,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from outcomes import ok
 
 from tracker.cli.main import main
 from tracker.session import Session
 from tracker_capture.wait import wait_until
-
-
-def ok(done: Any) -> str:
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout)
 
 
 def error(done: Any, status: int = 1) -> str:

@@ -6,12 +6,9 @@ import json
 import time
 from typing import Any
 
+from outcomes import ok
+
 PRINTED = "print_v2.1.330_base_max_110col"
-
-
-def ok(done: Any) -> str:
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout)
 
 
 def test_a_sample_opens_no_window_and_unchanged_values_are_one_run(machine: Any, event: Any) -> None:

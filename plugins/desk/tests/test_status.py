@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from outcomes import ok
 
 from tracker.kernel import Clock, span
 from tracker_desk.status_text import heading
@@ -32,11 +33,6 @@ def _now() -> None:
 
 def ago(**length: float) -> str:
     return (NOW - timedelta(**length)).isoformat()
-
-
-def ok(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[str]:

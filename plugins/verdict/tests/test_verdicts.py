@@ -12,17 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from outcomes import ok
 
 from tracker_verdict.stats import interval, signflip
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 D1 = [(3, 18), (2, 10), (4, 20)]
 D2 = [(2, 2), (3, 5), (1, 3), (4, 9), (2, 4), (3, 6)]
-
-
-def ok(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def error(done: subprocess.CompletedProcess[str]) -> str:

@@ -388,22 +388,3 @@ def test_hashed_projects_leave_no_folder_in_the_state_of_a_file(home: Any, tmp_p
     assert [row["requests"] for row in rows] == [2]
     everything = b"".join(one.read_bytes() for one in home.data.rglob("*") if one.is_file())
     assert b"acme" not in everything
-
-
-WRONG: list[dict[str, Any]] = [
-    {"key": "\ud800"}, {"model": "\ud800"}, {"session": "\udfff"}, {"project": 5}, {"model": 5}, {"ts": 1e300},
-    {"input_tokens": "1"}, {"output_tokens": -1}, {"input_tokens": 0.5},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("wrong", WRONG, ids=repr)
-def test_an_event_that_cannot_be_stored_costs_its_line(wrong: dict[str, Any]) -> None:
-    from tracker_telemetry.sessions.files import Print
-    from tracker_telemetry.sessions.scan import Job, Rows, Rules
-
-    events = [{"key": "k", "ts": 1.0, "input_tokens": 1}, {"key": "k2", **wrong}]
-    rules = Rules({"toy": lambda _line, _scratch: [events.pop()]}, False)
-    rows = Rows(rules, Job("toy", "path", (), 0, "{}", Print(0, 0, 0)))
-    rows.take([b"one", b"two"])
-    rows.settle()
-    assert (rows.bad, list(rows.places)) == (1, ["k"])

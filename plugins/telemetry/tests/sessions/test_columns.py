@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,3 +92,15 @@ def test_a_plugin_that_answers_none_has_not_read_the_line() -> None:
     rows = Rows(Rules({"toy": lambda _line, _scratch: None}, False), JOB)  # type: ignore[arg-type,return-value]
     rows.take([b"line", b"line"])
     assert rows.bad == 2
+
+
+UNFIT: list[dict[str, Any]] = [
+    {"key": "\ud800"}, {"model": "\ud800"}, {"session": "\udfff"}, {"project": 5}, {"model": 5}, {"ts": 1e300},
+    {"input_tokens": "1"}, {"output_tokens": -1}, {"input_tokens": 0.5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unfit", UNFIT, ids=repr)
+def test_an_event_that_cannot_be_stored_costs_its_line(unfit: dict[str, Any]) -> None:
+    rows = rows_of([[{"key": "k2", **unfit}], [{"key": "k", "ts": 1.0, "input_tokens": 1}]], at_once=True)
+    assert (rows.bad, list(rows.places)) == (1, ["k"])
