@@ -39,6 +39,7 @@ def command(
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
     from tracker_verdict import advice, comparison, estimate
+    from tracker_verdict.accounts import note_excluded
     from tracker_verdict.price import prices
     from tracker_verdict.settings import VerdictSettings
 
@@ -53,6 +54,8 @@ def command(
     known = comparison.delivered(here, selection.windows(here), with_projects=blocks == "project")
     Windows(here).note_missing(Windows(here).missing_plugins(known.windows))
     found = comparison.matches(here, names, question, known)
+    for figures in {side.name: side.figures for match in found for side in (match.a, match.b)}.values():
+        note_excluded(here, figures)
     if here.json:
         here.data([comparison.document(match) for match in found])
         return
