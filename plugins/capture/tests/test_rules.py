@@ -76,7 +76,7 @@ def test_the_aliases_capture_by_themselves(machine: Any, event: Any) -> None:
 
 @pytest.mark.parametrize("arguments", [["--stdin"], ["--file", "x"], ["--captured-at", "2026-01-01T00:00:00Z"]])
 def test_an_automatic_capture_takes_no_text(machine: Any, arguments: list[str]) -> None:
-    assert "--auto reads the meters itself" in error(machine("alias", "start", "codex", "--auto", *arguments), 2)
+    assert "--auto reads the meters now" in error(machine("alias", "start", "codex", "--auto", *arguments), 2)
 
 
 @pytest.mark.parametrize("option", ["--wait", "--stale-ok"])

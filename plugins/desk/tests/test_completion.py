@@ -71,10 +71,11 @@ def test_choices_and_settings(complete: Complete) -> None:
     assert complete("shell-init", "") == ["bash", "zsh", "fish"]
 
 
-def test_windows_and_lanes_of_the_data_directory(captured: Run, complete: Complete) -> None:
+def test_windows_and_lanes_of_the_data_directory(captured: Run, complete: Complete, tmp_path: Path) -> None:
     assert complete("preview", "--window", "") == ["W0-9", "W0-10"]
     assert complete("window-audit", "--window", "W0-1") == ["W0-10"]
     assert complete("alias", "end", "toy", "--window", "W0-9") == ["W0-9"]
+    (tmp_path / "data" / "state" / ".feature").mkdir()
     assert complete("--agent", "") == ["sub1"]
     assert complete("--data-dir", "elsewhere", "preview", "--window", "") == []
 

@@ -1,4 +1,4 @@
-"""`tracker doctor` where there is no room, and where nobody may write."""
+"""`tracker doctor` where there is no room, where nobody may write, and where a feature keeps its own files."""
 
 from __future__ import annotations
 
@@ -42,3 +42,11 @@ def test_no_cure_writes_where_nobody_can(sound: Any, monkeypatch: pytest.MonkeyP
 def test_a_directory_of_ones_own_can_be_made_writable(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert f"is not writable; chmod u+rwx {sound.root}\n" in sound("doctor").out
+
+
+def test_what_a_feature_keeps_beside_the_lanes_is_nobodys_fault(sound: Any) -> None:
+    """As the last reading of a status line is, under a name that no lane has."""
+    kept = sound.root / "state" / ".feature" / "toy.json"
+    kept.parent.mkdir(mode=0o700)
+    kept.touch(mode=0o600)
+    assert json.loads(sound("--json", "doctor").ok())["findings"] == []

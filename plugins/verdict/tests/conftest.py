@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
+PANE = ">_ OpenAI Codex (v0.44.0)\n Account: {} (Pro)\n Weekly limit: [██░░] {}% left\n"
 FIELDS = {"codex": "weekly_pct", "claude": "all_models_pct", "glm": "prompts_used"}
 
 
@@ -48,6 +49,15 @@ class Verdicts:
                 }
                 lines.append(json.dumps(row) + "\n")
         (data / "windows.jsonl").write_text("".join(lines))
+
+    def measure(self, *windows: tuple[str, str, int, int, str, str, int | None]) -> None:
+        """Windows of Codex: id, account, left before and after, from and to, features (None: not finalized)."""
+        for window, address, before, after, start, end, features in windows:
+            for phase, left, at in (("start", before, start), ("end", after, end)):
+                words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
+                self(*words, stdin=PANE.format(address, left)).ok()
+            if features is not None:
+                self("complete", "--window", window, "--codex-features", str(features)).ok()
 
     def settings(self, text: str) -> None:
         (self.folder / "tracker.toml").write_text(text)

@@ -61,7 +61,7 @@ def test_each_account_has_its_own_cure(verdicts: Any, tmp_path: Path) -> None:
     """The end of one account's window reads nothing of another account."""
     (tmp_path / "codex-home").rmdir()
     verdicts.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
-    measure(verdicts, ("W1", ONE, 90, 80, "-5h", "-4h", 3), ("W2", OTHER, 70, 50, "-3h", "-2h", 1))
+    verdicts.measure(("W1", ONE, 90, 80, "-5h", "-4h", 3), ("W2", OTHER, 70, 50, "-3h", "-2h", 1))
     words = ("alias", "start", "codex", "--stdin", "--captured-at", "-30m", "--agent", "sub", "--window", "W3")
     verdicts(*words, stdin=PANE.format(OTHER, 50)).ok()
     home, work = verdicts("plan", "--provider", "codex").ok().partition("codex weekly account work")[::2]
@@ -226,7 +226,7 @@ def test_a_window_from_one_account_to_another_belongs_to_none(two: Any) -> None:
 
 
 def test_figures_leave_a_window_of_two_accounts_out(verdicts: Any) -> None:
-    measure(verdicts, ("W1", ONE, 90, 80, "-5h", "-4h", 3))
+    verdicts.measure(("W1", ONE, 90, 80, "-5h", "-4h", 3))
     verdicts("alias", "start", "codex", "--stdin", "--window", "W2", stdin=PANE.format(ONE, 80)).ok()
     verdicts("alias", "end", "codex", "--stdin", "--window", "W2", "--force", stdin=PANE.format(OTHER, 40)).ok()
     verdicts("complete", "--window", "W2", "--codex-features", "2").ok()
@@ -239,88 +239,10 @@ def test_figures_leave_a_window_of_two_accounts_out(verdicts: Any) -> None:
     (row,) = [row for row in json.loads(verdicts("--json", "windows").ok()) if row["window"] == "W2"]
     assert row["providers"]["codex"]["account"] == "2 accounts"
     assert row["providers"]["codex"]["capacity"] is None
-    measure(verdicts, ("W3", OTHER, 40, 20, "-3m", "-2m", 1))
+    verdicts.measure(("W3", OTHER, 40, 20, "-3m", "-2m", 1))
     assert "codex account 2 accounts: features=n/a, capacity=n/a" in verdicts("preview").ok()
     assert "Choose one with --account." in (refused := verdicts("compare", "codex", "claude").refused(1))
     assert "2 accounts (" in refused and "of 3 accounts" not in refused  # noqa: PT018
-
-
-def measure(program: Any, *windows: tuple[str, str, int, int, str, str, int]) -> None:
-    for window, address, before, after, start, end, features in windows:
-        for phase, left, at in (("start", before, start), ("end", after, end)):
-            words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
-            program(*words, stdin=PANE.format(address, left)).ok()
-        program("complete", "--window", window, "--codex-features", str(features)).ok()
-
-
-def test_windows_that_overlap_on_one_account_are_not_added(verdicts: Any) -> None:
-    """Lanes that work at the same time share the meter: the delta of each holds the work of the other."""
-    measure(verdicts, ("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
-    measure(verdicts, ("W3", ONE, 75, 70, "-5h", "-4h", 1))
-    said = verdicts("preview").ok()
-    assert "  - codex: features=1, capacity=5 pp, efficiency=0.20, ci=n/a, n=1" in said
-    assert "(excluded W1: overlaps W2) (excluded W2: overlaps W1)" in said
-    board = verdicts("scoreboard", "--by", "provider")
-    assert board.ok().splitlines()[1].split()[2:5] == ["3", "1", "5"]
-    assert "codex W1 does not count: W2 ran at the same time on the same meter." in board.err
-    for words in (("--window", "W2"), ("--last", "2"), ("--since", "-7h", "--until", "-330m")):
-        assert "(excluded W2: overlaps W1)" in verdicts("preview", *words).ok(), "also with one that was not selected"
-    assert "n=1" in verdicts("preview", "--last", "2").ok()
-    assert verdicts("scoreboard", "--last", "2").ok().splitlines()[1].split()[2:5] == ["2", "1", "5"]
-    listed = {row["window"]: row["providers"]["codex"] for row in json.loads(verdicts("--json", "windows").ok())}
-    assert [one["efficiency"] for one in listed.values()] == [None, None, 0.2]
-    assert [one.get("overlaps") for one in listed.values()] == ["W2", "W1", None]
-    assert json.loads(verdicts("--json", "windows", "--last", "2").ok())[0]["providers"]["codex"]["overlaps"] == "W1"
-    cure = "complete --reopen --window W2"
-    assert f"If W2 is a slip, `tracker {cure}` takes it out." in board.err
-    verdicts(*cure.split()).ok()
-    again = verdicts("scoreboard", "--by", "provider")
-    assert again.ok().splitlines()[1].split()[2:5] == ["2", "4", "15"]
-    assert "does not count" not in again.err
-
-
-def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verdicts: Any) -> None:
-    measure(verdicts, ("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 80, 70, "-432m", "-6h", 2))
-    assert "codex: features=5, capacity=20 pp" in verdicts("preview").ok()
-    measure(verdicts, ("W3", OTHER, 50, 30, "-8h", "-6h", 1))
-    said = verdicts("preview").ok()
-    assert "features=5, capacity=20 pp" in said
-    assert "features=1, capacity=20 pp" in said
-    assert "excluded" not in said
-    for window in ("W1", "W2", "W3"):
-        assert "excluded" not in verdicts("preview", "--window", window).ok(), "of another account"
-        assert "overlaps" not in verdicts("windows", "--last", "1").ok()
-    verdicts("scoreboard", "--by", "lane").ok()
-
-
-def test_lanes_that_overlap_are_left_out_of_each_group(verdicts: Any) -> None:
-    for lane, window, before, after, start, end in (
-        ("sub1", "W1", 90, 80, "-9h", "-7h"),
-        ("sub2", "W2", 85, 75, "-8h", "-6h"),
-    ):
-        for phase, left, at in (("start", before, start), ("end", after, end)):
-            words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
-            verdicts(*words, stdin=PANE.format(ONE, left), lane=lane).ok()
-        verdicts("complete", "--window", window, "--codex-features", "1", lane=lane).ok()
-    board = verdicts("scoreboard", "--by", "lane", "--format", "json")
-    assert [(row["group"], row["features"], row["capacity"]) for row in json.loads(board.ok())] == [
-        ("sub1", None, None), ("sub2", None, None),
-    ]  # fmt: skip
-    assert "Give lanes that work at the same time one window: BEFORE when" in board.err
-
-
-def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure(verdicts, ("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
-    for phase, used, at in (("before", 10, "-9h"), ("after", 20, "-7h")):
-        words = ("--window", "W3", "--phase", phase, "--all-models-pct", str(used), "--captured-at", at)
-        verdicts("override", "claude", *words).ok()
-    verdicts("complete", "--window", "W3", "--claude-features", "2").ok()
-    said = verdicts("compare", "codex", "claude").ok()
-    assert "Nothing can be said: codex W1, W2 are left out, because they overlap on the same meter." in said
-    assert "used no capacity" not in said
-    # whatever is held at once
-    monkeypatch.setattr("tracker.windows.reader.PART", 1)
-    assert verdicts("compare", "codex", "claude").ok() == said
 
 
 def test_a_comparison_says_whose_windows_it_cannot_read(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -286,15 +286,21 @@ class Journal:
         self, stream: str, start: int = 0, stop: int | None = None, skips: records.Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
+        aside: dict[bytes, None] = {}
         with self._reading(stream) as file:
             for offset, line in () if file is None else records.whole_lines(file, start, stop, skips):
                 record = None if line is None else decode(line)
                 if line is not None and record is not None:
                     yield offset, line, record
-                elif line is None or line.strip():
+                elif line is None or (line.strip() and line not in (aside := aside or self.aside(stream))):
                     self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
                 # a long line is let go before the next is read
                 line = record = None
+
+    def aside(self, stream: str) -> dict[bytes, None]:
+        """The lines in `*.torn`: torn ones, and copies of lines that are not records, of which no reader warns."""
+        path = Path(f"{self.path(stream)}.torn")
+        return dict.fromkeys(path.read_bytes().split(b"\n")) if path.is_file() and not path.is_symlink() else {}
 
     def record(self, stream: str, offset: int) -> Record:
         """The record at an offset; an empty one if there is none any more."""
@@ -349,9 +355,7 @@ class Journal:
 
 
 def _holder(lock: int) -> str:
-    found = b""
-    with contextlib.suppress(OSError):
-        found = records.read_at(lock, HOLDER_LIMIT, 0)
+    found = records.read_at(lock, HOLDER_LIMIT, 0)
     return found.partition(b"\n")[0].decode("utf-8", "replace").strip() or "another process"
 
 

@@ -72,7 +72,8 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def _lanes(session: Session, _context: click.Context) -> Iterable[str]:
     folder = session.root / "state"
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    # a feature's own folder begins with a dot, which no lane's name does
+    return sorted(path.name for path in folder.glob("[!.]*/"))
 
 
 def _providers(session: Session, _context: click.Context) -> Words:

@@ -40,8 +40,11 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         wrong = _problem(file)
         if wrong is not None:
             yield _finding("state", file.path, wrong, "tracker doctor --fix", fix=lambda file=file: _mend(file))
-    for path in sorted((session.root / "state").rglob("*.json")):
-        if path.stem in missing or path in known:
+    folder = session.root / "state"
+    for path in sorted(folder.rglob("*.json")):
+        # a feature's own files stand under a name with a dot, which no lane has
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if is_hidden or path.stem in missing or path in known:
             continue
         found = content(path)
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:

@@ -21,7 +21,7 @@ from tracker_desk.findings import FindingReport, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
-from tracker_desk.stream_checks import StreamCheck, lacking
+from tracker_desk.stream_checks import StreamCheck
 
 # bytes of the longest line that is stored
 ROOM = 16 << 20
@@ -63,17 +63,6 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
         "streams": counted,
         "findings": [one.document() for one in reported],
     }
-
-
-def restore(session: Session) -> int:
-    """Append whole records of `*.torn` and of broken lines that their streams lack; how many there were."""
-    count, journal = 0, session.journal
-    with journal.lock():
-        for stream in journal.streams():
-            if lines := lacking(session, stream, with_broken=True).values():
-                journal.append(stream, b"".join(line + b"\n" for line in lines))
-                count += len(lines)
-    return count
 
 
 def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:

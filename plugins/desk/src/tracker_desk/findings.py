@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Finding
 from tracker.kernel import Session, TrackerError, plural
@@ -77,16 +77,19 @@ def repaired(session: Session, one: Finding) -> FindingReport:
 
 
 def limited(found: Iterable[Finding], place: str) -> Iterator[Finding]:
-    """The first findings of each kind, then how many more there are."""
+    """The first findings of each kind, then how many more there are; a repair of one repairs all of its kind."""
     counts = Counter[tuple[Level, str]]()
+    last: dict[tuple[Level, str], Finding] = {}
     for one in found:
-        counts[one.severity, one.check] += 1
-        if counts[one.severity, one.check] <= SHOWN:
+        kind = one.severity, one.check
+        counts[kind] += 1
+        last[kind] = one
+        if counts[kind] <= SHOWN:
             yield one
-    for (level, check), count in counts.items():
+    for kind, count in counts.items():
         if count > SHOWN:
-            more = f"{count - SHOWN} more findings of the kind {check}"
-            yield Finding(severity=level, check=check, place=place, problem=more, cure="see those above")
+            more = f"{count - SHOWN} more findings of the kind {kind[1]}"
+            yield evolve(last[kind], place=place, problem=more, cure="see those above")
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from attrs import define, field
+from attrs import define, evolve, field
 
 from tracker.api import Finding, instant
 from tracker.kernel import Journal, Session, plural, record_id
@@ -17,16 +17,17 @@ from tracker.kernel import line as shown
 from tracker_desk.findings import Level
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance
+from tracker_desk.restoring import identity, lacking, set_aside, whole_record
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
 # what fields hold, if they are there
 KINDS = (*((name, str) for name in TEXTS), ("parsed", dict), ("providers", dict), ("records", list))
 KNOWN_SCHEMAS = ("1.0.0", Journal.schema_version)
 LEFT_OUT = "every reader leaves it out; what it said has to be stored again"
+# the line stays: nothing is rewritten
+END_WARNINGS = f"{LEFT_OUT}; `tracker doctor --fix` ends the warnings of it"
 # clocks of machines differ by as much
 FUTURE = timedelta(minutes=2)
-# objects within a torn record that are taken for a beginning
-MOST_TRIES = 100
 BY_HAND = "nothing here writes such a record: a program or a person changed the file"
 
 
@@ -35,7 +36,8 @@ class StreamCheck:
     """One stream: its counts, and what is found on the way through it.
 
     ids: those of this stream, filled on the way. targets: what tombstones take back, with their line. behind: the whole
-    records that follow a torn one on its line, likewise.
+    records that follow a torn one on its line, with its offset, too. broken: the offsets of lines that are not records
+    and have no copy in `*.torn`. copied: how many have one.
     """
 
     session: Session
@@ -45,7 +47,9 @@ class StreamCheck:
     lines: int = 0
     removed: int = 0
     targets: list[tuple[int, str]] = field(factory=list)
-    behind: list[tuple[int, str]] = field(factory=list)
+    behind: list[tuple[int, int, str]] = field(factory=list)
+    broken: list[int] = field(factory=list)
+    copied: int = 0
     _latest: datetime | None = None
     _out_of_order: int = 0
 
@@ -54,12 +58,16 @@ class StreamCheck:
         return f"{self.stream}.jsonl"
 
     def run(self, advance: Advance) -> Iterator[Finding]:
-        for _, line in self.session.journal.lines(self.stream):
+        aside = self.session.journal.aside(self.stream)
+        for offset, line in self.session.journal.lines(self.stream):
             advance(len(line or b"") + 1)
             self.lines += 1
             record = None if line is None else Journal.decode(line)
+            if line and record is None and line in aside:
+                self.copied += 1
+                continue
             if line is None or record is None:
-                yield from self._no_record(line)
+                yield from self._no_record(offset, line)
                 continue
             self.records += 1
             if self.lines == 1 and line.startswith(b"\xef\xbb\xbf"):
@@ -105,15 +113,21 @@ class StreamCheck:
     def _look(self, number: int) -> str:
         return f"`sed -n {number}p {shlex.quote(str(self.session.journal.path(self.stream)))}` shows the line"
 
-    def _no_record(self, line: bytes | None) -> Iterator[Finding]:
+    def _no_record(self, offset: int, line: bytes | None) -> Iterator[Finding]:
         if line is None:
             yield self._found("error", "json", "a line of more than 16 MB", LEFT_OUT)
         elif not line.strip():
             yield self._found("note", "json", "an empty line", "nothing to do: it is read over")
         elif (whole := whole_record(line)) is not None:
-            self.behind.append((self.lines, _id(self.stream, whole)))
+            self.behind.append((self.lines, offset, identity(self.stream, whole)))
         else:
-            yield self._found("error", *_why(line), LEFT_OUT)
+            self.broken.append(offset)
+            yield evolve(self._found("error", *_why(line), END_WARNINGS), fix=self._set_aside)
+
+    def _set_aside(self) -> None:
+        """All of the broken lines: only so many are findings of their own."""
+        set_aside(self.session.journal, self.stream, self.broken)
+        self.broken.clear()
 
     def _strictness(self, line: bytes) -> Iterator[Finding]:
         try:
@@ -165,15 +179,23 @@ class StreamCheck:
 
     def _behind(self) -> Iterator[Finding]:
         """Lines on which a writer was stopped and another one went on."""
-        for number, own_id in self.behind:
-            is_here, what = own_id in self.ids, "holds a whole record behind a torn one"
+        for number, offset, own_id in self.behind:
+            place, what = f"{self.name} line {number}", "holds a whole record behind a torn one"
+            if own_id not in self.ids:
+                yield Finding(check="json", place=place, problem=what, cure="tracker doctor --restore")
+                continue
+            self.broken.append(offset)
             yield Finding(
-                severity="note" if is_here else "error",
+                severity="warning",
                 check="json",
-                place=f"{self.name} line {number}",
-                problem=f"{what}; it stands on a line of its own, too" if is_here else what,
-                cure="nothing to do" if is_here else "tracker doctor --restore",
+                place=place,
+                problem=f"{what}; it stands on a line of its own, too",
+                cure="tracker doctor --fix",
+                fix=self._set_aside,
             )
+        if self.copied:
+            what = f"holds {plural(self.copied, 'line')} without a record; {self.name}.torn has copies"
+            yield Finding(severity="note", check="json", place=self.name, problem=what, cure="nothing to do")
 
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)
@@ -193,37 +215,6 @@ class StreamCheck:
             if not lacking(self.session, self.stream):
                 what, cure = f"{what}; no whole record of them is missing", "nothing to do"
             yield Finding(severity="note", check="torn", place=aside.name, problem=what, cure=cure)
-
-
-def lacking(session: Session, stream: str, *, with_broken: bool = False) -> dict[str, bytes]:
-    """The whole records of `*.torn` that the stream lacks, by their id. with_broken: also those of its broken lines."""
-    journal = session.journal
-    aside = journal.path(stream).with_name(f"{stream}.jsonl.torn")
-    # no command follows a link
-    lines = aside.read_bytes().splitlines() if aside.is_file() and not aside.is_symlink() else []
-    if with_broken:
-        lines += [line for _, line in journal.lines(stream) if line and journal.decode(line) is None]
-    whole = [one for line in lines if (one := whole_record(line)) is not None]
-    found = {_id(stream, line): line for line in whole}
-    for entry in session.index.entries(stream, repeated=True) if found else ():
-        found.pop(entry.record_id, None)
-    return found
-
-
-def whole_record(line: bytes) -> bytes | None:
-    """The record that a line is, or that stands at its end behind a torn one: that had no line end."""
-    start = 0
-    for _ in range(MOST_TRIES):
-        record = Journal.decode(line[start:])
-        if record is not None and ("schema_version" in record or not start):
-            return line[start:]
-        if (start := line.find(b'{"', start + 1)) < 0:
-            break
-    return None
-
-
-def _id(stream: str, line: bytes) -> str:
-    return record_id(stream, line, Journal.decode(line) or {})
 
 
 def _why(line: bytes) -> tuple[str, str]:

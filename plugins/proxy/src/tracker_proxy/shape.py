@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tracker.api import Event, Rejected, hookimpl
+from tracker.api import Event, Rejected
 from tracker_proxy import litellm, otlp, plain, router
 
 # Names that only the plain form has at its top, whatever else a line of it holds beside them.
@@ -14,14 +14,13 @@ PLAIN_ONLY = frozenset({"rid", "lane", "latency_ms"})
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@hookimpl
-def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
-    """The requests that the line completes; `Rejected` never quotes the line, since it may hold prompts and keys."""
+def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    """As `ingest_line` has it."""
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
         if line.startswith(BYTE_ORDER_MARK):
-            return ingest_line(line.lstrip(BYTE_ORDER_MARK), scratch)
+            return requests(line.lstrip(BYTE_ORDER_MARK), scratch)
         if not line.strip():
             return []
         raise Rejected("not JSON") from None  # the cause holds the line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, canonical, line, near
@@ -10,6 +11,8 @@ from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, cano
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
+# windows in a note
+NAMED = 6
 
 
 def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
@@ -38,23 +41,26 @@ def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], d
 
 def note_excluded(session: Session, figures: ProviderFigures) -> None:
     """Say which windows are left out because their meter moved for others, too, and whose figures are stale."""
+    from tracker_verdict.estimate import ProviderEstimate
+
     name = figures.source.name
-    for excluded, reason in figures.excluded.items():
-        window = line(excluded)
-        if reason.startswith("overlaps "):
-            other = line(reason.removeprefix("overlaps "))
-            session.note(
-                f"note: {name} {window} does not count: {other} ran at the same time on the same meter. Give lanes that"
-                " work at the same time one window: BEFORE when the first begins, AFTER when the last has ended."
-                f" If {window} is a slip, `tracker complete --reopen --window {window}` takes it out."
-            )
-        elif reason == "other-account":
-            session.note(f"note: {name} {window} does not count: its BEFORE and its AFTER are of two accounts.")
-    for window in map(line, figures.stale):
+    shared = [window for window, reason in figures.excluded.items() if reason.startswith("overlaps ")]
+    if shared:
+        more = f" and {len(shared) - NAMED} more" if len(shared) > NAMED else ""
+        what = line(figures.excluded[shared[0]]) if len(shared) == 1 else "overlap"
         session.note(
-            f"note: {name} {window} is stale: its captures changed after it was finalized."
-            f" `tracker decision-card --window {window}` names the cure."
+            f"note: {name} {', '.join(map(line, shared[:NAMED]))}{more} {what}: not counted. {_cure(shared[0])}"
         )
+    if isinstance(figures.efficiency, ProviderEstimate) and figures.efficiency.waiting:
+        session.note(f"note: {name}: {line(figures.efficiency.unsure)}")
+    for window in (one for one, reason in figures.excluded.items() if reason == "other-account"):
+        session.note(f"note: {name} {line(window)} does not count: its BEFORE and its AFTER are of two accounts.")
+    for window in figures.stale:
+        session.note(f"note: {name} {line(window)} is stale. {_cure(window)}")
+
+
+def _cure(window: str) -> str:
+    return f"`tracker decision-card --window {line(quote(window))}` names the cure."
 
 
 def check(known: Collection[str], wanted: Iterable[str]) -> None:

@@ -13,9 +13,9 @@ from attrs import asdict, frozen
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, near
 from tracker_verdict import pairs
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, note_excluded, one_of, several
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
-from tracker_verdict.overlaps import EPOCH, MICROSECOND
+from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
 from tracker_verdict.price import EXAMPLE, Price
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
@@ -26,16 +26,24 @@ NOT_ENOUGH = "not enough data"
 
 @frozen(kw_only=True)
 class Side:
-    """A provider in a comparison: the estimate of its comparable windows, and the windows that are not.
+    """A provider in a comparison: all of its windows, the estimate of those that are comparable, and those apart."""
 
-    overlapping: those that are left out because another one moved the same meter at the same time.
-    """
-
-    name: str
-    unit: str
+    figures: ProviderFigures
     estimate: ProviderEstimate
     apart: tuple[str, ...]
-    overlapping: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.figures.source.name
+
+    @property
+    def unit(self) -> str:
+        return self.figures.unit
+
+    @property
+    def overlapping(self) -> tuple[str, ...]:
+        """Those that are left out because another one moved the same meter at the same time."""
+        return tuple(window for window, reason in self.figures.excluded.items() if reason.startswith(OVERLAPS))
 
 
 @frozen(kw_only=True)
@@ -112,8 +120,6 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
         if name in found.tallies and (not names or name in names)
     }
     chosen = _chosen(session, known, names, found)
-    for name in chosen:
-        note_excluded(session, known[name])
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
     block = _block(session, found.projects, question.blocks)
     planned = pairs.planned(session)
@@ -221,8 +227,7 @@ def _side(
         if block
         else of_results(kept, day_of(session), effect=effect, price=price)
     )
-    shared = tuple(window for window, reason in figures.excluded.items() if reason.startswith("overlaps "))
-    return Side(name=name, unit=figures.unit, estimate=estimate, apart=apart, overlapping=shared)
+    return Side(figures=figures, estimate=estimate, apart=apart)
 
 
 def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:

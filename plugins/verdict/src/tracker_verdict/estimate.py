@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
 USUAL_EFFECT = 1.5
+# windows that a remark names
+NAMED = 3
 
 
 class WindowResult(NamedTuple):
@@ -41,13 +44,17 @@ class WindowResult(NamedTuple):
 # slots would shut out cached_property, and an interval costs an import
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
 class ProviderEstimate:
-    """given: the windows. blocks: what they were summed by for the spread, None if each stands alone."""
+    """given: the windows. blocks: what they were summed by for the spread, None if each stands alone.
+
+    waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
+    """
 
     given: Sequence[WindowResult]
     whole: Efficiency
     spread: Efficiency
     blocks: str | None = None
     price: Price | None = None
+    waiting: Mapping[str, str] = {}
 
     @property
     def results(self) -> tuple[WindowResult, ...]:
@@ -98,7 +105,15 @@ class ProviderEstimate:
         """What the preview says after the figures."""
         money = self.money_per_feature
         found = [] if money is None else [f"{number(money, 2)} per feature"]
-        return (*found, f"spread over {self.spread.n} {self.blocks}s") if self.blocks else tuple(found)
+        found += [f"spread over {self.spread.n} {self.blocks}s"] if self.blocks else []
+        return (*found, self.unsure) if self.waiting else tuple(found)
+
+    @property
+    def unsure(self) -> str:
+        """Which windows count only as long as others are not finalized."""
+        named = ", ".join(f"{window} with {other}" for window, other in islice(self.waiting.items(), NAMED))
+        more = f" and {len(self.waiting) - NAMED} more" if len(self.waiting) > NAMED else ""
+        return f"would overlap if all were finalized: {named}{more}"
 
     def figures(self) -> dict[str, Any]:
         """What `preview --json` prints, as JSON values."""
@@ -114,8 +129,10 @@ class ProviderEstimate:
         }
 
 
-def estimate(session: Session, source: Source, results: Sequence[WindowResult]) -> ProviderEstimate:
-    """The estimate with the settings' effect, price and zone."""
+def estimate(
+    session: Session, source: Source, results: Sequence[WindowResult], waiting: Mapping[str, str]
+) -> ProviderEstimate:
+    """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
     found = session.settings(VerdictSettings)
     price = None
     if (value := found.prices.get(source.name)) is not None:
@@ -125,7 +142,8 @@ def estimate(session: Session, source: Source, results: Sequence[WindowResult]) 
             price = parse(source, value)
         except TrackerError as error:
             session.warn(str(error))
-    return of_results(results, day_of(session), effect=effect(session), price=price)
+    found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
+    return evolve(of_results(results, day_of(session), effect=effect(session), price=price), waiting=found_waiting)
 
 
 def of_results(

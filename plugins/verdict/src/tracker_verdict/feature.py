@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import MeterOutlook, Panel, Period, Source, Tally
+    from tracker.api import Check, MeterOutlook, Panel, Period, Source, Tally
     from tracker.kernel import Session
 
 
@@ -78,6 +78,14 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
     from tracker_verdict.window_facts import facts
 
     return facts(session, windows)
+
+
+@hookimpl
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """Whether another window moved the same meter at the same time, so that neither counts."""
+    from tracker_verdict.window_facts import checks
+
+    return list(checks(session, window))
 
 
 @hookimpl

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from tracker.api import Source
-from tracker.kernel import Capture, Session, Windows
+from tracker.kernel import Capture, Finalized, Session, Windows, canonical
 from tracker_verdict.accounts import MIXED, accounts
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 # columns of times hold microseconds
 MICROSECOND = timedelta(microseconds=1)
+NOT_YET = (1 << 63) - 1
+# windows whose accounts are read at once
+PART = 2000
 # the reason of a window that is left out, before the name of the other one
 OVERLAPS = "overlaps "
 Ends = tuple[Capture | None, Capture | None]
+
+
+class Overlaps(NamedTuple):
+    """By window the name of another one. shared: both are finalized, so that neither counts.
+
+    waiting: at least one of the two is not finalized; they would be shared if both were.
+    """
+
+    shared: Mapping[str, str] = {}
+    waiting: Mapping[str, str] = {}
 
 
 class Spent:
@@ -25,15 +39,18 @@ class Spent:
     def __init__(self) -> None:
         self.windows: list[str] = []
         self._start, self._end, self._old, self._new = array("q"), array("q"), array("d"), array("d")
+        self._is_finalized = array("b")
 
-    def add(self, window: str, pair: Ends, meter: str) -> None:
+    def add(self, window: str, pair: Ends, meter: str, *, is_finalized: bool = True) -> None:
+        """A window that has both captures; one that is not finalized may lack its AFTER, and goes on then."""
         before, after = pair
-        if before is None or after is None or after.phase is None:
+        if before is None or (is_finalized and after is None) or (after is not None and after.phase is None):
             return
         self.windows.append(window)
+        self._is_finalized.append(is_finalized)
         for capture, times, values in ((before, self._start, self._old), (after, self._end, self._new)):
-            gauge = capture.reading.gauge(meter)
-            times.append((capture.captured_at - EPOCH) // MICROSECOND)
+            gauge = capture.reading.gauge(meter) if capture else None
+            times.append((capture.captured_at - EPOCH) // MICROSECOND if capture else NOT_YET)
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
 
     @classmethod
@@ -52,47 +69,68 @@ class Spent:
         """From the first BEFORE to the last AFTER, in epoch seconds; there must be one."""
         return min(self._start) / 1e6, max(self._end) / 1e6
 
-    def overlaps(self) -> dict[str, str]:
-        """The windows of these that moved the meter at the same time, with the reason."""
-        found: dict[str, str] = {}
+    def overlaps(self, named: Mapping[str, str]) -> Overlaps:
+        """The windows of these that moved the meter at the same time. named: their accounts, as far as known."""
+        shared, waiting = dict[str, str](), dict[str, str]()
+        for one, other in self._pairs(named):
+            found = shared if self._is_finalized[one] and self._is_finalized[other] else waiting
+            found |= {self.windows[other]: self.windows[one], self.windows[one]: self.windows[other]}
+        return Overlaps(shared, waiting)
+
+    def _pairs(self, named: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+        """The places of two windows each; an account that is not known, or none, may be any other."""
         running: list[int] = []
         for one in sorted(range(len(self.windows)), key=self._start.__getitem__):
-            start, window = self._start[one], self.windows[one]
+            start, own = self._start[one], named.get(self.windows[one], MIXED)
             running = [other for other in running if self._end[other] > start]
             for other in running:
                 last = min(one, other, key=self._end.__getitem__)
-                if start < self._end[last] and self._old[one] != self._new[last]:
-                    name = self.windows[other]
-                    found |= {name: OVERLAPS + window, window: OVERLAPS + name}
+                # of two that go on nothing is known yet
+                has_moved = start < self._end[last] < NOT_YET and self._old[one] != self._new[last]
+                if has_moved and len({own, named.get(self.windows[other], MIXED)} - {MIXED}) < 2:
+                    yield one, other
             running.append(one)
-        return found
 
 
-def overlapping(session: Session, source: Source, spent: Spent) -> dict[str, str]:
-    """The windows that overlap another one of the same account, be it among them or not; the reason of each."""
-    names = session.index.meanwhile(source.stream, source.name, *spent.span, spent.windows) if spent.windows else []
-    others = spent_in(session, source, names)
-    if not others.windows:
-        return spent.overlaps()
-    found = Spent.of(spent, others).overlaps()
-    if not found.keys().isdisjoint(others.windows):
-        # an account is asked for only if it matters: a million windows are read for it otherwise
-        known = accounts(session, list(found))
-        named = {one: known.get((one, source.name)) for one in found}
-        own = {named[one] for one in found.keys() - {*others.windows}} - {None, MIXED}
-        apart = [one for one in others.windows if own and named.get(one) not in (None, MIXED, *own)]
-        if apart:
-            others = spent_in(session, source, {*others.windows} - {*apart})
-            found = Spent.of(spent, others).overlaps()
-    return found
+def overlapping(session: Session, source: Source, spent: Spent) -> Overlaps:
+    """The windows that overlap another one of the same account, be it among them or not."""
+    if not spent.windows:
+        return Overlaps()
+    begin, end = spent.span
+    opened = going_on(session, source)
+    names = {*session.index.meanwhile(source.stream, source.name, begin, end, spent.windows)}
+    every, others = Spent.of(spent), sorted(names | opened.difference(spent.windows))
+    for part in Windows(session).parts(others, with_open=True):
+        every.extend(spent_in(source, part.rows, part.groups, opened))
+    found = every.overlaps({})
+    # an account is asked for only if it matters: a million windows are read for it otherwise
+    asked, named = [*{**found.shared, **found.waiting}], dict[str, str]()
+    for start in range(0, len(asked), PART):
+        known = accounts(session, asked[start : start + PART])
+        named |= {window: account for (window, name), account in known.items() if name == source.name}
+    return every.overlaps(named) if len({*named.values()} - {MIXED}) > 1 else found
 
 
-def spent_in(session: Session, source: Source, windows: Iterable[str]) -> Spent:
-    """What a provider's finalized windows moved its capacity meter by."""
-    spent, rows = Spent(), Windows(session).finalized(windows)
-    groups: Mapping[tuple[str, str], list[Capture]] = Windows(session).captures(list(rows)) if rows else {}
-    for window, row in rows.items():
-        result = row.result(source, groups.get((window, source.name), ()))
-        if result is not None:
-            spent.add(window, result.pair, source.capacity or "")
+def going_on(session: Session, source: Source) -> set[str]:
+    """The windows that lanes have open: each lane's newest capture is a BEFORE."""
+    marks = (mark for _, mark in session.index.lanes(source.stream) if mark.provider == source.name)
+    return {mark.window for mark in marks if mark.phase == "before"}
+
+
+def spent_in(
+    source: Source,
+    rows: Mapping[str, Finalized],
+    groups: Mapping[tuple[str, str], Sequence[Capture]],
+    opened: Collection[str],
+) -> Spent:
+    """What windows moved the capacity meter by; of those that are not finalized what is known so far."""
+    spent, meter = Spent(), source.capacity or ""
+    for window in dict.fromkeys((*rows, *(window for window, _ in groups))):
+        group = groups.get((window, source.name), ())
+        if (row := rows.get(window)) is None:
+            pair = canonical(group)
+            if pair.after or window in opened:
+                spent.add(window, pair, meter, is_finalized=False)
+        elif (result := row.result(source, group)) is not None:
+            spent.add(window, result.pair, meter)
     return spent

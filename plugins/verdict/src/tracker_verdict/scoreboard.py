@@ -20,7 +20,7 @@ from tracker.kernel import (
     value,
 )
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
-from tracker_verdict.overlaps import Spent, overlapping
+from tracker_verdict.overlaps import Overlaps, Spent, overlapping
 from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
 
@@ -99,7 +99,7 @@ class Sums:
 
 
 # the name of a group, its windows, and those that overlap
-Group: TypeAlias = tuple[str, Sums, Mapping[str, str]]
+Group: TypeAlias = tuple[str, Sums, Overlaps]
 
 
 def scoreboard(
@@ -177,20 +177,19 @@ def _numbers(found: Mapping[str, Any]) -> Numbers:
 
 
 def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> Iterator[Group]:
-    """A provider's groups, of each account apart if two are named, with the account's windows that overlap."""
+    """A provider's groups, of each account apart if two are named, with the provider's windows that overlap."""
     several = len({account for account, _ in own} - {None, MIXED}) > 1
-    accounts: dict[str, dict[str, list[Sums]]] = {}
+    groups: dict[str, list[Sums]] = {}
     for (account, group), one in own.items():
         end = f" ({account or NO_ACCOUNT})" if several else ""
-        accounts.setdefault(end, {}).setdefault(group + end, []).append(one)
-    for groups in accounts.values():
-        # also of windows that are in different groups, or that nobody asked about
-        tallies = [one.tally for sums in groups.values() for one in sums]
-        overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))
-        for name, (first, *others) in groups.items():
-            for one in others:
-                first.extend(one)
-            yield name, first, overlaps
+        groups.setdefault(group + end, []).append(one)
+    # also of windows that are in different groups, or that nobody asked about
+    tallies = [one.tally for one in own.values()]
+    overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))
+    for name, (first, *others) in groups.items():
+        for one in others:
+            first.extend(one)
+        yield name, first, overlaps
 
 
 def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> str:

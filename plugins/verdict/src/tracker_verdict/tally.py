@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
 from tracker_verdict.estimate import WindowResult, estimate
-from tracker_verdict.overlaps import EPOCH, MICROSECOND, Ends, Spent, overlapping
+from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
 
 OTHER_ACCOUNT = "other-account"
 NO_TIME = -1 << 63
@@ -79,9 +79,10 @@ class Tally:
         self.excluded |= other.excluded
         self.stale += other.stale
 
-    def total(self, account: str = "", *, overlaps: Mapping[str, str] | None = None) -> ProviderFigures:
+    def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> ProviderFigures:
         """What the windows say together. overlaps: those of these and of others, if they are known."""
-        shared = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
+        known = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
+        shared = {window: f"{OVERLAPS}{other}" for window, other in known.shared.items()}
         results: Sequence[WindowResult] = self.results
         excluded = self.excluded
         if shared:
@@ -92,7 +93,7 @@ class Tally:
                 window: reason if reason == OTHER_ACCOUNT else shared.get(window, reason)
                 for window, reason in reasons.items()
             }
-        found = estimate(self.session, self.source, results)
+        found = estimate(self.session, self.source, results, known.waiting)
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, found, excluded, self.stale, account)
 

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
-from tracker.kernel import ProviderFigures, Session, Windows
-from tracker_verdict.overlaps import OVERLAPS, Spent, overlapping
+from tracker.api import Check, Source
+from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, line
+from tracker_verdict.overlaps import Overlaps, going_on, overlapping, spent_in
 from tracker_verdict.price import prices
 from tracker_verdict.settings import VerdictSettings
 
 
-def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], dict[str, Any]]:
     """The money of each provider in each window, and of each of its features, if the price is in the settings.
 
     `overlaps` is the other window: the meter then moved for both, so that it is not known what a feature took.
+    `would_overlap` is one that would overlap if both were finalized.
     """
     providers = session.registry.providers
     known = prices(providers, session.settings(VerdictSettings).prices, ())
-    rows, found = Windows(session).finalized(windows), dict[tuple[str, str], dict[str, Any]]()
-    groups = Windows(session).captures(list(rows)) if rows else {}
+    rows, found = Windows(session).finalized(windows), defaultdict[tuple[str, str], dict[str, Any]](dict)
+    groups = Windows(session).captures(windows)
     for name, source in providers.items():
-        spent, price = Spent(), known.get(name)
-        for window, row in rows.items():
-            group = groups.get((window, name), ())
-            if (result := row.result(source, group)) is None:
-                continue
-            spent.add(window, result.pair, source.capacity or "")
-            estimate = ProviderFigures.of(source, row, group).efficiency
+        price = known.get(name)
+        for window, row in rows.items() if price else ():
+            estimate = ProviderFigures.of(source, row, groups.get((window, name), ())).efficiency
             if price and estimate.n:
-                own = found[window, name] = {"money": price.cost(estimate.capacity)}
+                own = found[window, name]
+                own["money"] = price.cost(estimate.capacity)
                 if estimate.features:
                     own["money_per_feature"] = own["money"] / estimate.features
-        for window, reason in overlapping(session, source, spent).items():
-            if window in rows:
-                own = found.setdefault((window, name), {})
-                own |= {key: None for key in own if key == "money_per_feature"}
-                own["overlaps"] = reason.removeprefix(OVERLAPS)
-    return found
+        overlaps = _overlaps(session, source, rows, groups)
+        for window, other in overlaps.shared.items():
+            own = found[window, name]
+            own |= {key: None for key in own if key == "money_per_feature"}
+            own["overlaps"] = other
+        for window, other in overlaps.waiting.items():
+            found[window, name]["would_overlap"] = other
+    asked = {*windows}
+    return {key: own for key, own in found.items() if key[0] in asked}
+
+
+def checks(session: Session, window: str) -> Iterator[Check]:
+    """One for each provider whose meter another window moved at the same time."""
+    rows, groups = Windows(session).finalized([window]), Windows(session).captures([window])
+    for name, source in session.registry.providers.items():
+        found = _overlaps(session, source, rows, groups)
+        if (other := found.shared.get(window)) is not None:
+            text = (
+                f"{line(other)} moved {name}'s meter at the same time, so that neither counts. Give lanes that work at"
+                f" the same time one window. If {line(other)} is a slip, reopen it"
+            )
+            cure = f"tracker complete --reopen --window {quote(other)}"
+            yield Check(name="overlaps", state="failed", text=text, cure=cure)
+        elif (other := found.waiting.get(window)) is not None:
+            text = f"{line(other)} moved {name}'s meter at the same time. If both are finalized, neither counts"
+            yield Check(name="overlaps", state="ok" if rows else "failed", text=text)
+
+
+def _overlaps(
+    session: Session, source: Source, rows: Mapping[str, Finalized], groups: Mapping[tuple[str, str], Sequence[Capture]]
+) -> Overlaps:
+    return overlapping(session, source, spent_in(source, rows, groups, going_on(session, source)))

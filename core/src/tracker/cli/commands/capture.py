@@ -77,9 +77,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
 
 def _read_origins(phases: tuple[str, ...], given: Mapping[str, Any], **more: Any) -> None:
     if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
-        raise click.UsageError(
-            "--auto reads the meters itself, now. Leave --stdin, --file, --captured-at and --source out."
-        )
+        raise click.UsageError("--auto reads the meters now. Leave --stdin, --file, --captured-at and --source out.")
     more |= {name: given[name] for name in ("window", "notes", "timezone", "force")}
     run_command("capture", phase="cross" if len(phases) > 1 else phases[0], **more)
 

@@ -30,9 +30,7 @@ class Complete(WritingCommand):
     "complete", cls=Complete, epilog="tracker complete --window W0-01 --{provider}-features 2 --outcome pass"
 )
 @window_option(required=True)
-@click.option(
-    "--quality", type=Number(float, full=1), metavar="Q", help="How good the work is, from 0 to 1; 1 is as planned."
-)
+@click.option("--quality", type=Number(float, full=1), metavar="Q", help="How good it is, 0 to 1; 1 is as planned.")
 @click.option("--outcome", metavar="WORD", help="pass, partial or fail.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
 @click.option("--commit-start", metavar="SHA", help="The commit before the work.")

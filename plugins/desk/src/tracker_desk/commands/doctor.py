@@ -36,7 +36,9 @@ def command(fix: bool, restore: bool) -> None:
             here.warn(problem)
         raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
     if restore:
-        count = doctor.restore(here)
+        from tracker_desk import restoring
+
+        count = restoring.restore(here)
         if not here.json:
             here.say(f"restored {plural(count, 'record')}")
     found = doctor.examine(here, fix=fix, wrong=wrong)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from tracker.kernel import Command, Number, Selection, Windows, selection, session
 from tracker_verdict.options import accounts_option, price_option
+
+if TYPE_CHECKING:
+    from tracker.kernel import Session
+    from tracker_verdict.comparison import Match
 
 effect_option = click.option(
     "--effect",
@@ -53,11 +60,20 @@ def command(
     known = comparison.delivered(here, selection.windows(here), with_projects=blocks == "project")
     Windows(here).note_missing(Windows(here).missing_plugins(known.windows))
     found = comparison.matches(here, names, question, known)
+    _note(here, found)
     if here.json:
         here.data([comparison.document(match) for match in found])
-        return
-    for match in found:
-        advice.show(here, match)
+    else:
+        for match in found:
+            advice.show(here, match)
+
+
+def _note(here: Session, found: Sequence[Match]) -> None:
+    """What each provider's figures leave out, once."""
+    from tracker_verdict.accounts import note_excluded
+
+    for side in {side.name: side for match in found for side in (match.a, match.b)}.values():
+        note_excluded(here, side.figures)
 
 
 def _check(names: tuple[str, ...], *, everyone: bool) -> None:

@@ -1,0 +1,77 @@
+"""What stands in `*.torn`: torn lines, whose whole records come back, and copies of lines that are not records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tracker.kernel import Journal, Session, record_id, replace_file
+
+# objects within a torn record that are taken for a beginning
+MOST_TRIES = 100
+
+
+def restore(session: Session) -> int:
+    """Append the whole records that streams lack, and set the lines aside that they stood on; how many there were."""
+    count, journal = 0, session.journal
+    with journal.lock():
+        for stream in journal.streams():
+            if lines := lacking(session, stream, with_broken=True).values():
+                journal.append(stream, b"".join(line + b"\n" for line in lines))
+                count += len(lines)
+            set_aside(journal, stream, (offset for offset, line in broken(journal, stream) if whole_record(line)))
+    return count
+
+
+def set_aside(journal: Journal, stream: str, offsets: Iterable[int]) -> None:
+    """Copy the lines at some offsets into `*.torn`. The stream keeps them, and no reader warns of them any more."""
+    path, known, new = Path(f"{journal.path(stream)}.torn"), journal.aside(stream), list(offsets)
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            if path.exists():
+                old = path.read_bytes()
+                file.write(old if old.endswith(b"\n") else old + b"\n")
+            for offset in new:
+                _, line = next(journal.lines(stream, offset))
+                if line is not None and line not in known:
+                    file.write(line + b"\n")
+
+    if new:
+        replace_file(path, write)
+
+
+def broken(journal: Journal, stream: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a stream that are not records, each with its offset."""
+    for offset, line in journal.lines(stream):
+        if line and Journal.decode(line) is None:
+            yield offset, line
+
+
+def lacking(session: Session, stream: str, *, with_broken: bool = False) -> dict[str, bytes]:
+    """The whole records of `*.torn` that the stream lacks, by their id. with_broken: also those of its broken lines."""
+    lines = list(session.journal.aside(stream))
+    if with_broken:
+        lines += [line for _, line in broken(session.journal, stream)]
+    whole = [one for line in lines if (one := whole_record(line)) is not None]
+    found = {identity(stream, line): line for line in whole}
+    for entry in session.index.entries(stream, repeated=True) if found else ():
+        found.pop(entry.record_id, None)
+    return found
+
+
+def whole_record(line: bytes) -> bytes | None:
+    """The record that a line is, or that stands at its end behind a torn one: that had no line end."""
+    start = 0
+    for _ in range(MOST_TRIES):
+        record = Journal.decode(line[start:])
+        if record is not None and ("schema_version" in record or not start):
+            return line[start:]
+        if (start := line.find(b'{"', start + 1)) < 0:
+            break
+    return None
+
+
+def identity(stream: str, line: bytes) -> str:
+    """The id of a record that no index has read."""
+    return record_id(stream, line, Journal.decode(line) or {})

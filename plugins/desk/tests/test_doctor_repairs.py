@@ -1,0 +1,95 @@
+"""`tracker doctor --fix` and `--restore`: lines that are not records, torn ones, and whole records behind those."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+WARNING = "holds lines that are not records"
+
+
+def stream(program: Any) -> Path:
+    path: Path = program.root / "snapshots.jsonl"
+    return path
+
+
+def findings(program: Any, *options: str) -> list[tuple[str, str, str, str]]:
+    found = json.loads(program("--json", "doctor", *options).out)["findings"]
+    return [(one["level"], one["check"], one["where"], one["what"]) for one in found]
+
+
+def test_thousands_of_findings_are_counted(sound: Any) -> None:
+    stream(sound).write_bytes(stream(sound).read_bytes() + b"nonsense\n" * 5000)
+    found = findings(sound)
+    assert len(found) == 21
+    assert found[-1][3] == "4980 more findings of the kind json"
+
+
+def test_whole_records_that_were_set_aside_come_back(sound: Any) -> None:
+    """A damaged tail may hold whole records before its torn end."""
+    lines = stream(sound).read_bytes().splitlines(keepends=True)
+    stream(sound).write_bytes(lines[0])
+    stream(sound).with_name("snapshots.jsonl.torn").write_bytes(lines[1] + b'{"half\n')
+    assert "  tracker doctor --restore\n" in sound("doctor").ok()
+    done = sound("doctor", "--restore").ok()
+    assert "restored 1 record" in done
+    assert "no whole record of them is missing; nothing to do" in done
+    assert "  tracker doctor --restore" not in done
+    assert stream(sound).read_bytes() == b"".join(lines)
+    assert "restored 0 records" in sound("doctor", "--restore").ok()
+
+
+def test_a_whole_record_behind_a_torn_one_comes_back(sound: Any) -> None:
+    """A program that does not look at the last line goes on behind it."""
+    lines = stream(sound).read_bytes().splitlines(keepends=True)
+    torn = b'{"parsed": {"fuel_pct": 1}, "notes": {"a'
+    broken = lines[0] + torn + lines[1] + b'{"parsed": {"fuel_pct": 1}\n'
+    stream(sound).write_bytes(broken)
+    found = findings(sound)
+    assert ("error", "json", "snapshots.jsonl line 2", "holds a whole record behind a torn one") in found
+    assert [one[2] for one in found if "is not JSON" in one[3]] == ["snapshots.jsonl line 3"]
+    sound("doctor", "--restore")
+    assert stream(sound).read_bytes() == broken + lines[1]
+    left = [one[2] for one in findings(sound) if one[0] != "note"]
+    assert left == ["snapshots.jsonl line 3"]
+    sound("doctor", "--restore")
+    assert stream(sound).read_bytes() == broken + lines[1]
+
+
+def test_no_command_warns_of_a_line_whose_record_was_restored(sound: Any) -> None:
+    lines = stream(sound).read_bytes().splitlines(keepends=True)
+    stream(sound).write_bytes(lines[0] + b'{"half' + lines[1])
+    assert WARNING in sound("preview").err
+    said = sound("doctor", "--restore").ok()
+    assert (
+        "note: snapshots.jsonl: holds 1 line without a record; snapshots.jsonl.torn has copies; nothing to do" in said
+    )
+    assert WARNING not in sound("preview").err
+
+
+def test_a_record_that_was_restored_before_ends_the_warning_too(sound: Any) -> None:
+    """The program before this one left no copy of the torn line."""
+    lines = stream(sound).read_bytes().splitlines(keepends=True)
+    stream(sound).write_bytes(lines[0] + b'{"half' + lines[1] + lines[1])
+    assert "  tracker doctor --fix\n" in sound("doctor").ok()
+    sound("doctor", "--fix").ok()
+    assert WARNING not in sound("preview").err
+
+
+def test_one_command_cures_all_lines_that_are_not_records(sound: Any) -> None:
+    """As binary data in a stream leaves them: more than are listed, and none of them is rewritten."""
+    garbage = b"".join(bytes([0xFF, number, 0x80, 13, 0xFE]) + b"\n" for number in range(11, 60))
+    path = sound.root / "readings.jsonl"
+    path.write_bytes(garbage)
+    whole = sound.files()
+    assert WARNING in sound("preview").err
+    done = sound("doctor")
+    assert done.out.partition("Type, for the findings above:\n")[2] == "  tracker doctor --fix\n"
+    sound("doctor", "--fix").ok()
+    assert {name: content for name, content in sound.files().items() if name in whole} == whole
+    assert path.with_name("readings.jsonl.torn").read_bytes() == garbage
+    assert WARNING not in sound("preview").err
+    assert [one[0] for one in findings(sound)] == ["note", "note"]
+    sound("doctor", "--fix").ok()
+    assert path.with_name("readings.jsonl.torn").read_bytes() == garbage
