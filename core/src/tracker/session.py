@@ -60,7 +60,6 @@ class Session:
         return Settings.load(Settings.find(Path.cwd()))
 
     def settings(self, kind: type[T]) -> T:
-        """The settings of one class, which its feature declares."""
         return self.settings_file.section(kind)
 
     @cached_property

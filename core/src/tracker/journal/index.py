@@ -69,7 +69,6 @@ class Index:
         return sorted(self._named("ORDER BY at DESC", count), key=place)
 
     def count(self) -> int:
-        """How many `windows` are."""
         query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
         return int(self._column(query, [self.emptied()])[0])
 
@@ -96,7 +95,6 @@ class Index:
         return sorted({*self._column(query, [newest, WINDOWS])} - {*self.emptied()}, key=place)
 
     def knows(self, window: str) -> bool:
-        """Whether any stream names the window."""
         return bool(self._column("SELECT name FROM window WHERE name = ?", [window]))
 
     def entries(
@@ -122,7 +120,6 @@ class Index:
                 line, record = b"", {}
 
     def tombstoned(self, stream: str) -> set[str]:
-        """The ids of the stream's records that were taken back."""
         return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:

@@ -97,7 +97,6 @@ class Journal:
         return self.root / f"{stream}{SUFFIX}"
 
     def streams(self) -> list[str]:
-        """The streams that exist, sorted."""
         try:
             names = os.listdir(self.root) if check_place(self.root, as_folder=True) else []
         except OSError as error:
@@ -173,7 +172,6 @@ class Journal:
     # --- writing
 
     def append(self, stream: str, records: Records) -> None:
-        """Append whole records in one write and flush them to disk."""
         self.append_all({stream: records})
 
     def append_all(self, new: Mapping[str, Records]) -> None:

@@ -14,6 +14,7 @@ from tracker.session import Session
 from tracker.text.pane import redact
 from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
+from tracker.windows.lanes import lane_option
 from tracker.windows.messages import explained
 from tracker.windows.reader import Absent, Finalized, Windows
 from tracker.windows.results import divergences, newest
@@ -161,12 +162,13 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
     if missing:
         name, phase = missing[0]
         late, why = [one for one in groups[name] if one.phase == phase.lower() == "before"], ""
-        cure = f"Capture it with `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`."
+        place = f"--window {window}{lane_option(session, (late or groups[name])[-1].agent_id)}"
+        cure = f"Capture it with `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin {place}`."
         if late:
-            why = f" (the one that stands is later than the AFTER of {name})"
-            cure = f"Capture a new AFTER with `tracker end {name} --stdin --window {window}`."
+            why = f" (the one that was captured is later than the AFTER of {name})"
+            cure = f"Capture a new AFTER with `tracker end {name} --stdin {place}`."
             if late[-1].captured_at > session.now:
-                cure = f"Take it back with `tracker alias delete {name} --phase before --window {window}`."
+                cure = f"Take it back with `tracker alias delete {name} --phase before {place}`."
         raise TrackerError(f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. {cure}")
 
 

@@ -27,7 +27,6 @@ KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream", VIEW: "a 
 
 
 def input_options(function: Any) -> Any:
-    """`--stdin | --file`, `--captured-at`, `--timezone`, `--notes`, `--force`."""
     for option in reversed(
         (
             click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
