@@ -116,6 +116,16 @@ def test_a_before_of_the_future_is_cured_by_taking_it_back(program: Any) -> None
     assert anomalies(program) == [("clock-skew", False)] * 2
 
 
+def test_a_cure_of_another_lane_names_it_at_its_end(program: Any) -> None:
+    words = ["start", "toy", "--stdin", "--window", "W1", "--captured-at", "2999-01-01T00:00:00Z", "--force"]
+    program(*words, "--agent", "sub1", stdin="fuel 1%").ok()
+    cure = "`tracker alias delete toy --phase before --window W1 --agent sub1`"
+    assert f"Take that BEFORE back with {cure}," in capture(program, "end", 8, 20).refused()
+    capture(program, "end", 8, 20, "--force").ok()
+    assert f"Take it back with {cure}." in program("complete", "--window", "W1").refused()
+    program(*cure.strip("`").split()[1:], "--yes").ok()
+
+
 def test_a_clock_that_is_a_little_ahead_is_no_future(program: Any) -> None:
     soon = (datetime.now(UTC) + timedelta(minutes=3)).isoformat()
     done = program("alias", "start", "toy", "--stdin", "--captured-at", soon, stdin="fuel 1%")

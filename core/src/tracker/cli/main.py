@@ -15,9 +15,10 @@ import click
 from tracker import __version__
 from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
-from tracker.errors import Interrupted, TrackerError
+from tracker.errors import Interrupted, PluginError, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.hosting import discovery
+from tracker.hosting.guard import guarded
 from tracker.session import Session
 from tracker.text.render import line, near, tell
 
@@ -67,7 +68,6 @@ def give_up_output() -> None:
 
 @cache
 def commands() -> dict[str, Command]:
-    """Every command by name: the kernel's and those of the installed features."""
     return KERNEL | discovery.commands()
 
 
@@ -77,7 +77,17 @@ def find(name: str) -> click.Command:
         return cast(click.Command, discovery.attribute(KERNEL[name].place))
     if name not in commands():
         raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name) or ''}".rstrip())
-    return cast(click.Command, discovery.command(name, commands()[name], click.Command))
+    place = commands()[name].place
+    feature = next(one.name for one in discovery.declared() if name in one.commands)
+    try:
+        with guarded(feature, f"load its command {name!r}"):
+            found = discovery.attribute(place)
+            if not isinstance(found, click.Command):
+                raise TypeError(f"{place} is a {type(found).__name__}. Expected a click command.")
+            return found
+    except PluginError as error:
+        cure = f"{discovery.DISABLE}={feature} leaves the feature out."
+        raise TrackerError(f"{str(error).rstrip('.')}. {cure}") from error
 
 
 def _columns() -> int:
