@@ -235,9 +235,6 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
         yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
 
 
-# --- as text
-
-
 def _provider_line(figures: ProviderFigures) -> str:
     estimate, totals = figures.efficiency, figures.totals
     measured = estimate if estimate.ci_kind == "measured" else None

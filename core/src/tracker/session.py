@@ -167,8 +167,6 @@ class Session:
         if given is not None:
             self.registry.ask("command_finished", session=self, given=given)
 
-    # --- speaking
-
     def say(self, text: str) -> None:
         """A result for people, unless `--quiet`."""
         if not self.quiet:

@@ -281,8 +281,6 @@ class Settings:
                 return f"{self.path}{line.format(number)}"
         return str(self.path)
 
-    # --- consent
-
     def unconsented(self, keys: Iterable[str] | None = None) -> dict[str, str]:
         """Which of the keys that the file sets need consent that was not given, with the reason."""
         found = {}

@@ -151,9 +151,6 @@ def _folder(path: str) -> Iterator[tuple[str, str, str]]:
         yield project, version, text
 
 
-# --- features
-
-
 def installed() -> list[Plugin]:
     """The installed features that the user did not disable, the project's own before others."""
     return _installed(os.environ.get(DISABLE, ""))

@@ -233,8 +233,6 @@ class Registry:
                 answer = error
             yield feature.name, answer
 
-    # --- both
-
     def _ask(self, plugin: Plugin, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
         """Call a plugin's function for a hook. Whatever is wrong with it is a `PluginError`."""
         if os.environ.get(discovery.TRACE) == "1":

@@ -58,8 +58,6 @@ class Index:
     def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
         self.journal, self._database = journal, database
 
-    # --- records
-
     def windows(self, last: int = -1) -> list[str]:
         """Every window with a standing record, `W0-9` before `W0-10`, or the last of them."""
         return self._named("ORDER BY place DESC", last)[::-1]
@@ -318,8 +316,6 @@ class Index:
         if (fits or not now.size) and now.size == size:
             return None
         return (size, now.size, total, now.inode) if fits else (0, now.size, 0, now.inode)
-
-    # --- checking
 
     def edited(self, stream: str) -> list[int]:
         """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""

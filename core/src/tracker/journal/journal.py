@@ -225,8 +225,6 @@ class Journal:
         del begun[stream]
         raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again. {NOTHING}.")
 
-    # --- torn lines
-
     def mend(self, stream: str) -> int:
         """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""
         path, file = self.path(stream), self._file(stream, may_write=True)
@@ -311,8 +309,6 @@ class Journal:
                 end = min(stop, (start // BLOCK + 1) * BLOCK)
                 yield start // BLOCK, zlib.crc32(records.read_at(file, end - start, start), checksum)
                 start, checksum = end, 0
-
-    # --- files
 
     @contextlib.contextmanager
     def _reading(self, stream: str) -> Iterator[int | None]:

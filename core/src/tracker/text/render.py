@@ -145,9 +145,6 @@ def tell(text: str) -> None:
     print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr, flush=True)
 
 
-# --- JSON and CSV
-
-
 def decoded(text: str) -> str:
     """The text of an argument, its escaped bytes read as UTF-8. Paths stay as they come: the system reads them back."""
     return re.sub(HALF, "\ufffd", text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")

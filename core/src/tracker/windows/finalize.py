@@ -74,9 +74,6 @@ def reopen(session: Session, window: str) -> None:
         session.say(f"reopened {window} ({plural(len(rows), 'finalize row')} taken back)")
 
 
-# --- the row
-
-
 def _row(session: Session, window: str, features: Mapping[str, float], given: Row, entries: Mapping[str, Row]) -> Row:
     now, quality = session.now, amount(given.get("quality"))
     return stamp(
@@ -137,9 +134,6 @@ def _kept(
     return {**features, **kept}, {**given, **fields_kept}, names
 
 
-# --- what a window must have
-
-
 def _check_read(window: str, unread: Iterable[Absent]) -> None:
     """Refuse a row that would take a provider out of every figure because its plugin is missing."""
     lost = [one for one in unread if one.measured]
@@ -184,9 +178,6 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
             f"{f' ({causes[-1]})' if causes else ''}. {'Remove' if is_crossed else again} both captures with"
             f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window."
         )
-
-
-# --- what is said
 
 
 def _report(session: Session, record: Row, features: Mapping[str, float]) -> None:

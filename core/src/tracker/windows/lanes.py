@@ -55,9 +55,6 @@ def _spelling(window: str) -> str:
     return re.sub(r"0+(?=\d)", "", window.casefold().translate({ord("o"): "0", ord("l"): "1"}))
 
 
-# --- state files
-
-
 class LaneFile(NamedTuple):
     """The file that says which window of a provider a lane has open."""
 

@@ -260,8 +260,6 @@ class Windows:
         for one in found:
             self.session.note(f"note: {one.problem}; it is left out")
 
-    # --- captures that are made
-
     def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
         return store(self.session, request)
 

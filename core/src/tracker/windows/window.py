@@ -266,9 +266,6 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
     return max([*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)], default=None)
 
 
-# --- refusals that look around
-
-
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
     """A text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
@@ -320,9 +317,6 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
         f"{window} has no {source.name} BEFORE.{f' {near(window, known)}' if known else ''}"
         f" Capture it first with {start}. Nothing was stored."
     )
-
-
-# --- records
 
 
 def _record(session: Session, request: CaptureRequest, window: str, phase: str | None, before: Capture | None) -> Row:

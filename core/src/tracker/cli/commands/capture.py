@@ -105,9 +105,6 @@ end = _capture("end", ("after",), "Store a pane as AFTER. It closes the open win
 cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
 
 
-# --- ingest
-
-
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE", callback=lambda ctx, _, name: ctx.ensure_object(Session).source(name).name)
 @window_option(required=True, help="The window that it belongs to.")
