@@ -220,7 +220,8 @@ def test_a_finalized_window_that_lost_a_capture_says_what_can_be_done(program: A
     assert "`tracker end toy --stdin --window W1` captures it again" in said
     assert "`tracker complete --reopen --window W1` opens the window" in said
     for view in ("windows", "scoreboard"):
-        assert "note: toy W1 is stale: its captures changed after it was finalized. `tracker dec" in program(view).err
+        note = next(one for one in program(view).err.splitlines() if one.startswith("note: toy W1 is stale"))
+        assert "`tracker decision-card --window W1`" in note
     assert json.loads(program("--json", "windows").ok())[0]["stale"] == ["toy"]
     program("undo", "--yes").ok()
     assert "stale" not in program("windows").err
