@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from documents import is_as_shown, run
 from shared import Demo
 
 ROOT = Path(__file__).parents[1]
@@ -55,10 +57,25 @@ def test_the_demo_prints_each_command_before_what_it_says(demo: Demo) -> None:
 
 
 def test_the_picture_is_what_the_demo_prints(demo: Demo) -> None:
-    [picture] = re.findall(r"```console\n(.*?)```", README, re.S)
-    shown = picture[picture.index("Windows:") :].strip()
-    printed = demo.printed[demo.printed.index("Windows:") :].partition("\nnote: ")[0]
-    assert shown.splitlines() == printed.splitlines()
+    [picture] = re.findall(r"```console\n.*?\n(.*?)```", README, re.S)
+    assert is_as_shown(picture, demo.printed)
+
+
+def test_the_commands_for_your_own_work_run_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the installation, and the capture without pasting, which its own page shows."""
+    monkeypatch.chdir(tmp_path)
+    block = README.split("## On your own work\n\n```sh\n")[1].partition("```")[0]
+    installation, *commands = [re.sub(r" +#.*", "", line) for line in block.splitlines()]
+    assert installation == "uv tool install ."
+    commands.remove("tracker capture codex")
+    panes = {"tracker start codex": "codex-80-left.txt", "tracker end codex": "codex-62-left.txt"}
+    environment = os.environ | {"HOME": str(tmp_path), "SHELL": "/bin/sh"}
+    for command in commands:
+        pane = f" < {ROOT / 'docs' / 'samples' / 'panes' / panes[command]}" if command in panes else ""
+        printed = run(f"{command}{pane} || true", environment)
+        # which a single subscription cannot be
+        assert ("error: A comparison needs two providers" in printed) == (command == "tracker compare"), printed
+        assert printed.count("error:") == (command == "tracker compare"), printed
 
 
 def test_the_demo_ends_with_figures_that_are_worth_something(demo: Demo) -> None:

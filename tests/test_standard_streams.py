@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +87,18 @@ def test_a_result_that_cannot_be_printed(shell: Any, tmp_path: Path, buffered: s
     others = ("cost-compare", "status", "export --format csv --out out", "shell-init bash")
     for command in ("preview --json", *(() if buffered else others)):
         assert said(command) == (1, f"error: {full}\n")
+
+
+@pytest.mark.parametrize(
+    "command", ["--help", "status", "doctor", "--json preview", "shell-init bash", "plugins list", ""]
+)
+def test_a_pipe_that_nobody_reads_ends_a_command_as_it_ends_others(tmp_path: Path, command: str) -> None:
+    """In silence, with the status that a shell gives a program of which SIGPIPE made an end: no error is meant."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    reader, writer = os.pipe()
+    os.close(reader)
+    words, environment = command.split(), os.environ | {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC"}
+    program = [sys.executable, "-m", "tracker.cli", *words]
+    done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, env=environment, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")

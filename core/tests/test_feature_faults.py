@@ -108,7 +108,7 @@ def test_the_projects_own_feature_keeps_its_command(run: Run) -> None:
     assert "Measure the lines that changed" in done.stdout
     assert done.stderr == (
         "warning: plugin 'hours' of acme-hours: its command churn is left out, because ledgers (tracker-ledgers)"
-        " declares that name, too\n"
+        " also declares that name\n"
     )
     listed = run("plugins", "list", declared=declared).stdout
     assert "its command churn is left out" in " ".join(listed.split())

@@ -177,7 +177,7 @@ def test_of_two_features_that_declare_one_command_neither_has_it(tracker_cli: Ru
     assert (both.returncode, both.stdout) == (2, "")
     assert both.stderr.splitlines()[:2] == [
         f"warning: plugin '{one}' of {one}: its command hours is left out,"
-        f" because {other} ({other}) declares that name, too"
+        f" because {other} ({other}) also declares that name"
         for one, other in (("ours", "yours"), ("yours", "ours"))
     ]
     assert tracker_cli("hours", PYTHONPATH=site, TRACKER_DISABLE_PLUGINS="yours").stdout == "ours\n"

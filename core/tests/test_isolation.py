@@ -260,12 +260,12 @@ def test_a_stream_goes_on_when_its_plugin_fails_on_a_line(with_bad: Callable[[st
 LINES = {
     "sys.exit(3)": "raised SystemExit(3)",
     "while True: pass": "did not finish within 0.2 s",
-    "return (event for event in [])": "ingest_line returned a generator",
-    "return None": "ingest_line returned a NoneType. Expected a list of events.",
-    "return ['text']": "an event is of type str. Expected dict.",
-    "return [{'lane': [], 'routed': False, 'ok': True}]": "an event's lane is of type list. Expected None or str",
-    "return [{'record_id': 'x'}]": "an event has the unknown key 'record_id'.",
-    "return [{'rid': {1}}]": "an event's rid is of type set. Expected None or str.",
+    "return (event for event in [])": "TypeError: ingest_line returned a generator",
+    "return None": "TypeError: ingest_line returned a NoneType. Expected a list of events",
+    "return ['text']": "TypeError: an event is of type str. Expected dict",
+    "return [{'lane': [], 'routed': False, 'ok': True}]": "TypeError: an event's lane is of type list. Expected None",
+    "return [{'record_id': 'x'}]": "TypeError: an event has the unknown key 'record_id'.",
+    "return [{'rid': {1}}]": "TypeError: an event's rid is of type set. Expected None or str",
 }
 
 

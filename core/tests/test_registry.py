@@ -105,7 +105,7 @@ def test_of_two_distributions_that_claim_a_name_only_its_owner_is_loaded(
     for name in set(distributions) - {admitted}:
         others = ", ".join(sorted(set(distributions) - {name}))
         assert str(found[name].error) == (
-            f"plugin 'toy' failed to have a name of its own: {others} has an entry point of that name, too."
+            f"plugin 'toy' failed to claim its name: {others} also has an entry point of that name."
             f" Uninstall one of them, or set TRACKER_DISABLE_PLUGINS={name}."
         )
 

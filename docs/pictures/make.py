@@ -37,8 +37,8 @@ def tracker(folder: Path, *arguments: str) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Where the program runs: in a zone where it is afternoon, so that the last hours are today."""
-    zone = "UTC" if datetime.now(UTC).hour >= 12 else "Etc/GMT-12"  # twelve hours ahead, all year
+    """Where the program runs: in a zone where it is day, so that the last hours are today."""
+    zone = "Europe/Berlin" if 10 <= datetime.now(UTC).hour < 22 else "Etc/GMT-12"  # twelve hours ahead, all year
     own = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "TZ": zone, "TERM": "xterm-256color"}
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")}
     return kept | own | {"COLUMNS": str(COLUMNS), "LINES": str(LINES)}

@@ -7,17 +7,18 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-# one call of tracker, perhaps in a lane, perhaps reading a file, perhaps allowed to fail
-CALL = re.compile(r"((?:[A-Z_]+=\S+ )*)tracker ([^|;&<>$`()]*?)(?: < (\S+))?( \|\| true)?")
+# one call of tracker, perhaps in a lane, perhaps reading a file, perhaps allowed to fail; `uat` starts programs itself
+CALL = re.compile(r"((?:[A-Z_]+=\S+ )*)tracker (?!uat )([^|;&<>$`()]*?)(?: < (\S+))?( \|\| true)?")
+ANY_LINES = r"(?:.*\n)*?"
 # what leaves nothing to the next line but files
 ALONE = re.compile(r"(?:cp|echo|git|tail) [^<]*")
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """The `sh` blocks with what stands below each."""
+    """The `sh` blocks with what stands below each, if anything does."""
     return re.findall(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, re.S)
 
 
@@ -63,12 +64,11 @@ def _shell(commands: str, environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def missing(expected: str, printed: str) -> Iterator[str]:
-    """The lines that are not printed, in their order."""
-    at = 0
-    for line in expected.splitlines():
-        found = printed.find(line, at)
-        if found < 0:
-            yield line
-        else:
-            at = found + len(line)
+def is_as_shown(shown: str, printed: str) -> bool:
+    """Whether a page shows what is printed; `...` stands for some text of a line, alone for some lines."""
+    lines = (ANY_LINES if line == "..." else _line(line) for line in shown.splitlines())
+    return re.fullmatch("".join(lines), printed) is not None
+
+
+def _line(shown: str) -> str:
+    return ".*".join(map(re.escape, shown.split("..."))) + "\n"

@@ -23,6 +23,10 @@ class Interrupted(TrackerError):
         super().__init__(message)
 
 
+class Hang(BaseException):
+    """Raised in a plugin that took too long. A BaseException, because plugins write `except Exception`."""
+
+
 class PluginError(TrackerError):
     """A plugin broke the contract; carries which one, at which step, and the cause."""
 
@@ -38,8 +42,10 @@ class PluginError(TrackerError):
 
 def _describe(cause: BaseException) -> str:
     try:
+        if not isinstance(cause, Exception):
+            return str(cause) if isinstance(cause, Hang) else f"raised {cause!r}"
         # attrs puts the attribute and the value behind the sentence
         text = str(cause.args[0] if type(cause) in (ValueError, TypeError) and cause.args else cause)
-    except BaseException:  # noqa: BLE001  an exception's own __str__ is the plugin's code, too
+    except BaseException:  # noqa: BLE001  an exception's own __str__ is the plugin's code
         text = "(its message cannot be shown)"
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

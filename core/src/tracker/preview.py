@@ -28,8 +28,6 @@ MARKS = 100
 
 
 class Outcome(NamedTuple):
-    """How a finalized window ended."""
-
     outcome: str | None = None
     quality: float | None = None
     notes: str | None = None
@@ -154,7 +152,7 @@ class Preview(NamedTuple):
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
         is_bare = all(figures.efficiency.ci_kind == "none" for figures in self.providers)
         if usable and is_bare and (how := owner("hooks", "tally")):
-            yield f"note: these are bare sums: where windows overlap, they count twice. For intervals and power: {how}"
+            yield f"note: these are bare sums: windows that overlap count twice. For intervals and power: {how}"
         elif self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` alone shows all windows"
             is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)
@@ -218,7 +216,6 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
 
 
 def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Shown]:
-    """The source's block, if it has one."""
     facts: StreamFacts | None = None
     records, features = list[dict[str, Any]](), dict[str, dict[str, float]]()
     if source.is_stream:
@@ -236,9 +233,6 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
     block = session.registry.call(source.name, "render_preview_block", context=context)
     if block is not None:
         yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
-
-
-# --- as text
 
 
 def _provider_line(figures: ProviderFigures) -> str:

@@ -60,7 +60,6 @@ class Session:
         return Settings.load(Settings.find(Path.cwd()))
 
     def settings(self, kind: type[T]) -> T:
-        """The settings of one class, which its feature declares."""
         return self.settings_file.section(kind)
 
     @cached_property
@@ -167,8 +166,6 @@ class Session:
         given, self.running = self.running, None
         if given is not None:
             self.registry.ask("command_finished", session=self, given=given)
-
-    # --- speaking
 
     def say(self, text: str) -> None:
         """A result for people, unless `--quiet`."""

@@ -112,8 +112,6 @@ def is_zone(name: str) -> bool:
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Kernel:
-    """What the kernel itself lets you set."""
-
     TABLE: ClassVar[str] = ""
 
     data_dir: str | None = setting(
@@ -246,7 +244,6 @@ class Settings:
 
     @staticmethod
     def parse(text: str, path: Path) -> dict[str, Any]:
-        """The values of a file's text, unchecked."""
         import tomllib
 
         try:
@@ -283,8 +280,6 @@ class Settings:
             if is_set or (header and current == key):
                 return f"{self.path}{line.format(number)}"
         return str(self.path)
-
-    # --- consent
 
     def unconsented(self, keys: Iterable[str] | None = None) -> dict[str, str]:
         """Which of the keys that the file sets need consent that was not given, with the reason."""

@@ -44,7 +44,7 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
                 registry.disabled.append(Plugin(name))
             if broken:
                 registry.plugins.append(Plugin(name))
-                registry.plugins[-1].error = PluginError(name, "have a name of its own", "it is odd")
+                registry.plugins[-1].error = PluginError(name, "claim its name", "it is odd")
         monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: registry)
 
     return go

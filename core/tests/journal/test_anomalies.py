@@ -116,6 +116,16 @@ def test_a_before_of_the_future_is_cured_by_taking_it_back(program: Any) -> None
     assert anomalies(program) == [("clock-skew", False)] * 2
 
 
+def test_a_cure_of_another_lane_names_it_at_its_end(program: Any) -> None:
+    words = ["start", "toy", "--stdin", "--window", "W1", "--captured-at", "2999-01-01T00:00:00Z", "--force"]
+    program(*words, "--agent", "sub1", stdin="fuel 1%").ok()
+    cure = "`tracker alias delete toy --phase before --window W1 --agent sub1`"
+    assert f"Take that BEFORE back with {cure}," in capture(program, "end", 8, 20).refused()
+    capture(program, "end", 8, 20, "--force").ok()
+    assert f"Take it back with {cure}." in program("complete", "--window", "W1").refused()
+    program(*cure.strip("`").split()[1:], "--yes").ok()
+
+
 def test_a_clock_that_is_a_little_ahead_is_no_future(program: Any) -> None:
     soon = (datetime.now(UTC) + timedelta(minutes=3)).isoformat()
     done = program("alias", "start", "toy", "--stdin", "--captured-at", soon, stdin="fuel 1%")
@@ -210,7 +220,8 @@ def test_a_finalized_window_that_lost_a_capture_says_what_can_be_done(program: A
     assert "`tracker end toy --stdin --window W1` captures it again" in said
     assert "`tracker complete --reopen --window W1` opens the window" in said
     for view in ("windows", "scoreboard"):
-        assert "note: toy W1 is stale: its captures changed after it was finalized. `tracker dec" in program(view).err
+        note = next(one for one in program(view).err.splitlines() if one.startswith("note: toy W1 is stale"))
+        assert "`tracker decision-card --window W1`" in note
     assert json.loads(program("--json", "windows").ok())[0]["stale"] == ["toy"]
     program("undo", "--yes").ok()
     assert "stale" not in program("windows").err

@@ -215,7 +215,7 @@ def test_the_command_that_an_after_in_the_wrong_lane_is_told_ends_its_window(pro
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 1%", lane="sub1").ok()
     refused = program("--agent", "sub9", "end", "toy", "--stdin", stdin="fuel 2%").refused()
     [end, start] = re.findall(r"`tracker (.*?)`", refused)
-    assert start == "--agent sub9 start toy --stdin"
+    assert start == "start toy --stdin --agent sub9"
     assert "for W1 (ready to finalize)" in program(*end.split(), stdin="fuel 2%").ok()
     assert "for W1 " in program(*start.split(), "--window", "W1", stdin="fuel 2%").ok()
 

@@ -17,7 +17,7 @@ def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any)
     program(*words, stdin="fuel 20%").ok()
     take(program, "start", "fuel 20%", 12)
     assert program("complete", "--window", "W1").refused() == (
-        "error: W1 cannot be finalized: missing toy BEFORE (the one that stands is later than the AFTER of toy)."
+        "error: W1 cannot be finalized: missing toy BEFORE (the one that was captured is later than the AFTER of toy)."
         " Capture a new AFTER with `tracker end toy --stdin --window W1`."
     )
     take(program, "end", "fuel 30%", 13)

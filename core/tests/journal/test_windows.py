@@ -23,6 +23,23 @@ def test_a_window_of_which_everything_was_taken_back_is_none(program: Any) -> No
     assert program("preview").ok().startswith("Windows: W1, W2\n")
 
 
+def test_the_last_of_named_windows_is_one_of_them(program: Any) -> None:
+    for window in ("W1", "W2", "W3"):
+        capture(program, "start", window)
+    words = ("preview", "--window", "W2", "--window", "W1", "--last")
+    assert program(*words, "1").ok().startswith("Windows: W2\n")
+    assert program(*words, "2").ok().startswith("Windows: W2, W1\n")
+    assert program("preview", "--last", "2").ok().startswith("Windows: W2, W3\n")
+
+
+def test_a_note_of_other_lanes_names_some_windows(program: Any) -> None:
+    for number in range(1, 8):
+        for name, lane, pane in (("tally", "a", "3"), ("toy", "b", "fuel 1%")):
+            program("start", name, "--stdin", "--window", f"W{number}", "--agent", lane, stdin=pane).ok()
+    done = program("preview", "--lane", "a")
+    assert "Of other lanes in them: toy W1, toy W2, toy W3, toy W4, toy W5 and 2 more\n" in done.err
+
+
 def test_a_finalize_row_alone_keeps_its_window(program: Any) -> None:
     capture(program, "start", "W1", 1)
     capture(program, "end", "W1", 2)

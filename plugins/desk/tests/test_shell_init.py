@@ -73,7 +73,7 @@ def test_of_two_providers_with_one_letter_neither_has_the_functions(with_prefixe
     done = with_prefixes(first="q", second="q", third="y")
     assert done.returncode == 0
     for one, other in (("first", "second"), ("second", "first")):
-        reason = f"it is made by {other} (dist-{other}), too"
+        reason = f"it is also made by {other} (dist-{other})"
         assert f"warning: the function qs of {one} is left out: {reason}\n" in done.stderr
     assert len(done.stderr.splitlines()) == 2 * len(["qs", "qe", "qx", "qd", "qd1", "qd2"])
     assert names(done.stdout) == ["ys", "ye", "yx", "yd", "yd1", "yd2"]
@@ -109,14 +109,14 @@ def test_a_provider_of_a_distribution_of_its_name_keeps_its_functions(with_prefi
     assert {"as", "ae", "ax", "ad", "ad1", "ad2"} <= set(names(done.stdout))
     assert "alias cross claude " in done.stdout
     assert "first" not in done.stdout
-    assert "warning: the function ax of first is left out: it is made by claude (tracker-claude), too\n" in done.stderr
+    assert "warning: the function ax of first is left out: it is also made by claude (tracker-claude)\n" in done.stderr
 
 
 def test_of_two_that_are_named_after_their_distributions_neither_has_the_functions(with_prefixes: Run) -> None:
     done = with_prefixes(TRACKER_DISABLE_PLUGINS="", group="tracker", first="a")
     assert not {"ae", "ax"} & set(names(done.stdout))
-    assert "warning: the function ax of claude is left out: it is made by first (tracker-first), too\n" in done.stderr
-    assert "warning: the function ax of first is left out: it is made by claude (tracker-claude), too\n" in done.stderr
+    assert "warning: the function ax of claude is left out: it is also made by first (tracker-first)\n" in done.stderr
+    assert "warning: the function ax of first is left out: it is also made by claude (tracker-claude)\n" in done.stderr
 
 
 def test_fish_quotes_in_its_own_way() -> None:

@@ -43,7 +43,7 @@ LEFT_OUT = {
     ),
     "tally": (
         HEAD,
-        "has an entry point of that name, too",
+        "also has an entry point of that name",
         "cure: uninstall one of the distributions that claim 'tally'",
     ),
     "shouting": (
@@ -194,7 +194,7 @@ def test_a_shell_function_that_another_plugin_makes_is_in_the_list_and_breaks_a_
     (rival / "rival.py").write_text(HEAD.replace("NAME", "rival").replace("Source(", 'Source(prefix="t", ', 1))
     path = f"{tmp_path / 'site'}:{rival}"
     why = (
-        "its shell functions td, td1, td2, te, ts, tx are left out, each because it is made by toy (tracker-toys), too"
+        "its shell functions td, td1, td2, te, ts, tx are left out, each because it is also made by toy (tracker-toys)"
     )
     assert why in " ".join(toys_apart("plugins", "list", PYTHONPATH=path).stdout.split())
     assert f"{why}. Choose another prefix than 't'" in toys_apart("plugins", "check", "rival", PYTHONPATH=path).stdout

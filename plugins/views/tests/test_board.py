@@ -60,6 +60,8 @@ def test_it_shows_meters_and_windows(recent: Any) -> None:
         assert (first[0], second[0]) == ("W2", "W1")
         assert second[head.index("Features")] == "2"
         assert first[head.index("Features")] == "-"
+        assert board.query_one("Tabs").active_tab.label_text == "Windows"
+        assert board.query("Tab").first().label_text == "Windows"
 
     run(recent, act)
 

@@ -15,9 +15,10 @@ import click
 from tracker import __version__
 from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
-from tracker.errors import Interrupted, TrackerError
+from tracker.errors import Interrupted, PluginError, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.hosting import discovery
+from tracker.hosting.guard import guarded
 from tracker.session import Session
 from tracker.text.render import line, near, tell
 
@@ -38,6 +39,7 @@ HOME = "home"
 # what a full disk behind `>` gives, and alike; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 ALSO = {"window-finalize": "complete"}
+UNREAD = 128 + signal.SIGPIPE  # as a shell reports a program that ended because nobody reads its pipe
 
 
 class ClosedInput:
@@ -54,8 +56,7 @@ def open_streams() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free descriptor: this one
-    closed: Any = ClosedInput()
-    sys.stdin = sys.stdin or closed
+    sys.stdin = sys.stdin or cast(Any, ClosedInput())
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
@@ -67,7 +68,6 @@ def give_up_output() -> None:
 
 @cache
 def commands() -> dict[str, Command]:
-    """Every command by name: the kernel's and those of the installed features."""
     return KERNEL | discovery.commands()
 
 
@@ -77,7 +77,17 @@ def find(name: str) -> click.Command:
         return cast(click.Command, discovery.attribute(KERNEL[name].place))
     if name not in commands():
         raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name) or ''}".rstrip())
-    return cast(click.Command, discovery.command(name, commands()[name], click.Command))
+    place = commands()[name].place
+    feature = next(one.name for one in discovery.declared() if name in one.commands)
+    try:
+        with guarded(feature, f"load its command {name!r}"):
+            found = discovery.attribute(place)
+            if not isinstance(found, click.Command):
+                raise TypeError(f"{place} is a {type(found).__name__}. Expected a click command.")
+            return found
+    except PluginError as error:
+        cure = f"{discovery.DISABLE}={feature} leaves the feature out."
+        raise TrackerError(f"{str(error).rstrip('.')}. {cure}") from error
 
 
 def _columns() -> int:
@@ -120,9 +130,7 @@ class Group(click.Group, SharedCommand):
             raise click.UsageError(missing, ctx)
         return None
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             hint = near(args[0], self.list_commands(ctx))
             raise click.UsageError(f"Unknown command {line(args[0])!r}. {hint}", ctx)
@@ -146,7 +154,11 @@ class Root(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.ensure_object(Session).words = tuple(args)
         ctx.terminal_width = max(min(_columns(), 80) - 2, 40)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except BrokenPipeError:  # of a page of help
+            give_up_output()
+            sys.exit(UNREAD)
 
     def invoke(self, ctx: click.Context) -> Any:
         session = ctx.ensure_object(Session)
@@ -156,6 +168,9 @@ class Root(Group):
             return answer
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted{session.outcome}", signal.SIGINT) from None
+        except BrokenPipeError:
+            give_up_output()
+            sys.exit(UNREAD)
         except OSError as error:
             if error.errno not in UNPRINTABLE or error.filename is not None:
                 raise
@@ -212,9 +227,6 @@ class Root(Group):
             _stop(str(error), error.status)
         except (click.Abort, KeyboardInterrupt):
             _stop("interrupted", 130)
-        except BrokenPipeError:
-            give_up_output()  # nobody reads
-            sys.exit(1)
         except Exception as error:
             if (fault := discovery.culprit(error)) is None and isinstance(error, OSError):
                 _stop(f"{error.strerror or error} {error.filename or ''}", 1)
@@ -240,9 +252,7 @@ def _stop(message: str, status: int) -> NoReturn:
 @click.pass_context
 def main(context: click.Context) -> None:
     """Measure what coding subscriptions are worth: meters before and after, features finished, per unit of quota."""
-    if context.invoked_subcommand is not None:
-        return
-    if HOME in commands():
+    if context.invoked_subcommand is None and HOME in commands():
         context.invoke(find(HOME))
-    else:
+    elif context.invoked_subcommand is None:
         click.echo(context.get_help())

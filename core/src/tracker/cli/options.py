@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 from functools import wraps
@@ -18,6 +18,7 @@ from tracker.session import Session
 from tracker.text.render import line
 
 LIMIT = 8 << 20  # bytes of one pane or report
+NAMED = 5  # windows that a note names
 
 
 class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class before click 8.3
@@ -98,14 +99,16 @@ class Selection(NamedTuple):
     provider: str | None = None
     is_open: bool = False
 
-    def windows(self, session: Session) -> list[str] | None:
-        """Their ids in natural order; None if nothing was selected: every window is wanted."""
+    def windows(self, session: Session, among: Collection[str] = ()) -> list[str] | None:
+        """Their ids in natural order; None if nothing was selected: every window is wanted. among: of some alone."""
         from tracker.windows.captures import canonical, captures, spans
         from tracker.windows.reader import Windows
 
-        if self._replace(last=None) == Selection():
-            return None if self.last is None else session.index.windows(self.last)
-        own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows()}
+        if self == Selection():
+            return None
+        if not among and self._replace(last=None) == Selection():
+            return session.index.windows(self.last or -1)
+        own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows() if not among or name in among}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = Windows(session).finalized() if self.is_open else {}
@@ -125,7 +128,10 @@ class Selection(NamedTuple):
                 found[window] = {name: lane for name, lane in lanes.items() if self.lane not in (None, lane)}
         chosen = list(found)[-(self.last or 0) :]
         if others := [f"{name} {line(window)}" for window in chosen for name in found[window]]:
-            session.note(f"note: --lane selects whole windows. Of other lanes in them: {', '.join(others)}")
+            more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+            session.note(
+                f"note: --lane selects whole windows. Of other lanes in them: {', '.join(others[:NAMED])}{more}"
+            )
         return chosen
 
 

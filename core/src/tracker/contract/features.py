@@ -95,9 +95,6 @@ class Finding(Struct):
     distribution: str = ""
 
 
-# --- a time: readings of meters, requests, panels
-
-
 class MeterReading(NamedTuple):
     """What a meter showed from `at` to `until` without a change; a tuple, because there are many.
 

@@ -195,9 +195,6 @@ def epoch(value: object) -> float | None:
     return None
 
 
-# --- the field `parsed`
-
-
 def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
     """Flat JSON: `<meter>_pct` (a count: `<meter>_used`), `<meter>_resets`, `<meter>_reset_at`, fields, `errors`."""
     parsed: dict[str, Any] = {}
@@ -241,9 +238,6 @@ def from_parsed(parsed: Mapping[str, Any], source: Meters, captured_at: datetime
     tags = parsed.get("errors")
     errors = tuple(filter(checks.is_line, tags if isinstance(tags, list) else ()))
     return Reading(gauges=gauges, errors=errors, as_of=instant(parsed.get("as_of")) or captured_at)
-
-
-# --- the core's default delta
 
 
 @hookimpl(trylast=True)

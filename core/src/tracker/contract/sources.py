@@ -19,8 +19,6 @@ STATUS, REPORT, STREAM, VIEW = KINDS
 # operators have typed these two since the first release, although an assembler and an octal dump have their names
 OPERATORS = frozenset(("as", "od"))
 
-# --- origins
-
 VARIABLE = checks.maybe("the name of an environment variable", r"[A-Z][A-Z0-9_]*")
 PART = r"(?!\.\.(?:/|$))[^/\\\x00-\x1f]+"  # of a path below a folder
 PATH = rf"{PART}(/{PART})*"
@@ -128,9 +126,6 @@ class StatusLineOrigin(Origin):
 
 
 ORIGINS = tuple(Origin.__subclasses__())
-
-
-# --- sources
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

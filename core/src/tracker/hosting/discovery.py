@@ -16,7 +16,7 @@ from functools import cache, partial, reduce
 from importlib import import_module
 from typing import Any
 
-from tracker.errors import PluginError, TrackerError
+from tracker.errors import PluginError
 from tracker.feature import Command, Feature
 from tracker.hosting.guard import guarded
 from tracker.hosting.imports import restored
@@ -93,7 +93,6 @@ class Plugin:
 
 
 def is_strict() -> bool:
-    """Whether the user wants the first fault of a plugin to be an error."""
     return os.environ.get(STRICT) == "1"
 
 
@@ -114,8 +113,8 @@ def scan() -> list[Plugin]:
         if others and not one.is_disabled and one.distribution != f"{GROUP}-{one.name}":
             cure = f"Uninstall one of them, or set {DISABLE}={one.distribution}."
             named = ", ".join(other.distribution for other in others)
-            reason = f"{named} has an entry point of that name, too. {cure}"
-            one.error = PluginError(one.name, "have a name of its own", reason)
+            reason = f"{named} also has an entry point of that name. {cure}"
+            one.error = PluginError(one.name, "claim its name", reason)
     return found
 
 
@@ -150,9 +149,6 @@ def _folder(path: str) -> Iterator[tuple[str, str, str]]:
             text = file.read()
         project, _, version = name.rpartition(".")[0].partition("-")
         yield project, version, text
-
-
-# --- features
 
 
 def installed() -> list[Plugin]:
@@ -200,7 +196,7 @@ def _share(found: list[Plugin]) -> None:
                 names = tuple(key for key in given if key != name)
                 kept = names if part == "streams" else {key: given[key] for key in names}
                 loser.declared = loser.info._replace(**{part: kept})
-                why = f"because {' and '.join(rivals)} declares that name, too"
+                why = f"because {' and '.join(rivals)} also declares that name"
                 loser.note(f"its {noun.format(name)} left out, {why}", _warn)
 
 
@@ -239,19 +235,6 @@ def spared(found: Plugin, step: str) -> Iterator[None]:
         if is_strict():
             raise
         found.note(f"failed to {error.step}: {error.cause.rstrip('.')}; the rest works", _warn)
-
-
-def command(name: str, declared: Command, kind: type) -> object:
-    """What a feature declared as a command, imported; one line says which feature has none."""
-    feature = next(one.name for one in installed() if one.info and name in one.info.commands)
-    try:
-        with guarded(feature, f"load its command {name!r}"):
-            found: object = attribute(declared.place)
-            if not isinstance(found, kind):
-                raise TypeError(f"{declared.place} is a {type(found).__name__}. Expected a click command.")
-            return found
-    except PluginError as error:
-        raise TrackerError(f"{str(error).rstrip('.')}. {DISABLE}={feature} leaves the feature out.") from error
 
 
 def culprit(error: BaseException) -> PluginError | None:

@@ -14,16 +14,12 @@ from signal import ITIMER_VIRTUAL, SIGINT, SIGVTALRM, getsignal, setitimer, sign
 from threading import current_thread, main_thread
 from typing import Any
 
-from tracker.errors import PluginError, TrackerError
+from tracker.errors import Hang, PluginError, TrackerError
 from tracker.text.render import escape
 
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
 SECONDS, LIMIT, UNLIMITED = "10", "TRACKER_PLUGIN_SECONDS", 1e9
 PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
-
-
-class Hang(BaseException):
-    """Raised in a plugin that took too long. A BaseException, because plugins write `except Exception`."""
 
 
 class Timer:
@@ -38,12 +34,6 @@ class Timer:
         self.plugin, self.seconds, self.interrupt = plugin, seconds or float(text), getsignal(SIGINT)
         self.is_armed, self.is_pressed, self.rings = current_thread() is main_thread(), False, 0
 
-    def fault(self, error: BaseException) -> BaseException | str:
-        """What a plugin did, in words if its exception does not say it."""
-        if isinstance(error, Hang):
-            return f"did not finish within {self.seconds:g} s"
-        return error if isinstance(error, Exception) else f"raised {error!r}"
-
     def restart(self) -> None:
         self.rings = 0
         if self.is_armed:
@@ -55,7 +45,7 @@ class Timer:
             os.write(2, f"error: Plugin {self.plugin!r} does not end and cannot be interrupted.\n".encode())
             os._exit(1)
         if self.is_armed:
-            raise Hang
+            raise Hang(f"did not finish within {self.seconds:g} s")
 
     def press(self, *given: Any) -> None:
         self.is_pressed = True
@@ -100,6 +90,6 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         except BaseException as error:
             if isinstance(error, PluginError) or (timer.is_pressed and isinstance(error, KeyboardInterrupt)):
                 raise
-            raise PluginError(plugin, step, timer.fault(error)) from error
+            raise PluginError(plugin, step, error) from error
         finally:
             timer.is_armed = False

@@ -105,8 +105,7 @@ class Registry:
             answer = declare()
             found.declared = answer if type(answer) is Source else None
             found.declared = _declaration(found.name, answer)
-            others = [other for other in self.plugins if other is not found and other.info]
-            _check(found.declared, [(other.info, other.distribution == found.distribution) for other in others])
+            _check_stream(found, self.plugins)
         self._register(found, found.name, found.declared.kind)
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
@@ -176,7 +175,7 @@ class Registry:
             rivals = [one for one in found if one is not own and function in one.info.shell_functions]
             if rivals and (own not in namesakes or any(one in namesakes for one in rivals)):
                 whose = " and ".join(f"{one.name} ({one.distribution})" for one in rivals)
-                lost[function] = f"it is made by {whose}, too"
+                lost[function] = f"it is also made by {whose}"
         return lost
 
     # --- features
@@ -234,8 +233,6 @@ class Registry:
                 answer = error
             yield feature.name, answer
 
-    # --- both
-
     def _ask(self, plugin: Plugin, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
         """Call a plugin's function for a hook. Whatever is wrong with it is a `PluginError`."""
         if os.environ.get(discovery.TRACE) == "1":
@@ -290,16 +287,16 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
     return tuple(sorted(found))
 
 
-def _check(info: Source, others: Iterable[tuple[Source, bool]]) -> None:
-    """Refuse a source that shares records with others, each with whether it is a sibling."""
-    taken = discovery.OWN_STREAMS.union(*(feature.streams for feature in discovery.declared()))
-    if info.kind != VIEW and info.stream in taken and (info.kind, info.stream) != (STATUS, SHARED_STREAM):
-        raise ValueError(f"Invalid stream {info.stream!r}. Expected one that neither the kernel nor a feature writes.")
-    for other, is_sibling in others:
-        is_shared = info.stream == other.stream and VIEW not in (info.kind, other.kind)
-        is_providers = info.kind == other.kind == STATUS and info.stream == SHARED_STREAM
-        if is_shared and not is_sibling and not is_providers:
-            raise ValueError(f"Invalid stream {info.stream!r}. Expected another than that of {other.name}.")
+def _check_stream(found: Plugin, plugins: Iterable[Plugin]) -> None:
+    """Refuse a source that writes into a stream of others."""
+    stream = found.declared.stream
+    if found.declared.kind == VIEW or (found.declared.kind == STATUS and stream == SHARED_STREAM):
+        return
+    if stream in discovery.OWN_STREAMS.union(*(feature.streams for feature in discovery.declared())):
+        raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
+    for other in (one.info for one in plugins if one.info and one.distribution != found.distribution):
+        if other.stream == stream and other.kind != VIEW:
+            raise ValueError(f"Invalid stream {stream!r}. Expected another than that of {other.name}.")
 
 
 def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -46,9 +46,6 @@ def sync_parents(path: Path) -> None:
             return
 
 
-# --- writing
-
-
 def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
     """Copy the torn line between two offsets of an open file to `*.torn`, and onto the disk."""
     if start and read_at(file, 1, start - 1) != b"\n":

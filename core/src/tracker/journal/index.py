@@ -58,8 +58,6 @@ class Index:
     def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
         self.journal, self._database = journal, database
 
-    # --- records
-
     def windows(self, last: int = -1) -> list[str]:
         """Every window with a standing record, `W0-9` before `W0-10`, or the last of them."""
         return self._named("ORDER BY place DESC", last)[::-1]
@@ -69,7 +67,6 @@ class Index:
         return sorted(self._named("ORDER BY at DESC", count), key=place)
 
     def count(self) -> int:
-        """How many `windows` are."""
         query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
         return int(self._column(query, [self.emptied()])[0])
 
@@ -96,7 +93,6 @@ class Index:
         return sorted({*self._column(query, [newest, WINDOWS])} - {*self.emptied()}, key=place)
 
     def knows(self, window: str) -> bool:
-        """Whether any stream names the window."""
         return bool(self._column("SELECT name FROM window WHERE name = ?", [window]))
 
     def entries(
@@ -122,7 +118,6 @@ class Index:
                 line, record = b"", {}
 
     def tombstoned(self, stream: str) -> set[str]:
-        """The ids of the stream's records that were taken back."""
         return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 
     def spans(self, stream: str, windows: Iterable[str]) -> list[tuple[int, int]]:
@@ -321,8 +316,6 @@ class Index:
         if (fits or not now.size) and now.size == size:
             return None
         return (size, now.size, total, now.inode) if fits else (0, now.size, 0, now.inode)
-
-    # --- checking
 
     def edited(self, stream: str) -> list[int]:
         """Where the stream was edited since it was read: the offsets of the megabytes that have another checksum."""

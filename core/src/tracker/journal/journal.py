@@ -97,7 +97,6 @@ class Journal:
         return self.root / f"{stream}{SUFFIX}"
 
     def streams(self) -> list[str]:
-        """The streams that exist, sorted."""
         try:
             names = os.listdir(self.root) if check_place(self.root, as_folder=True) else []
         except OSError as error:
@@ -173,7 +172,6 @@ class Journal:
     # --- writing
 
     def append(self, stream: str, records: Records) -> None:
-        """Append whole records in one write and flush them to disk."""
         self.append_all({stream: records})
 
     def append_all(self, new: Mapping[str, Records]) -> None:
@@ -226,8 +224,6 @@ class Journal:
                 return
         del begun[stream]
         raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again. {NOTHING}.")
-
-    # --- torn lines
 
     def mend(self, stream: str) -> int:
         """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""
@@ -313,8 +309,6 @@ class Journal:
                 end = min(stop, (start // BLOCK + 1) * BLOCK)
                 yield start // BLOCK, zlib.crc32(records.read_at(file, end - start, start), checksum)
                 start, checksum = end, 0
-
-    # --- files
 
     @contextlib.contextmanager
     def _reading(self, stream: str) -> Iterator[int | None]:

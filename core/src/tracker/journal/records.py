@@ -148,12 +148,10 @@ def lane_of(record: Mapping[str, Any]) -> str | None:
 
 
 def text(value: object) -> str:
-    """The value if it is a text, else an empty one."""
     return value if isinstance(value, str) else ""
 
 
 def check_lane(agent: str | None) -> str | None:
-    """A lane's name, None for the lane without one."""
     # a lane's folder stands beside files
     if agent and (not NAME.fullmatch(agent) or ".." in agent or agent.endswith(".json")):
         raise TrackerError(f"Invalid AGENT_ID {agent[:80]!r}. {EXPECTED}, without '..' and without '.json' at the end.")

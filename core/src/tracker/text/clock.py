@@ -67,9 +67,6 @@ def span(length: timedelta) -> str:
     return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
-# --- zones
-
-
 def zone(name: str | None) -> tzinfo:
     """The named zone; the machine's if there is no name."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

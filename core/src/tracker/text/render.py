@@ -141,11 +141,8 @@ def folded(text: str) -> str:
 
 
 def tell(text: str) -> None:
-    """Print on stderr; on a terminal folded between words."""
-    print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr)
-
-
-# --- JSON and CSV
+    """Print on stderr at once, so that it stands before what follows; on a terminal folded between words."""
+    print(folded(escape(text)) if sys.stderr.isatty() else escape(text), file=sys.stderr, flush=True)
 
 
 def decoded(text: str) -> str:

@@ -70,9 +70,6 @@ def _row(like: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     return stamp(captured_at=datetime.fromisoformat(like["captured_at"]), **common, **fields)
 
 
-# --- the anomalies of the journal
-
-
 def about(entry: Entry) -> list[str]:
     """The ids of the records that an anomaly is about."""
     found = entry.record.get("records")

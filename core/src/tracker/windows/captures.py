@@ -113,7 +113,6 @@ class Pair(NamedTuple):
         return falls(source, self, measure(session.registry, source, self), like)
 
     def capacity(self, session: Session, source: Source) -> float | None:
-        """What the provider's capacity meter says so far."""
         return capacity_delta(source, measure(session.registry, source, self).delta)
 
     @property
@@ -166,9 +165,9 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
         return Measurement()
     if pair.before is None:
         return _difference(source, pair.after) if pair.after.phase is None else Measurement()
+    capacity = source.meter(source.capacity)
     if pair.account == MIXED:
-        fields = (meter.field_name for meter in (source.meter(source.capacity),) if meter)
-        return Measurement(delta=dict.fromkeys(fields), errors=(OTHER_ACCOUNT,))
+        return Measurement(delta={capacity.field_name: None} if capacity else {}, errors=(OTHER_ACCOUNT,))
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
@@ -191,8 +190,8 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
             delta, tags = None, [f"{FELL}:{key}"]
         values[meter.field_name] = amount(delta)
         errors += tags
-    if (meter := source.meter(source.capacity)) and meter.field_name not in values:
-        values[meter.field_name] = None
+    if capacity and capacity.field_name not in values:
+        values[capacity.field_name] = None
         errors.append("capacity-missing")
     return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 

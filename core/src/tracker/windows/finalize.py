@@ -14,6 +14,7 @@ from tracker.session import Session
 from tracker.text.pane import redact
 from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
+from tracker.windows.lanes import lane_option
 from tracker.windows.messages import explained
 from tracker.windows.reader import Absent, Finalized, Windows
 from tracker.windows.results import divergences, newest
@@ -71,9 +72,6 @@ def reopen(session: Session, window: str) -> None:
         session.data(tombstones)
     else:
         session.say(f"reopened {window} ({plural(len(rows), 'finalize row')} taken back)")
-
-
-# --- the row
 
 
 def _row(session: Session, window: str, features: Mapping[str, float], given: Row, entries: Mapping[str, Row]) -> Row:
@@ -136,9 +134,6 @@ def _kept(
     return {**features, **kept}, {**given, **fields_kept}, names
 
 
-# --- what a window must have
-
-
 def _check_read(window: str, unread: Iterable[Absent]) -> None:
     """Refuse a row that would take a provider out of every figure because its plugin is missing."""
     lost = [one for one in unread if one.measured]
@@ -161,12 +156,13 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
     if missing:
         name, phase = missing[0]
         late, why = [one for one in groups[name] if one.phase == phase.lower() == "before"], ""
-        cure = f"Capture it with `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin --window {window}`."
+        place = f"--window {window}{lane_option(session, (late or groups[name])[-1].agent_id)}"
+        cure = f"Capture it with `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin {place}`."
         if late:
-            why = f" (the one that stands is later than the AFTER of {name})"
-            cure = f"Capture a new AFTER with `tracker end {name} --stdin --window {window}`."
+            why = f" (the one that was captured is later than the AFTER of {name})"
+            cure = f"Capture a new AFTER with `tracker end {name} --stdin {place}`."
             if late[-1].captured_at > session.now:
-                cure = f"Take it back with `tracker alias delete {name} --phase before --window {window}`."
+                cure = f"Take it back with `tracker alias delete {name} --phase before {place}`."
         raise TrackerError(f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. {cure}")
 
 
@@ -182,9 +178,6 @@ def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[st
             f"{f' ({causes[-1]})' if causes else ''}. {'Remove' if is_crossed else again} both captures with"
             f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window."
         )
-
-
-# --- what is said
 
 
 def _report(session: Session, record: Row, features: Mapping[str, float]) -> None:

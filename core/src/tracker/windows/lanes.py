@@ -45,12 +45,14 @@ def stamped_notes(notes: str | None, lane: str | None) -> str | None:
     return "; ".join([*([redact(notes)] if notes else []), *([f"AGENT_ID={lane}"] if lane else [])]) or None
 
 
+def lane_option(session: Session, lane: str | None) -> str:
+    """What a printed command needs at its end to work in a lane."""
+    return f" --agent {lane or repr('')}" if lane or session.lane else ""
+
+
 def _spelling(window: str) -> str:
     """What an id has in common with one that differs by a slip alone: `W0-7` and `w0-O7` for `W0-07`."""
     return re.sub(r"0+(?=\d)", "", window.casefold().translate({ord("o"): "0", ord("l"): "1"}))
-
-
-# --- state files
 
 
 class LaneFile(NamedTuple):

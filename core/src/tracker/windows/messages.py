@@ -10,6 +10,7 @@ from tracker.contract.readings import CROSSED, EPOCH, NOT_AFTER, NOT_BEFORE, fro
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
 from tracker.windows.captures import OTHER_ACCOUNT, SPLIT, Pair, canonical, is_finalized
+from tracker.windows.lanes import lane_option
 
 if TYPE_CHECKING:
     from tracker.contract.sources import Source
@@ -99,7 +100,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     """What a capture changes for those that stand already, and the meter that it lacks. Each may be intended."""
     source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
     name, word, is_after = source.name, phase.upper(), phase == "after"
-    lane = f" --agent {agent}" if agent else ""
+    lane = lane_option(session, agent)
     place = f"--window {added.window}{lane}"
     clock = Clock(session.now, session.zone)
     delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"

@@ -195,7 +195,6 @@ class Windows:
         return TrackerError(f"Unknown window {line(window)!r}. {what}")
 
     def preview(self, windows: Sequence[str]) -> Preview:
-        """What `tracker preview` shows."""
         from tracker.preview import assemble
 
         return assemble(self.session, windows)
@@ -261,14 +260,10 @@ class Windows:
         for one in found:
             self.session.note(f"note: {one.problem}; it is left out")
 
-    # --- captures that are made
-
     def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
-        """Check the rules, append, say what was stored; the answer is the records."""
         return store(self.session, request)
 
     def reset_before(self, source: Source, reading: readings.Reading, at: datetime) -> datetime | None:
-        """The latest reset of the source in whose buffer an instant lies."""
         return reset_before(self.session, source, reading, at)
 
     def notes(self, text: str | None) -> str | None:

@@ -79,7 +79,6 @@ class ProviderFigures(NamedTuple):
 
     @classmethod
     def of(cls, source: Source, row: Finalized, group: Iterable[Capture]) -> ProviderFigures:
-        """Those of one window."""
         found = Totals(source)
         found.add(row, group)
         return found.total()

@@ -21,7 +21,7 @@ from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
 from tracker.windows import anomalies
 from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
-from tracker.windows.lanes import FIRST_WINDOW, next_window, stamped_notes
+from tracker.windows.lanes import FIRST_WINDOW, lane_option, next_window, stamped_notes
 from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
@@ -212,7 +212,7 @@ def _broken_rules(
         )
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         if old.captured_at > now:  # no AFTER helps until then
-            delete = delete.replace("--phase after", "--phase before")
+            delete = delete.replace("--phase after", "--phase before") + lane_option(session, old.agent_id)
             advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     if (reset := reset_before(session, source, request.reading, at)) is not None:
@@ -228,7 +228,6 @@ def _broken_rules(
 
 
 def has_value(source: Source, reading: Reading) -> bool:
-    """Whether a reading says anything at all."""
     return any(gauge.used is not None for gauge in reading.gauges) if source.meters else bool(reading.fields)
 
 
@@ -246,7 +245,7 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
         # what was read by itself has a time of its own, and no option for it
-        dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
+        dating = " give the right time of this one with --captured-at," if request.origin == "alias" else ""
         passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
         age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(
@@ -265,9 +264,6 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
     stored = session.index.resets(source.stream, source.name, start.timestamp(), at.timestamp())
     here = [one.reset_at for one in reading.gauges if one.reset_at is not None and start < one.reset_at <= at]
     return max([*here, *(datetime.fromtimestamp(found, at.tzinfo) for found in stored)], default=None)
-
-
-# --- refusals that look around
 
 
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
@@ -307,28 +303,20 @@ def _nothing_open(session: Session, source: Source) -> TrackerError:
     opened = opened or [(agent, one.window) for agent, one in lanes if one.phase == "before"]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
     for agent, window in opened[:3]:
-        end = _command(session, agent, f"end {name} --stdin --window {line(window)}")
+        end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} never ended: {end} ends it."
-    begin = _command(session, lane, f"start {name} --stdin")
+    begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"
     return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
 
 
-def _command(session: Session, lane: str | None, words: str) -> str:
-    """A command as it is typed in this session's lane to work in another one."""
-    return "`tracker " + (f"--agent {lane or repr('')} " if lane or session.lane else "") + f"{words}`"
-
-
 def _no_before(session: Session, source: Source, window: str) -> TrackerError:
-    """An AFTER in a window without a BEFORE."""
     index = session.index
     known = [one.window for one in index.left_open(source.stream, session.lane, source.name, index.unfinalized())]
+    start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
     return TrackerError(
-        f"{window} has no {source.name} BEFORE.{f' {near(window, known)}' if known else ''} Capture it first with"
-        f" `tracker start {source.name} --stdin --window {window}`. Nothing was stored."
+        f"{window} has no {source.name} BEFORE.{f' {near(window, known)}' if known else ''}"
+        f" Capture it first with {start}. Nothing was stored."
     )
-
-
-# --- records
 
 
 def _record(session: Session, request: CaptureRequest, window: str, phase: str | None, before: Capture | None) -> Row:

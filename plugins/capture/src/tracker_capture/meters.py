@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from shutil import get_terminal_size
 from typing import Any, Literal
 
@@ -18,12 +18,13 @@ BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 RESET = "|"
 ROUNDING = 1.0  # a pane rounds what a log has exactly
+FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 UNNAMED = "(not named)"
 
 
 @frozen(kw_only=True)
 class Point:
-    """One run of equal values of a meter."""
+    """One run of equal values of a meter. is_future: it claims to be of a time that is still to come."""
 
     at: datetime
     until: datetime
@@ -31,6 +32,7 @@ class Point:
     reset_at: datetime | None
     origin: str
     has_reset: bool = False
+    is_future: bool = False
 
 
 @frozen(kw_only=True)
@@ -80,10 +82,18 @@ def series(
             for key, point in points_of(sample):
                 if meter in (None, key):
                     found.setdefault((sample.provider, key, account), []).append(point)
+    limit = session.now + FUTURE
     return [
-        Series(provider=name, meter=key, account=account, several=len(accounts[name]) > 1, points=with_resets(points))
+        Series(provider=name, meter=key, account=account, several=len(accounts[name]) > 1, points=_told(points, limit))
         for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))
     ]
+
+
+def _told(points: Sequence[Point], limit: datetime) -> list[Point]:
+    """The points with the resets between them; those of the future, behind them, tell of none."""
+    claims = sorted((point for point in points if point.until > limit), key=lambda point: point.at)
+    past = with_resets([point for point in points if point.until <= limit])
+    return [*past, *(evolve(point, is_future=True) for point in claims)]
 
 
 def none_matches(session: Session, provider: str | None, meter: str | None) -> str:
@@ -174,7 +184,7 @@ def newest(found: Series, rows: int) -> Iterator[tuple[Point, str]]:
     for place in range(max(0, len(points) - rows), len(points)):
         point = points[place]
         moved = f"{point.used - points[place - 1].used:+.3g}" if place else ""
-        yield point, "reset" if point.has_reset else moved
+        yield point, "future" if point.is_future else "reset" if point.has_reset else moved
 
 
 def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
@@ -211,6 +221,7 @@ def document(found: Series) -> dict[str, Any]:
                 "used": point.used,
                 "reset_at": point.reset_at and iso(point.reset_at),
                 "has_reset": point.has_reset,
+                **({"is_future": True} if point.is_future else {}),
                 "origin": point.origin,
             }
             for point in found.points

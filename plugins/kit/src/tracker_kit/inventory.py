@@ -63,7 +63,7 @@ def cure(name: str, distribution: str, error: PluginError) -> str:
         return f"pip install --upgrade {owner}"
     if step == "be imported" and "ModuleNotFoundError" in cause:
         return f"install what it needs with it: pip install --force-reinstall {owner}; {leave_out}"
-    if step == "have a name of its own":
+    if step == "claim its name":
         return f"uninstall one of the distributions that claim {name!r}, or disable one with {DISABLE}"
     return f"report it to the author of {owner}; {leave_out}"
 

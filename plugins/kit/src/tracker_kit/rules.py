@@ -16,7 +16,7 @@ GUIDE = "docs/reference/plugins.md"
 # where the guide explains what the core found at a step of loading
 STEPS = {
     "be imported": "Import late",
-    "have a name of its own": "Packaging",
+    "claim its name": "Packaging",
     "declare its source": "The declaration",
     "match the hook specifications": "When something is wrong",
 }

@@ -161,7 +161,7 @@ class Reader:
         try:
             check_all([event for events in found if type(events) is not Reason for event in events])
         except (TypeError, ValueError, LookupError):  # which do not say of which line
-            found = [self._sound(events, timer) for events in found]
+            found = [self._sound(events) for events in found]
         giving = [at for at, events in enumerate(found) if events]
         keys = [digests[at][ID] for at in giving]
         if self._is_replay(keys, batch):
@@ -198,13 +198,13 @@ class Reader:
             return Reason(error)
         except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
             timer.restart()
-            return Reason(self._fault(error, timer))
+            return Reason(self._fault(error))
 
-    def _sound(self, events: Sequence[Any], timer: Any) -> Sequence[Any]:
+    def _sound(self, events: Sequence[Any]) -> Sequence[Any]:
         try:
             return events if type(events) is Reason else [checked(event) for event in events]
         except TypeError as error:
-            return Reason(self._fault(error, timer))
+            return Reason(self._fault(error))
 
     def _row(self, row_id: bytes, values: dict[str, Any]) -> Row:
         data = b"".join((HEAD, row_id.hex().encode(), self._head, orjson.dumps(values)[1:], b"\n"))
@@ -237,8 +237,8 @@ class Reader:
                 batch.events += [] if row is None else [self._row(row, event)]
         return batch
 
-    def _fault(self, error: BaseException, timer: Any) -> str:
-        what = redact(str(timer.fault(error)))[:REASON_LIMIT]
+    def _fault(self, error: BaseException) -> str:
+        what = redact(PluginError(self.source.name, "ingest_line", error).cause)[:REASON_LIMIT].rstrip(".")
         failure = PluginError(self.source.name, "ingest_line", what)
         self._hangs += not isinstance(error, Exception | SystemExit)
         if self._hangs == MOST_HANGS or self.session.registry.is_strict():

@@ -176,7 +176,7 @@ def test_deleted_files_are_told_of_the_days_that_are_shown(home: Any, message: M
     counts = {arguments: home.usage(*arguments)["missing"] for arguments in (("daily",), ("weekly", "--last", "1"))}
     assert [one["count"] for found in counts.values() for one in found if one["kind"] == "deleted"] == [3, 1]
     said = home.run("usage").stderr
-    assert "the files of 3 sessions are deleted; their totals by day are counted" in said
+    assert "the files of 3 sessions are deleted, or on another machine; their totals by day are counted" in said
     assert "the first of 2026-10-01" in said
 
 

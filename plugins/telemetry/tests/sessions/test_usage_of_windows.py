@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,43 @@ def test_only_requests_in_the_windows_of_a_lane(home: Any, message: Any) -> None
     assert home.total("--lane", "one")[0] == 1
     assert home.total("--open")[0] == 1
     assert home.total("--lane", "none")[0] == 0
+
+
+def test_what_came_from_another_machine_counts_at_once_and_in_no_known_window(home: Any, message: Any) -> None:
+    """As `tracker import` leaves it: the totals of days alone, without the other machine's files."""
+    usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for minute, phase in ((0, "start"), (10, "end")):
+        words = ("--window", "W1", "--captured-at", f"2026-11-20T10:{minute:02}:00Z")
+        assert home.run("alias", phase, "claude", "--stdin", *words, stdin=usage.format(minute)).exit_code == 0
+    theirs = type(home)(home.folder / "other")
+    (theirs.projects / "s2.jsonl").write_text(message("b", sessionId="s2", minute=5))
+    assert theirs.total()[0] == 1
+    (home.projects / "s1.jsonl").write_text(message("a", minute=5))
+    assert home.total()[0] == 1
+    imported = (theirs.data / "claude_sessions.jsonl").read_bytes()
+    with (home.data / "claude_sessions.jsonl").open("ab") as file:
+        file.write(imported)
+    for _ in ("with the index", "without it"):
+        rows = home.usage("window", "--last", "1")["rows"]
+        assert {row["window"]: row["requests"] for row in rows} == {"W1": 1}
+        rows = home.usage("window")["rows"]
+        assert {row["window"]: row["requests"] for row in rows} == {"W1": 1, "(window not known)": 1}
+        assert home.missing() == {"deleted": 1}
+        said = home.run("usage").stderr
+        assert "missing: the files of 1 session are deleted, or on another machine; their totals by day" in said
+        shutil.rmtree(home.data / ".index")
+
+
+def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, message: Any) -> None:
+    """The same session was copied to both machines: what its file shows counts, and once."""
+    rows = message("a") + message("b", minute=1)
+    (home.projects / "s1.jsonl").write_text(rows)
+    assert home.total()[0] == 2
+    kept = (home.data / "claude_sessions.jsonl").read_text().replace('"requests":2', '"requests":1')
+    with (home.data / "claude_sessions.jsonl").open("a") as file:
+        file.write(kept.replace('"record_id":"', '"record_id":"of-another-machine-'))
+    assert home.total()[0] == 2
+    assert home.missing() == {}
+    stored = (home.data / "claude_sessions.jsonl").read_bytes()
+    assert home.total()[0] == 2
+    assert (home.data / "claude_sessions.jsonl").read_bytes() == stored

@@ -217,7 +217,9 @@ class Board(App[None]):
             return
         self.content = answer.content
         known = [one.name for one in self.panels]
-        self.panels = [one for one in answer.panels if one.name != METERS and (one.rows or one.name == "anomalies")]
+        panels = [one for one in answer.panels if one.name != METERS and (one.rows or one.name == "anomalies")]
+        # first what is shown first, so that its tab is in sight
+        self.panels = sorted(panels, key=lambda one: one.name != "windows")
         now = [one.name for one in self.panels]
         self.strip.meters = next((one for one in answer.panels if one.name == METERS), None)
         self._draw_strip()
@@ -230,7 +232,7 @@ class Board(App[None]):
     async def _rebuild_tabs(self, names: Sequence[str]) -> None:
         tabs = self.query_one("#tabs", Tabs)
         if self.shown not in names:
-            self.shown = "windows" if "windows" in names else next(iter(names), "")
+            self.shown = next(iter(names), "")
         active = self.shown
         await tabs.clear()
         for place, one in enumerate(self.panels):

@@ -27,7 +27,6 @@ KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream", VIEW: "a 
 
 
 def input_options(function: Any) -> Any:
-    """`--stdin | --file`, `--captured-at`, `--timezone`, `--notes`, `--force`."""
     for option in reversed(
         (
             click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
@@ -104,9 +103,6 @@ def store_text(
 start = _capture("start", ("before",), "Store a pane as BEFORE. It opens a window, or joins the one that is open.")
 end = _capture("end", ("after",), "Store a pane as AFTER. It closes the open window, which needs a BEFORE.")
 cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the next window's BEFORE.")
-
-
-# --- ingest
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")

@@ -26,7 +26,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     for window in windows:
         if not here.index.knows(window) or window in here.index.emptied():
             raise Windows(here).no_window(window)
-    chosen = selection.windows(here)
+    chosen = selection.windows(here, windows)
     named = [window for window in dict.fromkeys(windows) if chosen is None or window in chosen]
     preview = assemble(here, named if windows else chosen)
     Windows(here).note_missing(preview.absent)

@@ -38,7 +38,8 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             case "unreadable":
                 yield f"{plural(count, 'line')} could not be read: {detail}"
             case "deleted":
-                yield f"the files of {plural(count, 'session')} are deleted; their totals by day are counted: {detail}"
+                what = f"the files of {plural(count, 'session')} are deleted, or on another machine"
+                yield f"{what}; their totals by day are counted: {detail}"
             case "unread_files":
                 yield f"{plural(count, 'file')} could not be read: {detail}"
             case "unknown":

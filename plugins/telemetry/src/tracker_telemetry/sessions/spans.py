@@ -19,7 +19,7 @@ from tracker_telemetry.sessions.scan import LATEST
 State: TypeAlias = tuple[tuple[int, int] | None, ...]
 # By session: the state of the captures' files, and what they said.
 _KNOWN: WeakKeyDictionary[Session, tuple[State, Spans]] = WeakKeyDictionary()
-OUTSIDE = "(no window)"
+OUTSIDE, UNKNOWN = "(no window)", "(window not known)"
 BETWEEN = "+"  # the names of windows that share requests; no name contains it
 
 
@@ -68,11 +68,13 @@ class Spans:
     def of(self, provider: str, at: float | str | None, names: Sequence[str]) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
 
-        A day, which is all that is known of what a deleted file held, is in none.
+        A day, which is all that is known of what a deleted file held, or one of another machine, does not tell it.
         """
         spans = self._spans.get(provider)
-        if spans is None or at is None or isinstance(at, str):
+        if spans is None:
             return OUTSIDE
+        if at is None or isinstance(at, str):
+            return UNKNOWN
         found: list[tuple[str, frozenset[str]]] = []
         place = bisect_right(spans, at, key=itemgetter(0))
         while place and self._ends[provider][place - 1] >= at:
@@ -85,7 +87,7 @@ class Spans:
     def last(self, labels: Collection[str], count: int) -> list[str]:
         """Of windows, and of names of several that share requests, those of the last so many windows."""
         begins = {window: begin for own in self._spans.values() for begin, _, window, _ in own}
-        known = {window for label in labels if label != OUTSIDE for window in label.split(BETWEEN)}
+        known = {window for label in labels for window in label.split(BETWEEN)} - {OUTSIDE, UNKNOWN}
         chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]
         return [label for label in labels if not set(chosen).isdisjoint(label.split(BETWEEN))]
 

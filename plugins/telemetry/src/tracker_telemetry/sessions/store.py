@@ -11,7 +11,6 @@ import gc
 import json
 import os
 import sqlite3
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +58,7 @@ class Store:
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
     _summed: set[tuple[str, str]] = field(factory=set)  # those of which nothing was known
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
+    _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources were read for what is kept
     _is_anew: bool = False  # it holds nothing yet but what the journal has
     _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
 
@@ -193,6 +193,7 @@ class Store:
 
     def _sum_up(self) -> None:
         """Bring the sums up to the sessions that got something."""
+        self.database.executemany("INSERT OR REPLACE INTO journal VALUES (?, ?)", self._learnt.items())
         if not (self._touched or self._summed):
             return
         for index in tables.INDEXES if self._touched else ():
@@ -256,13 +257,15 @@ class Store:
         fields += [
             {"descent": dict(zip(copies.FIELDS, (*pair, until), strict=True))} for pair, until in descents.items()
         ]
-        now = self.session.now
+        journal, now = self.session.journal, self.session.now
         records = [
             stamp(window=None, provider=source.name, captured_at=now, source="ingest", **more) for more in fields
         ]
         try:
-            with self.session.journal.lock():
-                self.session.journal.append(source.stream, records)
+            with journal.lock():
+                before = journal.size(source.stream)
+                journal.append(source.stream, records)
+                after = journal.size(source.stream)
         except TrackerError as error:
             # the figures are right all the same, and the next run keeps them
             self.session.warn(f"the daily totals of {source.title} were not kept: {error}")
@@ -270,6 +273,19 @@ class Store:
         self.put_kept(new, is_lost=False)
         with self.database:
             copies.put(self.database, source.name, descents)
+            # what others appended meanwhile is learnt by the next command
+            self._ask("UPDATE journal SET size = ? WHERE source = ? AND size = ?", (after, source.name, before))
+
+    def learn(self, source: Source) -> None:
+        """Note what the journal has and this store did not put there: it is new, or others' records were imported."""
+        size = self.session.journal.size(source.stream)
+        if self._ask("SELECT size FROM journal WHERE source = ?", (source.name,)).fetchone() == (size,):
+            return
+        self.put_kept(list(_kept_rows(self.session, source)), is_lost=True)
+        copies.put(self.database, source.name, copies.journalled(self.session, source))
+        if not self._is_anew:
+            self._touched.update(self._ask("SELECT source, session FROM kept WHERE source = ?", (source.name,)))
+        self._learnt[source.name] = size
 
     def put_kept(self, rows: Sequence[tuple[Any, ...]], *, is_lost: bool) -> None:
         """Note daily totals that the journal has; lost are those that no file shows."""
@@ -293,13 +309,10 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
             if place is not None:
                 discard(session)
     assert database is not None
-    store = Store(session, database)
     try:
-        if not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone():
-            store = Store(session, database, is_anew=True)
-            for source in log_sources(session):
-                store.put_kept(list(_kept_rows(session, source)), is_lost=True)
-                copies.put(database, source.name, copies.journalled(session, source))
+        store = Store(session, database, is_anew=not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone())
+        for source in log_sources(session):
+            store.learn(source)
         yield store
     finally:
         database.close()
@@ -353,7 +366,7 @@ def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
     ingests = {job.source: session.registry.bind(job.source, "ingest_line") for job in jobs}
     scan.rules[:] = [Rules(ingests, session.settings(Privacy).projects == "hash")]
     workers = scan.workers()
-    if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2 or sys.platform == "win32":
+    if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2:
         yield from map(read, jobs)
         return
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor

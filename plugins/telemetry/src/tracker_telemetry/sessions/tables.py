@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 13
+VERSION = 14
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
@@ -18,6 +18,7 @@ CREATE INDEX place_session ON place (origin, session);
 CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE shown ({KEY}, place INTEGER, PRIMARY KEY ({KEY}, place)) WITHOUT ROWID;
 CREATE TABLE descent (source, session, parent, until REAL, PRIMARY KEY (source, session, parent));
+CREATE TABLE journal (source PRIMARY KEY, size INTEGER);
 CREATE TABLE priced (version);
 CREATE TABLE rate (model, day, speed, units);
 CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;

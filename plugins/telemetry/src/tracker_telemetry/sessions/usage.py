@@ -238,7 +238,7 @@ def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
     days: dict[float, date | None] = {}
     for labels, at, *counts in rows:
         if isinstance(at, str):
-            # of a deleted file only the day is known, which no zone moves and no window has
+            # of a deleted file only the day is known, which no zone moves
             day = date.fromisoformat(at) if at else None
             if not query.is_limited or (day and _is_within(day, query)):
                 yield labels, at, day, *counts
