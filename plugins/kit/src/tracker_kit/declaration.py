@@ -70,7 +70,7 @@ def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str
 
 
 def _lines(rows: Cells, room: int) -> Iterator[str]:
-    """The rows in columns, of which the last is wrapped; if that has no room, the others stand above it."""
+    """The rows in columns, of which the last is wrapped; if that has no room, it is below the others."""
     if not rows:
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
