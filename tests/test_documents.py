@@ -24,6 +24,12 @@ OWN = {
     "docs/how-to/many-machines.md": "plugins/desk/tests/test_fleet.py",
     "docs/reference/data-format.md": "tests/test_data_format.py",
     "docs/reference/plugins.md": "tests/test_plugins_guide.py",
+    "docs/reference/settings.md": "core/tests/test_config.py",
+    "docs/reference/telemetry.md": "plugins/telemetry/tests/test_cost_compare.py",
+    "docs/reference/commands.md": "tests/test_documents.py",
+    "docs/explanation/architecture.md": "tests/test_documents.py",
+    "docs/explanation/statistics.md": "plugins/verdict/tests/test_statistics_doc.py",
+    "docs/SOP/uat_opener.md": "tests/test_documents.py",
 }
 
 
@@ -55,15 +61,39 @@ def test_every_block_prints_what_stands_below_it(name: str, repository: Path) ->
         assert not expected or is_as_shown(expected, printed), f"{commands}\nprinted\n{printed}"
 
 
+def test_the_checklist_of_the_handoff_runs(repository: Path) -> None:
+    """In a repository with a window W0-20, a test and a scenario."""
+    shutil.copytree(SAMPLES, repository, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "scripts", repository / "scripts")
+    (repository / "tests").mkdir()
+    (repository / "tests" / "test_one.py").write_text("def test_one(): pass\n")
+    (repository / "features" / "steps").mkdir(parents=True)
+    (repository / "features" / "one.feature").write_text("Feature: one\n\n  Scenario: one\n")
+    prepared = """git commit -q --allow-empty -m begin
+        tracker start codex panes/codex-80-left.txt --window W0-20
+        tracker end codex panes/codex-62-left.txt"""
+    run(prepared, os.environ)
+    for commands, expected in blocks((DOCS / "SOP" / "uat_opener.md").read_text(encoding="utf-8")):
+        printed = run(commands, os.environ)
+        assert not expected or is_as_shown(expected, printed), f"{commands}\nprinted\n{printed}"
+
+
 def test_every_page_with_a_block_is_run_by_a_test() -> None:
+    tests = {name: (ROOT / place).read_text(encoding="utf-8") for name, place in OWN.items()}
     for path in DOCS.rglob("*.md"):
-        name = str(path.relative_to(ROOT))
-        if "```sh" not in path.read_text(encoding="utf-8") or name.removeprefix("docs/") in PAGES:
-            continue
-        if path.parent.name == "SOP":
-            # a checklist for your own window, which the handoff names
-            continue
-        assert path.name in (ROOT / OWN[name]).read_text(encoding="utf-8"), name
+        name = str(path.relative_to(DOCS))
+        if name not in PAGES and "```" in path.read_text(encoding="utf-8"):
+            assert path.name in tests[f"docs/{name}"], name
+
+
+def test_the_architecture_page_names_every_part_of_the_core_and_the_functions_on_a_panes_way() -> None:
+    page, core = (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8"), ROOT / "core/src/tracker"
+    parts = {one.name for one in core.glob("[!_]*.py")} | {f"{one.name}/" for one in core.glob("[!_]*/")}
+    assert parts - {one.removeprefix("core/.../") for one in re.findall(r"`([\w./]+)`", page)} == set()
+    way = re.findall(r"(\w+/\w+\.py) +(\w+)  ", page)
+    assert len(way) == 8
+    for module, function in way:
+        assert f"def {function}(" in (core / module).read_text(encoding="utf-8"), (module, function)
 
 
 def test_the_commands_are_those_of_the_program() -> None:

@@ -358,6 +358,7 @@ def test_an_old_pane_is_not_taken_for_a_new_one(toys: Run, tmp_path: Path) -> No
     error = refused(toys("start", "toy", "--captured-at", "2026-01-16T12:00:00Z", stdin=pane))
     assert error.startswith(
         "error: This toy pane is older than 2026-01-16 12:00 UTC: its last reset was 6 d 0 h before that. Capture"
+        " a new one, give the right time of this one with --captured-at, or store"
     )
     assert records(tmp_path, "snapshots") == []
     ok(toys("start", "toy", "--captured-at", "2026-01-10T08:00:00Z", stdin=pane))

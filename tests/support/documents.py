@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-# one call of tracker, perhaps in a lane, perhaps reading a file, perhaps allowed to fail
-CALL = re.compile(r"((?:[A-Z_]+=\S+ )*)tracker ([^|;&<>$`()]*?)(?: < (\S+))?( \|\| true)?")
+# one call of tracker, perhaps in a lane, perhaps reading a file, perhaps allowed to fail; `uat` starts programs itself
+CALL = re.compile(r"((?:[A-Z_]+=\S+ )*)tracker (?!uat )([^|;&<>$`()]*?)(?: < (\S+))?( \|\| true)?")
 ANY_LINES = r"(?:.*\n)*?"
 # what leaves nothing to the next line but files
 ALONE = re.compile(r"(?:cp|echo|git|tail) [^<]*")

@@ -24,7 +24,9 @@ def test_the_run_that_was_extended_counts_again(program: Any) -> None:
     extended = runs()
     assert len(extended) == 1
     assert extended != first
-    program("undo", "--yes").ok()
+    [after] = [row["captured_at"] for row in program.rows("snapshots") if row["phase"] == "after"]
+    said = program("undo", "--yes").ok()
+    assert f"toy record of readings.jsonl (captured_at={after})" in said
     assert runs() == first
 
 

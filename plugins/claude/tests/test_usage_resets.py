@@ -79,6 +79,7 @@ def test_means_this_instant(title: str, words: str, captured: str, zone: str, ex
         [gauge] = reading.gauges
         assert (gauge.used, gauge.resets) == (7, words)
         assert gauge.reset_at == (expected and datetime.fromisoformat(expected))
+        assert reading.errors == (() if expected else (f"reset-unread:{gauge.meter}",))
 
 
 CUT = ["5:4", "5", "5:43", "5:43p", "Nov", "Nov 2", "Nov 25,", "Nov 25, 5:43", "5:43pm (", "5:43pm (Asia/Irk"]

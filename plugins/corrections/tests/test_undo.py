@@ -48,7 +48,7 @@ def test_nothing_to_take_back_names_the_lane_that_has_something(program: Any, la
         refused = program("undo", *provider, lane=other).refused()
         assert f"The last command of {'lane sub1' if lane else 'the lane without a name'} is `tracker " in refused
         cure = refused.rpartition(": `")[2].partition("` takes that back.")[0]
-        assert shlex.split(cure) == ["tracker", "--agent", lane, "undo", *provider]
+        assert shlex.split(cure) == ["tracker", "undo", *provider, "--agent", lane]
     # what it says to run works
     assert "took back toy before snapshot for W0-01" in program(*shlex.split(cure)[1:], "--yes", lane=other).ok()
     assert "takes that back" not in program("undo", lane=other).refused()

@@ -132,7 +132,7 @@ def test_each_command_of_a_card_works_until_nothing_is_missing(toys: Run, work: 
         typed.append(command)
         ok(toys(*shlex.split(command), stdin="fuel 28%"))
     assert typed == [
-        "--agent sub1 end toy --stdin --window W1",
+        "end toy --stdin --window W1 --agent sub1",
         "complete --window W1",
         "complete --window W1 --outcome pass",
         "churn --window W1",
@@ -145,7 +145,7 @@ def test_a_before_of_the_future_is_taken_back(toys: Run, work: Any, tmp_path: Pa
     at = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
     words = ("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at, "--force")
     ok(toys(*words, stdin="fuel 10%", AGENT_ID=lane or ""))
-    cure = f"{'--agent sub1 ' if lane else ''}alias delete toy --phase before --window W1"
+    cure = f"alias delete toy --phase before --window W1{' --agent sub1' if lane else ''}"
     card = ok(toys("decision-card", "--window", "W1"))
     assert f"The window is open: its BEFORE of toy is of the future. Run `tracker {cure}`.\n" in card
     brief = ok(toys("handoff", "--dry-run"))

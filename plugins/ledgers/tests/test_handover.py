@@ -44,7 +44,7 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     assert "W0-20: finalized" in section(text, "Windows")
     assert "W0-22: cannot be finalized: the capacity meter of toy fell" in section(text, "Windows")
     assert "W0-21: toy in lane sub1 since 20" in section(text, "Open now")
-    assert "tracker --agent sub1 end toy --stdin --window W0-21\n" in section(text, "Next command")
+    assert "tracker end toy --stdin --window W0-21 --agent sub1\n" in section(text, "Next command")
     assert "W0-22 toy negative-delta: fuel fell from 50 to 40" in section(text, "Open anomalies")
     assert "cure: capture again, or tracker alias delete toy" in section(text, "Open anomalies")
     assert re.findall(r"tokens_actual=(\d+)", section(text, "Token ledger")) == ["900", "70", "6"]
@@ -71,7 +71,7 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
         steps = re.findall(r"```sh\n(.*)\n```", section(handoff(tmp_path).decode(), "Next command"))
         return shlex.split(steps[0])[1:]
 
-    assert next_command() == ["--agent", "sub1", "end", "toy", "--stdin", "--window", "W0-21"]
+    assert next_command() == ["end", "toy", "--stdin", "--window", "W0-21", "--agent", "sub1"]
     ok(finalized(*next_command(), stdin="fuel 31%"))
     ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass"))
     assert next_command() == (

@@ -98,6 +98,22 @@ def test_every_command_keeps_accounts_apart(verdicts: Any) -> None:
     assert verdicts("preview").ok().count("excluded") == 3
 
 
+def test_a_plan_takes_costs_from_the_windows_that_the_preview_counts(verdicts: Any) -> None:
+    verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
+    plan = ("plan", "--provider", "codex", "--max-age", "30d")
+    assert "no finalized window says what one costs: 2 windows that overlap are left out\n" in verdicts(*plan).ok()
+    verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 1))
+    said = verdicts(*plan).ok()
+    assert "  a usual window costs 5 pp (of 1 window; 2 windows that overlap are left out)\n" in said
+    (meter,) = json.loads(verdicts("--json", *plan).ok())["meters"]
+    assert (meter["windows_measured"], meter["windows_left_out"]) == (1, 2)
+    # one that is not selected overlaps one that is
+    assert "(of 1 window; 1 window that overlaps is left out)" in verdicts(*plan, "--last", "2").ok()
+    verdicts.measure(("W4", OTHER, 75, 50, "-5h", "-4h", 1))
+    home, work = verdicts(*plan).ok().split("codex weekly account ")[1:3]
+    assert {"2 windows that overlap are left out" in part for part in (home, work)} == {True, False}
+
+
 def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verdicts: Any) -> None:
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 80, 70, "-432m", "-6h", 2))
     assert "codex: features=5, capacity=20 pp" in verdicts("preview").ok()

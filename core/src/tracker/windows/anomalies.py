@@ -29,8 +29,8 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
                 " next one behind it"
             )
         cure += (
-            f", or tracker alias delete {source.name} --phase after --window {like['window']} (and the other phase: then"
-            f" {source.name} leaves the window)"
+            f", or tracker alias delete {source.name} --phase after --window {like['window']} (and the other phase:"
+            f" then {source.name} leaves the window)"
         )
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
         rows.append(row_about(filter(None, pair), like, FELL, cause, cure, **figures))

@@ -247,7 +247,7 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
         # what was read by itself has a time of its own, and no option for it
-        dating = " give the time of this one with --captured-at," if request.origin == "alias" else ""
+        dating = " give the right time of this one with --captured-at," if request.origin == "alias" else ""
         passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
         age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(

@@ -107,6 +107,7 @@ def _errors(pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], trimme
         missing.append("unknown")
     yield from (f"section-missing:{meter}" for meter in missing)
     yield from (f"bar-contradicts:{key}" for key in garbled)
+    yield from (f"reset-unread:{gauge.meter}" for gauge in gauges if gauge.resets and gauge.reset_at is None)
     if STALE.search(pane):
         yield "stale-data"
     if trimmed:

@@ -136,7 +136,7 @@ def _nothing(session: Session, provider: str | None, others: Sequence[Step]) -> 
     of = f" of {line(provider)}" if provider else ""
     cure = ""
     for newest in others[:1]:
-        words = f"tracker --agent {newest.lane or repr('')} undo{f' {line(provider)}' if provider else ''}"
+        words = f"tracker undo{f' {line(provider)}' if provider else ''} --agent {newest.lane or repr('')}"
         there = f"lane {newest.lane}" if newest.lane else "the lane without a name"
         cure = f" The last command of {there} is {newest.named}: `{words}` takes that back."
     return TrackerError(
@@ -174,7 +174,9 @@ def _name(stream: str, record: Row) -> str:
     what = f"{line(phase)} snapshot" if phase else f"record of {line(record.get('ledger') or f'{stream}.jsonl')}"
     words = [line(provider)] if provider else []
     words += [what, *([f"for {line(window)}"] if window else [])]
-    return f"{' '.join(words)} (captured_at={value(record.get('captured_at'))})"
+    # a row of the meter history that covers a run of equal readings was added by its last one
+    taken = record.get("until") or record.get("captured_at")
+    return f"{' '.join(words)} (captured_at={value(taken)})"
 
 
 def undo(session: Session, step: Step) -> list[str]:

@@ -151,12 +151,12 @@ def _measured(session: Session, window: str) -> list[bool]:
 
 def capture_command(lane: str | None, word: str, provider: str, window: str) -> str:
     """What takes a BEFORE (`start`) or an AFTER (`end`); an AFTER of before a new BEFORE does not count."""
-    return quoted(["tracker", *_agent(lane), word, provider, "--stdin", "--window", window])
+    return quoted(["tracker", word, provider, "--stdin", "--window", window, *_agent(lane)])
 
 
 def delete_command(lane: str | None, provider: str, window: str) -> str:
     """What takes a BEFORE back."""
-    return quoted(["tracker", *_agent(lane), "alias", "delete", provider, "--phase", "before", "--window", window])
+    return quoted(["tracker", "alias", "delete", provider, "--phase", "before", "--window", window, *_agent(lane)])
 
 
 def _agent(lane: str | None) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import evolve, frozen
 
@@ -15,6 +15,7 @@ from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, Windows, plural, span, zone
 from tracker_verdict.accounts import MIXED, accounts
 from tracker_verdict.new_reading import new_reading
+from tracker_verdict.overlaps import overlapping, spent_in
 from tracker_verdict.prospect import Prospect, local_time, prospect
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
@@ -46,6 +47,7 @@ class Outlook:
 
     cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
+    costs, left_out: how many windows say what one costs, and how many do not because they overlap others.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown. several: whether the
     provider has readings of more than one account. is_of_all: whether it stops all work if it is full.
     """
@@ -63,6 +65,7 @@ class Outlook:
     taken_at: datetime | None = None
     reset_at: datetime | None = None
     costs: int = 0
+    left_out: int = 0
     cost: tuple[float, float, float] | None = None
     fits: tuple[int, int | None, int | None] | None = None
     probability: float | None = None
@@ -78,9 +81,17 @@ class Outlook:
         return f"how much costs differ is assumed: {plural(self.costs, 'window')} of {MEASURED_FROM} that measure it"
 
 
+class _Moved(NamedTuple):
+    """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others."""
+
+    account: str | None
+    delta: Mapping[str, Any]
+    is_shared: bool
+
+
 @frozen(kw_only=True)
 class _Question:
-    """What is asked of each meter of a provider, and the records that answer it. deltas: those of `_deltas`."""
+    """What is asked of each meter of a provider, and the records that answer it."""
 
     session: Session
     source: Source
@@ -91,7 +102,7 @@ class _Question:
     local: tzinfo
     past: Sequence[MeterReading]
     own: Sequence[OwnedCapture]
-    deltas: Sequence[tuple[str | None, Mapping[str, Any]]]
+    moved: Sequence[_Moved]
 
     @property
     def meters(self) -> list[Meter]:
@@ -133,7 +144,7 @@ def outlooks(
         local=zone(session.config.timezone),
         past=past,
         own=own,
-        deltas=_deltas(session, source, windows),
+        moved=_moved(session, source, windows),
     )
     several = asked.has_accounts
     return [one for meter in asked.meters for one in _of_meter(asked, meter, several=several)]
@@ -176,13 +187,15 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
         known = evolve(known, prospect=prospect(weeks, standing, meter, asked.now, asked.local))
     if over := _over(meter, standing, asked.now, asked.local):
         return evolve(known, why=f"{over}: {_cure(asked, known)}")
-    costs = _costs(asked.deltas, meter, standing.account if known.several else None)
+    own = [one for one in asked.moved if not known.several or one.account == standing.account]
+    costs = _costs((one for one in own if not one.is_shared), meter)
+    known = evolve(known, costs=len(costs), left_out=len(_costs((one for one in own if one.is_shared), meter)))
     if not costs and known.prospect is not None and known.prospect.is_full:
         # whatever a window costs
         return evolve(known, verdict=STOP)
     if not costs or not costs[-1]:
-        return evolve(known, costs=len(costs), why=_no_cost(asked.deltas, meter, costs))
-    found = _verdict(evolve(known, costs=len(costs)), costs, asked.reserve, asked.windows_left)
+        return evolve(known, why=_no_cost(own, meter, known))
+    found = _verdict(known, costs, asked.reserve, asked.windows_left)
     age = asked.now - standing.at
     if found.verdict != STOP and age > asked.max_age:
         # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
@@ -195,41 +208,50 @@ def _cure(asked: _Question, known: Outlook) -> str:
     return new_reading(asked.session, asked.source, known.account, several=known.several)
 
 
-def _no_cost(deltas: Sequence[object], meter: Meter, costs: Sequence[float]) -> str:
+def _no_cost(moved: Sequence[object], meter: Meter, known: Outlook) -> str:
     """Why no cost is known, and what would make it known."""
     nothing = "no finalized window says what one costs"
-    if costs:
-        return f"{plural(len(costs), 'finalized window')} moved it by 0: a longer one says what one costs"
-    if not deltas:
+    if known.costs:
+        return f"{plural(known.costs, 'finalized window')} moved it by 0: a longer one says what one costs"
+    if known.left_out:
+        return f"{nothing}: {overlapped(known.left_out)}"
+    if not moved:
         return f"{nothing}: `tracker complete` finalizes one"
     return f"{nothing}: measure one that begins and ends between two resets of {meter.key}"
+
+
+def overlapped(count: int) -> str:
+    return f"{plural(count, 'window')} that overlap{'s' if count == 1 else ''} {'is' if count == 1 else 'are'} left out"
 
 
 def _no_bar(meter: Meter) -> str:
     return f"{meter.unit} have no bar: the vendor does not say where they end"
 
 
-def _deltas(session: Session, source: Source, windows: Sequence[str]) -> list[tuple[str | None, Mapping[str, Any]]]:
-    """What the meters moved in each finalized window, with its account; of one account to another nothing moves."""
-    named = accounts(session, windows)
+def _moved(session: Session, source: Source, windows: Sequence[str]) -> list[_Moved]:
+    """What each finalized window moved; of one account to another nothing moves."""
+    named, rows, groups = (
+        accounts(session, windows),
+        Windows(session).finalized(windows),
+        Windows(session).captures(windows),
+    )
+    spent = spent_in(source, rows, groups, ())
+    shared = overlapping(session, source, spent).shared
     return [
-        (named.get((window, source.name)), entry["delta"])
-        for window, row in Windows(session).finalized(windows).items()
+        _Moved(named.get((window, source.name)), entry["delta"], window in shared)
+        for window, row in rows.items()
         if isinstance(entry := row.providers.get(source.name), Mapping)
         and isinstance(entry.get("delta"), Mapping)
         and named.get((window, source.name)) != MIXED
     ]
 
 
-def _costs(deltas: Sequence[tuple[str | None, Mapping[str, Any]]], meter: Meter, account: str | None) -> list[float]:
-    """What windows cost, sorted; of one of several accounts only its own."""
+def _costs(moved: Iterable[_Moved], meter: Meter) -> list[float]:
+    """What windows cost, sorted."""
     return sorted(
         float(one)
-        for owner, delta in deltas
-        if account in (None, owner)
-        and isinstance(one := delta.get(meter.field_name), int | float)
-        and not isinstance(one, bool)
-        and one >= 0
+        for _, delta, _ in moved
+        if isinstance(one := delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
     )
 
 

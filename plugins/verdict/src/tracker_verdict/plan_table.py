@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.outlook import STOP, TIGHT, Outlook
+from tracker_verdict.outlook import STOP, TIGHT, Outlook, overlapped
 from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
 from tracker_verdict.prospect import per_cent
 from tracker_verdict.standings import PERCENT
@@ -40,20 +40,28 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
         return False
     for source, found in plans:
         for one in found:
-            model = ONE_MODEL if not one.is_of_all and one.verdict in (STOP, TIGHT) else None
-            if one.unit != PERCENT and one.used is not None:
-                of = f" of {number(one.limit)}" if one.limit else ""
-                session.show(f"{_name(source, one)}: {number(one.used)}{of} {one.unit} used")
-            for why in filter(None, (one.why, one.prospect.why if one.prospect else None, one.assumption, model)):
-                session.show(f"{_name(source, one)}: {why}")
-            if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:
-                session.show(f"{_name(source, one)}: full around {one.prospect.full_at.astimezone(local):%a %H:%M}")
+            for said in _said(one, local):
+                session.show(f"{_name(source, one)}: {said}")
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
         for account, verdict in verdicts(found).items():
             of = f" account {account}" if account else ""
             session.show(f"{source.name}{of}: {verdict}{remark(found, account, verdict, windows_left)}")
     return True
+
+
+def _said(one: Outlook, local: tzinfo) -> Iterator[str]:
+    """What has no column."""
+    if one.unit != PERCENT and one.used is not None:
+        of = f" of {number(one.limit)}" if one.limit else ""
+        yield f"{number(one.used)}{of} {one.unit} used"
+    yield from [one.why] if one.why else []
+    yield from [one.prospect.why] if one.prospect and one.prospect.why else []
+    yield from [overlapped(one.left_out)] if one.left_out and one.costs else []
+    yield from [one.assumption] if one.assumption else []
+    yield from [ONE_MODEL] if not one.is_of_all and one.verdict in (STOP, TIGHT) else []
+    if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:
+        yield f"full around {one.prospect.full_at.astimezone(local):%a %H:%M}"
 
 
 def _name(source: Source, one: Outlook) -> str:

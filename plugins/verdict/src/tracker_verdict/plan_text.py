@@ -10,7 +10,7 @@ from tracker.api import MeterOutlook, Source
 from tracker.kernel import Session, iso, number, plural, value, zone
 from tracker_verdict import prospect
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook
+from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook, overlapped
 from tracker_verdict.prospect import local_time, per_cent
 from tracker_verdict.standings import PERCENT
 from tracker_verdict.weeks import FULL, WEEK
@@ -62,7 +62,8 @@ def lines(
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, " if one.costs > 1 else ""
-        yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')})"
+        more = f"; {overlapped(one.left_out)}" if one.left_out else ""
+        yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')}{more})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
         yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
         yield f"  {plural(windows_left, 'planned window')}: {per_cent(one.probability)}% likely to fit: {one.verdict}"
@@ -157,6 +158,7 @@ def _values(one: Outlook) -> dict[str, Any]:
         "captured_at": one.taken_at and iso(one.taken_at),
         "reset_at": one.reset_at and iso(one.reset_at),
         "windows_measured": one.costs,
+        "windows_left_out": one.left_out,
         "cost": one.cost and dict(zip(sizes, one.cost, strict=True)),
         "windows_that_fit": one.fits and dict(zip(sizes, one.fits, strict=True)),
         "probability": one.probability,
