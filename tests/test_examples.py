@@ -66,6 +66,12 @@ def test_a_help_page_says_what_for_shows_an_example_and_ends_with_help() -> None
     assert not wrong, "\n".join(wrong)
 
 
+def test_each_command_has_one_line_in_the_help() -> None:
+    shown = CliRunner().invoke(main, ["--help"], env={"COLUMNS": "80"}).output.partition("Daily:\n")[2]
+    assert len(shown.splitlines()) > 40
+    assert [line for line in shown.splitlines() if line.startswith("    ")] == []
+
+
 def session_file(home: Path, folder: Path, ago: timedelta) -> None:
     """A session of Codex in a folder: two turns with their tokens and limits."""
     end = datetime.now(UTC).replace(microsecond=0) - ago

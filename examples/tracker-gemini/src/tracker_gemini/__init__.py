@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from tracker.api import JSON, Block, Gauge, Meter, PreviewContext, Reading, Row, Source, hookimpl, plain_text
+from tracker.api import JSON, Block, Gauge, Meter, PreviewContext, Reading, Row, StatusSource, hookimpl, plain_text
 
 HEAD = "Stats For Nerds"
 LINE = re.compile(r"│ +(.*?) *│ *")  # a line that was cut or wrapped has no right edge: it is not read
@@ -23,8 +23,8 @@ COUNTS = {
     "↳ Output": "output_tokens",
 }
 
-SOURCE = Source(
-    contract="1.0",
+SOURCE = StatusSource(
+    contract="1.2",
     name="gemini",
     title="Gemini",
     prefix="ge",
@@ -38,7 +38,7 @@ SOURCE = Source(
 
 
 @hookimpl
-def source_info() -> Source:
+def source_info() -> StatusSource:
     return SOURCE
 
 

@@ -21,11 +21,9 @@ def feature_info() -> Feature:
             "capture": _command(
                 "Daily",
                 "capture",
-                "Read a provider's meters from where its programs keep them, and store them as a snapshot.",
+                "Read a provider's meters without pasting, and store them.",
             ),
-            "statusline": _command(
-                "Setup", "statusline", "Print meters, resets and the open window in one line, for a prompt."
-            ),
+            "statusline": _command("Setup", "statusline", "Print meters, resets and the open window in one line."),
             "sync": _command("Daily", "sync", "Read the readings and the tokens in the vendors' session files."),
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),

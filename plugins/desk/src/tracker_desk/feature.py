@@ -19,27 +19,23 @@ def feature_info() -> Feature:
         name="desk",
         commands={
             "home": _command("Daily", "status:home", "Show every provider's meters, what is open and what comes next."),
-            "status": _command(
-                "Daily", "status", "Show what is open in each lane, its last meters and what is due next."
-            ),
-            "windows": _command(
-                "Daily", "windows", "List windows: from when to when, their state, and each provider's figures."
-            ),
+            "status": _command("Daily", "status", "Show what is open in each lane, its meters and what is due next."),
+            "windows": _command("Daily", "windows", "List windows with their times, state and figures."),
             "window-audit": _command(
-                "Records", "window_audit", "Show every record of a window, also those that were taken back."
+                "Records", "window_audit", "Show every record of a window, also what was taken back."
             ),
             "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
             "export": _command("Records", "records:export", "Write the records as JSON lines, CSV or Parquet."),
             "import": _command(
                 "Records",
                 "records:import_",
-                "Take in another tracker directory's records; what is here already stays as it is.",
+                "Take in the records of another tracker directory.",
             ),
             "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
             "setup": _command(
                 "Setup",
                 "setup",
-                "Show what tracker can use here, and offer the status line, short commands and a schedule.",
+                "Show what tracker can use here, and offer to set it up.",
             ),
             "init": _command("Setup", "config:init", "Write a commented tracker.toml into this folder."),
             "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),

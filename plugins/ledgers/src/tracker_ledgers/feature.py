@@ -22,7 +22,7 @@ def feature_info() -> Feature:
             ),
             "churn": _command("Records", "churn", "Measure the lines that changed in a window, per feature."),
             "evidence": _command(
-                "Records", "evidence", "Record what proves a capability: a run, its result, its artifact."
+                "Records", "evidence", "Record what proves a capability: a run, its result, its file."
             ),
             "feature": _command("Records", "feature", "Reserve feature ids, and log what was built."),
             "checkpoint": _command("Daily", "checkpoint", "Close a session: token ledger, churn, handoff."),

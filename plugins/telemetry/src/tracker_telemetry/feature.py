@@ -23,12 +23,12 @@ def feature_info() -> Feature:
         commands={
             "cost-compare": Command(
                 "Results",
-                "Compare the tokens and the money of routed requests with the others', per feature.",
+                "Compare tokens and money of routed requests with the others'.",
                 "tracker_telemetry.commands.cost_compare:command",
             ),
             "usage": Command(
                 "Daily",
-                "Show what your agents' requests used, from the session logs of all clients.",
+                "Show what your agents' requests used, from their session logs.",
                 "tracker_telemetry.commands.usage:command",
             ),
         },

@@ -17,9 +17,7 @@ def feature_info() -> Feature:
     return Feature(
         name="verdict",
         commands={
-            "compare": _command(
-                "Results", "compare", "Compare providers by what they deliver for the quota, or for the money."
-            ),
+            "compare": _command("Results", "compare", "Compare what providers deliver for the quota or the money."),
             "meters calibrate": Command(
                 "Results",
                 "Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.",
@@ -35,16 +33,16 @@ def feature_info() -> Feature:
                 "Say whether a point of a meter buys less than before.",
                 "tracker_verdict.commands.meters:drift",
             ),
-            "gate": _command("Daily", "gate", "Say whether a script may start work: exit 0 is go, 3 stop, 4 unknown."),
+            "gate": _command("Daily", "gate", "Tell a script whether to start: exit 0 go, 3 stop, 4 unknown."),
             "scoreboard": _command(
                 "Results",
                 "scoreboard",
-                "Show features, capacity, efficiency, churn, tokens and money per group of windows.",
+                "Show features, capacity, efficiency and costs by group.",
             ),
             "plan": _command(
                 "Results",
                 "plan",
-                "Say how likely planned windows fit before each reset, or plan pairs of windows for a comparison.",
+                "Say how likely planned windows fit before each reset.",
             ),
         },
         settings={"": "tracker_verdict.settings:VerdictSettings"},

@@ -17,8 +17,8 @@ def feature_info() -> Feature:
     return Feature(
         name="views",
         commands={
-            "board": _command("Daily", "board", "Show meters, usage, windows and the log live in the terminal."),
-            "report": _command("Results", "report", "Write a report of everything as one HTML file, or as Markdown."),
+            "board": _command("Daily", "board", "Show meters, usage, windows and the log live."),
+            "report": _command("Results", "report", "Write a report of everything, as HTML or Markdown."),
         },
     )
 
