@@ -115,7 +115,7 @@ def test_a_plan_takes_costs_from_the_windows_that_the_preview_counts(verdicts: A
 
 
 def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> None:
-    """W1 and W2 overlap, W4 has no figure: their features are not shown, so nothing of theirs is divided by features."""
+    """W1 and W2 overlap, W4 has no figure: their features are not shown, so nothing of theirs is divided."""
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
     verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 2), ("W4", ONE, 70, 70, "-3h", "-2h", 0))
     verdicts.measure(("W5", ONE, 70, 60, "-1h", "-30m", 2))
