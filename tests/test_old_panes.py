@@ -45,7 +45,7 @@ def test_a_pane_whose_resets_are_over_is_refused(days: int) -> None:
     # its times of day without a date are over, too
     at = CAPTURED + timedelta(days=days, hours=7)
     request = CaptureRequest(status.source_info(), status.parse_status(text, at, UTC), text, at, "alias")
-    with pytest.raises(TrackerError, match="This codex pane is not of "):
+    with pytest.raises(TrackerError, match="This codex pane is older than "):
         dated(request, BUFFER)
 
 

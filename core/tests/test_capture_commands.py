@@ -303,8 +303,8 @@ def test_a_text_that_is_given_twice_is_said(toys: Run) -> None:
     ok(toys("start", "toy", "--captured-at", T0, stdin="fuel 10%"))
     again = toys("end", "toy", "--captured-at", T1, stdin="fuel 10%")
     assert ok(again)
-    assert "note: this text is the one of the BEFORE of " in again.stderr
-    assert "once more, so nothing moved" in again.stderr
+    assert "note: this is the text of the BEFORE of " in again.stderr
+    assert "again, so nothing moved" in again.stderr
     for pane in ("fuel 10% ", "fuel 11%"):
         done = toys("end", "toy", "--window", "W0-01", "--captured-at", T1, stdin=pane)
         assert (done.returncode, "once more" in done.stderr) == (0, False)
@@ -357,7 +357,7 @@ def test_an_old_pane_is_not_taken_for_a_new_one(toys: Run, tmp_path: Path) -> No
     pane = "fuel 44% reset 2026-01-10T12:00:00+00:00"
     error = refused(toys("start", "toy", "--captured-at", "2026-01-16T12:00:00Z", stdin=pane))
     assert error.startswith(
-        "error: This toy pane is not of 2026-01-16 12:00 UTC: every reset in it was over 6 d 0 h before. Capture"
+        "error: This toy pane is older than 2026-01-16 12:00 UTC: its last reset was 6 d 0 h before that. Capture"
         " a new one, give the right time of this one with --captured-at, or store"
     )
     assert records(tmp_path, "snapshots") == []

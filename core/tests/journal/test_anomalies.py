@@ -78,12 +78,12 @@ def test_a_removal_that_lets_a_falling_pair_count_raises_it(program: Any) -> Non
 def test_an_after_that_is_earlier_than_its_before(program: Any) -> None:
     capture(program, "start", 9, 10).ok()
     assert capture(program, "end", 8, 20).refused() == (
-        f"error: This toy reading is of {T[8]}, and the BEFORE of W1 is of {T[9]}: there is nothing in between."
+        f"error: This toy reading is from {T[8]}, which is not later than the BEFORE of W1, from {T[9]}."
         " Send Toy a message for a new reading, then capture again, or store it with --force."
         " Nothing was stored."
     )
     assert len(program.rows("snapshots")) == 1
-    assert "anomaly clock-skew in W1: this toy reading is of" in capture(program, "end", 8, 20, "--force").err
+    assert "anomaly clock-skew in W1: this toy reading is from" in capture(program, "end", 8, 20, "--force").err
     assert anomalies(program) == [("clock-skew", True)]
     assert "missing toy BEFORE" in program("complete", "--window", "W1").refused()
     capture(program, "end", 11, 20).ok()

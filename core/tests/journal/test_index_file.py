@@ -65,7 +65,7 @@ def test_a_changed_row_is_noticed(journal: Journal, said: list[str], statement: 
     database.close()
     assert Index(journal).faults() == ["rows of snapshots were changed"]
     assert answers(journal) == known
-    assert said == ["the index is made anew: rows of snapshots were changed"]
+    assert said == ["the index is rebuilt: rows of snapshots were changed"]
     assert Index(journal).faults() == []
 
 

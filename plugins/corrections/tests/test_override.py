@@ -27,10 +27,8 @@ def test_the_newest_window_is_named_where_one_is_missing(program: Any) -> None:
 
 def test_an_override_of_another_lane_says_so(program: Any) -> None:
     """One pair counts, and that of an AFTER may be another lane's BEFORE."""
-    said = (
-        "note: the toy captures of W1 are of lane main and this one is of {}: one pair counts. If it is of lane main,"
-    )
-    cure = " type `tracker undo`, then store it with --agent main\n"
+    said = "note: the toy captures of W1 belong to lane main, this one to {}: only one pair counts."
+    cure = " If it belongs to lane main, type `tracker undo`, then store it with --agent main\n"
     at = ("--captured-at", "2026-01-10T08:00:00Z")
     program("start", "toy", "--stdin", "--window", "W1", *at, stdin="fuel 1%", lane="main").ok()
     later = ("--captured-at", "2026-01-10T09:00:00Z")
@@ -41,7 +39,7 @@ def test_an_override_of_another_lane_says_so(program: Any) -> None:
     assert "one pair counts" not in program(*OVERRIDE[:5], "after", "--fuel-pct", "2", *later, "--agent", "main").err
     ended = program("end", "toy", "--stdin", "--window", "W1", *later, stdin="fuel 3%", lane="sub")
     assert said.format("lane sub") + cure in ended.err
-    assert "are of lane sub and this one is of lane sub2" in program(*OVERRIDE, "--fuel-pct", "1", *at, lane="sub2").err
+    assert "belong to lane sub, this one to lane sub2" in program(*OVERRIDE, "--fuel-pct", "1", *at, lane="sub2").err
 
 
 @pytest.mark.parametrize("text", ["nonsense", "14:06", ""])

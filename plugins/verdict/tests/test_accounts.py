@@ -181,7 +181,7 @@ def test_an_after_of_another_account_is_refused(verdicts: Any) -> None:
     verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(ONE, 90)).ok()
     words = ("alias", "end", "codex", "--stdin")
     refused = verdicts(*words, stdin=PANE.format(OTHER, 50)).refused(1)
-    assert "This codex reading is of another account than the BEFORE of W0-01." in refused
+    assert "This codex reading is from another account than the BEFORE of W0-01." in refused
     assert "--window" in refused
     verdicts(*words, "--force", stdin=PANE.format(OTHER, 50)).ok()
     assert "other-account" in verdicts("window-audit", "--window", "W0-01").ok()
@@ -193,10 +193,10 @@ def test_a_finalized_window_keeps_its_account(two: Any) -> None:
     start, end = (("alias", one, "codex", "--stdin", "--window", "W1", "--agent", "new") for one in ("start", "end"))
     # it may be measured again on its own account, or if the user insists
     two(*start, "--dry-run", stdin=PANE.format(ONE, 50)).ok()
-    assert "of another account than the AFTER of W1." in two(*start, stdin=PANE.format(OTHER, 50)).refused(1)
+    assert "from another account than the AFTER of W1." in two(*start, stdin=PANE.format(OTHER, 50)).refused(1)
     assert two("--json", "windows").ok() == known
     two(*start, "--force", stdin=PANE.format(OTHER, 50)).ok()
-    assert "of another account than the AFTER of W1." in two(*end, stdin=PANE.format(OTHER, 40)).refused(1)
+    assert "from another account than the AFTER of W1." in two(*end, stdin=PANE.format(OTHER, 40)).refused(1)
     counted = two("scoreboard").ok()
     two(*end, "--force", stdin=PANE.format(OTHER, 40)).ok()
     # what was stored nevertheless counts on its own account when the window is finalized with it

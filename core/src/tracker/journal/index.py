@@ -214,7 +214,7 @@ class Index:
         return find(self.journal.root)
 
     def discard(self) -> None:
-        """Delete the file, which is made anew when it is needed; processes that work on it go on undisturbed."""
+        """Delete the file, which is rebuilt when it is needed; processes that work on it go on undisturbed."""
         self.close()
         with contextlib.suppress(OSError):
             while (found := self.path) is not None:
@@ -228,7 +228,7 @@ class Index:
     def _rows(self, query: str, values: Iterable[Any] = (), streams: Iterable[str] | None = None) -> list[Row]:
         """Ask an index that has read these streams, by default all. A list of values is given as JSON.
 
-        One that is spoilt is made anew. If that does not help, the disk is full, or another process keeps the file
+        One that is spoilt is rebuilt. If that does not help, the disk is full, or another process keeps the file
         busy, one in memory answers.
         """
         given = [one if isinstance(one, str | int | float) else json.dumps(list(one)) for one in values]
@@ -263,7 +263,7 @@ class Index:
     def _renew(self, error: sqlite3.DatabaseError, *, in_memory: bool) -> None:
         """Go on with a new file if this one is spoilt; with a copy in memory if it cannot be written now."""
         if not in_memory and is_spoilt(error):
-            self.journal.warn(f"the index is made anew: {error}")
+            self.journal.warn(f"the index is rebuilt: {error}")
             self.discard()
             return
         memory = connect()

@@ -20,8 +20,6 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
     """A row for every meter that fell between the captures that count; `like` is the record that showed it."""
     rows = []
     for fall in measured.falls:
-        assert pair.before is not None
-        assert pair.after is not None
         before, after = compact(fall.before), compact(fall.after)
         cause, cure = f"{fall.meter} fell from {before} to {after}", "capture again"
         if fall.reset_at is not None:
@@ -31,11 +29,11 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
                 " next one behind it"
             )
         cure += (
-            f", or tracker alias delete {source.name} --phase {pair.after.phase} --window {pair.after.window} (and the"
-            f" other phase: then {source.name} leaves the window)"
+            f", or tracker alias delete {source.name} --phase after --window {like['window']} (and the other phase:"
+            f" then {source.name} leaves the window)"
         )
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
-        rows.append(row_about([pair.before, pair.after], like, FELL, cause, cure, **figures))
+        rows.append(row_about(filter(None, pair), like, FELL, cause, cure, **figures))
     return rows
 
 

@@ -116,7 +116,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         yield f"the {word} of {clock.at(counted.captured_at)} counts, not this one; {delete} that one back"
     before = added.pair.before if is_after and request.text and not any(added.moved.values()) else None
     if before and session.journal.record(source.stream, before.offset).get("raw_text") == request.text:
-        yield f"this text is the one of the BEFORE of {clock.at(before.captured_at)} once more, so nothing moved"
+        yield f"this is the text of the BEFORE of {clock.at(before.captured_at)} again, so nothing moved"
     gauge = request.reading.gauge(source.capacity or "")
     if source.capacity and (gauge is None or gauge.used is None):
         again = f"`tracker {'end' if is_after else 'start'} {name} --stdin {place}`"
@@ -136,6 +136,6 @@ def _other_lanes(session: Session, request: CaptureRequest, added: Addition) -> 
     if known and lane not in known and (request.origin == "override" or request.phases[:1] == ("after",)):
         theirs, own = (f"lane {one}" if one else "the lane without a name" for one in (known[-1], lane))
         yield (
-            f"the {name} captures of {added.window} are of {theirs} and this one is of {own}: one pair counts. If it is"
-            f" of {theirs}, type `tracker undo`, then store it with --agent {known[-1] or repr('')}"
+            f"the {name} captures of {added.window} belong to {theirs}, this one to {own}: only one pair counts. If it"
+            f" belongs to {theirs}, type `tracker undo`, then store it with{lane_option(session, known[-1])}"
         )

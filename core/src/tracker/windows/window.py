@@ -198,7 +198,9 @@ def _broken_rules(
     # a finalized window keeps its account: another one's pair would take over the features that were counted
     others = [one for one in (before, canonical(standing).after) if one and Pair(one, new).account == MIXED]
     if other := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
-        cause = f"this {source.name} reading is of another account than the {str(other.phase).upper()} of {new.window}"
+        cause = (
+            f"this {source.name} reading is from another account than the {str(other.phase).upper()} of {new.window}"
+        )
         advice = "Expected both of one account. Name another window with --window, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (other, new))
     if new.phase != "after":
@@ -207,8 +209,8 @@ def _broken_rules(
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
         cause = (
-            f"this {source.name} reading is of {iso(seen or at)}, and the BEFORE of {new.window} is of"
-            f" {iso(old.reading.as_of or old.captured_at)}: there is nothing in between"
+            f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of {new.window},"
+            f" from {iso(old.reading.as_of or old.captured_at)}"
         )
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         if old.captured_at > now:  # no AFTER helps until then
@@ -249,7 +251,7 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
         passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
         age = span(seen - passed) if passed <= seen else "weeks"
         raise TrackerError(
-            f"This {source.name} pane is not of {seen:%Y-%m-%d %H:%M} UTC: every reset in it was over {age} before."
+            f"This {source.name} pane is older than {seen:%Y-%m-%d %H:%M} UTC: its last reset was {age} before that."
             f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
         )
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
