@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 from shared import Demo
 from warm import tracker
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "pictures"))
+from data import fill
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "reference" / "data-format.md").read_text(encoding="utf-8")
 SECTIONS = dict(zip(*[iter(re.split(r"^## (.+)$", DOCUMENT, flags=re.M)[1:])] * 2, strict=True))
@@ -128,12 +132,33 @@ def filled(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Path:
     run("feature reserve")
     run("plan --pairs 2 codex claude")
     run("export --format parquet --out out")
+    fill(folder / "year", days=28)
+    write_rollout(folder / "year")
+    for words in ("usage", "plan"):
+        run(words, TRACKER_DATA_DIR=str(folder / "year" / "data"), HOME=str(folder / "year"))
     return folder
+
+
+def write_rollout(home: Path) -> None:
+    """A session log of Codex with one request."""
+    tokens = {"input_tokens": 1400, "cached_input_tokens": 500, "output_tokens": 100, "total_tokens": 1500}
+    rows = [
+        ("session_meta", {"id": "a", "cwd": "/home/dev/shop"}),
+        ("turn_context", {"model": "gpt-5"}),
+        ("event_msg", {"type": "token_count", "info": {"last_token_usage": tokens, "total_token_usage": tokens}}),
+    ]
+    lines = [json.dumps({"timestamp": "2026-01-10T08:00:00Z", "type": kind, "payload": own}) for kind, own in rows]
+    path = home / ".codex" / "sessions" / "2026" / "01" / "10" / "rollout-a.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(lines) + "\n")
 
 
 def test_real_records_fit_the_tables(filled: Path) -> None:
     seen: dict[str, int] = {}
-    for path in sorted((filled / "data").glob("*.jsonl")):
+    invented = [
+        filled / "year" / "data" / f"{name}.jsonl" for name in ("claude_sessions", "codex_sessions", "forecasts")
+    ]
+    for path in [*(filled / "data").glob("*.jsonl"), *invented]:
         for line in path.read_bytes().splitlines():
             record = json.loads(line)
             assert unfit(record, path.stem) is None, (path.name, record)

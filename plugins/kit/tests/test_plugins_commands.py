@@ -147,6 +147,17 @@ def test_info_shows_what_a_source_declares(toys_apart: Run) -> None:
     ]
 
 
+def test_info_keeps_its_columns_where_it_is_narrow(toys_apart: Run) -> None:
+    def shown(columns: int) -> str:
+        return toys_apart("plugins", "info", "toy", FORCE_COLOR="1", NO_COLOR="1", COLUMNS=str(columns)).stdout
+
+    tag = "    insufficient-data  no gauge is on the\n                       pane\n"
+    assert f"  error tags\n{tag}" in shown(45)
+    assert "  error tags\n    insufficient-data\n      no gauge is on the pane\n" in shown(40)
+    for columns in (100, 79, 60, 40):
+        assert "tracker alias delete toy --phase after --index 2\n" in shown(columns), "no command is broken"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

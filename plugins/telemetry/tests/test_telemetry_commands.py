@@ -44,6 +44,21 @@ def test_a_replay_adds_nothing(toys: Run, tmp_path: Path) -> None:
     assert "(events=9, new=1, duplicates=8, " in ingest(toys, LINES + '{"rid": "r9"}\n')
 
 
+def test_events_in_a_mistyped_window_are_said_to_stay(toys: Run) -> None:
+    """What is said is done: the same stream is taken in under the right name, and counted by it."""
+    stay = "Events cannot be taken back: ingest them into the right window, too, and count with --window\n"
+    ingest(toys, LINES)
+    done = toys("ingest", "toy-stream", "--window", "W0-CHM", "--stdin", stdin=LINES)
+    assert f"note: W0-CHM is a new window. {stay}" in done.stderr
+    assert toys("undo", "--yes").returncode == 1
+    done = toys("ingest", "toy-stream", "--window", "W0-CHn", "--stdin", stdin=LINES)
+    assert f"note: W0-CHn is a new window. Did you mean W0-CHN? {stay}" in done.stderr
+    ingest(toys, LINES)
+    right, wrong = (toys("cost-compare", "--window", window).stdout for window in ("W0-CHN", "W0-CHM"))
+    assert right == wrong
+    assert right.count("\n") == 10
+
+
 def test_a_wholly_wrong_file_is_warned_of(toys: Run) -> None:
     def said(*extra: str, text: str = "fuel 10%\nfuel 20%\n") -> tuple[int, str]:
         done = toys("ingest", "toy-stream", "--window", "W1", "--stdin", *extra, stdin=text)

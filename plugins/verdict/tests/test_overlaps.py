@@ -114,6 +114,33 @@ def test_a_plan_takes_costs_from_the_windows_that_the_preview_counts(verdicts: A
     assert {"2 windows that overlap are left out" in part for part in (home, work)} == {True, False}
 
 
+def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> None:
+    """W1 and W2 overlap, W4 has no figure: their features are not shown, so nothing of theirs is divided."""
+    verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
+    verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 2), ("W4", ONE, 70, 70, "-3h", "-2h", 0))
+    verdicts.measure(("W5", ONE, 70, 60, "-1h", "-30m", 2))
+    for window, tokens in (("W1", 10), ("W2", 20), ("W3", 400), ("W4", 80)):
+        verdicts.facts[window, "codex"] = {"churn": tokens, "tokens": tokens, "requests": 1, "cost_usd": 2 * tokens}
+    (row,) = json.loads(verdicts("--json", "scoreboard").ok())
+    assert (row["features"], row["tokens"], row["cost_usd"]) == (4, 510, 1020)
+    # the tokens of W5 are not known
+    assert (row["tokens_per_feature"], row["cost_usd_per_feature"], row["churn_per_feature"]) == (200, 400, 400)
+    verdicts.facts["W5", "codex"] = {"shared_requests": 1, "tokens": 0, "cost_usd": 0}
+    verdicts.facts["W3", "codex"]["shared_requests"] = 1
+    verdicts.facts["W3+W5", "codex"] = {"tokens": 40, "requests": 1, "cost_usd": 80}
+    (row,) = json.loads(verdicts("--json", "scoreboard").ok())
+    assert (row["tokens"], row["tokens_per_feature"], row["cost_usd_per_feature"]) == (550, 110, 220)
+    # of the other row's W5 nobody knows how much of the request is its own
+    verdicts("complete", "--window", "W5", "--methodology", "other").ok()
+    rows = json.loads(verdicts("--json", "scoreboard", "--by", "methodology").ok())
+    assert [row["tokens_per_feature"] for row in rows] == [None, None]
+    # a request that may also be of W1, which does not count, is of no feature that is shown
+    verdicts.facts["W1", "codex"]["shared_requests"] = 1
+    verdicts.facts["W1+W2", "codex"] = verdicts.facts.pop(("W3+W5", "codex"))
+    rows = json.loads(verdicts("--json", "scoreboard", "--by", "methodology").ok())
+    assert [row["tokens_per_feature"] for row in rows] == [0, 200]
+
+
 def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verdicts: Any) -> None:
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 80, 70, "-432m", "-6h", 2))
     assert "codex: features=5, capacity=20 pp" in verdicts("preview").ok()

@@ -13,6 +13,8 @@ import click
 from tracker.errors import TrackerError
 from tracker.session import Session
 
+EVENTS_STAY = " Events cannot be taken back: ingest them into the right window, too, and count with --window"
+
 
 def _keep(context: click.Context, parameter: click.Parameter, given: Any) -> None:
     name = str(parameter.name)
@@ -161,4 +163,6 @@ def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, 
     from tracker.windows.lanes import doubt
 
     windows = [named] if isinstance(named, str) else named
-    return [found for window in windows if (found := doubt(session.index, window))]
+    found = [one for window in windows if (one := doubt(session.index, window))]
+    source = session.registry.source(str(given.get("name"))) if found else None
+    return [(text, EVENTS_STAY if source and source.is_stream else cure) for text, cure in found]

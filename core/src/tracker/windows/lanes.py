@@ -21,10 +21,7 @@ FIRST_WINDOW = "W0-01"
 
 
 def doubt(index: Index, window: str) -> tuple[str, str] | None:
-    """What to say about a window that no record knows; nothing if it is the first one, or follows a known one.
-
-    The second text is for commands that can be taken back.
-    """
+    """What to say about a window that no record knows, and its cure; None for the first one, or one that is next."""
     if index.knows(window) or not (known := index.newest_windows(1000)) or window in map(next_window, known):
         return None
     if alike := next((one for one in known if _spelling(one) == _spelling(window)), None):

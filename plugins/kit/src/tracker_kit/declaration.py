@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from textwrap import wrap
 from typing import Any
 
 from tracker.api import Meter, Source
 from tracker.kernel import Session, TrackerError, line, near, number
 
 Found = Any  # the registry's note of an installed source
+Cells = Sequence[Sequence[str]]
+NARROW = 60  # columns below which labels stand above what they are of
+LEAST = 20  # columns of the last cell of rows that stand in columns
 
 
 def find(session: Session, name: str) -> Found:
@@ -35,29 +39,62 @@ def document(session: Session, found: Found) -> dict[str, Any]:
     return about | {"declaration": plain.unstructure(found.info)}
 
 
-def describe(session: Session, found: Found) -> Iterator[str]:
-    """A declaration as people read it."""
+def describe(session: Session, found: Found, width: int) -> Iterator[str]:
+    """A declaration as people read it, in lines of so many columns."""
     source = found.info
     assert source is not None
     yield f"{source.name}: {line(source.title)}, a {source.kind} source"
-    for label, lines in _parts(session, found, source):
-        for place, text in enumerate(lines):
-            yield f"  {'' if place else label:<13} {line(text)}"
+    is_narrow = width < NARROW
+    indent = 4 if is_narrow else 16
+    for label, rows in _parts(session, found, source):
+        if is_narrow and label and rows:
+            yield f"  {label}"
+        for place, text in enumerate(_lines(rows, width - indent)):
+            head = "" if is_narrow or place else f"  {label}"
+            yield f"{head:<{indent}}{line(text)}"
 
 
-def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str, Sequence[str]]]:
-    yield "distribution", [f"{found.distribution} {found.version}, built for contract {source.contract}"]
-    yield "records", [f"{source.stream}.jsonl"]
-    yield "hooks", [f"{hook}({', '.join(names)})" for hook, names in _hooks(session, found).items()]
-    yield "meters", aligned([_meter(source, meter) for meter in source.meters])
+def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str, Cells]]:
+    yield "distribution", [(f"{found.distribution} {found.version}, built for contract {source.contract}",)]
+    yield "records", [(f"{source.stream}.jsonl",)]
+    yield "hooks", [(f"{hook}({', '.join(names)})",) for hook, names in _hooks(session, found).items()]
+    yield "meters", [_meter(source, meter) for meter in source.meters]
     if source.open_meters:
-        yield "", ["and those that the vendor may add, in used percent"]
-    yield "scopes", [", ".join(source.scopes)] if source.scopes else []
-    yield "functions", aligned([(name, f"tracker {words}") for name, words in source.shell_functions.items()])
-    yield "origins", aligned([(origin.name, origin.title) for origin in source.origins])
+        yield "", [("and those that the vendor may add, in used percent",)]
+    yield "scopes", [(", ".join(source.scopes),)] if source.scopes else []
+    yield "functions", [(name, f"tracker {words}") for name, words in source.shell_functions.items()]
+    yield "origins", [(origin.name, origin.title) for origin in source.origins]
     compared = [f"{held.figure} of {held.scope} with {held.provider}'s {held.meter}" for held in source.comparisons]
-    yield "compared", compared
-    yield "error tags", aligned(list(source.tags.items()))
+    yield "compared", [(text,) for text in compared]
+    yield "error tags", list(source.tags.items())
+
+
+def _lines(rows: Cells, room: int) -> Iterator[str]:
+    """The rows in columns, of which the last is wrapped; if that has no room, it is below the others."""
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    begin = sum(widths) + 2 * len(widths)
+    # a command is never broken
+    longest = max((len(row[-1]) for row in rows if row[-1].startswith("tracker ")), default=LEAST)
+    if widths and room - begin < max(longest, LEAST):
+        for *above, last in rows:
+            yield "  ".join(above)
+            yield from (f"  {text}" for text in _wrapped(last, room - 2))
+        return
+    for *before, last in rows:
+        head = "".join(f"{cell:<{width}}  " for cell, width in zip(before, widths, strict=True))
+        for text in _wrapped(last, room - begin):
+            yield f"{head}{text}"
+            head = " " * begin
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    return (
+        [text]
+        if text.startswith("tracker ")
+        else wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    )
 
 
 def _meter(source: Source, meter: Meter) -> tuple[str, ...]:
@@ -83,7 +120,7 @@ def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
     return given
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Cells) -> list[str]:
     """The rows as lines whose cells stand in columns."""
     if not rows:
         return []

@@ -11,6 +11,7 @@ from tracker.kernel import Command, Group, WritingCommand, line, session
 
 KINDS = ("status", "report", "telemetry", "view", "feature")
 ABOUT = "status (a provider with meters), report, telemetry (a stream of requests), view or feature"
+PIPE = 10_000  # columns of what is no terminal
 
 
 class Kind(click.Choice):  # type: ignore[type-arg]  # no generic class before click 8.3
@@ -61,6 +62,8 @@ def list_() -> None:
 @click.argument("name", metavar="SOURCE")
 def info(name: str) -> None:
     """Show what a source declares, and what is made from it."""
+    from shutil import get_terminal_size
+
     from tracker_kit import declaration
 
     here = session()
@@ -68,7 +71,8 @@ def info(name: str) -> None:
     if here.json:
         here.data(declaration.document(here, found))
         return
-    for row in declaration.describe(here, found):
+    width = get_terminal_size((80, 24)).columns if here.is_terminal else PIPE
+    for row in declaration.describe(here, found, width):
         here.say(row)
 
 
