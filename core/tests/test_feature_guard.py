@@ -13,7 +13,6 @@ import pytest
 from plugin_modules import add_feature
 
 from tracker.api import Check, Panel, Period
-from tracker.cli.main import ALSO, KERNEL
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature, hookimpl
 from tracker.hosting import discovery
@@ -181,10 +180,6 @@ def test_of_two_features_that_declare_one_command_neither_has_it(tracker_cli: Ru
         for one, other in (("ours", "yours"), ("yours", "ours"))
     ]
     assert tracker_cli("hours", PYTHONPATH=site, TRACKER_DISABLE_PLUGINS="yours").stdout == "ours\n"
-
-
-def test_the_kernels_commands_are_known_by_name() -> None:
-    assert {*KERNEL, *ALSO} == discovery.OWN_COMMANDS
 
 
 def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

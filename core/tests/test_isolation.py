@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -192,6 +193,26 @@ def test_the_time_of_a_plugin_is_the_processs_own() -> None:
 
     with pytest.raises(PluginError, match=r"plugin 'bad' failed to compute: did not finish within 0\.05 s"):
         hang()
+
+
+def test_guards_in_threads_leave_standard_output_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    """The first one ends first: the second must not put back what the first had put there."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with guarded("one", "read"):
+            begun.set()
+            ended.wait(10)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    begun.wait(10)
+    with guarded("other", "read"):
+        ended.set()
+        thread.join(10)
+    print("a result", flush=True)
+    os.write(1, b"of all\n")
+    assert capfd.readouterr().out == "a result\nof all\n"
 
 
 def test_the_users_interruption_stays_one() -> None:

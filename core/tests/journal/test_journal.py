@@ -243,6 +243,14 @@ def test_a_record_that_is_gone_is_an_empty_one(journal: Journal) -> None:
     assert journal.record("events", 1000) == {}
 
 
+def test_halves_are_rounded_up() -> None:
+    from tracker.text.render import number, rate
+
+    assert [rate(one) for one in (1 / 8, 3 / 8, 0.0125, 1 / 6)] == ["0.13", "0.38", "0.013", "0.17"]
+    assert [number(one, 2) for one in (0.125, -0.125, 0, 0.1249)] == ["0.13", "-0.13", "0.00", "0.12"]
+    assert [number(one, 0) for one in (2.5, 10**15, 10**18)] == ["3", "1000000000000000", "1000000000000000000"]
+
+
 def test_json_is_shown_without_anything_that_steers() -> None:
     from tracker.text.render import CONTROL, escape, json_parts, line, number
 

@@ -37,7 +37,7 @@ def test_a_note_of_other_lanes_names_some_windows(program: Any) -> None:
         for name, lane, pane in (("tally", "a", "3"), ("toy", "b", "fuel 1%")):
             program("start", name, "--stdin", "--window", f"W{number}", "--agent", lane, stdin=pane).ok()
     done = program("preview", "--lane", "a")
-    assert "Of other lanes in them: toy W1, toy W2, toy W3, toy W4, toy W5 and 2 more\n" in done.err
+    assert "Also in them: toy W1, toy W2, toy W3, toy W4, toy W5 and 2 more\n" in done.err
 
 
 def test_a_finalize_row_alone_keeps_its_window(program: Any) -> None:

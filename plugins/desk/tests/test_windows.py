@@ -138,8 +138,8 @@ def test_a_lane_has_the_windows_in_which_its_pair_counts(filled: Any) -> None:
     for command in (("windows",), ("preview",), ("scoreboard",)):
         done = filled(*command, "--lane", "sub1")
         done.ok()
-        assert "note: --lane selects whole windows. Of other lanes in them: tally W2\n" in done.err
-    assert "--lane selects" not in filled("windows", "--lane", "").err
+        assert "note: whole windows are selected. Also in them: tally W2\n" in done.err
+    assert "whole windows" not in filled("windows", "--lane", "").err
     assert [one["window"] for one in windows(filled, "--lane", "sub3", "--provider", "toy")] == []
 
 

@@ -79,7 +79,7 @@ def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
     third = ModuleType("third_feature")
 
     def window_facts(windows: list[str]) -> Mapping[tuple[str, str], Mapping[str, float]]:
-        return {key: columns for key, columns in facts.items() if key[0] in windows}
+        return {key: columns for key, columns in facts.items() if {*key[0].split("+")} <= {*windows}}
 
     third.window_facts = hookimpl(window_facts)  # type: ignore[attr-defined]
     discover: Callable[..., Any] = registry.discover

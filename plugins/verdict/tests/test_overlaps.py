@@ -114,6 +114,75 @@ def test_a_plan_takes_costs_from_the_windows_that_the_preview_counts(verdicts: A
     assert {"2 windows that overlap are left out" in part for part in (home, work)} == {True, False}
 
 
+def test_at_every_width_it_is_said_why_a_window_does_not_count(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
+    verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 1))
+    report = verdicts("report", "--format", "md")
+    assert report.err == "", "the page says it"
+    assert "codex: 2 windows left out, they overlap: W1, W2." in report.ok()
+    rows = [row.split(" | ") for row in report.ok().splitlines() if row.startswith(("| W", "| Window "))]
+    assert [row[rows[0].index("Overlaps |")].strip(" |") for row in rows] == ["Overlaps", "", "W1", "W2"]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for columns in ("40", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        said = " ".join(verdicts("preview").ok().split())
+        assert "codex: 2 windows left out, they overlap: W1, W2." in said
+        listed = verdicts("windows")
+        assert "Overlaps" in listed.ok()
+        assert "note: codex W1, codex W2 overlap other windows: not counted. `tracker dec" in listed.err
+
+
+def test_a_selection_of_a_provider_says_whose_figures_are_of_it_too(verdicts: Any) -> None:
+    verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 75, 70, "-5h", "-4h", 1))
+    for phase, used, at in (("before", 10, "-5h"), ("after", 20, "-4h")):
+        words = ("--window", "W2", "--phase", phase, "--all-models-pct", str(used), "--captured-at", at)
+        verdicts("override", "claude", *words).ok()
+    verdicts("complete", "--window", "W2", "--codex-features", "1", "--claude-features", "2").ok()
+    for command in ("preview", "scoreboard", "compare", "windows"):
+        note = "note: whole windows are selected. Also in them: codex W2\n"
+        assert (note in verdicts(command, "--provider", "claude").err) is True, command
+        assert "selected" not in verdicts(command).err + verdicts(command, "--last", "1").err
+    assert (
+        "claude and codex, for the quota (pp), in windows of claude: "
+        in verdicts("report", "--format", "md", "--provider", "claude").ok()
+    )
+    assert "whole windows" not in verdicts("plan", "--provider", "claude").err
+    more = ": `tracker preview` alone shows all windows"
+    assert more in verdicts("preview", "--window", "W1").err
+    for words in ((), ("--last", "2"), ("--window", "W1", "--window", "W2")):
+        assert "2 usable windows; intervals and power need 3." in verdicts("preview", *words).err, (
+            "all are shown already"
+        )
+
+
+def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> None:
+    """W1 and W2 overlap, W4 has no figure: their features are not shown, so nothing of theirs is divided."""
+    verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
+    verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 2), ("W4", ONE, 70, 70, "-3h", "-2h", 0))
+    verdicts.measure(("W5", ONE, 70, 60, "-1h", "-30m", 2))
+    for window, tokens in (("W1", 10), ("W2", 20), ("W3", 400), ("W4", 80)):
+        verdicts.facts[window, "codex"] = {"churn": tokens, "tokens": tokens, "requests": 1, "cost_usd": 2 * tokens}
+    (row,) = json.loads(verdicts("--json", "scoreboard").ok())
+    assert (row["features"], row["tokens"], row["cost_usd"]) == (4, 510, 1020)
+    # the tokens of W5 are not known
+    assert (row["tokens_per_feature"], row["cost_usd_per_feature"], row["churn_per_feature"]) == (200, 400, 400)
+    verdicts.facts["W5", "codex"] = {"shared_requests": 1, "tokens": 0, "cost_usd": 0}
+    verdicts.facts["W3", "codex"]["shared_requests"] = 1
+    verdicts.facts["W3+W5", "codex"] = {"tokens": 40, "requests": 1, "cost_usd": 80}
+    (row,) = json.loads(verdicts("--json", "scoreboard").ok())
+    assert (row["tokens"], row["tokens_per_feature"], row["cost_usd_per_feature"]) == (550, 110, 220)
+    # of the other row's W5 nobody knows how much of the request is its own
+    verdicts("complete", "--window", "W5", "--methodology", "other").ok()
+    rows = json.loads(verdicts("--json", "scoreboard", "--by", "methodology").ok())
+    assert [row["tokens_per_feature"] for row in rows] == [None, None]
+    # a request that may also be of W1, which does not count, is of no feature that is shown
+    verdicts.facts["W1", "codex"]["shared_requests"] = 1
+    verdicts.facts["W1+W2", "codex"] = verdicts.facts.pop(("W3+W5", "codex"))
+    rows = json.loads(verdicts("--json", "scoreboard", "--by", "methodology").ok())
+    assert [row["tokens_per_feature"] for row in rows] == [0, 200]
+
+
 def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verdicts: Any) -> None:
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 80, 70, "-432m", "-6h", 2))
     assert "codex: features=5, capacity=20 pp" in verdicts("preview").ok()

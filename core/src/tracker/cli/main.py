@@ -1,4 +1,4 @@
-"""The command line: a table of commands, each imported only when it runs."""
+"""The command line: commands by their names, each imported only when it runs."""
 
 from __future__ import annotations
 
@@ -18,27 +18,15 @@ from tracker.cli.command import Command as SharedCommand
 from tracker.errors import Interrupted, PluginError, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.hosting import discovery
+from tracker.hosting.discovery import ALSO, OWN_COMMANDS
 from tracker.hosting.guard import guarded
 from tracker.session import Session
 from tracker.text.render import line, near, tell
 
-KERNEL = {
-    name: Command(group, about, f"tracker.cli.commands.{place}")
-    for name, group, place, about in (
-        ("start", "Daily", "capture:start", "Capture a provider's meters before the work."),
-        ("end", "Daily", "capture:end", "Capture a provider's meters after the work."),
-        ("cross", "Daily", "capture:cross", "End a window and begin the next one with one capture."),
-        ("complete", "Daily", "complete:command", "Finalize a window: its features, quality and outcome."),
-        ("preview", "Daily", "preview:command", "Show what the windows delivered per unit of quota."),
-        ("alias", "Records", "capture:command", "Capture a provider's meters: start, end, cross."),
-        ("ingest", "Records", "capture:ingest", "Take in one text or stream of any source."),
-    )
-}
 # what `tracker` alone runs, if a feature has it
 HOME = "home"
 # what a full disk behind `>` gives, and alike; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-ALSO = {"window-finalize": "complete"}
 UNREAD = 128 + signal.SIGPIPE  # as a shell reports a program that ended because nobody reads its pipe
 
 
@@ -68,13 +56,13 @@ def give_up_output() -> None:
 
 @cache
 def commands() -> dict[str, Command]:
-    return KERNEL | discovery.commands()
+    return OWN_COMMANDS | discovery.commands()
 
 
 def find(name: str) -> click.Command:
     """The command of that name; an error says which distribution brings one that is not installed."""
-    if name in KERNEL:
-        return cast(click.Command, discovery.attribute(KERNEL[name].place))
+    if name in OWN_COMMANDS:
+        return cast(click.Command, discovery.attribute(OWN_COMMANDS[name].place))
     if name not in commands():
         raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name) or ''}".rstrip())
     place = commands()[name].place
@@ -120,7 +108,7 @@ class Group(click.Group, SharedCommand):
         if found := super().get_command(ctx, name):
             return found
         full = self.prefix + ALSO.get(name, name)
-        if full in KERNEL or full in commands():
+        if full in OWN_COMMANDS or full in commands():
             return find(full)
         missing = (cure := discovery.owner("commands", full)) and f"The command {full} is not available. {cure}"
         if not self.prefix and any(one.startswith(f"{name} ") for one in commands()):

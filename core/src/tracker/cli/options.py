@@ -112,7 +112,7 @@ class Selection(NamedTuple):
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = Windows(session).finalized() if self.is_open else {}
-        found = dict[str, dict[str, str]]()
+        found = dict[str, list[str]]()
         for window, groups in own.items():
             begin, end = spans({(window, name): group for name, group in groups.items()}).get(window, (None, None))
             pairs = {name: canonical(group) for name, group in groups.items()}
@@ -125,13 +125,12 @@ class Selection(NamedTuple):
                 and (self.provider is None or self.provider in groups)
                 and (not self.is_open or (window not in done and any(pair.missing for pair in pairs.values())))
             ):
-                found[window] = {name: lane for name, lane in lanes.items() if self.lane not in (None, lane)}
+                beside = [name for name, lane in lanes.items() if self.lane not in (None, lane)]
+                found[window] = beside or [name for name in lanes if self.provider not in (None, name)]
         chosen = list(found)[-(self.last or 0) :]
         if others := [f"{name} {line(window)}" for window in chosen for name in found[window]]:
             more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-            session.note(
-                f"note: --lane selects whole windows. Of other lanes in them: {', '.join(others[:NAMED])}{more}"
-            )
+            session.note(f"note: whole windows are selected. Also in them: {', '.join(others[:NAMED])}{more}")
         return chosen
 
 

@@ -27,7 +27,19 @@ FEATURE = "feature"  # the last part of the module that a feature's entry point 
 DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leave out, separated by commas
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr, and the traceback of what a plugin raises
 STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
-OWN_COMMANDS = frozenset(("start", "end", "cross", "complete", "preview", "alias", "ingest", "window-finalize"))
+OWN_COMMANDS = {
+    name: Command(group, about, f"tracker.cli.commands.{place}")
+    for name, group, place, about in (
+        ("start", "Daily", "capture:start", "Capture a provider's meters before the work."),
+        ("end", "Daily", "capture:end", "Capture a provider's meters after the work."),
+        ("cross", "Daily", "capture:cross", "End a window and begin the next one with one capture."),
+        ("complete", "Daily", "complete:command", "Finalize a window: its features, quality and outcome."),
+        ("preview", "Daily", "preview:command", "Show what the windows delivered per unit of quota."),
+        ("alias", "Records", "capture:command", "Capture a provider's meters: start, end, cross."),
+        ("ingest", "Records", "capture:ingest", "Take in one text or stream of any source."),
+    )
+}
+ALSO = {"window-finalize": "complete"}  # other names
 OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
 
 
@@ -209,7 +221,7 @@ def check(feature: Feature, name: str) -> None:
     if not isinstance(feature, Feature) or feature.name != name:
         refuse("answer of feature_info", feature, f"a Feature named {name!r}")
     for named, command in feature.commands.items():
-        if named in OWN_COMMANDS or not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", named):
+        if named in OWN_COMMANDS or named in ALSO or not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", named):
             refuse("command", named, "words of lower-case letters, digits and '-' that the kernel has not")
         if not isinstance(command, Command) or not all(isinstance(one, str) and one.isprintable() for one in command):
             refuse(f"command {named!r}:", command, "a Command of three texts of one line")

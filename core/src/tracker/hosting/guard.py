@@ -67,15 +67,16 @@ class Printed:
 def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False) -> Iterator[Timer]:
     """Run a plugin's code. Whatever it raises becomes a `PluginError`, except the user's own Ctrl-C.
 
-    seconds: its CPU time; 0 is the limit of plugins. speaks: it may print.
+    seconds: its CPU time; 0 is the limit of plugins. speaks: it may print. Of several at once the first moves stdout.
     """
     timer = Timer(plugin, seconds)
     with ExitStack() as stack:
-        for name in () if speaks else ("stdout", "__stdout__"):
+        names = () if speaks or isinstance(sys.stdout, Printed) else ("stdout", "__stdout__")
+        for name in names:
             stack.callback(setattr, sys, name, getattr(sys, name))
             setattr(sys, name, Printed())
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
-            if not speaks:
+            if names:
                 stack.callback(os.close, kept := os.dup(1))
                 stack.callback(os.dup2, kept, 1)
                 os.dup2(2, 1)

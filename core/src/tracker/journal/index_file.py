@@ -2,7 +2,7 @@
 
 No answer depends on it. Before it answers, it reads what its streams got since the last time; it remembers how far that
 was, in which file, what the bytes around that point were and a checksum of each megabyte. An index that does not fit
-its stream, or is spoilt, is made anew; one that cannot be written is left alone, and a copy in memory answers.
+its stream, or is spoilt, is rebuilt; one that cannot be written is left alone, and a copy in memory answers.
 Its name is random: a process that still works on a deleted one never meets the write-ahead log of its successor.
 """
 

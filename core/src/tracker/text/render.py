@@ -56,12 +56,13 @@ def json_parts(value: Any) -> Iterator[str]:
 
 
 def number(value: float, digits: int | None = None) -> str:
-    """Whole numbers without decimals, others with two, or with exactly the digits asked for."""
+    """Whole numbers without decimals, others with two, or with the digits asked for; halves are rounded up."""
     if abs(value) >= HUGE:
         return f"{value:.3e}" if abs(value) < 1e300 else "huge"
-    if digits is not None:
-        return f"{value:.{digits}f}"
-    return str(int(value)) if float(value).is_integer() else f"{value:.2f}".rstrip("0").rstrip(".")
+    if digits is None and float(value).is_integer():
+        return str(int(value))
+    shown = f"{value * (1 + 1e-12) if abs(value) < 1e6 else value:.{2 if digits is None else digits}f}"
+    return shown if digits is not None else shown.rstrip("0").rstrip(".")
 
 
 def rate(found: float | None, size: float | None = None) -> str:
@@ -73,7 +74,7 @@ def rate(found: float | None, size: float | None = None) -> str:
         return number(found, 2)
     if whole < 1e-9:
         return f"{found:.1e}"
-    head, _, decimals = f"{found:.{1 - math.floor(math.log10(whole))}f}".partition(".")
+    head, _, decimals = number(found, 1 - math.floor(math.log10(whole))).partition(".")
     return f"{head}.{decimals.rstrip('0').ljust(2, '0')}"
 
 

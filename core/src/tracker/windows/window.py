@@ -198,9 +198,8 @@ def _broken_rules(
     # a finalized window keeps its account: another one's pair would take over the features that were counted
     others = [one for one in (before, canonical(standing).after) if one and Pair(one, new).account == MIXED]
     if other := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
-        cause = (
-            f"this {source.name} reading is from another account than the {str(other.phase).upper()} of {new.window}"
-        )
+        whose = f"{str(other.phase).upper()} of {new.window}"
+        cause = f"this {source.name} reading is from another account than the {whose}"
         advice = "Expected both of one account. Name another window with --window, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (other, new))
     if new.phase != "after":

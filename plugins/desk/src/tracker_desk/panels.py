@@ -11,7 +11,7 @@ from tracker.kernel import Clock, Session, plural, zone
 from tracker_desk import meter_list, status_text
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
-from tracker_desk.window_list import BARE, FIGURES, ListedWindow, listed
+from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WOULD_OVERLAP, ListedWindow, listed
 
 OWN = "window_"
 MOST = 1000  # windows of a panel; views show fewer
@@ -91,6 +91,9 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
         {**(dict.fromkeys(bare, 0) if row.get("shared_requests") else none), **row} if "requests" in row else row
         for row in rows
     ]
+    # who overlaps no other window is known
+    alone = {key: "" for key in (OVERLAPS, WOULD_OVERLAP) if key in extra}
+    rows = [{**alone, **row} for row in rows]
     # money that leaves requests out is the least that it was
     least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
     marked = [[key for key, count in least.items() if row.get(count) and row.get(key) is not None] for row in rows]

@@ -22,8 +22,8 @@ LEADING = ("window", "lane", "from", "to", "state", "provider")
 # of money the count of requests that it leaves out
 BARE = {"cost_usd": "unpriced_requests", "shared_cost_usd": "shared_unpriced_requests"}
 HEAD = (*LEADING, *FIGURES)
-# the column of a feature that names another window which moved the same meter at the same time
-OVERLAPS = "overlaps"
+# columns of a feature that name another window which moved the same meter at the same time; of the first neither counts
+OVERLAPS, WOULD_OVERLAP = "overlaps", "would_overlap"
 # whether a column is of the window as a whole, and its name
 Key: TypeAlias = tuple[bool, str]
 T = TypeVar("T")

@@ -45,8 +45,10 @@ def comparison(session: Session, period: Period) -> Panel:
     rows = delivered(session, period.windows)
     found: list[tuple[Match, str]] = []
     reasons: dict[str, None] = {}
+    # the other side's windows are selected by this one
+    chosen = f", in windows of {period.provider}" if period.provider is not None else ""
     for named in _accounts(rows):
-        label = "".join(f", {name} account {account}" for name, account in named.items())
+        label = "".join(f", {name} account {account}" for name, account in named.items()) + chosen
         for given in (known, {}) if known else ({},):
             question = Question(prices=given, effect=estimate.effect(session), accounts=tuple(named.values()))
             try:

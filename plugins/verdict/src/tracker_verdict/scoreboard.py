@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -34,6 +36,7 @@ COLUMNS = (
 )
 UNNAMED = "(none)"
 CHURN = ("churn", "files")
+PER_FEATURE = ("churn", "tokens", "cost_usd")
 BESIDE = ("unpriced_requests", "shared_requests")  # what the tokens and the money leave out, if there are any
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
@@ -48,49 +51,76 @@ class Sums:
         self.tally, self.windows = Tally(session, source), 0
         # what is known of the provider, and of no provider
         self.own, self.others = Counter[str](), Counter[str]()
-        # features of the windows whose churn, or whose tokens, are known
-        self.with_churn, self.with_tokens = 0.0, 0.0
-        # what is not known to be of these windows, and the windows of which that may be
-        self.shared, self.sharing = Counter[str](), set[str]()
+        # of each of the tally's results what is shown per feature, NaN if it is not known
+        self.each = {name: array("d") for name in PER_FEATURE}
+        # what windows have in common, and the windows of which that may be
+        self.common, self.sharing = list[tuple[set[str], Numbers]](), set[str]()
 
     def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
-        features = row.features.get(self.tally.source.name, 0)
+        features, counted = row.features.get(self.tally.source.name, 0), len(self.tally.results)
         self.tally.add(row, group)
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
-        self.own.update({name: one * features if name == "churn" else one for name, one in own.items()})
+        own = {name: one * features if name == "churn" else one for name, one in own.items()}
+        self.own.update(own)
+        for name, column in self.each.items() if len(self.tally.results) > counted else ():
+            column.append(own.get(name, math.nan))
         # churn of a window as a whole is no provider's
         self.others.update({name: one for name, one in others.items() if name not in CHURN})
-        self.with_churn += features if "churn" in own else 0
-        self.with_tokens += features if "tokens" in own else 0
         if "shared_requests" in own:
             self.sharing.add(row.window)
 
     def share(self, known: Mapping[str, Numbers]) -> None:
-        """Count once what these windows alone share; what they share with others is not known to be theirs."""
-        for names, numbers in known.items():
-            windows = set(names.split(BETWEEN))
+        """Count once what these windows alone have in common; what they share with others is not known to be theirs."""
+        self.common = [
+            (windows, numbers)
+            for names, numbers in known.items()
+            if not self.sharing.isdisjoint(windows := {*names.split(BETWEEN)})
+        ]
+        for windows, numbers in self.common:
             if windows <= self.sharing:
                 self.own.update(numbers)
-            elif windows & self.sharing:
-                self.shared.update(numbers)
+
+    @property
+    def shared(self) -> Counter[str]:
+        """What these windows share with others."""
+        found = Counter[str]()
+        for windows, numbers in self.common:
+            if not windows <= self.sharing:
+                found.update(numbers)
+        return found
 
     def extend(self, more: Sums) -> None:
         self.tally.extend(more.tally)
         self.windows += more.windows
         self.own.update(more.own)
         self.others.update(more.others)
-        self.with_churn += more.with_churn
-        self.with_tokens += more.with_tokens
+        for name, column in self.each.items():
+            column.extend(more.each[name])
         self.sharing |= more.sharing
 
-    def used(self, *, is_counted: bool) -> dict[str, float | None]:
-        """What the requests cost at list price, and the tokens and the money of each feature, if those are counted."""
-        found: dict[str, float | None] = {"cost_usd": self.own.get("cost_usd")}
-        for name in ("tokens", "cost_usd"):
-            one: float | None = self.own.get(name) if is_counted and not self.shared else None
-            found[f"{name}_per_feature"] = one / self.with_tokens if one is not None and self.with_tokens else None
-        return found
+    def per_feature(self, overlaps: Overlaps) -> dict[str, float | None]:
+        """What a feature took in the windows that count and of which that is known; None if others may share it."""
+        sums, features = defaultdict[str, float](float), defaultdict[str, float](float)
+        counted, unknown = set[str](), set[str]()
+        for place, one in enumerate(self.tally.results):
+            if one.window in overlaps.shared or not (one.features or one.capacity):
+                continue
+            if one.window in self.sharing:
+                counted.add(one.window)
+            for name, column in self.each.items():
+                if not math.isnan(column[place]):
+                    sums[name] += column[place]
+                    features[name] += one.features
+        for windows, numbers in self.common:
+            if windows <= counted:
+                for name in self.each:
+                    sums[name] += numbers.get(name, 0)
+            elif not windows.isdisjoint(counted):
+                unknown |= numbers.keys()
+        return {
+            name: sums[name] / features[name] if features[name] and name not in unknown else None for name in self.each
+        }
 
     def beside(self) -> dict[str, int]:
         """The requests that the tokens or the money leave out."""
@@ -144,13 +174,16 @@ def _lines(
         figures = one.tally.total(overlaps=overlaps)
         note_excluded(session, figures)
         if count := one.shared["requests"]:
-            session.note(
-                f"note: {escape(name)}: {plural(count, 'request')} more were made while a window that this row does not"
-                " hold ran, too, so that tokens and money per feature are not known."
-            )
+            session.note(f"note: {escape(name)}: {plural(count, 'more request')} may be of other windows: not counted.")
         estimate, price = figures.efficiency, known_prices.get(figures.source.name)
         low, high = estimate.ci if estimate.ci_kind == "measured" and estimate.ci else (None, None)
         money = price.cost(estimate.capacity) if price and estimate.n else None
+        per_feature, cost = one.per_feature(overlaps), one.own.get("cost_usd")
+        used = {
+            "cost_usd": cost,
+            "tokens_per_feature": per_feature["tokens"],
+            "cost_usd_per_feature": per_feature["cost_usd"],
+        }
         yield {
             "group": name,
             "provider": figures.source.name,
@@ -161,13 +194,12 @@ def _lines(
             "ci_low": low,
             "ci_high": high,
             "n": estimate.n,
-            # where no features are shown, none is divided by
-            "churn_per_feature": one.own["churn"] / one.with_churn if one.with_churn and estimate.n else None,
+            "churn_per_feature": per_feature["churn"],
             "tokens": one.own.get("tokens"),
             "money": money,
             "money_per_feature": money / estimate.features if money is not None and estimate.features else None,
             **{name: one.others.get(name) for name in others},
-            **(one.used(is_counted=bool(estimate.n)) if is_logged else {}),
+            **(used if is_logged else {}),
             **{name: one.beside()[name] for name in beside},
         }
 

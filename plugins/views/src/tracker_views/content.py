@@ -176,15 +176,21 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
 def _left_out(period: Period, preview: Any) -> Iterator[str]:
     """The windows that give no figure, by provider and reason."""
     for one in preview.providers:
-        reasons: dict[str, list[str]] = {}
-        for window, why in one.excluded.items() if period.provider in (None, one.source.name) else ():
-            # of windows that overlap each names another one
-            reasons.setdefault("they overlap" if why.startswith("overlaps ") else why, []).append(window)
-        for reason, windows in reasons.items():
-            yield f"{one.source.name}: {plural(len(windows), 'window')} left out, {reason}: {_some(windows)}."
+        if period.provider in (None, one.source.name):
+            yield from (f"{one.source.name}: {text}." for text in excluded(one))
     opened = dict.fromkeys(one.window for one in preview.open if period.provider in (None, one.provider))
     if opened:
         yield f"Not finalized: {_some(list(opened))}."
+
+
+def excluded(figures: Any) -> Iterator[str]:
+    """The windows that give a provider no figure, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for window, why in figures.excluded.items():
+        # of windows that overlap each names another one
+        reasons.setdefault("they overlap" if why.startswith("overlaps ") else why, []).append(window)
+    for reason, windows in reasons.items():
+        yield f"{plural(len(windows), 'window')} left out, {reason}: {_some(windows)}"
 
 
 def _some(windows: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tracker.api import Block, Cell, Column, Row
 from tracker.kernel import Session, line, zone
-from tracker_views.content import efficiency
+from tracker_views.content import efficiency, excluded
 from tracker_views.terminal import lines, room, write
 
 FIELD = re.compile(r"\{(\w+)(?::(?:\.\d)?([^}]*))?\}")
@@ -31,7 +31,6 @@ OPEN = (
 )
 # columns are as wide as all of their rows: more are printed as text, as they are read
 MOST_WINDOWS = 400
-REMARKS = Column(key="remarks", title="Remarks", rank=3)
 
 
 def show(session: Session, preview: Any) -> None:
@@ -46,11 +45,14 @@ def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
     yield from _wrapped(f"Open anomalies: {len(preview.anomalies)}{cure}", width)
     if preview.providers:
         panel = efficiency(document["providers"])
-        figures = zip(panel.rows, preview.providers, strict=True)
-        rows = [{**row, **_unmeasured(row), "remarks": _remarks(one)} for row, one in figures]
+        rows = [{**row, **_unmeasured(row)} for row in panel.rows]
         columns = [one for one in panel.columns if one.key not in ("spread", "needed")]
-        yield from _section("Efficiency", (*columns, REMARKS), rows, width, local)
-        # a narrow terminal has no room for remarks, and this one says that a figure above is not true any more
+        yield from _section("Efficiency", columns, rows, width, local)
+        # a narrow terminal has no room for a column that says why a window does not count
+        for row, one in zip(panel.rows, preview.providers, strict=True):
+            for text in (*excluded(one), *one.efficiency.remarks):
+                yield from _wrapped(line(f"{row['provider']}: {text}."), width)
+        # a figure above is not true any more
         for name, window in ((one.source.name, found) for one in preview.providers for found in one.stale):
             cure = f"`tracker decision-card --window {line(quote(window))}` names the cure"
             yield from _wrapped(
@@ -90,12 +92,6 @@ def _section(
 def _unmeasured(row: Mapping[str, Any]) -> Mapping[str, Cell]:
     """What the preview does not say: intervals and power that rest on an assumption."""
     return {} if row["spread"] == "measured" else dict.fromkeys(("low", "high", "power"))
-
-
-def _remarks(figures: Any) -> str | None:
-    found = [f"excluded {line(window)}: {line(reason)}" for window, reason in figures.excluded.items()]
-    found += [f"account {line(figures.account)}"] if figures.account else []
-    return "; ".join((*found, *map(line, figures.efficiency.remarks))) or None
 
 
 def _window(one: Mapping[str, Any]) -> Mapping[str, Cell]:

@@ -125,8 +125,7 @@ def ingest(name: str, **given: Any) -> None:
         more = {key: given[key] for key in ("window", "scope", "notes", "timezone", "force")}
         run_command("capture", provider=name, **more)
     else:
-        phases = (given["phase"],) if given["phase"] else ()
-        store_text(source, phases, given, scope=given["scope"], origin="ingest")
+        store_text(source, (given["phase"],) if given["phase"] else (), given, given["scope"], origin="ingest")
 
 
 def _check_fit(source: Source, given: Mapping[str, Any]) -> None:

@@ -37,7 +37,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     lines = iter(()) if has_tables else preview.lines()
     while some := list(islice(lines, LINES)):
         here.show("\n".join(some))
-    for note in preview.notes(is_all=not windows and chosen is None):
+    for note in preview.notes(is_all=len(preview.windows) == here.index.count()):
         here.note(note)
     if not preview.windows and chosen is not None:
         here.note("note: No window fits. Run `tracker windows` to see all of them.")

@@ -33,10 +33,10 @@ def command(context: click.Context, selection: Selection) -> None:
     from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
-    here, split, shared = session(), list[tuple[str, str]](), list[str]()
+    here, split, shared, overlaps = session(), list[tuple[str, str]](), list[str](), list[tuple[str, str]]()
     chosen = selection.windows(here)
     Windows(here).note_missing(Windows(here).missing_plugins(chosen))
-    found = _noted(here, listed(here, chosen), split, shared)
+    found = _noted(here, listed(here, chosen), split, shared, overlaps)
     first = next(found, None)
     if here.json:
         here.data(one.document() for one in (*([first] if first else ()), *found))
@@ -50,12 +50,20 @@ def command(context: click.Context, selection: Selection) -> None:
         here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
     else:
         here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
-    for text in _notes(split, shared):
+    for text in _notes(split, shared, overlaps):
         here.note(text)
 
 
-def _notes(split: Sequence[tuple[str, str]], shared: Sequence[str]) -> Iterator[str]:
+def _notes(
+    split: Sequence[tuple[str, str]], shared: Sequence[str], overlaps: Sequence[tuple[str, str]]
+) -> Iterator[str]:
     """What people are told of windows that ran at the same time, and of those that several lanes captured."""
+    if overlaps:
+        # a narrow terminal has no room for the column that says so
+        more = f" and {len(overlaps) - MOST} more" if len(overlaps) > MOST else ""
+        named = ", ".join(f"{name} {escape(window)}" for name, window in overlaps[:MOST])
+        cure = f"`tracker decision-card --window {escape(quote(overlaps[0][1]))}` names the cure."
+        yield f"note: {named}{more} overlap other windows: not counted. {cure}"
     if shared:
         more = f" and {len(shared) - MOST} more" if len(shared) > MOST else ""
         yield (
@@ -73,12 +81,18 @@ def _notes(split: Sequence[tuple[str, str]], shared: Sequence[str]) -> Iterator[
 
 
 def _noted(
-    here: Session, windows: Iterable[ListedWindow], split: list[tuple[str, str]], shared: list[str]
+    here: Session,
+    windows: Iterable[ListedWindow],
+    split: list[tuple[str, str]],
+    shared: list[str],
+    overlaps: list[tuple[str, str]],
 ) -> Iterator[ListedWindow]:
     """The windows, with a note on each that is stale; in `split` goes what several lanes captured.
 
-    In `shared` go those that have requests in common with others.
+    In `shared` go those that have requests in common with others, in `overlaps` those whose meter moved for others.
     """
+    from tracker_desk.window_list import OVERLAPS
+
     for one in windows:
         for name in one.stale:
             here.note(
@@ -86,6 +100,7 @@ def _noted(
                 f" `tracker decision-card --window {escape(quote(one.window))}` names the cure."
             )
         split += [(name, one.window) for name in one.split]
+        overlaps += [(name, one.window) for name, columns in one.providers.items() if columns.get(OVERLAPS)]
         having = (name for name, columns in one.providers.items() if columns.get("shared_requests"))
         shared += [f"{name} {escape(one.window)}" for name in having]
         yield one
