@@ -63,7 +63,13 @@ def test_a_lane_is_not_led_into_a_window_that_another_one_measured(toys: Run) ->
         if window == "W1":
             ok(toys("complete", "--window", "W1", "--toy-features", "1"))
     due = lane(toys("--json", "status"), agent="sub1")["next"]
-    assert (due["window"], due["command"]) == ("W3", "tracker start toy --stdin --window W3 --agent sub1")
+    assert (due["window"], due["command"]) == ("W3", "tracker start toy --stdin --agent sub1")
+    # `start` leaves alone a window in which only another lane captured, whatever the provider; so says the status
+    ok(toys("start", "tally", "--stdin", "--window", "W3", stdin="3", AGENT_ID="main"))
+    due = lane(toys("--json", "status"), agent="sub1")["next"]
+    stored = ok(toys(*due["command"].split()[1:], stdin="fuel 30%"))
+    assert due["window"] == "W4"
+    assert "for W4 " in stored
 
 
 def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> None:

@@ -81,9 +81,9 @@ def test_status_joins_no_open_window_of_another_account(verdicts: Any) -> None:
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
     start = ("alias", "start", "codex", "--stdin", "--agent", "sub", "--window", "W2")
     verdicts(*start, "--captured-at", "-1h", stdin=PANE.format(ONE, 80)).ok()
-    assert "BEFORE of W2, since W1 is finalized: tracker start codex --stdin\n" in verdicts("status").ok()
+    assert "BEFORE of W3, since W1 is finalized: tracker start codex --stdin\n" in verdicts("status").ok()
     verdicts(*start, "--captured-at", "-30m", stdin=PANE.format(OTHER, 80)).ok()
-    assert "BEFORE of W3, since W1 is finalized: tracker start codex --stdin --window W3\n" in verdicts("status").ok()
+    assert "BEFORE of W3, since W1 is finalized: tracker start codex --stdin\n" in verdicts("status").ok()
 
 
 def test_the_preview_shows_them_apart(two: Any) -> None:

@@ -39,12 +39,12 @@ def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: A
         verdicts("complete", "--window", window, "--outcome", "pass").ok()
     card = verdicts("decision-card", "--window", "W1")
     assert "Verdict: NO-GO" in card.out
-    assert "W2 moved codex's meter at the same time, so that neither counts. Give lanes that work at the" in card.out
+    assert "W2 ran at the same time on codex's meter, so that neither counts. Give lanes that work at the" in card.out
     cure = card.out.rpartition("If W2 is a slip, reopen it. Run `tracker ")[2].partition("`")[0]
     verdicts(*cure.split()).ok()
     card = verdicts("decision-card", "--window", "W1")
     assert "Verdict: SOFT GO" in card.out
-    assert "ok      W2 moved codex's meter at the same time. If both are finalized, neither counts." in card.out
+    assert "ok      W2 ran at the same time on codex's meter. If both are finalized, neither counts." in card.out
     assert "codex: features=3, capacity=10 pp" in verdicts("preview", "--window", "W1").ok()
 
 
@@ -68,7 +68,7 @@ def test_what_is_not_finalized_is_said_and_leaves_nothing_out(verdicts: Any) -> 
         }
     assert "overlaps" not in str(listed)
     card = verdicts("decision-card", "--window", "W4").out
-    assert "failed  W3 moved codex's meter at the same time. If both are finalized, neither counts." in card
+    assert "failed  W3 ran at the same time on codex's meter. If both are finalized, neither counts." in card
     # a lane whose next window has begun left W4 behind: when it ended is not known
     verdicts(*(word.replace("W4", "W6").replace("-8h", "-5h") for word in begin), stdin=PANE.format(ONE, 60)).ok()
     assert "W4" not in verdicts("scoreboard").err

@@ -275,9 +275,13 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
     following = Windows(session).following(last.window)
-    # as `tracker start` does: what is finalized without it would leave it out
+    # as `tracker start` does: what is finalized without it would leave it out, and lanes share no window unasked
     lane = source.stream, last.agent_id, source.name
-    while any(session.index.entries("windows", [following])) or session.index.left_open(*lane, [following]):
+    while (
+        any(session.index.entries("windows", [following]))
+        or session.index.left_open(*lane, [following])
+        or last.agent_id not in (session.index.lanes_in(following) or {last.agent_id})
+    ):
         following = Windows(session).following(following)
     usual = following
     # one pair counts: a pair of this lane would displace that of another

@@ -51,13 +51,13 @@ def checks(session: Session, window: str) -> Iterator[Check]:
         found = _overlaps(session, source, rows, groups)
         if (other := found.shared.get(window)) is not None:
             text = (
-                f"{line(other)} moved {name}'s meter at the same time, so that neither counts. Give lanes that work at"
+                f"{line(other)} ran at the same time on {name}'s meter, so that neither counts. Give lanes that work at"
                 f" the same time one window. If {line(other)} is a slip, reopen it"
             )
             cure = f"tracker complete --reopen --window {quote(other)}"
             yield Check(name="overlaps", state="failed", text=text, cure=cure)
         elif (other := found.waiting.get(window)) is not None:
-            text = f"{line(other)} moved {name}'s meter at the same time. If both are finalized, neither counts"
+            text = f"{line(other)} ran at the same time on {name}'s meter. If both are finalized, neither counts"
             yield Check(name="overlaps", state="ok" if rows else "failed", text=text)
 
 
