@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,9 +56,8 @@ def test_lanes_that_share_a_window_have_their_own_accounts(two: Any) -> None:
     assert "not in a window" not in said
 
 
-def test_each_account_has_its_own_cure(verdicts: Any, tmp_path: Path) -> None:
-    """The end of one account's window reads nothing of another account."""
-    (tmp_path / "codex-home").rmdir()
+def test_each_account_has_its_own_cure(verdicts: Any) -> None:
+    """The end of one account's window reads nothing of another account, nor does a sample that names none."""
     verdicts.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     verdicts.measure(("W1", ONE, 90, 80, "-5h", "-4h", 3), ("W2", OTHER, 70, 50, "-3h", "-2h", 1))
     words = ("alias", "start", "codex", "--stdin", "--captured-at", "-30m", "--agent", "sub", "--window", "W3")
@@ -67,6 +65,13 @@ def test_each_account_has_its_own_cure(verdicts: Any, tmp_path: Path) -> None:
     home, work = verdicts("plan", "--provider", "codex").ok().partition("codex weekly account work")[::2]
     assert "are the most: `tracker start codex --window W4` on account home\n" in home
     assert "are the most: `tracker end codex --agent sub` on account work, which ends W3\n" in work
+    for name, address in (("home", ONE), ("work", OTHER)):
+        gate = ("gate", "codex", "--account", name)
+        refused = verdicts(*gate)
+        assert refused.status == 4
+        cure = refused.err.partition("`tracker ")[2].partition("`")[0]
+        verdicts(*cure.split(), "--stdin", stdin=PANE.format(address, 45)).ok()
+        assert verdicts(*gate).ok().startswith("go: codex weekly: 45 % left"), name
 
 
 def test_status_joins_no_open_window_of_another_account(verdicts: Any) -> None:

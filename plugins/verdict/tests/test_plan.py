@@ -116,3 +116,13 @@ def test_windows_that_cost_nothing_have_no_limit(
     said = verdicts("plan", "--provider", "codex").ok()
     assert f"  {words} and leave 10 pp\n" in said
     assert said.endswith(f"verdict: {verdict}\n")
+
+
+def test_planned_pairs_are_in_the_command_log_and_forecasts_are_not(closed: Any) -> None:
+    """`undo` names the command that drew them."""
+    closed("plan", "--provider", "codex").ok()
+    assert closed("undo", "--list").ok().splitlines()[0].split("  ")[1].startswith("tracker complete ")
+    closed("plan", "--pairs", "2", "codex", "claude").ok()
+    assert closed("undo", "--list").ok().splitlines()[0].endswith("plan --pairs 2 codex claude  (2 records)")
+    closed("undo", "--yes").ok()
+    assert "--pairs" not in closed("undo", "--list").ok()

@@ -34,8 +34,10 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
     if opened and opened[lane].at > (session.now + SKEW).timestamp():
         place = f"--phase before --window {shlex.quote(opened[lane].window)}"
         return f"`tracker alias delete {name} {place}{agent}` first: that BEFORE is of the future"
-    if any(map(_is_here, source.origins)) and session.registry.first("meter_sampler", session=session, every=FRESH):
-        return f"`tracker capture --sample {name}`{on}"
+    # a sample may name no account, as those of Codex's session files do; of several it then says nothing of any
+    can_sample = not several and any(map(_is_here, source.origins))
+    if can_sample and session.registry.first("meter_sampler", session=session, every=FRESH):
+        return f"`tracker capture --sample {name}`"
     if opened:
         return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
     place = f" --window {shlex.quote(_free_window(session, name))}" if several else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class PlanCommand(WritingCommand):
-    """Writes the order of planned pairs and its forecasts, so it is not noted in the command log."""
+    """Writes its forecasts, which is not noted in the command log, and the order of planned pairs, which is."""
 
     is_noted = False
 
@@ -115,6 +115,7 @@ def _plan_pairs(names: tuple[str, str], count: int) -> None:
     drawn = pairs.plan(here, names, count)
     if here.dry_run:
         return
+    here.running = click.get_current_context().params
     if here.json:
         here.data(pairs.document(drawn))
     else:
