@@ -86,7 +86,7 @@ def _bands(status: Status) -> dict[tuple[str, str, str | None], dict[str, Cell]]
         for one in own:
             low, high = one.figures.get("expected") or (None, None)
             if low is not None and high is not None:
-                band = {"low": low, "high": high, "expected": f"{number(low, 0)} to {number(high, 0)}%"}
+                band = {"low": round(low), "high": round(high), "expected": f"{number(low, 0)} to {number(high, 0)}%"}
                 bands[provider, meter, one.account] = band
                 if len(own) == 1:
                     bands[provider, meter, None] = band
