@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
-from tracker.kernel import Capture, CaptureRequest, Session, TrackerError, Windows, canonical, iso, span
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, span
 from tracker_capture.meters import Point, is_reset, points_of, with_resets
 from tracker_capture.readings import Sample, compact, history
 from tracker_capture.settings import CaptureSettings
@@ -186,35 +186,6 @@ def _sum(points: Sequence[Point], limit: timedelta) -> dict[str, Any] | None:
         return None
     total += max(0.0, points[-1].used - base)
     return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
-
-
-def overlapping(session: Session, window: str, source: Source) -> list[str]:
-    """The other windows of the account in which the capacity meter moved at the same time: none of them counts."""
-    groups = Windows(session).captures()
-    pairs = {place: canonical(group) for (place, name), group in groups.items() if name == source.name}
-    if (own := pairs.pop(window, None)) is None:
-        return []
-    found = []
-    for place, pair in pairs.items():
-        here, there = _accounts(own), _accounts(pair)
-        if not (here and there and here.isdisjoint(there)) and _moved_together((own, pair), source.capacity or ""):
-            found.append(place)
-    return found
-
-
-def _moved_together(pairs: Iterable[tuple[Capture | None, Capture | None]], meter: str) -> bool:
-    """Whether the meter moved while all of these windows ran."""
-    ends = [(before, after) for before, after in pairs if before and after and after.phase]
-    start = max((before for before, _ in ends), key=lambda capture: capture.order, default=None)
-    end = min((after for _, after in ends), key=lambda capture: capture.order, default=None)
-    if start is None or end is None or len(ends) < 2 or start.captured_at >= end.captured_at:
-        return False
-    old, new = start.reading.gauge(meter), end.reading.gauge(meter)
-    return old is None or new is None or old.used is None or old.used != new.used
-
-
-def _accounts(pair: Iterable[Capture | None]) -> set[object]:
-    return {one.record.get("account") for one in pair if one is not None} - {None}
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None) -> None:

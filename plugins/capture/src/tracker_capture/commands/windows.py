@@ -43,11 +43,9 @@ def add(
                 f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts;"
                 f" at most {part['not_covered_at_most']} % more is not covered"
             )
-        if shared := windows.overlapping(here, window, draft.source):
-            here.note(
-                f"note: {window} overlaps {', '.join(shared)} on the {draft.source.name} meter: finalized, it would"
-                " take all of them out of the figures. `tracker undo` takes it back"
-            )
+    for check in (one for found in here.registry.ask("window_checks", session=here, window=window) for one in found):
+        if check.state == "failed":
+            here.note(f"note: {check.text}. `tracker undo` takes {window} back")
 
 
 @click.command("propose", cls=Command, epilog="tracker windows propose --since 7d")
