@@ -69,6 +69,8 @@ def test_what_is_not_finalized_is_said_and_leaves_nothing_out(verdicts: Any) -> 
     assert "overlaps" not in str(listed)
     card = verdicts("decision-card", "--window", "W4").out
     assert "failed  W3 ran at the same time on codex's meter. If both are finalized, neither counts." in card
+    ready = "W2: ready to finalize (codex); W1 ran at the same time on codex's meter."
+    assert ready in verdicts("handoff", "--dry-run").ok()
     # a lane whose next window has begun left W4 behind: when it ended is not known
     verdicts(*(word.replace("W4", "W6").replace("-8h", "-5h") for word in begin), stdin=PANE.format(ONE, 60)).ok()
     assert "W4" not in verdicts("scoreboard").err

@@ -182,7 +182,10 @@ def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) 
             if phase == "BEFORE"
         ]
         return ", ".join(f"{name} has no {phase}" for name, phase in missing), steps
-    return f"ready to finalize ({', '.join(sorted(groups))})", [_complete(session, window, sorted(groups))]
+    answers = session.registry.ask("window_checks", session=session, window=window)
+    against = [check.text for answer in answers for check in answer if check.state == "failed"]
+    state = "; ".join([f"ready to finalize ({', '.join(sorted(groups))})", *against])
+    return state, [_complete(session, window, sorted(groups))]
 
 
 def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
