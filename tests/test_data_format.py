@@ -177,7 +177,7 @@ def test_a_record_id_is_what_the_document_says(filled: Path) -> None:
 
 
 def test_the_state_is_what_the_document_says(filled: Path) -> None:
-    [shown] = map(json.loads, examples(SECTIONS["State"], "json state"))
+    [shown] = map(json.loads, examples(SECTIONS["State"]))
     found = json.loads((filled / "data" / "state" / "sub1" / "codex.json").read_bytes())
     assert {key: type(value) for key, value in found.items()} == {key: type(value) for key, value in shown.items()}
 
@@ -192,7 +192,7 @@ def test_the_jq_recipes(filled: Path) -> None:
         pytest.skip("jq is not installed")
     printed = [
         subprocess.run(["bash", "-c", recipe], cwd=filled, text=True, capture_output=True, check=True).stdout
-        for recipe in examples(READING, "sh jq")
+        for recipe in examples(READING, "sh")
     ]
     assert len(printed) == 2
     pairs = [line.split("\t")[:2] for line in printed[0].splitlines()]
@@ -203,7 +203,7 @@ def test_the_jq_recipes(filled: Path) -> None:
 
 def test_the_pandas_recipe(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(filled)
-    [recipe] = examples(READING, "python pandas")
+    [recipe] = examples(READING, "python")
     exec(compile(recipe, "recipe", "exec"), {})
     assert re.search(r"^[\d-]{10} baseline +\d+ +\d+$", capsys.readouterr().out, re.M)
 
@@ -212,7 +212,7 @@ def test_the_duckdb_recipes(filled: Path, monkeypatch: pytest.MonkeyPatch) -> No
     import duckdb
 
     monkeypatch.chdir(filled)
-    [recipe] = examples(READING, "sql duckdb")
+    recipe, _ = examples(READING, "sql")
     rows = duckdb.connect(":memory:").execute(recipe).fetchall()
     assert {row[1]: row[2] for row in rows} == {
         "W0-01": 18,
@@ -228,7 +228,7 @@ def test_the_duckdb_recipe_on_parquet(filled: Path, monkeypatch: pytest.MonkeyPa
     import duckdb
 
     monkeypatch.chdir(filled)
-    [recipe] = examples(READING, "sql duckdb-parquet")
+    _, recipe = examples(READING, "sql")
     rows = duckdb.connect(":memory:").execute(recipe).fetchall()
     assert sum(row[3] for row in rows) == 8
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", str(row[1])) for row in rows)

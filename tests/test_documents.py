@@ -122,5 +122,7 @@ def test_the_site_builds_with_search_and_without_a_network(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     index = (tmp_path / "site" / "search" / "search_index.json").read_text(encoding="utf-8")
     assert "not enough data" in index.lower()
+    for path in (tmp_path / "site").rglob("index.html"):
+        assert "```" not in path.read_text(encoding="utf-8"), f"{path} shows the fence of a block"
     home = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=\"https?://(?!www\.mkdocs)[^\"]+\.(?:js|css)", home)

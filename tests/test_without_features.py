@@ -88,7 +88,7 @@ def test_a_cure_whose_command_is_not_in_use_says_what_brings_it(toys_apart: Run,
 def test_the_preview_says_what_brings_intervals(toys_apart: Run) -> None:
     run = without(toys_apart, "verdict")
     assert "count twice" not in shown(run)
-    note = "note: these are bare sums: windows that overlap count twice. For intervals and power: tracker-verdict"
+    note = "note: bare sums: windows that overlap count twice, intervals and power are left out. tracker-verdict"
     assert run("preview").stderr == f"{note} is disabled: unset TRACKER_DISABLE_PLUGINS.\n"
     assert "bare sums" not in without(toys_apart)("preview").stderr
 

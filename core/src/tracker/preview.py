@@ -152,7 +152,7 @@ class Preview(NamedTuple):
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
         is_bare = all(figures.efficiency.ci_kind == "none" for figures in self.providers)
         if usable and is_bare and (how := owner("hooks", "tally")):
-            yield f"note: these are bare sums: windows that overlap count twice. For intervals and power: {how}"
+            yield f"note: bare sums: windows that overlap count twice, intervals and power are left out. {how}"
         elif self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` alone shows all windows"
             is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)

@@ -30,8 +30,9 @@ WINDOWS = ("W0-07", "W0-CHN")
 LANES = {"zai": "glm-4.6", "glm": "glm-4.5-air", "main": "claude-sonnet-4-5", "sub1": None}
 
 
-def block(kind: str) -> str:
-    [found] = re.findall(rf"^```{re.escape(kind)}\n(.*?)^```$", PAGE, flags=re.M | re.S)
+def block(kind: str, title: str = "") -> str:
+    """The only block of its kind, or of its kind below a line that begins with the title."""
+    [found] = re.findall(rf"^{title}[^\n]*\n\n```{kind}\n(.*?)^```$", PAGE, flags=re.M | re.S | re.I)
     return str(found)
 
 
@@ -136,7 +137,7 @@ def answers() -> list[list[dict[str, Any]]]:
     """What DuckDB answers to the page's lines and to each question of the file."""
     database = duckdb.connect(":memory:")
     database.execute("SET TimeZone = 'UTC'")
-    database.execute(block("sql duckdb"))
+    database.execute(block("sql", "duckdb"))
     found = []
     for statement in database.extract_statements(SQL):
         asked = database.execute(statement)
@@ -227,7 +228,7 @@ def test_windows_usage_and_meters_add_up(fleet: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("dialect", ["spark", "clickhouse", "duckdb"])
 def test_every_dialect_reads_the_file(dialect: str) -> None:
-    views = sqlglot.parse(block(f"sql {dialect}"), read=dialect)
+    views = sqlglot.parse(block("sql", dialect), read=dialect)
     names = [view.find(sqlglot.exp.Table).name for view in views if view is not None]
     assert names == ["telemetry", "fleet_results", "fleet_meters", "fleet_usage"]
     kinds = [statement.key for statement in sqlglot.parse(SQL, read=dialect)]
@@ -275,7 +276,7 @@ def installed(engine: str, module: str) -> Any:
 @pytest.mark.parametrize("engine", [installed("clickhouse", "chdb"), installed("spark", "pyspark")])
 def test_other_engines_give_the_same_rows(fleet: Path, engine: str) -> None:
     statements = [
-        text for part in (block(f"sql {engine}"), re.sub("--.*", "", SQL)) for one in part.split(";\n")
+        text for part in (block("sql", engine), re.sub("--.*", "", SQL)) for one in part.split(";\n")
         if (text := one.strip().rstrip(";"))
     ]  # fmt: skip
     done = subprocess.run(
