@@ -126,3 +126,15 @@ def test_planned_pairs_are_in_the_command_log_and_forecasts_are_not(closed: Any)
     assert closed("undo", "--list").ok().splitlines()[0].endswith("plan --pairs 2 codex claude  (2 records)")
     closed("undo", "--yes").ok()
     assert "--pairs" not in closed("undo", "--list").ok()
+
+
+def test_a_meter_that_must_have_been_reset_has_no_value(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pane does not say when the 5-hour meter is reset; six hours later it was, whatever it said."""
+    verdicts("alias", "start", "codex", "--stdin", "--captured-at", "-6h", stdin=PANE.format(80)).ok()
+    assert "and the meter is reset every 5 h 0 min" in verdicts("plan").ok()
+    assert "| codex fiveh | not known | 6 h 0 min ago | reset since |" in verdicts("report", "--format", "md").ok()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    (fiveh,) = [row for row in verdicts("plan").ok().splitlines() if row.startswith("codex fiveh  ")]
+    assert "%" not in fiveh

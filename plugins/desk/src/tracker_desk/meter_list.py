@@ -46,7 +46,8 @@ def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
 
 def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
     meter, gauge, reset = one.meter, one.gauge, one.gauge.reset_at
-    is_past = reset is not None and reset <= clock.now
+    # without a known reset, too, a meter was reset after the longest time that it may take
+    is_past = reset <= clock.now if reset else meter.longest is not None and clock.now - one.at >= meter.longest
     used = gauge.used if meter.unit == "pp" and not is_past else None
     shown = "reset since" if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
     ahead = None if used is None else _ahead(one, used)

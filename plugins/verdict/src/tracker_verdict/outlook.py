@@ -49,13 +49,15 @@ class Outlook:
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
     costs, left_out: how many windows say what one costs, and how many do not because they overlap others.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown. several: whether the
-    provider has readings of more than one account. is_of_all: whether it stops all work if it is full.
+    provider has readings of more than one account. is_of_all: whether it stops all work if it is full. is_over: whether
+    it was reset since it was read.
     """
 
     meter: str
     title: str
     is_capacity: bool
     is_of_all: bool = True
+    is_over: bool = False
     account: str | None = None
     several: bool = False
     unit: str = PERCENT
@@ -186,7 +188,7 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
         weeks = partial(weeks_before, readings, asked.local)
         known = evolve(known, prospect=prospect(weeks, standing, meter, asked.now, asked.local))
     if over := _over(meter, standing, asked.now, asked.local):
-        return evolve(known, why=f"{over}: {_cure(asked, known)}")
+        return evolve(known, is_over=True, why=f"{over}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
     costs = _costs((one for one in own if not one.is_shared), meter)
     known = evolve(known, costs=len(costs), left_out=len(_costs((one for one in own if one.is_shared), meter)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, plural, zone
@@ -36,7 +36,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
         Column(key="reset_at", title="Reset", kind="instant", rank=6),
         Column(key="taken_at", title="Read", kind="instant", rank=7),
     )
-    if not session.table(columns, [_row(source, one, session.now) for source, found in plans for one in found]):
+    if not session.table(columns, [_row(source, one) for source, found in plans for one in found]):
         return False
     for source, found in plans:
         for one in found:
@@ -69,15 +69,13 @@ def _name(source: Source, one: Outlook) -> str:
     return f"{source.name} {one.meter}{account}"
 
 
-def _row(source: Source, one: Outlook, now: datetime) -> dict[str, Cell]:
+def _row(source: Source, one: Outlook) -> dict[str, Cell]:
     known = one.prospect
-    # what a meter showed before its reset is not what is used
-    is_over = one.reset_at is not None and one.reset_at <= now
     low, high = (known.expected if known else None) or (None, None)
     return {
         "name": _name(source, one),
-        # of a count its share, for a bar: none if its limit is not known
-        "used": None if is_over else one.used if one.unit == PERCENT else one.percent and round(one.percent),
+        # of a count its share, for a bar: none if its limit is not known, nor of what it showed before a reset
+        "used": None if one.is_over else one.used if one.unit == PERCENT else one.percent and round(one.percent),
         "low": low,
         "high": high,
         "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
