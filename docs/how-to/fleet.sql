@@ -241,7 +241,7 @@ ORDER BY window_id, part, events DESC, name;
 
 SELECT provider, account, unit, n, machines, features, capacity, efficiency, features_squares, capacity_squares, products
 FROM efficiency
-ORDER BY provider;
+ORDER BY provider, account;
 
 SELECT
   source, project_name, model_name, sessions, requests_sum, input_sum, cache_read_sum, cache_write_sum, output_sum,
