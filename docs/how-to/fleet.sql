@@ -116,10 +116,12 @@ SELECT
 FROM weighed
 GROUP BY window_id, part, name;
 
--- efficiency: features per unit of capacity of each provider, and the sums that an interval is made from
+-- efficiency: features per unit of capacity of each provider's accounts, and the sums that an interval is made from;
+-- percentages of two accounts never add up, and windows whose panes name no account are a row of their own
 CREATE VIEW efficiency AS
 SELECT
   sums.provider AS provider,
+  sums.account AS account,
   sums.unit AS unit,
   sums.n AS n,
   sums.machines AS machines,
@@ -132,6 +134,7 @@ SELECT
 FROM (
   SELECT
     provider,
+    account,
     unit,
     COUNT(*) AS n,
     COUNT(DISTINCT machine) AS machines,
@@ -143,6 +146,7 @@ FROM (
   FROM (
     SELECT
       provider,
+      account,
       unit,
       machine,
       features,
@@ -152,7 +156,7 @@ FROM (
     WHERE reason IS NULL AND (features > 0 OR capacity > 0)
   ) AS copies
   WHERE copies.copy_number = 1
-  GROUP BY provider, unit
+  GROUP BY provider, account, unit
 ) AS sums;
 
 -- usage_by_project: tokens and money of session logs; a session that two machines have counts once, its latest totals
@@ -235,9 +239,9 @@ SELECT window_id, part, name, events, routed_pct, p50_ms, p95_ms, p95_few_events
 FROM subagent_proxy
 ORDER BY window_id, part, events DESC, name;
 
-SELECT provider, unit, n, machines, features, capacity, efficiency, features_squares, capacity_squares, products
+SELECT provider, account, unit, n, machines, features, capacity, efficiency, features_squares, capacity_squares, products
 FROM efficiency
-ORDER BY provider;
+ORDER BY provider, account;
 
 SELECT
   source, project_name, model_name, sessions, requests_sum, input_sum, cache_read_sum, cache_write_sum, output_sum,

@@ -226,6 +226,39 @@ def test_windows_usage_and_meters_add_up(fleet: Path, capsys: pytest.CaptureFixt
     ]  # fmt: skip
 
 
+def test_accounts_stay_apart_and_windows_that_overlap_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    windows = {"W1": ("dev", 8, 9), "W2": ("dev", 10, 12), "W3": ("dev", 11, 13), "W4": ("sub", 8, 9)}
+    for window, (name, begin, end) in windows.items():
+        for phase, hour, left in (("start", begin, 90), ("end", end, 80)):
+            Path("pane.txt").write_text(f"{pane(80, left)}  Account: {name}@example.com (Pro)\n", encoding="utf-8")
+            more = (
+                "--window",
+                window,
+                "--captured-at",
+                f"2026-01-10T{hour:02}:00:00Z",
+                "--force",
+                "--file",
+                "pane.txt",
+            )
+            tracker(Path("data"), "alias", phase, "codex", *more)
+        tracker(Path("data"), "complete", "--window", window, "--codex-features", "2")
+    tracker(Path("data"), "export", "--format", "parquet", "--out", "export")
+    database = duckdb.connect(":memory:")
+    database.execute("CREATE VIEW fleet_results AS SELECT *, 'ada' AS machine FROM 'export/results/*.parquet'")
+    reasons = database.execute("SELECT window_id, reason, features FROM fleet_results ORDER BY 1").fetchall()
+    assert reasons == [("W1", None, 2), ("W2", "overlaps W3", None), ("W3", "overlaps W2", None), ("W4", None, 2)]
+    [view] = re.findall(r"CREATE VIEW efficiency.*?;", SQL, re.S)
+    database.execute(view)
+    found = database.execute("SELECT account, n, features, capacity FROM efficiency").fetchall()
+    scores = said(Path("data"), capsys, "scoreboard")
+    assert len({account for account, *_ in found}) == 2
+    assert [tuple(rest) for _, *rest in found] == [(row["n"], row["features"], row["capacity"]) for row in scores]
+    assert [row["n"] for row in scores] == [1, 1]
+
+
 @pytest.mark.parametrize("dialect", ["spark", "clickhouse", "duckdb"])
 def test_every_dialect_reads_the_file(dialect: str) -> None:
     views = sqlglot.parse(block("sql", dialect), read=dialect)

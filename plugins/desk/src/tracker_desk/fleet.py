@@ -17,7 +17,7 @@ PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a wind
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
-        **dict.fromkeys(("record_id", "window_id", "lane", "provider", "unit", "outcome", "reason"), _TEXT),
+        **dict.fromkeys(("record_id", "window_id", "lane", "provider", "account", "unit", "outcome", "reason"), _TEXT),
         **dict.fromkeys(("features", "capacity", "quality", "tokens", "cost_usd"), _NUMBER),
         **dict.fromkeys(("began_at", "ended_at", "finalized_at"), _TIME),
     },
@@ -52,17 +52,19 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
         for window, row in part.rows.items():
             began, ended = periods.get(window, (None, None))
             for name in sorted(row.named & session.registry.providers.keys()):
-                found = ProviderFigures.of(session.registry.providers[name], row, part.groups.get((window, name), ()))
-                own = known.get((window, name), {})
+                group, own = part.groups.get((window, name), ()), known.get((window, name), {})
+                found = ProviderFigures.of(session.registry.providers[name], row, group)
+                shared = f"overlaps {own['overlaps']}" if own.get("overlaps") else None
                 yield {
                     "record_id": row.record_id,
                     "window_id": window,
                     "lane": row.text("agent_id"),
                     "provider": name,
+                    "account": row.pair(name, group).account,
                     "unit": found.unit,
                     "outcome": row.text("outcome"),
-                    "reason": found.excluded.get(window),
-                    **found.totals,
+                    "reason": found.excluded.get(window, shared),
+                    **(dict.fromkeys(found.totals) if shared else found.totals),
                     "quality": row.quality,
                     # a sum over machines must not take a part for the whole
                     "tokens": None if own.get("shared_requests") else own.get("tokens"),
