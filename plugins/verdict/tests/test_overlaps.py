@@ -48,6 +48,17 @@ def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: A
     assert "codex: features=3, capacity=10 pp" in verdicts("preview", "--window", "W1").ok()
 
 
+def test_the_card_names_the_provider_of_which_the_preview_has_no_figure(verdicts: Any) -> None:
+    verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", None))
+    verdicts("complete", "--window", "W1", "--outcome", "pass").ok()
+    assert "(excluded W1: features-missing)" in verdicts("preview").ok()
+    card = verdicts("decision-card", "--window", "W1").out
+    assert "  - ok      It gives no figure of codex: features-missing.\n" in card
+    assert "Verdict: SOFT GO" in card
+    verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
+    assert "no figure" not in verdicts("decision-card", "--window", "W1").out
+
+
 def test_what_is_not_finalized_is_said_and_leaves_nothing_out(verdicts: Any) -> None:
     """W2 was measured and not finalized; W4 goes on since W3 ran; W5 is of another account."""
     verdicts.measure(("W1", ONE, 90, 80, "-20h", "-18h", 3), ("W2", ONE, 85, 75, "-19h", "-17h", None))

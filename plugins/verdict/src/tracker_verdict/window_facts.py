@@ -45,7 +45,7 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
 
 
 def checks(session: Session, window: str) -> Iterator[Check]:
-    """One for each provider whose meter another window moved at the same time."""
+    """One for each provider whose meter another window moved at the same time, or that gives no figure."""
     rows, groups = Windows(session).finalized([window]), Windows(session).captures([window])
     for name, source in session.registry.providers.items():
         found = _overlaps(session, source, rows, groups)
@@ -59,6 +59,9 @@ def checks(session: Session, window: str) -> Iterator[Check]:
         elif (other := found.waiting.get(window)) is not None:
             text = f"{line(other)} ran at the same time on {name}'s meter. If both are finalized, neither counts"
             yield Check(name="overlaps", state="ok" if rows else "failed", text=text)
+        for row in rows.values():
+            for reason in ProviderFigures.of(source, row, groups.get((window, name), ())).excluded.values():
+                yield Check(name="figures", state="ok", text=f"It gives no figure of {name}: {reason}")
 
 
 def _overlaps(
