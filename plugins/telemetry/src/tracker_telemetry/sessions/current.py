@@ -44,7 +44,6 @@ def _current(
     with opened(session, is_stored=is_stored) as store:
         prices = ListPrices.of(session)
         store.sync(sources, prices)
-        store.keep(sources, prices.version)
         return take(store, prices)
 
 

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 from attrs import define, field
 
 from tracker.api import LogOrigin, Source
-from tracker.kernel import Session, TrackerError, stamp
+from tracker.kernel import Session
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.sessions import copies, scan, tables
+from tracker_telemetry.sessions import copies, kept, scan, tables
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -58,19 +58,29 @@ class Store:
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
     _summed: set[tuple[str, str]] = field(factory=set)  # those of which nothing was known
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
-    _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources were read for what is kept
-    _is_anew: bool = False  # it holds nothing yet but what the journal has
+    _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
+    _anew: set[str] = field(factory=set)  # sources of which no file was read yet
     _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
-        """Read what is new in the files, at these prices."""
+        """Read what is new in the files, at these prices, and append the daily totals that grew to the journal.
+
+        All in one go, which another process awaits and a killed one leaves undone: the journal gets it before the store
+        has it, and learns nothing new if it is done again.
+        """
+        self._ask("BEGIN IMMEDIATE")
         with self.database:
-            self._price(prices)
-            jobs = [job for source in sources for job in self._jobs(source)]
-            if not jobs:
-                # other prices change sums without a new file
-                self._sum_up()
-                return
+            for source in sources:
+                self._learn(source)
+            self._read(sources, prices)
+            self._sum_up()
+            for source in sources:
+                self._keep(source, prices.version)
+
+    def _read(self, sources: Sequence[Source], prices: ListPrices) -> None:
+        """Read what is new in the files."""
+        self._price(prices)
+        if jobs := [job for source in sources for job in self._jobs(source)]:
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             try:
@@ -81,7 +91,6 @@ class Store:
             finally:
                 progress.end()
             self._keep_rates(prices)
-            self._sum_up()
 
     def _price(self, prices: ListPrices) -> None:
         """Give requests their price anew if the table is another one."""
@@ -193,7 +202,6 @@ class Store:
 
     def _sum_up(self) -> None:
         """Bring the sums up to the sessions that got something."""
-        self.database.executemany("INSERT OR REPLACE INTO journal VALUES (?, ?)", self._learnt.items())
         if not (self._touched or self._summed):
             return
         for index in tables.INDEXES if self._touched else ():
@@ -219,7 +227,7 @@ class Store:
         for source in {source for source, _ in self._touched | self._summed}:
             changed: set[str] = set()
             if copies.is_shared(self.database, source):
-                changed, self._descents[source] = copies.settle(self.database, source, is_anew=self._is_anew)
+                changed, self._descents[source] = copies.settle(self.database, source, is_anew=source in self._anew)
             names = {name for of, name in self._touched | self._summed if of == source}
             if descents := {
                 pair: until for pair, until in copies.known(self.database, source).items() if pair[0] in names
@@ -232,66 +240,32 @@ class Store:
         for source in {source for source, _ in touched}:
             yield source, json.dumps(sorted({name for of, name in touched if of == source}))
 
-    def keep(self, sources: Sequence[Source], prices: str) -> None:
-        """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
-        for source in sources:
-            self._keep(source, {name for of, name in self._touched if of == source.name}, prices)
-
-    def _keep(self, source: Source, sessions: set[str], prices: str) -> None:
-        own = source.name, json.dumps(sorted(sessions))
-        found = {row[:6]: row for row in self._ask(tables.DAILY, own)} if sessions else {}
-        query = f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ? AND NOT lost AND session IN ({tables.VALUES})"
-        kept = {row[:6]: row for row in self._ask(query, own)} if sessions else {}
-        new = [row for key, row in found.items() if key not in kept or kept[key][9:-1] != row[9:-1]]
-        # the same requests under another project or branch
-        nothing = (0,) * (len(TOKENS) + 1)
-        new += [(*row[:9], *nothing, None) for key, row in kept.items() if key not in found and row[9]]
-        descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
-        if self.session.dry_run:
-            copies.put(self.database, source.name, descents)
-        if self.session.dry_run or not (new or descents):
-            return
-        fields: list[dict[str, Any]] = [
-            {"usage": dict(zip(tables.KEPT, row[1:], strict=True)), "prices": prices} for row in new
-        ]
-        fields += [
-            {"descent": dict(zip(copies.FIELDS, (*pair, until), strict=True))} for pair, until in descents.items()
-        ]
-        journal, now = self.session.journal, self.session.now
-        records = [
-            stamp(window=None, provider=source.name, captured_at=now, source="ingest", **more) for more in fields
-        ]
-        try:
-            with journal.lock():
-                before = journal.size(source.stream)
-                journal.append(source.stream, records)
-                after = journal.size(source.stream)
-        except TrackerError as error:
-            # the figures are right all the same, and the next run keeps them
-            self.session.warn(f"the daily totals of {source.title} were not kept: {error}")
-            return
-        self.put_kept(new, is_lost=False)
-        with self.database:
-            copies.put(self.database, source.name, descents)
-            # what others appended meanwhile is learnt by the next command
-            self._ask("UPDATE journal SET size = ? WHERE source = ? AND size = ?", (after, source.name, before))
-
-    def learn(self, source: Source) -> None:
+    def _learn(self, source: Source) -> None:
         """Note what the journal has and this store did not put there: it is new, or others' records were imported."""
-        size = self.session.journal.size(source.stream)
+        if self._ask("SELECT 1 FROM file WHERE source = ? LIMIT 1", (source.name,)).fetchone() is None:
+            self._anew.add(source.name)
+        size = self._learnt[source.name] = self.session.journal.size(source.stream)
         if self._ask("SELECT size FROM journal WHERE source = ?", (source.name,)).fetchone() == (size,):
             return
-        self.put_kept(list(_kept_rows(self.session, source)), is_lost=True)
+        kept.put(self.database, kept.journalled(self.session, source), is_lost=True)
         copies.put(self.database, source.name, copies.journalled(self.session, source))
-        if not self._is_anew:
-            self._touched.update(self._ask("SELECT source, session FROM kept WHERE source = ?", (source.name,)))
-        self._learnt[source.name] = size
+        if source.name not in self._anew:
+            for table in ("kept", "summary"):
+                self._touched.update(self._ask(f"SELECT source, session FROM {table} WHERE source = ?", (source.name,)))
 
-    def put_kept(self, rows: Sequence[tuple[Any, ...]], *, is_lost: bool) -> None:
-        """Note daily totals that the journal has; lost are those that no file shows."""
-        with self.database:
-            marks = ",".join("?" * (len(tables.KEPT) + 2))
-            self.database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", [(*r, is_lost) for r in rows])
+    def _keep(self, source: Source, prices: str) -> None:
+        """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
+        sessions = {name for of, name in self._touched if of == source.name}
+        new = kept.grown(self.database, source.name, sessions)
+        descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
+        size = self._learnt[source.name]
+        if (new or descents) and not self.session.dry_run:
+            size = kept.append(self.session, source, kept.fields(new, descents, prices), size)
+        if size != kept.UNKNOWN:
+            kept.put(self.database, new, is_lost=False)
+            copies.put(self.database, source.name, descents)
+        put = "INSERT INTO journal VALUES (?1, ?2) ON CONFLICT DO UPDATE SET size = ?2 WHERE size <> ?2"
+        self._ask(put, (source.name, size))
 
 
 @contextlib.contextmanager
@@ -310,10 +284,7 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
                 discard(session)
     assert database is not None
     try:
-        store = Store(session, database, is_anew=not database.execute("SELECT 1 FROM kept LIMIT 1").fetchone())
-        for source in log_sources(session):
-            store.learn(source)
-        yield store
+        yield Store(session, database)
     finally:
         database.close()
 
@@ -345,20 +316,28 @@ def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
     database.execute(f"PRAGMA cache_size = -{CACHE}")
-    if database.execute("PRAGMA user_version").fetchone() != (tables.VERSION,):
-        query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
-        for kind, name in database.execute(query).fetchall():
-            database.execute(f'DROP {kind} "{name}"')
-        database.executescript(tables.SCHEMA)
-        database.execute(f"PRAGMA user_version = {tables.VERSION}")
+    if _version(database) != tables.VERSION:
+        _make_tables(database)
     return database
 
 
-def _kept_rows(session: Session, source: Source) -> Iterator[tuple[Any, ...]]:
-    for entry in session.index.entries(source.stream):
-        usage = entry.record.get("usage")
-        if isinstance(usage, dict):
-            yield source.name, *(usage.get(name) for name in tables.KEPT)
+def _version(database: sqlite3.Connection) -> int:
+    found: int = database.execute("PRAGMA user_version").fetchone()[0]
+    return found
+
+
+def _make_tables(database: sqlite3.Connection) -> None:
+    """Make the tables anew, unless another process did so meanwhile."""
+    database.execute("BEGIN IMMEDIATE")
+    with database:
+        if _version(database) == tables.VERSION:
+            return
+        query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
+        for kind, name in database.execute(query).fetchall():
+            database.execute(f'DROP {kind} "{name}"')
+        for statement in tables.SCHEMA.split(";"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {tables.VERSION}")
 
 
 def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:

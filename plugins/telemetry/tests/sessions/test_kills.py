@@ -1,0 +1,129 @@
+"""Processes that are killed at any point, or run side by side: the figures are the same, with and without the index."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Make = Callable[..., str]
+START = """
+import os, signal, sys
+from tracker.cli.main import main
+from tracker.journal.journal import Journal
+from tracker_telemetry.sessions import store
+
+def patched(cls, name, before=None, after=None):
+    old = getattr(cls, name)
+    def new(*given, **more):
+        before and before()
+        done = old(*given, **more)
+        after and after()
+        return done
+    setattr(cls, name, new)
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+"""
+KILLS = {
+    "files are read": 'patched(store.Store, "_sum_up", before=die)',
+    "before the journal has it": 'patched(Journal, "append", before=die)',
+    "when the journal has it": 'patched(Journal, "append", after=die)',
+    "when the journal has all": 'patched(store.Store, "_keep", after=die)',
+    "when the index has it": 'patched(store.Store, "sync", after=die)',
+}
+
+
+def begin(home: Any, patches: str) -> subprocess.Popen[str]:
+    """A command in a process of its own, patched."""
+    given = {"HOME": str(home.folder), "TRACKER_DATA_DIR": str(home.data), "TZ": "UTC"}
+    environment = {key: value for key, value in os.environ.items() if not key.endswith(("_HOME", "_CONFIG_DIR"))}
+    command = [sys.executable, "-c", f"{START}{patches}\nmain(['usage'])"]
+    return subprocess.Popen(command, env=environment | given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_a_command_that_is_killed_changes_no_figure(home: Any, message: Make, kill: str, is_indexed: bool) -> None:
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a") + message("b"))
+    if is_indexed:
+        assert home.total()[0] == 2
+        with log.open("a") as file:
+            file.write(message("c"))
+    true = 2 + is_indexed
+    child = begin(home, KILLS[kill])
+    child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL
+    for _ in range(2):
+        assert home.total() == home.total("window") == (true, 100 * true, 50 * true)
+        assert home.missing() == {}
+    log.unlink()
+    assert home.total()[0] == true
+    shutil.rmtree(home.data / ".index")
+    assert home.total()[0] == true
+    assert home.missing() == {"deleted": 1}
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("is_upgrade", [False, True])
+def test_two_commands_at_once_without_an_index(
+    home: Any, message: Make, tmp_path: Path, is_upgrade: bool, waits: bool
+) -> None:
+    """The second one begins when the journal has what the index of the first does not have yet."""
+    for name in "abc":
+        (home.projects / f"{name}.jsonl").write_text(message(name, sessionId=name))
+    if is_upgrade:
+        home.usage()
+        with contextlib.closing(sqlite3.connect(home.data / ".index" / "sessions.sqlite3")) as index:
+            index.execute("PRAGMA user_version = 1")
+        (home.projects / "d.jsonl").write_text(message("d", sessionId="d"))
+    true = 3 + is_upgrade
+    appended, go, done = (str(tmp_path / name) for name in ("appended", "go", "done"))
+    for path in (appended, go, done):
+        os.mkfifo(path)
+    wait = f"lambda: (open({appended!r}, 'w').close(), open({go!r}).close())"
+    first = begin(home, f'patched(Journal, "append", after={wait})')
+    open(appended).close()
+    # it is let go when the second one looked at its store, which goes on beside it or behind it
+    beside = f'patched(store.Store, "sync", before=lambda: open({go!r}, "w").close())'
+    behind = f'patched(store.Store, "__init__", after=lambda: (open({go!r}, "w").close(), open({done!r}).close()))'
+    second = begin(home, behind if waits else beside)
+    for child in (first, second):
+        out, err = child.communicate(timeout=60)
+        assert out.splitlines()[-1].split()[1] == str(true), err
+        if waits and child is first:
+            open(done, "w").close()
+    for _ in range(2):
+        assert home.total() == home.total("window") == (true, 100 * true, 50 * true)
+        assert home.missing() == {}
+
+
+def test_what_could_not_be_kept_once_is_kept_by_the_next_command(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tracker.journal.journal import Journal
+    from tracker.kernel import TrackerError
+
+    def busy(*_given: Any) -> None:
+        raise TrackerError("The lock is busy. Nothing was stored. Try again.")
+
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", busy)
+        assert home.total()[0] == 1
+    assert home.total()[0] == 1
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    assert home.total()[0] == 1
