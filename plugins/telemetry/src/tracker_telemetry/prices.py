@@ -1,8 +1,9 @@
 """List prices of models: a table that a telemetry source bundles, and the user's own entries before it.
 
 A table is TOML: `as_of`, `source`, `tokens` (how many a price is for), `snapshot` (a regular expression), `[[model]]`
-entries with a `name` or a `prefix` and prices per kind of tokens. A `prefix` fits that name alone or followed by a
-snapshot's date. The user's table is `prices.toml` in the user's configuration folder of tracker.
+entries with a `name` or a `prefix`, prices per kind of tokens, and the `speed` that they are for, if it is not the
+usual one. A `prefix` fits that name alone or followed by a snapshot's date. The user's table is `prices.toml` in the
+user's configuration folder of tracker.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tracker.api import Source
 from tracker.kernel import PluginError, Session, TrackerError, rate
 
 FILE = "prices.toml"
+SNAPSHOT = r"[-@](\d{8}|\d{4}-\d{2}-\d{2})"  # what follows a prefix, if the table has no expression of its own
 KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 
@@ -30,39 +32,44 @@ class Table:
 
     as_of: str
     source: str
-    snapshot: str  # what follows a prefix: a regular expression
-    entries: tuple[tuple[re.Pattern[str], Mapping[str, float]], ...] = field(repr=False)
+    entries: tuple[tuple[re.Pattern[str], str | None, Mapping[str, float]], ...] = field(repr=False)
     is_last: bool = True  # whether no other table is asked for a model that this one lacks
-    _found: dict[str | None, Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
+    _found: dict[tuple[str | None, str | None], Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
 
-    def price(self, model: str | None) -> Mapping[str, float] | None:
+    def price(self, model: str | None, speed: str | None = None) -> Mapping[str, float] | None:
         """The prices of a model, None if they are unknown."""
-        if model not in self._found:
+        if (model, speed) not in self._found:
             name = (model or "").lower().rpartition("/")[2]
-            fitting = (prices for pattern, prices in self.entries if pattern.fullmatch(name))
-            self._found[model] = next(fitting, None) or (None if self.is_last else listed(model))
-        return self._found[model]
+            fitting = (prices for pattern, of, prices in self.entries if of == speed and pattern.fullmatch(name))
+            self._found[model, speed] = next(fitting, None) or (None if self.is_last else listed(model))
+        return self._found[model, speed]
 
 
 def table(session: Session, source: Source) -> Table:
     """The source's table with the user's entries before it, and genai-prices, if it is installed, behind it."""
     bundled = parse(_bundled(session, source), f"{source.prices} of {source.name}")
+    own = own_table()
+    if own is None:
+        return evolve(bundled, is_last=False)
+    source_text = f"{user_file()}, then {bundled.source}"
+    return evolve(bundled, source=source_text, entries=own.entries + bundled.entries, is_last=False)
+
+
+def own_table() -> Table | None:
+    """The user's own prices, if there are any."""
     path = user_file()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return evolve(bundled, is_last=False)
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise TrackerError(f"cannot read {path}: {error}") from error
-    own = parse(text, str(path), bundled.snapshot)
-    both = own.entries + bundled.entries
-    source_text = f"{path}, then {bundled.source}"
-    return Table(as_of=bundled.as_of, source=source_text, snapshot=own.snapshot, entries=both, is_last=False)
+    return parse(text, str(path))
 
 
 def listed(model: str | None) -> Mapping[str, float] | None:
     """The price of a model as genai-prices has it today, for a request of usual length."""
-    from tracker_telemetry import genai
+    from tracker_telemetry.sessions import genai
 
     if not model or (found := genai.price(model)) is None:
         return None
@@ -95,26 +102,29 @@ def dollars(usd: float | None, *beside: float | None) -> str:
     return f"${rate(usd, smallest)}" if smallest < 0.005 else f"${usd:,.2f}"
 
 
-def parse(text: str, where: str, snapshot: str = "") -> Table:
-    """A table from TOML, which may have a `snapshot` of its own; one line says what is wrong with it, and where."""
+def parse(text: str, where: str) -> Table:
+    """A table from TOML; one line says what is wrong with it, and where."""
     import tomllib
 
     try:
         values = tomllib.loads(text)
         if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
             raise ValueError("`tokens` is how many tokens a price is for")
-        snapshot = str(values.get("snapshot", snapshot))
+        snapshot = str(values.get("snapshot", SNAPSHOT))
         entries = tuple(_entry(entry, snapshot, per) for entry in values.get("model", []))
     except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
     as_of, said = (str(values.get(name, default)) for name, default in (("as_of", ""), ("source", where)))
-    return Table(as_of=as_of, source=said, snapshot=snapshot, entries=entries)
+    return Table(as_of=as_of, source=said, entries=entries)
 
 
-def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> tuple[re.Pattern[str], Mapping[str, float]]:
+def _entry(
+    entry: Mapping[str, Any], snapshot: str, per: float
+) -> tuple[re.Pattern[str], str | None, Mapping[str, float]]:
     name = entry.get("name") or entry["prefix"]
-    pattern = re.escape(name.lower()) + (f"(?:{snapshot})?" if "prefix" in entry and snapshot else "")
+    pattern = re.escape(name.lower()) + (f"(?:{snapshot})?" if "prefix" in entry else "")
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
-    return re.compile(pattern), {"cache_write": 1.25 * prices["input"], "cache_write_1h": 2 * prices["input"], **prices}
+    derived = {"cache_write": 1.25 * prices["input"], "cache_write_1h": 2 * prices["input"]}
+    return re.compile(pattern), entry.get("speed"), {**derived, **prices}

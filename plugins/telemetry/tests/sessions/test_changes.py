@@ -319,13 +319,13 @@ def test_the_table_of_prices_is_asked_once_for_a_model_and_day(
     first = home.usage()["totals"]["cost_usd"]
     assert first
     asked: list[str] = []
-    monkeypatch.setattr("tracker_telemetry.genai.price", lambda model, *_: asked.append(model))
+    monkeypatch.setattr("tracker_telemetry.sessions.genai.price", lambda model, *_: asked.append(model))
     with log.open("a") as file:
         file.write(message("m3", model="claude-opus-4-6") + message("m4", model="nobody-knows-it"))
     assert home.usage()["totals"]["cost_usd"] == pytest.approx(2 * first)
     assert asked == []
     # another version of the table is asked anew
-    monkeypatch.setattr("tracker_telemetry.genai.version", lambda: "genai_prices-0")
+    monkeypatch.setattr("tracker_telemetry.sessions.genai.version", lambda: "genai_prices-0")
     assert home.usage()["totals"]["cost_usd"] is None
     assert sorted(set(asked)) == ["claude-opus-4-6", "nobody-knows-it"]
 

@@ -121,7 +121,7 @@ def test_without_a_price_list_the_command_that_adds_it_is_said_once(
     home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home.projects / "s1.jsonl").write_text(message("a") + message("b", model="claude-opus-4-6-house"))
-    monkeypatch.setattr("tracker_telemetry.genai.is_installed", lambda: False)
+    monkeypatch.setattr("tracker_telemetry.sessions.genai.is_installed", lambda: False)
     said = [one for one in home.usage("model")["missing"] if one["kind"] == "no_price_list"]
     [command] = [one["detail"].partition(": ")[2].strip("`") for one in said]
     assert shlex.split(command)[-1] == "genai-prices"

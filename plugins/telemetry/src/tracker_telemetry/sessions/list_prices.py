@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from attrs import define, field
 
 from tracker.kernel import Session
-from tracker_telemetry import blake2b, genai, prices
+from tracker_telemetry import blake2b, prices
+from tracker_telemetry.sessions import genai
 
 DAY = 86_400
+USUAL = ("", "standard", "default", "auto")  # speeds that change no price
 Units = tuple[float, float, float, float, float]
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
 
@@ -25,11 +27,10 @@ class ListPrices:
 
     @classmethod
     def of(cls, session: Session) -> ListPrices:
-        path = prices.user_file()
-        text = path.read_bytes() if path.is_file() else b""
-        name = genai.version()
-        own = prices.parse(text.decode("utf-8", "replace"), str(path)) if text else None
-        return cls(own, f"{name}+{blake2b(text, digest_size=4).hexdigest()}" if text else name)
+        own, name = prices.own_table(), genai.version()
+        if own is None:
+            return cls(None, name)
+        return cls(own, f"{name}+{blake2b(prices.user_file().read_bytes(), digest_size=4).hexdigest()}")
 
     def cost(self, model: str | None, ts: float | None, speed: str | None, tokens: genai.Tokens) -> float | None:
         """What a request cost at list price; None if its model has no price."""
@@ -70,9 +71,15 @@ class ListPrices:
         key = model, None if ts is None else ts // DAY, speed
         if key not in self._known:
             at = datetime.fromtimestamp(ts, UTC) if ts is not None else None
-            found = None if model is None else self._own_units(model) or genai.price(model, at, speed)
-            self._known[key] = found
+            self._known[key] = None if model is None else self._found(model, at, None if speed in USUAL else speed)
         return self._known[key]
+
+    def _found(self, model: str, at: datetime | None, speed: str | None) -> Units | genai.Price | None:
+        own = self._own_units(model, speed)
+        # of a model with a price of the user's own no list price for its other speeds is right
+        if own is None and (speed is None or self._own_units(model) is None):
+            return genai.price(model, at, speed)
+        return own
 
     def rates(self) -> dict[Key, Units | None]:
         """Dollars per token that hold for every request of a model, day and speed; None: there is no price."""
@@ -84,9 +91,9 @@ class ListPrices:
         """Take rates that this table gave before: importing it takes 0.15 s."""
         self._known.update(rates)
 
-    def _own_units(self, model: str) -> Units | None:
+    def _own_units(self, model: str, speed: str | None = None) -> Units | None:
         """The user's price of each kind of tokens."""
-        price = None if self.own is None else self.own.price(model)
+        price = None if self.own is None else self.own.price(model, speed)
         if price is None:
             return None
         base = price["input"]

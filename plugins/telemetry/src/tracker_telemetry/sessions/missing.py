@@ -11,10 +11,11 @@ from typing import Any
 
 from tracker.api import Source
 from tracker.kernel import Registry, number, plural
-from tracker_telemetry import genai
 from tracker_telemetry.prices import user_file
+from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import files
+from tracker_telemetry.sessions.list_prices import USUAL
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.store import file_key
 
@@ -54,10 +55,15 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{number(count)} {kind.replace('_', ' ')}: {detail}"
 
 
-def unpriced(models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """The requests of each model without a price."""
+def unpriced(database: sqlite3.Connection, models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """The requests of each model without a price, or without one for their speed."""
+    speeds: dict[str, set[str]] = defaultdict(set)
+    for model, speed in database.execute("SELECT model, coalesce(speed, '') FROM rate WHERE units IS NULL"):
+        speeds[model].add(speed)
     for model, count in sorted(models.items()):
-        yield {"kind": "unpriced", "count": count, "detail": model or "(no model)"}
+        lacking = speeds[model]
+        at = f" at speed {', '.join(sorted(lacking))}" if lacking and lacking.isdisjoint(USUAL) else ""
+        yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{at}"}
     if models and not genai.is_installed():
         cure = Registry.installation("genai-prices")
         yield {"kind": "no_price_list", "count": 1, "detail": f"genai-prices has list prices: {cure}"}

@@ -106,10 +106,9 @@ class Store:
             self.database.create_function(
                 "price", 8, lambda model, ts, speed, *tokens: prices.cost(model, ts, speed, tokens)
             )
-            names = ", ".join(TOKENS[:5])
-            requests = "place IN (SELECT id FROM place WHERE whole = 0)"
-            self._ask(f"UPDATE row SET cost = price(model, ts, speed, {names}) WHERE {requests}")
+            self._ask(tables.PRICE)
             self._touch("1")
+            self._keep_rates(prices)
 
     def _keep_rates(self, prices: ListPrices) -> None:
         """Keep what the table said, so that the next command need not import it."""

@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 14
+VERSION = 15
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
@@ -44,6 +44,10 @@ PUT = (
     + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
     + f" WHERE ({RANK.format('excluded')}) > ({RANK.format('row')})"
 )
+PRICE = f"""
+UPDATE row SET cost = price(model, ts, speed, {", ".join(TOKENS[:5])})
+WHERE place IN (SELECT id FROM place WHERE whole = 0)
+"""
 # the places of a request that has several: that where it stands, and another one
 SHOW = f"""
 INSERT OR IGNORE INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1

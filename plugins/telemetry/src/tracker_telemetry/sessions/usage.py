@@ -156,7 +156,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     if is_brief:
         return Usage(names=query.names, rows=rows, totals=totals, missing=())
     lacking = [
-        *_unpriced(rows, query),
+        *_unpriced(database, rows, query),
         *missing.shared(shared[key] for key, _ in rows if key in shared),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.of_files(database, sources),
@@ -166,13 +166,13 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     )
 
 
-def _unpriced(rows: Rows, query: Query) -> Iterator[dict[str, Any]]:
+def _unpriced(database: sqlite3.Connection, rows: Rows, query: Query) -> Iterator[dict[str, Any]]:
     models: dict[str, int] = defaultdict(int)
     at = query.names.index("model")
     for key, sums in rows:
         if sums.unpriced:
             models[key[at]] += sums.unpriced
-    return missing.unpriced(models)
+    return missing.unpriced(database, models)
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:

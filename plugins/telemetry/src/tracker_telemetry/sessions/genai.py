@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
@@ -44,7 +45,6 @@ class Price:
         from genai_prices import types
 
         self._ask, self.table = ask, found.model_price
-        self.model: str = found.model.id.lower()
         self.has_tiers = any(isinstance(one, types.TieredPrices) for one in vars(found.model_price).values())
         size = USUAL if self.has_tiers else MILLION
         plain, read, short, long, output = (
@@ -66,14 +66,19 @@ _newest: dict[tuple[str, str | None], Price] = {}  # by name and speed: few days
 
 
 def price(model: str, at: datetime | None = None, speed: str | None = None) -> Price | None:
-    """The price of a model; None if it has none, also if only the beginning of its name fits another's."""
+    """The price of a model; None if the table does not name it, whatever its name begins like, or has no such speed."""
     if not is_installed():
         return None
+    name = model.rpartition("/")[2].partition("[")[0].lower()  # `[1m]` is a mark of Claude Code's own
+    when = at or datetime.now(UTC)
+    return _listed(name, when, speed) or _listed(SNAPSHOT.sub("", name), when, speed)
+
+
+def _listed(name: str, when: datetime, speed: str | None) -> Price | None:
+    """The price of the model that the table calls exactly so, a date of a snapshot aside."""
     from genai_prices import calc_price
 
-    when = at or datetime.now(UTC)
-    context = dict.fromkeys(("processing", "speed", "service_tier"), speed) if speed else None
-    name = model.rpartition("/")[2].partition("[")[0].lower()  # `[1m]` is a mark of Claude Code's own
+    context = dict.fromkeys(("processing", "speed", "service_tier"), speed) if speed else {}
 
     def ask(usage: Any) -> Any:
         return calc_price(usage, model_ref=name, genai_request_timestamp=when, price_context=context)
@@ -82,10 +87,28 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
         usual = ask(_usage((USUAL, 0, 0, 0, USUAL)))
     except LookupError:
         return None
+    if not _is_called(usual.model, name) or (context and not _has_variant(usual.model, when, context)):
+        return None
     found = _newest.get((name, speed))
     if found is None or found.table != usual.model_price:
         found = _newest[name, speed] = Price(ask, usual)
-    return found if SNAPSHOT.sub("", name) in (found.model, SNAPSHOT.sub("", found.model)) else None
+    return found
+
+
+def _is_called(model: Any, name: str) -> bool:
+    """Whether the table spells out this name for the model: what only begins like it, or fits, may be another's."""
+    clauses = getattr(model.match, "or_", [model.match])
+    spelled = {model.id, *(clause.equals for clause in clauses if hasattr(clause, "equals"))}
+    known = {*map(str.lower, spelled), SNAPSHOT.sub("", model.id.lower())}
+    return not known.isdisjoint((name, SNAPSHOT.sub("", name)))
+
+
+def _has_variant(model: Any, when: datetime, context: Mapping[str, str]) -> bool:
+    """Whether the table has a price of its own for a speed, at that time."""
+    return any(
+        one.when.items() <= context.items() and (one.constraint is None or one.constraint.active(when))
+        for one in model.price_variants or ()
+    )
 
 
 def _usage(tokens: tuple[int, ...]) -> Any:

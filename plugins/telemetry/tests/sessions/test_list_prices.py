@@ -1,0 +1,142 @@
+"""Which names of models have a list price, at which speed, and what has none is named."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker_telemetry import prices
+from tracker_telemetry.sessions import genai
+from tracker_telemetry.sessions.list_prices import ListPrices
+
+Make = Callable[..., str]
+AT = datetime(2026, 11, 20, tzinfo=UTC)
+HOUSE = """
+[[model]]
+prefix = "house"
+input = 1
+output = 4
+[[model]]
+prefix = "house"
+speed = "fast"
+input = 3
+output = 12
+[[model]]
+name = "claude-opus-4-8"
+input = 2
+output = 8
+"""
+
+
+def clauses(match: Any) -> Iterator[Any]:
+    for clause in getattr(match, "or_", None) or getattr(match, "and_", None) or ():
+        yield from clauses(clause)
+    yield match
+
+
+@pytest.fixture(scope="module")
+def spelled() -> dict[str, list[Any]]:
+    """Every name that the bundled table spells out, with and without a date, and the prices of the models called so."""
+    from genai_prices.data import providers
+
+    found: dict[str, list[Any]] = defaultdict(list)
+    for model in (model for provider in providers for model in provider.models):
+        names = {model.id, *(clause.equals for clause in clauses(model.match) if hasattr(clause, "equals"))}
+        for name in {name.lower().rpartition("/")[2] for name in names}:
+            for called in {name, genai.SNAPSHOT.sub("", name)}:
+                found[called].append(model.get_prices(AT))
+    return found
+
+
+def fits(name: str, spelled: dict[str, list[Any]]) -> bool:
+    """Whether a name has no price, or that of a model that the table calls so, a snapshot's date aside."""
+    found = genai.price(name, AT)
+    return found is None or found.table in spelled.get(name, []) + spelled.get(genai.SNAPSHOT.sub("", name), [])
+
+
+def test_names_that_the_table_spells_out_have_the_price_of_their_model(spelled: dict[str, list[Any]]) -> None:
+    assert [name for name in spelled if not fits(name, spelled)] == []
+    taken = {name for name in spelled if genai.price(name, AT)}
+    assert len(taken) > 500  # the others are of providers that are known by an address alone
+    codex = {"gpt-5-codex", "gpt-5.1-codex", "gpt-5.1-codex-max", "gpt-5.2-codex", "gpt-5.5-codex"}
+    assert codex | {"claude-sonnet-4", "claude-opus-4", "claude-3-5-haiku"} <= taken
+
+
+def test_a_name_that_only_begins_like_another_has_no_price(spelled: dict[str, list[Any]]) -> None:
+    longer = {f"{name}{more}" for name in spelled for more in ("-house", "-mini", "x", "-2", "-20260101-house")}
+    assert [name for name in sorted(longer - spelled.keys()) if genai.price(name, AT)] == []
+
+
+def test_a_snapshot_has_the_price_of_its_model(spelled: dict[str, list[Any]]) -> None:
+    undated = [name for name in spelled if not genai.SNAPSHOT.search(name)]
+    dated = [f"{name}{date}" for name in undated for date in ("-20260101", "-2026-01-01", "@20260101")]
+    assert [name for name in dated if not fits(name, spelled)] == []
+    for name in ("claude-sonnet-4-20250514", "claude-opus-4-20250514", "gpt-5.5-codex-2026-05-01"):
+        assert genai.price(name, AT) is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "day", "speed", "dollars"),
+    [
+        ("claude-opus-4-8", 20, None, 5), ("claude-opus-4-8", 20, "fast", 10),
+        ("claude-opus-4-6", 20, None, 5), ("claude-opus-4-6", 20, "fast", None),
+        ("gpt-5.5", 1, None, 5), ("gpt-5.5", 1, "priority", None), ("gpt-5.5", 12, "priority", 12.5),
+        ("gpt-5.5", 12, "flex", 2.5), ("gpt-5.5", 12, "slower", None),
+        *(("claude-opus-4-6", 20, usual, 5) for usual in ("", "standard", "default", "auto")),
+    ],
+)  # fmt: skip
+def test_a_speed_without_a_price_of_its_own_has_none(
+    model: str, day: int, speed: str | None, dollars: float | None
+) -> None:
+    units = ListPrices(None, "").units(model, datetime(2026, 10, day, tzinfo=UTC).timestamp(), speed)
+    assert units is dollars is None or (units is not None and units[0] * 1e6 == pytest.approx(dollars))
+
+
+def test_prices_of_ones_own_are_for_one_speed() -> None:
+    own = ListPrices(prices.parse(HOUSE, "prices.toml"), "")
+    found = {
+        (model, speed): units and round(units[0] * 1e6, 6)
+        for model, speed in (("house", None), ("house-20260101", None), ("house-20260101", "fast"), ("house", "flex"),
+            ("claude-opus-4-8", "standard"), ("claude-opus-4-8", "fast"), ("house-mini", None))
+        for units in [own.units(model, AT.timestamp(), speed)]
+    }  # fmt: skip
+    assert [*found.values()] == [1, 1, 3, None, 2, None, None]
+
+
+def test_what_has_no_price_for_its_speed_is_named(home: Any, message: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        message("a"), message("b", usage={"speed": "fast"}), message("c", model="house-2026-01-01"),
+        message("d", model="claude-opus-4-8", usage={"speed": "fast"}),
+        message("e", model="unknown-1", usage={"speed": "fast"}), message("f", model="unknown-1"),
+    ]  # fmt: skip
+    (home.projects / "s1.jsonl").write_text("".join(lines))
+    path = home.folder / "prices.toml"
+    monkeypatch.setattr(prices, "user_file", lambda: path)
+
+    def lacking() -> dict[str, int]:
+        return {one["detail"]: one["count"] for one in home.usage()["missing"]}
+
+    listed = {"claude-opus-4-6 at speed fast": 1, "unknown-1": 2}
+    assert lacking() == {**listed, "house-2026-01-01": 1}
+    path.write_text(HOUSE)
+    for _ in range(2):  # also if nothing is new
+        assert lacking() == {**listed, "claude-opus-4-8 at speed fast": 1}
+
+
+def test_a_prefix_of_ones_own_fits_snapshots_in_streams_and_session_logs(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(HOUSE)
+    monkeypatch.setattr(prices, "user_file", lambda: path)
+    own = prices.own_table()
+    assert own is not None
+    for name in ("house", "house-20260101", "house-2026-01-01", "house-mini"):
+        assert (own.price(name) is not None) == (name != "house-mini")
+    (home.projects / "s1.jsonl").write_text(message("a", model="house-20260101"))
+    assert home.usage()["totals"]["cost_usd"] == pytest.approx(100e-6 + 50 * 4e-6)
