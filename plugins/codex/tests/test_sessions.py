@@ -188,6 +188,24 @@ def test_tokens_of_an_unknown_kind_are_noted() -> None:
     assert scratch["unknown"] == {"rows with audio_tokens": 2}
 
 
+def test_rows_of_an_unknown_type_that_hold_tokens_are_noted() -> None:
+    scratch: dict[str, Any] = {}
+    used = {"thread_id": "t", "usage": usage(100, 10)}
+    newer = [
+        line("token_usage_record_v2", 1e9, **used),
+        line("event_msg", 1e9, type="token_count_v2", info={"last_token_usage": usage(100, 10)}),
+        line("token_usage text", 1e9, **used),
+        json.dumps({"type": "token_usage_record", **used}).encode(),
+        *(line(kind, 1e9, **used) for kind in ("response_item", "compacted")),
+        line("token_usage_record_v2", 1e9, usage=usage(0, 0)),
+    ]
+    words = [word.encode() for word in SOURCE.origins[0].words]
+    assert all(any(word in one for word in words) for one in newer[:4])
+    assert [ingest_line(one, scratch) for one in (META, *newer)] == [[]] * 8
+    types = ("token_usage_record_v2", "token_count_v2", "(odd)", "token_usage_record")
+    assert scratch["unknown"] == {f"rows of type {name}": 1 for name in types}
+
+
 def test_a_client_with_a_name_of_its_own_is_no_subagent() -> None:
     own = line("session_meta", 1e9, id="f", forked_from_id="p", source={"custom": "editor"})
     lines = [own, line("session_meta", 1e9, id="p"), count(1e9, usage(100, 10), usage(100, 10))]

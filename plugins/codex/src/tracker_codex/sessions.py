@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
 
-# A line without one of these tells nothing here. They stand in it whatever its spacing.
+# A line without one of these tells nothing here. They stand in it whatever its spacing; those without a quotation mark
+# at their end find rows of newer types, too.
 WORDS = (
-    *('"token_usage_record"', '"token_count"', '"session_meta"', '"turn_context"'),
+    *('"token_usage', '"token_count', '"session_meta"', '"turn_context"'),
     '"thread_settings_applied"',
 )
 SOURCE = TelemetrySource(
@@ -47,11 +48,12 @@ SOURCE = TelemetrySource(
     ),
 )
 _WORDS = tuple(word.encode() for word in WORDS)
+OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that may quote one with tokens
 KINDS = (
     *("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens"),
     *("reasoning_output_tokens", "total_tokens"),
 )
-LONGEST = 40  # of a name that is kept
+MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 LARGEST = 2**53
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
 # tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before
@@ -73,6 +75,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
         scratch["is_odd"] = True  # the next rows will hardly be of other types
     payload, kind = row.payload, row.type
     if payload is None:
+        _note_row(line, kind, scratch)
         return []
     if kind == "event_msg":
         kind = payload.type
@@ -89,6 +92,8 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
         _meet(_whole(line)["payload"], row, scratch)
     elif kind == "thread_settings_applied":
         _settings(_whole(line)["payload"], scratch)
+    elif kind not in OTHERS:
+        _note_row(line, kind, scratch)
     return []
 
 
@@ -289,14 +294,36 @@ def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any]) -> Ev
     return event
 
 
+# --- what is not known: newer clients write what nobody has seen yet
+
+
 def _note(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None:
-    """Note tokens of an unknown kind: newer clients write what nobody has seen yet."""
-    if not isinstance(usage, dict):
-        return
-    for name in sorted(usage.keys() - KINDS):
-        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
-            counts = scratch.setdefault("unknown", {})
-            counts[f"rows with {name}"] = counts.get(f"rows with {name}", 0) + 1
+    """Note tokens of an unknown kind."""
+    for name in sorted(usage.keys() - KINDS) if isinstance(usage, dict) else ():
+        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():  # type: ignore[index]
+            _count_unknown(f"rows with {name}", scratch)
+
+
+def _note_row(line: bytes, kind: object, scratch: dict[str, Any]) -> None:
+    """Note a row of an unknown type that shows tokens."""
+    if _has_tokens(_whole(line)):
+        is_named = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
+        _count_unknown(f"rows of type {kind if is_named else '(odd)'}", scratch)
+
+
+def _has_tokens(value: object, depth: int = 5) -> bool:
+    """Whether it is or holds a usage."""
+    if not isinstance(value, dict) or depth == 0:
+        return False
+    if any(isinstance(value.get(name), int) and value[name] > 0 for name in ("input_tokens", "output_tokens")):
+        return True
+    return any(_has_tokens(one, depth - 1) for one in value.values())
+
+
+def _count_unknown(name: str, scratch: dict[str, Any]) -> None:
+    counts = scratch.setdefault("unknown", {})
+    if name in counts or len(counts) < MOST_NAMES:
+        counts[name] = counts.get(name, 0) + 1
 
 
 # --- values
