@@ -68,6 +68,18 @@ def test_sync_reads_the_session_files_once(machine: Any) -> None:
     assert machine.rows("readings")[-1]["supersedes"] == [rows[-1]["record_id"]]
 
 
+def test_sync_keeps_no_path_of_a_session_file(machine: Any) -> None:
+    """A client writes the working directory into the names of its folders. Marks of older versions are read anew."""
+    machine.rollout("a-client-of-mine", limits(minute(1), 5))
+    ok(machine("sync"))
+    marks = machine.folder / "data" / ".index" / "readings.json"
+    own = marks.read_text()
+    assert "client" not in own
+    marks.write_text(json.dumps({"/home/dev/a-client-of-mine/rollout.jsonl": [1, 2]}))
+    assert ok(machine("sync")) == "synced 1 reading in 1 of 1 file; 0 rows added to the history\n"
+    assert marks.read_text() == own
+
+
 def test_sync_reads_the_files_that_usage_reads(machine: Any) -> None:
     """Also archived and compressed ones. A file that moved or was packed adds nothing again."""
     path = machine.rollout("a", *[limits(minute(number), 5) for number in range(3)])

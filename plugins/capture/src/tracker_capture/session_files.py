@@ -75,7 +75,8 @@ class Counts:
 def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     """Read what the session files gained, and add it to the history."""
     path = session.root / ".index" / MARKS
-    marks = _load(path)
+    kept = _load(path)
+    marks = {name: mark for name, mark in kept.items() if "/" not in name}  # older versions kept paths
     files = [
         (source, origin, file)
         for source in wanted
@@ -83,7 +84,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
         if isinstance(origin, FileOrigin)
         for file in _files(session, source, origin)
     ]
-    todo = [Job(session, *one, size, marks.get(one[2])) for one in files if (size := _gain(one[2], marks))]
+    todo = [Job(session, *one, size, marks.get(_name(one[2]))) for one in files if (size := _gain(one[2], marks))]
     grown, count = 0, 0
     found: list[readings.Sample] = []
     size = sum(job.size for job in todo)
@@ -91,7 +92,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     problems = []
     for job, gained in zip(todo, _read(todo, size), strict=True):
         if gained.mark is not None:
-            marks[job.path] = gained.mark
+            marks[_name(job.path)] = gained.mark
             grown += 1
         problems += [gained.problem] if gained.problem else []
         count += gained.number
@@ -103,7 +104,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     for problem in dict.fromkeys(problems):
         session.warn(problem)
     new = readings.add(session, found, by="sync")
-    if grown and not session.dry_run and session.root.is_dir():
+    if marks != kept and not session.dry_run and session.root.is_dir():
         replace_file(path, orjson.dumps(marks))
     return Counts(files=len(files), read=grown, readings=count, new=len(new))
 
@@ -135,7 +136,7 @@ def _gain(path: str, marks: dict[str, Any]) -> int:
         return 0
     if not stat.S_ISREG(about.st_mode):
         return 0
-    known = _known(marks.get(path), about)
+    known = _known(marks.get(_name(path)), about)
     return about.st_size - known if known <= about.st_size else about.st_size
 
 
@@ -165,8 +166,15 @@ def _logs(session: Session, origin: FileOrigin) -> Iterator[Source]:
             yield source
 
 
+def _name(path: str) -> str:
+    """What a file is known by: a client writes the working directory into the names of its folders."""
+    from hashlib import blake2b
+
+    return blake2b(os.fsencode(path), digest_size=16).hexdigest()
+
+
 def _load(path: Path) -> dict[str, Any]:
-    """The size and the inode of each file that was read, by its path."""
+    """The size and the inode of each file that was read, by its name here."""
     try:
         return Journal.decode(path.read_bytes()) or {}
     except OSError:

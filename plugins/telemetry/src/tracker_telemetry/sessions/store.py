@@ -25,7 +25,7 @@ from tracker_telemetry.sessions import copies, kept, scan, tables
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
-from tracker_telemetry.sessions.scan import LABELS, TOKENS, Job, Read, Rules, read
+from tracker_telemetry.sessions.scan import LABELS, Job, Read, Rules, read
 from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
