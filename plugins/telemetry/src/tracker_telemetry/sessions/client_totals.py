@@ -28,7 +28,7 @@ WHERE source = ? AND whole = 1 ORDER BY ts, total
 OWN = f"""
 SELECT session, model, min(first), {SUMS} FROM (
   SELECT source, session, model, first, {", ".join(NAMES)} FROM summary
-  UNION ALL SELECT source, session, model, NULL, {", ".join(NAMES)} FROM kept WHERE lost AND requests > 0)
+  UNION ALL SELECT source, session, model, NULL, {", ".join(NAMES)} FROM lost)
 WHERE source = ? GROUP BY 1, 2
 """
 UNTIL = f"""

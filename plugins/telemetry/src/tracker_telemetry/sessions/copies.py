@@ -49,7 +49,7 @@ AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {
 """
 FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
-WHERE source = ? AND session = ? AND lost AND requests > 0
+WHERE source = ? AND session = ? AND requests > 0
 """
 ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
 # the places of requests whose files are all there

@@ -1,12 +1,18 @@
-"""The daily totals of sessions in the journal: what it has of them, and what the store has more.
+"""The daily totals of sessions in the journal: what it has of them, what no file shows of that, and what is new.
 
 The journal has it before the store: if a process dies between the two, the next one learns it, and appends nothing.
+
+What is lost of a session's day and model is what the journal has of it more than the rows that were made until the last
+request that it counts. Later rows are new and add up; a file that comes back shows the lost ones again. So it is known
+from the journal and the files alone. As long as the store lives it only gets less, since its rows outlive their files:
+if it has fewer of a session now, another session has the others.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -15,36 +21,160 @@ from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.sessions import copies, tables
 from tracker_telemetry.sessions.scan import TOKENS
 
-Row: TypeAlias = "tuple[Any, ...]"
+Row: TypeAlias = "tuple[Any, ...]"  # the source and `tables.KEPT`
+Totals: TypeAlias = "dict[Row, Row]"  # by what a total is of: source, session, day, model, project, branch
+Groups: TypeAlias = "dict[Row, Totals]"  # by session, day and model
 UNKNOWN = -1  # how far the journal is known that may not have all that the store has
+KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
+COST, UNTIL = 10 + len(TOKENS), 11 + len(TOKENS)
+NEVER = float("inf")
+NOTHING = (0,) * (len(TOKENS) + 1)
 
 
 def journalled(session: Session, source: Source) -> Iterator[Row]:
     """What a source's stream of the journal says."""
     for entry in session.index.entries(source.stream):
         usage = entry.record.get("usage")
-        if isinstance(usage, dict):
-            yield source.name, *(usage.get(name) for name in tables.KEPT)
+        row = (source.name, *(usage.get(name) for name in tables.KEPT)) if isinstance(usage, dict) else ()
+        is_sound = all(isinstance(one, str) for one in row[KEY]) and all(isinstance(one, int) for one in row[COUNTS])
+        if row and is_sound:
+            yield row
 
 
-def put(database: sqlite3.Connection, rows: Iterable[Row], *, is_lost: bool) -> None:
-    """Note daily totals that the journal has; lost are those that no file shows."""
-    marks = ",".join("?" * (len(tables.KEPT) + 2))
-    database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", [(*row, is_lost) for row in rows])
+def put(database: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
+    """Note daily totals that the journal has, or that are lost."""
+    marks = ",".join("?" * (len(tables.KEPT) + 1))
+    database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+
+
+def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Groups:
+    """Note what the journal has; returned is what was known before of days of which it has something else."""
+    before = _groups(database.execute(f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ?", (source,)))
+    now = _groups(rows)
+    put(database, "kept", (row for own in now.values() for row in own.values()))
+    return {group: before.get(group, {}) for group, own in now.items() if own != before.get(group)}
+
+
+def settle(database: sqlite3.Connection, source: str, sessions: Collection[str], news: Groups) -> None:
+    """Bring what is lost up to the rows of these sessions, and to what the journal has now."""
+    own = source, json.dumps(sorted({*sessions, *(session for session, *_ in news)}))
+    lost, had = (_of(database, table, own) for table in ("lost", "kept"))
+    if not (lost or news):
+        return
+    shown = _groups(database.execute(tables.DAILY, own))
+    for group in {*lost, *news}:
+        known = left = lost.get(group, {})
+        if known:
+            left = _still(known, _missing(database, news.get(group, had.get(group, {})), shown.get(group, {})))
+        if group in news:
+            left = max(left, _missing(database, had[group], shown.get(group, {})), key=_size)
+        if left != known:
+            database.execute("DELETE FROM lost WHERE (source, session, day, model) = (?, ?, ?, ?)", (source, *group))
+            put(database, "lost", left.values())
+
+
+def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Totals:
+    """What rows do not show of what the journal has of a session, day and model."""
+    if not _size(kept):
+        return {}
+    until = max(_until(row) for row in kept.values() if any(row[COUNTS]))
+    if any(row[UNTIL] is not None and row[UNTIL] > until for row in shown.values()):
+        for index in tables.INDEXES:
+            database.execute(index)
+        source, *group = next(iter(shown))[:4]
+        shown = {row[KEY]: row for row in database.execute(tables.DAILY_UNTIL, (source, *group, until))}
+    return _rest(kept, shown)
+
+
+def _until(row: Row) -> float:
+    """When all requests of a total were made; what an older version kept may be of all its day."""
+    return NEVER if row[UNTIL] is None else float(row[UNTIL])
+
+
+def _rest(kept: Totals, shown: Totals) -> Totals:
+    """What totals have more than those that are shown.
+
+    What is under another project there, such as the hash of its name, is no loss: what is lost in all counts.
+    """
+    left = {key: _with(row, map(_more, _values(row), _values(shown.get(key)))) for key, row in kept.items()}
+    return _cut(left, [*map(_more, _sums(kept), _sums(shown))])
+
+
+def _still(lost: Totals, missing: Totals) -> Totals:
+    """What still is lost of what was, if this is missing of it now."""
+    requests = _size(lost, REQUESTS)
+    # a message that grew is not one that came back
+    return lost if requests and _size(missing, REQUESTS) >= requests else _cut(lost, _sums(missing))
+
+
+def _cut(totals: Totals, most: Sequence[float]) -> Totals:
+    """Of totals no more in all than this, without those that have nothing."""
+    found: Totals = {}
+    for key, row in totals.items():
+        values = [*map(min, _values(row), most)]
+        most = [*map(_more, most, values)]
+        if any(values[:-1]):
+            found[key] = _with(row, values)
+    return found
+
+
+def _more(one: float, other: float) -> float:
+    return max(one - other, 0)
+
+
+def _values(row: Row | None) -> Sequence[float]:
+    """Requests, tokens and money."""
+    return [value or 0 for value in row[9:UNTIL]] if row else (*NOTHING, 0)
+
+
+def _with(row: Row, values: Iterable[float]) -> Row:
+    *counts, cost = values
+    return *row[:9], *counts, None if row[COST] is None else cost, row[UNTIL]
+
+
+def _sums(totals: Totals) -> Sequence[float]:
+    return [*map(sum, zip(*map(_values, totals.values()), strict=True))] or (*NOTHING, 0)
+
+
+def _size(totals: Totals, counts: slice = COUNTS) -> int:
+    return sum(sum(row[counts]) for row in totals.values())
+
+
+def _groups(rows: Iterable[Row]) -> Groups:
+    found: Groups = defaultdict(dict)
+    for row in rows:
+        found[row[1:4]][row[KEY]] = row
+    return found
+
+
+def _of(database: sqlite3.Connection, table: str, own: Row) -> Groups:
+    query = f"SELECT {tables.KEPT_COLUMNS} FROM {table} WHERE source = ? AND session IN ({tables.VALUES})"
+    return _groups(database.execute(query, own))
 
 
 def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) -> list[Row]:
-    """The daily totals of sessions that the journal does not have."""
+    """The daily totals of sessions that the journal does not have: what rows show, and what is lost."""
     if not sessions:
         return []
     own = source, json.dumps(sorted(sessions))
-    found = {row[:6]: row for row in database.execute(tables.DAILY, own)}
-    query = f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ? AND NOT lost AND session IN ({tables.VALUES})"
-    kept = {row[:6]: row for row in database.execute(query, own)}
-    new = [row for key, row in found.items() if key not in kept or kept[key][9:-1] != row[9:-1]]
+    found = {row[KEY]: row for row in database.execute(tables.DAILY, own)}
+    for totals in _of(database, "lost", own).values():
+        for key, row in totals.items():
+            found[key] = _sum(row, found[key]) if key in found else row
+    kept = {key: row for totals in _of(database, "kept", own).values() for key, row in totals.items()}
+    new = [row for key, row in found.items() if key not in kept or kept[key][COUNTS] != row[COUNTS]]
     # the same requests under another project or branch
-    nothing = (0,) * (len(TOKENS) + 1)
-    return new + [(*row[:9], *nothing, None) for key, row in kept.items() if key not in found and row[9]]
+    return new + [
+        (*row[:9], *NOTHING, None, None) for key, row in kept.items() if key not in found and any(row[COUNTS])
+    ]
+
+
+def _sum(lost: Row, shown: Row) -> Row:
+    """What is lost of a total, and what rows show of it."""
+    costs = [cost for cost in (lost[COST], shown[COST]) if cost is not None]
+    until = None if lost[UNTIL] is None else max(lost[UNTIL], shown[UNTIL] or 0)
+    counts = (a + b for a, b in zip(lost[COUNTS], shown[COUNTS], strict=True))
+    return (*shown[:9], *counts, sum(costs) if costs else None, until)
 
 
 def fields(

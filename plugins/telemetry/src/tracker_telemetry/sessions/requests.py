@@ -39,7 +39,7 @@ class Requests:
         return zip(*own, self.costs, totals, map(places.__getitem__, numbers), repeat(source))
 
     def sums(self) -> Iterator[tuple[Any, ...]]:
-        """The number of labels, model, quarter of an hour, first time, requests, tokens, cost, requests with one."""
+        """Number of labels, model, quarter, first and last time, requests, tokens, cost, how many have one."""
         _, _, times, models, _, *tokens, _, numbers = self.columns
         quarters = [-1 if at is None else int(at // QUARTER) for at in times]
         keys = [*zip(numbers, models, quarters, strict=True)]
@@ -48,7 +48,8 @@ class Requests:
             number, model, quarter = keys[start]
             if not self.labels[number][WHOLE]:
                 costs = [cost for cost in self.costs[start:stop] if cost is not None]
-                first = min((at for at in times[start:stop] if at is not None), default=None)
+                dated = [at for at in times[start:stop] if at is not None]
+                first, last = (min(dated), max(dated)) if dated else (None, None)
                 counts = (sum(column[start:stop]) for column in tokens)
                 cost = sum(costs) if costs else None
-                yield number, model or "", quarter, first, stop - start, *counts, cost, len(costs)
+                yield number, model or "", quarter, first, last, stop - start, *counts, cost, len(costs)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import fcntl
 import io
 import json
 import marshal
 import os
 import re
-import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -39,6 +37,7 @@ BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
 LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
 STORED = "\0"  # begins a project that is shortened or hashed already
 UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{"  # how such a file begins
+TIME = 2  # its column
 ALONE = "."  # the second half of a key that has none
 
 
@@ -217,7 +216,10 @@ class Rows:
         self._keep(keys, (bases, halves, times, models, speeds, *tokens, totals, numbers))
 
     def _keep(self, keys: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
-        """Add rows, which mostly are new; of one key the first of those with the highest rank stands."""
+        """Add rows, which mostly are new; of one key the first of those with the highest rank stands.
+
+        Its time is that at which it was shown first, as `tables.PUT` has it.
+        """
         places, own = self.places, self.columns
         new = dict(zip(keys, count(len(places))))
         if len(new) == len(keys) and places.keys().isdisjoint(new):
@@ -227,10 +229,16 @@ class Rows:
             return
         for key, row in zip(keys, zip(*columns, strict=True), strict=True):
             place = places.setdefault(key, len(places))
-            is_new = place == len(own[0])
-            if is_new or _rank(row) > _rank([column[place] for column in own]):
+            if place == len(own[0]):
                 for column, value in zip(own, row, strict=True):
-                    column[place : place + 1] = [value]
+                    column.append(value)
+                continue
+            before = [column[place] for column in own]
+            first = min((at for at in (before[TIME], row[TIME]) if at is not None), default=None)
+            if _rank(row) > _rank(before):
+                for column, value in zip(own, row, strict=True):
+                    column[place] = value
+            own[TIME][place] = first
 
     def _numbers(self, columns: Sequence[Sequence[Any]]) -> list[int]:
         """The number of each event's labels, of all that it shares with others."""
@@ -384,16 +392,3 @@ def size_of(job: Job) -> int:
 def workers() -> int:
     """Processes that read side by side."""
     return min(os.cpu_count() or 1, 4)
-
-
-def end_with(parent: int) -> None:
-    """Let this worker process end when the one that began it does, however that ends: a pipe of its is closed then."""
-    from multiprocessing import parent_process
-
-    own = parent_process()
-    assert own is not None
-    signal.signal(signal.SIGIO, lambda *_: os._exit(1))
-    fcntl.fcntl(own.sentinel, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(own.sentinel, fcntl.F_SETFL, fcntl.fcntl(own.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
-    if os.getppid() != parent:
-        os._exit(1)

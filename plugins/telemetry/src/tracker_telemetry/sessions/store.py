@@ -59,6 +59,7 @@ class Store:
     _summed: set[tuple[str, str]] = field(factory=set)  # those of which nothing was known
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
     _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
+    _news: dict[str, kept.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
     _anew: set[str] = field(factory=set)  # sources of which no file was read yet
     _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
 
@@ -217,9 +218,6 @@ class Store:
             self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))
             self._ask(tables.SUMMARY, (source, names))
         self._touched |= self._summed
-        for source, names in self._sessions(self._touched):
-            self._ask(tables.LOST, (source, names))
-            self._ask(tables.KEPT_INSTEAD, (source, names, source))
 
     def _settle(self) -> None:
         """Give each request that several sessions show to the one that it came from."""
@@ -246,7 +244,7 @@ class Store:
         size = self._learnt[source.name] = self.session.journal.size(source.stream)
         if self._ask("SELECT size FROM journal WHERE source = ?", (source.name,)).fetchone() == (size,):
             return
-        kept.put(self.database, kept.journalled(self.session, source), is_lost=True)
+        self._news[source.name] = kept.learn(self.database, source.name, kept.journalled(self.session, source))
         copies.put(self.database, source.name, copies.journalled(self.session, source))
         if source.name not in self._anew:
             for table in ("kept", "summary"):
@@ -255,13 +253,14 @@ class Store:
     def _keep(self, source: Source, prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
         sessions = {name for of, name in self._touched if of == source.name}
+        kept.settle(self.database, source.name, sessions, self._news.get(source.name, {}))
         new = kept.grown(self.database, source.name, sessions)
         descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
         size = self._learnt[source.name]
         if (new or descents) and not self.session.dry_run:
             size = kept.append(self.session, source, kept.fields(new, descents, prices), size)
         if size != kept.UNKNOWN:
-            kept.put(self.database, new, is_lost=False)
+            kept.put(self.database, "kept", new)
             copies.put(self.database, source.name, descents)
         put = "INSERT INTO journal VALUES (?1, ?2) ON CONFLICT DO UPDATE SET size = ?2 WHERE size <> ?2"
         self._ask(put, (source.name, size))
@@ -350,12 +349,14 @@ def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
 
+    from tracker_telemetry.sessions.workers import end_with
+
     count = 0
     # lines become no cycles, and a collector looks for them all the time
     gc.disable()
     try:
         fork = get_context("fork")
-        with ProcessPoolExecutor(workers, fork, initializer=scan.end_with, initargs=(os.getpid(),)) as pool:
+        with ProcessPoolExecutor(workers, fork, initializer=end_with, initargs=(os.getpid(),)) as pool:
             for done in pool.map(read, jobs, chunksize=max(1, min(4, len(jobs) // (4 * workers)))):
                 yield done
                 count += 1

@@ -6,7 +6,13 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 15
+VERSION = 16
+# what the journal has of a session, day and model, per project and branch; all of it was made `until` then
+KEPT = (
+    *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
+    *("cost_usd", "until"),
+)
+KEPT_COLUMNS = ", ".join(("source", *KEPT))
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
@@ -22,12 +28,11 @@ CREATE TABLE journal (source PRIMARY KEY, size INTEGER);
 CREATE TABLE priced (version);
 CREATE TABLE rate (model, day, speed, units);
 CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, requests, {TOKEN_COLUMNS},
-  cost, priced);
+CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, last REAL, requests,
+  {TOKEN_COLUMNS}, cost, priced);
 CREATE INDEX summary_session ON summary (source, session);
-CREATE TABLE kept (source, session, day, model, project, branch, account, client, plan, requests,
-  {TOKEN_COLUMNS}, cost, lost,
-  PRIMARY KEY (source, session, day, model, project, branch));
+CREATE TABLE kept ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
+CREATE TABLE lost ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
 """
 # made behind the first rows: a table is filled faster without
 INDEXES = (
@@ -38,11 +43,13 @@ INDEXES = (
 # that which says how much was written for an hour, and the first.
 RANK = "{0}.output_tokens, {0}.total, {0}.cache_write_1h_tokens, {0}.reasoning_tokens, -coalesce({0}.ts, 1e11)"
 ADD = f"INSERT OR IGNORE INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))})"
+# a request is of the time at which it was shown first, so that it never goes to a later day
+BETTER = f"({RANK.format('excluded')}) > ({RANK.format('row')})"
 PUT = (
     ADD.replace("OR IGNORE ", "")
-    + " ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in GROWS.split(", "))
-    + f" WHERE ({RANK.format('excluded')}) > ({RANK.format('row')})"
+    + " ON CONFLICT DO UPDATE SET ts = min(coalesce(ts, excluded.ts), coalesce(excluded.ts, ts)), "
+    + ", ".join(f"{name} = iif({BETTER}, excluded.{name}, {name})" for name in GROWS.split(", ")[1:])
+    + f" WHERE {BETTER} OR excluded.ts < row.ts"
 )
 PRICE = f"""
 UPDATE row SET cost = price(model, ts, speed, {", ".join(TOKENS[:5])})
@@ -83,49 +90,31 @@ AND (needs IS NULL OR lineage IS NOT NULL OR EXISTS (
   SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs
   AND (s.needs IS NULL OR s.lineage IS NOT NULL)))
 """
-ADD_SUMS = f"INSERT INTO summary VALUES ({','.join('?' * (len(TOKENS) + 10))})"
+ADD_SUMS = f"INSERT INTO summary VALUES ({','.join('?' * (len(TOKENS) + 11))})"
 SUMMARY = f"""
 INSERT INTO summary
 SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,
-  min(first), sum(requests), {SUMS}, sum(cost), sum(priced)
+  min(first), max(last), sum(requests), {SUMS}, sum(cost), sum(priced)
 FROM (
   SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
-    count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
+    max(ts) AS last, count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
     count(cost) AS priced
   FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
 JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
 """
 DAY = f"CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END"
 DAILY = f"""
-SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost)
+SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost),
+  max(last)
 FROM summary s LEFT JOIN (
   SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
 WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
 """
-# days of a session of which a new index has less than the journal: another file of the session was deleted
-ALL_TOKENS = " + ".join(TOKENS[:5])  # reasoning is inside output
-LOST = f"""
-UPDATE kept SET lost = EXISTS (
-  SELECT 1 FROM (
-    SELECT coalesce(sum(requests), 0) AS requests, coalesce(sum({ALL_TOKENS}), 0) AS tokens FROM summary s
-    WHERE s.source = kept.source AND s.session = kept.session AND s.model = kept.model AND {DAY} = kept.day) found
-  WHERE found.requests < had.requests OR found.tokens < had.tokens)
-FROM (
-  SELECT source AS whose, session AS name, day AS date, model AS of, sum(requests) AS requests,
-    sum({ALL_TOKENS}) AS tokens
-  FROM kept WHERE lost AND source = ? AND session IN ({VALUES}) GROUP BY 1, 2, 3, 4) had
-WHERE source = whose AND session = name AND day = date AND model = of
+# the same of what was made until an instant, for the requests of one session, day and model
+DAILY_UNTIL = f"""
+SELECT origin, coalesce(session, ''), coalesce(date(ts, 'unixepoch'), '') AS day, coalesce(model, '') AS name,
+  coalesce(project, ''), coalesce(branch, ''), NULL, NULL, NULL, count(*), {SUMS}, sum(cost), max(ts)
+FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') = ? AND day = ? AND name = ? AND ts <= ?
+GROUP BY 5, 6
 """
-KEPT_INSTEAD = f"""
-DELETE FROM summary WHERE source = ? AND session IN ({VALUES})
-AND (session, {DAY}, model) IN (SELECT session, day, model FROM kept WHERE lost AND source = ?)
-"""
-# requests of these days stand in what is kept
-IS_KEPT = """
-(coalesce(session, ''), coalesce(date(ts, 'unixepoch'), ''), coalesce(model, '')) IN (
-  SELECT session, day, model FROM kept WHERE lost AND source = row.source)
-"""
-KEPT = ("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS, "cost_usd")
-
-KEPT_COLUMNS = ", ".join(("source", *KEPT[:-1], "cost"))

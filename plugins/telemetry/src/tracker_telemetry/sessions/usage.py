@@ -18,7 +18,7 @@ from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.scan import LATEST, TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, Spans
 from tracker_telemetry.sessions.store import Store
-from tracker_telemetry.sessions.tables import IS_KEPT, QUARTER, REQUESTS, STANDING, SUMS
+from tracker_telemetry.sessions.tables import QUARTER, REQUESTS, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one
@@ -210,13 +210,13 @@ def _rows(
     of_request = "".join(f"coalesce({name}, ''), " for name in names)
     rows = (
         f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM {REQUESTS}"
-        f" WHERE source = ? AND NOT {IS_KEPT} AND {STANDING}{within}"
+        f" WHERE source = ? AND {STANDING}{within}"
         if query.needs_requests
         else f"SELECT {', '.join([*names, ''])} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END,"
         f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}",
         f"SELECT {', '.join(of_days)}, day, sum(requests), {SUMS},"
-        f" sum(cost), sum(CASE WHEN cost IS NOT NULL THEN requests ELSE 0 END)"
-        f" FROM kept WHERE source = ? AND lost AND requests > 0 GROUP BY {_places(of_days)}",
+        f" sum(cost_usd), sum(CASE WHEN cost_usd IS NOT NULL THEN requests ELSE 0 END)"
+        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}",
     )
     for one, columns in zip(rows, (names, of_days), strict=True):
         for row in database.execute(one, (source.name,)):

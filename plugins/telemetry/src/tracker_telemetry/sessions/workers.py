@@ -1,0 +1,19 @@
+"""Processes that read session files side by side."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from multiprocessing import parent_process
+
+
+def end_with(parent: int) -> None:
+    """Let this worker process end when the one that began it does, however that ends: a pipe of its is closed then."""
+    own = parent_process()
+    assert own is not None
+    signal.signal(signal.SIGIO, lambda *_: os._exit(1))
+    fcntl.fcntl(own.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(own.sentinel, fcntl.F_SETFL, fcntl.fcntl(own.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    if os.getppid() != parent:
+        os._exit(1)
