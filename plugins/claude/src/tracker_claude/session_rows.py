@@ -74,6 +74,7 @@ class Row(msgspec.Struct, gc=False):
     sessionId: Text = None
     version: Text = None
     gitBranch: Text = None
+    forkedFrom: Any = None
     # of `session-owner` and `cost-state`
     accountUuid: Text = None
     startTime: Any = None

@@ -2,7 +2,8 @@
 
 A message stands in one row per content block, in older versions with growing output, and again in forks and resumed
 sessions: of one key the most output counts. A subagent's replay has a request id of its own: its key ends with a
-slash and nothing behind it, which fits every key that begins like it.
+slash and nothing behind it, which fits every key that begins like it. A row that `/branch` copied names the session
+that it is from: that is the `rid` of its event.
 
 What may be a request but is not known as one is noted, as rows of `scratch["unknown"]`: newer clients write what nobody
 has seen yet.
@@ -192,6 +193,8 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
         if speed is not None and speed != "standard":
             event["speed"] = speed
             break
+    if isinstance(row.forkedFrom, dict) and (parent := _text(row.forkedFrom.get("sessionId"))):
+        event["rid"] = parent
     if model is None:
         event["tags"] = ["model:unknown"]
     return event

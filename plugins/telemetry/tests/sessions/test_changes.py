@@ -136,6 +136,13 @@ def test_a_file_in_another_encoding_is_named(home: Any, message: Make, encoding:
     assert (home.total()[0], home.missing()) == (1, {})
 
 
+@pytest.mark.parametrize("begun", ["{", "{\n", "\0"])
+def test_a_file_that_has_just_begun_is_no_other_encoding(home: Any, message: Make, begun: str) -> None:
+    (home.projects / "s1.jsonl").write_text(begun)
+    (home.projects / "s2.jsonl").write_text(message("a"))
+    assert (home.total()[0], home.missing()) == (1, {})
+
+
 def test_a_project_that_is_hashed_from_now_on_counts_once(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
     assert home.total()[0] == 2

@@ -42,6 +42,29 @@ def test_a_fork_of_a_fork_shows_the_requests_of_both(home: Any, message: Make) -
     assert requests(home) == {"p": 2, "f": 1, "g": 2}
 
 
+@pytest.mark.parametrize("goes_on", ["", "d", "subagent"])
+def test_a_copy_that_names_its_session_is_that_ones(home: Any, message: Make, goes_on: str) -> None:
+    """Whoever went on first, in whatever order they are read, and also if some copies name none."""
+    parent, fork, later = (home.projects / f"{name}.jsonl" for name in ("zz", "aa", "bb"))
+    origin = {"forkedFrom": {"sessionId": "p", "messageUuid": "u"}}
+    parent.write_text("".join(message(name, minute=at, sessionId="p") for at, name in enumerate("ab")))
+    copies = message("a", sessionId="f", **origin) + message("b", minute=1, sessionId="f")
+    fork.write_text(copies + message("c", minute=9, sessionId="f"))
+    # a fork of the fork names that one
+    again = {"forkedFrom": {"sessionId": "f", "messageUuid": "u"}}
+    copies = "".join(message(name, minute=at, sessionId="g", **again) for name, at in (("a", 0), ("b", 1), ("c", 9)))
+    later.write_text(copies + message("e", minute=10, sessionId="g"))
+    if goes_on:
+        with parent.open("a") as file:
+            file.write(message("d", minute=5, sessionId="p", isSidechain=goes_on == "subagent"))
+    for _ in range(2):
+        assert requests(home) == {"p": 3 if goes_on else 2, "f": 1, "g": 1}
+        shutil.rmtree(home.data)
+        os.utime(parent, (1, 1))
+    parent.unlink()
+    assert requests(home) == {"f": 3, "g": 1}
+
+
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_copies_stay_their_parents_whose_file_is_deleted_and_the_index_with_it(
     home: Any, message: Make, goes_on: bool

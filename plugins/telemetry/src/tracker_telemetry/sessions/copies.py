@@ -1,7 +1,8 @@
 """Requests that several sessions show, since a fork copies its parent's: whose they are.
 
-A copy is like its original in all that it says of itself. What tells them apart is what follows, in whatever order the
-files are read: a parent goes on later than its fork, or never. Of two that do not go on the one that was seen first.
+A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
+says of itself. What tells them apart then is what follows, in whatever order the files are read: a parent goes on later
+than its fork, or never. Of two that do not go on the one that was seen first.
 An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
 Which session shows whose requests is kept in the journal: if the parent's file is deleted, and the index with it, the
@@ -14,7 +15,7 @@ import json
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from itertools import groupby, permutations
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -66,6 +67,12 @@ class Place(NamedTuple):
     @property
     def session(self) -> str:
         return self.labels[0] or ""
+
+    @property
+    def parent(self) -> str | None:
+        """The session that a copy names as its original's."""
+        found: str | None = None if self.labels[SHARED.index("whole")] else self.labels[SHARED.index("lineage")]
+        return found
 
     @property
     def needs(self) -> str | None:
@@ -157,11 +164,12 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
+    named = {(place.session, place.parent) for place in places.values() if place.parent and place.needs is None}
     for shown, group in groups.items():
         # copies of copies are of the one whose own original is not among them
         ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
         left = [number for number in shown if ranks[number] == min(ranks.values())]
-        sessions = frozenset(places[number].session for number in left)
+        sessions = _parents_of(frozenset(places[number].session for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
         sessions = _parents_of(_last(sessions, own, groups.values()), thought)
@@ -225,7 +233,7 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
     return groups
 
 
-def _parents_of(sessions: frozenset[str], thought: Descents) -> frozenset[str]:
+def _parents_of(sessions: frozenset[str], thought: Container[tuple[str, str]]) -> frozenset[str]:
     """Those that were not forked from another one, as far as is known."""
     return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
 

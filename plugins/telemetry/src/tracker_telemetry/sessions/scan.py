@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import io
 import json
 import marshal
 import os
 import re
+import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -36,6 +38,7 @@ BATCH = 500  # lines whose events are checked together
 BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
 LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
 STORED = "\0"  # begins a project that is shortened or hashed already
+UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{"  # how such a file begins
 ALONE = "."  # the second half of a key that has none
 
 
@@ -125,7 +128,8 @@ class Rows:
         buffer, rest = bytearray(BLOCK), 0
         while size := file.readinto(memoryview(buffer)[rest:]):
             end = rest + size
-            if not offset and buffer.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{")):
+            # what stands behind the end was not read
+            if not offset and buffer.startswith(UTF16, 0, end):
                 raise ValueError("the file is UTF-16, not UTF-8")
             stop = buffer.rfind(b"\n", rest, end) + 1
             self.take(_lines(buffer, self.job.words, stop))
@@ -380,3 +384,16 @@ def size_of(job: Job) -> int:
 def workers() -> int:
     """Processes that read side by side."""
     return min(os.cpu_count() or 1, 4)
+
+
+def end_with(parent: int) -> None:
+    """Let this worker process end when the one that began it does, however that ends: a pipe of its is closed then."""
+    from multiprocessing import parent_process
+
+    own = parent_process()
+    assert own is not None
+    signal.signal(signal.SIGIO, lambda *_: os._exit(1))
+    fcntl.fcntl(own.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(own.sentinel, fcntl.F_SETFL, fcntl.fcntl(own.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -354,7 +354,8 @@ def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
     # lines become no cycles, and a collector looks for them all the time
     gc.disable()
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        fork = get_context("fork")
+        with ProcessPoolExecutor(workers, fork, initializer=scan.end_with, initargs=(os.getpid(),)) as pool:
             for done in pool.map(read, jobs, chunksize=max(1, min(4, len(jobs) // (4 * workers)))):
                 yield done
                 count += 1
