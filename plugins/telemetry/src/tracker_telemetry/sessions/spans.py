@@ -65,6 +65,10 @@ class Spans:
         latest = max((last for _, last in found), default=0.0)
         return min((first for first, _ in found), default=1.0), min(latest, LATEST)
 
+    def within(self, provider: str, first: float, last: float) -> list[str]:
+        """The windows that ran at any time from the first instant on and before the last."""
+        return [window for begin, end, window, _ in self._spans.get(provider, []) if begin < last and end >= first]
+
     def of(self, provider: str, at: float | str | None, names: Sequence[str]) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
 
