@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.sessions import copies, tables
+from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.scan import TOKENS
 
 Row: TypeAlias = "tuple[Any, ...]"
@@ -31,6 +32,13 @@ def put(database: sqlite3.Connection, rows: Iterable[Row], *, is_lost: bool) -> 
     """Note daily totals that the journal has; lost are those that no file shows."""
     marks = ",".join("?" * (len(tables.KEPT) + 2))
     database.executemany(f"INSERT OR REPLACE INTO kept VALUES ({marks})", [(*row, is_lost) for row in rows])
+
+
+def price(database: sqlite3.Connection, prices: ListPrices) -> None:
+    """Give totals without a cost the user's own price, which has neither days nor tiers, as list prices have."""
+    if prices.own is not None:
+        database.create_function("own_cost", 6, lambda model, *tokens: prices.own_cost(model, tokens))
+        database.execute(tables.OWN_COST)
 
 
 def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) -> list[Row]:
