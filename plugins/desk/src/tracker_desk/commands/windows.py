@@ -70,7 +70,8 @@ class Remarks(NamedTuple):
         if self.sharing:
             yield (
                 f"note: {_named(self.sharing)} ran at the same time as others. Requests that may be of several stand as"
-                " shared in each, beside its own. Give each lane the name of its branch or project to tell them apart."
+                " shared in each, beside its own. Give each lane the name of its branch or project to tell them apart"
+                " (feat-a for feat/a)."
             )
         if self.lost:
             yield (

@@ -14,7 +14,7 @@ from tracker.kernel import Registry, number, plural
 from tracker_telemetry.prices import user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
-from tracker_telemetry.sessions.files import files
+from tracker_telemetry.sessions.files import files, unlisted
 from tracker_telemetry.sessions.list_prices import USUAL
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.store import file_key
@@ -42,8 +42,8 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             case "deleted":
                 what = f"the files of {plural(count, 'session')} are deleted, or on another machine"
                 yield f"{what}; their totals by day are counted: {detail}"
-            case "unread_files":
-                yield f"{plural(count, 'file')} could not be read: {detail}"
+            case "unread_files" | "unread_folders" as kind:
+                yield f"{plural(count, kind.removeprefix('unread_')[:-1])} could not be read: {detail}"
             case "unknown":
                 yield f"{plural(count, 'row')} may hold tokens that are not counted, of a newer client: {detail}"
             case "extras":
@@ -109,6 +109,8 @@ def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         for error, count in database.execute(query, own):
             why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
             yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
+        for error, count in sorted(Counter(unlisted(source)).items()):
+            yield {"kind": "unread_folders", "count": count, "detail": f"{source.title}: {error}"}
         yield from not_in_rows(database, source)
 
 
