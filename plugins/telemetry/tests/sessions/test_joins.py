@@ -147,6 +147,25 @@ def test_a_report_counts_what_its_title_says(home: Any, message: Make, capture: 
     assert report.count("Tokens and money\n") == 1
 
 
+def test_what_one_capture_ended_and_began_shares_no_request(home: Any, message: Make, capture: Any) -> None:
+    """A request of that very instant is of the later window; without one it is of the window that ended."""
+    capture("W1", "", 0, 10)
+    capture("W2", "", 10, 20)
+    (home.projects / "s1.jsonl").write_text("".join(message(str(at), minute=at) for at in (5, 10, 20)))
+    assert {row["window"]: row["requests"] for row in home.usage("window")["rows"]} == {"W1": 1, "W2": 2}
+
+
+def test_a_lane_may_have_a_branch_or_a_project_that_no_lane_can_be_called(
+    home: Any, message: Make, capture: Any
+) -> None:
+    capture("W1", "feat-a", 0, 30)
+    capture("W2", "my-app", 0, 30)
+    rows = (message("1", gitBranch="feat/a"), message("2", cwd="/home/dev/my app"), message("3", gitBranch="other"))
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    found = {row["window"]: row["requests"] for row in home.usage("window")["rows"]}
+    assert found == {"W1": 1, "W2": 1, "W1+W2": 1}
+
+
 def test_what_is_not_known_stands_behind_what_is_dear(home: Any, message: Make) -> None:
     rows = (message("1"), message("2", output=90000, model="house-model"))
     (home.projects / "s1.jsonl").write_text("".join(rows))

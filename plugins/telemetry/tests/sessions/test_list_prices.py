@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -140,3 +141,39 @@ def test_a_prefix_of_ones_own_fits_snapshots_in_streams_and_session_logs(
         assert (own.price(name) is not None) == (name != "house-mini")
     (home.projects / "s1.jsonl").write_text(message("a", model="house-20260101"))
     assert home.usage()["totals"]["cost_usd"] == pytest.approx(100e-6 + 50 * 4e-6)
+
+
+def test_web_searches_that_the_money_leaves_out_are_said(home: Any, message: Make) -> None:
+    usage = {"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 0}}
+    (home.projects / "s1.jsonl").write_text(message("a", usage=usage) + message("b"))
+    said = home.run("usage").stderr
+    assert "missing: the money leaves out 3 web searches of Claude Code sessions\n" in said
+    assert home.missing() == {"extras": 3}
+
+
+@pytest.mark.parametrize("is_rebuilt", [False, True])
+def test_a_price_of_ones_own_counts_for_what_deleted_files_held(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, *, is_rebuilt: bool
+) -> None:
+    path, log = home.folder / "prices.toml", home.projects / "s1.jsonl"
+    monkeypatch.setattr(prices, "user_file", lambda: path)
+    log.write_text(message("a", model="house") + message("b", model="unknown-1"))
+    (home.projects / "s2.jsonl").write_text(message("c", sessionId="s2"))
+
+    def costs() -> dict[str, float | None]:
+        return {row["model"]: row["cost_usd"] for row in home.usage("model")["rows"]}
+
+    first = costs()
+    assert (first["house"], first["unknown-1"]) == (None, None)
+    log.unlink()
+    if is_rebuilt:
+        shutil.rmtree(home.data / ".index")
+    assert costs() == first
+    for factor in (1, 10, None, 1):  # given, changed, taken back, given again
+        if factor is None:
+            path.unlink()
+        else:
+            path.write_text(HOUSE.replace("input = 1", f"input = {factor}"))
+        house = None if factor is None else pytest.approx(factor * 100e-6 + 50 * 4e-6)
+        assert costs() == {**first, "house": house}
+        assert costs() == {**first, "house": house}

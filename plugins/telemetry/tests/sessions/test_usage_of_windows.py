@@ -111,6 +111,40 @@ def test_what_came_from_another_machine_counts_at_once_and_in_no_known_window(ho
         shutil.rmtree(home.data / ".index")
 
 
+def test_windows_of_which_only_daily_totals_are_left(home: Any, message: Any) -> None:
+    """The vendor deleted a file, and the index went: no command takes what is left for all that a window used."""
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for window, day in (("W1", 20), ("W2", 22)):
+        for minute, phase in ((0, "start"), (30, "end")):
+            words = ("--window", window, "--force", "--captured-at", f"2026-11-{day}T10:{minute:02}:00Z")
+            assert home.run("alias", phase, "claude", "--stdin", *words, stdin=pane.format(minute)).exit_code == 0
+        assert home.run("complete", "--window", window, "--claude-features", "2").exit_code == 0
+        for name in ("a", "b"):
+            text = message(f"{name}{day}", timestamp=f"2026-11-{day}T10:05:00Z", sessionId=f"{name}{day}")
+            (home.projects / f"{name}{day}.jsonl").write_text(text)
+
+    def known() -> list[Any]:
+        found = json.loads(home.run("--json", "windows").stdout)
+        return [
+            (one["providers"]["claude"].get("tokens"), one["providers"]["claude"].get("lost_sessions")) for one in found
+        ]
+
+    assert known() == [(300, None), (300, None)]
+    (home.projects / "a20.jsonl").unlink()
+    assert known() == [(300, None), (300, None)]  # the index has them
+    shutil.rmtree(home.data / ".index")
+    assert known() == [(None, 1), (300, None)]
+    assert "note: what claude W1 used is not known: the files of sessions of these days" in home.run("windows").stderr
+    [row] = json.loads(home.run("--json", "scoreboard").stdout)
+    assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
+    assert "of some windows only daily totals are left" in home.run("scoreboard").stderr
+    assert home.run("handoff", "--window", "W1").exit_code == 0
+    assert (
+        "W1 claude: tokens not known, since of 1 session only daily totals are left"
+        in home.run("report", "--format", "md").stdout
+    )
+
+
 def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, message: Any) -> None:
     """The same session was copied to both machines: what its file shows counts, and once."""
     rows = message("a") + message("b", minute=1)

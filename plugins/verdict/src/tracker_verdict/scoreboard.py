@@ -37,7 +37,8 @@ COLUMNS = (
 UNNAMED = "(none)"
 CHURN = ("churn", "files")
 PER_FEATURE = ("churn", "tokens", "cost_usd")
-BESIDE = ("unpriced_requests", "shared_requests")  # what the tokens and the money leave out, if there are any
+# what the tokens and the money leave out, if there are any
+BESIDE = ("unpriced_requests", "shared_requests", "lost_sessions")
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
 # the columns as JSON values: an interval only if it is measured; churn, tokens and money only if they are known
@@ -123,8 +124,8 @@ class Sums:
         }
 
     def beside(self) -> dict[str, int]:
-        """The requests that the tokens or the money leave out."""
-        found = (self.own["unpriced_requests"], self.shared["requests"])
+        """What the tokens or the money leave out."""
+        found = (self.own["unpriced_requests"], self.shared["requests"], self.own["lost_sessions"])
         return dict(zip(BESIDE, found, strict=True))
 
 
@@ -173,6 +174,8 @@ def _lines(
     for name, one, overlaps in sums:
         figures = one.tally.total(overlaps=overlaps)
         note_excluded(session, figures)
+        if one.own["lost_sessions"]:
+            session.note(f"note: {escape(name)}: of some windows only daily totals are left: not in tokens and money.")
         if count := one.shared["requests"]:
             session.note(f"note: {escape(name)}: {plural(count, 'more request')} may be of other windows: not counted.")
         estimate, price = figures.efficiency, known_prices.get(figures.source.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -33,10 +33,10 @@ def command(context: click.Context, selection: Selection) -> None:
     from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
-    here, split, shared, overlaps = session(), list[tuple[str, str]](), list[str](), list[tuple[str, str]]()
+    here, remarks = session(), Remarks([], [], [], [])
     chosen = selection.windows(here)
     Windows(here).note_missing(Windows(here).missing_plugins(chosen))
-    found = _noted(here, listed(here, chosen), split, shared, overlaps)
+    found = _noted(here, listed(here, chosen), remarks)
     first = next(found, None)
     if here.json:
         here.data(one.document() for one in (*([first] if first else ()), *found))
@@ -50,57 +50,58 @@ def command(context: click.Context, selection: Selection) -> None:
         here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
     else:
         here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
-    for text in _notes(split, shared, overlaps):
+    for text in remarks.notes():
         here.note(text)
 
 
-def _notes(
-    split: Sequence[tuple[str, str]], shared: Sequence[str], overlaps: Sequence[tuple[str, str]]
-) -> Iterator[str]:
-    """What people are told of windows that ran at the same time, and of those that several lanes captured."""
-    if overlaps:
-        # a narrow terminal has no room for the column that says so
-        more = f" and {len(overlaps) - MOST} more" if len(overlaps) > MOST else ""
-        named = ", ".join(f"{name} {escape(window)}" for name, window in overlaps[:MOST])
-        cure = f"`tracker decision-card --window {escape(quote(overlaps[0][1]))}` names the cure."
-        yield f"note: {named}{more} overlap other windows: not counted. {cure}"
-    if shared:
-        more = f" and {len(shared) - MOST} more" if len(shared) > MOST else ""
-        yield (
-            f"note: {', '.join(shared[:MOST])}{more} ran at the same time as others. Requests that may be of several"
-            " stand as shared in each, beside its own. Give each lane the name of its branch or project to tell them"
-            " apart."
-        )
-    if split:
-        more = f" and {len(split) - MOST} more" if len(split) > MOST else ""
-        named = ", ".join(f"{name} {escape(window)}" for name, window in split[:MOST])
-        yield (
-            f"note: several lanes captured {named}{more}. The pair of the last AFTER counts alone;"
-            f" `tracker window-audit --window {escape(quote(split[0][1]))}` shows the others."
-        )
+class Remarks(NamedTuple):
+    """The providers and windows of which there is something to say; who shares requests, and whose are not known."""
+
+    overlapping: list[tuple[str, str]]
+    sharing: list[tuple[str, str]]
+    lost: list[tuple[str, str]]
+    split: list[tuple[str, str]]
+
+    def notes(self) -> Iterator[str]:
+        """What people are told of them. A narrow terminal has no room for the columns that say so."""
+        if self.overlapping:
+            cure = f"`tracker decision-card --window {escape(quote(self.overlapping[0][1]))}` names the cure."
+            yield f"note: {_named(self.overlapping)} overlap other windows: not counted. {cure}"
+        if self.sharing:
+            yield (
+                f"note: {_named(self.sharing)} ran at the same time as others. Requests that may be of several stand as"
+                " shared in each, beside its own. Give each lane the name of its branch or project to tell them apart"
+                " (feat-a for feat/a)."
+            )
+        if self.lost:
+            yield (
+                f"note: what {_named(self.lost)} used is not known: the files of sessions of these days are deleted, or"
+                " on another machine, and only daily totals are left, which `tracker usage` counts."
+            )
+        if self.split:
+            yield (
+                f"note: several lanes captured {_named(self.split)}. The pair of the last AFTER counts alone;"
+                f" `tracker window-audit --window {escape(quote(self.split[0][1]))}` shows the others."
+            )
 
 
-def _noted(
-    here: Session,
-    windows: Iterable[ListedWindow],
-    split: list[tuple[str, str]],
-    shared: list[str],
-    overlaps: list[tuple[str, str]],
-) -> Iterator[ListedWindow]:
-    """The windows, with a note on each that is stale; in `split` goes what several lanes captured.
+def _named(windows: Sequence[tuple[str, str]]) -> str:
+    more = f" and {len(windows) - MOST} more" if len(windows) > MOST else ""
+    return ", ".join(f"{name} {escape(window)}" for name, window in windows[:MOST]) + more
 
-    In `shared` go those that have requests in common with others, in `overlaps` those whose meter moved for others.
-    """
+
+def _noted(here: Session, windows: Iterable[ListedWindow], remarks: Remarks) -> Iterator[ListedWindow]:
+    """The windows, with a note on each that is stale; what else is remarkable is collected."""
     from tracker_desk.window_list import OVERLAPS
 
+    marks = ((OVERLAPS, remarks.overlapping), ("shared_requests", remarks.sharing), ("lost_sessions", remarks.lost))
     for one in windows:
         for name in one.stale:
             here.note(
                 f"note: {name} {escape(one.window)} is stale: its captures changed after it was finalized."
                 f" `tracker decision-card --window {escape(quote(one.window))}` names the cure."
             )
-        split += [(name, one.window) for name in one.split]
-        overlaps += [(name, one.window) for name, columns in one.providers.items() if columns.get(OVERLAPS)]
-        having = (name for name, columns in one.providers.items() if columns.get("shared_requests"))
-        shared += [f"{name} {escape(one.window)}" for name in having]
+        for column, marked in marks:
+            marked += [(name, one.window) for name, columns in one.providers.items() if columns.get(column)]
+        remarks.split.extend((name, one.window) for name in one.split)
         yield one

@@ -39,6 +39,11 @@ class ListPrices:
             return None
         return genai.product(tokens, known) if type(known) is tuple else known.of(tokens)  # type: ignore[union-attr]
 
+    def own_cost(self, model: str, tokens: genai.Tokens) -> float | None:
+        """What requests cost at the user's own price, whenever they were; None if there is none."""
+        units = self._own_units(model)
+        return None if units is None else genai.product(tokens, units)
+
     def costs(
         self,
         models: Sequence[str | None],

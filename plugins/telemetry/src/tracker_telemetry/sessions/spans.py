@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -20,6 +21,7 @@ State: TypeAlias = tuple[tuple[int, int] | None, ...]
 # By session: the state of the captures' files, and what they said.
 _KNOWN: WeakKeyDictionary[Session, tuple[State, Spans]] = WeakKeyDictionary()
 OUTSIDE, UNKNOWN = "(no window)", "(window not known)"
+NO_LANE = re.compile(r"[^A-Za-z0-9_.-]")  # in the name of a branch or a project
 BETWEEN = "+"  # the names of windows that share requests; no name contains it
 
 
@@ -65,8 +67,14 @@ class Spans:
         latest = max((last for _, last in found), default=0.0)
         return min((first for first, _ in found), default=1.0), min(latest, LATEST)
 
+    def within(self, provider: str, first: float, last: float) -> list[str]:
+        """The windows that ran at any time from the first instant on and before the last."""
+        return [window for begin, end, window, _ in self._spans.get(provider, []) if begin < last and end >= first]
+
     def of(self, provider: str, at: float | str | None, names: Sequence[str]) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
+
+        What a lane's name cannot hold, such as the slash of a branch, is a dash in it.
 
         A day, which is all that is known of what a deleted file held, or one of another machine, does not tell it.
         """
@@ -75,14 +83,18 @@ class Spans:
             return OUTSIDE
         if at is None or isinstance(at, str):
             return UNKNOWN
-        found: list[tuple[str, frozenset[str]]] = []
+        found: list[tuple[float, float, str, frozenset[str]]] = []
         place = bisect_right(spans, at, key=itemgetter(0))
         while place and self._ends[provider][place - 1] >= at:
             place -= 1
             if spans[place][1] >= at:
-                found.insert(0, spans[place][2:])
-        own = [window for window, lanes in found if not lanes.isdisjoint(names)]
-        return BETWEEN.join(own if len(own) == 1 else [window for window, _ in found]) or OUTSIDE
+                found.insert(0, spans[place])
+        if any(begin == at for begin, *_ in found):
+            # what one capture ended and began ran one behind the other
+            found = [one for one in found if one[1] > at or one[0] == at]
+        wanted = {*names, *(NO_LANE.sub("-", name) for name in names)}
+        own = [window for *_, window, lanes in found if not lanes.isdisjoint(wanted)]
+        return BETWEEN.join(own if len(own) == 1 else [window for *_, window, _ in found]) or OUTSIDE
 
     def last(self, labels: Collection[str], count: int) -> list[str]:
         """Of windows, and of names of several that share requests, those of the last so many windows."""

@@ -71,8 +71,10 @@ class Store:
         """
         self._ask("BEGIN IMMEDIATE")
         with self.database:
+            self._price(prices)
             for source in sources:
                 self._learn(source)
+            kept.price(self.database, prices)
             self._read(sources, prices)
             self._sum_up()
             for source in sources:
@@ -80,7 +82,6 @@ class Store:
 
     def _read(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files."""
-        self._price(prices)
         if jobs := [job for source in sources for job in self._jobs(source)]:
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
@@ -100,8 +101,8 @@ class Store:
             rates = self._ask("SELECT model, day, speed, units FROM rate")
             prices.learn({row[:3]: row[3] and tuple(json.loads(row[3])) for row in rates})
             return
-        self._ask("DELETE FROM priced")
-        self._ask("DELETE FROM rate")
+        for table in ("priced", "rate", "journal"):  # what the journal has is learnt anew, with its own costs
+            self._ask(f"DELETE FROM {table}")
         self._ask("INSERT INTO priced VALUES (?)", (prices.version,))
         if known is not None:
             self.database.create_function(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -13,10 +13,13 @@ from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
-from tracker_telemetry.sessions.spans import BETWEEN, state_of
+from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
 # by window, or several that share requests, and provider
 Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
+DAY = 86_400
+ONLY_TOTALS = "since of {} only daily totals are left"
+LOST_DAYS = "SELECT DISTINCT day, session FROM kept WHERE source = ? AND lost AND requests > 0 AND day <> ''"
 # By session: the state of the files, and what they said.
 _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Facts]] = WeakKeyDictionary()
 
@@ -25,7 +28,8 @@ def facts(session: Session, windows: Sequence[str]) -> Facts:
     """Tokens, requests and money by window and provider, of the session logs as they are now.
 
     A window's own requests were made in no other at the same time. What several share stands under all their names
-    (`W0-01+W0-02`) once, and for each as `shared_requests`, `shared_tokens` and `shared_cost_usd`.
+    (`W0-01+W0-02`) once, and for each as `shared_requests`, `shared_tokens` and `shared_cost_usd`. Where only daily
+    totals are left, of `lost_sessions`, what a window of these days used is not known.
     """
     sources, wanted = store.log_sources(session), frozenset(windows)
     if not (sources and wanted):
@@ -55,8 +59,9 @@ def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts
 
 def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
     """The same from the store, which has all of a provider's requests."""
+    lost = _lost(session, logs, windows)
     if logs.database.execute("SELECT 1 FROM row LIMIT 1").fetchone() is None:
-        return {}
+        return lost
     sums: dict[tuple[str, str], usage.Sums] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
     query = usage.Query(by="window", columns=("project",), windows=windows, zone=UTC)
@@ -74,7 +79,26 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> F
             # only a window of one project belongs to it
             if len(names) == 1 and (project := next(iter(names))):
                 own["project"] = project
-    return found
+    # what several share belongs to each of them
+    known = {
+        (label, provider): one
+        for (label, provider), one in found.items()
+        if not any((window, provider) in lost for window in label.split(BETWEEN))
+    }
+    return known | lost
+
+
+def _lost(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
+    """Windows of days of which only the totals are left, with how many sessions these are of."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    spans = Spans.of_session(session)
+    for source in store.log_sources(session):
+        provider = usage.provider_of(session, source)
+        for day, name in logs.database.execute(LOST_DAYS, (source.name,)):
+            begin = datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+            for window in windows.intersection(spans.within(provider, begin, begin + DAY)):
+                found[window, provider].add(name)
+    return {key: {"lost_sessions": len(names)} for key, names in found.items()}
 
 
 def _figures(one: usage.Sums) -> dict[str, Any]:
@@ -96,6 +120,9 @@ def _shared(sums: Mapping[tuple[str, str], usage.Sums], window: str, provider: s
 
 def _used(session: Session, window: str, provider: str, found: Mapping[str, Any]) -> Row:
     """The tokens and the money of a window, and of each of its features if it is finalized."""
+    if lost := found.get("lost_sessions"):
+        text = f"{{window}} {{provider}}: tokens not known, {ONLY_TOTALS.format(plural(lost, 'session'))}"
+        return Row(values={"window": window, "provider": provider, "lost_sessions": lost}, text=text)
     row = Windows(session).finalized([window]).get(window)
     features = row.features.get(provider, 0) if row is not None else 0
     tokens, money = found["tokens"], found["cost_usd"]
