@@ -15,6 +15,7 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing
 from tracker_telemetry.sessions.moves import Moves, moves
+from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.scan import LATEST, TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, Spans
 from tracker_telemetry.sessions.store import Store
@@ -130,6 +131,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     database = store.database
     found: dict[Key, Sums] = defaultdict(Sums)
     windows = Spans.of_session(session) if query.needs_requests else None
+    shown = hashed(database) if store.is_hashed else None
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)
@@ -138,6 +140,8 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         span = None if windows is None else windows.span(provider, query.windows)
         counted = _rows(database, source, query, span)
         for labels, at, day, requests, tokens, cost, priced in _dated(counted, query):
+            if shown is not None and "project" in labels:
+                labels["project"] = shown(labels["project"])
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
                 values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]))
