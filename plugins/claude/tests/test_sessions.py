@@ -109,3 +109,12 @@ def test_what_a_newer_client_writes_is_noted() -> None:
         [event] = ingest_line(row(f"n{at}", 5, usage={"gpu": "x", "iterations": [], "speed": "fast"}), scratch)
         assert event["speed"] == "fast"
     assert "unknown" not in scratch
+
+
+def test_web_searches_are_noted_once_for_a_message() -> None:
+    scratch: dict[str, Any] = {}
+    for name, output, searches in (("a", 1, 2), ("a", 5, 3), ("a", 5, 3), ("b", 5, 1), ("c", 5, 0), ("d", 5, "9")):
+        tools = {"web_search_requests": searches, "web_fetch_requests": 4}
+        assert len(ingest_line(row(name, output, usage={"server_tool_use": tools}), scratch)) <= 1
+        scratch = json.loads(json.dumps(scratch))
+    assert scratch["extras"] == {"web searches": 4}

@@ -156,6 +156,8 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
                 events.append(_event(f"{name}#{at}/{half}", other, fitted(one, Usage), row, scratch))
             elif one.get("type") == "compaction":  # which the whole leaves out
                 events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
+    if isinstance(tools := usage.server_tool_use, dict) and (searches := tools.get("web_search_requests")):
+        _note_searches(key, searches, row, scratch)
     scratch["last"], scratch["ts"] = shown, events[0]["ts"] or scratch.get("ts")
     return events
 
@@ -269,6 +271,15 @@ def _note_tokens(usage: object, scratch: dict[str, Any]) -> None:
             _note(f"rows with {name}", scratch)
     if odd and not kinds:  # those of the next rows are read without a look
         scratch["is_newer"] = True
+
+
+def _note_searches(key: str, searches: object, row: Row, scratch: dict[str, Any]) -> None:
+    """Note web searches, which cost more than their tokens, once for all rows of a message."""
+    if type(searches) is int and searches > 0 and not row.forkedFrom:
+        before, known = scratch.get("searched") or ("", 0)
+        extras = scratch.setdefault("extras", {"web searches": 0})
+        extras["web searches"] += max(searches - (known if before == key else 0), 0)
+        scratch["searched"] = key, searches
 
 
 def _note(name: str, scratch: dict[str, Any]) -> None:

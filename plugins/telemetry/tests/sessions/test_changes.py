@@ -127,6 +127,27 @@ def test_why_a_file_is_not_read_is_stored_without_its_name(
     assert home.total()[0] == 1
 
 
+def test_a_folder_that_cannot_be_listed_is_counted(home: Any, message: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    closed = home.projects.parent / "-closed"
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if path == str(closed):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    [missing] = home.usage()["missing"]
+    assert missing == {
+        "kind": "unread_folders",
+        "count": 1,
+        "detail": "Claude Code sessions: [Errno 13] Permission denied",
+    }
+    assert "missing: 1 folder could not be read: Claude Code sessions" in home.run("usage").stderr
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_a_file_in_another_encoding_is_named(home: Any, message: Make, encoding: str) -> None:
     (home.projects / "s1.jsonl").write_bytes(message("a").encode(encoding))

@@ -143,6 +143,14 @@ def test_a_prefix_of_ones_own_fits_snapshots_in_streams_and_session_logs(
     assert home.usage()["totals"]["cost_usd"] == pytest.approx(100e-6 + 50 * 4e-6)
 
 
+def test_web_searches_that_the_money_leaves_out_are_said(home: Any, message: Make) -> None:
+    usage = {"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 0}}
+    (home.projects / "s1.jsonl").write_text(message("a", usage=usage) + message("b"))
+    said = home.run("usage").stderr
+    assert "missing: the money leaves out 3 web searches of Claude Code sessions\n" in said
+    assert home.missing() == {"extras": 3}
+
+
 @pytest.mark.parametrize("is_rebuilt", [False, True])
 def test_a_price_of_ones_own_counts_for_what_deleted_files_held(
     home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, *, is_rebuilt: bool

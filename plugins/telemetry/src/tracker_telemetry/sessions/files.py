@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +48,17 @@ def files(source: Source) -> list[Found]:
     return sorted(found.values(), key=lambda one: (one.now.mtime, one.path))
 
 
+def unlisted(source: Source) -> list[str]:
+    """Why folders cannot be listed in which files may be."""
+    errors: list[OSError] = []
+    for origin in _wanted(source):
+        for folder in _folders(origin):
+            for _ in _below(folder, origin.pattern, errors.append):
+                pass
+    gone = FileNotFoundError, NotADirectoryError
+    return [f"[Errno {one.errno}] {one.strerror}" for one in errors if not isinstance(one, gone)]
+
+
 def places(source: Source) -> list[str]:
     """Where the files of a source are looked for."""
     return [str(folder / origin.pattern) for origin in _wanted(source) for folder in _folders(origin)]
@@ -74,12 +85,12 @@ def _folders(origin: LogOrigin) -> list[Path]:
     return [Path(text).expanduser() for text in texts]
 
 
-def _below(folder: Path, pattern: str) -> Iterator[str]:
+def _below(folder: Path, pattern: str, failed: Callable[[OSError], None] | None = None) -> Iterator[str]:
     """The files below a folder that fit the pattern, also compressed; a linked folder is followed once."""
     fixed, _, rest = pattern.partition("**/")
     top = folder / fixed
     seen: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(top, followlinks=True):
+    for place, folders, names in os.walk(top, onerror=failed, followlinks=True):
         try:
             stat = os.stat(place)
         except OSError:

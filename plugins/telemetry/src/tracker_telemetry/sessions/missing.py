@@ -14,13 +14,14 @@ from tracker.kernel import Registry, number, plural
 from tracker_telemetry.prices import user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
-from tracker_telemetry.sessions.files import files
+from tracker_telemetry.sessions.files import files, unlisted
 from tracker_telemetry.sessions.list_prices import USUAL
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
-UNKNOWN = "unknown"  # in a plugin's scratch: how often it met what it does not know, by name
+# in a plugin's scratch, by name: how often it met what it does not know, and what costs more than tokens
+NOTES = ("unknown", "extras")
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
 Gone = tuple[str, str, str]
 
@@ -41,10 +42,13 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             case "deleted":
                 what = f"the files of {plural(count, 'session')} are deleted, or on another machine"
                 yield f"{what}; their totals by day are counted: {detail}"
-            case "unread_files":
-                yield f"{plural(count, 'file')} could not be read: {detail}"
+            case "unread_files" | "unread_folders" as kind:
+                yield f"{plural(count, kind.removeprefix('unread_')[:-1])} could not be read: {detail}"
             case "unknown":
                 yield f"{plural(count, 'row')} may hold tokens that are not counted, of a newer client: {detail}"
+            case "extras":
+                title, _, name = detail.partition(": ")
+                yield f"the money leaves out {number(count)} {name} of {title}"
             case "not_in_rows":
                 yield f"{plural(count, 'session')} used more than the rows show: {detail}"
             case "no_price_list":
@@ -99,11 +103,14 @@ def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
         if bad := database.execute(query, own).fetchall():
             detail = f"{source.title}: {_names(source, [name for _, name in bad])}"
             yield {"kind": "unreadable", "count": sum(count for count, _ in bad), "detail": detail}
-        yield from _unknown(database, source)
+        for kind in NOTES:
+            yield from _noted(database, source, kind)
         query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
         for error, count in database.execute(query, own):
             why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
             yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
+        for error, count in sorted(Counter(unlisted(source)).items()):
+            yield {"kind": "unread_folders", "count": count, "detail": f"{source.title}: {error}"}
         yield from not_in_rows(database, source)
 
 
@@ -115,13 +122,13 @@ def _names(source: Source, keys: Sequence[bytes]) -> str:
     return ", ".join([*names[:MOST_FILES], *more])
 
 
-def _unknown(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
-    """What the plugin noted in the state of its files, for it may be requests or tokens."""
+def _noted(database: sqlite3.Connection, source: Source, kind: str) -> Iterator[dict[str, Any]]:
+    """What the plugin noted in the state of its files, by name."""
     counts: dict[str, int] = defaultdict(int)
-    query = f"SELECT state FROM file WHERE source = ? AND instr(state, '\"{UNKNOWN}\"') GROUP BY stop, state"
-    for (state,) in database.execute(query, (source.name,)):
-        found = json.loads(state).get(UNKNOWN)
+    query = "SELECT state FROM file WHERE source = ? AND instr(state, ?) GROUP BY stop, state"
+    for (state,) in database.execute(query, (source.name, f'"{kind}"')):
+        found = json.loads(state).get(kind)
         for name, count in found.items() if isinstance(found, dict) else ():
             counts[name] += count
     for name, count in sorted(counts.items()):
-        yield {"kind": "unknown", "count": count, "detail": f"{source.title}: {name}"}
+        yield {"kind": kind, "count": count, "detail": f"{source.title}: {name}"}
