@@ -3,7 +3,7 @@
 A message stands in one row per content block, in older versions with growing output, and again in forks and resumed
 sessions: of one key the most output counts. A subagent's replay has a request id of its own: its key ends with a
 slash and nothing behind it, which fits every key that begins like it. A row that `/branch` copied names the session
-that it is from: that is the `rid` of its event.
+that it is from: that is the `rid` of its event; a subagent's is its own session's.
 
 What may be a request but is not known as one is noted, as rows of `scratch["unknown"]`: newer clients write what nobody
 has seen yet.
@@ -197,6 +197,8 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
             break
     if isinstance(row.forkedFrom, dict) and (parent := _text(row.forkedFrom.get("sessionId"))):
         event["rid"] = parent
+    elif row.isSidechain is True and row.sessionId:
+        event["rid"] = row.sessionId
     if model is None:
         event["tags"] = ["model:unknown"]
     return event

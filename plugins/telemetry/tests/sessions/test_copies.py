@@ -173,6 +173,21 @@ def test_a_subagent_does_not_tell_that_its_session_went_on(home: Any, message: M
     assert requests(home) == {"p": 3 - is_replay, "f": 1}
 
 
+@pytest.mark.parametrize("is_parent_first", [False, True])
+def test_a_session_of_which_only_a_subagent_went_on_is_the_parent(
+    home: Any, message: Make, *, is_parent_first: bool
+) -> None:
+    for at, (name, shown) in enumerate({"p": "ab", "f": "abck", "g": "abckx"}.items()):
+        path = home.projects / f"{name}.jsonl"
+        path.write_text("".join(message(one, minute=2 * (ord(one) - 97), sessionId=name) for one in shown))
+        os.utime(path, (at, at) if is_parent_first else (9 - at, 9 - at))
+        if name != "g":  # the fork has one, too, which a request started that its own fork copied
+            agent = home.projects / name / "subagents" / "agent-x.jsonl"
+            agent.parent.mkdir(parents=True)
+            agent.write_text(message(f"{name}-s", minute=3 + at, sessionId=name, isSidechain=True))
+    assert requests(home) == {"p": 3, "f": 3, "g": 1}
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, list[int]]:
     """Sessions with the numbers of their requests: a fork begins with some of its parent's, and goes on before it."""

@@ -2,7 +2,9 @@
 
 A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
 says of itself. What tells them apart then is what follows, in whatever order the files are read: a parent goes on later
-than its fork, or never. Of two that do not go on the one that was seen first.
+than its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started,
+or that was seen first.
+
 An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
 Which session shows whose requests is kept in the journal: if the parent's file is deleted, and the index with it, the
@@ -42,9 +44,9 @@ WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
 IS_SHOWN_ONCE = """
 NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
 """
-# not those that repeat another one; a subagent's do not tell that its session went on, if others do
+# not those that repeat another one; a subagent's, whose lineage is its session, do not tell that this went on
 OWN = f"""
-SELECT session, half = '', ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
+SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
 """
 FOLDERS = """
@@ -71,8 +73,8 @@ class Place(NamedTuple):
     @property
     def parent(self) -> str | None:
         """The session that a copy names as its original's."""
-        found: str | None = None if self.labels[SHARED.index("whole")] else self.labels[SHARED.index("lineage")]
-        return found
+        found: str | None = self.labels[SHARED.index("lineage")]
+        return None if self.labels[SHARED.index("whole")] or found == self.session else found
 
     @property
     def needs(self) -> str | None:
@@ -156,15 +158,17 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     places = _places(database, source)
     groups = _groups(database, source, places)
     names = json.dumps(sorted({name for group in groups.values() for name in group.sessions}))
-    plain: dict[str, list[float]] = defaultdict(list)
     own: dict[str, list[float]] = defaultdict(list)
-    for name, is_wild, at in database.execute(OWN, (source, names)):
-        (own if is_wild else plain)[name].append(at)
-    own |= plain
+    starters: set[str] = set()
+    for name, is_subagent, at in database.execute(OWN, (source, names)):
+        if is_subagent:
+            starters.add(name)
+        else:
+            own[name].append(at)
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
-    named = {(place.session, place.parent) for place in places.values() if place.parent and place.needs is None}
+    named = {(one.session, one.parent) for one in places.values() if one.parent and one.needs is None}
     for shown, group in groups.items():
         # copies of copies are of the one whose own original is not among them
         ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
@@ -172,7 +176,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         sessions = _parents_of(frozenset(places[number].session for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
-        sessions = _parents_of(_last(sessions, own, groups.values()), thought)
+        sessions = _parents_of(_last(sessions, own, starters, groups.values()), thought)
         stands = min(number for number in left if places[number].session in sessions)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
         database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
@@ -238,15 +242,17 @@ def _parents_of(sessions: frozenset[str], thought: Container[tuple[str, str]]) -
     return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
 
 
-def _last(sessions: frozenset[str], own: Mapping[str, list[float]], groups: Collection[Group]) -> frozenset[str]:
-    """Those that went on last behind the requests that they share, or not at all."""
+def _last(
+    sessions: frozenset[str], own: Mapping[str, list[float]], starters: Collection[str], groups: Collection[Group]
+) -> frozenset[str]:
+    """Those that went on last behind the requests that they share, or not at all, of these those with subagents."""
 
-    def went_on(session: str, beside: frozenset[str]) -> float:
-        """When a session made the first request behind those that all show."""
+    def went_on(session: str, beside: frozenset[str]) -> tuple[float, bool]:
+        """When a session made the first request behind those that all show, and whether it started subagents."""
         last = max(one.last for one in groups if beside <= one.sessions)
         others = [one.times for one in groups if session in one.sessions and not beside <= one.sessions]
         starts = ((times, bisect_left(times, last)) for times in (own[session], *others))
-        return min((times[at] for times, at in starts if at < len(times)), default=NEVER)
+        return min((times[at] for times, at in starts if at < len(times)), default=NEVER), session in starters
 
     while len(sessions) > 1:
         # those that went on with the same request are compared by what follows it
