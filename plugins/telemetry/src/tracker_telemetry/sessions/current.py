@@ -12,7 +12,8 @@ from typing import TypeVar
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened, project_of
+from tracker_telemetry.sessions.scan import project as stored_project
+from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened
 from tracker_telemetry.sessions.tables import REQUESTS, STANDING
 from tracker_telemetry.sessions.usage import provider_of
 
@@ -51,10 +52,10 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
     """Every request from an instant on, by its time."""
     sources = log_sources(session)
     start = since.timestamp() if since else 0.0
-    own = project_of(session, str(folder)) if folder else None
 
     def take(store: Store, prices: ListPrices) -> list[UsageEvent]:
         units = cache(prices.units)
+        own = stored_project(str(folder), is_hashed=store.is_hashed) if folder else None
         found = []
         for source in sources:
             provider = provider_of(session, source)

@@ -86,7 +86,7 @@ class Store:
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             try:
-                for done in _run(self.session, jobs):
+                for done in _run(self.session, jobs, is_hashed=self.is_hashed):
                     self._put(done, prices, is_new=is_new)
                     requests += done.size
                     progress.advance(scan.size_of(done.job), requests)
@@ -177,7 +177,7 @@ class Store:
     def _stored(self, source: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
         """What requests share, as it is stored: a project is there as reports show it."""
         at = LABELS.index("project")
-        return source, *labels[:at], scan.project(labels[at], is_hashed=self._is_hashed), *labels[at + 1 :]
+        return source, *labels[:at], scan.project(labels[at], is_hashed=self.is_hashed), *labels[at + 1 :]
 
     def _place(self, labels: tuple[Any, ...]) -> int:
         """The number of what requests share."""
@@ -198,8 +198,9 @@ class Store:
         return self.database.execute(query, values)
 
     @property
-    def _is_hashed(self) -> bool:
-        return self.session.settings(Privacy).projects == "hash"
+    def is_hashed(self) -> bool:
+        """Whether projects are: once they are, they stay so, whatever the settings of another folder say."""
+        return _version(self.database) < 0
 
     def _sum_up(self) -> None:
         """Bring the sums up to the sessions that got something."""
@@ -315,8 +316,9 @@ def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
     database.execute(f"PRAGMA cache_size = -{CACHE}")
-    if _version(database) != tables.VERSION:
-        _make_tables(database)
+    is_hashed = session.settings(Privacy).projects == "hash"
+    if not _is_usable(database, is_hashed=is_hashed):
+        _make_tables(database, is_hashed=is_hashed)
     return database
 
 
@@ -325,24 +327,31 @@ def _version(database: sqlite3.Connection) -> int:
     return found
 
 
-def _make_tables(database: sqlite3.Connection) -> None:
+def _is_usable(database: sqlite3.Connection, *, is_hashed: bool) -> bool:
+    """Whether the tables are of this version, which is negative if projects are hashed in them."""
+    return _version(database) in {-tables.VERSION, -tables.VERSION if is_hashed else tables.VERSION}
+
+
+def _make_tables(database: sqlite3.Connection, *, is_hashed: bool) -> None:
     """Make the tables anew, unless another process did so meanwhile."""
+    database.execute("PRAGMA secure_delete = ON")  # no name stays in what is free then
     database.execute("BEGIN IMMEDIATE")
     with database:
-        if _version(database) == tables.VERSION:
+        if _is_usable(database, is_hashed=is_hashed):
             return
+        is_hashed = is_hashed or _version(database) < 0
         query = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
         for kind, name in database.execute(query).fetchall():
             database.execute(f'DROP {kind} "{name}"')
         for statement in tables.SCHEMA.split(";"):
             database.execute(statement)
-        database.execute(f"PRAGMA user_version = {tables.VERSION}")
+        database.execute(f"PRAGMA user_version = {-tables.VERSION if is_hashed else tables.VERSION}")
 
 
-def _run(session: Session, jobs: list[Job]) -> Iterator[Read]:
+def _run(session: Session, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read]:
     """Read the files, with several processes if there is much to read."""
     ingests = {job.source: session.registry.bind(job.source, "ingest_line") for job in jobs}
-    scan.rules[:] = [Rules(ingests, session.settings(Privacy).projects == "hash")]
+    scan.rules[:] = [Rules(ingests, is_hashed)]
     workers = scan.workers()
     if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2:
         yield from map(read, jobs)
@@ -374,8 +383,3 @@ def _is_at(found: Found, before: Known) -> bool:
         return end_of(found.path, before.stop) == before.end
     except OSError:
         return False
-
-
-def project_of(session: Session, folder: str) -> str | None:
-    """How a working directory is stored."""
-    return scan.project(folder, is_hashed=session.settings(Privacy).projects == "hash")

@@ -15,6 +15,7 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing
 from tracker_telemetry.sessions.moves import Moves, moves
+from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.scan import LATEST, TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, Spans
 from tracker_telemetry.sessions.store import Store
@@ -137,7 +138,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         provider = provider_of(session, source)
         span = None if windows is None else windows.span(provider, query.windows)
         counted = _rows(database, source, query, span)
-        for labels, at, day, requests, tokens, cost, priced in _dated(counted, query):
+        for labels, at, day, requests, tokens, cost, priced in _dated(_hidden(store, counted), query):
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
                 values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]))
@@ -223,6 +224,15 @@ def _rows(
             *labels, at, requests = row[: len(columns) + 2]
             *tokens, cost, priced = row[len(columns) + 2 :]
             yield dict(zip(columns, labels, strict=True)), at, requests, tokens, cost, priced
+
+
+def _hidden(store: Store, rows: Iterable[Counted]) -> Iterator[Counted]:
+    """The rows without the names of projects, if these are hashed."""
+    shown = hashed(store.database) if store.is_hashed else None
+    for row in rows:
+        if shown is not None and "project" in row[0]:
+            row[0]["project"] = shown(row[0]["project"])
+        yield row
 
 
 def _places(columns: Sequence[str]) -> str:
