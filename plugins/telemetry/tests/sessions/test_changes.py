@@ -74,52 +74,6 @@ def test_a_session_of_which_one_file_is_deleted_keeps_all_without_the_index(home
     assert home.total()[0] == 5
 
 
-def test_a_day_that_lost_requests_gets_new_ones(home: Any, message: Make) -> None:
-    (home.projects / "s.jsonl").write_text(message("a", usage={"input_tokens": 1000, "output_tokens": 1}))
-    other = home.projects / "x.jsonl"
-    other.write_text(message("b"))
-    before = home.total()
-    (home.projects / "s.jsonl").unlink()
-    shutil.rmtree(home.data / ".index")
-    assert home.total() == before == (2, 1100, 51)
-    for at, is_anew in enumerate((False, True, False), 1):
-        with other.open("a") as file:
-            file.write(message(f"c{at}", minute=at))
-        if is_anew:
-            shutil.rmtree(home.data / ".index")
-        assert home.total() == home.total("window") == (2 + at, 1100 + 100 * at, 51 + 50 * at)
-
-
-def test_files_that_come_back_are_lost_no_more(home: Any, message: Make) -> None:
-    """A folder that was not mounted: what its files show is what the journal has, and what they got since is new."""
-    log, kept = home.projects / "s1.jsonl", home.folder / "kept"
-    log.write_text(message("a") + message("b", minute=1))
-    assert home.total()[0] == 2
-    log.rename(kept)
-    shutil.rmtree(home.data / ".index")
-    assert home.total()[0] == 2
-    assert home.missing() == {"deleted": 1}
-    with kept.open("a") as file:
-        file.write(message("c", minute=2))
-    kept.rename(log)
-    for _ in range(2):
-        assert home.total() == home.total("window") == (3, 300, 150)
-        assert home.missing() == {}
-        shutil.rmtree(home.data / ".index")
-
-
-def test_a_message_that_grows_while_the_index_is_away_counts_once(home: Any, message: Make) -> None:
-    log = home.projects / "s1.jsonl"
-    log.write_text(message("a") + message("b", output=1, minute=1))
-    assert home.total() == (2, 200, 51)
-    with log.open("a") as file:
-        file.write(message("b", output=70, minute=2))
-    shutil.rmtree(home.data / ".index")
-    for _ in range(2):
-        assert home.total() == (2, 200, 120)
-        assert home.missing() == {}
-
-
 def test_the_names_of_folders_are_not_stored(home: Any, message: Make) -> None:
     """A client writes the working directory into them, which a hashed project does not tell."""
     folder = home.projects.parent / "-home-dev-canary-acme"

@@ -53,7 +53,9 @@ def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Gro
     before = _groups(database.execute(f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ?", (source,)))
     now = _groups(rows)
     put(database, "kept", (row for own in now.values() for row in own.values()))
-    return {group: before.get(group, {}) for group, own in now.items() if own != before.get(group)}
+    return {
+        group: before.get(group, {}) for group, own in now.items() if _counts(own) != _counts(before.get(group, {}))
+    }
 
 
 def settle(database: sqlite3.Connection, source: str, sessions: Collection[str], news: Groups) -> None:
@@ -137,6 +139,10 @@ def _sums(totals: Totals) -> Sequence[float]:
     return [*map(sum, zip(*map(_values, totals.values()), strict=True))] or (*NOTHING, 0)
 
 
+def _counts(totals: Totals) -> Mapping[Row, Row]:
+    return {key: row[COUNTS] for key, row in totals.items() if any(row[COUNTS])}
+
+
 def _size(totals: Totals, counts: slice = COUNTS) -> int:
     return sum(sum(row[counts]) for row in totals.values())
 
@@ -154,10 +160,9 @@ def _of(database: sqlite3.Connection, table: str, own: Row) -> Groups:
 
 
 def price(database: sqlite3.Connection, prices: ListPrices) -> None:
-    """Give totals without a cost the user's own price, which has neither days nor tiers, as list prices have."""
-    if prices.own is not None:
-        database.create_function("own_cost", 6, lambda model, *tokens: prices.own_cost(model, tokens))
-        database.execute(tables.OWN_COST)
+    """Give what is lost without a cost in the journal the user's own price, which has neither days nor tiers."""
+    database.create_function("own_cost", 6, lambda model, *tokens: prices.own_cost(model, tokens))
+    database.execute(tables.OWN_COST)
 
 
 def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) -> list[Row]:
@@ -179,10 +184,10 @@ def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) 
 
 def _sum(lost: Row, shown: Row) -> Row:
     """What is lost of a total, and what rows show of it."""
-    costs = [cost for cost in (lost[COST], shown[COST]) if cost is not None]
+    cost = None if lost[COST] is None else lost[COST] + (shown[COST] or 0)
     until = None if lost[UNTIL] is None else max(lost[UNTIL], shown[UNTIL] or 0)
     counts = (a + b for a, b in zip(lost[COUNTS], shown[COUNTS], strict=True))
-    return (*shown[:9], *counts, sum(costs) if costs else None, until)
+    return (*shown[:9], *counts, cost, until)
 
 
 def fields(

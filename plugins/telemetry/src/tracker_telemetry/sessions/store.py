@@ -74,11 +74,11 @@ class Store:
             self._price(prices)
             for source in sources:
                 self._learn(source)
-            kept.price(self.database, prices)
             self._read(sources, prices)
             self._sum_up()
             for source in sources:
                 self._keep(source, prices.version)
+            kept.price(self.database, prices)
 
     def _read(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files."""
@@ -101,7 +101,7 @@ class Store:
             rates = self._ask("SELECT model, day, speed, units FROM rate")
             prices.learn({row[:3]: row[3] and tuple(json.loads(row[3])) for row in rates})
             return
-        for table in ("priced", "rate", "journal"):  # what the journal has is learnt anew, with its own costs
+        for table in ("priced", "rate"):
             self._ask(f"DELETE FROM {table}")
         self._ask("INSERT INTO priced VALUES (?)", (prices.version,))
         if known is not None:

@@ -19,7 +19,7 @@ from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 DAY = 86_400
 ONLY_TOTALS = "since of {} only daily totals are left"
-LOST_DAYS = "SELECT DISTINCT day, session FROM kept WHERE source = ? AND lost AND requests > 0 AND day <> ''"
+LOST_DAYS = "SELECT DISTINCT day, session FROM lost WHERE source = ? AND requests > 0 AND day <> ''"
 # By session: the state of the files, and what they said.
 _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Facts]] = WeakKeyDictionary()
 
