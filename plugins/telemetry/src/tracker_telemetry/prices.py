@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
@@ -23,7 +23,9 @@ from tracker.kernel import PluginError, Session, TrackerError, rate
 
 FILE = "prices.toml"
 SNAPSHOT = r"[-@](\d{8}|\d{4}-\d{2}-\d{2})"  # what follows a prefix, if the table has no expression of its own
+USUAL = ("", "standard", "default", "auto")  # speeds that change no price
 KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
+Entry: TypeAlias = "tuple[re.Pattern[str], str | None, Mapping[str, float]]"  # a model's name, the speed, the prices
 
 
 @frozen(kw_only=True)
@@ -32,7 +34,7 @@ class Table:
 
     as_of: str
     source: str
-    entries: tuple[tuple[re.Pattern[str], str | None, Mapping[str, float]], ...] = field(repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
     is_last: bool = True  # whether no other table is asked for a model that this one lacks
     _found: dict[tuple[str | None, str | None], Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
 
@@ -118,13 +120,11 @@ def parse(text: str, where: str) -> Table:
     return Table(as_of=as_of, source=said, entries=entries)
 
 
-def _entry(
-    entry: Mapping[str, Any], snapshot: str, per: float
-) -> tuple[re.Pattern[str], str | None, Mapping[str, float]]:
+def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> Entry:
     name = entry.get("name") or entry["prefix"]
     pattern = re.escape(name.lower()) + (f"(?:{snapshot})?" if "prefix" in entry else "")
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
     derived = {"cache_write": 1.25 * prices["input"], "cache_write_1h": 2 * prices["input"]}
-    return re.compile(pattern), entry.get("speed"), {**derived, **prices}
+    return re.compile(pattern), None if entry.get("speed") in USUAL else entry.get("speed"), {**derived, **prices}

@@ -29,6 +29,7 @@ input = 3
 output = 12
 [[model]]
 name = "claude-opus-4-8"
+speed = "standard"
 input = 2
 output = 8
 """

@@ -71,7 +71,8 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
         return None
     name = model.rpartition("/")[2].partition("[")[0].lower()  # `[1m]` is a mark of Claude Code's own
     when = at or datetime.now(UTC)
-    return _listed(name, when, speed) or _listed(SNAPSHOT.sub("", name), when, speed)
+    known = (_listed(one, when, speed) for one in dict.fromkeys((name, SNAPSHOT.sub("", name))))
+    return next(filter(None, known), None)
 
 
 def _listed(name: str, when: datetime, speed: str | None) -> Price | None:

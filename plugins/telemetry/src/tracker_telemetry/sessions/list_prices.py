@@ -12,7 +12,6 @@ from tracker_telemetry import blake2b, prices
 from tracker_telemetry.sessions import genai
 
 DAY = 86_400
-USUAL = ("", "standard", "default", "auto")  # speeds that change no price
 Units = tuple[float, float, float, float, float]
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
 
@@ -76,7 +75,9 @@ class ListPrices:
         key = model, None if ts is None else ts // DAY, speed
         if key not in self._known:
             at = datetime.fromtimestamp(ts, UTC) if ts is not None else None
-            self._known[key] = None if model is None else self._found(model, at, None if speed in USUAL else speed)
+            self._known[key] = (
+                None if model is None else self._found(model, at, None if speed in prices.USUAL else speed)
+            )
         return self._known[key]
 
     def _found(self, model: str, at: datetime | None, speed: str | None) -> Units | genai.Price | None:

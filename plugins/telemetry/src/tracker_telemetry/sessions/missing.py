@@ -11,11 +11,10 @@ from typing import Any
 
 from tracker.api import Source
 from tracker.kernel import Registry, number, plural
-from tracker_telemetry.prices import user_file
+from tracker_telemetry.prices import USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import files, unlisted
-from tracker_telemetry.sessions.list_prices import USUAL
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.store import file_key
 
