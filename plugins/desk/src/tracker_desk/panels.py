@@ -104,7 +104,8 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
 
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
-    kinds = {"tokens": "count", "requests": "count", "files": "count", "lost_sessions": "count", "cost_usd": "money"}
+    counts = ("tokens", "requests", "files", "lost_sessions", "accounts")
+    kinds = {**dict.fromkeys(counts, "count"), "cost_usd": "money"}
     name = key.removeprefix(OWN).removeprefix("shared_").removeprefix("unpriced_")
     kind = "text" if is_text else kinds.get(name, "number")
     title = key.replace("_usd", ", $").replace("_", " ").capitalize()

@@ -1,4 +1,4 @@
-"""What deleted files held adds up with what others of the same session and day get, and counts once if they come back."""
+"""What deleted files held adds up with new requests of the same session and day, and counts once if they come back."""
 
 from __future__ import annotations
 

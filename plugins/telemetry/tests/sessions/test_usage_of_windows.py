@@ -145,6 +145,30 @@ def test_windows_of_which_only_daily_totals_are_left(home: Any, message: Any) ->
     )
 
 
+def test_a_window_with_requests_of_several_accounts(home: Any, message: Any) -> None:
+    """It measures one of them, and nothing tells which: no figure is better than that of both."""
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for window, day in (("W1", 20), ("W2", 22)):
+        for minute, phase in ((0, "start"), (30, "end")):
+            words = ("--window", window, "--force", "--captured-at", f"2026-11-{day}T10:{minute:02}:00Z")
+            assert home.run("alias", phase, "claude", "--stdin", *words, stdin=pane.format(minute)).exit_code == 0
+        assert home.run("complete", "--window", window, "--claude-features", "2").exit_code == 0
+    for name, account, day in (("a", "one", 20), ("b", "two", 20), ("c", "one", 22), ("d", "", 22)):
+        owner = json.dumps({"type": "session-owner", "accountUuid": account, "sessionId": name}) + "\n"
+        text = message(name, timestamp=f"2026-11-{day}T10:05:00Z", sessionId=name)
+        (home.projects / f"{name}.jsonl").write_text((owner if account else "") + text)
+    found = {one["window"]: one["providers"]["claude"] for one in json.loads(home.run("--json", "windows").stdout)}
+    assert (found["W1"].get("tokens"), found["W1"]["accounts"]) == (None, 2)
+    assert (found["W2"]["tokens"], found["W2"].get("accounts")) == (300, None)
+    assert "note: what claude W1 used is not known: requests of several accounts" in home.run("windows").stderr
+    [row] = json.loads(home.run("--json", "scoreboard").stdout)
+    assert (row["tokens"], row["tokens_per_feature"]) == (300, 150)
+    assert "some windows have several accounts' requests" in home.run("scoreboard").stderr
+    report = home.run("report", "--format", "md")
+    assert "W1 claude: tokens not known, since the requests are of 2 accounts" in report.stdout
+    assert {row["window"]: row["requests"] for row in home.usage("window")["rows"]} == {"W1": 2, "W2": 2}
+
+
 def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, message: Any) -> None:
     """The same session was copied to both machines: what its file shows counts, and once."""
     rows = message("a") + message("b", minute=1)

@@ -165,6 +165,16 @@ def scoreboard(
     return sorted(lines, key=lambda line: (line["group"] == UNNAMED, line["group"], line["provider"]))
 
 
+def _note_left_out(session: Session, name: str, one: Sums) -> None:
+    """Say what the tokens and the money of a group leave out."""
+    if one.own["lost_sessions"]:
+        session.note(f"note: {escape(name)}: of some windows only daily totals are left: not in tokens and money.")
+    if one.own["accounts"]:
+        session.note(f"note: {escape(name)}: some windows have several accounts' requests: not in tokens and money.")
+    if count := one.shared["requests"]:
+        session.note(f"note: {escape(name)}: {plural(count, 'more request')} may be of other windows: not counted.")
+
+
 def _lines(
     session: Session, sums: Sequence[Group], known_prices: Mapping[str, Price], *, is_logged: bool
 ) -> Iterator[Line]:
@@ -174,10 +184,7 @@ def _lines(
     for name, one, overlaps in sums:
         figures = one.tally.total(overlaps=overlaps)
         note_excluded(session, figures)
-        if one.own["lost_sessions"]:
-            session.note(f"note: {escape(name)}: of some windows only daily totals are left: not in tokens and money.")
-        if count := one.shared["requests"]:
-            session.note(f"note: {escape(name)}: {plural(count, 'more request')} may be of other windows: not counted.")
+        _note_left_out(session, name, one)
         estimate, price = figures.efficiency, known_prices.get(figures.source.name)
         low, high = estimate.ci if estimate.ci_kind == "measured" and estimate.ci else (None, None)
         money = price.cost(estimate.capacity) if price and estimate.n else None

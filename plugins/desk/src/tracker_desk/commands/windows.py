@@ -33,7 +33,7 @@ def command(context: click.Context, selection: Selection) -> None:
     from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
-    here, remarks = session(), Remarks([], [], [], [])
+    here, remarks = session(), Remarks([], [], [], [], [])
     chosen = selection.windows(here)
     Windows(here).note_missing(Windows(here).missing_plugins(chosen))
     found = _noted(here, listed(here, chosen), remarks)
@@ -60,6 +60,7 @@ class Remarks(NamedTuple):
     overlapping: list[tuple[str, str]]
     sharing: list[tuple[str, str]]
     lost: list[tuple[str, str]]
+    mixed: list[tuple[str, str]]
     split: list[tuple[str, str]]
 
     def notes(self) -> Iterator[str]:
@@ -78,6 +79,11 @@ class Remarks(NamedTuple):
                 f"note: what {_named(self.lost)} used is not known: the files of sessions of these days are deleted, or"
                 " on another machine, and only daily totals are left, which `tracker usage` counts."
             )
+        if self.mixed:
+            yield (
+                f"note: what {_named(self.mixed)} used is not known: requests of several accounts were made then, and"
+                " session logs do not tell which is the account that the pane names."
+            )
         if self.split:
             yield (
                 f"note: several lanes captured {_named(self.split)}. The pair of the last AFTER counts alone;"
@@ -94,7 +100,10 @@ def _noted(here: Session, windows: Iterable[ListedWindow], remarks: Remarks) -> 
     """The windows, with a note on each that is stale; what else is remarkable is collected."""
     from tracker_desk.window_list import OVERLAPS
 
-    marks = ((OVERLAPS, remarks.overlapping), ("shared_requests", remarks.sharing), ("lost_sessions", remarks.lost))
+    marks = (
+        *((OVERLAPS, remarks.overlapping), ("shared_requests", remarks.sharing)),
+        *(("lost_sessions", remarks.lost), ("accounts", remarks.mixed)),
+    )
     for one in windows:
         for name in one.stale:
             here.note(

@@ -67,7 +67,10 @@ class Sums:
 
 @frozen(kw_only=True)
 class Query:
-    """What is asked for: `by` and further columns, from an instant on and before another, in some windows."""
+    """What is asked for: `by` and further columns, from an instant on and before another, in some windows.
+
+    The column `account` is there if windows are asked for: sums do not tell it.
+    """
 
     by: By
     columns: Sequence[str] = ()
@@ -206,7 +209,7 @@ def _rows(
     first, last = max(query.since, span[0] if span else 0.0), min(query.until, span[1] if span else LATEST)
     within = f" AND ts BETWEEN {first!r} AND {last!r}" if span or query.is_limited else ""
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
-    names = [name for name in ("session", "project", "branch", "model") if name in is_asked]
+    names = [name for name in ("session", "project", "branch", "account", "model") if name in is_asked]
     of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by what the journal has of them
     of_request = "".join(f"coalesce({name}, ''), " for name in names)
     rows = (
@@ -226,13 +229,18 @@ def _rows(
             yield dict(zip(columns, labels, strict=True)), at, requests, tokens, cost, priced
 
 
-def _hidden(store: Store, rows: Iterable[Counted]) -> Iterator[Counted]:
+def _hidden(store: Store, rows: Iterable[Counted]) -> Iterable[Counted]:
     """The rows without the names of projects, if these are hashed."""
-    shown = hashed(store.database) if store.is_hashed else None
-    for row in rows:
-        if shown is not None and "project" in row[0]:
+    if not store.is_hashed:
+        return rows
+    shown = hashed(store.database)
+
+    def hide(row: Counted) -> Counted:
+        if "project" in row[0]:
             row[0]["project"] = shown(row[0]["project"])
-        yield row
+        return row
+
+    return map(hide, rows)
 
 
 def _places(columns: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 DAY = 86_400
 ONLY_TOTALS = "since of {} only daily totals are left"
+OF_ACCOUNTS = "since the requests are of {}"
 LOST_DAYS = "SELECT DISTINCT day, session FROM lost WHERE source = ? AND requests > 0 AND day <> ''"
 # By session: the state of the files, and what they said.
 _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Facts]] = WeakKeyDictionary()
@@ -29,7 +30,8 @@ def facts(session: Session, windows: Sequence[str]) -> Facts:
 
     A window's own requests were made in no other at the same time. What several share stands under all their names
     (`W0-01+W0-02`) once, and for each as `shared_requests`, `shared_tokens` and `shared_cost_usd`. Where only daily
-    totals are left, of `lost_sessions`, what a window of these days used is not known.
+    totals are left, of `lost_sessions`, what a window of these days used is not known. Nor is it if requests of several
+    `accounts` are in one: a window measures one of them, and session logs name accounts otherwise than panes do.
     """
     sources, wanted = store.log_sources(session), frozenset(windows)
     if not (sources and wanted):
@@ -64,11 +66,13 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> F
         return lost
     sums: dict[tuple[str, str], usage.Sums] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
-    query = usage.Query(by="window", columns=("project",), windows=windows, zone=UTC)
-    for (provider, label, project, _), one in usage.usage(
+    accounts: dict[tuple[str, str], set[str]] = defaultdict(set)
+    query = usage.Query(by="window", columns=("project", "account"), windows=windows, zone=UTC)
+    for (provider, label, project, account, _), one in usage.usage(
         session, logs, store.log_sources(session), query, is_brief=True
     ).rows:
         sums[label, provider].extend(one)
+        accounts[label, provider].update([account] if account else ())
         for window in label.split(BETWEEN):
             projects[window, provider].add(project)
     found: Facts = {key: _figures(one) for key, one in sums.items()}
@@ -79,13 +83,18 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> F
             # only a window of one project belongs to it
             if len(names) == 1 and (project := next(iter(names))):
                 own["project"] = project
+    unknown = {
+        (window, provider): {"accounts": len(names)}
+        for (window, provider), names in accounts.items()
+        if window in windows and len(names) > 1
+    } | lost
     # what several share belongs to each of them
     known = {
         (label, provider): one
         for (label, provider), one in found.items()
-        if not any((window, provider) in lost for window in label.split(BETWEEN))
+        if not any((window, provider) in unknown for window in label.split(BETWEEN))
     }
-    return known | lost
+    return known | unknown
 
 
 def _lost(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
@@ -120,9 +129,10 @@ def _shared(sums: Mapping[tuple[str, str], usage.Sums], window: str, provider: s
 
 def _used(session: Session, window: str, provider: str, found: Mapping[str, Any]) -> Row:
     """The tokens and the money of a window, and of each of its features if it is finalized."""
-    if lost := found.get("lost_sessions"):
-        text = f"{{window}} {{provider}}: tokens not known, {ONLY_TOTALS.format(plural(lost, 'session'))}"
-        return Row(values={"window": window, "provider": provider, "lost_sessions": lost}, text=text)
+    for name, one, why in (("lost_sessions", "session", ONLY_TOTALS), ("accounts", "account", OF_ACCOUNTS)):
+        if count := found.get(name):
+            text = f"{{window}} {{provider}}: tokens not known, {why.format(plural(count, one))}"
+            return Row(values={"window": window, "provider": provider, name: count}, text=text)
     row = Windows(session).finalized([window]).get(window)
     features = row.features.get(provider, 0) if row is not None else 0
     tokens, money = found["tokens"], found["cost_usd"]
