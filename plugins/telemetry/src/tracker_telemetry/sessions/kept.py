@@ -97,7 +97,7 @@ def _until(row: Row) -> float:
 def _rest(kept: Totals, shown: Totals) -> Totals:
     """What totals have more than those that are shown.
 
-    What is under another project there, such as the hash of its name, is no loss: what is lost in all counts.
+    What is shown under another project, such as the hash of its name, is not lost: all projects count together.
     """
     left = {key: _with(row, map(_more, _values(row), _values(shown.get(key)))) for key, row in kept.items()}
     return _cut(left, [*map(_more, _sums(kept), _sums(shown))])
