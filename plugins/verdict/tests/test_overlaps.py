@@ -44,7 +44,7 @@ def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: A
     verdicts(*cure.split()).ok()
     card = verdicts("decision-card", "--window", "W1")
     assert "Verdict: SOFT GO" in card.out
-    assert "ok      W2 ran at the same time on codex's meter. If both are finalized, neither counts." in card.out
+    assert "ok      It counts for codex as long as W2 is not finalized. W2 ran at the same time" in card.out
     assert "codex: features=3, capacity=10 pp" in verdicts("preview", "--window", "W1").ok()
 
 

@@ -108,7 +108,7 @@ def test_windows_far_apart_in_time_do_not_count(tracker_cli: Run, tmp_path: Path
     assert found["comparable"]["left_out"] == [{"provider": "claude", "window": "claude-10"}]
     assert found["providers"][1]["n"] == 9
     said = ok(tracker_cli("compare", "codex", "claude"))
-    assert "  Not comparable in time: claude claude-10 (no window of codex within 3 days).\n" in said
+    assert "  Not comparable in time: claude claude-10 (no window of codex that counts within 3 days).\n" in said
     (tmp_path / "tracker.toml").write_text("comparable_days = 30\n")
     [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))
     assert found["comparable"]["left_out"] == []
@@ -121,7 +121,7 @@ def test_that_all_windows_lie_far_apart_is_the_reason(tracker_cli: Run, tmp_path
     rows.write_text(f"{first}\n{second.replace('2026-01-01', '2026-01-20')}\n")
     said = ok(tracker_cli("compare", "codex", "claude"))
     assert "  Nothing can be said: no windows of both lie near enough in time. Measure some of each, altern" in said
-    assert "Not comparable in time: codex codex-01 (no window of claude within 3 days)" in said
+    assert "Not comparable in time: codex codex-01 (no window of claude that counts within 3 days)" in said
 
 
 def test_power_is_for_a_ratio_and_the_same_in_any_unit(tracker_cli: Run, tmp_path: Path) -> None:

@@ -206,8 +206,8 @@ def _side(side: Side) -> str:
 
 def _apart(match: Match, side: Side) -> str:
     other = match.b.name if side is match.a else match.a.name
-    days = number(match.days)
-    return f"Not comparable in time: {side.name} {_windows(side.apart)} (no window of {other} within {days} days)."
+    near = f"within {number(match.days)} days"
+    return f"Not comparable in time: {side.name} {_windows(side.apart)} (no window of {other} that counts {near})."
 
 
 def _windows(found: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
@@ -18,14 +19,16 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
     """A row for each meter, and the verdicts; False if there is no terminal."""
     local = zone(session.config.timezone)
     fit = "fits" if windows_left == 1 else "fit"
+    several = any(one.several for _, found in plans for one in found)
     columns = (
         Column(key="name", title="Meter", rank=0),
+        *([Column(key="account", title="Account", rank=0)] if several else []),
         Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
         Column(
             key="planned",
             title=f"{plural(windows_left, 'window')} {fit}",
             kind="percent",
-            rank=0,
+            rank=1 if several else 0,
         ),
         Column(key="verdict", title="Verdict", rank=0),
         Column(key="fits", title="Windows that fit", rank=1),
@@ -69,11 +72,19 @@ def _name(source: Source, one: Outlook) -> str:
     return f"{source.name} {one.meter}{account}"
 
 
+def _short(account: str | None) -> str:
+    """An account as other tables show it: its name, or the first digits of its hash."""
+    if account is None:
+        return NO_ACCOUNT
+    return account[:6] if re.fullmatch(r"[0-9a-f]{12}", account) else account
+
+
 def _row(source: Source, one: Outlook) -> dict[str, Cell]:
     known = one.prospect
     low, high = (known.expected if known else None) or (None, None)
     return {
-        "name": _name(source, one),
+        "name": f"{source.name} {one.meter}",
+        "account": _short(one.account) if one.several else None,
         # of a count its share, for a bar: none if its limit is not known, nor of what it showed before a reset
         "used": None if one.is_over else one.used if one.unit == PERCENT else one.percent and round(one.percent),
         "low": low,

@@ -57,7 +57,11 @@ def checks(session: Session, window: str) -> Iterator[Check]:
             cure = f"tracker complete --reopen --window {quote(other)}"
             yield Check(name="overlaps", state="failed", text=text, cure=cure)
         elif (other := found.waiting.get(window)) is not None:
-            text = f"{line(other)} ran at the same time on {name}'s meter. If both are finalized, neither counts"
+            both = f"{line(other)} ran at the same time on {name}'s meter"
+            if rows:
+                text = f"It counts for {name} as long as {line(other)} is not finalized. {both}"
+            else:
+                text = f"{both}. If both are finalized, neither counts"
             yield Check(name="overlaps", state="ok" if rows else "failed", text=text)
         for row in rows.values():
             for reason in ProviderFigures.of(source, row, groups.get((window, name), ())).excluded.values():
