@@ -73,7 +73,7 @@ def unpriced(database: sqlite3.Connection, models: Mapping[str, int]) -> Iterato
 
 
 def shared(windows: Iterable[Mapping[str, int]], *, is_hashed: bool) -> Iterator[dict[str, Any]]:
-    """The requests that lie in several windows at once, by the names of those; a hashed project is no lane's name."""
+    """The requests that lie in several windows at once, by the names of those; no lane is named after a hash."""
     found = Counter[str]()
     for one in windows:
         found.update(one)
