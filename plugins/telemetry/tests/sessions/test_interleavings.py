@@ -78,7 +78,7 @@ def killed(keep: Callable[..., None]) -> Callable[..., None]:
     return die
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(STEPS), max_size=12))
 @example(["request 0", "request 1", "request 1", "go 1", "no index", "request 0", "request 0", "no index", "back 1"])
 @example(["request 0", "request 1", "go 1", "no index", "request 0", "busy", "killed", "grow 0", "request 0"])

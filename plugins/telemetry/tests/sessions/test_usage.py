@@ -319,6 +319,8 @@ def test_what_a_meter_moved_between_resets() -> None:
             key, unit = "weekly", "pp"
 
     class Session:
+        now = start + timedelta(days=12)
+
         class registry:
             providers: ClassVar = {"codex": Source}
 

@@ -47,6 +47,9 @@ def test_windows_at_once_are_told_apart_by_branch_or_project(home: Any, message:
     assert {row["window"]: row["requests"] for row in found["rows"]} == {"W-main": 1, "W-fix": 1, "W-fix+W-main": 1}
     assert [(one["kind"], one["count"]) for one in found["missing"]] == [("shared", 1)]
     assert "give each lane the name of its branch or project" in found["missing"][0]["detail"]
+    (home.data.parent / "tracker.toml").write_text('[privacy]\nprojects = "hash"\n')
+    [shared] = home.usage("window")["missing"]
+    assert "give each lane the name of its branch to tell" in shared["detail"]  # no lane has the name of a hash
 
 
 def test_a_window_of_one_project_names_it(home: Any, message: Any) -> None:

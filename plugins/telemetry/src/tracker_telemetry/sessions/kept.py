@@ -6,6 +6,9 @@ What is lost of a session's day and model is what the journal has of it more tha
 request that it counts. Later rows are new and add up; a file that comes back shows the lost ones again. So it is known
 from the journal and the files alone. As long as the store lives it only gets less, since its rows outlive their files:
 if it has fewer of a session now, another session has the others.
+
+Two things are not told from what comes back, and so are taken for it: a message that grew while the store was away, and
+on days that versions before `until` kept every new request, until these are more than what was lost.
 """
 
 from __future__ import annotations

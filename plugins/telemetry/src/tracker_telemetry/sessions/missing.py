@@ -72,12 +72,13 @@ def unpriced(database: sqlite3.Connection, models: Mapping[str, int]) -> Iterato
         yield {"kind": "no_price_list", "count": 1, "detail": f"genai-prices has list prices: {cure}"}
 
 
-def shared(windows: Iterable[Mapping[str, int]]) -> Iterator[dict[str, Any]]:
-    """The requests that lie in several windows at once, by the names of those."""
+def shared(windows: Iterable[Mapping[str, int]], *, is_hashed: bool) -> Iterator[dict[str, Any]]:
+    """The requests that lie in several windows at once, by the names of those; no lane is named after a hash."""
     found = Counter[str]()
     for one in windows:
         found.update(one)
-    cure = "give each lane the name of its branch or project to tell them apart"
+    tells = "branch" if is_hashed else "branch or project"
+    cure = f"give each lane the name of its {tells} to tell them apart"
     for names, count in sorted(found.items()):
         yield {"kind": "shared", "count": count, "detail": f"within {names} at once; {cure}"}
 

@@ -16,6 +16,7 @@ from tracker.kernel import Session
 # vendors compute a reset anew for every answer, and panes show it to the minute
 TOLERANCE = timedelta(seconds=90)
 ROUNDING = 1.0  # a pane rounds what a log has exactly
+EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
 
 
 @frozen(kw_only=True)
@@ -46,8 +47,7 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
     if meter is None:
         return []
     series: dict[str | None, dict[str, list[MeterReading]]] = defaultdict(lambda: defaultdict(list))
-    asked = {"session": session, "provider": provider, "since": None, "hourly": True}
-    for reading in session.registry.first("meter_readings", **asked) or ():
+    for reading in _readings(session, provider):
         if reading.meter == meter.key:
             series[reading.account][reading.origin].append(reading)
     found = []
@@ -62,6 +62,13 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
             moved = dict(sorted(periods.items()))
             found.append(Moves(provider=provider, account=account, meter=meter.key, unit=meter.unit, periods=moved))
     return found
+
+
+def _readings(session: Session, provider: str) -> list[MeterReading]:
+    first, recent = session.registry.first, session.now - EXACT
+    older = first("meter_readings", session=session, provider=provider, since=None, hourly=True) or ()
+    newer = first("meter_readings", session=session, provider=provider, since=recent, hourly=False) or ()
+    return [*(one for one in older if one.until < recent), *newer]
 
 
 def _is_reset(before: MeterReading, after: MeterReading) -> bool:

@@ -161,7 +161,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         return Usage(names=query.names, rows=rows, totals=totals, missing=())
     lacking = [
         *_unpriced(database, rows, query),
-        *missing.shared(shared[key] for key, _ in rows if key in shared),
+        *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.of_files(database, sources),
     ]

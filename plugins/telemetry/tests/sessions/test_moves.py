@@ -1,0 +1,57 @@
+"""How far a meter moved: of the last month each reading counts, of older times the highest of each hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tracker.api import MeterReading
+from tracker_telemetry.sessions.moves import moves
+
+NOW = datetime(2026, 11, 29, 17, tzinfo=UTC)
+
+
+def moved(readings: Sequence[tuple[datetime, float]], zone: str = "UTC") -> dict[str, float]:
+    """What moved on each day, if a feature keeps these readings."""
+    every = [MeterReading("codex", "weekly", None, "rollout", at, at, used, None) for at, used in readings]
+
+    class Source:
+        class capacity_meter:
+            key, unit = "weekly", "pp"
+
+    class Session:
+        now = NOW
+
+        class registry:
+            providers: ClassVar = {"codex": Source}
+
+            @staticmethod
+            def first(_hook: str, *, since: datetime | None, hourly: bool, **_given: Any) -> list[MeterReading]:
+                hours = {f"{one.at:%F %H}": one for one in sorted(every, key=lambda one: one.used)}
+                return [one for one in (hours.values() if hourly else every) if since is None or one.until >= since]
+
+    found = moves(cast("Any", Session), "codex", lambda at: str(at.astimezone(ZoneInfo(zone)).date()))
+    return dict(found[0].periods) if found else {}
+
+
+def test_a_rise_within_an_hour_counts() -> None:
+    start = NOW - timedelta(days=1)
+    assert moved([(start, 10.0), (start + timedelta(minutes=30), 20.0)]) == {"2026-11-28": 10.0}
+
+
+def test_midnight_within_an_hour() -> None:
+    """In Kathmandu it is at a quarter past 18 o'clock UTC."""
+    midnight = datetime(2026, 11, 27, 18, 15, tzinfo=UTC)
+    readings = [(midnight + timedelta(minutes=at), used) for at, used in ((-90, 10.0), (-5, 14.0), (5, 15.0))]
+    assert moved(readings, "Asia/Kathmandu") == {"2026-11-27": 4.0, "2026-11-28": 1.0}
+
+
+@pytest.mark.parametrize("minutes", [0, 30])
+def test_older_readings_go_on_in_newer_ones(minutes: int) -> None:
+    start = NOW - timedelta(days=33) + timedelta(minutes=minutes)
+    days = [(start + timedelta(days=day), 10.0 + day) for day in range(5)]
+    assert sum(moved(days).values()) == 4
