@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -53,3 +54,22 @@ def test_a_message_that_grows_while_the_index_is_away_counts_once(home: Any, mes
     for _ in range(2):
         assert home.total() == (2, 200, 120)
         assert home.missing() == {}
+
+
+def test_what_an_older_version_kept_was_made_before_it_was_kept(home: Any, message: Make) -> None:
+    """Its totals do not say when the last request was made, but when they were stored."""
+    log, other = home.projects / "s1.jsonl", home.projects / "x.jsonl"
+    log.write_text(message("a"))
+    other.write_text(message("b", minute=1))
+    assert home.total()[0] == 2
+    stream = home.data / "claude_sessions.jsonl"
+    rows = [json.loads(line) for line in stream.read_text().splitlines()]
+    for row in rows:
+        row["captured_at"] = "2026-11-20T10:30:00Z"
+        del row["usage"]["until"]
+    stream.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    with other.open("a") as file:
+        file.write(message("c", minute=40))
+    assert home.total() == home.total("window") == (3, 300, 150)

@@ -7,8 +7,7 @@ request that it counts. Later rows are new and add up; a file that comes back sh
 from the journal and the files alone. As long as the store lives it only gets less, since its rows outlive their files:
 if it has fewer of a session now, another session has the others.
 
-Two things are not told from what comes back, and so are taken for it: a message that grew while the store was away, and
-on days that versions before `until` kept every new request, until these are more than what was lost.
+A message that grew while the store was away is not told from what comes back, and so is taken for it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from tracker.api import Source
+from tracker.api import Source, epoch
 from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.sessions import copies, tables
 from tracker_telemetry.sessions.list_prices import ListPrices
@@ -39,6 +38,9 @@ def journalled(session: Session, source: Source) -> Iterator[Row]:
     """What a source's stream of the journal says."""
     for entry in session.index.entries(source.stream):
         usage = entry.record.get("usage")
+        if isinstance(usage, dict) and usage.get("until") is None:
+            # older versions do not say when the last request was made, but all were before this
+            usage = {**usage, "until": epoch(entry.record.get("captured_at"))}
         row = (source.name, *(usage.get(name) for name in tables.KEPT)) if isinstance(usage, dict) else ()
         is_sound = all(isinstance(one, str) for one in row[KEY]) and all(isinstance(one, int) for one in row[COUNTS])
         if row and is_sound:
