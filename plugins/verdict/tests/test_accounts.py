@@ -260,3 +260,21 @@ def test_a_comparison_says_whose_windows_it_cannot_read(two: Any, monkeypatch: p
             " It leaves out codex: recorded here, but TRACKER_DISABLE_PLUGINS names its plugin."
         )
     )
+
+
+def test_a_plan_on_a_narrow_terminal_keeps_the_meter_and_the_account(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The columns that no width leaves out tell every row from the others."""
+    from tracker.session import Session
+
+    tables: list[Any] = []
+    monkeypatch.setattr(Session, "table", lambda _, columns, rows: tables.append((columns, rows)) or True)
+    two("plan", "--provider", "codex").ok()
+    two.settings(f'[accounts]\nhome-of-mine = "{ONE}"\n')
+    two("plan", "--provider", "codex").ok()
+    hashes, named = tables
+    first = [column.key for column in hashes[0] if column.rank == 0]
+    assert first == ["name", "account", "used", "verdict"]
+    assert [(row["name"], row["account"]) for row in hashes[1]] == [
+        ("codex weekly", account) for account in sorted((hashed(ONE)[:6], hashed(OTHER)[:6]))
+    ]
+    assert {row["account"] for row in named[1]} == {"home-of-mine", hashed(OTHER)[:6]}
