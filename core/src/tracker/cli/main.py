@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from functools import cache
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 import click
 
@@ -23,8 +23,8 @@ from tracker.hosting.guard import guarded
 from tracker.session import Session
 from tracker.text.render import line, near, tell
 
-# what `tracker` alone runs, if a feature has it
-HOME = "home"
+Resolved: TypeAlias = "tuple[str | None, click.Command | None, list[str]]"  # as click has it
+HOME = "home"  # what `tracker` alone runs, if a feature has it
 # what a full disk behind `>` gives, and alike; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 UNREAD = 128 + signal.SIGPIPE  # as a shell reports a program that ended because nobody reads its pipe
@@ -118,7 +118,7 @@ class Group(click.Group, SharedCommand):
             raise click.UsageError(missing, ctx)
         return None
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             hint = near(args[0], self.list_commands(ctx))
             raise click.UsageError(f"Unknown command {line(args[0])!r}. {hint}", ctx)

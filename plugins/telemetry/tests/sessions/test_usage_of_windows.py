@@ -8,8 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Make = Callable[..., str]
 ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture
+def two_days(home: Any) -> Any:
+    """W1 on the 20th and W2 on the 22nd, both finalized."""
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for window, day in (("W1", 20), ("W2", 22)):
+        for minute, phase in ((0, "start"), (30, "end")):
+            words = ("--window", window, "--force", "--captured-at", f"2026-11-{day}T10:{minute:02}:00Z")
+            assert home.run("alias", phase, "claude", "--stdin", *words, stdin=pane.format(minute)).exit_code == 0
+        assert home.run("complete", "--window", window, "--claude-features", "2").exit_code == 0
+    return home
 
 
 def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, message: Make) -> None:
@@ -114,62 +128,50 @@ def test_what_came_from_another_machine_counts_at_once_and_in_no_known_window(ho
         shutil.rmtree(home.data / ".index")
 
 
-def test_windows_of_which_only_daily_totals_are_left(home: Any, message: Any) -> None:
+def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any) -> None:
     """The vendor deleted a file, and the index went: no command takes what is left for all that a window used."""
-    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
-    for window, day in (("W1", 20), ("W2", 22)):
-        for minute, phase in ((0, "start"), (30, "end")):
-            words = ("--window", window, "--force", "--captured-at", f"2026-11-{day}T10:{minute:02}:00Z")
-            assert home.run("alias", phase, "claude", "--stdin", *words, stdin=pane.format(minute)).exit_code == 0
-        assert home.run("complete", "--window", window, "--claude-features", "2").exit_code == 0
-        for name in ("a", "b"):
-            text = message(f"{name}{day}", timestamp=f"2026-11-{day}T10:05:00Z", sessionId=f"{name}{day}")
-            (home.projects / f"{name}{day}.jsonl").write_text(text)
+    for name in ("a20", "b20", "a22", "b22"):
+        text = message(name, timestamp=f"2026-11-{name[1:]}T10:05:00Z", sessionId=name)
+        (two_days.projects / f"{name}.jsonl").write_text(text)
 
     def known() -> list[Any]:
-        found = json.loads(home.run("--json", "windows").stdout)
+        found = json.loads(two_days.run("--json", "windows").stdout)
         return [
             (one["providers"]["claude"].get("tokens"), one["providers"]["claude"].get("lost_sessions")) for one in found
         ]
 
     assert known() == [(300, None), (300, None)]
-    (home.projects / "a20.jsonl").unlink()
+    (two_days.projects / "a20.jsonl").unlink()
     assert known() == [(300, None), (300, None)]  # the index has them
-    shutil.rmtree(home.data / ".index")
+    shutil.rmtree(two_days.data / ".index")
     assert known() == [(None, 1), (300, None)]
-    assert "note: what claude W1 used is not known: the files of sessions of these days" in home.run("windows").stderr
-    [row] = json.loads(home.run("--json", "scoreboard").stdout)
-    assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
-    assert "of some windows only daily totals are left" in home.run("scoreboard").stderr
-    assert home.run("handoff", "--window", "W1").exit_code == 0
     assert (
-        "W1 claude: tokens not known, since of 1 session only daily totals are left"
-        in home.run("report", "--format", "md").stdout
+        "note: what claude W1 used is not known: the files of sessions of these days" in two_days.run("windows").stderr
     )
+    [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
+    assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
+    assert "of some windows only daily totals are left" in two_days.run("scoreboard").stderr
+    unknown = "W1 claude: tokens not known, since of 1 session only daily totals are left"
+    for command in (("handoff", "--dry-run"), ("report", "--format", "md")):
+        assert unknown in two_days.run(*command).stdout, command
 
 
-def test_a_window_with_requests_of_several_accounts(home: Any, message: Any) -> None:
+def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any) -> None:
     """It measures one of them, and nothing tells which: no figure is better than that of both."""
-    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
-    for window, day in (("W1", 20), ("W2", 22)):
-        for minute, phase in ((0, "start"), (30, "end")):
-            words = ("--window", window, "--force", "--captured-at", f"2026-11-{day}T10:{minute:02}:00Z")
-            assert home.run("alias", phase, "claude", "--stdin", *words, stdin=pane.format(minute)).exit_code == 0
-        assert home.run("complete", "--window", window, "--claude-features", "2").exit_code == 0
     for name, account, day in (("a", "one", 20), ("b", "two", 20), ("c", "one", 22), ("d", "", 22)):
         owner = json.dumps({"type": "session-owner", "accountUuid": account, "sessionId": name}) + "\n"
         text = message(name, timestamp=f"2026-11-{day}T10:05:00Z", sessionId=name)
-        (home.projects / f"{name}.jsonl").write_text((owner if account else "") + text)
-    found = {one["window"]: one["providers"]["claude"] for one in json.loads(home.run("--json", "windows").stdout)}
+        (two_days.projects / f"{name}.jsonl").write_text((owner if account else "") + text)
+    found = {one["window"]: one["providers"]["claude"] for one in json.loads(two_days.run("--json", "windows").stdout)}
     assert (found["W1"].get("tokens"), found["W1"]["accounts"]) == (None, 2)
     assert (found["W2"]["tokens"], found["W2"].get("accounts")) == (300, None)
-    assert "note: what claude W1 used is not known: requests of several accounts" in home.run("windows").stderr
-    [row] = json.loads(home.run("--json", "scoreboard").stdout)
+    assert "note: what claude W1 used is not known: requests of several accounts" in two_days.run("windows").stderr
+    [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
     assert (row["tokens"], row["tokens_per_feature"]) == (300, 150)
-    assert "some windows have several accounts' requests" in home.run("scoreboard").stderr
-    report = home.run("report", "--format", "md")
+    assert "some windows have several accounts' requests" in two_days.run("scoreboard").stderr
+    report = two_days.run("report", "--format", "md")
     assert "W1 claude: tokens not known, since the requests are of 2 accounts" in report.stdout
-    assert {row["window"]: row["requests"] for row in home.usage("window")["rows"]} == {"W1": 2, "W2": 2}
+    assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
 
 
 def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, message: Any) -> None:

@@ -11,14 +11,13 @@ from typing import TypeVar
 
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session, TrackerError
-from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.list_prices import DAY, ListPrices
 from tracker_telemetry.sessions.scan import project as stored_project
 from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened
 from tracker_telemetry.sessions.tables import REQUESTS, STANDING
 from tracker_telemetry.sessions.usage import provider_of
 
 T = TypeVar("T")
-DAY = 86_400
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
   input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens

@@ -13,11 +13,11 @@ from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.list_prices import DAY
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
 # by window, or several that share requests, and provider
 Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
-DAY = 86_400
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST_DAYS = "SELECT DISTINCT day, session FROM lost WHERE source = ? AND requests > 0 AND day <> ''"
