@@ -36,9 +36,7 @@ class Meter(Struct):
     unit: str = field(default=PERCENT, validator=checks.LINE)
     window: timedelta | Literal["month"] | None = field(
         default=None,
-        validator=checks.must_be(
-            "a timedelta, 'month' or None", lambda value: isinstance(value, timedelta | None) or value == "month"
-        ),
+        validator=checks.maybe("a timedelta or 'month'", lambda one: isinstance(one, timedelta) or one == "month"),
     )
     rounding: Literal["exact", "nearest", "floor"] = field(
         default="exact", validator=checks.one_of("exact", "nearest", "floor")
@@ -223,7 +221,6 @@ def from_parsed(parsed: Mapping[str, Any], source: Meters, captured_at: datetime
     keys = {meter.field_name: meter.key for meter in source.meters}
     if source.open_meters:
         keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}
-
     gauges = tuple(
         Gauge(
             meter=key,
@@ -245,11 +242,9 @@ def compute_delta(before: Reading, after: Reading) -> Delta:
     """A change for every meter that either reading shows, in the order of the later one."""
     assert before.as_of is not None
     assert after.as_of is not None
-    old = {gauge.meter: gauge for gauge in before.gauges}
-    new = {gauge.meter: gauge for gauge in after.gauges}
     changes = []
-    for meter in new | old:
-        one, two = old.get(meter), new.get(meter)
+    for meter in dict.fromkeys(gauge.meter for gauge in (*after.gauges, *before.gauges)):
+        one, two = before.gauge(meter), after.gauge(meter)
         reason, moved = None, None
         if one is None or one.used is None:
             reason = NOT_BEFORE
