@@ -49,8 +49,7 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
     for one in added if request.phases else ():
         for note in _notes(session, request, one):
             session.note(f"note: {note}")
-        for lack in _lacks(session, source, one):
-            session.warn(lack)
+        _warn_of_lacks(session, source, one)
         # a capture that counts in a finalized window changes no figure until that is finalized again
         if any(end and end.record is one.record for end in one.pair) and is_finalized(session.index, one.window):
             needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
@@ -135,8 +134,8 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         )
 
 
-def _lacks(session: Session, source: Source, added: Addition) -> Iterator[str]:
-    """Which captures that count do not show the meter of capacity, so that they measure no window, and what helps."""
+def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
+    """Say which captures that count do not show the meter of capacity, and what helps."""
     name, meter = source.name, source.capacity_meter
     for one in added.pair.lacking(meter):
         assert meter is not None
@@ -147,4 +146,4 @@ def _lacks(session: Session, source: Source, added: Addition) -> Iterator[str]:
             what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
             typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
             cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
-        yield f"{what} lacks {meter.key}, so it measures no window: {cure}"
+        session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")
