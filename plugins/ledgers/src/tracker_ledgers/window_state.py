@@ -182,8 +182,15 @@ def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) 
             if phase == "BEFORE"
         ]
         return ", ".join(f"{name} has no {phase}" for name, phase in missing), steps
+    providers = session.registry.providers
+    against = [
+        f"the {str(one.phase).upper()} of {name} lacks {meter.key}, so its capacity is not known"
+        for name in sorted(groups)
+        if name in providers and (meter := providers[name].capacity_meter)
+        for one in canonical(groups[name]).lacking(meter)
+    ]
     answers = session.registry.ask("window_checks", session=session, window=window)
-    against = [check.text for answer in answers for check in answer if check.state == "failed"]
+    against += [check.text for answer in answers for check in answer if check.state == "failed"]
     state = "; ".join([f"ready to finalize ({', '.join(sorted(groups))})", *against])
     return state, [_complete(session, window, sorted(groups))]
 
