@@ -104,10 +104,9 @@ class Setting(NamedTuple):
 def is_zone(name: str) -> bool:
     from tracker.text.clock import zone
 
-    try:
+    with contextlib.suppress(TrackerError):
         return bool(zone(name))
-    except TrackerError:
-        return False
+    return False
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)

@@ -8,16 +8,17 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 
 def at(hours: float) -> str:
     """A time of yesterday, when everything here happened."""
     return (datetime.now(UTC).replace(hour=0, minute=0) - timedelta(days=1) + timedelta(hours=hours)).isoformat()
 
 
-def take(program: Any, verb: str, window: str, pane: str, hours: float, lane: str = "") -> Any:
-    done = program(
-        "alias", verb, "toy", "--stdin", "--window", window, "--captured-at", at(hours), stdin=pane, lane=lane
-    )
+def take(program: Any, verb: str, window: str, pane: str, hours: float, *more: str, lane: str = "") -> Any:
+    words = ("alias", verb, "toy", "--stdin", "--window", window, "--captured-at", at(hours), *more)
+    done = program(*words, stdin=pane, lane=lane)
     assert done.status == 0, done.err
     return done
 
@@ -69,11 +70,30 @@ def test_a_capture_without_the_capacity_meter_says_how_to_mend_it(program: Any) 
         done = take(program, verb, "W1", "heat 2%", hour)
         again = f"`tracker {verb} toy --stdin --window W1`"
         assert (
-            f"note: this {word} lacks fuel, so it measures no window: capture the whole pane with {again}" in done.err
+            f"warning: this {word} lacks fuel, so it measures no window: capture the whole pane with {again}"
+            in done.err
         )
         typed = program(*command(done.err), "--captured-at", at(hour + 1), stdin=pane)
         assert (typed.status, "lacks" in typed.err) == (0, False)
     assert "capacity=20 pp" in complete(program, "W1").ok()
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_an_unread_before_is_named_also_quietly_and_its_after_is_not_ready(
+    program: Any, quiet: tuple[str, ...]
+) -> None:
+    assert "warning: this BEFORE lacks fuel" in take(program, "start", "W1", "heat 2%", 6, *quiet).err
+    done = take(program, "end", "W1", "fuel 30%", 8, *quiet)
+    assert done.out == ("" if quiet else "stored toy after snapshot for W1 (awaiting BEFORE)\n")
+    assert "warning: the BEFORE of " in done.err
+    assert " lacks fuel, so it measures no window: type what it showed with `tracker override toy " in done.err
+    program(*command(done.err)[:-1], "10").ok()  # the last word is N
+    assert "capacity=20 pp" in complete(program, "W1").ok()
+
+
+def test_an_unread_after_is_not_ready(program: Any) -> None:
+    take(program, "start", "W1", "fuel 10%", 6)
+    assert take(program, "end", "W1", "heat 2%", 8).out == "stored toy after snapshot for W1 (awaiting AFTER)\n"
 
 
 def test_the_lane_is_named_in_the_command(program: Any) -> None:

@@ -26,6 +26,14 @@ def section(text: str, title: str) -> str:
     return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
+def test_an_unread_capture_is_named_beside_the_window(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="heat 1%"))
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
+    ok(toys("handoff"))
+    said = "W0-20: ready to finalize (toy); the BEFORE of toy lacks fuel, so its capacity is not known\n"
+    assert said in section(handoff(tmp_path).decode(), "Windows")
+
+
 def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-21", stdin="fuel 30%", AGENT_ID="sub1"))
     ok(finalized("alias", "start", "toy", "--stdin", "--window", "W0-22", stdin="fuel 50%"))

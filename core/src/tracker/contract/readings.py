@@ -36,9 +36,7 @@ class Meter(Struct):
     unit: str = field(default=PERCENT, validator=checks.LINE)
     window: timedelta | Literal["month"] | None = field(
         default=None,
-        validator=checks.must_be(
-            "a timedelta, 'month' or None", lambda value: isinstance(value, timedelta | None) or value == "month"
-        ),
+        validator=checks.maybe("a timedelta or 'month'", lambda one: isinstance(one, timedelta) or one == "month"),
     )
     rounding: Literal["exact", "nearest", "floor"] = field(
         default="exact", validator=checks.one_of("exact", "nearest", "floor")
@@ -223,7 +221,6 @@ def from_parsed(parsed: Mapping[str, Any], source: Meters, captured_at: datetime
     keys = {meter.field_name: meter.key for meter in source.meters}
     if source.open_meters:
         keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}
-
     gauges = tuple(
         Gauge(
             meter=key,

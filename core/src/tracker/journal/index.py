@@ -67,8 +67,7 @@ class Index:
         return sorted(self._named("ORDER BY at DESC", count), key=place)
 
     def count(self) -> int:
-        query = f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}"
-        return int(self._column(query, [self.emptied()])[0])
+        return int(self._column(f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}", [self.emptied()])[0])
 
     def _named(self, order: str, count: int) -> list[str]:
         query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"

@@ -106,12 +106,6 @@ class Pair(NamedTuple):
     before: Capture | None = None
     after: Capture | None = None
 
-    def falls(self, session: Session, source: Source, like: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Anomalies of the meters that fell in between, as rows that are like another record."""
-        from tracker.windows.anomalies import falls
-
-        return falls(source, self, measure(session.registry, source, self), like)
-
     def capacity(self, session: Session, source: Source) -> float | None:
         return capacity_delta(source, measure(session.registry, source, self).delta)
 
@@ -127,6 +121,11 @@ class Pair(NamedTuple):
         if self.after is None:
             return ("AFTER",) if self.before else ("BEFORE", "AFTER")
         return () if self.before or self.after.phase is None else ("BEFORE",)
+
+    def lacking(self, meter: Meter | None) -> list[Capture]:
+        """The captures that do not show a meter; a count of schema 1.0.0 is the difference itself."""
+        known = [(one, one.reading.gauge(meter.key)) for one in self if one and one.phase and meter]
+        return [one for one, gauge in known if gauge is None or gauge.used is None]
 
 
 def canonical(group: Iterable[Capture]) -> Pair:

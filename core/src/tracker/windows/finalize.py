@@ -63,9 +63,8 @@ def reopen(session: Session, window: str) -> None:
         rows = list(session.index.entries(WINDOWS, [window]))
         if not rows:
             raise TrackerError(f"{window} is not finalized. Expected a window that `complete` has finalized.")
-        common: Row = {"window": window, "provider": None, "source": "finalize", "captured_at": session.now}
-        common |= {"agent_id": session.lane, "reason": "reopened"}
-        tombstones = [stamp(**common, tombstone=entry.record_id) for entry in rows]
+        common: Row = {"provider": None, "source": "finalize", "agent_id": session.lane, "reason": "reopened"}
+        tombstones = [stamp(window=window, captured_at=session.now, tombstone=one.record_id, **common) for one in rows]
         if not session.dry_run:
             session.journal.append(WINDOWS, tombstones)
     if session.dry_run or session.json:

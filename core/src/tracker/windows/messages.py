@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tracker.contract.readings import CROSSED, EPOCH, NOT_AFTER, NOT_BEFORE, from_parsed, instant
+from tracker.contract.readings import CROSSED, NOT_AFTER, NOT_BEFORE, iso
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
 from tracker.windows.captures import OTHER_ACCOUNT, SPLIT, Pair, canonical, is_finalized
@@ -43,13 +43,13 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         session.say(f"stored {source.name} {f'{value(scope)} ' if scope else ''}report for {records[0]['window']}")
     else:
         session.say(_sentence(source, records, added[0].pair))
-        session.note(_values(session, source, records[0], added[0].moved))
+        session.note(_values(session, request, added[0].moved))
     for found in (row for one in added for row in one.anomalies if "closes" not in row):
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
-    nearby = (note for one in added if request.phases for note in _notes(session, request, one))
-    for note in (*_other_lanes(session, request, added[0]), *nearby):
-        session.note(f"note: {note}")
     for one in added if request.phases else ():
+        for note in _notes(session, request, one):
+            session.note(f"note: {note}")
+        _warn_of_lacks(session, source, one)
         # a capture that counts in a finalized window changes no figure until that is finalized again
         if any(end and end.record is one.record for end in one.pair) and is_finalized(session.index, one.window):
             needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
@@ -72,15 +72,16 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]], pair: Pair) 
     if meter is not None and meter.unit != "pp" and phase == "after":
         figures = f"baseline={value(first['baseline'])}, {meter.unit}={value(first[meter.field_name])}"
         return f"stored {name} delta for {window} ({figures}){seeded}"
-    state = "awaiting end" if phase == "before" else "ready to finalize" if pair.before else "awaiting BEFORE"
+    needed = [*pair.missing, *(str(one.phase).upper() for one in pair.lacking(meter))]
+    state = "awaiting end" if phase == "before" else f"awaiting {needed[0]}" if needed else "ready to finalize"
     return f"stored {name} {phase} snapshot for {window}" + (seeded or f" ({state})")
 
 
-def _values(session: Session, source: Source, record: Mapping[str, Any], moved: Mapping[str, float]) -> str:
+def _values(session: Session, request: CaptureRequest, moved: Mapping[str, float]) -> str:
     """`  fiveh 11% used, resets in 2 h; weekly 64%, resets Wed 06:32`: what was read, and how far it moved."""
-    taken, parts = instant(record["captured_at"]) or EPOCH, []
-    for gauge in from_parsed(record["parsed"], source, taken).gauges:
-        meter = source.meter(gauge.meter)
+    taken, parts = request.captured_at, []
+    for gauge in request.reading.gauges:
+        meter = request.source.meter(gauge.meter)
         if meter is None or gauge.used is None:
             parts.append(f"{gauge.meter} not read")
             continue
@@ -97,7 +98,7 @@ def _values(session: Session, source: Source, record: Mapping[str, Any], moved: 
 
 
 def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
-    """What a capture changes for those that stand already, and the meter that it lacks. Each may be intended."""
+    """What a capture changes for those that stand already. Each may be intended."""
     source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
     name, word, is_after = source.name, phase.upper(), phase == "after"
     lane = lane_option(session, agent)
@@ -117,10 +118,6 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     before = added.pair.before if is_after and request.text and not any(added.moved.values()) else None
     if before and session.journal.record(source.stream, before.offset).get("raw_text") == request.text:
         yield f"this is the text of the BEFORE of {clock.at(before.captured_at)} again, so nothing moved"
-    gauge = request.reading.gauge(source.capacity or "")
-    if source.capacity and (gauge is None or gauge.used is None):
-        again = f"`tracker {'end' if is_after else 'start'} {name} --stdin {place}`"
-        yield f"this {word} lacks {source.capacity}, so it measures no window: capture the whole pane with {again}"
     if request.phases == ("before",):
         last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
         # of a BEFORE of the past what is newer is not left behind
@@ -128,14 +125,25 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
             end = f"`tracker end {name} --stdin --window {line(last.window)}{lane}` ends it"
             yield f"{line(last.window)} stays open for {name} in this lane; {end}"
-
-
-def _other_lanes(session: Session, request: CaptureRequest, added: Addition) -> Iterator[str]:
-    """That a capture completes what another lane captured: one pair counts."""
-    name, lane, known = request.source.name, session.lane, [one.agent_id for one in added.standing]
-    if known and lane not in known and (request.origin == "override" or request.phases[:1] == ("after",)):
-        theirs, own = (f"lane {one}" if one else "the lane without a name" for one in (known[-1], lane))
+    lanes = [one.agent_id for one in added.standing]
+    if lanes and agent not in lanes and (request.origin == "override" or request.phases[:1] == ("after",)):
+        theirs, own = (f"lane {one}" if one else "the lane without a name" for one in (lanes[-1], agent))
         yield (
             f"the {name} captures of {added.window} belong to {theirs}, this one to {own}: only one pair counts. If it"
-            f" belongs to {theirs}, type `tracker undo`, then store it with{lane_option(session, known[-1])}"
+            f" belongs to {theirs}, type `tracker undo`, then store it with{lane_option(session, lanes[-1])}"
         )
+
+
+def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
+    """Say which captures that count do not show the meter of capacity, and what helps."""
+    name, meter = source.name, source.capacity_meter
+    for one in added.pair.lacking(meter):
+        assert meter is not None
+        phase, place = str(one.phase), f"--window {added.window}{lane_option(session, one.agent_id)}"
+        what, verb = f"this {phase.upper()}", "end" if phase == "after" else "start"
+        cure = f"capture the whole pane with `tracker {verb} {name} --stdin {place}`"
+        if one.record is not added.record:
+            what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
+            typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
+            cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
+        session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")

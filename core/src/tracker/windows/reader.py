@@ -18,8 +18,8 @@ from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
 from tracker.session import Session
 from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
-from tracker.windows.anomalies import history
-from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, spans
+from tracker.windows.anomalies import falls, history
+from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
 from tracker.windows.window import CaptureRequest, reset_before, store
 
@@ -206,6 +206,10 @@ class Windows:
     def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
         """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
         return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
+
+    def falls(self, source: Source, pair: Pair, like: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Anomalies of the meters that fell between two captures, as rows that are like another record."""
+        return falls(source, pair, measure(self.session.registry, source, pair), like)
 
     def lane_files(self) -> Iterator[LaneFile]:
         """The state files of every lane, as the journal says that they should be."""

@@ -327,11 +327,8 @@ def _record(session: Session, request: CaptureRequest, window: str, phase: str |
     meter = source.meter(source.capacity)
     if phase and meter is not None and meter.unit != "pp":
         # a count's baseline, and with an AFTER the window's own part of it
-        now, base = (
-            amount(gauge.used) if (gauge := one.gauge(meter.key)) else None
-            for one in (request.reading, before.reading if before else Reading())
-        )
-        fields["baseline"] = now if phase == "before" else base
+        now, gauge = parsed.get(meter.field_name), before.reading.gauge(meter.key) if before else None
+        fields["baseline"] = base = now if phase == "before" else gauge and amount(gauge.used)
         if phase == "after":
             fields[meter.field_name] = amount(None if now is None or base is None else now - base)
     if phase and keep and request.text is not None:

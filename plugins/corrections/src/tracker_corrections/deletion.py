@@ -125,7 +125,7 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
     ]
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
     left = Windows(session).open_anomalies([found.window], without=found.record_id)
-    raised = [row for row in canonical(rest).falls(session, source, tombstone) if not _is_said(row, left)]
+    raised = [row for row in Windows(session).falls(source, canonical(rest), tombstone) if not _is_said(row, left)]
     # a provider without any capture leaves the window, unless it is the last one
     is_needed = rest or not any(name != source.name for _, name in Windows(session).captures([found.window]))
     missing = canonical(rest).missing if is_needed else ()

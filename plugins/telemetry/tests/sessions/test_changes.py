@@ -270,7 +270,7 @@ def test_nothing_found_says_where_it_was_looked_for(home: Any, message: Make) ->
     assert "files of" not in home.run("usage").stderr
 
 
-def test_a_file_that_was_compressed_counts_once(home: Any) -> None:
+def test_a_file_that_was_compressed_or_unpacked_counts_once(home: Any) -> None:
     zstandard = pytest.importorskip("zstandard")
     usage = {"input_tokens": 100, "output_tokens": 10}
     payload = {"thread_id": "t", "response_id": "r", "usage": usage}
@@ -282,6 +282,10 @@ def test_a_file_that_was_compressed_counts_once(home: Any) -> None:
     frames = [zstandard.compress(part.encode()) for part in (text[:50], "", text[50:])]
     plain.with_suffix(".jsonl.zst").write_bytes(b"".join(frames))
     plain.unlink()
+    assert home.total() == (1, 100, 10)
+    assert home.missing() == {"unpriced": 1, "unreadable": 1}
+    plain.write_text(text)  # as `codex resume` does
+    plain.with_suffix(".jsonl.zst").unlink()
     assert home.total() == (1, 100, 10)
     assert home.missing() == {"unpriced": 1, "unreadable": 1}
 

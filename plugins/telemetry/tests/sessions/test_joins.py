@@ -147,12 +147,16 @@ def test_a_report_counts_what_its_title_says(home: Any, message: Make, capture: 
     assert report.count("Tokens and money\n") == 1
 
 
-def test_what_one_capture_ended_and_began_shares_no_request(home: Any, message: Make, capture: Any) -> None:
-    """A request of that very instant is of the later window; without one it is of the window that ended."""
+def test_a_request_of_a_window_s_first_instant_was_made_before_it(home: Any, message: Make, capture: Any) -> None:
+    """A log writes a request and the meters that hold it with one time, and windows begin and end with such meters."""
     capture("W1", "", 0, 10)
     capture("W2", "", 10, 20)
-    (home.projects / "s1.jsonl").write_text("".join(message(str(at), minute=at) for at in (5, 10, 20)))
-    assert {row["window"]: row["requests"] for row in home.usage("window")["rows"]} == {"W1": 1, "W2": 2}
+    (home.projects / "s1.jsonl").write_text("".join(message(str(at), minute=at) for at in (0, 5, 10, 20)))
+    assert {row["window"]: row["requests"] for row in home.usage("window")["rows"]} == {
+        "(no window)": 1,
+        "W1": 2,
+        "W2": 1,
+    }
 
 
 def test_a_lane_may_have_a_branch_or_a_project_that_no_lane_can_be_called(
@@ -160,7 +164,11 @@ def test_a_lane_may_have_a_branch_or_a_project_that_no_lane_can_be_called(
 ) -> None:
     capture("W1", "feat-a", 0, 30)
     capture("W2", "my-app", 0, 30)
-    rows = (message("1", gitBranch="feat/a"), message("2", cwd="/home/dev/my app"), message("3", gitBranch="other"))
+    rows = (
+        message("1", gitBranch="feat/a", minute=5),
+        message("2", cwd="/home/dev/my app", minute=5),
+        message("3", gitBranch="other", minute=5),
+    )
     (home.projects / "s1.jsonl").write_text("".join(rows))
     found = {row["window"]: row["requests"] for row in home.usage("window")["rows"]}
     assert found == {"W1": 1, "W2": 1, "W1+W2": 1}

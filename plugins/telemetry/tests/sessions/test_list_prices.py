@@ -178,3 +178,22 @@ def test_a_price_of_ones_own_counts_for_what_deleted_files_held(
         house = None if factor is None else pytest.approx(factor * 100e-6 + 50 * 4e-6)
         assert costs() == {**first, "house": house}
         assert costs() == {**first, "house": house}
+
+
+@pytest.mark.parametrize("is_rebuilt", [False, True])
+def test_a_price_of_ones_own_comes_before_what_deleted_files_were_worth(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, *, is_rebuilt: bool
+) -> None:
+    """The journal keeps the money of the list, or of an earlier price of one's own."""
+    path, log = home.folder / "prices.toml", home.projects / "s1.jsonl"
+    monkeypatch.setattr(prices, "user_file", lambda: path)
+    log.write_text(message("a"))
+    listed = home.usage()["totals"]["cost_usd"]
+    log.unlink()
+    if is_rebuilt:
+        shutil.rmtree(home.data / ".index")
+    for factor in (1, 10):
+        path.write_text(HOUSE.replace("house", "claude-opus-4-6").replace("input = 1", f"input = {factor}"))
+        assert home.usage()["totals"]["cost_usd"] == pytest.approx(factor * 100e-6 + 50 * 4e-6)
+    path.unlink()
+    assert home.usage()["totals"]["cost_usd"] == listed

@@ -21,7 +21,6 @@ from typing import Any, TypeAlias
 from tracker.api import Source, epoch
 from tracker.kernel import Session, TrackerError, stamp
 from tracker_telemetry.sessions import copies, tables
-from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.scan import TOKENS
 
 Row: TypeAlias = "tuple[Any, ...]"  # the source and `tables.KEPT`
@@ -162,12 +161,6 @@ def _groups(rows: Iterable[Row]) -> Groups:
 def _of(database: sqlite3.Connection, table: str, own: Row) -> Groups:
     query = f"SELECT {tables.KEPT_COLUMNS} FROM {table} WHERE source = ? AND session IN ({tables.VALUES})"
     return _groups(database.execute(query, own))
-
-
-def price(database: sqlite3.Connection, prices: ListPrices) -> None:
-    """Give what is lost without a cost in the journal the user's own price, which has neither days nor tiers."""
-    database.create_function("own_cost", 6, lambda model, *tokens: prices.own_cost(model, tokens))
-    database.execute(tables.OWN_COST)
 
 
 def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) -> list[Row]:

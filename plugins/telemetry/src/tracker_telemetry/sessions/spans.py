@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate
@@ -68,7 +68,7 @@ class Spans:
         return min((first for first, _ in found), default=1.0), min(latest, LATEST)
 
     def within(self, provider: str, first: float, last: float) -> list[str]:
-        """The windows that ran at any time from the first instant on and before the last."""
+        """The windows that a request at the first instant or later, and before the last, may belong to."""
         return [window for begin, end, window, _ in self._spans.get(provider, []) if begin < last and end >= first]
 
     def of(self, provider: str, at: float | str | None, names: Sequence[str]) -> str:
@@ -84,14 +84,12 @@ class Spans:
         if at is None or isinstance(at, str):
             return UNKNOWN
         found: list[tuple[float, float, str, frozenset[str]]] = []
-        place = bisect_right(spans, at, key=itemgetter(0))
+        # a log writes a request and the meters behind it with one time: the window that these began lacks the request
+        place = bisect_left(spans, at, key=itemgetter(0))
         while place and self._ends[provider][place - 1] >= at:
             place -= 1
             if spans[place][1] >= at:
                 found.insert(0, spans[place])
-        if any(begin == at for begin, *_ in found):
-            # what one capture ended and began ran one behind the other
-            found = [one for one in found if one[1] > at or one[0] == at]
         wanted = {*names, *(NO_LANE.sub("-", name) for name in names)}
         own = [window for *_, window, lanes in found if not lanes.isdisjoint(wanted)]
         return BETWEEN.join(own if len(own) == 1 else [window for *_, window, _ in found]) or OUTSIDE

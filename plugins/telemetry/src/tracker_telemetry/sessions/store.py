@@ -69,6 +69,7 @@ class Store:
         All in one go, which another process awaits and a killed one leaves undone: the journal gets it before the store
         has it, and learns nothing new if it is done again.
         """
+        self.database.create_function("own_cost", 6, lambda model, *tokens: prices.own_cost(model, tokens))
         self._ask("BEGIN IMMEDIATE")
         with self.database:
             self._price(prices)
@@ -78,7 +79,6 @@ class Store:
             self._sum_up()
             for source in sources:
                 self._keep(source, prices.version)
-            kept.price(self.database, prices)
 
     def _read(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files."""
@@ -128,9 +128,10 @@ class Store:
         for one in found:
             name = file_key(one.path)
             before, old = known.get(name), moved.get(one.now.inode)
-            if before is None and (plain := file_key(one.path.removesuffix(PACKED))) in gone:
-                # compressed in the meantime: its unreadable lines count once
-                self._ask("DELETE FROM file WHERE name = ?", (plain,))
+            for other in (one.path.removesuffix(PACKED), f"{one.path}{PACKED}"):
+                if before is None and (key := file_key(other)) in gone:
+                    # compressed in the meantime, or unpacked: its unreadable lines count once
+                    self._ask("DELETE FROM file WHERE name = ?", (key,))
             if before is None and old is not None and _is_at(one, known[old]):
                 before = known[old]
                 self._ask("UPDATE file SET name = ? WHERE name = ?", (name, old))

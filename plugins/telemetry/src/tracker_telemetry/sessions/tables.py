@@ -55,12 +55,8 @@ PRICE = f"""
 UPDATE row SET cost = price(model, ts, speed, {", ".join(TOKENS[:5])})
 WHERE place IN (SELECT id FROM place WHERE whole = 0)
 """
-OWN_COST = f"""
-UPDATE lost SET cost_usd = own_cost(model, {", ".join(TOKENS[:5])})
-WHERE (source, session, day, model, project, branch) IN (
-  SELECT source, session, day, model, project, branch FROM kept WHERE cost_usd IS NULL)
-AND cost_usd IS NOT own_cost(model, {", ".join(TOKENS[:5])})
-"""
+# the user's own price, which has neither days nor tiers, before what the journal has
+LOST_COST = f"coalesce(own_cost(model, {', '.join(TOKENS[:5])}), cost_usd)"
 # the places of a request that has several: that where it stands, and another one
 SHOW = f"""
 INSERT OR IGNORE INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1
