@@ -23,9 +23,9 @@ def feature_info() -> Feature:
                 "capture",
                 "Read a provider's meters without pasting, and store them.",
             ),
-            "statusline": _command("Setup", "statusline", "Print meters, resets and the open window in one line."),
             "sync": _command("Daily", "sync", "Read the readings and the tokens in the vendors' session files."),
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
+            "statusline": _command("Daily", "statusline", "Print meters, resets and the open window in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
             "windows add": _command("Records", "windows:add", "Make a window from the meter history, after the fact."),
             "windows propose": _command(
