@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
 
 from attrs import evolve, field, fields, frozen, has
 
+from tracker.contract.checks import is_line
 from tracker.errors import TrackerError
 from tracker.hosting import discovery
 from tracker.text.render import escape, near
@@ -50,7 +51,7 @@ def _line(value: Any) -> str | None:
 
 
 def _lines(value: Any) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list) and all(map(_line, value)) else None
+    return tuple(value) if isinstance(value, list | tuple) and all(map(_line, value)) else None
 
 
 def _number(value: Any) -> float | None:
@@ -66,6 +67,8 @@ KINDS = {
     tuple[str, ...]: Kind("list of texts", 'a list of texts such as ["a", "b"]', _lines),
     bool: Kind("true or false", "true or false", lambda value: value if isinstance(value, bool) else None),
     float: Kind("number", "a number from {0.least:g} to {0.most:g}", _number),
+    Mapping[str, str]: TABLE,
+    Mapping[str, Any]: TABLE,
 }
 
 
@@ -94,7 +97,7 @@ class Setting(NamedTuple):
         is_within = not isinstance(found, float) or self.least <= found <= self.most
         # TOML has no null
         if found is None or not is_within or (self.fits and not self.fits(found)):
-            expected = (self.expected or self.kind.expected).format(self)
+            expected = self.expected or self.kind.expected.format(self)
             given = str(value).lower() if isinstance(value, bool) else repr(value)
             given = given if len(given) <= 60 else given[:57] + "..."
             raise ValueError(f"Invalid {self.key} {given}. Expected {expected}.")
@@ -167,10 +170,12 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
         raise TypeError(f"{kind!r:.80} is not a settings class. Expected an attrs class with TABLE = {table!r}.")
     hints, found = get_type_hints(kind), {}
     for one in fields(kind):
-        if "about" not in one.metadata:
-            raise TypeError(f"The field {one.name!r} is not made by `setting`.")
+        if hints[one.name] not in KINDS or not is_line(one.metadata.get("about")):
+            raise TypeError(f"Invalid field {one.name!r}. Expected `setting` with one line, and one of {[*KINDS]}.")
         key = key_of(kind, one.name)
-        found[key] = Setting(key=key, kind=KINDS.get(hints[one.name], TABLE), default=one.default, **one.metadata)
+        found[key] = Setting(key=key, kind=KINDS[hints[one.name]], default=one.default, **one.metadata)
+        if one.default is not None:
+            found[key].check(one.default)
     return found
 
 
@@ -232,8 +237,7 @@ class Settings:
             try:
                 values[key] = setting_of(key).check(value)
             except ValueError as error:
-                # a feature that is not in use may have the setting, or its whole table
-                if any(discovery.owner("settings", name) for name in (key, key.partition(".")[0])):
+                if discovery.may_have(key, is_table=isinstance(value, dict)):
                     continue
                 problem = f"{found.place(key)}: {error} `tracker config list` shows the settings."
                 if report is None:

@@ -59,6 +59,9 @@ class Printed:
     def write(self, text: str) -> int:
         return sys.stderr.write(escape(text))
 
+    def close(self) -> None:
+        """Leave standard error open."""
+
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stderr, name)
 
