@@ -53,11 +53,6 @@ class Lines:
     TABLE = "hours"
     most: float = setting(8.0, "hours\\nof a day")
 
-@frozen(kw_only=True)
-class Other:
-    TABLE = "hours"
-    most: float = setting("8", "hours of a day")
-
 command = click.command(help="Mine.")(lambda: print("mine"))
 
 @click.command(help="Broken.")
@@ -100,7 +95,6 @@ def run(tracker_cli: Run, tmp_path: Path) -> Callable[..., subprocess.CompletedP
         ("{'hours': 'acme_hours.parts:Uat'}", "Expected an attrs class with TABLE = 'hours'; the rest works"),
         ("{'hours': 'acme_hours.parts:Whole'}", "Invalid field 'most'. Expected `setting` with one line, and one of ["),
         ("{'hours': 'acme_hours.parts:Lines'}", "Invalid field 'most'. Expected `setting` with one line"),
-        ("{'hours': 'acme_hours.parts:Other'}", "Invalid hours.most '8'. Expected a number from 0 to 1e+12; the rest"),
         ("{'': 'acme_hours.parts:Zone'}", "Invalid setting 'timezone'. Expected a name that nobody else has; the rest"),
         ("{'uat': 'acme_hours.parts:Uat'}", "its settings [uat] are left out, because ledgers (tracker-ledgers)"),
     ],

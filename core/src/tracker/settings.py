@@ -24,6 +24,7 @@ from attrs import evolve, field, fields, frozen, has
 from tracker.contract.checks import is_line
 from tracker.errors import TrackerError
 from tracker.hosting import discovery
+from tracker.text.clock import zone
 from tracker.text.render import escape, near
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def _line(value: Any) -> str | None:
 
 
 def _lines(value: Any) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list | tuple) and all(map(_line, value)) else None
+    return tuple(value) if isinstance(value, list) and all(map(_line, value)) else None
 
 
 def _number(value: Any) -> float | None:
@@ -67,7 +68,6 @@ KINDS = {
     tuple[str, ...]: Kind("list of texts", 'a list of texts such as ["a", "b"]', _lines),
     bool: Kind("true or false", "true or false", lambda value: value if isinstance(value, bool) else None),
     float: Kind("number", "a number from {0.least:g} to {0.most:g}", _number),
-    Mapping[str, str]: TABLE,
     Mapping[str, Any]: TABLE,
 }
 
@@ -86,7 +86,7 @@ class Setting(NamedTuple):
     about: str
     least: float = 0
     most: float = 1e12
-    fits: Callable[[Any], bool] | None = None
+    fits: Callable[[Any], object] | None = None
     expected: str = ""
     consent: str = ""
     is_path: bool = False
@@ -104,14 +104,6 @@ class Setting(NamedTuple):
         return found
 
 
-def is_zone(name: str) -> bool:
-    from tracker.text.clock import zone
-
-    with contextlib.suppress(TrackerError):
-        return bool(zone(name))
-    return False
-
-
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
 class Kernel:
     TABLE: ClassVar[str] = ""
@@ -124,8 +116,7 @@ class Kernel:
     timezone: str | None = setting(
         None,
         "the time zone of times without a zone, and of times that are shown; default: this machine's",
-        fits=is_zone,
-        expected="the name of a time zone such as Europe/Berlin or UTC",
+        fits=zone,
     )
     buffer_minutes: float = setting(
         5.0, "minutes after a reset in which no AFTER is accepted, because vendors' panes lag", most=10080
@@ -174,8 +165,6 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
             raise TypeError(f"Invalid field {one.name!r}. Expected `setting` with one line, and one of {[*KINDS]}.")
         key = key_of(kind, one.name)
         found[key] = Setting(key=key, kind=KINDS[hints[one.name]], default=one.default, **one.metadata)
-        if one.default is not None:
-            found[key].check(one.default)
     return found
 
 
@@ -236,7 +225,7 @@ class Settings:
         for key, value in found.given.items():
             try:
                 values[key] = setting_of(key).check(value)
-            except ValueError as error:
+            except (ValueError, TrackerError) as error:
                 if discovery.may_have(key, is_table=isinstance(value, dict)):
                     continue
                 problem = f"{found.place(key)}: {error} `tracker config list` shows the settings."

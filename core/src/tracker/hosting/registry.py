@@ -274,11 +274,9 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
     found = []
     for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin_name == name]
-        if not caller.has_spec():
-            known = [hook for hook, one in vars(manager.hook).items() if one.has_spec()]
-            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, known)}")
-        if kind and caller.name not in OF_SOURCES:
-            raise LookupError(f"The hook {caller.name!r} is a feature's. Expected it in a module named `feature`.")
+        known = OF_SOURCES if kind else {hook for hook, one in vars(manager.hook).items() if one.has_spec()}
+        if caller.name not in known:
+            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, sorted(known))}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
