@@ -49,6 +49,7 @@ def test_the_demo_prints_each_command_before_what_it_says(demo: Demo) -> None:
         "$ tracker decision-card --window W0-01",
     ]
     assert re.search(r"^The records of this demo are in \S+$", printed, re.M)
+    assert "\n\n\n" not in printed
     *_, heading, setup, start = printed.splitlines()
     assert heading == "Now on your own data:"
     assert setup.startswith("  tracker setup ")

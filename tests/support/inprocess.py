@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from attrs import define, frozen
+from loaded import once
 
 IS_SOAK = os.environ.get("TRACKER_SOAK") == "1"
 
@@ -114,6 +115,12 @@ def toy_registry(toy_code: dict[str, str]) -> Callable[[], Any]:
     return made
 
 
+@pytest.fixture(scope="session")
+def toys_once(toy_registry: Callable[[], Any]) -> Callable[..., Any]:
+    """In place of `discover`: the toys, loaded by the first command."""
+    return once(lambda *_report: toy_registry())
+
+
 @pytest.fixture
 def quick_path(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk in memory where there is one: thousands of flushes cost nothing there."""
@@ -126,10 +133,9 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def program(quick_path: Path, toy_registry: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Program:
+def program(quick_path: Path, toys_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Program:
     """Runs commands in this process; `git` is not asked, which would start one of its own."""
-    registry = toy_registry()
-    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
+    monkeypatch.setattr("tracker.hosting.registry.discover", toys_once)
     monkeypatch.setattr("tracker.windows.window.git_head", lambda: None)
     monkeypatch.chdir(quick_path)
     return Program(quick_path / "data")

@@ -52,6 +52,19 @@ def test_an_export_is_a_data_directory_that_can_be_imported(filled: Any, tmp_pat
     assert {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name not in own} == there
 
 
+def test_an_export_does_not_take_standard_output_for_a_folder(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in ((), ("--last", "1"), ("--dry-run",)):
+        done = filled("export", "--format", "csv", "--out", "-", *words)
+        assert (done.status, done.out) == (1, "")
+        assert done.err.startswith(
+            "error: An export is several files, so it cannot go to standard output. Name a folder"
+        )
+    assert not (tmp_path / "-").exists()
+
+
 def test_ledgers_are_named_only_if_rows_of_them_came(filled: Any, tmp_path: Path) -> None:
     assert "note: " not in filled("import", str(filled.root), root=tmp_path / "other").err
 

@@ -73,8 +73,9 @@ def test_a_lane_is_not_led_into_a_window_that_another_one_measured(toys: Run) ->
 
 
 def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> None:
-    head, *rest = lines(toys("status"))
-    assert head.endswith(f"UTC (UTC)  {tmp_path / 'data'}")
+    for zone in ("UTC", "Etc/UTC"):
+        head, *rest = lines(toys("status", TZ=zone))
+        assert re.search(rf"\d\d:\d\d UTC  {re.escape(str(tmp_path / 'data'))}$", head)
     assert rest == [
         "No captures here yet.",
         "Begin with `tracker start PROVIDER --stdin`, the provider's pane piped or pasted to it.",

@@ -122,6 +122,20 @@ def test_the_card_reads_as_sentences(finalized: Run) -> None:
     ]
 
 
+def test_without_a_repository_the_card_asks_for_the_commit(toys: Run, work: Any) -> None:
+    """The churn of a window whose captures name no commit is measured with the commit that a person names."""
+    words = ("override", "toy", "--window", "W0-20", "--fuel-pct")
+    ok(toys(*words, "10", "--phase", "before", GIT_DIR="/nowhere"))
+    ok(toys(*words, "28", "--phase", "after", GIT_DIR="/nowhere"))
+    ok(toys("complete", "--window", "W0-20", "--toy-features", "1", "--outcome", "pass"))
+    said = ok(toys("decision-card", "--window", "W0-20"))
+    assert "No churn is measured: no capture names a commit, as outside of a git repository." in said
+    [cure] = re.findall(r"Run `tracker (churn .+?)`", said)
+    assert cure == "churn --window W0-20 --commit-start COMMIT"
+    ok(toys(*shlex.split(cure.replace("COMMIT", "HEAD"))))
+    assert "Churn is measured (1 row, no file changed)." in ok(toys("decision-card", "--window", "W0-20"))
+
+
 def test_each_command_of_a_card_works_until_nothing_is_missing(toys: Run, work: Any, tmp_path: Path) -> None:
     """Every command is typed as it is printed, in the order of the card."""
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W1", AGENT_ID="sub1", stdin="fuel 10%"))

@@ -73,7 +73,7 @@ def codex_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
     from tracker.feature import hookimpl
-    from tracker.hosting import discovery, registry
+    from tracker.hosting import discovery
 
     facts: dict[tuple[str, str], dict[str, float]] = {}
     third = ModuleType("third_feature")
@@ -82,17 +82,9 @@ def verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verdicts:
         return {key: columns for key, columns in facts.items() if {*key[0].split("+")} <= {*windows}}
 
     third.window_facts = hookimpl(window_facts)  # type: ignore[attr-defined]
-    discover: Callable[..., Any] = registry.discover
-
-    def with_third(*arguments: Any) -> Any:
-        found = discover(*arguments)
-        added = discovery.Plugin("third")
-        added.module = third
-        found.features.append(added)
-        found.add(added)
-        return found
-
-    monkeypatch.setattr(registry, "discover", with_third)
+    known, added = discovery.installed(), discovery.Plugin("third")
+    added.module = third
+    monkeypatch.setattr(discovery, "installed", lambda: [*known, added])
     monkeypatch.chdir(tmp_path)
     return Verdicts(tmp_path, facts)
 

@@ -72,7 +72,11 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     page = ok(tracker_cli("report", "--format", "md"))
     [head] = [one for one in page.splitlines() if one.startswith("| Comparison |")]
     [row] = [one for one in page.splitlines() if one.startswith("| claude / codex, ")]
-    assert dict(zip(head.split(" | "), row.split(" | "), strict=True))["More windows of each |"] == f"{low} to {high} |"
+    cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
+    assert cells["More windows of each |"] == f"{low} to {high} |"
+    # the other way round: from the first name to the second
+    assert cells["95 % interval"] == "0.00 to no upper limit"
+    assert "not known" not in page.partition("## Comparison")[2].partition("\n## ")[0]
 
 
 def test_a_report_compares_those_of_one_unit_and_says_what_the_others_need(

@@ -68,6 +68,14 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
+@pytest.mark.parametrize("words", [("report",), ("board", "--once")])
+def test_a_dash_is_standard_output(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = filled(*words, "--out", "-")
+    assert done.ok().startswith("<")
+    assert (done.notes, (tmp_path / "-").exists()) == ("", False)
+
+
 def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
     page = Page(filled("report").ok())
     [toy] = page.rows("Efficiency")

@@ -110,7 +110,9 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
 
 
 def _check_target(session: Session, folder: Path, *, force: bool) -> None:
-    """Refuse a place where something would be overwritten, and the journal's own."""
+    """Refuse a place where something would be overwritten, the journal's own, and standard output."""
+    if str(folder) == "-":
+        raise TrackerError("An export is several files, so it cannot go to standard output. Name a folder with --out.")
     if folder.exists() and session.root.exists() and os.path.samefile(folder, session.root):
         raise TrackerError(f"{folder} is the data directory itself. Name another one with --out.")
     if folder.exists() and not folder.is_dir():

@@ -55,9 +55,11 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
 
 def heading(clock: Clock) -> str:
     """The instant itself, with the zone's name; `UTC+2` is a rule of POSIX there, which counts hours to the west."""
-    is_rule = re.match(r"(UTC|GMT)[+-]?\d", f"{clock.zone}")
-    behind = f", as POSIX means it: {clock.now:UTC%z}" if is_rule else ""
-    return f"{clock.now:%a %d %b %Y %H:%M %Z} ({clock.zone}{behind})"
+    name, shown = f"{clock.zone}", f"{clock.now:%a %d %b %Y %H:%M %Z}"
+    if name.removeprefix("Etc/") == clock.now.tzname():
+        return shown
+    behind = f", as POSIX means it: {clock.now:UTC%z}" if re.match(r"(UTC|GMT)[+-]?\d", name) else ""
+    return f"{shown} ({name}{behind})"
 
 
 def _until(clock: Clock, instant: datetime) -> str:

@@ -67,7 +67,8 @@ def run(session: Session, window: str) -> None:
             click.secho(f"{number}. {scene.title}\n", bold=True)
             for step in scene.steps:
                 _run(step, data)
-            click.echo()
+            if scene.steps[-1].is_brief:  # any other ends with a blank line of its own
+                click.echo()
     click.echo(f"The records of this demo are in {data}")
     click.echo(f"Look around: tracker --data-dir {data} window-audit --window {window}\n")
     first = f"tracker start {next(iter(session.registry.providers), 'PROVIDER')}"

@@ -182,6 +182,11 @@ def commit_range(session: Session, request: Request) -> tuple[Named | None, Name
     )
 
 
+def has_start(session: Session, window: str) -> bool:
+    """Whether a finalize row or a capture names the commit before the work; outside of a repository none does."""
+    return commit_range(session, Request(window=window))[0] is not None
+
+
 def _captured_at(session: Session, request: Request) -> tuple[Named | None, Named | None]:
     """`git_head` of the provider's canonical BEFORE and AFTER; without a provider, of the window's first and last."""
     groups = {name: group for (_, name), group in Windows(session).captures([request.window]).items()}

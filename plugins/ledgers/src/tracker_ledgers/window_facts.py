@@ -10,6 +10,7 @@ from typing import Any
 from tracker.api import Block, Check, Row
 from tracker.kernel import Session, Windows, line, plural
 from tracker_ledgers import ledgers
+from tracker_ledgers.churn import has_start
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import FAIL, PASS, is_named
@@ -66,8 +67,14 @@ def _churn(session: Session, window: str) -> Check:
     if files:
         text = f"Churn is measured ({plural(len(files), 'row')}{'' if any(files) else ', no file changed'})."
         return Check(name="churn", state="ok", text=text)
-    cure = quoted(["tracker", "churn", "--window", window])
-    return Check(name="churn", state="missing", text="No churn is measured.", cure=cure)
+    text, words = "No churn is measured.", ["tracker", "churn", "--window", window]
+    if not has_start(session, window):
+        text = (
+            "No churn is measured: no capture names a commit, as outside of a git repository."
+            " In the repository of the work, COMMIT is the one before it. Without a repository this stays missing."
+        )
+        words += ["--commit-start", "COMMIT"]
+    return Check(name="churn", state="missing", text=text, cure=quoted(words))
 
 
 def _evidence(session: Session, window: str) -> Check:

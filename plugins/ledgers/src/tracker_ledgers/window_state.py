@@ -9,6 +9,7 @@ from attrs import frozen
 
 from tracker.kernel import Capture, Entry, Finalized, Session, TrackerError, Windows, canonical, line, value
 from tracker_ledgers import ledgers
+from tracker_ledgers.churn import has_start
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import is_named
 from tracker_ledgers.features import built
@@ -250,11 +251,10 @@ def _finalized(
     if stale(session, row, groups):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
     steps = []
-    churned = _measured(session, window)
-    if not any(churned):
+    if not any(_measured(session, window)):
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
-        start = ["--commit-start", "COMMIT"] if churned else []  # it was tried, and no record names one
+        start = [] if has_start(session, window) else ["--commit-start", "COMMIT"]
         why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
         words = ["tracker", "churn", "--window", window, *whose, *start]
         steps.append(Step(rank=CHURN_IT, command=quoted(words), why=why))

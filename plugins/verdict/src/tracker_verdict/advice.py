@@ -147,17 +147,22 @@ def _settling(match: Match) -> str | None:
     return f"{takes} If the true ratio is {number(found.effect)}, {chance}."
 
 
+def limits(match: Match) -> str | None:
+    """The interval of the ratio in words; None if there is none."""
+    found = match.comparison.interval or match.comparison.interval_fixed
+    if found is None:
+        return None
+    low, high = found
+    return f"{rate(low)} to {'no upper limit' if high is None else rate(high)}"
+
+
 def _ratio(match: Match) -> str:
-    found = match.comparison
-    limits, note = found.interval, "however often you look"
-    if limits is None:
-        limits, note = found.interval_fixed, "from an assumed spread"
-    if limits is None:
+    found, shown = match.comparison, limits(match)
+    if shown is None:
         return f"Ratio {value(None)}."
-    low, high = limits
-    upper = "no upper limit" if high is None else f"{rate(high)}"
+    note = "from an assumed spread" if found.interval is None else "however often you look"
     ratio = value(None) if found.ratio is None else rate(found.ratio)
-    return f"Ratio {ratio}, {rate(low)} to {upper} ({number(100 * found.confidence)} %, {note})."
+    return f"Ratio {ratio}, {shown} ({number(100 * found.confidence)} %, {note})."
 
 
 def _pairs(match: Match) -> str:

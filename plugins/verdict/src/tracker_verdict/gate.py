@@ -20,6 +20,7 @@ from tracker_verdict.standings import (
     PERCENT,
     Read,
     Standing,
+    ahead,
     chosen,
     is_of_all,
     of_accounts,
@@ -39,6 +40,7 @@ class Answer:
     """go, stop or unknown, and why. risk: the probability that the meter is full before its reset, if known.
 
     is_final: whether only another question has another answer. cure: what to type for a reading that is missing.
+    left_out: the time of a newer reading, if it has not come.
     """
 
     state: str
@@ -51,6 +53,7 @@ class Answer:
     account: str | None = None
     is_final: bool = False
     cure: str | None = None
+    left_out: datetime | None = None
 
     def document(self) -> dict[str, Any]:
         return {
@@ -81,9 +84,11 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     """By the newest reading; never go without one that is young enough, nor if another meter is as good as full."""
     known = read(session, source, now)
     found = _of_meter(session, source, question, now, known)
-    if found.state != GO or question.is_alone:
+    if found.state == GO and not question.is_alone:
+        found = next(_stops(source, question, now, known, found.account), found)
+    if found.taken_at is None:
         return found
-    return next(_stops(source, question, now, known, found.account), found)
+    return evolve(found, left_out=ahead(session, source, known[1], found.meter, now))
 
 
 def _stops(source: Source, question: Question, now: datetime, known: Read, account: str | None) -> Iterator[Answer]:

@@ -216,7 +216,7 @@ def _no_cost(moved: Sequence[object], meter: Meter, known: Outlook) -> str:
     if known.costs:
         return f"{plural(known.costs, 'finalized window')} moved it by 0: a longer one says what one costs"
     if known.left_out:
-        return f"{nothing}: {overlapped(known.left_out)}"
+        return f"{nothing}: {overlapped(known.left_out)}; measure one while no other window of this account is open"
     if not moved:
         return f"{nothing}: `tracker complete` finalizes one"
     return f"{nothing}: measure one that begins and ends between two resets of {meter.key}"

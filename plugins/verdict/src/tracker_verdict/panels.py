@@ -21,8 +21,7 @@ MOST_CHOICES = 6  # of accounts
 COLUMNS = (
     Column(key="pair", title="Comparison", rank=0),
     Column(key="ratio", title="Ratio", kind="rate", rank=0),
-    Column(key="low", title="95 % from", kind="rate"),
-    Column(key="high", title="95 % to", kind="rate"),
+    Column(key="interval", title="95 % interval"),
     Column(key="favours", title="Leans to"),
     Column(key="evidence", title="Evidence to 1", rank=2),
     Column(key="needed", title="More windows of each", rank=3),
@@ -109,6 +108,7 @@ def _row(match: Match, label: str) -> Mapping[str, Cell]:
         "ratio": found.ratio,
         "low": low,
         "high": high,
+        "interval": advice.limits(match),
         "favours": better.name if better else None,
         "evidence": None if found.evidence is None else advice.odds(found.evidence),
         "needed": advice.more(match) or ("none" if found.verdict == "retire" else None),

@@ -64,6 +64,15 @@ def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
     return "its only reading is of the future" if any(_captured(captured, meter.key)) else None
 
 
+def ahead(
+    session: Session, source: Source, captured: Sequence[OwnedCapture], meter: str, now: datetime
+) -> datetime | None:
+    """The latest time of a meter's readings that has not come: such a reading is left out."""
+    times = [one.taken_at for one in _captured(captured, meter)]
+    times += [one.at for one in _asked(session, source, now, hourly=False) if one.meter == meter]
+    return max((at for at in times if at > now + SKEW), default=None)
+
+
 def is_of_all(source: Source, meter: Meter) -> bool:
     """Whether a full meter stops all work. One of a model alone does not: it stops work with that model.
 

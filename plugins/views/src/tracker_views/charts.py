@@ -130,7 +130,7 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
     expected = " expected" if chart.kind == "bars" else ""
     for place, row in enumerate(shown):
         top, name, value = place * STEP, plot.words(row, chart.x), plot.words(row, chart.y)
-        if chart.low and chart.high and row.get(chart.low) is not None:
+        if chart.low and chart.high and None not in plot.range_of(row):
             value += f" ({plot.words(row, chart.low)} to {plot.words(row, chart.high)}{expected})"
         said.append(f"{name} {value}")
         # names that are alike differ in their ends

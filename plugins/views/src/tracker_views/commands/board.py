@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from tracker.kernel import Command, TrackerError, replace_file, session
+from tracker_views.commands.output import out_option
 
 PERIODS = ("today", "7d", "30d", "all")
 
@@ -39,9 +40,7 @@ class Every(click.ParamType):  # type: ignore[type-arg]
     help="Read the meters, too, as `tracker watch` does: 5m, 2h or 1d [default: show what is recorded].",
 )
 @click.option("--once", is_flag=True, help="Write one picture of it as SVG and exit.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the picture to this file."
-)
+@out_option("Write the picture to this file.")
 def command(period: str, every: timedelta | None, once: bool, out: Path | None) -> None:
     """Show meters, usage, windows, lanes, anomalies and the log, live. `?` shows the keys."""
     if out is not None and not once:

@@ -8,16 +8,12 @@ from pathlib import Path
 import click
 
 from tracker.kernel import Command, Selection, TrackerError, selection, session
+from tracker_views.commands.output import out_option
 
 
 @click.command("report", cls=Command, epilog="tracker report --since 30d --out report.html")
 @selection()
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The file to write [default: standard output].",
-)
+@out_option("The file to write [default: standard output].")
 @click.option(
     "--format",
     "form",
