@@ -285,7 +285,7 @@ def may_have(key: str, *, is_table: bool) -> bool:
     """Whether a feature that is not in use, or that failed to give its settings, may have an unknown one."""
     table = key.partition(".")[0]
     others = (one.is_disabled and one.is_feature and not one.is_own for one in scan())
-    is_failed = any(one.error or table in one.info.settings for one in installed())
+    is_failed = any(not one.info or table in one.info.settings for one in installed())
     return bool(owner("settings", key) or owner("settings", table)) or (is_table and (is_failed or any(others)))
 
 
