@@ -226,7 +226,7 @@ class Settings:
             try:
                 values[key] = setting_of(key).check(value)
             except (ValueError, TrackerError) as error:
-                if discovery.may_have(key, is_table=isinstance(value, dict)):
+                if key not in settings() and discovery.may_have(key, is_table=isinstance(value, dict)):
                     continue
                 problem = f"{found.place(key)}: {error} `tracker config list` shows the settings."
                 if report is None:
