@@ -182,7 +182,7 @@ class Root(Group):
             if rows:
                 room = max(len(name) for name, _ in rows)
                 with formatter.section(group):
-                    for name, about in rows:
+                    for name, about in sorted(rows, key=lambda row: row[0].title() not in GROUPS):  # `setup` in Setup
                         # click looks for places to break a line at, which takes a twentieth of a start for all of them
                         if len(about) + room + 4 <= formatter.width:
                             formatter.write(f"  {name:<{room}}  {about}\n")
