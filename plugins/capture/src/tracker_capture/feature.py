@@ -25,7 +25,6 @@ def feature_info() -> Feature:
             ),
             "sync": _command("Daily", "sync", "Read the readings and the tokens in the vendors' session files."),
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
-            "statusline": _command("Daily", "statusline", "Print meters, resets and the open window in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
             "windows add": _command("Records", "windows:add", "Make a window from the meter history, after the fact."),
             "windows propose": _command(
@@ -33,6 +32,7 @@ def feature_info() -> Feature:
             ),
             "windows accept": _command("Records", "windows:accept", "Store proposed windows."),
             "schedule": _command("Setup", "schedule", "Print what makes cron, systemd or launchd sample the meters."),
+            "statusline": _command("Setup", "statusline", "Print meters, resets and the open window in one line."),
         },
         settings={"": "tracker_capture.settings:CaptureSettings", "propose": "tracker_capture.settings:Propose"},
         streams=("readings",),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from tracker.api import Cell, Column, Source
-from tracker.kernel import Session, number, plural, zone
+from tracker.kernel import Session, number, zone
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook, overlapped
 from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
@@ -26,7 +26,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
         Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
         Column(
             key="planned",
-            title=f"{plural(windows_left, 'window')} {fit}",
+            title=f"{windows_left} more {fit}",
             kind="percent",
             rank=1 if several else 0,
         ),
