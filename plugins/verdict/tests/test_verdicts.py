@@ -275,7 +275,7 @@ def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) ->
 def test_a_selection_without_windows_says_so(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D1, claude=D2)
     assert "no provider has any among those that you selected." in error(tracker_cli("compare", "--lane", "nobody"))
-    assert "claude has no finalized window among those that" in error(
+    assert "codex has no finalized window among those that" in error(
         tracker_cli("compare", "codex", "claude", "--last", "1")
     )
     assert "note: no finalized window among those that you" in tracker_cli("scoreboard", "--lane", "nobody").stderr

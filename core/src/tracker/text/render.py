@@ -158,10 +158,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and value not in BITS_64:
         return plain(float(value)) if abs(value) < 1 << 1023 else None
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {plain(str(key)): plain(item) for key, item in value.items()}
     return value
 
