@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inprocess import tracker
 from shared import Demo
-from warm import tracker
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "pictures"))
 from data import fill
