@@ -160,9 +160,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tracker-bench-") as name:
         home, data = Path(name) / "home", Path(name) / "data"
         last, number = write(home, given.form, given.megabytes, given.files)
-        kept = {
-            key: one for key, one in os.environ.items() if not key.startswith(("XDG_", "CODEX_", "CLAUDE_", "TRACKER_"))
-        }
+        # a start without bytecode compiles the whole program; an installer has done that once
+        unwanted = "XDG_", "CODEX_", "CLAUDE_", "TRACKER_", "PYTHONDONTWRITEBYTECODE"
+        kept = {key: one for key, one in os.environ.items() if not key.startswith(unwanted)}
         environment = {**kept, "HOME": str(home), "TRACKER_DATA_DIR": str(data)}
         usage = [sys.executable, "-m", "tracker.cli", "usage", "--json"]
         floors = {"the floor": [sys.executable, "-c", FLOOR, str(home)]}

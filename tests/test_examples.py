@@ -70,6 +70,16 @@ def test_each_command_has_one_line_in_the_help() -> None:
     shown = CliRunner().invoke(main, ["--help"], env={"COLUMNS": "80"}).output.partition("Daily:\n")[2]
     assert len(shown.splitlines()) > 40
     assert [line for line in shown.splitlines() if line.startswith("    ")] == []
+    first = [one.split()[:2] for one in re.findall(r"^\w+:\n.+", f"Daily:\n{shown}", re.M)]
+    # what a group is named after, and what a day begins with
+    names = [
+        ["Daily:", "start"],
+        ["Results:", "meters"],
+        ["Records:", "alias"],
+        ["Setup:", "setup"],
+        ["Plugins:", "plugins"],
+    ]
+    assert first == names
 
 
 def session_file(home: Path, folder: Path, ago: timedelta) -> None:

@@ -102,3 +102,10 @@ def test_a_pipe_that_nobody_reads_ends_a_command_as_it_ends_others(tmp_path: Pat
     done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, env=environment, cwd=tmp_path, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_what_the_encoding_of_the_terminal_lacks_is_escaped(shell: Any) -> None:
+    start = "tracker start codex --stdin --window W1 --captured-at 2026-11-22T06:30:00Z"
+    assert shell(f"{start} --notes '\u65e5 caf\u00e9' < pane").returncode == 0
+    done = shell("PYTHONUTF8=0 PYTHONIOENCODING=latin-1 tracker preview | iconv -f latin1 -t utf-8")
+    assert "notes=\\u65e5 caf\u00e9" in done.stdout, done.stderr

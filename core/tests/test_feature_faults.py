@@ -43,6 +43,16 @@ class Hours:
     TABLE = "hours"
     most: float = setting(8.0, "hours of a day")
 
+@frozen(kw_only=True)
+class Whole:
+    TABLE = "hours"
+    most: int = setting(8, "hours of a day")
+
+@frozen(kw_only=True)
+class Lines:
+    TABLE = "hours"
+    most: float = setting(8.0, "hours\\nof a day")
+
 command = click.command(help="Mine.")(lambda: print("mine"))
 
 @click.command(help="Broken.")
@@ -83,6 +93,8 @@ def run(tracker_cli: Run, tmp_path: Path) -> Callable[..., subprocess.CompletedP
         ("{'hours': 'acme_hours.parts:Nope'}", "has no attribute 'Nope'; the rest works"),
         ("{'hours': 'acme_hours.parts:Plain'}", "Expected an attrs class with TABLE = 'hours'; the rest works"),
         ("{'hours': 'acme_hours.parts:Uat'}", "Expected an attrs class with TABLE = 'hours'; the rest works"),
+        ("{'hours': 'acme_hours.parts:Whole'}", "Invalid field 'most'. Expected `setting` with one line, and one of ["),
+        ("{'hours': 'acme_hours.parts:Lines'}", "Invalid field 'most'. Expected `setting` with one line"),
         ("{'': 'acme_hours.parts:Zone'}", "Invalid setting 'timezone'. Expected a name that nobody else has; the rest"),
         ("{'uat': 'acme_hours.parts:Uat'}", "its settings [uat] are left out, because ledgers (tracker-ledgers)"),
     ],
@@ -97,9 +109,22 @@ def test_settings_that_are_none_cost_only_themselves(run: Run, settings: str, wh
     assert run("preview", declared=f"settings={settings}", TRACKER_DISABLE_PLUGINS="acme-hours").stderr.count("\n") == 1
 
 
-def test_sound_settings_are_read(run: Run) -> None:
+def test_sound_settings_are_read_and_wait_for_a_feature_that_is_not_in_use(run: Run, tmp_path: Path) -> None:
     declared = "settings={'hours': 'acme_hours.parts:Hours'}"
     assert "hours.most" in run("config", "list", declared=declared).stdout
+    (tmp_path / "tracker.toml").write_text("[hours]\nmost = 9\n")
+    for more in (
+        {},
+        {"TRACKER_DISABLE_PLUGINS": "acme-hours"},
+        {"first": "1 / 0"},
+        {"declared": "settings={'hours': 'a:B'}"},
+    ):
+        done = run("preview", **{"declared": declared} | more)
+        assert (done.returncode, done.stdout[:13]) == (0, "Windows: none"), (more, done.stderr)
+    (tmp_path / "tracker.toml").write_text("[hours]\nmist = 9\n")
+    assert "Unknown setting 'hours.mist'" in run("preview", declared=declared).stderr
+    (tmp_path / "tracker.toml").write_text("hours = 9\n")
+    assert "Unknown setting 'hours'" in run("preview", TRACKER_DISABLE_PLUGINS="acme-hours").stderr
 
 
 def test_the_projects_own_feature_keeps_its_command(run: Run) -> None:

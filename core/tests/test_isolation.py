@@ -123,7 +123,7 @@ def test_a_parser_that_fails_stores_nothing(with_bad: Callable[[str], Run], tmp_
 
 
 def test_what_a_plugin_prints_is_no_data(with_bad: Callable[[str], Run]) -> None:
-    code = "print('noise'); os.write(1, b'noise'); sys.__stdout__.write('noise')\n"
+    code = "print('noise'); os.write(1, b'noise'); sys.__stdout__.write('noise'); sys.stdout.close()\n"
     run = with_bad(HEAD + code + SOUND.replace("    return", f"    {code}    return"))
     done = run("--json", "alias", "start", "bad", "--stdin", stdin="x")
     assert done.returncode == 0, done.stderr

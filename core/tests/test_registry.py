@@ -51,6 +51,12 @@ def test_an_unknown_hook_says_what_was_meant() -> None:
     )
 
 
+def test_a_features_hook_has_no_place_in_a_source() -> None:
+    made = registry(plugin("bad", panels=lambda session, period: []), plugin("ok"))
+    assert list(made.sources) == ["ok"]
+    assert "Unknown hook 'panels'. Expected one of compute_delta, end_stream, " in only_failure(made)
+
+
 def test_an_unknown_argument_leaves_no_trace() -> None:
     made = registry(plugin("bad", parse_status=lambda text, nope: None), plugin("ok"))
     assert list(made.sources) == ["ok"]

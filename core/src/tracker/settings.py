@@ -21,8 +21,10 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
 
 from attrs import evolve, field, fields, frozen, has
 
+from tracker.contract.checks import is_line
 from tracker.errors import TrackerError
 from tracker.hosting import discovery
+from tracker.text.clock import zone
 from tracker.text.render import escape, near
 
 T = TypeVar("T")
@@ -66,6 +68,7 @@ KINDS = {
     tuple[str, ...]: Kind("list of texts", 'a list of texts such as ["a", "b"]', _lines),
     bool: Kind("true or false", "true or false", lambda value: value if isinstance(value, bool) else None),
     float: Kind("number", "a number from {0.least:g} to {0.most:g}", _number),
+    Mapping[str, Any]: TABLE,
 }
 
 
@@ -83,7 +86,7 @@ class Setting(NamedTuple):
     about: str
     least: float = 0
     most: float = 1e12
-    fits: Callable[[Any], bool] | None = None
+    fits: Callable[[Any], object] | None = None
     expected: str = ""
     consent: str = ""
     is_path: bool = False
@@ -94,19 +97,11 @@ class Setting(NamedTuple):
         is_within = not isinstance(found, float) or self.least <= found <= self.most
         # TOML has no null
         if found is None or not is_within or (self.fits and not self.fits(found)):
-            expected = (self.expected or self.kind.expected).format(self)
+            expected = self.expected or self.kind.expected.format(self)
             given = str(value).lower() if isinstance(value, bool) else repr(value)
             given = given if len(given) <= 60 else given[:57] + "..."
             raise ValueError(f"Invalid {self.key} {given}. Expected {expected}.")
         return found
-
-
-def is_zone(name: str) -> bool:
-    from tracker.text.clock import zone
-
-    with contextlib.suppress(TrackerError):
-        return bool(zone(name))
-    return False
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
@@ -121,8 +116,7 @@ class Kernel:
     timezone: str | None = setting(
         None,
         "the time zone of times without a zone, and of times that are shown; default: this machine's",
-        fits=is_zone,
-        expected="the name of a time zone such as Europe/Berlin or UTC",
+        fits=zone,
     )
     buffer_minutes: float = setting(
         5.0, "minutes after a reset in which no AFTER is accepted, because vendors' panes lag", most=10080
@@ -167,10 +161,10 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
         raise TypeError(f"{kind!r:.80} is not a settings class. Expected an attrs class with TABLE = {table!r}.")
     hints, found = get_type_hints(kind), {}
     for one in fields(kind):
-        if "about" not in one.metadata:
-            raise TypeError(f"The field {one.name!r} is not made by `setting`.")
+        if hints[one.name] not in KINDS or not is_line(one.metadata.get("about")):
+            raise TypeError(f"Invalid field {one.name!r}. Expected `setting` with one line, and one of {[*KINDS]}.")
         key = key_of(kind, one.name)
-        found[key] = Setting(key=key, kind=KINDS.get(hints[one.name], TABLE), default=one.default, **one.metadata)
+        found[key] = Setting(key=key, kind=KINDS[hints[one.name]], default=one.default, **one.metadata)
     return found
 
 
@@ -231,9 +225,8 @@ class Settings:
         for key, value in found.given.items():
             try:
                 values[key] = setting_of(key).check(value)
-            except ValueError as error:
-                # a feature that is not in use may have the setting, or its whole table
-                if any(discovery.owner("settings", name) for name in (key, key.partition(".")[0])):
+            except (ValueError, TrackerError) as error:
+                if key not in settings() and discovery.may_have(key, is_table=isinstance(value, dict)):
                     continue
                 problem = f"{found.place(key)}: {error} `tracker config list` shows the settings."
                 if report is None:

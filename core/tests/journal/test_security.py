@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -138,9 +139,15 @@ def test_what_json_cannot_say_is_stored_readably() -> None:
 
     from tracker.journal.records import decode, stamp
 
+    class Float(float):
+        """As numpy's."""
+
     odd = {"long": [2**64, -(10**400)], "none": float("nan"), "half": {"\ud800": "\udc00"}}
     record = stamp(window="W1", provider="toy", captured_at=datetime.now(UTC), source="alias", odd=odd)
     assert record["odd"] == {"long": [2.0**64, None], "none": None, "half": {"\ufffd": "\ufffd"}}
+    assert decode(json.dumps(record).encode()) == record
+    of_plugin = MappingProxyType({"inner": MappingProxyType({"share": Float(0.5)})})
+    record = stamp(window="W1", provider="toy", captured_at=datetime.now(UTC), source="alias", odd=of_plugin)
     assert decode(json.dumps(record).encode()) == record
 
 

@@ -40,6 +40,18 @@ def test_a_note_of_other_lanes_names_some_windows(program: Any) -> None:
     assert "Also in them: toy W1, toy W2, toy W3, toy W4, toy W5 and 2 more\n" in done.err
 
 
+def test_the_last_windows_are_those_that_were_captured_in_last(program: Any) -> None:
+    """Whatever they are called, and whenever they were finalized."""
+    for window, hours in (("A", 2), ("W9", 8), ("W10", 6), ("Z", 9)):
+        for at, verb in enumerate(("start", "end")):
+            pane = ("--stdin", "--window", window, "--captured-at", f"-{60 * hours - at}m", "--force")
+            program(verb, "toy", *pane, stdin=f"fuel {at}%").ok()
+    for window in ("A", "W9", "Z"):
+        program("complete", "--window", window, "--toy-features", "1").ok()
+    for words in (("--last", "2"), ("--last", "2", "--provider", "toy")):
+        assert program("preview", *words).ok().startswith("Windows: A, W10\n"), words
+
+
 def test_a_finalize_row_alone_keeps_its_window(program: Any) -> None:
     capture(program, "start", "W1", 1)
     capture(program, "end", "W1", 2)

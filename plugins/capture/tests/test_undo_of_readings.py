@@ -11,23 +11,30 @@ from tracker_capture.outline import SMALL, VALUE, outline
 from tracker_capture.readings import history
 
 
-def test_the_run_that_was_extended_counts_again(program: Any) -> None:
-    def runs() -> list[str | None]:
+@pytest.mark.parametrize("times", [(2, 1), (1, 2)])
+def test_a_reading_goes_with_its_capture_and_no_other_does(program: Any, times: tuple[int, int]) -> None:
+    """Also among equal readings, and if the later one was stored first: nothing of it makes the other one newer."""
+
+    def runs() -> list[tuple[object, ...]]:
         session = Session()
         session.data_dir = program.root
-        return [run.record_id for run in history(session, "toy")]
+        return [(run.at, run.until) for run in history(session, "toy")]
 
-    program("alias", "start", "toy", "--stdin", "--captured-at", "-2h", stdin="fuel 10%").ok()
-    first = runs()
-    assert len(first) == 1
-    program("alias", "end", "toy", "--stdin", "--captured-at", "-1h", stdin="fuel 10%").ok()
-    extended = runs()
-    assert len(extended) == 1
-    assert extended != first
-    [after] = [row["captured_at"] for row in program.rows("snapshots") if row["phase"] == "after"]
+    def start(hours: int) -> None:
+        pane = ("--stdin", "--captured-at", f"2026-11-22T1{hours}:00:00Z", "--window", f"W{hours}", "--force")
+        program("alias", "start", "toy", *pane, stdin="fuel 10%").ok()
+
+    for hours in times:
+        start(hours)
+    both = runs()
+    assert len(both) == 2
     said = program("undo", "--yes").ok()
-    assert f"toy record of readings.jsonl (captured_at={after})" in said
-    assert runs() == first
+    assert f"toy record of readings.jsonl (captured_at=2026-11-22T1{times[1]}:00:00Z)" in said
+    assert runs() == [both[times[0] == 2]]
+    start(times[1])
+    assert runs() == both
+    program("alias", "delete", "toy", "--phase", "before", "--window", f"W{times[0]}", "--yes").ok()
+    assert runs() == [both[times[0] == 1]]
 
 
 @pytest.mark.parametrize("small", [SMALL, -1])

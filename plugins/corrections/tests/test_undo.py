@@ -54,6 +54,11 @@ def test_nothing_to_take_back_names_the_lane_that_has_something(program: Any, la
     assert "takes that back" not in program("undo", lane=other).refused()
 
 
+def test_an_empty_list_says_so(program: Any) -> None:
+    done = program("undo", "--list")
+    assert (done.ok(), done.notes) == ("", "note: There is nothing to take back.\n")
+
+
 def test_a_deletion_is_taken_back(program: Any) -> None:
     start(program)
     end(program)

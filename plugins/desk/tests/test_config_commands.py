@@ -188,7 +188,7 @@ def test_set_begins_a_file_and_takes_what_init_wrote(toys: Run, file: Path) -> N
         (
             "timezone",
             "Berlin",
-            "Invalid timezone 'Berlin'. Expected the name of a time zone such as Europe/Berlin or UTC.",
+            "Unknown time zone 'Berlin'. Expected a name such as Europe/Berlin or UTC.",
         ),
         ("churn.exclude", "[1]", 'Invalid churn.exclude [1]. Expected a list of texts such as ["a", "b"].'),
         ("prices.toy", "many", "Invalid prices {'toy': 'many'}. Expected a table with a text such as '200/mo:4.3bars'"),

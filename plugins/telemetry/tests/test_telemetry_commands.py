@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,9 @@ def test_lines_of_another_window_are_counted_in_both_and_said(toys: Run) -> None
     assert f"note: 8 events of W0-02 are {both} counts both\n" in said("W0-02", LINES)
     assert said("W0-02", LINES) == ""
     assert said("W0-03", LINES.replace("2026-01-10", "2026-01-11")) == ""
+    undated = re.sub(r'"ts": "[^"]*", ', "", first)
+    assert said("W0-05", undated) == ""
+    assert said("W0-06", undated).startswith("note: 1 event of W0-06 is stored in W0-05, too; ")
 
 
 def test_a_line_that_stands_twice_is_two_events(toys: Run, tmp_path: Path) -> None:

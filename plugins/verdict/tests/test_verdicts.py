@@ -102,7 +102,7 @@ def test_one_that_never_delivers_can_be_dropped(tracker_cli: Run, tmp_path: Path
     [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))
     assert (found["verdict"], found["ratio"], found["interval"][1]) == ("retire", None, None)
     assert found["evidence"] > 50
-    assert "  Retire claude: codex delivers more. Today " in ok(tracker_cli("compare", "codex", "claude"))
+    assert "  Retire claude. Today " in ok(tracker_cli("compare", "codex", "claude"))
 
 
 def test_windows_far_apart_in_time_do_not_count(tracker_cli: Run, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_twelve_windows_are_summed_by_day(tracker_cli: Run, tmp_path: Path) -> N
     assert (found["n"], found["blocks"]) == (12, {"by": "day", "n": 3})
     said = ok(tracker_cli("preview"))
     assert "n=12, " in said
-    assert " (3.20 per feature) (spread over 3 days)\n" in said
+    assert " ($3.20 per feature) (spread over 3 days)\n" in said
 
 
 def test_small_efficiencies_keep_two_digits(tracker_cli: Run, tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_comparison_of_nothing_is_refused(tracker_cli: Run, tmp_path: Path) ->
 def test_a_selection_without_windows_says_so(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D1, claude=D2)
     assert "no provider has any among those that you selected." in error(tracker_cli("compare", "--lane", "nobody"))
-    assert "claude has no finalized window among those that" in error(
+    assert "codex has no finalized window among those that" in error(
         tracker_cli("compare", "codex", "claude", "--last", "1")
     )
     assert "note: no finalized window among those that you" in tracker_cli("scoreboard", "--lane", "nobody").stderr

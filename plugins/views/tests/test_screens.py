@@ -185,8 +185,8 @@ def test_a_phone_shows_the_figures_that_matter(shown: Any) -> None:
         "scoreboard": "Group Provider Features Efficiency",
         "home": "Meter Used Reset in",
         "status": "Meter Used Reset in",
-        "plan": "Meter Used 1 window fits Verdict",
-        "compare": "Provider Features Per unit",
+        "plan": "Meter Used 1 more fits Verdict",
+        "compare": "Provider Features Per feature Per unit",
     }
     for command, head in heads.items():
         assert head in [" ".join(line.split()) for line in shown(command, 45).splitlines()], command

@@ -47,6 +47,8 @@ def open_streams() -> None:
     sys.stdin = sys.stdin or cast(Any, ClosedInput())
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+    if sys.stdout.errors == "strict":  # what the terminal's encoding lacks is escaped
+        cast(Any, sys.stdout).reconfigure(errors="backslashreplace")
 
 
 def give_up_output() -> None:
@@ -180,7 +182,7 @@ class Root(Group):
             if rows:
                 room = max(len(name) for name, _ in rows)
                 with formatter.section(group):
-                    for name, about in rows:
+                    for name, about in sorted(rows, key=lambda row: row[0].title() not in GROUPS):  # `setup` in Setup
                         # click looks for places to break a line at, which takes a twentieth of a start for all of them
                         if len(about) + room + 4 <= formatter.width:
                             formatter.write(f"  {name:<{room}}  {about}\n")

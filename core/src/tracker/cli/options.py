@@ -101,6 +101,7 @@ class Selection(NamedTuple):
 
     def windows(self, session: Session, among: Collection[str] = ()) -> list[str] | None:
         """Their ids in natural order; None if nothing was selected: every window is wanted. among: of some alone."""
+        from tracker.contract.readings import EPOCH
         from tracker.windows.captures import canonical, captures, spans
         from tracker.windows.reader import Windows
 
@@ -112,7 +113,7 @@ class Selection(NamedTuple):
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = Windows(session).finalized() if self.is_open else {}
-        found = dict[str, list[str]]()
+        found, times = dict[str, list[str]](), dict[str, datetime]()
         for window, groups in own.items():
             begin, end = spans({(window, name): group for name, group in groups.items()}).get(window, (None, None))
             pairs = {name: canonical(group) for name, group in groups.items()}
@@ -127,7 +128,9 @@ class Selection(NamedTuple):
             ):
                 beside = [name for name, lane in lanes.items() if self.lane not in (None, lane)]
                 found[window] = beside or [name for name in lanes if self.provider not in (None, name)]
-        chosen = list(found)[-(self.last or 0) :]
+                times[window] = end or begin or EPOCH
+        newest = sorted(found, key=times.__getitem__)[-(self.last or 0) :]
+        chosen = [window for window in found if window in {*newest}]
         if others := [f"{name} {line(window)}" for window in chosen for name in found[window]]:
             more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
             session.note(f"note: whole windows are selected. Also in them: {', '.join(others[:NAMED])}{more}")

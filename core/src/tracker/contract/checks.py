@@ -99,5 +99,5 @@ JSON_OBJECT = must_be(
 )
 NAME_PATTERN = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 NAME = must_be("lower-case letters, digits and single dashes, such as my-tool", NAME_PATTERN)
-SLUG_PATTERN = r"[a-z][a-z0-9_]*"
-SLUG = must_be("lower-case letters, digits and '_', such as five_hours", SLUG_PATTERN)
+SLUG_PATTERN = r"[a-z][a-z0-9_]{0,63}"  # some become the name of a file
+SLUG = must_be("up to 64 lower-case letters, digits and '_', such as five_hours", SLUG_PATTERN)

@@ -229,8 +229,8 @@ def check(feature: Feature, name: str) -> None:
         if not re.fullmatch(r"[\w.]+:\w+", place):
             refuse("place", place, "a module and an attribute, as in package.module:Name")
     for stream in feature.streams:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", stream) or stream in OWN_STREAMS:
-            refuse("stream", stream, "lower-case letters, digits and '_', and not a stream of the kernel's")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", stream) or stream in OWN_STREAMS:
+            refuse("stream", stream, "up to 64 lower-case letters, digits and '_', and not a stream of the kernel's")
 
 
 def commands() -> dict[str, Command]:
@@ -279,6 +279,14 @@ def owner(what: str, name: str) -> str | None:
     if any(one.is_disabled and one.distribution == found for one in scan()):
         return f"{found} is disabled: unset {DISABLE}."
     return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."
+
+
+def may_have(key: str, *, is_table: bool) -> bool:
+    """Whether a feature that is not in use, or that failed to give its settings, may have an unknown one."""
+    table = key.partition(".")[0]
+    others = (one.is_disabled and one.is_feature and not one.is_own for one in scan())
+    is_failed = any(not one.info or table in one.info.settings for one in installed())
+    return bool(owner("settings", key) or owner("settings", table)) or (is_table and (is_failed or any(others)))
 
 
 def cured(text: str) -> str:

@@ -54,7 +54,9 @@ class Timer:
 
 
 class Printed:
-    """Standard error, as the place of what a plugin prints: nothing in it steers the terminal."""
+    """Standard error, as the place of what a plugin prints: nothing in it steers the terminal, or closes it."""
+
+    close = staticmethod(lambda: None)
 
     def write(self, text: str) -> int:
         return sys.stderr.write(escape(text))

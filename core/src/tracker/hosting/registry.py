@@ -31,6 +31,7 @@ SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview":
 # what a feature raises on purpose, to end the command with one line
 DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
+OF_SOURCES = {"source_info", "compute_delta", "end_stream", *NEEDED.values()}
 # the program's own columns of windows
 OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
 OWN_COLUMNS |= {"features", "capacity", "efficiency"}
@@ -273,9 +274,9 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
     found = []
     for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin_name == name]
-        if not caller.has_spec():
-            known = [hook for hook, one in vars(manager.hook).items() if one.has_spec()]
-            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, known)}")
+        known = OF_SOURCES if kind else {hook for hook, one in vars(manager.hook).items() if one.has_spec()}
+        if caller.name not in known:
+            raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, sorted(known))}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
@@ -340,8 +341,9 @@ def _checked(annotation: str, answer: Any) -> Any:
     parts = found if outer == "Sequence" else [found]
     if not (isinstance(parts, list) and all(isinstance(one, kind) for one in parts)):
         raise TypeError(f"returned {type(answer).__name__} {answer!r:.60}. Expected {annotation}.")
-    if isinstance(found, Struct):
-        attrs.validate(found)  # type: ignore[arg-type]  # reads every field, whatever built it
+    for one in parts:
+        if isinstance(one, Struct):
+            attrs.validate(one)  # type: ignore[arg-type]  # reads every field, whatever built it
     return found
 
 

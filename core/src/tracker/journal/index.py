@@ -59,8 +59,11 @@ class Index:
         self.journal, self._database = journal, database
 
     def windows(self, last: int = -1) -> list[str]:
-        """Every window with a standing record, `W0-9` before `W0-10`, or the last of them."""
-        return self._named("ORDER BY place DESC", last)[::-1]
+        """Every window with a standing record, `W0-9` before `W0-10`, or those that were captured in last."""
+        if last < 0:
+            return self._named("ORDER BY place", last)
+        newest = "ORDER BY coalesce((SELECT max(at) FROM capture WHERE window = name), at) DESC, place DESC"
+        return sorted(self._named(newest, last), key=place)
 
     def newest_windows(self, count: int) -> list[str]:
         """The windows that got a record last, in the same order."""

@@ -135,7 +135,7 @@ def folded(text: str) -> str:
     wrapper = TextWrapper(get_terminal_size((80, 24)).columns, break_long_words=False, break_on_hyphens=False)
     wrapper.replace_whitespace = False
     found = []
-    for one in re.sub("`[^`\n]+`|^ +tracker .+", lambda one: one[0].replace(" ", "\0"), text, flags=re.M).split("\n"):
+    for one in re.sub("(?m)`[^`\n]+`|^([A-Z]\\S+)? +tracker .+", lambda it: it[0].replace(" ", "\0"), text).split("\n"):
         wrapper.subsequent_indent = " " * (len(one) - len(one.lstrip(" \0")) + 2)
         found.append(wrapper.fill(one))
     return "\n".join(found).replace("\0", " ")
@@ -158,10 +158,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and value not in BITS_64:
         return plain(float(value)) if abs(value) < 1 << 1023 else None
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {plain(str(key)): plain(item) for key, item in value.items()}
     return value
 

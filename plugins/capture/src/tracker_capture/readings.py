@@ -66,6 +66,10 @@ class Sample:
             for key, gauge in self.gauges.items()
         )
 
+    def can_take(self, other: Sample) -> bool:
+        """Whether another one may become a part of this run."""
+        return self.capture is None and other.capture is None and self.has_values_of(other)
+
 
 def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) <= RESET_TOLERANCE)
@@ -196,24 +200,27 @@ def folded(known: Sequence[Sample], new: Sequence[Sample], least: timedelta = ti
 
 
 def _fold(runs: list[Sample], sample: Sample, least: timedelta) -> None:
-    """Put a sample in its place among the runs of its series."""
+    """Put a sample in its place among the runs of its series. That of a capture stays a run of its own.
+
+    So it goes, and nothing else, if the capture is taken back.
+    """
     place = bisect_right(runs, sample.at, key=lambda run: run.at)
     if any(run.until >= sample.until and run.has_values_of(sample) for run in runs[max(0, place - NEAR) : place]):
         return
     before = runs[place - 1] if place else None
     after = runs[place] if place < len(runs) else None
-    if before is not None and before.has_values_of(sample):
+    if before is not None and before.can_take(sample):
         if sample.until - before.until >= least:
-            runs[place - 1] = _extended(before, before.at, sample.until, sample)
-    elif after is not None and after.has_values_of(sample) and (before is None or before.until < sample.at):
-        runs[place] = _extended(after, sample.at, after.until, sample)
+            runs[place - 1] = _extended(before, before.at, sample.until)
+    elif after is not None and after.can_take(sample) and (before is None or before.until < sample.at):
+        runs[place] = _extended(after, sample.at, after.until)
     else:
         runs.insert(place, sample)
 
 
-def _extended(run: Sample, at: datetime, until: datetime, by: Sample) -> Sample:
+def _extended(run: Sample, at: datetime, until: datetime) -> Sample:
     old = (run.record_id,) if run.record_id else run.supersedes
-    return evolve(run, at=at, until=until, record_id=None, supersedes=old, capture=by.capture)
+    return evolve(run, at=at, until=until, record_id=None, supersedes=old)
 
 
 def add_newest_capture(session: Session, provider: str) -> None:

@@ -27,7 +27,7 @@ class CaptureSettings:
         "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE",
         consent="sends variables of yours as keys",
     )
-    accounts: Mapping[str, str] = setting(
+    accounts: Mapping[str, Any] = setting(
         {},
         "names of accounts: the address that a pane shows, or the id that `tracker meters` shows",
         fits=are_accounts,

@@ -10,7 +10,7 @@ which fits that of every thread with the same history.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
 
-# A line without one of these tells nothing here. They stand in it whatever its spacing; those without a quotation mark
-# at their end find rows of newer types, too.
-WORDS = (
-    *('"token_usage', '"token_count', '"session_meta"', '"turn_context"'),
-    '"thread_settings_applied"',
-)
+# A line without one of these tells nothing here. They stand in it whatever its spacing; the first one finds
+# `token_usage_record`, `token_count` and newer types.
+WORDS = ('"token_', '"session_meta"', '"turn_context"', '"thread_settings_applied"')
 SOURCE = TelemetrySource(
     contract="1.2",
     name="codex-sessions",
@@ -177,7 +174,7 @@ def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event
     if usage is None:
         return []
     _note(payload.usage, scratch)
-    if _is_early(usage, payload, row, scratch):
+    if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row):
         return []
     # the `token_count` beside it, also if both are copies
     scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
@@ -190,10 +187,10 @@ def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event
     return [_event(key, usage, row, scratch)]
 
 
-def _is_early(usage: Numbers, payload: Payload, row: Row, scratch: dict[str, Any]) -> bool:
+def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row) -> bool:
     """Whether the `token_count` of the same response stands before its record, and was counted."""
-    shown, at, total = scratch.pop("early", None) or (None, None, None)
-    if shown is None or tuple(shown) != usage:
+    shown, at, total = early
+    if tuple(shown) != usage:
         return False
     now, whole = epoch(row.timestamp), _numbers(payload.thread_token_usage)
     if at is None or now is None or abs(now - at) > BURST_SECONDS:
@@ -298,9 +295,11 @@ def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any]) -> Ev
 
 
 def _note(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None:
-    """Note tokens of an unknown kind."""
-    for name in sorted(usage.keys() - KINDS) if isinstance(usage, dict) else ():
-        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():  # type: ignore[index]
+    """Note tokens of an unknown kind, which a `Usage` cannot have."""
+    if not isinstance(usage, dict):
+        return
+    for name in sorted(usage.keys() - KINDS):
+        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
             _count_unknown(f"rows with {name}", scratch)
 
 

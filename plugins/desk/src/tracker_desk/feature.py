@@ -24,21 +24,17 @@ def feature_info() -> Feature:
             "window-audit": _command(
                 "Records", "window_audit", "Show every record of a window, also what was taken back."
             ),
-            "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
             "export": _command("Records", "records:export", "Write the records as JSON lines, CSV or Parquet."),
             "import": _command(
                 "Records",
                 "records:import_",
                 "Take in the records of another tracker directory.",
             ),
-            "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
-            "setup": _command(
-                "Setup",
-                "setup",
-                "Show what tracker can use here, and offer to set it up.",
-            ),
-            "init": _command("Setup", "config:init", "Write a commented tracker.toml into this folder."),
+            "setup": _command("Setup", "setup", "Show what tracker can use here, and offer to set it up."),
+            "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
             "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),
+            "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
+            "init": _command("Setup", "config:init", "Write a commented tracker.toml into this folder."),
             "shell-init": _command(
                 "Setup", "shell:init", "Print the short functions of every source for a shell to read."
             ),

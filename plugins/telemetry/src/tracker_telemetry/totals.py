@@ -29,9 +29,10 @@ SELECT {by}, count(*), count(*) FILTER (routed), count(*) FILTER (NOT ok), sum(i
 
 # events of a window that stand in others, too: of those that were written last
 ELSEWHERE = """
-WITH own AS (SELECT * FROM standing WHERE win = $1), span AS (SELECT min(ts) AS first, max(ts) AS last FROM own)
-SELECT win, count(*) FROM standing SEMI JOIN own USING (ts, rid, lane, model, routed, ok, input, output), span
-WHERE standing.win NOT IN ($1, '') AND standing.ts BETWEEN first AND last GROUP BY win ORDER BY max(place) DESC LIMIT 5
+WITH dated AS (SELECT *, coalesce(ts, 0) AS time FROM standing), own AS (SELECT * FROM dated WHERE win = $1),
+  span AS (SELECT min(time) AS first, max(time) AS last FROM own)
+SELECT win, count(*) FROM dated SEMI JOIN own USING (time, rid, lane, model, routed, ok, input, output), span
+WHERE dated.win NOT IN ($1, '') AND dated.time BETWEEN first AND last GROUP BY win ORDER BY max(place) DESC LIMIT 5
 """
 
 
@@ -91,9 +92,9 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     name = _digest(question)
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
-    with contextlib.suppress(OSError, orjson.JSONDecodeError):
-        answers = orjson.loads(path.read_bytes())
-    match answers.get(name) if isinstance(answers, dict) else None:
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        answers = dict(orjson.loads(path.read_bytes()))
+    match answers.get(name):
         # a spoilt byte must not become a figure
         case [digest, dict(found)] if digest == _digest(found):
             return found
@@ -101,9 +102,8 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
 
     new = ask(session, source, windows, lambda events: _answer(events, times))
     if not session.dry_run and path.parent.is_dir():
-        kept = answers if isinstance(answers, dict) else {}
         with contextlib.suppress(OSError, TrackerError), private():
-            replace_file(path, orjson.dumps({**dict(list(kept.items())[1 - MOST :]), name: [_digest(new), new]}))
+            replace_file(path, orjson.dumps({**dict(list(answers.items())[1 - MOST :]), name: [_digest(new), new]}))
             path.chmod(0o600)
     return new
 

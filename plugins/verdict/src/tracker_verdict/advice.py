@@ -20,7 +20,8 @@ SIDES = (
     Column(key="features", title="Features", kind="number", rank=0),
     Column(key="capacity", title="Capacity", kind="number", rank=2),
     Column(key="unit", title="Unit", rank=2),
-    Column(key="efficiency", title="Per unit", kind="rate", rank=0),
+    Column(key="money", title="Per feature", kind="money", rank=0),
+    Column(key="efficiency", title="Per unit", kind="rate"),
     Column(key="low", title="95 % from", kind="rate"),
     Column(key="high", title="95 % to", kind="rate"),
     Column(key="n", title="Windows", kind="count", rank=3),
@@ -31,7 +32,9 @@ SIDES = (
 def show(session: Session, match: Match) -> None:
     """The comparison; on a terminal with its figures as a table."""
     session.show("\n".join(sentences(match)))
-    if not session.table(SIDES, [_side_row(side) for side in (match.a, match.b)]):
+    # by money a unit of one is not worth one of the other
+    columns = [one for one in SIDES if match.priced or one.key != "money"]
+    if not session.table(columns, [_side_row(side) for side in (match.a, match.b)]):
         session.show("\n".join(f"  {_side(side)}" for side in (match.a, match.b)))
     for side in (match.a, match.b):
         if side.apart:
@@ -52,7 +55,7 @@ def sentences(match: Match) -> Iterator[str]:
 def action(match: Match) -> str:
     found, better, worse = match.comparison, match.better, match.worse
     if found.verdict == "retire" and better and worse:
-        return f"Retire {worse.name}: {better.name} delivers more."
+        return f"Retire {worse.name}."
     if found.verdict == "reallocate" and better and worse:
         step = f"Move some work from {worse.name} to {better.name}, a step that you can take back."
         return f"{step} {_measure(match)}"
@@ -187,11 +190,12 @@ def _side_row(side: Side) -> Mapping[str, Cell]:
         "features": found.features,
         "capacity": found.capacity,
         "unit": side.unit,
+        "money": found.money_per_feature,
         "efficiency": found.efficiency,
         "low": low,
         "high": high,
         "n": found.n,
-        "remarks": "; ".join(found.remarks) or None,
+        "remarks": "; ".join(found.caveats) or None,
     }
 
 

@@ -104,9 +104,13 @@ class ProviderEstimate:
     def remarks(self) -> tuple[str, ...]:
         """What the preview says after the figures."""
         money = self.money_per_feature
-        found = [] if money is None else [f"{number(money, 2)} per feature"]
-        found += [f"spread over {self.spread.n} {self.blocks}s"] if self.blocks else []
-        return (*found, self.unsure) if self.waiting else tuple(found)
+        return self.caveats if money is None else (f"${number(money, 2)} per feature", *self.caveats)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the figures rest on."""
+        found = (f"spread over {self.spread.n} {self.blocks}s",) if self.blocks else ()
+        return (*found, self.unsure) if self.waiting else found
 
     @property
     def unsure(self) -> str:

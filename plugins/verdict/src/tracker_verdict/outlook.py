@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Session, Windows, plural, span, zone
-from tracker_verdict.accounts import MIXED, accounts
+from tracker.kernel import Session, TrackerError, Windows, near, plural, span, zone
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.overlaps import overlapping, spent_in
 from tracker_verdict.prospect import Prospect, local_time, prospect
@@ -150,6 +150,23 @@ def outlooks(
     )
     several = asked.has_accounts
     return [one for meter in asked.meters for one in _of_meter(asked, meter, several=several)]
+
+
+def only(
+    plans: Sequence[tuple[Source, list[Outlook]]], accounts: Collection[str]
+) -> list[tuple[Source, list[Outlook]]]:
+    """The meters of these accounts, if a provider has several. Without accounts, and of other providers, all."""
+    known = {one.account or NO_ACCOUNT for _, found in plans for one in found if one.used is not None}
+    for name in accounts:
+        if name not in known:
+            raise TrackerError(f"No reading of an account {name!r}. {near(name, sorted(known))}")
+    if not accounts:
+        return list(plans)
+    chosen = [
+        (source, [one for one in found if not one.several or (one.account or NO_ACCOUNT) in accounts])
+        for source, found in plans
+    ]
+    return [(source, found) for source, found in chosen if found]
 
 
 def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outlook]:

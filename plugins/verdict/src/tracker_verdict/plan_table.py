@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from tracker.api import Cell, Column, Source
-from tracker.kernel import Session, number, plural, zone
+from tracker.kernel import Session, number, zone
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook, overlapped
 from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
@@ -26,7 +26,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
         Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
         Column(
             key="planned",
-            title=f"{plural(windows_left, 'window')} {fit}",
+            title=f"{windows_left} more {fit}",
             kind="percent",
             rank=1 if several else 0,
         ),
@@ -41,10 +41,14 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
     )
     if not session.table(columns, [_row(source, one) for source, found in plans for one in found]):
         return False
+    # what is so of several meters is said once
+    remarks: dict[str, list[str]] = {}
     for source, found in plans:
         for one in found:
             for said in _said(one, local):
-                session.show(f"{_name(source, one)}: {said}")
+                remarks.setdefault(said, []).append(_name(source, one))
+    for said, names in remarks.items():
+        session.show(f"{', '.join(names)}: {said}")
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
         for account, verdict in verdicts(found).items():

@@ -68,6 +68,8 @@ def _list(here: Session, found: Sequence[Step]) -> None:
         Column(key="command", title="Command", rank=0),
         Column(key="records", title="Records", kind="count", rank=0),
     )
+    if not found:
+        here.note("note: There is nothing to take back.")
     rows: list[dict[str, Cell]] = [{"at": one.at, "command": one.command, "records": one.count} for one in found]
     if not (rows and here.table(columns, rows)):
         for one in found:

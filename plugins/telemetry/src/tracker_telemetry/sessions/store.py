@@ -207,7 +207,8 @@ class Store:
         """Bring the sums up to the sessions that got something."""
         if not (self._touched or self._summed):
             return
-        for index in tables.INDEXES if self._touched else ():
+        has_copies = self._ask("SELECT 1 FROM place WHERE needs IS NOT NULL").fetchone() is not None
+        for index in tables.INDEXES if self._touched or has_copies else ():
             self._ask(index)
         before = set(self._ask("SELECT * FROM dropped"))
         self._ask("DELETE FROM dropped")

@@ -75,11 +75,13 @@ WITH base AS (
 SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
-# what a fork may have copied after a pause, and its parent showed before the fork began: `lineage` says when that was
+# what a fork may have copied after a pause, and its parent showed before the fork began: `lineage` says when that was;
+# in this order, since few places are copies
 COPIED = f"""
 INSERT OR IGNORE INTO dropped
-SELECT r.base, r.half, r.source FROM place c JOIN row r ON r.place = c.id
-JOIN row p ON p.base = r.base AND p.source = r.source AND p.half IN (c.needs, '') AND p.ts <= CAST(c.lineage AS REAL)
+SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
+CROSS JOIN row p ON p.base = r.base AND p.source = r.source AND p.half IN (c.needs, '')
+AND p.ts <= CAST(c.lineage AS REAL)
 WHERE c.needs IS NOT NULL AND c.lineage IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
   SELECT 1 FROM place s WHERE s.origin = c.origin AND s.session = c.needs AND (s.id = p.place OR EXISTS (
     SELECT 1 FROM shown WHERE ({KEY}, place) = (p.base, p.half, p.source, s.id))))

@@ -9,6 +9,7 @@ import click
 
 from tracker.kernel import Number, Selection, WritingCommand, selection, session
 from tracker_verdict.commands.age import Age
+from tracker_verdict.options import accounts_option
 
 if TYPE_CHECKING:
     from tracker.api import Source
@@ -25,6 +26,7 @@ class PlanCommand(WritingCommand):
 @click.option("--windows-left", type=Number(int, min=1), metavar="N", help="How many windows you plan [default: 1].")
 @click.option("--pairs", type=Number(int, min=1, max=99), metavar="N", help="Plan N pairs of A and B in random order.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be for GO.")
+@accounts_option
 @click.option("--score", "is_score", is_flag=True, help="Show how earlier forecasts turned out.")
 @selection()
 def command(
@@ -32,6 +34,7 @@ def command(
     windows_left: int | None,
     pairs: int | None,
     max_age: timedelta,
+    accounts: tuple[str, ...],
     is_score: bool,
     selection: Selection,
 ) -> None:
@@ -42,24 +45,24 @@ def command(
     """
     provider = selection.provider
     if pairs is not None:
-        if len(names) != 2 or names[0] == names[1] or provider or windows_left or is_score:
-            raise click.UsageError("Expected --pairs N A B, such as `tracker plan --pairs 6 codex claude`.")
-        _plan_pairs((names[0], names[1]), pairs)
+        _plan_pairs(names, pairs, is_alone=not (provider or windows_left or accounts or is_score))
         return
     if names:
         raise click.UsageError(f"Unexpected {names[0]!r}. Expected --provider {names[0]}, or --pairs N A B.")
     here = session()
     chosen = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
+    if is_score and accounts:
+        raise click.UsageError("--account does not go with --score, which is of all accounts.")
     if is_score:
         _score(chosen)
     else:
-        _plan(chosen, selection, windows_left or 1, max_age)
+        _plan(chosen, selection, windows_left or 1, max_age, accounts)
 
 
-def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timedelta) -> None:
+def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timedelta, accounts: tuple[str, ...]) -> None:
     from tracker.kernel import TrackerError, zone
     from tracker_verdict import forecasts
-    from tracker_verdict.outlook import outlooks
+    from tracker_verdict.outlook import only, outlooks
     from tracker_verdict.plan_table import show
     from tracker_verdict.plan_text import document, lines
     from tracker_verdict.settings import VerdictSettings
@@ -69,6 +72,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     reserve, local = here.settings(VerdictSettings).reserve_pp, zone(here.config.timezone)
     windows = selection._replace(provider=None).windows(here)
     plans = [(source, outlooks(here, source, here.now, left, windows, max_age=max_age)) for source in chosen]
+    plans = only(plans, accounts)
     if provider is None:
         # also one whose only capture is of the future: its cure is said
         plans = [
@@ -106,13 +110,15 @@ def _score(sources: list[Source]) -> None:
         here.data(documents)
 
 
-def _plan_pairs(names: tuple[str, str], count: int) -> None:
+def _plan_pairs(names: tuple[str, ...], count: int, *, is_alone: bool) -> None:
     from tracker_verdict import pairs
 
+    if len({*names}) != 2 or len(names) != 2 or not is_alone:
+        raise click.UsageError("Expected --pairs N A B, such as `tracker plan --pairs 6 codex claude`.")
     here = session()
     for name in names:
         here.source(name, kinds=["status"])
-    drawn = pairs.plan(here, names, count)
+    drawn = pairs.plan(here, (names[0], names[1]), count)
     if here.dry_run:
         return
     here.running = click.get_current_context().params
