@@ -31,7 +31,7 @@ EXAMPLES = 100 if os.environ.get("TRACKER_SOAK") == "1" else 20
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=EXAMPLES)
 settings.load_profile("suite")
 
-pytest_plugins = ("toys", "loaded", "inprocess", "kept", "warm", "shared")
+pytest_plugins = ("toys", "loaded", "inprocess", "kept", "rewritten", "warm", "shared")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,10 +6,22 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+
+def before_all(_context: Any) -> None:
+    """Commands run in this process: all are of one zone, and load the installed plugins once."""
+    from loaded import once
+
+    from tracker.hosting import registry
+
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    registry.discover = once(registry.discover)
 
 
 def before_feature(_context: Any, feature: Any) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inprocess import tracker
 from shared import Demo
-from warm import tracker
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "pictures"))
 from data import fill
@@ -132,7 +132,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, demo: Demo) -> Path:
     run("feature reserve")
     run("plan --pairs 2 codex claude")
     run("export --format parquet --out out")
-    fill(folder / "year", days=28)
+    fill(folder / "year", days=8)
     write_rollout(folder / "year")
     for words in ("usage", "plan"):
         run(words, TRACKER_DATA_DIR=str(folder / "year" / "data"), HOME=str(folder / "year"))

@@ -1,4 +1,4 @@
-"""What a tired operator mistypes, and the one line that says so: in the real program."""
+"""What a tired operator mistypes, and the one line that says so."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
 
 @pytest.mark.parametrize(("words", "status", "said"), CASES, ids=[said[:40] for *_, said in CASES])
 def test_a_mistake_is_one_line_and_stores_nothing(
-    tracker_cli: Run, tmp_path: Path, words: tuple[str, ...], status: int, said: str
+    tracker_inside: Run, tmp_path: Path, words: tuple[str, ...], status: int, said: str
 ) -> None:
     (tmp_path / "blocked").write_text("a file where a folder should be")
-    done = tracker_cli(*words, stdin="Weekly limit: 80% left")
+    done = tracker_inside(*words, stdin="Weekly limit: 80% left")
     assert done.returncode == status, done.stdout + done.stderr
     [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert said in error
@@ -81,14 +81,14 @@ def test_a_mistake_is_one_line_and_stores_nothing(
 
 
 @pytest.mark.parametrize("words", [(), ("plan",), ("alias",), ("alias", "start"), ("import",)])
-def test_help_is_a_word_too(tracker_cli: Run, words: tuple[str, ...]) -> None:
-    done = tracker_cli("help", *words)
+def test_help_is_a_word_too(tracker_inside: Run, words: tuple[str, ...]) -> None:
+    done = tracker_inside("help", *words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == tracker_cli(*words, "--help").stdout
+    assert done.stdout == tracker_inside(*words, "--help").stdout
 
 
-def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli: Run) -> None:
-    first = tracker_cli("alias", "start", "codex", "--stdin", "--window", "W0-07", stdin="Weekly limit: 80% left")
+def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_inside: Run) -> None:
+    first = tracker_inside("alias", "start", "codex", "--stdin", "--window", "W0-07", stdin="Weekly limit: 80% left")
     assert first.returncode == 0, first.stderr
     evidence = ("evidence", "add", "--capability-id", "c", "--runner", "r", "--result", "pass", "--window-id")
     ingest = ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window")
@@ -102,10 +102,10 @@ def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_cli
             "W0-70": False,
             "W0-8": False,
         }.items():
-            done = tracker_cli(*words, window)
+            done = tracker_inside(*words, window)
             assert done.returncode == 0, done.stderr
             assert (f"note: {window} is a new window. Did you mean W0-07?{cure}\n" in done.stderr) == said
-    assert "Did you mean" not in tracker_cli(*ingest, "W0-7").stderr  # it is known by now
+    assert "Did you mean" not in tracker_inside(*ingest, "W0-7").stderr  # it is known by now
 
 
 PANES = Path(__file__).parents[1] / "docs" / "samples" / "panes"
@@ -133,23 +133,23 @@ CODEX, CLAUDE = "codex-80-left.txt", "claude-40-used.txt"
     ],
 )
 def test_a_text_that_is_anothers_or_none_is_called_so(
-    tracker_cli: Run, words: tuple[str, ...], pane: str | None, why: str
+    tracker_inside: Run, words: tuple[str, ...], pane: str | None, why: str
 ) -> None:
-    done = tracker_cli(*words, "--stdin", stdin=(PANES / pane).read_text() if pane else " \n")
+    done = tracker_inside(*words, "--stdin", stdin=(PANES / pane).read_text() if pane else " \n")
     assert done.returncode == 1
     assert "error: This text holds no " in done.stderr
     assert f"): {why}. Nothing was stored." in done.stderr
     assert ("Use --force" in done.stderr) == (pane is not None), "without a text there is nothing to insist on"
 
 
-def test_a_text_of_nobody_says_what_the_source_wants(tracker_cli: Run) -> None:
-    done = tracker_cli("alias", "start", "codex", "--stdin", stdin="12 passed in 3.4s, 80% of the lines")
+def test_a_text_of_nobody_says_what_the_source_wants(tracker_inside: Run) -> None:
+    done = tracker_inside("alias", "start", "codex", "--stdin", stdin="12 passed in 3.4s, 80% of the lines")
     assert "looks like" not in done.stderr
     assert "send Codex a message" in done.stderr
 
 
-def test_a_disabled_source_says_how_to_get_it_back(tracker_cli: Run) -> None:
-    done = tracker_cli("plugins", "info", "glm", TRACKER_DISABLE_PLUGINS="glm")
+def test_a_disabled_source_says_how_to_get_it_back(tracker_inside: Run) -> None:
+    done = tracker_inside("plugins", "info", "glm", TRACKER_DISABLE_PLUGINS="glm")
     assert "glm is disabled. Unset TRACKER_DISABLE_PLUGINS." in done.stderr
 
 
@@ -167,37 +167,37 @@ def test_what_git_says_is_passed_on_and_it_is_not_waited_for_for_ever(
         git._ask("rev-parse", "HEAD")
 
 
-def test_an_index_that_goes_too_far(tracker_cli: Run) -> None:
-    assert tracker_cli("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left").returncode == 0
-    done = tracker_cli("alias", "delete", "codex", "--window", "W0-01", "--index", "3")
+def test_an_index_that_goes_too_far(tracker_inside: Run) -> None:
+    assert tracker_inside("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left").returncode == 0
+    done = tracker_inside("alias", "delete", "codex", "--window", "W0-01", "--index", "3")
     assert "--index goes up to 1" in done.stderr
 
 
-def test_a_link_in_the_place_of_a_stream_is_not_followed(tracker_cli: Run, tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_a_stream_is_not_followed(tracker_inside: Run, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "elsewhere").write_text("")
     (tmp_path / "data" / "snapshots.jsonl").symlink_to(tmp_path / "elsewhere")
-    done = tracker_cli("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left")
+    done = tracker_inside("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left")
     assert done.returncode == 1
     assert "symbolic link" in done.stderr
     assert (tmp_path / "elsewhere").read_text() == ""
 
 
-def test_a_pipe_or_a_folder_in_its_place_is_to_be_moved_away(tracker_cli: Run, tmp_path: Path) -> None:
+def test_a_pipe_or_a_folder_in_its_place_is_to_be_moved_away(tracker_inside: Run, tmp_path: Path) -> None:
     (tmp_path / "data" / "snapshots.jsonl").mkdir(parents=True)
-    done = tracker_cli("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left")
+    done = tracker_inside("alias", "start", "codex", "--stdin", stdin="Weekly limit: 80% left")
     assert done.returncode == 1
     assert "is a directory" in done.stderr.lower()
     assert "Traceback" not in done.stderr
 
 
-def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_cli: Run) -> None:
-    done = tracker_cli("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--strict", stdin="nonsense\n")
+def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_inside: Run) -> None:
+    done = tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
     assert "error: 1 line was rejected with --strict. The others are stored." in done.stderr
 
 
-def test_several_windows_in_one_word_are_told_apart(tracker_cli: Run) -> None:
+def test_several_windows_in_one_word_are_told_apart(tracker_inside: Run) -> None:
     two = ("--window", "W0-01,W0-02")
     for words in (
         ("preview",),
@@ -211,6 +211,6 @@ def test_several_windows_in_one_word_are_told_apart(tracker_cli: Run) -> None:
         ("ingest", "codex-ccusage", "--stdin"),
         ("override", "codex", "--phase", "after", "--weekly-pct", "3"),
     ):
-        done = tracker_cli(*words, *two, stdin=(PANES / CODEX).read_text())
+        done = tracker_inside(*words, *two, stdin=(PANES / CODEX).read_text())
         assert done.returncode in (1, 2), words
         assert "--window W0-01 --window W0-02" in done.stderr, (words, done.stderr)

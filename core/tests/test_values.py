@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tracker.api import Gauge, Meter, Reading, StatusSource, amount, count, instant, percent
 from tracker.contract.events import check_event
 from tracker.contract.readings import from_parsed, to_parsed
+from tracker.text.render import folded
 
 NONE = [None, True, False, "5", "", [], {}, -1, -0.5, float("nan"), float("inf"), 10**15, 10**400, 1e300]
 JSON = st.recursive(
@@ -153,3 +154,11 @@ def test_a_limit_stands_in_the_record() -> None:
     parsed = to_parsed(reading, source.as_source())
     assert (parsed["m_used"], parsed["m_limit"]) == (12, 300)
     assert from_parsed(parsed, source.as_source(), datetime(2026, 1, 2, tzinfo=UTC)).gauges == reading.gauges
+
+
+def test_a_command_behind_a_word_stays_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "24")
+    command = "tracker complete --window W0-01 --toy-features N"
+    for text in (f"Next: {command}", f"    {command}", f"`{command}`"):
+        assert folded(text) == text
+    assert folded(f"note: {command}").count("\n") == 2

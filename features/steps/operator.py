@@ -20,11 +20,13 @@ CLAUDE = (
 
 
 def run(context: Any, words: str, stdin: str = "") -> None:
-    """Run a command line; `tracker` is the installed program."""
+    """Run a command line; `tracker` is the installed program, in a process of its own where it loads other plugins."""
     arguments = shlex.split(words)
     if arguments[0] == "tracker":
-        from warm import tracker
+        import inprocess
+        import warm
 
+        tracker = warm.tracker if "PYTHONPATH" in context.environment else inprocess.tracker
         if context.clock and any(word in arguments for word in ("start", "end", "cross", "before", "after")):
             arguments += ["--captured-at", context.clock]
         done = tracker(arguments[1:], stdin.encode(), context.folder, context.environment)

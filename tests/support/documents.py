@@ -13,6 +13,8 @@ from pathlib import Path
 # one call of tracker, perhaps in a lane, perhaps reading a file, perhaps allowed to fail; `uat` starts programs itself
 CALL = re.compile(r"((?:[A-Z_]+=\S+ )*)tracker (?!uat )([^|;&<>$`()]*?)(?: < (\S+))?( \|\| true)?")
 ANY_LINES = r"(?:.*\n)*?"
+# each round is written out
+LOOP = re.compile(r"^for (\w+) in (.*); do\n(.*?)^done$", re.M | re.S)
 # what leaves nothing to the next line but files
 ALONE = re.compile(r"(?:cp|echo|git|tail) [^<]*")
 
@@ -24,7 +26,8 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 def run(commands: str, environment: Mapping[str, str]) -> str:
     """What a block prints; a command that fails ends it."""
-    lines = commands.replace("\\\n", " ").strip().splitlines()
+    flat = LOOP.sub(lambda loop: "".join(loop[3].replace(f"${loop[1]}", word) for word in loop[2].split()), commands)
+    lines = flat.replace("\\\n", " ").strip().splitlines()
     calls = [CALL.fullmatch(line.strip()) for line in lines]
     if not all(call or ALONE.fullmatch(line) for line, call in zip(lines, calls, strict=True)):
         return _shell(commands, environment)

@@ -6,14 +6,16 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from attrs import define, frozen
@@ -128,7 +130,7 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
     if not os.access(memory, os.W_OK):
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(dir=memory, prefix="tracker-test-") as folder:
+    with TemporaryDirectory(dir=memory, prefix="tracker-test-") as folder:
         yield Path(folder)
 
 
@@ -141,13 +143,26 @@ def program(quick_path: Path, toys_once: Callable[..., Any], monkeypatch: pytest
     return Program(quick_path / "data")
 
 
-@pytest.fixture
-def tracker_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command line with the installed plugins in this process, which takes a tenth of a new one's time."""
+def tracker(
+    arguments: Sequence[str], stdin: bytes, folder: Path, environment: Mapping[str, str]
+) -> tuple[int, bytes, bytes]:
+    """Run the command line in this process; its exit status, stdout and stderr, as `warm.tracker` gives them."""
     from click.testing import CliRunner
 
     from tracker.cli.main import main
 
+    with TemporaryFile() as file, chdir(folder), patch.dict(os.environ, environment, clear=True):
+        file.write(stdin)  # a stream is read from a descriptor
+        file.seek(0)
+        done = CliRunner().invoke(main, list(arguments), input=file)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout_bytes, done.stderr_bytes
+
+
+@pytest.fixture
+def tracker_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line with the installed plugins in this process, which takes a tenth of a new one's time."""
     for name in [name for name in os.environ if name.startswith(("TRACKER_", "AGENT_ID"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -156,13 +171,9 @@ def tracker_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     environment = {"TRACKER_DATA_DIR": str(tmp_path / "data"), "TZ": "UTC", "COLUMNS": "120"}
 
     def run(*arguments: str, stdin: str | bytes = "", **extra: str) -> subprocess.CompletedProcess[str]:
-        with tempfile.TemporaryFile() as file:  # a stream is read from a descriptor
-            file.write(stdin.encode() if isinstance(stdin, str) else stdin)
-            file.seek(0)
-            done = CliRunner().invoke(main, list(arguments), input=file, env=environment | extra)
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        status, out, err = tracker(arguments, data, Path.cwd(), {**os.environ, **environment, **extra})
+        return subprocess.CompletedProcess(arguments, status, out.decode(), err.decode())
 
     return run
 

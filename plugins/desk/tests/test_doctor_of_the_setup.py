@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from warm import tracker
+from inprocess import tracker
 
 
 def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from warm import tracker
+from inprocess import tracker
 
 from tracker.kernel import TrackerError
 from tracker_desk.edits import BEGIN, END, with_block, with_status_line, without_block, without_status_line

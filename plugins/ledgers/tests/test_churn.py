@@ -182,6 +182,8 @@ def test_outside_of_a_repository(session: Session, tmp_path: Path, monkeypatch: 
     with pytest.raises(TrackerError, match=r"is not in a git repository\. Run this where the work was committed"):
         measure(session, "HEAD")
     assert measure(session, None).record["decision"] == "missing-commit-range"
+    for session.dry_run, said in ((False, "Recorded decision="), (True, "It would be recorded as decision=")):
+        assert said in measure(session, None).warnings[0]
 
 
 def test_without_git(session: Session, repository: Any, monkeypatch: pytest.MonkeyPatch) -> None:

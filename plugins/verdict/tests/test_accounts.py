@@ -153,6 +153,23 @@ def test_an_account_where_no_window_names_one(verdicts: Any) -> None:
     assert refused == "error: No window is of an account 'work'. No window names one: leave --account out."
 
 
+def test_a_narrow_scoreboard_keeps_the_accounts_apart(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "40"}.items():
+        monkeypatch.setenv(name, value)
+    shown = two("scoreboard", "--by", "provider").ok()
+    assert f"codex ({hashed(ONE)})" in shown
+    assert f"codex ({hashed(OTHER)})" in shown
+
+
+def test_what_is_so_of_two_meters_is_said_once(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "400")
+    said = two("plan", "--provider", "codex").ok()
+    few = "how much costs differ is assumed: 1 window of 3 that measure it"
+    [names] = re.findall(rf"(.+): {few}\n", said)
+    assert {*names.split(", ")} == {f"codex weekly {hashed(one)}" for one in (ONE, OTHER)}
+
+
 def test_a_plan_of_one_account(two: Any) -> None:
     two.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')
     plan = ("plan", "--provider", "codex", "--account")
@@ -161,6 +178,7 @@ def test_a_plan_of_one_account(two: Any) -> None:
     assert [one["account"] for one in json.loads(two("--json", *plan, "work").ok())["meters"]] == ["work"]
     assert re.findall(r"weekly account (\w+)", two(*plan, "work", "--account", "home").ok()) == ["home", "work"]
     assert two(*plan, "wrk").refused() == "error: No reading of an account 'wrk'. Did you mean work?"
+    assert two(*plan, "x").refused() == "error: No reading of an account 'x'. Expected one of home, work."
     assert "--account does not go with --score" in two("plan", "--score", "--account", "work").refused(2)
     assert "Expected --pairs N A B" in two("plan", "--pairs", "2", "codex", "claude", "--account", "work").refused(2)
 

@@ -135,7 +135,7 @@ def folded(text: str) -> str:
     wrapper = TextWrapper(get_terminal_size((80, 24)).columns, break_long_words=False, break_on_hyphens=False)
     wrapper.replace_whitespace = False
     found = []
-    for one in re.sub("`[^`\n]+`|^ +tracker .+", lambda one: one[0].replace(" ", "\0"), text, flags=re.M).split("\n"):
+    for one in re.sub("(?m)`[^`\n]+`|^([A-Z]\\S+)? +tracker .+", lambda it: it[0].replace(" ", "\0"), text).split("\n"):
         wrapper.subsequent_indent = " " * (len(one) - len(one.lstrip(" \0")) + 2)
         found.append(wrapper.fill(one))
     return "\n".join(found).replace("\0", " ")

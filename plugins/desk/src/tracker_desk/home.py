@@ -19,7 +19,8 @@ def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]
     since, until = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
     period = Period(since=since, until=until, names=("today",))
     for panels in session.registry.ask("panels", session=session, period=period):
-        for row in (row for panel in panels for row in panel.rows):
+        # other features may answer without looking at what is asked for, and own no name
+        for row in (row for one in panels if (one.name, one.distribution) == ("today", "") for row in one.rows):
             requests = plural(int(row["requests"]), "request")
             yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{_money(row)}"
 

@@ -248,8 +248,9 @@ def _unmeasured(session: Session, request: Request, row: Finalized | None, figur
     hint = f", which no record names. {near(request.window, known)}" if known else ""
     of = ["--provider", request.provider] if request.provider else []
     cure = quoted(["tracker", "churn", "--window", request.window, *of, "--commit-start", "COMMIT"])
+    recorded = "It would be recorded as" if session.dry_run else "Recorded"
     warning = (
-        f"No start commit is known for {line(request.window)}{hint or '.'} Recorded decision={MISSING}."
+        f"No start commit is known for {line(request.window)}{hint or '.'} {recorded} decision={MISSING}."
         f" Run `{cure}`, or capture BEFORE inside the repository."
     )
     remarks = [request.notes, f"decision={MISSING}"]

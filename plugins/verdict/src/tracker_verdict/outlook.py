@@ -165,9 +165,9 @@ def only(
     plans: Sequence[tuple[Source, list[Outlook]]], accounts: Collection[str]
 ) -> list[tuple[Source, list[Outlook]]]:
     """The meters of these accounts, if a provider has several. Without accounts, and of other providers, all."""
-    known = {one.account or NO_ACCOUNT for _, found in plans for one in found}
+    known = {one.account or NO_ACCOUNT for _, found in plans for one in found if one.used is not None}
     for name in accounts:
-        if name not in (*known, NO_ACCOUNT):
+        if name not in known:
             raise TrackerError(f"No reading of an account {name!r}. {near(name, sorted(known))}")
     if not accounts:
         return list(plans)

@@ -41,10 +41,14 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
     )
     if not session.table(columns, [_row(source, one) for source, found in plans for one in found]):
         return False
+    # what is so of several meters is said once
+    remarks: dict[str, list[str]] = {}
     for source, found in plans:
         for one in found:
             for said in _said(one, local):
-                session.show(f"{_name(source, one)}: {said}")
+                remarks.setdefault(said, []).append(_name(source, one))
+    for said, names in remarks.items():
+        session.show(f"{', '.join(names)}: {said}")
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
         for account, verdict in verdicts(found).items():

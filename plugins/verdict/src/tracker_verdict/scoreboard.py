@@ -270,6 +270,8 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     kinds |= dict.fromkeys(LIST_PRICE, "money") | dict.fromkeys(BESIDE, "count")
     first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
     is_same = all(line["group"] == line["provider"] for line in found)
+    if not is_same and all(str(line["group"]).startswith(f"{line['provider']} (") for line in found):
+        first["provider"] = 9  # the groups are its accounts
     columns = [
         Column(
             key=name,

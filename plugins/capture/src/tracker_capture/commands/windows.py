@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from tracker.kernel import Command, WritingCommand, moment, session
+from tracker.kernel import Clock, Command, WritingCommand, moment, session
 
 SINCE = click.option(
     "--since",
@@ -67,7 +67,8 @@ def propose(since: datetime) -> None:
     elif found:
         here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
     else:
-        here.note("note: no new window since then. Run `tracker sync` first, in the repository where you worked.")
+        at = Clock(here.now, here.zone).at(since)
+        here.note(f"note: no new window since {at}. Run `tracker sync` first, in the repository where you worked.")
 
 
 @click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")

@@ -32,7 +32,12 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command("calibrate", cls=Command, epilog="tracker meters calibrate --provider codex")
+@click.command(
+    "calibrate",
+    cls=Command,
+    short_help="Say what a dollar of tokens takes of a meter.",
+    epilog="tracker meters calibrate --provider codex",
+)
 @_options
 @click.option(
     "--by",
@@ -61,7 +66,12 @@ def calibrate(
             here.say(line)
 
 
-@click.command("reconcile", cls=Command, epilog="tracker meters reconcile --provider codex")
+@click.command(
+    "reconcile",
+    cls=Command,
+    short_help="List rises of a meter that no request explains.",
+    epilog="tracker meters reconcile --provider codex",
+)
 @_options
 @ROWS
 def reconcile(provider: str | None, meter: str | None, since: datetime, accounts: tuple[str, ...], rows: int) -> None:

@@ -82,7 +82,10 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
             if any(one.used is not None for one in found) or newest_windows(here, source)
         ]
     if not plans:
-        raise TrackerError("No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`.")
+        raise TrackerError(
+            "No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`, or paste a pane"
+            " with `tracker start PROVIDER`."
+        )
     for source, found in plans:
         forecasts.store(here, source, [(one.meter, one.prospect) for one in found], "plan")
     if here.json:
