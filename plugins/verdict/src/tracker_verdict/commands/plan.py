@@ -40,8 +40,9 @@ def command(
 ) -> None:
     """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows.
 
-    The verdict is the worst that a meter says, and never GO as long as one is unknown. As in `tracker gate`, a meter
-    of one model does not count: if it is full, it stops work with that model alone.
+    The verdict is the worst that a meter says, and never GO as long as a meter in per cent is unknown. Two do not
+    count: a meter that was not shown for a week and, as in `tracker gate`, one of a single model. If that is full, it
+    stops work with that model alone.
     """
     provider = selection.provider
     if pairs is not None:
