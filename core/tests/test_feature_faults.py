@@ -59,6 +59,15 @@ command = click.command(help="Mine.")(lambda: print("mine"))
 def broken():
     raise ZeroDivisionError("no\\x1b[31m hours")
 
+@click.command(help="Answers.")
+def answers():
+    return True
+
+@click.command(help="Ends with a status.")
+@click.pass_context
+def ends(context):
+    context.exit(3)
+
 @click.command(help="Lost.")
 def lost():
     open("/no/hours")
@@ -138,6 +147,12 @@ def test_the_projects_own_feature_keeps_its_command(run: Run) -> None:
     listed = run("plugins", "list", declared=declared).stdout
     assert "its command churn is left out" in " ".join(listed.split())
     assert run("churn", declared=declared, TRACKER_DISABLE_PLUGINS="ledgers").stdout == "mine\n"
+
+
+def test_what_a_command_returns_is_no_exit_status(run: Run) -> None:
+    for name, status in (("answers", 0), ("ends", 3)):
+        done = run(name, declared=f"commands={{'{name}': Command('Results', 'Mine.', 'acme_hours.parts:{name}')}}")
+        assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
 
 
 def faulty(error: str) -> str:

@@ -273,6 +273,14 @@ def test_what_is_not_the_projects_own_says_whose_it_is(registry: Registry) -> No
     assert (ours.distribution, theirs.distribution) == ("", "acme-third")
 
 
+def test_an_early_name_takes_no_answer_from_the_projects_own(registry: Registry) -> None:
+    add_feature(registry, "another", feature("another", ingest_stream=lambda window: True))
+    add_feature(registry, "telemetry", feature("telemetry", ingest_stream=lambda window: window == "W0-01"))
+    own = added(registry, "telemetry")
+    own.distribution, own.place = "tracker-telemetry", "x.feature"
+    assert registry.first("ingest_stream", session=None, source=None, window="W0-02", given=None) is False
+
+
 def test_a_column_belongs_to_the_projects_own_feature(registry: Registry, said: list[str]) -> None:
     add_feature(registry, "another", feature("another", window_facts=lambda windows: {(windows[0], ""): {"hours": 9}}))
     add_feature(registry, "ledgers", feature("ledgers", window_facts=lambda windows: {(windows[0], ""): {"hours": 3}}))

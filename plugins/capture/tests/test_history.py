@@ -254,7 +254,9 @@ def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -
 
 
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
-    assert "No reading is in the history. Fill it with `tracker sync`" in error(machine("meters"))
+    said = error(machine("meters"))
+    assert "No reading is in the history. Fill it with `tracker sync`" in said
+    assert "or paste a pane with `tracker start PROVIDER`." in said
     assert "No reading of codex is in the history." in error(machine("meters", "--provider", "codex"))
 
 

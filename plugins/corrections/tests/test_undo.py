@@ -166,6 +166,14 @@ def test_nobody_can_be_asked(program: Any) -> None:
     assert program.files() == before
 
 
+@pytest.mark.parametrize("folder", ["data", "two words"])
+def test_the_list_leaves_the_data_directory_out(program: Any, folder: str) -> None:
+    """A narrow terminal shows the beginning of each command, which would be the same for all."""
+    root = program.root.parent / folder
+    program("--data-dir", str(root), "override", "toy", "--window", "W1", "--phase", "before", "--fuel-pct", "1").ok()
+    assert "  tracker override toy --window W1 " in program("--data-dir", str(root), "undo", "--list").ok()
+
+
 def test_the_list_and_a_dry_run_write_nothing(program: Any) -> None:
     start(program)
     before = program.files()

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tracker.api import Panel
+
 
 def at(hours: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
@@ -82,25 +84,40 @@ def test_a_terminal_gets_a_table_of_its_width(program: Any, columns: str, tmp_pa
     assert "…" not in text
 
 
-def test_what_today_used_is_said(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def with_panels(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Installs a feature of some distribution that answers with these panels."""
     from types import ModuleType
 
-    from tracker.api import Panel
     from tracker.feature import Feature, hookimpl
     from tracker.hosting import discovery
 
+    def add(panels: Any, distribution: str) -> None:
+        module = ModuleType("usage")
+        module.feature_info = hookimpl(lambda: Feature(name="usage"))  # type: ignore[attr-defined]
+        module.panels = hookimpl(panels)  # type: ignore[attr-defined]
+        known, added = discovery.installed(), discovery.Plugin("usage", distribution=distribution)
+        added.module, added.declared = module, Feature(name="usage")
+        monkeypatch.setattr(discovery, "installed", lambda: [*known, added])
+
+    return add
+
+
+def test_panels_that_nobody_asked_for_stay_off_the_home_screen(program: Any, with_panels: Any) -> None:
+    panels = [Panel(name=name, title="Hours", rows=[{"provider": "toy", "hours": 2}]) for name in ("hours", "today")]
+    with_panels(lambda session: panels, "acme-hours")
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
+    assert "Today:" not in program().ok()
+
+
+def test_what_today_used_is_said(program: Any, with_panels: Any) -> None:
     row = {"provider": "toy", "requests": 3, "tokens": 12_345, "cost_usd": 1.5}
 
     def panels(period: Any) -> list[Panel]:
         assert period.since is not None
         return [Panel(name="today", title="Today", rows=[row])] if period.names == ("today",) else []
 
-    module = ModuleType("usage")
-    module.feature_info = hookimpl(lambda: Feature(name="usage"))  # type: ignore[attr-defined]
-    module.panels = hookimpl(panels)  # type: ignore[attr-defined]
-    known, added = discovery.installed(), discovery.Plugin("usage")
-    added.module, added.declared = module, Feature(name="usage")
-    monkeypatch.setattr(discovery, "installed", lambda: [*known, added])
+    with_panels(panels, "")
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=f"fuel 50% reset {at(2)}").ok()
     assert "Today: toy 3 requests, 12,345 tokens, $1.50 at list prices" in program().ok()
     row["cost_usd"] = 0.00164

@@ -156,6 +156,19 @@ def test_a_before_of_the_future_is_to_be_taken_back(toys: Run) -> None:
     assert "of the future" not in ok(toys("status"))
 
 
+def test_a_before_of_the_future_hides_no_meter(toys: Run) -> None:
+    for window, phase, used, hours in (("W1", "before", 10, -2), ("W1", "after", 20, -1), ("W2", "before", 60, 48)):
+        at = (NOW + timedelta(hours=hours)).isoformat()
+        words = ("override", "toy", "--window", window, "--phase", phase, "--captured-at", at, "--force")
+        ok(toys(*words, "--fuel-pct", str(used)))
+    said = ok(toys("status"))
+    assert re.search(r"^toy: W2 open since .* \(in the future\)\n  fuel +20%, ", said, re.M)
+    said = ok(toys("home"))
+    assert re.search(r"^toy +fuel .* 20% ", said, re.M)
+    assert "Open: W2 of toy, since a time in the future\n" in said
+    assert "\n\n\n" not in said
+
+
 def test_a_window_that_was_left_open_gets_a_command_that_can_work(toys: Run) -> None:
     reset = (NOW - timedelta(minutes=20)).isoformat()
     start(toys, f"fuel 10% reset {reset}", minutes=40)

@@ -118,6 +118,37 @@ def test_windows_that_cost_nothing_have_no_limit(
     assert said.endswith(f"verdict: {verdict}\n")
 
 
+@pytest.mark.parametrize(
+    ("fiveh", "planned", "meter", "verdict"),
+    [
+        ("95%", 1, "GO", "GO"),
+        ("95%", 80, "unknown", "STOP"),  # 80 pp at most of 85, and 800 pp of the weekly meter
+        ("12%", 2, "unknown", "unknown: fiveh not known, weekly alone says GO"),
+        ("10%", 1, "STOP", "STOP"),
+        ("0%", 1, "STOP", "STOP"),
+    ],
+)
+def test_what_no_window_moved_costs_less_than_rounding_hides(
+    verdicts: Any, fiveh: str, planned: int, meter: str, verdict: str
+) -> None:
+    """Three windows moved the 5h meter by 0: GO only if its room is enough at the limit, and nothing contradicts it."""
+    known = {"providers": {"codex": {"delta": {"weekly_pct": 10, "fiveh_pct": 0}, "errors": []}}}
+    verdicts.rows(codex=[(1, 10, DAY, known)] * 3)
+    verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(80).replace("90%", fiveh)).ok()
+    words = ("plan", "--provider", "codex", "--windows-left", str(planned))
+    said = verdicts(*words).ok()
+    assert said.endswith(f"codex verdict: {verdict}\n")
+    assert f"likely to fit: {meter}\n" in said[said.index("codex fiveh") :]
+    assert ("  unknown: 3 finalized windows moved it by 0: a longer one says what one costs\n" in said) == (
+        meter == "unknown"
+    )
+    assert "  no window moved it: the probability is for 1 pp each, the most that rounding hides\n" in said
+    found = json.loads(verdicts("--json", *words).ok())
+    own = next(one for one in found["meters"] if one["meter"] == "fiveh")
+    assert (found["verdict"], own["verdict"]) == (verdict.partition(":")[0], meter)
+    assert (own["cost"]["most"], own["spread"]) == (0, "assumed")
+
+
 def test_planned_pairs_are_in_the_command_log_and_forecasts_are_not(closed: Any) -> None:
     """`undo` names the command that drew them."""
     closed("plan", "--provider", "codex").ok()

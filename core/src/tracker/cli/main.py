@@ -150,12 +150,11 @@ class Root(Group):
             give_up_output()
             sys.exit(UNREAD)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> None:
         session = ctx.ensure_object(Session)
         try:
-            answer = super().invoke(ctx)
+            super().invoke(ctx)  # what a command returns is no exit status: `ctx.exit(status)` is
             sys.stdout.flush()
-            return answer
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted{session.outcome}", signal.SIGINT) from None
         except BrokenPipeError:

@@ -198,7 +198,7 @@ class Registry:
             feature.leave_out(error, self.report)
 
     def ask(self, hook: str, **arguments: Any) -> list[Any]:
-        """The answers of the features that implement a hook, in the order of their names; no answer is left out."""
+        """The answers of the features that implement a hook, the project's own first; no answer is left out."""
         return list(self._answers(hook, arguments))
 
     def first(self, hook: str, **arguments: Any) -> Any:
@@ -221,8 +221,8 @@ class Registry:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
         known = {f"feature {one.name}": one for one in self.features}
         found = [(known[one.plugin_name], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
-        # columns are the project's own features' first
-        found.sort(key=lambda pair: (hook == "window_facts" and not pair[0].is_own, pair[0].name))
+        # a name that comes early in the alphabet takes neither an answer nor a column from the project's own
+        found.sort(key=lambda pair: (not pair[0].is_own, pair[0].name))
         for feature, one in found:
             given = {word: arguments[word] for word in one.argnames}
             seconds = SPEAKING.get(hook) or (SECONDS if feature.is_own else 0)

@@ -101,7 +101,10 @@ def none_matches(session: Session, provider: str | None, meter: str | None) -> s
     known = {one.meter for one in series(session, provider, None, None, None)}
     if not known:
         of = f" of {provider}" if provider else ""
-        return f"No reading{of} is in the history. Fill it with `tracker sync` or `tracker capture --sample --all`."
+        return (
+            f"No reading{of} is in the history. Fill it with `tracker sync` or `tracker capture --sample --all`, or"
+            f" paste a pane with `tracker start {provider or 'PROVIDER'}`."
+        )
     if meter is not None and meter not in known:
         return f"No reading of the meter {line(meter)!r}. {near(meter, sorted(known))}"
     return "No reading is of that time. `tracker meters` shows all."

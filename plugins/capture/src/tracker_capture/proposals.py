@@ -208,21 +208,17 @@ def _shares(
     samples: dict[str, list[Sample]] = {}
     for one in all_samples:
         samples.setdefault(one.provider, []).append(one)
-    own: dict[str, list[UsageEvent]] = {}
-    for event in events:
-        if event.in_folder:
-            own.setdefault(event.provider, []).append(event)
-    for provider in sorted(own or samples):
-        mine = own.get(provider, [])
-        total = sum(event.tokens + event.cached_tokens for event in events if event.provider == provider)
-        used = sum(event.tokens + event.cached_tokens for event in mine)
-        costs = [event.fresh + event.cached for event in mine if event.fresh is not None and event.cached is not None]
+    for provider in sorted({event.provider for event in events if event.in_folder} or samples):
         draft, why = None, None
         try:
             draft = draft_of(session, window, provider, samples.get(provider, []), times)
         except TrackerError as error:
             # both are about `windows add`
             why = str(error).removesuffix(" Nothing was stored.").removesuffix(" Use --stale-ok to take it.")
+        measured = [one for one in events if one.provider == provider and (draft is None or _is_in(draft, one))]
+        mine = [event for event in measured if event.in_folder]
+        total, used = (sum(event.tokens + event.cached_tokens for event in some) for some in (measured, mine))
+        costs = [event.fresh + event.cached for event in mine if event.fresh is not None and event.cached is not None]
         yield Share(
             provider=provider,
             requests=len(mine),
@@ -233,6 +229,11 @@ def _shares(
             draft=draft,
             why=why,
         )
+
+
+def _is_in(draft: Draft, event: UsageEvent) -> bool:
+    """Whether the meters of a window moved by a request: its BEFORE has that of its own instant already."""
+    return draft.before.at.timestamp() < event.at <= draft.after.at.timestamp()
 
 
 def lines(found: Sequence[Proposal], local: tzinfo) -> Iterator[str]:

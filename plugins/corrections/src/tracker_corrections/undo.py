@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -62,9 +63,12 @@ class Step:
 
     @property
     def command(self) -> str:
+        """As it was typed, without the data directory: that is this one."""
+        if self.words:
+            return line(re.sub(r" --data-dir[= ]('[^']*'|\S+)", "", self.words[0]))
         # not every command is in the command log
         streams = " and ".join(f"{stream}.jsonl" for stream in self.records if stream != ANOMALIES)
-        return line(self.words[0]) if self.words else f"a command that wrote {streams or 'anomalies.jsonl'}"
+        return f"a command that wrote {streams or 'anomalies.jsonl'}"
 
     @property
     def count(self) -> int:

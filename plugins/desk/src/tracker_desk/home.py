@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, rate, span
 from tracker_desk import meter_list as meters
-from tracker_desk.status import Lane, LeftOpen, Status
+from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
 from tracker_desk.status_text import PROPOSE, heading, lane_name
 
 
@@ -19,7 +19,8 @@ def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]
     since, until = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
     period = Period(since=since, until=until, names=("today",))
     for panels in session.registry.ask("panels", session=session, period=period):
-        for row in (row for panel in panels for row in panel.rows):
+        # other features may answer without looking at what is asked for, and own no name
+        for row in (row for one in panels if (one.name, one.distribution) == ("today", "") for row in one.rows):
             requests = plural(int(row["requests"]), "request")
             yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{_money(row)}"
 
@@ -43,7 +44,9 @@ def due_lines(status: Status) -> Iterator[str]:
     for lane in status.lanes:
         opened: Iterable[Lane | LeftOpen] = (lane, *lane.also_open) if lane.is_open else lane.also_open
         for one in opened:
-            yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, for {span(status.now - one.taken)}"
+            is_ahead = one.taken - status.now > CLOCKS
+            since = "since a time in the future" if is_ahead else f"for {span(status.now - one.taken)}"
+            yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, {since}"
     commands = [due.command for due in status.ready if due.command]
     commands += [lane.due.command for lane in status.lanes if lane.due.command and lane.due.action != "complete"]
     for command in list(dict.fromkeys(commands))[:3]:
@@ -79,6 +82,6 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         session.show("\n".join(first_lines(session)))
         return
     found = meters.rows(status, clock)
-    if not session.table(meters.columns(found), found):
+    if found and not session.table(meters.columns(found), found):
         session.show("\n".join(meters.lines(found)))
-    session.show("\n".join(("", *today_lines(session, status, zone), *due_lines(status))))
+    session.show("\n".join((*([""] if found else []), *today_lines(session, status, zone), *due_lines(status))))

@@ -119,7 +119,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     after_closing = _after_closing(session, anomalies, unfinished, unread)
     streams = sorted({*session.registry.status_streams, *(mark.stream for mark in unread)})
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
-    windows = {mark.window for _, mark in newest}
+    windows = {mark.window for _, mark in newest} | _before_the_future(session, newest)
     named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = [
@@ -145,6 +145,13 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         standings=standings(session, [lane.mark for lane in lanes], groups, named),
         is_cut=len(unfinished) >= OPEN,
     )
+
+
+def _before_the_future(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> set[str]:
+    """Of each lane whose newest capture is of the future, the window before it: it says what the meters show."""
+    ahead = [(agent, mark) for agent, mark in newest if mark.at > (session.now + CLOCKS).timestamp()]
+    found = (session.index.newest(mark.stream, agent, mark.provider, position=2) for agent, mark in ahead)
+    return {mark.window for mark in found if mark}
 
 
 def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Session, TrackerError, Windows, near, plural, span, zone
+from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span, zone
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.overlaps import overlapping, spent_in
@@ -39,6 +39,8 @@ GO_FROM, TIGHT_FROM = 0.8, 0.5
 # Fewer windows say nothing of how their costs differ: the probability is that of the spread that STATS2 takes for
 # granted. GO then fits in 79 to 93 % of simulated cases of one window, and in 87 to 97 % of three.
 MEASURED_FROM = 3
+# The points that a window may have cost which moved a meter of whole points by 0.
+HIDDEN = 1.0
 
 
 @frozen(kw_only=True)
@@ -76,8 +78,15 @@ class Outlook:
     prospect: Prospect | None = None
 
     @property
+    def is_unmoved(self) -> bool:
+        """Whether no window moved it by as much as it shows: what one costs has an upper limit."""
+        return self.cost is not None and not self.cost[-1]
+
+    @property
     def assumption(self) -> str | None:
         """What the probability rests on, if windows do not measure it yet."""
+        if self.is_unmoved:
+            return f"no window moved it: the probability is for {number(HIDDEN)} pp each, the most that rounding hides"
         if self.probability is None or self.costs >= MEASURED_FROM:
             return None
         return f"how much costs differ is assumed: {plural(self.costs, 'window')} of {MEASURED_FROM} that measure it"
@@ -212,7 +221,7 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if not costs and known.prospect is not None and known.prospect.is_full:
         # whatever a window costs
         return evolve(known, verdict=STOP)
-    if not costs or not costs[-1]:
+    if not costs or (not costs[-1] and meter.unit != PERCENT):
         return evolve(known, why=_no_cost(own, meter, known))
     found = _verdict(known, costs, asked.reserve, asked.windows_left)
     age = asked.now - standing.at
@@ -220,6 +229,9 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
         # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
         why = f"the last reading is {too_old(age, asked.max_age)}: {_cure(asked, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
+    if found.is_unmoved and found.verdict != GO and found.fits != (0, 0, 0):
+        # it may cost less than the limit
+        return evolve(found, verdict=UNKNOWN, why=_no_cost(own, meter, known))
     return found
 
 
@@ -296,7 +308,8 @@ def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: i
     def fitting(one: float) -> int | None:
         return math.floor(room / one + 1e-9) if one else None if room else 0
 
-    least, likely, most = math.floor(room / cost[2] + 1e-9), fitting(usual), fitting(cost[0])
-    chance = fits(costs, windows_left, room)
+    most_costly = cost[2] or HIDDEN
+    least, likely, most = math.floor(room / most_costly + 1e-9), fitting(usual), fitting(cost[0])
+    chance = fits(costs if any(costs) else [HIDDEN] * len(costs), windows_left, room)
     verdict = GO if chance >= GO_FROM else TIGHT if chance >= TIGHT_FROM else STOP
     return evolve(known, cost=cost, fits=(least, likely, most), probability=chance, verdict=verdict)

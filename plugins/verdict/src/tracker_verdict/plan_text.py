@@ -30,15 +30,13 @@ def overall(found: Sequence[Outlook]) -> str:
 def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
     """The meters beside the capacity meter that could stop work and say nothing.
 
-    A meter without a bar never says anything, one that no window moved is in nobody's way, and one that was not shown
-    for a week may be gone.
+    A meter without a bar never says anything, and one that was not shown for a week may be gone.
     """
     last = max((one.taken_at for one in found if one.is_capacity and one.taken_at), default=None)
     return [
         one
         for one in found
         if one.verdict == UNKNOWN and one.is_of_all and not one.is_capacity and one.unit == PERCENT
-        if not (one.costs and one.probability is None)
         if last is not None and one.taken_at is not None and last - one.taken_at < WEEK
     ]
 

@@ -20,10 +20,10 @@ def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[flo
     spans = _spans(session, known.ledger.source.name) if by == "window" else []
     sums: dict[str, list[float]] = {}
     for event in known.ledger.events:
-        if event.at < start or event.fresh is None or event.cached is None:
+        if event.at <= start or event.fresh is None or event.cached is None:
             continue
         if by == "window":
-            names = [window for first, last, window in spans if first <= event.at <= last] or [UNNAMED]
+            names = [window for first, last, window in spans if first < event.at <= last] or [UNNAMED]
             # what two windows share is nobody's
             name = names[0] if len(names) == 1 else "+".join(sorted(names))
         else:

@@ -40,8 +40,9 @@ def command(
 ) -> None:
     """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows.
 
-    The verdict is the worst that a meter says, and never GO as long as one is unknown. As in `tracker gate`, a meter
-    of one model does not count: if it is full, it stops work with that model alone.
+    The verdict is the worst that a meter says, and never GO as long as a meter in per cent is unknown. Two do not
+    count: a meter that was not shown for a week and, as in `tracker gate`, one of a single model. If that is full, it
+    stops work with that model alone.
     """
     provider = selection.provider
     if pairs is not None:
@@ -81,7 +82,10 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
             if any(one.used is not None for one in found) or newest_windows(here, source)
         ]
     if not plans:
-        raise TrackerError("No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`.")
+        raise TrackerError(
+            "No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`, or paste a pane"
+            " with `tracker start PROVIDER`."
+        )
     for source, found in plans:
         forecasts.store(here, source, [(one.meter, one.prospect) for one in found], "plan")
     if here.json:

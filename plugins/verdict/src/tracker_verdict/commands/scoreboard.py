@@ -43,7 +43,8 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     if found and layout == "text" and here.table(*board.table(found)):
         return
     shapes = {"text": board.as_text, "markdown": board.as_markdown, "csv": board.as_csv}
-    click.echo("\n".join(shapes[layout](found)))
+    if found or layout != "text" or not here.is_terminal:
+        click.echo("\n".join(shapes[layout](found)))
     if not found:
         which = "" if windows is None else " among those that you selected"
         here.note(f"note: no finalized window{which}; finish one with `tracker complete --window W`")
