@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -102,12 +102,6 @@ def dollars(usd: float | None, *beside: float | None) -> str:
         return "n/a"
     smallest = min((abs(one) for one in (usd, *beside) if one), default=1.0)
     return f"${rate(usd, smallest)}" if smallest < 0.005 else f"${usd:,.2f}"
-
-
-def column(amounts: Sequence[float | None]) -> list[str]:
-    """Amounts that add up: all in cents, or with four digits if one is under half a cent; less than 0.001 has more."""
-    digits = 4 if any(one and abs(one) < 0.005 for one in amounts) else 2
-    return [dollars(one) if one is None or 0 < abs(one) < 0.001 else f"${one:,.{digits}f}" for one in amounts]
 
 
 def parse(text: str, where: str) -> Table:

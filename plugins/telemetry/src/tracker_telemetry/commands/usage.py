@@ -163,7 +163,6 @@ def _csv(found: Usage) -> Iterator[str]:
 def _table(found: Usage) -> Iterator[str]:
     """An aligned table that fits the terminal: of a narrow one numbers are short, and long names are cut."""
     from tracker.kernel import escape
-    from tracker_telemetry import prices
 
     if not found.rows:
         yield "No requests."
@@ -171,7 +170,7 @@ def _table(found: Usage) -> Iterator[str]:
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
     keys = [*(tuple(map(escape, key)) for key, _ in found.rows), ("total", *[""] * (len(found.names) - 1))]
     sums = [*(one for _, one in found.rows), found.totals]
-    costs = prices.column([one.cost for one in sums])
+    costs = _amounts([one.cost for one in sums])
     for is_short in (False, True):
         figures = [_figures(one, cost, is_short=is_short) for one, cost in zip(sums, costs, strict=True)]
         table = [(*found.names, *HEADINGS), *((*key, *own) for key, own in zip(keys, figures, strict=True))]
@@ -197,6 +196,14 @@ def _figures(sums: Any, cost: str, *, is_short: bool) -> Sequence[str]:
     share = f"{100 * read / whole:.0f}%" if whole else "n/a"
     least = "" if not sums.unpriced or sums.cost is None else ">" if is_short else "at least "
     return requests, inputs, reads, share, writes, outputs, f"{least}{cost}"
+
+
+def _amounts(column: Sequence[float | None]) -> list[str]:
+    """Amounts that add up: all in cents, or with four digits if one is under half a cent; less than 0.001 has more."""
+    from tracker_telemetry.prices import dollars
+
+    digits = 4 if any(one and abs(one) < 0.005 for one in column) else 2
+    return [dollars(one) if one is None or 0 < abs(one) < 0.001 else f"${one:,.{digits}f}" for one in column]
 
 
 def _short(count: int) -> str:
