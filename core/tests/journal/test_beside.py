@@ -87,7 +87,8 @@ def test_an_unread_before_is_named_also_quietly_and_its_after_is_not_ready(
     assert done.out == ("" if quiet else "stored toy after snapshot for W1 (awaiting BEFORE)\n")
     assert "warning: the BEFORE of " in done.err
     assert " lacks fuel, so it measures no window: type what it showed with `tracker override toy " in done.err
-    program(*command(done.err)[:-1], "10").ok()  # the last word is N
+    typed = program(*command(done.err)[:-1], "10").ok()  # the last word is N
+    assert typed == "stored toy before snapshot for W1 (ready to finalize)\n"
     assert "capacity=20 pp" in complete(program, "W1").ok()
 
 

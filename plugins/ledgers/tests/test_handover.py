@@ -32,6 +32,9 @@ def test_an_unread_capture_is_named_beside_the_window(toys: Run, tmp_path: Path)
     ok(toys("handoff"))
     said = "W0-20: ready to finalize (toy); the BEFORE of toy lacks fuel, so its capacity is not known\n"
     assert said in section(handoff(tmp_path).decode(), "Windows")
+    ok(toys("alias", "end", "toy", "--stdin", "--window", "W0-20", stdin="heat 1%"))
+    ok(toys("handoff"))
+    assert "; the BEFORE and AFTER of toy lack fuel, so its" in section(handoff(tmp_path).decode(), "Windows")
 
 
 def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]], pair: Pair) 
         figures = f"baseline={value(first['baseline'])}, {meter.unit}={value(first[meter.field_name])}"
         return f"stored {name} delta for {window} ({figures}){seeded}"
     needed = [*pair.missing, *(str(one.phase).upper() for one in pair.lacking(meter))]
-    state = "awaiting end" if phase == "before" else f"awaiting {needed[0]}" if needed else "ready to finalize"
+    is_begun = phase == "before" and not (pair.after and pair.before and pair.before.record is first)
+    state = "awaiting end" if is_begun else f"awaiting {needed[0]}" if needed else "ready to finalize"
     return f"stored {name} {phase} snapshot for {window}" + (seeded or f" ({state})")
 
 
@@ -101,9 +102,8 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     """What a capture changes for those that stand already. Each may be intended."""
     source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
     name, word, is_after = source.name, phase.upper(), phase == "after"
-    lane = lane_option(session, agent)
+    lane, clock = lane_option(session, agent), Clock(session.now, session.zone)
     place = f"--window {added.window}{lane}"
-    clock = Clock(session.now, session.zone)
     delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"
     pair = canonical(one for one in added.standing if one.agent_id == agent)
     if not is_after and pair.after and taken > pair.after.captured_at:

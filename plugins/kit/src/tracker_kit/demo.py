@@ -14,13 +14,16 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from unittest import mock
 
 import click
 from attrs import frozen
 
+from tracker.api import DemoStep, Source
 from tracker.kernel import PluginError, Session, TrackerError
+from tracker_kit import inventory
 
 # the first stage of the steps behind the demo's own window
 MORE = 50
@@ -51,12 +54,40 @@ class Scene:
     steps: tuple[Step, ...]
 
 
+class Declared:
+    """The steps that the plugins declare and that can run here, in the order in which they run.
+
+    left_out: the commands that cannot, because their feature is not in use.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.steps: list[tuple[Source, DemoStep]] = []
+        self.left_out: dict[str, None] = {}
+        reads_streams = any("ingest_stream" in one.hooks for one in session.registry.features)
+        for source in session.registry.sources.values():
+            steps = source.demo.steps if source.demo else ()
+            steps = tuple(step for step in steps if self.has(step.arguments, reads_streams or not source.is_stream))
+            begun = {window for step in steps if step.arguments[0] != "complete" for window in _windows(step)}
+            # nothing is in a window whose other steps were left out
+            self.steps += [(source, one) for one in steps if one.arguments[0] != "complete" or _windows(one) <= begun]
+        self.steps.sort(key=lambda found: (found[1].stage, found[0].place, found[0].name))
+
+    def has(self, arguments: Sequence[str], is_readable: bool = True) -> bool:
+        """Whether a command can be run; one that cannot is noted."""
+        if found := is_readable and _is_there(arguments):
+            return found
+        self.left_out[" ".join(takewhile(lambda word: word[:1].isalpha(), arguments[:2]))] = None
+        return False
+
+
 def run(session: Session, window: str) -> None:
     """Print each command before its output; end with what to type on one's own data."""
+    declared = Declared(session)
+    if not any(source.is_provider for source, _ in declared.steps):
+        note = (inventory.disabled(session.registry) or "").removeprefix("note: ")
+        raise TrackerError(f"No installed provider has a demo. Install a provider's plugin. {note}".rstrip())
     folder = Path(tempfile.mkdtemp(prefix="tracker-demo-")).resolve()
-    scenes = list(_scenes(session, window, folder))
-    if not any(scene.steps for scene in scenes):
-        raise TrackerError("No installed plugin has a demo. Install a provider's plugin.")
+    scenes = list(_scenes(session, declared, window, folder))
     data = folder / "data"
     click.secho(f"$ cd {folder}; export TRACKER_DATA_DIR=data\n", bold=True)
     # without the user's settings, lane or session logs
@@ -75,69 +106,62 @@ def run(session: Session, window: str) -> None:
     click.secho("Now on your own data:", bold=True)
     click.echo(f"  {'tracker setup':{len(first)}}  # shows what is here and offers the rest")
     click.echo(f"  {first}  # before your next piece of work; `tracker end` after it")
+    if declared.left_out:
+        session.note(f"note: the demo left out {', '.join(f'`tracker {words}`' for words in declared.left_out)}")
 
 
-def _scenes(session: Session, window: str, folder: Path) -> Iterator[Scene]:
-    steps = list(_steps(session, window, folder))
-    own = tuple(step for stage, step in steps if stage < MORE)
+def _scenes(session: Session, declared: Declared, window: str, folder: Path) -> Iterator[Scene]:
+    steps = [_step(session, source, one, window, folder) for source, one in declared.steps]
+    own, more = (tuple(one for one in steps if one.is_brief is is_brief) for is_brief in (False, True))
     features = [
         word
         for source in session.registry.sources.values()
         if source.is_provider and source.demo is not None and source.demo.features is not None
         for word in (f"--{source.name}-features", str(source.demo.features))
     ]
-    if not own:
-        return
     finalize = ("complete", "--window", window, *features, "--quality", "1.0", "--outcome", "pass", "--notes", "demo")
     ends = (Step(arguments=finalize), Step(arguments=("preview", "--window", window)))
     yield Scene(title=f"One window: the meters before and after the work, in {window}", steps=(*own, *ends))
-    more = tuple(step for stage, step in steps if stage >= MORE)
     if more:
         yield Scene(title="More windows, and one from the readings in between, after the fact", steps=more)
     yield Scene(
         title="What they say together: which plan delivers more, what the proxy saved, what to do",
-        steps=tuple(_closing(session, window)),
+        steps=tuple(_closing(declared, window)),
     )
 
 
-def _closing(session: Session, window: str) -> Iterator[Step]:
-    """The commands that sum up, as far as they are installed."""
+def _step(session: Session, source: Source, declared: DemoStep, window: str, folder: Path) -> Step:
+    capture = _copy(session, source.name, declared.capture, folder) if declared.capture else None
+    return Step(arguments=_named(declared.arguments, window), capture=capture, is_brief=declared.stage >= MORE)
+
+
+def _closing(declared: Declared, window: str) -> Iterator[Step]:
+    """The commands that sum up, as far as they are installed and there is something to sum up."""
     # those of which there are enough windows for an interval
-    several = [
-        source.name
-        for source in session.registry.providers.values()
-        if source.demo and any(step.stage >= MORE for step in source.demo.steps)
-    ]
+    several = sorted({source.name for source, step in declared.steps if source.is_provider and step.stage >= MORE})
+    has_stream = any(source.is_stream for source, _ in declared.steps)
     for words in CLOSING:
-        if words[0] == "compare" and len(several) < 2:
-            continue
-        if _is_there(click.get_current_context().find_root(), words):
+        is_idle = (words[0] == "compare" and len(several) < 2) or (words[0] == "cost-compare" and not has_stream)
+        if declared.has(words) and not is_idle:
             given = [one for word in words for one in (several if word == PROVIDERS else [word])]
             yield Step(arguments=_named(given, window))
 
 
-def _steps(session: Session, window: str, folder: Path) -> Iterator[tuple[int, Step]]:
-    """The plugins' steps with their stages, in the order in which they run."""
-    declared = []
-    root = click.get_current_context().find_root()
-    for source in session.registry.sources.values():
-        for place, step in enumerate(source.demo.steps if source.demo else ()):
-            if not _is_there(root, step.arguments):
-                continue
-            capture = _copy(session, source.name, step.capture, folder) if step.capture else None
-            made = Step(arguments=_named(step.arguments, window), capture=capture, is_brief=step.stage >= MORE)
-            declared.append((step.stage, source.place, source.name, place, made))
-    declared.sort(key=lambda found: found[:4])
-    yield from ((stage, step) for stage, _, _, _, step in declared)
+def _is_there(arguments: Sequence[str]) -> bool:
+    context = click.get_current_context().find_root()
+    group: click.Command | None = context.command
+    # what is said of a command whose feature is not in use
+    with contextlib.suppress(click.UsageError):
+        for word in arguments[:2]:
+            if isinstance(group, click.Group):
+                group = group.get_command(context, word)
+        return group is not None
+    return False
 
 
-def _is_there(root: click.Context, arguments: Sequence[str]) -> bool:
-    group: click.Command | None = root.command
-    for word in arguments[:2]:
-        if not isinstance(group, click.Group):
-            break
-        group = group.get_command(root, word) if word in group.list_commands(root) else None
-    return group is not None
+def _windows(step: DemoStep) -> set[str]:
+    """The windows that a step names, as it names them."""
+    return {found[0] for word in step.arguments for found in WINDOW.finditer(word)}
 
 
 def _named(arguments: Sequence[str], window: str) -> tuple[str, ...]:

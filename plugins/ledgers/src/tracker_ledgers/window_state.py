@@ -183,13 +183,12 @@ def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) 
             if phase == "BEFORE"
         ]
         return ", ".join(f"{name} has no {phase}" for name, phase in missing), steps
-    providers = session.registry.providers
-    against = [
-        f"the {str(one.phase).upper()} of {name} lacks {meter.key}, so its capacity is not known"
-        for name in sorted(groups)
-        if name in providers and (meter := providers[name].capacity_meter)
-        for one in canonical(groups[name]).lacking(meter)
-    ]
+    providers, against = session.registry.providers, []
+    for name in sorted(groups.keys() & providers.keys()):
+        meter = providers[name].capacity_meter
+        if found := [str(one.phase).upper() for one in canonical(groups[name]).lacking(meter)]:
+            lack = f"{' and '.join(found)} of {name} lack{'' if found[1:] else 's'}"
+            against.append(f"the {lack} {providers[name].capacity}, so its capacity is not known")
     answers = session.registry.ask("window_checks", session=session, window=window)
     against += [check.text for answer in answers for check in answer if check.state == "failed"]
     state = "; ".join([f"ready to finalize ({', '.join(sorted(groups))})", *against])

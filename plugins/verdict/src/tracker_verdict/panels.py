@@ -103,12 +103,13 @@ def _unit(match: Match) -> str:
 def _row(match: Match, label: str) -> Mapping[str, Cell]:
     found, better = match.comparison, match.better
     low, high = found.interval or found.interval_fixed or (None, None)
+    limits = advice.limits(match)
     return {
         "pair": f"{match.a.name} / {match.b.name}, per {'dollar' if match.priced else match.a.unit}{label}",
         "ratio": found.ratio,
         "low": low,
         "high": high,
-        "interval": advice.limits(match),
+        "interval": f"{limits} (assumed)" if limits and found.interval is None else limits,
         "favours": better.name if better else None,
         "evidence": None if found.evidence is None else advice.odds(found.evidence),
         "needed": advice.more(match) or ("none" if found.verdict == "retire" else None),

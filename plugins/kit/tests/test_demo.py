@@ -1,0 +1,44 @@
+"""`tracker demo` with some plugins left out: it goes without the steps that need them, and says so."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+OFF = "is disabled: unset TRACKER_DISABLE_PLUGINS."
+
+
+@pytest.mark.parametrize(
+    ("disabled", "left_out", "cures"),
+    [
+        ("tracker-capture", ["windows add"], [f"The command windows add is not available. tracker-capture {OFF}"]),
+        (
+            "tracker-telemetry",
+            ["ingest proxy-telemetry", "cost-compare"],
+            [f"The command cost-compare is not available. tracker-telemetry {OFF}"],
+        ),
+        ("tracker-desk,tracker-proxy", [], []),  # `windows add` is not desk's, and without a stream there are no costs
+    ],
+)
+def test_it_goes_without_what_is_not_in_use(
+    disabled: str, left_out: list[str], cures: list[str], tracker_cli: Run
+) -> None:
+    done = tracker_cli("demo", TRACKER_DISABLE_PLUGINS=disabled)
+    assert done.returncode == 0, done.stderr
+    named = ", ".join(f"`tracker {words}`" for words in left_out)
+    said = " ".join([f"note: the demo left out {named}.", *cures]) + "\n" if left_out else ""
+    assert done.stderr == said
+    assert ("tracker windows add W0-05" in done.stdout) == ("windows add" not in left_out)
+    assert ("--window W0-05" in done.stdout) == ("windows add" not in left_out)
+
+
+def test_without_a_provider_it_says_which_are_left_out(tracker_cli: Run) -> None:
+    done = tracker_cli("demo", TRACKER_DISABLE_PLUGINS="claude,codex,glm")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: No installed provider has a demo. Install a provider's plugin. TRACKER_DISABLE_PLUGINS leaves out"
+        " claude (tracker-claude), codex (tracker-codex), glm (tracker-glm)\n"
+    )
