@@ -76,11 +76,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
     source, request = request.source, _checked(session, request)
     with nullcontext() if session.dry_run else session.journal.lock():
-        window = request.window
-        if window is None:
-            last = session.index.newest(source.stream, session.lane, source.name)
-            is_open = last is not None and last.phase == "before"
-            window = last.window if last and is_open else _next(session, request, last.window if last else None)
+        window = request.window or _window(session, request)
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
             # a pane that also opens the next window is a BEFORE there
@@ -110,13 +106,16 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     return request._replace(reading=reading, text=text, details={**known, **request.details})
 
 
-def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
-    """The window of a capture that names none and finds none open; `last` is the one that was."""
+def _window(session: Session, request: CaptureRequest) -> str:
+    """The window of a capture that names none: the open one, else the next."""
     source, lane, index = request.source, session.lane, session.index
+    newest = index.newest(source.stream, lane, source.name)
+    if newest and newest.phase == "before":
+        return newest.window
     if request.phases[0] == "after":
-        raise _nothing_open(session, source, last)
-    window = _following(session, last)
-    if last is None:
+        raise _nothing_open(session, source, newest and newest.window)
+    window = _following(session, newest and newest.window)
+    if newest is None:
         # a provider that is new in this lane joins the window that another one has open in it
         marks = [mark for stream in session.journal.streams() for agent, mark in index.lanes(stream) if agent == lane]
         opened = [mark for mark in marks if mark.phase == "before"]
@@ -207,10 +206,8 @@ def _broken_rules(
     old = before or next((one for one in reversed(standing) if one.phase == "before"), None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
-        cause = (
-            f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of {new.window},"
-            f" from {iso(old.reading.as_of or old.captured_at)}"
-        )
+        cause = f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of"
+        cause += f" {new.window}, from {iso(old.reading.as_of or old.captured_at)}"
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         if old.captured_at > now:  # no AFTER helps until then
             delete = delete.replace("--phase after", "--phase before") + lane_option(session, old.agent_id)
@@ -220,10 +217,8 @@ def _broken_rules(
         until = reset + timedelta(minutes=session.config.buffer_minutes)
         wait = math.ceil((until - at).total_seconds())
         cause = f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and panes lag behind"
-        advice = (
-            f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
-            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
-        )
+        advice = f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
+        advice += f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
         cure = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
         yield Broken(LATE_AFTER, cause, advice, cure, (new,))
 
