@@ -29,6 +29,7 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
 
     Tokens are those of session logs and streams. What `tracker checkpoint` records stands in the token ledger alone.
     """
+    from tracker.kernel import Windows
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices
     from tracker_verdict.settings import VerdictSettings
@@ -47,4 +48,6 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
         click.echo("\n".join(shapes[layout](found)))
     if not found:
         which = "" if windows is None else " among those that you selected"
-        here.note(f"note: no finalized window{which}; finish one with `tracker complete --window W`")
+        is_unread = any(one.measured for one in Windows(here).missing_plugins(windows))
+        cure = " that can be read" if is_unread else "; finish one with `tracker complete --window W`"
+        here.note(f"note: no finalized window{which}{cure}")
