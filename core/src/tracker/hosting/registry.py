@@ -132,8 +132,9 @@ class Registry:
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
-        found = self.find(source)
-        assert found is not None
+        found = next(one for one in self.plugins if one.name == source)
+        if found.pending:
+            self.find(source)
         others = self.manager.get_plugins() - {self.manager.get_plugin(source), readings}
         return self._ask(found, hook, self.manager.subset_hook_caller(hook, others), arguments)
 
@@ -333,8 +334,7 @@ def _checked(annotation: str, answer: Any) -> Any:
         return None
     outer, _, inner = annotation.removesuffix(" | None").partition("[")
     name = inner.removesuffix("]") if outer == "Sequence" else outer
-    known = {"Source": Declaration, "Mapping": Mapping, "Reading": readings.Reading, "Delta": readings.Delta}
-    kind: Any = (known | vars(builtins)).get(name) or getattr(api, name, object)
+    kind: Any = ({"Source": Declaration, "Mapping": Mapping} | vars(builtins)).get(name) or getattr(api, name, object)
     kind = object if getattr(kind, "_is_protocol", False) else kind
     found = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
     parts = found if outer == "Sequence" else [found]

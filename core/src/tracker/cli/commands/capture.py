@@ -106,7 +106,7 @@ cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
-@click.argument("name", metavar="SOURCE", callback=lambda ctx, _, name: ctx.ensure_object(Session).source(name).name)
+@click.argument("name", metavar="SOURCE", callback=lambda _, _param, name: session().source(name, kinds=KINDS).name)
 @window_option(required=True, help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
 @click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")
