@@ -36,6 +36,22 @@ def _private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _git_in_repositories() -> Iterator[None]:
+    """A capture of this process asks `git` only in a repository: elsewhere it would be started to say nothing."""
+    from tracker.windows import window
+
+    asked = window.git_head
+
+    def head() -> str | None:
+        here = Path.cwd()
+        return asked() if any((folder / ".git").exists() for folder in (here, *here.parents)) else None
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(window, "git_head", head)
+        yield
+
+
 @pytest.fixture
 def plain_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pytest that a program starts loads no plugins that happen to be installed, which takes half a second."""

@@ -150,17 +150,12 @@ def toys_apart(
 
 @pytest.fixture
 def toys(
-    tmp_path: Path,
     tracker_inside: Callable[..., subprocess.CompletedProcess[str]],
     toys_once: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`tracker_inside` with the toys as the only plugins; nothing waits for the disk; git is asked in a repository."""
-    from tracker.windows import window
-
-    git_head = window.git_head
+    """`tracker_inside` with the toys as the only plugins; nothing waits for the disk."""
     monkeypatch.setattr("os.fsync", lambda _file: None)
-    monkeypatch.setattr("tracker.windows.window.git_head", lambda: git_head() if (tmp_path / ".git").exists() else None)
     monkeypatch.setattr("tracker.hosting.registry.discover", toys_once)
     return tracker_inside
 

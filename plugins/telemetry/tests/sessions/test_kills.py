@@ -44,17 +44,28 @@ KILLS = {
 }
 
 
+def environment(home: Any) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.endswith(("_HOME", "_CONFIG_DIR"))}
+    return kept | {"HOME": str(home.folder), "TRACKER_DATA_DIR": str(home.data), "TZ": "UTC"}
+
+
 def begin(home: Any, patches: str) -> subprocess.Popen[str]:
     """A command in a process of its own, patched."""
-    given = {"HOME": str(home.folder), "TRACKER_DATA_DIR": str(home.data), "TZ": "UTC"}
-    environment = {key: value for key, value in os.environ.items() if not key.endswith(("_HOME", "_CONFIG_DIR"))}
-    command = [sys.executable, "-c", f"{START}{patches}\nmain(['usage'])"]
-    return subprocess.Popen(command, env=environment | given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command, pipe = [sys.executable, "-c", f"{START}{patches}\nmain(['usage'])"], subprocess.PIPE
+    return subprocess.Popen(command, env=environment(home), text=True, stdout=pipe, stderr=pipe)
 
 
 @pytest.mark.parametrize("kill", KILLS)
 @pytest.mark.parametrize("is_indexed", [False, True])
-def test_a_command_that_is_killed_changes_no_figure(home: Any, message: Make, kill: str, is_indexed: bool) -> None:
+def test_a_command_that_is_killed_changes_no_figure(
+    home: Any, message: Make, forked: Any, kill: str, is_indexed: bool
+) -> None:
+    def usage(_announce: object) -> None:
+        known = environment(home)
+        os.environ.clear()
+        os.environ.update(known)
+        exec(f"{START}{KILLS[kill]}\nmain(['usage'])", {})
+
     log = home.projects / "s1.jsonl"
     log.write_text(message("a") + message("b"))
     if is_indexed:
@@ -62,9 +73,7 @@ def test_a_command_that_is_killed_changes_no_figure(home: Any, message: Make, ki
         with log.open("a") as file:
             file.write(message("c"))
     true = 2 + is_indexed
-    child = begin(home, KILLS[kill])
-    child.communicate(timeout=60)
-    assert child.returncode == -signal.SIGKILL
+    assert forked(usage).wait() == -signal.SIGKILL
     for _ in range(2):
         assert home.total() == home.total("window") == (true, 100 * true, 50 * true)
         assert home.missing() == {}
