@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +235,37 @@ def test_rows_with_values_of_other_types_count_all_the_same(odd: dict[str, Any])
     for bad in (record(1e9, "a", {**used, "input_tokens": -1}), b"[]"):
         with pytest.raises(Rejected):
             tokens([META, bad])
+
+
+def keys(lines: list[bytes]) -> list[str]:
+    scratch: dict[str, Any] = {}
+    found = []
+    for one in lines:
+        with suppress(Rejected):
+            found += [event["key"] for event in ingest_line(one, scratch)]
+    return found
+
+
+@pytest.mark.parametrize("at", range(1, 6))
+def test_a_copy_that_lacks_a_line_shows_the_other_requests_under_their_keys(at: int) -> None:
+    sums = [(100, 10), (300, 30), (50, 5), (100, 10), (300, 30)]  # counted from 0 anew
+    lasts = [(100, 10), (200, 20), (50, 5), (50, 5), (200, 20)]
+    lines = [META, *(count(1e9 + n, usage(*sums[n]), usage(*lasts[n])) for n in range(5))]
+    whole = keys(lines)
+    assert len({*whole}) == 5
+    copy = keys([*lines[:at], lines[at][:-40], *lines[at + 1 :]])
+    assert copy == whole[: at - 1] + whole[at:]
+
+
+def test_a_copy_without_the_name_of_its_thread_fits_that_which_has_one() -> None:
+    counted = count(1e9, usage(100, 10), usage(100, 10))
+    [whole], [copy] = keys([META, counted]), keys([META[:-9], counted])
+    assert whole == f"{copy}t"
+
+
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_the_total_beside_a_torn_record_is_its_response(is_odd: bool) -> None:
+    used = usage(100, 10)
+    lines = [record(1e9, "b", used), count(1e9, usage(200, 20), used), record(2e9, "c", used)]
+    before = [META, record(1e9, "a", {**used, "output_tokens": 10.0} if is_odd else used), count(1e9, used, used)]
+    assert keys([*before, *lines]) == keys([*before, lines[0][:-40], *lines[1:]]) == ["a", "b", "c"]

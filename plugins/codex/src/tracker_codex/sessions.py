@@ -1,15 +1,16 @@
 """Codex's session files as requests: each response of the model counts once, over all files that show it.
 
 `token_usage_record` stands once per response, compaction included, and its `response_id` is the key. Files of older
-clients have `token_count` alone, with running totals: there the key is a hash of all usage that the file has shown
-until then, and the thread. A legacy fork copies its parent's history at once: these copies have a key without a thread,
-which fits that of every thread with the same history.
+clients have `token_count` alone, with running totals: there the key is the total and the thread, which a copy shows
+that lacks a line before. A legacy fork copies its parent's history at once: these copies have a key without a thread,
+which fits that of every thread with the same total.
 
 `scratch` is the state of one file.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -68,6 +69,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     try:
         row = _reader("is_odd" in scratch)(line)
     except ValueError:
+        scratch["torn"] = _response(line)
         row = _reader(True)(line)
         scratch["is_odd"] = True  # the next rows will hardly be of other types
     payload, kind = row.payload, row.type
@@ -169,7 +171,14 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 # --- requests
 
 
+def _response(line: bytes) -> str | None:
+    """The response that a record which cannot be read is of; the `token_count` beside it counts in its place."""
+    found = re.search(rb'"token_usage_record".*?"response_id" *: *"([^"\\]+)"', line)
+    return found and found[1].decode("utf-8", "replace")
+
+
 def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
+    scratch.pop("torn", None)
     usage = _numbers(payload.usage)
     if usage is None:
         return []
@@ -215,6 +224,8 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
         scratch["total"] = total
         if total == before:
             return []  # written again
+        if before is not None and sum(total) < sum(before):
+            scratch["resets"] = scratch.get("resets", 0) + 1
     usage = last if last is not None else _grown(total, before)
     if _is_covered(usage, scratch, is_known=last is not None or before is not None):
         return []
@@ -226,16 +237,22 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
     if usage is None or not any(usage):
         return []  # after a compaction
     _note(info.last_token_usage, scratch)
-    scratch["chain"] = _hash(scratch.get("chain"), total, usage)
+    thread = "" if scratch.get("is_fork") else scratch.get("thread") or ""
+    key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{thread}"
+    event = _event(key, usage, row, scratch)
     if scratch.get("is_fork"):
-        event = _event(f"{scratch['chain']}/", usage, row, scratch)
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
         return [event]
     scratch["early"] = usage, epoch(row.timestamp), total
-    event = _event(f"{scratch['chain']}/{scratch.get('thread')}", usage, row, scratch)
     if scratch.get("may_copy"):
         event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), f"{DOUBT}{scratch['parent']}"]
     return [event]
+
+
+def _base(total: Numbers | None, last: Numbers | None, row: Row, scratch: Mapping[str, Any]) -> str:
+    """What tells a `token_count` from others, whatever stands before it: the total, which grows but for a reset."""
+    shown = [scratch.get("resets", 0), *((epoch(row.timestamp),) if total is None else (total[0], total[3]))]
+    return ".".join(map(str, shown if last is None else (*shown, last[0], last[3])))
 
 
 def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: bool) -> bool:
