@@ -14,11 +14,13 @@ import pytest
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Every worker has pytest keep its share of the modules, before it collects them all."""
-    if number := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+    number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    hook = session.config.pluginmanager.rewrite_hook
+    if number and hasattr(hook, "exec_module"):  # not with --assert=plain
         folders = [Path(argument) for argument in session.config.args]
         files = [path for folder in folders if folder.is_dir() for path in sorted(folder.rglob("test_*.py"))]
         for path in files[int(number) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]:
-            rewrite(session.config.pluginmanager.rewrite_hook, path)
+            rewrite(hook, path)
 
 
 def rewrite(hook: Any, path: Path) -> None:

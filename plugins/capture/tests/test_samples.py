@@ -27,7 +27,9 @@ def test_a_sample_opens_no_window_and_unchanged_values_are_one_run(machine: Any,
     assert machine.rows("snapshots") == []
     said = ok(machine("status"))
     assert "weekly  64%" in said
-    assert "Next: tracker windows propose" in said
+    assert "Next: tracker windows propose (in the repository where you worked), or tracker start codex\n" in said
+    (machine.folder / ".git").mkdir()
+    assert "Next: tracker windows propose\n" in ok(machine("status"))
     assert json.loads(ok(machine("--json", "windows"))) == []
 
 

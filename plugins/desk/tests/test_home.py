@@ -176,12 +176,21 @@ def test_the_newest_reading_is_shown_wherever_it_comes_from(program: Any, histor
     assert re.search(r"toy fuel .*60", report)
 
 
-def test_a_synced_meter_without_a_window_is_shown_with_the_next_step(program: Any, history: Any) -> None:
+@pytest.mark.parametrize("is_in_git", [True, False])
+def test_a_synced_meter_without_a_window_is_shown_with_the_next_step(
+    program: Any, history: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_in_git: bool
+) -> None:
+    """The command that needs a repository is suggested for here only where one is."""
     history(("fuel", None, -1, 60))
+    (here := tmp_path / "work" / "below").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    if is_in_git:
+        subprocess.run(["git", "init", "--quiet", ".."], check=True)
+    within = "" if is_in_git else " (in the repository where you worked), or tracker start toy"
     for command in ("home", "status"):
         text = program(command).ok()
         assert "60%" in text
-        assert "Next: tracker windows propose" in text
+        assert f"\nNext: tracker windows propose{within}\n" in text
         assert "No captures here" not in text
         assert "Nothing is recorded" not in text
 

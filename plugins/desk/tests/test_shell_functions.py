@@ -140,7 +140,15 @@ def test_what_is_piped_passes_through(recorded: Run) -> None:
     assert done.stdout == words("ingest codex-ccusage --stdin --window W0-20 --scope weekly") + "\nfrom a file\n"
 
 
-@pytest.mark.parametrize("name", ["oe", "oe --file x", "od", "od1"])
+@pytest.mark.parametrize("given", ["p.txt", "no-such.txt", "p.txt --notes x", "--notes x p.txt", "--force 'p q.txt'"])
+def test_a_file_that_is_an_argument_is_the_text(recorded: Run, tmp_path: Path, given: str) -> None:
+    for name in ("p.txt", "p q.txt"):
+        (tmp_path / name).touch()
+    done = recorded(f"as {given}")
+    assert (done.stdout, done.stderr) == (words(f"alias start claude {given}") + "\n", "")
+
+
+@pytest.mark.parametrize("name", ["oe", "oe x", "oe --file x", "od", "od1"])
 def test_the_exit_status_is_the_programs(recorded: Run, name: str) -> None:
     assert recorded(name, STATUS="75").returncode == 75
     assert recorded(f"{name} || echo failed", STATUS="75").stdout.endswith("failed\n")
@@ -210,6 +218,16 @@ def test_fish_carries_the_lane_too(tmp_path: Path) -> None:
     notes = [line for line in done.stderr.splitlines() if not line.startswith("  ")]
     assert [note.partition(" of ")[0] for note in notes] == ["note: this replaces the BEFORE"]
     assert [one["agent_id"] for one in snapshots(tmp_path)] == ["sub1", "sub1"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_pane_in_a_file_is_stored(shell: str, tmp_path: Path) -> None:
+    pane, at = shlex.quote(str(PANES / "status_before.txt")), "--captured-at=2026-11-22T06:28:16Z --timezone=UTC"
+    load = "tracker shell-init fish | source" if shell == "fish" else f'eval "$(tracker shell-init {shell})"'
+    done = run_in(shell, f"{load}\nos {pane} {at}\nos {at} --force {pane}\nos no-such.txt {at}", tmp_path)
+    assert len(snapshots(tmp_path)) == 2
+    missing = "error: Cannot read no-such.txt: No such file or directory. Nothing was stored."
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, missing)
 
 
 BASH_STATE = 'set +o; shopt -p; trap; printf "%q\\n" "$IFS"; compgen -v | grep -v -e ^BASH -e ^PIPESTATUS -e ^_$'

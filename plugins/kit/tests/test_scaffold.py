@@ -43,6 +43,7 @@ def test_the_commands_of_its_readme_work_as_printed(tracker_cli: Run, tmp_path: 
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     # pip turns this one's meaning around: false leaves the isolation out
     environment |= {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "false", "PYTHONPATH": str(others.site)}
+    environment |= {"PIP_NO_COMPILE": "1"}  # Python compiles what is imported, which is a part
     bundled = [*Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")]
     if bundled and os.environ.get("TRACKER_SOAK") != "1":
         # pip is used from where venv would install it from, which takes seconds

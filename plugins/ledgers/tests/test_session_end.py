@@ -293,6 +293,30 @@ def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     assert [one["provider"] for one in records(tmp_path, "churn")][1:] == ["toy", "toy"]
 
 
+def test_a_checkpoint_says_that_its_provider_was_not_captured(finalized: Run, tmp_path: Path) -> None:
+    """Its churn is the window's; nobody else worked there at the same time. The cure leaves nothing behind."""
+    missing = "warning: tally was not captured in W0-20, only toy"
+    words = ("--provider", "tally", "--actual", "7")
+    done = finalized(*CLOSE, *words)
+    assert f"{missing}: churn is recorded as the window's. If you meant another provider, run `tracker undo`" in (
+        done.stderr
+    )
+    assert "at the same time" not in done.stderr
+    assert "files=6, +51/-47 (net=4), per-feature=1.33" in ok(done)
+    assert [one["provider"] for one in records(tmp_path, "churn")] == [None]
+    ok(finalized("undo", "--yes"))
+    done = finalized(*CLOSE, "--actual", "7")
+    assert "not captured" not in done.stderr
+    assert sum(int(row["tokens_actual"]) for row in rows(tmp_path, "Token_Churn_Ledger.csv")) == 7
+    # who names the provider to `churn` has decided whose lines they are
+    named = finalized("churn", "--window", "W0-20", "--provider", "tally", "--commit-start", "HEAD~1")
+    ok(named)
+    assert missing in named.stderr
+    assert "all lines count" not in named.stderr
+    ok(finalized(*CLOSE, *words))
+    assert [one["provider"] for one in records(tmp_path, "churn")][-2:] == ["tally", "tally"]
+
+
 def test_a_checkpoint_shows_the_decision_card(finalized: Run, tmp_path: Path) -> None:
     said = ok(finalized(*CLOSE, "--actual", "1", "--decision-card"))
     card = ok(finalized("decision-card", "--window", "W0-20"))

@@ -95,6 +95,15 @@ def test_a_log_that_is_not_stored(tracker_inside: Run, tmp_path: Path) -> None:
     assert (missing.returncode, "error: cannot read nope.jsonl" in missing.stderr) == (1, True)
 
 
+def test_without_a_proxys_source_it_says_that_none_is_in_use(tracker_inside: Run) -> None:
+    """Session logs are telemetry, too, and what is disabled is installed."""
+    refused = tracker_inside("cost-compare", TRACKER_DISABLE_PLUGINS="tracker-proxy")
+    said = "No source of a proxy's stream is in use. `tracker plugins list` shows what is installed."
+    assert (refused.returncode, said in refused.stderr) == (1, True)
+    listed = tracker_inside("plugins", "list", TRACKER_DISABLE_PLUGINS="tracker-proxy")
+    assert "TRACKER_DISABLE_PLUGINS leaves out proxy-telemetry (tracker-proxy)" in listed.stderr
+
+
 def test_the_script_prints_the_same(stored: Run, tmp_path: Path) -> None:
     script = [sys.executable, str(ROOT / "scripts" / "tools" / "proxy_cost_compare.py"), "--data-dir", "data"]
     assert subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == CSV

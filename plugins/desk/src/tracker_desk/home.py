@@ -9,7 +9,7 @@ from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, rate, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
-from tracker_desk.status_text import PROPOSE, heading, lane_name
+from tracker_desk.status_text import heading, lane_name, next_of_meters
 
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
@@ -52,7 +52,7 @@ def due_lines(status: Status) -> Iterator[str]:
     for command in list(dict.fromkeys(commands))[:3]:
         yield f"Next: {line(command)}"
     if status.standings and not status.lanes:
-        yield f"Next: {PROPOSE}"
+        yield next_of_meters(status)
     if status.anomalies:
         yield f"Anomalies: {len(status.anomalies)} open; `tracker status` shows them"
 

@@ -9,13 +9,19 @@ from pathlib import Path
 
 TEXT_COMMANDS = ("alias start", "alias end", "alias cross", "ingest")
 
+# the program reads standard input unless a file is named: as the first word, or as a file that there is
 SH_TEXT = """\
 function {name} {{
   \\local word
+  case "${{1-}}" in
+    "" | -*) ;;
+    *) {call} "$@"; return ;;
+  esac
   for word in "$@"; do
     case "$word" in
       --file | --file=* | --auto) {call} "$@"; return ;;
     esac
+    if [[ -e $word ]]; then {call} "$@"; return; fi
   done
   {call} --stdin "$@"
 }}
@@ -27,11 +33,19 @@ function {name} {{
 """
 FISH_TEXT = """\
 function {name} --description {about}
+    if string match --quiet --regex '^[^-]' -- "$argv[1]"
+        {call} $argv
+        return
+    end
     for word in $argv
         switch $word
             case --file '--file=*' --auto
                 {call} $argv
                 return
+        end
+        if test -e "$word"
+            {call} $argv
+            return
         end
     end
     {call} --stdin $argv

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -25,7 +26,6 @@ LANES = (
     Column(key="also", title="Also open", rank=2),
 )
 NEXT = Column(key="next", title="Next", rank=4)
-PROPOSE = "tracker windows propose"  # makes windows of meters that were only synced
 SOON = timedelta(hours=6)  # a reset that is further away does not press
 
 
@@ -43,7 +43,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     if status.lanes:
         session.table(LANES, [lane_row(lane) for lane in status.lanes])
     else:
-        session.show(f"Next: {PROPOSE}")
+        session.show(next_of_meters(status))
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(left.command for left in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
@@ -51,6 +51,14 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         session.show("\n".join(("", f"Next for {lane_name(lane)}: {due}", *(f"    {line(one)}" for one in typed))))
     for group in (_outlooks(status), _closing(status)):
         session.show("\n".join(("", *group)))
+
+
+def next_of_meters(status: Status) -> str:
+    """What comes next if meters were only synced: windows of what was done, which need the commits, or a new one."""
+    here, propose = Path.cwd(), "tracker windows propose"
+    if any((folder / ".git").exists() for folder in (here, *here.parents)):
+        return f"Next: {propose}"
+    return f"Next: {propose} (in the repository where you worked), or tracker start {status.standings[0].provider}"
 
 
 def heading(clock: Clock) -> str:
@@ -99,7 +107,7 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
         yield from _meters(clock, shown)
     if status.standings and not status.lanes:
         yield ""
-        yield f"Next: {PROPOSE}"
+        yield next_of_meters(status)
     if status.outlooks:
         yield ""
     yield from _outlooks(status)

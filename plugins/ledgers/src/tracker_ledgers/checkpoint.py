@@ -99,7 +99,11 @@ def _measure(session: Session, request: Request) -> churn.Churn | None:
     # a row of the provider says that somebody has decided whose lines they are
     rows = (entry.record for entry in session.index.entries(churn.STREAM, [request.window]))
     is_decided = any(row.get("provider") == provider and row.get("files_changed") is not None for row in rows)
-    if not is_decided and (whose := churn.shared(session, request.window, request.provider)):
+    if not is_decided and (missing := churn.absent(session, request.window, request.provider)):
+        provider = None
+        cure = "If you meant another provider, run `tracker undo`, then this again with the other"
+        session.warn(f"{missing}: churn is recorded as the window's. {cure}")
+    elif not is_decided and (whose := churn.shared(session, request.window, request.provider)):
         provider = None
         cure = quoted(["tracker", "churn", "--window", request.window, "--provider", request.provider])
         session.note(f"note: {whose}: churn is recorded as the window's. `{cure}` counts it as {request.provider}'s")

@@ -99,6 +99,9 @@ def note_equal(session: Session, ledger: csv_append.OpenLedger, measured: Churn)
 
 def remark(session: Session, measured: Churn) -> None:
     """Say what a reader of the figures has to know."""
+    window, provider = (measured.record[name] for name in ("window", "provider"))
+    if provider is not None and (why := absent(session, window, provider)):
+        session.warn(why)
     for text in measured.warnings:
         session.warn(text)
     for text in measured.notes:
@@ -144,10 +147,20 @@ def repeated(session: Session, window: str, provider: str | None, notes: str | N
 # --- who did the work
 
 
+def absent(session: Session, window: str, provider: str) -> str:
+    """That a provider was not captured in a window that others were captured in, if so."""
+    captured = sorted({name for _, name in Windows(session).captures([window])})
+    if not captured or provider in captured:
+        return ""
+    return f"{provider} was not captured in {line(window)}, only {' and '.join(captured)}"
+
+
 def shared(session: Session, window: str, provider: str) -> str:
     """That others used their quota in a window at the same time, if so: git does not say whose lines are whose."""
     groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
-    begin, end = _times(session, window, groups.get(provider, []))
+    if provider not in groups:
+        return ""
+    begin, end = _times(session, window, groups[provider])
     found = [provider]
     for name in sorted(groups.keys() - {provider}):
         start, stop = _times(session, window, groups[name])

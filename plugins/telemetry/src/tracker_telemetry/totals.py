@@ -37,11 +37,11 @@ WHERE dated.win NOT IN ($1, '') AND dated.time BETWEEN first AND last GROUP BY w
 
 
 def only_source(session: Session) -> Source:
-    """The one telemetry source that is installed; a person has to say which one is meant if there are several."""
+    """The one source of a stream, such as a proxy's; a person has to say which one is meant if there are several."""
     telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
     known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:
-        raise TrackerError("No telemetry source is installed. `tracker plugins list` shows what is.")
+        raise TrackerError("No source of a proxy's stream is in use. `tracker plugins list` shows what is installed.")
     if len(known) > 1:
         names = ", ".join(source.name for source in known)
         raise TrackerError(f"There are several telemetry sources: {names}. Name one with --source.")

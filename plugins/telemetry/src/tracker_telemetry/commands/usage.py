@@ -129,10 +129,10 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
         yield "The session logs hold no requests that match. To see all, run `tracker usage` without options."
     for source in sources:
         yield f"{source.title}: {plural(counts[source.name], 'file')} of {', '.join(places(source))}"
-    variables = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
-    if not any(counts.values()):
-        names = " or ".join(sorted(name for name in variables if name and not name.startswith("XDG_")))
-        yield f"If the logs are in another folder, name it in {names} and run `tracker usage` again."
+    found = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
+    variables = sorted(name for name in found if name and not name.startswith("XDG_"))
+    if variables and not any(counts.values()):
+        yield f"If the logs are in another folder, name it in {' or '.join(variables)} and run `tracker usage` again."
 
 
 def _moved(moves: Moves) -> str:
@@ -168,10 +168,12 @@ def _table(found: Usage) -> Iterator[str]:
         yield "No requests."
         return
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
+    keys = [*(tuple(map(escape, key)) for key, _ in found.rows), ("total", *[""] * (len(found.names) - 1))]
+    sums = [*(one for _, one in found.rows), found.totals]
+    costs = _amounts([one.cost for one in sums])
     for is_short in (False, True):
-        rows = [(*map(escape, key), *_figures(sums, is_short=is_short)) for key, sums in found.rows]
-        total = ("total", *[""] * (len(found.names) - 1), *_figures(found.totals, is_short=is_short))
-        table = [(*found.names, *HEADINGS), *rows, total]
+        figures = [_figures(one, cost, is_short=is_short) for one, cost in zip(sums, costs, strict=True)]
+        table = [(*found.names, *HEADINGS), *((*key, *own) for key, own in zip(keys, figures, strict=True))]
         widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
         if sum(widths) + 2 * len(widths) <= width:
             break
@@ -185,9 +187,7 @@ def _table(found: Usage) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _figures(sums: Any, *, is_short: bool) -> Sequence[str]:
-    from tracker_telemetry.prices import dollars
-
+def _figures(sums: Any, cost: str, *, is_short: bool) -> Sequence[str]:
     plain, read, short, long, output, _ = sums.tokens
     requests, inputs, reads, writes, outputs = (
         _short(count) if is_short else f"{count:,}" for count in (sums.requests, plain, read, short + long, output)
@@ -195,7 +195,15 @@ def _figures(sums: Any, *, is_short: bool) -> Sequence[str]:
     whole = plain + read + short + long
     share = f"{100 * read / whole:.0f}%" if whole else "n/a"
     least = "" if not sums.unpriced or sums.cost is None else ">" if is_short else "at least "
-    return requests, inputs, reads, share, writes, outputs, f"{least}{dollars(sums.cost)}"
+    return requests, inputs, reads, share, writes, outputs, f"{least}{cost}"
+
+
+def _amounts(column: Sequence[float | None]) -> list[str]:
+    """Amounts that add up: all in cents, or with four digits if one is under half a cent; less than 0.001 has more."""
+    from tracker_telemetry.prices import dollars
+
+    digits = 4 if any(one and abs(one) < 0.005 for one in column) else 2
+    return [dollars(one) if one is None or 0 < abs(one) < 0.001 else f"${one:,.{digits}f}" for one in column]
 
 
 def _short(count: int) -> str:
