@@ -148,9 +148,35 @@ def test_a_text_of_nobody_says_what_the_source_wants(tracker_inside: Run) -> Non
     assert "send Codex a message" in done.stderr
 
 
-def test_a_disabled_source_says_how_to_get_it_back(tracker_inside: Run) -> None:
-    done = tracker_inside("plugins", "info", "glm", TRACKER_DISABLE_PLUGINS="glm")
-    assert "glm is disabled. Unset TRACKER_DISABLE_PLUGINS." in done.stderr
+@pytest.mark.parametrize(
+    "words", [("plugins", "info", "glm"), ("start", "glm"), ("gate", "glm"), ("ingest", "glm", "--window", "W0-01")]
+)
+def test_a_disabled_source_says_how_to_get_it_back(tracker_inside: Run, words: tuple[str, ...]) -> None:
+    done = tracker_inside(*words, TRACKER_DISABLE_PLUGINS="glm")
+    assert done.stderr == "error: glm is disabled. Unset TRACKER_DISABLE_PLUGINS.\n"
+
+
+def test_windows_of_a_disabled_provider_are_there_but_cannot_be_read(tracker_inside: Run) -> None:
+    for verb, pane in (("start", "glm-12.json"), ("end", "glm-30.json")):
+        done = tracker_inside(verb, "glm", "--stdin", "--window", "W0-01", "--force", stdin=(PANES / pane).read_text())
+        assert done.returncode == 0, done.stderr
+    assert tracker_inside("complete", "--window", "W0-01", "--glm-features", "1").returncode == 0
+    plan, board = (tracker_inside(one, TRACKER_DISABLE_PLUGINS="claude,codex,glm") for one in ("plan", "scoreboard"))
+    problem = "glm: recorded here, but TRACKER_DISABLE_PLUGINS names its plugin"
+    cure = "To read them, unset TRACKER_DISABLE_PLUGINS."
+    assert plan.stderr == f"error: No meter can be read. {problem}. {cure}\n"
+    assert board.stderr == f"note: {problem}; it is left out\nnote: no finalized window that can be read\n"
+
+
+@pytest.mark.parametrize("words", [("capture", "churn"), ("ingest", "churn", "--window", "W0-01", "--stdin")])
+def test_a_view_reads_nothing(tracker_inside: Run, words: tuple[str, ...]) -> None:
+    done = tracker_inside(*words, stdin="churn")
+    assert "error: Unknown source 'churn'. Expected one of claude, " in done.stderr
+
+
+def test_a_feature_is_no_source_but_installed(tracker_inside: Run) -> None:
+    said = "error: ledgers is a feature. Expected a source. `tracker plugins list` shows what a feature adds.\n"
+    assert tracker_inside("plugins", "info", "ledgers").stderr == said
 
 
 def test_what_git_says_is_passed_on_and_it_is_not_waited_for_for_ever(

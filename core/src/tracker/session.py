@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tracker.errors import TrackerError
-from tracker.hosting.discovery import cured
+from tracker.hosting.discovery import DISABLE, cured
 from tracker.text.render import escape, folded, json_parts, near, tell
 
 if TYPE_CHECKING:
@@ -149,15 +149,16 @@ class Session:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def source(self, name: str, *, kinds: Sequence[str] = ()) -> Source:
+    def source(self, name: str, *, kinds: Collection[str] = ()) -> Source:
         """The source of that name; what is there otherwise."""
-        found = self.registry.source(name)
-        if found and (not kinds or found.kind in kinds):
-            return found
+        found = self.registry.find(name)
+        if found and found.info and (not kinds or found.info.kind in kinds):
+            return found.info  # type: ignore[no-any-return]
+        if found and found.error:
+            raise TrackerError(f"{name} is not available: {found.error}")
+        if any(one.name == name for one in self.registry.disabled):
+            raise TrackerError(f"{name} is disabled. Unset {DISABLE}.")
         names = [one.name for one in self.registry.sources.values() if not kinds or one.kind in kinds]
-        for failure in self.registry.failures:
-            if failure.plugin == name:
-                raise TrackerError(f"{name} is not available: {failure}")
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"Unknown {what} {escape(name)!r}. {near(name, names)}")
 

@@ -334,8 +334,7 @@ def _checked(annotation: str, answer: Any) -> Any:
         return None
     outer, _, inner = annotation.removesuffix(" | None").partition("[")
     name = inner.removesuffix("]") if outer == "Sequence" else outer
-    known = {"Source": Declaration, "Mapping": Mapping, "Reading": readings.Reading, "Delta": readings.Delta}
-    kind: Any = (known | vars(builtins)).get(name) or getattr(api, name, object)
+    kind: Any = ({"Source": Declaration, "Mapping": Mapping} | vars(builtins)).get(name) or getattr(api, name, object)
     kind = object if getattr(kind, "_is_protocol", False) else kind
     found = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
     parts = found if outer == "Sequence" else [found]

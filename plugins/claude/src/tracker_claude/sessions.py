@@ -158,7 +158,9 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
                 events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
     if isinstance(tools := usage.server_tool_use, dict) and (searches := tools.get("web_search_requests")):
         _note_searches(key, searches, row, scratch)
-    scratch["last"], scratch["ts"] = shown, events[0]["ts"] or scratch.get("ts")
+    if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
+        scratch["ts"] = events[0]["ts"] or scratch.get("ts")
+    scratch["last"] = shown
     return events
 
 

@@ -11,7 +11,7 @@ import click
 from tracker.cli.command import WritingCommand
 from tracker.cli.main import Group, run_command
 from tracker.cli.options import moment, take_text, window_option
-from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Source
+from tracker.contract.sources import REPORT, STATUS, STREAM, Source
 from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
 from tracker.session import Session, session
@@ -23,7 +23,7 @@ TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now
 ZONE = "The zone of times that name none [default: this machine's]."
 # which kind of source an option is for, and what people call the kinds
 ONLY = {"phase": STATUS, "run": REPORT, "follow": STREAM, "strict": STREAM}
-KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream", VIEW: "a view"}
+KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream"}
 
 
 def input_options(function: Any) -> Any:
@@ -106,7 +106,7 @@ cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the
 
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
-@click.argument("name", metavar="SOURCE", callback=lambda ctx, _, name: ctx.ensure_object(Session).source(name).name)
+@click.argument("name", metavar="SOURCE", callback=lambda _, _param, name: session().source(name, kinds=KINDS).name)
 @window_option(required=True, help="The window that it belongs to.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
 @click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")

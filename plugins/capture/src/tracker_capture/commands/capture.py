@@ -68,11 +68,10 @@ def command(
             return
         if provider is None:
             raise click.UsageError("Missing provider. `tracker capture --list` shows them.")
-        source = here.source(provider)
+        source = here.source(provider, kinds=["status", "report"])
         if source.kind == "report":
             report.store_printed(here, source, window, scope, notes, timezone, force=force)
             return
-        source = here.source(provider, kinds=["status"])
         options = snapshot.Options(
             source=source,
             phases=snapshot.phases_of(here, source, phase, window),

@@ -75,6 +75,12 @@ WITH base AS (
 SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
+# the time of a row that another one stands for, if that is later and fits no other; and whose it is
+FIRST = f"""
+SELECT d.ts, r.place, r.base, r.half, r.source FROM dropped JOIN row d USING ({KEY})
+JOIN row r ON r.source = d.source AND r.base = d.base AND r.half <> d.half
+WHERE d.ts < coalesce(r.ts, 1e11) AND (SELECT count(*) FROM row o WHERE o.source = d.source AND o.base = d.base) = 2
+"""
 # what a fork may have copied after a pause, and its parent showed before the fork began: `lineage` says when that was;
 # in this order, since few places are copies
 COPIED = f"""

@@ -61,7 +61,7 @@ def command(
 
 
 def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timedelta, accounts: tuple[str, ...]) -> None:
-    from tracker.kernel import TrackerError, zone
+    from tracker.kernel import TrackerError, Windows, zone
     from tracker_verdict import forecasts
     from tracker_verdict.outlook import only, outlooks
     from tracker_verdict.plan_table import show
@@ -82,6 +82,10 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
             if any(one.used is not None for one in found) or newest_windows(here, source)
         ]
     if not plans:
+        if absent := [one for one in Windows(here).missing_plugins() if one.measured]:
+            problems = "; ".join(one.problem for one in absent)
+            cures = "; ".join(dict.fromkeys(one.cure for one in absent))
+            raise TrackerError(f"No meter can be read. {problems}. To read them, {cures}.")
         raise TrackerError(
             "No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`, or paste a pane"
             " with `tracker start PROVIDER`."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Command, Selection, selection, session
+from tracker.kernel import Command, Selection, Session, selection, session
 from tracker_verdict.options import price_option
 
 
@@ -46,5 +46,14 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     if found or layout != "text" or not here.is_terminal:
         click.echo("\n".join(shapes[layout](found)))
     if not found:
-        which = "" if windows is None else " among those that you selected"
-        here.note(f"note: no finalized window{which}; finish one with `tracker complete --window W`")
+        here.note(f"note: no finalized window{_which(here, windows)}")
+
+
+def _which(session: Session, windows: list[str] | None) -> str:
+    """Which windows there are none of, and what to do about it."""
+    from tracker.kernel import Windows
+
+    which = "" if windows is None else " among those that you selected"
+    if any(one.measured for one in Windows(session).missing_plugins(windows)):
+        return f"{which} that can be read"
+    return f"{which}; finish one with `tracker complete --window W`"
