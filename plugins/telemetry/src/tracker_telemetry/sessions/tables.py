@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 17
+VERSION = 18
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then
 KEPT = (
     *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
