@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inprocess import tracker
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = r"""
@@ -75,21 +76,9 @@ def prepare(folder: Path, environment: dict[str, str]) -> None:
     captures = [("start", "W0-19", 80, 6), ("end", "W0-19", 70, 4), ("start", "W0-20", 70, 2)]
     for verb, window, left, hours in captures:
         at = (now - timedelta(hours=hours)).isoformat()
-        words = [
-            "--data-dir",
-            "data/week0/live",
-            "alias",
-            verb,
-            "codex",
-            "--stdin",
-            "--window",
-            window,
-            "--captured-at",
-            at,
-        ]
-        command = [sys.executable, "-m", "tracker.cli", *words]
-        pane = PANE.format(90, left, reset)
-        subprocess.run(command, input=pane, text=True, cwd=folder, env=environment, check=True, capture_output=True)
+        words = f"--data-dir data/week0/live alias {verb} codex --stdin --window {window} --captured-at {at}"
+        status, _, err = tracker(words.split(), PANE.format(90, left, reset).encode(), folder, environment)
+        assert status == 0, err
         if verb == "start":
             (folder / f"work-{window}.txt").write_text("one\ntwo\n")
             git(folder, "add", "--all")

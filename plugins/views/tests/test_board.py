@@ -212,8 +212,9 @@ def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
 
 
 def test_it_reads_the_meters_in_the_background_if_it_is_asked_to(
-    program: Any, add_feature: Callable[..., None]
+    program: Any, add_feature: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TRACKER_DISABLE_PLUGINS", "capture")  # whose own sampler would answer first
     paces, turns, gate = [], [], Event()
 
     def turn(session: Any) -> list[str]:

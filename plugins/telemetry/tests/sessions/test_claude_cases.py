@@ -174,6 +174,19 @@ def test_a_replay_that_is_read_before_its_original(home: Any) -> None:
     assert sums(home) == {"s1": ONE}
 
 
+@pytest.mark.parametrize("is_read_at_once", [True, False])
+def test_a_request_is_of_the_day_of_its_first_row_whichever_counts(home: Any, *, is_read_at_once: bool) -> None:
+    before, after = ({"timestamp": at} for at in ("2026-11-20T23:59:58Z", "2026-11-21T00:00:03Z"))
+    for name, first, then in (
+        ("own", row("s1", "m1", {**U, "output_tokens": 1}, "r1", **before), {"request": "r7", "isSidechain": True}),
+        ("wild", row("s2", "m2", {**U, "output_tokens": 1}, None, **before), {"request": "r2"}),
+    ):
+        put(home, name, first)
+        assert is_read_at_once or {*sums(home, "daily")} == {"2026-11-20"}
+        put(home, f"{name}-later", row("s3", json.loads(first)["message"]["id"], U, **after, **then))
+    assert sums(home, "daily") == {"2026-11-20": TWO}
+
+
 def test_the_most_output_of_all_files_and_runs_counts(home: Any) -> None:
     """Whatever the input: an answer's last row may show less of it."""
     put(home, "one", row("s1", "m1", {"input_tokens": 900, "output_tokens": 4}))

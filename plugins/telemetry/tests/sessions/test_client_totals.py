@@ -54,6 +54,13 @@ def test_a_parent_that_told_its_totals_only_after_the_fork(
     assert more(home) == {OPUS: (2, 37, 33)}
 
 
+def test_a_compaction_behind_a_message_that_grew_is_taken_over(home: Any, message: Make, state: Make) -> None:
+    grows = message("a", 1) + message("a", 10, timestamp="2026-11-20T10:00:00.100Z")
+    fork = grows.replace('"s1"', '"f"') + message("b", 20, minute=9, sessionId="f") + state(5200, 330, "f")
+    put(home, s1=grows + state(5100, 310), f=fork)
+    assert more(home) == {OPUS: (1, 5000, 300)}
+
+
 def test_a_fork_with_a_compaction_alone(home: Any, message: Make, state: Make) -> None:
     parent = message("a", sessionId="p") + state(110, 55, "p") + message("b", minute=8, sessionId="p")
     put(home, p=parent + state(910, 555, "p"), f=state(140, 95, "f"))

@@ -99,6 +99,43 @@ def test_a_speed_without_a_price_of_its_own_has_none(
     assert units is dollars is None or (units is not None and units[0] * 1e6 == pytest.approx(dollars))
 
 
+HOURS = [
+    ("2026-11-20T00:20", 0.685),
+    ("2026-11-20T02:00", 1.37),
+    ("2026-11-20T16:25", 1.37),
+    ("2026-11-20T17:00", 0.685),
+]
+
+
+def test_a_price_by_the_time_of_day_is_that_of_each_request() -> None:
+    times = [datetime.fromisoformat(f"{text}Z").timestamp() for text, _ in HOURS]
+    dollars = [pytest.approx(dollars) for _, dollars in HOURS]
+    table, million = ListPrices(None, ""), [10**6] * len(HOURS)
+    tokens, model = [million, *[[0] * len(HOURS)] * 3, million], "deepseek-chat"
+    assert table.costs([model] * len(HOURS), times, [None] * len(HOURS), tokens) == dollars
+    assert [table.cost(model, at, None, (10**6, 0, 0, 0, 10**6)) for at in times] == dollars
+    assert [sum(units[::4]) * 1e6 for at in times if (units := table.units(model, at, None))] == dollars
+    assert table.rates() == {}  # no price of the day
+
+
+@pytest.mark.parametrize("is_read_between", [False, True])
+def test_requests_of_a_day_have_the_price_of_their_hour(home: Any, message: Make, *, is_read_between: bool) -> None:
+    log = home.projects / "s1.jsonl"
+    usage = {"input_tokens": 10**6, "output_tokens": 10**6}
+    log.write_text(message("a", model="deepseek-chat", usage=usage, timestamp="2026-11-20T02:00:00Z"))
+    if is_read_between:
+        home.usage()
+    with log.open("a") as file:
+        file.write(message("b", model="deepseek-chat", usage=usage, timestamp="2026-11-20T17:00:00Z"))
+    assert home.usage()["totals"]["cost_usd"] == pytest.approx(2.055)
+
+
+def test_a_price_without_a_time_is_that_of_most_hours() -> None:
+    found = prices.listed("deepseek-chat")
+    assert found is not None
+    assert (found["input"] + found["output"]) * 1e6 == pytest.approx(1.37)
+
+
 def test_prices_of_ones_own_are_for_one_speed() -> None:
     own = ListPrices(prices.parse(HOUSE, "prices.toml"), "")
     found = {
@@ -149,6 +186,10 @@ def test_web_searches_that_the_money_leaves_out_are_said(home: Any, message: Mak
     (home.projects / "s1.jsonl").write_text(message("a", usage=usage) + message("b"))
     said = home.run("usage").stderr
     assert "missing: the money leaves out 3 web searches of Claude Code sessions\n" in said
+    assert home.missing() == {"extras": 3}
+    # a resumed session and a subagent's replay show them again
+    (home.projects / "s2.jsonl").write_text(message("a", usage=usage, sessionId="s2") + message("c", sessionId="s2"))
+    (home.projects / "agent.jsonl").write_text(message("a", usage=usage, requestId="r", isSidechain=True))
     assert home.missing() == {"extras": 3}
 
 

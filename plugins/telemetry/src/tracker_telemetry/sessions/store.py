@@ -212,8 +212,11 @@ class Store:
             self._ask(index)
         before = set(self._ask("SELECT * FROM dropped"))
         self._ask("DELETE FROM dropped")
-        for drop in (tables.DROPPED, tables.COPIED):
-            self._ask(drop)
+        self._ask(tables.DROPPED)
+        for at, place, *key in self._ask(tables.FIRST).fetchall():
+            self._ask(f"UPDATE row SET ts = ? WHERE ({tables.KEY}) = (?, ?, ?)", (at, *key))
+            self._touch("id = ?", place)
+        self._ask(tables.COPIED)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):
             self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
         self._settle()

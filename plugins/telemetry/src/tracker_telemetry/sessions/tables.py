@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 17
+VERSION = 18
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then
 KEPT = (
     *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
@@ -74,6 +74,12 @@ WITH base AS (
   FROM row WHERE base IN (SELECT base FROM row WHERE half = '') GROUP BY source, base)
 SELECT r.base, r.half, r.source FROM base b JOIN row r USING (source, base)
 WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
+"""
+# the time of a row that another one stands for, if that is later and fits no other; and whose it is
+FIRST = f"""
+SELECT d.ts, r.place, r.base, r.half, r.source FROM dropped JOIN row d USING ({KEY})
+JOIN row r ON r.source = d.source AND r.base = d.base AND r.half <> d.half
+WHERE d.ts < coalesce(r.ts, 1e11) AND (SELECT count(*) FROM row o WHERE o.source = d.source AND o.base = d.base) = 2
 """
 # what a fork may have copied after a pause, and its parent showed before the fork began: `lineage` says when that was;
 # in this order, since few places are copies
