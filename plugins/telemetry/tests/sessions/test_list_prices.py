@@ -188,6 +188,10 @@ def test_web_searches_that_the_money_leaves_out_are_said(home: Any, message: Mak
     said = home.run("usage").stderr
     assert "missing: the money leaves out 3 web searches of Claude Code sessions\n" in said
     assert home.missing() == {"extras": 3}
+    # a resumed session and a subagent's replay show them again
+    (home.projects / "s2.jsonl").write_text(message("a", usage=usage, sessionId="s2") + message("c", sessionId="s2"))
+    (home.projects / "agent.jsonl").write_text(message("a", usage=usage, requestId="r", isSidechain=True))
+    assert home.missing() == {"extras": 3}
 
 
 @pytest.mark.parametrize("is_rebuilt", [False, True])

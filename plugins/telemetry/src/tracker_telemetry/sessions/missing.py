@@ -131,12 +131,19 @@ def _names(source: Source, keys: Sequence[bytes]) -> str:
 
 
 def _noted(database: sqlite3.Connection, source: Source, kind: str) -> Iterator[dict[str, Any]]:
-    """What the plugin noted in the state of its files, by name."""
+    """What the plugin noted in the state of its files, by name: what it notes by message counts once over all files."""
     counts: dict[str, int] = defaultdict(int)
+    largest: dict[tuple[str, str], int] = {}
     query = "SELECT state FROM file WHERE source = ? AND instr(state, ?) GROUP BY stop, state"
     for (state,) in database.execute(query, (source.name, f'"{kind}"')):
         found = json.loads(state).get(kind)
         for name, count in found.items() if isinstance(found, dict) else ():
-            counts[name] += count
+            if isinstance(count, dict):
+                for key, own in count.items():
+                    largest[name, key] = max(own, largest.get((name, key), 0))
+            else:
+                counts[name] += count
+    for (name, _), count in largest.items():
+        counts[name] += count
     for name, count in sorted(counts.items()):
         yield {"kind": kind, "count": count, "detail": f"{source.title}: {name}"}
