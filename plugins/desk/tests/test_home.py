@@ -195,6 +195,22 @@ def test_a_synced_meter_without_a_window_is_shown_with_the_next_step(
         assert "Nothing is recorded" not in text
 
 
+def test_what_is_open_is_ended_before_anything_begins(program: Any) -> None:
+    """Of many lanes three commands are shown: first those of open windows, whose meters go on."""
+    for count, lane in enumerate("abcd"):
+        words = ("alias", "{}", "toy", "--stdin", "--window", f"W{lane}", "--captured-at", at(count - 9))
+        for verb in ("start", "end") if lane < "d" else ("start",):
+            program(*(word.format(verb) for word in words), stdin=f"fuel {20 + count}%", lane=lane).ok()
+        if lane < "d":
+            program("complete", "--window", f"W{lane}", "--toy-features", "1", lane=lane).ok()
+    following = [row.removeprefix("Next: ") for row in program().ok().splitlines() if row.startswith("Next: ")]
+    assert following[0] == "tracker end toy --stdin --agent d"
+    assert len(following) == 4
+    assert following[3] == "1 more command; `tracker status` shows it"
+    status = program("status").ok()
+    assert sum(one in status for one in following) == 3
+
+
 def test_the_meters_of_each_account_are_named(program: Any, history: Any) -> None:
     history(("fuel", "home", -1, 60), ("fuel", "work", -2, 20), account="work")
     program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-3), stdin="fuel 10%").ok()

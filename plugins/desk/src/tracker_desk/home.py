@@ -11,6 +11,8 @@ from tracker_desk import meter_list as meters
 from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
 from tracker_desk.status_text import heading, lane_name, next_of_meters
 
+MOST = 3  # commands that come next
+
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     """What the agents used today, if a feature knows it."""
@@ -48,9 +50,13 @@ def due_lines(status: Status) -> Iterator[str]:
             since = "since a time in the future" if is_ahead else f"for {span(status.now - one.taken)}"
             yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, {since}"
     commands = [due.command for due in status.ready if due.command]
-    commands += [lane.due.command for lane in status.lanes if lane.due.command and lane.due.action != "complete"]
-    for command in list(dict.fromkeys(commands))[:3]:
-        yield f"Next: {line(command)}"
+    # what is open goes on using its meters
+    lanes = sorted(status.lanes, key=lambda lane: not lane.is_open)
+    commands += [lane.due.command for lane in lanes if lane.due.command and lane.due.action != "complete"]
+    commands = list(dict.fromkeys(commands))
+    yield from (f"Next: {line(command)}" for command in commands[:MOST])
+    if more := len(commands[MOST:]):
+        yield f"Next: {plural(more, 'more command')}; `tracker status` shows {'it' if more == 1 else 'them'}"
     if status.standings and not status.lanes:
         yield next_of_meters(status)
     if status.anomalies:
