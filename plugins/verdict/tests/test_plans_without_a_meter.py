@@ -57,7 +57,7 @@ def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
         (
             "v0.94.0_n50",
             "a meter's label is there without a readable percentage; capture again in a wider terminal",
-            60,
+            "v0.94.0_n60",
         ),
         ("v0.169.0_null_limits", "Codex says that this account has no limits, so there is nothing to read; run", OTHER),
         ("v0.94.0_apikey", "Codex is not logged in with the plan's account, and an API key has no limits; run", OTHER),

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
 
-# of a reset that cannot be, of one that is over, and of a pane of which every reset is one of these
-IMPLAUSIBLE, OVER, STALE = "reset-implausible", "reset-over", "stale-data"
-# of a pane that is whole without the meter that follows
-NO_METER = "no-meter:"
+# of a reset that cannot be, one that is over, a pane of which every reset is one of these, a plan without a meter
+IMPLAUSIBLE, OVER, STALE, NO_METER = "reset-implausible", "reset-over", "stale-data", "no-meter"
 # of the tags that no source declares
 MEANINGS = {
     IMPLAUSIBLE: "this reset is too far ahead, so it is left out; the pane may be old",
@@ -148,6 +146,6 @@ def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
             what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
             typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
             cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
-        if NO_METER + meter.key in one.reading.errors:
-            cure = source.tags.get(NO_METER[:-1], cure)
+        if f"{NO_METER}:{meter.key}" in one.reading.errors:
+            cure = source.tags.get(NO_METER, cure)
         session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")

@@ -265,10 +265,9 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
     """A text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
-    kinds = dict.fromkeys(tag.partition(":")[0] for tag in tags)
+    kinds = dict.fromkeys(kind for tag in tags if (kind := tag.partition(":")[0]) in source.tags)
     # a cause that stands before it says more than that there is no value
-    told = [kind for kind in kinds if kind in source.tags and (kind != "insufficient-data" or kind == tags[0])]
-    why = "; ".join(source.tags[kind] for kind in told)
+    why = "; ".join(source.tags[kind] for kind in kinds if kind != "insufficient-data" or kind == tags[0])
     if is_empty := request.text is not None and not request.text.strip():
         why = "nothing was piped or pasted"
     elif request.text is not None and (owner := _owner(session, request, request.text)):
