@@ -117,3 +117,8 @@ def test_a_directory_that_is_only_looked_at_gets_none(tmp_path: Path, rows: list
     looking.dry_run = True
     assert outlines.outline(looking).readings({}, {}, None, None)
     assert not (data / ".index").exists()
+
+
+def test_a_value_that_somebody_wrote_into_a_row_hides_no_other_row(tmp_path: Path) -> None:
+    append(tmp_path, [row(1, START, 1e300), row(2, START + HOUR, 7)])
+    assert [one.gauges.get("weekly") and one.gauges["weekly"].used for one in history(session(tmp_path))] == [None, 7]

@@ -7,7 +7,6 @@ exactly. Storing a reading twice adds nothing.
 
 from __future__ import annotations
 
-import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.api import Gauge, Reading, Source, account_id, instant, redact
+from tracker.api import Gauge, Reading, Source, account_id, amount, instant, redact
 from tracker.kernel import Session, Windows, iso, stamp
 from tracker_capture.outline import STREAM, outline, rows
 from tracker_capture.settings import CaptureSettings
@@ -347,7 +346,7 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
     for name, used in parsed.items():
         key = name.removesuffix("_used")
         # a row that was edited by hand must not hide the others
-        if KEY.fullmatch(key) and key != name and type(used) in (int, float) and 0 <= used < math.inf:
+        if KEY.fullmatch(key) and key != name and amount(used) is not None:
             gauges[key] = Gauge(meter=key, used=used, reset_at=instant(parsed.get(f"{key}_reset_at")))
     return Sample(
         provider=provider,
