@@ -153,6 +153,10 @@ class Root(Group):
     def invoke(self, ctx: click.Context) -> None:
         session = ctx.ensure_object(Session)
         try:
+            os.getcwd()
+        except FileNotFoundError as error:
+            raise TrackerError("The working directory is gone. Change to a folder that exists.") from error
+        try:
             super().invoke(ctx)  # what a command returns is no exit status: `ctx.exit(status)` is
             sys.stdout.flush()
         except KeyboardInterrupt:
