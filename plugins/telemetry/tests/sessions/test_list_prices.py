@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -238,3 +239,52 @@ def test_a_price_of_ones_own_comes_before_what_deleted_files_were_worth(
         assert home.usage()["totals"]["cost_usd"] == pytest.approx(factor * 100e-6 + 50 * 4e-6)
     path.unlink()
     assert home.usage()["totals"]["cost_usd"] == listed
+
+
+@pytest.mark.parametrize("is_of_an_older_version", [False, True])
+def test_money_that_leaves_requests_out_says_so_of_deleted_files(
+    home: Any, message: Make, *, is_of_an_older_version: bool
+) -> None:
+    log, stream = home.projects / "s1.jsonl", home.data / "claude_sessions.jsonl"
+    log.write_text(message("a") + message("b", minute=1, usage={"speed": "fast"}))
+    figures = ("requests", "cost_usd", "unpriced_requests")
+
+    def totals() -> tuple[Any, ...]:
+        found = home.usage()["totals"]
+        return tuple(found[name] for name in figures)
+
+    live = totals()
+    assert live[::2] == (2, 1)
+    if is_of_an_older_version:
+        rows = [json.loads(line) for line in stream.read_text().splitlines()]
+        for row in rows:
+            del row["usage"]["priced_requests"]
+        stream.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    kept = log.read_text()
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    assert totals() == ((*live[:2], 0) if is_of_an_older_version else live)
+    log.write_text(message("c", sessionId="s1", minute=2))  # adds up
+    assert totals() == (3, pytest.approx(2 * live[1]), 0 if is_of_an_older_version else 1)
+    log.write_text(kept + message("c", sessionId="s1", minute=2))  # comes back
+    assert totals() == (3, pytest.approx(2 * live[1]), 1)
+
+
+def test_what_the_journal_got_where_a_model_had_no_price_is_not_said_of_the_model(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a") + message("b", model="house"))
+    with monkeypatch.context() as patched:
+        patched.setattr(genai, "is_installed", lambda: False)
+        assert home.usage()["totals"]["unpriced_requests"] == 2
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    lacking = [one["detail"] for one in home.usage()["missing"] if one["kind"] == "unpriced"]
+    assert lacking == ["claude-opus-4-6 where only daily totals are left", "house"]
+
+
+def test_no_price_is_asked_of_the_user_for_requests_without_a_model(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a", model=""))
+    said = home.run("usage").stderr
+    assert said == "missing: no price can be known for 1 request without the name of a model\n"
