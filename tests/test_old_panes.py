@@ -49,6 +49,21 @@ def test_a_pane_whose_resets_are_over_is_refused(days: int) -> None:
         dated(request, BUFFER)
 
 
+def test_a_time_of_day_that_is_too_far_ahead_says_no_more() -> None:
+    text = ">_ OpenAI Codex (v0.169.0)\n  5h limit: [██████████████████░░] 89% left (resets 23:30)\n"
+    at = CAPTURED - timedelta(hours=1)
+    reading = status.parse_status(text, at, UTC)
+    with pytest.raises(TrackerError) as error:
+        dated(CaptureRequest(status.source_info(), reading, text, at, "alias"), BUFFER)
+    assert str(error.value).startswith(
+        "This codex pane is not of 2026-11-22 05:30 UTC: its resets do not fit that time."
+        " Capture a new one, give the right time of this one with --captured-at, or store it"
+    )
+    right = CAPTURED.replace(hour=20)
+    reading = status.parse_status(text, right, UTC)
+    assert dated(CaptureRequest(status.source_info(), reading, text, right, "alias"), BUFFER).errors == ()
+
+
 def test_a_model_has_the_window_of_its_label() -> None:
     meter = status.source_info().meter("gpt_5_3_codex_spark_weekly")
     assert meter is not None

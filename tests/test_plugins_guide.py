@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 from contract import FEATURES, SOURCES
 
 from tracker import api
+from tracker.settings import KINDS, Setting
 from tracker_kit import rules
 from tracker_telemetry.prices import parse
 
@@ -115,6 +116,17 @@ def test_the_sections_that_messages_cite_exist() -> None:
                 cited |= {place.value} if isinstance(place, ast.Constant) else set()
     assert len(cited) > 10
     assert cited - SECTIONS.keys() == set()
+
+
+def test_the_annotations_of_settings_are_those_that_are_taken() -> None:
+    section = SECTIONS["Settings and records"]
+    table = section.partition("| --- |")[2].partition("\n\n")[0].replace("\\|", "|")
+    scope = {"Any": Any, "Mapping": Mapping}
+    assert {eval(one, scope) for one in re.findall(r"`(\w[^`]*[\w\]])`", table) if one not in ("least", "most")} == {
+        *KINDS
+    }
+    limits = {*Setting._fields} - {"key", "kind", "default"}
+    assert limits - {*re.findall(r"`(\w+)", section)} == set()
 
 
 def test_links_lead_to_sections() -> None:

@@ -149,7 +149,14 @@ def test_a_text_of_nobody_says_what_the_source_wants(tracker_inside: Run) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", [("plugins", "info", "glm"), ("start", "glm"), ("gate", "glm"), ("ingest", "glm", "--window", "W0-01")]
+    "words",
+    [
+        ("plugins", "info", "glm"),
+        ("plugins", "check", "glm"),
+        ("start", "glm"),
+        ("gate", "glm"),
+        ("ingest", "glm", "--window", "W0-01"),
+    ],
 )
 def test_a_disabled_source_says_how_to_get_it_back(tracker_inside: Run, words: tuple[str, ...]) -> None:
     done = tracker_inside(*words, TRACKER_DISABLE_PLUGINS="glm")

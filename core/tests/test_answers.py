@@ -51,6 +51,13 @@ def test_a_half_built_or_ambiguous_delta_is_refused(make: Callable[[], Delta], c
         made.call("bad", "compute_delta", before=reading(5), after=reading(6))
 
 
+def test_a_block_of_half_built_rows_is_refused() -> None:
+    half = Row.__new__(Row)
+    made = registry(plugin("bad", render_preview_block=lambda context: Block(title="Bad", rows=(half,))))
+    with pytest.raises(PluginError, match=r"plugin 'bad' failed to render_preview_block: AttributeError"):
+        made.call("bad", "render_preview_block", context=PreviewContext(windows=()))
+
+
 def test_a_wrong_return_type_is_the_plugins_error() -> None:
     made = registry(plugin("bad", parse_status=lambda text: {"m": 1}))
     with pytest.raises(

@@ -157,13 +157,28 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
     ends = " ".join(f"{name} never ended: `tracker end toy --stdin --window {name}` ends it." for name in ("W2", "W4"))
-    assert f"toy has no open window. {ends} Begin a window with `tracker start toy --stdin`, or name " in refused
+    fix = "W3 has its AFTER: `tracker end toy --stdin --window W3` corrects it."
+    assert f"toy has no open window. {fix} {ends} Begin a window with `tracker start toy --stdin`, or name " in refused
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()
     take(program, "end", "W2", "fuel 30%", 12)
     assert "also open: W5" in program("status").ok()
     assert "also open: W2" not in program("status").ok()
     assert "also open: W4" not in program("status").ok()
+
+
+@pytest.mark.parametrize("lane", ["", "sub1"])
+def test_a_second_end_names_what_corrects_the_first(program: Any, lane: str) -> None:
+    take(program, "start", "W1", "fuel 20%", 6, lane=lane)
+    take(program, "end", "W1", "fuel 20%", 7, lane=lane)
+    refused = program("end", "toy", "--stdin", stdin="fuel 38%", lane=lane).refused()
+    assert f"window{' in lane sub1' if lane else ''}. W1 has its AFTER: `tracker end toy --stdin --window W1" in refused
+    assert " corrects it. Begin a window with `tracker start toy --stdin" in refused
+    program(*command(refused), stdin="fuel 38%").ok()
+    assert "capacity=18 pp" in complete(program, "W1").ok()
+    refused = program("end", "toy", "--stdin", stdin="fuel 38%", lane=lane).refused()
+    assert "its AFTER" not in refused, "it is finalized"
+    assert "for W2 (awaiting end)" in program(*command(refused), stdin="fuel 40%").ok()
 
 
 def test_a_window_that_another_lane_ended_is_not_left_open(program: Any) -> None:

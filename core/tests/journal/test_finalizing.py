@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
+
+import pytest
 
 
 def take(program: Any, verb: str, pane: str, hour: int, lane: str = "") -> None:
@@ -22,6 +25,34 @@ def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any)
     )
     take(program, "end", "fuel 30%", 13)
     program("complete", "--window", "W1", "--toy-features", "1").ok()
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_after_without_a_before_is_taken_out_or_gets_one(program: Any, place: int) -> None:
+    take(program, "start", "fuel 20%", 6)
+    take(program, "end", "fuel 30%", 7)
+    words = [
+        "ingest",
+        "tally",
+        "--window",
+        "W1",
+        "--phase",
+        "after",
+        "--stdin",
+        "--captured-at",
+        "2026-01-10T11:00:00Z",
+    ]
+    program(*words, stdin="5").ok()
+    refused = program("complete", "--window", "W1", "--toy-features", "1").refused()
+    assert refused == (
+        "error: W1 cannot be finalized: missing tally BEFORE. Take its AFTER out with"
+        " `tracker alias delete tally --phase after --window W1`, or store a pane of a time T before it:"
+        " `tracker start tally --stdin --window W1 --captured-at T`."
+    )
+    cure = shlex.split(refused.split("`")[1::2][place])[1:]
+    program(*("2026-01-10T10:00:00Z" if word == "T" else word for word in cure), stdin="3").ok()
+    said = program("complete", "--window", "W1", "--toy-features", "1").ok()
+    assert ("tally: features=n/a, capacity=2 calls" in said) == bool(place)
 
 
 def test_a_second_row_keeps_what_it_does_not_name(program: Any) -> None:
@@ -71,6 +102,7 @@ def test_features_of_a_provider_that_was_not_captured_are_taken_out_as_it_says(p
     done = program("complete", "--window", "W1", "--toy-features", "1", "--tally-features", "2")
     done.ok()
     assert "tally has 2 features in W1 but was not captured there; " in done.err
+    assert "tally has 1 feature in W1 but" in program("complete", "--window", "W1", "--tally-features", "1").err
     [cure] = re.findall(r"`tracker (complete .*?)`", done.err)
     said = program(*cure.split())
     said.ok()

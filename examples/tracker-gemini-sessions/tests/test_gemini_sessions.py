@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tracker.api import Rejected
+from tracker_kit import TelemetryConformance
 
 from tracker_gemini_sessions import ingest_line
 
@@ -16,6 +18,11 @@ HEADER = {
     "startTime": "2026-11-20T10:00:00Z",
     "directories": ["/home/dev/shop"],
 }
+
+
+class TestGeminiSessions(TelemetryConformance):
+    source = "gemini-sessions"
+    lines = Path(__file__).parent / "lines.jsonl"
 
 
 def message(name: str, **tokens: int) -> dict[str, Any]:

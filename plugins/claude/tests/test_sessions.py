@@ -117,4 +117,12 @@ def test_web_searches_are_noted_once_for_a_message() -> None:
         tools = {"web_search_requests": searches, "web_fetch_requests": 4}
         assert len(ingest_line(row(name, output, usage={"server_tool_use": tools}), scratch)) <= 1
         scratch = json.loads(json.dumps(scratch))
-    assert scratch["extras"] == {"web searches": 4}
+    assert scratch["extras"] == {"web searches": {"a": 3, "b": 1}}
+
+
+def test_a_row_that_a_branch_copied_is_noted_where_it_came_from() -> None:
+    scratch: dict[str, Any] = {}
+    for more in ({}, {"forkedFrom": {"sessionId": "p"}}):
+        ingest_line(row("m", 5, usage={"audio_tokens": 7}, **more), scratch)
+        ingest_line(row("m", 5, type="assistant-turn", **more), scratch)
+    assert scratch["unknown"] == {"rows with audio_tokens": 1, "rows of type assistant-turn": 1}

@@ -189,6 +189,16 @@ def test_tokens_of_an_unknown_kind_are_noted() -> None:
     assert scratch["unknown"] == {"rows with audio_tokens": 2}
 
 
+def test_what_a_fork_copied_is_noted_where_it_came_from() -> None:
+    scratch: dict[str, Any] = {}
+    odd = {**usage(100, 10), "audio_tokens": 3}
+    newer = line("token_usage_record_v2", 1e9, usage=usage(100, 10))
+    for one in (line("session_meta", 1e9, id="f", forked_from_id="t"), META, count(1e9, odd, odd), newer):
+        ingest_line(one, scratch)
+    ingest_line(record(1e9, "a", odd), scratch)
+    assert "unknown" not in scratch
+
+
 def test_rows_of_an_unknown_type_that_hold_tokens_are_noted() -> None:
     scratch: dict[str, Any] = {}
     used = {"thread_id": "t", "usage": usage(100, 10)}

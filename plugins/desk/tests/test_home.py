@@ -9,11 +9,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tracker.api import Panel
+from tracker.api import FileOrigin, Panel
+from tracker_desk.home import first_lines
 
 
 def at(hours: float) -> str:
@@ -29,6 +31,21 @@ def test_before_the_first_capture_it_says_how_to_begin(program: Any) -> None:
         "Begin: tracker start tally",
     ]
     assert not program.root.exists()
+
+
+def test_before_the_first_capture_it_names_the_folder_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable may name another one than the declared."""
+    own, other = (tmp_path / name for name in ("own", "other"))
+    declared = FileOrigin(
+        name="log", title="logs", cure="", folder=str(own), variable="TOY_HOME", pattern="*.log", marker="fuel"
+    )
+    session: Any = SimpleNamespace(registry=SimpleNamespace(providers={"toy": SimpleNamespace(origins=[declared])}))
+    for folder, named in ((own, ""), (other, str(other))):
+        folder.mkdir()
+        monkeypatch.setenv("TOY_HOME", named)
+        assert [*first_lines(session)][1] == f"  toy: can be read from {folder}"
 
 
 def test_it_shows_meters_what_is_open_and_what_comes_next(program: Any) -> None:
@@ -193,6 +210,22 @@ def test_a_synced_meter_without_a_window_is_shown_with_the_next_step(
         assert f"\nNext: tracker windows propose{within}\n" in text
         assert "No captures here" not in text
         assert "Nothing is recorded" not in text
+
+
+def test_what_is_open_is_ended_before_anything_begins(program: Any) -> None:
+    """Of many lanes three commands are shown: first those of open windows, whose meters go on."""
+    for count, lane in enumerate("abcd"):
+        words = ("alias", "{}", "toy", "--stdin", "--window", f"W{lane}", "--captured-at", at(count - 9))
+        for verb in ("start", "end") if lane < "d" else ("start",):
+            program(*(word.format(verb) for word in words), stdin=f"fuel {20 + count}%", lane=lane).ok()
+        if lane < "d":
+            program("complete", "--window", f"W{lane}", "--toy-features", "1", lane=lane).ok()
+    following = [row.removeprefix("Next: ") for row in program().ok().splitlines() if row.startswith("Next: ")]
+    assert following[0] == "tracker end toy --stdin --agent d"
+    assert len(following) == 4
+    assert following[3] == "1 more command; `tracker status` shows it"
+    status = program("status").ok()
+    assert sum(one in status for one in following) == 3
 
 
 def test_the_meters_of_each_account_are_named(program: Any, history: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -53,9 +52,9 @@ def tuple_of(*kinds: type, distinct: str = "") -> Validator:
     )
 
 
-def number_from(least: float) -> Callable[[Any], object]:
-    """Whether a value is a number from there up; infinity and NaN are none."""
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value < math.inf
+def number_from(least: float, end: float = math.inf) -> Callable[[Any], object]:
+    """Whether a value is a number from there up, below `end`; infinity and NaN are none."""
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value < end
 
 
 def is_line(value: object) -> bool:
@@ -90,8 +89,9 @@ LINES = must_be(
     lambda value: isinstance(value, tuple) and all(map(is_line, value)),
 )
 COUNT = must_be("a whole number from 1 up", lambda value: type(value) is int and value > 0)
-FINITE = maybe("a finite number", number_from(-sys.float_info.max))
-AMOUNT = maybe("a finite number from 0 up", number_from(0))
+LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly
+FINITE = maybe("a finite number, below 10**15 either way", number_from(-LIMIT, LIMIT))
+AMOUNT = maybe("a finite number from 0 up, below 10**15", number_from(0, LIMIT))
 AWARE = maybe("a datetime with a zone", lambda value: isinstance(value, datetime) and value.utcoffset() is not None)
 JSON_OBJECT = must_be(
     "a mapping from texts to JSON values, all numbers finite",

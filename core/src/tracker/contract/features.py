@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
 
@@ -48,6 +48,7 @@ class Estimate(Protocol):
         """What `preview --json` prints of it, as JSON values."""
 
 
+@runtime_checkable
 class Tally(Protocol):
     """What adds up a provider's finalized windows one by one, because a million of them do not fit into memory."""
 

@@ -16,7 +16,6 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 PERCENT = "pp"
 MILLISECONDS = 10**11  # a number of seconds from here on would be after the year 5000
 PERCENT_LIMIT = 1000  # bars show 110 % at times; a number far above 100 is no percentage
-LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly
 EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
 # why a change is not known, as tags
 NOT_BEFORE, NOT_AFTER, CROSSED, FELL = "not-shown-before", "not-shown-after", "reset-crossed", "negative-delta"
@@ -146,7 +145,7 @@ def compact(value: float) -> float | int:
 
 def amount(value: object) -> float | int | None:
     """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LIMIT:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < checks.LIMIT:
         return None
     return whole if (whole := int(value)) == value else value
 

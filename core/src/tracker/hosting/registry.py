@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -221,8 +222,7 @@ class Registry:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
         known = {f"feature {one.name}": one for one in self.features}
         found = [(known[one.plugin_name], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
-        # a name that comes early in the alphabet takes neither an answer nor a column from the project's own
-        found.sort(key=lambda pair: (not pair[0].is_own, pair[0].name))
+        found.sort(key=lambda pair: (not pair[0].is_own, pair[0].name))  # no name comes before the project's own
         for feature, one in found:
             given = {word: arguments[word] for word in one.argnames}
             seconds = SPEAKING.get(hook) or (SECONDS if feature.is_own else 0)
@@ -335,14 +335,15 @@ def _checked(annotation: str, answer: Any) -> Any:
     outer, _, inner = annotation.removesuffix(" | None").partition("[")
     name = inner.removesuffix("]") if outer == "Sequence" else outer
     kind: Any = ({"Source": Declaration, "Mapping": Mapping} | vars(builtins)).get(name) or getattr(api, name, object)
-    kind = object if getattr(kind, "_is_protocol", False) else kind
     found = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
     parts = found if outer == "Sequence" else [found]
     if not (isinstance(parts, list) and all(isinstance(one, kind) for one in parts)):
         raise TypeError(f"returned {type(answer).__name__} {answer!r:.60}. Expected {annotation}.")
-    for one in parts:
+    waiting = [*parts]
+    for one in waiting:
         if isinstance(one, Struct):
             attrs.validate(one)  # type: ignore[arg-type]  # reads every field, whatever built it
+            waiting += chain.from_iterable(part for part in vars(one).values() if isinstance(part, list | tuple))
     return found
 
 

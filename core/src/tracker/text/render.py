@@ -107,9 +107,9 @@ def row(label: str | None, text: str | None, values: Mapping[str, Any]) -> str:
     return f"{line(label)}: {body}" if label else body
 
 
-def plural(count: int, noun: str) -> str:
+def plural(count: float, noun: str) -> str:
     """`1 window`, `2 windows`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
 
 
 def near(wrong: str, known: Iterable[str]) -> str:

@@ -25,13 +25,10 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
         if fall.reset_at is not None:
             cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
             cure = (
-                "readings from both sides of the reset measure across it: end the window before a reset and begin the"
-                " next one behind it"
+                "readings from both sides of the reset measure across it: end a window before it, begin one behind it"
             )
-        cure += (
-            f", or tracker alias delete {source.name} --phase after --window {like['window']} (and the other phase:"
-            f" then {source.name} leaves the window)"
-        )
+        delete = f"tracker alias delete {source.name} --phase after --window {like['window']}"
+        cure += f", or {delete} (and the other phase: then {source.name} leaves the window)"
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
         rows.append(row_about(filter(None, pair), like, FELL, cause, cure, **figures))
     return rows

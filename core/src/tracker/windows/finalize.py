@@ -147,21 +147,22 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
     if not groups:
         known = session.index.windows()
         what = near(window, known) if known and window not in known else "Expected a BEFORE and an AFTER of a provider."
-        raise TrackerError(
-            f"{line(window)} holds no captures. {what}"
-            f" Begin with `tracker start PROVIDER --stdin --window {line(window)}`."
-        )
+        begin = f"`tracker start PROVIDER --stdin --window {line(window)}`"
+        raise TrackerError(f"{line(window)} holds no captures. {what} Begin with {begin}.")
     missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
     if missing:
         name, phase = missing[0]
-        late, why = [one for one in groups[name] if one.phase == phase.lower() == "before"], ""
+        late = [one for one in groups[name] if one.phase == phase.lower() == "before"]
+        why = f" (the one that was captured is later than the AFTER of {name})" if late else ""
         place = f"--window {window}{lane_option(session, (late or groups[name])[-1].agent_id)}"
-        cure = f"Capture it with `tracker {'end' if phase == 'AFTER' else 'start'} {name} --stdin {place}`."
-        if late:
-            why = f" (the one that was captured is later than the AFTER of {name})"
-            cure = f"Capture a new AFTER with `tracker end {name} --stdin {place}`."
-            if late[-1].captured_at > session.now:
-                cure = f"Take it back with `tracker alias delete {name} --phase before {place}`."
+        delete, start = f"tracker alias delete {name} --phase", f"tracker start {name} --stdin {place} --captured-at T"
+        cure = f"Capture {'a new AFTER' if late else 'it'} with `tracker end {name} --stdin {place}`."
+        if late and late[-1].captured_at > session.now:
+            cure = f"Take it back with `{delete} before {place}`."
+        elif phase == "BEFORE" and not late:
+            cure = (
+                f"Take its AFTER out with `{delete} after {place}`, or store a pane of a time T before it: `{start}`."
+            )
         raise TrackerError(f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. {cure}")
 
 
@@ -198,4 +199,4 @@ def _report(session: Session, record: Row, features: Mapping[str, float]) -> Non
     for name, count in features.items():
         if name not in entries and count:
             cure = f"`tracker complete --window {window} --clear {name}-features` takes its features out"
-            session.warn(f"{name} has {value(count)} features in {window} but was not captured there; {cure}")
+            session.warn(f"{name} has {plural(count, 'feature')} in {window} but was not captured there; {cure}")

@@ -151,6 +151,8 @@ class Tallies:
                         first.extend(one)
                     own = {"": first}
                 found += [tally.total(account) for account, tally in sorted(own.items())]
+            if wrong := [one for one in found if not isinstance(one, ProviderFigures)]:
+                raise TypeError(f"total returned {type(wrong[0]).__name__}. Expected ProviderFigures.")
         return found
 
 

@@ -76,11 +76,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
     source, request = request.source, _checked(session, request)
     with nullcontext() if session.dry_run else session.journal.lock():
-        window = request.window
-        if window is None:
-            last = session.index.newest(source.stream, session.lane, source.name)
-            is_open = last is not None and last.phase == "before"
-            window = last.window if last and is_open else _next(session, request, last.window if last else None)
+        window = request.window or _window(session, request)
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
             # a pane that also opens the next window is a BEFORE there
@@ -110,13 +106,16 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     return request._replace(reading=reading, text=text, details={**known, **request.details})
 
 
-def _next(session: Session, request: CaptureRequest, last: str | None) -> str:
-    """The window of a capture that names none and finds none open; `last` is the one that was."""
+def _window(session: Session, request: CaptureRequest) -> str:
+    """The window of a capture that names none: the open one, else the next."""
     source, lane, index = request.source, session.lane, session.index
+    newest = index.newest(source.stream, lane, source.name)
+    if newest and newest.phase == "before":
+        return newest.window
     if request.phases[0] == "after":
-        raise _nothing_open(session, source)
-    window = _following(session, last)
-    if last is None:
+        raise _nothing_open(session, source, newest and newest.window)
+    window = _following(session, newest and newest.window)
+    if newest is None:
         # a provider that is new in this lane joins the window that another one has open in it
         marks = [mark for stream in session.journal.streams() for agent, mark in index.lanes(stream) if agent == lane]
         opened = [mark for mark in marks if mark.phase == "before"]
@@ -207,10 +206,8 @@ def _broken_rules(
     old = before or next((one for one in reversed(standing) if one.phase == "before"), None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
     if old is not None and not is_younger:
-        cause = (
-            f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of {new.window},"
-            f" from {iso(old.reading.as_of or old.captured_at)}"
-        )
+        cause = f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of"
+        cause += f" {new.window}, from {iso(old.reading.as_of or old.captured_at)}"
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         if old.captured_at > now:  # no AFTER helps until then
             delete = delete.replace("--phase after", "--phase before") + lane_option(session, old.agent_id)
@@ -220,10 +217,8 @@ def _broken_rules(
         until = reset + timedelta(minutes=session.config.buffer_minutes)
         wait = math.ceil((until - at).total_seconds())
         cause = f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and panes lag behind"
-        advice = (
-            f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
-            f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
-        )
+        advice = f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
+        advice += f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
         cure = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
         yield Broken(LATE_AFTER, cause, advice, cure, (new,))
 
@@ -245,14 +240,14 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     over = {name for name, reset in resets.items() if reset + buffer <= seen}
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
+        # a day without a year is read as the next such day, which may be the one of a year later
+        ahead, zero = [reset - seen for reset in resets.values()], timedelta(0)
+        ages = [-one if one <= zero else YEAR - one for one in ahead if one <= zero or YEAR / 2 < one <= YEAR]
+        last = f"its last reset was {span(min(ages))} before that" if ages else "its resets do not fit that time"
         # what was read by itself has a time of its own, and no option for it
         dating = " give the right time of this one with --captured-at," if request.origin == "alias" else ""
-        passed = max(reset if reset <= seen else reset - YEAR for reset in resets.values())
-        age = span(seen - passed) if passed <= seen else "weeks"
-        raise TrackerError(
-            f"This {source.name} pane is older than {seen:%Y-%m-%d %H:%M} UTC: its last reset was {age} before that."
-            f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
-        )
+        what = f"This {source.name} pane is {'older than' if ages else 'not of'} {seen:%Y-%m-%d %H:%M} UTC: {last}."
+        raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
     tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far))]
     tags += [STALE] if is_old else [f"{OVER}:{name}" for name in sorted(over)]
@@ -270,16 +265,16 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
     """A text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
-    why = "; ".join(dict.fromkeys(source.tags[kind] for tag in tags if (kind := tag.partition(":")[0]) in source.tags))
+    kinds = dict.fromkeys(kind for tag in tags if (kind := tag.partition(":")[0]) in source.tags)
+    # a cause that stands before it says more than that there is no value
+    why = "; ".join(source.tags[kind] for kind in kinds if kind != "insufficient-data" or kind == tags[0])
     if is_empty := request.text is not None and not request.text.strip():
         why = "nothing was piped or pasted"
     elif request.text is not None and (owner := _owner(session, request, request.text)):
         verb = "ingest" if owner.kind == "report" else "end" if request.phases == ("after",) else "start"
         why = f"this looks like {owner.name}'s, which `tracker {verb} {owner.name}` takes"
-    return TrackerError(
-        f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
-        f"{'' if is_empty else ' Use --force to store it with its tags.'}"
-    )
+    what = f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}."
+    return TrackerError(f"{what} Nothing was stored.{'' if is_empty else ' Use --force to store it with its tags.'}")
 
 
 def _owner(session: Session, request: CaptureRequest, text: str) -> Source | None:
@@ -296,16 +291,18 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
     return None
 
 
-def _nothing_open(session: Session, source: Source) -> TrackerError:
+def _nothing_open(session: Session, source: Source, last: str | None) -> TrackerError:
     """An AFTER that finds no open window: which one of this lane, or of another, it may belong to."""
     name, lane, index = source.name, session.lane, session.index
+    ends = [(lane, last, "has its AFTER", "corrects it")] if last and not is_finalized(index, last) else []
     opened = [(lane, one.window) for one in index.left_open(source.stream, lane, name, index.unfinalized())]
     lanes = ((agent, one) for agent, one in index.lanes(source.stream) if one.provider == name)
     opened = opened or [(agent, one.window) for agent, one in lanes if one.phase == "before"]
+    ends += [(agent, window, "never ended", "ends it") for agent, window in opened[:3]]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
-    for agent, window in opened[:3]:
+    for agent, window, state, does in ends:
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
-        text += f" {line(window)} never ended: {end} ends it."
+        text += f" {line(window)} {state}: {end} {does}."
     begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"
     return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
 
@@ -314,9 +311,9 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     index = session.index
     known = [one.window for one in index.left_open(source.stream, session.lane, source.name, index.unfinalized())]
     start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
+    hint = f" {near(window, known)}" if known else ""
     return TrackerError(
-        f"{window} has no {source.name} BEFORE.{f' {near(window, known)}' if known else ''}"
-        f" Capture it first with {start}. Nothing was stored."
+        f"{window} has no {source.name} BEFORE.{hint} Capture it first with {start}. Nothing was stored."
     )
 
 

@@ -42,7 +42,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The requests that a line reports; those that it repeats have the keys they had."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Rejected("not JSON") from None
     if not isinstance(record, dict):
         raise Rejected("not a JSON object")

@@ -121,7 +121,7 @@ def _unfit(line: bytes, scratch: dict[str, Any]) -> Row | None:
         _note_row(row, scratch)
         return None
     if isinstance(message := row.get("message"), dict):
-        _note_tokens(message.get("usage"), scratch)
+        _note_tokens(message.get("usage"), scratch, is_copy=bool(row.get("forkedFrom")))
     return fitted(row, Row)
 
 
@@ -157,7 +157,7 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
             elif one.get("type") == "compaction":  # which the whole leaves out
                 events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
     if isinstance(tools := usage.server_tool_use, dict) and (searches := tools.get("web_search_requests")):
-        _note_searches(key, searches, row, scratch)
+        _note_searches(name or key, searches, scratch)
     if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
         scratch["ts"] = events[0]["ts"] or scratch.get("ts")
     scratch["last"] = shown
@@ -251,7 +251,8 @@ def _note_row(row: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     kind, message = row.get("type"), row.get("message")
     is_named = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
     is_synthetic = isinstance(message, dict) and message.get("model") == SYNTHETIC
-    if not (is_named and kind in OTHERS) and not is_synthetic and _has_tokens(row):
+    is_known = (is_named and kind in OTHERS) or is_synthetic or bool(row.get("forkedFrom"))  # as a copy of another
+    if not is_known and _has_tokens(row):
         _note(f"rows of type {kind if is_named else '(odd)'}", scratch)
 
 
@@ -264,26 +265,24 @@ def _has_tokens(value: object, depth: int = 4) -> bool:
     return any(_has_tokens(one, depth - 1) for name, one in value.items() if name != "toolUseResult")
 
 
-def _note_tokens(usage: object, scratch: dict[str, Any]) -> None:
-    """Note tokens of an unknown kind."""
+def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> None:
+    """Note tokens of an unknown kind, if this is not the copy of another row."""
     from tracker_claude.session_rows import FIELDS
 
     odd = usage.keys() - FIELDS if isinstance(usage, dict) else set()
     kinds = [name for name in sorted(odd) if name.endswith("_tokens")]
-    for name in kinds:
+    for name in () if is_copy else kinds:
         if usage[name] and len(name) <= LONGEST and name.isidentifier():  # type: ignore[index]
             _note(f"rows with {name}", scratch)
     if odd and not kinds:  # those of the next rows are read without a look
         scratch["is_newer"] = True
 
 
-def _note_searches(key: str, searches: object, row: Row, scratch: dict[str, Any]) -> None:
-    """Note web searches, which cost more than their tokens, once for all rows of a message."""
-    if type(searches) is int and searches > 0 and not row.forkedFrom:
-        before, known = scratch.get("searched") or ("", 0)
-        extras = scratch.setdefault("extras", {"web searches": 0})
-        extras["web searches"] += max(searches - (known if before == key else 0), 0)
-        scratch["searched"] = key, searches
+def _note_searches(name: str, searches: object, scratch: dict[str, Any]) -> None:
+    """Note web searches, which cost more than their tokens, by message, since copies show the same."""
+    if type(searches) is int and searches > 0:
+        noted = scratch.setdefault("extras", {}).setdefault("web searches", {})
+        noted[name] = max(searches, noted.get(name, 0))
 
 
 def _note(name: str, scratch: dict[str, Any]) -> None:

@@ -182,7 +182,6 @@ def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event
     usage = _numbers(payload.usage)
     if usage is None:
         return []
-    _note(payload.usage, scratch)
     if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row):
         return []
     # the `token_count` beside it, also if both are copies
@@ -190,6 +189,7 @@ def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event
     thread = _text(payload.thread_id)
     if not any(usage) or (thread is not None and thread != scratch.get("thread", thread)):
         return []
+    _note(payload.usage, scratch)
     key = _text(payload.response_id)
     if key is None:
         key = _hash(thread, payload.turn_id, _numbers(payload.thread_token_usage), usage)
@@ -337,6 +337,8 @@ def _has_tokens(value: object, depth: int = 5) -> bool:
 
 
 def _count_unknown(name: str, scratch: dict[str, Any]) -> None:
+    if scratch.get("is_fork"):  # a copy of its parent's
+        return
     counts = scratch.setdefault("unknown", {})
     if name in counts or len(counts) < MOST_NAMES:
         counts[name] = counts.get(name, 0) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta, tzinfo
 
@@ -10,6 +11,8 @@ from tracker.kernel import Clock, Session, line, plural, rate, span
 from tracker_desk import meter_list as meters
 from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
 from tracker_desk.status_text import heading, lane_name, next_of_meters
+
+MOST = 3  # commands that come next
 
 
 def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
@@ -48,9 +51,13 @@ def due_lines(status: Status) -> Iterator[str]:
             since = "since a time in the future" if is_ahead else f"for {span(status.now - one.taken)}"
             yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, {since}"
     commands = [due.command for due in status.ready if due.command]
-    commands += [lane.due.command for lane in status.lanes if lane.due.command and lane.due.action != "complete"]
-    for command in list(dict.fromkeys(commands))[:3]:
-        yield f"Next: {line(command)}"
+    # what is open goes on using its meters
+    lanes = sorted(status.lanes, key=lambda lane: not lane.is_open)
+    commands += [lane.due.command for lane in lanes if lane.due.command and lane.due.action != "complete"]
+    commands = list(dict.fromkeys(commands))
+    yield from (f"Next: {line(command)}" for command in commands[:MOST])
+    if more := len(commands[MOST:]):
+        yield f"Next: {plural(more, 'more command')}; `tracker status` shows {'it' if more == 1 else 'them'}"
     if status.standings and not status.lanes:
         yield next_of_meters(status)
     if status.anomalies:
@@ -67,11 +74,16 @@ def first_lines(session: Session) -> Iterator[str]:
         # session logs hold no meters, and a status line shows them only later
         origins = [one for one in source.origins if not isinstance(one, LogOrigin | StatusLineOrigin)]
         found = [origin for origin in origins if missing(origin) is None]
-        places = [origin.folder if isinstance(origin, FileOrigin) else origin.title for origin in found]
+        places = [_folder(origin) if isinstance(origin, FileOrigin) else origin.title for origin in found]
         yield f"  {name}: {'can be read from ' + ', '.join(places) if places else 'has to be pasted'}"
         begin = begin or (f"tracker capture {name}" if found else None)
     first = next(iter(sorted(session.registry.providers)), "PROVIDER")
     yield f"Begin: {begin or f'tracker start {first}'}"
+
+
+def _folder(origin: FileOrigin) -> str:
+    """The folder that is read: another one if a variable names it."""
+    return line(os.environ.get(origin.variable or "") or origin.folder)
 
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:

@@ -78,6 +78,8 @@ def _target(session: Session, name: str, folder: Path) -> Target:
         return Target(sources=(name,), features=features)
     if Path(name).is_dir():
         return _project(Path(name).resolve(), folder)
+    if any(one.name == name for one in registry.disabled):
+        raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
     hint = near(name, installed)
     raise TrackerError(f"Invalid target {line(name)!r}. Expected a folder or an installed plugin. {hint}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -99,6 +100,43 @@ def test_a_speed_without_a_price_of_its_own_has_none(
     assert units is dollars is None or (units is not None and units[0] * 1e6 == pytest.approx(dollars))
 
 
+HOURS = [
+    ("2026-11-20T00:20", 0.685),
+    ("2026-11-20T02:00", 1.37),
+    ("2026-11-20T16:25", 1.37),
+    ("2026-11-20T17:00", 0.685),
+]
+
+
+def test_a_price_by_the_time_of_day_is_that_of_each_request() -> None:
+    times = [datetime.fromisoformat(f"{text}Z").timestamp() for text, _ in HOURS]
+    dollars = [pytest.approx(dollars) for _, dollars in HOURS]
+    table, million = ListPrices(None, ""), [10**6] * len(HOURS)
+    tokens, model = [million, *[[0] * len(HOURS)] * 3, million], "deepseek-chat"
+    assert table.costs([model] * len(HOURS), times, [None] * len(HOURS), tokens) == dollars
+    assert [table.cost(model, at, None, (10**6, 0, 0, 0, 10**6)) for at in times] == dollars
+    assert [sum(units[::4]) * 1e6 for at in times if (units := table.units(model, at, None))] == dollars
+    assert table.rates() == {}  # no price of the day
+
+
+@pytest.mark.parametrize("is_read_between", [False, True])
+def test_requests_of_a_day_have_the_price_of_their_hour(home: Any, message: Make, *, is_read_between: bool) -> None:
+    log = home.projects / "s1.jsonl"
+    usage = {"input_tokens": 10**6, "output_tokens": 10**6}
+    log.write_text(message("a", model="deepseek-chat", usage=usage, timestamp="2026-11-20T02:00:00Z"))
+    if is_read_between:
+        home.usage()
+    with log.open("a") as file:
+        file.write(message("b", model="deepseek-chat", usage=usage, timestamp="2026-11-20T17:00:00Z"))
+    assert home.usage()["totals"]["cost_usd"] == pytest.approx(2.055)
+
+
+def test_a_price_without_a_time_is_that_of_most_hours() -> None:
+    found = prices.listed("deepseek-chat")
+    assert found is not None
+    assert (found["input"] + found["output"]) * 1e6 == pytest.approx(1.37)
+
+
 def test_prices_of_ones_own_are_for_one_speed() -> None:
     own = ListPrices(prices.parse(HOUSE, "prices.toml"), "")
     found = {
@@ -150,6 +188,10 @@ def test_web_searches_that_the_money_leaves_out_are_said(home: Any, message: Mak
     said = home.run("usage").stderr
     assert "missing: the money leaves out 3 web searches of Claude Code sessions\n" in said
     assert home.missing() == {"extras": 3}
+    # a resumed session and a subagent's replay show them again
+    (home.projects / "s2.jsonl").write_text(message("a", usage=usage, sessionId="s2") + message("c", sessionId="s2"))
+    (home.projects / "agent.jsonl").write_text(message("a", usage=usage, requestId="r", isSidechain=True))
+    assert home.missing() == {"extras": 3}
 
 
 @pytest.mark.parametrize("is_rebuilt", [False, True])
@@ -197,3 +239,52 @@ def test_a_price_of_ones_own_comes_before_what_deleted_files_were_worth(
         assert home.usage()["totals"]["cost_usd"] == pytest.approx(factor * 100e-6 + 50 * 4e-6)
     path.unlink()
     assert home.usage()["totals"]["cost_usd"] == listed
+
+
+@pytest.mark.parametrize("is_of_an_older_version", [False, True])
+def test_money_that_leaves_requests_out_says_so_of_deleted_files(
+    home: Any, message: Make, *, is_of_an_older_version: bool
+) -> None:
+    log, stream = home.projects / "s1.jsonl", home.data / "claude_sessions.jsonl"
+    log.write_text(message("a") + message("b", minute=1, usage={"speed": "fast"}))
+    figures = ("requests", "cost_usd", "unpriced_requests")
+
+    def totals() -> tuple[Any, ...]:
+        found = home.usage()["totals"]
+        return tuple(found[name] for name in figures)
+
+    live = totals()
+    assert live[::2] == (2, 1)
+    if is_of_an_older_version:
+        rows = [json.loads(line) for line in stream.read_text().splitlines()]
+        for row in rows:
+            del row["usage"]["priced_requests"]
+        stream.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    kept = log.read_text()
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    assert totals() == ((*live[:2], 0) if is_of_an_older_version else live)
+    log.write_text(message("c", sessionId="s1", minute=2))  # adds up
+    assert totals() == (3, pytest.approx(2 * live[1]), 0 if is_of_an_older_version else 1)
+    log.write_text(kept + message("c", sessionId="s1", minute=2))  # comes back
+    assert totals() == (3, pytest.approx(2 * live[1]), 1)
+
+
+def test_what_the_journal_got_where_a_model_had_no_price_is_not_said_of_the_model(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a") + message("b", model="house"))
+    with monkeypatch.context() as patched:
+        patched.setattr(genai, "is_installed", lambda: False)
+        assert home.usage()["totals"]["unpriced_requests"] == 2
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    lacking = [one["detail"] for one in home.usage()["missing"] if one["kind"] == "unpriced"]
+    assert lacking == ["claude-opus-4-6 where only daily totals are left", "house"]
+
+
+def test_no_price_is_asked_of_the_user_for_requests_without_a_model(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a", model=""))
+    said = home.run("usage").stderr
+    assert said == "missing: no price can be known for 1 request without the name of a model\n"

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session, TrackerError
-from tracker_telemetry.sessions.list_prices import DAY, ListPrices
+from tracker_telemetry.sessions.list_prices import QUARTER, ListPrices
 from tracker_telemetry.sessions.scan import project as stored_project
 from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened
 from tracker_telemetry.sessions.tables import REQUESTS, STANDING
@@ -60,7 +60,7 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
             provider = provider_of(session, source)
             for row in store.database.execute(QUERY, (source.name, start)):
                 at, name, project, branch, model, speed, cost, plain, read, short, long, output = row
-                unit = units(model or None, at // DAY * DAY, speed)
+                unit = units(model or None, at // QUARTER * QUARTER, speed)
                 cached = None if cost is None or unit is None else min(read * unit[1], cost)
                 fresh = None if cached is None else cost - cached
                 found.append(

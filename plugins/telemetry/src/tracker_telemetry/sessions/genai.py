@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 Tokens = tuple[int, int, int, int, int]
 SNAPSHOT = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})$|-latest$")
 MILLION = 10**6
+NOON = time(12, tzinfo=UTC)
 USUAL = 1000  # tokens of a request that no tier for long ones touches
 
 
@@ -46,6 +47,7 @@ class Price:
 
         self._ask, self.table = ask, found.model_price
         self.has_tiers = any(isinstance(one, types.TieredPrices) for one in vars(found.model_price).values())
+        self.has_hours = any(isinstance(one.constraint, types.TimeOfDateConstraint) for one in _dated(found.model))
         size = USUAL if self.has_tiers else MILLION
         plain, read, short, long, output = (
             self._exact(tuple(size if at == kind else 0 for at in range(5))) / size for kind in range(5)
@@ -66,11 +68,14 @@ _newest: dict[tuple[str, str | None], Price] = {}  # by name and speed: few days
 
 
 def price(model: str, at: datetime | None = None, speed: str | None = None) -> Price | None:
-    """The price of a model; None if the table does not name it, whatever its name begins like, or has no such speed."""
+    """The price of a model; None if the table does not name it, whatever its name begins like, or has no such speed.
+
+    Where no time is given, at noon of today: the price of most hours, where it depends on them.
+    """
     if not is_installed():
         return None
     name = model.rpartition("/")[2].partition("[")[0].lower()  # `[1m]` is a mark of Claude Code's own
-    when = at or datetime.now(UTC)
+    when = at or datetime.combine(datetime.now(UTC).date(), NOON)
     known = (_listed(one, when, speed) for one in dict.fromkeys((name, SNAPSHOT.sub("", name))))
     return next(filter(None, known), None)
 
@@ -102,6 +107,12 @@ def _is_called(model: Any, name: str) -> bool:
     spelled = {model.id, *(clause.equals for clause in clauses if hasattr(clause, "equals"))}
     known = {*map(str.lower, spelled), SNAPSHOT.sub("", model.id.lower())}
     return not known.isdisjoint((name, SNAPSHOT.sub("", name)))
+
+
+def _dated(model: Any) -> Iterator[Any]:
+    """The prices of a model that hold from a day on, or at some hours."""
+    yield from model.prices if isinstance(model.prices, list) else ()
+    yield from model.price_variants or ()
 
 
 def _has_variant(model: Any, when: datetime, context: Mapping[str, str]) -> bool:

@@ -28,7 +28,7 @@ Totals: TypeAlias = "dict[Row, Row]"  # by what a total is of: source, session, 
 Groups: TypeAlias = "dict[Row, Totals]"  # by session, day and model
 UNKNOWN = -1  # how far the journal is known that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
-COST, UNTIL = 10 + len(TOKENS), 11 + len(TOKENS)
+PRICED, COST, UNTIL = (place + len(TOKENS) for place in (10, 11, 12))
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
 
@@ -42,7 +42,7 @@ def journalled(session: Session, source: Source) -> Iterator[Row]:
             usage = {**usage, "until": epoch(entry.record.get("captured_at"))}
         row = (source.name, *(usage.get(name) for name in tables.KEPT)) if isinstance(usage, dict) else ()
         is_sound = all(isinstance(one, str) for one in row[KEY]) and all(isinstance(one, int) for one in row[COUNTS])
-        if row and is_sound:
+        if row and is_sound and all(isinstance(one, int | float | None) for one in row[PRICED:]):
             yield row
 
 
@@ -120,7 +120,7 @@ def _cut(totals: Totals, most: Sequence[float]) -> Totals:
     for key, row in totals.items():
         values = [*map(min, _values(row), most)]
         most = [*map(_more, most, values)]
-        if any(values[:-1]):
+        if any(values[: len(NOTHING)]):
             found[key] = _with(row, values)
     return found
 
@@ -130,17 +130,19 @@ def _more(one: float, other: float) -> float:
 
 
 def _values(row: Row | None) -> Sequence[float]:
-    """Requests, tokens and money."""
-    return [value or 0 for value in row[9:UNTIL]] if row else (*NOTHING, 0)
+    """Requests, tokens, requests with a price, and their money."""
+    return [value or 0 for value in row[9:UNTIL]] if row else (*NOTHING, 0, 0)
 
 
 def _with(row: Row, values: Iterable[float]) -> Row:
-    *counts, cost = values
-    return *row[:9], *counts, None if row[COST] is None else cost, row[UNTIL]
+    *counts, priced, cost = values
+    if row[PRICED] is None:
+        return *row[:9], *counts, None, None if row[COST] is None else cost, row[UNTIL]
+    return *row[:9], *counts, priced, cost if priced else None, row[UNTIL]
 
 
 def _sums(totals: Totals) -> Sequence[float]:
-    return [*map(sum, zip(*map(_values, totals.values()), strict=True))] or (*NOTHING, 0)
+    return [*map(sum, zip(*map(_values, totals.values()), strict=True))] or (*NOTHING, 0, 0)
 
 
 def _counts(totals: Totals) -> Mapping[Row, Row]:
@@ -176,16 +178,22 @@ def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) 
     new = [row for key, row in found.items() if key not in kept or kept[key][COUNTS] != row[COUNTS]]
     # the same requests under another project or branch
     return new + [
-        (*row[:9], *NOTHING, None, None) for key, row in kept.items() if key not in found and any(row[COUNTS])
+        (*row[:9], *NOTHING, None, None, None) for key, row in kept.items() if key not in found and any(row[COUNTS])
     ]
 
 
 def _sum(lost: Row, shown: Row) -> Row:
     """What is lost of a total, and what rows show of it."""
-    cost = None if lost[COST] is None else lost[COST] + (shown[COST] or 0)
+    costs = [row[COST] for row in (lost, shown) if row[COST] is not None]
     until = None if lost[UNTIL] is None else max(lost[UNTIL], shown[UNTIL] or 0)
     counts = (a + b for a, b in zip(lost[COUNTS], shown[COUNTS], strict=True))
-    return (*shown[:9], *counts, cost, until)
+    return (*shown[:9], *counts, _priced(lost) + _priced(shown), sum(costs) if costs else None, until)
+
+
+def _priced(row: Row) -> int:
+    """How many requests the money is of: all, if an older version does not say it."""
+    known: int | None = row[PRICED]
+    return known if known is not None else row[REQUESTS][0] if row[COST] is not None else 0
 
 
 def fields(

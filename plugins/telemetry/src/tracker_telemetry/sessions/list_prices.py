@@ -1,4 +1,4 @@
-"""List prices of requests: the user's own table, then genai-prices, as of the day of the request."""
+"""List prices of requests: the user's own table, then genai-prices, as of the day of the request, or of its hour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tracker.kernel import Session
 from tracker_telemetry import blake2b, prices
 from tracker_telemetry.sessions import genai
 
-DAY = 86_400
+DAY, QUARTER = 86_400, 900  # no price changes between the quarters of an hour, and few within a day
 Units = tuple[float, float, float, float, float]
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
 
@@ -33,7 +33,7 @@ class ListPrices:
 
     def cost(self, model: str | None, ts: float | None, speed: str | None, tokens: genai.Tokens) -> float | None:
         """What a request cost at list price; None if its model has no price."""
-        known = self._known.get((model, None if ts is None else ts // DAY, speed)) or self._price(model, ts, speed)
+        known = self._price(model, ts, speed)
         if known is None:
             return None
         return genai.product(tokens, known) if type(known) is tuple else known.of(tokens)  # type: ignore[union-attr]
@@ -54,7 +54,7 @@ class ListPrices:
         days = [at if at is None else at // DAY for at in times]
         keys = [*zip(models, days, speeds, strict=True)]
         found = {key: self._price(key[0], at, key[2]) for key, at in dict(zip(keys, times, strict=True)).items()}
-        if any(isinstance(one, genai.Price) and one.has_tiers for one in found.values()):
+        if any(isinstance(one, genai.Price) and (one.has_tiers or one.has_hours) for one in found.values()):
             rows = zip(models, times, speeds, zip(*tokens, strict=True), strict=True)
             return [self.cost(*row) for row in rows]
         units = {key: one.units if isinstance(one, genai.Price) else one for key, one in found.items()}
@@ -72,9 +72,16 @@ class ListPrices:
         return known.units if isinstance(known, genai.Price) else known
 
     def _price(self, model: str | None, ts: float | None, speed: str | None) -> Units | genai.Price | None:
-        key = model, None if ts is None else ts // DAY, speed
+        known = self._at(model, None if ts is None else ts // DAY, speed)
+        if ts is not None and isinstance(known, genai.Price) and known.has_hours:
+            return self._at(model, ts // QUARTER * QUARTER / DAY, speed)
+        return known
+
+    def _at(self, model: str | None, day: float | None, speed: str | None) -> Units | genai.Price | None:
+        """The price at the beginning of a day, or within it."""
+        key = model, day, speed
         if key not in self._known:
-            at = datetime.fromtimestamp(ts, UTC) if ts is not None else None
+            at = None if day is None else datetime.fromtimestamp(day * DAY, UTC)
             self._known[key] = (
                 None if model is None else self._found(model, at, None if speed in prices.USUAL else speed)
             )
@@ -89,9 +96,11 @@ class ListPrices:
 
     def rates(self) -> dict[Key, Units | None]:
         """Dollars per token that hold for every request of a model, day and speed; None: there is no price."""
-        found = {key: one.units if isinstance(one, genai.Price) else one for key, one in self._known.items()}
-        tiers = {key for key, one in self._known.items() if isinstance(one, genai.Price) and one.has_tiers}
-        return {key: units for key, units in found.items() if key not in tiers}
+        return {
+            key: one.units if isinstance(one, genai.Price) else one
+            for key, one in self._known.items()
+            if not (isinstance(one, genai.Price) and (one.has_tiers or one.has_hours))
+        }
 
     def learn(self, rates: Mapping[Key, Units | None]) -> None:
         """Take rates that this table gave before: importing it takes 0.15 s."""

@@ -19,6 +19,7 @@ from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
+NO_MODEL = "(no model)"
 # in a plugin's scratch, by name: how often it met what it does not know, and what costs more than tokens
 NOTES = ("unknown", "extras")
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
@@ -28,6 +29,8 @@ Gone = tuple[str, str, str]
 def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """What is missing in words."""
     counts = {one["detail"]: plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
+    if nameless := counts.pop(NO_MODEL, None):
+        yield f"no price can be known for {nameless} without the name of a model"
     if counts:
         models = ", ".join(f"{model} ({count})" for model, count in counts.items())
         yield f"no price is known for {models}; your own belong in {user_file()}"
@@ -65,8 +68,13 @@ def unpriced(database: sqlite3.Connection, models: Mapping[str, int]) -> Iterato
         speeds[model].add(speed)
     for model, count in sorted(models.items()):
         lacking = speeds[model]
-        at = f" at speed {', '.join(sorted(lacking))}" if lacking and lacking.isdisjoint(USUAL) else ""
-        yield {"kind": "unpriced", "count": count, "detail": f"{model or '(no model)'}{at}"}
+        at = ""
+        if lacking and lacking.isdisjoint(USUAL):
+            at = f" at speed {', '.join(sorted(lacking))}"
+        elif model and not lacking and genai.price(model):
+            # the journal keeps no speed, and the usual price may not be that of its totals
+            at = " where only daily totals are left"
+        yield {"kind": "unpriced", "count": count, "detail": f"{model or NO_MODEL}{at}"}
     if models and not genai.is_installed():
         cure = Registry.installation("genai-prices")
         yield {"kind": "no_price_list", "count": 1, "detail": f"genai-prices has list prices: {cure}"}
@@ -123,12 +131,19 @@ def _names(source: Source, keys: Sequence[bytes]) -> str:
 
 
 def _noted(database: sqlite3.Connection, source: Source, kind: str) -> Iterator[dict[str, Any]]:
-    """What the plugin noted in the state of its files, by name."""
+    """What the plugin noted in the state of its files, by name: what it notes by message counts once over all files."""
     counts: dict[str, int] = defaultdict(int)
+    largest: dict[tuple[str, str], int] = {}
     query = "SELECT state FROM file WHERE source = ? AND instr(state, ?) GROUP BY stop, state"
     for (state,) in database.execute(query, (source.name, f'"{kind}"')):
         found = json.loads(state).get(kind)
         for name, count in found.items() if isinstance(found, dict) else ():
-            counts[name] += count
+            if isinstance(count, dict):
+                for key, own in count.items():
+                    largest[name, key] = max(own, largest.get((name, key), 0))
+            else:
+                counts[name] += count
+    for (name, _), count in largest.items():
+        counts[name] += count
     for name, count in sorted(counts.items()):
         yield {"kind": kind, "count": count, "detail": f"{source.title}: {name}"}

@@ -6,11 +6,11 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 17
+VERSION = 18
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then
 KEPT = (
     *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
-    *("cost_usd", "until"),
+    *("priced_requests", "cost_usd", "until"),
 )
 KEPT_COLUMNS = ", ".join(("source", *KEPT))
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
@@ -55,8 +55,14 @@ PRICE = f"""
 UPDATE row SET cost = price(model, ts, speed, {", ".join(TOKENS[:5])})
 WHERE place IN (SELECT id FROM place WHERE whole = 0)
 """
-# the user's own price, which has neither days nor tiers, before what the journal has
-LOST_COST = f"coalesce(own_cost(model, {', '.join(TOKENS[:5])}), cost_usd)"
+# the user's own price, which has neither days nor tiers, before what the journal has; and of how many requests it is,
+# which older versions did not keep
+OWN_COST = f"own_cost(model, {', '.join(TOKENS[:5])})"
+LOST_COST = f"coalesce({OWN_COST}, cost_usd)"
+LOST_PRICED = f"""
+CASE WHEN {OWN_COST} IS NOT NULL THEN requests WHEN cost_usd IS NULL THEN 0
+  ELSE coalesce(priced_requests, requests) END
+"""
 # the places of a request that has several: that where it stands, and another one
 SHOW = f"""
 INSERT OR IGNORE INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1
@@ -114,8 +120,8 @@ JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
 """
 DAY = f"CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END"
 DAILY = f"""
-SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS}, sum(cost),
-  max(last)
+SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS},
+  sum(priced), sum(cost), max(last)
 FROM summary s LEFT JOIN (
   SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
@@ -124,7 +130,7 @@ WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
 # the same of what was made until an instant, for the requests of one session, day and model
 DAILY_UNTIL = f"""
 SELECT origin, coalesce(session, ''), coalesce(date(ts, 'unixepoch'), '') AS day, coalesce(model, '') AS name,
-  coalesce(project, ''), coalesce(branch, ''), NULL, NULL, NULL, count(*), {SUMS}, sum(cost), max(ts)
+  coalesce(project, ''), coalesce(branch, ''), NULL, NULL, NULL, count(*), {SUMS}, count(cost), sum(cost), max(ts)
 FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') = ? AND day = ? AND name = ? AND ts <= ?
 GROUP BY 5, 6
 """

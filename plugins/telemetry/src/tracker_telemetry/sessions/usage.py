@@ -19,7 +19,7 @@ from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.scan import LATEST, TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, Spans
 from tracker_telemetry.sessions.store import Store
-from tracker_telemetry.sessions.tables import LOST_COST, QUARTER, REQUESTS, STANDING, SUMS
+from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, REQUESTS, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one
@@ -219,7 +219,7 @@ def _rows(
         else f"SELECT {', '.join([*names, ''])} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END,"
         f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}",
         f"SELECT {', '.join(of_days)}, day, sum(requests), {SUMS},"
-        f" sum({LOST_COST}), sum(CASE WHEN {LOST_COST} IS NOT NULL THEN requests ELSE 0 END)"
+        f" sum({LOST_COST}), sum({LOST_PRICED})"
         f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}",
     )
     for one, columns in zip(rows, (names, of_days), strict=True):
