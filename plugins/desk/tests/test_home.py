@@ -9,11 +9,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tracker.api import Panel
+from tracker.api import FileOrigin, Panel
+from tracker_desk.home import first_lines
 
 
 def at(hours: float) -> str:
@@ -29,6 +31,21 @@ def test_before_the_first_capture_it_says_how_to_begin(program: Any) -> None:
         "Begin: tracker start tally",
     ]
     assert not program.root.exists()
+
+
+def test_before_the_first_capture_it_names_the_folder_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable may name another one than the declared."""
+    own, other = (tmp_path / name for name in ("own", "other"))
+    declared = FileOrigin(
+        name="log", title="logs", cure="", folder=str(own), variable="TOY_HOME", pattern="*.log", marker="fuel"
+    )
+    session: Any = SimpleNamespace(registry=SimpleNamespace(providers={"toy": SimpleNamespace(origins=[declared])}))
+    for folder, named in ((own, ""), (other, str(other))):
+        folder.mkdir()
+        monkeypatch.setenv("TOY_HOME", named)
+        assert [*first_lines(session)][1] == f"  toy: can be read from {folder}"
 
 
 def test_it_shows_meters_what_is_open_and_what_comes_next(program: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta, tzinfo
 
@@ -73,11 +74,16 @@ def first_lines(session: Session) -> Iterator[str]:
         # session logs hold no meters, and a status line shows them only later
         origins = [one for one in source.origins if not isinstance(one, LogOrigin | StatusLineOrigin)]
         found = [origin for origin in origins if missing(origin) is None]
-        places = [origin.folder if isinstance(origin, FileOrigin) else origin.title for origin in found]
+        places = [_folder(origin) if isinstance(origin, FileOrigin) else origin.title for origin in found]
         yield f"  {name}: {'can be read from ' + ', '.join(places) if places else 'has to be pasted'}"
         begin = begin or (f"tracker capture {name}" if found else None)
     first = next(iter(sorted(session.registry.providers)), "PROVIDER")
     yield f"Begin: {begin or f'tracker start {first}'}"
+
+
+def _folder(origin: FileOrigin) -> str:
+    """The folder that is read: another one if a variable names it."""
+    return line(os.environ.get(origin.variable or "") or origin.folder)
 
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:

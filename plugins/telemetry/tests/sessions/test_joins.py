@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -243,6 +244,9 @@ def test_today_ends_at_midnight_and_says_what_has_no_price(home: Any, message: M
     [today] = [line for line in home.run().stdout.splitlines() if line.startswith("Today")]
     assert today.startswith("Today: claude 2 requests, 300 tokens, at least $")
     assert today.endswith("at list prices; 1 request without a known price")
+    (home.projects / "s1.jsonl").unlink()
+    shutil.rmtree(home.data / ".index")
+    assert today in home.run().stdout.splitlines()  # what only the journal has
 
 
 def test_a_long_list_reads_the_captures_once(overlapping: Any, capture: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What the agents used in a time, for the home screen, which has no time to lose."""
+"""What the agents used in some days, for the home screen, which has no time to lose."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.scan import LATEST
 from tracker_telemetry.sessions.store import Store, log_sources
-from tracker_telemetry.sessions.tables import QUARTER
+from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
 from tracker_telemetry.sessions.usage import provider_of
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
-QUERY = """
-SELECT sum(requests), sum(input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens
-  + output_tokens), sum(cost), sum(requests) - sum(priced)
-FROM summary WHERE source = ? AND quarter >= ? AND quarter < ?
+TOKENS = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens"
+# of deleted files, and of other machines, only the days are known, which no zone moves
+QUERY = f"""
+SELECT sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
+  SELECT requests, {TOKENS} AS tokens, cost, priced FROM summary WHERE source = ? AND quarter >= ? AND quarter < ?
+  UNION ALL
+  SELECT requests, {TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost WHERE source = ? AND day >= ? AND day < ?)
 """
 
 
 def panel(session: Session, period: Period) -> Panel:
-    """Requests, tokens and money of each provider."""
+    """Requests, tokens and money of each provider, in whole days."""
     sources = log_sources(session)
     start = period.since.timestamp() // QUARTER if period.since else 0
     end = period.until.timestamp() // QUARTER if period.until else LATEST
+    first, last = (str(at.date()) if at else end for at, end in ((period.since, ""), (period.until, "~")))
 
     def take(store: Store, _prices: ListPrices) -> list[Mapping[str, Cell]]:
         rows: list[Mapping[str, Cell]] = []
         for source in sources:
-            [figures] = store.database.execute(QUERY, (source.name, start, end))
+            [figures] = store.database.execute(QUERY, (source.name, start, end, source.name, first, last))
             if figures[0]:
                 rows.append({"provider": provider_of(session, source), **dict(zip(FIGURES, figures, strict=True))})
         return rows
