@@ -124,3 +124,21 @@ def test_a_bar_that_contradicts_its_number_is_said_once() -> None:
     """The row is there, so that no section is missing."""
     text = ">_ OpenAI Codex (v0.44.0)\n 5h limit: [██████████] 11% left\n Weekly limit: [█████████░] 90% left\n"
     assert read(text).errors == ("bar-contradicts:fiveh",)
+
+
+PLANS = ("v0.169.0_monthly", "v0.169.0_annual_1h", "v0.169.0_spend_only")
+
+
+@together("name", PLANS)
+def test_only_a_whole_pane_says_that_the_plan_lacks_a_meter(name: str) -> None:
+    text = real(name)
+    assert read(text).errors == ("no-meter:weekly",)
+    lines = text.splitlines()
+    # from its head to the composer, it is whole; what is cut off above or below may have had the meter
+    head, end = (next(at for at, line in enumerate(lines) if mark in line) for mark in (">_", "› Ask"))
+    for begin, stop in ((head + 1, len(lines)), (0, end), (head, end - 1)):
+        assert read("\n".join(lines[begin:stop])).errors == ()
+    # a line between the rows that may have been it
+    limit = next(at for at, line in enumerate(lines) if "limit:" in line)
+    for garbled in ("  Weekly limi", "  Weekly  lim: [███░] 36% left", "  Weeklylimit [███░] 36% left"):
+        assert "no-meter:weekly" not in read("\n".join([*lines[: limit + 1], garbled, *lines[limit + 1 :]])).errors

@@ -122,7 +122,7 @@ def test_plain_text_of_0_40() -> None:
 def test_no_value_at_all() -> None:
     reading = read(boxed("  5h limit:      [██████] 8", "  Weekly limit:  [██████]"))
     assert used(reading) == {"fiveh": None, "weekly": None}
-    assert reading.errors == ("insufficient-data",)
+    assert reading.errors == ("section-missing:fiveh", "section-missing:weekly", "insufficient-data")
 
 
 def test_one_value_lost() -> None:
@@ -145,7 +145,8 @@ def test_one_value_lost() -> None:
 def test_limits_that_are_not_there(notice: str) -> None:
     reading = read(pane(f"  Limits:   {notice}"))
     assert reading.gauges == ()
-    assert reading.errors == ("insufficient-data",)
+    cause = ("no-limits",) if notice.startswith("not available") else ()
+    assert reading.errors == (*cause, "insufficient-data")
 
 
 def test_a_notice_that_breaks_at_the_command_does_not_begin_a_pane() -> None:

@@ -274,6 +274,12 @@ def export_formats():
     return {"acme": lambda session: 0}
 
 @hookimpl
+def meter_readings(session, provider, since, hourly):
+    from tracker.api import MeterReading
+
+    return [MeterReading("toy", "fuel", None, "log", session.now, None, 5, None)]
+
+@hookimpl
 def panels(session, period):
     from tracker.api import Chart, Panel
 
@@ -297,6 +303,7 @@ def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Pat
     assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
     assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken
     assert "plugin 'acme' gives inf in the panel 'acme'. Expected a text, instant, number or None." in broken
+    assert "plugin 'acme' gives None as until of a MeterReading. Expected datetime." in broken
     assert "plugin 'acme' draws 'y', but the panel 'acme' has no such column" in broken
     code = code.replace("command:gone", "absent:command")
     settings = 'settings={"acme": "tracker_acme.command:session"}, commands='

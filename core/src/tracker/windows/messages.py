@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
 
-# of a reset that cannot be, of one that is over, and of a pane of which every reset is one of these
-IMPLAUSIBLE, OVER, STALE = "reset-implausible", "reset-over", "stale-data"
+# of a reset that cannot be, one that is over, a pane of which every reset is one of these, a plan without a meter
+IMPLAUSIBLE, OVER, STALE, NO_METER = "reset-implausible", "reset-over", "stale-data", "no-meter"
 # of the tags that no source declares
 MEANINGS = {
     IMPLAUSIBLE: "this reset is too far ahead, so it is left out; the pane may be old",
@@ -55,7 +55,7 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
             needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
             stale = f"its figures are stale until {needed}`tracker complete --window {one.window} ...` runs again"
             session.note(f"note: {one.window} is finalized without this capture; {stale}")
-    for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"]):
+    for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"] if NO_METER not in tag):
         session.note(f"note: {explained(tag, source)}")
 
 
@@ -146,4 +146,6 @@ def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
             what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
             typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
             cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
+        if f"{NO_METER}:{meter.key}" in one.reading.errors:
+            cure = source.tags.get(NO_METER, cure)
         session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")

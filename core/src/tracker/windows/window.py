@@ -246,10 +246,8 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
         last = f"its last reset was {span(min(ages))} before that" if ages else "its resets do not fit that time"
         # what was read by itself has a time of its own, and no option for it
         dating = " give the right time of this one with --captured-at," if request.origin == "alias" else ""
-        raise TrackerError(
-            f"This {source.name} pane is {'older than' if ages else 'not of'} {seen:%Y-%m-%d %H:%M} UTC: {last}."
-            f" Capture a new one,{dating} or store it as it is with --force. Nothing was stored."
-        )
+        what = f"This {source.name} pane is {'older than' if ages else 'not of'} {seen:%Y-%m-%d %H:%M} UTC: {last}."
+        raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
     tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far))]
     tags += [STALE] if is_old else [f"{OVER}:{name}" for name in sorted(over)]
@@ -267,16 +265,16 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
     """A text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
-    why = "; ".join(dict.fromkeys(source.tags[kind] for tag in tags if (kind := tag.partition(":")[0]) in source.tags))
+    kinds = dict.fromkeys(kind for tag in tags if (kind := tag.partition(":")[0]) in source.tags)
+    # a cause that stands before it says more than that there is no value
+    why = "; ".join(source.tags[kind] for kind in kinds if kind != "insufficient-data" or kind == tags[0])
     if is_empty := request.text is not None and not request.text.strip():
         why = "nothing was piped or pasted"
     elif request.text is not None and (owner := _owner(session, request, request.text)):
         verb = "ingest" if owner.kind == "report" else "end" if request.phases == ("after",) else "start"
         why = f"this looks like {owner.name}'s, which `tracker {verb} {owner.name}` takes"
-    return TrackerError(
-        f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}. Nothing was stored."
-        f"{'' if is_empty else ' Use --force to store it with its tags.'}"
-    )
+    what = f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}."
+    return TrackerError(f"{what} Nothing was stored.{'' if is_empty else ' Use --force to store it with its tags.'}")
 
 
 def _owner(session: Session, request: CaptureRequest, text: str) -> Source | None:

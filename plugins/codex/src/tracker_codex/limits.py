@@ -44,10 +44,14 @@ class Limit(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """All rows of a pane, the first of each key, and its credits."""
+    """All rows of a pane, the first of each key, and its credits.
+
+    is_whole: whether there are rows, each has its value, and every line from the first of them on was read.
+    """
 
     rows: tuple[Limit, ...]
     credits: float | str | None
+    is_whole: bool
 
 
 class _Value(NamedTuple):
@@ -81,15 +85,20 @@ class _Reader:
         self.bucket: str | None = None  # the main one
         self.lost = False  # no heading says whose rows follow
         self.open = True  # a line without a label belongs to what stands above it; else it begins a name
+        self.skipped = False  # a line below the first row, or a row
         self.rows: dict[str, Limit] = {}
         self.credits: float | str | None = None
 
     def read(self) -> Limits:
         line = 0
         while line < len(self.sheet.starts):
-            end = self._entry(self.sheet.starts[line])
+            start = self.sheet.starts[line]
+            end = self._entry(start)
+            self.skipped = self.skipped or (end == start and bool(self.rows))
             line = max(line + 1, self.sheet.line_after(end))
-        return Limits(tuple(self.rows.values()), self.credits)
+        rows = tuple(self.rows.values())
+        is_whole = bool(rows) and not self.skipped and all(row.used is not None for row in rows)
+        return Limits(rows, self.credits, is_whole)
 
     def _entry(self, place: int) -> int:
         """Read what begins on a line; returns its end."""
@@ -136,6 +145,7 @@ class _Reader:
             return self._add(meter if name is None else key_of(name, meter), at)
         key = key_of(self.bucket, meter)
         self.lost = self.lost or key in self.rows
+        self.skipped = self.skipped or self.lost
         return self._value(at).end if self.lost else self._add(key, at)
 
     def _add(self, key: str, at: int) -> int:

@@ -72,9 +72,13 @@ def of_length(minutes: object, place: str) -> str:
 
 
 def reading(
-    gauges: Iterable[Gauge], fields: Mapping[str, JSON], errors: Iterable[str] = (), as_of: datetime | None = None
+    gauges: Iterable[Gauge],
+    fields: Mapping[str, JSON],
+    errors: Iterable[str] = (),
+    as_of: datetime | None = None,
+    causes: Iterable[str] = (),
 ) -> Reading:
-    """A reading of the first gauge of each meter, tagged with what has no value."""
+    """A reading of the first gauge of each meter, tagged with what has no value; `causes` say why none has one."""
     first: dict[str, Gauge] = {}
     for gauge in gauges:
         first.setdefault(gauge.meter, gauge)
@@ -83,4 +87,4 @@ def reading(
     missing = [key for key, gauge in first.items() if gauge.used is None]
     # a tag of its own says why the meter has no value
     tags = [f"{MISSING}:{key}" for key in missing if key not in told] if len(missing) < len(first) else [INSUFFICIENT]
-    return Reading(gauges=tuple(first.values()), fields=fields, errors=(*tags, *errors), as_of=as_of)
+    return Reading(gauges=tuple(first.values()), fields=fields, errors=(*causes, *tags, *errors), as_of=as_of)

@@ -5,21 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from tracker.api import Demo, DemoStep, Gauge, Reading, Source, hookimpl, plain_text
-from tracker_codex.meters import INSUFFICIENT, METERS, MISSING, reading
+from tracker_codex.meters import INSUFFICIENT, KEYS, METERS, MISSING, reading
 from tracker_codex.origins import ORIGINS
+
+if TYPE_CHECKING:
+    from tracker_codex.limits import Limits
+    from tracker_codex.panes import Sheet
 
 TRIMMED = "multi-pane-trimmed"
 STALE = "stale-data"
 CONTRADICTED = "bar-contradicts"
+NOT_AUTHENTICATED, NO_LIMITS, NO_METER = "not-authenticated", "no-limits", "no-meter"
+CAPACITY = "weekly"
 TAGS = {
     INSUFFICIENT: "no meter has a value in the text; send Codex a message, then capture the whole /status pane",
     MISSING: "a meter's label is there without a readable percentage; capture again in a wider terminal",
     TRIMMED: "the text holds several panes and only the last one counts; nothing to do",
     CONTRADICTED: "the bar shows another value than the number, so the pane was garbled; capture it again",
     STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
-    "not-authenticated": "Codex is not logged in with the plan's account; run codex login",
+    NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
+    NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",
+    NO_METER: "this plan has no such meter, and without it no window can be; `tracker gate codex --meter M` still tells"
+    " whether work may start, by a meter M that the pane has, such as monthly",
     "usage-not-loaded": "Codex could not fetch the limits; try again later",
 }
 JSON_BEGIN = re.compile(r"\s*(?:[<>]\s*)?\{")
@@ -80,7 +90,7 @@ def source_info() -> Source:
         stream="snapshots",
         meters=METERS,
         open_meters=True,
-        capacity="weekly",
+        capacity=CAPACITY,
         prefix="o",
         tags=TAGS,
         demo=DEMO,
@@ -121,4 +131,19 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     known = fields(sheet) | ({"credits": found.credits} if found.credits else {})
     errors = [f"{CONTRADICTED}:{row.key}" for row in found.rows if row.contradicted]
     errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
-    return reading(gauges, known, errors)
+    keys = {row.key for row in found.rows}
+    # the head, the account and the end are there, and nothing stands between the rows that may have been another one
+    if found.is_whole and sheet.ended and {"version", "plan"} <= known.keys() and CAPACITY not in keys <= KEYS:
+        errors.append(f"{NO_METER}:{CAPACITY}")
+    return reading(gauges, known, errors, causes=_causes(sheet, found))
+
+
+def _causes(sheet: Sheet, found: Limits) -> Iterator[str]:
+    """Why a pane has no value, if it says so."""
+    if any(row.used is not None for row in found.rows):
+        return
+    if "Account:APIkey" in sheet.compact:
+        yield NOT_AUTHENTICATED
+    elif "Limits:notavailableforthisaccount" in sheet.compact:
+        yield NO_LIMITS
+    yield from (f"{MISSING}:{row.key}" for row in found.rows if not row.contradicted)

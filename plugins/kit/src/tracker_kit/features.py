@@ -9,7 +9,8 @@ from datetime import datetime
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from types import UnionType
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 import click
 import orjson
@@ -121,6 +122,9 @@ def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:
                     write(session, stream, session.root)
                 except Exception as error:  # noqa: BLE001  whatever it is, the plugin is wrong and not the check
                     yield f"cannot export {stream} as {name}: {type(error).__name__}: {error}"
+    elif hook in ("meter_readings", "usage_events"):
+        for one in answer or ():
+            yield from _wrong_parts(one)
     elif hook == "panels":
         for panel in answer:
             if unknown := {one.y for one in panel.charts} - {column.key for column in panel.columns}:
@@ -129,3 +133,12 @@ def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:
                 is_number = isinstance(value, int | float) and -1e15 < value < 1e15
                 if not is_number and not isinstance(value, str | datetime | None):
                     yield f"gives {value!r:.40} in the panel {panel.name!r}. Expected a text, instant, number or None."
+
+
+def _wrong_parts(value: Any) -> Iterator[str]:
+    """What in a tuple has a type that is not declared; the core does not look, because there are millions."""
+    for name, hint in get_type_hints(type(value)).items():
+        kinds = tuple(get_origin(one) or one for one in (get_args(hint) if isinstance(hint, UnionType) else (hint,)))
+        if not isinstance(part := getattr(value, name), (*kinds, int) if float in kinds else kinds):
+            wanted = getattr(hint, "__name__", hint)
+            yield f"gives {part!r:.40} as {name} of a {type(value).__name__}. Expected {wanted}."

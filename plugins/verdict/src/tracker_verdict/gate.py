@@ -24,6 +24,7 @@ from tracker_verdict.standings import (
     chosen,
     is_of_all,
     of_accounts,
+    others,
     read,
     standings,
     too_old,
@@ -131,8 +132,13 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
     found = chosen(shown_now, question.account)
+    if found is None and (there := others(own, meter)):
+        why = f"this plan has no such meter; add --meter {' or --meter '.join(there)}"
+        return evolve(unknown, why=why, is_final=True)
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
+        if cure and meter.unit != PERCENT:  # a count has no end of its own
+            cure += f", if it shows where {meter.unit} end"
         return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")

@@ -14,6 +14,8 @@ from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.weeks import FULL
 
 PERCENT = "pp"
+# The tag of a whole pane without a meter.
+NO_METER = "no-meter"
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
 # What older weeks weigh in a forecast is nothing.
@@ -62,6 +64,14 @@ def too_old(age: timedelta, most: timedelta) -> str:
 def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
     """Why a meter has no reading, if it has captures: they are of the future."""
     return "its only reading is of the future" if any(_captured(captured, meter.key)) else None
+
+
+def others(captured: Sequence[OwnedCapture], meter: Meter) -> list[str]:
+    """The meters of the newest capture, if the source says of it that the plan has no such meter."""
+    newest = max((one.capture for one in captured), key=lambda one: one.order, default=None)
+    if newest is None or f"{NO_METER}:{meter.key}" not in newest.reading.errors:
+        return []
+    return [gauge.meter for gauge in newest.reading.gauges if gauge.used is not None]
 
 
 def ahead(

@@ -1,0 +1,71 @@
+"""Real panes without the meter of capacity, or without any: what is said about them, and whether that helps."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCREENS = Path(__file__).parents[2] / "codex" / "tests" / "screens"
+AT = ("--captured-at", "2026-11-22T06:28:55Z", "--timezone", "UTC")
+# the pane of another account
+OTHER = "v0.169.0_credits_zero"
+# panes of any day are young enough
+AGE = ("--max-age", "99999h")
+
+
+def pane(name: str) -> str:
+    return (SCREENS / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "meters"),
+    [
+        ("v0.169.0_monthly", ["monthly"]),
+        ("v0.169.0_annual_1h", ["annual", "secondary_usage"]),
+        ("v0.169.0_spend_only", ["monthly_credit"]),
+    ],
+)
+def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
+    verdicts: Any, name: str, meters: list[str]
+) -> None:
+    done = verdicts("start", "codex", "--stdin", *AT, stdin=pane(name))
+    assert done.ok() == "stored codex before snapshot for W0-01 (awaiting end)\n"
+    assert "warning: this BEFORE lacks weekly, so it measures no window: this plan has no such meter" in done.err
+    assert "capture the whole pane" not in done.err
+    [cure] = re.findall(r"`tracker (.+?)`", done.err)
+    for meter in meters:
+        judged = verdicts(*cure.replace(" M", f" {meter}").split(), *AGE)
+        assert judged.out.startswith(("go: ", "stop: ")) or "and not read since" in judged.out, judged.out
+    refused = verdicts("gate", "codex", *AGE)
+    options = " or ".join(f"--meter {meter}" for meter in meters)
+    assert refused.out == f"unknown: codex weekly: this plan has no such meter; add {options}\n"
+    assert (refused.status, refused.err) == (4, "")
+    # another plan
+    verdicts("undo", "--yes").ok()
+    now = ("--captured-at", datetime.now(UTC).isoformat())
+    assert "lacks" not in verdicts("start", "codex", *now, stdin=">_ OpenAI Codex\n Weekly limit: 80% left\n").err
+    assert verdicts("gate", "codex").out.startswith("go: codex weekly: 80 % left")
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "again"),
+    [
+        (
+            "v0.94.0_n50",
+            "a meter's label is there without a readable percentage; capture again in a wider terminal",
+            "v0.94.0_n60",
+        ),
+        ("v0.169.0_null_limits", "Codex says that this account has no limits, so there is nothing to read; run", OTHER),
+        ("v0.94.0_apikey", "Codex is not logged in with the plan's account, and an API key has no limits; run", OTHER),
+    ],
+)
+def test_a_pane_without_values_names_its_cause(verdicts: Any, name: str, cause: str, again: str) -> None:
+    refused = verdicts("start", "codex", "--stdin", *AT, stdin=pane(name)).refused()
+    assert f"): {cause}" in refused
+    assert "send Codex a message" not in refused
+    # what it says to do: a wider terminal, another account
+    assert "awaiting end" in verdicts("start", "codex", "--stdin", *AT, stdin=pane(again)).ok()
