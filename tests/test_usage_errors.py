@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from tracker.cli.main import main
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 OVERRIDE = ("override", "codex", "--window", "W1", "--phase", "after")
@@ -228,6 +232,23 @@ def test_rejected_lines_are_an_error_where_the_user_wants_it(tracker_inside: Run
     done = tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
     assert "error: 1 line was rejected with --strict. The others are stored." in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="deletes the working directory")
+def test_a_folder_that_is_gone_is_one_line(
+    tracker_inside: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `git worktree remove`. The cure works, and so does the help."""
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    cure = "error: The working directory is gone. Change to a folder that exists."
+    for words in (("status",), (), ("start", "codex", "--stdin"), ("plugins", "list")):
+        done = CliRunner().invoke(main, [*words], input=(PANES / CODEX).read_text())
+        assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", cure), words
+    assert CliRunner().invoke(main, ["--help"]).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    assert tracker_inside("status").returncode == 0
 
 
 def test_several_windows_in_one_word_are_told_apart(tracker_inside: Run) -> None:

@@ -79,10 +79,10 @@ def test_without_a_reading_the_answer_is_unknown(verdicts: Any) -> None:
     done = verdicts("gate", "codex", "--json")
     assert done.status == 4
     assert json.loads(done.out)["why"] == "no reading"
-    assert verdicts("gate", "glm").status == 4
-    assert "Invalid age 'soon'. Expected a number with s, m, h or d, such as 15m." in verdicts(
-        "gate", "codex", "--max-age", "soon"
-    ).refused(2)
+    done = verdicts("gate", "glm")
+    assert (done.status, "`tracker start glm`, if it shows where prompts end\n" in done.err) == (4, True)
+    refused = verdicts("gate", "codex", "--max-age", "soon").refused(2)
+    assert "Invalid age 'soon'. Expected a number with s, m, h or d, such as 15m." in refused
 
 
 def test_waiting_ends_with_go(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:

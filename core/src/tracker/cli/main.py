@@ -122,8 +122,7 @@ class Group(click.Group, SharedCommand):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            hint = near(args[0], self.list_commands(ctx))
-            raise click.UsageError(f"Unknown command {line(args[0])!r}. {hint}", ctx)
+            raise click.UsageError(f"Unknown command {line(args[0])!r}. {near(args[0], self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -153,6 +152,7 @@ class Root(Group):
     def invoke(self, ctx: click.Context) -> None:
         session = ctx.ensure_object(Session)
         try:
+            os.getcwd()
             super().invoke(ctx)  # what a command returns is no exit status: `ctx.exit(status)` is
             sys.stdout.flush()
         except KeyboardInterrupt:
@@ -161,15 +161,16 @@ class Root(Group):
             give_up_output()
             sys.exit(UNREAD)
         except OSError as error:
+            if (error.errno, error.filename) == (errno.ENOENT, None):  # of no file: what all others are found from
+                raise TrackerError("The working directory is gone. Change to a folder that exists.") from error
             if error.errno not in UNPRINTABLE or error.filename is not None:
                 raise
             give_up_output()
             raise TrackerError(f"The result cannot be printed: {error.strerror}{session.outcome}") from error
         except TrackerError as error:
-            outcome = session.outcome
             # the system failed behind a stored record, and the record stays
-            if isinstance(error.__cause__, OSError) and outcome not in str(error):
-                error.args = (f"{str(error).removesuffix('.')}{outcome}",)
+            if isinstance(error.__cause__, OSError) and session.outcome not in str(error):
+                error.args = (f"{str(error).removesuffix('.')}{session.outcome}",)
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

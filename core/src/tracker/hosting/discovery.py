@@ -100,8 +100,7 @@ class Plugin:
         self.error = error
         if is_strict():
             raise error
-        cure = f"{DISABLE}={self.distribution or self.name} leaves it out"
-        report(f"{str(error).rstrip('.')}; the rest works ({cure})")
+        report(f"{str(error).rstrip('.')}; the rest works ({DISABLE}={self.distribution or self.name} leaves it out)")
 
 
 def is_strict() -> bool:

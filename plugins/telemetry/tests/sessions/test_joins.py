@@ -117,7 +117,9 @@ def test_money_that_leaves_requests_out_is_the_least_that_it_was(home: Any, mess
     assert (row["cost_usd"], row["unpriced_requests"]) == (priced, 2)
     assert home.run("scoreboard").stdout.count("at least ") == 2
     for command in ("usage", "windows", "scoreboard"):  # as a terminal shows them
-        assert "≥$" in home.run(command, FORCE_COLOR="1", COLUMNS="300").stdout, command
+        shown = home.run(command, FORCE_COLOR="1", COLUMNS="300").stdout
+        assert ("≥$" in shown, "at least $" in shown) == (True, False), command
+    assert home.run("report", "--format", "md").stdout.count("| Cost, at least $ |") == 3
     handed = home.run("handoff", "--dry-run").stdout
     assert "(2 requests without a known price)" in handed
     assert handed.partition("Tokens and money")[2].count("at least $") == 2

@@ -137,6 +137,8 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         return evolve(unknown, why=why, is_final=True)
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
+        if cure and meter.unit != PERCENT:  # a count has no end of its own
+            cure += f", if it shows where {meter.unit} end"
         return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")

@@ -29,6 +29,7 @@ FIGURES = (
     Column(key="output_tokens", title="Output", kind="count", rank=3),
     Column(key="cache_read_tokens", title="Cache read", kind="count", rank=5),
 )
+LEAST = evolve(FIGURES[0], title="Cost, at least $")
 UNPRICED = Column(key="unpriced_requests", title="Without price", kind="count", rank=1)
 
 
@@ -137,9 +138,14 @@ def _summed(found: usage.Usage, names: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(rows: Sequence[Mapping[str, Any]]) -> Sequence[Column]:
-    """The columns; how many requests the money leaves out only if there are any."""
-    return (*FIGURES, UNPRICED) if any(row["unpriced_requests"] for row in rows) else FIGURES
+def _figures(rows: Sequence[Mapping[str, Any]], *, are_marked: bool = False) -> Sequence[Column]:
+    """The columns; how many requests the money leaves out only if there are any.
+
+    Charts draw the money as it is: unless its rows are marked, the head says that it is the least.
+    """
+    if not any(row["unpriced_requests"] for row in rows):
+        return FIGURES
+    return FIGURES[0] if are_marked else LEAST, *FIGURES[1:], UNPRICED
 
 
 def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -155,7 +161,7 @@ def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
         {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": one.whole, **_least(one)}
         for key, one in zip(keys, sums, strict=True)
     ]
-    return [named[0], PROVIDER, *named[1:], *_figures(rows)], rows
+    return [named[0], PROVIDER, *named[1:], *_figures(rows, are_marked=True)], rows
 
 
 def _least(sums: usage.Sums) -> Mapping[str, Cell]:
