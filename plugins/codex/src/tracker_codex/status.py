@@ -28,8 +28,8 @@ TAGS = {
     STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
     NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",
-    NO_METER: "this plan has no such meter, and without it no window can be; `tracker gate codex --meter M` still tells"
-    " whether work may start, by a meter M that the pane has, such as monthly",
+    NO_METER: "this plan has no such meter, so its windows cannot be measured; `tracker gate codex --meter M` still"
+    " tells whether work may start, by a meter M that the pane has, such as monthly",
     "usage-not-loaded": "Codex could not fetch the limits; try again later",
 }
 JSON_BEGIN = re.compile(r"\s*(?:[<>]\s*)?\{")
