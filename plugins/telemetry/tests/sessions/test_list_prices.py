@@ -288,3 +288,15 @@ def test_no_price_is_asked_of_the_user_for_requests_without_a_model(home: Any, m
     (home.projects / "s1.jsonl").write_text(message("a", model=""))
     said = home.run("usage").stderr
     assert said == "missing: no price can be known for 1 request without the name of a model\n"
+
+
+def test_a_request_has_the_price_of_its_length() -> None:
+    """Those that cannot be long ones are not asked for one by one: the table gives the same for them."""
+    from genai_prices import Usage, calc_price
+
+    price = genai.price("gpt-5.5", AT)
+    assert price is not None
+    for plain in (0, 1, 100_000, 271_999, 272_000, 272_001, 1_000_000):
+        usage = Usage(input_tokens=plain + 1000, cache_read_tokens=1000, output_tokens=500)
+        listed = calc_price(usage, model_ref="gpt-5.5", genai_request_timestamp=AT).total_price
+        assert price.of((plain, 1000, 0, 0, 500)) == pytest.approx(float(listed), rel=1e-12), plain

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time
 from functools import cache
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ class Price:
         from genai_prices import types
 
         self._ask, self.table = ask, found.model_price
-        self.has_tiers = any(isinstance(one, types.TieredPrices) for one in vars(found.model_price).values())
+        tiered = [one for one in vars(found.model_price).values() if isinstance(one, types.TieredPrices)]
+        self.has_tiers = bool(tiered)
+        # the tokens of input from which on a request may be a long one; to ask for its price takes 0.2 ms
+        self._long = min((tier.start for one in tiered for tier in one.tiers), default=inf)
         self.has_hours = any(isinstance(one.constraint, types.TimeOfDateConstraint) for one in _dated(found.model))
         size = USUAL if self.has_tiers else MILLION
         plain, read, short, long, output = (
@@ -56,9 +60,7 @@ class Price:
 
     def of(self, tokens: Tokens) -> float:
         """What a request costs."""
-        if self.has_tiers:
-            return self._exact(tokens)
-        return product(tokens, self.units)
+        return self._exact(tokens) if sum(tokens[:4]) >= self._long else product(tokens, self.units)
 
     def _exact(self, tokens: tuple[int, ...]) -> float:
         return float(self._ask(_usage(tokens)).total_price)
