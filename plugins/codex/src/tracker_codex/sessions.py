@@ -182,12 +182,13 @@ def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event
     usage = _numbers(payload.usage)
     if usage is None:
         return []
-    if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row):
+    thread = _text(payload.thread_id)
+    is_copy = thread is not None and thread != scratch.get("thread", thread)
+    if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row, is_copy=is_copy):
         return []
     # the `token_count` beside it, also if both are copies
     scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
-    thread = _text(payload.thread_id)
-    if not any(usage) or (thread is not None and thread != scratch.get("thread", thread)):
+    if is_copy or not any(usage):
         return []
     _note(payload.usage, scratch)
     key = _text(payload.response_id)
@@ -196,16 +197,21 @@ def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event
     return [_event(key, usage, row, scratch)]
 
 
-def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row) -> bool:
-    """Whether the `token_count` of the same response stands before its record, and was counted."""
+def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, *, is_copy: bool) -> bool:
+    """Whether the `token_count` of the same response stands before its record, and was counted.
+
+    All that a fork copied at once has one time, which tells nothing.
+    """
     shown, at, total = early
     if tuple(shown) != usage:
         return False
     now, whole = epoch(row.timestamp), _numbers(payload.thread_token_usage)
     if at is None or now is None or abs(now - at) > BURST_SECONDS:
         return False
+    if whole is None or total is None:
+        return not is_copy
     # a further response has a larger total
-    return whole is None or total is None or whole != tuple(a + b for a, b in zip(total, usage, strict=True))
+    return whole != tuple(a + b for a, b in zip(total, usage, strict=True))
 
 
 def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
