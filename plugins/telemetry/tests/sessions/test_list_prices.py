@@ -42,6 +42,14 @@ def clauses(match: Any) -> Iterator[Any]:
     yield match
 
 
+@pytest.fixture
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user's own prices are, once they are written there."""
+    path = tmp_path / "prices.toml"
+    monkeypatch.setattr(prices, "user_file", lambda: path)
+    return path
+
+
 @pytest.fixture(scope="module")
 def spelled() -> dict[str, list[Any]]:
     """Every name that the bundled table spells out, with and without a date, and the prices of the models called so."""
@@ -148,32 +156,28 @@ def test_prices_of_ones_own_are_for_one_speed() -> None:
     assert [*found.values()] == [1, 1, 3, None, 2, None, None]
 
 
-def test_what_has_no_price_for_its_speed_is_named(home: Any, message: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_no_price_for_its_speed_is_named(home: Any, message: Make, own_file: Path) -> None:
     lines = [
         message("a"), message("b", usage={"speed": "fast"}), message("c", model="house-2026-01-01"),
         message("d", model="claude-opus-4-8", usage={"speed": "fast"}),
         message("e", model="unknown-1", usage={"speed": "fast"}), message("f", model="unknown-1"),
     ]  # fmt: skip
     (home.projects / "s1.jsonl").write_text("".join(lines))
-    path = home.folder / "prices.toml"
-    monkeypatch.setattr(prices, "user_file", lambda: path)
 
     def lacking() -> dict[str, int]:
         return {one["detail"]: one["count"] for one in home.usage()["missing"]}
 
     listed = {"claude-opus-4-6 at speed fast": 1, "unknown-1": 2}
     assert lacking() == {**listed, "house-2026-01-01": 1}
-    path.write_text(HOUSE)
+    own_file.write_text(HOUSE)
     for _ in range(2):  # also if nothing is new
         assert lacking() == {**listed, "claude-opus-4-8 at speed fast": 1}
 
 
 def test_a_prefix_of_ones_own_fits_snapshots_in_streams_and_session_logs(
-    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    home: Any, message: Make, own_file: Path
 ) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text(HOUSE)
-    monkeypatch.setattr(prices, "user_file", lambda: path)
+    own_file.write_text(HOUSE)
     own = prices.own_table()
     assert own is not None
     for name in ("house", "house-20260101", "house-2026-01-01", "house-mini"):
@@ -196,10 +200,9 @@ def test_web_searches_that_the_money_leaves_out_are_said(home: Any, message: Mak
 
 @pytest.mark.parametrize("is_rebuilt", [False, True])
 def test_a_price_of_ones_own_counts_for_what_deleted_files_held(
-    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, *, is_rebuilt: bool
+    home: Any, message: Make, own_file: Path, *, is_rebuilt: bool
 ) -> None:
-    path, log = home.folder / "prices.toml", home.projects / "s1.jsonl"
-    monkeypatch.setattr(prices, "user_file", lambda: path)
+    log = home.projects / "s1.jsonl"
     log.write_text(message("a", model="house") + message("b", model="unknown-1"))
     (home.projects / "s2.jsonl").write_text(message("c", sessionId="s2"))
 
@@ -214,9 +217,9 @@ def test_a_price_of_ones_own_counts_for_what_deleted_files_held(
     assert costs() == first
     for factor in (1, 10, None, 1):  # given, changed, taken back, given again
         if factor is None:
-            path.unlink()
+            own_file.unlink()
         else:
-            path.write_text(HOUSE.replace("input = 1", f"input = {factor}"))
+            own_file.write_text(HOUSE.replace("input = 1", f"input = {factor}"))
         house = None if factor is None else pytest.approx(factor * 100e-6 + 50 * 4e-6)
         assert costs() == {**first, "house": house}
         assert costs() == {**first, "house": house}
@@ -224,20 +227,19 @@ def test_a_price_of_ones_own_counts_for_what_deleted_files_held(
 
 @pytest.mark.parametrize("is_rebuilt", [False, True])
 def test_a_price_of_ones_own_comes_before_what_deleted_files_were_worth(
-    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, *, is_rebuilt: bool
+    home: Any, message: Make, own_file: Path, *, is_rebuilt: bool
 ) -> None:
     """The journal keeps the money of the list, or of an earlier price of one's own."""
-    path, log = home.folder / "prices.toml", home.projects / "s1.jsonl"
-    monkeypatch.setattr(prices, "user_file", lambda: path)
+    log = home.projects / "s1.jsonl"
     log.write_text(message("a"))
     listed = home.usage()["totals"]["cost_usd"]
     log.unlink()
     if is_rebuilt:
         shutil.rmtree(home.data / ".index")
     for factor in (1, 10):
-        path.write_text(HOUSE.replace("house", "claude-opus-4-6").replace("input = 1", f"input = {factor}"))
+        own_file.write_text(HOUSE.replace("house", "claude-opus-4-6").replace("input = 1", f"input = {factor}"))
         assert home.usage()["totals"]["cost_usd"] == pytest.approx(factor * 100e-6 + 50 * 4e-6)
-    path.unlink()
+    own_file.unlink()
     assert home.usage()["totals"]["cost_usd"] == listed
 
 

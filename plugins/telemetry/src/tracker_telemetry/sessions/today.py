@@ -14,13 +14,13 @@ from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
 from tracker_telemetry.sessions.usage import provider_of
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
-TOKENS = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens"
+ALL_TOKENS = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens"
 # of deleted files, and of other machines, only the days are known, which no zone moves
 QUERY = f"""
 SELECT sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
-  SELECT requests, {TOKENS} AS tokens, cost, priced FROM summary WHERE source = ? AND quarter >= ? AND quarter < ?
+  SELECT requests, {ALL_TOKENS} AS tokens, cost, priced FROM summary WHERE source = ? AND quarter >= ? AND quarter < ?
   UNION ALL
-  SELECT requests, {TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost WHERE source = ? AND day >= ? AND day < ?)
+  SELECT requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost WHERE source = ? AND day >= ? AND day < ?)
 """
 
 
