@@ -30,8 +30,8 @@ WIDTHS = st.integers(24, 130)
 COLOURS = ["\x1b[1m", "\x1b[38;2;177;185;249m", "\x1b[39;49m", "\x1b]8;;https://example.com\x07", "\x1b[0m", "\x1b(B"]
 
 untimed = settings(deadline=None)
-# every place with TRACKER_SOAK=1; else every eleventh, each screen from another one on
-STEP = 1 if os.environ.get("TRACKER_SOAK") == "1" else 11
+# every place with TRACKER_SOAK=1; else every seventh, each screen from another one on
+STEP = 1 if os.environ.get("TRACKER_SOAK") == "1" else 7
 Shown: TypeAlias = dict[str, tuple[float | None, str | None, datetime | None]]
 
 

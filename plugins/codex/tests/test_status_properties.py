@@ -19,7 +19,7 @@ from tracker_kit import Screen, screens
 from tracker_kit.cases import together
 
 SCREENS = {screen.name: screen for screen in screens(Path(__file__).parent / "screens") if screen.name.startswith("v")}
-# every place and many examples with TRACKER_SOAK=1; else every eleventh, each screen from another one on
+# every place and many examples with TRACKER_SOAK=1; else every seventh, each screen from another one on
 IS_SOAK = os.environ.get("TRACKER_SOAK") == "1"
 STEP = 1 if IS_SOAK else 11
 CAPTURED = datetime(2026, 11, 22, 6, 33, 40, tzinfo=UTC)
@@ -120,7 +120,7 @@ def assert_true_or_none(name: str, text: str) -> Reading:
     return reading
 
 
-@settings(deadline=None, max_examples=600 if IS_SOAK else 100)
+@settings(deadline=None, max_examples=600 if IS_SOAK else 150)
 @given(mangled())
 @example(("v0.169.0_narrow80", SCREENS["v0.169.0_narrow80"].text.partition("25 Nov")[0] + "\n5 Nov) done"))
 @example(("v0.44.0_n60", SCREENS["v0.44.0_n60"].text.partition("█░")[0] + "\n50%\n"))
@@ -209,7 +209,7 @@ WORDS += [
 ]
 
 
-@settings(deadline=None, max_examples=500 if IS_SOAK else 100)
+@settings(deadline=None, max_examples=500 if IS_SOAK else 150)
 @given(st.lists(st.sampled_from(WORDS), max_size=60).map("".join) | st.text(max_size=300))
 def test_no_text_raises(text: str) -> None:
     for zone in (UTC, SCREENS["v0.160.0_base"].timezone):
