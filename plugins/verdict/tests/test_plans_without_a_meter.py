@@ -44,8 +44,11 @@ def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
     options = " or ".join(f"--meter {meter}" for meter in meters)
     assert refused.out == f"unknown: codex weekly: this plan has no such meter; add {options}\n"
     assert (refused.status, refused.err) == (4, "")
+    ended = verdicts("end", "codex", "--stdin", *AT, "--force", stdin=pane(name))
+    assert ended.err.count("lacks weekly") == ended.err.count("warning: this AFTER lacks weekly") == 1
     # another plan
-    verdicts("undo", "--yes").ok()
+    for _ in range(2):
+        verdicts("undo", "--yes").ok()
     now = ("--captured-at", datetime.now(UTC).isoformat())
     assert "lacks" not in verdicts("start", "codex", *now, stdin=">_ OpenAI Codex\n Weekly limit: 80% left\n").err
     assert verdicts("gate", "codex").out.startswith("go: codex weekly: 80 % left")
