@@ -20,7 +20,8 @@ from tracker_telemetry.prices import KINDS, Table, dollars
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
-DAY = "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"
+# what groups are by, if it is no column of events
+KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
 SUMS = ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
 RANKED = """
@@ -107,11 +108,7 @@ def compare(source: Source, events: Events, prices: Table) -> Costs:
 
 def ranked(events: Events, by: By, top: int | None = None, columns: str = "key, base, routed") -> Iterator[Any]:
     """The groups in their order, in turn; of `top` the first ones."""
-    return events.rows_in_turn(RANKED.format(columns=columns, by=_column(by)), top)
-
-
-def _column(by: By) -> str:
-    return DAY if by == "day" else by
+    return events.rows_in_turn(RANKED.format(columns=columns, by=KEYS.get(by, by)), top)
 
 
 def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
@@ -163,14 +160,14 @@ def money_line(found: Costs) -> str:
     amounts = (f"{name} {dollars(usd, *money.values())}" for name, usd in money.items())
     names = ", ".join(name or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
-    return f"note: at list prices of {found.prices.as_of}: {', '.join(amounts)}{why}"
+    return f"note: at list prices of {found.prices.used()['as_of']}: {', '.join(amounts)}{why}"
 
 
 def document(found: Costs, events: Events, by: By, top: int | None) -> dict[str, Any]:
     """The comparison as JSON values, with the money of each group."""
-    label, groups = found.label, list(ranked(events, by, top))
-    chosen = "" if top is None else f"WHERE list_contains($1, {_column(by)})"  # `key` is a column of events, too
-    query = f"SELECT {_column(by)}, routed, model, {SUMS} FROM standing {chosen} GROUP BY ALL"
+    label, groups, key = found.label, list(ranked(events, by, top)), KEYS.get(by, by)
+    chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # `key` is a column of events, too
+    query = f"SELECT {key}, routed, model, {SUMS} FROM standing {chosen} GROUP BY ALL"
     sides = _sides(events.rows(query, *([] if top is None else [[row[0] for row in groups]])))
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
     rows: list[dict[str, Any]] = [
@@ -193,5 +190,5 @@ def document(found: Costs, events: Events, by: By, top: int | None) -> dict[str,
         },
         "baseline_model": found.sides[0].main_model,
         "unpriced_models": found.unpriced,
-        "prices": {"as_of": found.prices.as_of, "source": found.prices.source},
+        "prices": found.prices.used(),
     }

@@ -132,8 +132,8 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
     found = chosen(shown_now, question.account)
-    if found is None and (there := others(own, meter)):
-        why = f"this plan has no such meter; add --meter {' or --meter '.join(there)}"
+    if found is None and not hint and (there := others(source, known, meter)):
+        why = f"this plan's readings have no such meter; add --meter {' or --meter '.join(there)}"
         return evolve(unknown, why=why, is_final=True)
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
