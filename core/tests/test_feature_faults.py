@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from acme import acme, begin
+from acme import DEMO, acme, begin
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -100,6 +100,8 @@ def _override(
         if meter.unit == "pp" and used is not None and used > 100 and not force:
             problem = f"Invalid percentage {used:g}. Expected a number from 0 to 100, or --force."
             raise click.BadParameter(problem, param_hint=_flag(meter))
+    # features ask whose capture it is, which the command's options do not say
+    here.running = here.running and {**here.running, "provider": source.name}
     Windows(here).store(
         CaptureRequest(
             source=source,
