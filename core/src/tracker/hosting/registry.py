@@ -134,8 +134,9 @@ class Registry:
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
-        found = self.find(source)
-        assert found is not None
+        found = next(one for one in self.plugins if one.name == source)
+        if found.pending:
+            self.find(source)
         others = self.manager.get_plugins() - {self.manager.get_plugin(source), readings}
         return self._ask(found, hook, self.manager.subset_hook_caller(hook, others), arguments)
 
