@@ -36,8 +36,8 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
     metavar="F",
     help="Append to this CSV file instead of the usual ledger.",
 )
-def command(ledger_path: Path | None, **given: Any) -> None:
+def command(**given: Any) -> None:
     """Measure the lines that changed in a window, per feature. Commits marked `xproto::` are left out."""
     from tracker_ledgers.churn import Request, book
 
-    book(session(), Request(**given), ledger_path)
+    book(session(), Request(**given))
