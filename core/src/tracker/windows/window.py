@@ -235,9 +235,9 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     longest = {name: meter.longest or YEAR for name in resets if (meter := source.meter(name))}
-    far = {name for name, reset in resets.items() if reset > seen + longest.get(name, YEAR) + SLACK}
+    far = {name for name, reset in resets.items() if reset - seen > longest.get(name, YEAR) + SLACK}
     # in the buffer vendors show the old reset
-    over = {name for name, reset in resets.items() if reset + buffer <= seen}
+    over = {name for name, reset in resets.items() if reset <= seen - buffer}
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
         # a day without a year is read as the next such day, which may be the one of a year later

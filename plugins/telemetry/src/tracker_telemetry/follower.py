@@ -22,8 +22,9 @@ from typing import Any
 import orjson
 from attrs import asdict, define, evolve, field, frozen
 
-from tracker.kernel import TrackerError, read_at, replace_file
+from tracker.kernel import TrackerError, read_at
 from tracker_telemetry import FOLDER
+from tracker_telemetry.index import private
 from tracker_telemetry.lines import BATCH, Stop
 from tracker_telemetry.reader import Reader
 from tracker_telemetry.stored import SIZE, ids_of
@@ -235,7 +236,7 @@ class Mark:
     def note(self, place: Place, shown: Sequence[bytes]) -> None:
         """Note a place and the lines that were shown since the last one."""
         values = {**asdict(place), "tail": place.tail.hex()}
-        with suppress(OSError, TrackerError):
+        with suppress(OSError), private():
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(file, "wb") as ids:
@@ -244,7 +245,9 @@ class Mark:
                 ids.write(b"".join(shown))
             self.shown += len(shown)
             found = {"place": values, "lines": self.reader.number, "shown": self.shown, "streams": self._streams({})}
-            replace_file(self.path, orjson.dumps(found), fsync=False)
+            part = self.path.with_suffix(".part")
+            part.write_bytes(orjson.dumps(found))
+            os.replace(part, self.path)
 
     def _streams(self, known: dict[str, Any]) -> dict[str, Any]:
         """How long the streams are, or were, and what stands at their beginnings and before those ends."""

@@ -231,7 +231,7 @@ class Reader:
         """The id of an event with a key, its total a later state of it; None if another line of this run showed it."""
         total = sum(event.get(name) or 0 for name in TOTAL)
         row = self._digest(b"\0key\0" + orjson.dumps([event["key"], total]))
-        return None if self._keys.add([row[ID]])[0] else row
+        return None if self._keys.add([row[ID]]) else row
 
     def finish(self) -> Batch:
         """What the last lines completed, of a format that holds requests back."""

@@ -14,7 +14,7 @@ from tracker.kernel import Session, TrackerError, line, plural, replace_file
 from tracker_telemetry import FOLDER, blake2b
 
 if TYPE_CHECKING:
-    from tracker_telemetry.index import Events
+    from duckdb import DuckDBPyConnection
 
 FILE = "telemetry-totals.json"
 MOST = 200  # answers that are kept
@@ -74,7 +74,7 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
     others = {name for name in session.index.windows() if name != window}
     if not session.index.spans(source.stream, others):
         return []
-    found = ask(session, source, None, lambda events: events.rows(ELSEWHERE, window))
+    found = ask(session, source, None, lambda events: events.execute(ELSEWHERE, [window]).fetchall())
     cure = "`tracker cost-compare` without --window counts both"
     verbs = ("is" if count == 1 else "are" for _, count in found)
     return [
@@ -104,8 +104,9 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
 
     new = ask(session, source, windows, lambda events: _answer(events, times))
     if not session.dry_run and path.parent.is_dir():
-        with contextlib.suppress(TrackerError):
+        with contextlib.suppress(OSError, TrackerError):
             replace_file(path, orjson.dumps({**dict(list(answers.items())[1 - MOST :]), name: [_digest(new), new]}))
+            path.chmod(0o600)
     return new
 
 
@@ -113,19 +114,19 @@ def _digest(found: object) -> str:
     return blake2b(orjson.dumps(found), digest_size=16).hexdigest()
 
 
-def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:
+def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:
     from tracker_telemetry.costs import SUMS
     from tracker_telemetry.index import MORE_MEMORY
 
-    events.rows(f"SET memory_limit = '{MORE_MEMORY}'")
-    whole, lanes, models = (dict(events.rows(TOTALS.format(by=by))) for by in ("''", "lane", "model"))
+    events.execute(f"SET memory_limit = '{MORE_MEMORY}'")
+    whole, lanes, models = (dict(events.execute(TOTALS.format(by=by)).fetchall()) for by in ("''", "lane", "model"))
     outside = {}
     for window, (start, end) in times.items():
         query = "SELECT count(*) FROM standing WHERE win = ? AND (ts < ? OR ts > ?)"
-        [(count,)] = events.rows(query, window, start, float("inf") if end is None else end)
+        [(count,)] = events.execute(query, [window, start, end]).fetchall()
         if count:
             outside[window] = count
-    by_group = events.rows(f"SELECT win, lane, model, routed, {SUMS} FROM standing GROUP BY ALL")
+    by_group = events.execute(f"SELECT win, lane, model, routed, {SUMS} FROM standing GROUP BY ALL").fetchall()
     totals = {**whole[""], "lanes": lanes, "models": models} if whole else {}
     return {"totals": totals, "outside": outside, "groups": by_group}
 

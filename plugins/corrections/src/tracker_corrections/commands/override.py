@@ -16,7 +16,6 @@ from tracker.kernel import (
     Session,
     Windows,
     WritingCommand,
-    line,
     moment,
     session,
     window_option,
@@ -80,7 +79,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
         raise click.UsageError(f"{_resets(meter)} needs the meter's value, too: {_flag(meter)} N.")
     reset_at = instant(resets)
     if resets is not None and reset_at is None:
-        problem = f"Invalid time {line(resets)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
+        problem = f"Invalid time {resets!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
         raise click.BadParameter(problem, param_hint=_resets(meter))
     try:
         return Gauge(meter=meter.key, used=used, resets=resets, reset_at=reset_at)
