@@ -89,7 +89,7 @@ def test_each_hook_of_features_has_its_exact_signature() -> None:
 def test_the_price_table_is_one() -> None:
     found = parse(blocks("toml", text=SECTIONS["Prices"])[0][1], "the guide")
     assert found.as_of == "2026-01-31"
-    [(pattern, _, prices)] = found.entries
+    [(pattern, _, (prices, *_))] = found.entries
     assert (pattern.fullmatch("acme-large-20260131") is not None, prices["input"]) == (True, 3e-6)
 
 

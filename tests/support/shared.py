@@ -62,7 +62,7 @@ def demo(shared: Shared) -> Demo:
 
 
 def _demo(folder: Path) -> tuple[str, str, float]:
-    ours = ("TRACKER_", "AGENT_ID", "GIT_", "XDG_")
+    ours = ("TRACKER_", "AGENT_ID", "GIT_", "XDG_", "UV_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     environment |= {"TMPDIR": str(folder), "HOME": str(folder), "TZ": "UTC"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime

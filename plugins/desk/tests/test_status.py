@@ -220,6 +220,17 @@ def test_a_window_waits_for_every_provider_in_it(toys: Run) -> None:
     assert "Ready" not in found
 
 
+@pytest.mark.parametrize("agent", ["", "sub1"])
+def test_an_after_without_a_before_is_taken_out(toys: Run, agent: str) -> None:
+    ok(toys("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "5", AGENT_ID=agent))
+    command = f"alias delete toy --phase after --window W1{' --agent sub1' if agent else ''}"
+    reason = "W1 has an AFTER of toy without a BEFORE, which measures nothing"
+    assert f"  next: nothing here: {reason}: tracker {command}\n" in ok(toys("status"))
+    assert f"Next: tracker {command}\n" in ok(toys())
+    ok(toys(*command.split()))
+    assert "W1" not in ok(toys("status"))
+
+
 def test_each_lane_stands_by_itself(toys: Run) -> None:
     start(toys, "fuel 10%", minutes=30)
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 11%", AGENT_ID="sub1"))

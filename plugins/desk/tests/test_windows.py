@@ -75,6 +75,11 @@ def test_who_was_not_captured_took_an_unknown_amount(filled: Any, monkeypatch: p
     measured = {"lanes": [], "from": None, "to": None}
     unknown = {"features": None, "capacity": None, "efficiency": None, "unit": "calls"}
     assert figures == measured | unknown | {"tokens": 30}
+    # it has nothing else to show, so that the times go first
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    head, first, *_ = filled("windows").ok().splitlines()
+    assert ("Tokens" in head, "From" in head, "30" in first.split()) == (True, False, True)
 
 
 def test_each_provider_has_its_own_lane_and_times(filled: Any) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tracker_kit.demo import program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 OFF = "is disabled: unset TRACKER_DISABLE_PLUGINS."
@@ -33,6 +36,27 @@ def test_it_goes_without_what_is_not_in_use(
     assert done.stderr == said
     assert ("tracker windows add W0-05" in done.stdout) == ("windows add" not in left_out)
     assert ("--window W0-05" in done.stdout) == ("windows add" not in left_out)
+
+
+def test_it_ends_with_commands_that_the_shell_finds(tracker_cli: Run) -> None:
+    done = tracker_cli("demo", UV_RUN_RECURSION_DEPTH="1")
+    *_, audit, _, _, setup, start = done.stdout.splitlines()
+    assert audit.startswith("Look around: uv run --no-dev tracker --data-dir ")
+    assert setup.startswith("  uv run --no-dev tracker setup ")
+    assert start.startswith("  uv run --no-dev tracker start ")
+
+
+def test_a_program_that_is_not_on_the_path_is_called_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "tracker"
+    own.touch(mode=0o755)
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
+    monkeypatch.setattr("sys.argv", [str(own), "demo"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert program() == str(own)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program() == "tracker"
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "cli" / "__main__.py"), "demo"])
+    assert program() == "tracker"
 
 
 def test_without_a_provider_it_says_which_are_left_out(tracker_cli: Run) -> None:

@@ -169,15 +169,16 @@ def test_a_before_of_the_future_is_taken_back(toys: Run, work: Any, tmp_path: Pa
     assert "of the future" not in toys("status").stdout
 
 
-def test_an_after_alone_asks_for_a_before(toys: Run, work: Any, tmp_path: Path) -> None:
-    ok(toys("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "5"))
-    cure = "start toy --stdin --window W1"
+def test_an_after_alone_is_taken_out(toys: Run, work: Any, tmp_path: Path) -> None:
+    """A BEFORE from now on would follow it."""
+    ok(toys("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "5", AGENT_ID="sub1"))
+    cure = "alias delete toy --phase after --window W1 --agent sub1"
     card = ok(toys("decision-card", "--window", "W1"))
     assert f"The window cannot be finalized: it has no BEFORE of toy. Run `tracker {cure}`.\n" in card
-    assert f"\ntracker {cure}\n" in ok(toys("handoff", "--dry-run"))
-    ok(toys(*cure.split(), stdin="fuel 10%"))
-    ok(toys("end", "toy", "--stdin", stdin="fuel 20%"))
-    ok(toys("complete", "--window", "W1", "--toy-features", "1"))
+    brief = ok(toys("handoff", "--dry-run"))
+    assert f"toy's AFTER has no BEFORE, so it measures nothing:\n\n```sh\ntracker {cure}\n" in brief
+    ok(toys(*cure.split()))
+    assert "W1" not in ok(toys("status"))
 
 
 def test_the_handoff_has_the_sections_of_all_features(finalized: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tracker_telemetry.costs import Side
 from tracker_telemetry.prices import parse
+from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.list_prices import ListPrices
 
 ROOT = Path(__file__).parents[3]
@@ -147,15 +148,25 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
     )
     other = json.loads(tracker_cli("cost-compare", "--file", "-", "--json", stdin=listed).stdout)
     assert other["totals"]["baseline_usd"] == pytest.approx(5 + 25)  # as genai-prices has it
+    assert other["prices"] == {"as_of": genai.version(), "source": "genai-prices"}
     own = tmp_path / "config" / "tracker" / "prices.toml"
     own.parent.mkdir(parents=True)
-    own.write_text('[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')
+    own.write_text('as_of = 2099-02-03\n[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')
     home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     priced = json.loads(tracker_cli("cost-compare", "--file", "-", "--json", stdin=text, **home).stdout)
     assert priced["unpriced_models"] == []
+    bundled = found["prices"]
+    both = {"as_of": f"{bundled['as_of']}, 2099-02-03", "source": f"{bundled['source']}, {own}"}
+    assert priced["prices"] == both
     own.write_text("[[model]]\nname = 3\n")
     broken = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
     assert (broken.returncode, "Invalid price table" in broken.stderr) == (1, True)
+
+
+def test_a_price_that_depends_on_the_hour_is_that_of_noon(tracker_inside: Run) -> None:
+    text = log({"rid": "F-9", "lane": "base", "model": "deepseek-chat", "input_tokens": 10**6, "output_tokens": 10**6})
+    said = tracker_inside("cost-compare", "--file", "-", stdin=text).stderr
+    assert said.startswith(f"note: at list prices of {genai.version()} (deepseek-chat at noon UTC): baseline $")
 
 
 @pytest.mark.parametrize(

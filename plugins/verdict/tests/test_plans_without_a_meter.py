@@ -42,10 +42,13 @@ def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
         assert judged.out.startswith(("go: ", "stop: ")) or "and not read since" in judged.out, judged.out
     refused = verdicts("gate", "codex", *AGE)
     options = " or ".join(f"--meter {meter}" for meter in meters)
-    assert refused.out == f"unknown: codex weekly: this plan has no such meter; add {options}\n"
+    assert refused.out == f"unknown: codex weekly: this plan's readings have no such meter; add {options}\n"
     assert (refused.status, refused.err) == (4, "")
+    ended = verdicts("end", "codex", "--stdin", *AT, "--force", stdin=pane(name))
+    assert ended.err.count("lacks weekly") == ended.err.count("warning: this AFTER lacks weekly") == 1
     # another plan
-    verdicts("undo", "--yes").ok()
+    for _ in range(2):
+        verdicts("undo", "--yes").ok()
     now = ("--captured-at", datetime.now(UTC).isoformat())
     assert "lacks" not in verdicts("start", "codex", *now, stdin=">_ OpenAI Codex\n Weekly limit: 80% left\n").err
     assert verdicts("gate", "codex").out.startswith("go: codex weekly: 80 % left")
@@ -69,3 +72,21 @@ def test_a_pane_without_values_names_its_cause(verdicts: Any, name: str, cause: 
     assert "send Codex a message" not in refused
     # what it says to do: a wider terminal, another account
     assert "awaiting end" in verdicts("start", "codex", "--stdin", *AT, stdin=pane(again)).ok()
+
+
+def test_a_meter_that_no_reading_shows_is_not_of_this_plan(verdicts: Any) -> None:
+    """No capture would bring it, so none is asked for."""
+    pane = "Current week (all models)\n███ 20% used\nResets Feb 9 at 6:59am (Europe/Berlin)\n"
+    verdicts("start", "claude", "--force", stdin=pane)
+    # what a person typed is not all that the plan has
+    verdicts("override", "claude", "--window", "W1", "--phase", "before", "--session-pct", "5").ok()
+    done = verdicts("gate", "claude", "--meter", "opus")
+    why = "this plan's readings have no such meter; add --meter all_models"
+    assert (done.status, done.out, done.err) == (4, f"unknown: claude opus: {why}\n", "")
+
+
+def test_the_meter_of_capacity_may_be_missing_in_half_a_pane(verdicts: Any) -> None:
+    verdicts("start", "codex", "--force", stdin=">_ OpenAI Codex\n 5h limit: 80% left\n")
+    done = verdicts("gate", "codex")
+    assert done.out == "unknown: codex weekly: no reading\n"
+    assert "a new reading makes it known: `tracker " in done.err

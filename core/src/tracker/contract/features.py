@@ -133,12 +133,6 @@ class Column(Struct):
     high: str | None = None
 
 
-COLUMNS = checks.must_be(
-    "columns, each key once",
-    lambda value: all(isinstance(one, Column) for one in value) and len({one.key for one in value}) == len(value),
-)
-
-
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Chart(Struct):
     """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns.
@@ -177,7 +171,7 @@ class Panel(Struct):
     place: int = 50
     headlines: Sequence[str] = ()
     about: str = ""
-    columns: Sequence[Column] = field(default=(), validator=COLUMNS)
+    columns: Sequence[Column] = field(default=(), validator=checks.tuple_of(Column, distinct="key", outer=Sequence))
     rows: Sequence[Mapping[str, Cell]] = ()
     charts: Sequence[Chart] = ()
     missing: Sequence[str] = ()

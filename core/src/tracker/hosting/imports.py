@@ -18,8 +18,8 @@ HANDLERS = {f"the handler of {one.name}": (one, partial(signal.signal, one)) for
 
 
 @contextmanager
-def restored() -> Iterator[list[str]]:
-    """Put back what an import changes, which the list names at the end; `os._exit` ends the import alone."""
+def restored(report: Callable[[str], object]) -> Iterator[None]:
+    """Put back what an import changes, and report the names of that; `os._exit` ends the import alone."""
     changed, parts, leave, process = list[str](), _process(), os._exit, os.getpid()
     # 800 names, copied and compared by the interpreter; the journal would use what a plugin put in their place
     modules = [(module, dict(vars(module))) for module in (os, builtins, time, signal)]
@@ -31,7 +31,7 @@ def restored() -> Iterator[list[str]]:
 
     os._exit = refuse
     try:
-        yield changed
+        yield
     finally:
         os._exit = leave
         for module, names in modules:
@@ -44,6 +44,8 @@ def restored() -> Iterator[list[str]]:
             if value != (now[name][0][: len(value)] if isinstance(value, list) else now[name][0]):
                 write(value)
                 changed.append(name)
+        if changed:
+            report(", ".join(changed))
 
 
 def _process() -> dict[str, tuple[Any, Callable[[Any], object]]]:
@@ -54,8 +56,9 @@ def _process() -> dict[str, tuple[Any, Callable[[Any], object]]]:
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     return {
         **{f"sys.{name}": (list(getattr(sys, name)), partial(setattr, sys, name)) for name in lists},
+        "sys.stderr": (sys.stderr, partial(setattr, sys, "stderr")),
         "the umask": (mask, os.umask),
-        "the working directory": (os.getcwd(), os.chdir),
+        "the working directory": (os.stat(".")[1:3], id),  # a guard goes back to it, also if it is gone
         "environment variables": (dict(os.environb), _set_environment),
         "the recursion limit": (sys.getrecursionlimit(), sys.setrecursionlimit),
         "the signal mask": (blocked, partial(signal.pthread_sigmask, signal.SIG_SETMASK)),

@@ -60,8 +60,7 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
 
 
 def explained(tag: str, source: Source) -> str:
-    kind = tag.partition(":")[0]
-    meaning = source.tags.get(kind) or MEANINGS.get(kind)
+    meaning = {**MEANINGS, **source.tags}.get(tag.partition(":")[0])
     return f"{tag} ({meaning})" if meaning else tag
 
 
@@ -80,7 +79,7 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]], pair: Pair) 
 
 def _values(session: Session, request: CaptureRequest, moved: Mapping[str, float]) -> str:
     """`  fiveh 11% used, resets in 2 h; weekly 64%, resets Wed 06:32`: what was read, and how far it moved."""
-    taken, parts = request.captured_at, []
+    parts = []
     for gauge in request.reading.gauges:
         meter = request.source.meter(gauge.meter)
         if meter is None or gauge.used is None:
@@ -90,8 +89,7 @@ def _values(session: Session, request: CaptureRequest, moved: Mapping[str, float
         text = f"{gauge.meter} {number(gauge.used)}{unit}{' used' if meter.unit == 'pp' and not parts else ''}"
         if (delta := moved.get(meter.field_name)) is not None:
             text += f" (+{number(delta)})"
-        if gauge.reset_at is not None and gauge.reset_at > taken:
-            left = gauge.reset_at - taken
+        if gauge.reset_at is not None and (left := gauge.reset_at - request.captured_at) > timedelta():
             day = f"{gauge.reset_at.astimezone(session.zone):%a %H:%M}"
             text += f", resets {f'in {span(left)}' if left < timedelta(days=1) else day}"
         parts.append(text)
@@ -135,9 +133,9 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
 
 
 def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
-    """Say which captures that count do not show the meter of capacity, and what helps."""
+    """Say which captures that count do not show the meter of capacity, and what helps; once of a plan without it."""
     name, meter = source.name, source.capacity_meter
-    for one in added.pair.lacking(meter):
+    for one in reversed(added.pair.lacking(meter)):
         assert meter is not None
         phase, place = str(one.phase), f"--window {added.window}{lane_option(session, one.agent_id)}"
         what, verb = f"this {phase.upper()}", "end" if phase == "after" else "start"
@@ -146,6 +144,8 @@ def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
             what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
             typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
             cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
-        if f"{NO_METER}:{meter.key}" in one.reading.errors:
+        if is_of_plan := f"{NO_METER}:{meter.key}" in one.reading.errors:
             cure = source.tags.get(NO_METER, cure)
         session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")
+        if is_of_plan:
+            break

@@ -190,7 +190,7 @@ class Windows:
         """What to say of a window that has no records. All names are read for the error alone."""
         known = self.session.index.windows()
         what = near(window, known) if known else f"{self.session.root} holds no records."
-        return TrackerError(f"Unknown window {line(window)!r}. {what}")
+        return TrackerError(f"Unknown window {window!r}. {what}")
 
     def preview(self, windows: Sequence[str]) -> "Preview":
         from tracker.preview import assemble

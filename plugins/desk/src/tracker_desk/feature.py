@@ -31,14 +31,14 @@ def feature_info() -> Feature:
                 "Take in the records of another tracker directory.",
             ),
             "setup": _command("Setup", "setup", "Show what tracker can use here, and offer to set it up."),
-            "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
-            "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),
-            "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
             "init": _command("Setup", "config:init", "Write a commented tracker.toml into this folder."),
+            "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),
             "shell-init": _command(
                 "Setup", "shell:init", "Print the short functions of every source for a shell to read."
             ),
             "completion": _command("Setup", "shell:completion", "Print the completion for a shell to read."),
+            "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
+            "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
         },
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import evolve
-
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural, zone
 from tracker_desk import meter_list, status_text
@@ -77,12 +75,15 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     """A row for each provider of each window; the columns that features add come last."""
     rows = _lanes_named([row for one in found for row in _rows(one)])
     known = {column.key for column in START}
-    extra = dict.fromkeys(key for row in rows for key in row if key not in known)
+    added = dict.fromkeys(key for row in rows for key in row if key not in known)
+    extra = {key: rank for rank, key in enumerate(added, 5)}
     texts = {key for row in rows for key in extra if isinstance(row.get(key), str)}
-    own = [_column(key, rank, is_text=key in texts) for rank, key in enumerate(extra, 5)]
+    if any(row.get("tokens") and row.get("from") is None for row in rows):
+        # a row without captures has nothing else
+        extra["tokens"] = FROM.rank - 1
     if len({row.get("account") for row in rows} - {None}) > 1:
         # rows of one provider differ in it
-        own = [evolve(one, rank=0) if one.key == "account" else one for one in own]
+        extra["account"] = 0
         rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
     # of known requests none lacks a price, and none is shared, unless it is said
     bare = [key for key in extra if key in BARE.values()]
@@ -98,6 +99,7 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
     marked = [[key for key, count in least.items() if row.get(count) and row.get(key) is not None] for row in rows]
     rows = [{**row, **{key: f"≥${row[key]:,.2f}" for key in keys}} for row, keys in zip(rows, marked, strict=True)]
+    own = [_column(key, rank, is_text=key in texts) for key, rank in extra.items()]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]
     return (*START[:place], *accounts, *START[place:], *others), rows

@@ -21,7 +21,7 @@ OPEN = 100
 
 @frozen(kw_only=True)
 class Due:
-    """What to do next in a lane: `action` (None if there is nothing to do), and the command that does it.
+    """What to do next in a lane: `action` (None if nothing is to be captured), and the command that does it.
 
     allowed_from: not before that instant. resets_at: a meter is reset then, and until `buffered_until` there is no
     AFTER. reason: why it is due, or why nothing is.
@@ -169,7 +169,7 @@ def _after_closing(
     for (window, name), group in Windows(session).captures(windows).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
-    found = {window: _window_due(window, groups[window], fallen) for window in windows if window in groups}
+    found = {window: _window_due(session, window, groups[window], fallen) for window in windows if window in groups}
     for mark in unread:
         if mark.window in found:
             reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
@@ -184,8 +184,15 @@ def _is_of_capacity(session: Session, found: Entry) -> bool:
     return found.record.get("kind") == "negative-delta" and source is not None and meter == source.capacity
 
 
-def _window_due(window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str]) -> Due:
+def _window_due(session: Session, window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str]) -> Due:
     missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
+    for name, group in groups.items():
+        if all(one.phase == "after" for one in group):
+            place = f"--window {quote(window)}{lane_option(session, group[-1].agent_id)}"
+            command = f"tracker alias delete {name} --phase after {place}"
+            # a BEFORE from now on would follow it
+            reason = f"{window} has an AFTER of {name} without a BEFORE, which measures nothing"
+            return Due(action=None, window=window, command=command, reason=reason)
     if missing:
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
@@ -213,7 +220,7 @@ def _lane(
         due = _open_due(session, source, capture)
     else:
         due = after_closing.get(mark.window) or _next_window_due(session, source, capture)
-    command = due.command and due.command + (lane_option(session, agent) if due.action != "complete" else "")
+    command = due.command and due.command + (lane_option(session, agent) if due.action in ("before", "after") else "")
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
 
 

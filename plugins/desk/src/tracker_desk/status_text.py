@@ -177,7 +177,7 @@ def _next(clock: Clock, due: Due) -> str:
     how = f": {line(due.command)}" if due.command else ""
     window, reason = line(due.window), line(due.reason)
     if due.action is None:
-        return f"nothing here: {reason}"
+        return f"nothing here: {reason}{how}"
     if due.action == "before":
         return f"BEFORE of {window}, since {reason}{how}"
     if due.action == "complete":

@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -101,13 +102,24 @@ def run(session: Session, window: str) -> None:
             if scene.steps[-1].is_brief:  # any other ends with a blank line of its own
                 click.echo()
     click.echo(f"The records of this demo are in {data}")
-    click.echo(f"Look around: tracker --data-dir {data} window-audit --window {window}\n")
-    first = f"tracker start {next(iter(session.registry.providers), 'PROVIDER')}"
+    name = program()
+    click.echo(f"Look around: {name} --data-dir {data} window-audit --window {window}\n")
+    first = f"{name} start {next(iter(session.registry.providers), 'PROVIDER')}"
     click.secho("Now on your own data:", bold=True)
-    click.echo(f"  {'tracker setup':{len(first)}}  # shows what is here and offers the rest")
-    click.echo(f"  {first}  # before your next piece of work; `tracker end` after it")
+    click.echo(f"  {f'{name} setup':{len(first)}}  # shows what is here and offers the rest")
+    click.echo(f"  {first}  # before your next piece of work; the same with `end` after it")
     if declared.left_out:
         session.note(f"note: the demo left out {', '.join(f'`tracker {words}`' for words in declared.left_out)}")
+
+
+def program() -> str:
+    """What the shell that ran this program calls it: in a checkout PATH does not have it."""
+    if os.environ.get("UV_RUN_RECURSION_DEPTH"):
+        # uv puts the environment before the PATH of the shell
+        return "uv run --no-dev tracker"
+    typed, found = sys.argv[0], shutil.which("tracker")
+    is_found = Path(typed).name != "tracker" or (found is not None and os.path.samefile(found, typed))
+    return "tracker" if is_found else shlex.quote(typed)
 
 
 def _scenes(session: Session, declared: Declared, window: str, folder: Path) -> Iterator[Scene]:

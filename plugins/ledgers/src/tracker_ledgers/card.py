@@ -12,11 +12,10 @@ from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.window_state import (
     Loss,
-    capture_command,
-    delete_command,
     fallen,
     is_ahead,
     loss,
+    pair_step,
     stale,
     unknown,
 )
@@ -98,14 +97,13 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
         )
         return _missing(f"The window cannot be finalized: {why}. To finalize it, {cures}.")
     if opened := [name for name, group in groups.items() if "AFTER" in canonical(group).missing]:
-        last = groups[opened[0]][-1]
-        if is_ahead(session, last.captured_at.timestamp()):
-            cure = delete_command(last.agent_id, opened[0], window)
+        group = groups[opened[0]]
+        cure = pair_step(session, opened[0], group).command
+        if is_ahead(session, group[-1].captured_at.timestamp()):
             return _missing(f"The window is open: its BEFORE of {opened[0]} is of the future.", cure)
-        cure = capture_command(last.agent_id, "end", opened[0], window)
         return _missing(f"The window is open: it has no AFTER of {', '.join(opened)}.", cure)
     if begun := [name for name, group in groups.items() if canonical(group).missing]:
-        cure = capture_command(groups[begun[0]][-1].agent_id, "start", begun[0], window)
+        cure = pair_step(session, begun[0], groups[begun[0]]).command
         return _missing(f"The window cannot be finalized: it has no BEFORE of {', '.join(begun)}.", cure)
     if fell:
         return _missing(f"The window cannot be finalized: the capacity meter of {', '.join(fell)} fell.")

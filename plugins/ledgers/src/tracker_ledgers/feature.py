@@ -17,17 +17,17 @@ def feature_info() -> Feature:
     return Feature(
         name="ledgers",
         commands={
-            "decision-card": _command(
-                "Results", "decision_card", "Say GO, SOFT GO or NO-GO for a window, with the reasons."
-            ),
+            "feature": _command("Records", "feature", "Reserve feature ids, and log what was built."),
             "churn": _command("Records", "churn", "Measure the lines that changed in a window, per feature."),
             "evidence": _command(
                 "Records", "evidence", "Record what proves a capability: a run, its result, its file."
             ),
-            "feature": _command("Records", "feature", "Reserve feature ids, and log what was built."),
             "checkpoint": _command("Daily", "checkpoint", "Close a session: token ledger, churn, handoff."),
             "handoff": _command("Daily", "handoff", "Write the brief with which the next person continues."),
             "uat": _command("Results", "uat", "Run the acceptance checks of a window, then show its preview."),
+            "decision-card": _command(
+                "Results", "decision_card", "Say GO, SOFT GO or NO-GO for a window, with the reasons."
+            ),
         },
         settings={
             "": "tracker_ledgers.settings:CommandLog",

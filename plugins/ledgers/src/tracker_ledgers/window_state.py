@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from attrs import frozen
@@ -150,14 +150,12 @@ def _measured(session: Session, window: str) -> list[bool]:
     return [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
 
 
-def capture_command(lane: str | None, word: str, provider: str, window: str) -> str:
-    """What takes a BEFORE (`start`) or an AFTER (`end`); an AFTER of before a new BEFORE does not count."""
-    return quoted(["tracker", word, provider, "--stdin", "--window", window, *_agent(lane)])
+def _end_command(lane: str | None, provider: str, window: str) -> str:
+    return quoted(["tracker", "end", provider, "--stdin", "--window", window, *_agent(lane)])
 
 
-def delete_command(lane: str | None, provider: str, window: str) -> str:
-    """What takes a BEFORE back."""
-    return quoted(["tracker", "alias", "delete", provider, "--phase", "before", "--window", window, *_agent(lane)])
+def _delete_command(lane: str | None, provider: str, phase: str, window: str) -> str:
+    return quoted(["tracker", "alias", "delete", provider, "--phase", phase, "--window", window, *_agent(lane)])
 
 
 def _agent(lane: str | None) -> list[str]:
@@ -167,21 +165,26 @@ def _agent(lane: str | None) -> list[str]:
 def end_step(found: Opening) -> Step:
     """The AFTER of an open window; of a BEFORE of the future there is none."""
     if found.is_ahead:
-        command = delete_command(found.lane, found.provider, found.window)
+        command = _delete_command(found.lane, found.provider, "before", found.window)
         return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
-    command = capture_command(found.lane, "end", found.provider, found.window)
+    command = _end_command(found.lane, found.provider, found.window)
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
+
+
+def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step:
+    """What a pair that is not whole wants. A stray AFTER goes: a BEFORE from now on would follow it."""
+    if not (befores := [one for one in group if one.phase == "before"]):
+        command = _delete_command(group[-1].agent_id, provider, "after", group[-1].window)
+        return Step(rank=END, command=command, why=f"{provider}'s AFTER has no BEFORE, so it measures nothing")
+    last = befores[-1]
+    since, ahead = str(last.record["captured_at"]), is_ahead(session, last.captured_at.timestamp())
+    return end_step(Opening(lane=last.agent_id, provider=provider, window=last.window, since=since, is_ahead=ahead))
 
 
 def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> tuple[str, list[Step]]:
     missing = [(name, phase) for name, group in sorted(groups.items()) for phase in canonical(group).missing]
     if missing:
-        why = "A window is measured from a BEFORE to an AFTER"
-        steps = [
-            Step(rank=END, command=capture_command(groups[name][-1].agent_id, "start", name, window), why=why)
-            for name, phase in missing
-            if phase == "BEFORE"
-        ]
+        steps = [pair_step(session, name, groups[name]) for name in dict(missing)]
         return ", ".join(f"{name} has no {phase}" for name, phase in missing), steps
     providers, against = session.registry.providers, []
     for name in sorted(groups.keys() & providers.keys()):
@@ -228,7 +231,7 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
         if not missing or (groups and name not in groups):
             continue
         reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
-        end = capture_command(groups[name][-1].agent_id if name in groups else None, "end", name, window)
+        end = _end_command(groups[name][-1].agent_id if name in groups else None, name, window)
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
         otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"

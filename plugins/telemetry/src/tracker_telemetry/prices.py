@@ -25,7 +25,8 @@ FILE = "prices.toml"
 SNAPSHOT = r"[-@](\d{8}|\d{4}-\d{2}-\d{2})"  # what follows a prefix, if the table has no expression of its own
 USUAL = ("", "standard", "default", "auto")  # speeds that change no price
 KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
-Entry: TypeAlias = "tuple[re.Pattern[str], str | None, Mapping[str, float]]"  # a model's name, the speed, the prices
+Found: TypeAlias = "tuple[Mapping[str, float], str, str]"  # prices with the date and the source of their table
+Entry: TypeAlias = "tuple[re.Pattern[str], str | None, Found]"  # a model's name, the speed, the prices
 
 
 @frozen(kw_only=True)
@@ -36,25 +37,28 @@ class Table:
     source: str
     entries: tuple[Entry, ...] = field(repr=False)
     is_last: bool = True  # whether no other table is asked for a model that this one lacks
-    _found: dict[tuple[str | None, str | None], Mapping[str, float] | None] = field(factory=dict, repr=False, eq=False)
+    _found: dict[tuple[str | None, str | None], Found | None] = field(factory=dict, repr=False, eq=False)
 
     def price(self, model: str | None, speed: str | None = None) -> Mapping[str, float] | None:
         """The prices of a model, None if they are unknown."""
         if (model, speed) not in self._found:
             name = (model or "").lower().rpartition("/")[2]
-            fitting = (prices for pattern, of, prices in self.entries if of == speed and pattern.fullmatch(name))
+            fitting = (found for pattern, of, found in self.entries if of == speed and pattern.fullmatch(name))
             self._found[model, speed] = next(fitting, None) or (None if self.is_last else listed(model))
-        return self._found[model, speed]
+        found = self._found[model, speed]
+        return found[0] if found else None
+
+    def used(self) -> dict[str, str]:
+        """The dates and the sources of the tables that had a price that was asked for; of this one if none had."""
+        tables = {found[1:] for found in self._found.values() if found} or {(self.as_of, self.source)}
+        as_of, source = (", ".join(dict.fromkeys(part)) for part in zip(*sorted(tables), strict=True))
+        return {"as_of": as_of, "source": source}
 
 
 def table(session: Session, source: Source) -> Table:
     """The source's table with the user's entries before it, and genai-prices, if it is installed, behind it."""
-    bundled = parse(_bundled(session, source), f"{source.prices} of {source.name}")
-    own = own_table()
-    if own is None:
-        return evolve(bundled, is_last=False)
-    source_text = f"{user_file()}, then {bundled.source}"
-    return evolve(bundled, source=source_text, entries=own.entries + bundled.entries, is_last=False)
+    bundled, own = parse(_bundled(session, source), f"{source.prices} of {source.name}"), own_table()
+    return evolve(bundled, entries=(own.entries if own else ()) + bundled.entries, is_last=False)
 
 
 def own_table() -> Table | None:
@@ -69,14 +73,11 @@ def own_table() -> Table | None:
     return parse(text, str(path))
 
 
-def listed(model: str | None) -> Mapping[str, float] | None:
-    """The price of a model as genai-prices has it today, for a request of usual length."""
+def listed(model: str | None) -> Found | None:
+    """The price of a model as genai-prices has it today, which is imported only if it is asked for."""
     from tracker_telemetry.sessions import genai
 
-    if not model or (found := genai.price(model)) is None:
-        return None
-    plain, read, short, long, output = found.units
-    return {"input": plain, "cache_read": read, "cache_write": short, "cache_write_1h": long, "output": output}
+    return genai.listed(model) if model else None
 
 
 def _bundled(session: Session, source: Source) -> str:
@@ -113,18 +114,19 @@ def parse(text: str, where: str) -> Table:
         if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
             raise ValueError("`tokens` is how many tokens a price is for")
         snapshot = str(values.get("snapshot", SNAPSHOT))
-        entries = tuple(_entry(entry, snapshot, per) for entry in values.get("model", []))
+        as_of, source = (str(values.get(name, where)) for name in ("as_of", "source"))
+        entries = tuple(_entry(entry, snapshot, per, as_of, source) for entry in values.get("model", []))
     except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
-    as_of, said = (str(values.get(name, default)) for name, default in (("as_of", ""), ("source", where)))
-    return Table(as_of=as_of, source=said, entries=entries)
+    return Table(as_of=as_of, source=source, entries=entries)
 
 
-def _entry(entry: Mapping[str, Any], snapshot: str, per: float) -> Entry:
+def _entry(entry: Mapping[str, Any], snapshot: str, per: float, as_of: str, source: str) -> Entry:
     name = entry.get("name") or entry["prefix"]
     pattern = re.escape(name.lower()) + (f"(?:{snapshot})?" if "prefix" in entry else "")
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
     derived = {"cache_write": 1.25 * prices["input"], "cache_write_1h": 2 * prices["input"]}
-    return re.compile(pattern), None if entry.get("speed") in USUAL else entry.get("speed"), {**derived, **prices}
+    speed = None if entry.get("speed") in USUAL else entry.get("speed")
+    return re.compile(pattern), speed, ({**derived, **prices}, as_of, source)

@@ -177,6 +177,18 @@ def test_a_lane_may_have_a_branch_or_a_project_that_no_lane_can_be_called(
     assert found == {"W1": 1, "W2": 1, "W1+W2": 1}
 
 
+@pytest.mark.parametrize(("lane", "own"), [("sub1", {"W1+W2": 3}), ("feat-a", {"W1": 2, "W2": 1})])
+def test_a_lane_called_main_need_not_be_that_of_the_branch(
+    home: Any, message: Make, capture: Any, lane: str, own: dict[str, int]
+) -> None:
+    """It is what the first lane is called; the other one may work on that branch, too, unless it has one of its own."""
+    capture("W1", "main", 0, 30)
+    capture("W2", lane, 0, 30)
+    rows = (message("1", minute=5), message("2", minute=6), message("3", gitBranch="feat/a", minute=7))
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    assert {row["window"]: row["requests"] for row in home.usage("window")["rows"]} == own
+
+
 def test_what_is_not_known_stands_behind_what_is_dear(home: Any, message: Make) -> None:
     rows = (message("1"), message("2", output=90000, model="house-model"))
     (home.projects / "s1.jsonl").write_text("".join(rows))

@@ -142,7 +142,7 @@ def test_requests_of_a_day_have_the_price_of_their_hour(home: Any, message: Make
 def test_a_price_without_a_time_is_that_of_most_hours() -> None:
     found = prices.listed("deepseek-chat")
     assert found is not None
-    assert (found["input"] + found["output"]) * 1e6 == pytest.approx(1.37)
+    assert (found[0]["input"] + found[0]["output"]) * 1e6 == pytest.approx(1.37)
 
 
 def test_prices_of_ones_own_are_for_one_speed() -> None:

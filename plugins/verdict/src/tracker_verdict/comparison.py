@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, near
+from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
 from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
@@ -140,12 +140,10 @@ def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted:
 
 def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str], found: Delivery) -> list[str]:
     """The providers that were asked for, each with finalized windows."""
-    providers = session.registry.providers
     which = " among those that you selected" if found.is_selection else ""
     finish = "Select more, or finish" if found.is_selection else "Finish"
     for name in names:
-        if name not in providers:
-            raise TrackerError(f"Unknown provider {name!r}. {near(name, providers)}")
+        session.source(name, kinds=["status"])
         if name not in known:
             raise TrackerError(
                 f"{name} has no finalized window{which}. {finish} one with `tracker complete --window W`."

@@ -132,8 +132,8 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
     found = chosen(shown_now, question.account)
-    if found is None and (there := others(own, meter)):
-        why = f"this plan has no such meter; add --meter {' or --meter '.join(there)}"
+    if found is None and not hint and (there := others(source, known, meter)):
+        why = f"this plan's readings have no such meter; add --meter {' or --meter '.join(there)}"
         return evolve(unknown, why=why, is_final=True)
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
@@ -158,7 +158,8 @@ def _refusal(question: Question, found: Standing, left: float, now: datetime, lo
     """The state and the reason, if the reading alone says that it is not go."""
     if found.reset_at is not None and found.reset_at <= now:
         return UNKNOWN, f"reset at {local_time(found.reset_at, now, local)} and not read since"
-    if now - found.at > question.max_age:
+    # what is as good as full stays so until its reset, however old the reading is
+    if now - found.at > question.max_age and (left >= question.min_left or found.reset_at is None):
         return UNKNOWN, f"the newest reading is {too_old(now - found.at, question.max_age)}"
     if left < question.min_left:
         return STOP, f"{number(left)} % left, less than {number(question.min_left)} %"

@@ -14,7 +14,6 @@ from tracker_verdict.comparison import Delivery, Match, Question, delivered, mat
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
 from tracker_verdict.prospect import NEEDED
-from tracker_verdict.settings import VerdictSettings
 
 NAME = "comparison"
 MOST_CHOICES = 6  # of accounts
@@ -40,7 +39,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 
 def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
-    known = prices(session.registry.providers, session.settings(VerdictSettings).prices, ())
+    known = prices(session)
     rows = delivered(session, period.windows)
     found: list[tuple[Match, str]] = []
     reasons: dict[str, None] = {}

@@ -9,8 +9,8 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Source
-from tracker.kernel import TrackerError, near
-from tracker_verdict.settings import PRICE
+from tracker.kernel import Session, TrackerError
+from tracker_verdict.settings import PRICE, VerdictSettings
 
 EXAMPLE = "200/mo:4.3bars"
 
@@ -53,14 +53,13 @@ def parse(source: Source, value: Any) -> Price:
     return known
 
 
-def prices(providers: Mapping[str, Source], settings: Mapping[str, Any], given: Iterable[str]) -> dict[str, Price]:
+def prices(session: Session, given: Iterable[str] = ()) -> dict[str, Price]:
     """Every price that is known; `NAME=PRICE` of the command line goes before the settings."""
-    found = {name: parse(providers[name], value) for name, value in settings.items() if name in providers}
+    providers, settings = session.registry.providers, session.settings(VerdictSettings)
+    found = {name: parse(providers[name], value) for name, value in settings.prices.items() if name in providers}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
             raise TrackerError(f"Invalid --price {text!r}. Expected PROVIDER={EXAMPLE}.")
-        if name not in providers:
-            raise TrackerError(f"Unknown provider {name!r}. {near(name, providers)}")
-        found[name] = parse(providers[name], value)
+        found[name] = parse(session.source(name, kinds=["status"]), value)
     return found

@@ -14,8 +14,8 @@ from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.weeks import FULL
 
 PERCENT = "pp"
-# The tag of a whole pane without a meter.
-NO_METER = "no-meter"
+# The tags of a whole pane without a meter, of one whose value cannot be read, and of values that a person typed.
+NO_METER, UNREADABLE, MANUAL = "no-meter", "section-missing", "manual-override"
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
 # What older weeks weigh in a forecast is nothing.
@@ -66,12 +66,18 @@ def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
     return "its only reading is of the future" if any(_captured(captured, meter.key)) else None
 
 
-def others(captured: Sequence[OwnedCapture], meter: Meter) -> list[str]:
-    """The meters of the newest capture, if the source says of it that the plan has no such meter."""
-    newest = max((one.capture for one in captured), key=lambda one: one.order, default=None)
-    if newest is None or f"{NO_METER}:{meter.key}" not in newest.reading.errors:
-        return []
-    return [gauge.meter for gauge in newest.reading.gauges if gauge.used is not None]
+def others(source: Source, known: Read, meter: Meter) -> list[str]:
+    """The meters that the readings show, if none shows this one: then the plan has no such meter.
+
+    Half a pane may lack the meter of capacity, so of that one the source itself says so.
+    """
+    past, captures = known[0], [one.capture for one in known[1] if MANUAL not in one.capture.reading.errors]
+    tags = {tag for one in captures for tag in one.reading.errors}
+    is_told = meter.key != source.capacity or f"{NO_METER}:{meter.key}" in tags
+    shown = [gauge.meter for one in captures for gauge in one.reading.gauges if gauge.used is not None]
+    shown += [one.meter for one in past]
+    is_absent = meter.key not in shown and f"{UNREADABLE}:{meter.key}" not in tags
+    return list(dict.fromkeys(shown)) if is_told and is_absent else []
 
 
 def ahead(
@@ -160,7 +166,8 @@ def standings(
             other.used == one.used and abs(other.at - one.at) <= SKEW for own in found.values() for other in own
         ):
             found.setdefault(one.account, []).append(one)
-    newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
+    # of two of one instant the later line
+    newest = [max(reversed(own), key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
     limits = {one.account: one.limit for one in _captured(captured, meter.key) if one.limit}
     full = {one.account: FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)) for one in newest}
     return [evolve(one, limit=full[one.account]) for one in sorted(newest, key=lambda one: one.account or "")]

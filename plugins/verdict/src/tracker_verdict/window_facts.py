@@ -11,7 +11,6 @@ from tracker.api import Check, Source
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, line
 from tracker_verdict.overlaps import Overlaps, going_on, overlapping, spent_in
 from tracker_verdict.price import prices
-from tracker_verdict.settings import VerdictSettings
 
 
 def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], dict[str, Any]]:
@@ -21,7 +20,7 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
     `would_overlap` is one that would overlap if both were finalized.
     """
     providers = session.registry.providers
-    known = prices(providers, session.settings(VerdictSettings).prices, ())
+    known = prices(session)
     rows, found = Windows(session).finalized(windows), defaultdict[tuple[str, str], dict[str, Any]](dict)
     groups = Windows(session).captures(windows)
     for name, source in providers.items():

@@ -17,7 +17,7 @@ BARS = (20, 10)  # characters of a bar; columns are left out before there is non
 PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter, and a large count is rounded
 LARGE = 100_000
 WIDE = 24  # cells that a long text column keeps before others are left out
-LEAST = 12  # cells that a long text column keeps
+LEAST = 8  # cells that a long text column keeps
 
 
 @frozen(kw_only=True)

@@ -82,6 +82,15 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
     return next(filter(None, known), None)
 
 
+def listed(model: str) -> tuple[Mapping[str, float], str, str] | None:
+    """The price of today for a request of usual length, with the name of the table, as other tables say it."""
+    if (found := price(model)) is None:
+        return None
+    plain, read, short, long, output = found.units
+    units = {"input": plain, "cache_read": read, "cache_write": short, "cache_write_1h": long, "output": output}
+    return units, version() + f" ({model} at noon UTC)" * found.has_hours, "genai-prices"
+
+
 def _listed(name: str, when: datetime, speed: str | None) -> Price | None:
     """The price of the model that the table calls exactly so, a date of a snapshot aside."""
     from genai_prices import calc_price

@@ -21,6 +21,7 @@ State: TypeAlias = tuple[tuple[int, int] | None, ...]
 # By session: the state of the captures' files, and what they said.
 _KNOWN: WeakKeyDictionary[Session, tuple[State, Spans]] = WeakKeyDictionary()
 OUTSIDE, UNKNOWN = "(no window)", "(window not known)"
+USUAL = "main"  # what a lane is called that nobody named for a branch
 NO_LANE = re.compile(r"[^A-Za-z0-9_.-]")  # in the name of a branch or a project
 BETWEEN = "+"  # the names of windows that share requests; no name contains it
 
@@ -71,10 +72,10 @@ class Spans:
         """The windows that a request at the first instant or later, and before the last, may belong to."""
         return [window for begin, end, window, _ in self._spans.get(provider, []) if begin < last and end >= first]
 
-    def of(self, provider: str, at: float | str | None, names: Sequence[str]) -> str:
+    def of(self, provider: str, at: float | str | None, names: Sequence[str], known: Collection[str] = ()) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
 
-        What a lane's name cannot hold, such as the slash of a branch, is a dash in it.
+        The branch `main` tells only if the other lanes have names of branches or projects, too, which are `known`.
 
         A day, which is all that is known of what a deleted file held, or one of another machine, does not tell it.
         """
@@ -90,8 +91,11 @@ class Spans:
             place -= 1
             if spans[place][1] >= at:
                 found.insert(0, spans[place])
-        wanted = {*names, *(NO_LANE.sub("-", name) for name in names)}
+        wanted = as_lanes(names)
         own = [window for *_, window, lanes in found if not lanes.isdisjoint(wanted)]
+        others = [lanes for *_, lanes in found if lanes.isdisjoint(wanted)]
+        if USUAL in wanted and any(lanes.isdisjoint(known) for lanes in others):
+            own = []
         return BETWEEN.join(own if len(own) == 1 else [window for *_, window, _ in found]) or OUTSIDE
 
     def last(self, labels: Collection[str], count: int) -> list[str]:
@@ -100,6 +104,11 @@ class Spans:
         known = {window for label in labels for window in label.split(BETWEEN)} - {OUTSIDE, UNKNOWN}
         chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]
         return [label for label in labels if not set(chosen).isdisjoint(label.split(BETWEEN))]
+
+
+def as_lanes(names: Iterable[str]) -> set[str]:
+    """Names of branches and projects as lanes have them: a dash for what a lane's name cannot hold."""
+    return {lane for name in names for lane in (name, NO_LANE.sub("-", name))}
 
 
 def state_of(files: Iterable[Path]) -> State:

@@ -17,7 +17,7 @@ from tracker_telemetry.sessions import missing
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.scan import LATEST, TOKENS
-from tracker_telemetry.sessions.spans import BETWEEN, Spans
+from tracker_telemetry.sessions.spans import BETWEEN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, REQUESTS, STANDING, SUMS
 
@@ -28,6 +28,7 @@ Key: TypeAlias = tuple[str, ...]
 Rows: TypeAlias = "Sequence[tuple[Key, Sums]]"
 PERIODS = ("daily", "weekly", "monthly")
 MICROSECONDS = 10**6
+NAMES = "SELECT branch FROM place WHERE branch <> '' UNION SELECT project FROM place WHERE project <> ''"
 
 
 @define
@@ -134,6 +135,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     database = store.database
     found: dict[Key, Sums] = defaultdict(Sums)
     windows = Spans.of_session(session) if query.needs_requests else None
+    known = as_lanes(name for (name,) in database.execute(NAMES)) if windows is not None else set()
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)
@@ -144,7 +146,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         for labels, at, day, requests, tokens, cost, priced in _dated(_hidden(store, counted), query):
             values = {**labels, "provider": provider, "period": _period(day, query)}
             if windows is not None:
-                values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]))
+                values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]), known)
                 if query.windows is not None and query.windows.isdisjoint(window.split(BETWEEN)):
                     continue
             key = tuple(values[name] for name in query.names)

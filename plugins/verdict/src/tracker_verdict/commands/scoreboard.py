@@ -31,10 +31,9 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     """
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices
-    from tracker_verdict.settings import VerdictSettings
 
     here = session()
-    known = prices(here.registry.providers, here.settings(VerdictSettings).prices, given)
+    known = prices(here, given)
     windows = selection.windows(here)
     found = board.scoreboard(here, by, known, windows)  # type: ignore[arg-type]
     if here.json or layout == "json":
