@@ -160,6 +160,7 @@ def test_a_text_of_nobody_says_what_the_source_wants(tracker_inside: Run) -> Non
         ("start", "glm"),
         ("gate", "glm"),
         ("compare", "glm", "claude"),
+        ("override", "glm"),
         ("compare", "--price", "glm=30/mo:2400prompts"),
         ("ingest", "glm", "--window", "W0-01"),
     ],

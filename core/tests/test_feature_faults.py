@@ -7,92 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from acme import DEMO, acme, begin
 
-DEMO = Path(__file__).parents[2] / "plugins" / "codex" / "src" / "tracker_codex" / "demo"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-FEATURE = """
-{first}
-from tracker.api import Check, Finding, Panel
-from tracker.feature import Command, Feature, hookimpl
-
-@hookimpl
-def feature_info():
-    return Feature(name="hours", {declared})
-{hooks}
-"""
-PARTS = """
-import click
-from attrs import frozen
-from tracker.kernel import setting
-
-class Plain:
-    pass
-
-@frozen(kw_only=True)
-class Uat:
-    TABLE = "uat"
-    commands: tuple[str, ...] = setting((), "mine")
-
-@frozen(kw_only=True)
-class Zone:
-    TABLE = ""
-    timezone: str | None = setting(None, "mine")
-
-@frozen(kw_only=True)
-class Hours:
-    TABLE = "hours"
-    most: float = setting(8.0, "hours of a day")
-
-@frozen(kw_only=True)
-class Whole:
-    TABLE = "hours"
-    most: int = setting(8, "hours of a day")
-
-@frozen(kw_only=True)
-class Lines:
-    TABLE = "hours"
-    most: float = setting(8.0, "hours\\nof a day")
-
-command = click.command(help="Mine.")(lambda: print("mine"))
-
-@click.command(help="Broken.")
-def broken():
-    raise ZeroDivisionError("no\\x1b[31m hours")
-
-@click.command(help="Answers.")
-def answers():
-    return True
-
-@click.command(help="Ends with a status.")
-@click.pass_context
-def ends(context):
-    context.exit(3)
-
-@click.command(help="Lost.")
-def lost():
-    open("/no/hours")
-"""
 
 
 @pytest.fixture
-def run(tracker_cli: Run, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The program with a feature of the distribution `acme-hours`."""
-    site = tmp_path / "site"
-    for name in ("acme_hours-1.0.dist-info", "acme_hours"):
-        (site / name).mkdir(parents=True)
-    (site / "acme_hours-1.0.dist-info" / "entry_points.txt").write_text("[tracker]\nhours = acme_hours.feature\n")
-    (site / "acme_hours" / "parts.py").write_text(PARTS)
-    (site / "acme_hours" / "__init__.py").write_text("")
-    (tmp_path / "tracker.toml").write_text('timezone = "UTC"\n[uat]\ncommands = []\n')
-
-    def made(
-        *arguments: str, declared: str = "", first: str = "", hooks: str = "", **extra: str
-    ) -> subprocess.CompletedProcess[str]:
-        code = FEATURE.format(first=first, declared=declared, hooks=hooks)
-        (site / "acme_hours" / "feature.py").write_text(code)
-        return tracker_cli(*arguments, PYTHONPATH=str(site), PYTHONDONTWRITEBYTECODE="1", **extra)
-
-    return made
+def run(tracker_cli: Run, tmp_path: Path) -> Run:
+    return acme(tracker_cli, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +109,10 @@ def export_formats():
 """
     begin(run)
     done = run("export", "--format", "xml", "--out", "out", hooks=hooks)
-    assert (done.returncode, done.stderr) == (1, faulty("RuntimeError: no XML"))
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: plugin 'hours' failed to export commands: RuntimeError: no XML\n",
+    )
 
 
 def test_a_repair_that_raises_is_named_and_the_others_go_on(run: Run) -> None:
@@ -231,11 +156,6 @@ def test_what_an_import_changes_is_put_back_and_named(run: Run, code: str) -> No
     done = run("preview", first=code)
     assert (done.returncode, done.stderr.count(note)) == (0, 1), done.stderr
     assert f"its import changed {IMPORTS[code]}" in " ".join(run("plugins", "list", first=code).stdout.split())
-
-
-def begin(run: Run) -> None:
-    pane = ("--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", "--timezone", "UTC")
-    assert run("start", "codex", *pane, "--window", "W0-01", "--force").returncode == 0
 
 
 CHECKS = """

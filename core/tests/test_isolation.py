@@ -155,7 +155,7 @@ def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatc
     monkeypatch.setenv("TRACKER_DATA_DIR", "here")
     scope = {"signal": signal, "sys": sys, "os": os, "time": time, "builtins": builtins}
     for code, name in CHANGES.items():
-        with restored() as none, restored() as changed:
+        with restored((none := []).append), guarded("toy", "be imported"), restored((changed := []).append):
             exec(code, scope)
         assert (code, changed, none) == (code, [name], [])
 
@@ -163,7 +163,7 @@ def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatc
 def test_a_process_that_is_left_alone_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     try:
-        with restored() as changed:
+        with restored((changed := []).append):
             sys.path.append("/nowhere")
         assert changed == []
     finally:

@@ -160,7 +160,7 @@ class Session:
             raise TrackerError(f"{name} is disabled. Unset {DISABLE}.")
         names = [one.name for one in self.registry.sources.values() if not kinds or one.kind in kinds]
         what = "provider" if tuple(kinds) == ("status",) else "source"
-        raise click.UsageError(f"Unknown {what} {escape(name)!r}. {near(name, names)}")
+        raise click.UsageError(f"Unknown {what} {name!r}. {near(name, names)}")
 
     def finish(self) -> None:
         """Tell the features, once, that the running command did what it is for."""

@@ -8,10 +8,7 @@ outside of the file's folder need consent. It is given once per content, and is 
 file in the user's state directory says which entries of which files are trusted. You may edit it.
 """
 
-from __future__ import annotations
-
 import contextlib
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,11 +18,11 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
 
 from attrs import evolve, field, fields, frozen, has
 
-from tracker.contract.checks import is_line
+from tracker.contract.checks import is_line, number_from
 from tracker.errors import TrackerError
 from tracker.hosting import discovery
 from tracker.text.clock import zone
-from tracker.text.render import escape, near
+from tracker.text.render import near
 
 T = TypeVar("T")
 
@@ -47,8 +44,7 @@ class Kind(NamedTuple):
 
 
 def _line(value: Any) -> str | None:
-    is_line = isinstance(value, str) and value.strip() and "\n" not in value and escape(value) == value
-    return value if is_line else None
+    return value if is_line(value) and value.strip() else None
 
 
 def _lines(value: Any) -> tuple[str, ...] | None:
@@ -56,8 +52,7 @@ def _lines(value: Any) -> tuple[str, ...] | None:
 
 
 def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if is_number else None
+    return float(value) if number_from(-1e300, 1e300)(value) else None
 
 
 TEXT = Kind("text", "a text of one line", _line)
@@ -215,11 +210,11 @@ class Settings:
             raise TrackerError(f"{path} is not TOML: {error}") from error
 
     @classmethod
-    def load(cls, path: Path | None) -> Settings:
+    def load(cls, path: Path | None) -> "Settings":
         return cls() if path is None else cls.check(cls.read(path), path)
 
     @classmethod
-    def check(cls, text: str, path: Path, report: Callable[[str], object] | None = None) -> Settings:
+    def check(cls, text: str, path: Path, report: Callable[[str], object] | None = None) -> "Settings":
         """The settings in a file's text. report: told what is wrong, which is left out then; else it is an error."""
         found, values = cls(path=path, text=text, given=_leaves(cls.parse(text, path))), {}
         for key, value in found.given.items():
@@ -228,7 +223,8 @@ class Settings:
             except (ValueError, TrackerError) as error:
                 if key not in settings() and discovery.may_have(key, is_table=isinstance(value, dict)):
                     continue
-                problem = f"{found.place(key)}: {error} `tracker config list` shows the settings."
+                gone = f"If what read [{key}] is gone, take it out. " if isinstance(value, dict) else ""
+                problem = f"{found.place(key)}: {error} {gone}`tracker config list` shows the settings."
                 if report is None:
                     raise TrackerError(problem) from error
                 report(problem)

@@ -181,6 +181,12 @@ def test_a_second_end_names_what_corrects_the_first(program: Any, lane: str) -> 
     assert "for W2 (awaiting end)" in program(*command(refused), stdin="fuel 40%").ok()
 
 
+def test_no_second_end_corrects_an_after_without_a_before(program: Any) -> None:
+    program("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "5").ok()
+    refused = program("end", "toy", "--stdin", stdin="fuel 38%").refused()
+    assert "toy has no open window. Begin a window with `tracker start toy --stdin`, or name one with" in refused
+
+
 def test_a_window_that_another_lane_ended_is_not_left_open(program: Any) -> None:
     take(program, "start", "W1", "fuel 1%", 5, lane="sub1")
     take(program, "start", "W1", "fuel 1%", 5)

@@ -313,7 +313,7 @@ def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Pat
     assert "tracker_acme.absent:command cannot be imported: ModuleNotFoundError" in broken
     assert "failed to declare its settings tracker_acme.command:session: TypeError" in broken
     assert "plugin 'acme' failed to panels: ValueError: Invalid columns" in broken
-    assert "Expected columns, each key once." in broken
+    assert "Expected a sequence of Column, each key once." in broken
     feature.write_text(code.replace("windows: Sequence[str])", "windws: Sequence[str])"))
     assert "plugin 'acme' failed to match the hook specifications" in toys_apart("plugins", "check", str(root)).stdout
     feature.write_text("import os\nos._exit(0)\n")

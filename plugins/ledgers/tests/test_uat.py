@@ -83,6 +83,22 @@ def test_it_records_what_it_ran(project: Run, tmp_path: Path) -> None:
     assert '"command":"tracker uat --window W0-20' in (tmp_path / "data" / "commands.jsonl").read_text()
 
 
+def test_reports_outside_of_the_repository_are_named_by_their_whole_path(
+    project: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = {"TRACKER_DATA_DIR": str(tmp_path_factory.mktemp("elsewhere") / "data")}
+    done = project("uat", "--window", "W0-20", "--record", "--quiet", **data)
+    assert done.returncode == 0, done.stderr
+    names = [row["artifacts_path"] for row in evidence(tmp_path)]
+    assert names[2] == ""
+    for path in map(Path, names[:2]):
+        assert path.is_absolute()
+        assert path.is_file()
+    # they are known to undo
+    done = project("undo", "--yes", **data)
+    assert done.stdout.count("reversed a row of W0-20 in Acceptance_Evidence.csv\n") == 3
+
+
 def test_what_fails_is_named_recorded_and_ends_with_status_1(project: Run, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_a():\n    assert 0\n\ndef test_b():\n    pass\n")
     (tmp_path / "features" / "more.feature").write_text("Feature: x\n  Scenario: y\n    Given no such step\n")

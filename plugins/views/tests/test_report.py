@@ -9,9 +9,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -280,6 +281,28 @@ def test_a_strangers_chart_that_cannot_be_drawn_is_one_line(
     assert "no\\_number could not show its part: panel cups: size is 'large', which is not a number" in text
     assert "| only one |" in text
     assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"place": "x"}, "'x' is not a number"),
+        ({"rows": (None,)}, "None is not a mapping of values by column"),
+        ({"charts": ("c",)}, "'c' is not a chart"),
+        ({"charts": (Chart(kind=cast(Any, "pie"), title="C", x="cup", y="size"),)}, "'pie' is not a kind of chart"),
+        ({"charts": (Chart(kind="bars", title="C", x="cup", y="size", top=cast(Any, "9")),)}, "'9' is not a number"),
+        ({"rows": ({"cup": datetime.min.replace(tzinfo=UTC)},)}, "an instant with its zone in 1970 to 2199"),
+    ],
+)
+def test_a_part_of_a_panel_that_is_none_is_one_line(
+    fill: Callable[[], Any], add_feature: Callable[..., None], wrong: dict[str, Any], why: str
+) -> None:
+    columns = (Column(key="cup", title="Cup", rank=0), Column(key="size", title="Size", kind="number"))
+    panel = {"name": "cups", "title": "Cups", "columns": columns, "rows": [{"cup": "a", "size": 1}], **wrong}
+    add_feature("coffee", panels=lambda session, period: [Panel(**panel)])
+    text = fill()("report", "--format", "md").ok()
+    assert "- coffee could not show its part: panel cups: " in text
+    assert why in text
 
 
 def test_the_installed_features_show_all_their_parts(tmp_path: Path) -> None:

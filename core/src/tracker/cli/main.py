@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from functools import cache
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -19,11 +19,9 @@ from tracker.errors import Interrupted, PluginError, TrackerError
 from tracker.feature import GROUPS, Command
 from tracker.hosting import discovery
 from tracker.hosting.discovery import ALSO, OWN_COMMANDS
-from tracker.hosting.guard import guarded
 from tracker.session import Session
-from tracker.text.render import line, near, tell
+from tracker.text.render import near, tell
 
-Resolved: TypeAlias = "tuple[str | None, click.Command | None, list[str]]"  # as click has it
 HOME = "home"  # what `tracker` alone runs, if a feature has it
 # what a full disk behind `>` gives, and alike; errors of the program's own files have their names
 UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -68,15 +66,15 @@ def find(name: str) -> click.Command:
     if name not in commands():
         raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name) or ''}".rstrip())
     place = commands()[name].place
-    feature = next(one.name for one in discovery.declared() if name in one.commands)
+    feature = next(one for one in discovery.installed() if one.info and name in one.info.commands)
     try:
-        with guarded(feature, f"load its command {name!r}"):
+        with feature.watched(f"load its command {name!r}", tell):
             found = discovery.attribute(place)
             if not isinstance(found, click.Command):
                 raise TypeError(f"{place} is a {type(found).__name__}. Expected a click command.")
             return found
     except PluginError as error:
-        cure = f"{discovery.DISABLE}={feature} leaves the feature out."
+        cure = f"{discovery.DISABLE}={feature.name} leaves the feature out."
         raise TrackerError(f"{str(error).rstrip('.')}. {cure}") from error
 
 
@@ -120,9 +118,9 @@ class Group(click.Group, SharedCommand):
             raise click.UsageError(missing, ctx)
         return None
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # what click's own answers
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise click.UsageError(f"Unknown command {line(args[0])!r}. {near(args[0], self.list_commands(ctx))}", ctx)
+            raise click.UsageError(f"Unknown command {args[0]!r}. {near(args[0], self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
 
 

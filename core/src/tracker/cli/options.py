@@ -1,7 +1,5 @@
 """Types and options that commands share, and the text that they take in."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Callable, Collection
@@ -37,7 +35,7 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class bef
         # nan is in no range
         if not self.least <= found <= self.most:
             limits = f"from {self.least:g} to {self.full or self.most:.15g}"
-            self.fail(f"Invalid {self.name} {line(value)!r:.60}. Expected one {limits}.", param, ctx)
+            self.fail(f"Invalid {self.name} {value!r:.60}. Expected one {limits}.", param, ctx)
         return found
 
 
@@ -85,7 +83,7 @@ def moment(context: click.Context, parameter: click.Parameter, given: str | None
     session, name, is_end = context.ensure_object(Session), context.params.get("timezone"), parameter.name == "until"
     found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone, is_end=is_end)
     if found is None:
-        raise click.BadParameter(f"Invalid time {line(given)!r}. {clock.EXPECTED}", param=parameter)
+        raise click.BadParameter(f"Invalid time {given!r}. {clock.EXPECTED}", param=parameter)
     return found
 
 

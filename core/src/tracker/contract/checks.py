@@ -39,13 +39,13 @@ def one_of(*values: str) -> Validator:
     return must_be(f"one of {', '.join(values)}", lambda value: value in values)
 
 
-def tuple_of(*kinds: type, distinct: str = "") -> Validator:
-    """A tuple of instances, of which no two have the same value in the field `distinct`."""
-    expected = f"a tuple of {' or '.join(kind.__name__ for kind in kinds)}"
+def tuple_of(*kinds: type, distinct: str = "", outer: Any = tuple) -> Validator:
+    """A tuple of instances, of which no two have the same value in the field `distinct`; or another sequence."""
+    expected = f"a {outer.__name__.lower()} of {' or '.join(kind.__name__ for kind in kinds)}"
     return must_be(
         f"{expected}, each {distinct} once" if distinct else expected,
         lambda value: (
-            isinstance(value, tuple)
+            isinstance(value, outer)
             and all(isinstance(one, kinds) for one in value)
             and (not distinct or len({getattr(one, distinct) for one in value}) == len(value))
         ),

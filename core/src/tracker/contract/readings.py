@@ -21,6 +21,10 @@ EPOCH = datetime.fromtimestamp(0, UTC)  # of records without a time
 NOT_BEFORE, NOT_AFTER, CROSSED, FELL = "not-shown-before", "not-shown-after", "reset-crossed", "negative-delta"
 
 
+def is_window(value: object) -> bool:
+    return value == "month" or (isinstance(value, timedelta) and timedelta(minutes=1) <= value < timedelta(days=3660))
+
+
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Meter(Struct):
     """One gauge of a provider.
@@ -35,7 +39,7 @@ class Meter(Struct):
     unit: str = field(default=PERCENT, validator=checks.LINE)
     window: timedelta | Literal["month"] | None = field(
         default=None,
-        validator=checks.maybe("a timedelta or 'month'", lambda one: isinstance(one, timedelta) or one == "month"),
+        validator=checks.maybe("a timedelta from a minute to ten years, or 'month'", is_window),
     )
     rounding: Literal["exact", "nearest", "floor"] = field(
         default="exact", validator=checks.one_of("exact", "nearest", "floor")
@@ -205,7 +209,7 @@ def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
         if gauge.limit is not None:
             parsed[f"{gauge.meter}_limit"] = amount(gauge.limit)
-    clash = parsed.keys() & reading.fields.keys()
+    clash = {*parsed, "as_of", "errors"} & reading.fields.keys()
     if clash:
         raise ValueError(f"Invalid fields {', '.join(sorted(clash))}. Expected names that no meter has.")
     parsed |= reading.fields

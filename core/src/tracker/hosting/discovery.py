@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial, reduce
 from importlib import import_module
 from typing import Any
@@ -27,17 +27,15 @@ FEATURE = "feature"  # the last part of the module that a feature's entry point 
 DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leave out, separated by commas
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr, and the traceback of what a plugin raises
 STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
+PLACE = "tracker.cli.commands"
 OWN_COMMANDS = {
-    name: Command(group, about, f"tracker.cli.commands.{place}")
-    for name, group, place, about in (
-        ("start", "Daily", "capture:start", "Capture a provider's meters before the work."),
-        ("end", "Daily", "capture:end", "Capture a provider's meters after the work."),
-        ("cross", "Daily", "capture:cross", "End a window and begin the next one with one capture."),
-        ("complete", "Daily", "complete:command", "Finalize a window: its features, quality and outcome."),
-        ("preview", "Daily", "preview:command", "Show what the windows delivered per unit of quota."),
-        ("alias", "Records", "capture:command", "Capture a provider's meters: start, end, cross."),
-        ("ingest", "Records", "capture:ingest", "Take in one text or stream of any source."),
-    )
+    "start": Command("Daily", "Capture a provider's meters before the work.", f"{PLACE}.capture:start"),
+    "end": Command("Daily", "Capture a provider's meters after the work.", f"{PLACE}.capture:end"),
+    "cross": Command("Daily", "End a window and begin the next one with one capture.", f"{PLACE}.capture:cross"),
+    "complete": Command("Daily", "Finalize a window: its features, quality and outcome.", f"{PLACE}.complete:command"),
+    "preview": Command("Daily", "Show what the windows delivered per unit of quota.", f"{PLACE}.preview:command"),
+    "alias": Command("Records", "Capture a provider's meters: start, end, cross.", f"{PLACE}.capture:command"),
+    "ingest": Command("Records", "Take in one text or stream of any source.", f"{PLACE}.capture:ingest"),
 }
 ALSO = {"window-finalize": "complete"}  # other names
 OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))
@@ -47,8 +45,8 @@ class Plugin:
     """An installed source or feature, and what became of it.
 
     place: what its entry point names. module: the same, once loaded. declared: its declaration, also if it was refused
-    for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. pending: how it
-    is loaded. seconds: what that took.
+    for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. lost: what it
+    declares and does not get. pending: how it is loaded. seconds: what that took.
     """
 
     def __init__(self, name: str, place: str = "", distribution: str = "", version: str = "", load: Any = None) -> None:
@@ -60,6 +58,7 @@ class Plugin:
         self.error: PluginError | None = None
         self.hooks: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
+        self.lost: set[str] = set()
         self.seconds = 0.0
 
     @property
@@ -77,18 +76,22 @@ class Plugin:
         return self.declared if self.error is None else None
 
     def load(self, admit: Callable[[Plugin], object], report: Callable[[str], object]) -> None:
-        """Import and admit it, or leave it out. What its import changes for the process is put back and named."""
+        """Import and admit it, or leave it out."""
         load, self.pending, start = self.pending, None, time.perf_counter()
         try:
-            watch: AbstractContextManager[list[str]] = nullcontext([]) if self.is_own else restored()
-            with guarded(self.name, "be imported"), watch as changed:
+            with self.watched("be imported", report):
                 self.module = load()
-            admit(self)
+                admit(self)
         except PluginError as error:
             self.leave_out(error, report)
         self.seconds = time.perf_counter() - start
-        if changed:
-            self.note(f"its import changed {', '.join(changed)}, which was put back", report)
+
+    @contextmanager
+    def watched(self, step: str, report: Callable[[str], object]) -> Iterator[None]:
+        """Run an import of it. What that changes for the process is put back and named."""
+        watch = restored(lambda changed: self.note(f"its import changed {changed}, which was put back", report))
+        with guarded(self.name, step), nullcontext() if self.is_own else watch:
+            yield
 
     def note(self, text: str, report: Callable[[str], object]) -> None:
         """Something that is wrong with it, but costs only a part of it."""
@@ -140,7 +143,7 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
     for folder in path:
         for name, version, text in _folder(folder):
             project = name.lower().replace("_", "-").replace(".", "-")
-            section = re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
+            section = f"[{GROUP}]" in text and re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
                 point, is_entry, place = line.partition("=")
                 if is_entry and not line.lstrip().startswith(("#", ";")):
@@ -155,9 +158,11 @@ def _folder(path: str) -> Iterator[tuple[str, str, str]]:
     with suppress(OSError):
         names = sorted(name for name in os.listdir(path) if name.endswith((".dist-info", ".egg-info")))
     for name in names:
-        text = ""
-        with suppress(OSError), open(os.path.join(path, name, "entry_points.txt"), encoding="utf-8") as file:
-            text = file.read()
+        try:
+            with open(f"{path}/{name}/entry_points.txt", encoding="utf-8") as file:
+                text = file.read()
+        except OSError:  # most have none
+            text = ""
         project, _, version = name.rpartition(".")[0].partition("-")
         yield project, version, text
 
@@ -204,9 +209,10 @@ def _share(found: list[Plugin]) -> None:
             rivals = [f"{one.name} ({one.distribution})" for one, own in claims if own == name and one is not loser]
             if rivals and not loser.is_own:
                 given = getattr(loser.info, part)
-                names = tuple(key for key in given if key != name)
-                kept = names if part == "streams" else {key: given[key] for key in names}
+                names = [key for key in given if key != name]
+                kept = tuple(names) if part == "streams" else {key: given[key] for key in names}
                 loser.declared = loser.info._replace(**{part: kept})
+                loser.lost.add(name)
                 why = f"because {' and '.join(rivals)} also declares that name"
                 loser.note(f"its {noun.format(name)} left out, {why}", _warn)
 
@@ -240,7 +246,7 @@ def commands() -> dict[str, Command]:
 def spared(found: Plugin, step: str) -> Iterator[None]:
     """Run a part of a feature that it can do without: what is wrong with it is said, and the rest works."""
     try:
-        with guarded(found.name, step):
+        with found.watched(step, _warn):
             yield
     except PluginError as error:
         if is_strict():
@@ -284,7 +290,7 @@ def may_have(key: str, *, is_table: bool) -> bool:
     """Whether a feature that is not in use, or that failed to give its settings, may have an unknown one."""
     table = key.partition(".")[0]
     others = (one.is_disabled and one.is_feature and not one.is_own for one in scan())
-    is_failed = any(not one.info or table in one.info.settings for one in installed())
+    is_failed = any(not one.info or table in {*one.info.settings, *one.lost} for one in installed())
     return bool(owner("settings", key) or owner("settings", table)) or (is_table and (is_failed or any(others)))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from signal import ITIMER_VIRTUAL, SIGINT, SIGVTALRM, getsignal, setitimer, signal
 from threading import current_thread, main_thread
-from typing import Any
+from typing import Any, cast
 
 from tracker.errors import Hang, PluginError, TrackerError
 from tracker.text.render import escape
@@ -31,7 +31,7 @@ class Timer:
         text = os.environ.get(LIMIT) or SECONDS
         if not seconds and (not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text)):
             raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")
-        self.plugin, self.seconds, self.interrupt = plugin, seconds or float(text), getsignal(SIGINT)
+        self.plugin, self.seconds, self.interrupt = plugin, seconds or float(text), cast(Any, getsignal(SIGINT))
         self.is_armed, self.is_pressed, self.rings = current_thread() is main_thread(), False, 0
 
     def restart(self) -> None:
@@ -49,8 +49,7 @@ class Timer:
 
     def press(self, *given: Any) -> None:
         self.is_pressed = True
-        if callable(self.interrupt):
-            self.interrupt(*given)
+        self.interrupt(*given)
 
 
 class Printed:
@@ -77,6 +76,9 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         for name in names:
             stack.callback(setattr, sys, name, getattr(sys, name))
             setattr(sys, name, Printed())
+        with suppress(OSError):  # a folder that is gone has no name
+            folder = os.getcwd()
+            stack.callback(lambda: None if os.path.samefile(".", folder) else os.chdir(folder))
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
             if names:
                 stack.callback(os.close, kept := os.dup(1))

@@ -13,10 +13,13 @@ from functools import partial
 from threading import current_thread, main_thread
 from typing import Any, NoReturn
 
+# made once: an enumeration computes the name of a member each time
+HANDLERS = {f"the handler of {one.name}": (one, partial(signal.signal, one)) for one in signal.Signals}
+
 
 @contextmanager
-def restored() -> Iterator[list[str]]:
-    """Put back what an import changes, which the list names at the end; `os._exit` ends the import alone."""
+def restored(report: Callable[[str], object]) -> Iterator[None]:
+    """Put back what an import changes, and report the names of that; `os._exit` ends the import alone."""
     changed, parts, leave, process = list[str](), _process(), os._exit, os.getpid()
     # 800 names, copied and compared by the interpreter; the journal would use what a plugin put in their place
     modules = [(module, dict(vars(module))) for module in (os, builtins, time, signal)]
@@ -28,7 +31,7 @@ def restored() -> Iterator[list[str]]:
 
     os._exit = refuse
     try:
-        yield changed
+        yield
     finally:
         os._exit = leave
         for module, names in modules:
@@ -41,25 +44,28 @@ def restored() -> Iterator[list[str]]:
             if value != (now[name][0][: len(value)] if isinstance(value, list) else now[name][0]):
                 write(value)
                 changed.append(name)
+        if changed:
+            report(", ".join(changed))
 
 
 def _process() -> dict[str, tuple[Any, Callable[[Any], object]]]:
     """What belongs to the whole process: each part's value by its name, and the call that puts it back."""
     os.umask(mask := os.umask(0o077))
     lists = ("path", "meta_path", "path_hooks", "argv")
-    handlers = signal.Signals if current_thread() is main_thread() else ()
+    handlers = HANDLERS if current_thread() is main_thread() else {}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     return {
         **{f"sys.{name}": (list(getattr(sys, name)), partial(setattr, sys, name)) for name in lists},
+        "sys.stderr": (sys.stderr, partial(setattr, sys, "stderr")),
         "the umask": (mask, os.umask),
-        "the working directory": (os.getcwd(), os.chdir),
-        "environment variables": (dict(os.environ), _set_environment),
+        "the working directory": (os.stat(".")[1:3], id),  # a guard goes back to it, also if it is gone
+        "environment variables": (dict(os.environb), _set_environment),
         "the recursion limit": (sys.getrecursionlimit(), sys.setrecursionlimit),
         "the signal mask": (blocked, partial(signal.pthread_sigmask, signal.SIG_SETMASK)),
-        **{f"the handler of {one.name}": (signal.getsignal(one), partial(signal.signal, one)) for one in handlers},
+        **{name: (signal.getsignal(one), write) for name, (one, write) in handlers.items()},
     }
 
 
-def _set_environment(kept: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(kept)
+def _set_environment(kept: dict[bytes, bytes]) -> None:
+    os.environb.clear()
+    os.environb.update(kept)

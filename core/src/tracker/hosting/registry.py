@@ -28,9 +28,9 @@ from tracker.text.render import near
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
 SECONDS = 600.0
 # these speak to the user themselves, and those with a limit of infinity may follow a stream for days
-SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED, "command_finished": 0.0}
+SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED}
 # what a feature raises on purpose, to end the command with one line
-DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
+DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort)
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
 OF_SOURCES = {"source_info", "compute_delta", "end_stream", *NEEDED.values()}
 # the program's own columns of windows
@@ -46,6 +46,7 @@ class Registry:
     contract = ".".join(map(str, hookspecs.CONTRACT))
     installation = staticmethod(discovery.installation)
     is_strict = staticmethod(discovery.is_strict)
+    parsed = staticmethod(readings.to_parsed)  # what a record of a reading holds in its field `parsed`
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
         self.report = report
@@ -150,10 +151,6 @@ class Registry:
         places = [given.index(name) for name in own.argnames]
         return lambda *arguments: function(*(arguments[place] for place in places))
 
-    def parsed(self, source: str, reading: readings.Reading) -> dict[str, Any]:
-        """What a record of the source's reading holds in its field `parsed`."""
-        return readings.to_parsed(reading, self.sources[source])
-
     # runs a plugin's code by another way: what is wrong with it becomes a `PluginError`
     guarded = staticmethod(guarded)
 
@@ -210,8 +207,8 @@ class Registry:
         for name, answer in self.each(hook, **arguments):
             if not isinstance(answer, PluginError):
                 yield from () if answer is None else (answer,)
-            elif deliberate := _deliberate(name, answer):
-                raise deliberate
+            elif meant := self._meant(name, hook, answer):
+                raise meant
             elif answer.step == "ingest_stream":  # nothing else can do its work
                 raise answer
             elif (name, hook) not in self._broken:
@@ -229,10 +226,17 @@ class Registry:
             try:
                 answer = self._ask(feature, hook, one.function, given, seconds=seconds, speaks=hook in SPEAKING)
             except PluginError as error:
-                if self.is_strict() and not _deliberate(feature.name, error):
+                if self.is_strict() and not self._meant(feature.name, hook, error):
                     raise
                 answer = error
             yield feature.name, answer
+
+    def _meant(self, feature: str, hook: str, error: PluginError) -> BaseException | None:
+        """What a feature raised on purpose, or another plugin that it asked; of others less is taken for that."""
+        found = error.__cause__ if error.plugin == feature else error
+        is_own = any(one.is_own for one in self.features if one.name == feature)
+        kinds = (*DELIBERATE, OSError) if is_own else () if hook == "command_finished" else DELIBERATE
+        return found if isinstance(found, kinds) else None
 
     def _ask(self, plugin: Plugin, hook: str, function: Any, arguments: Mapping[str, Any], **limits: Any) -> Any:
         """Call a plugin's function for a hook. Whatever is wrong with it is a `PluginError`."""
@@ -274,7 +278,8 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
     found = []
     for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin_name == name]
-        known = OF_SOURCES if kind else {hook for hook, one in vars(manager.hook).items() if one.has_spec()}
+        hooks = {one for one, spec in vars(manager.hook).items() if spec.has_spec()}
+        known = OF_SOURCES if kind else hooks - OF_SOURCES
         if caller.name not in known:
             raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, sorted(known))}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does
@@ -311,21 +316,13 @@ def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> d
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
             if (owner := owners.get(name, feature)) != feature:
                 raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
-            is_number = isinstance(value, int | float)
-            is_text = isinstance(value, str) and checks.is_json(value)
-            # a number that a float holds to the unit
-            if not (-1e15 < value < 1e15 if is_number else is_text or value is None):
+            is_plain = isinstance(value, bool | None) or (isinstance(value, str) and checks.is_json(value))
+            if not (is_plain or checks.number_from(-checks.LIMIT, checks.LIMIT)(value)):
                 # Python refuses to write out a whole number of more than 4,300 digits
                 shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
                 raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
     owners.update((name, feature) for columns in answer.values() for name in columns)
     return {key: dict(columns) for key, columns in answer.items()}
-
-
-def _deliberate(feature: str, error: PluginError) -> BaseException | None:
-    """What a feature raised on purpose, or another plugin that it asked."""
-    found = error.__cause__ if error.plugin == feature else error
-    return found if isinstance(found, DELIBERATE) else None
 
 
 def _checked(annotation: str, answer: Any) -> Any:

@@ -111,19 +111,18 @@ def _kept(
     session: Session, earlier: Finalized | None, features: Mapping[str, float], given: Row, clear: Sequence[str]
 ) -> tuple[dict[str, float], Row, list[str]]:
     """Features and fields with what the earlier row says and nothing else names or clears; and the names of that."""
-    had = earlier.features if earlier else {}
+    had, row, quality = (earlier.features, earlier.record, earlier.quality) if earlier else ({}, {}, None)
     cleared = {name.replace("-", "_") for name in clear}
     own = {name: f"{name.replace('-', '_')}_features" for name in (*session.registry.providers, *had)}
     known = {*CLEARABLE, *own.values()}
     if unknown := sorted(cleared - known):
         fields = ", ".join(sorted(known)).replace("_", "-")
-        raise TrackerError(f"Unknown field {line(unknown[0])!r}. Expected one of {fields}, as in --clear quality.")
+        raise TrackerError(f"Unknown field {unknown[0]!r}. Expected one of {fields}, as in --clear quality.")
     kept = {name: n for name, n in had.items() if name not in features and own[name] not in cleared}
     names = [f"{line(name)} features {value(count)}" for name, count in kept.items()]
     fields_kept: Row = {}
-    for name in (one for one in CLEARABLE if earlier and one not in cleared and given.get(one) in (None, ())):
-        assert earlier is not None
-        old = earlier.quality if name == "quality" else earlier.record.get(name)
+    for name in (one for one in CLEARABLE if one not in cleared and given.get(one) in (None, ())):
+        old = quality if name == "quality" else row.get(name)
         if name == "notes" and isinstance(old, str):
             old = "; ".join(part for part in old.split("; ") if not part.startswith(DIVERGENT))
         if old not in (None, "", []):

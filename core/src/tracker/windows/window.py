@@ -1,7 +1,5 @@
 """A reading on its way into the journal: the rules that it must keep, and the rows that are appended."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -235,9 +233,9 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     longest = {name: meter.longest or YEAR for name in resets if (meter := source.meter(name))}
-    far = {name for name, reset in resets.items() if reset > seen + longest.get(name, YEAR) + SLACK}
+    far = {name for name, reset in resets.items() if reset - seen > longest.get(name, YEAR) + SLACK}
     # in the buffer vendors show the old reset
-    over = {name for name, reset in resets.items() if reset + buffer <= seen}
+    over = {name for name, reset in resets.items() if reset <= seen - buffer}
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
         # a day without a year is read as the next such day, which may be the one of a year later
@@ -294,7 +292,8 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
 def _nothing_open(session: Session, source: Source, last: str | None) -> TrackerError:
     """An AFTER that finds no open window: which one of this lane, or of another, it may belong to."""
     name, lane, index = source.name, session.lane, session.index
-    ends = [(lane, last, "has its AFTER", "corrects it")] if last and not is_finalized(index, last) else []
+    begun = canonical(captures(index, {name: source}, [last]).get((last, name), ())).before if last else None
+    ends = [(lane, last, "has its AFTER", "corrects it")] if begun and not is_finalized(index, begun.window) else []
     opened = [(lane, one.window) for one in index.left_open(source.stream, lane, name, index.unfinalized())]
     lanes = ((agent, one) for agent, one in index.lanes(source.stream) if one.provider == name)
     opened = opened or [(agent, one.window) for agent, one in lanes if one.phase == "before"]
@@ -312,9 +311,8 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     known = [one.window for one in index.left_open(source.stream, session.lane, source.name, index.unfinalized())]
     start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
     hint = f" {near(window, known)}" if known else ""
-    return TrackerError(
-        f"{window} has no {source.name} BEFORE.{hint} Capture it first with {start}. Nothing was stored."
-    )
+    text = f"{window} has no {source.name} BEFORE.{hint} Capture it first with {start}."
+    return TrackerError(f"{text} Nothing was stored.")
 
 
 def _record(session: Session, request: CaptureRequest, window: str, phase: str | None, before: Capture | None) -> Row:

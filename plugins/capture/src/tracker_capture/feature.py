@@ -44,7 +44,7 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     """Add what a command captured to the meter history."""
     provider = given.get("provider") or given.get("name")
     if isinstance(provider, str) and session.outcome and not given.get("sample"):
-        from tracker_capture.readings import add_newest_capture
+        from tracker_capture.captured import add_newest_capture
 
         add_newest_capture(session, provider)
 
@@ -52,7 +52,7 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 @hookimpl
 def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """Take the readings of captures that were taken back out of the meter history."""
-    from tracker_capture.readings import take_back
+    from tracker_capture.captured import take_back
 
     take_back(session, records)
     return []

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from attrs import evolve, field, frozen
 
 from tracker.api import Cell, Column, MeterReading, Source
-from tracker.kernel import Session, iso, line, near, plural, value
+from tracker.kernel import Session, iso, near, plural, value
 from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
 
@@ -106,7 +106,7 @@ def none_matches(session: Session, provider: str | None, meter: str | None) -> s
             f" paste a pane with `tracker start {provider or 'PROVIDER'}`."
         )
     if meter is not None and meter not in known:
-        return f"No reading of the meter {line(meter)!r}. {near(meter, sorted(known))}"
+        return f"No reading of the meter {meter!r}. {near(meter, sorted(known))}"
     return "No reading is of that time. `tracker meters` shows all."
 
 

@@ -23,7 +23,7 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 3
+VERSION = 4
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -44,12 +44,14 @@ class Outline:
     """mark: the size of what was read, and how the stream looked there. pages: where each begins, and its latest time.
 
     peaks: the highest reading of each hour and reset. removals: the tombstones of each record that was taken back.
+    corrections: the rows that replace a reading, because a person typed what it should be.
     """
 
     mark: list[Any] = field(factory=list)
     pages: list[tuple[int, str]] = field(factory=list)
     peaks: dict[Key, list[Peak]] = field(factory=dict)
     removals: dict[str, list[str]] = field(factory=dict)
+    corrections: dict[str, list[str]] = field(factory=dict)
     # of each redacted address the accounts that it may be
     masks: dict[str, list[str]] = field(factory=dict)
     # where the peaks of a meter stand, made when one is added
@@ -66,13 +68,26 @@ class Outline:
             self.pages.append((offset, latest))
         elif latest > self.pages[-1][1]:
             self.pages[-1] = (self.pages[-1][0], latest)
+        own = str(row.get("record_id"))
         if isinstance(row.get("tombstone"), str):
-            self.removals.setdefault(row["tombstone"], []).append(str(row.get("record_id")))
-        # a removal that was taken back removes nothing
-        elif all(one in self.removals for one in self.removals.get(str(row.get("record_id")), ())):
+            _note(self.removals, row["tombstone"], own)
+            return
+        if row.get("override") and isinstance(old := row.get("supersedes"), list):
+            for target in old:
+                _note(self.corrections, str(target), own)
+        if self._stands(own) and not any(map(self._stands, self.corrections.get(own, ()))):
             self._add_peaks(row)
             if (mask := row.get("account_mask")) and row.get("account") not in self.masks.setdefault(mask, []):
                 self.masks[mask].append(row["account"])
+
+    def _stands(self, record_id: str) -> bool:
+        """A removal that was taken back removes nothing."""
+        return all(one in self.removals for one in self.removals.get(record_id, ()))
+
+    @property
+    def late(self) -> int:
+        """How many rows are about others, which were read before them."""
+        return sum(map(len, (*self.removals.values(), *self.corrections.values())))
 
     def _add_peaks(self, row: Mapping[str, Any]) -> None:
         parsed, at, provider, origin = row.get("parsed"), row.get("captured_at"), row.get("provider"), row.get("origin")
@@ -133,17 +148,22 @@ def outline(session: Session) -> Outline:
     found = KEPT.get(session) or _load(session, path)
     known, size = found.size, session.journal.size(STREAM)
     if size > known:
-        removals = sum(map(len, found.removals.values()))
+        late = found.late
         _read(session, found, size)
-        if sum(map(len, found.removals.values())) > removals:
-            # what was taken back stands in hours that were read before it
-            found = Outline(removals=found.removals)
+        if found.late > late:
+            # what was taken back or corrected stands in hours that were read before it
+            found = Outline(removals=found.removals, corrections=found.corrections)
             _read(session, found, size)
         if size - known > SMALL and not session.dry_run:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             replace_file(path, _dump(found), fsync=False)
     KEPT[session] = found
     return found
+
+
+def _note(known: dict[str, list[str]], target: str, own: str) -> None:
+    if own not in known.setdefault(target, []):
+        known[target].append(own)
 
 
 def rows(session: Session, stream: str, start: int, stop: int | None = None) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -167,18 +187,25 @@ def _mark(session: Session, size: int) -> list[Any]:
 
 def _dump(found: Outline) -> bytes:
     series = [[*key, own] for key, own in found.peaks.items()]
-    return orjson.dumps([VERSION, found.mark, found.pages, series, found.removals, found.masks])
+    return orjson.dumps([VERSION, found.mark, found.pages, series, found.removals, found.corrections, found.masks])
 
 
 def _load(session: Session, path: Path) -> Outline:
     """The kept outline; an empty one if the file is of another stream or was edited."""
     try:
-        version, mark, pages, series, removals, masks = orjson.loads(path.read_bytes())
+        version, mark, pages, series, removals, corrections, masks = orjson.loads(path.read_bytes())
         if version != VERSION or mark != _mark(session, mark[0]) or session.journal.size(STREAM) < mark[0]:
             return Outline()
         peaks = {(provider, meter, account, origin): own for provider, meter, account, origin, own in series}
         pages = [(start, latest) for start, latest in pages]
-        return Outline(mark=mark, pages=pages, peaks=peaks, removals=dict(removals), masks=dict(masks))
+        return Outline(
+            mark=mark,
+            pages=pages,
+            peaks=peaks,
+            removals=dict(removals),
+            corrections=dict(corrections),
+            masks=dict(masks),
+        )
     except (OSError, ValueError, TypeError, LookupError):
         return Outline()
 

@@ -17,7 +17,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, account_id, amount, instant, redact
-from tracker.kernel import Session, Windows, iso, stamp
+from tracker.kernel import Session, iso, stamp
 from tracker_capture.outline import STREAM, outline, rows
 from tracker_capture.settings import CaptureSettings
 
@@ -37,7 +37,8 @@ class Sample:
 
     account: a hash; None if the reading does not name it. mask: the hash of its redacted address. client: the version
     of the vendor's program. is_scheduled: whether it was taken whether or not somebody worked. capture: the snapshot
-    that it is the reading of, if any.
+    that it is the reading of, if any. override: the snapshot
+    of typed values that this row made necessary.
     """
 
     provider: str
@@ -52,6 +53,7 @@ class Sample:
     is_scheduled: bool = field(default=False, eq=False)
     supersedes: tuple[str, ...] = field(default=(), eq=False)
     capture: str | None = field(default=None, eq=False)
+    override: str | None = field(default=None, eq=False)
     record_id: str | None = field(default=None, eq=False)
 
     @property
@@ -80,10 +82,10 @@ def sample_of(source: Source, reading: Reading, taken: datetime, origin: str, te
     at = min(reading.as_of or taken, taken)
     named = reading.fields.get("account")
     account = account_id(named, text) if isinstance(named, str) and named else None
-    return _sample(source.name, origin, gauges, at, reading.fields, account) if gauges else None
+    return sample_with(source.name, origin, gauges, at, reading.fields, account) if gauges else None
 
 
-def _sample(
+def sample_with(
     provider: str,
     origin: str,
     gauges: Mapping[str, Gauge],
@@ -100,8 +102,8 @@ def _sample(
         until=at,
         account=account or mask,
         mask=mask,
-        plan=_text(known.get("plan")),
-        client=_text(known.get("version")),
+        plan=text_of(known.get("plan")),
+        client=text_of(known.get("version")),
     )
 
 
@@ -169,8 +171,7 @@ def record(sample: Sample, by: str) -> dict[str, Any]:
         parsed[f"{key}_used"] = compact(gauge.used)
         parsed[f"{key}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
     more: dict[str, Any] = {"supersedes": list(sample.supersedes)} if sample.supersedes else {}
-    if sample.capture:
-        more["capture"] = sample.capture
+    more |= {name: one for name in ("capture", "override") if (one := getattr(sample, name))}
     if sample.mask not in (None, sample.account):
         more["account_mask"] = sample.mask
     return stamp(
@@ -220,56 +221,6 @@ def _fold(runs: list[Sample], sample: Sample, least: timedelta) -> None:
 def _extended(run: Sample, at: datetime, until: datetime) -> Sample:
     old = (run.record_id,) if run.record_id else run.supersedes
     return evolve(run, at=at, until=until, record_id=None, supersedes=old)
-
-
-def add_newest_capture(session: Session, provider: str) -> None:
-    """Add the snapshot that was stored last, unless it came from the history or from a person's own numbers."""
-    source = session.registry.source(provider)
-    row = _last_capture(session, source) if source is not None and source.kind == "status" else None
-    if source is None or row is None:
-        return
-    parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
-    if taken is None or not isinstance(parsed, dict) or by in ("override", "history"):
-        return
-    reading = Windows(session).reading(parsed, source, taken)
-    gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
-    if gauges:
-        origin = str(row.get("origin") or by)
-        at = min(reading.as_of or taken, taken)
-        sample = _sample(provider, origin, gauges, at, parsed, _text(row.get("account")))
-        add(session, [evolve(sample, capture=str(row.get("record_id")))], by="capture")
-
-
-def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
-    """The last record of a source's stream, if it is a capture of its own."""
-    start = max(0, session.journal.size(source.stream) - TAIL)
-    last = None
-    for _, row in rows(session, source.stream, start):
-        last = row
-    is_own = last is not None and last.get("provider") == source.name and last.get("agent_id") == session.lane
-    return last if is_own and last is not None and "tombstone" not in last else None
-
-
-def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
-    """Take the readings of captures that were taken back out of the history."""
-    gone = {_text(record.get("record_id")) for record in records} - {None}
-    # also those that a later run replaced: they would count again if that is taken back, too
-    found = (row for _, row in rows(session, STREAM, 0) if _text(row.get("capture")) in gone) if gone else ()
-    samples = [sample for sample in map(_from_record, found) if sample is not None]
-    if samples and not session.dry_run:
-        with session.journal.lock():
-            session.journal.append(STREAM, [_tombstone(session, one) for one in samples])
-
-
-def _tombstone(session: Session, sample: Sample) -> dict[str, Any]:
-    return stamp(
-        window=None,
-        provider=sample.provider,
-        captured_at=session.now,
-        source="capture",
-        tombstone=sample.record_id,
-        reason="its capture was removed",
-    )
 
 
 # --- reading
@@ -322,7 +273,7 @@ def _load(
         old, record_id = row.get("supersedes"), row.get("record_id")
         if isinstance(old, list) and isinstance(record_id, str):
             replaced.append((record_id, tuple(one for one in old if isinstance(one, str))))
-        if may_be(row) and (sample := _from_record(row)) is not None and is_wanted(sample):
+        if may_be(row) and (sample := from_record(row)) is not None and is_wanted(sample):
             found.append(sample)
     # a removal that was taken back removes nothing
     gone = {target for target, by in removals.items() if any(one not in removals for one in by)}
@@ -334,7 +285,7 @@ def _load(
     return sorted((run for run in found if run.record_id not in gone), key=lambda run: run.at)
 
 
-def _from_record(row: Mapping[str, Any]) -> Sample | None:
+def from_record(row: Mapping[str, Any]) -> Sample | None:
     parsed, at = row.get("parsed"), instant(row.get("captured_at"))
     provider, origin, record_id = row.get("provider"), row.get("origin"), row.get("record_id")
     if at is None or not isinstance(parsed, dict) or not isinstance(record_id, str):
@@ -354,18 +305,18 @@ def _from_record(row: Mapping[str, Any]) -> Sample | None:
         gauges=gauges,
         at=at,
         until=instant(row.get("until")) or at,
-        account=_text(row.get("account")),
-        mask=_text(row.get("account_mask")),
-        plan=_text(row.get("plan")),
-        client=_text(row.get("client")),
+        account=text_of(row.get("account")),
+        mask=text_of(row.get("account_mask")),
+        plan=text_of(row.get("plan")),
+        client=text_of(row.get("client")),
         is_scheduled=row.get("source") == "sample",
         supersedes=tuple(one for one in old if isinstance(one, str)) if isinstance(old, list) else (),
-        capture=_text(row.get("capture")),
+        capture=text_of(row.get("capture")),
         record_id=record_id,
     )
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
     return _redacted(value) if isinstance(value, str) and value else None
 
 

@@ -75,10 +75,10 @@ def _configured(commands: Sequence[str], source: str) -> list[str] | None:
             argv = shlex.split(words)
         except ValueError as error:
             raise TrackerError(
-                f"run_commands in tracker.toml: Invalid command {line(entry)!r}: {error}. Expected SOURCE=COMMAND."
+                f"run_commands in tracker.toml: Invalid command {entry!r}: {error}. Expected SOURCE=COMMAND."
             ) from error
         if not equals or not argv:
-            raise TrackerError(f"run_commands in tracker.toml: Invalid entry {line(entry)!r}. Expected SOURCE=COMMAND.")
+            raise TrackerError(f"run_commands in tracker.toml: Invalid entry {entry!r}. Expected SOURCE=COMMAND.")
         if name.strip() == source:
             return argv
     return None

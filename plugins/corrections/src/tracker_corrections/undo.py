@@ -186,6 +186,7 @@ def _name(stream: str, record: Row) -> str:
 def undo(session: Session, step: Step) -> list[str]:
     """Take the command back; what was done, a line for each record."""
     if session.dry_run:
+        _undo_rows(session, step)
         rows = _rows(session, step)
         session.data([row for stream in rows.values() for row in stream])
         return []
@@ -193,10 +194,16 @@ def undo(session: Session, step: Step) -> list[str]:
         if step.command_id not in {one.command_id for one in steps(session)}:
             raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
         said = described(session, step)
+        # first what may be refused, such as rows of a ledger that is not there
+        also = _undo_rows(session, step)
         session.journal.append_all(_rows(session, step))
+    return said + also
+
+
+def _undo_rows(session: Session, step: Step) -> list[str]:
+    """What features reverse outside of the journal."""
     answers = session.registry.ask("undo_rows", session=session, command_id=step.command_id, records=step.all)
-    said += [text for answer in answers for text in answer]
-    return said
+    return [text for answer in answers for text in answer]
 
 
 def _rows(session: Session, step: Step) -> dict[str, list[Row]]:

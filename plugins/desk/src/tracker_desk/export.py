@@ -11,12 +11,23 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tracker.kernel import Interrupted, Registry, Session, TrackerError, line, plural, record_id, replace_file
+from tracker.kernel import (
+    Interrupted,
+    PluginError,
+    Registry,
+    Session,
+    TrackerError,
+    line,
+    plural,
+    record_id,
+    replace_file,
+)
 from tracker_desk import parquet
 from tracker_desk.config_values import note_ledgers
 from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
 
+Write = Callable[[Session, str, Path], int]
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
@@ -129,14 +140,34 @@ def _writers(session: Session) -> dict[str, Callable[[str, Path, Advance], int]]
     }
     if find_spec("duckdb"):
         found["parquet"] = partial(_of_feature, session, parquet.write)
-    for own in session.registry.ask("export_formats"):
-        found |= {name: partial(_of_feature, session, write) for name, write in own.items() if name not in found}
+    for feature, own in session.registry.each("export_formats"):
+        if isinstance(own, PluginError):
+            session.warn(f"{str(own).rstrip('.')}; the rest works")
+            continue
+        for name, write in (own or {}).items():
+            if isinstance(name, str) and callable(write):
+                found.setdefault(name, partial(_of_feature, session, _guarded(session, feature, write)))
+            else:
+                session.warn(
+                    f"the format {name!r:.80} of plugin {feature!r} is left out. Expected a name and a function"
+                )
     return found
 
 
-def _of_feature(
-    session: Session, write: Callable[[Session, str, Path], int], stream: str, folder: Path, advance: Advance
-) -> int:
+def _guarded(session: Session, feature: str, write: Write) -> Write:
+    """A format of a feature: what is wrong with it is named. It takes as long as it takes."""
+
+    def guarded(one: Session, stream: str, folder: Path) -> int:
+        with session.registry.guarded(feature, f"export {stream}", 1e9):
+            count = write(one, stream, folder)
+            if type(count) is not int or count < 0:
+                raise TypeError(f"returned {count!r:.80}. Expected the number of rows.")
+        return count
+
+    return guarded
+
+
+def _of_feature(session: Session, write: Write, stream: str, folder: Path, advance: Advance) -> int:
     count = write(session, stream, folder)
     advance(session.journal.size(stream))
     return count

@@ -51,7 +51,7 @@ def stored(source: str, reading: Reading) -> dict[str, Any]:
     """What the record of an installed source's reading holds in its field `parsed`."""
     from tracker_kit.rules import installed
 
-    found: dict[str, Any] = installed().parsed(source, reading)
+    found: dict[str, Any] = installed().parsed(reading, installed().sources[source])
     return found
 
 

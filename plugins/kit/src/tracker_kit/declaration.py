@@ -28,7 +28,7 @@ def find(session: Session, name: str) -> Found:
         raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
     if any(one.name == name for one in registry.features):
         raise TrackerError(f"{name} is a feature. Expected a source. `tracker plugins list` shows what a feature adds.")
-    raise TrackerError(f"No source {line(name)!r} is installed. {near(name, list(registry.sources))}")
+    raise TrackerError(f"No source {name!r} is installed. {near(name, list(registry.sources))}")
 
 
 def document(session: Session, found: Found) -> dict[str, Any]:

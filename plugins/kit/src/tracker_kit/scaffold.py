@@ -85,7 +85,7 @@ def check_name(registry: Registry, name: str) -> None:
         )
     if not re.fullmatch(NAME, name):
         raise click.BadParameter(
-            f"Invalid name {line(name)!r}. Expected lower-case letters and digits, the first a letter, and single"
+            f"Invalid name {name!r}. Expected lower-case letters and digits, the first a letter, and single"
             " dashes between words, such as my-tool."
         )
     if name in RESERVED:

@@ -67,7 +67,7 @@ class TextConformance(SourceConformance):
 
     def check_recorded(self, registry: Registry, info: Source, screen: Screen, *, is_new: bool) -> None:
         answer = ask(registry, self.source, "parse_status", text=screen.text, **screen.arguments)
-        parsed = None if answer is None else registry.parsed(self.source, answer)
+        parsed = None if answer is None else registry.parsed(answer, registry.sources[self.source])
         if is_new:
             screen.record(parsed)
             return

@@ -49,13 +49,10 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
         lines = stack.enter_context(csv_append.opened(session, ledgers.CHURN))
         if equal := tokens.equal_row(row):
             session.note(f"note: an equal row is there already ({equal}); a sum over the file counts both")
-        tokens.append(row)
-        reversal.note(session, ledgers.TOKENS, [row])
+        reversal.append(session, tokens, row)
         with _after_tokens():
             if measured is not None:
-                churn.note_equal(session, lines, measured)
-                lines.append(measured.row)
-                session.journal.append(churn.STREAM, [measured.record])
+                churn.append(session, lines, measured)
     # before the handoff, which shows it
     note(session, {"window": request.window})
     with _after_tokens():

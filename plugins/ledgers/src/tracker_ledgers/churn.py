@@ -9,8 +9,20 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, near, plural, stamp, value
-from tracker_ledgers import csv_append, git, ledgers, settings
+from tracker.kernel import (
+    Capture,
+    Finalized,
+    Session,
+    TrackerError,
+    Windows,
+    canonical,
+    line,
+    near,
+    plural,
+    stamp,
+    value,
+)
+from tracker_ledgers import csv_append, git, ledgers, reversal, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.diffs import Diff, diff, pathspecs
@@ -33,6 +45,7 @@ class Request:
     exclude: tuple[str, ...] = ()
     features: float | None = None
     notes: str | None = None
+    ledger_path: Path | None = None
 
     @property
     def words(self) -> str:
@@ -74,16 +87,14 @@ class Churn:
         return {"date": record["captured_at"][:10]} | known
 
 
-def book(session: Session, request: Request, path: Path | None = None) -> None:
+def book(session: Session, request: Request) -> None:
     """Measure a window, append the record and the ledger's row, and say what was measured."""
     measured = measure(session, request)
     if session.dry_run:
-        ledgers.check(session, ledgers.CHURN, path)
+        ledgers.check(session, ledgers.CHURN, request.ledger_path)
     else:
-        with session.journal.lock(), csv_append.opened(session, ledgers.CHURN, path) as ledger:
-            note_equal(session, ledger, measured)
-            ledger.append(measured.row)
-            session.journal.append(STREAM, [measured.record])
+        with session.journal.lock(), csv_append.opened(session, ledgers.CHURN, request.ledger_path) as ledger:
+            append(session, ledger, measured)
     remark(session, measured)
     if session.dry_run or session.json:
         session.data(measured.record)
@@ -91,10 +102,17 @@ def book(session: Session, request: Request, path: Path | None = None) -> None:
         session.say(sentence(measured.record))
 
 
-def note_equal(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> None:
-    """Say that the ledger has this churn already, as it has where `checkpoint` follows `churn`."""
+def append(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> None:
+    """Append the row, then the record; a row without its record is reversed."""
+    # as where `checkpoint` follows `churn`
     if equal := ledger.equal_row(measured.row):
         session.note(f"note: {measured.record['window']} had this churn already ({equal}); the newest counts")
+    ledger.append(measured.row)
+    try:
+        session.journal.append(STREAM, [measured.record])
+    except TrackerError:
+        ledger.append(ledgers.reversing(measured.row))
+        raise
 
 
 def remark(session: Session, measured: Churn) -> None:
@@ -307,4 +325,5 @@ def _record(
         given=[name for name in ("commit_start", "commit_end") if getattr(request, name) is not None],
         paths=list(request.paths),
         exclude=[*request.exclude, *session.settings(settings.Churn).exclude],
+        ledger_path=reversal.place(session, request.ledger_path or ledgers.path_of(session, ledgers.CHURN)),
     )

@@ -1,14 +1,13 @@
-"""Append to ledgers: locked, checked, and one write per row. A ledger is never truncated because something failed."""
+"""Append to ledgers: locked, checked, in one write. A ledger is never truncated because something failed."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,13 @@ from attrs import define, field
 
 from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
 from tracker_ledgers.documents import refuse_special
-from tracker_ledgers.ledgers import Ledger, Row, check_header, path_of, split, standing
+from tracker_ledgers.ledgers import Ledger, Row, check_header, equal, path_of, split, standing
 
 # do not follow links or wait for pipes
 OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 WAIT_SECONDS = 5.0
 RETRY_SECONDS = 0.02
 ATTEMPTS = 5
-# the columns in which two rows about one thing may differ
-WHEN_AND_WHY = {"date", "notes"}
 UNSURE = "The row may be in it: look before you repeat the command"
 
 
@@ -48,22 +45,25 @@ class OpenLedger:
 
     def equal_row(self, values: Mapping[str, Any]) -> str | None:
         """The newest row that says the same, whenever it was written: its date and line."""
-        compared = [at for at, name in enumerate(self.ledger.columns) if name not in WHEN_AND_WHY]
-        cells = next(csv.reader([csv_line([values.get(name) for name in self.ledger.columns]).decode()]))
-        for row in reversed(standing(self.ledger, self.rows)):
-            if len(row.cells) == len(cells) and all(row.cells[at] == cells[at] for at in compared):
-                date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
-                return f"{date}, line {row.number} of {self.path.name}"
-        return None
+        row = equal(self.ledger, standing(self.ledger, self.rows), values)
+        if row is None:
+            return None
+        date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
+        return f"{date}, line {row.number} of {self.path.name}"
 
-    def append(self, values: Mapping[str, Any]) -> None:
-        """One row, in one write, flushed to disk; it is in the file that has the ledger's name afterwards."""
-        unknown = set(values) - set(self.ledger.columns)
+    def is_reversed(self, values: Mapping[str, Any]) -> bool:
+        """Whether it has such a row, but none that stands."""
+        is_there = equal(self.ledger, self.rows, values) is not None
+        return is_there and equal(self.ledger, standing(self.ledger, self.rows), values) is None
+
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """All rows in one write, flushed to disk; they are in the file that has the ledger's name afterwards."""
+        unknown = set[str]().union(*rows).difference(self.ledger.columns)
         assert not unknown, unknown
         for _ in range(ATTEMPTS):
             self._read_again()
             try:
-                self._write([values.get(name) for name in self.ledger.columns])
+                self._write([[row.get(name) for name in self.ledger.columns] for row in rows])
                 if _is_still(self.file, self.path):
                     return
             except OSError as error:
@@ -81,13 +81,12 @@ class OpenLedger:
         except OSError as error:
             raise _error("read", self.path, error) from error
 
-    def _write(self, cells: list[Any]) -> None:
-        row = csv_line(cells, self.end)
-        if self.needs_header:
-            row = csv_line(self.ledger.columns, self.end) + row
-        _write_all(self.file, row)
+    def _write(self, rows: Sequence[Sequence[Any]]) -> None:
+        header = [self.ledger.columns] if self.needs_header else []
+        data = b"".join(csv_line(cells, self.end) for cells in (*header, *rows))
+        _write_all(self.file, data)
         self.needs_header = False
-        self.size += len(row)
+        self.size += len(data)
         if self.session.journal.fsync:
             os.fsync(self.file)
             _sync_folder(self.path)

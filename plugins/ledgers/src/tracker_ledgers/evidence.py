@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.api import Column, redact
-from tracker.kernel import Session, TrackerError, Windows, line
+from tracker.kernel import Session, TrackerError, Windows
 from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.documents import home
 
@@ -33,7 +33,7 @@ def add(session: Session, given: Mapping[str, Any]) -> None:
     """Append one row; its artifact is read and hashed."""
     path, digest = given["artifacts_path"], given["artifact_hash"]
     if digest is not None and not SHA256.fullmatch(digest):
-        raise TrackerError(f"{line(digest)!r} is not a SHA-256. Expected 64 hexadecimal digits. Nothing was written.")
+        raise TrackerError(f"{digest!r} is not a SHA-256. Expected 64 hexadecimal digits. Nothing was written.")
     row = {name: redact(text) if isinstance(text, str) else text for name, text in given.items()}
     row["notes"] = Windows(session).notes(row["notes"])
     if path is not None:

@@ -34,8 +34,7 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
     else:
         with session.journal.lock(), csv_append.opened(session, FEATURES) as book:
             made = row()
-            book.append(made)
-            reversal.note(session, FEATURES, [made])
+            reversal.append(session, book, made)
     if session.dry_run or session.json:
         session.data(made)
     else:

@@ -163,11 +163,11 @@ def resolve(name: str, by: str, cure: str = "") -> str:
     """The full id of a commit; `by` is who named it, `cure` a sentence for an invalid one."""
     if not name.strip() or name.startswith("-") or not name.isprintable():
         why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
-        raise TrackerError(f"Invalid commit {line(name)!r} ({by}): it {why}.{cure}")
+        raise TrackerError(f"Invalid commit {name!r} ({by}): it {why}.{cure}")
     done = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if done.returncode:
         shallow = " This clone is shallow: `git fetch --unshallow` brings what it lacks." if is_shallow() else ""
-        raise TrackerError(f"Unknown commit {line(name)!r} ({by}) in the repository of {Path.cwd()}.{shallow}{cure}")
+        raise TrackerError(f"Unknown commit {name!r} ({by}) in the repository of {Path.cwd()}.{shallow}{cure}")
     return done.stdout.decode().strip()
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from tracker.api import Finding
-from tracker.kernel import TrackerError, line
+from tracker.kernel import TrackerError, csv_line, line
 from tracker_ledgers.documents import home, read
 from tracker_ledgers.settings import Ledgers
 
@@ -68,6 +68,8 @@ _FIGURES = (
     " lines_removed net tests_added tokens_actual tokens_planned"
 )
 FIGURES = frozenset(_FIGURES.split())
+# the columns in which two rows about one thing may differ
+WHEN_AND_WHY = {"date", "notes"}
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -117,6 +119,14 @@ def _compared(row: Mapping[str, Any]) -> tuple[str, ...]:
     # without signs: earlier versions left features, fractions and what was below 0 as they were
     figures = ((name, str(value)) for name, value in row.items() if name != "date")
     return tuple(value.removeprefix("-") if name in FIGURES else value for name, value in figures)
+
+
+def equal(ledger: Ledger, found: Sequence[Row], values: Mapping[str, Any]) -> Row | None:
+    """The newest row that says the same, whenever it was written."""
+    compared = [at for at, name in enumerate(ledger.columns) if name not in WHEN_AND_WHY]
+    cells = next(csv.reader([csv_line([values.get(name) for name in ledger.columns]).decode()]))
+    fitting = (row for row in reversed(found) if len(row.cells) == len(cells))
+    return next((row for row in fitting if all(row.cells[at] == cells[at] for at in compared)), None)
 
 
 # --- reading

@@ -209,7 +209,7 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
 
 def _row(session: Session, window: str, run_id: str, check: Check) -> dict[str, Any]:
     base, path = home(session), check.artifact
-    shown = path.relative_to(base).as_posix() if path and path.is_relative_to(base) else path
+    shown = path and (path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path))
     return {
         "window_id": window,
         "capability_id": f"uat-{check.runner}",

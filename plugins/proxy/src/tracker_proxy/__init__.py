@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from tracker.api import Demo, DemoStep, Event, Source, hookimpl
@@ -48,7 +50,12 @@ def source_info() -> Source:
 @hookimpl
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """The requests that the line completes; `Rejected` never quotes the line, since it may hold prompts and keys."""
-    # imported late: the forms and their patterns take 2 ms, and a preview only shows what was counted
-    from tracker_proxy import shape
+    return _requests()(line, scratch)
 
-    return shape.requests(line, scratch)
+
+@cache
+def _requests() -> Callable[[bytes, dict[str, Any]], list[Event]]:
+    """Imported late and once: the forms and their patterns take 2 ms, and a preview only shows what was counted."""
+    from tracker_proxy.shape import requests
+
+    return requests

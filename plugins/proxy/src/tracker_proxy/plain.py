@@ -91,13 +91,14 @@ def as_is(record: Any) -> Event | None:
             and 0 <= outputs < LIMIT
             and type(latency) in NUMBERS
             and 0 <= latency < LIMIT
+            and type(status) is not float
             and (_parse_time(ts) if type(ts) is str else type(ts) in NUMBERS and 0 <= ts < YEAR_10000)
             and (
                 (len(rid) <= 36 and rid.replace("-", "").isalnum() and "sk-" not in rid)
                 or values.identifier(rid) is rid
             )
         ):
-            record["routed"], record["ok"], record["status"] = _VERDICTS[lane, model, status, reason]
+            record["routed"], record["ok"] = _VERDICTS[lane, model, status, reason]
             whole: Event = record
             return whole
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -108,8 +109,8 @@ def as_is(record: Any) -> Event | None:
 Key: TypeAlias = "tuple[str | None, str | None, str | int | None, str | None]"
 
 
-class _Verdicts(dict[Key, tuple[bool, bool, "str | int | None"]]):
-    """Routed, ok and the status of each lane, model, status and reason that were met and need no repair.
+class _Verdicts(dict[Key, tuple[bool, bool]]):
+    """Routed and ok of each lane, model, status and reason that were met and need no repair.
 
     A stream has few of these combinations. ValueError for any that `event` would change: those are never kept, so what
     is kept is short, and no private text among it.
@@ -117,7 +118,7 @@ class _Verdicts(dict[Key, tuple[bool, bool, "str | int | None"]]):
 
     SIZE = 1024
 
-    def __missing__(self, key: Key) -> tuple[bool, bool, str | int | None]:
+    def __missing__(self, key: Key) -> tuple[bool, bool]:
         fields = dict(zip(("lane", "model", "status", "reason"), key, strict=True))
         judged = event(fields)
         if "tags" in judged or any(judged.get(field) != value for field, value in fields.items()):
@@ -126,7 +127,7 @@ class _Verdicts(dict[Key, tuple[bool, bool, "str | int | None"]]):
             raise ValueError("ambiguous")
         if len(self) >= self.SIZE:
             self.clear()
-        self[key] = judged["routed"], judged["ok"], judged["status"]  # the status, since 200.0 finds the entry of 200
+        self[key] = judged["routed"], judged["ok"]
         return self[key]
 
 

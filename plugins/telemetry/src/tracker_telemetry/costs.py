@@ -9,17 +9,20 @@ however they are grouped.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import csv_line, number
-from tracker_telemetry.index import Events
 from tracker_telemetry.prices import KINDS, Table, dollars
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
+PART = 10_000  # groups that are held at once: millions would take hundreds of megabytes
 # what groups are by, if it is no column of events
 KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
 SUMS = ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
@@ -100,15 +103,19 @@ class Costs:
         return {"baseline_usd": baseline, f"{self.label}_usd": routed, "saved_usd": saved}
 
 
-def compare(source: Source, events: Events, prices: Table) -> Costs:
+def compare(source: Source, events: DuckDBPyConnection, prices: Table) -> Costs:
     """Compare events."""
-    whole = _sides(events.rows(f"SELECT '', routed, model, {SUMS} FROM standing GROUP BY ALL"))
+    whole = _sides(events.execute(f"SELECT '', routed, model, {SUMS} FROM standing GROUP BY ALL").fetchall())
     return Costs(label=source.routed_label, sides=whole.get("", (Side(), Side())), prices=prices)
 
 
-def ranked(events: Events, by: By, top: int | None = None, columns: str = "key, base, routed") -> Iterator[Any]:
+def ranked(
+    events: DuckDBPyConnection, by: By, top: int | None = None, columns: str = "key, base, routed"
+) -> Iterator[Any]:
     """The groups in their order, in turn; of `top` the first ones."""
-    return events.rows_in_turn(RANKED.format(columns=columns, by=KEYS.get(by, by)), top)
+    found = events.execute(RANKED.format(columns=columns, by=KEYS.get(by, by)), [top])
+    while part := found.fetchmany(PART):
+        yield from part
 
 
 def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
@@ -127,7 +134,7 @@ def figures(row: Row) -> tuple[int, int, int]:
 # --- as text and JSON
 
 
-def csv_lines(found: Costs, events: Events, by: By, top: int | None) -> Iterator[str]:
+def csv_lines(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) -> Iterator[str]:
     """CSV without its last line, the totals."""
     yield f"{by},baseline_tokens,{found.label}_tokens,delta_{found.label}_minus_base"
     for figures, name in ranked(events, by, top, LINE):
@@ -141,7 +148,7 @@ def totals_line(found: Costs) -> str:
 
 
 def table(
-    found: Costs, events: Events, by: By, top: int | None
+    found: Costs, events: DuckDBPyConnection, by: By, top: int | None
 ) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
     """The same for a terminal."""
     columns = (
@@ -163,12 +170,12 @@ def money_line(found: Costs) -> str:
     return f"note: at list prices of {found.prices.used()['as_of']}: {', '.join(amounts)}{why}"
 
 
-def document(found: Costs, events: Events, by: By, top: int | None) -> dict[str, Any]:
+def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) -> dict[str, Any]:
     """The comparison as JSON values, with the money of each group."""
     label, groups, key = found.label, list(ranked(events, by, top)), KEYS.get(by, by)
     chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # `key` is a column of events, too
     query = f"SELECT {key}, routed, model, {SUMS} FROM standing {chosen} GROUP BY ALL"
-    sides = _sides(events.rows(query, *([] if top is None else [[row[0] for row in groups]])))
+    sides = _sides(events.execute(query, [] if top is None else [[row[0] for row in groups]]).fetchall())
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
     rows: list[dict[str, Any]] = [
         {

@@ -10,7 +10,6 @@ needed and nothing else. It is valid for one journal, whose length and last byte
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -237,7 +236,7 @@ class Mark:
     def note(self, place: Place, shown: Sequence[bytes]) -> None:
         """Note a place and the lines that were shown since the last one."""
         values = {**asdict(place), "tail": place.tail.hex()}
-        with contextlib.suppress(OSError), private():
+        with suppress(OSError), private():
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(file, "wb") as ids:

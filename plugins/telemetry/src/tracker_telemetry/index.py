@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
-from attrs import define
 
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError
@@ -78,25 +77,8 @@ DELETE FROM event WHERE stream = $1 AND rowid NOT IN (SELECT min(rowid) FROM eve
 """
 
 
-@define
-class Events:
-    """A connection to an index that has read some streams, or the events of a log that is not stored."""
-
-    database: DuckDBPyConnection
-
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """The rows of a query that asks `standing`, a view of the events."""
-        return self.database.execute(query, values).fetchall()
-
-    def rows_in_turn(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The same without holding all of them, until the next query."""
-        found = self.database.execute(query, values)
-        while part := found.fetchmany(10_000):
-            yield from part
-
-
-def ask(session: Session, source: Source, windows: Sequence[str] | None, take: Callable[[Events], T]) -> T:
-    """What `take` makes of the standing events of some windows; it is called again if the file turns out spoilt."""
+def ask(session: Session, source: Source, windows: Sequence[str] | None, take: Callable[[DuckDBPyConnection], T]) -> T:
+    """What `take` makes of `standing`, a view of the events of some windows; called again if the file is spoilt."""
     import duckdb
 
     folder = session.root / FOLDER
@@ -104,7 +86,8 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
         try:
             with _opened(session, place) as database:
                 _catch_up(session, source, database)
-                return take(_standing(database, source.stream, windows, session.index.tombstoned(source.stream)))
+                _define(database, source.stream, windows, session.index.tombstoned(source.stream))
+                return take(database)
         except duckdb.OutOfMemoryException as error:
             raise TrackerError(f"DuckDB has too little memory for {source.stream}: {error}") from error
         except duckdb.Error:
@@ -114,17 +97,16 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
     raise AssertionError  # the last place is memory, which gives an answer or raises
 
 
-def ask_log(events: Iterator[dict[str, Any]], take: Callable[[Events], T]) -> T:
+def ask_log(events: Iterator[dict[str, Any]], take: Callable[[DuckDBPyConnection], T]) -> T:
     """What `take` makes of events that are not stored."""
     with _opened(None, None) as database, tempfile.TemporaryDirectory() as folder:
         _load_events(database, "log", "", events, Path(folder) / "events.jsonl")
-        return take(_standing(database, "log", None, ()))
+        _define(database, "log", None, ())
+        return take(database)
 
 
-def _standing(
-    database: DuckDBPyConnection, stream: str, windows: Sequence[str] | None, removed: Iterable[str]
-) -> Events:
-    """Define the view: without what was taken back, and of events with one key the one with the largest total."""
+def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | None, removed: Iterable[str]) -> None:
+    """Define `standing`: without what was taken back, and of events with one key the one with the largest total."""
     where = "stream = getvariable('stream')"
     if windows is not None:
         where += " AND list_contains(getvariable('windows'), win)"
@@ -137,7 +119,6 @@ def _standing(
         database.execute(f"SET VARIABLE {name} = $1::VARCHAR[]", [list(value)])
     database.execute("SET VARIABLE stream = $1", [stream])
     database.execute(f"CREATE OR REPLACE TEMP VIEW standing AS SELECT *, rowid AS place FROM event WHERE {where}")
-    return Events(database)
 
 
 # --- the file

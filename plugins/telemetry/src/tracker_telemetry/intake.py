@@ -49,7 +49,7 @@ def ingest_stream(session: Session, source: Source, window: str, given: StreamIn
             session.note(note)
     rejected = intake.reader.summary.rejected
     if rejected and not intake.reader.summary.events:
-        _warn_of_nothing(session, source, intake.first_reason)
+        _warn_of_nothing(session, source, intake.reader.summary.first_reason)
     if given.strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
         raise TrackerError(f"{rejected} {verb} rejected with --strict. The others are stored.")
@@ -108,7 +108,6 @@ class Intake:
     reader: Reader
     stop: Stop
     read_until: float | None = None
-    first_reason: str | None = None  # why a line was rejected
     _has_warned: bool = False
 
     def read(self, file: int) -> None:
@@ -163,7 +162,6 @@ class Intake:
             return []
         batch = self.reader.read(lines)
         self._store(batch, "line")
-        self.first_reason = self.first_reason or batch.first_reason
         return batch.shown
 
     def _store(self, batch: Batch, noun: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from binascii import hexlify
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -30,13 +31,17 @@ MOST_HANGS = 3  # lines that a plugin does not come to the end of: each costs se
 
 @define
 class Summary:
-    """What a stream held, whether it was new or not; tags: how many new events carry which."""
+    """What a stream held, whether it was new or not.
+
+    tags: how many new events carry which; first_reason: why the first line that was kept as rejected was rejected.
+    """
 
     events: int = 0
     new: int = 0
     rejected: int = 0
     routed: int = 0
     tags: Counter[str] = field(factory=Counter)
+    first_reason: str | None = None
 
     def __str__(self) -> str:
         share = f"{number(round(100 * self.routed / self.events, 1))}%" if self.events else "n/a"
@@ -54,27 +59,37 @@ class Summary:
         self.rejected += other.rejected
         self.routed += other.routed
         self.tags += other.tags
+        self.first_reason = self.first_reason or other.first_reason
 
 
-# A row that may have to be stored: the half of its id that tells, its line, and what it is tagged with.
+# A row that may have to be stored: its id, its own fields as JSON without the first brace, and what it is tagged with.
 Row: TypeAlias = tuple[bytes, bytes, Sequence[Any]]
 
 
 @define
 class Batch:
-    """What lines turned out to be; shown: the digests' halves of those that gave something, in their order."""
+    """What lines turned out to be.
 
+    common: the fields that all rows share, as JSON behind the id; shown: the digests' halves of the lines that gave
+    something, in their order.
+    """
+
+    common: bytes
     events: list[Row] = field(factory=list)
     refused: list[Row] = field(factory=list)
     shown: list[bytes] = field(factory=list)
     summary: Summary = field(factory=Summary)
-    first_reason: str | None = None
+
+    def lines(self, rows: Sequence[Row]) -> bytes:
+        """Rows as the journal has them."""
+        return b"".join([part for row in rows for part in (HEAD, hexlify(row[0]), self.common, row[1])])
 
 
 class Reason(str):
     """Why a line is refused, in the place of its events."""
 
 
+GIVEN = frozenset({list, tuple, Reason})
 TOO_LONG = Reason(f"longer than {LINE_LIMIT >> 20} MB")
 
 
@@ -93,7 +108,6 @@ class Reader:
     _scratch: dict[str, Any] = field(factory=dict)
     _ingest: Callable[[bytes, dict[str, Any]], Sequence[dict[str, Any]]] = field(init=False)
     _digest: Callable[[bytes], bytes] = field(init=False)
-    _head: bytes = b""  # what stands behind the id of the rows of this batch
     _keys: Ids = field(factory=Ids)  # of the events with a key that this run met
     _has_failed: bool = False
     _hangs: int = 0
@@ -111,8 +125,7 @@ class Reader:
     def read(self, lines: Sequence[Line]) -> Batch:
         """What the lines are. Lines that are stored in this order are passed over, unless the plugin keeps state."""
         self.stored.catch_up()
-        self._head = self._common(self.session.now)
-        batch, digest = Batch(), self._digest
+        batch, digest = Batch(self._common()), self._digest
         with self.session.registry.guarded(self.source.name, "ingest_line") as timer:
             for start in range(0, len(lines), SLICE):
                 part = lines[start : start + SLICE]
@@ -132,12 +145,12 @@ class Reader:
                 with suppress(Exception):
                     self._ingest(line.removesuffix(b"\r"), self._scratch)
 
-    def _common(self, captured_at: datetime) -> bytes:
+    def _common(self) -> bytes:
         here = self.session
         values = {
             "window": self.window,
             "provider": self.source.name,
-            "captured_at": iso(captured_at),
+            "captured_at": iso(here.now),
             "source": "ingest",
             "notes": Windows(here).notes(self.notes),
             "agent_id": here.lane,
@@ -157,24 +170,24 @@ class Reader:
         return True
 
     def _read_slice(self, lines: Sequence[Line], digests: list[bytes], batch: Batch, timer: Any) -> None:
-        found = [self._events(line, timer) for line in lines]
+        found = self._events(lines, timer)
         try:
-            check_all([event for events in found if type(events) is not Reason for event in events])
+            check_all(readable := flat(found))
         except (TypeError, ValueError, LookupError):  # which do not say of which line
             found = [self._sound(events) for events in found]
+            readable = flat(found)
         giving = [at for at, events in enumerate(found) if events]
         keys = [digests[at][ID] for at in giving]
         if self._is_replay(keys, batch):
             return
         self.stored.leave_order(self.shown)
         batch.shown += keys
-        seen = list[dict[str, Any]]()
+        batch.summary.count(readable)
         for at, nth, key in zip(giving, self.shown.count(keys), keys, strict=True):
             events, digest = found[at], digests[at]
-            if isinstance(events, Reason):
+            if type(events) is Reason:
                 self._refuse(batch, digest, nth, self.number + at + 1, events, lines[at])
                 continue
-            seen += events
             for part, event in enumerate(events if nth >= self.stored.old.get(key, 0) else ()):
                 row = row_id(digest, nth, part) if event.get("key") is None else self._keyed(event)
                 if row is None:
@@ -182,23 +195,23 @@ class Reader:
                 place = {"part": part, "parts": len(events)} if len(events) > 1 else {}
                 if nth:
                     place = {"nth": nth} | place
-                batch.events.append(self._row(row, place | event if place else event))
-        batch.summary.count(seen)
+                batch.events.append(_row(row, place | event if place else event))
 
-    def _events(self, line: Line, timer: Any) -> Sequence[Any]:
-        """What the plugin makes of a line, or a `Reason`."""
-        if type(line) is not bytes:
-            return TOO_LONG
-        try:
-            events = self._ingest(line, self._scratch)
-            if type(events) is list or type(events) is tuple:
-                return events
-            raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
-        except Rejected as error:
-            return Reason(error)
-        except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
-            timer.restart()
-            return Reason(self._fault(error))
+    def _events(self, lines: Sequence[Line], timer: Any) -> list[Sequence[Any]]:
+        """What the plugin makes of each line, or a `Reason`."""
+        ingest, scratch, found = self._ingest, self._scratch, list[Sequence[Any]]()
+        for line in lines:
+            try:
+                events = ingest(line, scratch) if type(line) is bytes else TOO_LONG
+                if type(events) not in GIVEN:
+                    raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
+            except Rejected as error:
+                events = Reason(error)
+            except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
+                timer.restart()
+                events = Reason(self._fault(error))
+            found.append(events)
+        return found
 
     def _sound(self, events: Sequence[Any]) -> Sequence[Any]:
         try:
@@ -206,27 +219,23 @@ class Reader:
         except TypeError as error:
             return Reason(self._fault(error))
 
-    def _row(self, row_id: bytes, values: dict[str, Any]) -> Row:
-        data = b"".join((HEAD, row_id.hex().encode(), self._head, orjson.dumps(values)[1:], b"\n"))
-        return row_id[ID], data, values.get("tags") or ()
-
     def _refuse(self, batch: Batch, digest: bytes, nth: int, number: int, reason: str, line: Line) -> None:
         batch.summary.rejected += 1
         reason, row = redact(reason)[:REASON_LIMIT], row_id(digest, nth, 0, REJECTED)
         if row[ID] not in self.stored.ids:
-            batch.first_reason = batch.first_reason or reason
+            batch.summary.first_reason = batch.summary.first_reason or reason
             own = {"line_number": number, "rejected": reason, **describe(line)}
-            batch.refused.append(self._row(row, own | ({"nth": nth} if nth else {})))
+            batch.refused.append(_row(row, own | ({"nth": nth} if nth else {})))
 
     def _keyed(self, event: dict[str, Any]) -> bytes | None:
         """The id of an event with a key, its total a later state of it; None if another line of this run showed it."""
         total = sum(event.get(name) or 0 for name in TOTAL)
         row = self._digest(b"\0key\0" + orjson.dumps([event["key"], total]))
-        return None if self._keys.add([row[ID]])[0] else row
+        return None if self._keys.add([row[ID]]) else row
 
     def finish(self) -> Batch:
         """What the last lines completed, of a format that holds requests back."""
-        batch = Batch()
+        batch = Batch(self._common())
         if self.session.registry.has(self.source.name, "end_stream"):
             end_stream = self.session.registry.bind(self.source.name, "end_stream")
             with self.session.registry.guarded(self.source.name, "end_stream"):
@@ -234,7 +243,7 @@ class Reader:
             batch.summary.count(events)
             for event in events:
                 row = self._keyed(event) if event.get("key") else self._digest(b"\0end\0" + orjson.dumps(event))
-                batch.events += [] if row is None else [self._row(row, event)]
+                batch.events += [] if row is None else [_row(row, event)]
         return batch
 
     def _fault(self, error: BaseException) -> str:
@@ -252,14 +261,14 @@ class Reader:
         """Append what is new, each stream in one write; what is stored, also by another process, is left out."""
         if self.session.dry_run:
             self._leave_out(batch)
-            print(b"".join([data for _, data, _ in batch.events + batch.refused]).decode(), end="")
+            print(batch.lines(batch.events + batch.refused).decode(), end="")
         elif batch.events or batch.refused:
             with self.session.journal.lock():
                 self.stored.catch_up()
                 self._leave_out(batch)
                 for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
                     if rows:
-                        self.session.journal.append(stream, b"".join([data for _, data, _ in rows]))
+                        self.session.journal.append(stream, batch.lines(rows))
                         self.stored.wrote(stream)
         batch.summary.new = len(batch.events)
         for _, _, tags in batch.events:
@@ -271,14 +280,23 @@ class Reader:
         if batch.events or batch.refused:
             self.stored.leave_order(self.shown)
         if known := self.stored.ids:
-            batch.events = [row for row in batch.events if row[0] not in known]
-            batch.refused = [row for row in batch.refused if row[0] not in known]
+            batch.events = [row for row in batch.events if row[0][ID] not in known]
+            batch.refused = [row for row in batch.refused if row[0][ID] not in known]
+
+
+def _row(row_id: bytes, values: dict[str, Any]) -> Row:
+    return row_id, orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)[1:], values.get("tags") or ()
+
+
+def flat(found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """The events of all lines."""
+    return [event for events in found if type(events) is not Reason for event in events]
 
 
 def check_all(events: Sequence[dict[str, Any]]) -> None:
     """Check events of one shape by column, in a fifth of the time; raises something if one may be wrong."""
-    names = (*events[0], "routed", "ok")
-    if {*map(len, events)} != {len(events[0])}:
+    names = tuple(events[0])
+    if {*map(len, events)} != {len(names)} or not {"routed", "ok"} <= events[0].keys():
         raise LookupError
     for name, column in zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True):
         kinds = {*map(type, column)}

@@ -47,15 +47,15 @@ class Ids:
 
     _buckets: defaultdict[bytes, bytearray] = field(factory=lambda: defaultdict(bytearray))
 
-    def add(self, keys: Iterable[bytes]) -> list[bool]:
-        """Add ids; of each, whether it was known."""
-        buckets, known = self._buckets, list[bool]()
-        for key in keys:
+    def add(self, keys: Iterable[bytes]) -> list[int]:
+        """Add ids; the places of those that were known."""
+        buckets, known = self._buckets, list[int]()
+        for place, key in enumerate(keys):
             bucket, rest = buckets[key[:PREFIX]], key[PREFIX:]
-            is_known = _is_in(bucket, rest)
-            if not is_known:
+            if rest in bucket and _is_in(bucket, rest):
+                known.append(place)
+            else:
                 bucket += rest
-            known.append(is_known)
         return known
 
     def __contains__(self, key: bytes) -> bool:
@@ -81,12 +81,10 @@ class Shown:
 
     def count(self, keys: Sequence[bytes]) -> list[int]:
         """Count lines once more; how often each was counted before."""
-        known = self._once.add(keys)
-        return [self._again(key) if was else 0 for key, was in zip(keys, known, strict=True)]
-
-    def _again(self, key: bytes) -> int:
-        before = self._more.get(key, 1)
-        self._more[key] = before + 1
+        before = [0] * len(keys)
+        for place in self._once.add(keys):
+            before[place] = self._more.get(keys[place], 1)
+            self._more[keys[place]] = before[place] + 1
         return before
 
 

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
-from attrs import asdict, evolve
 
 from tracker.api import EventTotals, LogOrigin, Quantiles, Source, StreamFacts
 from tracker.kernel import Session, TrackerError, line, plural, replace_file
 from tracker_telemetry import FOLDER, blake2b
 
 if TYPE_CHECKING:
-    from tracker_telemetry.index import Events
+    from duckdb import DuckDBPyConnection
 
 FILE = "telemetry-totals.json"
 MOST = 200  # answers that are kept
@@ -23,8 +22,11 @@ Spans: TypeAlias = "Mapping[str, tuple[datetime, datetime | None]]"
 
 # one grouping at a time: each holds all latencies
 TOTALS = """
-SELECT {by}, count(*), count(*) FILTER (routed), count(*) FILTER (NOT ok), sum(input), sum(output), count(latency),
-  quantile_cont(latency, [0.5, 0.95]) FROM standing GROUP BY 1 ORDER BY 1
+SELECT name, struct_pack(events, routed, errors, input_tokens, output_tokens,
+  latency_ms := struct_pack(n, p50 := quantiles[1], p95 := quantiles[2]))
+FROM (SELECT {by} AS name, count(*) AS events, count(*) FILTER (routed) AS routed, count(*) FILTER (NOT ok) AS errors,
+  sum(input)::BIGINT AS input_tokens, sum(output)::BIGINT AS output_tokens, count(latency) AS n,
+  quantile_cont(latency, [0.5, 0.95]) AS quantiles FROM standing GROUP BY 1 ORDER BY 1)
 """
 
 # events of a window that stand in others, too: of those that were written last
@@ -72,7 +74,7 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
     others = {name for name in session.index.windows() if name != window}
     if not session.index.spans(source.stream, others):
         return []
-    found = ask(session, source, None, lambda events: events.rows(ELSEWHERE, window))
+    found = ask(session, source, None, lambda events: events.execute(ELSEWHERE, [window]).fetchall())
     cure = "`tracker cost-compare` without --window counts both"
     verbs = ("is" if count == 1 else "are" for _, count in found)
     return [
@@ -85,7 +87,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     """The answer that was kept, as long as the rows are those that it was made of; else a new one."""
     places = session.index.spans(source.stream, windows)
     if not places:
-        return {"totals": asdict(EventTotals()), "outside": {}, "groups": []}
+        return {"totals": {}, "outside": {}, "groups": []}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
     question = (source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
@@ -98,11 +100,11 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
         # a spoilt byte must not become a figure
         case [digest, dict(found)] if digest == _digest(found):
             return found
-    from tracker_telemetry.index import ask, private
+    from tracker_telemetry.index import ask
 
     new = ask(session, source, windows, lambda events: _answer(events, times))
     if not session.dry_run and path.parent.is_dir():
-        with contextlib.suppress(OSError, TrackerError), private():
+        with contextlib.suppress(OSError, TrackerError):
             replace_file(path, orjson.dumps({**dict(list(answers.items())[1 - MOST :]), name: [_digest(new), new]}))
             path.chmod(0o600)
     return new
@@ -112,38 +114,25 @@ def _digest(found: object) -> str:
     return blake2b(orjson.dumps(found), digest_size=16).hexdigest()
 
 
-def _answer(events: Events, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:
+def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:
     from tracker_telemetry.costs import SUMS
     from tracker_telemetry.index import MORE_MEMORY
 
-    events.rows(f"SET memory_limit = '{MORE_MEMORY}'")
-    groups = ({row[0]: _part(*row[1:]) for row in events.rows(TOTALS.format(by=by))} for by in ("''", "lane", "model"))
-    whole, lanes, models = groups
+    events.execute(f"SET memory_limit = '{MORE_MEMORY}'")
+    whole, lanes, models = (dict(events.execute(TOTALS.format(by=by)).fetchall()) for by in ("''", "lane", "model"))
     outside = {}
     for window, (start, end) in times.items():
         query = "SELECT count(*) FROM standing WHERE win = ? AND (ts < ? OR ts > ?)"
-        [(count,)] = events.rows(query, window, start, float("inf") if end is None else end)
+        [(count,)] = events.execute(query, [window, start, end]).fetchall()
         if count:
             outside[window] = count
-    by_group = events.rows(f"SELECT win, lane, model, routed, {SUMS} FROM standing GROUP BY ALL")
-    totals = evolve(whole.get("", EventTotals()), lanes=lanes, models=models)
-    return {"totals": asdict(totals), "outside": outside, "groups": by_group}
-
-
-def _part(
-    count: int, routed: int, errors: int, inputs: int, outputs: int, n: int, quantiles: list[float] | None
-) -> EventTotals:
-    p50, p95 = quantiles if quantiles and n else (None, None)
-    return EventTotals(
-        events=count,
-        routed=routed,
-        errors=errors,
-        input_tokens=int(inputs or 0),
-        output_tokens=int(outputs or 0),
-        latency_ms=Quantiles(n=n, p50=p50, p95=p95),
-    )
+    by_group = events.execute(f"SELECT win, lane, model, routed, {SUMS} FROM standing GROUP BY ALL").fetchall()
+    totals = {**whole[""], "lanes": lanes, "models": models} if whole else {}
+    return {"totals": totals, "outside": outside, "groups": by_group}
 
 
 def _totals_of(found: Mapping[str, Any]) -> EventTotals:
-    parts = {name: {one: _totals_of(part) for one, part in found[name].items()} for name in ("lanes", "models")}
+    if not found:
+        return EventTotals()
+    parts = {name: {one: _totals_of(part) for one, part in found.get(name, {}).items()} for name in ("lanes", "models")}
     return EventTotals(**{**found, **parts, "latency_ms": Quantiles(**found["latency_ms"])})

@@ -105,12 +105,10 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         for _, _, model, is_routed, *counts in groups(session, source, period.windows):
             sides[bool(is_routed)].add(model, counts)
         found = Costs(label=source.routed_label, sides=sides, prices=table)
-        money = found.money(found.sides)
-        saved = money["saved_usd"]
-        cost = money["baseline_usd"], money[f"{found.label}_usd"]
+        baseline_usd, routed_usd, saved = found.money(found.sides).values()
         rows += [
-            {"side": f"{source.title}: not routed", "tokens": baseline.tokens, "cost": cost[0], "saved": None},
-            {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": cost[1], "saved": saved},
+            {"side": f"{source.title}: not routed", "tokens": baseline.tokens, "cost": baseline_usd, "saved": None},
+            {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": routed_usd, "saved": saved},
         ]
         if routed.tokens:
             share = 100 * routed.tokens / (baseline.tokens + routed.tokens)

@@ -15,7 +15,9 @@ from tracker.kernel import PluginError, Selection, Session, Windows, line, plura
 
 UNKNOWN = "not known"
 NUMBER = (int, float)
+CHARTS = ("bars", "columns", "steps", "intervals")
 LARGEST = 1e15  # from there on a float does not tell two whole numbers apart
+YEARS = range(1970, 2200)  # a chart of thousands of years shows nothing
 MOST_LINES = 12  # of a section
 MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
@@ -202,6 +204,8 @@ def sound(panel: Panel) -> Panel:
 
     A third party's says whose it is, and takes no name of the program's own.
     """
+    for part, expected in _wrong_parts(panel):
+        raise TypeError(f"panel {panel.name}: {part!r:.60} is not {expected}")
     kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:
         if chart.y not in {column.key for column in panel.columns}:
@@ -232,6 +236,16 @@ def sound(panel: Panel) -> Panel:
     )
 
 
+def _wrong_parts(panel: Panel) -> Iterator[tuple[object, str]]:
+    """What a plugin put into a panel that is of another type than declared, with what was expected."""
+    yield from ((one, "a mapping of values by column") for one in panel.rows if not isinstance(one, Mapping))
+    yield from ((one, "a chart") for one in panel.charts if not isinstance(one, Chart))
+    scales = [(one.kind, one.top or 0, one.at or 0) for one in panel.charts if isinstance(one, Chart)]
+    yield from ((kind, f"a kind of chart, such as {', '.join(CHARTS)}") for kind, *_ in scales if kind not in CHARTS)
+    numbers = (panel.place, *(number for _, *own in scales for number in own))
+    yield from ((one, "a number") for one in numbers if not isinstance(one, NUMBER) or not -LARGEST < one < LARGEST)
+
+
 def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[type, ...]]) -> Mapping[str, Cell]:
     found = {str(key): _cell(panel, key, one) for key, one in row.items()}
     for key, kind in kinds.items():
@@ -256,9 +270,9 @@ def _cell(panel: Panel, key: str, value: Cell) -> Cell:
         return (float(value) if isinstance(value, float) else int(value)) if -LARGEST < value < LARGEST else None
     if isinstance(value, str):
         return line(value)
-    if isinstance(value, datetime) and value.utcoffset() is not None:
+    if isinstance(value, datetime) and value.utcoffset() is not None and value.year in YEARS:
         return value.astimezone(UTC)
-    wanted = "Expected a text, a number, yes or no, an instant with its zone, or nothing"
+    wanted = f"Expected a text, a number, yes or no, an instant with its zone in {YEARS[0]} to {YEARS[-1]}, or nothing"
     raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}. {wanted}.")
 
 

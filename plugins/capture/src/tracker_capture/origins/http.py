@@ -43,9 +43,7 @@ def key_variable(configured: tuple[str, ...], source: str, origin: HttpOrigin) -
     for entry in configured:
         name, equals, variable = (part.strip() for part in entry.partition("="))
         if not equals or not re.fullmatch("[A-Z][A-Z0-9_]*", variable, re.I):
-            raise TrackerError(
-                f"key_variables in tracker.toml: Invalid entry {line(entry)!r}. Expected SOURCE=VARIABLE."
-            )
+            raise TrackerError(f"key_variables in tracker.toml: Invalid entry {entry!r}. Expected SOURCE=VARIABLE.")
         if name == source:
             return variable
     return origin.key

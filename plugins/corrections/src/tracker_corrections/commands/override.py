@@ -16,7 +16,6 @@ from tracker.kernel import (
     Session,
     Windows,
     WritingCommand,
-    line,
     moment,
     session,
     window_option,
@@ -24,16 +23,12 @@ from tracker.kernel import (
 
 
 class OverrideGroup(Group):
-    def _sources(self, ctx: click.Context) -> dict[str, Source]:
-        sources = ctx.ensure_object(Session).registry.sources
-        return {name: source for name, source in sources.items() if source.kind == "status"}
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._sources(ctx))
+        sources = ctx.ensure_object(Session).registry.sources
+        return [name for name, source in sources.items() if source.kind == "status"]
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        source = self._sources(ctx).get(name)
-        return None if source is None else _command(source)
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
+        return _command(ctx.ensure_object(Session).source(name, kinds=["status"]))
 
 
 @click.group("override", cls=OverrideGroup, epilog="tracker override {provider} --help")
@@ -84,7 +79,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
         raise click.UsageError(f"{_resets(meter)} needs the meter's value, too: {_flag(meter)} N.")
     reset_at = instant(resets)
     if resets is not None and reset_at is None:
-        problem = f"Invalid time {line(resets)!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
+        problem = f"Invalid time {resets!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
         raise click.BadParameter(problem, param_hint=_resets(meter))
     try:
         return Gauge(meter=meter.key, used=used, resets=resets, reset_at=reset_at)
@@ -105,6 +100,8 @@ def _override(
         if meter.unit == "pp" and used is not None and used > 100 and not force:
             problem = f"Invalid percentage {used:g}. Expected a number from 0 to 100, or --force."
             raise click.BadParameter(problem, param_hint=_flag(meter))
+    # features ask whose capture it is, which the command's options do not say
+    here.running = here.running and {**here.running, "provider": source.name}
     Windows(here).store(
         CaptureRequest(
             source=source,

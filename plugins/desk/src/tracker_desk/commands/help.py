@@ -12,7 +12,7 @@ from tracker.kernel import Command, session
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...]) -> None:
     """Explain a word such as `capacity`, or show a command's help."""
-    from tracker.kernel import line, near
+    from tracker.kernel import near
     from tracker_desk.glossary import GLOSSARY, entry
 
     root, here = context.find_root(), session()
@@ -31,5 +31,5 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
         # the word is a command, too
         click.echo()
     elif name and group.get_command(root, name) is None:
-        raise click.UsageError(f"No word or command {line(words[0])!r}. {near(name, [*commands, *GLOSSARY])}")
+        raise click.UsageError(f"No word or command {words[0]!r}. {near(name, [*commands, *GLOSSARY])}")
     group.main([name, *words[1:], "--help"] if name else ["--help"], prog_name=root.info_name, standalone_mode=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Command, Group, WritingCommand, line, session
+from tracker.kernel import Command, Group, WritingCommand, session
 
 KINDS = ("status", "report", "telemetry", "view", "feature")
 ABOUT = "status (a provider with meters), report, telemetry (a stream of requests), view or feature"
@@ -19,7 +19,7 @@ class Kind(click.Choice):  # type: ignore[type-arg]  # no generic class before c
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value not in KINDS:
-            self.fail(f"Invalid kind {line(value)!r}. Expected {ABOUT}.", param, ctx)
+            self.fail(f"Invalid kind {value!r}. Expected {ABOUT}.", param, ctx)
         return value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Number, WritingCommand, line, provider_option, session, window_option
+from tracker.kernel import Number, WritingCommand, provider_option, session, window_option
 
 FEATURES = Number(int, max=1_000_000)
 
@@ -16,7 +16,7 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
     """Git's path patterns: git would refuse an empty one in its own words."""
     for pattern in given:
         if not pattern.strip() or "\0" in pattern:
-            raise click.BadParameter(f"Invalid path {line(pattern)!r}. Expected git's pathspec.", param=parameter)
+            raise click.BadParameter(f"Invalid path {pattern!r}. Expected git's pathspec.", param=parameter)
     return given
 
 
@@ -36,8 +36,8 @@ def pathspec(_context: click.Context, parameter: click.Parameter, given: tuple[s
     metavar="F",
     help="Append to this CSV file instead of the usual ledger.",
 )
-def command(ledger_path: Path | None, **given: Any) -> None:
+def command(**given: Any) -> None:
     """Measure the lines that changed in a window, per feature. Commits marked `xproto::` are left out."""
     from tracker_ledgers.churn import Request, book
 
-    book(session(), Request(**given), ledger_path)
+    book(session(), Request(**given))

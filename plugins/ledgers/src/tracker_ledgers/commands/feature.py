@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Group, Number, WritingCommand, line, provider_option, session, window_option
+from tracker.kernel import Group, Number, WritingCommand, provider_option, session, window_option
 
 
 @click.group("feature", cls=Group, epilog="tracker feature reserve --prefix F-")
@@ -19,7 +19,7 @@ def _day(_context: click.Context, parameter: click.Parameter, given: str | None)
     try:
         return given and date.fromisoformat(given).isoformat()
     except ValueError:
-        problem = f"Invalid day {line(given or '')!r}. Expected one such as 2026-11-22."
+        problem = f"Invalid day {given or ''!r}. Expected one such as 2026-11-22."
         raise click.BadParameter(problem, param=parameter) from None
 
 

@@ -13,11 +13,10 @@ import click
 from tracker.kernel import Command, Number, Session, session, window_option
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from tracker.api import Source
     from tracker_telemetry import costs
-    from tracker_telemetry.index import Events
-
-PART = 10_000  # lines that are printed at once: millions would take hundreds of megabytes
 
 
 @click.command("cost-compare", cls=Command, epilog="tracker cost-compare --window W0-01")
@@ -51,7 +50,7 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         raise TrackerError(f"No event of {name} is stored in {here.root}. {cure}")
     table = prices.table(here, source)
 
-    def show(events: Events) -> None:
+    def show(events: DuckDBPyConnection) -> None:
         _show(here, costs.compare(source, events, table), events, cast("costs.By", by), top)
 
     if path is not None:
@@ -60,7 +59,7 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         ask(here, source, None if window is None else [window], show)
 
 
-def _show(here: Session, found: costs.Costs, events: Events, by: costs.By, top: int | None) -> None:
+def _show(here: Session, found: costs.Costs, events: DuckDBPyConnection, by: costs.By, top: int | None) -> None:
     """The comparison as a table or CSV, with its totals and the money."""
     from tracker_telemetry import costs
 
@@ -72,7 +71,7 @@ def _show(here: Session, found: costs.Costs, events: Events, by: costs.By, top: 
         here.show(costs.totals_line(found))
     else:
         lines = costs.csv_lines(found, events, by, top)
-        while part := list(islice(lines, PART)):
+        while part := list(islice(lines, costs.PART)):
             click.echo("\n".join(part))
         click.echo(f"# {costs.totals_line(found)}")
     if has_rows:

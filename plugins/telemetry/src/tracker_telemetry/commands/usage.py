@@ -27,9 +27,9 @@ class Period(click.Choice[str]):
     """One of `WAYS`; of another word it says what was meant."""
 
     def get_invalid_choice_message(self, value: str, ctx: click.Context | None) -> str:
-        from tracker.kernel import line, near
+        from tracker.kernel import near
 
-        return f"Unknown period {line(value)!r}. {near(value, WAYS)}"
+        return f"Unknown period {value!r}. {near(value, WAYS)}"
 
 
 @click.command("usage", cls=Command, epilog="tracker usage project --last 5")

@@ -1,0 +1,110 @@
+"""What captures add to the meter history, what a person's own numbers correct in it, and what goes with a capture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any
+
+from attrs import evolve
+
+from tracker.api import Source, instant
+from tracker.kernel import Session, Windows, stamp
+from tracker_capture.outline import STREAM, rows
+from tracker_capture.readings import TAIL, Sample, add, from_record, history, record, sample_with, text_of
+
+
+def add_newest_capture(session: Session, provider: str) -> None:
+    """Add the snapshot that was stored last, unless it came from the history.
+
+    A person's own numbers are added where they correct a reading: the rest is what vendors said.
+    """
+    source = session.registry.source(provider)
+    row = _last_capture(session, source) if source is not None and source.kind == "status" else None
+    if source is None or row is None:
+        return
+    parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
+    if taken is None or not isinstance(parsed, dict) or by == "history":
+        return
+    reading = Windows(session).reading(parsed, source, taken)
+    gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
+    if not gauges:
+        return
+    at = min(reading.as_of or taken, taken)
+    sample = sample_with(provider, str(row.get("origin") or by), gauges, at, parsed, text_of(row.get("account")))
+    sample = evolve(sample, capture=str(row.get("record_id")))
+    if by == "override":
+        _correct(session, sample, str(row.get("window")))
+    else:
+        add(session, [sample], by="capture")
+
+
+def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
+    """The last record of a source's stream, if it is a capture of its own."""
+    start = max(0, session.journal.size(source.stream) - TAIL)
+    last = None
+    for _, row in rows(session, source.stream, start):
+        last = row
+    is_own = last is not None and last.get("provider") == source.name and last.get("agent_id") == session.lane
+    return last if is_own and last is not None and "tombstone" not in last else None
+
+
+def _correct(session: Session, typed: Sample, window: str) -> None:
+    """Put typed values in the place of those of the captures that the override replaces; their other meters stand."""
+    every = list(_readings(session, _replaced(session, typed, window)))
+    ids = {run.record_id for run in history(session, typed.provider)}
+    standing = [run for run in every if run.record_id in ids]
+    if session.dry_run or not standing:
+        return
+    # also what an earlier override took out: it would count again if that is taken back
+    old = tuple(str(run.record_id) for run in every)
+    last = standing[-1]
+    new = [evolve(typed, origin=last.origin, account=last.account, mask=last.mask, supersedes=old)]
+    for run in standing:
+        if rest := {key: gauge for key, gauge in run.gauges.items() if key not in typed.gauges}:
+            new.append(evolve(run, gauges=rest, supersedes=()))
+    with session.journal.lock():
+        session.journal.append(STREAM, [record(evolve(run, override=typed.capture), "capture") for run in new])
+
+
+def _replaced(session: Session, typed: Sample, window: str) -> set[str]:
+    """The captures of the same phase and lane in whose place an override counts."""
+    group = Windows(session).captures([window]).get((window, typed.provider), [])
+    own = next((one for one in group if one.record_id == typed.capture), None)
+    return {
+        one.record_id
+        for one in group
+        if own and (one.phase, one.agent_id) == (own.phase, own.agent_id) and one.order < own.order
+    }
+
+
+def _readings(session: Session, captures: Set[str]) -> Iterator[Sample]:
+    """What the history holds of some captures, also what was taken out of it."""
+    for _, row in rows(session, STREAM, 0) if captures else ():
+        if text_of(row.get("capture")) in captures and (run := from_record(row)) is not None:
+            yield run
+
+
+def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
+    """Take the readings of captures that were taken back out of the history, and what they corrected in it."""
+    gone = {text_of(record.get("record_id")) for record in records} - {None}
+    # also those that a later run replaced: they would count again if that is taken back, too
+    found = [row for _, row in rows(session, STREAM, 0) if _is_of(row, gone)] if gone else ()
+    samples = [sample for sample in map(from_record, found) if sample is not None]
+    if samples and not session.dry_run:
+        with session.journal.lock():
+            session.journal.append(STREAM, [_tombstone(session, one) for one in samples])
+
+
+def _is_of(row: Mapping[str, Any], captures: Set[str | None]) -> bool:
+    return any(text_of(row.get(name)) in captures for name in ("capture", "override"))
+
+
+def _tombstone(session: Session, sample: Sample) -> dict[str, Any]:
+    return stamp(
+        window=None,
+        provider=sample.provider,
+        captured_at=session.now,
+        source="capture",
+        tombstone=sample.record_id,
+        reason="its capture was removed",
+    )

@@ -1,0 +1,82 @@
+"""A value that a person typed stands in the history in the place of the misread one that it corrects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tracker.kernel import Session
+from tracker_capture.outline import SMALL, VALUE, outline
+from tracker_capture.readings import history
+
+AFTER = ("--phase", "after", "--window", "W1")
+MISREAD = [{"fuel": 10}, {"fuel": 95, "heat": 7}]
+CORRECTED = [{"fuel": 10}, {"heat": 7}, {"fuel": 60}]
+
+
+def runs(program: Any) -> list[dict[str, float]]:
+    session = Session()
+    session.data_dir = program.root
+    found = history(session, "toy")
+    assert len({run.origin for run in found}) <= 1, "a series of its own would be compared with nothing"
+    peaks = {(key[1], peak[VALUE]) for key, own in outline(session).peaks.items() for peak in own}
+    shown = [{key: gauge.used or 0 for key, gauge in run.gauges.items()} for run in found]
+    assert peaks == {one for gauges in shown for one in gauges.items()}
+    return shown
+
+
+@pytest.fixture(params=[SMALL, -1])
+def misread(request: Any, program: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A window whose AFTER was misread; with -1 the outline is kept on the disk."""
+    monkeypatch.setattr("tracker_capture.outline.SMALL", request.param)
+    at = ("--stdin", "--window", "W1", "--captured-at")
+    program("start", "toy", *at, "-6h", stdin="fuel 10%").ok()
+    program("end", "toy", *at, "-3h", stdin="fuel 95%\nheat 7%").ok()
+    assert runs(program) == MISREAD
+    return program
+
+
+def typed(program: Any, value: int, *more: str) -> Any:
+    return program("override", "toy", *AFTER, "--fuel-pct", str(value), *(more or ("--captured-at", "-3h"))).ok()
+
+
+def test_a_misread_value_is_replaced_and_the_pane_s_other_meters_stand(misread: Any) -> None:
+    typed(misread, 60)
+    assert runs(misread) == CORRECTED
+    assert "95" not in misread("meters").ok()
+
+
+def test_the_reading_is_back_when_the_override_is_taken_back(misread: Any) -> None:
+    typed(misread, 60)
+    misread("undo", "--yes").ok()
+    assert runs(misread) == MISREAD
+    typed(misread, 60)
+    misread("alias", "delete", "toy", *AFTER, "--yes").ok()
+    assert runs(misread) == MISREAD
+    # the deletion is taken back, too
+    misread("undo", "--yes").ok()
+    assert runs(misread) == CORRECTED
+
+
+def test_a_second_override_replaces_the_first(misread: Any) -> None:
+    typed(misread, 61)
+    typed(misread, 60, "--captured-at", "-2h")
+    assert runs(misread) == CORRECTED
+    misread("alias", "delete", "toy", *AFTER, "--index", "2", "--yes").ok()
+    assert runs(misread) == CORRECTED, "the first one is gone, and what it corrected stays corrected"
+    misread("alias", "delete", "toy", *AFTER, "--yes").ok()
+    assert runs(misread) == MISREAD
+
+
+def test_what_an_override_left_of_a_reading_goes_with_its_capture(misread: Any) -> None:
+    typed(misread, 60)
+    misread("alias", "delete", "toy", *AFTER, "--index", "2", "--yes").ok()
+    assert runs(misread) == [{"fuel": 10}, {"fuel": 60}]
+
+
+@pytest.mark.parametrize("more", [("--captured-at", "-4h"), ("--agent", "sub1"), ("--window", "W2")])
+def test_no_other_reading_is_touched(misread: Any, more: tuple[str, str]) -> None:
+    """One that counts before, of another lane or of another window corrects none; it is a person's, not a vendor's."""
+    typed(misread, 60, *more)
+    assert runs(misread) == MISREAD

@@ -1,0 +1,151 @@
+"""Where `tracker undo` reverses a row: in the file that has it, whatever file and folder the command was typed for."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outcomes import ok, refused
+
+from tracker.errors import TrackerError
+from tracker.journal.journal import Journal
+
+Run = Callable[..., Any]
+CLOSE = ("checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "t", "--plan", "5", "--actual", "25")
+FIGURES = {"Churn_Ledger.csv": "net", "Token_Churn_Ledger.csv": "tokens_actual"}
+
+
+@pytest.fixture
+def at(finalized: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command in a folder, with the records of W0-20 beside the repository that it was finalized in."""
+
+    def run(folder: Path | str, *words: str, **more: str) -> Any:
+        with monkeypatch.context() as here:
+            here.chdir(tmp_path / folder)
+            return finalized("--data-dir", str(tmp_path / "data"), *words, **more)
+
+    return run
+
+
+@pytest.fixture
+def other(tmp_path: Path, make_repository: Any) -> Path:
+    """A second repository."""
+    folder = tmp_path / "other"
+    make_repository(folder).commit("first")
+    return folder
+
+
+def sums(folder: Path) -> dict[str, float]:
+    """The sum over each ledger's figure, as a spreadsheet makes it."""
+    found = {}
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(newline="") as file:
+            found[path.name] = sum(float(row[FIGURES.get(path.name, "net")]) for row in csv.DictReader(file))
+    return found
+
+
+def test_a_row_of_another_file_is_reversed_there(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20", "--ledger-path", "own.csv"))
+    assert sums(tmp_path) == {"own.csv": 4}
+    assert f"reversed a row of W0-20 in {tmp_path / 'own.csv'}\n" in ok(finalized("undo", "--yes"))
+    assert sums(tmp_path) == {"own.csv": 0}
+    assert not (tmp_path / "docs").exists()
+
+
+def test_another_repository_keeps_its_ledgers(at: Run, tmp_path: Path, other: Path) -> None:
+    ok(at(".", *CLOSE))
+    books = tmp_path / "docs" / "Ledgers"
+    assert sums(books) == {"Churn_Ledger.csv": 4, "Token_Churn_Ledger.csv": 25}
+    done = ok(at(other, "undo", "--yes"))
+    assert f"reversed a row of W0-20 in {books / 'Churn_Ledger.csv'}\n" in done
+    assert sums(books) == {"Churn_Ledger.csv": 0, "Token_Churn_Ledger.csv": 0}
+    assert not (other / "docs").exists()
+
+
+def test_a_ledger_that_is_not_there_is_named_and_nothing_is_taken_back(at: Run, tmp_path: Path, other: Path) -> None:
+    ok(at(".", *CLOSE))
+    (tmp_path / "docs").rename(other / "docs")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")}
+    for words in (("--yes",), ("--dry-run",)):
+        error = refused(at(".", "undo", *words))
+        assert "Churn_Ledger.csv, which is not there. Type this in the repository that has the ledger now." in error
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")} == before
+    # what it says to do works: there, the row is found in the usual ledger
+    ok(at(other, "undo", "--dry-run"))
+    assert sums(other / "docs" / "Ledgers") == {"Churn_Ledger.csv": 4, "Token_Churn_Ledger.csv": 25}
+    assert "reversed a row of W0-20 in Churn_Ledger.csv\n" in ok(at(other, "undo", "--yes"))
+    assert sums(other / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0, "Token_Churn_Ledger.csv": 0}
+
+
+def test_a_ledger_that_is_gone_for_good_is_begun_anew(at: Run, tmp_path: Path) -> None:
+    ok(at(".", "churn", "--window", "W0-20", "--ledger-path", "my books/own.csv"))
+    (tmp_path / "my books" / "own.csv").unlink()
+    (tmp_path / "my books").rmdir()
+    cure = re.search(r"If it is gone for good, `(.*?)` begins a new one\.", refused(at(".", "undo", "--yes")))
+    assert cure is not None
+    subprocess.run(["sh", "-c", cure[1]], check=True)
+    assert f"{tmp_path}/my books/own.csv has no row of W0-20 to reverse\n" in ok(at(".", "undo", "--yes"))
+    assert (tmp_path / "my books" / "own.csv").read_bytes() == b""
+
+
+def test_a_record_that_names_no_file_is_of_the_usual_ledger(at: Run, tmp_path: Path, other: Path) -> None:
+    ok(at(".", *CLOSE))
+    for name in ("churn", "ledger_rows"):
+        stream = tmp_path / "data" / f"{name}.jsonl"
+        rows = [json.loads(line) for line in stream.read_text().splitlines()]
+        assert rows[-1].pop("ledger_path").startswith("../docs/Ledgers/")
+        stream.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    error = refused(at(other, "undo", "--yes"))
+    assert f"{other}/docs/Ledgers/Churn_Ledger.csv, which is not there." in error
+    assert not (other / "docs").exists()
+    assert "reversed a row of W0-20 in Token_Churn_Ledger.csv\n" in ok(at(".", "undo", "--yes"))
+    assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0, "Token_Churn_Ledger.csv": 0}
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """A context in which no record can be stored."""
+
+    @contextmanager
+    def broken() -> Iterator[None]:
+        def full(*_given: Any) -> None:
+            raise TrackerError("No space left on device.")
+
+        with monkeypatch.context() as here:
+            here.setattr(Journal, "append_all", full)
+            yield
+
+    return broken
+
+
+def test_an_undo_that_failed_behind_the_ledger_reverses_once(finalized: Run, tmp_path: Path, full_disk: Any) -> None:
+    ok(finalized("churn", "--window", "W0-20"))
+    with full_disk():
+        assert "No space left" in refused(finalized("undo", "--yes"))
+    assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0}
+    assert "tombstone" not in (tmp_path / "data" / "churn.jsonl").read_text()
+    assert "Churn_Ledger.csv has no row of W0-20 to reverse\n" in ok(finalized("undo", "--yes"))
+    assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0}
+
+
+def test_churn_without_its_record_leaves_no_row_that_counts(finalized: Run, tmp_path: Path, full_disk: Any) -> None:
+    with full_disk():
+        assert "No space left" in refused(finalized("churn", "--window", "W0-20"))
+    assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0}
+    assert "had this churn already" not in finalized("churn", "--window", "W0-20").stderr
+    assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 4}
+
+
+def test_a_damaged_ledger_is_refused_before_anything_is_taken_back(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20"))
+    ledger = tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv"
+    ledger.write_text(ledger.read_text().replace("net,", "", 1))
+    assert "it lacks net" in refused(finalized("undo", "--yes"))
+    assert "tombstone" not in (tmp_path / "data" / "churn.jsonl").read_text()
