@@ -80,8 +80,10 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             # a pane that also opens the next window is a BEFORE there
             added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        found = [row for one in added for row in one.anomalies]
-        rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
+        rows = {
+            ANOMALIES: [row for one in added for row in one.anomalies],
+            source.stream: [one.record for one in added],
+        }
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
             if request.is_last:
@@ -329,8 +331,9 @@ def _record(session: Session, request: CaptureRequest, window: str, phase: str |
             fields[meter.field_name] = amount(None if now is None or base is None else now - base)
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
-    own = {"source": request.origin, "notes": stamped_notes(request.notes, session.lane), "agent_id": session.lane}
-    fields = {**own, **fields, "parsed": parsed, "raw_text": request.text}
+    notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
+    fields = {"source": request.origin, "notes": notes, "agent_id": session.lane, **fields}
+    fields |= {"parsed": parsed, "raw_text": request.text}
     return stamp(window=window, provider=source.name, captured_at=request.captured_at, **fields)
 
 
