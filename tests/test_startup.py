@@ -48,6 +48,18 @@ def test_a_preview_without_an_interval_imports_no_scipy(tmp_path: str) -> None:
     assert not {"scipy", "numpy", "cattrs", "pyte", "asyncio"} & loaded
 
 
+def test_a_preview_compiles_few_annotations(tmp_path: str) -> None:
+    """`typing` compiles each annotation of a NamedTuple that is a text: modules with several evaluate theirs."""
+    code = (
+        "import typing; made = []; begin = typing.ForwardRef.__init__\n"
+        "typing.ForwardRef.__init__ = lambda self, *a, **k: made.append(a) or begin(self, *a, **k)\n"
+        "from tracker.cli.main import main\n"
+        f"main(['--data-dir', {str(tmp_path)!r}, 'preview'], standalone_mode=False); print(len(made))"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert int(printed.splitlines()[-1]) < 60  # 39 of them are those of libraries
+
+
 def test_every_command_of_the_table_is_there_and_says_what_it_is_for() -> None:
     import click
 

@@ -39,15 +39,20 @@ def _lines() -> Iterator[str]:
         if inspect.isclass(value) and attrs.has(value):
             yield f"{name}:"
             for field in attrs.fields(value):
-                yield f"    {field.name}: {field.type}{_default(field.default)}"
+                yield f"    {field.name}: {_kind(field.type)}{_default(field.default)}"
         elif inspect.isfunction(value):
             yield f"{name}{inspect.signature(value)}"
         elif inspect.isclass(value):
             yield f"{name}({', '.join(base.__name__ for base in value.__bases__)})"
             for field, kind in getattr(value, "__annotations__", {}).items():
-                yield f"    {field}: {getattr(kind, '__forward_arg__', kind)}"
+                yield f"    {field}: {_kind(getattr(kind, '__forward_arg__', kind))}"
         else:
             yield name
+
+
+def _kind(kind: object) -> str:
+    """An annotation as it is written, whether its module evaluates annotations or not."""
+    return kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("collections.abc.")
 
 
 def _default(default: object) -> str:

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
     from tracker.contract.features import Chart as Chart
     from tracker.contract.features import Check as Check
     from tracker.contract.features import Column as Column
-    from tracker.contract.features import Estimate as Estimate
     from tracker.contract.features import Finding as Finding
     from tracker.contract.features import MeterOutlook as MeterOutlook
     from tracker.contract.features import MeterReading as MeterReading
     from tracker.contract.features import Panel as Panel
     from tracker.contract.features import Period as Period
-    from tracker.contract.features import Tally as Tally
     from tracker.contract.features import UsageEvent as UsageEvent
     from tracker.contract.hooks import hookimpl as hookimpl
     from tracker.contract.readings import JSON as JSON
@@ -56,6 +54,8 @@ if TYPE_CHECKING:
     from tracker.contract.sources import StatusSource as StatusSource
     from tracker.contract.sources import TelemetrySource as TelemetrySource
     from tracker.contract.sources import View as View
+    from tracker.contract.tallies import Estimate as Estimate
+    from tracker.contract.tallies import Tally as Tally
     from tracker.text.pane import account_id as account_id
     from tracker.text.pane import plain_text as plain_text
     from tracker.text.pane import redact as redact

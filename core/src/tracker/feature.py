@@ -5,8 +5,6 @@ A feature's entry point in the group `tracker` names a module called `feature`. 
 need is imported inside them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

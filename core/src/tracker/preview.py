@@ -1,7 +1,5 @@
 """The preview: the core's head, and a block from every source that has something to show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple

@@ -8,8 +8,6 @@ outside of the file's folder need consent. It is given once per content, and is 
 file in the user's state directory says which entries of which files are trusted. You may edit it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re
@@ -212,11 +210,11 @@ class Settings:
             raise TrackerError(f"{path} is not TOML: {error}") from error
 
     @classmethod
-    def load(cls, path: Path | None) -> Settings:
+    def load(cls, path: Path | None) -> "Settings":
         return cls() if path is None else cls.check(cls.read(path), path)
 
     @classmethod
-    def check(cls, text: str, path: Path, report: Callable[[str], object] | None = None) -> Settings:
+    def check(cls, text: str, path: Path, report: Callable[[str], object] | None = None) -> "Settings":
         """The settings in a file's text. report: told what is wrong, which is left out then; else it is an error."""
         found, values = cls(path=path, text=text, given=_leaves(cls.parse(text, path))), {}
         for key, value in found.given.items():

@@ -1,7 +1,5 @@
 """Types and options that commands share, and the text that they take in."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Callable, Collection

@@ -1,7 +1,5 @@
 """Events: what a stream of events says, checked by known keys and types, and added up; where a stream comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints
@@ -70,8 +68,8 @@ class EventTotals(Struct):
     input_tokens: int = 0
     output_tokens: int = 0
     latency_ms: Quantiles = Quantiles(n=0)
-    lanes: Mapping[str, EventTotals] = field(factory=dict)
-    models: Mapping[str, EventTotals] = field(factory=dict)
+    lanes: "Mapping[str, EventTotals]" = field(factory=dict)
+    models: "Mapping[str, EventTotals]" = field(factory=dict)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
         MeterReading,
         Panel,
         Period,
-        Tally,
         UsageEvent,
         Value,
     )
     from tracker.contract.readings import Delta, Reading
     from tracker.contract.sources import Source
+    from tracker.contract.tallies import Tally
     from tracker.feature import Feature
     from tracker.preview import Preview
     from tracker.session import Session

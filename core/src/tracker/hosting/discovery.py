@@ -143,7 +143,7 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
     for folder in path:
         for name, version, text in _folder(folder):
             project = name.lower().replace("_", "-").replace(".", "-")
-            section = re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
+            section = f"[{GROUP}]" in text and re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
                 point, is_entry, place = line.partition("=")
                 if is_entry and not line.lstrip().startswith(("#", ";")):
@@ -158,9 +158,11 @@ def _folder(path: str) -> Iterator[tuple[str, str, str]]:
     with suppress(OSError):
         names = sorted(name for name in os.listdir(path) if name.endswith((".dist-info", ".egg-info")))
     for name in names:
-        text = ""
-        with suppress(OSError), open(os.path.join(path, name, "entry_points.txt"), encoding="utf-8") as file:
-            text = file.read()
+        try:
+            with open(f"{path}/{name}/entry_points.txt", encoding="utf-8") as file:
+                text = file.read()
+        except OSError:  # most have none
+            text = ""
         project, _, version = name.rpartition(".")[0].partition("-")
         yield project, version, text
 

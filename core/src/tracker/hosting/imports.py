@@ -13,6 +13,9 @@ from functools import partial
 from threading import current_thread, main_thread
 from typing import Any, NoReturn
 
+# made once: an enumeration computes the name of a member each time
+HANDLERS = {f"the handler of {one.name}": (one, partial(signal.signal, one)) for one in signal.Signals}
+
 
 @contextmanager
 def restored(report: Callable[[str], object]) -> Iterator[None]:
@@ -49,20 +52,20 @@ def _process() -> dict[str, tuple[Any, Callable[[Any], object]]]:
     """What belongs to the whole process: each part's value by its name, and the call that puts it back."""
     os.umask(mask := os.umask(0o077))
     lists = ("path", "meta_path", "path_hooks", "argv")
-    handlers = signal.Signals if current_thread() is main_thread() else ()
+    handlers = HANDLERS if current_thread() is main_thread() else {}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     return {
         **{f"sys.{name}": (list(getattr(sys, name)), partial(setattr, sys, name)) for name in lists},
         "sys.stderr": (sys.stderr, partial(setattr, sys, "stderr")),
         "the umask": (mask, os.umask),
         "the working directory": (os.stat(".")[1:3], id),  # a guard goes back to it, also if it is gone
-        "environment variables": (dict(os.environ), _set_environment),
+        "environment variables": (dict(os.environb), _set_environment),
         "the recursion limit": (sys.getrecursionlimit(), sys.setrecursionlimit),
         "the signal mask": (blocked, partial(signal.pthread_sigmask, signal.SIG_SETMASK)),
-        **{f"the handler of {one.name}": (signal.getsignal(one), partial(signal.signal, one)) for one in handlers},
+        **{name: (signal.getsignal(one), write) for name, (one, write) in handlers.items()},
     }
 
 
-def _set_environment(kept: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(kept)
+def _set_environment(kept: dict[bytes, bytes]) -> None:
+    os.environb.clear()
+    os.environb.update(kept)

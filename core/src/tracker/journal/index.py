@@ -1,7 +1,5 @@
 """Where the journal holds which records: what is asked of the derived index."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import sqlite3
@@ -200,7 +198,7 @@ class Index:
 
     # --- the database
 
-    def fresh(self) -> Index:
+    def fresh(self) -> "Index":
         """An index made from the journal in memory, whatever the stored one says."""
         return Index(self.journal, connect())
 

@@ -4,8 +4,6 @@ A stream is a file with one JSON object per line, and only ever grows. A record 
 Readers take whole lines and need no lock; the next command sets a torn last line aside that a crash left.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

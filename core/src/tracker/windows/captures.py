@@ -1,25 +1,23 @@
 """Captures of a provider in a window, which of them count, and what they measure. Nothing here reads or writes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, fell, from_parsed, instant
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
 from tracker.journal.records import PHASES, WINDOWS, lane_of, text
+from tracker.session import Session
 from tracker.text.clock import zone
 from tracker.text.pane import MOVEMENT
 
 if TYPE_CHECKING:
     from tracker.contract.readings import Delta, Gauge, Meter
-    from tracker.contract.sources import Source
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
-    from tracker.session import Session
 
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
@@ -74,7 +72,7 @@ def read_text(
 
 
 def captures(
-    index: Index, sources: Mapping[str, Source], windows: Iterable[str] | None = None
+    index: "Index", sources: Mapping[str, Source], windows: Iterable[str] | None = None
 ) -> dict[tuple[str, str], list[Capture]]:
     """The standing captures of some sources by window and provider, oldest first; of `status` sources alone."""
     wanted = None if windows is None else list(windows)
@@ -96,7 +94,7 @@ def captures(
     return found
 
 
-def is_finalized(index: Index, window: str) -> bool:
+def is_finalized(index: "Index", window: str) -> bool:
     return any(True for _ in index.entries(WINDOWS, [window]))
 
 
@@ -122,7 +120,7 @@ class Pair(NamedTuple):
             return ("AFTER",) if self.before else ("BEFORE", "AFTER")
         return () if self.before or self.after.phase is None else ("BEFORE",)
 
-    def lacking(self, meter: Meter | None) -> list[Capture]:
+    def lacking(self, meter: "Meter | None") -> list[Capture]:
         """The captures that do not show a meter; a count of schema 1.0.0 is the difference itself."""
         known = [(one, one.reading.gauge(meter.key)) for one in self if one and one.phase and meter]
         return [one for one, gauge in known if gauge is None or gauge.used is None]
@@ -158,7 +156,7 @@ class Measurement(NamedTuple):
     falls: tuple[Fall, ...] = ()
 
 
-def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
+def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
     """The delta of a pair, by the rules that hold for every provider; nothing of one that is not whole."""
     if pair.after is None:
         return Measurement()
@@ -195,7 +193,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 
-def _unfloored(delta: float, meter: Meter, before: Reading, after: Reading) -> float:
+def _unfloored(delta: float, meter: "Meter", before: Reading, after: Reading) -> float:
     """The delta of what floored readings stand for, if it is their difference: 12 stands for 12 to 12.99."""
     old, new = before.gauge(meter.key), after.gauge(meter.key)
     if old is None or new is None or old.used is None or new.used is None:
@@ -205,7 +203,7 @@ def _unfloored(delta: float, meter: Meter, before: Reading, after: Reading) -> f
     return max(round(new.used + _rest(meter, new, after.as_of) - old.used - _rest(meter, old, before.as_of), 6), 0)
 
 
-def _rest(meter: Meter, gauge: Gauge, at: datetime | None) -> float:
+def _rest(meter: "Meter", gauge: "Gauge", at: datetime | None) -> float:
     """What a floored value lacks on average: half a point, but nothing at a reset; one with decimals is exact."""
     if gauge.used == 0 and at is not None and gauge.reset_at is not None and isinstance(meter.window, timedelta):
         return 0.0 if timedelta(0) <= at - (gauge.reset_at - meter.window) <= AT_RESET else 0.5

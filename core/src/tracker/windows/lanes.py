@@ -1,26 +1,24 @@
 """Lanes: agents that work in parallel. The journal alone says what each has open; files under `state/` repeat it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.files import private_folder, replace_file
 from tracker.journal.records import NOTHING, lane_of
+from tracker.session import Session
 from tracker.text.pane import redact
 
 if TYPE_CHECKING:
-    from tracker.contract.sources import Source
     from tracker.journal.index import Index
-    from tracker.session import Session
 
 FIRST_WINDOW = "W0-01"
 
 
-def doubt(index: Index, window: str) -> tuple[str, str] | None:
+def doubt(index: "Index", window: str) -> tuple[str, str] | None:
     """What to say about a window that no record knows, and its cure; None for the first one, or one that is next."""
     if index.knows(window) or not (known := index.newest_windows(1000)) or window in map(next_window, known):
         return None

@@ -1,7 +1,5 @@
 """What is recorded about windows, as features read it and add to it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -67,7 +65,7 @@ class Finalized(NamedTuple):
         known = (amount(self.record.get(key)) for key in ("quality_score", "quality"))
         return next((float(one) for one in known if one is not None), None)
 
-    def result(self, source: Source, group: Iterable[Capture]) -> Result | None:
+    def result(self, source: Source, group: "Iterable[Capture]") -> Result | None:
         """What a provider delivered, by its captures; None if the window says nothing of it."""
         entry, features = self.providers.get(source.name), self.features.get(source.name)
         pair, reason = self.pair(source.name, group), None
@@ -87,13 +85,13 @@ class Finalized(NamedTuple):
             reason = "features-missing"
         return Result(features or 0, capacity or 0, pair, reason)
 
-    def pair(self, provider: str, group: Iterable[Capture]) -> Pair:
+    def pair(self, provider: str, group: "Iterable[Capture]") -> Pair:
         """The captures that a provider was measured with, if they stand; else those that count now."""
         known, ids = {one.record_id: one for one in group}, self.providers.get(provider, {}).get("records")
         used = Pair(*(known.get(text(ids.get(phase))) for phase in PHASES)) if isinstance(ids, Mapping) else Pair()
         return used if all(used) else canonical(known.values())
 
-    def is_stale(self, provider: str, group: Iterable[Capture]) -> bool:
+    def is_stale(self, provider: str, group: "Iterable[Capture]") -> bool:
         """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
         row, now = self.providers.get(provider), canonical(group)._asdict()
         used = {} if row is None and all(now.values()) else (row or {}).get("records")
@@ -113,7 +111,7 @@ class Part(NamedTuple):
 
     windows: Sequence[str]
     rows: dict[str, Finalized]
-    groups: Groups
+    groups: "Groups"
 
 
 class Absent(NamedTuple):
@@ -138,7 +136,7 @@ class Windows:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def captures(self, windows: Iterable[str] | None = None) -> dict[tuple[str, str], list[Capture]]:
+    def captures(self, windows: Iterable[str] | None = None) -> "dict[tuple[str, str], list[Capture]]":
         """The standing captures by window and provider, oldest first."""
         return captures(self.session.index, self.session.registry.sources, windows)
 
@@ -184,7 +182,7 @@ class Windows:
         done = self.finalized(windows)
         return [window for window in windows if window not in done]
 
-    def spans(self, windows: Iterable[str], groups: Groups | None = None) -> dict[str, Span]:
+    def spans(self, windows: Iterable[str], groups: "Groups | None" = None) -> "dict[str, Span]":
         """From when to when each window was measured; None: not ended yet. `groups` are the captures, if known."""
         return spans(self.captures(windows) if groups is None else groups)
 
@@ -194,16 +192,16 @@ class Windows:
         what = near(window, known) if known else f"{self.session.root} holds no records."
         return TrackerError(f"Unknown window {window!r}. {what}")
 
-    def preview(self, windows: Sequence[str]) -> Preview:
+    def preview(self, windows: Sequence[str]) -> "Preview":
         from tracker.preview import assemble
 
         return assemble(self.session, windows)
 
-    def anomalies(self, windows: Iterable[str]) -> list[tuple[Entry, Entry | None]]:
+    def anomalies(self, windows: Iterable[str]) -> "list[tuple[Entry, Entry | None]]":
         """Every anomaly, each with the row that closed it."""
         return history(self.session, windows, removed=True)
 
-    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> list[Entry]:
+    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> "list[Entry]":
         """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
         return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
 

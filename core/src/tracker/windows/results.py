@@ -1,7 +1,5 @@
 """What windows say together: the sums of each provider, open windows, reports against meters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -15,7 +13,7 @@ from tracker.windows.captures import MIXED, Capture, Groups, canonical, capacity
 from tracker.windows.reader import Finalized
 
 if TYPE_CHECKING:
-    from tracker.contract.features import Estimate, Tally
+    from tracker.contract.tallies import Estimate, Tally
 
 UNNAMED = "(not named)"
 
@@ -42,14 +40,14 @@ class Totals:
             self.capacity += found.capacity
         self.stale += [row.window] if row.is_stale(self.source.name, group) else []
 
-    def extend(self, other: Totals) -> None:
+    def extend(self, other: "Totals") -> None:
         self.n += other.n
         self.features += other.features
         self.capacity += other.capacity
         self.excluded |= other.excluded
         self.stale += other.stale
 
-    def total(self, account: str = "") -> ProviderFigures:
+    def total(self, account: str = "") -> "ProviderFigures":
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, self, self.excluded, self.stale, account)
 
@@ -72,13 +70,13 @@ class ProviderFigures(NamedTuple):
 
     source: Source
     unit: str
-    efficiency: Estimate
+    efficiency: "Estimate"
     excluded: Mapping[str, str] = {}
     stale: Sequence[str] = ()
     account: str = ""
 
     @classmethod
-    def of(cls, source: Source, row: Finalized, group: Iterable[Capture]) -> ProviderFigures:
+    def of(cls, source: Source, row: Finalized, group: Iterable[Capture]) -> "ProviderFigures":
         found = Totals(source)
         found.add(row, group)
         return found.total()

@@ -1,7 +1,5 @@
 """A reading on its way into the journal: the rules that it must keep, and the rows that are appended."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress

@@ -158,7 +158,8 @@ def _refusal(question: Question, found: Standing, left: float, now: datetime, lo
     """The state and the reason, if the reading alone says that it is not go."""
     if found.reset_at is not None and found.reset_at <= now:
         return UNKNOWN, f"reset at {local_time(found.reset_at, now, local)} and not read since"
-    if now - found.at > question.max_age:
+    # what is as good as full stays so until its reset, however old the reading is
+    if now - found.at > question.max_age and (left >= question.min_left or found.reset_at is None):
         return UNKNOWN, f"the newest reading is {too_old(now - found.at, question.max_age)}"
     if left < question.min_left:
         return STOP, f"{number(left)} % left, less than {number(question.min_left)} %"

@@ -50,7 +50,8 @@ class Outlook:
     cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
     costs, left_out: how many windows say what one costs, and how many do not because they overlap others.
-    probability: that the planned windows fit. why: what is missing if the verdict is unknown. several: whether the
+    probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
+    one costs is. several: whether the
     provider has readings of more than one account. is_of_all: whether it stops all work if it is full. is_over: whether
     it was reset since it was read.
     """
@@ -218,10 +219,9 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
     costs = _costs((one for one in own if not one.is_shared), meter)
     known = evolve(known, costs=len(costs), left_out=len(_costs((one for one in own if one.is_shared), meter)))
-    if not costs and known.prospect is not None and known.prospect.is_full:
-        # whatever a window costs
-        return evolve(known, verdict=STOP)
     if not costs or (not costs[-1] and meter.unit != PERCENT):
+        if not _room(known, asked.reserve):
+            return evolve(known, verdict=STOP, why=_no_room(known, asked.reserve))
         return evolve(known, why=_no_cost(own, meter, known))
     found = _verdict(known, costs, asked.reserve, asked.windows_left)
     age = asked.now - standing.at
@@ -237,6 +237,21 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
 
 def _cure(asked: _Question, known: Outlook) -> str:
     return new_reading(asked.session, asked.source, known.account, several=known.several)
+
+
+def _room(known: Outlook, reserve: float) -> float:
+    """What windows may cost together, in the meter's unit."""
+    assert known.used is not None
+    assert known.limit is not None
+    return max(known.limit * (1 - reserve / FULL) - known.used, 0.0)
+
+
+def _no_room(known: Outlook, reserve: float) -> str | None:
+    """Why no window fits, whatever one costs; a meter that is full until its reset has said so already."""
+    if known.prospect is not None and known.prospect.is_full:
+        return None
+    left, kept = ((known.limit or FULL) - (known.used or 0), reserve * (known.limit or FULL) / FULL)
+    return f"{number(max(left, 0))} {known.unit} left, and {number(kept)} are the reserve: no window fits"
 
 
 def _no_cost(moved: Sequence[object], meter: Meter, known: Outlook) -> str:
@@ -299,10 +314,7 @@ def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:
     from tracker_verdict.stats.room import fits
 
-    assert known.used is not None
-    assert known.limit is not None
-    usual = statistics.median(costs)
-    room = max(known.limit * (1 - reserve / FULL) - known.used, 0.0)
+    usual, room = statistics.median(costs), _room(known, reserve)
     cost = (costs[0], usual, costs[-1])
 
     def fitting(one: float) -> int | None:

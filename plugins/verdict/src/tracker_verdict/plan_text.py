@@ -56,7 +56,7 @@ def lines(
             yield from prospect.lines(one.prospect, local)
         if one.cost is None or one.fits is None or one.probability is None:
             # a meter that is full has said so already
-            yield from [f"  unknown: {one.why}"] if one.why else []
+            yield from [f"  {one.verdict}: {one.why}"] if one.why else []
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, " if one.costs > 1 else ""

@@ -166,7 +166,8 @@ def standings(
             other.used == one.used and abs(other.at - one.at) <= SKEW for own in found.values() for other in own
         ):
             found.setdefault(one.account, []).append(one)
-    newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
+    # of two of one instant the later line
+    newest = [max(reversed(own), key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
     limits = {one.account: one.limit for one in _captured(captured, meter.key) if one.limit}
     full = {one.account: FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)) for one in newest}
     return [evolve(one, limit=full[one.account]) for one in sorted(newest, key=lambda one: one.account or "")]
