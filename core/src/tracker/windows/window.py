@@ -80,10 +80,8 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
             # a pane that also opens the next window is a BEFORE there
             added.append(add(session, request, _following(session, window), phase))
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
-        rows = {
-            ANOMALIES: [row for one in added for row in one.anomalies],
-            source.stream: [one.record for one in added],
-        }
+        found = [row for one in added for row in one.anomalies]
+        rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
         if not session.dry_run:
             session.journal.append_all({stream: own for stream, own in rows.items() if own})
             if request.is_last:
@@ -228,12 +226,10 @@ def has_value(source: Source, reading: Reading) -> bool:
 
 
 def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
-    """The reading without resets that cannot be, since each lies at most one window ahead, or that say nothing of now.
-
-    A pane of which every reset is over, or cannot be, is old. It is refused, or tagged if the user insists.
-    """
+    """The reading without resets that cannot be, or say nothing of now. A pane of such alone is refused, or tagged."""
     source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
+    # each lies at most one window of its meter ahead
     longest = {name: meter.longest or YEAR for name in resets if (meter := source.meter(name))}
     far = {name for name, reset in resets.items() if reset - seen > longest.get(name, YEAR) + SLACK}
     # in the buffer vendors show the old reset, and of an idle meter until it is used
