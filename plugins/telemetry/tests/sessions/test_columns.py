@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker_telemetry.sessions import scan
+from tracker.kernel import Registry
+from tracker_telemetry.sessions import lines as log_lines
 from tracker_telemetry.sessions.files import Print
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -37,13 +38,14 @@ LINES = st.lists(st.lists(SOUND | WRONG, max_size=3), max_size=12)
 
 def rows_of(lines: list[list[dict[str, Any]]], *, at_once: bool) -> Rows:
     waiting = iter(lines)
-    rows = Rows(Rules({"toy": lambda _line, _scratch: next(waiting)}, False), JOB)
-    for _ in lines:
-        rows.take([b"line"])
-        if not at_once:
-            rows.settle()
-    rows.settle()
-    return rows
+    with Registry.guarded("toy", "ingest_line") as timer:
+        rows = Rows(Rules({"toy": lambda _line, _scratch: next(waiting)}, False), JOB, timer)
+        for _ in lines:
+            rows.take([b"line"])
+            if not at_once:
+                rows.settle()
+        rows.settle()
+        return rows
 
 
 @settings(deadline=None)
@@ -81,19 +83,21 @@ WORDS = (b'"usage"', b'"cost-state"', b"usage")
 def test_a_line_with_a_word_is_found_once_with_and_without_the_extra(data: bytes, cut: int) -> None:
     stop = data.rfind(b"\n", 0, max(len(data) - cut, 0)) + 1
     expected = [one for one in data[:stop].splitlines(keepends=True) if any(word in one for word in WORDS)]
-    scan._search.cache_clear()
-    found = scan._lines(bytearray(data), WORDS, stop)
+    log_lines.search.cache_clear()
+    found = log_lines.lines_with(bytearray(data), WORDS, stop)
     with mock.patch.dict(sys.modules, {"ahocorasick_rs": None}):
-        scan._search.cache_clear()
-        plain = scan._lines(bytearray(data), WORDS, stop)
-    scan._search.cache_clear()
+        log_lines.search.cache_clear()
+        plain = log_lines.lines_with(bytearray(data), WORDS, stop)
+    log_lines.search.cache_clear()
     assert found == plain == expected
 
 
 def test_a_plugin_that_answers_none_has_not_read_the_line() -> None:
-    rows = Rows(Rules({"toy": lambda _line, _scratch: None}, False), JOB)  # type: ignore[arg-type,return-value]
-    rows.take([b"line", b"line"])
-    assert rows.bad == 2
+    with Registry.guarded("toy", "ingest_line") as timer:
+        given = Rules({"toy": lambda _line, _scratch: None}, False)  # type: ignore[arg-type,return-value]
+        rows = Rows(given, JOB, timer)
+        rows.take([b"line", b"line"])
+        assert rows.bad == 2
 
 
 UNFIT: list[dict[str, Any]] = [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 from tracker.api import LogOrigin, Source
@@ -42,6 +44,8 @@ def files(source: Source) -> list[Found]:
                 try:
                     stat = os.stat(path)
                 except OSError:
+                    continue
+                if not S_ISREG(stat.st_mode):  # a pipe would be waited for
                     continue
                 now = Print(stat.st_size, stat.st_mtime_ns, stat.st_ino & INODE)
                 found.setdefault((stat.st_dev, stat.st_ino), Found(path, words, now))
@@ -87,19 +91,34 @@ def _folders(origin: LogOrigin) -> list[Path]:
 
 def _below(folder: Path, pattern: str, failed: Callable[[OSError], None] | None = None) -> Iterator[str]:
     """The files below a folder that fit the pattern, also compressed; a linked folder is followed once."""
-    fixed, _, rest = pattern.partition("**/")
-    top = folder / fixed
+    *folders, last = pattern.split("/")
+    fixed = [*takewhile(lambda part: not any(map(part.__contains__, "*?[")), folders)]
+    top, wanted = folder.joinpath(*fixed), folders[len(fixed) :]
     seen: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(top, onerror=failed, followlinks=True):
+    for place, inner, names in os.walk(top, onerror=failed, followlinks=True):
         try:
             stat = os.stat(place)
         except OSError:
             continue
         if (stat.st_dev, stat.st_ino) in seen:
-            folders.clear()
+            inner.clear()
             continue
         seen.add((stat.st_dev, stat.st_ino))
-        folders.sort()
-        for name in sorted(names):
-            if fnmatchcase(name.removesuffix(PACKED), rest or pattern.rpartition("/")[2]):
-                yield os.path.join(place, name)
+        parts = Path(place).relative_to(top).parts
+        if _fits(parts, wanted):
+            for name in sorted(names):
+                if fnmatchcase(name.removesuffix(PACKED), last):
+                    yield os.path.join(place, name)
+        if "**" in wanted or len(parts) < len(wanted):
+            inner.sort()
+        else:
+            inner.clear()
+
+
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether folders are those of a pattern, in which ** stands for any number of them, also none."""
+    if not wanted or not parts:
+        return not parts and {*wanted} <= {"**"}
+    if wanted[0] == "**":
+        return _fits(parts, wanted[1:]) or _fits(parts[1:], wanted)
+    return fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])

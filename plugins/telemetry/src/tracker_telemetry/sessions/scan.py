@@ -7,19 +7,19 @@ import io
 import json
 import marshal
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import chain, count
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-import orjson
-
-from tracker.api import Rejected
+from tracker.api import Rejected, redact
+from tracker.kernel import PluginError, Registry
 from tracker_telemetry import blake2b
 from tracker_telemetry.sessions.files import PACKED, Print, end_of
+from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
 
 Ingest = Callable[[bytes, dict[str, Any]], Sequence[Any]]
 TOKENS = (
@@ -37,6 +37,7 @@ BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
 LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
 STORED = "\0"  # begins a project that is shortened or hashed already
 UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{"  # how such a file begins
+MOST_HANGS = 3  # in one process: each costs seconds
 TIME = 2  # its column
 ALONE = "."  # the second half of a key that has none
 
@@ -56,6 +57,7 @@ class Read(NamedTuple):
     """What a file gave: its requests by column, for the store; bad lines; where to go on.
 
     requests: how many, and their columns, packed by marshal, which takes a third of the time that pickled rows take.
+    fault: what the plugin did wrong first.
     """
 
     job: Job
@@ -67,6 +69,7 @@ class Read(NamedTuple):
     end: str
     state: str
     error: str | None = None
+    fault: str | None = None
 
 
 class Rules(NamedTuple):
@@ -77,11 +80,27 @@ class Rules(NamedTuple):
 
 
 rules: list[Rules] = []  # one; set before worker processes are forked
+hangs = defaultdict[str, list[PluginError]](list)  # lines that a source's plugin did not come to the end of
 
 
 def read(job: Job) -> Read:
-    """Read what a file got since the last time."""
-    rows = Rows(rules[-1], job)
+    """Read what a file got since the last time; a plugin that cannot go on costs the file."""
+    try:
+        with Registry.guarded(job.source, "ingest_line") as timer:
+            return _read(job, timer)
+    except PluginError as error:
+        text = redact(str(error))
+        return Read(job, 0, b"", [], 0, job.offset, "", job.state, text, text)
+
+
+def _give_up(source: str) -> None:
+    if len(hangs[source]) >= MOST_HANGS:
+        raise hangs[source][0]
+
+
+def _read(job: Job, timer: Any) -> Read:
+    _give_up(job.source)
+    rows = Rows(rules[-1], job, timer)
     stop, error = job.offset, None
     try:
         with open(job.path, "rb", buffering=0) as file:
@@ -90,11 +109,13 @@ def read(job: Job) -> Read:
             end = "" if is_packed else end_of(job.path, stop)
     except ImportError:
         return Read(job, 0, b"", [], 0, job.offset, "", job.state, UNPACKER)
+    except PluginError:
+        raise
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
         end, error = "", _reason(found)
     rows.settle()
     columns = marshal.dumps(rows.columns)
-    return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error)
+    return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error, rows.fault)
 
 
 def _reason(error: Exception) -> str:
@@ -107,11 +128,12 @@ def _reason(error: Exception) -> str:
 class Rows:
     """The rows of one file: of one key the one with the most output."""
 
-    def __init__(self, given: Rules, job: Job) -> None:
-        self.rules, self.job, self.ingest = given, job, given.ingests[job.source]
+    def __init__(self, given: Rules, job: Job, timer: Any) -> None:
+        self.rules, self.job, self.ingest, self.timer = given, job, given.ingests[job.source], timer
         self.state: dict[str, Any] = json.loads(job.state)
         self.kept = job.state
         self.bad = 0
+        self.fault: str | None = None
         self.waiting: list[Sequence[Any]] = []  # the events of lines, to be checked together
         self.places: dict[str, int] = {}  # of each key, in the columns
         # the halves of the key, time, model, speed, tokens, their total, and the number of the labels
@@ -127,11 +149,12 @@ class Rows:
         buffer, rest = bytearray(BLOCK), 0
         while size := file.readinto(memoryview(buffer)[rest:]):
             end = rest + size
+            self.timer.restart()
             # what stands behind the end was not read
             if not offset and buffer.startswith(UTF16, 0, end):
                 raise ValueError("the file is UTF-16, not UTF-8")
             stop = buffer.rfind(b"\n", rest, end) + 1
-            self.take(_lines(buffer, self.job.words, stop))
+            self.take(lines_with(buffer, self.job.words, stop))
             offset += stop
             rest = end - stop
             buffer[:rest] = buffer[stop:end]
@@ -139,7 +162,7 @@ class Rows:
                 buffer += bytes(rest)
         self.kept = json.dumps(self._hidden(self.state))
         # its end may still come: read again the next time; old programs end lines by CR alone
-        tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and _is_whole(line)]
+        tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and is_whole(line)]
         if tail:
             bad = self.bad
             self.settle()
@@ -150,11 +173,11 @@ class Rows:
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Ask the plugin for the events of lines."""
-        ingest, state, waiting = self.ingest, self.state, self.waiting
+        ingest, state, waiting, faults = self.ingest, self.state, self.waiting, self.timer.FAULTS
         for line in lines:
             try:
                 events = ingest(line, state)
-            except Exception as error:  # noqa: BLE001  a plugin's fault costs a line, not the file
+            except faults as error:  # a plugin's fault costs a line, not the file
                 events = self._mended(line, error)
             if events:
                 waiting.append(events)
@@ -175,16 +198,32 @@ class Rows:
                 except Exception:  # noqa: BLE001
                     self.bad += 1
 
-    def _mended(self, line: bytes, error: Exception) -> Sequence[Any]:
-        """The events of a line that the plugin could not read, with its faults mended."""
-        mended = _mended(line) if isinstance(error, Rejected) else None
+    def _mended(self, line: bytes, error: BaseException) -> Sequence[Any]:
+        """The events of a line that the plugin could not read: mended, or of the row behind one that was cut off."""
+        events: Sequence[Any] = ()
         try:
-            if mended is not None:
-                return self.ingest(mended, self.state)
-        except Exception:  # noqa: BLE001
-            mended = None
+            if isinstance(error, Rejected) and (found := mended(line)) is not None:
+                events = self.ingest(found, self.state)
+                if not any(BROKEN in str(event.get("key")) for event in events):
+                    return events
+                events = ()  # the request would count again under this key
+            elif isinstance(error, Rejected) and (found := glued(line)) is not None:
+                events = self.ingest(found, self.state)
+        except self.timer.FAULTS as other:
+            error = other
         self.bad += 1
-        return ()
+        if not isinstance(error, Rejected):
+            self._blame(error)
+        return events
+
+    def _blame(self, error: BaseException) -> None:
+        """Note what a plugin did wrong; one that does not come to the end of several lines is given up."""
+        self.timer.restart()
+        found = PluginError(self.job.source, "ingest_line", error)
+        self.fault = self.fault or redact(str(found))
+        if not isinstance(error, Exception | SystemExit):
+            hangs[self.job.source].append(found)
+            _give_up(self.job.source)
 
     def _add(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Keep events: checked by column, in a fifth of the time that each by itself takes."""
@@ -295,58 +334,6 @@ def _tagged(tags: Sequence[Sequence[str] | None]) -> tuple[list[bool], list[str 
     """What each event's tags say: whether it is a client's own total, and the session that it may be a copy of."""
     needs = [[tag.partition(":")[2] for tag in own or () if tag.startswith((NEEDS, UNLESS))] for own in tags]
     return [TOTAL in (own or ()) for own in tags], [own[0] if own else None for own in needs]
-
-
-@cache
-def _search(words: tuple[bytes, ...]) -> Callable[[bytearray, int], Iterable[int]]:
-    """Where one of the words begins, in their order, in the bytes before an end."""
-    try:
-        from ahocorasick_rs import BytesAhoCorasick
-    except ImportError:  # an extra: it compares many bytes at once
-        pattern = re.compile(b"|".join(map(re.escape, words)))
-        return lambda data, stop: (match.start() for match in pattern.finditer(data, 0, stop))
-    # one word at a time: a search for several stops at each quotation mark, of which code in a log is full
-    finds = [BytesAhoCorasick([word]).find_matches_as_indexes for word in words]
-
-    def search(data: bytearray, stop: int) -> list[int]:
-        with memoryview(data) as view, view[:stop] as part:
-            return sorted([start for find in finds for _, start, _ in find(part)])
-
-    return search
-
-
-def _lines(data: bytearray, words: tuple[bytes, ...], stop: int) -> list[bytes]:
-    """The lines that hold one of the words, in their order; the last one ends at `stop`."""
-    if not words:
-        return [*filter(bytes.strip, bytes(data[:stop]).split(b"\n"))]
-    find, rfind = data.find, data.rfind
-    lines, start = [], 0
-    with memoryview(data) as view:
-        for at in _search(words)(data, stop):
-            if at >= start:
-                begin = rfind(b"\n", start, at) + 1 or start
-                start = find(b"\n", at, stop) + 1
-                lines.append(view[begin:start].tobytes())
-    return lines
-
-
-def _mended(line: bytes) -> bytes | None:
-    """A line with zeros of a crash, invalid UTF-8, halves of surrogates or NaN in it; None if none helps."""
-    with suppress(orjson.JSONDecodeError):
-        orjson.loads(line)
-        return None  # there is nothing to mend
-    try:
-        found = json.loads(line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace"), parse_constant=str)
-    except (ValueError, RecursionError):
-        return None
-    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _is_whole(line: bytes) -> bool:
-    try:
-        return isinstance(orjson.loads(_mended(line) or line), dict)
-    except orjson.JSONDecodeError:
-        return False
 
 
 class _Unpacked:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from attrs import define, field
 
 from tracker.api import LogOrigin, Source
-from tracker.kernel import Session
+from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import copies, kept, scan, tables
@@ -85,13 +85,19 @@ class Store:
         if jobs := [job for source in sources for job in self._jobs(source)]:
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
+            faults: dict[str, str | None] = {}
             try:
                 for done in _run(self.session, jobs, is_hashed=self.is_hashed):
                     self._put(done, prices, is_new=is_new)
+                    faults[done.job.source] = faults.get(done.job.source) or done.fault
                     requests += done.size
                     progress.advance(scan.size_of(done.job), requests)
             finally:
                 progress.end()
+            for fault in filter(None, faults.values()):
+                if self.session.registry.is_strict():
+                    raise TrackerError(fault)
+                self.session.warn(f"{fault.rstrip('.')}; lines like it are not counted")
             self._keep_rates(prices)
 
     def _price(self, prices: ListPrices) -> None:
@@ -135,8 +141,8 @@ class Store:
             if before is None and old is not None and _is_at(one, known[old]):
                 before = known[old]
                 self._ask("UPDATE file SET name = ? WHERE name = ?", (name, old))
-            # what could not be opened may be readable now, though it did not change
-            if before is None or (before.error or "").startswith((scan.UNPACKER, "[Errno")):
+            # what could not be opened may be readable now, though it did not change, and a plugin be mended
+            if before is None or (before.error or "").startswith((scan.UNPACKER, "[Errno", "plugin ")):
                 yield Job(source.name, one.path, one.words, 0, "{}", one.now)
                 continue
             is_same, is_longer = before.now == one.now, before.now.size < one.now.size
@@ -357,6 +363,7 @@ def _run(session: Session, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read
     """Read the files, with several processes if there is much to read."""
     ingests = {job.source: session.registry.bind(job.source, "ingest_line") for job in jobs}
     scan.rules[:] = [Rules(ingests, is_hashed)]
+    scan.hangs.clear()
     workers = scan.workers()
     if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2:
         yield from map(read, jobs)

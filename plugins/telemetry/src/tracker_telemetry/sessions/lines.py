@@ -1,0 +1,87 @@
+"""The lines of a session file: those that can matter, and what can be read of a damaged one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import orjson
+
+BROKEN = "\ufffd"  # in the place of bytes that are no UTF-8
+MOST_TRIES = 8  # places at which a row may begin behind one that was cut off
+
+
+def lines_with(data: bytearray, words: tuple[bytes, ...], stop: int) -> list[bytes]:
+    """The lines that hold one of the words, in their order; the last one ends at `stop`."""
+    if not words:
+        return [*filter(bytes.strip, bytes(data[:stop]).split(b"\n"))]
+    find, rfind = data.find, data.rfind
+    lines, start = [], 0
+    with memoryview(data) as view:
+        for at in search(words)(data, stop):
+            if at >= start:
+                begin = rfind(b"\n", start, at) + 1 or start
+                start = find(b"\n", at, stop) + 1
+                lines.append(view[begin:start].tobytes())
+    return lines
+
+
+@cache
+def search(words: tuple[bytes, ...]) -> Callable[[bytearray, int], Iterable[int]]:
+    """Where one of the words begins, in their order, in the bytes before an end."""
+    try:
+        from ahocorasick_rs import BytesAhoCorasick
+    except ImportError:  # an extra: it compares many bytes at once
+        pattern = re.compile(b"|".join(map(re.escape, words)))
+        return lambda data, stop: (match.start() for match in pattern.finditer(data, 0, stop))
+    # one word at a time: a search for several stops at each quotation mark, of which code in a log is full
+    finds = [BytesAhoCorasick([word]).find_matches_as_indexes for word in words]
+
+    def search(data: bytearray, stop: int) -> list[int]:
+        with memoryview(data) as view, view[:stop] as part:
+            return sorted([start for find in finds for _, start, _ in find(part)])
+
+    return search
+
+
+def mended(line: bytes) -> bytes | None:
+    """A line with zeros of a crash, invalid UTF-8, halves of surrogates or NaN in it; None if none helps."""
+    with suppress(orjson.JSONDecodeError):
+        orjson.loads(line)
+        return None  # there is nothing to mend
+    text = line.strip(b"\0 \t\r\n").decode("utf-8-sig", "replace")
+    try:
+        found = json.loads(text, parse_constant=str, object_pairs_hook=_with_names)
+    except (ValueError, RecursionError):
+        return None
+    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _with_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are whole: without one of them another request might be meant."""
+    if any(BROKEN in name for name, _ in pairs):
+        raise ValueError("a damaged name")
+    return dict(pairs)
+
+
+def glued(line: bytes) -> bytes | None:
+    """The whole row behind one that was cut off, which a client leaves that died and went on; both begin alike."""
+    head = re.match(rb'\{\s*"[^"\\]*"\s*:', line)
+    starts = [at.start() for at in re.finditer(re.escape(head[0]), line)][1:] if head else []
+    for start in starts[: -MOST_TRIES - 1 : -1]:
+        with suppress(orjson.JSONDecodeError):
+            orjson.loads(line[start:])
+            return line[start:]
+    return None
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether it is a row, and not the beginning of one."""
+    try:
+        return isinstance(orjson.loads(mended(line) or line), dict)
+    except orjson.JSONDecodeError:
+        return False
