@@ -78,6 +78,15 @@ def test_a_cure_whose_command_is_not_in_use_says_what_brings_it(toys_apart: Run,
         run = without(toys_apart, *left_out)
         said = run("start", "toy", "--stdin", "--window", window, stdin=PANE.format(fuel=10)).stderr.splitlines()
         assert undo.format(window) + more in said
+    # an anomaly's cure, which stands without backticks: when it is raised, and in the results that show it
+    delete = f"The command alias delete is not available. tracker-corrections {off}"
+    run = without(toys_apart, "corrections")
+    assert delete in run("end", "toy", "--stdin", "--window", "Z9-77", stdin=PANE.format(fuel=5)).stderr
+    for command in (("status",), ("window-audit", "--window", "Z9-77")):
+        cures = [text for text in run(*command).stdout.splitlines() if "tracker alias delete" in text]
+        assert cures, "it shows none"
+        assert all(text.endswith(f". {delete}") for text in cures), cures
+        assert "not available" not in without(toys_apart)(*command).stdout
     (tmp_path / "tracker.toml").write_text("buffer_minutes = -1\n")
     wrong = without(toys_apart, "desk")("preview").stderr
     assert wrong.endswith(

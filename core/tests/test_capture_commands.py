@@ -340,9 +340,11 @@ def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_p
     assert error.startswith(
         "error: This would remove the toy after of 2026-01-10T09:00:00Z in W0-01, and no --window names"
     )
+    assert error.endswith(" Use --yes to remove it, or name it with --window.")
     ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
-    error = refused(captured("alias", "delete", "toy", "--window", "W0-01"))
-    assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it.")
+    for named in ((), ("--window", "W0-01")):
+        error = refused(captured("alias", "delete", "toy", *named))
+        assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it.")
     assert len(records(tmp_path, "snapshots")) == 2
     assert "removed toy after" in ok(captured("alias", "delete", "toy", "--window", "W0-01", "--yes"))
     # also one that the finalize row was not measured with
@@ -371,7 +373,7 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
     done = toys("end", "toy", "--captured-at", T1, stdin="fuel 4%")
     assert ok(done)
     assert "fuel fell from 90 to 4; it was reset at 2026-01-10T08:30:00Z, inside the window" in done.stderr
-    assert "readings from both sides of the reset measure across it" in done.stderr
+    assert "readings of both sides of the reset measure across it" in done.stderr
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     assert "the capacity meter of toy fell (fuel fell from 90 to 4; it was reset at" in error
     assert "Capture again" not in error, "no AFTER behind the reset measures the window"

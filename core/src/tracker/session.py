@@ -175,7 +175,8 @@ class Session:
 
     def show(self, text: str) -> None:
         """A result for people, also with `--quiet`; on a terminal folded between words."""
-        click.echo(folded(escape(text)) if self.is_terminal else escape(text))
+        text = escape(cured(text))
+        click.echo(folded(text) if self.is_terminal else text)
 
     @property
     def is_terminal(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tracker.api import Gauge
+import pytest
+
+from tracker.api import Gauge, Meter, Reading, StatusSource
 from tracker_capture.meters import is_reset, points_of, with_resets
-from tracker_capture.readings import Sample, folded
+from tracker_capture.readings import Sample, folded, sample_of
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 WEEK_END = START + timedelta(days=3)
@@ -82,3 +84,19 @@ def test_any_order_of_arrival_gives_the_same_values() -> None:
 
 def _fields(run: Sample) -> dict[str, Any]:
     return {name: getattr(run, name) for name in ("provider", "origin", "gauges", "at", "until", "supersedes")}
+
+
+@pytest.mark.parametrize(
+    ("used", "hours", "tags", "is_kept"),
+    [(0, -1, (), False), (11, -1, (), True), (0, 1, (), True), (0, 0, (), True), (0, -1, ("stale-data",), True)],
+)
+def test_an_idle_meter_has_no_reset(used: float, hours: int, tags: tuple[str, ...], is_kept: bool) -> None:
+    """It may show its last one until it is used: behind that the history sees the fall as the reset that it is."""
+    source = StatusSource(
+        contract="1.0", name="toy", title="Toy", prefix="t", meters=(Meter(key="fuel", title="Fuel"),)
+    )
+    reset = START + timedelta(hours=hours)
+    reading = Reading(gauges=(Gauge(meter="fuel", used=used, reset_at=reset),), errors=tags)
+    found = sample_of(source, reading, START, "pane")
+    assert found is not None
+    assert (found.gauges["fuel"].reset_at == reset) is is_kept

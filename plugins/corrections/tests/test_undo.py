@@ -125,6 +125,26 @@ def test_a_newer_command_that_stays_is_named(program: Any) -> None:
     assert len(program.rows("toy_stream")) == 1
 
 
+def test_what_stays_is_named_where_nothing_else_can_be_taken_back(program: Any) -> None:
+    file = program.root.parent / "events.jsonl"
+    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
+    ingest = f"ingest toy-stream --window W0-01 --file {file}"
+    program(*ingest.split()).ok()
+    refused = program("undo").refused()
+    assert refused.startswith(f"error: There is nothing to take back in this lane. `tracker {ingest}` of 20")
+    assert refused.endswith(" stays: undo cannot take back what it did.")
+    assert "Expected a command that stored records in" in program("undo", "toy").refused()
+
+
+def test_a_command_that_stays_is_named_once(program: Any) -> None:
+    start(program)
+    file = program.root.parent / "events.jsonl"
+    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
+    for _ in range(2):
+        program("ingest", "toy-stream", "--window", "W0-01", "--file", str(file)).ok()
+    assert program("undo", "--yes", "--past").err.count("is newer and stays") == 1
+
+
 def test_what_was_passed_once_is_not_asked_about_again(program: Any) -> None:
     start(program)
     end(program)

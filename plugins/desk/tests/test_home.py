@@ -207,7 +207,7 @@ def test_a_synced_meter_without_a_window_is_shown_with_the_next_step(
     for command in ("home", "status"):
         text = program(command).ok()
         assert "60%" in text
-        assert f"\nNext: tracker windows propose{within}\n" in text
+        assert f"\nNext: tracker windows propose{within}" in text
         assert "No captures here" not in text
         assert "Nothing is recorded" not in text
 

@@ -72,6 +72,32 @@ def test_records_that_travel_say_that_evidence_stays_behind(
     assert again.stderr == ""
 
 
+def test_a_remark_makes_no_window_more_complete(toys: Run, tmp_path: Path) -> None:
+    """Neither that a provider gives no figure, nor that events came at other times."""
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
+    ok(toys("complete", "--window", "W1", "--outcome", "pass"))
+    (tmp_path / "usage.jsonl").write_text('{"ts": "2026-01-10T08:00:00Z", "rid": "A", "lane": "far"}\n')
+    ok(toys("ingest", "toy-stream", "--window", "W1", "--file", "usage.jsonl"))
+    card = toys("decision-card", "--window", "W1").stdout
+    assert "  - ok      It gives no figure of toy: features-missing.\n" in card
+    assert "  - ok      1 event of Toy " in card
+    assert "Completeness: 60% (3/5)\n" in card
+
+
+def test_a_window_of_telemetry_alone_names_what_it_wants(toys: Run, tmp_path: Path) -> None:
+    (tmp_path / "usage.jsonl").write_text('{"ts": "2026-01-10T08:00:00Z", "rid": "A", "lane": "far"}\n')
+    ok(toys("ingest", "toy-stream", "--window", "W1", "--file", "usage.jsonl"))
+    card = toys("decision-card", "--window", "W1").stdout
+    cure = "tracker start PROVIDER --stdin --window W1"
+    assert f"  - missing The window cannot be finalized: it holds no captures. Run `{cure}`.\n" in card
+    assert "  - missing No outcome is given.\n" in card
+    # what it says to run works
+    ok(toys(*cure.replace("PROVIDER", "toy").split()[1:], stdin="fuel 10%"))
+    card = toys("decision-card", "--window", "W1").stdout
+    assert "Run `tracker end toy --stdin --window W1`." in card
+
+
 def test_other_results_are_refused(finalized: Run, tmp_path: Path) -> None:
     done = finalized("evidence", "add", "--window", "W0-20", "--result", "great")
     assert done.returncode == 2

@@ -109,7 +109,7 @@ def test_instants_are_local_for_people_and_utc_for_programs(verdicts: Any, monke
 @pytest.mark.parametrize(
     ("reset", "words"),
     [
-        (NOW - HOUR, "no forecast: it was reset since the last reading"),
+        (NOW - HOUR, "no forecast: its reset is over"),
         (NOW + WEEK - 3 * HOUR, "no forecast: a week says nothing in its first 6 hours"),
     ],
 )

@@ -49,7 +49,7 @@ def reading(
         (80, 1, 120, (), 3, "stop: codex weekly: 20 % left, likely to be full before the reset (0 weeks of history"),
         (40, 20, 24, (), 4, "unknown: codex weekly: the newest reading is 2"),
         (40, 20, 24, ("--max-age", "1h"), 0, "go: codex weekly: 60 % left"),
-        (40, 1, -1, (), 4, "and not read since"),
+        (40, 1, -1, (), 4, "was over by then; send Codex a message first"),
         (40, 1, None, (), 0, "go: codex weekly: 60 % left"),
     ],
 )
@@ -97,7 +97,7 @@ def test_waiting_ends_at_the_reset(verdicts: Any) -> None:
     reading(verdicts, 95, reset=timedelta(hours=-1))
     done = verdicts("gate", "codex", "--wait")
     assert (done.status, done.error) == (4, None)
-    assert "and not read since" in done.out
+    assert "was over by then" in done.out
 
 
 def test_accounts_are_told_apart(verdicts: Any) -> None:

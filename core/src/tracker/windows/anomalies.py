@@ -24,9 +24,7 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
         cause, cure = f"{fall.meter} fell from {before} to {after}", "capture again"
         if fall.reset_at is not None:
             cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
-            cure = (
-                "readings from both sides of the reset measure across it: end a window before it, begin one behind it"
-            )
+            cure = "readings of both sides of the reset measure across it: end a window before it, begin one behind it"
         delete = f"tracker alias delete {source.name} --phase after --window {like['window']}"
         cure += f", or {delete} (and the other phase: then {source.name} leaves the window)"
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}

@@ -226,15 +226,13 @@ def has_value(source: Source, reading: Reading) -> bool:
 
 
 def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
-    """The reading without resets that cannot be: each lies at most one window of its meter ahead.
-
-    A pane of which every reset is over, or cannot be, is old. It is refused, or tagged if the user insists.
-    """
+    """The reading without resets that cannot be, or say nothing of now. A pane of such alone is refused, or tagged."""
     source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
+    # each lies at most one window of its meter ahead
     longest = {name: meter.longest or YEAR for name in resets if (meter := source.meter(name))}
     far = {name for name, reset in resets.items() if reset - seen > longest.get(name, YEAR) + SLACK}
-    # in the buffer vendors show the old reset
+    # in the buffer vendors show the old reset, and of an idle meter until it is used
     over = {name for name, reset in resets.items() if reset <= seen - buffer}
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
@@ -246,9 +244,10 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
         dating = " give the right time of this one with --captured-at," if request.origin == "alias" else ""
         what = f"This {source.name} pane is {'older than' if ages else 'not of'} {seen:%Y-%m-%d %H:%M} UTC: {last}."
         raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
-    gauges = tuple(evolve(one, reset_at=None) if one.meter in far else one for one in reading.gauges)
     tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far))]
     tags += [STALE] if is_old else [f"{OVER}:{name}" for name in sorted(over)]
+    idle = {one.meter for one in reading.gauges if one.meter in over and one.used == 0 and STALE not in tags}
+    gauges = tuple(evolve(one, reset_at=None) if one.meter in far | idle else one for one in reading.gauges)
     return evolve(reading, gauges=gauges, errors=tuple(dict.fromkeys(tags)))
 
 

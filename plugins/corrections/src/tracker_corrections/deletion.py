@@ -99,10 +99,9 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
         if click.confirm(f"Remove {what}? ({why})", err=True):
             return
         raise TrackerError("Nothing was removed.")
-    raise TrackerError(
-        f"This would remove {what}, and {why}."
-        f" Use --yes to remove it{'' if is_named else ', or name it with --window'}."
-    )
+    # a name alone is not enough for a capture that was finalized
+    named = "" if use else ", or name it with --window"
+    raise TrackerError(f"This would remove {what}, and {why}. Use --yes to remove it{named}.")
 
 
 def _prepare(session: Session, source: Source, found: Capture, reason: str) -> Removal:

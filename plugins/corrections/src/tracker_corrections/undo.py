@@ -128,24 +128,24 @@ def last(session: Session, provider: str | None) -> Step:
     fitting = [step for step in known if step.is_of(provider)]
     found = next((step for step in fitting if step.lane == session.lane), None)
     if found is None:
-        raise _nothing(session, provider, fitting)
+        raise _nothing(session, provider, known)
     if provider is not None:
         return found
     newer = takewhile(lambda step: step.command_id != found.command_id, known)
     return evolve(found, past=[step for step in newer if step.lane == session.lane and not step.records])
 
 
-def _nothing(session: Session, provider: str | None, others: Sequence[Step]) -> TrackerError:
+def _nothing(session: Session, provider: str | None, known: Sequence[Step]) -> TrackerError:
     lane = f"lane {session.lane}" if session.lane else "this lane"
     of = f" of {line(provider)}" if provider else ""
-    cure = ""
-    for newest in others[:1]:
+    expected, cure = f"Expected a command that stored records in {session.root}, other than events and imports.", ""
+    if provider is None and (stays := next((step for step in known if step.lane == session.lane), None)):
+        expected = f"{stays.named} stays: undo cannot take back what it did."
+    if newest := next((step for step in known if step.is_of(provider)), None):
         words = f"tracker undo{f' {line(provider)}' if provider else ''} --agent {newest.lane or repr('')}"
         there = f"lane {newest.lane}" if newest.lane else "the lane without a name"
         cure = f" The last command of {there} is {newest.named}: `{words}` takes that back."
-    return TrackerError(
-        f"There is nothing{of} to take back in {lane}. Expected a command that stored records in {session.root}.{cure}"
-    )
+    return TrackerError(f"There is nothing{of} to take back in {lane}. {expected}{cure}")
 
 
 def described(session: Session, step: Step) -> list[str]:

@@ -44,7 +44,9 @@ class Card:
 
     @property
     def completeness(self) -> tuple[int, int]:
-        return sum(check.state == "ok" for check in self.checks), len(self.checks)
+        """How many questions are answered well. Checks of one name are one question, whatever was remarked on it."""
+        names = {check.name for check in self.checks}
+        return len(names.difference(check.name for check in self.checks if check.state != "ok")), len(names)
 
 
 def card(session: Session, window: str) -> Card:
@@ -96,6 +98,9 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
             "; ".join(dict.fromkeys(found)) for found in zip(*((u.problem, u.cure) for u in unread), strict=True)
         )
         return _missing(f"The window cannot be finalized: {why}. To finalize it, {cures}.")
+    if not groups:
+        begin = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
+        return _missing("The window cannot be finalized: it holds no captures.", begin)
     if opened := [name for name, group in groups.items() if "AFTER" in canonical(group).missing]:
         group = groups[opened[0]]
         cure = pair_step(session, opened[0], group).command

@@ -55,7 +55,7 @@ def checks(session: Session, window: str) -> list[Check]:
     for source in sources_of(session, [window]) if measured else ():
         if count := totals.facts(session, source, [window], measured).outside.get(window):
             text = f"{plural(count, 'event')} of {source.title} came before its first BEFORE or after its last AFTER"
-            found.append(Check(name=source.name, state="ok", text=text))
+            found.append(Check(name="finalized", state="ok", text=text))
     return found
 
 

@@ -15,7 +15,7 @@ from tracker.kernel import Session, iso, near, number, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.new_reading import new_reading
-from tracker_verdict.prospect import LIKELY, Prospect, local_time, prospect, summary
+from tracker_verdict.prospect import LIKELY, Prospect, over, prospect, summary
 from tracker_verdict.standings import (
     PERCENT,
     Read,
@@ -143,7 +143,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
     left, local = max(FULL - found.percent, 0.0), zone(session.config.timezone)
-    if refusal := _refusal(question, found, left, now, local):
+    if refusal := _refusal(question, source.title, found, left, now, local):
         several = len(shown_now) > 1
         cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
         return evolve(_of_standing(meter, found, *refusal), cure=cure)
@@ -154,10 +154,12 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     return _until_reset(_of_standing(meter, found, GO, f"{number(left)} % left"), ahead, question.max_risk)
 
 
-def _refusal(question: Question, found: Standing, left: float, now: datetime, local: tzinfo) -> tuple[str, str] | None:
+def _refusal(
+    question: Question, title: str, found: Standing, left: float, now: datetime, local: tzinfo
+) -> tuple[str, str] | None:
     """The state and the reason, if the reading alone says that it is not go."""
-    if found.reset_at is not None and found.reset_at <= now:
-        return UNKNOWN, f"reset at {local_time(found.reset_at, now, local)} and not read since"
+    if why := over(found, title, now, local):
+        return UNKNOWN, why
     # what is as good as full stays so until its reset, however old the reading is
     if now - found.at > question.max_age and (left >= question.min_left or found.reset_at is None):
         return UNKNOWN, f"the newest reading is {too_old(now - found.at, question.max_age)}"

@@ -16,7 +16,7 @@ from tracker.kernel import Session, TrackerError, Windows, near, number, plural,
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.overlaps import overlapping, spent_in
-from tracker_verdict.prospect import Prospect, local_time, prospect
+from tracker_verdict.prospect import Prospect, over, prospect
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
     FRESH,
@@ -214,8 +214,8 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
         readings = of_accounts(asked.past, meter.key).get(standing.account, [])
         weeks = partial(weeks_before, readings, asked.local)
         known = evolve(known, prospect=prospect(weeks, standing, meter, asked.now, asked.local))
-    if over := _over(meter, standing, asked.now, asked.local):
-        return evolve(known, is_over=True, why=f"{over}: {_cure(asked, known)}")
+    if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
+        return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
     costs = _costs((one for one in own if not one.is_shared), meter)
     known = evolve(known, costs=len(costs), left_out=len(_costs((one for one in own if one.is_shared), meter)))
@@ -301,10 +301,8 @@ def _costs(moved: Iterable[_Moved], meter: Meter) -> list[float]:
     )
 
 
-def _over(meter: Meter, standing: Standing, now: datetime, local: tzinfo) -> str | None:
-    """Why a reading says nothing about now: its meter was reset since, for certain; None if it still holds."""
-    if standing.reset_at is not None and standing.reset_at <= now:
-        return f"it was reset at {local_time(standing.reset_at, now, local)} and not read since"
+def _aged(meter: Meter, standing: Standing, now: datetime) -> str | None:
+    """Why a reading without a reset says nothing of now: its meter was reset since, for certain."""
     age = now - standing.at
     if meter.longest is not None and age >= meter.longest:
         return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}"

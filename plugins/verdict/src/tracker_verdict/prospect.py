@@ -125,7 +125,7 @@ def prospect(
     start = standing.reset_at - WEEK
     gone = standing.at - start
     if standing.reset_at <= now:
-        return evolve(known, why="it was reset since the last reading")
+        return evolve(known, why="its reset is over")
     if gone < LEAST:
         return evolve(known, why="a week says nothing in its first 6 hours")
     known = evolve(known, linear=standing.used / (gone / WEEK))
@@ -156,6 +156,16 @@ def local_time(at: datetime, now: datetime, local: tzinfo) -> str:
     """`14:06 CET`, with the day if that is another."""
     shown, letters = Clock(now, local).at(at), at.astimezone(local).tzname() or ""
     return shown if shown.endswith(f" {letters}") else f"{shown} {letters}"
+
+
+def over(standing: Standing, title: str, now: datetime, local: tzinfo) -> str | None:
+    """Why a reading says nothing of now, if its reset is over; `title` is the provider's."""
+    if standing.reset_at is None or standing.reset_at > now:
+        return None
+    reset = local_time(standing.reset_at, now, local)
+    if standing.reset_at <= standing.at:
+        return f"the reading was old, since its reset of {reset} was over by then; send {title} a message first"
+    return f"it was reset at {reset} and not read since"
 
 
 def summary(known: Prospect, when: str = "", *, is_brief: bool = False) -> str:

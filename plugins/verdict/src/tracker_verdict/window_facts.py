@@ -61,10 +61,11 @@ def checks(session: Session, window: str) -> Iterator[Check]:
                 text = f"It counts for {name} as long as {line(other)} is not finalized. {both}"
             else:
                 text = f"{both}. If both are finalized, neither counts"
-            yield Check(name="overlaps", state="ok" if rows else "failed", text=text)
+            # a remark is no question of its own: it makes no window more complete
+            yield Check(name="finalized" if rows else "overlaps", state="ok" if rows else "failed", text=text)
         for row in rows.values():
             for reason in ProviderFigures.of(source, row, groups.get((window, name), ())).excluded.values():
-                yield Check(name="figures", state="ok", text=f"It gives no figure of {name}: {reason}")
+                yield Check(name="finalized", state="ok", text=f"It gives no figure of {name}: {reason}")
 
 
 def _overlaps(

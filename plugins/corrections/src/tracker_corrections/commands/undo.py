@@ -42,8 +42,8 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
         _list(here, undo.steps(here, provider))
         return
     step = undo.last(here, provider)
-    for newer in step.past:
-        here.note(f"note: `{newer.words[0]}` is newer and stays: undo cannot take back what it did")
+    for words in dict.fromkeys(newer.words[0] for newer in step.past):
+        here.note(f"note: `{words}` is newer and stays: undo cannot take back what it did")
     if step.past and not (past or here.dry_run):
         before = f"Add --past to take back what was before: {step.text}"
         raise TrackerError(f"The last command cannot be taken back. {before}")

@@ -28,8 +28,9 @@ def command(window: str) -> None:
     if here.json:
         here.data(found)
     else:
-        text = "\n".join(lines(found))
-        here.show(INSTANT.sub(partial(_local, zone(here.config.timezone)), text) if here.is_terminal else text)
+        local = partial(_local, zone(here.config.timezone))
+        for text in lines(found):
+            here.show(INSTANT.sub(local, text) if here.is_terminal else text)
 
 
 def _local(local: tzinfo, found: re.Match[str]) -> str:
