@@ -83,7 +83,10 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     if kind == "token_usage_record":
         return _recorded(payload, row, line, scratch)
     if kind == "token_count":
-        return _counted(payload, row, line, scratch)
+        info = payload.info
+        if info is None or info.total_token_usage is None or info.last_token_usage is None:
+            _whole(line)
+        return _counted(payload, row, scratch)
     if kind == "turn_context":
         if payload.model is None:
             _whole(line)
@@ -220,11 +223,9 @@ def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, 
     return whole != tuple(a + b for a, b in zip(total, usage, strict=True))
 
 
-def _counted(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) -> list[Event]:
+def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
     """What a running total grew by; of a response that has a record, it is known already."""
     limits, info = payload.rate_limits, payload.info
-    if info is None or info.total_token_usage is None or info.last_token_usage is None:
-        _whole(line)
     if limits is not None:
         scratch["plan"] = _text(limits.plan_type) or scratch.get("plan")
     if info is None:

@@ -17,7 +17,7 @@ import json
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from itertools import groupby, permutations
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -183,9 +183,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         if is_anew:
             sessions = _parents_of(sessions, thought)
         sessions = _parents_of(_last(sessions, own, starters, groups.values()), thought)
-        first = min(number for number in left if places[number].session in sessions)
-        same = [number for number in left if places[number].session == places[first].session]
-        stands = min(same, key=lambda number: (places[number].names, number))
+        stands = _standing([number for number in left if places[number].session in sessions], places)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
         database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
         changed |= {places[place].session for _, _, place in group.keys if place != stands}
@@ -248,6 +246,13 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
 def _parents_of(sessions: frozenset[str], thought: Container[tuple[str, str]]) -> frozenset[str]:
     """Those that were not forked from another one, as far as is known."""
     return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
+
+
+def _standing(numbers: Sequence[int], places: Mapping[int, Place]) -> int:
+    """The place of the session that was seen first that names the most."""
+    session = places[min(numbers)].session
+    same = [number for number in numbers if places[number].session == session]
+    return min(same, key=lambda number: (places[number].names, number))
 
 
 def _last(
