@@ -61,7 +61,8 @@ def test_an_operator_measures_a_window_with_it(bare: Bare, tmp_path: Path) -> No
         "  - gemini-3-pro-preview: requests=12 input_tokens=98111 cache_read_tokens=52123 output_tokens=11000\n"
         "  - gemini-2.5-flash: requests=5 input_tokens=20011 cache_read_tokens=0 output_tokens=7489\n"
     ) in shown
-    options = ("--window", "W0-02", "--phase", "before", "--daily-pct", "51", "--daily-resets", "2026-01-01T15:12:00Z")
+    options = ("--window", "W0-02", "--phase", "before", "--captured-at", "2026-01-01T14:00:00Z")
+    options += ("--daily-pct", "51", "--daily-resets", "2026-01-01T15:12:00Z")
     assert "stored gemini before snapshot for W0-02" in tracker(bare, tmp_path, "override", "gemini", *options)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+AT = ("--captured-at", "2026-01-10T06:00:00Z")
 OVERRIDE = ("override", "toy", "--window", "W1", "--phase", "before")
 
 
@@ -51,7 +52,7 @@ def test_a_reset_that_is_no_time_is_refused(program: Any, text: str) -> None:
 
 
 def test_a_reset_is_kept_as_an_instant(program: Any) -> None:
-    program(*OVERRIDE, "--fuel-pct", "1", "--fuel-resets", "2026-01-10T08:30:00+02:00").ok()
+    program(*OVERRIDE, "--fuel-pct", "1", "--fuel-resets", "2026-01-10T08:30:00+02:00", *AT).ok()
     [record] = program.rows("snapshots")
     assert record["parsed"]["fuel_reset_at"] == "2026-01-10T06:30:00Z"
 
@@ -59,3 +60,35 @@ def test_a_reset_is_kept_as_an_instant(program: Any) -> None:
 def test_a_count_may_be_over_a_hundred(program: Any) -> None:
     done = program("override", "tally", "--window", "W1", "--phase", "before", "--calls-used", "400")
     assert done.ok() == "stored tally before snapshot for W1 (awaiting end)\n"
+
+
+@pytest.mark.parametrize(
+    ("resets", "said", "tag", "is_kept"),
+    [
+        ("2027-02-14T06:00:00Z", "after the reading. Expected one until 2027-01-10T06:00:00Z", "implausible", False),
+        (
+            "2026-01-08T06:00:00Z",
+            "was over 2 d 0 h before the reading. Expected a later one, none at all,",
+            "over",
+            True,
+        ),
+    ],
+)
+def test_a_reset_that_cannot_be_is_refused_or_tagged_as_that_of_a_pane(
+    program: Any, resets: str, said: str, tag: str, is_kept: bool
+) -> None:
+    words = (*OVERRIDE, *AT, "--fuel-pct", "1", "--fuel-resets")
+    refused = program(*words, resets).refused(2)
+    assert f"error: Invalid value for --fuel-resets: Invalid time '{resets}'. It " in refused
+    assert said in refused
+    assert program.rows("snapshots") == []
+    forced = program(*words, resets, "--force")
+    forced.ok()
+    assert f"note: reset-{tag}:fuel (this reset " in forced.err
+    [record] = program.rows("snapshots")
+    assert record["parsed"]["fuel_reset_at"] == (resets if is_kept else None)
+
+
+@pytest.mark.parametrize("resets", ["2027-01-10T06:09:00Z", "2026-01-10T05:56:00Z"])
+def test_what_clocks_and_lagging_panes_differ_by_is_no_doubt(program: Any, resets: str) -> None:
+    program(*OVERRIDE, *AT, "--fuel-pct", "1", "--fuel-resets", resets).ok()

@@ -24,7 +24,6 @@ from attrs import asdict, define, evolve, field, frozen
 
 from tracker.kernel import TrackerError, read_at
 from tracker_telemetry import FOLDER
-from tracker_telemetry.index import private
 from tracker_telemetry.lines import BATCH, Stop
 from tracker_telemetry.reader import Reader
 from tracker_telemetry.stored import SIZE, ids_of
@@ -161,12 +160,9 @@ class Follower:
     def _name_of(self, file: int) -> Path | None:
         found = os.fstat(file)
         for path in (self.path, *self._siblings()):
-            try:
-                now = path.stat()
-            except OSError:
-                continue
-            if (now.st_dev, now.st_ino) == (found.st_dev, found.st_ino):
-                return path
+            with suppress(OSError):
+                if os.path.samestat(path.stat(), found):
+                    return path
         return None
 
     def _siblings(self) -> list[Path]:
@@ -229,14 +225,15 @@ class Mark:
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
         self.reader.stored.leave_order(self.reader.shown)
-        self.reader.shown.count(list(ids_of(ids)))
+        for keys in ids_of(ids):
+            self.reader.shown.count(keys)
         self.shown, self.reader.number = found["shown"], number
         return place
 
     def note(self, place: Place, shown: Sequence[bytes]) -> None:
         """Note a place and the lines that were shown since the last one."""
         values = {**asdict(place), "tail": place.tail.hex()}
-        with suppress(OSError), private():
+        with suppress(OSError):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(file, "wb") as ids:
@@ -246,6 +243,7 @@ class Mark:
             self.shown += len(shown)
             found = {"place": values, "lines": self.reader.number, "shown": self.shown, "streams": self._streams({})}
             part = self.path.with_suffix(".part")
+            part.touch(0o600)
             part.write_bytes(orjson.dumps(found))
             os.replace(part, self.path)
 

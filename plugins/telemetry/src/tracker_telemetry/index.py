@@ -7,7 +7,6 @@ file costs only the time to make it anew; if another process holds it, this one 
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -125,19 +124,8 @@ def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | 
 
 
 @contextlib.contextmanager
-def private() -> Iterator[None]:
-    """Make files that only their owner may read."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-@contextlib.contextmanager
 def _opened(session: Session | None, path: Path | None) -> Iterator[DuckDBPyConnection]:
-    with private():
-        database = _connect(session, path)
+    database = _connect(session, path)
     try:
         for name, value in SETTINGS.items():
             database.execute(f"SET {name} = '{value}'")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 from attrs import define, field
@@ -14,7 +14,7 @@ from tracker.kernel import Journal, Session
 
 REJECTED = b"rejected"
 ID = slice(8, 16)  # the half of a row's id that tells copies and parts of one line apart
-SIZE, PREFIX, REST = 8, 2, 6  # bytes of an id, those that choose its bucket, and the others
+SIZE, BUCKETS = 8, 1 << 16  # bytes of an id; how many its first two can tell apart
 
 
 def digest_of(source: str, window: str) -> Callable[[bytes], bytes]:
@@ -40,35 +40,42 @@ def row_id(digest: bytes, nth: int, part: int, kind: bytes = b"") -> bytes:
 
 @define
 class Ids:
-    """A set of 8-byte ids that takes 8 bytes each, where Python's own takes 80.
+    """A set of 8-byte ids that takes 8 bytes each, where Python's own takes 80: the first two choose a bucket.
 
     Two of ten million ids are equal by chance with a probability of 3 in a million.
     """
 
-    _buckets: defaultdict[bytes, bytearray] = field(factory=lambda: defaultdict(bytearray))
+    _buckets: list[bytearray] = field(factory=list)
 
-    def add(self, keys: Iterable[bytes]) -> list[int]:
+    def add(self, keys: Sequence[bytes]) -> list[int]:
         """Add ids; the places of those that were known."""
+        if keys and not self._buckets:
+            self._buckets = [bytearray() for _ in range(BUCKETS)]
         buckets, known = self._buckets, list[int]()
-        for place, key in enumerate(keys):
-            bucket, rest = buckets[key[:PREFIX]], key[PREFIX:]
-            if rest in bucket and _is_in(bucket, rest):
+        for place, (number, key) in enumerate(zip(_numbers(keys), keys, strict=True)):
+            bucket = buckets[number]
+            if key in bucket and _is_in(bucket, key):
                 known.append(place)
             else:
-                bucket += rest
+                bucket += key
         return known
 
     def __contains__(self, key: bytes) -> bool:
-        return _is_in(self._buckets.get(key[:PREFIX], b""), key[PREFIX:])
+        return bool(self._buckets) and _is_in(self._buckets[_numbers([key])[0]], key)
 
     def __bool__(self) -> bool:
         return bool(self._buckets)
 
 
-def _is_in(bucket: bytes | bytearray, rest: bytes) -> bool:
-    at = bucket.find(rest)
-    while at > 0 and at % REST:  # a match across two ids is none
-        at = bucket.find(rest, at + 1)
+def _numbers(keys: Sequence[bytes]) -> memoryview:
+    """The numbers of the ids' buckets."""
+    return memoryview(b"".join(keys)).cast("H")[:: SIZE // 2]
+
+
+def _is_in(bucket: bytearray, key: bytes) -> bool:
+    at = bucket.find(key)
+    while at > 0 and at % SIZE:  # a match across two ids is none
+        at = bucket.find(key, at + 1)
     return at >= 0
 
 
@@ -88,9 +95,11 @@ class Shown:
         return before
 
 
-def ids_of(data: bytes) -> Iterator[bytes]:
-    """Ids that stand one behind the other."""
-    return (data[at : at + SIZE] for at in range(0, len(data), SIZE))
+def ids_of(data: bytes) -> Iterator[list[bytes]]:
+    """Ids that stand one behind the other, some at a time: a list of them takes ten times the memory."""
+    for start in range(0, len(data), PART):
+        part = data[start : start + PART]
+        yield [part[at : at + SIZE] for at in range(0, len(part), SIZE)]
 
 
 PART = 256 << 10  # bytes of a stream that are read at once: what a processor's cache holds
@@ -161,8 +170,10 @@ class Stored:
         order = bytes(self._order)
         self._order.clear()
         self._kinds.clear()
-        self.ids.add(ids_of(order))
-        shown.count(list(ids_of(order[: self._at * SIZE])))
+        for keys in ids_of(order):
+            self.ids.add(keys)
+        for keys in ids_of(order[: self._at * SIZE]):
+            shown.count(keys)
 
     def wrote(self, stream: str) -> None:
         """Say that the rows that were appended now are this run's own: it will not show those lines again."""
@@ -193,7 +204,8 @@ class Stored:
             self._order += ids
             self._kinds += kinds
         else:
-            self.ids.add(ids_of(ids))
+            for keys in ids_of(ids):
+                self.ids.add(keys)
 
     def _decoded(self, line: bytes) -> list[bytes]:
         """The half of a row's id in hexadecimal, if it is of this window; of a whole stream, its lines are noted."""

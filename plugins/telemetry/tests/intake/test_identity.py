@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tracker_telemetry.stored import SIZE, Ids
+
 LINES = [
     b'{"rid": "a", "lane": "far"}',
     b'{"rid": "b"}',
@@ -27,6 +29,7 @@ LINES = [
 STREAMS = st.lists(st.sampled_from(LINES), max_size=30)
 pytestmark = pytest.mark.usefixtures("scale")
 relaxed = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PART = 200  # as `scale` sets it
 BOTH = ("toy_stream", "toy_stream.rejected")
 
 
@@ -134,6 +137,18 @@ def test_two_streams_at_once_lose_nothing_and_double_nothing(
     assert refused == Counter({line: most[line] for line in (b"nonsense", b"more nonsense")})
     ids = [row["record_id"] for stream in BOTH for row in here.stored(stream)]
     assert len(set(ids)) == len(ids)
+
+
+def test_what_is_stored_is_gathered_in_parts(intake: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of the ids of ten million lines would take half a gigabyte."""
+    lines = [b'{"rid": "%d"}' % at for at in range(100)]
+    intake().give(text(lines)).end()
+    sizes: list[int] = []
+    add = Ids.add
+    monkeypatch.setattr(Ids, "add", lambda self, keys: (sizes.append(len(keys)), add(self, keys))[1])
+    assert "events=101, new=1," in intake().give(text([*lines, b'{"rid": "new"}'])).end()
+    assert sum(sizes) >= 200
+    assert max(sizes) <= PART // SIZE
 
 
 def test_each_window_has_its_own_lines(intake: Callable[..., Any], stored: Callable[..., Any]) -> None:

@@ -15,7 +15,7 @@ from tracker.kernel import Session, iso, near, number, zone
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.new_reading import new_reading
-from tracker_verdict.prospect import LIKELY, Prospect, over, prospect, summary
+from tracker_verdict.prospect import LIKELY, RISK, Prospect, over, prospect, summary
 from tracker_verdict.standings import (
     PERCENT,
     Read,
@@ -71,11 +71,14 @@ class Answer:
 
 @frozen(kw_only=True)
 class Question:
-    """What is asked for; `max_age` is how old a reading may be. is_alone: whether no other meter may stop."""
+    """What is asked for; `max_age` is how old a reading may be. is_alone: whether no other meter may stop.
+
+    max_risk: None if no limit was named; then a word does for a history that is too short for a probability.
+    """
 
     meter: str
     min_left: float
-    max_risk: float
+    max_risk: float | None
     max_age: timedelta
     account: str | None = None
     is_alone: bool = False
@@ -168,15 +171,20 @@ def _refusal(
     return (STOP, "0 % left") if left <= 0 else None
 
 
-def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float) -> Answer:
-    """Stop if what is left probably does not last until the reset."""
+def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> Answer:
+    """Stop if what is left probably does not last until the reset. Of a risk that was asked for, unknown is not go."""
+    is_any = max_risk is None or max_risk >= 1
     if ahead is None or ahead.probability is None:
-        return go
-    # without a probability only "likely" stops, as `tracker plan` says it
-    limit = max_risk if ahead.is_probable else max(max_risk, LIKELY)
-    return evolve(
-        go,
-        state=STOP if ahead.probability > limit else GO,
-        why=f"{go.why}, {summary(ahead)}",
-        risk=ahead.probability if ahead.is_probable else None,
-    )
+        reason = "only weekly meters are forecast" if ahead is None else ahead.why
+        why = f"{go.why}, and its risk is not known: {reason}; leave out --max-risk to go by what is left"
+        return go if is_any else evolve(go, state=UNKNOWN, why=why, is_final=ahead is None)
+    found = evolve(go, why=f"{go.why}, {summary(ahead)}")
+    if ahead.is_probable:
+        limit = RISK if max_risk is None else max_risk
+        return evolve(found, state=STOP if ahead.probability > limit else GO, risk=ahead.probability)
+    # a word: only "likely" stops, as `tracker plan` says it
+    limit, is_likely = LIKELY if max_risk is None else max_risk, ahead.probability > LIKELY
+    if limit <= LIKELY if is_likely else limit >= LIKELY:
+        return evolve(found, state=STOP if is_likely else GO)
+    why = f"{found.why}: whether that is at most {number(limit)} is not known; leave out --max-risk to go by the word"
+    return found if is_any else evolve(found, state=UNKNOWN, why=why, is_final=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import click
+from attrs import evolve
 
 from tracker.api import Gauge, Meter, Reading, Source, instant
 from tracker.kernel import (
@@ -16,10 +17,17 @@ from tracker.kernel import (
     Session,
     Windows,
     WritingCommand,
+    iso,
     moment,
     session,
+    span,
     window_option,
 )
+
+# The tags of a person's values, and of resets that are too far ahead or over, as they are of panes.
+MANUAL, IMPLAUSIBLE, OVER = "manual-override", "reset-implausible", "reset-over"
+# of a meter that does not say how often it is reset; what clocks differ by
+YEAR, SLACK = timedelta(days=365), timedelta(minutes=10)
 
 
 class OverrideGroup(Group):
@@ -87,28 +95,59 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
         raise click.BadParameter(str(error), param_hint=_flag(meter)) from error
 
 
+def _doubt(meter: Meter, gauge: Gauge, at: datetime, buffer: timedelta) -> tuple[str, str] | None:
+    """The tag of a reset that a pane would not show, and what is wrong with it."""
+    if gauge.reset_at is None:
+        return None
+    ahead, longest = gauge.reset_at - at, meter.longest or YEAR
+    if ahead > longest + SLACK:
+        last = iso((at + longest).replace(microsecond=0))
+        problem = f"It is {span(ahead)} after the reading. Expected one until {last}, or --force to leave it out."
+        return IMPLAUSIBLE, problem
+    if ahead <= -buffer:
+        # an idle meter may show its last one
+        expected = "a later one, none at all, the time of the reading with --captured-at, or --force"
+        return OVER, f"It was over {span(-ahead)} before the reading. Expected {expected}."
+    return None
+
+
+def _reading(session: Session, source: Source, given: dict[str, Any], at: datetime, *, force: bool) -> Reading:
+    """The typed values. What is odd is refused; by force a reset that is too far ahead is left out, as of a pane."""
+    gauges, tags = [], [MANUAL]
+    for meter in source.meters:
+        gauge = _gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"])
+        if gauge is None:
+            continue
+        if meter.unit == "pp" and (gauge.used or 0) > 100 and not force:
+            problem = f"Invalid percentage {gauge.used:g}. Expected a number from 0 to 100, or --force."
+            raise click.BadParameter(problem, param_hint=_flag(meter))
+        if doubt := _doubt(meter, gauge, at, timedelta(minutes=session.config.buffer_minutes)):
+            tag, problem = doubt
+            if not force:
+                raise click.BadParameter(f"Invalid time {gauge.resets!r}. {problem}", param_hint=_resets(meter))
+            tags.append(f"{tag}:{meter.key}")
+            gauge = evolve(gauge, reset_at=None) if tag == IMPLAUSIBLE else gauge
+        gauges.append(gauge)
+    if not gauges:
+        raise click.UsageError(f"Give at least one meter: {', '.join(map(_flag, source.meters))}.")
+    return Reading(gauges=tuple(gauges), errors=tuple(tags))
+
+
 def _override(
     source: Source, window: str, phase: str, notes: str | None, captured_at: datetime | None, force: bool, **given: Any
 ) -> None:
     here = session()
-    found = [_gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"]) for meter in source.meters]
-    gauges = tuple(gauge for gauge in found if gauge is not None)
-    if not gauges:
-        raise click.UsageError(f"Give at least one meter: {', '.join(map(_flag, source.meters))}.")
-    for meter in source.meters:
-        used = given[f"used_{meter.key}"]
-        if meter.unit == "pp" and used is not None and used > 100 and not force:
-            problem = f"Invalid percentage {used:g}. Expected a number from 0 to 100, or --force."
-            raise click.BadParameter(problem, param_hint=_flag(meter))
+    at = captured_at or here.now
+    reading = _reading(here, source, given, at, force=force)
     # features ask whose capture it is, which the command's options do not say
     here.running = here.running and {**here.running, "provider": source.name}
     Windows(here).store(
         CaptureRequest(
             source=source,
             phases=(phase,),
-            reading=Reading(gauges=gauges, errors=("manual-override",)),
+            reading=reading,
             text=None,
-            captured_at=captured_at or here.now,
+            captured_at=at,
             origin="override",
             window=window,
             notes=notes,

@@ -29,9 +29,8 @@ min_left_option = click.option(
 max_risk_option = click.option(
     "--max-risk",
     type=Number(float, max=1, full=1),
-    default=0.2,
-    show_default=True,
-    help="The risk of running out that you accept, from 0 to 1.",
+    help="The risk of running out that you accept, from 0 to 1; known from 3 weeks of history on [default: 0.2, and"
+    " before that what is unlikely].",
 )
 
 
@@ -52,7 +51,7 @@ def command(
     context: click.Context,
     provider: str,
     min_left: float,
-    max_risk: float,
+    max_risk: float | None,
     meter: str | None,
     account: str | None,
     max_age: timedelta,

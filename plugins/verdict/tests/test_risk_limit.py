@@ -1,0 +1,68 @@
+"""A risk that was asked for is never go if it is not known; the answer says what to type without it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+UNLIKELY, LIKELY = 45, 85
+
+
+def read(verdicts: Any, used: float, *, days: float | None = 3, meter: str = "weekly") -> None:
+    resets = () if days is None else (f"--{meter}-resets", (datetime.now(UTC) + timedelta(days=days)).isoformat())
+    verdicts("override", "codex", "--window", "W1", "--phase", "before", f"--{meter}-pct", str(used), *resets).ok()
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "state"),
+    [
+        (UNLIKELY, None, "go"),
+        (UNLIKELY, 0, "unknown"),
+        (UNLIKELY, 0.2, "unknown"),
+        # what is unlikely is less than even
+        (UNLIKELY, 0.5, "go"),
+        (UNLIKELY, 1, "go"),
+        (LIKELY, None, "stop"),
+        (LIKELY, 0.2, "stop"),
+        (LIKELY, 0.9, "unknown"),
+        (LIKELY, 1, "go"),
+    ],
+)
+def test_a_short_history_answers_as_far_as_its_word_does(
+    verdicts: Any, used: float, limit: float | None, state: str
+) -> None:
+    read(verdicts, used)
+    words = ("gate", "codex", *(() if limit is None else ("--max-risk", str(limit))))
+    done = verdicts(*words)
+    assert done.out.startswith(f"{state}: codex weekly: ")
+    assert done.status == {"go": 0, "stop": 3, "unknown": 4}[state]
+    assert "likely to be full before the reset (0 weeks of history, 3 are needed" in done.out
+    is_told = f"whether that is at most {limit} is not known; leave out --max-risk to go by the word" in done.out
+    assert is_told == (state == "unknown")
+    assert json.loads(verdicts("--json", *words).out)["risk"] is None
+
+
+@pytest.mark.parametrize(
+    ("meter", "days", "why"),
+    [
+        ("weekly", None, "its reset is not known"),
+        ("weekly", 6.9, "a week says nothing in its first 6 hours"),
+        ("fiveh", 0.1, "only weekly meters are forecast"),
+    ],
+)
+def test_without_a_forecast_no_limit_holds(verdicts: Any, meter: str, days: float | None, why: str) -> None:
+    read(verdicts, 40, days=days, meter=meter)
+    words = ("gate", "codex", "--meter", meter)
+    done = verdicts(*words, "--max-risk", "0.2")
+    said = f"60 % left, and its risk is not known: {why}; leave out --max-risk to go by what is left"
+    assert (done.status, done.out) == (4, f"unknown: codex {meter}: {said}\n")
+    assert verdicts(*words).ok() == verdicts(*words, "--max-risk", "1").ok() == f"go: codex {meter}: 60 % left\n"
+
+
+def test_no_wait_makes_a_history_longer(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits for weeks"))
+    read(verdicts, UNLIKELY)
+    assert verdicts("gate", "codex", "--max-risk", "0.2", "--wait").status == 4
