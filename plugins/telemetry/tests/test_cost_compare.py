@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,20 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
     assert (broken.returncode, "Invalid price table" in broken.stderr) == (1, True)
 
 
+def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:
+    """That of o3 fell on 10 June 2025. What is saved follows the baseline's price from day to day, too."""
+    days = [f"2025-06-{day}T23:30:00Z" for day in ("01", "20")]
+    requests = [{"ts": ts, "model": "o3", "input_tokens": 10**6, "output_tokens": 10**6} for ts in days]
+    text = log(*(one | {"rid": "F-9", "lane": "base"} for one in requests))
+    found = json.loads(tracker_inside("cost-compare", "--file", "-", "--by", "day", "--json", stdin=text).stdout)
+    table = ListPrices(None, "none")
+    usage = [table.cost("o3", datetime.fromisoformat(day).timestamp(), None, (10**6, 0, 0, 0, 10**6)) for day in days]
+    assert [row["baseline_usd"] for row in sorted(found["rows"], key=lambda row: row["day"])] == pytest.approx(usage)
+    assert usage[0] > usage[1]
+    assert found["totals"]["baseline_usd"] == pytest.approx(sum(usage))
+    assert found["totals"]["saved_usd"] == 0
+
+
 def test_a_price_that_depends_on_the_hour_is_that_of_noon(tracker_inside: Run) -> None:
     text = log({"rid": "F-9", "lane": "base", "model": "deepseek-chat", "input_tokens": 10**6, "output_tokens": 10**6})
     said = tracker_inside("cost-compare", "--file", "-", stdin=text).stderr
@@ -220,7 +235,7 @@ def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path:
 def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> None:
     """A cache write costs 1.25 times the input if the table does not say; a read costs the input."""
     table = parse('[[model]]\nname = "house"\ninput = 4\noutput = 8\n', "prices.toml")
-    side = Side(models={"house": [1_000_000, 0, 1_000_000, 1_000_000, 1_000_000]})
+    side = Side(used={("house", None): [1_000_000, 0, 1_000_000, 1_000_000, 1_000_000]})
     assert side.money(table) == pytest.approx(4 + 4 + 5 + 8)
     own = ListPrices(table, "own")
     assert own._own_units("house") == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))

@@ -2,12 +2,13 @@
 
 Tokens are input and output over all events, whatever their status; money counts cached ones, too. What is saved is what
 the routed requests would have cost at the baseline's price, less what they cost. The baseline's price is that of the
-model that has most of the baseline's tokens in all that is compared: one price, so that rows add up to the total,
-however they are grouped.
+model that has most of the baseline's tokens in all that is compared: one model, so that rows add up to the total,
+however they are grouped. Prices are those of the day of each request (UTC).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -25,7 +26,8 @@ BASELINE = "baseline"
 PART = 10_000  # groups that are held at once: millions would take hundreds of megabytes
 # what groups are by, if it is no column of events
 KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
-SUMS = ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
+# of one price: the sums of tokens by model and day
+SUMS = f"model, (ts // 86400)::INT, {', '.join(f'sum({kind})::BIGINT' for kind in KINDS)}"
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
 RANKED = """
 SELECT {columns} FROM (
@@ -45,33 +47,32 @@ Row: TypeAlias = tuple[str, "int | None", "int | None"]  # a group's tokens at t
 
 @define
 class Side:
-    """What one side of a comparison used: the tokens of each model, by kind in the order of `KINDS`."""
+    """What one side of a comparison used: the tokens of each model and day, by kind in the order of `KINDS`."""
 
-    models: dict[str, list[int]] = field(factory=dict)
+    used: dict[tuple[str, int | None], list[int]] = field(factory=dict)
 
-    def add(self, model: str, counts: Sequence[int]) -> None:
-        known = self.models.get(model, [0] * len(KINDS))
-        self.models[model] = [a + b for a, b in zip(known, counts, strict=True)]
+    def add(self, model: str, day: int | None, *counts: int) -> None:
+        known = self.used.get((model, day), [0] * len(KINDS))
+        self.used[model, day] = [a + b for a, b in zip(known, counts, strict=True)]
 
     @property
     def tokens(self) -> int:
-        return sum(counts[0] + counts[1] for counts in self.models.values())
+        return sum(counts[0] + counts[1] for counts in self.used.values())
 
     @property
     def main_model(self) -> str | None:
         """The model that has most of its tokens."""
-        return max(sorted(self.models), key=lambda model: sum(self.models[model][:2]), default=None)
+        tokens = Counter[str]()
+        for (model, _), counts in self.used.items():
+            tokens[model] += counts[0] + counts[1]
+        return max(sorted(tokens), key=tokens.__getitem__, default=None)
 
-    def money(self, prices: Table) -> float | None:
-        """What it cost; None if a model has no price."""
-        known = [(prices.price(model), counts) for model, counts in self.models.items()]
+    def money(self, prices: Table, instead: str | None = None) -> float | None:
+        """What it cost, or would have at the prices of another model; None if a model has no price."""
+        known = [(prices.price(instead or model, day=day), counts) for (model, day), counts in self.used.items()]
         if any(price is None for price, _ in known):
             return None
         return sum(_cost(price, counts) for price, counts in known if price is not None)
-
-    def money_at(self, price: Mapping[str, float] | None) -> float | None:
-        """What the same tokens would have cost at one price."""
-        return None if price is None else sum(_cost(price, counts) for counts in self.models.values())
 
 
 Sides: TypeAlias = tuple[Side, Side]  # the baseline and what was routed
@@ -93,19 +94,20 @@ class Costs:
     @property
     def unpriced(self) -> list[str]:
         """The models that have no price."""
-        return sorted(model for model in {*self.sides[0].models, *self.sides[1].models} if not self.prices.price(model))
+        return sorted({model for one in self.sides for model, day in one.used if not self.prices.price(model, day=day)})
 
     def money(self, sides: Sides) -> dict[str, float | None]:
         """What both sides of some events cost, and what was saved; None if a model has no price."""
         baseline, routed = (side.money(self.prices) for side in sides)
-        instead = sides[1].money_at(self.prices.price(self.sides[0].main_model))
+        main = self.sides[0].main_model
+        instead = None if main is None else sides[1].money(self.prices, main)
         saved = None if instead is None or routed is None else instead - routed
         return {"baseline_usd": baseline, f"{self.label}_usd": routed, "saved_usd": saved}
 
 
 def compare(source: Source, events: DuckDBPyConnection, prices: Table) -> Costs:
     """Compare events."""
-    whole = _sides(events.execute(f"SELECT '', routed, model, {SUMS} FROM standing GROUP BY ALL").fetchall())
+    whole = _sides(events.execute(f"SELECT '', routed, {SUMS} FROM standing GROUP BY ALL").fetchall())
     return Costs(label=source.routed_label, sides=whole.get("", (Side(), Side())), prices=prices)
 
 
@@ -120,8 +122,8 @@ def ranked(
 
 def _sides(rows: Sequence[tuple[Any, ...]]) -> dict[str, Sides]:
     found: dict[str, Sides] = {}
-    for key, routed, model, *counts in rows:
-        found.setdefault(key, (Side(), Side()))[routed].models[model] = counts
+    for key, routed, *counts in rows:
+        found.setdefault(key, (Side(), Side()))[routed].add(*counts)
     return found
 
 
@@ -174,7 +176,7 @@ def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) 
     """The comparison as JSON values, with the money of each group."""
     label, groups, key = found.label, list(ranked(events, by, top)), KEYS.get(by, by)
     chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # `key` is a column of events, too
-    query = f"SELECT {key}, routed, model, {SUMS} FROM standing {chosen} GROUP BY ALL"
+    query = f"SELECT {key}, routed, {SUMS} FROM standing {chosen} GROUP BY ALL"
     sides = _sides(events.execute(query, [] if top is None else [[row[0] for row in groups]]).fetchall())
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
     rows: list[dict[str, Any]] = [

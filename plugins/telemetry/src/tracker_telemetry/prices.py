@@ -20,6 +20,7 @@ from attrs import evolve, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import PluginError, Session, TrackerError, rate
+from tracker_telemetry.sessions import genai
 
 FILE = "prices.toml"
 SNAPSHOT = r"[-@](\d{8}|\d{4}-\d{2}-\d{2})"  # what follows a prefix, if the table has no expression of its own
@@ -37,16 +38,19 @@ class Table:
     source: str
     entries: tuple[Entry, ...] = field(repr=False)
     is_last: bool = True  # whether no other table is asked for a model that this one lacks
-    _found: dict[tuple[str | None, str | None], Found | None] = field(factory=dict, repr=False, eq=False)
+    _found: dict[tuple[str | None, str | None, int | None], Found | None] = field(factory=dict, repr=False, eq=False)
 
-    def price(self, model: str | None, speed: str | None = None) -> Mapping[str, float] | None:
-        """The prices of a model, None if they are unknown."""
-        if (model, speed) not in self._found:
+    def price(self, model: str | None, speed: str | None = None, day: int | None = None) -> Mapping[str, float] | None:
+        """The prices of a model, None if they are unknown. day: that of the requests, counted from 1970 in UTC."""
+        key = model, speed, day
+        if key not in self._found:
             name = (model or "").lower().rpartition("/")[2]
             fitting = (found for pattern, of, found in self.entries if of == speed and pattern.fullmatch(name))
-            self._found[model, speed] = next(fitting, None) or (None if self.is_last else listed(model))
-        found = self._found[model, speed]
-        return found[0] if found else None
+            found = next(fitting, None)
+            if found is None and model and not self.is_last:
+                found = genai.listed(model, day)
+            self._found[key] = found
+        return found[0] if (found := self._found[key]) else None
 
     def used(self) -> dict[str, str]:
         """The dates and the sources of the tables that had a price that was asked for; of this one if none had."""
@@ -71,13 +75,6 @@ def own_table() -> Table | None:
     except (OSError, UnicodeDecodeError) as error:
         raise TrackerError(f"cannot read {path}: {error}") from error
     return parse(text, str(path))
-
-
-def listed(model: str | None) -> Found | None:
-    """The price of a model as genai-prices has it today, which is imported only if it is asked for."""
-    from tracker_telemetry.sessions import genai
-
-    return genai.listed(model) if model else None
 
 
 def _bundled(session: Session, source: Source) -> str:

@@ -62,7 +62,7 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
 
 
 def groups(session: Session, source: Source, windows: Sequence[str]) -> list[list[Any]]:
-    """Sums of tokens, in the order of the price kinds, by window, lane, model and whether they were routed."""
+    """By window, lane and whether they were routed: model, day, and the sums of tokens in the order of price kinds."""
     found: list[list[Any]] = _kept(session, source, windows, {})["groups"]
     return found
 
@@ -90,7 +90,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
         return {"totals": {}, "outside": {}, "groups": []}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
-    question = (source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
+    question = ("by day", source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
     name = _digest(question)
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
@@ -126,7 +126,7 @@ def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float |
         [(count,)] = events.execute(query, [window, start, end]).fetchall()
         if count:
             outside[window] = count
-    by_group = events.execute(f"SELECT win, lane, model, routed, {SUMS} FROM standing GROUP BY ALL").fetchall()
+    by_group = events.execute(f"SELECT win, lane, routed, {SUMS} FROM standing GROUP BY ALL").fetchall()
     totals = {**whole[""], "lanes": lanes, "models": models} if whole else {}
     return {"totals": totals, "outside": outside, "groups": by_group}
 

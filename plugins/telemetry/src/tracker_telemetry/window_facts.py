@@ -25,10 +25,10 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     for source in sources_of(session, windows):
         table = prices.table(session, source)
         sides: dict[tuple[str, str], Side] = defaultdict(Side)
-        for window, lane, model, is_routed, *counts in groups(session, source, windows):
+        for window, lane, is_routed, model, *counts in groups(session, source, windows):
             provider = provider_of(session, source, lane, model, is_routed=is_routed)
             if provider is not None:
-                sides[window, provider].add(model, counts)
+                sides[window, provider].add(model, *counts)
         for key, side in sides.items():
             before = found.get(key, {"tokens": 0, "cost_usd": 0.0})
             costs = before["cost_usd"], side.money(table)
@@ -102,8 +102,8 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         table = prices.table(session, source)
         baseline, routed = sides = Side(), Side()
         # sums that are kept, so that a live view needs no database
-        for _, _, model, is_routed, *counts in groups(session, source, period.windows):
-            sides[bool(is_routed)].add(model, counts)
+        for _, _, is_routed, *counts in groups(session, source, period.windows):
+            sides[bool(is_routed)].add(*counts)
         found = Costs(label=source.routed_label, sides=sides, prices=table)
         baseline_usd, routed_usd, saved = found.money(found.sides).values()
         rows += [

@@ -66,7 +66,7 @@ def _show(here: Session, found: costs.Costs, events: DuckDBPyConnection, by: cos
     if here.json:
         here.data(costs.document(found, events, by, top))
         return
-    has_rows = any(side.models for side in found.sides)
+    has_rows = any(side.used for side in found.sides)
     if here.is_terminal and has_rows and here.table(*costs.table(found, events, by, top)):
         here.show(costs.totals_line(found))
     else:

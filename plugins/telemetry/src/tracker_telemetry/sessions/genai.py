@@ -82,9 +82,10 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
     return next(filter(None, known), None)
 
 
-def listed(model: str) -> tuple[Mapping[str, float], str, str] | None:
-    """The price of today for a request of usual length, with the name of the table, as other tables say it."""
-    if (found := price(model)) is None:
+def listed(model: str, day: int | None) -> tuple[Mapping[str, float], str, str] | None:
+    """The price of a day at noon for a request of usual length, with the name of the table, as other tables say it."""
+    at = None if day is None else datetime.fromtimestamp((day + 0.5) * 86_400, UTC)
+    if (found := price(model, at)) is None:
         return None
     plain, read, short, long, output = found.units
     units = {"input": plain, "cache_read": read, "cache_write": short, "cache_write_1h": long, "output": output}
