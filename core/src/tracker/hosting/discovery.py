@@ -18,7 +18,7 @@ from typing import Any
 
 from tracker.errors import PluginError
 from tracker.feature import Command, Feature
-from tracker.hosting.guard import guarded
+from tracker.hosting.guard import Timer, guarded
 from tracker.hosting.imports import restored
 from tracker.text.render import near, tell
 
@@ -75,23 +75,23 @@ class Plugin:
         """The declaration of a plugin that was admitted."""
         return self.declared if self.error is None else None
 
-    def load(self, admit: Callable[[Plugin], object], report: Callable[[str], object]) -> None:
+    def load(self, admit: Callable[[Plugin, Timer], object], report: Callable[[str], object]) -> None:
         """Import and admit it, or leave it out."""
         load, self.pending, start = self.pending, None, time.perf_counter()
         try:
-            with self.watched("be imported", report):
+            with self.watched("be imported", report) as timer:
                 self.module = load()
-                admit(self)
+                admit(self, timer)
         except PluginError as error:
             self.leave_out(error, report)
         self.seconds = time.perf_counter() - start
 
     @contextmanager
-    def watched(self, step: str, report: Callable[[str], object]) -> Iterator[None]:
+    def watched(self, step: str, report: Callable[[str], object]) -> Iterator[Timer]:
         """Run an import of it. What that changes for the process is put back and named."""
         watch = restored(lambda changed: self.note(f"its import changed {changed}, which was put back", report))
-        with guarded(self.name, step), nullcontext() if self.is_own else watch:
-            yield
+        with guarded(self.name, step) as timer, nullcontext() if self.is_own else watch:
+            yield timer
 
     def note(self, text: str, report: Callable[[str], object]) -> None:
         """Something that is wrong with it, but costs only a part of it."""
@@ -190,10 +190,10 @@ def _installed(disabled: str) -> list[Plugin]:
     return found
 
 
-def _admit(found: Plugin) -> None:
-    with guarded(found.name, "declare its feature"):
-        found.declared = found.module.feature_info()
-        check(found.declared, found.name)
+def _admit(found: Plugin, timer: Timer) -> None:
+    timer.restart("declare its feature")
+    found.declared = found.module.feature_info()
+    check(found.declared, found.name)
 
 
 def _warn(text: str) -> None:

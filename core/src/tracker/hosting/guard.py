@@ -27,15 +27,16 @@ class Timer:
 
     FAULTS = (Exception, SystemExit, Hang)
 
-    def __init__(self, plugin: str, seconds: float) -> None:
-        text = os.environ.get(LIMIT) or SECONDS
-        if not seconds and (not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text)):
+    def __init__(self, plugin: str, step: str, seconds: float) -> None:
+        text = os.environ.get(LIMIT, "")
+        if text and not seconds and (not re.fullmatch(r"[0-9]{0,6}\.?[0-9]+", text) or not float(text)):
             raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")
-        self.plugin, self.seconds, self.interrupt = plugin, seconds or float(text), cast(Any, getsignal(SIGINT))
+        self.plugin, self.step, self.seconds = plugin, step, seconds or float(text or SECONDS)
+        self.interrupt = cast(Any, getsignal(SIGINT))
         self.is_armed, self.is_pressed, self.rings = current_thread() is main_thread(), False, 0
 
-    def restart(self) -> None:
-        self.rings = 0
+    def restart(self, step: str = "") -> None:
+        self.step, self.rings = step or self.step, 0
         if self.is_armed:
             setitimer(ITIMER_VIRTUAL, self.seconds, min(self.seconds, 1))
 
@@ -70,7 +71,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
 
     seconds: its CPU time; 0 is the limit of plugins. speaks: it may print. Of several at once the first moves stdout.
     """
-    timer = Timer(plugin, seconds)
+    timer = Timer(plugin, step, seconds)
     with ExitStack() as stack:
         names = () if speaks or isinstance(sys.stdout, Printed) else ("stdout", "__stdout__")
         for name in names:
@@ -95,6 +96,6 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
         except BaseException as error:
             if isinstance(error, PluginError) or (timer.is_pressed and isinstance(error, KeyboardInterrupt)):
                 raise
-            raise PluginError(plugin, step, error) from error
+            raise PluginError(plugin, timer.step, error) from error
         finally:
             timer.is_armed = False

@@ -22,7 +22,7 @@ from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, 
 from tracker.errors import PluginError, TrackerError
 from tracker.hosting import discovery
 from tracker.hosting.discovery import Plugin
-from tracker.hosting.guard import UNLIMITED, guarded
+from tracker.hosting.guard import UNLIMITED, Timer, guarded
 from tracker.text.render import near
 
 # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
@@ -100,29 +100,29 @@ class Registry:
         """Why plugins were left out, of those that were loaded until now."""
         return [found.error for found in self.plugins if found.error]
 
-    def _admit(self, found: Plugin) -> None:
-        with guarded(found.name, "declare its source"):  # first: a plugin for another contract may use other hooks
-            declare = getattr(found.module, "source_info", None)
-            if declare is None:
-                raise LookupError("Missing hook 'source_info'. It declares the source.")
-            answer = declare()
-            found.declared = answer if type(answer) is Source else None
-            found.declared = _declaration(found.name, answer)
-            _check_stream(found, self.plugins)
+    def _admit(self, found: Plugin, timer: Timer) -> None:
+        timer.restart("declare its source")  # first: a plugin for another contract may use other hooks
+        declare = getattr(found.module, "source_info", None)
+        if declare is None:
+            raise LookupError("Missing hook 'source_info'. It declares the source.")
+        answer = declare()
+        found.declared = answer if type(answer) is Source else None
+        found.declared = _declaration(found.name, answer)
+        _check_stream(found, self.plugins)
+        timer.restart("match the hook specifications")
         self._register(found, found.name, found.declared.kind)
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
         """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
+        # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets the hooks alone
+        marked = ModuleType(name)
         try:
-            with guarded(found.name, "match the hook specifications"):
-                # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets the hooks alone
-                marked = ModuleType(name)
-                for key in dir(found.module):
-                    if hasattr(part := getattr(found.module, key), "tracker_impl"):
-                        setattr(marked, key, part)
-                self.manager.register(marked, name)
-                found.hooks = _hooks(self.manager, name, found.module, kind)
-        except PluginError:
+            for key in dir(found.module):
+                if hasattr(part := getattr(found.module, key), "tracker_impl"):
+                    setattr(marked, key, part)
+            self.manager.register(marked, name)
+            found.hooks = _hooks(self.manager, name, found.module, kind)
+        except BaseException:
             if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
             raise
@@ -191,7 +191,8 @@ class Registry:
         """Register the hooks of a feature; if they do not fit, it is left out."""
         try:
             if not feature.error:
-                self._register(feature, f"feature {feature.name}")
+                with guarded(feature.name, "match the hook specifications"):
+                    self._register(feature, f"feature {feature.name}")
         except PluginError as error:
             feature.leave_out(error, self.report)
 

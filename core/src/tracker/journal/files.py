@@ -13,7 +13,6 @@ from tracker.errors import TrackerError
 from tracker.journal.records import CHUNK, NOTHING, OPEN, check_place, read_at, system_error, write_all
 
 Content = bytes | Callable[[Path], object]
-TEMPORARY = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
 
 
 def private_folder(path: Path, *, fsync: bool = True) -> None:
@@ -112,7 +111,8 @@ def replace_file(
 
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
-    for found in filter(None, map(TEMPORARY.fullmatch, os.listdir(folder))):
+    temporary = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
+    for found in filter(None, map(temporary.fullmatch, os.listdir(folder))):
         # one of somebody else's that runs may not be asked
         with contextlib.suppress(OSError):
             try:

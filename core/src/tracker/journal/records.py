@@ -41,7 +41,6 @@ ANOMALIES = "anomalies"
 WINDOWS = "windows"
 # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 COUNT = "count"
-LANE = re.compile(r"\bAGENT_ID=([\w.-]+)")
 # the name of a window or a lane, which becomes that of a file
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 EXPECTED = "Expected up to 64 letters, digits, '.', '_' and '-'"
@@ -142,7 +141,7 @@ def lane_of(record: Mapping[str, Any]) -> str | None:
     """The lane of a record; schema 1.0.0 has it only at the end of the notes."""
     found = record.get("agent_id")
     if found is None and "agent_id" not in record:
-        lanes = LANE.findall(text(record.get("notes")))
+        lanes = re.findall(r"\bAGENT_ID=([\w.-]+)", text(record.get("notes")))
         return lanes[-1] if lanes else None
     return found if isinstance(found, str) and found else None
 

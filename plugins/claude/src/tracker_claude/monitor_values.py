@@ -1,13 +1,14 @@
-"""Checked values of claude-monitor's output: a value of another type is not converted."""
+"""The figures of claude-monitor's output, checked: a value of another type is not converted."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from tracker.api import instant
+from attrs import frozen
 
-WHOLE = re.compile(r"[0-9]{1,15}|[1-9][0-9]{0,2}(,[0-9]{3}){1,4}")  # 0,123 is a fraction of another language
-DECIMAL = re.compile(rf"(?:{WHOLE.pattern})(\.[0-9]{{1,20}})?([eE][+-]?[0-9]{{1,2}})?")
+from tracker.api import JSON, amount, count, instant, percent
+
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
@@ -21,12 +22,24 @@ def instant_text(value: object) -> str | None:
     return value if isinstance(value, str) and instant(value) else None
 
 
-def number(text: str, whole: bool) -> float | str:
-    """The number that a text prints the English way; the text itself where it prints none.
+@frozen(eq=False, repr=False, slots=False)
+class Figure:
+    """How an honest value is told, and where the one-shot output has it."""
 
-    `1.234` is not a whole number, since a tool in another language may mean a thousand.
-    """
-    if not (WHOLE if whole else DECIMAL).fullmatch(text):
-        return text
-    digits = text.replace(",", "")
-    return int(digits) if whole else float(digits)
+    honest: Callable[[object], JSON]
+    paths: tuple[str, ...]
+
+
+FIGURES = {
+    "token_usage_pct": Figure(percent, ("limits.five_hour.used_percentage",)),
+    "tokens_used": Figure(count, ("limits.five_hour.tokens_used",)),
+    "token_limit": Figure(count, ("limits.five_hour.token_limit",)),
+    "local_tokens": Figure(count, ("local.tokens.total_tokens", "local.tokens")),
+    "burn_rate_per_min": Figure(amount, ("local.burn_rate_tokens_per_minute",)),
+    "cost_rate_per_min": Figure(amount, ("local.burn_rate_cost_per_hour",)),
+    "message_count": Figure(count, ("local.sent_messages",)),
+    "cost_usd": Figure(amount, ("local.cost_usd",)),
+    "confidence": Figure(word, ("confidence",)),
+    "plan": Figure(word, ("plan",)),
+    "resets_at": Figure(instant_text, ("limits.five_hour.resets_at",)),
+}

@@ -14,7 +14,6 @@ has seen yet.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,15 +84,17 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
         row = found
     if row.type == "assistant":
         if row.message is None or row.message.usage is None:
-            _note_line(line, scratch)
+            _note_row(_loaded(line), scratch)
             return []
+        if row.message.id is None or row.sessionId is None:
+            _loaded(line)  # msgspec does not see that a name is damaged
         return _requests(row.message, row.message.usage, row, scratch)
     if row.type == "cost-state":
         return _totals(row, scratch)
     if row.type == "session-owner":
         scratch["account"] = None if row.accountUuid is None else _digest(row.accountUuid, 6)
     elif not (isinstance(row.type, str) and row.type in OTHERS):
-        _note_line(line, scratch)
+        _note_row(_loaded(line), scratch)
     return []
 
 
@@ -109,20 +110,26 @@ def _unfit(line: bytes, scratch: dict[str, Any]) -> Row | None:
     """The row of a line with fields of other types than expected; None if it is of no kind that counts."""
     from tracker_claude.session_rows import Row, fitted
 
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        if any(word in line for word in _WORDS):
-            raise Rejected("not JSON") from None
-        return None
-    if not isinstance(row, dict):
-        raise Rejected("not a JSON object")
+    row = _loaded(line)
     if row.get("type") not in KINDS:
         _note_row(row, scratch)
         return None
     if isinstance(message := row.get("message"), dict):
         _note_tokens(message.get("usage"), scratch, is_copy=bool(row.get("forkedFrom")))
     return fitted(row, Row)
+
+
+def _loaded(line: bytes) -> dict[str, Any]:
+    """The row of a line with all that it says; an empty one if it tells nothing here."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        if any(word in line for word in _WORDS):
+            raise Rejected("not JSON") from None
+        return {}
+    if not isinstance(row, dict):
+        raise Rejected("not a JSON object")
+    return row
 
 
 def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any]) -> list[Event]:
@@ -239,11 +246,6 @@ def _added(event: Event, other: Event) -> Event:
 
 
 # --- what is not known
-
-
-def _note_line(line: bytes, scratch: dict[str, Any]) -> None:
-    with suppress(orjson.JSONDecodeError):
-        _note_row(orjson.loads(line), scratch)
 
 
 def _note_row(row: Mapping[str, Any], scratch: dict[str, Any]) -> None:

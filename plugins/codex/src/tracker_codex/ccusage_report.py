@@ -19,14 +19,14 @@ A cost is None if ccusage had no price for one of its models: it says 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import orjson
 from attrs import frozen
 
-from tracker.api import JSON, Reading, amount, count, instant, percent
-from tracker_codex.ccusage_values import moment, shown_time
+from tracker.api import JSON, Reading, count, instant
+from tracker_codex.ccusage_values import FIGURES, moment, shown_time
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
 Tags: TypeAlias = "dict[str, None]"  # in order, each once
@@ -62,18 +62,6 @@ AGENT = "codex"
 # What rows of Claude Code have and those of Codex lack, and the totals of an empty report that is not Codex's.
 FOREIGN = {"modelBreakdowns", "modelsUsed", "tokenCounts", "totalCost"}
 
-# What a row says, the names that it has had, and how an honest value is told.
-FIGURES: dict[str, tuple[tuple[str, ...], Callable[[object], float | None]]] = {
-    "tokens": (("totalTokens", "tokensUsed"), count),
-    "input_tokens": (("inputTokens",), count),
-    "output_tokens": (("outputTokens",), count),
-    "reasoning_output_tokens": (("reasoningOutputTokens",), count),
-    "cache_read_tokens": (("cacheReadTokens", "cachedInputTokens"), count),
-    "cache_write_tokens": (("cacheCreationTokens",), count),
-    "cost_usd": (("costUSD", "totalCost"), amount),
-    "percent_used": (("percentUsed",), percent),
-    "tokens_remaining": (("tokensRemaining",), count),
-}
 TOTALS = {"total_tokens": "tokens", "total_cost_usd": "cost_usd"}
 
 
@@ -97,13 +85,6 @@ def read_report(text: str, scope: str | None) -> Reading:
         own = _figure(totals, name, tags, shown) if isinstance(totals, dict) else None
         fields[shown] = _sum(rows, name, tags, shown) if own is None else own
     return Reading(fields=fields, errors=tuple(tags), as_of=instant(payload.get("generated_at")))
-
-
-def stored_figure(name: str, value: object) -> JSON:
-    """A figure of a record that others may have written: None if this module does not store such a value."""
-    if name in ("latest", "reset"):
-        return shown_time(value)
-    return FIGURES[name][1](value) if name in FIGURES else count(value)
 
 
 def _payload(text: str, scope: str | None) -> Object:

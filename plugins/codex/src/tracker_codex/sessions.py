@@ -69,7 +69,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     try:
         row = _reader("is_odd" in scratch)(line)
     except ValueError:
-        scratch["torn"] = _response(line)
+        _note_torn(line, scratch)
         row = _reader(True)(line)
         scratch["is_odd"] = True  # the next rows will hardly be of other types
     payload, kind = row.payload, row.type
@@ -81,10 +81,15 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     if scratch.get("is_fork"):
         _pulse(row, scratch)
     if kind == "token_usage_record":
-        return _recorded(payload, row, scratch)
+        return _recorded(payload, row, line, scratch)
     if kind == "token_count":
+        info = payload.info
+        if info is None or info.total_token_usage is None or info.last_token_usage is None:
+            _whole(line)
         return _counted(payload, row, scratch)
     if kind == "turn_context":
+        if payload.model is None:
+            _whole(line)
         scratch["has_begun"] = True
         scratch["model"] = _text(payload.model) or scratch.get("model")
     elif kind == "session_meta":
@@ -131,7 +136,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
             scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
         return
-    git = payload.get("git")
+    git, account = payload.get("git"), payload.get("creator_account_id")
     scratch["thread"] = thread
     scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
     scratch["parent"] = _text(payload.get("forked_from_id"))
@@ -146,7 +151,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
         "session": thread,
         "project": _text(payload.get("cwd")),
         "branch": _text(git.get("branch")) if isinstance(git, dict) else None,
-        "account": _account(payload.get("creator_account_id")),
+        "account": _digest(account, 6) if isinstance(account, str) else None,
         "client": _text(payload.get("cli_version")),
     }
 
@@ -171,13 +176,17 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 # --- requests
 
 
-def _response(line: bytes) -> str | None:
-    """The response that a record which cannot be read is of; the `token_count` beside it counts in its place."""
-    found = re.search(rb'"token_usage_record".*?"response_id" *: *"([^"\\]+)"', line)
-    return found and found[1].decode("utf-8", "replace")
+def _note_torn(line: bytes, scratch: dict[str, Any]) -> None:
+    """Note the response that a record which cannot be read is of; the `token_count` beside it counts in its place."""
+    if b'"token_usage_record"' in line:
+        found = re.search(rb'"token_usage_record".*?"response_id" *: *"([^"\\]+)"', line)
+        scratch["torn"] = found and found[1].decode("utf-8", "replace")
 
 
-def _recorded(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
+def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    if payload.usage is None or payload.response_id is None:
+        _note_torn(line, scratch)
+        _whole(line)  # msgspec does not see that a name is damaged
     scratch.pop("torn", None)
     usage = _numbers(payload.usage)
     if usage is None:
@@ -359,13 +368,8 @@ def _numbers(usage: Usage | dict[str, Any] | None) -> Numbers | None:
     if isinstance(usage, dict):
         a, b, c, d, e = (_count(usage.get(name)) for name in KINDS[:5])
         return a, b, c, d, e
-    return (
-        usage.input_tokens,
-        usage.cached_input_tokens,
-        usage.cache_write_input_tokens,
-        usage.output_tokens,
-        usage.reasoning_output_tokens,
-    )
+    read, written = usage.cached_input_tokens, usage.cache_write_input_tokens
+    return usage.input_tokens, read, written, usage.output_tokens, usage.reasoning_output_tokens
 
 
 def _count(value: object) -> int:
@@ -381,10 +385,6 @@ def _count(value: object) -> int:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _account(value: object) -> str | None:
-    return _digest(value, 6) if isinstance(value, str) else None
 
 
 def _hash(*values: object) -> str:

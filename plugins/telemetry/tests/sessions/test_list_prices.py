@@ -272,6 +272,20 @@ def test_money_that_leaves_requests_out_says_so_of_deleted_files(
     assert totals() == (3, pytest.approx(2 * live[1]), 1)
 
 
+def test_a_price_of_ones_own_is_not_that_of_fast_requests_of_deleted_files(
+    home: Any, message: Make, own_file: Path
+) -> None:
+    own_file.write_text(HOUSE)
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a", model="house") + message("b", model="house", usage={"speed": "priority"}))
+    live = home.usage()["totals"]
+    assert (live["requests"], live["unpriced_requests"]) == (2, 1)
+    log.unlink()
+    for _ in range(2):
+        assert home.usage()["totals"] == live
+        shutil.rmtree(home.data / ".index")
+
+
 def test_what_the_journal_got_where_a_model_had_no_price_is_not_said_of_the_model(
     home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

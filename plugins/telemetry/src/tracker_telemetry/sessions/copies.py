@@ -17,7 +17,7 @@ import json
 import sqlite3
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from itertools import groupby, permutations
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -26,7 +26,7 @@ from attrs import define, field
 
 from tracker.api import Source
 from tracker.kernel import Session
-from tracker_telemetry.sessions.scan import SHARED
+from tracker_telemetry.sessions.scan import LABELS, SHARED
 from tracker_telemetry.sessions.tables import KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 FIELDS = ("session", "parent", "until")  # of a record of the journal
@@ -69,6 +69,11 @@ class Place(NamedTuple):
     @property
     def session(self) -> str:
         return self.labels[0] or ""
+
+    @property
+    def names(self) -> tuple[tuple[bool, str], ...]:
+        """The labels, in an order in which what is missing comes last."""
+        return tuple((name is None, name or "") for name in self.labels[: len(LABELS)])
 
     @property
     def parent(self) -> str | None:
@@ -173,11 +178,12 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         # copies of copies are of the one whose own original is not among them
         ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
         left = [number for number in shown if ranks[number] == min(ranks.values())]
+        left = [number for number in left if places[number].session] or left  # one without is a damaged copy's
         sessions = _parents_of(frozenset(places[number].session for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
         sessions = _parents_of(_last(sessions, own, starters, groups.values()), thought)
-        stands = min(number for number in left if places[number].session in sessions)
+        stands = _standing([number for number in left if places[number].session in sessions], places)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
         database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
         changed |= {places[place].session for _, _, place in group.keys if place != stands}
@@ -240,6 +246,13 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
 def _parents_of(sessions: frozenset[str], thought: Container[tuple[str, str]]) -> frozenset[str]:
     """Those that were not forked from another one, as far as is known."""
     return frozenset(one for one in sessions if not any((one, other) in thought for other in sessions)) or sessions
+
+
+def _standing(numbers: Sequence[int], places: Mapping[int, Place]) -> int:
+    """The place of the session that was seen first that names the most."""
+    session = places[min(numbers)].session
+    same = [number for number in numbers if places[number].session == session]
+    return min(same, key=lambda number: (places[number].names, number))
 
 
 def _last(

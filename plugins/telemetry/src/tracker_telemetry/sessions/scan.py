@@ -8,11 +8,11 @@ import json
 import marshal
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import chain, count
-from operator import itemgetter
+from itertools import chain, count, groupby
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, cast
 
 from tracker.api import Rejected, redact
@@ -83,14 +83,27 @@ rules: list[Rules] = []  # one; set before worker processes are forked
 hangs = defaultdict[str, list[PluginError]](list)  # lines that a source's plugin did not come to the end of
 
 
-def read(job: Job) -> Read:
-    """Read what a file got since the last time; a plugin that cannot go on costs the file."""
-    try:
-        with Registry.guarded(job.source, "ingest_line") as timer:
-            return _read(job, timer)
-    except PluginError as error:
-        text = redact(str(error))
-        return Read(job, 0, b"", [], 0, job.offset, "", job.state, text, text)
+def runs(jobs: Iterable[Job], size: int) -> list[list[Job]]:
+    """The files of each source, so many together."""
+    own = [[*found] for _, found in groupby(jobs, attrgetter("source"))]
+    return [one[at : at + size] for one in own for at in range(0, len(one), size)]
+
+
+def read(jobs: Sequence[Job]) -> list[Read]:
+    """Read what files of a source got since the last time; a plugin that cannot go on costs the file.
+
+    Guarded together: a guard takes as long as twenty lines.
+    """
+    done: list[Read] = []
+    while len(done) < len(jobs):
+        try:
+            with Registry.guarded(jobs[0].source, "ingest_line") as timer:
+                for job in jobs[len(done) :]:
+                    done.append(_read(job, timer))
+        except PluginError as error:
+            job, text = jobs[len(done)], redact(str(error))
+            done.append(Read(job, 0, b"", [], 0, job.offset, "", job.state, text, text))
+    return done
 
 
 def _give_up(source: str) -> None:
@@ -314,9 +327,12 @@ def _columns(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
     return {name: [event.get(name) for event in events] for name in {*chain.from_iterable(events)}}
 
 
-def _rank(row: Sequence[Any]) -> tuple[float, ...]:
+def _rank(row: Sequence[Any]) -> tuple[Any, ...]:
     """Which of a request's rows stands, as `tables.RANK` has it."""
-    return row[9], row[-2], row[8], row[10], -LATEST if row[2] is None else -row[2]
+    _, _, at, model, speed, _, read, short, long, output, reasoning, total, _ = row
+    is_named = model is not None and BROKEN not in model
+    size = output, total, long, reasoning
+    return *size, is_named, -LATEST if at is None else -at, model or "", speed or "", read, short
 
 
 def _counts(found: Sequence[Any]) -> Sequence[int]:

@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
+MOST_OF_A_RUN = 8  # files that one process reads in a row
 CACHE = 64 << 10  # kibibytes
 
 
@@ -365,8 +367,9 @@ def _run(session: Session, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read
     scan.rules[:] = [Rules(ingests, is_hashed)]
     scan.hangs.clear()
     workers = scan.workers()
+    runs = scan.runs(jobs, max(1, min(MOST_OF_A_RUN, len(jobs) // (4 * workers))))
     if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2:
-        yield from map(read, jobs)
+        yield from chain.from_iterable(map(read, runs))
         return
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
@@ -379,12 +382,12 @@ def _run(session: Session, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read
     try:
         fork = get_context("fork")
         with ProcessPoolExecutor(workers, fork, initializer=end_with, initargs=(os.getpid(),)) as pool:
-            for done in pool.map(read, jobs, chunksize=max(1, min(4, len(jobs) // (4 * workers)))):
-                yield done
+            for done in pool.map(read, runs):
+                yield from done
                 count += 1
     except (BrokenProcessPool, OSError):
         # short of memory or of processes: what is left is read here
-        yield from map(read, jobs[count:])
+        yield from chain.from_iterable(map(read, runs[count:]))
     finally:
         gc.enable()
 

@@ -6,7 +6,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 18
+VERSION = 19
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then
 KEPT = (
     *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
@@ -40,8 +40,13 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
 )
 # Of one request's rows the one with the most output stands, which may grow; of equal ones that with the larger total,
-# that which says how much was written for an hour, and the first.
-RANK = "{0}.output_tokens, {0}.total, {0}.cache_write_1h_tokens, {0}.reasoning_tokens, -coalesce({0}.ts, 1e11)"
+# that which says how much was written for an hour, that which names its model, the first, and what follows is whatever
+# does not depend on the order in which files are read.
+RANK = (
+    "{0}.output_tokens, {0}.total, {0}.cache_write_1h_tokens, {0}.reasoning_tokens, "
+    "coalesce(instr({0}.model, char(65533)) = 0, 0), -coalesce({0}.ts, 1e11), coalesce({0}.model, ''), "
+    "coalesce({0}.speed, ''), {0}.cache_read_tokens, {0}.cache_write_5m_tokens"
+)
 ADD = f"INSERT OR IGNORE INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))})"
 # a request is of the time at which it was shown first, so that it never goes to a later day
 BETTER = f"({RANK.format('excluded')}) > ({RANK.format('row')})"
@@ -55,9 +60,11 @@ PRICE = f"""
 UPDATE row SET cost = price(model, ts, speed, {", ".join(TOKENS[:5])})
 WHERE place IN (SELECT id FROM place WHERE whole = 0)
 """
-# the user's own price, which has neither days nor tiers, before what the journal has; and of how many requests it is,
-# which older versions did not keep
-OWN_COST = f"own_cost(model, {', '.join(TOKENS[:5])})"
+# the user's own price, which has neither days nor tiers, before what the journal has, unless that was of a part of the
+# requests, such as those of the usual speed; and of how many it is, which older versions did not keep
+OWN_COST = f"""
+iif(coalesce(priced_requests, requests) IN (0, requests), own_cost(model, {", ".join(TOKENS[:5])}), NULL)
+"""
 LOST_COST = f"coalesce({OWN_COST}, cost_usd)"
 LOST_PRICED = f"""
 CASE WHEN {OWN_COST} IS NOT NULL THEN requests WHEN cost_usd IS NULL THEN 0
