@@ -164,3 +164,21 @@ def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path, wheels: dict
     )
     [row] = json.loads(tracker("--json", "preview", "--window", "W0-01"))["providers"]
     assert (row["ci"], row["ci_kind"], row["power"]) == (None, "none", None)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("telemetry", "No feature in use reads session logs, as that of `tracker usage` does. The command usage"),
+        ("capture", "No feature in use keeps a meter history, as that of `tracker sync` does. The command sync"),
+    ],
+)
+def test_calibrate_says_of_a_disabled_feature_that_it_is(tracker_cli: Run, left_out: str, said: str) -> None:
+    """It was "not installed", and what was to be typed changed nothing."""
+    pane = ">_ OpenAI Codex\n Weekly limit: 80% left\n"
+    assert tracker_cli("start", "codex", "--stdin", stdin=pane).returncode == 0
+    words = ("meters", "calibrate", "--provider", "codex")
+    refused = tracker_cli(*words, TRACKER_DISABLE_PLUGINS=left_out)
+    how = f"is not available. tracker-{left_out} is disabled: unset TRACKER_DISABLE_PLUGINS."
+    assert (refused.returncode, refused.stderr) == (1, f"error: {said} {how}\n")
+    assert tracker_cli(*words).returncode == 0
