@@ -81,7 +81,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
         ("buffer_minutes = nan", " (line 1): Invalid buffer_minutes nan. Expected a number from 0 to 10080."),
         ("divergence_pp = inf", " (line 1): Invalid divergence_pp inf. Expected a number from 0 to 100."),
         ("stale_minutes = -1", " (line 1): Invalid stale_minutes -1. Expected a number from 0 to 10080."),
-        ("effect = 0", " (line 1): Invalid effect 0. Expected a number from 1e-09 to 1e+06."),
+        ("effect = 0", " (line 1): Invalid effect 0. Expected a ratio above 1, such as 1.5."),
         (
             "timezone = 'Berlin'",
             " (line 1): Unknown time zone 'Berlin'. Expected a name such as Europe/Berlin or UTC.",

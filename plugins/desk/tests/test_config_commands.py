@@ -124,11 +124,11 @@ def test_list_verbose_says_where_each_value_came_from(toys: Run, file: Path) -> 
 
 
 def test_list_as_json(toys: Run, file: Path) -> None:
-    file.write_text("effect = 0.2\n")
+    file.write_text("effect = 1.2\n")
     found = {one["key"]: one for one in json.loads(ok(toys("config", "list", "--json")))}
     assert found["effect"] == {
         "key": "effect",
-        "value": 0.2,
+        "value": 1.2,
         "type": "number",
         "origin": "file",
         "where": f"{file} line 1",
@@ -229,16 +229,16 @@ def test_set_takes_the_price_of_a_provider_that_is_elsewhere(toys: Run, file: Pa
 
 def test_set_follows_a_link_to_the_file(toys: Run, file: Path) -> None:
     target = file.parent / "shared.toml"
-    target.write_text("effect = 0.2\n")
+    target.write_text("effect = 1.2\n")
     file.symlink_to(target)
-    ok(toys("config", "set", "effect", "0.3"))
+    ok(toys("config", "set", "effect", "1.3"))
     assert file.is_symlink()
-    assert target.read_text() == "effect = 0.3\n"
+    assert target.read_text() == "effect = 1.3\n"
 
 
 def test_set_in_a_dry_run_writes_nothing(toys: Run, file: Path) -> None:
-    found = json.loads(ok(toys("config", "set", "effect", "0.3", "--dry-run")))
-    assert found == {"key": "effect", "value": 0.3, "path": str(file)}
+    found = json.loads(ok(toys("config", "set", "effect", "1.3", "--dry-run")))
+    assert found == {"key": "effect", "value": 1.3, "path": str(file)}
     assert not file.exists()
 
 

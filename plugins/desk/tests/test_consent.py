@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_entries_that_reach_out_need_consent_once_per_content(toys: Run, file: Path, tmp_path: Path) -> None:
     outside = tmp_path.parent / f"{tmp_path.name}-records"
-    file.write_text(f"effect = 0.2\ndata_dir = '{outside}'\nrun_commands = ['toy=x']\n")
+    file.write_text(f"effect = 1.2\ndata_dir = '{outside}'\nrun_commands = ['toy=x']\n")
     message = refused(toys("preview"))
     assert message == (
         f"error: {file} (line 2): data_dir needs your consent, because it leads out of the file's folder."
@@ -34,7 +34,7 @@ def test_entries_that_reach_out_need_consent_once_per_content(toys: Run, file: P
     ]
     assert ok(toys("config", "trust")) == f"nothing in {file} needs your consent\n"
     ok(toys("preview"))
-    file.write_text(file.read_text().replace("effect = 0.2", "effect = 0.3"))
+    file.write_text(file.read_text().replace("effect = 1.2", "effect = 1.3"))
     ok(toys("preview"))
     file.write_text(file.read_text().replace(str(outside), f"{outside}2"))
     assert "data_dir needs your consent" in refused(toys("preview"))
@@ -43,7 +43,7 @@ def test_entries_that_reach_out_need_consent_once_per_content(toys: Run, file: P
 def test_consent_holds_whatever_was_asked_before(toys: Run, file: Path, tmp_path: Path) -> None:
     state = tmp_path / "state" / "tracker" / "trusted.toml"
     run = partial(toys, XDG_STATE_HOME=str(tmp_path / "state"))
-    file.write_text("effect = 0.2\n")
+    file.write_text("effect = 1.2\n")
     assert ok(run("config", "trust")) == f"nothing in {file} needs your consent\n"
     assert not state.exists()
     state.parent.mkdir(parents=True)
@@ -60,8 +60,8 @@ def test_consent_holds_whatever_was_asked_before(toys: Run, file: Path, tmp_path
 
 def test_a_change_beside_what_nobody_agreed_to_is_made(toys: Run, file: Path, tmp_path: Path) -> None:
     file.write_text(f"data_dir = '{tmp_path.parent / 'elsewhere'}'\n")
-    done = toys("config", "set", "effect", "0.3")
-    assert ok(done) == f"set effect = 0.3 in {file}\n"
+    done = toys("config", "set", "effect", "1.3")
+    assert ok(done) == f"set effect = 1.3 in {file}\n"
     assert "error" not in done.stderr
 
 
@@ -81,13 +81,13 @@ def test_whoever_types_a_value_agrees_to_it(toys: Run, file: Path, tmp_path: Pat
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
 def test_settings_of_another_user_are_refused_by_name(toys: Run, file: Path) -> None:
-    file.write_text("effect = 0.2\n")
+    file.write_text("effect = 1.2\n")
     os.chown(file, 54321, -1)
-    for command in (["preview"], ["config", "list"], ["config", "set", "effect", "0.3"], ["config", "trust"]):
+    for command in (["preview"], ["config", "list"], ["config", "set", "effect", "1.3"], ["config", "trust"]):
         assert refused(toys(*command)).startswith(
             f"error: {file} belongs to user 54321. tracker reads only settings of your own."
         )
-    assert file.read_text() == "effect = 0.2\n"
+    assert file.read_text() == "effect = 1.2\n"
 
 
 def test_consent_that_cannot_be_kept_is_an_error(toys: Run, file: Path, tmp_path: Path) -> None:

@@ -277,3 +277,21 @@ def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: World, na
     assert f"left out: {why}" in done.stderr
     other = shared.run("meters", name, "--provider", "claude", "--account", "zz")
     assert "No reading of an account 'zz'" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("telemetry", "No feature in use reads session logs, as that of `tracker usage` does. The command usage"),
+        ("capture", "No feature in use keeps a meter history, as that of `tracker sync` does. The command sync"),
+    ],
+)
+def test_a_feature_that_is_disabled_is_said_to_be_so(tracker_cli: Any, left_out: str, said: str) -> None:
+    """It was "not installed", and what was to be typed changed nothing."""
+    pane = ">_ OpenAI Codex\n Weekly limit: 80% left\n"
+    assert tracker_cli("start", "codex", "--stdin", stdin=pane).returncode == 0
+    words = ("meters", "calibrate", "--provider", "codex")
+    refused = tracker_cli(*words, TRACKER_DISABLE_PLUGINS=left_out)
+    how = f"is not available. tracker-{left_out} is disabled: unset TRACKER_DISABLE_PLUGINS."
+    assert (refused.returncode, refused.stderr) == (1, f"error: {said} {how}\n")
+    assert tracker_cli(*words).returncode == 0

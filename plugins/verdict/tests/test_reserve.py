@@ -46,9 +46,7 @@ def test_the_gate_agrees_also_by_an_old_reading(verdicts: Any, age: str) -> None
     assert (done.status, done.out) == (3, "stop: codex weekly: 0.4 % left, less than 10 %\n")
 
 
-def test_of_two_readings_of_one_instant_the_later_counts(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also without the meter history."""
-    monkeypatch.setenv("TRACKER_DISABLE_PLUGINS", "capture")
+def test_of_two_readings_of_one_instant_the_later_counts(verdicts: Any) -> None:
     at = datetime.now(UTC).isoformat()
     for used in (99.6, 60):
         read(verdicts, used, at)

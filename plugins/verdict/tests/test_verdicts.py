@@ -140,10 +140,19 @@ def test_power_is_for_a_ratio_and_the_same_in_any_unit(tracker_cli: Run, tmp_pat
     [larger] = json.loads(ok(tracker_cli("preview", "--json")))["providers"]
     assert larger["power"] > usual["power"]
     assert larger["windows_needed"] < usual["windows_needed"]
-    (tmp_path / "tracker.toml").write_text("effect = 0.1\n")
-    done = tracker_cli("preview", "--json")
-    assert json.loads(ok(done))["providers"][0]["power"] == pytest.approx(usual["power"])
-    assert "warning: the setting effect = 0.1 is not used. Expected a ratio above 1." in done.stderr
+
+
+@pytest.mark.parametrize("value", ["1", "0.5"])
+def test_an_effect_that_is_no_ratio_above_1_is_refused(tracker_cli: Run, tmp_path: Path, value: str) -> None:
+    """It was stored, and then not used. In a file it is said with its line, and what sets it mends that."""
+    said = f"Invalid effect {float(value):g}. Expected a ratio above 1, such as 1.5."
+    refused = tracker_cli("config", "set", "effect", value)
+    assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
+    (tmp_path / "tracker.toml").write_text(f"effect = {value}\n")
+    assert f"tracker.toml (line 1): {said}" in tracker_cli("preview").stderr
+    ok(tracker_cli("config", "set", "effect", "1.5"))
+    finalized(tmp_path, codex=D1)
+    ok(tracker_cli("preview"))
 
 
 def test_twelve_windows_are_summed_by_day(tracker_cli: Run, tmp_path: Path) -> None:

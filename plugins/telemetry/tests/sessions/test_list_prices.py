@@ -140,7 +140,7 @@ def test_requests_of_a_day_have_the_price_of_their_hour(home: Any, message: Make
 
 
 def test_a_price_without_a_time_is_that_of_most_hours() -> None:
-    found = prices.listed("deepseek-chat")
+    found = genai.listed("deepseek-chat", None)
     assert found is not None
     assert (found[0]["input"] + found[0]["output"]) * 1e6 == pytest.approx(1.37)
 

@@ -147,7 +147,7 @@ def estimate(
         except TrackerError as error:
             session.warn(str(error))
     found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
-    return evolve(of_results(results, day_of(session), effect=effect(session), price=price), waiting=found_waiting)
+    return evolve(of_results(results, day_of(session), effect=found.effect, price=price), waiting=found_waiting)
 
 
 def of_results(
@@ -187,15 +187,3 @@ def sums(results: Iterable[WindowResult], block: Callable[[WindowResult], str]) 
 def day_of(session: Session) -> Callable[[WindowResult], str]:
     """The local day of a window; one without a time stands alone."""
     return lambda one: one.window if one.at is None else one.at.astimezone(session.zone).date().isoformat()
-
-
-def effect(session: Session) -> float:
-    """The setting, a ratio; the default with a warning if it is a difference of an earlier version."""
-    found = session.settings(VerdictSettings).effect
-    if found > 1:
-        return found
-    session.warn(
-        f"the setting effect = {number(found)} is not used. Expected a ratio above 1."
-        f" Type `tracker config set effect {USUAL_EFFECT}`."
-    )
-    return USUAL_EFFECT

@@ -8,12 +8,13 @@ from itertools import islice, product
 
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, TrackerError, number, plural
-from tracker_verdict import advice, estimate
+from tracker_verdict import advice
 from tracker_verdict.accounts import NO_ACCOUNT, several
 from tracker_verdict.comparison import Delivery, Match, Question, delivered, matches
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
 from tracker_verdict.prospect import NEEDED
+from tracker_verdict.settings import VerdictSettings
 
 NAME = "comparison"
 MOST_CHOICES = 6  # of accounts
@@ -39,7 +40,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 
 def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
-    known = prices(session)
+    known, effect = prices(session), session.settings(VerdictSettings).effect
     rows = delivered(session, period.windows)
     found: list[tuple[Match, str]] = []
     reasons: dict[str, None] = {}
@@ -48,7 +49,7 @@ def comparison(session: Session, period: Period) -> Panel:
     for named in _accounts(rows):
         label = "".join(f", {name} account {account}" for name, account in named.items()) + chosen
         for given in (known, {}) if known else ({},):
-            question = Question(prices=given, effect=estimate.effect(session), accounts=tuple(named.values()))
+            question = Question(prices=given, effect=effect, accounts=tuple(named.values()))
             try:
                 found += [(one, label) for one in matches(session, (), question, rows)]
             except TrackerError as error:

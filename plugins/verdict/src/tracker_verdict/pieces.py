@@ -98,9 +98,8 @@ def ledger(
     own = [one for one in every if account in (None, _name(one))]
     logged = session.registry.first("usage_events", session=session, since=own[0].at, folder=None)
     if logged is None:
-        raise TrackerError(
-            "No installed feature reads session logs. Run `pip install ./plugins/telemetry` in a checkout of tracker."
-        )
+        # behind a command that is missing here stands how to get it
+        raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
     requests = [event for event in logged if event.provider == source.name]
     is_own = _stretches(every, account)
     events = [event for event in requests if is_own(event.at, event.at)]
@@ -173,9 +172,7 @@ def _readings(
     asked = {"session": session, "provider": source.name, "since": since, "hourly": False}
     readings = session.registry.first("meter_readings", **asked)
     if readings is None:
-        raise TrackerError(
-            "No installed feature keeps a meter history. Run `pip install ./plugins/capture` in a checkout of tracker."
-        )
+        raise TrackerError("No feature in use keeps a meter history, as that of `tracker sync` does.")
     every = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
     if not every:
         older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()

@@ -29,6 +29,11 @@ def _is_price(price: Any) -> bool:
     return all(bool(part.strip()) if isinstance(part, str) else _is_amount(part) for part in parts)
 
 
+def is_ratio(value: float) -> bool:
+    """Whether a ratio is one of the larger to the smaller."""
+    return value > 1
+
+
 def _is_amount(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return is_number and 0 <= value <= LARGEST_PRICE
@@ -44,7 +49,11 @@ class VerdictSettings:
         10.0, "percentage points of a meter that the plan keeps: it says STOP before them", most=100
     )
     effect: float = setting(
-        1.5, "the ratio of efficiencies that power and windows needed are for", least=1e-9, most=1e6
+        1.5,
+        "the ratio of efficiencies that power and windows needed are for",
+        most=1e6,
+        fits=is_ratio,
+        expected="a ratio above 1, such as 1.5",
     )
     comparable_days: float = setting(
         3.0, "days between windows of two providers up to which `compare` compares them", most=1e4

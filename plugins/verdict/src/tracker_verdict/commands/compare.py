@@ -45,14 +45,15 @@ def command(
     selection: Selection,
 ) -> None:
     """Compare providers by what they deliver for the quota, or for the money."""
-    from tracker_verdict import advice, comparison, estimate
+    from tracker_verdict import advice, comparison
     from tracker_verdict.price import prices
+    from tracker_verdict.settings import VerdictSettings
 
     _check(names, everyone=everyone)
     here = session()
     question = comparison.Question(
         prices=prices(here, given),
-        effect=estimate.effect(here) if effect is None else effect,
+        effect=here.settings(VerdictSettings).effect if effect is None else effect,
         blocks=blocks,
         accounts=accounts,
     )
