@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -40,7 +41,7 @@ def parse(source: Source, value: Any) -> Price:
     if isinstance(value, Mapping):
         price, amount, given = value.get("month"), value.get(wanted), wanted
     else:
-        found = PRICE.fullmatch(str(value))
+        found = re.fullmatch(PRICE, str(value))
         price, amount, given = (found[1], found[2], found[3].lower()) if found else (None, None, wanted)
     try:
         known = Price(price=float(price), units=float(amount) * (100 if unit == "pp" else 1))  # type: ignore[arg-type]

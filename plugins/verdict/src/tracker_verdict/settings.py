@@ -12,8 +12,8 @@ from attrs import frozen
 from tracker.kernel import setting
 
 LARGEST_PRICE = 1e12
-# what a month costs, and how much of a unit it buys: 200/mo:4.3bars
-PRICE = re.compile(r"\s*([\d.]+)\s*/\s*mo(?:nth)?\s*:\s*([\d.]+)\s*([a-z]+)\s*", re.I)
+# what a month costs, and how much of a unit it buys: 200/mo:4.3bars; compiled when there is a price
+PRICE = r"(?i)\s*([\d.]+)\s*/\s*mo(?:nth)?\s*:\s*([\d.]+)\s*([a-z]+)\s*"
 
 
 def are_prices(value: Any) -> bool:
@@ -24,7 +24,7 @@ def are_prices(value: Any) -> bool:
 def _is_price(price: Any) -> bool:
     """A text as `--price` takes it, or its parts by name."""
     if isinstance(price, str):
-        return PRICE.fullmatch(price) is not None
+        return re.fullmatch(PRICE, price) is not None
     parts = price.values() if isinstance(price, dict) else [None]
     return all(bool(part.strip()) if isinstance(part, str) else _is_amount(part) for part in parts)
 
