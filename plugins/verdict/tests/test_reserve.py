@@ -53,3 +53,15 @@ def test_of_two_readings_of_one_instant_the_later_counts(verdicts: Any) -> None:
     assert (
         verdicts("gate", "codex", "--min-left", "5", "--max-risk", "1").ok().startswith("go: codex weekly: 40 % left")
     )
+
+
+def test_a_pane_of_the_instant_that_an_override_corrects_says_nothing_any_more(verdicts: Any) -> None:
+    """Neither its value nor its reset: `status` forecast with that."""
+    at = datetime.now(UTC).isoformat()
+    words = ("start", "codex", "--stdin", "--window", "W1", "--captured-at", at)
+    soon = (datetime.now().astimezone() + timedelta(days=3)).strftime("%H:%M on %-d %b")
+    verdicts(*words, stdin=f">_ OpenAI Codex (v0.169.0)\n Weekly limit: 5% left (resets {soon})\n").ok()
+    values = ("--phase", "before", "--captured-at", at, "--weekly-pct", "60")
+    verdicts("override", "codex", "--window", "W1", *values).ok()
+    assert verdicts("gate", "codex").ok() == "go: codex weekly: 40 % left\n"
+    assert "likely to be full" not in verdicts("status").ok()

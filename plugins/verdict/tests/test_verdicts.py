@@ -267,6 +267,13 @@ def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp
     assert " (assumed) | " in ok(tracker_cli("report", "--format", "md"))
 
 
+def test_even_odds_say_nothing(tracker_cli: Run, tmp_path: Path) -> None:
+    """1.02 to 1 is shown as 1.0."""
+    finalized(tmp_path, codex=[(2, 11), (3, 7), (2, 7)], claude=D2)
+    said = ok(tracker_cli("compare", "codex", "claude"))
+    assert "Not enough data: today nothing says that either delivers more (evidence 1.0 to 1)." in said
+
+
 def test_more_than_two_are_held_against_the_best(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D1, claude=D2, glm=[(1, 10)])
     prices = [word for name in ("codex", "claude") for word in ("--price", f"{name}=100/mo:1bars")]
@@ -364,3 +371,14 @@ def test_windows_of_two_accounts_are_never_added(verdicts: Any) -> None:
     assert "Did you mean work?" in verdicts("compare", "codex", "claude", "--account", "wrk").refused()
     [match] = json.loads(verdicts("--json", "compare", "codex", "claude", "--account", "work").ok())
     assert match["providers"][0]["n"] == 2
+
+
+def test_what_has_no_name_is_last_whether_or_not_an_account_is_named(verdicts: Any) -> None:
+    more = {"methodology": "solo"}
+    windows = [(2, 10, "2026-01-01T12:00:00Z", own) for own in ({}, more, {}, more)]
+    verdicts.rows(codex=windows, claude=windows)
+    for at in range(4):
+        verdicts.facts[f"codex-{1 + at:02d}", "codex"] = {"account": "home" if at < 2 else "work"}
+    found = json.loads(verdicts("--json", "scoreboard", "--by", "methodology").ok())
+    groups = ["solo", "solo (home)", "solo (work)", "(none)", "(none) (home)", "(none) (work)"]
+    assert [row["group"] for row in found] == groups

@@ -13,6 +13,8 @@ from tracker_verdict.stats.ratio import Gate
 
 SHOWN_WINDOWS = 6
 MOST_ODDS = 1_000_000
+# Less than 1.1 to 1 is shown as 1.0, and that says nothing.
+SAYS = 1.1
 
 
 SIDES = (
@@ -82,7 +84,7 @@ def today(match: Match) -> str:
     found, better = match.comparison, match.better
     if found.evidence is None:
         return f"Not enough data: {_lacking(match)}."
-    if found.evidence < 1 or better is None:
+    if found.evidence < SAYS or better is None:
         return f"Not enough data: today nothing says that either delivers more (evidence {odds(found.evidence)} to 1)."
     start = "Today" if found.verdict else "Not enough data: today"
     return f"{start} {odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}."
@@ -172,7 +174,7 @@ def _pairs(match: Match) -> str:
     found = match.certificate
     assert found is not None
     name = getattr(match, found.favours).name
-    says = f"for {name}" if found.evidence >= 1 else "that either delivers more"
+    says = f"for {name}" if found.evidence >= SAYS else "that either delivers more"
     left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
     if found.left_out:
         left += f" {plural(found.left_out, 'finished pair')} left out here."

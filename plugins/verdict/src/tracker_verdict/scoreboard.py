@@ -162,7 +162,13 @@ def scoreboard(
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
     lines = _lines(session, sums, known_prices, is_logged=is_logged)
-    return sorted(lines, key=lambda line: (line["group"] == UNNAMED, line["group"], line["provider"]))
+    return sorted(lines, key=_order)
+
+
+def _order(line: Line) -> tuple[bool, str, str]:
+    """By group and provider, what has no name at the end, also if an account stands behind it."""
+    name = str(line["group"])
+    return name == UNNAMED or name.startswith(f"{UNNAMED} ("), name, str(line["provider"])
 
 
 def _note_left_out(session: Session, name: str, one: Sums) -> None:

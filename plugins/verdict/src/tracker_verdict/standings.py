@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
@@ -166,26 +166,27 @@ def standings(
             other.used == one.used and abs(other.at - one.at) <= SKEW for own in found.values() for other in own
         ):
             found.setdefault(one.account, []).append(one)
-    # of two of one instant the later line
-    newest = [max(reversed(own), key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
+    newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
     limits = {one.account: one.limit for one in _captured(captured, meter.key) if one.limit}
     full = {one.account: FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)) for one in newest}
     return [evolve(one, limit=full[one.account]) for one in sorted(newest, key=lambda one: one.account or "")]
 
 
-def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterator[Standing]:
+def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterable[Standing]:
+    """What captures show, of two of one instant the later line."""
+    found = {}
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
         if gauge is not None and gauge.used is not None:
-            at = capture.reading.as_of or capture.captured_at
-            yield Standing(
+            found[account, capture.captured_at] = Standing(
                 account=account,
-                at=at,
+                at=capture.reading.as_of or capture.captured_at,
                 taken_at=capture.captured_at,
                 used=gauge.used,
                 reset_at=gauge.reset_at,
                 limit=gauge.limit,
             )
+    return found.values()
 
 
 def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:
