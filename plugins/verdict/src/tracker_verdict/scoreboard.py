@@ -166,7 +166,7 @@ def scoreboard(
 
 
 def _order(line: Line) -> tuple[bool, str, str]:
-    """By group and provider, what has no name at the end, also if an account stands behind it."""
+    """By group and provider; what has no name is last, also if an account is named."""
     name = str(line["group"])
     return name == UNNAMED or name.startswith(f"{UNNAMED} ("), name, str(line["provider"])
 
