@@ -57,11 +57,11 @@ def _correct(session: Session, typed: Sample, window: str) -> None:
         return
     # also what an earlier override took out: it would count again if that is taken back
     old = tuple(str(run.record_id) for run in every)
-    last = standing[-1]
-    new = [evolve(typed, origin=last.origin, account=last.account, mask=last.mask, supersedes=old)]
+    last, new = standing[-1], []
     for run in standing:
         if rest := {key: gauge for key, gauge in run.gauges.items() if key not in typed.gauges}:
             new.append(evolve(run, gauges=rest, supersedes=()))
+    new.append(evolve(typed, origin=last.origin, account=last.account, mask=last.mask, supersedes=old))
     with session.journal.lock():
         session.journal.append(STREAM, [record(evolve(run, override=typed.capture), "capture") for run in new])
 
