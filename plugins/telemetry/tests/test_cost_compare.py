@@ -166,14 +166,15 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
 
 def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:
     """That of o3 fell on 10 June 2025. What is saved follows the baseline's price from day to day, too."""
-    days = [f"2025-06-{day}T23:30:00Z" for day in ("01", "20")]
+    days = ["2025-06-09T23:59:59Z", "2025-06-10T00:00:00Z", "9999-12-31T23:59:59Z"]
     requests = [{"ts": ts, "model": "o3", "input_tokens": 10**6, "output_tokens": 10**6} for ts in days]
     text = log(*(one | {"rid": "F-9", "lane": "base"} for one in requests))
     found = json.loads(tracker_inside("cost-compare", "--file", "-", "--by", "day", "--json", stdin=text).stdout)
     table = ListPrices(None, "none")
-    usage = [table.cost("o3", datetime.fromisoformat(day).timestamp(), None, (10**6, 0, 0, 0, 10**6)) for day in days]
+    times = [datetime.fromisoformat(day).timestamp() for day in days]
+    usage = [table.cost("o3", at, None, (10**6, 0, 0, 0, 10**6)) or 0 for at in times]
     assert [row["baseline_usd"] for row in sorted(found["rows"], key=lambda row: row["day"])] == pytest.approx(usage)
-    assert usage[0] > usage[1]
+    assert usage[0] > usage[1] > 0
     assert found["totals"]["baseline_usd"] == pytest.approx(sum(usage))
     assert found["totals"]["saved_usd"] == 0
 

@@ -27,7 +27,7 @@ PART = 10_000  # groups that are held at once: millions would take hundreds of m
 # what groups are by, if it is no column of events
 KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
 # of one price: the sums of tokens by model and day
-SUMS = f"model, (ts // 86400)::INT, {', '.join(f'sum({kind})::BIGINT' for kind in KINDS)}"
+SUMS = f"model, floor(ts / 86400)::INT, {', '.join(f'sum({kind})::BIGINT' for kind in KINDS)}"
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
 RANKED = """
 SELECT {columns} FROM (
