@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from acme import FEATURE, acme, begin
+from acme import DEMO, FEATURE, acme, begin
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -71,6 +71,17 @@ def test_settings_that_two_features_claim_cost_only_themselves(run: Run, tmp_pat
 def test_the_table_of_a_feature_that_is_gone_can_be_taken_out(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tracker.toml").write_text("[hours]\nmost = 3\n")
     assert "If what read [hours] is gone, take it out." in run("preview").stderr
+
+
+def test_what_a_person_wrote_brings_no_cure_for_a_command(run: Run) -> None:
+    begin(run)
+    noted = ("--window", "W0-01", "--codex-features", "1", "--notes", "ran tracker usage")
+    pane = ("--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", "--timezone", "UTC")
+    assert run("end", "codex", *pane, "--window", "W0-01", "--force").returncode == 0
+    assert run("complete", *noted).returncode == 0
+    shown = run("preview", TRACKER_DISABLE_PLUGINS="telemetry").stdout
+    assert "ran tracker usage" in shown
+    assert "is not available" not in shown
 
 
 def test_a_hook_of_sources_is_none_of_a_feature(run: Run) -> None:

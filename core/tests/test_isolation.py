@@ -151,6 +151,16 @@ CHANGES = {
 }
 
 
+def test_a_folder_that_goes_while_a_plugin_runs_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    with guarded("toy", "run"):
+        gone.rmdir()
+    with pytest.raises(PluginError, match="no such line"), guarded("toy", "run"):
+        raise FileNotFoundError("no such line")
+
+
 def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKER_DATA_DIR", "here")
     scope = {"signal": signal, "sys": sys, "os": os, "time": time, "builtins": builtins}

@@ -109,6 +109,15 @@ def test_a_record_that_names_no_file_is_of_the_usual_ledger(at: Run, tmp_path: P
     assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0, "Token_Churn_Ledger.csv": 0}
 
 
+def test_a_row_that_was_edited_is_not_reversed(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20"))
+    ledger = tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv"
+    ledger.write_text(ledger.read_text().replace("W0-20", "W0-21"))
+    before = ledger.read_text()
+    assert "Churn_Ledger.csv has no row of W0-20 to reverse\n" in ok(finalized("undo", "--yes"))
+    assert ledger.read_text() == before
+
+
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """A context in which no record can be stored."""

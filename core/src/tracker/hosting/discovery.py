@@ -299,7 +299,7 @@ def cured(text: str) -> str:
     missing: dict[str, str] = {}
     # if a plugin's fault is an error, the features cannot be asked when it is shown
     with suppress(PluginError):
-        for first, second in re.findall(r"\btracker ([a-z-]+)( [a-z-]+)?", text):
+        for first, second in re.findall(r"(?:`|: |, or )tracker ([a-z-]+)( [a-z-]+)?", text):
             for name in (first, first + second):
                 if name not in OWN_COMMANDS and name not in commands() and (how := owner("commands", name)):
                     missing[how] = name

@@ -72,7 +72,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
     seconds: its CPU time; 0 is the limit of plugins. speaks: it may print. Of several at once the first moves stdout.
     """
     timer = Timer(plugin, step, seconds)
-    with ExitStack() as stack:
+    with suppress(OSError), ExitStack() as stack:  # the folder to go back to may be gone
         names = () if speaks or isinstance(sys.stdout, Printed) else ("stdout", "__stdout__")
         for name in names:
             stack.callback(setattr, sys, name, getattr(sys, name))

@@ -51,10 +51,9 @@ class OpenLedger:
         date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
         return f"{date}, line {row.number} of {self.path.name}"
 
-    def is_reversed(self, values: Mapping[str, Any]) -> bool:
-        """Whether it has such a row, but none that stands."""
-        is_there = equal(self.ledger, self.rows, values) is not None
-        return is_there and equal(self.ledger, standing(self.ledger, self.rows), values) is None
+    def has(self, values: Mapping[str, Any]) -> bool:
+        """Whether such a row stands, which none reverses."""
+        return equal(self.ledger, standing(self.ledger, self.rows), values) is not None
 
     def append(self, *rows: Mapping[str, Any]) -> None:
         """All rows in one write, flushed to disk; they are in the file that has the ledger's name afterwards."""

@@ -75,8 +75,8 @@ def _reverse(session: Session, found: Booked) -> str:
     if "date" in reverse:
         reverse["date"] = session.now.date().isoformat()
     with session.journal.lock(), csv_append.opened(session, found.ledger, found.path) as book:
-        # an undo that failed behind this may have reversed it; a file without rows was begun anew
-        if not book.rows or book.is_reversed(found.row):
+        # an undo that failed behind this may have reversed it; it was edited, or stands on another branch
+        if not book.has(found.row):
             return f"{name} has no row{_about(found.row)} to reverse"
         book.append(reverse)
     return f"reversed a row{_about(found.row)} in {name}"

@@ -164,7 +164,8 @@ def _refusal(
     if why := over(found, title, now, local):
         return UNKNOWN, why
     # what is as good as full stays so until its reset, however old the reading is
-    if now - found.at > question.max_age and (left >= question.min_left or found.reset_at is None):
+    is_low = left < question.min_left or left <= 0
+    if now - found.at > question.max_age and (not is_low or found.reset_at is None):
         return UNKNOWN, f"the newest reading is {too_old(now - found.at, question.max_age)}"
     if left < question.min_left:
         return STOP, f"{number(left)} % left, less than {number(question.min_left)} %"

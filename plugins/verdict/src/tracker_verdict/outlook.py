@@ -220,7 +220,9 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     costs = _costs((one for one in own if not one.is_shared), meter)
     known = evolve(known, costs=len(costs), left_out=len(_costs((one for one in own if one.is_shared), meter)))
     if not costs or (not costs[-1] and meter.unit != PERCENT):
-        if not _room(known, asked.reserve):
+        # without a reset nothing tells whether what was read long ago still holds
+        holds = standing.reset_at is not None or asked.now - standing.at <= asked.max_age
+        if holds and not _room(known, asked.reserve):
             return evolve(known, verdict=STOP, why=_no_room(known, asked.reserve))
         return evolve(known, why=_no_cost(own, meter, known))
     found = _verdict(known, costs, asked.reserve, asked.windows_left)
