@@ -258,11 +258,6 @@ def test_what_was_full_is_full_until_its_reset_however_old_the_reading_is(verdic
     assert verdicts("gate", "claude").out == "stop: claude session: 3 % left, less than 10 %\n"
 
 
-def test_nothing_left_is_known_however_old_the_reading_is(verdicts: Any) -> None:
-    of_claude(verdicts, age=timedelta(hours=2), all_models=100, session=100)
-    assert verdicts("gate", "claude", "--min-left", "0").out.startswith("stop: claude all_models: 0 % left")
-
-
 def test_the_plan_s_table_shows_no_figure_of_before_a_reset(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")

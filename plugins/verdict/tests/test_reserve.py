@@ -46,6 +46,11 @@ def test_the_gate_agrees_also_by_an_old_reading(verdicts: Any, age: str) -> None
     assert (done.status, done.out) == (3, "stop: codex weekly: 0.4 % left, less than 10 %\n")
 
 
+def test_nothing_left_is_known_however_old_the_reading_is(verdicts: Any) -> None:
+    read(verdicts, 100, "-3h")
+    assert verdicts("gate", "codex", "--min-left", "0").out == "stop: codex weekly: 0 % left\n"
+
+
 def test_of_two_readings_of_one_instant_the_later_counts(verdicts: Any) -> None:
     at = datetime.now(UTC).isoformat()
     for used in (99.6, 60):

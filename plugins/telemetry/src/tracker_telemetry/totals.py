@@ -90,7 +90,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
         return {"totals": {}, "outside": {}, "groups": []}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
-    question = ("by day", source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
+    question = ("by UTC day", source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
     name = _digest(question)
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
