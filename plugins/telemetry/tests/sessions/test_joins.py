@@ -189,6 +189,18 @@ def test_a_lane_called_main_need_not_be_that_of_the_branch(
     assert {row["window"]: row["requests"] for row in home.usage("window")["rows"]} == own
 
 
+def test_a_branch_is_known_when_its_log_is_gone(home: Any, message: Make, capture: Any) -> None:
+    capture("W1", "main", 0, 30)
+    capture("W2", "feat-a", 0, 30)
+    (home.projects / "s1.jsonl").write_text(message("1", minute=5) + message("2", minute=6))
+    (home.projects / "s2.jsonl").write_text(message("3", gitBranch="feat/a", minute=7))
+    before = home.usage("window")["rows"]
+    (home.projects / "s2.jsonl").unlink()
+    shutil.rmtree(home.data / ".index")
+    now = {row["window"]: row["requests"] for row in home.usage("window")["rows"]}
+    assert ({row["window"]: row["requests"] for row in before}, now.get("W1")) == ({"W1": 2, "W2": 1}, 2)
+
+
 def test_what_is_not_known_stands_behind_what_is_dear(home: Any, message: Make) -> None:
     rows = (message("1"), message("2", output=90000, model="house-model"))
     (home.projects / "s1.jsonl").write_text("".join(rows))

@@ -28,7 +28,9 @@ Key: TypeAlias = tuple[str, ...]
 Rows: TypeAlias = "Sequence[tuple[Key, Sums]]"
 PERIODS = ("daily", "weekly", "monthly")
 MICROSECONDS = 10**6
-NAMES = "SELECT branch FROM place WHERE branch <> '' UNION SELECT project FROM place WHERE project <> ''"
+NAMES = " UNION ".join(
+    f"SELECT {name} FROM {table} WHERE {name} <> ''" for name in ("branch", "project") for table in ("place", "kept")
+)
 
 
 @define
