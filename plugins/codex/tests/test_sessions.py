@@ -279,3 +279,10 @@ def test_the_total_beside_a_torn_record_is_its_response(is_odd: bool) -> None:
     lines = [record(1e9, "b", used), count(1e9, usage(200, 20), used), record(2e9, "c", used)]
     before = [META, record(1e9, "a", {**used, "output_tokens": 10.0} if is_odd else used), count(1e9, used, used)]
     assert keys([*before, *lines]) == keys([*before, lines[0][:-40], *lines[1:]]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", [[], {}, [{"a": 1}], 5, None, True])
+def test_a_row_of_a_type_that_is_no_text_tells_nothing(kind: object) -> None:
+    row = json.dumps({"timestamp": 1e9, "type": kind, "payload": {"type": "token_count"}}).encode()
+    assert ingest_line(row, {}) == []
+    assert ingest_line(line("event_msg", 1e9, type=kind, note="token_count"), {}) == []

@@ -96,7 +96,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
         _meet(_whole(line)["payload"], row, scratch)
     elif kind == "thread_settings_applied":
         _settings(_whole(line)["payload"], scratch)
-    elif kind not in OTHERS:
+    elif not (isinstance(kind, str) and kind in OTHERS):
         _note_row(line, kind, scratch)
     return []
 
