@@ -30,7 +30,7 @@ T = TypeVar("T")
 def setting(default: Any, about: str, **limits: Any) -> Any:
     """A field with its default and what it is for; its annotation says what it may be.
 
-    The limits are the optional fields of a `Setting`: least, most, fits, expected, consent, is_path.
+    The limits are the optional fields of a `Setting`: least, most, fits, fits_new, expected, consent, is_path.
     """
     return field(default=default, metadata={"about": about, **limits})
 
@@ -71,6 +71,7 @@ class Setting(NamedTuple):
     """One setting; `key` is dotted if it stands in a table.
 
     least, most: the limits of a number. fits: whether a value is right, and expected: what to say if it is not.
+    fits_new: the same of one that is being set, if files may still have others, from an earlier version.
     consent: why a value from a file needs the user's consent, such as `runs commands`. is_path: a value that leads out
     of the file's folder needs it.
     """
@@ -82,6 +83,7 @@ class Setting(NamedTuple):
     least: float = 0
     most: float = 1e12
     fits: Callable[[Any], object] | None = None
+    fits_new: Callable[[Any], object] | None = None
     expected: str = ""
     consent: str = ""
     is_path: bool = False
@@ -109,9 +111,7 @@ class Kernel:
         is_path=True,
     )
     timezone: str | None = setting(
-        None,
-        "the time zone of times without a zone, and of times that are shown; default: this machine's",
-        fits=zone,
+        None, "the time zone of times without one, and of times that are shown; default: this machine's", fits=zone
     )
     buffer_minutes: float = setting(
         5.0, "minutes after a reset in which no AFTER is accepted, because vendors' panes lag", most=10080

@@ -57,6 +57,9 @@ def test_a_program_that_is_not_on_the_path_is_called_as_it_was(tmp_path: Path, m
     assert program() == "tracker"
     monkeypatch.setattr("sys.argv", [str(tmp_path / "cli" / "__main__.py"), "demo"])
     assert program() == "tracker"
+    monkeypatch.setattr("sys.argv", ["tracker"])
+    monkeypatch.chdir(tmp_path.parent)
+    assert program() == "tracker"
 
 
 def test_without_a_provider_it_says_which_are_left_out(tracker_cli: Run) -> None:

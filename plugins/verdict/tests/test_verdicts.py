@@ -143,16 +143,23 @@ def test_power_is_for_a_ratio_and_the_same_in_any_unit(tracker_cli: Run, tmp_pat
 
 
 @pytest.mark.parametrize("value", ["1", "0.5"])
-def test_an_effect_that_is_no_ratio_above_1_is_refused(tracker_cli: Run, tmp_path: Path, value: str) -> None:
-    """It was stored, and then not used. In a file it is said with its line, and what sets it mends that."""
+def test_an_effect_that_is_no_ratio_above_1_is_not_set(tracker_cli: Run, tmp_path: Path, value: str) -> None:
+    """It was stored, and then not used. One that a file of before has ends no command."""
     said = f"Invalid effect {float(value):g}. Expected a ratio above 1, such as 1.5."
     refused = tracker_cli("config", "set", "effect", value)
     assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
-    (tmp_path / "tracker.toml").write_text(f"effect = {value}\n")
-    assert f"tracker.toml (line 1): {said}" in tracker_cli("preview").stderr
-    ok(tracker_cli("config", "set", "effect", "1.5"))
     finalized(tmp_path, codex=D1)
-    ok(tracker_cli("preview"))
+    usual = json.loads(ok(tracker_cli("preview", "--json")))
+    (tmp_path / "tracker.toml").write_text(f"effect = {value}\n")
+    done = tracker_cli("preview", "--json")
+    assert json.loads(ok(done)) == usual
+    assert done.stderr == (
+        f"warning: the setting effect = {value} is not used. Expected a ratio above 1."
+        " Type `tracker config set effect 1.5`.\n"
+    )
+    assert not tracker_cli("windows").stderr
+    ok(tracker_cli("config", "set", "effect", "1.5"))
+    assert not tracker_cli("preview").stderr
 
 
 def test_twelve_windows_are_summed_by_day(tracker_cli: Run, tmp_path: Path) -> None:

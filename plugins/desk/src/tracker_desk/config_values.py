@@ -223,7 +223,7 @@ def _meant(key: str, words: str) -> Any:
             raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole.")
         setting = Settings.of(PRICES if is_price else key)
         value = meant(setting.kind.title, words)
-        setting.check({provider: value} if is_price else value)
+        setting._replace(fits=setting.fits_new or setting.fits).check({provider: value} if is_price else value)
     except ValueError as error:
         raise TrackerError(f"{error} Nothing was written. `tracker config list` shows the settings.") from None
     return value

@@ -118,8 +118,9 @@ def program() -> str:
         # uv puts the environment before the PATH of the shell
         return "uv run --no-dev tracker"
     typed, found = sys.argv[0], shutil.which("tracker")
-    is_found = Path(typed).name != "tracker" or (found is not None and os.path.samefile(found, typed))
-    return "tracker" if is_found else shlex.quote(typed)
+    # a name alone, or that of another program, is no path to type
+    is_path = Path(typed).name == "tracker" and os.path.exists(typed)
+    return shlex.quote(typed) if is_path and not (found and os.path.samefile(found, typed)) else "tracker"
 
 
 def _scenes(session: Session, declared: Declared, window: str, folder: Path) -> Iterator[Scene]:

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number
-from tracker_verdict.settings import VerdictSettings
+from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
-USUAL_EFFECT = 1.5
 # windows that a remark names
 NAMED = 3
 
@@ -137,9 +136,8 @@ def estimate(
     session: Session, source: Source, results: Sequence[WindowResult], waiting: Mapping[str, str]
 ) -> ProviderEstimate:
     """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
-    found = session.settings(VerdictSettings)
     price = None
-    if (value := found.prices.get(source.name)) is not None:
+    if (value := session.settings(VerdictSettings).prices.get(source.name)) is not None:
         from tracker_verdict.price import parse
 
         try:
@@ -147,7 +145,8 @@ def estimate(
         except TrackerError as error:
             session.warn(str(error))
     found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
-    return evolve(of_results(results, day_of(session), effect=found.effect, price=price), waiting=found_waiting)
+    whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
+    return evolve(whole, waiting=found_waiting)
 
 
 def of_results(

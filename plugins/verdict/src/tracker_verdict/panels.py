@@ -14,7 +14,7 @@ from tracker_verdict.comparison import Delivery, Match, Question, delivered, mat
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
 from tracker_verdict.prospect import NEEDED
-from tracker_verdict.settings import VerdictSettings
+from tracker_verdict.settings import effect_in_use
 
 NAME = "comparison"
 MOST_CHOICES = 6  # of accounts
@@ -40,7 +40,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
 
 def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
-    known, effect = prices(session), session.settings(VerdictSettings).effect
+    known, effect = prices(session), effect_in_use(session)
     rows = delivered(session, period.windows)
     found: list[tuple[Match, str]] = []
     reasons: dict[str, None] = {}

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from tracker.kernel import setting
+from tracker.kernel import Session, number, setting
 
+USUAL_EFFECT = 1.5
 LARGEST_PRICE = 1e12
 # what a month costs, and how much of a unit it buys: 200/mo:4.3bars; compiled when there is a price
 PRICE = r"(?i)\s*([\d.]+)\s*/\s*mo(?:nth)?\s*:\s*([\d.]+)\s*([a-z]+)\s*"
@@ -49,10 +50,11 @@ class VerdictSettings:
         10.0, "percentage points of a meter that the plan keeps: it says STOP before them", most=100
     )
     effect: float = setting(
-        1.5,
+        USUAL_EFFECT,
         "the ratio of efficiencies that power and windows needed are for",
+        least=1e-9,
         most=1e6,
-        fits=is_ratio,
+        fits_new=is_ratio,
         expected="a ratio above 1, such as 1.5",
     )
     comparable_days: float = setting(
@@ -70,3 +72,15 @@ class VerdictSettings:
         fits=are_prices,
         expected="a table with a text such as '200/mo:4.3bars' or a table per provider",
     )
+
+
+def effect_in_use(session: Session) -> float:
+    """The setting, a ratio; the usual one with a warning if a file still has a difference, as earlier versions took."""
+    found = session.settings(VerdictSettings).effect
+    if is_ratio(found):
+        return found
+    session.warn(
+        f"the setting effect = {number(found)} is not used. Expected a ratio above 1."
+        f" Type `tracker config set effect {USUAL_EFFECT}`."
+    )
+    return USUAL_EFFECT

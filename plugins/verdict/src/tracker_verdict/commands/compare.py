@@ -47,13 +47,13 @@ def command(
     """Compare providers by what they deliver for the quota, or for the money."""
     from tracker_verdict import advice, comparison
     from tracker_verdict.price import prices
-    from tracker_verdict.settings import VerdictSettings
+    from tracker_verdict.settings import effect_in_use
 
     _check(names, everyone=everyone)
     here = session()
     question = comparison.Question(
         prices=prices(here, given),
-        effect=here.settings(VerdictSettings).effect if effect is None else effect,
+        effect=effect_in_use(here) if effect is None else effect,
         blocks=blocks,
         accounts=accounts,
     )
