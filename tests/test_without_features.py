@@ -125,6 +125,29 @@ def test_the_churn_view_leaves_out_the_columns_too(toys_apart: Run, tmp_path: Pa
     assert ("files" in found.stdout, "churn" in found.stdout, found.stderr) == (False, False, "")
 
 
+@pytest.mark.parametrize("name", ["Acceptance_Evidence.csv", "Churn_Ledger.csv"])
+def test_undo_leaves_a_row_that_nothing_can_reverse(toys_apart: Run, tmp_path: Path, name: str) -> None:
+    """Its record was taken back, and the row that it could be reversed by stood for ever."""
+    words = ("evidence", "add", "--window", "W1", "--capability", "c", "--result", "pass")
+    if name == "Churn_Ledger.csv":
+        words = ("churn", "--window", "W1", "--provider", "toy")
+    assert toys_apart(*words).returncode == 0
+    ledger = tmp_path / "docs" / "Ledgers" / name
+    before = ledger.read_bytes()
+    for sure in ("--yes", "--dry-run"):
+        done = without(toys_apart, "ledgers")("undo", sure)
+        of = name if words[0] == "evidence" else "the churn ledger"
+        assert (done.returncode, done.stderr) == (
+            1,
+            f"error: No feature in use reverses this command's row in {of}, as that of `tracker churn` does."
+            " Nothing was taken back. The command churn is not available."
+            " tracker-ledgers is disabled: unset TRACKER_DISABLE_PLUGINS.\n",
+        )
+    assert ledger.read_bytes() == before
+    assert f" in {name}\n" in toys_apart("undo", "--yes").stdout
+    assert b"reversed by tracker undo" in ledger.read_bytes()
+
+
 @pytest.mark.parametrize("feature", FEATURES)
 def test_with_one_feature_off(toys_apart: Run, feature: str) -> None:
     shown(without(toys_apart, feature))

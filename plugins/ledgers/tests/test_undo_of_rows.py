@@ -88,7 +88,10 @@ def test_a_ledger_that_is_gone_for_good_is_begun_anew(at: Run, tmp_path: Path) -
     ok(at(".", "churn", "--window", "W0-20", "--ledger-path", "my books/own.csv"))
     (tmp_path / "my books" / "own.csv").unlink()
     (tmp_path / "my books").rmdir()
-    cure = re.search(r"If it is gone for good, `(.*?)` begins a new one\.", refused(at(".", "undo", "--yes")))
+    said = refused(at(".", "undo", "--yes"))
+    # no folder's usual ledger is looked at for it
+    assert "own.csv, which is not there. Move it back. If it is gone for good, " in said
+    cure = re.search(r"If it is gone for good, `(.*?)` begins a new one\.", said)
     assert cure is not None
     subprocess.run(["sh", "-c", cure[1]], check=True)
     assert f"{tmp_path}/my books/own.csv has no row of W0-20 to reverse\n" in ok(at(".", "undo", "--yes"))
@@ -144,10 +147,38 @@ def test_an_undo_that_failed_behind_the_ledger_reverses_once(finalized: Run, tmp
     assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0}
 
 
+def test_an_undo_that_failed_leaves_the_equal_row_of_another_command(
+    finalized: Run, tmp_path: Path, full_disk: Any
+) -> None:
+    add = ("evidence", "add", "--window", "W0-20", "--capability", "c", "--result", "pass")
+    for first, second in ((add, add), (("churn", "--window", "W0-20", "--provider", "toy"), CLOSE)):
+        ok(finalized(*first))
+        ok(finalized(*second))
+        ledger = tmp_path / "docs" / "Ledgers" / ("Acceptance_Evidence.csv" if first is add else "Churn_Ledger.csv")
+        with full_disk():
+            assert "No space left" in refused(finalized("undo", "--yes"))
+        once = ledger.read_text()
+        assert once.count("reversed by tracker undo") == 1
+        assert f"{ledger.name} has no row of W0-20 to reverse\n" in ok(finalized("undo", "--yes"))
+        assert ledger.read_text() == once
+        # the row of the command that stays is reversed by its own undo
+        assert f"reversed a row of W0-20 in {ledger.name}\n" in ok(finalized("undo", "--yes"))
+        assert ledger.read_text().count("reversed by tracker undo") == 2
+
+
+def test_equal_rows_in_two_files_do_not_count_for_each_other(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20", "--ledger-path", "own.csv"))
+    ok(finalized("churn", "--window", "W0-20"))
+    ok(finalized("undo", "--yes"))
+    assert (sums(tmp_path), sums(tmp_path / "docs" / "Ledgers")) == ({"own.csv": 4}, {"Churn_Ledger.csv": 0})
+
+
 def test_churn_without_its_record_leaves_no_row_that_counts(finalized: Run, tmp_path: Path, full_disk: Any) -> None:
     with full_disk():
         assert "No space left" in refused(finalized("churn", "--window", "W0-20"))
     assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0}
+    text = (tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv").read_text()
+    assert (text.count("reversed because its record could not be stored"), text.count("undo")) == (1, 0)
     assert "had this churn already" not in finalized("churn", "--window", "W0-20").stderr
     assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 4}
 

@@ -202,8 +202,23 @@ def undo(session: Session, step: Step) -> list[str]:
 
 def _undo_rows(session: Session, step: Step) -> list[str]:
     """What features reverse outside of the journal."""
+    _refuse_what_nothing_reverses(session, step)
     answers = session.registry.ask("undo_rows", session=session, command_id=step.command_id, records=step.all)
     return [text for answer in answers for text in answer]
+
+
+def _refuse_what_nothing_reverses(session: Session, step: Step) -> None:
+    """Refuse a ledger's row whose feature is not in use: it would count on, and its record be gone."""
+    kept = {stream for one in session.registry.features if one.info for stream in one.info.streams}
+    for stream, records in step.records.items():
+        for record in records if stream not in kept else ():
+            if "ledger" in record or record.get("source") == "churn":
+                ledger = line(record.get("ledger") or "the churn ledger")
+                # behind a command that is missing here stands how to get it
+                raise TrackerError(
+                    f"No feature in use reverses this command's row in {ledger}, as that of `tracker churn` does."
+                    " Nothing was taken back."
+                )
 
 
 def _rows(session: Session, step: Step) -> dict[str, list[Row]]:

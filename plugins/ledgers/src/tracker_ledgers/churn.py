@@ -111,7 +111,7 @@ def append(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> 
     try:
         session.journal.append(STREAM, [measured.record])
     except TrackerError:
-        ledger.append(ledgers.reversing(measured.row))
+        ledger.append(ledgers.reversing(measured.row, ledgers.UNRECORDED))
         raise
 
 

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
 from tracker_ledgers.documents import refuse_special
-from tracker_ledgers.ledgers import Ledger, Row, check_header, equal, path_of, split, standing
+from tracker_ledgers.ledgers import Ledger, Row, check_header, equals, path_of, split, standing
 
 # do not follow links or wait for pipes
 OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -45,15 +45,16 @@ class OpenLedger:
 
     def equal_row(self, values: Mapping[str, Any]) -> str | None:
         """The newest row that says the same, whenever it was written: its date and line."""
-        row = equal(self.ledger, standing(self.ledger, self.rows), values)
-        if row is None:
+        found = self.equal_rows(values)
+        if not found:
             return None
+        row = found[-1]
         date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
         return f"{date}, line {row.number} of {self.path.name}"
 
-    def has(self, values: Mapping[str, Any]) -> bool:
-        """Whether such a row stands, which none reverses."""
-        return equal(self.ledger, standing(self.ledger, self.rows), values) is not None
+    def equal_rows(self, values: Mapping[str, Any]) -> list[Row]:
+        """The rows that say the same and that none reverses, in their order."""
+        return equals(self.ledger, standing(self.ledger, self.rows), values)
 
     def append(self, *rows: Mapping[str, Any]) -> None:
         """All rows in one write, flushed to disk; they are in the file that has the ledger's name afterwards."""

@@ -63,6 +63,8 @@ EVIDENCE = _ledger(
 LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 # how the notes of a row begin that takes another one back, and the columns that a sum adds up
 REVERSED = "reversed by tracker undo"
+UNRECORDED = "reversed because its record could not be stored"
+REASONS = (REVERSED, UNRECORDED)
 _FIGURES = (
     "commits deletions delta features features_added files_changed files_touched insertions lines_added lines_deleted"
     " lines_removed net tests_added tokens_actual tokens_planned"
@@ -80,11 +82,11 @@ def path_of(session: Session, ledger: Ledger) -> Path:
 # --- reversing
 
 
-def reversing(row: Mapping[str, Any]) -> dict[str, Any]:
+def reversing(row: Mapping[str, Any], reason: str = REVERSED) -> dict[str, Any]:
     """The row that takes another one back: its figures negated, its result void."""
     result = row.get("result")
     found = {name: _negated(value) if name in FIGURES else value for name, value in row.items()}
-    found["notes"] = f"{REVERSED}: {result}" if result else REVERSED
+    found["notes"] = f"{reason}: {result}" if result else reason
     return found | ({"result": "skip"} if result else {})
 
 
@@ -100,13 +102,14 @@ def _negated(value: Any) -> Any:
 def standing(ledger: Ledger, found: Sequence[Row]) -> list[Row]:
     """The rows that no later one reversed, without those that do."""
     note = ledger.columns.index("notes")
-    if not any(len(row.cells) > note and row.cells[note].startswith(REVERSED) for row in found):
+    if not any(len(row.cells) > note and row.cells[note].startswith(REASONS) for row in found):
         return list(found)
     kept: dict[int, Row] = {}
     fitting: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for at, row in enumerate(found):
         cells = dict(zip(ledger.columns, row.cells, strict=False))
-        if cells.get("notes", "").startswith(REVERSED):
+        if (notes := cells.get("notes", "")).startswith(REASONS):
+            cells["notes"] = notes.replace(UNRECORDED, REVERSED, 1)
             if places := fitting[_compared(cells)]:
                 del kept[places.pop()]
         else:
@@ -121,12 +124,21 @@ def _compared(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(value.removeprefix("-") if name in FIGURES else value for name, value in figures)
 
 
-def equal(ledger: Ledger, found: Sequence[Row], values: Mapping[str, Any]) -> Row | None:
-    """The newest row that says the same, whenever it was written."""
-    compared = [at for at, name in enumerate(ledger.columns) if name not in WHEN_AND_WHY]
+def equals(ledger: Ledger, found: Sequence[Row], values: Mapping[str, Any]) -> list[Row]:
+    """The rows that say the same, whenever they were written."""
+    said = content(ledger, values)
+    width = len(ledger.columns)
+    return [row for row in found if len(row.cells) == width and _content(ledger, row.cells) == said]
+
+
+def content(ledger: Ledger, values: Mapping[str, Any]) -> list[str]:
+    """What a row says, in the cells that it has in the file."""
     cells = next(csv.reader([csv_line([values.get(name) for name in ledger.columns]).decode()]))
-    fitting = (row for row in reversed(found) if len(row.cells) == len(cells))
-    return next((row for row in fitting if all(row.cells[at] == cells[at] for at in compared)), None)
+    return _content(ledger, cells)
+
+
+def _content(ledger: Ledger, cells: Sequence[str]) -> list[str]:
+    return [cell for name, cell in zip(ledger.columns, cells, strict=True) if name not in WHEN_AND_WHY]
 
 
 # --- reading

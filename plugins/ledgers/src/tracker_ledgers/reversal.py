@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tracker.kernel import Session, TrackerError, line, stamp
 from tracker_ledgers import csv_append, ledgers
 from tracker_ledgers.documents import read
 from tracker_ledgers.ledgers import Ledger
+from tracker_ledgers.settings import Ledgers
 
 STREAM = "ledger_rows"
 
@@ -55,6 +56,7 @@ def place(session: Session, path: Path) -> str:
 class Booked:
     """A row that a command wrote, and the file to reverse it in."""
 
+    record_id: str
     ledger: Ledger
     row: Mapping[str, Any]
     path: Path
@@ -62,13 +64,16 @@ class Booked:
 
 def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Reverse the ledger rows of a command, or refuse before one is; a line about each."""
-    found = list(_booked(session, records))
+    found = [one for record in records if (one := _booked(session, record))]
     for one in found:
+        if not os.path.lexists(one.path):
+            raise _gone(session, one)
         ledgers.check(session, one.ledger, one.path)
-    return [] if session.dry_run else [_reverse(session, one) for one in found]
+    taken = {one.record_id for one in found}
+    return [] if session.dry_run else [_reverse(session, one, taken) for one in found]
 
 
-def _reverse(session: Session, found: Booked) -> str:
+def _reverse(session: Session, found: Booked, taken: Collection[str]) -> str:
     usual = os.path.realpath(ledgers.path_of(session, found.ledger))
     name = found.ledger.file if str(found.path) == usual else line(str(found.path))
     reverse = ledgers.reversing(found.row)
@@ -76,41 +81,57 @@ def _reverse(session: Session, found: Booked) -> str:
         reverse["date"] = session.now.date().isoformat()
     with session.journal.lock(), csv_append.opened(session, found.ledger, found.path) as book:
         # an undo that failed behind this may have reversed it; it was edited, or stands on another branch
-        if not book.has(found.row):
+        if len(book.equal_rows(found.row)) <= _others(session, found, taken):
             return f"{name} has no row{_about(found.row)} to reverse"
         book.append(reverse)
     return f"reversed a row{_about(found.row)} in {name}"
 
 
-def _booked(session: Session, records: Sequence[Mapping[str, Any]]) -> Iterator[Booked]:
+def _others(session: Session, found: Booked, taken: Collection[str]) -> int:
+    """How many equal rows its file has by records that stay."""
+    said = ledgers.content(found.ledger, found.row)
+    entries = session.index.entries("churn" if found.ledger is ledgers.CHURN else STREAM)
+    rest = (_booked(session, entry.record) for entry in entries if entry.record_id not in taken)
+    equal = (one for one in rest if one and one.ledger is found.ledger and ledgers.content(one.ledger, one.row) == said)
+    return sum(one.path == found.path for one in equal)
+
+
+def _booked(session: Session, record: Mapping[str, Any]) -> Booked | None:
     known = {ledger.file: ledger for ledger in ledgers.LEDGERS}
-    for record in records:
-        if "tombstone" in record:
-            continue
-        ledger, row = known.get(str(record.get("ledger"))), record.get("row")
-        if record.get("source") == "churn":
-            ledger, row = ledgers.CHURN, record
-        if ledger is not None and isinstance(row, dict):
-            row = {name: row.get(name) for name in ledger.columns}
-            yield Booked(ledger=ledger, row=row, path=_path(session, ledger, row, record.get("ledger_path")))
+    ledger, row = known.get(str(record.get("ledger"))), record.get("row")
+    if record.get("source") == "churn":
+        ledger, row = ledgers.CHURN, record
+    if "tombstone" in record or ledger is None or not isinstance(row, dict):
+        return None
+    row = {name: row.get(name) for name in ledger.columns}
+    path = _path(session, ledger, row, record.get("ledger_path"))
+    return Booked(record_id=str(record.get("record_id")), ledger=ledger, row=row, path=path)
 
 
 def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: object) -> Path:
     """The file that has a row. Older records do not say which: then it is the usual one here."""
     usual = Path(os.path.realpath(ledgers.path_of(session, ledger)))
-    path = usual
-    if isinstance(place, str):
-        path = Path(os.path.normpath(os.path.join(os.path.realpath(session.root), place)))
-    if os.path.lexists(path):
-        return path
-    if ledgers.equal(ledger, ledgers.split(usual, read(usual) or b""), row):
+    if not isinstance(place, str):
+        return usual
+    path = Path(os.path.normpath(os.path.join(os.path.realpath(session.root), place)))
+    if not os.path.lexists(path) and ledgers.equals(ledger, ledgers.split(usual, read(usual) or b""), row):
         return usual  # the repository was moved
+    return path
+
+
+def _gone(session: Session, found: Booked) -> TrackerError:
+    """That a ledger is not where it was; who moved a repository finds it there, any other has to come back."""
+    path = found.path
+    usual = Path(session.settings(Ledgers).dir, found.ledger.file).parts
+    cure = "Move it back"
+    if path.parts[-len(usual) :] == usual:
+        cure = "Type this in the repository that has the ledger now"
     begin = f"touch {shlex.quote(str(path))}"
     if not path.parent.is_dir():
         begin = f"mkdir -p {shlex.quote(str(path.parent))} && {begin}"
-    raise TrackerError(
-        f"The row{_about(row)} to reverse is in {line(str(path))}, which is not there. Type this in the repository that"
-        f" has the ledger now. If it is gone for good, `{begin}` begins a new one. Nothing was taken back."
+    return TrackerError(
+        f"The row{_about(found.row)} to reverse is in {line(str(path))}, which is not there. {cure}."
+        f" If it is gone for good, `{begin}` begins a new one. Nothing was taken back."
     )
 
 
