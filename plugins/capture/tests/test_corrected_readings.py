@@ -80,3 +80,33 @@ def test_no_other_reading_is_touched(misread: Any, more: tuple[str, str]) -> Non
     """One that counts before, of another lane or of another window corrects none; it is a person's, not a vendor's."""
     typed(misread, 60, *more)
     assert runs(misread) == MISREAD
+
+
+BEFORE = ("--phase", "before", "--window", "W2", "--captured-at", "-3h")
+
+
+@pytest.fixture
+def crossed(program: Any) -> Any:
+    """A misread pane that ended a window and began the next."""
+    program("start", "toy", "--stdin", "--window", "W1", "--captured-at", "-6h", stdin="fuel 10%").ok()
+    program("cross", "toy", "--stdin", "--window", "W1", "--captured-at", "-3h", stdin="fuel 95%").ok()
+    assert [one["window"] for one in program.rows("snapshots")] == ["W1", "W1", "W2"]
+    return program
+
+
+def test_a_pane_that_ended_a_window_and_began_the_next_is_corrected_for_either(crossed: Any) -> None:
+    typed(crossed, 60)
+    assert runs(crossed) == [{"fuel": 10}, {"fuel": 60}]
+    crossed("override", "toy", *BEFORE, "--fuel-pct", "61").ok()
+    assert runs(crossed) == [{"fuel": 10}, {"fuel": 61}], "the reading is one"
+    typed(crossed, 62)
+    assert runs(crossed) == [{"fuel": 10}, {"fuel": 62}]
+    for value in (61, 60, 95):
+        crossed("undo", "--yes").ok()
+        assert runs(crossed) == [{"fuel": 10}, {"fuel": value}]
+
+
+def test_a_later_pane_of_the_next_window_is_not_corrected_with_the_one_that_began_it(crossed: Any) -> None:
+    crossed("end", "toy", "--stdin", "--window", "W2", "--captured-at", "-2h", stdin="fuel 97%").ok()
+    typed(crossed, 60)
+    assert runs(crossed) == [{"fuel": 10}, {"fuel": 60}, {"fuel": 97}]

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Source, instant
-from tracker.kernel import Session, Windows, stamp
+from tracker.kernel import Capture, Session, Windows, stamp
 from tracker_capture.outline import STREAM, rows
 from tracker_capture.readings import TAIL, Sample, add, from_record, history, record, sample_with, text_of
 
@@ -33,7 +33,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     sample = sample_with(provider, str(row.get("origin") or by), gauges, at, parsed, text_of(row.get("account")))
     sample = evolve(sample, capture=str(row.get("record_id")))
     if by == "override":
-        _correct(session, sample, str(row.get("window")))
+        _correct(session, sample)
     else:
         add(session, [sample], by="capture")
 
@@ -48,9 +48,9 @@ def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
     return last if is_own and last is not None and "tombstone" not in last else None
 
 
-def _correct(session: Session, typed: Sample, window: str) -> None:
+def _correct(session: Session, typed: Sample) -> None:
     """Put typed values in the place of those of the captures that the override replaces; their other meters stand."""
-    every = list(_readings(session, _replaced(session, typed, window)))
+    every = list(_readings(session, _replaced(session, typed)))
     ids = {run.record_id for run in history(session, typed.provider)}
     standing = [run for run in every if run.record_id in ids]
     if session.dry_run or not standing:
@@ -66,15 +66,31 @@ def _correct(session: Session, typed: Sample, window: str) -> None:
         session.journal.append(STREAM, [record(evolve(run, override=typed.capture), "capture") for run in new])
 
 
-def _replaced(session: Session, typed: Sample, window: str) -> set[str]:
-    """The captures of the same phase and lane in whose place an override counts."""
-    group = Windows(session).captures([window]).get((window, typed.provider), [])
-    own = next((one for one in group if one.record_id == typed.capture), None)
-    return {
-        one.record_id
-        for one in group
-        if own and (one.phase, one.agent_id) == (own.phase, own.agent_id) and one.order < own.order
-    }
+def _replaced(session: Session, typed: Sample) -> set[str]:
+    """The captures of the same phase and lane in whose place an override counts, and those that share their panes.
+
+    One pane ends a window and begins the next. The history has its reading once, so that either corrects it.
+    """
+    every = [one for key, found in Windows(session).captures().items() if key[1] == typed.provider for one in found]
+    own = next((one for one in every if one.record_id == typed.capture), None)
+    if own is None:
+        return set()
+    replaced = [one for one in every if _place(one) == _place(own) and one.order < own.order]
+    others = [one for one in every if _place(one) != _place(own)]
+    shared = [other for other in others if any(_is_of_one_pane(one, other) for one in replaced)]
+    # also what a person typed for the other one of the two
+    by_hand = [one for one in others if one.record.get("source") == "override"]
+    corrected = [one for one in by_hand if any(_place(one) == _place(to) and one.order > to.order for to in shared)]
+    return {one.record_id for one in (*replaced, *shared, *corrected)}
+
+
+def _place(capture: Capture) -> tuple[str, str | None, str | None]:
+    return capture.window, capture.phase, capture.agent_id
+
+
+def _is_of_one_pane(one: Capture, other: Capture) -> bool:
+    is_of_one_time = (one.captured_at, one.agent_id) == (other.captured_at, other.agent_id)
+    return is_of_one_time and one.reading.gauges == other.reading.gauges
 
 
 def _readings(session: Session, captures: Set[str]) -> Iterator[Sample]:

@@ -45,9 +45,8 @@ def lines(
     source: Source, found: list[Outlook], reserve: float, windows_left: int, now: datetime, local: tzinfo
 ) -> Iterator[str]:
     for one in found:
-        reset = (
-            f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else f", {one.doubt}" * bool(one.doubt)
-        )
+        doubt = f", {one.doubt}" if one.doubt else ""
+        reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else doubt
         at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
         name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
