@@ -87,16 +87,23 @@ def _fields(run: Sample) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("used", "hours", "tags", "is_kept"),
-    [(0, -1, (), False), (11, -1, (), True), (0, 1, (), True), (0, 0, (), True), (0, -1, ("stale-data",), True)],
+    ("used", "hours", "tags", "lag", "is_kept"),
+    [
+        (0, -1, (), 5, False),
+        (11, -1, (), 5, True),
+        (0, 1, (), 5, True),
+        (0, 0, (), 5, True),
+        (0, -1, (), 90, True),
+        (0, -1, ("stale-data",), 5, True),
+    ],
 )
-def test_an_idle_meter_has_no_reset(used: float, hours: int, tags: tuple[str, ...], is_kept: bool) -> None:
+def test_an_idle_meter_has_no_reset(used: float, hours: int, tags: tuple[str, ...], lag: int, is_kept: bool) -> None:
     """It may show its last one until it is used: behind that the history sees the fall as the reset that it is."""
     source = StatusSource(
         contract="1.0", name="toy", title="Toy", prefix="t", meters=(Meter(key="fuel", title="Fuel"),)
     )
     reset = START + timedelta(hours=hours)
     reading = Reading(gauges=(Gauge(meter="fuel", used=used, reset_at=reset),), errors=tags)
-    found = sample_of(source, reading, START, "pane")
+    found = sample_of(source, reading, START, "pane", timedelta(minutes=lag))
     assert found is not None
     assert (found.gauges["fuel"].reset_at == reset) is is_kept

@@ -63,21 +63,23 @@ def test_a_count_may_be_over_a_hundred(program: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resets", "said", "tag", "is_kept"),
+    ("used", "resets", "said", "tag", "is_kept"),
     [
-        ("2027-02-14T06:00:00Z", "after the reading. Expected one until 2027-01-10T06:00:00Z", "implausible", False),
         (
-            "2026-01-08T06:00:00Z",
-            "was over 2 d 0 h before the reading. Expected a later one, none at all,",
-            "over",
-            True,
+            "1",
+            "2027-02-14T06:00:00Z",
+            "after the reading. Expected one until 2027-01-10T06:00:00Z",
+            "implausible",
+            False,
         ),
+        ("1", "2026-01-08T06:00:00Z", "was over 2 d 0 h before the reading. Expected a later one, none", "over", True),
+        ("0", "2026-01-08T06:00:00Z", "was over 2 d 0 h before the reading. Expected a later one, none", "over", False),
     ],
 )
 def test_a_reset_that_cannot_be_is_refused_or_tagged_as_that_of_a_pane(
-    program: Any, resets: str, said: str, tag: str, is_kept: bool
+    program: Any, used: str, resets: str, said: str, tag: str, is_kept: bool
 ) -> None:
-    words = (*OVERRIDE, *AT, "--fuel-pct", "1", "--fuel-resets")
+    words = (*OVERRIDE, *AT, "--fuel-pct", used, "--fuel-resets")
     refused = program(*words, resets).refused(2)
     assert f"error: Invalid value for --fuel-resets: Invalid time '{resets}'. It " in refused
     assert said in refused

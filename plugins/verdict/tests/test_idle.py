@@ -45,9 +45,13 @@ def test_an_idle_meter_is_known_to_show_nothing_and_the_plan_can_be_go(verdicts:
     done.ok()
     assert "note: reset-over:fiveh" in done.err
     plan = verdicts("plan").ok()
-    assert re.search(r"codex fiveh: 0% used at [^,\n]+\n", plan), plan
+    assert re.search(r"codex fiveh: 0% used at [^,\n]+, if it was not used since its last reset\n", plan), plan
     assert plan.splitlines()[-1].startswith("codex verdict: GO"), plan
-    assert verdicts("gate", "codex", "--meter", "fiveh").ok() == "go: codex fiveh: 100 % left\n"
+    said = "go: codex fiveh: 100 % left, if it was not used since its last reset\n"
+    assert verdicts("gate", "codex", "--meter", "fiveh").ok() == said
+    # a pane of the used meter rests on nothing
+    verdicts("end", "codex", "--stdin", "--window", "W9", *ZONE, stdin=pane(1, 43, hours=4.9)).ok()
+    assert verdicts("gate", "codex", "--meter", "fiveh").ok() == "go: codex fiveh: 99 % left\n"
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ KEY = re.compile(r"[a-z][a-z0-9_]*")
 RESET_TOLERANCE = timedelta(seconds=90)
 # Bytes at the stream's end that usually hold the newest run of each series.
 TAIL = 1 << 18
-# The tag of figures that the vendor calls old; how far they lag behind a reset.
-STALE, LAG = "stale-data", timedelta(minutes=5)
+# The tag of figures that the vendor calls old.
+STALE = "stale-data"
 # Runs before an instant that may cover it.
 NEAR = 4
 
@@ -78,13 +78,20 @@ def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) <= RESET_TOLERANCE)
 
 
-def sample_of(source: Source, reading: Reading, taken: datetime, origin: str, text: str = "") -> Sample | None:
-    """A reading of a text as a sample of its instant; None if no meter has a value."""
+def lag(session: Session) -> timedelta:
+    """How far vendors lag behind a reset."""
+    return timedelta(minutes=session.config.buffer_minutes)
+
+
+def sample_of(
+    source: Source, reading: Reading, taken: datetime, origin: str, behind: timedelta, text: str = ""
+) -> Sample | None:
+    """A reading of a text as a sample of its instant; None if no meter has a value. behind: the vendor's lag."""
     at = min(reading.as_of or taken, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     for gauge in gauges.values() if STALE not in reading.errors else ():
         # an idle meter may show its last reset until it is used; within the lag it may be the value of before, too
-        if gauge.used == 0 and gauge.reset_at is not None and gauge.reset_at + LAG <= at:
+        if gauge.used == 0 and gauge.reset_at is not None and gauge.reset_at + behind <= at:
             gauges[gauge.meter] = evolve(gauge, reset_at=None)
     named = reading.fields.get("account")
     account = account_id(named, text) if isinstance(named, str) and named else None

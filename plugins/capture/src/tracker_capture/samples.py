@@ -52,8 +52,10 @@ def look(
 def store(
     session: Session, answers: Sequence[tuple[Source, Answer]], least: timedelta = timedelta(0)
 ) -> list[readings.Sample]:
+    behind = readings.lag(session)
     samples = [
-        readings.sample_of(source, one.reading, one.taken, one.origin, one.text or "") for source, one in answers
+        readings.sample_of(source, one.reading, one.taken, one.origin, behind, one.text or "")
+        for source, one in answers
     ]
     return readings.add(session, [sample for sample in samples if sample is not None], by="sample", least=least)
 

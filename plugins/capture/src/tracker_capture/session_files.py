@@ -280,9 +280,10 @@ def _samples(
     session: Session, source: Source, origin: FileOrigin, lines: Sequence[str], changed: datetime
 ) -> Iterator[readings.Sample]:
     """The readings of some lines. One without a time cannot be placed in the history."""
+    behind = readings.lag(session)
     for reading in _readings(session, source, origin, lines, changed):
         if isinstance(reading, Reading) and reading.as_of is not None:
-            sample = readings.sample_of(source, reading, session.now, origin.name)
+            sample = readings.sample_of(source, reading, session.now, origin.name, behind)
             if sample is not None:
                 yield sample
 

@@ -167,7 +167,7 @@ def sample(session: Session, found: Kept) -> None:
         from tracker_capture import readings
 
         [origin] = [origin for source, origin in _origins([found.source])][:1]
-        one = readings.sample_of(found.source, found.reading, found.at, origin.name)
+        one = readings.sample_of(found.source, found.reading, found.at, origin.name, readings.lag(session))
         if one is not None:
             readings.add(session, [one], by="statusline")
             _keep(session, evolve(found, sampled=session.now))

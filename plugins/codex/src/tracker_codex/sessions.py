@@ -104,8 +104,7 @@ def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[Event]:
 @cache
 def _reader(is_odd: bool) -> Callable[[bytes], Row]:
     """What makes a row of a line; of one with fields of other types than expected, if it is odd."""
-    # imported late: msgspec takes 40 ms
-    from tracker_codex.session_rows import decode, unchecked
+    from tracker_codex.session_rows import decode, unchecked  # late: msgspec takes 40 ms
 
     return (lambda line: unchecked(_whole(line))) if is_odd else decode
 
@@ -129,6 +128,8 @@ def _whole(line: bytes) -> dict[str, Any]:
 def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None:
     """The first names the file's own thread; those that follow it at once, whose history a legacy fork has copied."""
     thread = _text(payload.get("id"))
+    if thread and "\ufffd" in thread:  # by which its requests would count again
+        raise Rejected("a damaged id")
     if scratch.get("is_subagent"):  # whose items are copies, and whose requests are its own
         return
     if "thread" in scratch:
@@ -178,8 +179,8 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 
 def _note_torn(line: bytes, scratch: dict[str, Any]) -> None:
     """Note the response that a record which cannot be read is of; the `token_count` beside it counts in its place."""
-    if b'"token_usage_record"' in line:
-        found = re.search(rb'"token_usage_record".*?"response_id" *: *"([^"\\]+)"', line)
+    found = re.search(rb'"response_id" *: *"([^"\\]+)"', line)
+    if found or b'"token_usage_record"' in line:
         scratch["torn"] = found and found[1].decode("utf-8", "replace")
 
 
@@ -337,6 +338,7 @@ def _note(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None
 
 def _note_row(line: bytes, kind: object, scratch: dict[str, Any]) -> None:
     """Note a row of an unknown type that shows tokens."""
+    _note_torn(line, scratch)
     if _has_tokens(_whole(line)):
         is_named = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
         _count_unknown(f"rows of type {kind if is_named else '(odd)'}", scratch)

@@ -90,6 +90,20 @@ def test_lines_that_are_damaged_side_by_side_count_by_what_is_written_again(home
         assert home.total() == (2, 6000, 110), how
 
 
+@pytest.mark.parametrize("part", ["type", "token_usage_record", "payload", "thread_id", "usage", THREAD])
+def test_a_damaged_record_is_known_by_its_response(home: Any, part: str) -> None:
+    """Also if the damage is where the thread is named."""
+    lines = [META, TWO_MODELS[1], record(1, "r1", use(1000, 50)), count(1, use(1000, 50), use(1000, 50))]
+    at = 0 if part == THREAD else 2
+    broken = lines[at].encode().replace(f'"{part}"'.encode(), f'"{part[:-1]}'.encode() + b'\xe4"')
+    archive = home.folder / ".codex" / "archived_sessions"
+    archive.mkdir()
+    (home.sessions / "rollout-a.jsonl").write_text("\n".join(lines) + "\n")
+    copy = [one.encode() for one in lines]
+    (archive / "rollout-a.jsonl").write_bytes(b"\n".join([*copy[:at], broken, *copy[at + 1 :], b""]))
+    assert figures(home) == [(THREAD, "acme", "gpt-5", 1, 1000)]
+
+
 NAMES = ("response_id", "usage", "total_token_usage", "last_token_usage", "info", "payload", "type", "model")
 
 

@@ -154,7 +154,8 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
-    return _until_reset(_of_standing(meter, found, GO, f"{number(left)} % left"), ahead, question.max_risk)
+    why = f"{number(left)} % left" + (f", {found.doubt}" if found.doubt else "")
+    return _until_reset(_of_standing(meter, found, GO, why), ahead, question.max_risk)
 
 
 def _refusal(

@@ -51,9 +51,8 @@ class Outlook:
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
     costs, left_out: how many windows say what one costs, and how many do not because they overlap others.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
-    one costs is. several: whether the
-    provider has readings of more than one account. is_of_all: whether it stops all work if it is full. is_over: whether
-    it was reset since it was read.
+    one costs is. doubt: what its value rests on, if anything. several: whether the provider has readings of more than
+    one account. is_of_all: whether it stops all work if it is full. is_over: whether it was reset since it was read.
     """
 
     meter: str
@@ -76,6 +75,7 @@ class Outlook:
     probability: float | None = None
     verdict: str = UNKNOWN
     why: str | None = None
+    doubt: str | None = None
     prospect: Prospect | None = None
 
     @property
@@ -202,6 +202,7 @@ def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outl
             percent=standing.percent,
             taken_at=standing.taken_at,
             reset_at=standing.reset_at,
+            doubt=standing.doubt,
         )
         yield _of_standing(asked, meter, one, standing)
 

@@ -45,7 +45,9 @@ def lines(
     source: Source, found: list[Outlook], reserve: float, windows_left: int, now: datetime, local: tzinfo
 ) -> Iterator[str]:
     for one in found:
-        reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else ""
+        reset = (
+            f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else f", {one.doubt}" * bool(one.doubt)
+        )
         at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
         name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
@@ -162,6 +164,6 @@ def _values(one: Outlook) -> dict[str, Any]:
         "probability": one.probability,
         "spread": None if one.probability is None else "assumed" if one.assumption else "measured",
         "verdict": one.verdict,
-        "why": one.why,
+        "why": one.why or one.doubt,
         "forecast": one.prospect and one.prospect.shown(),
     }

@@ -16,6 +16,8 @@ from tracker_verdict.weeks import FULL
 PERCENT = "pp"
 # The tags of a whole pane without a meter, of one whose value cannot be read, and of values that a person typed.
 NO_METER, UNREADABLE, MANUAL = "no-meter", "section-missing", "manual-override"
+# That of a reset that was over, and what 0 % beside it rests on: the pane may as well be of just before it was used.
+OVER, UNUSED = "reset-over", "if it was not used since its last reset"
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
 # What older weeks weigh in a forecast is nothing.
@@ -30,7 +32,10 @@ FRESH = timedelta(minutes=15)
 
 @frozen(kw_only=True)
 class Standing:
-    """at: the instant that the value is of. taken_at: when it was read. limit: what is full, in the meter's unit."""
+    """at: the instant that the value is of. taken_at: when it was read. limit: what is full, in the meter's unit.
+
+    doubt: what the value rests on, if anything.
+    """
 
     account: str | None
     at: datetime
@@ -38,6 +43,7 @@ class Standing:
     used: float
     reset_at: datetime | None
     limit: float | None = None
+    doubt: str | None = None
 
     @property
     def percent(self) -> float | None:
@@ -169,7 +175,18 @@ def standings(
     newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
     limits = {one.account: one.limit for one in _captured(captured, meter.key) if one.limit}
     full = {one.account: FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)) for one in newest}
-    return [evolve(one, limit=full[one.account]) for one in sorted(newest, key=lambda one: one.account or "")]
+    return [
+        evolve(one, limit=full[one.account], doubt=_doubt(captured, meter.key, one))
+        for one in sorted(newest, key=lambda one: one.account or "")
+    ]
+
+
+def _doubt(captured: Sequence[OwnedCapture], meter: str, found: Standing) -> str | None:
+    """An idle meter shows its last reset, as does a pane of right after it."""
+    if found.used or found.reset_at is not None:
+        return None
+    panes = [one.capture for one in captured if f"{OVER}:{meter}" in one.capture.reading.errors]
+    return UNUSED if any(found.at == (one.reading.as_of or one.captured_at) for one in panes) else None
 
 
 def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterable[Standing]:

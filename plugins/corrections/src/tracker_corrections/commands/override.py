@@ -112,7 +112,7 @@ def _doubt(meter: Meter, gauge: Gauge, at: datetime, buffer: timedelta) -> tuple
 
 
 def _reading(session: Session, source: Source, given: dict[str, Any], at: datetime, *, force: bool) -> Reading:
-    """The typed values. What is odd is refused; by force a reset that is too far ahead is left out, as of a pane."""
+    """The typed values. What is odd is refused; by force a reset is left out that a pane's would be."""
     gauges, tags = [], [MANUAL]
     for meter in source.meters:
         gauge = _gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"])
@@ -126,7 +126,8 @@ def _reading(session: Session, source: Source, given: dict[str, Any], at: dateti
             if not force:
                 raise click.BadParameter(f"Invalid time {gauge.resets!r}. {problem}", param_hint=_resets(meter))
             tags.append(f"{tag}:{meter.key}")
-            gauge = evolve(gauge, reset_at=None) if tag == IMPLAUSIBLE else gauge
+            # an idle meter shows its last one
+            gauge = evolve(gauge, reset_at=None) if tag == IMPLAUSIBLE or not gauge.used else gauge
         gauges.append(gauge)
     if not gauges:
         raise click.UsageError(f"Give at least one meter: {', '.join(map(_flag, source.meters))}.")
