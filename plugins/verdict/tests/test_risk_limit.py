@@ -66,3 +66,9 @@ def test_no_wait_makes_a_history_longer(verdicts: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits for weeks"))
     read(verdicts, UNLIKELY)
     assert verdicts("gate", "codex", "--max-risk", "0.2", "--wait").status == 4
+
+
+def test_the_help_says_what_the_limit_does_and_what_decides_without_it(verdicts: Any) -> None:
+    said = " ".join(verdicts("gate", "--help").ok().split())
+    assert "Stop if the meter is likelier than this, from 0 to 1, to be full before its reset" in said
+    assert "[default: 0.2; with less than 3 weeks of history, which give no number, if it is likely]" in said

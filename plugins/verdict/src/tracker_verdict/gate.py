@@ -186,7 +186,9 @@ def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> 
         return evolve(found, state=STOP if ahead.probability > limit else GO, risk=ahead.probability)
     # a word: only "likely" stops, as `tracker plan` says it
     limit, is_likely = LIKELY if max_risk is None else max_risk, ahead.probability > LIKELY
-    if limit <= LIKELY if is_likely else limit >= LIKELY:
-        return evolve(found, state=STOP if is_likely else GO)
+    if is_likely and limit <= LIKELY:
+        return evolve(found, state=STOP)
+    if not is_likely and limit >= LIKELY:
+        return evolve(found, state=GO)
     why = f"{found.why}: whether that is at most {number(limit)} is not known; leave out --max-risk to go by the word"
     return found if is_any else evolve(found, state=UNKNOWN, why=why, is_final=True)

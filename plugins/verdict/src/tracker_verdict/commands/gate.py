@@ -29,8 +29,8 @@ min_left_option = click.option(
 max_risk_option = click.option(
     "--max-risk",
     type=Number(float, max=1, full=1),
-    help="The risk of running out that you accept, from 0 to 1; known from 3 weeks of history on [default: 0.2, and"
-    " before that what is unlikely].",
+    help="Stop if the meter is likelier than this, from 0 to 1, to be full before its reset [default: 0.2; with less"
+    " than 3 weeks of history, which give no number, if it is likely].",
 )
 
 
