@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from binascii import hexlify
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ SLICE = 500  # lines for which a plugin gets its time anew
 TOTAL = tuple(f"{kind}_tokens" for kind in (*KINDS, "cache_write_5m"))
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
 EPOCH = datetime.fromtimestamp(0)
+MOST = 10**15  # beyond any request's; a database adds up whole numbers of 64 bits
 MOST_HANGS = 3  # lines that a plugin does not come to the end of: each costs seconds
 
 
@@ -49,9 +49,9 @@ class Summary:
         counts = f"events={self.events}, new={self.new}, duplicates={duplicates}, rejected={self.rejected}"
         return f"{counts}, routed={share}"
 
-    def count(self, events: Sequence[dict[str, Any]]) -> None:
-        self.events += len(events)
-        self.routed += sum([event["routed"] for event in events])
+    def count(self, events: Sequence[dict[str, Any]], times: int = 1) -> None:
+        self.events += times * len(events)
+        self.routed += times * sum([event["routed"] for event in events])
 
     def add(self, other: Summary) -> None:
         self.events += other.events
@@ -195,7 +195,11 @@ class Reader:
                 place = {"part": part, "parts": len(events)} if len(events) > 1 else {}
                 if nth:
                     place = {"nth": nth} | place
-                batch.events.append(_row(row, place | event if place else event))
+                try:
+                    batch.events.append(_row(row, place | event if place else event))
+                except TypeError as error:  # a text of half characters, or a number of more than 64 bits
+                    batch.summary.count([event], -1)
+                    self._refuse(batch, digest, nth, self.number + at + 1, self._fault(error), lines[at])
 
     def _events(self, lines: Sequence[Line], timer: Any) -> list[Sequence[Any]]:
         """What the plugin makes of each line, or a `Reason`."""
@@ -271,9 +275,8 @@ class Reader:
                         self.session.journal.append(stream, batch.lines(rows))
                         self.stored.wrote(stream)
         batch.summary.new = len(batch.events)
-        for _, _, tags in batch.events:
-            if tags:
-                batch.summary.tags.update({tag for tag in tags if type(tag) is str})
+        for tags in filter(None, [tags for _, _, tags in batch.events]):
+            batch.summary.tags.update({tag for tag in tags if type(tag) is str})
         self.summary.add(batch.summary)
 
     def _leave_out(self, batch: Batch) -> None:
@@ -304,7 +307,7 @@ def check_all(events: Sequence[dict[str, Any]]) -> None:
             check_event({name: next(value for value in column if type(value) is kind)})
         if name in COUNTS:
             counts = [count for count in column if count is not None] or [0]
-            if not (min(counts) >= 0 and sum(counts) < math.inf):  # a NaN is in no order
+            if not (min(counts) >= 0 and sum(counts) < MOST):  # a NaN is in no order
                 raise ValueError
         elif name == "ts":
             list(map(datetime.fromisoformat, column))
@@ -317,8 +320,8 @@ def checked(event: Any) -> dict[str, Any]:
     check_event(event)
     for name in COUNTS & event.keys():
         value = event[name]
-        if value is not None and not 0 <= value < math.inf:
-            raise TypeError(f"an event's {name} is {value}. Expected 0 or more.")
+        if value is not None and not 0 <= value < MOST:
+            raise TypeError(f"invalid {name} of an event. Expected 0 or more, below 10^15.")
     if (ts := event.get("ts")) is not None:
         try:
             EPOCH + timedelta(seconds=ts) if type(ts) is not str else datetime.fromisoformat(ts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -169,6 +170,27 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
     assert raised.value.status == 75
     assert stored() == []
     at_work.session.index.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input_tokens": 10**15},
+        {"output_tokens": 10**26},
+        {"cost_usd": 1e300},
+        {"status": 10**400},
+        {"rid": "\ud800"},
+        {"tags": ["\udfff"]},
+    ],
+)
+def test_what_no_record_can_hold_costs_its_line(intake: Any, stored: Any, wrong: dict[str, Any]) -> None:
+    rows = [{"rid": "a", "input_tokens": 5}, wrong, {"rid": "b", "input_tokens": 5}, {"rid": "c"}]
+    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    assert intake().give(text).end() == "events=3, new=3, duplicates=0, rejected=1, routed=0%"
+    assert intake().give(text).end() == "events=3, new=0, duplicates=3, rejected=1, routed=0%"
+    assert [row["rid"] for row in stored()] == ["a", "b", "c"]
+    [kept] = stored("toy_stream.rejected")
+    assert (kept["line_number"], kept["rejected"]) == (2, "the plugin failed: TypeError")
 
 
 def test_a_bar_has_a_rate_and_the_time_left() -> None:
