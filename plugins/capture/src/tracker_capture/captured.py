@@ -33,7 +33,7 @@ def add_newest_capture(session: Session, provider: str) -> None:
     sample = sample_with(provider, str(row.get("origin") or by), gauges, at, parsed, text_of(row.get("account")))
     sample = evolve(sample, capture=str(row.get("record_id")))
     if by == "override":
-        _correct(session, sample)
+        _correct(session, source, sample, str(row.get("window")))
     else:
         add(session, [sample], by="capture")
 
@@ -48,9 +48,9 @@ def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
     return last if is_own and last is not None and "tombstone" not in last else None
 
 
-def _correct(session: Session, typed: Sample) -> None:
+def _correct(session: Session, source: Source, typed: Sample, window: str) -> None:
     """Put typed values in the place of those of the captures that the override replaces; their other meters stand."""
-    every = list(_readings(session, _replaced(session, typed)))
+    every = list(_readings(session, _replaced(session, source, typed, window)))
     ids = {run.record_id for run in history(session, typed.provider)}
     standing = [run for run in every if run.record_id in ids]
     if session.dry_run or not standing:
@@ -66,15 +66,20 @@ def _correct(session: Session, typed: Sample) -> None:
         session.journal.append(STREAM, [record(evolve(run, override=typed.capture), "capture") for run in new])
 
 
-def _replaced(session: Session, typed: Sample) -> set[str]:
+def _replaced(session: Session, source: Source, typed: Sample, window: str) -> set[str]:
     """The captures of the same phase and lane in whose place an override counts, and those that share their panes.
 
     One pane ends a window and begins the next. The history has its reading once, so that either corrects it.
     """
-    every = [one for key, found in Windows(session).captures().items() if key[1] == typed.provider for one in found]
-    own = next((one for one in every if one.record_id == typed.capture), None)
+    group = Windows(session).captures([window]).get((window, source.name), [])
+    own = next((one for one in group if one.record_id == typed.capture), None)
     if own is None:
         return set()
+    # the windows that may share a pane, since a long history has a million
+    times = [one.captured_at.timestamp() for one in group]
+    near = session.index.meanwhile(source.stream, source.name, min(times) - 1, max(times) + 1, [window])
+    beside = Windows(session).captures(near)
+    every = [*group, *(one for (_, name), found in beside.items() if name == source.name for one in found)]
     replaced = [one for one in every if _place(one) == _place(own) and one.order < own.order]
     others = [one for one in every if _place(one) != _place(own)]
     shared = [other for other in others if any(_is_of_one_pane(one, other) for one in replaced)]

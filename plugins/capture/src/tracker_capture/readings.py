@@ -39,8 +39,7 @@ class Sample:
 
     account: a hash; None if the reading does not name it. mask: the hash of its redacted address. client: the version
     of the vendor's program. is_scheduled: whether it was taken whether or not somebody worked. capture: the snapshot
-    that it is the reading of, if any. override: the snapshot
-    of typed values that this row made necessary.
+    that it is the reading of, if any. override: the snapshot of typed values that made this row necessary.
     """
 
     provider: str

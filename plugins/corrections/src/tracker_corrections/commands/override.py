@@ -105,7 +105,6 @@ def _doubt(meter: Meter, gauge: Gauge, at: datetime, buffer: timedelta) -> tuple
         problem = f"It is {span(ahead)} after the reading. Expected one until {last}, or --force to leave it out."
         return IMPLAUSIBLE, problem
     if ahead <= -buffer:
-        # an idle meter may show its last one
         expected = "a later one, none at all, the time of the reading with --captured-at, or --force"
         return OVER, f"It was over {span(-ahead)} before the reading. Expected {expected}."
     return None
