@@ -106,11 +106,14 @@ def _readings(session: Session, captures: Set[str]) -> Iterator[Sample]:
 
 
 def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
-    """Take the readings of captures that were taken back out of the history, and what they corrected in it."""
+    """Take the readings of captures that were taken back out of the history, and what they corrected in it.
+
+    Those of the same command are among its records: whoever takes it back takes back these.
+    """
     gone = {text_of(record.get("record_id")) for record in records} - {None}
     # also those that a later run replaced: they would count again if that is taken back, too
     found = [row for _, row in rows(session, STREAM, 0) if _is_of(row, gone)] if gone else ()
-    samples = [sample for sample in map(from_record, found) if sample is not None]
+    samples = [sample for sample in map(from_record, found) if sample is not None and sample.record_id not in gone]
     if samples and not session.dry_run:
         with session.journal.lock():
             session.journal.append(STREAM, [_tombstone(session, one) for one in samples])
