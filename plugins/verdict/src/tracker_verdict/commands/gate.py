@@ -64,13 +64,9 @@ def command(
     wanted = source.capacity if meter is None else meter
     if wanted is None:
         raise click.UsageError(f"{provider} has no capacity meter. Expected --meter M.")
+    least = here.settings(VerdictSettings).reserve_pp if min_left is None else min_left
     question = Question(
-        meter=wanted,
-        min_left=here.settings(VerdictSettings).reserve_pp if min_left is None else min_left,
-        max_risk=max_risk,
-        max_age=max_age,
-        account=account,
-        is_alone=meter is not None,
+        meter=wanted, min_left=least, max_risk=max_risk, max_age=max_age, account=account, is_alone=meter is not None
     )
     found = _answer(here, source, question, wait=wait)
     _show(here, provider, found)
