@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 from attrs import define, field
 
@@ -38,10 +39,10 @@ class ListPrices:
             return None
         return genai.product(tokens, known) if type(known) is tuple else known.of(tokens)  # type: ignore[union-attr]
 
-    def own_cost(self, model: str, tokens: genai.Tokens) -> float | None:
+    def own_cost(self, model: str, speed: str | None, *tokens: int) -> float | None:
         """What requests cost at the user's own price, whenever they were; None if there is none."""
-        units = self._own_units(model)
-        return None if units is None else genai.product(tokens, units)
+        units = self._own_units(model, None if speed in prices.USUAL else speed)
+        return None if units is None else genai.product(cast("genai.Tokens", tokens), units)
 
     def costs(
         self,
