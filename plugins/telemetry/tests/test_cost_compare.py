@@ -157,8 +157,11 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
     priced = json.loads(tracker_cli("cost-compare", "--file", "-", "--json", stdin=text, **home).stdout)
     assert priced["unpriced_models"] == []
     bundled = found["prices"]
-    both = {"as_of": f"{bundled['as_of']}, 2099-02-03", "source": f"{bundled['source']}, {own}"}
+    both = {"as_of": f"{bundled['as_of']}, 2099-02-03", "source": f"{bundled['source']}, your prices.toml"}
     assert priced["prices"] == both
+    own.write_text('[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')
+    said = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
+    assert said.stderr.startswith(f"note: at list prices of {bundled['as_of']}, your prices.toml: baseline $")
     own.write_text("[[model]]\nname = 3\n")
     broken = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
     assert (broken.returncode, "Invalid price table" in broken.stderr) == (1, True)

@@ -60,7 +60,7 @@ def own_table() -> Table | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise TrackerError(f"cannot read {path}: {error}") from error
-    return parse(text, str(path))
+    return parse(text, str(path), f"your {FILE}")
 
 
 def _bundled(session: Session, source: Source) -> str:
@@ -88,8 +88,8 @@ def dollars(usd: float | None, *beside: float | None) -> str:
     return f"${rate(usd, smallest)}" if smallest < 0.005 else f"${usd:,.2f}"
 
 
-def parse(text: str, where: str) -> Table:
-    """A table from TOML; one line says what is wrong with it, and where."""
+def parse(text: str, where: str, name: str | None = None) -> Table:
+    """A table from TOML; one line says what is wrong with it, and where. `name` stands for a date that is not said."""
     import tomllib
 
     try:
@@ -97,7 +97,7 @@ def parse(text: str, where: str) -> Table:
         if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
             raise ValueError("`tokens` is how many tokens a price is for")
         snapshot = str(values.get("snapshot", SNAPSHOT))
-        as_of, source = (str(values.get(name, where)) for name in ("as_of", "source"))
+        as_of, source = (str(values.get(key, name or where)) for key in ("as_of", "source"))
         entries = tuple(_entry(entry, snapshot, per, as_of, source) for entry in values.get("model", []))
     except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
