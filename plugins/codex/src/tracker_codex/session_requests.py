@@ -3,7 +3,8 @@
 `token_usage_record` stands once per response, compaction included, and its `response_id` is the key. Files of older
 clients have `token_count` alone, with running totals: there the key is the total and the thread, which a copy shows
 that lacks a line before. A legacy fork copies its parent's history at once: these copies have a key without a thread,
-which fits that of every thread with the same total.
+which fits that of every thread with the same total. So do some clients where a subagent begins: its first requests are
+its own unless its parent showed them before.
 
 `scratch` is the state of one file.
 """
@@ -43,7 +44,7 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
         return []
     if kind == "event_msg":
         kind = payload.type
-    if scratch.get("is_fork"):
+    if "burst" in scratch:
         _pulse(row, scratch)
     if kind == "token_usage_record":
         return _recorded(payload, row, line, scratch)
@@ -87,16 +88,20 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     thread = text(payload.get("id"))
     if thread and "\ufffd" in thread:  # by which its requests would count again
         raise Rejected("a damaged id")
-    if scratch.get("is_subagent"):  # whose items are copies, and whose requests are its own
-        return
     if "thread" in scratch:
-        if thread != scratch["thread"] and not scratch["is_paginated"] and "total" not in scratch:
+        if thread == scratch["thread"] or "total" in scratch:
+            return
+        if scratch["is_subagent"]:
+            if "copied" not in scratch:
+                scratch["parent"], scratch["copied"] = thread, epoch(row.timestamp)
+                scratch["may_copy"] = type(scratch["start"]) is not int
+        elif not scratch["is_paginated"]:
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
             scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
         return
     git, account = payload.get("git"), payload.get("creator_account_id")
     scratch["thread"] = thread
-    scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
+    scratch["forked"] = epoch(row.timestamp)
     scratch["parent"] = text(payload.get("forked_from_id"))
     scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
     is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
@@ -105,6 +110,9 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     scratch["is_subagent"] = is_subagent
     scratch["is_based"] = is_based and not is_subagent
     scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
+    scratch["start"] = payload.get("subagent_history_start_ordinal")
+    if scratch["is_fork"] or is_subagent:
+        scratch["burst"] = scratch["forked"]
     scratch["own"] = {
         "session": thread,
         "project": text(payload.get("cwd")),
@@ -115,11 +123,13 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
 
 
 def _pulse(row: Row, scratch: dict[str, Any]) -> None:
-    """Notice where the copied history may end: behind the first gap."""
-    at, before = epoch(row.timestamp), scratch.get("burst")
+    """Notice where the copied history ends: behind the first gap. A fork may go on copying."""
+    at, before = epoch(row.timestamp), scratch["burst"]
     if at is not None and before is not None and at - before > BURST_SECONDS:
-        scratch["is_fork"], scratch["may_copy"] = False, True
-    scratch["burst"] = before if at is None else at
+        del scratch["burst"]
+        scratch["is_fork"], scratch["may_copy"] = False, scratch["is_fork"]
+    else:
+        scratch["burst"] = max(filter(None, (at, before)), default=None)
 
 
 def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
@@ -129,6 +139,7 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     scratch["model"] = text(settings.get("model")) or scratch.get("model")
     if text(payload.get("thread_id")) == scratch.get("thread"):
         scratch["is_fork"] = scratch["may_copy"] = False
+        scratch.pop("burst", None)
 
 
 # --- requests
@@ -207,7 +218,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
             return []  # its parent's, written again
         if last is None:
             raise Rejected("the first total of a fork, which holds its parent's")
-    if usage is None or not any(usage):
+    if usage is None or not any(usage) or _is_older(row, scratch):
         return []  # after a compaction
     _note(info.last_token_usage, scratch)
     thread = "" if scratch.get("is_fork") else scratch.get("thread") or ""
@@ -220,6 +231,16 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
     if scratch.get("may_copy"):
         event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), f"{DOUBT}{scratch['parent']}"]
     return [event]
+
+
+def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
+    """Whether a row of a subagent's file is of before it began: no response has the time of its copied first line."""
+    if not scratch.get("is_subagent"):
+        return False
+    if type(start := scratch.get("start")) is type(row.ordinal) is int:
+        return row.ordinal < start
+    at, copied = epoch(row.timestamp), scratch.get("copied")
+    return at is not None and (at < (scratch["forked"] or at) or (copied is not None and at <= copied))
 
 
 def _base(total: Numbers | None, last: Numbers | None, row: Row, scratch: Mapping[str, Any]) -> str:
