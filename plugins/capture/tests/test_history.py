@@ -253,6 +253,12 @@ def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -
     assert [point.get("is_future") for point in found["points"]] == [None, True]
 
 
+def test_how_far_a_large_count_moved_is_said_in_full(program: Any) -> None:
+    for phase, calls, at in (("start", 1000, "-3h"), ("end", 2234, "-2h")):
+        program(phase, "tally", "--stdin", "--captured-at", at, stdin=f"{calls} of 9000").ok()
+    assert program("meters").ok().splitlines()[-1].split()[2:] == ["2234", "calls", "+1234", "alias"]
+
+
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
     said = error(machine("meters"))
     assert "No reading is in the history. Fill it with `tracker sync`" in said
