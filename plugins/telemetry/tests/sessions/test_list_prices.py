@@ -140,9 +140,9 @@ def test_requests_of_a_day_have_the_price_of_their_hour(home: Any, message: Make
 
 
 def test_a_price_without_a_time_is_that_of_most_hours() -> None:
-    found = genai.listed("deepseek-chat", None)
-    assert found is not None
-    assert (found[0]["input"] + found[0]["output"]) * 1e6 == pytest.approx(1.37)
+    units = ListPrices(None, "").units("deepseek-chat", None)
+    assert units is not None
+    assert sum(units[::4]) * 1e6 == pytest.approx(1.37)
 
 
 def test_prices_of_ones_own_are_for_one_speed() -> None:
@@ -181,7 +181,7 @@ def test_a_prefix_of_ones_own_fits_snapshots_in_streams_and_session_logs(
     own = prices.own_table()
     assert own is not None
     for name in ("house", "house-20260101", "house-2026-01-01", "house-mini"):
-        assert (own.price(name) is not None) == (name != "house-mini")
+        assert (own.found(name) is not None) == (name != "house-mini")
     (home.projects / "s1.jsonl").write_text(message("a", model="house-20260101"))
     assert home.usage()["totals"]["cost_usd"] == pytest.approx(100e-6 + 50 * 4e-6)
 
