@@ -129,7 +129,7 @@ def _of_row(
     if split and not changed:
         text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
     if begun := unpaired(row, groups):
-        text = f"It was finalized without {', '.join(begun)}, whose captures are no pair."
+        text = f"It was finalized without {', '.join(begun)}, whose pair is not complete."
         cure = pair_step(session, begun[0], groups[begun[0]]).command
     if lost:
         text = f"It lost its {lost.what} after it was finalized; {lost.otherwise}."
