@@ -209,7 +209,7 @@ def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
 
 
 def unpaired(row: Finalized, groups: Mapping[str, Sequence[Capture]]) -> list[str]:
-    """The providers of which a finalized window has captures that it was finalized without, and whose pair is not complete."""
+    """The providers that a window was finalized without, and whose pair in it is not complete."""
     return [name for name in sorted(groups) if name not in row.providers and canonical(groups[name]).missing]
 
 
