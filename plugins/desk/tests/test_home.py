@@ -71,8 +71,16 @@ def test_a_meter_that_was_reset_since_shows_no_bar(program: Any) -> None:
     pane = f"fuel 50% reset {at(-1)}"
     program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-3), stdin=pane).ok()
     [fuel] = [line for line in program().ok().splitlines() if line.startswith("toy  fuel")]
-    assert "reset since" in fuel
+    assert fuel.endswith("reset since  read 3 h 0 min ago")
     assert "█" not in fuel
+
+
+def test_a_value_that_was_old_when_it_was_read_is_said_to_be(program: Any) -> None:
+    """Nothing was reset since it was read."""
+    pane = f"fuel 50% reset {at(-2)}\nheat 7% reset {at(9)}"
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=pane).ok()
+    [fuel] = [line for line in program().ok().splitlines() if line.startswith("toy  fuel")]
+    assert fuel.split(maxsplit=2)[2] == "out of date  read under 1 min ago"
 
 
 def test_without_the_desk_there_is_the_help(tmp_path: Path) -> None:
