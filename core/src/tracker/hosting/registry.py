@@ -156,9 +156,8 @@ class Registry:
 
     def package(self, source: str) -> str:
         """The import package of a source's plugin, which holds its bundled files; itself if it is a single module."""
-        found = self.find(source)
-        name = str(getattr(found and found.module, "__name__", ""))
-        return name if found and hasattr(found.module, "__path__") else name.rpartition(".")[0] or name
+        module: Any = getattr(self.find(source), "module", None)
+        return getattr(module, "__package__", "") or getattr(module, "__name__", "")
 
     def lost_functions(self, name: str) -> dict[str, str]:
         """Those of a source's shell functions that it does not get, with the reason.
