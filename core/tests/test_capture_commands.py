@@ -7,14 +7,9 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from outcomes import ok, records, refused
-
-from tracker.hosting.discovery import Plugin
-from tracker.hosting.registry import Registry
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
@@ -86,26 +81,6 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
         18,
         30,
     )
-
-
-@pytest.mark.parametrize(("answer", "own"), [("None", None), ('Delta(changes=(Change(meter="calls", delta=58),))', 58)])
-def test_a_count_across_a_reset_is_what_its_delta_says(
-    program: Any, toy_code: dict[str, str], monkeypatch: pytest.MonkeyPatch, answer: str, own: int | None
-) -> None:
-    """The plain difference is stored neither if the meter was reset in between nor if the plugin measures across it."""
-    module, resets = ModuleType("acme_count"), {"12": "2026-01-10T09:00:00+00:00", "30": "2026-02-10T09:00:00+00:00"}
-    code = toy_code["tally"].replace(
-        "used=float(used)", f"reset_at=datetime.fromisoformat({resets}[used]), used=float(used)"
-    )
-    code += f"\n@hookimpl\ndef compute_delta(before, after):\n    return {answer}\n"
-    exec(f"from datetime import datetime\nfrom tracker.api import Change, Delta\n{code}", vars(module))
-    made = Registry(plugins=[Plugin("tally", "", "acme", "1", lambda: module)])
-    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: made)
-    program("start", "tally", "--stdin", "--captured-at", "2026-01-10T08:00:00Z", stdin="12").ok()
-    ended = program("end", "tally", "--stdin", "--captured-at", "2026-01-10T10:00:00Z", stdin="30").ok()
-    assert f"(baseline=12, calls={'n/a' if own is None else own})" in ended
-    [stored] = [one for one in program.rows("tally_counts") if one["phase"] == "after"]
-    assert (stored["baseline"], stored["calls_used"], stored["parsed"]["calls_used"]) == (12, own, 30)
 
 
 def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
