@@ -110,3 +110,38 @@ def test_a_later_pane_of_the_next_window_is_not_corrected_with_the_one_that_bega
     crossed("end", "toy", "--stdin", "--window", "W2", "--captured-at", "-2h", stdin="fuel 97%").ok()
     typed(crossed, 60)
     assert runs(crossed) == [{"fuel": 10}, {"fuel": 60}, {"fuel": 97}]
+
+
+@pytest.mark.parametrize("order", [("W2", "W1"), ("W1", "W2")])
+def test_the_reading_of_a_pane_that_two_windows_share_goes_with_the_last_of_its_captures(
+    crossed: Any, order: tuple[str, str]
+) -> None:
+    def delete(window: str) -> None:
+        phase = "before" if window == "W2" else "after"
+        crossed("alias", "delete", "toy", "--phase", phase, "--window", window, "--yes").ok()
+
+    shared = [{"fuel": 10}, {"fuel": 95}]
+    delete(order[0])
+    assert runs(crossed) == shared, "the other capture holds it"
+    delete(order[1])
+    assert runs(crossed) == shared[:1]
+    for _ in order:
+        crossed("undo", "--yes").ok()
+        assert runs(crossed) == shared
+    delete(order[0])
+    assert runs(crossed) == shared
+
+
+def test_what_was_typed_for_one_of_two_captures_stands_when_the_other_one_goes(crossed: Any) -> None:
+    typed(crossed, 60)
+    crossed("alias", "delete", "toy", "--phase", "before", "--window", "W2", "--yes").ok()
+    assert runs(crossed) == [{"fuel": 10}, {"fuel": 60}]
+    crossed("alias", "delete", "toy", *AFTER, "--yes").ok()
+    assert runs(crossed) == [{"fuel": 10}, {"fuel": 95}], "the pane that ended the window stands"
+    crossed("alias", "delete", "toy", *AFTER, "--yes").ok()
+    assert runs(crossed) == [{"fuel": 10}]
+
+
+def test_a_pane_that_was_crossed_with_goes_as_a_whole(crossed: Any) -> None:
+    crossed("undo", "--yes").ok()
+    assert runs(crossed) == [{"fuel": 10}]

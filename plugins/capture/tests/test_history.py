@@ -234,25 +234,6 @@ def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
     assert all(point["until"] >= iso(minute(900)) for one in late for point in one["points"])
 
 
-def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -> None:
-    row = "{}: [███] {}% left (resets {:%H:%M on %-d %b})\n"
-    now = datetime.now(UTC)
-    for hours, left in ((0, 50), (30, 90)):
-        at = now + timedelta(hours=hours)
-        text = row.format("5h limit", left, at + timedelta(hours=1))
-        text += row.format("Weekly limit", left, at + timedelta(days=3))
-        ok(
-            machine(
-                "start", "codex", "--stdin", "--force", "--captured-at", iso(at), "--window", f"W{hours}", stdin=text
-            )
-        )
-    title, _, *rows = ok(machine("meters", "--meter", "fiveh")).splitlines()
-    assert title == "codex fiveh: 2 readings, 0 resets"
-    assert [row.split()[3] for row in rows] == ["alias", "future"]
-    [found] = json.loads(ok(machine("--json", "meters", "--meter", "fiveh")))
-    assert [point.get("is_future") for point in found["points"]] == [None, True]
-
-
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
     said = error(machine("meters"))
     assert "No reading is in the history. Fill it with `tracker sync`" in said

@@ -31,6 +31,8 @@ def test_a_reading_goes_with_its_capture_and_no_other_does(program: Any, times: 
     said = program("undo", "--yes").ok()
     assert f"toy record of readings.jsonl (captured_at=2026-11-22T1{times[1]}:00:00Z)" in said
     assert runs() == [both[times[0] == 2]]
+    # taken back once, by the command that it came with
+    assert [row.get("reason") for row in program.rows("readings")] == [None, None, "undo"]
     start(times[1])
     assert runs() == both
     program("alias", "delete", "toy", "--phase", "before", "--window", f"W{times[0]}", "--yes").ok()

@@ -190,6 +190,7 @@ def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:
     program("undo", "--yes", root=other).ok()
     start("W3", other)
     program("import", str(other)).ok()
+    assert {one["directory"] for one in program.rows("imports")} == {os.path.relpath(other, program.root)}
     program("import", str(program.root), root=other).ok()
     program("import", str(other)).ok()
     for root, own in ((None, "W1"), (other, "W3")):

@@ -285,3 +285,13 @@ def test_churn_of_nothing_says_how_to_measure_what_was_committed_later(
     ok(toys("churn", "--window", "W1"))
     ok(toys("churn", "--window", "W1", "--provider", "toy"))
     assert "Churn is measured (2 rows, no file changed)." in toys("decision-card", "--window", "W1").stdout
+
+
+def test_a_pair_that_is_open_in_a_finalized_window_is_ended_first(finalized: Run) -> None:
+    ok(finalized("start", "tally", "--stdin", "--window", "W0-20", stdin="3"))
+    for expected in ("It was finalized without tally, whose pair is not complete.", "Captures of tally changed "):
+        card = ok(finalized("decision-card", "--window", "W0-20"))
+        assert "Verdict: NO-GO" in card
+        [cure] = re.findall(rf"failed  {re.escape(expected)}.*Run `tracker (.*)`\.", card)
+        ok(finalized(*cure.split(), stdin="8"))
+    assert "It is finalized." in ok(finalized("decision-card", "--window", "W0-20"))

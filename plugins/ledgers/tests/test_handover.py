@@ -219,6 +219,16 @@ def test_the_commands_are_noted_without_secrets(toys: Run, tmp_path: Path) -> No
     assert "W0-99" not in ok(toys("preview"))
 
 
+def test_what_is_noted_does_not_say_where_the_project_lies(toys: Run, tmp_path: Path) -> None:
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
+    ok(toys("handoff"))
+    ok(toys("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass"))
+    [first, brief, _] = records(tmp_path, "commands")
+    assert (first["cwd"], brief["document"]) == ("..", "../docs/SESSION_HANDOFF.md")
+    for path in (tmp_path / "data").glob("*.jsonl"):
+        assert str(tmp_path) not in path.read_text(), path.name
+
+
 def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path) -> None:
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))
     ok(toys("handoff"))

@@ -157,8 +157,11 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
     priced = json.loads(tracker_cli("cost-compare", "--file", "-", "--json", stdin=text, **home).stdout)
     assert priced["unpriced_models"] == []
     bundled = found["prices"]
-    both = {"as_of": f"{bundled['as_of']}, 2099-02-03", "source": f"{bundled['source']}, {own}"}
+    both = {"as_of": f"{bundled['as_of']}, 2099-02-03", "source": f"{bundled['source']}, your prices.toml"}
     assert priced["prices"] == both
+    own.write_text('[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')
+    said = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
+    assert said.stderr.startswith(f"note: at list prices of {bundled['as_of']}, your prices.toml: baseline $")
     own.write_text("[[model]]\nname = 3\n")
     broken = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
     assert (broken.returncode, "Invalid price table" in broken.stderr) == (1, True)
@@ -179,10 +182,24 @@ def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:
     assert found["totals"]["saved_usd"] == 0
 
 
-def test_a_price_that_depends_on_the_hour_is_that_of_noon(tracker_inside: Run) -> None:
-    text = log({"rid": "F-9", "lane": "base", "model": "deepseek-chat", "input_tokens": 10**6, "output_tokens": 10**6})
-    said = tracker_inside("cost-compare", "--file", "-", stdin=text).stderr
-    assert said.startswith(f"note: at list prices of {genai.version()} (deepseek-chat at noon UTC): baseline $")
+def test_each_request_has_the_price_of_its_hour(tracker_inside: Run) -> None:
+    """Where the list has hours, as `usage` has it; what is saved follows the baseline's price, too."""
+    hours = {"2026-01-10T02:00:00Z": 1.37, "2026-01-10T16:29:59Z": 1.37, "2026-01-10T16:30:00Z": 0.685}
+    used = {"input_tokens": 10**6, "output_tokens": 10**6}
+    text = log(
+        *({"ts": ts, "rid": ts, "lane": "base", "model": "deepseek-chat", **used} for ts in hours),
+        {"ts": "2026-01-10T23:00:00Z", "rid": "routed", "lane": "zai", "model": "glm-4.6", **used},
+    )
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W0-01", "--stdin", stdin=text)
+    for more, stdin in ((("--file", "-"), text), (("--window", "W0-01"), ""), (("--by", "day"), "")):
+        found = json.loads(tracker_inside("cost-compare", "--json", *more, stdin=stdin).stdout)
+        assert found["totals"]["baseline_usd"] == pytest.approx(sum(hours.values()))
+        assert found["totals"]["saved_usd"] == pytest.approx(0.685 - found["totals"]["glm_usd"])
+        assert sum(row["baseline_usd"] for row in found["rows"]) == pytest.approx(sum(hours.values()))
+    assert genai.version() in found["prices"]["as_of"]
+    undated = log({"ts": None, "rid": "F-9", "lane": "base", "model": "deepseek-chat", **used})
+    found = json.loads(tracker_inside("cost-compare", "--json", "--file", "-", stdin=undated).stdout)
+    assert found["totals"]["baseline_usd"] == pytest.approx(1.37)  # of noon
 
 
 @pytest.mark.parametrize(
@@ -215,9 +232,10 @@ def test_the_prices_on_the_page_are_read() -> None:
     page = (ROOT / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
     [example] = re.findall(r"^```toml\n(.*?)^```$", page, flags=re.M | re.S)
     table = parse(example, "prices.toml")
-    expected = {"input": 1e-6, "output": 4e-6, "cache_read": 1e-7, "cache_write": 1.25e-6, "cache_write_1h": 2e-6}
-    assert table.price("house-model-20260110") == pytest.approx(expected)
-    assert table.price("house-model-mini") is None
+    found = table.found("house-model-20260110")
+    assert found is not None
+    assert found[0] == pytest.approx((1e-6, 1e-7, 1.25e-6, 2e-6, 4e-6))
+    assert table.found("house-model-mini") is None
 
 
 def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path: Path) -> None:
@@ -236,7 +254,7 @@ def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path:
 def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> None:
     """A cache write costs 1.25 times the input if the table does not say; a read costs the input."""
     table = parse('[[model]]\nname = "house"\ninput = 4\noutput = 8\n', "prices.toml")
-    side = Side(used={("house", None): [1_000_000, 0, 1_000_000, 1_000_000, 1_000_000]})
-    assert side.money(table) == pytest.approx(4 + 4 + 5 + 8)
     own = ListPrices(table, "own")
-    assert own._own_units("house") == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))
+    side = Side(used={("house", None): (1_000_000, 1_000_000, 1_000_000, 1_000_000, 0)})
+    assert side.money(own) == pytest.approx(4 + 4 + 5 + 8)
+    assert own.units("house", None) == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))

@@ -43,6 +43,15 @@ def test_each_provider_has_the_tokens_of_its_own_requests(session: Session) -> N
     assert window_facts.facts(session, ["W2"]) == {}
 
 
+def test_a_price_that_depends_on_the_hour_is_that_of_each_request(tracker_inside: Run, session: Session) -> None:
+    """Kept answers are by the day unless a model among them has such a price."""
+    used = {"lane": "claude", "model": "deepseek-chat", "input_tokens": 10**6, "output_tokens": 10**6}
+    text = "".join(json.dumps({"ts": f"2026-01-10T{hour}:00:00Z", **used}) + "\n" for hour in ("02", "17"))
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W3", "--stdin", stdin=text)
+    for _ in range(2):
+        assert window_facts.facts(session, ["W3"])["W3", "claude"]["cost_usd"] == pytest.approx(1.37 + 0.685)
+
+
 def test_the_handoff_has_the_largest_cost_rows(session: Session) -> None:
     block = window_facts.section(session, ["W1"])
     assert block is not None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from toys import STATUS
 
 
 def read(verdicts: Any, used: float, age: str = "-1m", *more: str) -> None:
@@ -70,3 +74,64 @@ def test_a_pane_of_the_instant_that_an_override_corrects_says_nothing_any_more(v
     verdicts("override", "codex", "--window", "W1", *values).ok()
     assert verdicts("gate", "codex").ok() == "go: codex weekly: 40 % left\n"
     assert "likely to be full" not in verdicts("status").ok()
+
+
+@pytest.mark.parametrize("reserve", [0, 5, 10, 33, 100])
+@pytest.mark.parametrize("above", [-1, 0, 0.5])
+def test_the_gate_keeps_the_plan_s_reserve(verdicts: Any, reserve: int, above: float) -> None:
+    """At its limit, too: work takes more than what may be used."""
+    verdicts.settings(f"reserve_pp = {reserve}\n")
+    used = min(max(100 - reserve - above, 0), 100)
+    read(verdicts, used)
+    is_low = used >= 100 - reserve
+    assert ("codex verdict: STOP\n" in verdicts("plan").ok()) is is_low
+    done = verdicts("gate", "codex", "--max-risk", "1")
+    assert done.status == (3 if is_low else 0), done.out
+    # what is typed comes before the setting
+    assert verdicts("gate", "codex", "--max-risk", "1", "--min-left", "0").status == (3 if used >= 100 else 0)
+
+
+def test_what_is_left_at_the_limit_is_said(verdicts: Any) -> None:
+    read(verdicts, 80)
+    said = "stop: codex weekly: 20 % left, which must stay free\n"
+    assert verdicts("gate", "codex", "--min-left", "20", "--max-risk", "1").out == said
+
+
+def test_a_low_meter_without_a_reset_is_not_known_once_its_reading_is_old(verdicts: Any) -> None:
+    """It may have been reset since: the gate said unknown and the plan STOP."""
+    pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] {}% left\n"
+    for phase, left, at in (("start", 18, "-5h"), ("end", 8, "-40m")):
+        verdicts(phase, "codex", "--stdin", "--window", "W1", "--captured-at", at, stdin=pane.format(left)).ok()
+    verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
+    assert "unknown: codex weekly: the newest reading is 40 min old" in verdicts("gate", "codex").out
+    plan = verdicts("plan").ok()
+    assert "  unknown: the last reading is 40 min old; 15 min are the most" in plan
+    assert plan.endswith("codex verdict: unknown\n")
+    assert verdicts("plan", "--max-age", "1h").ok().endswith("codex verdict: STOP\n")
+    assert verdicts("gate", "codex", "--max-age", "1h").status == 3
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A provider whose second meter is a count of 300."""
+    from inprocess import Program
+
+    from tracker.hosting.discovery import Plugin
+    from tracker.hosting.registry import Registry
+
+    module = ModuleType("toy")
+    code = STATUS.replace('title="Heat"', 'title="Heat", unit="calls"')
+    exec(code.replace("used=float(u),", 'used=float(u), limit=300 if m == "heat" else None,'), module.__dict__)
+    registry = Registry(plugins=[Plugin("toy", "", "tracker-toys", "1.0", lambda: module)])
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: registry)
+    monkeypatch.chdir(tmp_path)
+    return Program(tmp_path / "data")
+
+
+@pytest.mark.parametrize(("calls", "said"), [(290, "3.33 % left, less than 10 %"), (300, "0 % left, less than 10 %")])
+def test_a_count_beside_the_capacity_meter_stops_both(counted: Any, calls: int, said: str) -> None:
+    counted("start", "toy", "--stdin", stdin=f"fuel 20%\nheat {calls}%").ok()
+    assert "toy verdict: STOP\n" in counted("plan").ok()
+    done = counted("gate", "toy")
+    assert (done.status, done.out) == (3, f"stop: toy heat: {said}\n")
+    assert counted("gate", "toy", "--meter", "fuel").status == 0

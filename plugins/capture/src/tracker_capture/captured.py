@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Source, instant
-from tracker.kernel import Capture, Session, Windows, stamp
+from tracker.kernel import Capture, Session, Windows, iso, stamp
 from tracker_capture.outline import STREAM, rows
 from tracker_capture.readings import TAIL, Sample, add, from_record, history, record, sample_with, text_of
 
@@ -22,20 +22,27 @@ def add_newest_capture(session: Session, provider: str) -> None:
     row = _last_capture(session, source) if source is not None and source.kind == "status" else None
     if source is None or row is None:
         return
-    parsed, taken, by = row.get("parsed"), instant(row.get("captured_at")), row.get("source")
-    if taken is None or not isinstance(parsed, dict) or by == "history":
+    sample = _sample(session, source, row)
+    if sample is None or row.get("source") == "history":
         return
-    reading = Windows(session).reading(parsed, source, taken)
-    gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
-    if not gauges:
-        return
-    at = min(reading.as_of or taken, taken)
-    sample = sample_with(provider, str(row.get("origin") or by), gauges, at, parsed, text_of(row.get("account")))
-    sample = evolve(sample, capture=str(row.get("record_id")))
-    if by == "override":
+    if row.get("source") == "override":
         _correct(session, source, sample, str(row.get("window")))
     else:
         add(session, [sample], by="capture")
+
+
+def _sample(session: Session, source: Source, row: Mapping[str, Any]) -> Sample | None:
+    """What a capture shows; None if that is nothing."""
+    parsed, taken = row.get("parsed"), instant(row.get("captured_at"))
+    if taken is None or not isinstance(parsed, dict):
+        return None
+    reading = Windows(session).reading(parsed, source, taken)
+    gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
+    if not gauges:
+        return None
+    at, origin = min(reading.as_of or taken, taken), str(row.get("origin") or row.get("source"))
+    sample = sample_with(source.name, origin, gauges, at, parsed, text_of(row.get("account")))
+    return evolve(sample, capture=str(row.get("record_id")))
 
 
 def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
@@ -106,17 +113,44 @@ def _readings(session: Session, captures: Set[str]) -> Iterator[Sample]:
 
 
 def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
-    """Take the readings of captures that were taken back out of the history, and what they corrected in it."""
-    gone = {text_of(record.get("record_id")) for record in records} - {None}
+    """Take the readings of captures that were taken back out of the history, and what they corrected in it.
+
+    That of a pane which ended a window and began the next goes with the last capture of it. Those of the same command
+    are among its records: whoever takes it back takes back these.
+    """
+    known = {own: record for record in records if (own := text_of(record.get("record_id"))) is not None}
+    alone = [sample for record in known.values() for sample in _unshared(session, record, known.keys())]
+    instants = {(sample.provider, iso(sample.at)) for sample in alone}
+    found = []
     # also those that a later run replaced: they would count again if that is taken back, too
-    found = [row for _, row in rows(session, STREAM, 0) if _is_of(row, gone)] if gone else ()
-    samples = [sample for sample in map(from_record, found) if sample is not None]
+    for _, row in rows(session, STREAM, 0) if known else ():
+        is_near = (row.get("provider"), row.get("captured_at")) in instants
+        if (is_near or _is_of(row, known.keys())) and (run := from_record(row)) is not None:
+            found.append(run)
+    # also the captures of these panes that went before
+    lost = {one.capture for one in (*alone, *found) if any(one.is_of_pane(sample) for sample in alone)} - {None}
+    gone = [run for run in found if run.capture in lost or run.override in known]
+    samples = [run for run in gone if run.record_id not in known]
     if samples and not session.dry_run:
         with session.journal.lock():
             session.journal.append(STREAM, [_tombstone(session, one) for one in samples])
 
 
-def _is_of(row: Mapping[str, Any], captures: Set[str | None]) -> bool:
+def _unshared(session: Session, record: Mapping[str, Any], gone: Set[str]) -> Iterator[Sample]:
+    """What a capture shows, unless another one that stands is of the same pane: the history has its reading once."""
+    source, taken = session.registry.source(str(record.get("provider"))), instant(record.get("captured_at"))
+    sample = _sample(session, source, record) if source is not None and record.get("phase") else None
+    if source is None or taken is None or sample is None:
+        return
+    at = taken.timestamp()
+    groups = Windows(session).captures(session.index.meanwhile(source.stream, source.name, at - 1, at + 1, ()))
+    beside = [one for (_, name), group in groups.items() if name == source.name for one in group]
+    twins = (_sample(session, source, one.record) for one in beside if one.record_id not in gone)
+    if not any(twin.is_of_pane(sample) for twin in twins if twin is not None):
+        yield sample
+
+
+def _is_of(row: Mapping[str, Any], captures: Set[str]) -> bool:
     return any(text_of(row.get(name)) in captures for name in ("capture", "override"))
 
 

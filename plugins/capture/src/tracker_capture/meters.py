@@ -10,7 +10,7 @@ from typing import Any, Literal
 from attrs import evolve, field, frozen
 
 from tracker.api import Cell, Column, MeterReading, Source
-from tracker.kernel import Session, iso, near, plural, value
+from tracker.kernel import Session, iso, near, number, plural, value
 from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
 
@@ -186,8 +186,9 @@ def newest(found: Series, rows: int) -> Iterator[tuple[Point, str]]:
     points = found.points
     for place in range(max(0, len(points) - rows), len(points)):
         point = points[place]
-        moved = f"{point.used - points[place - 1].used:+.3g}" if place else ""
-        yield point, "future" if point.is_future else "reset" if point.has_reset else moved
+        moved = point.used - points[place - 1].used if place else None
+        shown = "" if moved is None else f"{'' if moved < 0 else '+'}{number(moved)}"
+        yield point, "future" if point.is_future else "reset" if point.has_reset else shown
 
 
 def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:

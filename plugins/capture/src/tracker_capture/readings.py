@@ -68,6 +68,10 @@ class Sample:
             for key, gauge in self.gauges.items()
         )
 
+    def is_of_pane(self, other: Sample) -> bool:
+        """Whether both are readings of one pane, which two captures may be of."""
+        return (self.series, self.at) == (other.series, other.at) and self.has_values_of(other)
+
     def can_take(self, other: Sample) -> bool:
         """Whether another one may become a part of this run."""
         return self.capture is None and other.capture is None and self.has_values_of(other)
@@ -324,6 +328,7 @@ def from_record(row: Mapping[str, Any]) -> Sample | None:
         is_scheduled=row.get("source") == "sample",
         supersedes=tuple(one for one in old if isinstance(one, str)) if isinstance(old, list) else (),
         capture=text_of(row.get("capture")),
+        override=text_of(row.get("override")),
         record_id=record_id,
     )
 

@@ -81,11 +81,6 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
     return checks
 
 
-def quoted(words: Iterable[object]) -> str:
-    """A command as a shell reads it."""
-    return shlex.join(map(str, words))
-
-
 def _setting(problem: str) -> Finding:
     place, _, what = problem.rstrip(".").partition(": ")
     return Finding(check="settings", place=place, problem=what, cure="edit the file, or other commands refuse to run")
@@ -109,7 +104,7 @@ def _files(session: Session) -> Iterator[Finding]:
     """Permissions, and files that do not belong in the directory."""
     root = session.root
     if not os.access(root, os.W_OK | os.X_OK):
-        why, cure = _foreign(root) or "", quoted(["chmod", "u+rwx", root])
+        why, cure = _foreign(root) or "", shlex.join(["chmod", "u+rwx", str(root)])
         yield Finding(
             check="permissions", place=str(root), problem=f"is not writable{why}", cure=ELSEWHERE if why else cure
         )
@@ -120,22 +115,23 @@ def _files(session: Session) -> Iterator[Finding]:
             check="space",
             place=str(root),
             problem=problem,
-            cure=f"free some space there; `{quoted(['df', '-h', root])}` shows how much is left",
+            cure=f"free some space there; `{shlex.join(['df', '-h', str(root)])}` shows how much is left",
         )
     for path in [root, *sorted(root.rglob("*"))]:
         mode = path.lstat().st_mode
         name = str(path.relative_to(root.parent))
         if stat.S_ISLNK(mode):
             problem = "is a symbolic link, which no command follows"
-            target = os.path.realpath(path)
-            cure = quoted(["rm", path]) + (f" && {quoted(['mv', target, path])}" if os.path.exists(target) else "")
+            target, cure = os.path.realpath(path), shlex.join(["rm", str(path)])
+            cure += f" && {shlex.join(['mv', target, str(path)])}" if os.path.exists(target) else ""
             yield Finding(severity="warning", check="link", place=name, problem=problem, cure=cure)
         elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             problem = "is not a regular file"
-            cure = quoted(["mv", path, "."])
+            cure = shlex.join(["mv", str(path), "."])
             yield Finding(severity="warning", check="file", place=name, problem=problem, cure=cure)
         elif mode & 0o077:
-            problem, cure = f"may be read by others ({stat.filemode(mode)})", quoted(["chmod", "-R", "go-rwx", root])
+            problem = f"may be read by others ({stat.filemode(mode)})"
+            cure = shlex.join(["chmod", "-R", "go-rwx", str(root)])
             yield Finding(severity="warning", check="permissions", place=name, problem=problem, cure=cure)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import asdict, define, field
 
-from tracker.kernel import Journal, Session, TrackerError, Windows, escape, plural, record_id, stamp
+from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id, stamp
 from tracker_desk.config_values import note_ledgers
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
@@ -138,7 +138,7 @@ def _mark(session: Session, other: Journal, records: Sequence[Record]) -> Record
         source="automation",
         agent_id=session.lane,
         command="tracker import",
-        directory=escape(str(other.root)),
+        directory=os.path.relpath(other.root, os.path.realpath(session.root)),
         imported=sorted(commands),
     )
 

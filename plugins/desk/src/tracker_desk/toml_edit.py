@@ -15,7 +15,7 @@ def changed(text: str, key: str, value: Any) -> str:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    table, _, name = key.partition(".") if "." in key else ("", "", key)
+    table, _, name = key.rpartition(".")
     try:
         document = tomlkit.parse(text)
         place: Any = document
@@ -36,8 +36,7 @@ def _item(value: Any) -> Any:
     if not isinstance(value, dict):
         return tomlkit.item(value)
     found = tomlkit.inline_table()
-    for name, own in value.items():
-        found[name] = _item(own)
+    found.update(value)
     return found
 
 

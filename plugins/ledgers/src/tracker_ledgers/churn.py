@@ -22,7 +22,7 @@ from tracker.kernel import (
     stamp,
     value,
 )
-from tracker_ledgers import csv_append, git, ledgers, reversal, settings
+from tracker_ledgers import csv_append, documents, git, ledgers, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.diffs import Diff, diff, pathspecs
@@ -325,5 +325,5 @@ def _record(
         given=[name for name in ("commit_start", "commit_end") if getattr(request, name) is not None],
         paths=list(request.paths),
         exclude=[*request.exclude, *session.settings(settings.Churn).exclude],
-        ledger_path=reversal.place(session, request.ledger_path or ledgers.path_of(session, ledgers.CHURN)),
+        ledger_path=documents.place(session, request.ledger_path or ledgers.path_of(session, ledgers.CHURN)),
     )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tracker.api import redact
-from tracker.kernel import Session, TrackerError, escape, stamp
+from tracker.kernel import Session, TrackerError, stamp
+from tracker_ledgers.documents import place
 from tracker_ledgers.settings import CommandLog
 
 STREAM = "commands"
@@ -46,8 +47,8 @@ def note(session: Session, given: dict[str, Any], document: Path | None = None) 
         agent_id=session.lane,
         command=quoted(["tracker", *words]),
         windows=[named] if isinstance(named, str) else list(named),
-        cwd=escape(str(Path.cwd())),
-        **({"document": escape(str(document))} if document else {}),
+        cwd=place(session, Path.cwd()),
+        **({"document": place(session, document)} if document else {}),
     )
     try:
         with session.journal.lock("tracker command log"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,11 @@ def home(session: Session) -> Path:
         return session.settings_file.base
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+
+
+def place(session: Session, path: Path) -> str:
+    """A file's place as seen from the data directory: a project that is moved with its records keeps both."""
+    return os.path.relpath(os.path.realpath(path), os.path.realpath(session.root))
 
 
 def refuse_special(path: Path) -> None:

@@ -69,5 +69,7 @@ def sha256(path: Path) -> str:
 
 
 def shown_path(session: Session, path: Path) -> str:
-    """The artifact as the ledger names it: a relative path is meant from the repository, wherever the command ran."""
-    return str(path) if path.is_absolute() else Path(os.path.relpath(path, home(session))).as_posix()
+    """The artifact as the ledger names it: from the repository, wherever the command ran; a place outside as given."""
+    base = home(session)
+    is_elsewhere = path.is_absolute() and not path.is_relative_to(base)
+    return str(path) if is_elsewhere else Path(os.path.relpath(path, base)).as_posix()

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from tracker.kernel import Session, TrackerError, line, stamp
 from tracker_ledgers import csv_append, ledgers
-from tracker_ledgers.documents import read
+from tracker_ledgers.documents import place, read
 from tracker_ledgers.ledgers import Ledger
 from tracker_ledgers.settings import Ledgers
 
@@ -42,11 +42,6 @@ def append(session: Session, book: csv_append.OpenLedger, *rows: Mapping[str, An
         session.journal.append(STREAM, found)
     except (TrackerError, OSError) as error:
         session.warn(f"the row is in {book.ledger.file}, but `tracker undo` cannot reverse it: {error}")
-
-
-def place(session: Session, path: Path) -> str:
-    """A ledger's place as seen from the data directory: a project that is moved with its records keeps both."""
-    return os.path.relpath(os.path.realpath(path), os.path.realpath(session.root))
 
 
 # --- taking back

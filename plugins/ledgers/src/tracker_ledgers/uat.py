@@ -208,15 +208,14 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
 
 
 def _row(session: Session, window: str, run_id: str, check: Check) -> dict[str, Any]:
-    base, path = home(session), check.artifact
-    shown = path and (path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path))
+    path = check.artifact
     return {
         "window_id": window,
         "capability_id": f"uat-{check.runner}",
         "test_run_id": run_id,
         "runner": check.runner,
         "result": check.result,
-        "artifacts_path": shown,
+        "artifacts_path": path and evidence.shown_path(session, path),
         "artifact_hash": path and evidence.sha256(path),
         "notes": check.detail,
     }

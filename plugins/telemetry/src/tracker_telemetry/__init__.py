@@ -6,6 +6,7 @@ try:
 except ImportError:
     from hashlib import blake2b
 
-__all__ = ["FOLDER", "blake2b"]
+__all__ = ["DAY", "FOLDER", "blake2b"]
 
 FOLDER = ".index"  # of what is derived from the journal and from logs, below the data folder
+DAY = 86_400  # seconds

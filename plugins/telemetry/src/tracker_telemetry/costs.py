@@ -3,31 +3,36 @@
 Tokens are input and output over all events, whatever their status; money counts cached ones, too. What is saved is what
 the routed requests would have cost at the baseline's price, less what they cost. The baseline's price is that of the
 model that has most of the baseline's tokens in all that is compared: one model, so that rows add up to the total,
-however they are grouped. Prices are those of the day of each request (UTC).
+however they are grouped. Prices are those of the day of each request (UTC), or of its hour.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from operator import add
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
 
 from tracker.api import Cell, Column, Source
 from tracker.kernel import csv_line, number
-from tracker_telemetry.prices import KINDS, Table, dollars
+from tracker_telemetry import DAY
+from tracker_telemetry.prices import KINDS, dollars
+from tracker_telemetry.sessions.genai import Tokens, product
+from tracker_telemetry.sessions.list_prices import ListPrices
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 BASELINE = "baseline"
+NOTHING = (0,) * len(KINDS)
 PART = 10_000  # groups that are held at once: millions would take hundreds of megabytes
 # what groups are by, if it is no column of events
 KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
-# of one price: the sums of tokens by model and day
-SUMS = f"model, floor(ts / 86400)::INT, {', '.join(f'sum({kind})::BIGINT' for kind in KINDS)}"
+# of one price: the sums of tokens by model and day, or whatever seconds a price holds for
+SUMS = f"model, (floor(ts / {{0}}) * {{0}})::BIGINT, {', '.join(f'sum({kind})::BIGINT' for kind in KINDS)}"
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
 RANKED = """
 SELECT {columns} FROM (
@@ -47,40 +52,34 @@ Row: TypeAlias = tuple[str, "int | None", "int | None"]  # a group's tokens at t
 
 @define
 class Side:
-    """What one side of a comparison used: the tokens of each model and day, by kind in the order of `KINDS`."""
+    """What one side of a comparison used: the tokens of each model from a time on, in the order of `KINDS`."""
 
-    used: dict[tuple[str, int | None], list[int]] = field(factory=dict)
+    used: dict[tuple[str, int | None], Tokens] = field(factory=dict)
 
-    def add(self, model: str, day: int | None, *counts: int) -> None:
-        known = self.used.get((model, day), [0] * len(KINDS))
-        self.used[model, day] = [a + b for a, b in zip(known, counts, strict=True)]
+    def add(self, model: str, at: int | None, *counts: int) -> None:
+        a, b, c, d, e = map(add, self.used.get((model, at), NOTHING), counts)
+        self.used[model, at] = a, b, c, d, e
 
     @property
     def tokens(self) -> int:
-        return sum(counts[0] + counts[1] for counts in self.used.values())
+        return sum(counts[0] + counts[-1] for counts in self.used.values())
 
     @property
     def main_model(self) -> str | None:
         """The model that has most of its tokens."""
         tokens = Counter[str]()
         for (model, _), counts in self.used.items():
-            tokens[model] += counts[0] + counts[1]
+            tokens[model] += counts[0] + counts[-1]
         return max(sorted(tokens), key=tokens.__getitem__, default=None)
 
-    def money(self, prices: Table, instead: str | None = None) -> float | None:
+    def money(self, prices: ListPrices, instead: str | None = None) -> float | None:
         """What it cost, or would have at the prices of another model; None if a model has no price."""
-        known = [(prices.price(instead or model, day=day), counts) for (model, day), counts in self.used.items()]
-        if any(price is None for price, _ in known):
-            return None
-        return sum(_cost(price, counts) for price, counts in known if price is not None)
+        known = [(counts, prices.units(instead or model, at)) for (model, at), counts in self.used.items()]
+        costs = [units and product(counts, units) for counts, units in known]
+        return None if None in costs else sum(filter(None, costs))
 
 
 Sides: TypeAlias = tuple[Side, Side]  # the baseline and what was routed
-
-
-def _cost(price: Mapping[str, float], counts: Sequence[int]) -> float:
-    """Cache reads cost the input price unless the table has another."""
-    return sum(count * price.get(kind, price["input"]) for kind, count in zip(KINDS, counts, strict=True))
 
 
 @frozen(kw_only=True)
@@ -89,12 +88,13 @@ class Costs:
 
     label: str
     sides: Sides
-    prices: Table
+    prices: ListPrices
+    step: int = DAY  # for which prices hold
 
     @property
     def unpriced(self) -> list[str]:
         """The models that have no price."""
-        return sorted({model for one in self.sides for model, day in one.used if not self.prices.price(model, day=day)})
+        return sorted({model for one in self.sides for model, at in one.used if not self.prices.units(model, at)})
 
     def money(self, sides: Sides) -> dict[str, float | None]:
         """What both sides of some events cost, and what was saved; None if a model has no price."""
@@ -105,10 +105,12 @@ class Costs:
         return {"baseline_usd": baseline, f"{self.label}_usd": routed, "saved_usd": saved}
 
 
-def compare(source: Source, events: DuckDBPyConnection, prices: Table) -> Costs:
+def compare(source: Source, events: DuckDBPyConnection, prices: ListPrices) -> Costs:
     """Compare events."""
-    whole = _sides(events.execute(f"SELECT '', routed, {SUMS} FROM standing GROUP BY ALL").fetchall())
-    return Costs(label=source.routed_label, sides=whole.get("", (Side(), Side())), prices=prices)
+    models = [model for (model,) in events.execute("SELECT DISTINCT model FROM standing").fetchall()]
+    step = prices.step(models)
+    whole = _sides(events.execute(f"SELECT '', routed, {SUMS.format(step)} FROM standing GROUP BY ALL").fetchall())
+    return Costs(label=source.routed_label, sides=whole.get("", (Side(), Side())), prices=prices, step=step)
 
 
 def ranked(
@@ -176,7 +178,7 @@ def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) 
     """The comparison as JSON values, with the money of each group."""
     label, groups, key = found.label, list(ranked(events, by, top)), KEYS.get(by, by)
     chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # `key` is a column of events, too
-    query = f"SELECT {key}, routed, {SUMS} FROM standing {chosen} GROUP BY ALL"
+    query = f"SELECT {key}, routed, {SUMS.format(found.step)} FROM standing {chosen} GROUP BY ALL"
     sides = _sides(events.execute(query, [] if top is None else [[row[0] for row in groups]]).fetchall())
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
     rows: list[dict[str, Any]] = [

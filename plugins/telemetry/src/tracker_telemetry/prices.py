@@ -20,13 +20,13 @@ from attrs import evolve, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import PluginError, Session, TrackerError, rate
-from tracker_telemetry.sessions import genai
 
 FILE = "prices.toml"
 SNAPSHOT = r"[-@](\d{8}|\d{4}-\d{2}-\d{2})"  # what follows a prefix, if the table has no expression of its own
 USUAL = ("", "standard", "default", "auto")  # speeds that change no price
-KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
-Found: TypeAlias = "tuple[Mapping[str, float], str, str]"  # prices with the date and the source of their table
+KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
+Units: TypeAlias = "tuple[float, float, float, float, float]"  # US dollars per token of each kind
+Found: TypeAlias = "tuple[Units, str, str]"  # prices with the date and the source of their table
 Entry: TypeAlias = "tuple[re.Pattern[str], str | None, Found]"  # a model's name, the speed, the prices
 
 
@@ -37,32 +37,18 @@ class Table:
     as_of: str
     source: str
     entries: tuple[Entry, ...] = field(repr=False)
-    is_last: bool = True  # whether no other table is asked for a model that this one lacks
-    _found: dict[tuple[str | None, str | None, int | None], Found | None] = field(factory=dict, repr=False, eq=False)
 
-    def price(self, model: str | None, speed: str | None = None, day: int | None = None) -> Mapping[str, float] | None:
-        """The prices of a model, None if they are unknown. day: that of the requests, counted from 1970 in UTC."""
-        key = model, speed, day
-        if key not in self._found:
-            name = (model or "").lower().rpartition("/")[2]
-            fitting = (found for pattern, of, found in self.entries if of == speed and pattern.fullmatch(name))
-            found = next(fitting, None)
-            if found is None and model and not self.is_last:
-                found = genai.listed(model, day)
-            self._found[key] = found
-        return found[0] if (found := self._found[key]) else None
-
-    def used(self) -> dict[str, str]:
-        """The dates and the sources of the tables that had a price that was asked for; of this one if none had."""
-        tables = {found[1:] for found in self._found.values() if found} or {(self.as_of, self.source)}
-        as_of, source = (", ".join(dict.fromkeys(part)) for part in zip(*sorted(tables), strict=True))
-        return {"as_of": as_of, "source": source}
+    def found(self, model: str, speed: str | None = None) -> Found | None:
+        """The prices of a model, with their table; None if they are unknown."""
+        name = model.lower().rpartition("/")[2]
+        fitting = (found for pattern, of, found in self.entries if of == speed and pattern.fullmatch(name))
+        return next(fitting, None)
 
 
 def table(session: Session, source: Source) -> Table:
-    """The source's table with the user's entries before it, and genai-prices, if it is installed, behind it."""
+    """The source's table with the user's entries before it."""
     bundled, own = parse(_bundled(session, source), f"{source.prices} of {source.name}"), own_table()
-    return evolve(bundled, entries=(own.entries if own else ()) + bundled.entries, is_last=False)
+    return evolve(bundled, entries=(own.entries if own else ()) + bundled.entries)
 
 
 def own_table() -> Table | None:
@@ -74,7 +60,7 @@ def own_table() -> Table | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise TrackerError(f"cannot read {path}: {error}") from error
-    return parse(text, str(path))
+    return parse(text, str(path), f"your {FILE}")
 
 
 def _bundled(session: Session, source: Source) -> str:
@@ -102,8 +88,8 @@ def dollars(usd: float | None, *beside: float | None) -> str:
     return f"${rate(usd, smallest)}" if smallest < 0.005 else f"${usd:,.2f}"
 
 
-def parse(text: str, where: str) -> Table:
-    """A table from TOML; one line says what is wrong with it, and where."""
+def parse(text: str, where: str, name: str | None = None) -> Table:
+    """A table from TOML; one line says what is wrong with it, and where. `name` stands for a date that is not said."""
     import tomllib
 
     try:
@@ -111,7 +97,7 @@ def parse(text: str, where: str) -> Table:
         if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
             raise ValueError("`tokens` is how many tokens a price is for")
         snapshot = str(values.get("snapshot", SNAPSHOT))
-        as_of, source = (str(values.get(name, where)) for name in ("as_of", "source"))
+        as_of, source = (str(values.get(key, name or where)) for key in ("as_of", "source"))
         entries = tuple(_entry(entry, snapshot, per, as_of, source) for entry in values.get("model", []))
     except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
@@ -124,6 +110,8 @@ def _entry(entry: Mapping[str, Any], snapshot: str, per: float, as_of: str, sour
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):
         raise ValueError(f"the entry {name!r} needs `input` and `output` of 0 or more")
-    derived = {"cache_write": 1.25 * prices["input"], "cache_write_1h": 2 * prices["input"]}
+    base = prices["input"]
+    derived = {"cache_read": base, "cache_write": 1.25 * base, "cache_write_1h": 2 * base}
+    plain, read, short, long, output = map((derived | prices).__getitem__, KINDS)
     speed = None if entry.get("speed") in USUAL else entry.get("speed")
-    return re.compile(pattern), speed, ({**derived, **prices}, as_of, source)
+    return re.compile(pattern), speed, ((plain, read, short, long, output), as_of, source)

@@ -11,10 +11,12 @@ import orjson
 
 from tracker.api import EventTotals, LogOrigin, Quantiles, Source, StreamFacts
 from tracker.kernel import Session, TrackerError, line, plural, replace_file
-from tracker_telemetry import FOLDER, blake2b
+from tracker_telemetry import DAY, FOLDER, blake2b
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from tracker_telemetry.sessions.list_prices import ListPrices
 
 FILE = "telemetry-totals.json"
 MOST = 200  # answers that are kept
@@ -61,9 +63,11 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
     return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
 
 
-def groups(session: Session, source: Source, windows: Sequence[str]) -> list[list[Any]]:
-    """By window, lane and whether they were routed: model, day, and the sums of tokens in the order of price kinds."""
+def groups(session: Session, source: Source, windows: Sequence[str], prices: ListPrices) -> list[list[Any]]:
+    """By window, lane and whether they were routed: model, time, and the sums of tokens in the order of price kinds."""
     found: list[list[Any]] = _kept(session, source, windows, {})["groups"]
+    if (step := prices.step({row[3] for row in found})) < DAY:
+        found = _kept(session, source, windows, {}, step)["groups"]
     return found
 
 
@@ -83,14 +87,14 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
     ]
 
 
-def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> dict[str, Any]:
+def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans, step: int = DAY) -> dict[str, Any]:
     """The answer that was kept, as long as the rows are those that it was made of; else a new one."""
     places = session.index.spans(source.stream, windows)
     if not places:
         return {"totals": {}, "outside": {}, "groups": []}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
-    question = ("by UTC day", source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
+    question = (step, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
     name = _digest(question)
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
@@ -102,7 +106,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
             return found
     from tracker_telemetry.index import ask
 
-    new = ask(session, source, windows, lambda events: _answer(events, times))
+    new = ask(session, source, windows, lambda events: _answer(events, times, step))
     if not session.dry_run and path.parent.is_dir():
         with contextlib.suppress(OSError, TrackerError):
             replace_file(path, orjson.dumps({**dict(list(answers.items())[1 - MOST :]), name: [_digest(new), new]}))
@@ -114,7 +118,7 @@ def _digest(found: object) -> str:
     return blake2b(orjson.dumps(found), digest_size=16).hexdigest()
 
 
-def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float | None]]) -> dict[str, Any]:
+def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float | None]], step: int) -> dict[str, Any]:
     from tracker_telemetry.costs import SUMS
     from tracker_telemetry.index import MORE_MEMORY
 
@@ -126,7 +130,7 @@ def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float |
         [(count,)] = events.execute(query, [window, start, end]).fetchall()
         if count:
             outside[window] = count
-    by_group = events.execute(f"SELECT win, lane, routed, {SUMS} FROM standing GROUP BY ALL").fetchall()
+    by_group = events.execute(f"SELECT win, lane, routed, {SUMS.format(step)} FROM standing GROUP BY ALL").fetchall()
     totals = {**whole[""], "lanes": lanes, "models": models} if whole else {}
     return {"totals": totals, "outside": outside, "groups": by_group}
 

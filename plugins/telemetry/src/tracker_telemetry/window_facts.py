@@ -14,6 +14,7 @@ from tracker_telemetry import FOLDER, prices, totals
 from tracker_telemetry.costs import Costs, Side, figures, ranked
 from tracker_telemetry.index import ask
 from tracker_telemetry.sessions import window_facts as logs
+from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.totals import FILE, groups
 
 TOP = 3  # rows of the handoff
@@ -23,9 +24,9 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     """Tokens and money by window and provider: of each provider its own requests alone."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for source in sources_of(session, windows):
-        table = prices.table(session, source)
+        table = ListPrices.of_source(session, source)
         sides: dict[tuple[str, str], Side] = defaultdict(Side)
-        for window, lane, is_routed, model, *counts in groups(session, source, windows):
+        for window, lane, is_routed, model, *counts in groups(session, source, windows, table):
             provider = provider_of(session, source, lane, model, is_routed=is_routed)
             if provider is not None:
                 sides[window, provider].add(model, *counts)
@@ -99,10 +100,10 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     rows: list[Mapping[str, Cell]] = []
     headlines = []
     for source in sources_of(session, period.windows):
-        table = prices.table(session, source)
+        table = ListPrices.of_source(session, source)
         baseline, routed = sides = Side(), Side()
         # sums that are kept, so that a live view needs no database
-        for _, _, is_routed, *counts in groups(session, source, period.windows):
+        for _, _, is_routed, *counts in groups(session, source, period.windows, table):
             sides[bool(is_routed)].add(*counts)
         found = Costs(label=source.routed_label, sides=sides, prices=table)
         baseline_usd, routed_usd, saved = found.money(found.sides).values()

@@ -67,7 +67,7 @@ def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) ->
             sums = expected[number, model or "", -1 if at is None else at // 900]
             sums[:] = [a + b for a, b in zip(sums, (1, *tokens), strict=True)]
     found: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
-    for number, model, quarter, _first, _last, *counts, _cost, _priced in Requests.of(
+    for number, model, quarter, _first, _last, *counts, _cost, _priced, _speed in Requests.of(
         done, ListPrices(None, "")
     ).sums():
         sums = found[number, model, quarter]

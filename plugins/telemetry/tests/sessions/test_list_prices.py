@@ -140,9 +140,9 @@ def test_requests_of_a_day_have_the_price_of_their_hour(home: Any, message: Make
 
 
 def test_a_price_without_a_time_is_that_of_most_hours() -> None:
-    found = genai.listed("deepseek-chat", None)
-    assert found is not None
-    assert (found[0]["input"] + found[0]["output"]) * 1e6 == pytest.approx(1.37)
+    units = ListPrices(None, "").units("deepseek-chat", None)
+    assert units is not None
+    assert sum(units[::4]) * 1e6 == pytest.approx(1.37)
 
 
 def test_prices_of_ones_own_are_for_one_speed() -> None:
@@ -181,7 +181,7 @@ def test_a_prefix_of_ones_own_fits_snapshots_in_streams_and_session_logs(
     own = prices.own_table()
     assert own is not None
     for name in ("house", "house-20260101", "house-2026-01-01", "house-mini"):
-        assert (own.price(name) is not None) == (name != "house-mini")
+        assert (own.found(name) is not None) == (name != "house-mini")
     (home.projects / "s1.jsonl").write_text(message("a", model="house-20260101"))
     assert home.usage()["totals"]["cost_usd"] == pytest.approx(100e-6 + 50 * 4e-6)
 
@@ -284,6 +284,32 @@ def test_a_price_of_ones_own_is_not_that_of_fast_requests_of_deleted_files(
     for _ in range(2):
         assert home.usage()["totals"] == live
         shutil.rmtree(home.data / ".index")
+
+
+@pytest.mark.parametrize("is_of_an_older_version", [False, True])
+def test_a_day_of_fast_requests_alone_keeps_its_price(
+    home: Any, message: Make, own_file: Path, *, is_of_an_older_version: bool
+) -> None:
+    """The journal says at which speed the requests of a total were made; older versions did not."""
+    log, stream = home.projects / "s1.jsonl", home.data / "claude_sessions.jsonl"
+    one, fast = {"input_tokens": 100, "output_tokens": 50}, {"speed": "fast"}
+    models = {"claude-opus-4-8": fast, "house": fast, "house-1": fast, "claude-opus-4-6": {}}
+    log.write_text("".join(message(name, model=name, usage=one | speed) for name, speed in models.items()))
+    listed = {row["model"]: row["cost_usd"] for row in home.usage("model")["rows"]}
+    assert (listed["claude-opus-4-8"], listed["house"]) == (pytest.approx(2 * listed["claude-opus-4-6"]), None)
+    if is_of_an_older_version:
+        rows = [json.loads(line) for line in stream.read_text().splitlines()]
+        assert sorted(row["usage"].pop("speed") for row in rows) == ["fast", "fast", "fast", "standard"]
+        stream.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    own_file.write_text(HOUSE + HOUSE.replace("claude-opus-4-8", "claude-opus-4-6").replace("house", "other"))
+    own = {"claude-opus-4-8": listed["claude-opus-4-8"], "house": 900e-6, "claude-opus-4-6": 600e-6, "house-1": None}
+    if is_of_an_older_version:
+        own |= {"claude-opus-4-8": 600e-6, "house": 300e-6}
+    for _ in range(2):
+        found = {row["model"]: row["cost_usd"] for row in home.usage("model")["rows"]}
+        assert found == {name: usd and pytest.approx(usd) for name, usd in own.items()}
 
 
 def test_what_the_journal_got_where_a_model_had_no_price_is_not_said_of_the_model(

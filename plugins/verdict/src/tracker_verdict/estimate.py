@@ -17,6 +17,7 @@ from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
+from tracker_verdict.stats.power import Range, in_windows
 
 if TYPE_CHECKING:
     from tracker_verdict.price import Price
@@ -88,12 +89,15 @@ class ProviderEstimate:
     def power(self) -> float | None:
         return self.spread.power
 
+    @property
+    def per_block(self) -> float:
+        """How many windows a block has on average; 1 if the spread is that between windows."""
+        return self.whole.n / self.spread.n if self.spread.n else 1.0
+
     @cached_property
-    def windows_needed(self) -> tuple[int, int] | None:
+    def windows_needed(self) -> Range | None:
         """In windows, also if the spread is that between blocks of them."""
-        needed = self.spread.windows_needed
-        scale = self.whole.n / self.spread.n if self.spread.n else 1.0
-        return needed and (math.ceil(needed[0] * scale), math.ceil(needed[1] * scale))
+        return in_windows(self.spread.windows_needed, self.per_block)
 
     @property
     def money_per_feature(self) -> float | None:

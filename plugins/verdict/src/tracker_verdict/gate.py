@@ -22,6 +22,7 @@ from tracker_verdict.standings import (
     Standing,
     ahead,
     chosen,
+    holds,
     is_of_all,
     of_accounts,
     others,
@@ -98,15 +99,23 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
 def _stops(source: Source, question: Question, now: datetime, known: Read, account: str | None) -> Iterator[Answer]:
     """A stop for each other meter that has too little left."""
     for meter in source.meters:
-        if meter.unit != PERCENT or meter.key == question.meter or not is_of_all(source, meter):
+        if meter.key == question.meter or not is_of_all(source, meter):
             continue
         for one in standings(*known, meter, now):
-            left = max(FULL - one.used, 0.0)
-            # what is as good as full stays so until its reset, however old the reading is
-            is_so = one.reset_at > now if one.reset_at is not None else now - one.at <= question.max_age
-            if one.account == account and is_so and left < question.min_left:
-                why = f"{number(left)} % left, less than {number(question.min_left)} %"
+            if one.account == account and holds(one, now, question.max_age) and (why := _low(one, question.min_left)):
                 yield _of_standing(meter, one, STOP, why)
+
+
+def _low(found: Standing, min_left: float) -> str | None:
+    """Why what is left may not be used: at the limit, too, since work takes more."""
+    if found.percent is None or (left := _left(found.percent)) > min_left:
+        return None
+    rule = f", less than {number(min_left)} %" if left < min_left else ", which must stay free" if left else ""
+    return f"{number(left)} % left{rule}"
+
+
+def _left(percent: float) -> float:
+    return max(FULL - percent, 0.0)
 
 
 def _of_standing(meter: Meter, one: Standing, state: str, why: str) -> Answer:
@@ -145,8 +154,8 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
-    left, local = max(FULL - found.percent, 0.0), zone(session.config.timezone)
-    if refusal := _refusal(question, source.title, found, left, now, local):
+    local = zone(session.config.timezone)
+    if refusal := _refusal(question, source.title, found, now, local):
         several = len(shown_now) > 1
         cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
         return evolve(_of_standing(meter, found, *refusal), cure=cure)
@@ -154,23 +163,19 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     # how old the reading may be was decided above
     ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
-    why = f"{number(left)} % left" + (f", {found.doubt}" if found.doubt else "")
+    why = f"{number(_left(found.percent))} % left" + (f", {found.doubt}" if found.doubt else "")
     return _until_reset(_of_standing(meter, found, GO, why), ahead, question.max_risk)
 
 
-def _refusal(
-    question: Question, title: str, found: Standing, left: float, now: datetime, local: tzinfo
-) -> tuple[str, str] | None:
+def _refusal(question: Question, title: str, found: Standing, now: datetime, local: tzinfo) -> tuple[str, str] | None:
     """The state and the reason, if the reading alone says that it is not go."""
     if why := over(found, title, now, local):
         return UNKNOWN, why
-    # what is as good as full stays so until its reset, however old the reading is
-    is_low = left < question.min_left or left <= 0
-    if now - found.at > question.max_age and (not is_low or found.reset_at is None):
+    if (why := _low(found, question.min_left)) and holds(found, now, question.max_age):
+        return STOP, why
+    if now - found.at > question.max_age:
         return UNKNOWN, f"the newest reading is {too_old(now - found.at, question.max_age)}"
-    if left < question.min_left:
-        return STOP, f"{number(left)} % left, less than {number(question.min_left)} %"
-    return (STOP, "0 % left") if left <= 0 else None
+    return None
 
 
 def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
@@ -24,6 +23,7 @@ from tracker_verdict.standings import (
     USUAL,
     OwnedCapture,
     Standing,
+    holds,
     is_of_all,
     of_accounts,
     read,
@@ -47,7 +47,7 @@ HIDDEN = 1.0
 class Outlook:
     """One meter: its last value, what a window usually costs, and how many still fit above the reserve.
 
-    cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
+    cost, fits: (least, usual, most); the usual cost is the mean of the finalized windows' deltas. `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
     costs, left_out: how many windows say what one costs, and how many do not because they overlap others.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
@@ -218,18 +218,16 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
-    costs = _costs((one for one in own if not one.is_shared), meter)
+    costs, is_so = _costs((one for one in own if not one.is_shared), meter), holds(standing, asked.now, asked.max_age)
     known = evolve(known, costs=len(costs), left_out=len(_costs((one for one in own if one.is_shared), meter)))
     if not costs or (not costs[-1] and meter.unit != PERCENT):
-        # without a reset nothing tells whether what was read long ago still holds
-        holds = standing.reset_at is not None or asked.now - standing.at <= asked.max_age
-        if holds and not _room(known, asked.reserve):
+        if is_so and not _room(known, asked.reserve):
             return evolve(known, verdict=STOP, why=_no_room(known, asked.reserve))
         return evolve(known, why=_no_cost(own, meter, known))
     found = _verdict(known, costs, asked.reserve, asked.windows_left)
     age = asked.now - standing.at
-    if found.verdict != STOP and age > asked.max_age:
-        # what was used since is not known, so that it may not be GO; a full meter stays full until its reset
+    if age > asked.max_age and not (found.verdict == STOP and is_so):
+        # what was used since is not known, so that it may not be GO
         why = f"the last reading is {too_old(age, asked.max_age)}: {_cure(asked, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     if found.is_unmoved and found.verdict != GO and found.fits != (0, 0, 0):
@@ -246,7 +244,7 @@ def _room(known: Outlook, reserve: float) -> float:
     """What windows may cost together, in the meter's unit."""
     assert known.used is not None
     assert known.limit is not None
-    return max(known.limit * (1 - reserve / FULL) - known.used, 0.0)
+    return max(known.limit - known.used - known.limit * reserve / FULL, 0.0)
 
 
 def _no_room(known: Outlook, reserve: float) -> str | None:
@@ -315,7 +313,8 @@ def _aged(meter: Meter, standing: Standing, now: datetime) -> str | None:
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:
     from tracker_verdict.stats.room import fits
 
-    usual, room = statistics.median(costs), _room(known, reserve)
+    # several windows cost together what so many of the mean do: the median of lopsided costs would promise more
+    usual, room = math.fsum(costs) / len(costs), _room(known, reserve)
     cost = (costs[0], usual, costs[-1])
 
     def fitting(one: float) -> int | None:

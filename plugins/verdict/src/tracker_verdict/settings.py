@@ -47,7 +47,9 @@ class VerdictSettings:
     TABLE: ClassVar[str] = ""
 
     reserve_pp: float = setting(
-        10.0, "percentage points of a meter that the plan keeps: it says STOP before them", most=100
+        10.0,
+        "percentage points of each meter to keep: `tracker plan` and `tracker gate` say stop before them",
+        most=100,
     )
     effect: float = setting(
         USUAL_EFFECT,

@@ -51,6 +51,11 @@ class Standing:
         return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
 
 
+def holds(found: Standing, now: datetime, most: timedelta) -> bool:
+    """Whether a full meter is so still: until its reset, however old the reading; without one, if it is no older."""
+    return found.reset_at > now if found.reset_at is not None else now - found.at <= most
+
+
 class OwnedCapture(NamedTuple):
     """A capture, and the account that its window was measured on, if that is known."""
 

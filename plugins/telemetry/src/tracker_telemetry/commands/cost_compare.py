@@ -30,8 +30,9 @@ WAYS = ("rid", "model", "lane", "day")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
     from tracker.kernel import TrackerError, Windows
-    from tracker_telemetry import costs, prices
+    from tracker_telemetry import costs
     from tracker_telemetry.index import ask, ask_log
+    from tracker_telemetry.sessions.list_prices import ListPrices
     from tracker_telemetry.totals import only_source
 
     here = session()
@@ -44,10 +45,10 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         name = source.name
         cure = f"Store a log with `tracker ingest {name} --window W0-01 --file PATH`, or compare one with --file PATH."
         raise TrackerError(f"No event of {name} is stored in {here.root}. {cure}")
-    table = prices.table(here, source)
+    prices = ListPrices.of_source(here, source)
 
     def show(events: DuckDBPyConnection) -> None:
-        _show(here, costs.compare(source, events, table), events, cast("costs.By", by), top)
+        _show(here, costs.compare(source, events, prices), events, cast("costs.By", by), top)
 
     if path is not None:
         ask_log(_log(here, source, path), show)

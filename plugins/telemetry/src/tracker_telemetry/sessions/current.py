@@ -42,7 +42,7 @@ def _current(
     session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T], *, is_stored: bool
 ) -> T:
     with opened(session, is_stored=is_stored) as store:
-        prices = ListPrices.of(session)
+        prices = ListPrices.of_user()
         store.sync(sources, prices)
         return take(store, prices)
 

@@ -82,16 +82,6 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
     return next(filter(None, known), None)
 
 
-def listed(model: str, day: int | None) -> tuple[Mapping[str, float], str, str] | None:
-    """The price of a day at noon for a request of usual length, with the name of the table, as other tables say it."""
-    at = None if day is None else datetime.fromtimestamp((day + 0.5) * 86_400, UTC)
-    if (found := price(model, at)) is None:
-        return None
-    plain, read, short, long, output = found.units
-    units = {"input": plain, "cache_read": read, "cache_write": short, "cache_write_1h": long, "output": output}
-    return units, version() + f" ({model} at noon UTC)" * found.has_hours, "genai-prices"
-
-
 def _listed(name: str, when: datetime, speed: str | None) -> Price | None:
     """The price of the model that the table calls exactly so, a date of a snapshot aside."""
     from genai_prices import calc_price

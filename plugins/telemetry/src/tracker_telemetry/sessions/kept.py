@@ -28,7 +28,7 @@ Totals: TypeAlias = "dict[Row, Row]"  # by what a total is of: source, session, 
 Groups: TypeAlias = "dict[Row, Totals]"  # by session, day and model
 UNKNOWN = -1  # how far the journal is known that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
-PRICED, COST, UNTIL = (place + len(TOKENS) for place in (10, 11, 12))
+PRICED, COST, UNTIL, SPEED = (place + len(TOKENS) for place in (10, 11, 12, 13))
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
 
@@ -42,7 +42,8 @@ def journalled(session: Session, source: Source) -> Iterator[Row]:
             usage = {**usage, "until": epoch(entry.record.get("captured_at"))}
         row = (source.name, *(usage.get(name) for name in tables.KEPT)) if isinstance(usage, dict) else ()
         is_sound = all(isinstance(one, str) for one in row[KEY]) and all(isinstance(one, int) for one in row[COUNTS])
-        if row and is_sound and all(isinstance(one, int | float | None) for one in row[PRICED:]):
+        is_sound &= all(isinstance(one, int | float | None) for one in row[PRICED:SPEED])
+        if row and is_sound and isinstance(row[SPEED], str | None):
             yield row
 
 
@@ -137,8 +138,8 @@ def _values(row: Row | None) -> Sequence[float]:
 def _with(row: Row, values: Iterable[float]) -> Row:
     *counts, priced, cost = values
     if row[PRICED] is None:
-        return *row[:9], *counts, None, None if row[COST] is None else cost, row[UNTIL]
-    return *row[:9], *counts, priced, cost if priced else None, row[UNTIL]
+        return *row[:9], *counts, None, None if row[COST] is None else cost, *row[UNTIL:]
+    return *row[:9], *counts, priced, cost if priced else None, *row[UNTIL:]
 
 
 def _sums(totals: Totals) -> Sequence[float]:
@@ -178,7 +179,7 @@ def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) 
     new = [row for key, row in found.items() if key not in kept or kept[key][COUNTS] != row[COUNTS]]
     # the same requests under another project or branch
     return new + [
-        (*row[:9], *NOTHING, None, None, None) for key, row in kept.items() if key not in found and any(row[COUNTS])
+        (*row[:9], *NOTHING, *[None] * 4) for key, row in kept.items() if key not in found and any(row[COUNTS])
     ]
 
 
@@ -187,7 +188,8 @@ def _sum(lost: Row, shown: Row) -> Row:
     costs = [row[COST] for row in (lost, shown) if row[COST] is not None]
     until = None if lost[UNTIL] is None else max(lost[UNTIL], shown[UNTIL] or 0)
     counts = (a + b for a, b in zip(lost[COUNTS], shown[COUNTS], strict=True))
-    return (*shown[:9], *counts, _priced(lost) + _priced(shown), sum(costs) if costs else None, until)
+    speed = lost[SPEED] if lost[SPEED] in (shown[SPEED], None) else tables.SEVERAL
+    return (*shown[:9], *counts, _priced(lost) + _priced(shown), sum(costs) if costs else None, until, speed)
 
 
 def _priced(row: Row) -> int:

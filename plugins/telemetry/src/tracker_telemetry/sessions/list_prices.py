@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 from attrs import define, field
 
+from tracker.api import Source
 from tracker.kernel import Session
-from tracker_telemetry import blake2b, prices
+from tracker_telemetry import DAY, blake2b, prices
+from tracker_telemetry.prices import Units
 from tracker_telemetry.sessions import genai
 
-DAY, QUARTER = 86_400, 900  # no price changes between the quarters of an hour, and few within a day
-Units = tuple[float, float, float, float, float]
+QUARTER = 900  # seconds: no price changes between the quarters of an hour, and few within a day
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
 
 
@@ -25,7 +27,12 @@ class ListPrices:
     _known: dict[Key, Units | genai.Price | None] = field(factory=dict)
 
     @classmethod
-    def of(cls, session: Session) -> ListPrices:
+    def of_source(cls, session: Session, source: Source) -> ListPrices:
+        """With the source's own table behind the user's."""
+        return cls(prices.table(session, source), genai.version())
+
+    @classmethod
+    def of_user(cls) -> ListPrices:
         own, name = prices.own_table(), genai.version()
         if own is None:
             return cls(None, name)
@@ -38,10 +45,10 @@ class ListPrices:
             return None
         return genai.product(tokens, known) if type(known) is tuple else known.of(tokens)  # type: ignore[union-attr]
 
-    def own_cost(self, model: str, tokens: genai.Tokens) -> float | None:
+    def own_cost(self, model: str, speed: str | None, *tokens: int) -> float | None:
         """What requests cost at the user's own price, whenever they were; None if there is none."""
-        units = self._own_units(model)
-        return None if units is None else genai.product(tokens, units)
+        units = self._own_units(model, None if speed in prices.USUAL else speed)
+        return None if units is None else genai.product(cast("genai.Tokens", tokens), units)
 
     def costs(
         self,
@@ -66,7 +73,7 @@ class ListPrices:
             for key, counts in zip(keys, zip(*tokens, strict=True), strict=True)
         ]
 
-    def units(self, model: str | None, ts: float | None, speed: str | None) -> Units | None:
+    def units(self, model: str | None, ts: float | None, speed: str | None = None) -> Units | None:
         """Dollars per token of each kind, of a request without a long context; None if its model has no price."""
         known = self._price(model, ts, speed)
         return known.units if isinstance(known, genai.Price) else known
@@ -82,9 +89,7 @@ class ListPrices:
         key = model, day, speed
         if key not in self._known:
             at = None if day is None else datetime.fromtimestamp(day * DAY, UTC)
-            self._known[key] = (
-                None if model is None else self._found(model, at, None if speed in prices.USUAL else speed)
-            )
+            self._known[key] = self._found(model, at, None if speed in prices.USUAL else speed) if model else None
         return self._known[key]
 
     def _found(self, model: str, at: datetime | None, speed: str | None) -> Units | genai.Price | None:
@@ -93,6 +98,21 @@ class ListPrices:
         if own is None and (speed is None or self._own_units(model) is None):
             return genai.price(model, at, speed)
         return own
+
+    def step(self, models: Iterable[str]) -> int:
+        """For how many seconds the prices of models hold, whichever day it is."""
+        found = (self._found(model, None, None) for model in models if model)
+        return QUARTER if any(isinstance(one, genai.Price) and one.has_hours for one in found) else DAY
+
+    def used(self) -> dict[str, str]:
+        """The dates and the sources of the tables that had a price that was asked for; of the first one if none had."""
+        listed = self.version, "genai-prices"
+        own = {key: self.own and self.own.found(key[0] or "", key[2]) for key, one in self._known.items() if one}
+        tables = {found[1:] if found else listed for found in own.values()}
+        if not tables:
+            tables = {(self.own.as_of, self.own.source) if self.own else listed}
+        as_of, source = (", ".join(dict.fromkeys(part)) for part in zip(*sorted(tables), strict=True))
+        return {"as_of": as_of, "source": source}
 
     def rates(self) -> dict[Key, Units | None]:
         """Dollars per token that hold for every request of a model, day and speed; None: there is no price."""
@@ -108,8 +128,5 @@ class ListPrices:
 
     def _own_units(self, model: str, speed: str | None = None) -> Units | None:
         """The user's price of each kind of tokens."""
-        price = None if self.own is None else self.own.price(model, speed)
-        if price is None:
-            return None
-        base = price["input"]
-        return base, price.get("cache_read", base), price["cache_write"], price["cache_write_1h"], price["output"]
+        found = None if self.own is None else self.own.found(model, speed)
+        return found and found[0]

@@ -72,7 +72,7 @@ def unpriced(database: sqlite3.Connection, models: Mapping[str, int]) -> Iterato
         if lacking and lacking.isdisjoint(USUAL):
             at = f" at speed {', '.join(sorted(lacking))}"
         elif model and not lacking and genai.price(model):
-            # the journal keeps no speed, and the usual price may not be that of its totals
+            # the usual price may not be that of totals of the journal
             at = " where only daily totals are left"
         yield {"kind": "unpriced", "count": count, "detail": f"{model or NO_MODEL}{at}"}
     if models and not genai.is_installed():

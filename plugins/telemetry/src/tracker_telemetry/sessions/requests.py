@@ -9,9 +9,10 @@ from typing import Any
 
 from attrs import field, frozen
 
+from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.scan import SHARED, Read
-from tracker_telemetry.sessions.tables import QUARTER
+from tracker_telemetry.sessions.tables import QUARTER, SEVERAL, STANDARD
 
 WHOLE = SHARED.index("whole")
 
@@ -39,8 +40,8 @@ class Requests:
         return zip(*own, self.costs, totals, map(places.__getitem__, numbers), repeat(source))
 
     def sums(self) -> Iterator[tuple[Any, ...]]:
-        """Number of labels, model, quarter, first and last time, requests, tokens, cost, how many have one."""
-        _, _, times, models, _, *tokens, _, numbers = self.columns
+        """Number of labels, model, quarter, first and last time, requests, tokens, cost, how many have one, speed."""
+        _, _, times, models, speeds, *tokens, _, numbers = self.columns
         quarters = [-1 if at is None else int(at // QUARTER) for at in times]
         keys = [*zip(numbers, models, quarters, strict=True)]
         ends = [at for at, (one, other) in enumerate(pairwise(keys), 1) if one != other]
@@ -52,4 +53,6 @@ class Requests:
                 first, last = (min(dated), max(dated)) if dated else (None, None)
                 counts = (sum(column[start:stop]) for column in tokens)
                 cost = sum(costs) if costs else None
-                yield number, model or "", quarter, first, last, stop - start, *counts, cost, len(costs)
+                own = {STANDARD if one is None or one in USUAL else one for one in speeds[start:stop]}
+                speed = own.pop() if len(own) == 1 else SEVERAL
+                yield number, model or "", quarter, first, last, stop - start, *counts, cost, len(costs), speed

@@ -71,7 +71,7 @@ class Store:
         All in one go, which another process awaits and a killed one leaves undone: the journal gets it before the store
         has it, and learns nothing new if it is done again.
         """
-        self.database.create_function("own_cost", 6, lambda model, *tokens: prices.own_cost(model, tokens))
+        self.database.create_function("own_cost", 7, prices.own_cost)
         self._ask("BEGIN IMMEDIATE")
         with self.database:
             self._price(prices)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 19
-# what the journal has of a session, day and model, per project and branch; all of it was made `until` then
+VERSION = 20
+# what the journal has of a session, day and model, per project and branch; all of it was made `until` then, at one
+# `speed` or at several
 KEPT = (
     *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
-    *("priced_requests", "cost_usd", "until"),
+    *("priced_requests", "cost_usd", "until", "speed"),
 )
 KEPT_COLUMNS = ", ".join(("source", *KEPT))
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
@@ -29,7 +31,7 @@ CREATE TABLE priced (version);
 CREATE TABLE rate (model, day, speed, units);
 CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, last REAL, requests,
-  {TOKEN_COLUMNS}, cost, priced);
+  {TOKEN_COLUMNS}, cost, priced, speed);
 CREATE INDEX summary_session ON summary (source, session);
 CREATE TABLE kept ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
 CREATE TABLE lost ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
@@ -60,10 +62,11 @@ PRICE = f"""
 UPDATE row SET cost = price(model, ts, speed, {", ".join(TOKENS[:5])})
 WHERE place IN (SELECT id FROM place WHERE whole = 0)
 """
-# the user's own price, which has neither days nor tiers, before what the journal has, unless that was of a part of the
-# requests, such as those of the usual speed; and of how many it is, which older versions did not keep
+# The user's own price, which has neither days nor tiers, before what the journal has, and of how many requests it is.
+# Older versions kept no speed: what had a price in part was not all of the usual one. Nor did they keep these counts.
 OWN_COST = f"""
-iif(coalesce(priced_requests, requests) IN (0, requests), own_cost(model, {", ".join(TOKENS[:5])}), NULL)
+iif(speed IS NOT NULL OR coalesce(priced_requests, requests) IN (0, requests),
+  own_cost(model, speed, {", ".join(TOKENS[:5])}), NULL)
 """
 LOST_COST = f"coalesce({OWN_COST}, cost_usd)"
 LOST_PRICED = f"""
@@ -75,6 +78,7 @@ SHOW = f"""
 INSERT OR IGNORE INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1
 """
 SHOW_BOTH = SHOW.format("place"), SHOW.format("?1")
+STANDARD, SEVERAL = "standard", "several"  # speeds of requests that are counted together
 QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 SUMS = ", ".join(f"sum({name})" for name in TOKENS)
 # of a message's rows with and without a request id, those that another row stands for
@@ -113,22 +117,30 @@ AND (needs IS NULL OR lineage IS NOT NULL OR EXISTS (
   SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs
   AND (s.needs IS NULL OR s.lineage IS NOT NULL)))
 """
-ADD_SUMS = f"INSERT INTO summary VALUES ({','.join('?' * (len(TOKENS) + 11))})"
+
+
+def _same(speed: str) -> str:
+    """The speed that all rows have."""
+    return f"iif(min({speed}) = max({speed}), min({speed}), '{SEVERAL}')"
+
+
+USUAL_SPEED = f"iif(coalesce(speed, '') IN {USUAL}, '{STANDARD}', speed)"
+ADD_SUMS = f"INSERT INTO summary VALUES ({','.join('?' * (len(TOKENS) + 12))})"
 SUMMARY = f"""
 INSERT INTO summary
 SELECT origin, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), name, quarter,
-  min(first), max(last), sum(requests), {SUMS}, sum(cost), sum(priced)
+  min(first), max(last), sum(requests), {SUMS}, sum(cost), sum(priced), {_same("speed")}
 FROM (
   SELECT place, coalesce(model, '') AS name, coalesce(CAST(ts / {QUARTER} AS INTEGER), -1) AS quarter, min(ts) AS first,
     max(ts) AS last, count(*) AS requests, {", ".join(f"sum({name}) AS {name}" for name in TOKENS)}, sum(cost) AS cost,
-    count(cost) AS priced
+    count(cost) AS priced, {_same(USUAL_SPEED)} AS speed
   FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') IN ({VALUES}) GROUP BY 1, 2, 3)
 JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
 """
 DAY = f"CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END"
 DAILY = f"""
 SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS},
-  sum(priced), sum(cost), max(last)
+  sum(priced), sum(cost), max(last), {_same("speed")}
 FROM summary s LEFT JOIN (
   SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
@@ -137,7 +149,7 @@ WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
 # the same of what was made until an instant, for the requests of one session, day and model
 DAILY_UNTIL = f"""
 SELECT origin, coalesce(session, ''), coalesce(date(ts, 'unixepoch'), '') AS day, coalesce(model, '') AS name,
-  coalesce(project, ''), coalesce(branch, ''), NULL, NULL, NULL, count(*), {SUMS}, count(cost), sum(cost), max(ts)
+  coalesce(project, ''), coalesce(branch, ''), NULL, NULL, NULL, count(*), {SUMS}, count(cost), sum(cost), max(ts), NULL
 FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') = ? AND day = ? AND name = ? AND ts <= ?
 GROUP BY 5, 6
 """

@@ -10,10 +10,9 @@ from weakref import WeakKeyDictionary
 
 from tracker.api import Row
 from tracker.kernel import Session, TrackerError, Windows, plural
-from tracker_telemetry import FOLDER
+from tracker_telemetry import DAY, FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
-from tracker_telemetry.sessions.list_prices import DAY
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
 # by window, or several that share requests, and provider

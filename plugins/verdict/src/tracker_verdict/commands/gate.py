@@ -22,9 +22,7 @@ PAUSE = 30.0
 min_left_option = click.option(
     "--min-left",
     type=Number(float, max=100, full=100),
-    default=10.0,
-    show_default=True,
-    help="How much of the meter must stay free, in percent.",
+    help="How much of the meter must stay free, in percent [default: the setting reserve_pp, 10 unless you change it].",
 )
 max_risk_option = click.option(
     "--max-risk",
@@ -50,7 +48,7 @@ max_risk_option = click.option(
 def command(
     context: click.Context,
     provider: str,
-    min_left: float,
+    min_left: float | None,
     max_risk: float | None,
     meter: str | None,
     account: str | None,
@@ -59,14 +57,16 @@ def command(
 ) -> None:
     """Say whether a script may start work: exit 0 is go, 3 stop, 4 unknown or too old."""
     from tracker_verdict.gate import STATUS, Question
+    from tracker_verdict.settings import VerdictSettings
 
     here = session()
     source = here.source(provider, kinds=["status"])
     wanted = source.capacity if meter is None else meter
     if wanted is None:
         raise click.UsageError(f"{provider} has no capacity meter. Expected --meter M.")
+    least = here.settings(VerdictSettings).reserve_pp if min_left is None else min_left
     question = Question(
-        meter=wanted, min_left=min_left, max_risk=max_risk, max_age=max_age, account=account, is_alone=meter is not None
+        meter=wanted, min_left=least, max_risk=max_risk, max_age=max_age, account=account, is_alone=meter is not None
     )
     found = _answer(here, source, question, wait=wait)
     _show(here, provider, found)
