@@ -30,7 +30,7 @@ SECONDS = 600.0
 # these speak to the user themselves, and those with a limit of infinity may follow a stream for days
 SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED}
 # what a feature raises on purpose, to end the command with one line
-DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort)
+DELIBERATE = (TrackerError, click.ClickException, click.Abort)
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
 OF_SOURCES = {"source_info", "compute_delta", "end_stream", *NEEDED.values()}
 # the program's own columns of windows
