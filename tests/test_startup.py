@@ -63,7 +63,8 @@ def test_a_preview_compiles_few_annotations(tmp_path: str) -> None:
 def test_every_command_of_the_table_is_there_and_says_what_it_is_for() -> None:
     import click
 
-    from tracker.cli.main import commands, main
+    from tracker.cli.main import main
+    from tracker.hosting.discovery import commands
 
     context = click.Context(main)
     for name, declared in commands().items():

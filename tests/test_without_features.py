@@ -94,6 +94,14 @@ def test_a_cure_whose_command_is_not_in_use_says_what_brings_it(toys_apart: Run,
     )
 
 
+def test_features_of_a_disabled_provider_are_refused_with_the_reason(toys_apart: Run) -> None:
+    run = without(toys_apart)
+    refused = run(*COMPLETE[:3], "--codex-features", "2")
+    assert (refused.returncode, refused.stderr) == (1, "error: codex is disabled. Unset TRACKER_DISABLE_PLUGINS.\n")
+    assert "codex" not in run("complete", "--help").stdout
+    assert "No such option '--kodex-features'" in run(*COMPLETE[:3], "--kodex-features", "2").stderr
+
+
 def test_the_preview_says_what_brings_intervals(toys_apart: Run) -> None:
     run = without(toys_apart, "verdict")
     assert "count twice" not in shown(run)

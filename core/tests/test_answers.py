@@ -163,3 +163,32 @@ def test_a_features_fault_is_reported_once_and_the_rest_answers() -> None:
         assert made.ask("window_checks", session=None, window="W0-01") == []
     assert said == ["plugin 'hours' failed to window_checks: ZeroDivisionError: no hours; the rest works"]
     assert made.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]
+
+
+@pytest.mark.parametrize(
+    ("figures", "why"),
+    [
+        (
+            '"toy", "fuel\\n", None, "12 % left", {}',
+            "ValueError: Invalid meter 'fuel\\n'. Expected a text without control",
+        ),
+        (
+            '"toy", "fuel", 3, "12 % left", {}',
+            "ValueError: Invalid account 3. Expected a text without control characters",
+        ),
+        ('"toy", "fuel", None, 12, {}', "ValueError: Invalid text 12. Expected a text without control characters"),
+        ('"toy", "fuel", None, "12 % left", {"left": float("nan")}', "ValueError: Invalid figures {'left': nan}. Exp"),
+    ],
+)
+def test_an_outlook_with_wrong_contents_is_refused(figures: str, why: str) -> None:
+    module = types.ModuleType("acme_outlook")
+    code = "from tracker.api import MeterOutlook\nfrom tracker.feature import Feature, hookimpl\n"
+    code += "@hookimpl\ndef feature_info():\n    return Feature(name='acme')\n"
+    code += f"@hookimpl\ndef meter_outlooks(source):\n    return [MeterOutlook({figures})]\n"
+    exec(code, module.__dict__)
+    said: list[str] = []
+    made = Registry(said.append)
+    add_feature(made, "acme", module)
+    assert made.first("meter_outlooks", session=None, source=None) is None
+    [text] = said
+    assert text.startswith("plugin 'acme' failed to meter_outlooks: " + why.replace("\n", "\\n"))

@@ -52,6 +52,16 @@ def test_what_a_feature_raises_behind_a_stored_record_is_named_and_the_command_i
     assert f"plugin 'hours' failed to command_finished: {error.partition('(')[0]}: " in done.stderr
 
 
+def test_a_hook_of_others_does_not_end_a_command_with_its_own_status(run: Run) -> None:
+    """It ended `windows` with nothing printed and status 0."""
+    hooks = "@hookimpl\ndef window_facts(windows):\n    from click.exceptions import Exit\n    raise Exit(0)\n"
+    begin(run)
+    for words in (("windows",), ("--json", "preview")):
+        done = run(*words, hooks=hooks)
+        assert "W0-01" in done.stdout
+        assert "warning: plugin 'hours' failed to window_facts: Exit: 0; the rest works" in done.stderr
+
+
 def test_settings_that_two_features_claim_cost_only_themselves(run: Run, tmp_path: Path) -> None:
     for part in ("dist-info", ""):
         name = f"other_hours-1.0.{part}" if part else "other_hours"

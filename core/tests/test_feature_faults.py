@@ -197,6 +197,14 @@ def test_a_wrong_finding_is_no_traceback(run: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_an_unknown_command_names_the_features_that_may_have_it(run: Run) -> None:
+    """What a disabled feature of others declares is not known: that takes its import."""
+    said = run("hours", "--last", "3", TRACKER_DISABLE_PLUGINS="acme-hours,views").stderr.splitlines()[-1]
+    assert said.startswith("error: Unknown command 'hours'. ")
+    assert said.endswith(" Disabled, so not known: the commands of hours. Unset TRACKER_DISABLE_PLUGINS.")
+    assert "Disabled" not in run("hours", TRACKER_DISABLE_PLUGINS="views").stderr
+
+
 def test_the_commands_that_others_add_to_a_group_stay_and_its_own_says_what_to_type(tracker_cli: Run) -> None:
     for words in ([], ["list"], ["--last", "3"], ["--json"]):
         done = tracker_cli("windows", *words, TRACKER_DISABLE_PLUGINS="desk")
@@ -218,33 +226,48 @@ class Mine:
     def extend(self, other):
         pass
     def total(self, account=""):
+        from tracker.kernel import ProviderFigures
         if self.fault == "total":
             raise KeyError("mine")
-        return 5
+        return ProviderFigures(self.source, "pp", self) if self.fault in ("text", "limits") else 5
+    n, features, capacity, efficiency, power, remarks = 1, 3.0, 12.0, 0.25, None, ()
+    ci_kind, ci, figures = "none", None, dict
 
 @hookimpl
 def tally(session, source):
-    return object() if {fault!r} == "none" else Mine({fault!r})
+    mine = Mine({fault!r})
+    mine.source = source
+    if mine.fault == "text":
+        mine.capacity = "12"
+    if mine.fault == "limits":
+        mine.ci_kind, mine.ci = "measured", ("0.1", 0.4)
+    return object() if mine.fault == "none" else mine
 """
 
 
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        ("add", "'acme_hours' failed to add up the windows: KeyError: 'mine'; the windows are shown as bare sums"),
-        ("total", "'acme_hours' failed to add up the windows: KeyError: 'mine'; the windows are shown as bare sums"),
-        ("figures", "'acme_hours' failed to add up the windows: TypeError: total returned int. Expected Provider"),
-        ("none", "'hours' failed to tally: TypeError: returned object <object object at "),
+        ("add", "KeyError: 'mine'"),
+        ("total", "KeyError: 'mine'"),
+        ("figures", "TypeError: total returned int. Expected ProviderFigures."),
+        ("text", "TypeError: An Estimate has the figures [1, 3.0, '12', 0.25]. Expected numbers."),
+        ("limits", "TypeError: An Estimate has the figures [1, 3.0, 12.0, 0.25, '0.1', 0.4]. Expected numbers."),
+        ("none", "TypeError: returned object <object object at "),
     ],
 )
-def test_a_tally_with_a_fault_leaves_bare_sums(run: Run, fault: str, why: str) -> None:
+def test_a_tally_with_a_fault_is_named(run: Run, fault: str, why: str) -> None:
+    """Without one, bare sums are shown; one that cannot go on ends the command."""
     begin(run)
     pane = ("--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", "--timezone", "UTC")
     assert run("end", "codex", *pane, "--window", "W0-01", "--force").returncode == 0
     assert run("complete", "--window", "W0-01", "--codex-features", "3").returncode == 0
     hooks, without = TALLY.format(fault=fault), {"TRACKER_DISABLE_PLUGINS": "verdict"}
     done = run("preview", hooks=hooks, **without)
-    assert done.returncode == 0, done.stderr
-    assert f"warning: plugin {why}" in done.stderr
-    assert done.stdout == run("preview", **without).stdout
-    assert run("preview", hooks=hooks, TRACKER_STRICT="1", **without).returncode == 1
+    if fault == "none":
+        assert done.stdout == run("preview", **without).stdout
+        assert f"warning: plugin 'hours' failed to tally: {why}" in done.stderr
+        done = run("preview", hooks=hooks, TRACKER_STRICT="1", **without)
+    else:
+        assert done.stderr.startswith(f"error: plugin 'acme_hours' failed to add up the windows: {why}")
+    assert done.returncode == 1

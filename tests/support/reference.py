@@ -18,7 +18,8 @@ Every command with its options, as the program prints it. Made from the program;
 
 def page() -> str:
     """The whole page."""
-    from tracker.cli.main import commands, main
+    from tracker.cli.main import main
+    from tracker.hosting.discovery import commands
 
     root = click.Context(main, info_name="tracker", terminal_width=100, max_content_width=100)
     parts = [HEAD]

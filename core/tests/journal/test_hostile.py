@@ -46,7 +46,7 @@ WRONG: tuple[Any, ...] = (
 
 
 def known_commands() -> Iterator[list[str]]:
-    from tracker.cli.main import commands
+    from tracker.hosting.discovery import commands
 
     yield from (words for words in READING if words[0] in commands())
 

@@ -234,25 +234,6 @@ def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
     assert all(point["until"] >= iso(minute(900)) for one in late for point in one["points"])
 
 
-def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -> None:
-    row = "{}: [███] {}% left (resets {:%H:%M on %-d %b})\n"
-    now = datetime.now(UTC)
-    for hours, left in ((0, 50), (30, 90)):
-        at = now + timedelta(hours=hours)
-        text = row.format("5h limit", left, at + timedelta(hours=1))
-        text += row.format("Weekly limit", left, at + timedelta(days=3))
-        ok(
-            machine(
-                "start", "codex", "--stdin", "--force", "--captured-at", iso(at), "--window", f"W{hours}", stdin=text
-            )
-        )
-    title, _, *rows = ok(machine("meters", "--meter", "fiveh")).splitlines()
-    assert title == "codex fiveh: 2 readings, 0 resets"
-    assert [row.split()[3] for row in rows] == ["alias", "future"]
-    [found] = json.loads(ok(machine("--json", "meters", "--meter", "fiveh")))
-    assert [point.get("is_future") for point in found["points"]] == [None, True]
-
-
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
     said = error(machine("meters"))
     assert "No reading is in the history. Fill it with `tracker sync`" in said
@@ -366,6 +347,19 @@ def test_across_a_reset_the_delta_is_the_sum_of_its_parts(week: Any) -> None:
     row = week.rows("windows")[-1]["providers"]["codex"]
     assert (row["delta"]["weekly_pct"], "reset-split:weekly" in row["errors"]) == (9, True)
     assert week.rows("anomalies") == []
+
+
+def test_across_an_early_reset_the_parts_are_added_although_the_meter_only_rose(machine: Any) -> None:
+    """Two hours after the first reading the vendor began everyone's week anew."""
+    old = [limits(minute(at), used) for at, used in ((0, 10), (115, 12))]
+    new = [limits(minute(at), used, week_end=minute(120) + timedelta(days=7)) for at, used in ((300, 14), (720, 15))]
+    machine.rollout("a", *old, *new)
+    ok(machine("sync"))
+    assert "codex weekly: 4 readings, 1 reset\n" in ok(machine("meters", "--meter", "weekly"))
+    ok(machine("windows", "add", "W1", "--from", iso(minute(0)), "--to", iso(minute(720))))
+    [_, after] = machine.rows("snapshots")
+    assert after["reset_split"]["meters"]["weekly"]["delta"] == 2 + 15
+    assert after["reset_split"]["meters"]["weekly"]["resets"][0]["reset_at"] == iso(minute(120))
 
 
 def test_what_is_too_far_away_is_refused(week: Any) -> None:

@@ -223,3 +223,21 @@ def test_a_window_that_no_record_knows_is_noted(program: Any, window: str, expec
     end(program)
     said = program("alias", "start", "tally", "--stdin", "--window", window, stdin="3").err
     assert [line for line in said.splitlines(keepends=True) if "new window" in line] == ([expected] if expected else [])
+
+
+def test_a_command_is_taken_back_whole_although_its_records_begin_before_what_is_searched(
+    program: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(program)
+    before = program.files()["snapshots.jsonl"]
+    program("alias", "cross", "toy", "--stdin", stdin="fuel 30%").ok()
+    after, begin = program.files()["snapshots.jsonl"].removeprefix(before).splitlines()
+    # the end of the stream holds the BEFORE that it stored, and not the AFTER
+    monkeypatch.setattr("tracker_corrections.undo.TAIL", len(begin) + 2)
+    [listed] = json.loads(program("undo", "--list", "--json").ok())
+    stored = {json.loads(line)["record_id"] for line in (after, begin)}
+    assert stored < {record["record_id"] for record in listed["records"]}
+    monkeypatch.setattr("tracker_corrections.undo.MOST", 1)
+    assert "took back 2 records of snapshots.jsonl" in program("undo", "--yes").ok()
+    assert program.state("toy")["open"] is True
+    assert program.state("toy")["window"] == "W0-01"

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+from attrs import evolve
+
+from tracker.api import Finding
+from tracker_desk.findings import FindingReport, repaired
 
 WARNING = "holds lines that are not records"
 
@@ -93,3 +100,17 @@ def test_one_command_cures_all_lines_that_are_not_records(sound: Any) -> None:
     assert [one[0] for one in findings(sound)] == ["note", "note"]
     sound("doctor", "--fix").ok()
     assert path.with_name("readings.jsonl.torn").read_bytes() == garbage
+
+
+def test_a_repair_that_failed_is_not_offered_again() -> None:
+    def fail() -> None:
+        raise OSError("no room")
+
+    blamed: list[str] = []
+    feature = SimpleNamespace(name="fixer", distribution="acme-fixer")
+    registry: Any = SimpleNamespace(features=[feature], guarded=lambda name, _: nullcontext(blamed.append(name)))
+    torn = Finding(place="a.csv", problem="is torn", cure="tracker mend", fix=fail, distribution="acme-fixer")
+    assert FindingReport(torn).command == "tracker doctor --fix"
+    done = repaired(SimpleNamespace(registry=registry), torn)  # type: ignore[arg-type]
+    assert (done.failure, done.command, blamed) == ("no room", "tracker mend", ["fixer"])
+    assert FindingReport(evolve(torn, cure="tracker doctor --fix"), failure="no room").command is None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tracker.cli.main import commands
+from tracker.hosting.discovery import commands
 
 
 def test_a_word_is_explained_in_any_spelling(program: Any) -> None:

@@ -71,8 +71,16 @@ def test_a_meter_that_was_reset_since_shows_no_bar(program: Any) -> None:
     pane = f"fuel 50% reset {at(-1)}"
     program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-3), stdin=pane).ok()
     [fuel] = [line for line in program().ok().splitlines() if line.startswith("toy  fuel")]
-    assert "reset since" in fuel
+    assert fuel.endswith("reset since  read 3 h 0 min ago")
     assert "█" not in fuel
+
+
+def test_a_value_that_was_old_when_it_was_read_is_said_to_be(program: Any) -> None:
+    """Nothing was reset since it was read."""
+    pane = f"fuel 50% reset {at(-2)}\nheat 7% reset {at(9)}"
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin=pane).ok()
+    [fuel] = [line for line in program().ok().splitlines() if line.startswith("toy  fuel")]
+    assert fuel.split(maxsplit=2)[2] == "out of date  read under 1 min ago"
 
 
 def test_without_the_desk_there_is_the_help(tmp_path: Path) -> None:
@@ -257,3 +265,29 @@ def test_a_reading_without_a_name_that_an_account_repeats_hides_older_ones_too(p
     program("alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", at(-1), stdin="fuel 5%").ok()
     text = program().ok()
     assert [re.split(" +", one)[3] for one in meters(text)] == ["home", "work"], text
+
+
+def test_a_window_that_was_finalized_without_a_pair_is_to_be_completed_again(program: Any) -> None:
+    at = ("--stdin", "--window", "W1", "--captured-at")
+    for words, pane in (
+        (("start", "toy", *at, "-4h"), "fuel 10%"),
+        (("end", "toy", *at, "-3h"), "fuel 30%"),
+        (("complete", "--window", "W1", "--toy-features", "2"), ""),
+        (("start", "tally", *at, "-2h"), "3"),
+    ):
+        program(*words, stdin=pane).ok()
+    assert "complete" not in program().ok()
+    program("end", "tally", *at, "-1h", stdin="8").ok()
+    [command] = re.findall("Next: tracker (.*)", program().ok())
+    assert command == "complete --window W1 --tally-features N"
+    assert program("status").ok().count(f"next: complete W1: tracker {command}\n") == 2
+    program(*command.replace("N", "1").split()).ok()
+    assert "complete" not in program().ok()
+
+
+def test_it_says_what_is_left_out_because_no_plugin_reads_it(program: Any) -> None:
+    program("start", "toy", "--stdin", stdin="fuel 10%").ok()
+    path = program.root / "snapshots.jsonl"
+    path.write_text(path.read_text().replace('"toy"', '"gone"'))
+    left_out = "Left out: gone: no plugin for it is installed; install the plugin that declares gone"
+    assert left_out in program().ok()

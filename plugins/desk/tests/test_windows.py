@@ -264,3 +264,13 @@ def test_money_that_leaves_requests_out_is_the_least(filled: Any, monkeypatch: p
     _, first, second, _ = filled("windows").ok().splitlines()
     assert "at least 1.5 " in first
     assert "at least" not in second
+
+
+def test_a_provider_that_is_captured_after_the_window_was_finalized_took_nothing_that_is_known(filled: Any) -> None:
+    tally = ("tally", "--stdin", "--window", "W1", "--captured-at")
+    filled("start", *tally, "2026-01-10T10:00:00Z", stdin="3").ok()
+    assert windows(filled)[0]["providers"]["tally"]["capacity"] is None
+    filled("end", *tally, "2026-01-10T11:00:00Z", stdin="8").ok()
+    [first, *_] = windows(filled)
+    assert (first["providers"]["tally"]["capacity"], first["stale"]) == (5, ["tally"])
+    assert first["providers"]["toy"]["capacity"] == 20

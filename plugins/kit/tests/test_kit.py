@@ -157,6 +157,15 @@ def test_a_plugin_that_is_not_there_says_why(results: Results, name: str) -> Non
     assert NOT_LOADED[name] in message
 
 
+def test_a_refused_declaration_is_said_also_if_its_checks_run_first(tmp_path: Path) -> None:
+    """Sources are loaded when they are asked for: nothing was known of it before, and it was called not installed."""
+    install(tmp_path / "site", {"other": PANE.replace("NAME", "wrong")})
+    write_screen(tmp_path / "screens", SCREEN, RECORDED)
+    found = failing(run(tmp_path, case("other", "status"), "-k", "discovered")["other"])
+    [message] = found["is_discovered_and_sound"]
+    assert "Invalid name 'wrong'. Expected that of the entry point, 'other'." in message
+
+
 def test_screens_are_recorded_on_demand(tmp_path: Path) -> None:
     """A screen that says something else, or that was never recorded, fails until the option writes what it says."""
     install(tmp_path / "site", {"toy": PANE.replace("NAME", "toy")})

@@ -96,11 +96,22 @@ def test_the_plan_goes_by_no_reading_older_than_the_meters_window(verdicts: Any)
     assert said.endswith("verdict: unknown\n")
 
 
+def test_what_is_said_to_fit_does_so_at_even_odds(verdicts: Any) -> None:
+    """Half of these windows cost 2 pp, and 14 of them 50 all the same."""
+    verdicts.rows(codex=[(1, cost) for cost in (2, 8, 2, 2, 2, 4, 2, 2, 8, 4)])
+    verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(62)).ok()
+    for planned, verdict in ((14, "tight"), (16, "STOP")):
+        said = verdicts("plan", "--provider", "codex", "--windows-left", str(planned)).ok()
+        assert "  a usual window costs 3.6 pp (2 to 8, mean of 10 windows)\n  14 more windows fit (6 to 26) and" in said
+        assert f"likely to fit: {verdict}\n" in said
+    assert "14 more windows fit (6 to 26)" in verdicts("status").ok()
+
+
 @pytest.mark.parametrize(
     ("left", "costs", "words", "verdict"),
     [
-        (60, [0, 15, 20], "3 more windows fit (2 or more: the cheapest window cost nothing)", "GO"),
-        (60, [0, 0, 20], "2 or more windows fit (the usual window cost nothing)", "GO"),
+        (60, [0, 15, 20], "4 more windows fit (2 or more: the cheapest window cost nothing)", "GO"),
+        (60, [0, 0, 20], "7 more windows fit (2 or more: the cheapest window cost nothing)", "GO"),
         (60, [10, 15, 20], "3 more windows fit (2 to 5)", "GO"),
         (20, [0, 15, 20], "0 more windows fit", "tight"),
         (10, [0, 0, 20], "0 more windows fit", "STOP"),

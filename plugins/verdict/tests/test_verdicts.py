@@ -351,17 +351,6 @@ def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:
     assert groups == ["partial", "pass"]
 
 
-def test_windows_are_summed_by_project(verdicts: Any) -> None:
-    windows = [(2 + at % 3, 10 + at % 4, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(8)]
-    verdicts.rows(codex=windows, claude=windows)
-    assert "No window says its project." in verdicts("compare", "codex", "claude", "--blocks", "project").refused()
-    for name in ("codex", "claude"):
-        for at in range(8):
-            verdicts.facts[f"{name}-{1 + at:02d}", name] = {"project": f"p{at % 4}"}
-    [found] = json.loads(verdicts("--json", "compare", "codex", "claude", "--blocks", "project").ok())
-    assert [side["blocks"] for side in found["providers"]] == [{"by": "project", "n": 4}] * 2
-
-
 def test_windows_of_two_accounts_are_never_added(verdicts: Any) -> None:
     windows = [(2, 10), (3, 12), (1, 8), (2, 11)]
     verdicts.rows(codex=windows, claude=windows)

@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import sys
-from functools import cache
 from typing import Any, NoReturn, cast
 
 import click
@@ -16,9 +15,9 @@ from tracker import __version__
 from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
 from tracker.errors import Interrupted, PluginError, TrackerError
-from tracker.feature import GROUPS, Command
+from tracker.feature import GROUPS
 from tracker.hosting import discovery
-from tracker.hosting.discovery import ALSO, OWN_COMMANDS
+from tracker.hosting.discovery import ALSO, OWN_COMMANDS, commands
 from tracker.session import Session
 from tracker.text.render import near, tell
 
@@ -52,11 +51,6 @@ def open_streams() -> None:
 def give_up_output() -> None:
     """Let what is still to be printed vanish: no second complaint at the end of the program."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@cache
-def commands() -> dict[str, Command]:
-    return OWN_COMMANDS | discovery.commands()
 
 
 def find(name: str) -> click.Command:
@@ -108,7 +102,7 @@ class Group(click.Group, SharedCommand):
         if found := super().get_command(ctx, name):
             return found
         full = self.prefix + ALSO.get(name, name)
-        if full in OWN_COMMANDS or full in commands():
+        if full in commands():
             return find(full)
         missing = (cure := discovery.owner("commands", full)) and f"The command {full} is not available. {cure}"
         if not self.prefix and any(one.startswith(f"{name} ") for one in commands()):
@@ -120,7 +114,11 @@ class Group(click.Group, SharedCommand):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # what click's own answers
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise click.UsageError(f"Unknown command {args[0]!r}. {near(args[0], self.list_commands(ctx))}", ctx)
+            hint, off = near(args[0], self.list_commands(ctx)), discovery.disabled()
+            hint += (
+                f" Disabled, so not known: the commands of {', '.join(off)}. Unset {discovery.DISABLE}." if off else ""
+            )
+            raise click.UsageError(f"Unknown command {args[0]!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -173,9 +171,9 @@ class Root(Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {name: [] for name in GROUPS}
+        known = commands()
         for name in self.list_commands(ctx):
-            command = commands()[name]
-            groups.setdefault(command.group, []).append((name, command.about))
+            groups.setdefault(known[name].group, []).append((name, known[name].about))
         for group, rows in groups.items():
             if rows:
                 room = max(len(name) for name, _ in rows)
@@ -190,10 +188,10 @@ class Root(Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         from click.shell_completion import CompletionItem
 
-        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        known, names = commands(), [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
         # the group's own imports every command
         own = click.Command.shell_complete(self, ctx, incomplete)
-        return [*(CompletionItem(name, help=commands()[name].about) for name in names), *own]
+        return [*(CompletionItem(name, help=known[name].about) for name in names), *own]
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         run: Any = super().main

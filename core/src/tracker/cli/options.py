@@ -2,6 +2,7 @@
 
 import math
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
@@ -162,7 +163,7 @@ def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
 
 
 def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
-    """The text of standard input or a file; invalid UTF-8 is replaced, because panes come from anywhere."""
+    """The text of standard input or a file; invalid bytes are replaced, because panes come from anywhere."""
     if use_stdin and path is not None:
         raise click.UsageError("Two texts are given. Name a file, or use --stdin.")
     if path is not None:
@@ -177,4 +178,6 @@ def take_text(use_stdin: bool = True, path: Path | None = None) -> str:
         data = sys.stdin.buffer.read(LIMIT + 1)
     if len(data) > LIMIT:
         raise TrackerError(f"The text is too long. Expected at most {LIMIT >> 20} MB. Nothing was stored.")
-    return data.decode("utf-8-sig", errors="replace")
+    # of UTF-16, as PowerShell writes it, and of UTF-32 zeros are left: no address or key is found between them
+    encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    return data.decode(encoding, errors="replace").replace("\0", "")

@@ -68,14 +68,15 @@ class MeterReading(NamedTuple):
     client: str | None = None
 
 
-class MeterOutlook(NamedTuple):
+@frozen(slots=False, eq=False, repr=False)
+class MeterOutlook(Struct):
     """What is to be expected of a meter until its reset: a line for people, and the same as JSON values."""
 
-    provider: str
-    meter: str
-    account: str | None
-    text: str
-    figures: Mapping[str, Any]
+    provider: str = field(validator=checks.LINE)
+    meter: str = field(validator=checks.LINE)
+    account: str | None = field(validator=checks.MAYBE_LINE)
+    text: str = field(converter=checks.one_line, validator=checks.LINE)
+    figures: Mapping[str, Any] = field(validator=checks.JSON_OBJECT)
 
 
 class UsageEvent(NamedTuple):

@@ -142,11 +142,6 @@ class Delta(Struct):
 # --- checked values: one of another type is not converted
 
 
-def compact(value: float) -> float | int:
-    """Whole numbers as integers, so that a record says 11 and not 11.0."""
-    return int(value) if float(value).is_integer() else value
-
-
 def amount(value: object) -> float | int | None:
     """A finite number from 0 up, below 10**15, whole ones as integers (-0.0 is 0); text and booleans are none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < checks.LIMIT:

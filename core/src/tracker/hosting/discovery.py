@@ -45,8 +45,8 @@ class Plugin:
     """An installed source or feature, and what became of it.
 
     place: what its entry point names. module: the same, once loaded. declared: its declaration, also if it was refused
-    for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. lost: what it
-    declares and does not get. pending: how it is loaded. seconds: what that took.
+    for it. error: why it was left out. hooks: those it implements. notes: what else is wrong with it. pending: how it
+    is loaded. seconds: what that took.
     """
 
     def __init__(self, name: str, place: str = "", distribution: str = "", version: str = "", load: Any = None) -> None:
@@ -58,7 +58,6 @@ class Plugin:
         self.error: PluginError | None = None
         self.hooks: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
-        self.lost: set[str] = set()
         self.seconds = 0.0
 
     @property
@@ -212,7 +211,6 @@ def _share(found: list[Plugin]) -> None:
                 names = [key for key in given if key != name]
                 kept = tuple(names) if part == "streams" else {key: given[key] for key in names}
                 loser.declared = loser.info._replace(**{part: kept})
-                loser.lost.add(name)
                 why = f"because {' and '.join(rivals)} also declares that name"
                 loser.note(f"its {noun.format(name)} left out, {why}", _warn)
 
@@ -239,7 +237,8 @@ def check(feature: Feature, name: str) -> None:
 
 
 def commands() -> dict[str, Command]:
-    return {name: command for feature in declared() for name, command in feature.commands.items()}
+    """Those of the kernel and of the features in use, by name."""
+    return OWN_COMMANDS | {name: command for feature in declared() for name, command in feature.commands.items()}
 
 
 @contextmanager
@@ -286,12 +285,16 @@ def owner(what: str, name: str) -> str | None:
     return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."
 
 
+def disabled() -> list[str]:
+    """The disabled features of others. What they have is not known: that takes their import."""
+    return [one.name for one in scan() if one.is_disabled and one.is_feature and not one.is_own]
+
+
 def may_have(key: str, *, is_table: bool) -> bool:
     """Whether a feature that is not in use, or that failed to give its settings, may have an unknown one."""
     table = key.partition(".")[0]
-    others = (one.is_disabled and one.is_feature and not one.is_own for one in scan())
-    is_failed = any(not one.info or table in {*one.info.settings, *one.lost} for one in installed())
-    return bool(owner("settings", key) or owner("settings", table)) or (is_table and (is_failed or any(others)))
+    is_failed = any(not one.info or one.notes for one in installed())
+    return bool(owner("settings", key) or owner("settings", table)) or (is_table and bool(is_failed or disabled()))
 
 
 def cured(text: str) -> str:
@@ -301,7 +304,7 @@ def cured(text: str) -> str:
     with suppress(PluginError):
         for first, second in re.findall(r"(?:`|: |, or )tracker ([a-z-]+)( [a-z-]+)?", text):
             for name in (first, first + second):
-                if name not in OWN_COMMANDS and name not in commands() and (how := owner("commands", name)):
+                if name not in commands() and (how := owner("commands", name)):
                     missing[how] = name
     more = (f"The command {name} is not available. {how}" for how, name in missing.items())
     return " ".join((f"{text.rstrip('.')}.", *more)) if missing else text

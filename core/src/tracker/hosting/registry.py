@@ -30,7 +30,7 @@ SECONDS = 600.0
 # these speak to the user themselves, and those with a limit of infinity may follow a stream for days
 SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED}
 # what a feature raises on purpose, to end the command with one line
-DELIBERATE = (TrackerError, click.ClickException, click.exceptions.Exit, click.Abort)
+DELIBERATE = (TrackerError, click.ClickException, click.Abort)
 NEEDED = {STATUS: "parse_status", REPORT: "parse_status", STREAM: "ingest_line", VIEW: "render_preview_block"}
 OF_SOURCES = {"source_info", "compute_delta", "end_stream", *NEEDED.values()}
 # the program's own columns of windows
@@ -156,9 +156,8 @@ class Registry:
 
     def package(self, source: str) -> str:
         """The import package of a source's plugin, which holds its bundled files; itself if it is a single module."""
-        found = self.find(source)
-        name = str(getattr(found and found.module, "__name__", ""))
-        return name if found and hasattr(found.module, "__path__") else name.rpartition(".")[0] or name
+        module: Any = getattr(self.find(source), "module", None)
+        return getattr(module, "__package__", "") or getattr(module, "__name__", "")
 
     def lost_functions(self, name: str) -> dict[str, str]:
         """Those of a source's shell functions that it does not get, with the reason.

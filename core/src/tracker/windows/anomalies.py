@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tracker.contract.readings import FELL, compact, iso
+from tracker.contract.readings import FELL, amount, iso
 from tracker.journal.records import ANOMALIES, stamp
 from tracker.windows.captures import Capture, Measurement, Pair, canonical
 
@@ -20,14 +20,14 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
     """A row for every meter that fell between the captures that count; `like` is the record that showed it."""
     rows = []
     for fall in measured.falls:
-        before, after = compact(fall.before), compact(fall.after)
+        before, after, lost = map(amount, (fall.before, fall.after, round(fall.before - fall.after, 6)))
         cause, cure = f"{fall.meter} fell from {before} to {after}", "capture again"
         if fall.reset_at is not None:
             cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
             cure = "readings of both sides of the reset measure across it: end a window before it, begin one behind it"
         delete = f"tracker alias delete {source.name} --phase after --window {like['window']}"
         cure += f", or {delete} (and the other phase: then {source.name} leaves the window)"
-        figures = {"meter": fall.meter, "before": before, "after": after, "delta": compact(round(after - before, 6))}
+        figures = {"meter": fall.meter, "before": before, "after": after, "delta": -(lost or 0)}
         rows.append(row_about(filter(None, pair), like, FELL, cause, cure, **figures))
     return rows
 

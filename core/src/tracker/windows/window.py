@@ -152,7 +152,7 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
     for rule in broken:
         if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):
             raise TrackerError(f"{rule.cause[0].upper()}{rule.cause[1:]}. {rule.advice} Nothing was stored.")
-    record = _record(session, request, window, phase, before)
+    record = _record(session, request, new, before)
     new = new._replace(record_id=record["record_id"], record=record)
     pair = canonical([*standing, new]) if phase else Pair()
     measured = measure(session.registry, source, pair)
@@ -314,23 +314,24 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
     return TrackerError(f"{text} Nothing was stored.")
 
 
-def _record(session: Session, request: CaptureRequest, window: str, phase: str | None, before: Capture | None) -> Row:
-    source, keep = request.source, session.config.keep_account
+def _record(session: Session, request: CaptureRequest, new: Capture, before: Capture | None) -> Row:
+    source, keep, phase = request.source, session.config.keep_account, new.phase
     parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
     meter = source.meter(source.capacity)
     if phase and meter is not None and meter.unit != "pp":
         # a count's baseline, and with an AFTER the window's own part of it
-        now, gauge = parsed.get(meter.field_name), before.reading.gauge(meter.key) if before else None
-        fields["baseline"] = base = now if phase == "before" else gauge and amount(gauge.used)
+        first = new if phase == "before" else before
+        gauge = first.reading.gauge(meter.key) if first else None
+        fields["baseline"] = gauge and amount(gauge.used)
         if phase == "after":
-            fields[meter.field_name] = amount(None if now is None or base is None else now - base)
+            fields[meter.field_name] = Pair(before, new).capacity(session, source)
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
     notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
     fields = {"source": request.origin, "notes": notes, "agent_id": session.lane, **fields}
     fields |= {"parsed": parsed, "raw_text": request.text}
-    return stamp(window=window, provider=source.name, captured_at=request.captured_at, **fields)
+    return stamp(window=new.window, provider=source.name, captured_at=request.captured_at, **fields)
 
 
 def git_head() -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
@@ -14,10 +14,13 @@ from attrs import evolve, field, frozen
 from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, stamp, value
 from tracker_corrections.closing import ANOMALIES, closing
 
-TAIL = 8 << 20  # bytes at a stream's end that are searched: thousands of commands
-MARK = b'"command_id"'
+TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, and mostly thousands of commands
+ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')
+LATEST = "g"  # behind every id: they sort by time
+MOST = 100  # records of one stream that are described one by one
 # streams of what views keep for their own scoring, which nobody means to take back
 NOTES = ("forecasts",)
+IMPORTS = "imports"
 
 Row = dict[str, Any]
 
@@ -27,6 +30,7 @@ class Step:
     """The records of one command by stream. `log`: those that hold the command as it was typed.
 
     past: the newer commands of its lane that stay, since what they stored cannot be taken back, such as events.
+    is_cut: whether some of its records may stand before what was searched.
     """
 
     command_id: str
@@ -34,6 +38,11 @@ class Step:
     log: Mapping[str, list[Row]] = field(factory=lambda: defaultdict(list))
     lane: str | None = None
     past: Sequence[Step] = ()
+    is_cut: bool = False
+
+    def add(self, stream: str, record: Row) -> None:
+        # a record with a command is a log of it, which is not what the command was for
+        (self.log if isinstance(record.get("command"), str) else self.records)[stream].append(record)
 
     @property
     def words(self) -> list[str]:
@@ -77,7 +86,8 @@ class Step:
 
 def steps(session: Session, provider: str | None = None) -> list[Step]:
     """The commands of this lane that can be taken back, the newest first."""
-    return [step for step in _of_lanes(session) if step.lane == session.lane and step.is_of(provider)]
+    found = [step for step in _of_lanes(session) if step.lane == session.lane and step.is_of(provider)]
+    return _whole(session, found)
 
 
 def _of_lanes(session: Session) -> list[Step]:
@@ -87,48 +97,61 @@ def _of_lanes(session: Session) -> list[Step]:
     gone: set[str] = set()
     # a command has one lane, although not all of its records name it
     lanes: dict[str, str] = {}
-    for stream in session.journal.streams():
-        if stream in NOTES:
-            continue
-        for record in _tail(session, stream):
+    # the newest command that may have begun before what is searched
+    cut = ""
+    for stream in _streams(session):
+        start = max(session.journal.size(stream) - TAIL, 0)
+        for place, record in enumerate(_written(session, stream, start)):
+            if start and not place:
+                cut = max(cut, LATEST if record["command_id"] in gone else record["command_id"])
             for names in (record.get("imported"), record.get("past")):
-                gone.update(filter(_is_id, names if isinstance(names, list) else ()))
+                gone.update(name for name in (names if isinstance(names, list) else ()) if isinstance(name, str))
             if isinstance(undoes := record.get("undoes"), str):
                 gone |= {undoes, record["command_id"]}
             else:
                 if isinstance(lane := record.get("agent_id"), str):
                     lanes[record["command_id"]] = lane
-                step = found.setdefault(record["command_id"], Step(command_id=record["command_id"]))
-                # a record with a command is a log of it, which is not what the command was for
-                is_log = isinstance(record.get("command"), str)
-                (step.log if is_log else step.records)[stream].append(record)
-    known = [evolve(step, lane=lanes.get(name)) for name, step in found.items() if name not in gone]
+                found.setdefault(record["command_id"], Step(command_id=record["command_id"])).add(stream, record)
+    kept = ((name, step) for name, step in found.items() if name not in gone)
+    known = [evolve(step, lane=lanes.get(name), is_cut=name <= cut) for name, step in kept]
     return sorted(known, key=lambda step: step.command_id, reverse=True)
 
 
-def _tail(session: Session, stream: str) -> Iterator[Row]:
-    """The records at a stream's end that say which command wrote them."""
-    start = max(session.journal.size(stream) - TAIL, 0)
+def _whole(session: Session, steps: Sequence[Step]) -> list[Step]:
+    """The commands with all that they stored, of which the streams' ends may hold a part."""
+    cut = {one.command_id: Step(command_id=one.command_id, lane=one.lane) for one in steps if one.is_cut}
+    for stream in _streams(session) if cut else ():
+        for record in _written(session, stream, 0, cut):
+            cut[record["command_id"]].add(stream, record)
+    return [cut.get(one.command_id, one) for one in steps]
+
+
+def _streams(session: Session) -> list[str]:
+    """The streams that are searched; first what says whose commands came by import."""
+    found = [stream for stream in session.journal.streams() if stream not in NOTES]
+    return sorted(found, key=lambda stream: stream != IMPORTS)
+
+
+def _written(session: Session, stream: str, start: int, wanted: Container[str] | None = None) -> Iterator[Row]:
+    """The records from an offset on that say which command wrote them; only those of the wanted commands."""
     for number, (_, text) in enumerate(session.journal.lines(stream, start)):
         # the first line is cut if the search begins in the middle
-        if text is None or MARK not in text or (start and not number):
+        found = ID.search(text) if text and (number or not start) else None
+        if text is None or found is None or not (wanted is None or found[1].decode() in wanted):
             continue
         record = Journal.decode(text)
-        if record is not None and _is_id(record.get("command_id")):
+        if record is not None and record.get("command_id") == found[1].decode():
             yield record
-
-
-def _is_id(found: object) -> bool:
-    return isinstance(found, str) and len(found) == 24 and set(found) <= set("0123456789abcdef")
 
 
 def last(session: Session, provider: str | None) -> Step:
     """The newest command of this lane that can be taken back; past others only if no provider is named."""
     known = _of_lanes(session)
     fitting = [step for step in known if step.is_of(provider)]
-    found = next((step for step in fitting if step.lane == session.lane), None)
-    if found is None:
+    own = next((step for step in fitting if step.lane == session.lane), None)
+    if own is None:
         raise _nothing(session, provider, known)
+    [found] = _whole(session, [own])
     if provider is not None:
         return found
     newer = takewhile(lambda step: step.command_id != found.command_id, known)
@@ -149,14 +172,17 @@ def _nothing(session: Session, provider: str | None, known: Sequence[Step]) -> T
 
 
 def described(session: Session, step: Step) -> list[str]:
-    """What taking a command back does, a line for each record."""
+    """What taking a command back does, a line for each record; of very many, as of a `sync`, one for them all."""
     found = []
     # what was captured is said before what followed from it
     captured = session.registry.status_streams
     for stream, records in sorted(step.records.items(), key=lambda one: one[0] not in captured):
+        if stream == ANOMALIES:
+            continue
+        if len(records) > MOST:
+            found.append(f"take back {len(records):,} records of {stream}.jsonl")
+            continue
         for record in records:
-            if stream == ANOMALIES:
-                continue
             target = record.get("tombstone")
             verb, about = "take back", record
             if isinstance(target, str):

@@ -180,7 +180,7 @@ def _change(session: Session, path: Path, key: str, value: Any) -> None:
 
 def consent(settings: Settings, keys: Iterable[str]) -> None:
     """Record that the user agrees to some values, at the end of a file that may hold words of the user's own."""
-    import tomlkit
+    import tomli_w
 
     added, path = [settings.consent(key) for key in keys], Settings.trusted()
     if not added:
@@ -190,7 +190,7 @@ def consent(settings: Settings, keys: Iterable[str]) -> None:
         with _alone_in(path.parent):
             # earlier versions wrote an empty list, beside which no entry can stand
             known = path.read_text(encoding="utf-8").replace("consent = []\n", "") if path.exists() else ""
-            text = "\n".join([known, tomlkit.dumps({"consent": added})]).lstrip()
+            text = "\n".join([known, tomli_w.dumps({"consent": added})]).lstrip()
             Settings.parse(text, path)
             replace_file(path, text.encode())
     except OSError as error:

@@ -18,6 +18,7 @@ from tracker.kernel import Session, TrackerError, plural
 Level: TypeAlias = Literal["error", "warning", "note"]
 # what a cure begins with that can be typed as it is
 PROGRAMS = ("tracker ", "chmod ", "rm ", "mv ", "export ", "printf ")
+REPAIR = "tracker doctor --fix"
 # findings of one kind in one place that are shown one by one
 SHOWN = 20
 
@@ -40,9 +41,10 @@ class FindingReport:
         one = self.finding
         if self.is_fixed:
             return None
-        if one.fix is not None:
-            return "tracker doctor --fix"
-        cure = one.cure or ""
+        if one.fix is not None and self.failure is None:
+            return REPAIR
+        # what failed fails again
+        cure = one.cure if one.cure and not (self.failure and one.cure == REPAIR) else ""
         if cure.startswith(PROGRAMS):
             return cure
         quoted = re.search(r"`((?:tracker|npm|uv|pip|sed|ls) [^`]*)`", cure)
@@ -67,7 +69,9 @@ def repaired(session: Session, one: Finding) -> FindingReport:
     """Repair a finding if that only appends, or sets something aside; a plugin that fails at it stops no other."""
     if one.fix is None:
         return FindingReport(one)
-    guard = session.registry.guarded(one.distribution, "repair") if one.distribution else contextlib.nullcontext()
+    names = {plugin.distribution: plugin.name for plugin in session.registry.features}
+    whose = names.get(one.distribution, one.distribution)
+    guard = session.registry.guarded(whose, "repair") if whose else contextlib.nullcontext()
     try:
         with guard:
             one.fix()

@@ -49,7 +49,9 @@ def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
     # without a known reset, too, a meter was reset after the longest time that it may take
     is_past = reset <= clock.now if reset else meter.longest is not None and clock.now - one.at >= meter.longest
     used = gauge.used if meter.unit == "pp" and not is_past else None
-    shown = "reset since" if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
+    # a pane that was old when it was read shows a reset that was over by then
+    past = "out of date" if reset and reset <= one.at else "reset since"
+    shown = past if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
     ahead = None if used is None else _ahead(one, used)
     account = line(short(one.account) or "not named") if one.several else None
     pace = None if ahead is None else f"{plural(round(abs(ahead)), 'point')} {'ahead' if ahead > 0 else 'behind'}"
@@ -115,8 +117,9 @@ def lines(found: list[Mapping[str, Cell]]) -> Iterator[str]:
     for row in found:
         resets = f"resets {row['reset_at']} (in {row['reset']})" if row["reset"] else ""
         pace = str(row["pace"]).replace("ahead", "ahead of") + " an even pace" if row["pace"] else ""
-        notes = ", ".join(filter(None, (str(row["age"]), resets, pace)))
-        used = value(row["used"], unit="%") if row["used"] is not None else row["note"]
+        used = row["note"] if row["used"] is None else value(row["used"], unit="%")
+        age = f"read {row['age']}" if row["used"] is None else str(row["age"])
+        notes = ", ".join(filter(None, (age, resets, pace)))
         bar = f"{_bar(row['used']):{WIDTH}}  {used:>5}"
         yield f"{row['provider']:{names[0]}}  {row['meter']:{names[1]}}  {bar}  {notes}".rstrip()
 

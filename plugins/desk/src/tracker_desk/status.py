@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Literal
@@ -10,8 +10,8 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker.api import MeterOutlook, Source
-from tracker.kernel import Capture, CaptureMark, Entry, Session, Windows, canonical
-from tracker_desk.standings import Standing, accounts, accounts_of_captures, standings
+from tracker.kernel import Capture, CaptureMark, Entry, Finalized, Session, Windows, canonical
+from tracker_desk.standings import Groups, Standing, accounts, accounts_of_captures, standings
 
 YEAR = timedelta(days=366)
 CLOCKS = timedelta(minutes=5)  # those of machines differ; beyond that a capture is of the future
@@ -116,11 +116,12 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     unread = [mark for name in session.journal.streams() for mark in session.index.strangers(name, known)]
     anomalies = Windows(session).open_anomalies()
     unfinished = Windows(session).unfinished(OPEN)
-    after_closing = _after_closing(session, anomalies, unfinished, unread)
     streams = sorted({*session.registry.status_streams, *(mark.stream for mark in unread)})
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
     windows = {mark.window for _, mark in newest} | _before_the_future(session, newest)
     named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
+    again = _to_finalize_again(session, groups)
+    after_closing = _after_closing(session, anomalies, unfinished, unread, again)
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = [
         _with_left(
@@ -155,21 +156,38 @@ def _before_the_future(session: Session, newest: Iterable[tuple[str | None, Capt
 
 
 def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> dict[str, str]:
-    """By the name of a provider that no plugin reads: why not."""
+    """By the name of a provider that no plugin reads: why not, and what helps."""
     left = {mark.window for _, mark in newest if mark.provider not in session.registry.sources}
     found = Windows(session).missing_plugins(left) if left else []
-    return {one.name: one.problem.partition("but ")[2] for one in found}
+    return {one.name: f"{one.problem.partition('but ')[2]}; {one.cure}" for one in found}
+
+
+def _to_finalize_again(session: Session, groups: Groups) -> dict[str, Finalized]:
+    """The finalize rows of windows in which other captures count now."""
+    rows = Windows(session).finalized({window for window, _ in groups}) if groups else {}
+    stale = {
+        window for (window, name), group in groups.items() if window in rows and rows[window].is_stale(name, group)
+    }
+    return {window: rows[window] for window in sorted(stale)}
 
 
 def _after_closing(
-    session: Session, anomalies: Iterable[Entry], windows: Sequence[str], unread: Iterable[CaptureMark]
+    session: Session,
+    anomalies: Iterable[Entry],
+    unfinished: Sequence[str],
+    unread: Iterable[CaptureMark],
+    again: Mapping[str, Finalized],
 ) -> dict[str, Due]:
-    """What is due in each window that is not finalized, if nothing is open in it. unread: what no plugin reads."""
+    """What is due in each window that is to be finalized, if nothing is open in it. unread: what no plugin reads."""
     groups: dict[str, dict[str, list[Capture]]] = {}
-    for (window, name), group in Windows(session).captures(windows).items():
+    for (window, name), group in Windows(session).captures([*unfinished, *again]).items():
         groups.setdefault(window, {})[name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
-    found = {window: _window_due(session, window, groups[window], fallen) for window in windows if window in groups}
+    found = {window: _window_due(session, window, groups[window], fallen) for window in unfinished if window in groups}
+    for window, row in again.items():
+        # the features that the row says stay
+        due = _window_due(session, window, groups[window], fallen, row.features)
+        found |= {window: due} if due.action == "complete" else {}
     for mark in unread:
         if mark.window in found:
             reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
@@ -184,7 +202,10 @@ def _is_of_capacity(session: Session, found: Entry) -> bool:
     return found.record.get("kind") == "negative-delta" and source is not None and meter == source.capacity
 
 
-def _window_due(session: Session, window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str]) -> Due:
+def _window_due(
+    session: Session, window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str], said: Container[str] = ()
+) -> Due:
+    """What is due in a window. said: the providers whose features are known."""
     missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
     for name, group in groups.items():
         if all(one.phase == "after" for one in group):
@@ -197,8 +218,8 @@ def _window_due(session: Session, window: str, groups: Mapping[str, list[Capture
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
         return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
-    features = " ".join(f"--{name}-features N" for name in sorted(groups))
-    return Due(action="complete", window=window, command=f"tracker complete --window {quote(window)} {features}")
+    features = "".join(f" --{name}-features N" for name in sorted(groups) if name not in said)
+    return Due(action="complete", window=window, command=f"tracker complete --window {quote(window)}{features}")
 
 
 def _lane(

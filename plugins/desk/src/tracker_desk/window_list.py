@@ -163,12 +163,13 @@ def _providers(
 
 
 def _figures(session: Session, source: Source, row: Finalized, group: Sequence[Capture]) -> dict[str, float | None]:
-    found = ProviderFigures.of(source, row, group)
-    # who was not captured took an unknown amount, not nothing
-    capacity = found.totals["capacity"] if group or source.name in row.providers else None
+    found, pair = ProviderFigures.of(source, row, group), canonical(group)
+    # who was not captured, or is still open, took an unknown amount, not nothing
+    is_measured = source.name in row.providers or not pair.missing
+    capacity = found.totals["capacity"] if is_measured else None
     if capacity is None:
         # a window that does not count has figures all the same
-        capacity = canonical(group).capacity(session, source)
+        capacity = pair.capacity(session, source)
     features = row.features.get(source.name)
     return {"features": features, "capacity": capacity, "efficiency": found.efficiency.efficiency}
 

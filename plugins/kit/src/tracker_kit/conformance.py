@@ -53,9 +53,9 @@ class SourceConformance(Conformance):
     @pytest.fixture(scope="class")
     @classmethod
     def info(cls, registry: Registry) -> Source:
+        is_there = cls.source in registry.sources  # apart, since pytest would print the registry; it loads all sources
         failure = next((failure for failure in registry.failures if failure.plugin == cls.source), None)
         assert failure is None, refused(failure)
-        is_there = cls.source in registry.sources  # apart, since pytest would print the registry
         text = f"{cls.source!r} is not an installed entry point of group 'tracker'; after adding one, install again"
         assert is_there, rule(text, "Packaging")
         return registry.sources[cls.source]

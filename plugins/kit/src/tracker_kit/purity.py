@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import os
 import sys
 import threading
 import time
 import types
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 from unittest import mock
 
 WATCHED = ("open", "os.", "socket.", "subprocess.", "shutil.", "urllib.", "http.", "ftplib.", "webbrowser.", "sqlite3.")
 HARMLESS = ("os.putenv", "os.unsetenv")
-PLAIN = ("time_ns", "monotonic", "perf_counter", "localtime", "gmtime")  # names that nothing but a clock has
+PLAIN = {"time_ns", "monotonic", "perf_counter", "localtime", "gmtime"}  # names that nothing but a clock has
 CLOCKS = ("time", "monotonic_ns", "perf_counter_ns", "sleep", *PLAIN)
-# of `datetime`, which is in C and cannot be watched, and of `time`
-NAMES = {"now", "utcnow", "today", *PLAIN}
+NAMES = {"now", "utcnow", "today"}  # of `datetime`, which is in C and cannot be watched
 
 # what was seen, and in which thread; what other threads of the process do is not the plugin's
 _watching: list[tuple[int, list[str]]] = []
@@ -81,9 +82,9 @@ def time_zone(name: str) -> Iterator[None]:
 
 
 def clock_calls(modules: Iterable[types.ModuleType]) -> Iterator[str]:
-    """Where modules name a clock, such as `datetime.now`, or hold one that they imported from `time`."""
+    """Where modules use a clock, such as `datetime.now`, or hold one that they imported from `time`."""
     for module in modules:
-        for word in sorted(NAMES & set(_names(_code(module)))):
+        for word in sorted(set(_words(_code(module), {"datetime", "date"}))):
             yield f"{module.__name__} uses {word}"
         for name, value in vars(module).items():
             if isinstance(value, types.BuiltinFunctionType) and value in _CLOCKS:
@@ -98,8 +99,15 @@ def _code(module: types.ModuleType) -> types.CodeType | None:
     return loader.get_code(module.__name__) if hasattr(loader, "get_code") else None
 
 
-def _names(code: object) -> Iterator[str]:
-    if isinstance(code, types.CodeType):
-        yield from code.co_names
-        for constant in code.co_consts:
-            yield from _names(constant)
+def _words(code: object, known: set[str]) -> Iterator[str]:
+    """The clocks that code names. known: what a clock of `datetime` is an attribute of; `session.now` is none."""
+    if not isinstance(code, types.CodeType):
+        return
+    yield from PLAIN & set(code.co_names)
+    for one, then in pairwise(dis.get_instructions(code)):
+        if one.opname == "IMPORT_FROM" and one.argval in known:
+            known = {*known, then.argval}
+        elif one.argval in known and then.argval in NAMES:
+            yield then.argval
+    for constant in code.co_consts:
+        yield from _words(constant, known)

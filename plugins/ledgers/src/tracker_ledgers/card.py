@@ -9,6 +9,7 @@ from attrs import frozen
 
 from tracker.api import Check
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, number
+from tracker_ledgers.churn import unread
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.window_state import (
     Loss,
@@ -18,6 +19,7 @@ from tracker_ledgers.window_state import (
     pair_step,
     stale,
     unknown,
+    unpaired,
 )
 
 GOOD = ("pass", "partial")
@@ -71,7 +73,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
         yield refusal or _missing("The window is not finalized.", _again(window))
     else:
         lost = loss(session, row, groups)
-        is_refused = bool(lost or fell)
+        is_refused = bool(lost or fell or unpaired(row, groups))
         yield _of_row(session, row, groups, lost, is_fallen=bool(fell))
     outcome = row.text("outcome") if row else None
     if outcome is None:
@@ -93,11 +95,8 @@ def _missing(text: str, cure: str | None = None) -> Check:
 
 def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]], fell: Sequence[str]) -> Check | None:
     """Why `complete` would refuse a window that is not finalized."""
-    if unread := [one for one in Windows(session).missing_plugins([window]) if one.measured]:
-        why, cures = (
-            "; ".join(dict.fromkeys(found)) for found in zip(*((u.problem, u.cure) for u in unread), strict=True)
-        )
-        return _missing(f"The window cannot be finalized: {why}. To finalize it, {cures}.")
+    if problem := unread(session, window):
+        return _missing(f"The window cannot be finalized: {problem}.")
     if not groups:
         begin = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
         return _missing("The window cannot be finalized: it holds no captures.", begin)
@@ -127,10 +126,13 @@ def _of_row(
     split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
     if split and not changed:
         text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
+    if begun := unpaired(row, groups):
+        text = f"It was finalized without {', '.join(begun)}, whose pair is not complete."
+        cure = pair_step(session, begun[0], groups[begun[0]]).command
     if lost:
         text = f"It lost its {lost.what} after it was finalized; {lost.otherwise}."
         cure = lost.cure
-    return Check(name="finalized", state="failed" if changed or lost else "ok", text=text, cure=cure)
+    return Check(name="finalized", state="failed" if changed or begun or lost else "ok", text=text, cure=cure)
 
 
 def _anomalies(session: Session, window: str) -> Check:

@@ -208,6 +208,11 @@ def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
     return Step(rank=COMPLETE, command=quoted([*words, "--quality", "Q", "--outcome", "WORD"]), why=why)
 
 
+def unpaired(row: Finalized, groups: Mapping[str, Sequence[Capture]]) -> list[str]:
+    """The providers that a window was finalized without, and whose pair in it is not complete."""
+    return [name for name in sorted(groups) if name not in row.providers and canonical(groups[name]).missing]
+
+
 @frozen(kw_only=True)
 class Loss:
     """Captures that a finalized window had and lacks, so that `complete` refuses it; and the commands that help."""

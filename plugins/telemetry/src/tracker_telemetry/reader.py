@@ -16,7 +16,7 @@ from attrs import define, field
 from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
-from tracker_telemetry.lines import LINE_LIMIT, Line
+from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS, Line
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
 from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
@@ -26,7 +26,6 @@ TOTAL = tuple(f"{kind}_tokens" for kind in (*KINDS, "cache_write_5m"))
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
 EPOCH = datetime.fromtimestamp(0)
 MOST = 10**15  # beyond any request's; a database adds up whole numbers of 64 bits
-MOST_HANGS = 3  # lines that a plugin does not come to the end of: each costs seconds
 
 
 @define

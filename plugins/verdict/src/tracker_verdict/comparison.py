@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import timedelta
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
 from tracker_verdict import pairs
@@ -195,6 +195,7 @@ def _match(
     ]
     # e-values need one rule for all looks, so days join windows there only if that was asked for
     spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
+    per_row = max(side.estimate.per_block for side in sides) if block else 1.0
     paired = {window for one in planned for window in one.windows.values()}
     by_window = [{one.window: one for one in _counted(own) if one.window in paired} for own in (a, b)]
     return Match(
@@ -203,7 +204,7 @@ def _match(
         priced=None not in prices,
         days=settings.comparable_days,
         comparison=compare(
-            spreads[0], spreads[1], worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals
+            *spreads, worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals, per_row=per_row
         ),
         certificate=pairs.certificate(planned, names, (by_window[0], by_window[1]), worth),
     )
@@ -225,7 +226,8 @@ def _side(
         if block
         else of_results(kept, day_of(session), effect=effect, price=price)
     )
-    return Side(figures=figures, estimate=estimate, apart=apart)
+    assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
+    return Side(figures=figures, estimate=evolve(estimate, plans=figures.efficiency.plans), apart=apart)
 
 
 def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:

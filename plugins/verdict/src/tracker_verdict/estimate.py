@@ -17,6 +17,7 @@ from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
+from tracker_verdict.stats.power import Range, in_windows
 
 if TYPE_CHECKING:
     from tracker_verdict.price import Price
@@ -46,6 +47,7 @@ class ProviderEstimate:
     """given: the windows. blocks: what they were summed by for the spread, None if each stands alone.
 
     waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
+    plans: those that the windows were measured on, if they are several.
     """
 
     given: Sequence[WindowResult]
@@ -54,6 +56,7 @@ class ProviderEstimate:
     blocks: str | None = None
     price: Price | None = None
     waiting: Mapping[str, str] = {}
+    plans: Sequence[str] = ()
 
     @property
     def results(self) -> tuple[WindowResult, ...]:
@@ -88,12 +91,15 @@ class ProviderEstimate:
     def power(self) -> float | None:
         return self.spread.power
 
+    @property
+    def per_block(self) -> float:
+        """How many windows a block has on average; 1 if the spread is that between windows."""
+        return self.whole.n / self.spread.n if self.spread.n else 1.0
+
     @cached_property
-    def windows_needed(self) -> tuple[int, int] | None:
+    def windows_needed(self) -> Range | None:
         """In windows, also if the spread is that between blocks of them."""
-        needed = self.spread.windows_needed
-        scale = self.whole.n / self.spread.n if self.spread.n else 1.0
-        return needed and (math.ceil(needed[0] * scale), math.ceil(needed[1] * scale))
+        return in_windows(self.spread.windows_needed, self.per_block)
 
     @property
     def money_per_feature(self) -> float | None:
@@ -108,12 +114,19 @@ class ProviderEstimate:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
-        found = (f"spread over {self.spread.n} {self.blocks}s",) if self.blocks else ()
-        return (*found, self.unsure) if self.waiting else found
+        spread = f"spread over {self.spread.n} {self.blocks}s" if self.blocks else None
+        return tuple(one for one in (spread, self.unsure, self.mixed) if one)
 
     @property
-    def unsure(self) -> str:
+    def mixed(self) -> str | None:
+        """The plans, whose per cent are of different quotas, if they are several."""
+        return f"of several plans: {', '.join(self.plans)}" if self.plans else None
+
+    @property
+    def unsure(self) -> str | None:
         """Which windows count only as long as others are not finalized."""
+        if not self.waiting:
+            return None
         named = ", ".join(f"{window} with {other}" for window, other in islice(self.waiting.items(), NAMED))
         more = f" and {len(self.waiting) - NAMED} more" if len(self.waiting) > NAMED else ""
         return f"would overlap if all were finalized: {named}{more}"
@@ -133,7 +146,11 @@ class ProviderEstimate:
 
 
 def estimate(
-    session: Session, source: Source, results: Sequence[WindowResult], waiting: Mapping[str, str]
+    session: Session,
+    source: Source,
+    results: Sequence[WindowResult],
+    waiting: Mapping[str, str],
+    plans: Sequence[str] = (),
 ) -> ProviderEstimate:
     """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
     price = None
@@ -146,7 +163,7 @@ def estimate(
             session.warn(str(error))
     found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
     whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
-    return evolve(whole, waiting=found_waiting)
+    return evolve(whole, waiting=found_waiting, plans=plans)
 
 
 def of_results(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
@@ -48,7 +47,7 @@ HIDDEN = 1.0
 class Outlook:
     """One meter: its last value, what a window usually costs, and how many still fit above the reserve.
 
-    cost, fits: (least, usual, most); the usual cost is the median of the finalized windows' deltas, `fits` counts with
+    cost, fits: (least, usual, most); the usual cost is the mean of the finalized windows' deltas. `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
     costs, left_out: how many windows say what one costs, and how many do not because they overlap others.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
@@ -314,7 +313,8 @@ def _aged(meter: Meter, standing: Standing, now: datetime) -> str | None:
 def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:
     from tracker_verdict.stats.room import fits
 
-    usual, room = statistics.median(costs), _room(known, reserve)
+    # several windows cost together what so many of the mean do: the median of lopsided costs would promise more
+    usual, room = math.fsum(costs) / len(costs), _room(known, reserve)
     cost = (costs[0], usual, costs[-1])
 
     def fitting(one: float) -> int | None:

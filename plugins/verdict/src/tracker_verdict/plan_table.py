@@ -96,13 +96,18 @@ def _row(source: Source, one: Outlook) -> dict[str, Cell]:
         "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
         "full": _chance(one),
         "unused": None if known is None or not known.is_probable or known.unused is None else round(known.unused),
-        "cost": "{1} {unit} ({0} to {2})".format(*map(number, one.cost), unit=one.unit) if one.cost else None,
+        "cost": "{1} {unit} ({0} to {2})".format(*_rounded(one.cost), unit=one.unit) if one.cost else None,
         "fits": _fits(one),
         "planned": None if one.probability is None else per_cent(one.probability),
         "verdict": one.verdict,
         "reset_at": one.reset_at,
         "taken_at": one.taken_at,
     }
+
+
+def _rounded(cost: Sequence[float]) -> list[str]:
+    """In as few digits as a table needs."""
+    return [number(one, 0) if one >= 3 else number(round(one, 1)) for one in cost]
 
 
 def _chance(one: Outlook) -> str | None:

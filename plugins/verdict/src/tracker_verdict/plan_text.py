@@ -60,7 +60,7 @@ def lines(
             yield from [f"  {one.verdict}: {one.why}"] if one.why else []
             continue
         least, usual, most = (number(cost) for cost in one.cost)
-        spread = f"{least} to {most}, " if one.costs > 1 else ""
+        spread = f"{least} to {most}, mean " if one.costs > 1 else ""
         more = f"; {overlapped(one.left_out)}" if one.left_out else ""
         yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')}{more})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
@@ -126,7 +126,7 @@ def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterato
 def _room(low: int, usual: int | None, high: int | None) -> str:
     """How many fit, in words; the verdict goes by the probability."""
     if usual is None:
-        return f"{low} or more windows fit (the usual window cost nothing)"
+        return f"{low} or more windows fit (no window moved it)"
     more = f"{usual} more {'window fits' if usual == 1 else 'windows fit'}"
     if high is None:
         return more + (f" ({low} or more: the cheapest window cost nothing)" if usual else "")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
 from tracker_telemetry import blake2b
+from tracker_telemetry.lines import MOST_HANGS
 from tracker_telemetry.sessions.files import PACKED, Print, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
 
@@ -37,7 +38,6 @@ BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
 LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
 STORED = "\0"  # begins a project that is shortened or hashed already
 UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{"  # how such a file begins
-MOST_HANGS = 3  # in one process: each costs seconds
 TIME = 2  # its column
 ALONE = "."  # the second half of a key that has none
 

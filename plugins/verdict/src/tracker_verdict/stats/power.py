@@ -34,6 +34,11 @@ def above(critical: float, df: float, shift: float) -> float:
     return 1 - noncentral_t_cdf(critical, df, shift) if critical < math.inf else 0.0
 
 
+def in_windows(needed: Range | None, per_row: float) -> Range | None:
+    """In windows what was counted in rows that are sums of so many each, such as days."""
+    return needed and (math.ceil(needed[0] * per_row), math.ceil(needed[1] * per_row))
+
+
 def windows_needed(power_at: Callable[[int], float], *, first: int) -> Range | None:
     """The fewest windows from `first` on whose power, which grows with them, reaches each of the chances."""
     found = [first + bisect_left(range(first, MOST_WINDOWS), chance, key=power_at) for chance in CHANCES]

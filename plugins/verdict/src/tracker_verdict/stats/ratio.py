@@ -44,6 +44,7 @@ class Comparison:
     """Provider a against provider b, by features for the money.
 
     worth: units of capacity for one unit of money, of both. rivals: how many providers are held against the best one.
+    per_row: how many windows a row of a side is the sum of, on the side where that is more.
     effect: the true ratio that the windows needed are about; tau: how much subscriptions typically differ, as the
     standard deviation of the logarithm of their ratio.
     """
@@ -55,6 +56,7 @@ class Comparison:
     effect: float = 1.5
     tau: float = 0.5
     rivals: int = 1
+    per_row: float = 1.0
 
     @property
     def kind(self) -> Kind:
@@ -178,7 +180,7 @@ class Comparison:
             shift = math.log(self.effect) / math.sqrt(sum(variances) / windows)
             return power.above(critical(needed, df, windows / 2), df, shift)
 
-        return power.windows_needed(chance, first=3)
+        return power.in_windows(power.windows_needed(chance, first=3), self.per_row)
 
     def _window_variance(self, side: Efficiency) -> float:
         """The variance of the log efficiency of one window, measured or assumed."""
@@ -196,6 +198,7 @@ def compare(
     effect: float = 1.5,
     tau: float = 0.5,
     rivals: int = 1,
+    per_row: float = 1.0,
 ) -> Comparison:
     """Compare two efficiencies, each times the `worth` of one unit of its capacity.
 
@@ -206,7 +209,9 @@ def compare(
         raise ValueError(f"Invalid worth {worth!r}. Expected finite numbers above 0.")
     if not (0 < confidence < 1 < effect < math.inf and 0 < tau < math.inf and rivals >= 1):
         raise ValueError("Expected a confidence between 0 and 1, an effect above 1, a tau above 0 and a rival.")
-    return Comparison(a=a, b=b, worth=worth, confidence=confidence, effect=effect, tau=tau, rivals=rivals)
+    return Comparison(
+        a=a, b=b, worth=worth, confidence=confidence, effect=effect, tau=tau, rivals=rivals, per_row=per_row
+    )
 
 
 def ratio_assumed(

@@ -1,0 +1,42 @@
+"""`tracker meters`: what it says of each reading."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from outcomes import ok
+
+
+def test_how_far_a_large_count_moved_is_said_in_full(program: Any) -> None:
+    for phase, calls, at in (("start", 1000, "-3h"), ("end", 2234, "-2h")):
+        program(phase, "tally", "--stdin", "--captured-at", at, stdin=f"{calls} of 9000").ok()
+    assert program("meters").ok().splitlines()[-1].split()[2:] == ["2234", "calls", "+1234", "alias"]
+
+
+def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -> None:
+    row = "{}: [███] {}% left (resets {:%H:%M on %-d %b})\n"
+    now = datetime.now(UTC)
+    for hours, left in ((0, 50), (30, 90)):
+        at = now + timedelta(hours=hours)
+        text = row.format("5h limit", left, at + timedelta(hours=1))
+        text += row.format("Weekly limit", left, at + timedelta(days=3))
+        ok(
+            machine(
+                "start",
+                "codex",
+                "--stdin",
+                "--force",
+                "--captured-at",
+                at.isoformat(),
+                "--window",
+                f"W{hours}",
+                stdin=text,
+            )
+        )
+    title, _, *rows = ok(machine("meters", "--meter", "fiveh")).splitlines()
+    assert title == "codex fiveh: 2 readings, 0 resets"
+    assert [row.split()[3] for row in rows] == ["alias", "future"]
+    [found] = json.loads(ok(machine("--json", "meters", "--meter", "fiveh")))
+    assert [point.get("is_future") for point in found["points"]] == [None, True]

@@ -1,0 +1,40 @@
+"""`tracker compare --blocks`: windows that are summed by day or by project."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from tracker_verdict.stats.efficiency import Efficiency, measure
+from tracker_verdict.stats.ratio import compare
+
+
+def test_windows_are_summed_by_project(verdicts: Any) -> None:
+    windows = [(2 + at % 3, 10 + at % 4, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(8)]
+    verdicts.rows(codex=windows, claude=windows)
+    assert "No window says its project." in verdicts("compare", "codex", "claude", "--blocks", "project").refused()
+    for name in ("codex", "claude"):
+        for at in range(8):
+            verdicts.facts[f"{name}-{1 + at:02d}", name] = {"project": f"p{at % 4}"}
+    [found] = json.loads(verdicts("--json", "compare", "codex", "claude", "--blocks", "project").ok())
+    assert [side["blocks"] for side in found["providers"]] == [{"by": "project", "n": 4}] * 2
+
+
+def test_windows_that_are_summed_by_day_are_still_planned_in_windows(verdicts: Any) -> None:
+    """14 and 10 windows on 5 days: what days need is said in windows, of which the busier side has 2.8 a day."""
+
+    def windows(count: int) -> list[tuple[int, int, str]]:
+        return [(2 + at * 7 % 4, 10 + at * 5 % 7, f"2026-01-0{1 + at % 5}T{10 + at}:00:00Z") for at in range(count)]
+
+    def days(found: list[tuple[int, int, str]]) -> Efficiency:
+        own = [[(one, used) for one, used, _ in found[date::5]] for date in range(5)]
+        return measure([(sum(one for one, _ in day), sum(used for _, used in day)) for day in own])
+
+    codex, claude = windows(14), windows(10)
+    verdicts.rows(codex=codex, claude=claude)
+    [found] = json.loads(verdicts("--json", "compare", "codex", "claude", "--blocks", "day").ok())
+    needed = [math.ceil(2.8 * one) for one in compare(days(codex), days(claude)).windows_needed or ()]
+    assert found["windows_needed"] == found["gates"][0]["windows_needed"] == needed
+    said = verdicts("compare", "codex", "claude", "--blocks", "day").ok()
+    assert f"Measure {needed[0] - 10} to {needed[1] - 10} more windows of each" in said
