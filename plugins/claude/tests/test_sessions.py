@@ -63,6 +63,28 @@ def test_what_other_models_did_within_a_request_is_added() -> None:
     assert keys(row("m", 5, usage={"iterations": iterations}), replay) == ["m/r", "m#0/r", "m/", "m#0/"]
 
 
+def test_an_advisor_of_the_same_model_is_added_and_what_the_whole_counts_is_not() -> None:
+    advisor = {"type": "advisor_message", "model": "claude-opus-4-6", "input_tokens": 3, "output_tokens": 2}
+    message = {"type": "message", "model": "claude-opus-4-6", "input_tokens": 10, "output_tokens": 5}
+    fallback = {**message, "type": "fallback_message"}
+    nameless = {name: value for name, value in advisor.items() if name != "model"}
+    events = ingest_line(row("m", 5, usage={"iterations": [message, advisor, fallback, nameless]}), {})
+    assert [(event["key"], event["model"], event["input_tokens"], event["output_tokens"]) for event in events] == [
+        ("m/r", "claude-opus-4-6", 10, 5),
+        ("m#1/r", "claude-opus-4-6", 3, 2),
+        ("m#3/r", None, 3, 2),
+    ]
+
+
+def test_an_iteration_of_an_unknown_type_is_noted() -> None:
+    scratch: dict[str, Any] = {}
+    odd = [{"type": kind, "input_tokens": 3} for kind in ("critic", "message", ["list"], None)]
+    for name, more in (("m", {}), ("n", {"forkedFrom": {"sessionId": "p"}})):
+        [event] = ingest_line(row(name, 5, usage={"iterations": [*odd, {"type": "idle"}]}, **more), scratch)
+        assert event["input_tokens"] == 10
+    assert scratch["unknown"] == {"iterations of type critic": 1, "iterations of type (odd)": 1}
+
+
 def test_nothing_but_figures_and_names_is_kept() -> None:
     scratch: dict[str, Any] = {}
     events = ingest_line(row("m", 5, cwd="/home/dev/acme", gitBranch="main"), scratch)

@@ -88,6 +88,9 @@ FILES: dict[str, str | bytes] = {
     "thinking": row("thinking", "th", {**U, "output_tokens_details": {"thinking_tokens": 4}}),
     "models": row("models", "mo1", U) + row("models", "mo2", U, model="claude-haiku-4-5"),
     "compacted": row("compacted", "co", {**U, "iterations": [{"type": "compaction", **U}, {"type": "message", **U}]}),
+    "advised": row(
+        "advised", "ad", {**U, "iterations": [{"type": "advisor_message", "model": "claude-opus-4-6", **U}]}
+    ),
     "iterations": row("iterations", "it", {**U, **ITERATIONS}),
     "tools": row("tools", "to", U)
     + json.dumps({"type": "user", "sessionId": "tools", "toolUseResult": {"usage": U, "totalTokens": 110}})
@@ -124,7 +127,7 @@ TRUTH: dict[str, Sums] = {
     "split": (1, 7, 3, 4, 6, 5, 0), "long": (1, 7, 3, 0, 10, 5, 0), "usage-null": ONE, "nulls": ONE, "floats": ONE,
     "negative": ONE, "huge": ONE, "texts": ONE, "fraction": ONE, "thinking": (1, 100, 0, 0, 0, 10, 4),
     "compacted": (1, 200, 0, 0, 0, 20, 0),
-    "models": TWO, "iterations": TWO, "tools": ONE, "unknown": ONE, "spaced": ONE, "zoned": TWO, "timeless": TWO,
+    "models": TWO, "advised": TWO, "iterations": TWO, "tools": ONE, "unknown": ONE, "spaced": ONE, "zoned": TWO, "timeless": TWO,
     "partial": ONE, "whole-end": TWO, "surrogate": ONE, "bad-utf-8": ONE, "nan": ONE, "deep": ONE, "crlf": ONE,
     "cr": TWO, "original": TWO, "resumed": ONE,
 }  # fmt: skip
