@@ -11,10 +11,10 @@ from typing import Any
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
+from tracker_verdict.accounts import OTHER_ACCOUNT, OTHER_PLAN, plans, several_plans
 from tracker_verdict.estimate import WindowResult, estimate
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
 
-OTHER_ACCOUNT = "other-account"
 NO_TIME = -1 << 63
 
 
@@ -59,6 +59,7 @@ class Tally:
         self.session, self.source, self.results, self.spent = session, source, Results(), Spent()
         self.excluded: dict[str, str] = {}
         self.stale: list[str] = []
+        self.plans: set[tuple[str, str]] = set()
 
     def add(self, row: Finalized, group: Iterable[Capture]) -> None:
         """A finalized window with the provider's captures, if it says something of the provider."""
@@ -66,10 +67,13 @@ class Tally:
         if found is None:
             return
         self.spent.add(row.window, found.pair, self.source.capacity or "")
-        if found.reason is None:
+        named = plans(found.pair)
+        reason = found.reason or (OTHER_PLAN if several_plans(named) else None)
+        if reason is None:
+            self.plans |= named
             self.results.add(row.window, found.features, found.capacity, row.quality, _moment(found.pair, row))
         else:
-            self.excluded[row.window] = found.reason
+            self.excluded[row.window] = reason
         if row.is_stale(self.source.name, group):
             self.stale.append(row.window)
 
@@ -78,6 +82,7 @@ class Tally:
         self.spent.extend(other.spent)
         self.excluded |= other.excluded
         self.stale += other.stale
+        self.plans |= other.plans
 
     def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> ProviderFigures:
         """What the windows say together. overlaps: those of these and of others, if they are known."""
@@ -93,7 +98,7 @@ class Tally:
                 window: reason if reason == OTHER_ACCOUNT else shared.get(window, reason)
                 for window, reason in reasons.items()
             }
-        found = estimate(self.session, self.source, results, known.waiting)
+        found = estimate(self.session, self.source, results, known.waiting, several_plans(self.plans))
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, found, excluded, self.stale, account)
 
