@@ -159,9 +159,11 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
         for at, one in enumerate(usage.iterations):
             if not isinstance(one, dict):
                 continue
-            if (other := _text(one.get("model"))) not in (None, model):
-                events.append(_event(f"{name}#{at}/{half}", other, fitted(one, Usage), row, scratch))
-            elif one.get("type") == "compaction":  # which the whole leaves out
+            kind, other = one.get("type"), _text(one.get("model"))
+            # the whole leaves out what other models did, an advisor, who may be of the same one, and compaction
+            if kind == "advisor_message" or other not in (None, model):
+                events.append(_event(f"{name}#{at}/{half}", other or model, fitted(one, Usage), row, scratch))
+            elif kind == "compaction":
                 events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
     if isinstance(tools := usage.server_tool_use, dict) and (searches := tools.get("web_search_requests")):
         _note_searches(name or key, searches, scratch)
