@@ -63,16 +63,15 @@ def test_what_other_models_did_within_a_request_is_added() -> None:
     assert keys(row("m", 5, usage={"iterations": iterations}), replay) == ["m/r", "m#0/r", "m/", "m#0/"]
 
 
-def test_an_advisor_of_the_same_model_is_added_and_what_the_whole_counts_is_not() -> None:
-    advisor = {"type": "advisor_message", "model": "claude-opus-4-6", "input_tokens": 3, "output_tokens": 2}
-    message = {"type": "message", "model": "claude-opus-4-6", "input_tokens": 10, "output_tokens": 5}
-    fallback = {**message, "type": "fallback_message"}
-    nameless = {name: value for name, value in advisor.items() if name != "model"}
-    events = ingest_line(row("m", 5, usage={"iterations": [message, advisor, fallback, nameless]}), {})
-    assert [(event["key"], event["model"], event["input_tokens"], event["output_tokens"]) for event in events] == [
-        ("m/r", "claude-opus-4-6", 10, 5),
-        ("m#1/r", "claude-opus-4-6", 3, 2),
-        ("m#3/r", None, 3, 2),
+@pytest.mark.parametrize("advisor", ["claude-opus-4-6", "claude-opus-4-8", None])
+def test_an_advisor_is_added_whatever_its_model_is(advisor: str | None) -> None:
+    """Unlike the iterations of the answer itself, which the whole holds."""
+    own = {"type": "message", "input_tokens": 4, "output_tokens": 3}
+    asked = {"type": "advisor_message", "model": advisor, "input_tokens": 8, "output_tokens": 16}
+    events = ingest_line(row("m", 5, usage={"iterations": [own, asked, own | {"model": "claude-opus-4-6"}]}), {})
+    assert [(event["key"], event["model"], event["output_tokens"]) for event in events] == [
+        ("m/r", "claude-opus-4-6", 5),
+        ("m#1/r", advisor or "claude-opus-4-6", 16),
     ]
 
 

@@ -92,6 +92,7 @@ def test_a_window_of_telemetry_alone_names_what_it_wants(toys: Run, tmp_path: Pa
     cure = "tracker start PROVIDER --stdin --window W1"
     assert f"  - missing The window cannot be finalized: it holds no captures. Run `{cure}`.\n" in card
     assert "  - missing No outcome is given.\n" in card
+    assert "  - missing No churn is measured: it holds no captures. In the repository" in card
     # what it says to run works
     ok(toys(*cure.replace("PROVIDER", "toy").split()[1:], stdin="fuel 10%"))
     card = toys("decision-card", "--window", "W1").stdout

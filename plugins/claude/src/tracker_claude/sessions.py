@@ -161,9 +161,10 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
             if not isinstance(one, dict):
                 continue
             kind, other = one.get("type"), _text(one.get("model"))
-            if kind == "advisor_message" or other not in (None, model):  # which the whole leaves out
-                events.append(_event(f"{name}#{at}/{half}", other, fitted(one, Usage), row, scratch))
-            elif kind == "compaction":  # as it does this
+            # the whole leaves out what other models did, an advisor, who may be of the same one, and compaction
+            if kind == "advisor_message" or other not in (None, model):
+                events.append(_event(f"{name}#{at}/{half}", other or model, fitted(one, Usage), row, scratch))
+            elif kind == "compaction":
                 events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
             elif kind not in WITHIN and not row.forkedFrom and _has_tokens(one):
                 _note(f"iterations of type {_named(kind)}", scratch)

@@ -71,9 +71,11 @@ def _churn(session: Session, window: str) -> Check:
     if not has_start(session, window):
         if problem := unread(session, window):
             return Check(name="churn", state="missing", text=f"No churn is measured: {problem}.")
+        is_captured = bool(Windows(session).captures([window]))
+        why = "no capture names a commit, as outside of a git repository" if is_captured else "it holds no captures"
         text = (
-            "No churn is measured: no capture names a commit, as outside of a git repository."
-            " In the repository of the work, COMMIT is the one before it. Without a repository this stays missing."
+            f"No churn is measured: {why}. In the repository of the work, COMMIT is the one before it."
+            " Without a repository this stays missing."
         )
         words += ["--commit-start", "COMMIT"]
     return Check(name="churn", state="missing", text=text, cure=quoted(words))
