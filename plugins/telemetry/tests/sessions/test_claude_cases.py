@@ -127,9 +127,9 @@ TRUTH: dict[str, Sums] = {
     "split": (1, 7, 3, 4, 6, 5, 0), "long": (1, 7, 3, 0, 10, 5, 0), "usage-null": ONE, "nulls": ONE, "floats": ONE,
     "negative": ONE, "huge": ONE, "texts": ONE, "fraction": ONE, "thinking": (1, 100, 0, 0, 0, 10, 4),
     "compacted": (1, 200, 0, 0, 0, 20, 0),
-    "models": TWO, "advised": TWO, "iterations": TWO, "tools": ONE, "unknown": ONE, "spaced": ONE, "zoned": TWO, "timeless": TWO,
+    "models": TWO, "iterations": TWO, "tools": ONE, "unknown": ONE, "spaced": ONE, "zoned": TWO, "timeless": TWO,
     "partial": ONE, "whole-end": TWO, "surrogate": ONE, "bad-utf-8": ONE, "nan": ONE, "deep": ONE, "crlf": ONE,
-    "cr": TWO, "original": TWO, "resumed": ONE,
+    "cr": TWO, "advised": TWO, "original": TWO, "resumed": ONE,
 }  # fmt: skip
 
 
