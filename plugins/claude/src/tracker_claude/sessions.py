@@ -155,25 +155,31 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
     model = message.model or None
     events = [_event(key, model, usage, row, scratch)]
     if isinstance(usage.iterations, list):
-        from tracker_claude.session_rows import Usage, fitted
-
-        for at, one in enumerate(usage.iterations):
-            if not isinstance(one, dict):
-                continue
-            kind, other = one.get("type"), _text(one.get("model"))
-            # the whole leaves out what other models did, an advisor, who may be of the same one, and compaction
-            if kind == "advisor_message" or other not in (None, model):
-                events.append(_event(f"{name}#{at}/{half}", other or model, fitted(one, Usage), row, scratch))
-            elif kind == "compaction":
-                events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
-            elif kind not in WITHIN and not row.forkedFrom and _has_tokens(one):
-                _note(f"iterations of type {_named(kind)}", scratch)
+        events = _with_iterations(key, events[0], usage.iterations, row, scratch)
     if isinstance(tools := usage.server_tool_use, dict) and (searches := tools.get("web_search_requests")):
         _note_searches(name or key, searches, scratch)
     if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
         scratch["ts"] = events[0]["ts"] or scratch.get("ts")
     scratch["last"] = shown
     return events
+
+
+def _with_iterations(key: str, whole: Event, iterations: list[Any], row: Row, scratch: dict[str, Any]) -> list[Event]:
+    """A request with what it leaves out: other models, an advisor, who may be of the same one, and compaction."""
+    from tracker_claude.session_rows import Usage, fitted
+
+    (name, _, half), model, others = key.rpartition("/"), whole["model"], list[Event]()
+    for at, one in enumerate(iterations):
+        if not isinstance(one, dict):
+            continue
+        kind, other = one.get("type"), _text(one.get("model"))
+        if kind == "advisor_message" or other not in (None, model):
+            others.append(_event(f"{name}#{at}/{half}", other or model, fitted(one, Usage), row, scratch))
+        elif kind == "compaction":
+            whole = _added(whole, _event("", model, fitted(one, Usage), row, scratch))
+        elif kind not in WITHIN and not row.forkedFrom and _has_tokens(one):
+            _note(f"iterations of type {_named(kind)}", scratch)
+    return [whole, *others]
 
 
 def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping[str, Any]) -> Event:
