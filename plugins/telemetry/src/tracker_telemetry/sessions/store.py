@@ -128,8 +128,7 @@ class Store:
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT name, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
-        rows = self._ask(query, (source.name,))
-        known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in rows}
+        known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in self._ask(query, (source.name,))}
         found = files(source)
         gone = known.keys() - {file_key(one.path) for one in found}
         moved = {known[name].now.inode: name for name in gone}
