@@ -75,6 +75,15 @@ def test_an_advisor_is_added_whatever_its_model_is(advisor: str | None) -> None:
     ]
 
 
+def test_an_iteration_of_an_unknown_type_is_noted() -> None:
+    scratch: dict[str, Any] = {}
+    odd = [{"type": kind, "input_tokens": 3} for kind in ("critic", "message", ["list"], None)]
+    for name, more in (("m", {}), ("n", {"forkedFrom": {"sessionId": "p"}})):
+        [event] = ingest_line(row(name, 5, usage={"iterations": [*odd, {"type": "idle"}]}, **more), scratch)
+        assert event["input_tokens"] == 10
+    assert scratch["unknown"] == {"iterations of type critic": 1, "iterations of type (odd)": 1}
+
+
 def test_nothing_but_figures_and_names_is_kept() -> None:
     scratch: dict[str, Any] = {}
     events = ingest_line(row("m", 5, cwd="/home/dev/acme", gitBranch="main"), scratch)
