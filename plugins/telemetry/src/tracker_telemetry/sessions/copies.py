@@ -1,9 +1,9 @@
 """Requests that several sessions show, since a fork copies its parent's: whose they are.
 
 A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
-says of itself. What tells them apart then is what follows, in whatever order the files are read: a parent goes on later
-than its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started,
-or that was seen first.
+says of itself. What tells them apart then is what follows, in whatever order the files are read: a parent's total may be
+told before it goes on, a fork's only behind requests of its own. Else a parent goes on later than its fork, or never.
+Of two that do not go on it is the one that has subagents, which requests of its own started, or that was seen first.
 
 An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
@@ -48,6 +48,11 @@ NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half 
 OWN = f"""
 SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
+"""
+# when a session's own total was told first: it is of the time of the request before it
+TOLD = f"""
+SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 1 AND session IN ({VALUES})
+AND ts IS NOT NULL GROUP BY 1
 """
 FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
@@ -180,6 +185,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
             starters.add(name)
         else:
             own[name].append(at)
+    told: dict[str, float] = dict(database.execute(TOLD, (source, names)))
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
@@ -192,6 +198,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         sessions = _parents_of(frozenset(places[number].session for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
+        sessions = frozenset(one for one in sessions if told.get(one, NEVER) <= group.last) or sessions
         sessions = _parents_of(_last(sessions, own, starters, groups.values()), thought)
         stands = _standing([number for number in left if places[number].session in sessions], places)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
