@@ -225,7 +225,7 @@ def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column],
     columns = (
         Column(key="at", title="From", kind="instant", rank=0),
         Column(key="until", title="To", kind="instant", rank=1),
-        Column(key="used", title="Used" if unit == "%" else f"Used,{unit}", kind=kind, rank=0),
+        Column(key="used", title=f"Used,{unit}" if unit[:1] == " " else "Used", kind=kind, rank=0),
         Column(key="change", title="Change", rank=0),
         Column(key="origin", title="Origin", rank=2),
     )
@@ -236,8 +236,9 @@ def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column],
 
 
 def _unit(source: Source | None, key: str) -> str:
+    """What to put behind a value; nothing if no plugin in use tells what it counts."""
     meter = source.meter(key) if source else None
-    return "%" if meter is None or meter.unit == "pp" else f" {meter.unit}"
+    return "" if meter is None else "%" if meter.unit == "pp" else f" {meter.unit}"
 
 
 def document(found: Series) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from tracker.api import Source, instant
@@ -15,6 +16,8 @@ from tracker_verdict.accounts import OTHER_ACCOUNT, OTHER_PLAN, plans, several_p
 from tracker_verdict.estimate import WindowResult, estimate
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
 
+# why a window does not count of which a capture was taken back and no other one is in its place
+REMOVED = "capture-removed"
 NO_TIME = -1 << 63
 
 
@@ -67,15 +70,26 @@ class Tally:
         if found is None:
             return
         self.spent.add(row.window, found.pair, self.source.capacity or "")
-        named = plans(found.pair)
+        named, is_stale = plans(found.pair), row.is_stale(self.source.name, group)
         reason = found.reason or (OTHER_PLAN if several_plans(named) else None)
+        if is_stale and found.pair.missing and self._is_removed(row):
+            reason = reason or REMOVED
         if reason is None:
             self.plans |= named
             self.results.add(row.window, found.features, found.capacity, row.quality, _moment(found.pair, row))
         else:
             self.excluded[row.window] = reason
-        if row.is_stale(self.source.name, group):
+        if is_stale:
             self.stale.append(row.window)
+
+    def _is_removed(self, row: Finalized) -> bool:
+        """Whether a capture was taken back with which the window was measured: no other may be in this directory."""
+        used = row.providers.get(self.source.name, {}).get("records")
+        return isinstance(used, Mapping) and not self._removed.isdisjoint(map(str, used.values()))
+
+    @cached_property
+    def _removed(self) -> set[str]:
+        return self.session.index.tombstoned(self.source.stream)
 
     def extend(self, other: Tally) -> None:
         self.results.extend(other.results)
