@@ -311,7 +311,7 @@ class Rows:
         return cast("list[int]", numbers * size if is_same else numbers)
 
     def _stored(self) -> str:
-        """The state as the store has it, without what are no notes; empty if the store cannot have it."""
+        """The state as the store has it, without notes that count nothing; empty if the store cannot have it."""
         for name in [name for name in NOTES if name in self.state and not are_notes(self.state[name])]:
             del self.state[name]
             self._blame(TypeError(f"scratch[{name!r}] is not a dict of names and counts"), "it is not shown")
