@@ -216,7 +216,9 @@ def test_a_finalized_window_that_lost_a_capture_says_what_can_be_done(program: A
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     delete = ("alias", "delete", "toy", "--yes", "--window", "W1", "--phase")
     said = program(*delete, "after").err
-    assert "W1 was finalized with it and is stale: its toy AFTER is missing. `tracker undo --yes` restores it" in said
+    assert (
+        "W1 was finalized with it and is stale: its toy AFTER is missing. `tracker undo --yes` takes this back" in said
+    )
     assert "`tracker end toy --stdin --window W1` captures it again" in said
     assert "`tracker complete --reopen --window W1` opens the window" in said
     for view in ("windows", "scoreboard"):

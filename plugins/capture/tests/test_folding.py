@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from tracker.api import Gauge, Meter, Reading, StatusSource
-from tracker_capture.meters import is_reset, points_of, with_resets
+from tracker_capture.meters import points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, folded, sample_of
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 WEEK_END = START + timedelta(days=3)
+WEEK = timedelta(days=7)
 
 
 def minute(number: float) -> datetime:
@@ -59,7 +61,7 @@ def test_a_period_that_begins_early_is_a_reset_that_is_shown_and_not_measured_ac
     later = WEEK_END + timedelta(days=3)
     points = [one for at in (sample(0, 23), sample(60, 4, reset=later)) for _, one in points_of(at)]
     assert [point.has_reset for point in with_resets(points)] == [False, True]
-    assert not is_reset(*points), "when the first period ended is not known"
+    assert reset_between(points[0], points[1], None) is None, "when the first period ended is not known"
     # a reading without a date tells a reset by its fall, if that is more than a rounding; with the same date, never
     for used, reset, is_told in ((4, None, True), (22.5, None, False), (4, WEEK_END, False)):
         fallen = [one for at in (sample(0, 23), sample(60, used, reset=reset)) for _, one in points_of(at)]
@@ -67,6 +69,24 @@ def test_a_period_that_begins_early_is_a_reset_that_is_shown_and_not_measured_ac
     # a date that moves is no reset while the meter rises
     risen = [one for at in (sample(0, 23), sample(60, 24, reset=later)) for _, one in points_of(at)]
     assert [point.has_reset for point in with_resets(risen)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("first", "began", "is_told"),
+    [(10, 120, True), (10, 1, True), (10, -60, False), (0, 120, False), (10, 13 * 60, False)],
+)
+def test_a_period_that_began_between_two_readings_is_an_early_reset_although_the_meter_rose(
+    first: float, began: float, is_told: bool
+) -> None:
+    """By its reset and its length; that of an unused meter may begin anew at each reading."""
+    reset = minute(began) + WEEK
+    before, after = (one for at in (sample(0, first), sample(12 * 60, 15, reset=reset)) for _, one in points_of(at))
+    assert reset_between(before, after, WEEK) == (minute(began) if is_told else None)
+    assert [point.has_reset for point in with_resets([before, after], WEEK)] == [False, is_told]
+    assert [point.has_reset for point in with_resets([before, after])] == [False, False]
+    # some panes name a reset by the hour
+    coarse = evolve(before, reset_at=reset - timedelta(hours=1))
+    assert reset_between(coarse, after, WEEK) is None
 
 
 def test_any_order_of_arrival_gives_the_same_values() -> None:

@@ -349,6 +349,19 @@ def test_across_a_reset_the_delta_is_the_sum_of_its_parts(week: Any) -> None:
     assert week.rows("anomalies") == []
 
 
+def test_across_an_early_reset_the_parts_are_added_although_the_meter_only_rose(machine: Any) -> None:
+    """Two hours after the first reading the vendor began everyone's week anew."""
+    old = [limits(minute(at), used) for at, used in ((0, 10), (115, 12))]
+    new = [limits(minute(at), used, week_end=minute(120) + timedelta(days=7)) for at, used in ((300, 14), (720, 15))]
+    machine.rollout("a", *old, *new)
+    ok(machine("sync"))
+    assert "codex weekly: 4 readings, 1 reset\n" in ok(machine("meters", "--meter", "weekly"))
+    ok(machine("windows", "add", "W1", "--from", iso(minute(0)), "--to", iso(minute(720))))
+    [_, after] = machine.rows("snapshots")
+    assert after["reset_split"]["meters"]["weekly"]["delta"] == 2 + 15
+    assert after["reset_split"]["meters"]["weekly"]["resets"][0]["reset_at"] == iso(minute(120))
+
+
 def test_what_is_too_far_away_is_refused(week: Any) -> None:
     add = ("windows", "add", "W0-09", "--from", iso(minute(300)), "--to")
     wrong = error(week("windows", "add", "W0-09", "--from", "noonish", "--to", "-2h"), 2)

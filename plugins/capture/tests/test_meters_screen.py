@@ -40,3 +40,14 @@ def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -
     assert [row.split()[3] for row in rows] == ["alias", "future"]
     [found] = json.loads(ok(machine("--json", "meters", "--meter", "fiveh")))
     assert [point.get("is_future") for point in found["points"]] == [None, True]
+
+
+def test_what_no_plugin_in_use_measures_has_no_unit(machine: Any) -> None:
+    """A count of 1,000 prompts was 1000 %, once its provider was not there any more."""
+    blocks = '{"blocks": [{"window_id": "W1", "provider": "glm-4.6", "prompts_used": 1000}]}'
+    ok(machine("start", "glm", "--stdin", "--window", "W1", stdin=blocks))
+    assert " 1000 prompts " in ok(machine("meters"))
+    for more in ({}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
+        said = ok(machine("meters", TRACKER_DISABLE_PLUGINS="glm", **more)).splitlines()[-1]
+        assert "1000" in said
+        assert "%" not in said

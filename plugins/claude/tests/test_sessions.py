@@ -63,6 +63,27 @@ def test_what_other_models_did_within_a_request_is_added() -> None:
     assert keys(row("m", 5, usage={"iterations": iterations}), replay) == ["m/r", "m#0/r", "m/", "m#0/"]
 
 
+@pytest.mark.parametrize("advisor", ["claude-opus-4-6", "claude-opus-4-8", None])
+def test_an_advisor_is_added_whatever_its_model_is(advisor: str | None) -> None:
+    """Unlike the iterations of the answer itself, which the whole holds."""
+    own = {"type": "message", "input_tokens": 4, "output_tokens": 3}
+    asked = {"type": "advisor_message", "model": advisor, "input_tokens": 8, "output_tokens": 16}
+    events = ingest_line(row("m", 5, usage={"iterations": [own, asked, own | {"model": "claude-opus-4-6"}]}), {})
+    assert [(event["key"], event["model"], event["output_tokens"]) for event in events] == [
+        ("m/r", "claude-opus-4-6", 5),
+        ("m#1/r", advisor or "claude-opus-4-6", 16),
+    ]
+
+
+def test_an_iteration_of_an_unknown_type_is_noted() -> None:
+    scratch: dict[str, Any] = {}
+    odd = [{"type": kind, "input_tokens": 3} for kind in ("critic", "message", ["list"], None)]
+    for name, more in (("m", {}), ("n", {"forkedFrom": {"sessionId": "p"}})):
+        [event] = ingest_line(row(name, 5, usage={"iterations": [*odd, {"type": "idle"}]}, **more), scratch)
+        assert event["input_tokens"] == 10
+    assert scratch["unknown"] == {"iterations of type critic": 1, "iterations of type (odd)": 1}
+
+
 def test_nothing_but_figures_and_names_is_kept() -> None:
     scratch: dict[str, Any] = {}
     events = ingest_line(row("m", 5, cwd="/home/dev/acme", gitBranch="main"), scratch)

@@ -137,7 +137,7 @@ def test_a_subagent_that_repeats_its_parents_meta_is_no_fork(mode: str) -> None:
     spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "p"}}}
     own = line("session_meta", 1e9, id="x", forked_from_id="p", source=spawned, history_mode=mode)
     other = line("session_meta", 1e9, id="p", source="cli")
-    lines = [own, other, count(1e9, usage(200, 20), None), count(1e9 + 0.5, usage(300, 30), None)]
+    lines = [own, other, count(1e9 + 0.2, usage(200, 20), None), count(1e9 + 0.7, usage(300, 30), None)]
     assert tokens(lines) == [(200, 0, 20), (100, 0, 10)]
     keys = []
     for given in (lines, [other, *lines[2:]]):

@@ -180,7 +180,7 @@ def test_what_is_broken_is_found(sound: Any, how: str) -> None:
     assert [one for one in found if one[0] == "error" and one not in fitting] == []
     done = sound("doctor")
     assert done.status == (1 if level == "error" else 0)
-    assert f"{level}: {fitting[0][2]}: {fitting[0][3]}; " in done.out
+    assert f"{level}: {fitting[0][2]}: {fitting[0][3].removesuffix('.')}; " in done.out
     _every_command_runs(sound)
 
 

@@ -114,3 +114,15 @@ def test_a_repair_that_failed_is_not_offered_again() -> None:
     done = repaired(SimpleNamespace(registry=registry), torn)  # type: ignore[arg-type]
     assert (done.failure, done.command, blamed) == ("no room", "tracker mend", ["fixer"])
     assert FindingReport(evolve(torn, cure="tracker doctor --fix"), failure="no room").command is None
+
+
+def test_windows_of_a_meter_that_its_plugin_does_not_declare_any_more_are_named(sound: Any) -> None:
+    sound("end", "tally", "--stdin", "--window", "W1", stdin="8").ok()
+    sound("complete", "--window", "W1", "--toy-features", "1").ok()
+    assert "windows.jsonl: " not in sound("doctor").out.partition("windows.jsonl: 1 record")[2]
+    path = sound.root / "windows.jsonl"
+    path.write_text(path.read_text().replace('"fuel_pct"', '"tank_pct"'))
+    said = "warning: windows.jsonl: 1 window of toy measured tank_pct, and not fuel_pct; install the version of "
+    assert said in sound("doctor").out
+    sound("complete", "--window", "W1").ok()
+    assert said not in sound("doctor").out

@@ -283,3 +283,11 @@ def test_a_window_that_was_finalized_without_a_pair_is_to_be_completed_again(pro
     assert program("status").ok().count(f"next: complete W1: tracker {command}\n") == 2
     program(*command.replace("N", "1").split()).ok()
     assert "complete" not in program().ok()
+
+
+def test_it_says_what_is_left_out_because_no_plugin_reads_it(program: Any) -> None:
+    program("start", "toy", "--stdin", stdin="fuel 10%").ok()
+    path = program.root / "snapshots.jsonl"
+    path.write_text(path.read_text().replace('"toy"', '"gone"'))
+    left_out = "Left out: gone: no plugin for it is installed; install the plugin that declares gone"
+    assert left_out in program().ok()

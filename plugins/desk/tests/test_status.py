@@ -283,7 +283,7 @@ def test_nothing_that_was_recorded_steers_the_terminal(toys: Run, tmp_path: Path
     path.write_text(path.read_text() + json.dumps(record) + "\n")
     found = ok(toys("status"))
     assert "gone\\x1b, lane \\x1b[31m: W\\n\\x07 open since " in found
-    assert "  next: nothing here: no plugin for it is installed\n" in found
+    assert "  next: nothing here: no plugin for it is installed; install the plugin that declares gone\\x1b " in found
 
 
 def test_nothing_that_was_recorded_runs_when_a_printed_command_is_typed(toys: Run, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outcomes import ok
+from outcomes import ok, refused
 
 Run = Callable[..., Any]
 
@@ -92,6 +92,7 @@ def test_a_window_of_telemetry_alone_names_what_it_wants(toys: Run, tmp_path: Pa
     cure = "tracker start PROVIDER --stdin --window W1"
     assert f"  - missing The window cannot be finalized: it holds no captures. Run `{cure}`.\n" in card
     assert "  - missing No outcome is given.\n" in card
+    assert "  - missing No churn is measured: it holds no captures. In the repository" in card
     # what it says to run works
     ok(toys(*cure.replace("PROVIDER", "toy").split()[1:], stdin="fuel 10%"))
     card = toys("decision-card", "--window", "W1").stdout
@@ -295,3 +296,16 @@ def test_a_pair_that_is_open_in_a_finalized_window_is_ended_first(finalized: Run
         [cure] = re.findall(rf"failed  {re.escape(expected)}.*Run `tracker (.*)`\.", card)
         ok(finalized(*cure.split(), stdin="8"))
     assert "It is finalized." in ok(finalized("decision-card", "--window", "W0-20"))
+
+
+def test_churn_of_captures_that_no_plugin_reads_is_refused_and_says_why(finalized: Run, tmp_path: Path) -> None:
+    for name in ("snapshots", "windows"):
+        path = tmp_path / "data" / f"{name}.jsonl"
+        path.write_text(path.read_text().replace('"toy"', '"gone"'))
+    why = "gone: recorded here, but no plugin for it is installed. To read it, install the plugin that declares gone"
+    assert f"No start commit is known for W0-20: {why}" in refused(finalized("churn", "--window", "W0-20"))
+    assert not (tmp_path / "data" / "churn.jsonl").exists()
+    assert f"No churn is measured: {why}" in ok(finalized("decision-card", "--window", "W0-20"))
+    done = finalized("churn", "--window", "W0-20", "--commit-start", "HEAD~1", "--commit-end", "HEAD")
+    assert "files=6" in ok(done)
+    assert "note: gone: recorded here, but no plugin for it is installed; it is left out\n" in done.stderr

@@ -309,3 +309,22 @@ def test_a_plan_on_a_narrow_terminal_keeps_the_meter_and_the_account(two: Any, m
         ("codex weekly", account) for account in sorted((hashed(ONE)[:6], hashed(OTHER)[:6]))
     ]
     assert {row["account"] for row in named[1]} == {"home-of-mine", hashed(OTHER)[:6]}
+
+
+def test_a_window_of_two_plans_does_not_count_and_plans_are_not_added_without_a_word(verdicts: Any) -> None:
+    """A per cent of one plan is not one of another: after the upgrade the meter fell, and then rose past its BEFORE."""
+    pane = ">_ OpenAI Codex (v0.169.0)\n Account: dev@example.com ({})\n Weekly limit: {}% left\n"
+    told = [("Plus", 60, "Plus", 40), ("Plus", 40, "Pro 200", 38), ("Pro 200", 38, "Pro 200", 36)]
+    for number, (plan, before, other, after) in enumerate(told, 1):
+        at = ("--window", f"W{number}", "--captured-at")
+        verdicts("start", "codex", "--stdin", *at, f"-{90 - 10 * number}m", stdin=pane.format(plan, before)).ok()
+        verdicts("end", "codex", "--stdin", *at, f"-{85 - 10 * number}m", stdin=pane.format(other, after)).ok()
+        verdicts("complete", "--window", f"W{number}", "--codex-features", "2").ok()
+    said = verdicts("preview").ok()
+    assert "features=4, capacity=22 pp" in said
+    assert "(excluded W2: other-plan) (of several plans: Plus, Pro 200)" in said
+    board = verdicts("scoreboard")
+    assert "codex W2 does not count: its BEFORE and its AFTER are of two plans." in board.err
+    assert "codex: of several plans: Plus, Pro 200" in board.err
+    assert "It gives no figure of codex: other-plan." in verdicts("decision-card", "--window", "W2").ok()
+    assert "of several plans" not in verdicts("preview", "--window", "W3").ok()

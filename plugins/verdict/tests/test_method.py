@@ -127,6 +127,12 @@ def test_a_change_of_the_reset_splits_the_readings(values: list[int], every: int
     assert len(parts) == len(borders) + 1
 
 
+@pytest.mark.parametrize(("first", "is_told"), [(10, True), (0, False)])
+def test_an_early_reset_splits_the_readings_although_the_meter_rose(first: float, is_told: bool) -> None:
+    found = [reading(START, first), reading(START + 12 * HOUR, 15, START + 2 * HOUR + WEEK)]
+    assert len(list(segments(found, WEEK))) == 1 + is_told
+
+
 # --- what bounds a forecast
 
 week = st.lists(st.floats(0, 4), min_size=HOURS, max_size=HOURS)

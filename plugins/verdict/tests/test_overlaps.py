@@ -242,3 +242,31 @@ def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any, mon
     # whatever is held at once
     monkeypatch.setattr("tracker.windows.reader.PART", 1)
     assert verdicts("compare", "codex", "claude").ok() == said
+
+
+@pytest.mark.parametrize("phases", [("after",), ("before",), ("after", "before")])
+def test_a_window_whose_captures_were_deleted_does_not_count_beside_the_one_that_it_overlapped(
+    verdicts: Any, phases: tuple[str, ...]
+) -> None:
+    """The meter moved 10 pp in all: nothing tells of the deleted ones that they moved it at the same time."""
+    verdicts.measure(("W1", ONE, 80, 70, "-9h", "-6h", 2), ("W2", ONE, 78, 72, "-8h", "-7h", 3))
+    for phase in phases:
+        verdicts("alias", "delete", "codex", "--window", "W2", "--phase", phase, "--yes").ok()
+    said = verdicts("preview").ok()
+    assert "codex: features=2, capacity=10 pp" in said
+    assert "(excluded W2: capture-removed) (stale: re-run complete)" in said
+    board = verdicts("scoreboard")
+    assert board.ok().splitlines()[1].split()[2:5] == ["2", "2", "10"]
+    assert "note: codex W2 is stale." in board.err
+    for _ in phases:
+        verdicts("undo", "--yes").ok()
+    assert "(excluded W1: overlaps W2) (excluded W2: overlaps W1)" in verdicts("preview").ok()
+
+
+def test_a_window_whose_capture_was_replaced_counts_until_it_is_finalized_again(verdicts: Any) -> None:
+    verdicts.measure(("W1", ONE, 80, 70, "-9h", "-6h", 2), ("W1", ONE, 80, 69, "-9h", "-5h", None))
+    verdicts("complete", "--window", "W1").ok()
+    verdicts("alias", "delete", "codex", "--window", "W1", "--phase", "after", "--yes").ok()
+    said = verdicts("preview").ok()
+    assert "codex: features=2, capacity=11 pp" in said
+    assert "(stale: re-run complete)" in said

@@ -18,6 +18,7 @@ BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 48
 RESET = "|"
 ROUNDING = 1.0  # a pane rounds what a log has exactly
+COARSE = timedelta(hours=1)  # panes name some resets by the hour
 FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 UNNAMED = "(not named)"
 
@@ -84,15 +85,27 @@ def series(
                     found.setdefault((sample.provider, key, account), []).append(point)
     limit = session.now + FUTURE
     return [
-        Series(provider=name, meter=key, account=account, several=len(accounts[name]) > 1, points=_told(points, limit))
+        Series(
+            provider=name,
+            meter=key,
+            account=account,
+            several=len(accounts[name]) > 1,
+            points=_told(points, limit, length_of(session.registry.source(name), key)),
+        )
         for (name, key, account), points in sorted(found.items(), key=lambda item: tuple(map(str, item[0])))
     ]
 
 
-def _told(points: Sequence[Point], limit: datetime) -> list[Point]:
+def length_of(source: Source | None, key: str) -> timedelta | None:
+    """How long a period of a meter is, if each is as long."""
+    meter = source.meter(key) if source else None
+    return meter.window if meter and isinstance(meter.window, timedelta) else None
+
+
+def _told(points: Sequence[Point], limit: datetime, length: timedelta | None) -> list[Point]:
     """The points with the resets between them; those of the future, behind them, tell of none."""
     claims = sorted((point for point in points if point.until > limit), key=lambda point: point.at)
-    past = with_resets([point for point in points if point.until <= limit])
+    past = with_resets([point for point in points if point.until <= limit], length)
     return [*past, *(evolve(point, is_future=True) for point in claims)]
 
 
@@ -119,34 +132,48 @@ def points_of(sample: Sample) -> Iterator[tuple[str, Point]]:
             )
 
 
-def with_resets(points: Sequence[Point]) -> list[Point]:
-    """The points by their time, equal ones in a row as one, the first one after a reset marked."""
+def with_resets(points: Sequence[Point], length: timedelta | None = None) -> list[Point]:
+    """The points by their time, equal ones in a row as one, the first one after a reset marked.
+
+    length: of the meter's periods.
+    """
     found: list[Point] = []
     for point in sorted(points, key=lambda point: point.at):
         before = found[-1] if found else None
         if before is not None and before.used == point.used and is_same_reset(before.reset_at, point.reset_at):
             found[-1] = evolve(before, until=max(before.until, point.until))
         else:
-            found.append(evolve(point, has_reset=before is not None and _begins_anew(before, point)))
+            found.append(evolve(point, has_reset=before is not None and _begins_anew(before, point, length)))
     return found
 
 
-def is_reset(before: Point, after: Point) -> bool:
-    """Whether the meter was reset between two readings."""
-    if before.reset_at is None or before.reset_at > after.at:
-        return False
-    return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
+def reset_between(before: Point, after: Point, length: timedelta | None) -> datetime | None:
+    """When the meter was reset between two readings, if they tell: the earlier one is due, or the later period began.
+
+    Vendors begin one early, too. An unused meter may begin its period anew at each reading.
+    """
+    if before.reset_at is None:
+        return None
+    if before.reset_at <= after.at:
+        is_later = after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
+        return before.reset_at if is_later else None
+    if after.reset_at is None or length is None or not (before.used and after.used):
+        return None
+    began, is_another = after.reset_at - length, after.reset_at - before.reset_at > COARSE
+    return began if is_another and before.until < began <= after.at else None
 
 
-def _begins_anew(before: Point, after: Point) -> bool:
-    """Whether a reading shows a new period. Vendors begin one early, too, at a time that no reading tells.
+def _begins_anew(before: Point, after: Point, length: timedelta | None) -> bool:
+    """Whether a reading shows a new period, or fell as if at a reset at a time that no reading tells.
 
     `tracker usage` has the same rule. A fall beside one and the same reset is a correction.
     """
     fall = before.used - after.used
     if before.reset_at is None or after.reset_at is None:
-        return is_reset(before, after) or fall > ROUNDING
-    return is_reset(before, after) or (fall > 0 and not is_same_reset(before.reset_at, after.reset_at))
+        is_fall = fall > ROUNDING
+    else:
+        is_fall = fall > 0 and not is_same_reset(before.reset_at, after.reset_at)
+    return is_fall or reset_between(before, after, length) is not None
 
 
 def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
@@ -198,7 +225,7 @@ def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column],
     columns = (
         Column(key="at", title="From", kind="instant", rank=0),
         Column(key="until", title="To", kind="instant", rank=1),
-        Column(key="used", title="Used" if unit == "%" else f"Used,{unit}", kind=kind, rank=0),
+        Column(key="used", title=f"Used,{unit}" if unit[:1] == " " else "Used", kind=kind, rank=0),
         Column(key="change", title="Change", rank=0),
         Column(key="origin", title="Origin", rank=2),
     )
@@ -209,8 +236,9 @@ def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column],
 
 
 def _unit(source: Source | None, key: str) -> str:
+    """What to put behind a value; nothing if no plugin in use tells what it counts."""
     meter = source.meter(key) if source else None
-    return "%" if meter is None or meter.unit == "pp" else f" {meter.unit}"
+    return "" if meter is None else "%" if meter.unit == "pp" else f" {meter.unit}"
 
 
 def document(found: Series) -> dict[str, Any]:

@@ -35,9 +35,10 @@ def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:
 def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]], account: str) -> Panel:
     source = session.registry.source(found.provider)
     meter = source.meter(found.meter) if source else None
-    is_share = meter is None or meter.unit == "pp"
+    is_share = meter is not None and meter.unit == "pp"
     kind: Literal["percent", "number"] = "percent" if is_share else "number"
-    unit = "% used" if is_share or meter is None else meter.unit
+    # without the plugin nothing tells what its values count
+    unit = "used" if meter is None else "% used" if is_share else meter.unit
     title = f"{found.provider}, {meter.title if meter else found.meter}{account}"
     resets = sum(point.has_reset for point in found.points)
     return Panel(

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from tracker.api import Gauge, Reading, Source, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, span
-from tracker_capture.meters import Point, is_reset, points_of, with_resets
+from tracker_capture.meters import Point, length_of, points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, compact, history
 from tracker_capture.settings import CaptureSettings
 
@@ -160,28 +160,27 @@ def _parts(
     parts = {}
     for key, points in found.items():
         meter, first, last = source.meter(key), before.sample.gauges.get(key), after.sample.gauges.get(key)
-        ordered = with_resets(points)
+        length = length_of(source, key)
         if meter is None or meter.unit != "pp" or first is None or last is None:
             continue
-        part = _sum(ordered, limit)
+        part = _sum(with_resets(points, length), length, limit)
         if part is not None:
             parts[key] = part
     return parts
 
 
-def _sum(points: Sequence[Point], limit: timedelta) -> dict[str, Any] | None:
+def _sum(points: Sequence[Point], length: timedelta | None, limit: timedelta) -> dict[str, Any] | None:
     """None without a reset, or if no reading is close enough before one."""
     total, base, most = 0.0, points[0].used, 0.0
     resets = []
     for old, new in pairwise(points):
-        if is_reset(old, new):
-            assert old.reset_at is not None
-            if old.reset_at - old.until > limit:
+        if (reset := reset_between(old, new, length)) is not None:
+            if reset - old.until > limit:
                 return None
             total += max(0.0, old.used - base)
             most += max(0.0, 100 - old.used)
             base = 0.0
-            resets.append({"reset_at": iso(old.reset_at), "last_reading": iso(old.until), "used": compact(old.used)})
+            resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
     if not resets:
         return None
     total += max(0.0, points[-1].used - base)

@@ -64,6 +64,7 @@ TOTALS = {
     "cache_read_input_tokens": "cacheReadInputTokens",
     "cache_creation_input_tokens": "cacheCreationInputTokens",
 }
+WITHIN = (None, "message", "fallback_message")  # types of iterations that the whole counts, if they are of its model
 TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
 
 
@@ -154,21 +155,31 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
     model = message.model or None
     events = [_event(key, model, usage, row, scratch)]
     if isinstance(usage.iterations, list):
-        from tracker_claude.session_rows import Usage, fitted
-
-        for at, one in enumerate(usage.iterations):
-            if not isinstance(one, dict):
-                continue
-            if (other := _text(one.get("model"))) not in (None, model):
-                events.append(_event(f"{name}#{at}/{half}", other, fitted(one, Usage), row, scratch))
-            elif one.get("type") == "compaction":  # which the whole leaves out
-                events[0] = _added(events[0], _event(key, model, fitted(one, Usage), row, scratch))
+        events = _with_iterations(key, events[0], usage.iterations, row, scratch)
     if isinstance(tools := usage.server_tool_use, dict) and (searches := tools.get("web_search_requests")):
         _note_searches(name or key, searches, scratch)
     if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
         scratch["ts"] = events[0]["ts"] or scratch.get("ts")
     scratch["last"] = shown
     return events
+
+
+def _with_iterations(key: str, whole: Event, iterations: list[Any], row: Row, scratch: dict[str, Any]) -> list[Event]:
+    """A request with what it leaves out: other models, an advisor, who may be of the same one, and compaction."""
+    from tracker_claude.session_rows import Usage, fitted
+
+    (name, _, half), model, others = key.rpartition("/"), whole["model"], list[Event]()
+    for at, one in enumerate(iterations):
+        if not isinstance(one, dict):
+            continue
+        kind, other = one.get("type"), _text(one.get("model"))
+        if kind == "advisor_message" or other not in (None, model):
+            others.append(_event(f"{name}#{at}/{half}", other or model, fitted(one, Usage), row, scratch))
+        elif kind == "compaction":
+            whole = _added(whole, _event("", model, fitted(one, Usage), row, scratch))
+        elif kind not in WITHIN and not row.forkedFrom and _has_tokens(one):
+            _note(f"iterations of type {_named(kind)}", scratch)
+    return [whole, *others]
 
 
 def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping[str, Any]) -> Event:
@@ -251,11 +262,16 @@ def _added(event: Event, other: Event) -> Event:
 def _note_row(row: Mapping[str, Any], scratch: dict[str, Any]) -> None:
     """Note a row that shows tokens where none are expected."""
     kind, message = row.get("type"), row.get("message")
-    is_named = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
     is_synthetic = isinstance(message, dict) and message.get("model") == SYNTHETIC
-    is_known = (is_named and kind in OTHERS) or is_synthetic or bool(row.get("forkedFrom"))  # as a copy of another
+    is_known = _named(kind) in OTHERS or is_synthetic or bool(row.get("forkedFrom"))  # as a copy of another
     if not is_known and _has_tokens(row):
-        _note(f"rows of type {kind if is_named else '(odd)'}", scratch)
+        _note(f"rows of type {_named(kind)}", scratch)
+
+
+def _named(kind: object) -> str:
+    """A type as it is shown: it may be anything."""
+    is_name = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
+    return str(kind) if is_name else "(odd)"
 
 
 def _has_tokens(value: object, depth: int = 4) -> bool:

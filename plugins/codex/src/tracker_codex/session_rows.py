@@ -55,6 +55,7 @@ class Row(msgspec.Struct, gc=False):
     """A line; `epoch` reads its timestamp."""
 
     timestamp: Any = None
+    ordinal: Any = None
     type: Any = None
     payload: Payload | None = None
 
@@ -64,7 +65,8 @@ decode = msgspec.json.Decoder(Row).decode
 
 def unchecked(row: dict[str, Any]) -> Row:
     """The row of a line that `decode` refuses. What should be an object is one or None, and a usage is a dictionary."""
-    return Row(timestamp=row.get("timestamp"), type=row.get("type"), payload=_payload(row.get("payload")))
+    timestamp, ordinal, kind = map(row.get, ("timestamp", "ordinal", "type"))
+    return Row(timestamp=timestamp, ordinal=ordinal, type=kind, payload=_payload(row.get("payload")))
 
 
 def _payload(value: object) -> Payload | None:

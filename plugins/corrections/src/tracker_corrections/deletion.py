@@ -83,8 +83,9 @@ def _outlook(source: Source, found: Capture, removal: Removal) -> str:
         return f"is stale until `tracker complete {place} ...` runs again"
     # a BEFORE that is captured now would follow its AFTER
     again = f"`tracker end {source.name} --stdin {place}` captures it again, "
+    what = f"{source.name} {' and '.join(removal.missing)} {'are' if removal.missing[1:] else 'is'} missing"
     return (
-        f"is stale: its {source.name} {' and '.join(removal.missing)} is missing. `tracker undo --yes` restores it,"
+        f"is stale: its {what}. `tracker undo --yes` takes this back,"
         f" {again if removal.missing == ('AFTER',) else ''}or `tracker complete --reopen {place}` opens the window"
     )
 

@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Finding
-from tracker.kernel import Session, Windows
+from tracker.kernel import Finalized, Journal, Session, Windows, line, plural
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import FindingReport, limited, repaired, unreadable
 from tracker_desk.ids import Ids
@@ -47,7 +47,8 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
         with unreadable(found, "plugins"):
             # reads every window, so once
             missing = Windows(session).missing_plugins()
-            found += chain(_plugins(session, missing), state_findings(session, {one.name for one in missing}))
+            found += chain(_plugins(session, missing), _meters(session))
+            found += state_findings(session, {one.name for one in missing})
         with unreadable(found, "features"):
             # what the installed features know about their own files
             found += chain.from_iterable(session.registry.ask("data_findings", session=session))
@@ -160,3 +161,25 @@ def _plugins(session: Session, missing: Iterable[Any]) -> Iterator[Finding]:
     for error in session.registry.failures:
         cure = f"tracker plugins info {error.plugin}"
         yield Finding(severity="warning", check="plugin", place=str(error.plugin), problem=str(error), cure=cure)
+
+
+def _meters(session: Session) -> Iterator[Finding]:
+    """Windows that were measured by a capacity meter that the plugin does not declare any more."""
+    lost: dict[str, dict[str, Mapping[str, Any]]] = {}
+    known = {name: source.capacity_meter for name, source in session.registry.providers.items()}
+    for entry in session.index.entries("windows"):
+        window, version = str(entry.record.get("window")), entry.record.get("schema_version")
+        measured = Finalized(window, entry.record_id, entry.record).providers
+        for name in measured.keys() & known.keys() if version == Journal.schema_version else ():
+            meter, delta = known[name], measured[name].get("delta")
+            # the row that counts is the newest one
+            lost.setdefault(name, {}).pop(window, None)
+            if meter and isinstance(delta, Mapping) and delta and meter.field_name not in delta:
+                lost[name][window] = delta
+    for name, rows in sorted(lost.items()):
+        plugin, meter = session.registry.find(name), known[name]
+        if rows and plugin and meter:
+            fields = line(" and ".join(sorted(set[str]().union(*rows.values()))))
+            problem = f"{plural(len(rows), 'window')} of {name} measured {fields}, and not {meter.field_name}"
+            cure = f"install the version of {plugin.distribution} that measured so; until then they have no figure"
+            yield Finding(severity="warning", check="meter", place="windows.jsonl", problem=problem, cure=cure)

@@ -50,6 +50,8 @@ def due_lines(status: Status) -> Iterator[str]:
             is_ahead = one.taken - status.now > CLOCKS
             since = "since a time in the future" if is_ahead else f"for {span(status.now - one.taken)}"
             yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, {since}"
+    unread = [lane for lane in status.lanes if lane.source is None]
+    yield from (f"Left out: {lane_name(lane)}: {line(lane.due.reason)}" for lane in unread)
     commands = [due.command for due in status.ready if due.command]
     # what is open goes on using its meters
     lanes = sorted(status.lanes, key=lambda lane: not lane.is_open)

@@ -156,10 +156,10 @@ def _before_the_future(session: Session, newest: Iterable[tuple[str | None, Capt
 
 
 def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> dict[str, str]:
-    """By the name of a provider that no plugin reads: why not."""
+    """By the name of a provider that no plugin reads: why not, and what helps."""
     left = {mark.window for _, mark in newest if mark.provider not in session.registry.sources}
     found = Windows(session).missing_plugins(left) if left else []
-    return {one.name: one.problem.partition("but ")[2] for one in found}
+    return {one.name: f"{one.problem.partition('but ')[2]}; {one.cure}" for one in found}
 
 
 def _to_finalize_again(session: Session, groups: Groups) -> dict[str, Finalized]:

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from tracker.api import Check
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, number
+from tracker_ledgers.churn import unread
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.window_state import (
     Loss,
@@ -94,11 +95,8 @@ def _missing(text: str, cure: str | None = None) -> Check:
 
 def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]], fell: Sequence[str]) -> Check | None:
     """Why `complete` would refuse a window that is not finalized."""
-    if unread := [one for one in Windows(session).missing_plugins([window]) if one.measured]:
-        why, cures = (
-            "; ".join(dict.fromkeys(found)) for found in zip(*((u.problem, u.cure) for u in unread), strict=True)
-        )
-        return _missing(f"The window cannot be finalized: {why}. To finalize it, {cures}.")
+    if problem := unread(session, window):
+        return _missing(f"The window cannot be finalized: {problem}.")
     if not groups:
         begin = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
         return _missing("The window cannot be finalized: it holds no captures.", begin)

@@ -118,6 +118,7 @@ def append(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> 
 def remark(session: Session, measured: Churn) -> None:
     """Say what a reader of the figures has to know."""
     window, provider = (measured.record[name] for name in ("window", "provider"))
+    Windows(session).note_missing(Windows(session).missing_plugins([window]))
     if provider is not None and (why := absent(session, window, provider)):
         session.warn(why)
     for text in measured.warnings:
@@ -213,6 +214,13 @@ def commit_range(session: Session, request: Request) -> tuple[Named | None, Name
     )
 
 
+def unread(session: Session, window: str) -> str:
+    """Why captures of a window are not read here, and what helps; empty if all are."""
+    missing = [one for one in Windows(session).missing_plugins([window]) if one.measured]
+    problems, cures = (dict.fromkeys(getattr(one, name) for one in missing) for name in ("problem", "cure"))
+    return f"{'; '.join(problems)}. To read it, {'; '.join(cures)}" if missing else ""
+
+
 def has_start(session: Session, window: str) -> bool:
     """Whether a finalize row or a capture names the commit before the work; outside of a repository none does."""
     return commit_range(session, Request(window=window))[0] is not None
@@ -275,6 +283,9 @@ def _nothing(request: Request, found: Diff, start: Named, end: Named | None, *, 
 
 
 def _unmeasured(session: Session, request: Request, row: Finalized | None, figures: Mapping[str, Any]) -> Churn:
+    if problem := unread(session, request.window):
+        # the commit may be in one of those captures
+        raise TrackerError(f"No start commit is known for {line(request.window)}: {problem}. Nothing was stored.")
     known = [] if session.index.knows(request.window) else session.index.windows()
     hint = f", which no record names. {near(request.window, known)}" if known else ""
     of = ["--provider", request.provider] if request.provider else []

@@ -10,7 +10,7 @@ from typing import Any
 from tracker.api import Block, Check, Row
 from tracker.kernel import Session, Windows, line, plural
 from tracker_ledgers import ledgers
-from tracker_ledgers.churn import has_start
+from tracker_ledgers.churn import has_start, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import FAIL, PASS, is_named
@@ -69,9 +69,13 @@ def _churn(session: Session, window: str) -> Check:
         return Check(name="churn", state="ok", text=text)
     text, words = "No churn is measured.", ["tracker", "churn", "--window", window]
     if not has_start(session, window):
+        if problem := unread(session, window):
+            return Check(name="churn", state="missing", text=f"No churn is measured: {problem}.")
+        is_captured = bool(Windows(session).captures([window]))
+        why = "no capture names a commit, as outside of a git repository" if is_captured else "it holds no captures"
         text = (
-            "No churn is measured: no capture names a commit, as outside of a git repository."
-            " In the repository of the work, COMMIT is the one before it. Without a repository this stays missing."
+            f"No churn is measured: {why}. In the repository of the work, COMMIT is the one before it."
+            " Without a repository this stays missing."
         )
         words += ["--commit-start", "COMMIT"]
     return Check(name="churn", state="missing", text=text, cure=quoted(words))

@@ -88,6 +88,9 @@ FILES: dict[str, str | bytes] = {
     "thinking": row("thinking", "th", {**U, "output_tokens_details": {"thinking_tokens": 4}}),
     "models": row("models", "mo1", U) + row("models", "mo2", U, model="claude-haiku-4-5"),
     "compacted": row("compacted", "co", {**U, "iterations": [{"type": "compaction", **U}, {"type": "message", **U}]}),
+    "advised": row(
+        "advised", "ad", {**U, "iterations": [{"type": "advisor_message", "model": "claude-opus-4-6", **U}]}
+    ),
     "iterations": row("iterations", "it", {**U, **ITERATIONS}),
     "tools": row("tools", "to", U)
     + json.dumps({"type": "user", "sessionId": "tools", "toolUseResult": {"usage": U, "totalTokens": 110}})
@@ -126,7 +129,7 @@ TRUTH: dict[str, Sums] = {
     "compacted": (1, 200, 0, 0, 0, 20, 0),
     "models": TWO, "iterations": TWO, "tools": ONE, "unknown": ONE, "spaced": ONE, "zoned": TWO, "timeless": TWO,
     "partial": ONE, "whole-end": TWO, "surrogate": ONE, "bad-utf-8": ONE, "nan": ONE, "deep": ONE, "crlf": ONE,
-    "cr": TWO, "original": TWO, "resumed": ONE,
+    "cr": TWO, "advised": TWO, "original": TWO, "resumed": ONE,
 }  # fmt: skip
 
 

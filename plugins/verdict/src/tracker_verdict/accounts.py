@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, canonical, line, near
+from tracker.kernel import Capture, ProviderFigures, Session, TrackerError, Windows, canonical, line, near
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
+# why a window does not count whose captures are of two accounts or of two plans
+OTHER_ACCOUNT, OTHER_PLAN = "other-account", "other-plan"
 # windows in a note
 NAMED = 6
 
@@ -39,6 +42,22 @@ def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], d
     return found
 
 
+def plans(pair: Iterable[Capture | None]) -> set[tuple[str, str]]:
+    """The plans that captures name, each with its origin: another one has other words for the same plan."""
+    return {
+        (str(one.record.get("origin") or one.record.get("source")), plan)
+        for one in pair
+        if one is not None and isinstance(parsed := one.record.get("parsed"), dict)
+        if isinstance(plan := parsed.get("plan"), str)
+    }
+
+
+def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
+    """The plans of those origins that name more than one; their per cent are of different quotas."""
+    origins = Counter(origin for origin, _ in known)
+    return sorted({plan for origin, plan in known if origins[origin] > 1})
+
+
 def note_excluded(session: Session, figures: ProviderFigures) -> None:
     """Say which windows are left out because their meter moved for others, too, and whose figures are stale."""
     from tracker_verdict.estimate import ProviderEstimate
@@ -51,10 +70,12 @@ def note_excluded(session: Session, figures: ProviderFigures) -> None:
         session.note(
             f"note: {name} {', '.join(map(line, shared[:NAMED]))}{more} {what}: not counted. {_cure(shared[0])}"
         )
-    if isinstance(figures.efficiency, ProviderEstimate) and figures.efficiency.waiting:
-        session.note(f"note: {name}: {line(figures.efficiency.unsure)}")
-    for window in (one for one, reason in figures.excluded.items() if reason == "other-account"):
-        session.note(f"note: {name} {line(window)} does not count: its BEFORE and its AFTER are of two accounts.")
+    if isinstance(estimate := figures.efficiency, ProviderEstimate):
+        for text in filter(None, (estimate.unsure, estimate.mixed)):
+            session.note(f"note: {name}: {line(text)}")
+    for window, reason in figures.excluded.items():
+        if two := {OTHER_ACCOUNT: "accounts", OTHER_PLAN: "plans"}.get(reason):
+            session.note(f"note: {name} {line(window)} does not count: its BEFORE and its AFTER are of two {two}.")
     for window in figures.stale:
         session.note(f"note: {name} {line(window)} is stale. {_cure(window)}")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import timedelta
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
 from tracker_verdict import pairs
@@ -226,7 +226,8 @@ def _side(
         if block
         else of_results(kept, day_of(session), effect=effect, price=price)
     )
-    return Side(figures=figures, estimate=estimate, apart=apart)
+    assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
+    return Side(figures=figures, estimate=evolve(estimate, plans=figures.efficiency.plans), apart=apart)
 
 
 def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:

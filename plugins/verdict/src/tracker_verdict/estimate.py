@@ -47,6 +47,7 @@ class ProviderEstimate:
     """given: the windows. blocks: what they were summed by for the spread, None if each stands alone.
 
     waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
+    plans: those that the windows were measured on, if they are several.
     """
 
     given: Sequence[WindowResult]
@@ -55,6 +56,7 @@ class ProviderEstimate:
     blocks: str | None = None
     price: Price | None = None
     waiting: Mapping[str, str] = {}
+    plans: Sequence[str] = ()
 
     @property
     def results(self) -> tuple[WindowResult, ...]:
@@ -112,12 +114,19 @@ class ProviderEstimate:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
-        found = (f"spread over {self.spread.n} {self.blocks}s",) if self.blocks else ()
-        return (*found, self.unsure) if self.waiting else found
+        spread = f"spread over {self.spread.n} {self.blocks}s" if self.blocks else None
+        return tuple(one for one in (spread, self.unsure, self.mixed) if one)
 
     @property
-    def unsure(self) -> str:
+    def mixed(self) -> str | None:
+        """The plans, whose per cent are of different quotas, if they are several."""
+        return f"of several plans: {', '.join(self.plans)}" if self.plans else None
+
+    @property
+    def unsure(self) -> str | None:
         """Which windows count only as long as others are not finalized."""
+        if not self.waiting:
+            return None
         named = ", ".join(f"{window} with {other}" for window, other in islice(self.waiting.items(), NAMED))
         more = f" and {len(self.waiting) - NAMED} more" if len(self.waiting) > NAMED else ""
         return f"would overlap if all were finalized: {named}{more}"
@@ -137,7 +146,11 @@ class ProviderEstimate:
 
 
 def estimate(
-    session: Session, source: Source, results: Sequence[WindowResult], waiting: Mapping[str, str]
+    session: Session,
+    source: Source,
+    results: Sequence[WindowResult],
+    waiting: Mapping[str, str],
+    plans: Sequence[str] = (),
 ) -> ProviderEstimate:
     """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
     price = None
@@ -150,7 +163,7 @@ def estimate(
             session.warn(str(error))
     found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
     whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
-    return evolve(whole, waiting=found_waiting)
+    return evolve(whole, waiting=found_waiting, plans=plans)
 
 
 def of_results(

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -16,10 +17,14 @@ from tracker.kernel import Session, TrackerError, iso, line, zone
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
 
+# Time and whole value of readings.
+Segment: TypeAlias = list[tuple[float, float]]
 HOUR = 3600.0
 RESET_TOLERANCE = timedelta(seconds=90)
 # A vendor may count a request so much later than the client logs it.
 LAG = 600.0
+# Panes name some resets by the hour.
+COARSE = timedelta(hours=1)
 
 
 @frozen(kw_only=True)
@@ -105,31 +110,32 @@ def ledger(
     events = [event for event in requests if is_own(event.at, event.at)]
     local = zone(session.config.timezone)
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
+    declared = source.meter(meter)
+    length = declared.window if declared and isinstance(declared.window, timedelta) else None
+    parts = list(segments(own, length))
     return Ledger(
         source=source,
         meter=meter,
         origin=origin,
         readings=own,
         events=events,
-        pieces=[one for one in _pieces(own, events, awake, local) if is_own(one.start, one.end)],
-        elsewhere=_elsewhere(own, [event.at for event in requests], awake, local),
+        pieces=[one for one in _pieces(parts, events, awake, local) if is_own(one.start, one.end)],
+        elsewhere=_elsewhere(own, [event.at for event in requests], awake, local, length),
         unpriced=_unpriced(events),
         local=local,
         accounts=accounts,
         account=account,
-        quiet=[one for one in _quiet(own, [event.at for event in requests], local) if is_own(one.start, one.end)],
+        quiet=[one for one in _quiet(parts, [event.at for event in requests], local) if is_own(one.start, one.end)],
     )
 
 
-def _pieces(
-    own: Sequence[MeterReading], events: Sequence[UsageEvent], awake: set[int], local: tzinfo
-) -> Iterator[Piece]:
+def _pieces(parts: Sequence[Segment], events: Sequence[UsageEvent], awake: set[int], local: tzinfo) -> Iterator[Piece]:
     """What was used between two ticks of the meter."""
     times = [event.at for event in events]
     # the money of the first events
     fresh = list(accumulate((event.fresh or 0.0 for event in events), initial=0.0))
     cached = list(accumulate((event.cached or 0.0 for event in events), initial=0.0))
-    for segment in segments(own):
+    for segment in parts:
         for start, end, points in ticks(segment):
             first, last = bisect_right(times, start), bisect_right(times, end)
             inside = [value for at, value in segment if start <= at <= end]
@@ -153,10 +159,10 @@ def _unpriced(events: Sequence[UsageEvent]) -> float:
     return bare / tokens if tokens else 0.0
 
 
-def _quiet(readings: Sequence[MeterReading], times: Sequence[float], local: tzinfo) -> list[Piece]:
+def _quiet(parts: Sequence[Segment], times: Sequence[float], local: tzinfo) -> list[Piece]:
     """Rises between two readings without a request in them or shortly before."""
     found: list[Piece] = []
-    for segment in segments(readings):
+    for segment in parts:
         for (start, before), (end, after) in pairwise(segment):
             if after <= before or bisect_right(times, end) > bisect_right(times, start - LAG):
                 continue
@@ -223,12 +229,15 @@ def _stretches(readings: Sequence[MeterReading], account: str | None) -> Callabl
     return is_own
 
 
-def segments(readings: Sequence[MeterReading]) -> Iterator[list[tuple[float, float]]]:
-    """(time, whole value) of the readings between two resets; a run of equal ones counts at both of its ends."""
-    found: list[tuple[float, float]] = []
+def segments(readings: Sequence[MeterReading], length: timedelta | None = None) -> Iterator[Segment]:
+    """(time, whole value) of the readings between two resets; a run of equal ones counts at both of its ends.
+
+    length: of the meter's periods.
+    """
+    found: Segment = []
     before: MeterReading | None = None
     for one in readings:
-        if before is not None and is_reset(before, one):
+        if before is not None and is_reset(before, one, length):
             yield found
             found = []
         value = float(math.floor(one.used))
@@ -240,9 +249,14 @@ def segments(readings: Sequence[MeterReading]) -> Iterator[list[tuple[float, flo
         yield found
 
 
-def is_reset(before: MeterReading, after: MeterReading) -> bool:
+def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None = None) -> bool:
+    """Whether the meter was reset between two readings: also early, which shows as a fall or a period that began."""
     if before.reset_at is not None and before.reset_at <= after.at:
         return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
+    if before.reset_at is not None and after.reset_at is not None and before.used and after.used and length:
+        is_another = after.reset_at - before.reset_at > COARSE
+        if is_another and before.until < after.reset_at - length <= after.at:
+            return True
     return after.used < before.used - 1
 
 
@@ -258,7 +272,11 @@ def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> flo
 
 
 def _elsewhere(
-    readings: Sequence[MeterReading], times: Sequence[float], awake: set[int], local: tzinfo
+    readings: Sequence[MeterReading],
+    times: Sequence[float],
+    awake: set[int],
+    local: tzinfo,
+    length: timedelta | None,
 ) -> float | None:
     """The rise while nothing was logged, a scheduled reading on either side, per waking hour, over all of them."""
     taken = [one for one in readings if one.is_scheduled]
@@ -269,10 +287,10 @@ def _elsewhere(
     for one, other in pairwise(taken):
         start, end = one.until.timestamp(), other.at.timestamp()
         is_silent = bisect_right(times, end) == bisect_right(times, start)
-        if is_silent and was_silent and not is_reset(one, other):
+        if is_silent and was_silent and not is_reset(one, other, length):
             rise += max(0.0, other.used - one.used)
             hours += awake_hours(start, end, awake, local)
         was_silent = is_silent
     every = awake_hours(readings[0].at.timestamp(), readings[-1].until.timestamp(), awake, local)
-    points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b))
+    points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
     return min(rise / hours * every / points, 1.0) if hours and points else None

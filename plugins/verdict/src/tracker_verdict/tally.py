@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
+from tracker_verdict.accounts import OTHER_ACCOUNT, OTHER_PLAN, plans, several_plans
 from tracker_verdict.estimate import WindowResult, estimate
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
 
-OTHER_ACCOUNT = "other-account"
+# why a window does not count of which a capture was taken back and no other one is in its place
+REMOVED = "capture-removed"
 NO_TIME = -1 << 63
 
 
@@ -59,6 +62,7 @@ class Tally:
         self.session, self.source, self.results, self.spent = session, source, Results(), Spent()
         self.excluded: dict[str, str] = {}
         self.stale: list[str] = []
+        self.plans: set[tuple[str, str]] = set()
 
     def add(self, row: Finalized, group: Iterable[Capture]) -> None:
         """A finalized window with the provider's captures, if it says something of the provider."""
@@ -66,18 +70,33 @@ class Tally:
         if found is None:
             return
         self.spent.add(row.window, found.pair, self.source.capacity or "")
-        if found.reason is None:
+        named, is_stale = plans(found.pair), row.is_stale(self.source.name, group)
+        reason = found.reason or (OTHER_PLAN if several_plans(named) else None)
+        if is_stale and found.pair.missing and self._is_removed(row):
+            reason = reason or REMOVED
+        if reason is None:
+            self.plans |= named
             self.results.add(row.window, found.features, found.capacity, row.quality, _moment(found.pair, row))
         else:
-            self.excluded[row.window] = found.reason
-        if row.is_stale(self.source.name, group):
+            self.excluded[row.window] = reason
+        if is_stale:
             self.stale.append(row.window)
+
+    def _is_removed(self, row: Finalized) -> bool:
+        """Whether a capture was taken back with which the window was measured: no other may be in this directory."""
+        used = row.providers.get(self.source.name, {}).get("records")
+        return isinstance(used, Mapping) and not self._removed.isdisjoint(map(str, used.values()))
+
+    @cached_property
+    def _removed(self) -> set[str]:
+        return self.session.index.tombstoned(self.source.stream)
 
     def extend(self, other: Tally) -> None:
         self.results.extend(other.results)
         self.spent.extend(other.spent)
         self.excluded |= other.excluded
         self.stale += other.stale
+        self.plans |= other.plans
 
     def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> ProviderFigures:
         """What the windows say together. overlaps: those of these and of others, if they are known."""
@@ -93,7 +112,7 @@ class Tally:
                 window: reason if reason == OTHER_ACCOUNT else shared.get(window, reason)
                 for window, reason in reasons.items()
             }
-        found = estimate(self.session, self.source, results, known.waiting)
+        found = estimate(self.session, self.source, results, known.waiting, several_plans(self.plans))
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, found, excluded, self.stale, account)
 

@@ -8,9 +8,10 @@ from shlex import quote
 from typing import Any
 
 from tracker.api import Check, Source
-from tracker.kernel import Capture, Finalized, ProviderFigures, Session, Windows, line
+from tracker.kernel import Capture, Finalized, Session, Windows, line
 from tracker_verdict.overlaps import Overlaps, going_on, overlapping, spent_in
 from tracker_verdict.price import prices
+from tracker_verdict.tally import Tally
 
 
 def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], dict[str, Any]]:
@@ -26,12 +27,14 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
     for name, source in providers.items():
         price = known.get(name)
         for window, row in rows.items() if price else ():
-            estimate = ProviderFigures.of(source, row, groups.get((window, name), ())).efficiency
-            if price and estimate.n:
-                own = found[window, name]
-                own["money"] = price.cost(estimate.capacity)
-                if estimate.features:
-                    own["money_per_feature"] = own["money"] / estimate.features
+            tally = Tally(session, source)
+            tally.add(row, groups.get((window, name), ()))
+            for one in tally.results:
+                if price and (one.features or one.capacity):
+                    own = found[window, name]
+                    own["money"] = price.cost(one.capacity)
+                    if one.features:
+                        own["money_per_feature"] = own["money"] / one.features
         overlaps = _overlaps(session, source, rows, groups)
         for window, other in overlaps.shared.items():
             own = found[window, name]
@@ -64,7 +67,9 @@ def checks(session: Session, window: str) -> Iterator[Check]:
             # a remark is no question of its own: it makes no window more complete
             yield Check(name="finalized" if rows else "overlaps", state="ok" if rows else "failed", text=text)
         for row in rows.values():
-            for reason in ProviderFigures.of(source, row, groups.get((window, name), ())).excluded.values():
+            tally = Tally(session, source)
+            tally.add(row, groups.get((window, name), ()))
+            for reason in tally.excluded.values():
                 yield Check(name="finalized", state="ok", text=f"It gives no figure of {name}: {reason}")
 
 

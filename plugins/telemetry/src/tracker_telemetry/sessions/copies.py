@@ -33,7 +33,7 @@ FIELDS = ("session", "parent", "until")  # of a record of the journal
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
 NEVER = float("inf")
 SHOWN = """
-SELECT s.base, s.half, s.place, r.place, r.ts FROM shown s JOIN row r USING (base, half, source)
+SELECT s.base, s.half, s.place, r.place, r.ts, s.ts FROM shown s JOIN row r USING (base, half, source)
 WHERE source = ? ORDER BY 1, 2, 3
 """
 PARENTS = """
@@ -53,7 +53,13 @@ FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
 WHERE source = ? AND session = ? AND requests > 0
 """
-ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
+# a copy may show only a later row of a message: it is of no later time than the total that holds it
+ADOPT = """
+UPDATE row SET place = ?1, ts = min(ts, coalesce((
+  SELECT max(until) FROM kept
+  WHERE (source, session, day, model) = (?5, ?6, date(ts, 'unixepoch'), coalesce(row.model, ''))
+), ts)) WHERE place = ?2 AND ts > ?3 AND ts <= ?4
+"""
 # the places of requests whose files are all there
 PRESENT = """
 SELECT DISTINCT places FROM (
@@ -89,11 +95,15 @@ class Place(NamedTuple):
 
 @define
 class Group:
-    """Requests that the same places show: their keys with the place where they stand, and their times in order."""
+    """Requests that the same places show: their keys with the place where they stand, and their times in order.
+
+    until: of each session the last time at which it showed one first; of a message that grew that may be a later one.
+    """
 
     sessions: frozenset[str]
     keys: list[tuple[str, str, int]] = field(factory=list)
     times: list[float] = field(factory=list)
+    until: dict[str, float] = field(factory=dict)
 
     @property
     def last(self) -> float:
@@ -191,9 +201,9 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
             changed.add(places[stands].session)
         for copy in () if places[stands].needs else group.sessions - {places[stands].session}:
             # what a session shows of another is told by its time if it stands before all that is its own
-            if -NEVER < group.last < min(own[copy][:1], default=NEVER):
-                pair = copy, places[stands].session
-                descents[pair] = max(descents.get(pair, group.last), group.last)
+            until, pair = group.until[copy], (copy, places[stands].session)
+            if -NEVER < until < min(own[copy][:1], default=NEVER):
+                descents[pair] = max(descents.get(pair, until), until)
     return changed, descents
 
 
@@ -210,7 +220,7 @@ def adopt(
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
                 labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
                 other = place_of((source, parent, *labels, *place.labels[3:]))
-                if database.execute(ADOPT, (other, number, begin[session], until)).rowcount:
+                if database.execute(ADOPT, (other, number, begin[session], until, source, parent)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
     return changed
@@ -238,6 +248,9 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
         group.keys.append((base, half, rows[0][3]))
         if rows[0][4] is not None:
             group.times.append(rows[0][4])
+        for _, _, place, _, _, at in rows:
+            session = places[place].session
+            group.until[session] = max(group.until.get(session, -NEVER), -NEVER if at is None else at)
     for group in groups.values():
         group.times.sort()
     return groups

@@ -212,16 +212,19 @@ class Rows:
                     self.bad += 1
 
     def _mended(self, line: bytes, error: BaseException) -> Sequence[Any]:
-        """The events of a line that the plugin could not read: mended, or of the row behind one that was cut off."""
-        events: Sequence[Any] = ()
+        """The events of a line that the plugin could not read: mended, or of the whole rows on it."""
+        events: list[Any] = []
         try:
             if isinstance(error, Rejected) and (found := mended(line)) is not None:
-                events = self.ingest(found, self.state)
-                if not any(BROKEN in str(event.get("key")) for event in events):
+                whole = self.ingest(found, self.state)
+                # a request with a damaged key would count again
+                if not any(BROKEN in str(event.get("key")) for event in whole):
+                    return whole
+            elif isinstance(error, Rejected):
+                for row in (rows := glued(line)):
+                    events += self.ingest(row, self.state)
+                if rows and b"".join(rows) == line:  # only the end of a line was lost
                     return events
-                events = ()  # the request would count again under this key
-            elif isinstance(error, Rejected) and (found := glued(line)) is not None:
-                events = self.ingest(found, self.state)
         except self.timer.FAULTS as other:
             error = other
         self.bad += 1

@@ -128,8 +128,7 @@ class Store:
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT name, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
-        rows = self._ask(query, (source.name,))
-        known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in rows}
+        known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in self._ask(query, (source.name,))}
         found = files(source)
         gone = known.keys() - {file_key(one.path) for one in found}
         moved = {known[name].now.inode: name for name in gone}
@@ -170,9 +169,10 @@ class Store:
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
                 self._summed.update((source, one[1]) for one in names)
             else:
-                for show in () if are_new else tables.SHOW_BOTH:
-                    self.database.executemany(show, [(row[-2], *row[:2], source) for row in rows])
-                self.database.executemany(tables.PUT, () if are_new else rows)
+                if not are_new:
+                    self.database.executemany(tables.SHOW_KNOWN, [(row[-2], *row[:2], source) for row in rows])
+                    self.database.executemany(tables.SHOW_OTHER, [(row[-2], *row[:2], source, row[2]) for row in rows])
+                    self.database.executemany(tables.PUT, rows)
                 # a copy may stand under the session that showed it first
                 keys = json.dumps([row[:2] for row in rows])
                 own = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"

@@ -1,0 +1,332 @@
+"""Codex's session files as requests: each response of the model counts once, over all files that show it.
+
+`token_usage_record` stands once per response, compaction included, and its `response_id` is the key. Files of older
+clients have `token_count` alone, with running totals: there the key is the total and the thread, which a copy shows
+that lacks a line before. A legacy fork copies its parent's history at once: these copies have a key without a thread,
+which fits that of every thread with the same total. So do some clients where a subagent begins: its first requests are
+its own unless its parent showed them before.
+
+`scratch` is the state of one file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from tracker.api import Event, Rejected, epoch
+from tracker_codex.session_rows import Payload, Row, Usage, decode, unchecked
+from tracker_codex.session_values import KINDS, Numbers, digest, grown, hashed, numbers, text
+from tracker_codex.sessions import WORDS
+
+_WORDS = tuple(word.encode() for word in WORDS)
+OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that may quote one with tokens
+MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
+BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
+# tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before
+COPY, DOUBT = "if-session:", "unless-session:"
+
+
+def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    """As `ingest_line` has it."""
+    try:
+        row = unchecked(_whole(line)) if "is_odd" in scratch else decode(line)
+    except ValueError:
+        _note_torn(line, scratch)
+        row = unchecked(_whole(line))
+        scratch["is_odd"] = True  # the next rows will hardly be of other types
+    payload, kind = row.payload, row.type
+    if payload is None:
+        _note_row(line, kind, scratch)
+        return []
+    if kind == "event_msg":
+        kind = payload.type
+    if "burst" in scratch:
+        _pulse(row, scratch)
+    if kind == "token_usage_record":
+        return _recorded(payload, row, line, scratch)
+    if kind == "token_count":
+        info = payload.info
+        if info is None or info.total_token_usage is None or info.last_token_usage is None:
+            _whole(line)
+        return _counted(payload, row, scratch)
+    if kind == "turn_context":
+        if payload.model is None:
+            _whole(line)
+        scratch["has_begun"] = True
+        scratch["model"] = text(payload.model) or scratch.get("model")
+    elif kind == "session_meta":
+        _meet(_whole(line)["payload"], row, scratch)
+    elif kind == "thread_settings_applied":
+        _settings(_whole(line)["payload"], scratch)
+    elif not (isinstance(kind, str) and kind in OTHERS):
+        _note_row(line, kind, scratch)
+    return []
+
+
+def _whole(line: bytes) -> dict[str, Any]:
+    """The row of a line with all that it says; an empty one if it tells nothing here."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        if any(word in line for word in _WORDS):
+            raise Rejected("not JSON") from None
+        return {}
+    if not isinstance(row, dict):
+        raise Rejected("not a JSON object")
+    return row
+
+
+# --- what says whose requests follow
+
+
+def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None:
+    """The first names the file's own thread; those that follow it at once, whose history a legacy fork has copied."""
+    thread = text(payload.get("id"))
+    if thread and "\ufffd" in thread:  # by which its requests would count again
+        raise Rejected("a damaged id")
+    if "thread" in scratch:
+        if thread == scratch["thread"] or "total" in scratch:
+            return
+        if scratch["is_subagent"]:
+            if "copied" not in scratch:
+                scratch["parent"], scratch["copied"] = thread, epoch(row.timestamp)
+                scratch["may_copy"] = type(scratch["start"]) is not int
+        elif not scratch["is_paginated"]:
+            scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
+            scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
+        return
+    git, account = payload.get("git"), payload.get("creator_account_id")
+    scratch["thread"] = thread
+    scratch["forked"] = epoch(row.timestamp)
+    scratch["parent"] = text(payload.get("forked_from_id"))
+    scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
+    is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
+    source = payload.get("source")  # "cli", or an object with one name, such as `custom`
+    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)  # whose totals start at 0
+    scratch["is_subagent"] = is_subagent
+    scratch["is_based"] = is_based and not is_subagent
+    scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
+    # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
+    scratch["may_copy"] = scratch["is_based"] and bool(scratch["parent"]) and not payload.get("history_base")
+    scratch["start"] = payload.get("subagent_history_start_ordinal")
+    if scratch["is_fork"] or is_subagent:
+        scratch["burst"] = scratch["forked"]
+    scratch["own"] = {
+        "session": thread,
+        "project": text(payload.get("cwd")),
+        "branch": text(git.get("branch")) if isinstance(git, dict) else None,
+        "account": digest(account, 6) if isinstance(account, str) else None,
+        "client": text(payload.get("cli_version")),
+    }
+
+
+def _pulse(row: Row, scratch: dict[str, Any]) -> None:
+    """Notice where the copied history ends: behind the first gap. A fork may go on copying."""
+    at, before = epoch(row.timestamp), scratch["burst"]
+    if at is not None and before is not None and at - before > BURST_SECONDS:
+        del scratch["burst"]
+        scratch["is_fork"], scratch["may_copy"] = False, scratch["is_fork"]
+    else:
+        scratch["burst"] = max(filter(None, (at, before)), default=None)
+
+
+def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    settings = payload.get("thread_settings")
+    settings = settings if isinstance(settings, dict) else payload
+    scratch["tier"] = text(settings.get("service_tier"))
+    scratch["model"] = text(settings.get("model")) or scratch.get("model")
+    if text(payload.get("thread_id")) == scratch.get("thread"):
+        scratch["is_fork"] = scratch["may_copy"] = False
+        scratch.pop("burst", None)
+
+
+# --- requests
+
+
+def _note_torn(line: bytes, scratch: dict[str, Any]) -> None:
+    """Note the response that a record which cannot be read is of; the `token_count` beside it counts in its place."""
+    found = re.search(rb'"response_id" *: *"([^"\\]+)"', line)
+    if found or b'"token_usage_record"' in line:
+        scratch["torn"] = found and found[1].decode("utf-8", "replace")
+
+
+def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    if payload.usage is None or payload.response_id is None:
+        _note_torn(line, scratch)
+        _whole(line)  # msgspec does not see that a name is damaged
+    scratch.pop("torn", None)
+    usage = numbers(payload.usage)
+    if usage is None:
+        return []
+    thread = text(payload.thread_id)
+    is_copy = thread is not None and thread != scratch.get("thread", thread)
+    if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row, is_copy=is_copy):
+        return []
+    # the `token_count` beside it, also if both are copies
+    scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
+    if is_copy or not any(usage):
+        return []
+    _note(payload.usage, scratch)
+    key = text(payload.response_id)
+    if key is None:
+        key = hashed(thread, payload.turn_id, numbers(payload.thread_token_usage), usage)
+    return [_event(key, usage, row, scratch)]
+
+
+def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, *, is_copy: bool) -> bool:
+    """Whether the `token_count` of the same response stands before its record, and was counted.
+
+    All that a fork copied at once has one time, which tells nothing.
+    """
+    shown, at, total = early
+    if tuple(shown) != usage:
+        return False
+    now, whole = epoch(row.timestamp), numbers(payload.thread_token_usage)
+    if at is None or now is None or abs(now - at) > BURST_SECONDS:
+        return False
+    if whole is None or total is None:
+        return not is_copy
+    # a further response has a larger total
+    return whole != tuple(a + b for a, b in zip(total, usage, strict=True))
+
+
+def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
+    """What a running total grew by; of a response that has a record, it is known already."""
+    limits, info = payload.rate_limits, payload.info
+    if limits is not None:
+        scratch["plan"] = text(limits.plan_type) or scratch.get("plan")
+    if info is None:
+        return []
+    total, last = numbers(info.total_token_usage), numbers(info.last_token_usage)
+    if total is None and last is None:
+        raise Rejected("token_count without usage")
+    known = scratch.get("total")
+    before: Numbers | None = None if known is None else tuple(known)
+    if total is not None:
+        scratch["total"] = total
+        if total == before:
+            return []  # written again
+        if before is not None and sum(total) < sum(before):
+            scratch["resets"] = scratch.get("resets", 0) + 1
+    usage = last if last is not None else grown(total, before)
+    if _is_covered(usage, scratch, is_known=last is not None or before is not None):
+        return []
+    if before is None and scratch.get("is_based"):
+        if total is not None and total != last and not scratch.get("has_begun"):
+            return []  # its parent's, written again
+        if last is None:
+            raise Rejected("the first total of a fork, which holds its parent's")
+    if usage is None or not any(usage) or _is_older(row, scratch):
+        return []  # after a compaction
+    _note(info.last_token_usage, scratch)
+    thread = "" if scratch.get("is_fork") else scratch.get("thread") or ""
+    key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{thread}"
+    event = _event(key, usage, row, scratch)
+    if scratch.get("is_fork"):
+        event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
+        return [event]
+    scratch["early"] = usage, epoch(row.timestamp), total
+    if scratch.get("may_copy"):
+        event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), f"{DOUBT}{scratch['parent']}"]
+    return [event]
+
+
+def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
+    """Whether a row of a subagent's file is of before it began: no response has the time of its copied first line."""
+    if not scratch.get("is_subagent"):
+        return False
+    if type(start := scratch.get("start")) is type(row.ordinal) is int:
+        return row.ordinal < start
+    at, copied = epoch(row.timestamp), scratch.get("copied")
+    return at is not None and (at < (scratch["forked"] or at) or (copied is not None and at <= copied))
+
+
+def _base(total: Numbers | None, last: Numbers | None, row: Row, scratch: Mapping[str, Any]) -> str:
+    """What tells a `token_count` from others, whatever stands before it: the total, which grows but for a reset."""
+    shown = [scratch.get("resets", 0), *((epoch(row.timestamp),) if total is None else (total[0], total[3]))]
+    return ".".join(map(str, shown if last is None else (*shown, last[0], last[3])))
+
+
+def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: bool) -> bool:
+    """Whether records before a `token_count` tell its usage: one of them, or all of them together.
+
+    An older client that goes on writes none. What it used is known unless the file's first total stands alone.
+    """
+    covered = scratch.get("covered")
+    if not covered:
+        return False
+    known = [*map(tuple, covered)]
+    scratch["covered"] = []
+    if usage in known:
+        # each covers its own
+        scratch["covered"] = known[known.index(usage) + 1 :]
+        return True
+    if not is_known or usage is None or not any(usage):
+        return True
+    return usage[0] in (*(one[0] for one in known), sum(one[0] for one in known))
+
+
+def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any]) -> Event:
+    inputs, read, written, output, reasoning = usage
+    if read + written > inputs:
+        read = min(read, inputs)
+        written = min(written, inputs - read)
+    model = scratch.get("model")
+    event: Event = {
+        "ts": epoch(row.timestamp),
+        "key": key,
+        "model": model,
+        "input_tokens": inputs - read - written,
+        "cache_read_tokens": read,
+        "cache_write_tokens": written,
+        "output_tokens": output,
+        "reasoning_tokens": reasoning if reasoning < output else output,
+        "plan": scratch.get("plan"),
+        **scratch.get("own", {}),  # type: ignore[typeddict-item]
+    }
+    if scratch.get("tier") not in (None, "default", "auto", "standard"):
+        event["speed"] = scratch["tier"]
+    if model is None:
+        event["tags"] = ["model:unknown"]
+    return event
+
+
+# --- what is not known: newer clients write what nobody has seen yet
+
+
+def _note(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None:
+    """Note tokens of an unknown kind, which a `Usage` cannot have."""
+    if not isinstance(usage, dict):
+        return
+    for name in sorted(usage.keys() - KINDS):
+        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
+            _count_unknown(f"rows with {name}", scratch)
+
+
+def _note_row(line: bytes, kind: object, scratch: dict[str, Any]) -> None:
+    """Note a row of an unknown type that shows tokens."""
+    _note_torn(line, scratch)
+    if _has_tokens(_whole(line)):
+        is_named = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
+        _count_unknown(f"rows of type {kind if is_named else '(odd)'}", scratch)
+
+
+def _has_tokens(value: object, depth: int = 5) -> bool:
+    """Whether it is or holds a usage."""
+    if not isinstance(value, dict) or depth == 0:
+        return False
+    if any(isinstance(value.get(name), int) and value[name] > 0 for name in ("input_tokens", "output_tokens")):
+        return True
+    return any(_has_tokens(one, depth - 1) for one in value.values())
+
+
+def _count_unknown(name: str, scratch: dict[str, Any]) -> None:
+    if scratch.get("is_fork"):  # a copy of its parent's
+        return
+    counts = scratch.setdefault("unknown", {})
+    if name in counts or len(counts) < MOST_NAMES:
+        counts[name] = counts.get(name, 0) + 1

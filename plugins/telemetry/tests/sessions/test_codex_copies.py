@@ -1,0 +1,138 @@
+"""A file of Codex that begins with a copy of its parent's, other than a legacy fork: what that showed counts once."""
+
+from __future__ import annotations
+
+import json
+from itertools import accumulate
+from typing import Any
+
+import pytest
+
+NAMES = ("input_tokens", "cached_input_tokens", "output_tokens")
+USED = [(1000 + at, 400, 100 + at) for at in range(4)]
+OUTPUT = sum(one[2] for one in USED)
+
+
+def row(second: float, kind: str, **payload: Any) -> dict[str, Any]:
+    return {"timestamp": 1.79e9 + second, "type": kind, "payload": payload}
+
+
+def usage(counts: tuple[int, ...]) -> dict[str, int]:
+    return dict(zip(NAMES, counts, strict=True))
+
+
+def counted(second: float, total: tuple[int, ...], last: tuple[int, ...]) -> dict[str, Any]:
+    info = {"total_token_usage": usage(total), "last_token_usage": usage(last)}
+    return row(second, "event_msg", type="token_count", info=info)
+
+
+def recorded(second: float, thread: str, response: str, counts: tuple[int, ...]) -> dict[str, Any]:
+    return row(second, "token_usage_record", thread_id=thread, response_id=response, usage=usage(counts))
+
+
+def asked(begin: float, used: list[tuple[int, ...]], *, thread: str = "", gap: float = 5) -> list[dict[str, Any]]:
+    """A turn of some requests, with records if the thread has a name."""
+    rows = [row(begin, "turn_context", model="gpt-5.2")]
+    totals = accumulate(used, lambda one, other: tuple(a + b for a, b in zip(one, other, strict=True)))
+    for at, (total, last) in enumerate(zip(totals, used, strict=True), 1):
+        own = [recorded(begin + at * gap, thread, f"r{last[0]}", last)] if thread else []
+        rows += [*own, counted(begin + at * gap, total, last)]
+    return rows
+
+
+def spawned(second: float, **meta: Any) -> dict[str, Any]:
+    source = {"subagent": {"thread_spawn": {"parent_thread_id": "p", "depth": 1}}}
+    return row(second, "session_meta", **{"id": "s", "cwd": "/w/acme", "source": source, **meta})
+
+
+def write(home: Any, name: str, rows: list[dict[str, Any]], *, has_ordinals: bool = False) -> None:
+    lines = [{**one, "ordinal": at} if has_ordinals else one for at, one in enumerate(rows)]
+    (home.sessions / f"rollout-{name}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+
+
+def sessions(home: Any) -> dict[str, tuple[int, int]]:
+    return {one["session"]: (one["requests"], one["output_tokens"]) for one in home.usage("session")["rows"]}
+
+
+PARENT = [row(0, "session_meta", id="p", cwd="/w/acme"), *asked(0, USED[:2])]
+BOTH = {"p": (2, USED[0][2] + USED[1][2]), "s": (2, USED[2][2] + USED[3][2])}
+
+
+@pytest.mark.parametrize("is_stamped", [False, True])
+@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize("spread", [0, 0.004])
+def test_requests_that_its_parent_shows_are_the_parents(
+    home: Any, *, is_stamped: bool, is_named: bool, spread: float
+) -> None:
+    """Whether the copies have the times of the spawn or their own, and whether the file is called a fork."""
+    copies = [{**one, "timestamp": 1.79e9 + 60 + spread} if is_stamped else one for one in PARENT]
+    meta = {"forked_from_id": "p", "history_mode": "legacy"} if is_named else {}
+    write(home, "p", PARENT)
+    write(home, "s", [spawned(60, **meta), *copies, *asked(69, USED[2:])])
+    assert sessions(home) == BOTH
+
+
+@pytest.mark.parametrize("has_records", [False, True])
+@pytest.mark.parametrize("has_ordinals", [False, True])
+@pytest.mark.parametrize("has_parent", [False, True])
+def test_a_copy_is_told_by_its_time_or_its_place(
+    home: Any, *, has_records: bool, has_ordinals: bool, has_parent: bool
+) -> None:
+    """Also where the parent is gone, or shows the request by a record that was not copied."""
+    parent = [PARENT[0], *asked(0, USED[:2], thread="p" if has_records else "")]
+    copies = [{**one, "timestamp": 1.79e9 + 60} for one in parent if one["type"] != "token_usage_record"]
+    meta = {"subagent_history_start_ordinal": len(copies) + 1} if has_ordinals else {}
+    if has_parent:
+        write(home, "p", parent)
+    own = asked(60, USED[2:], thread="s" if has_records else "", gap=0.3)
+    write(home, "s", [spawned(60, **meta), *copies, *own], has_ordinals=has_ordinals)
+    assert sessions(home) == {name: one for name, one in BOTH.items() if has_parent or name == "s"}
+
+
+def test_one_that_a_subagent_began_copies_what_that_copied(home: Any) -> None:
+    copies = [{**one, "timestamp": 1.79e9 + 60.004} for one in PARENT]
+    own = asked(69, USED[2:3])
+    write(home, "p", PARENT)
+    write(home, "s", [spawned(60), *copies, *own])
+    again = [{**one, "timestamp": 1.79e9 + 90.004} for one in (spawned(60), *copies, *own)]
+    write(home, "t", [spawned(90, id="t"), *again, *asked(99, USED[3:])])
+    assert sessions(home) == {"p": BOTH["p"], "s": (1, USED[2][2]), "t": (1, USED[3][2])}
+
+
+def test_its_own_requests_may_have_its_parents_figures(home: Any) -> None:
+    """Its totals begin at 0, as the parent's did."""
+    write(home, "p", PARENT)
+    write(home, "s", [spawned(60), *asked(62, USED[:2])])
+    write(home, "t", [spawned(60, id="t"), *asked(60, [(7, 0, 7), (8, 0, 8)], gap=0.3)])
+    assert sessions(home) == {**BOTH, "s": BOTH["p"], "t": (2, 15)}
+
+
+@pytest.mark.parametrize("is_migrated", [False, True])
+def test_a_fork_that_was_made_paginated_later(home: Any, *, is_migrated: bool) -> None:
+    """It has its parent's requests, and no base. One that was paginated from the start goes on from the last total."""
+    write(home, "p", PARENT)
+    copies = [{**one, "timestamp": 1.79e9 + 60} for one in PARENT[1:]] if is_migrated else []
+    last = PARENT[-1]["payload"]["info"]["total_token_usage"]
+    total = tuple(a + b for a, b in zip(last.values(), USED[2], strict=True))
+    meta = row(60, "session_meta", id="f", forked_from_id="p", history_mode="paginated")
+    write(home, "f", [meta, *copies, row(60, "turn_context", model="gpt-5.2"), counted(60.4, total, USED[2])])
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[2][2])}
+    (home.sessions / "rollout-p.jsonl").unlink()
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[2][2])}
+
+
+def test_a_reviewer_that_begins_with_the_last_total_of_another_one(home: Any) -> None:
+    """The row in front of its own, whose place it names, is of a request that the other one made."""
+    meta = {"source": {"subagent": {"other": "guardian"}}, "history_mode": "paginated"}
+    first = [spawned(60, id="g1", **meta), *asked(60, USED[:2], thread="g1")]
+    total = first[-1]["payload"]["info"]["total_token_usage"]
+    begun = [
+        spawned(90, id="g2", subagent_history_start_ordinal=3, **meta),
+        row(90, "turn_context", model="gpt-5.2"),
+        counted(90.001, tuple(total.values()), USED[1]),
+        recorded(95, "g2", "r9", USED[2]),
+        counted(95, tuple(a + b for a, b in zip(total.values(), USED[2], strict=True)), USED[2]),
+    ]
+    write(home, "g1", first)
+    write(home, "g2", begun, has_ordinals=True)
+    assert sessions(home) == {"g1": BOTH["p"], "g2": (1, USED[2][2])}
