@@ -1,4 +1,4 @@
-"""What stands behind a meter's value."""
+"""The unit of a value, as people read it."""
 
 from __future__ import annotations
 
