@@ -1,9 +1,10 @@
 """Requests that several sessions show, since a fork copies its parent's: whose they are.
 
 A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
-says of itself. What tells them apart then is what follows, in whatever order the files are read: a parent's total may
-be told before it goes on, a fork's only behind requests of its own. Else a parent goes on later than its fork, or never.
-Of two that do not go on it is the one that has subagents, which requests of its own started, or that was seen first.
+says of itself. What tells them apart then is what follows, in whatever order the files are read. A client may tell the
+total of a parent before it goes on, that of a fork only behind requests of its own. Else a parent goes on later than
+its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started, or
+that was seen first.
 
 An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
