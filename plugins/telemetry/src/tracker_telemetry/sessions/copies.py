@@ -179,13 +179,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     places = _places(database, source)
     groups = _groups(database, source, places)
     names = json.dumps(sorted({name for group in groups.values() for name in group.sessions}))
-    own: dict[str, list[float]] = defaultdict(list)
-    starters: set[str] = set()
-    for name, is_subagent, at in database.execute(OWN, (source, names)):
-        if is_subagent:
-            starters.add(name)
-        else:
-            own[name].append(at)
+    own, starters = _own_requests(database, source, names)
     told: dict[str, float] = dict(database.execute(TOLD, (source, names)))
     changed: set[str] = set()
     descents: Descents = {}
@@ -213,6 +207,20 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
             if -NEVER < until < min(own[copy][:1], default=NEVER):
                 descents[pair] = max(descents.get(pair, until), until)
     return changed, descents
+
+
+def _own_requests(
+    database: sqlite3.Connection, source: str, names: str
+) -> tuple[Mapping[str, list[float]], Collection[str]]:
+    """The times of the requests that only one of these sessions shows, and which of them started subagents."""
+    own: dict[str, list[float]] = defaultdict(list)
+    starters: set[str] = set()
+    for name, is_subagent, at in database.execute(OWN, (source, names)):
+        if is_subagent:
+            starters.add(name)
+        else:
+            own[name].append(at)
+    return own, starters
 
 
 def adopt(
