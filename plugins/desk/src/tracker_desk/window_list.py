@@ -156,10 +156,18 @@ def _providers(
         columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
         unit = source.capacity_meter.unit if source.capacity_meter else None
         found[name] = {**columns, "unit": unit, **known.get(name, {})}
-        if found[name].get(OVERLAPS):
-            # the meter moved for another window, too
+        # the meter moved for another window, too; or nothing stands that says how far
+        if found[name].get(OVERLAPS) or (row and is_removed(session, source, row, group)):
             found[name]["efficiency"] = None
     return found
+
+
+def is_removed(session: Session, source: Source, row: Finalized, group: Sequence[Capture]) -> bool:
+    """Whether a capture was taken back that a window was finalized with, and no other one is in its place."""
+    used = row.providers.get(source.name, {}).get("records")
+    if not isinstance(used, Mapping) or not canonical(group).missing:
+        return False
+    return not session.index.tombstoned(source.stream).isdisjoint(map(str, used.values()))
 
 
 def _figures(session: Session, source: Source, row: Finalized, group: Sequence[Capture]) -> dict[str, float | None]:
