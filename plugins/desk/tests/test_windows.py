@@ -274,3 +274,19 @@ def test_a_provider_that_is_captured_after_the_window_was_finalized_took_nothing
     [first, *_] = windows(filled)
     assert (first["providers"]["tally"]["capacity"], first["stale"]) == (5, ["tally"])
     assert first["providers"]["toy"]["capacity"] == 20
+
+
+def test_a_window_that_lost_a_capture_gives_no_figure(filled: Any) -> None:
+    def result() -> tuple[Any, ...]:
+        session = Session()
+        session.data_dir = filled.root
+        [row] = next(rows for name, rows in fleet.tables(session) if name == "results")
+        shown = windows(filled)[0]["providers"]["toy"]["efficiency"]
+        return row["capacity"], row["reason"], shown
+
+    assert result() == (20, None, 0.2)
+    filled("alias", "delete", "toy", "--window", "W1", "--phase", "after", "--yes").ok()
+    assert result() == (None, "capture-removed", None)
+    # another one is in its place: the row is stale, and says what it said
+    filled("end", "toy", "--stdin", "--window", "W1", "--captured-at", "2026-01-10T09:30:00Z", stdin="fuel 31%").ok()
+    assert result() == (20, None, 0.2)

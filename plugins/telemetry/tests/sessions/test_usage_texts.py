@@ -71,3 +71,20 @@ def test_logs_without_a_variable_are_not_said_to_be_named_in_one(tmp_path: Path)
     assert looked(None) == [where]
     assert looked("XDG_DATA_HOME") == [where]
     assert looked("TOY_HOME") == [where, cure]
+
+
+def test_a_name_in_a_log_forges_no_row(home: Any, message: Make) -> None:
+    """A line break in one would begin a row of its own, such as a total."""
+    end = "\nforged\t\x1b[1m"
+    columns = {"session": "sessionId", "branch": "gitBranch", "project": "cwd"}
+    names = {name: f"{name}{end}" for name in ("model", *columns.values())}
+    log = home.projects / f"file{end}.jsonl"
+    log.write_text(message("a", usage={"speed": f"speed{end}"}, **names) + '{torn "usage"\n')
+    for way in ("daily", "window", "model", *columns):
+        for environment in ({}, {"FORCE_COLOR": "1", "COLUMNS": "200"}):
+            done = home.run("usage", way, **environment)
+            text = done.stdout + done.stderr
+            assert not any(one.lstrip().startswith("forged") for one in text.splitlines()), text
+            for name in ("model", "speed", "file", columns.get(way, "model")):
+                assert rf"{name}\nforged\t\x1b[1m" in text
+    assert home.usage("model")["rows"][0]["model"] == names["model"]

@@ -137,12 +137,12 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
 
 def _moved(moves: Moves) -> str:
     """`meter codex weekly moved: 2026-11-20 3 pp, 2026-11-21 0.5 pp`; of many periods the sum and the last ones."""
-    from tracker.kernel import number
+    from tracker.kernel import line, number
 
     def amount(moved: float) -> str:
         return f"{number(round(moved, 2))} {moves.unit}"
 
-    name = f"meter {moves.provider} {moves.meter}" + (f" ({moves.account})" if moves.account else "")
+    name = f"meter {moves.provider} {moves.meter}" + (f" ({line(moves.account)})" if moves.account else "")
     parts = [f"{period} {amount(moved)}" for period, moved in moves.periods.items()]
     if len(parts) <= MOST_MOVES:
         return f"{name} moved: {', '.join(parts)}"
@@ -162,13 +162,13 @@ def _csv(found: Usage) -> Iterator[str]:
 
 def _table(found: Usage) -> Iterator[str]:
     """An aligned table that fits the terminal: of a narrow one numbers are short, and long names are cut."""
-    from tracker.kernel import escape
+    from tracker.kernel import line
 
     if not found.rows:
         yield "No requests."
         return
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
-    keys = [*(tuple(map(escape, key)) for key, _ in found.rows), ("total", *[""] * (len(found.names) - 1))]
+    keys = [*(tuple(map(line, key)) for key, _ in found.rows), ("total", *[""] * (len(found.names) - 1))]
     sums = [*(one for _, one in found.rows), found.totals]
     costs = _amounts(sums)
     for is_short in (False, True):
