@@ -50,6 +50,11 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     if not once and not is_terminal:
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
+    if not once and "utf" not in sys.stdout.encoding.lower():
+        raise TrackerError(
+            f"The board is drawn in Unicode, which the encoding of this terminal, {sys.stdout.encoding}, lacks."
+            " Type `tracker status`; if the terminal shows Unicode, `PYTHONIOENCODING=utf-8 tracker board`."
+        )
     if once and out is None and sys.stdout.isatty():
         raise TrackerError("A terminal does not show SVG. Type `tracker board --once --out board.svg`.")
     from tracker_views.board import Board
