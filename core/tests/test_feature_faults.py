@@ -128,7 +128,7 @@ def data_findings(session):
     done = run("doctor", "--fix", hooks=hooks)
     assert done.returncode == 1
     assert (
-        "error: one: is odd (found by acme-hours); see the reason; the repair failed: plugin 'acme-hours' failed to"
+        "error: one: is odd (found by acme-hours); see the reason; the repair failed: plugin 'hours' failed to"
         " repair: KeyError: 'no\\x1b[31m'\n"
     ) in done.stdout.replace("\\\\", "\\")
     assert "repaired: two: is odd" in done.stdout

@@ -1,18 +1,22 @@
-"""What a capture makes of a text: its encoding, and the part of a count that is the window's own."""
+"""What a capture makes of a text, and of two of them: encodings, counts, and meters that a vendor reset early."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from outcomes import ok, records
+from plugin_modules import plugin, registry, source
 
+from tracker.api import Gauge, Meter, Reading
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.registry import Registry
+from tracker.windows.captures import Capture, Pair, measure
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -46,3 +50,41 @@ def test_a_pane_in_another_encoding_is_read_and_keeps_no_address(toys: Run, tmp_
     [stored] = records(tmp_path, "snapshots")
     assert stored["parsed"]["fuel_pct"] == 12
     assert stored["raw_text"] == "fuel 12%\nAccount: d***@example.com\nkey sk-***\n"
+
+
+WEEK, DAY, HOUR = timedelta(days=7), timedelta(days=1), timedelta(hours=1)
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("window", "used", "ends", "later", "delta"),
+    [
+        (WEEK, 10, 4 * DAY, 7 * DAY + 2 * HOUR, None),
+        (WEEK, 10, None, 9 * DAY, None),
+        # a period that begins with the first use; one reset, shown by the hour or the day; one that is only near
+        (WEEK, 0, 4 * DAY, 7 * DAY + 2 * HOUR, 15),
+        (WEEK, 10, 4 * DAY, 4 * DAY + 23 * HOUR, 5),
+        (WEEK, 10, 6 * DAY + 20 * HOUR, 7 * DAY + 2 * HOUR, 5),
+        (WEEK, 10, 4 * DAY, 7 * DAY - HOUR, 5),
+        (5 * HOUR, 10, 4 * HOUR, 5 * HOUR, 5),
+        (5 * HOUR, 10, 3 * HOUR, 5.1 * HOUR, None),
+        ("month", 10, 20 * DAY, 32 * DAY, None),
+        ("month", 10, 20 * DAY, 30 * DAY, 5),
+        (None, 10, 4 * DAY, 30 * DAY, 5),
+    ],
+)
+def test_a_period_that_begins_behind_the_before_measures_nothing(
+    window: Any, used: float, ends: timedelta | None, later: timedelta, delta: float | None
+) -> None:
+    """A vendor's early reset, with more use since than before, was a small rise."""
+    made = registry(plugin("acme", source("acme", meters=(Meter(key="m", title="M", window=window),), capacity="m")))
+
+    def capture(phase: str, used: float, reset: timedelta | None, at: datetime) -> Capture:
+        gauge = Gauge(meter="m", used=used, reset_at=reset and NOON + reset)
+        return Capture(phase, "W1", phase, at, None, 0, {}, Reading(gauges=(gauge,), as_of=at))
+
+    pair = Pair(capture("before", used, ends, NOON), capture("after", 15, later, NOON + HOUR))
+    info = made.source("acme")
+    assert info is not None
+    found = measure(made, info, pair)
+    assert (found.delta, found.errors) == ({"m_pct": delta}, () if delta is not None else ("reset-crossed:m",))

@@ -229,7 +229,10 @@ def test_a_newer_plugin_is_told_to_wait_whatever_else_it_uses(part: dict[str, An
 def test_a_stream_of_the_cores_is_refused() -> None:
     failure = only_failure(registry(plugin("bad", source("bad", stream="windows"))))
     assert "Invalid stream 'windows'. Expected one that neither the kernel nor a feature writes." in failure
-    report = {"kind": "report", "stream": next(one.streams for one in discovery.declared() if one.streams)[0]}
+    report = {
+        "kind": "report",
+        "stream": next(one.info.streams for one in discovery.installed() if one.info.streams)[0],
+    }
     assert "neither the kernel nor a feature writes." in only_failure(registry(plugin("bad", source("bad", **report))))
 
 

@@ -135,3 +135,15 @@ def test_a_count_beside_the_capacity_meter_stops_both(counted: Any, calls: int, 
     done = counted("gate", "toy")
     assert (done.status, done.out) == (3, f"stop: toy heat: {said}\n")
     assert counted("gate", "toy", "--meter", "fuel").status == 0
+
+
+def test_the_table_tells_the_limit_of_a_forecast_from_that_of_a_verdict(
+    verdicts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gave two limits for the age of one reading, and did not say of what."""
+    read(verdicts, 95, "-3h")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    said = verdicts("plan").ok()
+    assert "\ncodex weekly: 5 pp left, and 10 are the reserve: no window fits\n" in said
+    assert "\ncodex weekly: no forecast: the last reading is 3 h 0 min old; 2 h 0 min are the most\n" in said

@@ -14,7 +14,7 @@ import click
 from tracker import __version__
 from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
-from tracker.errors import Interrupted, PluginError, TrackerError
+from tracker.errors import Interrupted, TrackerError
 from tracker.feature import GROUPS
 from tracker.hosting import discovery
 from tracker.hosting.discovery import ALSO, OWN_COMMANDS, commands
@@ -27,13 +27,6 @@ UNPRINTABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 UNREAD = 128 + signal.SIGPIPE  # as a shell reports a program that ended because nobody reads its pipe
 
 
-class ClosedInput:
-    """Standard input that a shell has closed (`<&-`): whoever asks it for anything gets one error to show."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise TrackerError("Standard input is closed. Open it, or name a file.")
-
-
 def open_streams() -> None:
     """Give each closed standard stream an end that takes everything and gives nothing: no file may become one."""
     for number in range(3):
@@ -41,7 +34,7 @@ def open_streams() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free descriptor: this one
-    sys.stdin = sys.stdin or cast(Any, ClosedInput())
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
     if sys.stdout.errors in ("strict", "surrogateescape"):  # what the terminal's encoding lacks is escaped
@@ -61,15 +54,11 @@ def find(name: str) -> click.Command:
         raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name) or ''}".rstrip())
     place = commands()[name].place
     feature = next(one for one in discovery.installed() if one.info and name in one.info.commands)
-    try:
-        with feature.watched(f"load its command {name!r}", tell):
-            found = discovery.attribute(place)
-            if not isinstance(found, click.Command):
-                raise TypeError(f"{place} is a {type(found).__name__}. Expected a click command.")
-            return found
-    except PluginError as error:
-        cure = f"{discovery.DISABLE}={feature.name} leaves the feature out."
-        raise TrackerError(f"{str(error).rstrip('.')}. {cure}") from error
+    with feature.watched(f"load its command {name!r}", tell):
+        found = discovery.attribute(place)
+        if not isinstance(found, click.Command):
+            raise TypeError(f"{place} is a {type(found).__name__}. Expected a click command.")
+        return found
 
 
 def _columns() -> int:
@@ -95,8 +84,9 @@ class Group(click.Group, SharedCommand):
         return f"{self.name} "
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        added = [name.removeprefix(self.prefix) for name in commands() if name.startswith(self.prefix)]
-        return [*super().list_commands(ctx), *(name for name in added if " " not in name)]
+        known = {name.removeprefix(self.prefix): name for name in commands() if name.startswith(self.prefix)}
+        # a command of a group that is no command itself stands with both of its words
+        return [*super().list_commands(ctx), *(name for name in known if name.rpartition(" ")[0] not in known)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if found := super().get_command(ctx, name):
@@ -126,8 +116,8 @@ class Rest(Group):
     """What other features add to a group whose own one is not in use."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if {*args}.isdisjoint([*self.list_commands(ctx), *ctx.help_option_names]):
-            raise click.UsageError(f"{self.help}", ctx)
+        if self.help and {*args}.isdisjoint([*self.list_commands(ctx), *ctx.help_option_names]):
+            raise click.UsageError(self.help, ctx)
         return super().parse_args(ctx, args)
 
 

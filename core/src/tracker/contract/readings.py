@@ -252,7 +252,7 @@ def compute_delta(before: Reading, after: Reading) -> Delta:
             reason = NOT_AFTER
         elif one.reset_at is not None and before.as_of < one.reset_at <= after.as_of:
             reason = CROSSED
-        elif fell(one.used, two.used):
+        elif two.used < one.used and fell(one.used, two.used):
             reason = FELL
         else:
             moved = max(round(two.used - one.used, 6), 0)

@@ -140,8 +140,18 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
     seen: set[str] = set()
     found = []
     for folder in path:
-        for name, version, text in _folder(folder):
-            project = name.lower().replace("_", "-").replace(".", "-")
+        names = list[str]()
+        with suppress(OSError):
+            names = sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
+        for name in names:
+            text = ""
+            with (
+                suppress(OSError),
+                open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file,
+            ):  # most have none
+                text = file.read()
+            project, _, version = name.rpartition(".")[0].partition("-")
+            project = project.lower().replace("_", "-").replace(".", "-")
             section = f"[{GROUP}]" in text and re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
                 point, is_entry, place = line.partition("=")
@@ -151,28 +161,9 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
     return sorted(found)
 
 
-def _folder(path: str) -> Iterator[tuple[str, str, str]]:
-    """Name, version and entry points of the distributions in a folder."""
-    names = list[str]()
-    with suppress(OSError):
-        names = sorted(name for name in os.listdir(path) if name.endswith((".dist-info", ".egg-info")))
-    for name in names:
-        try:
-            with open(f"{path}/{name}/entry_points.txt", encoding="utf-8") as file:
-                text = file.read()
-        except OSError:  # most have none
-            text = ""
-        project, _, version = name.rpartition(".")[0].partition("-")
-        yield project, version, text
-
-
 def installed() -> list[Plugin]:
     """The installed features that the user did not disable, the project's own before others."""
     return _installed(os.environ.get(DISABLE, ""))
-
-
-def declared() -> list[Feature]:
-    return [one.info for one in installed() if one.info]
 
 
 @cache
@@ -238,7 +229,9 @@ def check(feature: Feature, name: str) -> None:
 
 def commands() -> dict[str, Command]:
     """Those of the kernel and of the features in use, by name."""
-    return OWN_COMMANDS | {name: command for feature in declared() for name, command in feature.commands.items()}
+    return OWN_COMMANDS | {
+        name: command for one in installed() if one.info for name, command in one.info.commands.items()
+    }
 
 
 @contextmanager

@@ -298,7 +298,7 @@ def _check_stream(found: Plugin, plugins: Iterable[Plugin]) -> None:
     stream = found.declared.stream
     if found.declared.kind == VIEW or (found.declared.kind == STATUS and stream == SHARED_STREAM):
         return
-    if stream in discovery.OWN_STREAMS.union(*(feature.streams for feature in discovery.declared())):
+    if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in discovery.installed() if one.info)):
         raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
     for other in (one.info for one in plugins if one.info and one.distribution != found.distribution):
         if other.stream == stream and other.kind != VIEW:

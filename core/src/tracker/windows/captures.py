@@ -177,7 +177,8 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
         if key in across:
             delta, tags = across[key], [f"{SPLIT}:{key}"]
         elif delta is not None and delta >= 0:
-            delta = _unfloored(delta, meter, before, after) if meter.rounding == "floor" else delta
+            delta = _risen(delta, meter, before, after)
+            tags += [f"{CROSSED}:{key}"] if delta is None else []
         elif fall := _fall(before, after, key, is_capacity=key == source.capacity):
             # a plugin may measure across a reset; the core's default never does
             falls.append(fall)
@@ -193,12 +194,23 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
     return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 
-def _unfloored(delta: float, meter: "Meter", before: Reading, after: Reading) -> float:
-    """The delta of what floored readings stand for, if it is their difference: 12 stands for 12 to 12.99."""
-    old, new = before.gauge(meter.key), after.gauge(meter.key)
+def _risen(delta: float, meter: "Meter", before: Reading, after: Reading) -> float | None:
+    """A delta that is the difference of two readings: None if the later one's period began behind the other reading.
+
+    Vendors reset early, too. A fifth of a period is left for panes that round their resets; one of 0 % begins with its
+    first use. Of floored readings it is the delta of what they stand for: 12 stands for 12 to 12.99.
+    """
+    old, new = (next((one for one in known.gauges if one.meter == meter.key), None) for known in (before, after))
     if old is None or new is None or old.used is None or new.used is None:
         return delta
     if delta != max(round(new.used - old.used, 6), 0):
+        return delta
+    if old.used and new.reset_at and before.as_of and meter.longest:
+        # when the BEFORE's period ends at the latest
+        end = before.as_of + meter.longest
+        if new.reset_at > max(end, (old.reset_at or end) + meter.longest / 5):
+            return None
+    if meter.rounding != "floor":
         return delta
     return max(round(new.used + _rest(meter, new, after.as_of) - old.used - _rest(meter, old, before.as_of), 6), 0)
 

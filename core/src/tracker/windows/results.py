@@ -190,8 +190,8 @@ class Divergence(NamedTuple):
         return {"source": self.source.name, **compared, **figures}
 
 
-# by provider and meter: which capture it is from, and the value
-Newest = dict[tuple[str, str], tuple[tuple[datetime, int], float]]
+# by provider and meter: which capture it is from, the value, and the end of its period
+Newest = dict[tuple[str, str], tuple[tuple[datetime, int], float, datetime | None]]
 
 
 def newest(session: Session, groups: Groups, known: Newest) -> Newest:
@@ -200,22 +200,26 @@ def newest(session: Session, groups: Groups, known: Newest) -> Newest:
         for capture in (capture for (_, name), own in groups.items() if name == one.provider for capture in own):
             gauge, before = capture.reading.gauge(one.meter), known.get((one.provider, one.meter))
             if gauge is not None and gauge.used is not None and (before is None or capture.order >= before[0]):
-                known[one.provider, one.meter] = capture.order, gauge.used
+                known[one.provider, one.meter] = capture.order, gauge.used, gauge.reset_at
     return known
 
 
 def divergences(session: Session, windows: Iterable[str], meters: Newest) -> list[Divergence]:
-    """The newest report against the newest meter, for every comparison that a source declares."""
+    """The newest report against the newest meter of the same period, for every comparison that a source declares."""
     windows, found = list(windows), []
     for source in session.registry.sources.values():
         for one in (one for one in source.comparisons if (one.provider, one.meter) in meters):
+            _, shown, end = meters[one.provider, one.meter]
+            meter = session.registry.sources[one.provider].meter(one.meter)
+            begun = end - meter.longest if end and meter and meter.longest else None
             reported = [
-                (instant(entry.record.get("captured_at")) or EPOCH, entry.offset, figure)
+                (at, entry.offset, figure)
                 for entry in session.index.entries(source.stream, windows)
                 if isinstance(parsed := entry.record.get("parsed"), Mapping) and parsed.get("scope") == one.scope
                 if (figure := amount(parsed.get(one.figure))) is not None
+                if (at := instant(entry.record.get("captured_at")) or EPOCH)
+                and (not begun or begun <= at < (end or at))
             ]
             if reported:
-                shown = meters[one.provider, one.meter][1]
                 found.append(Divergence(source, one, max(reported)[-1], shown, session.config.divergence_pp))
     return found

@@ -14,6 +14,7 @@ from tracker.api import Cell, Column, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, plural, value
 from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
+from tracker_capture.units import unit_of
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
 WIDTH = 48
@@ -205,7 +206,7 @@ def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator
     room = get_terminal_size((80, 24)).columns - 2 if session.is_terminal else WIDTH
     yield f"  {sparkline(points, max(1, min(room, WIDTH)))}"
     for point, change in newest(found, rows):
-        shown = value(point.used, unit=_unit(source, found.meter))
+        shown = value(point.used, unit=unit_of(source, found.meter))
         until = f" to {point.until.astimezone(local):%a %H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
         yield f"  {point.at.astimezone(local):%Y-%m-%d %H:%M}{until:<13} {shown:>8} {change:>7}  {point.origin}"
 
@@ -222,7 +223,7 @@ def newest(found: Series, rows: int) -> Iterator[tuple[Point, str]]:
 
 def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
     """The newest readings for a terminal."""
-    unit = _unit(session.registry.source(found.provider), found.meter)
+    unit = unit_of(session.registry.source(found.provider), found.meter)
     kind: Literal["share", "number"] = "share" if unit == "%" else "number"
     columns = (
         Column(key="at", title="From", kind="instant", rank=0),
@@ -235,12 +236,6 @@ def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column],
         {"at": point.at, "until": point.until, "used": point.used, "change": change, "origin": point.origin}
         for point, change in newest(found, rows)
     ]
-
-
-def _unit(source: Source | None, key: str) -> str:
-    """What to put behind a value; nothing if no plugin in use tells what it counts."""
-    meter = source.meter(key) if source else None
-    return "" if meter is None else "%" if meter.unit == "pp" else f" {meter.unit}"
 
 
 def document(found: Series) -> dict[str, Any]:

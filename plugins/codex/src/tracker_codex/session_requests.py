@@ -110,6 +110,8 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     scratch["is_subagent"] = is_subagent
     scratch["is_based"] = is_based and not is_subagent
     scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
+    # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
+    scratch["may_copy"] = scratch["is_based"] and bool(scratch["parent"]) and not payload.get("history_base")
     scratch["start"] = payload.get("subagent_history_start_ordinal")
     if scratch["is_fork"] or is_subagent:
         scratch["burst"] = scratch["forked"]

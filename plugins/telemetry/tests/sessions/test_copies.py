@@ -159,6 +159,23 @@ def test_what_a_session_alone_shows_stays_its_own_whatever_was_thought_of_it(hom
         assert requests(home) == {"p": minute - 3, "f": 2}
 
 
+@pytest.mark.parametrize("has_own", [False, True])
+def test_a_copy_of_only_the_later_row_of_a_message_is_its_originals(home: Any, message: Make, *, has_own: bool) -> None:
+    """Also once the client deleted the original's file, and the index is made anew."""
+    log = home.projects / "p.jsonl"
+    log.write_text(message("a", output=5, sessionId="p") + message("a", minute=1, sessionId="p"))
+    home.usage()
+    copy = message("a", minute=1, sessionId="f") + (message("b", minute=5, sessionId="f") if has_own else "")
+    (home.projects / "f.jsonl").write_text(copy)
+    home.usage()
+    expected = {"f": 1, "p": 1} if has_own else {"p": 1}
+    log.unlink()
+    for _ in range(3):
+        assert requests(home) == expected
+        assert home.total()[2] == 50 * len(expected)
+        shutil.rmtree(home.data / ".index")
+
+
 @pytest.mark.parametrize("is_replay", [True, False])
 def test_a_subagent_does_not_tell_that_its_session_went_on(home: Any, message: Make, *, is_replay: bool) -> None:
     """It replays what it was told, or works while another process forks its session."""

@@ -150,3 +150,24 @@ def test_a_whole_row_behind_one_that_was_cut_off_counts(home: Any, message: Make
     expected = (3, 300, 150) if cut > 10 or cut < 0 else (2, 200, 100)
     assert home.total() == expected
     assert home.missing()["unreadable"] == 1
+
+
+@pytest.mark.parametrize("client", ["claude", "codex"])
+@pytest.mark.parametrize("torn", [0, 40])
+def test_whole_rows_on_one_line_count_whichever_newline_was_lost(
+    home: Any, message: Make, client: str, torn: int
+) -> None:
+    """Also behind one that was cut off, which alone could not be read then."""
+    rows = [message(name).rstrip() for name in "abcd"]
+    path = home.projects / "s.jsonl"
+    if client == "codex":
+        counts = [count(2, use(1000, 50), use(1000, 50)), count(4, use(6000, 110), use(5000, 60))]
+        rows, path = [*TWO_MODELS[:3], counts[0], *TWO_MODELS[3:], counts[1]], home.sessions / "rollout-a.jsonl"
+    path.write_text("\n".join(rows) + "\n")
+    truth = home.total()
+    for size in (2, 3):
+        for at in range(len(rows) - size + 1):
+            glued = rows[-1][:torn] + "".join(rows[at : at + size])
+            path.write_text("\n".join([*rows[:at], glued, *rows[at + size :]]) + "\n")
+            assert home.total() == truth, (size, at)
+            assert home.missing() == ({"unreadable": 1} if torn else {}), (size, at)

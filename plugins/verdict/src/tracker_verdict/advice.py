@@ -13,6 +13,8 @@ from tracker_verdict.stats.ratio import Gate
 
 SHOWN_WINDOWS = 6
 MOST_ODDS = 1_000_000
+# More windows than a decision takes in four fifths of all cases are there.
+ENOUGH = "0"
 # Less than 1.1 to 1 is shown as 1.0, and that says nothing.
 SAYS = 1.1
 
@@ -68,16 +70,23 @@ def _measure(match: Match) -> str:
     amount = more(match)
     if amount is None:
         return "Measure more windows of each, alternating; how many is not known."
+    if amount == ENOUGH:
+        return f"Measure on only if a ratio below {number(match.comparison.effect)} matters to you."
     return f"Measure {amount} more {'window' if amount == '1' else 'windows'} of each, alternating."
 
 
 def more(match: Match) -> str | None:
-    """How many windows of each side to add to those that there are until the next decision; None: not known."""
+    """How many windows of each side to add to those that there are until the next decision; None: not known.
+
+    With more windows than half of all cases take, the lower number is left out.
+    """
     needed = match.comparison.windows_needed
     if needed is None:
         return None
     have = min(match.a.estimate.n, match.b.estimate.n)
-    return " to ".join(dict.fromkeys(number(max(one - have, 1)) for one in needed))
+    left = [number(one - have) for one in needed if one > have]
+    # an assumed spread makes no window one that would have shown something
+    return " to ".join(dict.fromkeys(left)) or ("1" if match.comparison.evidence is None else ENOUGH)
 
 
 def today(match: Match) -> str:
@@ -143,11 +152,14 @@ def _settling(match: Match) -> str | None:
     takes = f"{step} takes {number(gate.evidence)} to 1."
     if (amount := more(match)) is None:
         return takes
+    if amount == ENOUGH:
+        reached = "So many windows would have reached it in four fifths of all cases if the true ratio were"
+        return f"{takes} {reached} {number(found.effect)}: it is probably less."
     least, is_range, most = amount.partition(" to ")
     chance = (
         f"{least} more of each reach it in half of all cases, and {most} in four fifths"
         if is_range
-        else "so many windows reach it in four fifths of all cases"
+        else f"{amount} more of each reach{'es' if amount == '1' else ''} it in four fifths of all cases"
     )
     return f"{takes} If the true ratio is {number(found.effect)}, {chance}."
 

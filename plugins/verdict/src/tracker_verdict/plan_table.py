@@ -63,7 +63,9 @@ def _said(one: Outlook, local: tzinfo) -> Iterator[str]:
         of = f" of {number(one.limit)}" if one.limit else ""
         yield f"{number(one.used)}{of} {one.unit} used"
     yield from [one.why] if one.why else []
-    yield from [one.prospect.why] if one.prospect and one.prospect.why else []
+    if one.prospect is not None and one.prospect.why is not None:
+        # a forecast may rest on an older reading than a verdict
+        yield one.prospect.why if one.prospect.is_full else f"no forecast: {one.prospect.why}"
     yield from [overlapped(one.left_out)] if one.left_out and one.costs else []
     yield from [one.assumption] if one.assumption else []
     yield from [ONE_MODEL] if not one.is_of_all and one.verdict in (STOP, TIGHT) else []

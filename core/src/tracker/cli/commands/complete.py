@@ -27,7 +27,8 @@ class Complete(WritingCommand):
             features.append(click.Option(names, type=limit, metavar="N", help=about))
         for name in {one.name for one in (*registry.disabled, *registry.plugins)} - registry.sources.keys():
             why = partial(lambda name, _context, _option, given: given and session.source(name), name)
-            features.append(click.Option([f"--{name}-features", "off"], callback=why, expose_value=False, hidden=True))
+            names = [f"--{name}-features", f"off_{name.encode().hex()}"]
+            features.append(click.Option(names, callback=why, expose_value=False, hidden=True))
         return [window, *features, *others]
 
 

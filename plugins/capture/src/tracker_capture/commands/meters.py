@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.kernel import Group, moment, session
+from tracker.kernel import Group, Number, moment, session
 
 if TYPE_CHECKING:
     from tracker_capture.meters import Series
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--meter", metavar="M", help="Only this meter, such as weekly.")
 @click.option("--since", metavar="TIME", callback=moment, help="Only readings from this time on.")
 @click.option("--until", metavar="TIME", callback=moment, help="Only readings up to this time, or to the end of a day.")
-@click.option("--rows", type=click.IntRange(min=0), default=8, show_default=True, help="Rows of each table.")
+@click.option("--rows", type=Number(int), default=8, show_default=True, help="Rows of each table.")
 @click.pass_context
 def command(
     context: click.Context,

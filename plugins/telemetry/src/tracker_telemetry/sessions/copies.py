@@ -1,9 +1,10 @@
 """Requests that several sessions show, since a fork copies its parent's: whose they are.
 
 A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
-says of itself. What tells them apart then is what follows, in whatever order the files are read: a parent goes on later
-than its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started,
-or that was seen first.
+says of itself. What tells them apart then is what follows, in whatever order the files are read. A client may tell the
+total of a parent before it goes on, that of a fork only behind requests of its own. Else a parent goes on later than
+its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started, or
+that was seen first.
 
 An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
@@ -33,7 +34,7 @@ FIELDS = ("session", "parent", "until")  # of a record of the journal
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
 NEVER = float("inf")
 SHOWN = """
-SELECT s.base, s.half, s.place, r.place, r.ts FROM shown s JOIN row r USING (base, half, source)
+SELECT s.base, s.half, s.place, r.place, r.ts, s.ts FROM shown s JOIN row r USING (base, half, source)
 WHERE source = ? ORDER BY 1, 2, 3
 """
 PARENTS = """
@@ -49,11 +50,22 @@ OWN = f"""
 SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
 """
+# when a session's own total was told first: it is of the time of the request before it
+TOLD = f"""
+SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 1 AND session IN ({VALUES})
+AND ts IS NOT NULL GROUP BY 1
+"""
 FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
 WHERE source = ? AND session = ? AND requests > 0
 """
-ADOPT = "UPDATE row SET place = ? WHERE place = ? AND ts > ? AND ts <= ?"
+# a copy may show only a later row of a message: it is of no later time than the total that holds it
+ADOPT = """
+UPDATE row SET place = ?1, ts = min(ts, coalesce((
+  SELECT max(until) FROM kept
+  WHERE (source, session, day, model) = (?5, ?6, date(ts, 'unixepoch'), coalesce(row.model, ''))
+), ts)) WHERE place = ?2 AND ts > ?3 AND ts <= ?4
+"""
 # the places of requests whose files are all there
 PRESENT = """
 SELECT DISTINCT places FROM (
@@ -89,11 +101,15 @@ class Place(NamedTuple):
 
 @define
 class Group:
-    """Requests that the same places show: their keys with the place where they stand, and their times in order."""
+    """Requests that the same places show: their keys with the place where they stand, and their times in order.
+
+    until: of each session the last time at which it showed one first; of a message that grew that may be a later one.
+    """
 
     sessions: frozenset[str]
     keys: list[tuple[str, str, int]] = field(factory=list)
     times: list[float] = field(factory=list)
+    until: dict[str, float] = field(factory=dict)
 
     @property
     def last(self) -> float:
@@ -163,13 +179,8 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     places = _places(database, source)
     groups = _groups(database, source, places)
     names = json.dumps(sorted({name for group in groups.values() for name in group.sessions}))
-    own: dict[str, list[float]] = defaultdict(list)
-    starters: set[str] = set()
-    for name, is_subagent, at in database.execute(OWN, (source, names)):
-        if is_subagent:
-            starters.add(name)
-        else:
-            own[name].append(at)
+    own, starters = _own_requests(database, source, names)
+    told: dict[str, float] = dict(database.execute(TOLD, (source, names)))
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
@@ -182,6 +193,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         sessions = _parents_of(frozenset(places[number].session for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
+        sessions = frozenset(one for one in sessions if told.get(one, NEVER) <= group.last) or sessions
         sessions = _parents_of(_last(sessions, own, starters, groups.values()), thought)
         stands = _standing([number for number in left if places[number].session in sessions], places)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
@@ -191,10 +203,24 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
             changed.add(places[stands].session)
         for copy in () if places[stands].needs else group.sessions - {places[stands].session}:
             # what a session shows of another is told by its time if it stands before all that is its own
-            if -NEVER < group.last < min(own[copy][:1], default=NEVER):
-                pair = copy, places[stands].session
-                descents[pair] = max(descents.get(pair, group.last), group.last)
+            until, pair = group.until[copy], (copy, places[stands].session)
+            if -NEVER < until < min(own[copy][:1], default=NEVER):
+                descents[pair] = max(descents.get(pair, until), until)
     return changed, descents
+
+
+def _own_requests(
+    database: sqlite3.Connection, source: str, names: str
+) -> tuple[Mapping[str, list[float]], Collection[str]]:
+    """The times of the requests that only one of these sessions shows, and which of them started subagents."""
+    own: dict[str, list[float]] = defaultdict(list)
+    starters: set[str] = set()
+    for name, is_subagent, at in database.execute(OWN, (source, names)):
+        if is_subagent:
+            starters.add(name)
+        else:
+            own[name].append(at)
+    return own, starters
 
 
 def adopt(
@@ -210,7 +236,7 @@ def adopt(
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
                 labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
                 other = place_of((source, parent, *labels, *place.labels[3:]))
-                if database.execute(ADOPT, (other, number, begin[session], until)).rowcount:
+                if database.execute(ADOPT, (other, number, begin[session], until, source, parent)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
     return changed
@@ -238,6 +264,9 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
         group.keys.append((base, half, rows[0][3]))
         if rows[0][4] is not None:
             group.times.append(rows[0][4])
+        for _, _, place, _, _, at in rows:
+            session = places[place].session
+            group.until[session] = max(group.until.get(session, -NEVER), -NEVER if at is None else at)
     for group in groups.values():
         group.times.sort()
     return groups

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 BROKEN = "\ufffd"  # in the place of bytes that are no UTF-8
-MOST_TRIES = 8  # places at which a row may begin behind one that was cut off
+MOST_TRIES = 8  # places at which a row may begin behind another one
 
 
 def lines_with(data: bytearray, words: tuple[bytes, ...], stop: int) -> list[bytes]:
@@ -68,15 +68,26 @@ def _with_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def glued(line: bytes) -> bytes | None:
-    """The whole row behind one that was cut off, which a client leaves that died and went on; both begin alike."""
+def glued(line: bytes) -> list[bytes]:
+    """The whole rows of a line that holds several; the first may be cut off, and all begin alike.
+
+    A client that died and went on leaves such a line.
+    """
     head = re.match(rb'\{\s*"[^"\\]*"\s*:', line)
     starts = [at.start() for at in re.finditer(re.escape(head[0]), line)][1:] if head else []
-    for start in starts[: -MOST_TRIES - 1 : -1]:
-        with suppress(orjson.JSONDecodeError):
-            orjson.loads(line[start:])
-            return line[start:]
-    return None
+    rows, end = list[bytes](), len(line)
+    for start in (*starts[: -MOST_TRIES - 1 : -1], 0):
+        if (start or rows) and _is_json(line[start:end]):
+            rows.append(line[start:end])
+            end = start
+    return rows[::-1]
+
+
+def _is_json(part: bytes) -> bool:
+    with suppress(orjson.JSONDecodeError):
+        orjson.loads(part)
+        return True
+    return False
 
 
 def is_whole(line: bytes) -> bool:

@@ -7,7 +7,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 21
+VERSION = 22
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then, at one
 # `speed` or at several
 KEPT = (
@@ -24,7 +24,7 @@ CREATE TABLE file (name BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEG
 CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
 CREATE INDEX place_session ON place (origin, session);
 CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
-CREATE TABLE shown ({KEY}, place INTEGER, PRIMARY KEY ({KEY}, place)) WITHOUT ROWID;
+CREATE TABLE shown ({KEY}, place INTEGER, ts REAL, PRIMARY KEY ({KEY}, place)) WITHOUT ROWID;
 CREATE TABLE descent (source, session, parent, until REAL, PRIMARY KEY (source, session, parent));
 CREATE TABLE journal (source PRIMARY KEY, size INTEGER);
 CREATE TABLE priced (version);
@@ -73,11 +73,10 @@ LOST_PRICED = f"""
 CASE WHEN {OWN_COST} IS NOT NULL THEN requests WHEN cost_usd IS NULL THEN 0
   ELSE coalesce(priced_requests, requests) END
 """
-# the places of a request that has several: that where it stands, and another one
-SHOW = f"""
-INSERT OR IGNORE INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1
-"""
-SHOW_BOTH = SHOW.format("place"), SHOW.format("?1")
+# the places of a request that has several, and when each showed it first: that where it stands, and another one
+SHOW = f"INSERT INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1 "
+SHOW_KNOWN = SHOW.format("place, ts") + "ON CONFLICT DO NOTHING"
+SHOW_OTHER = SHOW.format("?1, ?5") + "ON CONFLICT DO UPDATE SET ts = min(coalesce(ts, ?5), coalesce(?5, ts))"
 STANDARD, SEVERAL = "standard", "several"  # speeds of requests that are counted together
 QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 SUMS = ", ".join(f"sum({name})" for name in TOKENS)

@@ -13,6 +13,7 @@ from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_telemetry import DAY, FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.money import dollars
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
 # by window, or several that share requests, and provider
@@ -150,12 +151,13 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     least = "at least " if bare else ""
     yield f"{{window}} {{provider}}: {{tokens}} tokens, {plural(values['requests'], 'request')}"
     if values["cost_usd"] is not None:
-        yield f", {least}${{cost_usd:.2}}"
+        yield f", {least}{dollars(values['cost_usd'], is_least=bool(bare))}"
     if bare:
         yield f" ({plural(bare, 'request')} without a known price)"
     if values.get("tokens_per_feature") is not None:
         yield "; {tokens_per_feature:.0} tokens"
-        yield f" and {least}${{cost_usd_per_feature:.2}}" if values["cost_usd_per_feature"] is not None else ""
+        if (each := values["cost_usd_per_feature"]) is not None:
+            yield f" and {least}{dollars(each, is_least=bool(bare))}"
         yield " per feature"
     if count := values.get("shared_requests"):
         yield f"; {plural(count, 'request')} more in common with {{shared_with}}"

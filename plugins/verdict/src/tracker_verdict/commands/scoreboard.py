@@ -13,6 +13,7 @@ from tracker_verdict.options import price_option
     "--by",
     type=click.Choice(["provider", "methodology", "lane", "outcome"]),
     default="provider",
+    show_default=True,
     help="One row for each of these.",
 )
 @click.option(
@@ -20,6 +21,7 @@ from tracker_verdict.options import price_option
     "layout",
     type=click.Choice(["text", "json", "markdown", "csv"]),
     default="text",
+    show_default=True,
     help="How to print it.",
 )
 @price_option

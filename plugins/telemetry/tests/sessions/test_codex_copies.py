@@ -1,4 +1,4 @@
-"""A subagent of Codex whose file begins with a copy of its parent's: what the parent showed counts once."""
+"""A file of Codex that begins with a copy of its parent's, other than a legacy fork: what that showed counts once."""
 
 from __future__ import annotations
 
@@ -105,6 +105,20 @@ def test_its_own_requests_may_have_its_parents_figures(home: Any) -> None:
     write(home, "s", [spawned(60), *asked(62, USED[:2])])
     write(home, "t", [spawned(60, id="t"), *asked(60, [(7, 0, 7), (8, 0, 8)], gap=0.3)])
     assert sessions(home) == {**BOTH, "s": BOTH["p"], "t": (2, 15)}
+
+
+@pytest.mark.parametrize("is_migrated", [False, True])
+def test_a_fork_that_was_made_paginated_later(home: Any, *, is_migrated: bool) -> None:
+    """It has its parent's requests, and no base. One that was paginated from the start goes on from the last total."""
+    write(home, "p", PARENT)
+    copies = [{**one, "timestamp": 1.79e9 + 60} for one in PARENT[1:]] if is_migrated else []
+    last = PARENT[-1]["payload"]["info"]["total_token_usage"]
+    total = tuple(a + b for a, b in zip(last.values(), USED[2], strict=True))
+    meta = row(60, "session_meta", id="f", forked_from_id="p", history_mode="paginated")
+    write(home, "f", [meta, *copies, row(60, "turn_context", model="gpt-5.2"), counted(60.4, total, USED[2])])
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[2][2])}
+    (home.sessions / "rollout-p.jsonl").unlink()
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[2][2])}
 
 
 def test_a_reviewer_that_begins_with_the_last_total_of_another_one(home: Any) -> None:

@@ -1,0 +1,41 @@
+"""`tracker compare` once there are as many windows as the next decision was planned to take."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+ROWS = ((5, 10), (8, 12), (4, 9), (6, 11), (7, 10))
+
+
+def measured(verdicts: Any, count: int) -> tuple[int, int]:
+    """So many alike windows of each side; how many of each the next decision takes."""
+    days = [f"2026-01-{1 + at // 3:02d}T1{at % 3}:00:00Z" for at in range(count)]
+    codex, claude = ([(*ROWS[(at + one) % len(ROWS)], day) for at, day in enumerate(days)] for one in (0, 2))
+    verdicts.rows(codex=codex, claude=claude)
+    [found] = json.loads(verdicts("--json", "compare", "codex", "claude").ok())
+    half, most = found["windows_needed"]
+    return half, most
+
+
+def test_no_window_is_promised_to_settle_what_many_did_not(verdicts: Any) -> None:
+    """One more was said to reach it in four fifths of all cases, each day anew."""
+    _, most = measured(verdicts, 30)
+    assert most < 30
+    said = verdicts("compare", "codex", "claude").ok()
+    assert "  Measure on only if a ratio below 1.5 matters to you. Not enough data: today " in said
+    assert (
+        "  Moving work takes 3 to 1. So many windows would have reached it in four fifths of all cases if the true"
+        " ratio were 1.5: it is probably less.\n"
+    ) in said
+    page = verdicts("report", "--format", "md").ok()
+    [row] = [one for one in page.splitlines() if one.startswith("| claude / codex, ")]
+    assert row.endswith("| 0 |")
+
+
+def test_what_half_of_all_cases_take_is_not_promised_once_it_is_there(verdicts: Any) -> None:
+    half, most = measured(verdicts, 15)
+    assert half < 15 < most
+    said = verdicts("compare", "codex", "claude").ok()
+    assert f"  Measure {most - 15} more window{'s' if most > 16 else ''} of each, alternating." in said
+    assert f"If the true ratio is 1.5, {most - 15} more of each reach it in four fifths of all cases.\n" in said
