@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracker.api import Source
-from tracker.kernel import Registry, number, plural
+from tracker.kernel import Registry, line, number, plural
 from tracker_telemetry.prices import USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
@@ -27,14 +27,14 @@ Gone = tuple[str, str, str]
 
 def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """What is missing in words."""
-    counts = {one["detail"]: plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
+    counts = {line(one["detail"]): plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
     if nameless := counts.pop(NO_MODEL, None):
         yield f"no price can be known for {nameless} without the name of a model"
     if counts:
         models = ", ".join(f"{model} ({count})" for model, count in counts.items())
         yield f"no price is known for {models}; your own belong in {user_file()}"
     for one in missing:
-        count, detail = one["count"], one["detail"]
+        count, detail = one["count"], line(one["detail"])
         match one["kind"]:
             case "unpriced":
                 pass
