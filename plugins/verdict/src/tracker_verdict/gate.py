@@ -98,7 +98,7 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
 
 
 def _stops(source: Source, question: Question, now: datetime, known: Read, account: str | None) -> Iterator[Answer]:
-    """A stop for each other meter that has too little left. account: its name; None if the readings name one at most."""
+    """A stop for each other meter that has too little left. account: its name; None if readings name one at most."""
     for meter in source.meters:
         if meter.key == question.meter or not is_of_all(source, meter):
             continue
