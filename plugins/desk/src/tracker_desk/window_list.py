@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from tracker.api import Source
 from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, rate, value
+from tracker_desk.money import floored
 
 LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
@@ -253,7 +254,7 @@ def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
 def _added(columns: Mapping[str, Any], key: str) -> str:
     """A column that a feature adds; money that leaves requests out is the least that it was."""
     is_least = columns[key] is not None and columns.get(BARE.get(key, ""))
-    return f"at least {_cell(columns[key])}" if is_least else _cell(columns[key])
+    return f"at least {_cell(floored(columns[key]))}" if is_least else _cell(columns[key])
 
 
 def _cell(found: Any, unit: str | None = None) -> str:
