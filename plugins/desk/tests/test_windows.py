@@ -296,3 +296,12 @@ def test_a_window_that_lost_a_capture_gives_no_figure(filled: Any) -> None:
     # another one is in its place: the row is stale, and says what it said
     filled("end", "toy", "--stdin", "--window", "W1", "--captured-at", "2026-01-10T09:30:00Z", stdin="fuel 31%").ok()
     assert result() == (20, None, 0.2)
+
+
+def test_windows_are_listed_although_a_feature_cannot_add_them_up(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker_verdict.tally.Tally.add", lambda *_: 1 / 0)
+    done = filled("windows")
+    assert "W1 " in done.ok()
+    assert (
+        "failed to add up the windows: ZeroDivisionError: division by zero; windows that it leaves out are" in done.err
+    )

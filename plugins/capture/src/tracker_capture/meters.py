@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from shutil import get_terminal_size
@@ -15,7 +16,7 @@ from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
 from tracker_capture.units import unit_of
 
-BARS = "▁▂▃▄▅▆▇█"
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
 WIDTH = 48
 RESET = "|"
 ROUNDING = 1.0  # a pane rounds what a log has exactly
@@ -186,10 +187,11 @@ def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
     start, end = points[0].at, max(point.until for point in points)
     step = (end - start) / width
     most = max(100.0, *(point.used for point in points)) if points else 100.0
+    bars = BARS if "utf" in (sys.stdout.encoding or "utf").lower() else PLAIN_BARS
     cells = [" "] * width
     for point in points:
         first, last = (min(width - 1, int((one - start) / step)) if step else 0 for one in (point.at, point.until))
-        cells[first : last + 1] = [BARS[round(point.used / most * (len(BARS) - 1))]] * (last - first + 1)
+        cells[first : last + 1] = [bars[round(point.used / most * (len(bars) - 1))]] * (last - first + 1)
         if has_marks and point.has_reset and first and cells[first - 1] != RESET:
             cells[first - 1] = RESET
     return "".join(cells).rstrip()

@@ -12,7 +12,19 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, rate, value
+from tracker.kernel import (
+    Capture,
+    Clock,
+    Finalized,
+    PluginError,
+    ProviderFigures,
+    Session,
+    Windows,
+    canonical,
+    iso,
+    rate,
+    value,
+)
 from tracker_desk.money import floored
 
 LEAST = 0.005  # what is less is not nothing, and has more digits
@@ -121,11 +133,14 @@ def excluded(
         tally = session.registry.first("tally", session=session, source=source)
         if tally is None:
             continue
-        with session.registry.guarded(type(tally).__module__.partition(".")[0], "add up the windows", 1e9):
-            for window, row in rows.items():
-                if name in row.named or (window, name) in groups:
-                    tally.add(row, groups.get((window, name), ()))
-            found |= {(window, name): reason for window, reason in tally.total().excluded.items()}
+        try:
+            with session.registry.guarded(type(tally).__module__.partition(".")[0], "add up the windows", 1e9):
+                for window, row in rows.items():
+                    if name in row.named or (window, name) in groups:
+                        tally.add(row, groups.get((window, name), ()))
+                found |= {(window, name): reason for window, reason in tally.total().excluded.items()}
+        except PluginError as error:
+            session.warn(f"{str(error).rstrip('.')}; windows that it leaves out are not known")
     return found
 
 
