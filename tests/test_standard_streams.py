@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -122,3 +123,16 @@ def test_an_index_that_no_file_can_hold_is_in_memory_as_a_whole(shell: Any, tmp_
     assert done.returncode == 0, done.stderr
     assert "W0-01" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_of_plain_ascii_gets_the_tables(shell: Any, tmp_path: Path) -> None:
+    """Where Python is told to take nothing for UTF-8, a name with an accent ended the table."""
+    message = {"id": "m", "model": "claude-haiku-4-5", "usage": {"input_tokens": 5, "output_tokens": 1}, "content": []}
+    row = {"type": "assistant", "timestamp": "2026-11-22T06:30:00Z", "sessionId": "s", "requestId": "r"}
+    log = tmp_path / ".claude" / "projects" / "one" / "s.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text(json.dumps({**row, "cwd": "/home/dev/caf\u00e9", "message": message}) + "\n")
+    plain = "PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 LC_ALL=C FORCE_COLOR=1 NO_COLOR=1 HOME=."
+    done = shell(f"{plain} tracker usage project")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\\xe9" in done.stdout

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tracker.api import Gauge, Meter, Reading, StatusSource
 from tracker.session import Session
 from tracker_capture import statusline
 
@@ -60,6 +61,19 @@ def test_the_line_has_meters_resets_and_the_open_window(machine: Any) -> None:
     machine("override", "claude", "--window", "W0-20", "--phase", "before", "--all-models-pct", "60")
     assert line(machine, handed()) == f"{meters} | W0-20 open"
     assert line(machine, handed(), AGENT_ID="sub1") == meters
+
+
+def test_a_count_is_no_percentage(tmp_path: Path) -> None:
+    source = StatusSource(
+        contract="1.2", name="orb", title="Orb", prefix="orb", meters=(Meter(key="month", title="M", unit="credits"),)
+    )
+    session = Session()
+    session.data_dir = tmp_path
+    reading = Reading(gauges=(Gauge(meter="month", used=1234),))
+    assert (
+        statusline.text(session, statusline.Kept(source=source, reading=reading, at=session.now))
+        == "month 1234 credits"
+    )
 
 
 def test_times_are_those_of_the_configured_zone(machine: Any) -> None:

@@ -33,6 +33,8 @@ RAISE = "    if not text:\n        raise ZeroDivisionError('empty')\n"
 CHANGE = "    rows = tuple"
 CAREFUL = "except (ValueError, TypeError, KeyError, RecursionError)"
 ID = 'str(found["id"])'
+FILES = 'stream="kit_stream")\n\n@hookimpl\ndef ingest_line(line, scratch):\n'
+OF_FILES = FILES.replace(")\n\n", ", origins=(LogOrigin(name='a', title='A', folder='~/.kit', pattern='*.a'),))\n\n")
 
 BREAKS = {
     "clock": Break("status", READ, READ + "    datetime.now(UTC)\n", "names_no_clock", "uses now", "Purity"),
@@ -344,6 +346,30 @@ BREAKS = {
         "reads_every_line_the_same_way_twice",
         "a stream that is read twice, each time with a fresh scratch, gives other events",
         "Purity",
+    ),
+    "unstored": Break(
+        "telemetry",
+        FILES,
+        f"{OF_FILES}    scratch['seen'] = {{1}}\n",
+        "goes_on_with_a_stored_scratch",
+        "the scratch cannot be stored: Object of type set is not JSON serializable",
+        "ingest_line",
+    ),
+    "other": Break(
+        "telemetry",
+        FILES,
+        f"{OF_FILES}    if '1' in scratch:\n        return []\n    scratch[1] = True\n",
+        "goes_on_with_a_stored_scratch",
+        "with a scratch that was stored as JSON, a line gives other events",
+        "ingest_line",
+    ),
+    "notes": Break(
+        "telemetry",
+        FILES,
+        f"{OF_FILES}    scratch['extras'] = {{'web searches': {{'m': 'many'}}}}\n",
+        "goes_on_with_a_stored_scratch",
+        "scratch['extras'] is not a dict of names and counts",
+        "ingest_line",
     ),
     "count": Break(
         "telemetry",

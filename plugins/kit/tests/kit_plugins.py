@@ -57,7 +57,7 @@ def parse_status(text):
 STREAM = """\
 import json
 NUMBERS = iter(range(10**9))
-from tracker.api import Block, Rejected, Row, Source, hookimpl
+from tracker.api import Block, LogOrigin, Rejected, Row, Source, hookimpl
 
 @hookimpl
 def source_info():

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tracker_telemetry.costs import Side
+from tracker_telemetry.costs import Costs, Side, money_line
 from tracker_telemetry.prices import parse
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.list_prices import ListPrices
@@ -258,3 +258,9 @@ def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> Non
     side = Side(used={("house", None): (1_000_000, 1_000_000, 1_000_000, 1_000_000, 0)})
     assert side.money(own) == pytest.approx(4 + 4 + 5 + 8)
     assert own.units("house", None) == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))
+
+
+def test_the_name_of_a_model_without_a_price_stays_in_its_line() -> None:
+    side = Side(used={("house\ntotals baseline=1", None): (1, 0, 0, 0, 0)})
+    found = money_line(Costs(label="glm", sides=(side, Side()), prices=ListPrices.of_user()))
+    assert found.endswith(r"; no price for house\ntotals baseline=1")

@@ -259,8 +259,8 @@ def test_a_chart_says_how_many_rows_it_leaves_out_and_long_names_keep_their_ends
     add_feature("coffee", panels=lambda session, period: [cups])
     page = fill()("report").ok()
     assert "<figcaption>Sizes (2 more in the table)</figcaption>" in page
-    assert re.findall(r"<text [^>]*>(a cup of a very …[^<]*)</text>", page) == [
-        f"a cup of a very …{f' of coffee, size {at}'[-17:]}" for at in range(12)
+    assert re.findall(r"<text [^>]*>(a cup of a very…[^<]*)</text>", page) == [
+        f"a cup of a very…{f' of coffee, size {at}'[-17:]}" for at in range(12)
     ]
 
 

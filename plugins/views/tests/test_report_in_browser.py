@@ -15,6 +15,12 @@ from browser import PROGRAM, Browser, browser
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "docs" / "pictures"
+# the texts of charts that another one is printed over
+OVERPRINTED = """[...document.querySelectorAll('svg.chart')].flatMap(chart => {
+    const texts = [...chart.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()])
+    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom
+    return texts.filter(([, a], at) => texts.slice(at + 1).some(([, b]) => meet(a, b))).map(([text]) => text)
+})"""
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
 
 
@@ -52,7 +58,7 @@ def test_it_is_a_file_that_can_be_mailed(report: Path) -> None:
     assert 50_000 < report.stat().st_size < 400_000
 
 
-@pytest.mark.parametrize("width", [390, 800, 1440])
+@pytest.mark.parametrize("width", [320, 390, 800, 1440])
 def test_it_fits_and_says_and_asks_nothing(report: Path, chromium: Browser, width: int) -> None:
     chromium.open(report, width)
     assert chromium.messages == []
@@ -61,6 +67,7 @@ def test_it_fits_and_says_and_asks_nothing(report: Path, chromium: Browser, widt
     assert chromium.value("document.querySelectorAll('svg.chart').length") >= 8
     blank = "[...document.querySelectorAll('svg.chart text')].filter(one => one.getBBox().width === 0).length"
     assert chromium.value(blank) == 0
+    assert chromium.value(OVERPRINTED) == []
 
 
 def test_no_table_scrolls_sideways_on_a_phone(report: Path, chromium: Browser) -> None:

@@ -37,7 +37,7 @@ def open_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
-    if sys.stdout.errors == "strict":  # what the terminal's encoding lacks is escaped
+    if sys.stdout.errors in ("strict", "surrogateescape"):  # what the terminal's encoding lacks is escaped
         cast(Any, sys.stdout).reconfigure(errors="backslashreplace")
 
 

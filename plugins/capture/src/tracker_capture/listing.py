@@ -12,6 +12,7 @@ from tracker.kernel import Session, Windows, span, value
 from tracker_capture.origins import ask, side_by_side
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.snapshot import STDIN
+from tracker_capture.units import unit_of
 
 Row = tuple[Source, Origin, "Answer | OriginError"]
 
@@ -59,8 +60,5 @@ def _line(row: Row) -> str:
 
 def values(source: Source, reading: Reading) -> str:
     """`fiveh=11% weekly=64%`"""
-    known = [(meter, gauge) for gauge in reading.gauges if (meter := source.meter(gauge.meter)) is not None]
-    return " ".join(
-        f"{gauge.meter}={value(gauge.used, unit='%' if meter.unit == 'pp' else f' {meter.unit}')}"
-        for meter, gauge in known
-    )
+    known = [gauge for gauge in reading.gauges if source.meter(gauge.meter) is not None]
+    return " ".join(f"{one.meter}={value(one.used, unit=unit_of(source, one.meter))}" for one in known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from shutil import get_terminal_size
@@ -13,8 +14,9 @@ from tracker.api import Cell, Column, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, plural, value
 from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
+from tracker_capture.units import unit_of
 
-BARS = "▁▂▃▄▅▆▇█"
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
 WIDTH = 48
 RESET = "|"
 ROUNDING = 1.0  # a pane rounds what a log has exactly
@@ -185,10 +187,11 @@ def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
     start, end = points[0].at, max(point.until for point in points)
     step = (end - start) / width
     most = max(100.0, *(point.used for point in points)) if points else 100.0
+    bars = BARS if "utf" in (sys.stdout.encoding or "utf").lower() else PLAIN_BARS
     cells = [" "] * width
     for point in points:
         first, last = (min(width - 1, int((one - start) / step)) if step else 0 for one in (point.at, point.until))
-        cells[first : last + 1] = [BARS[round(point.used / most * (len(BARS) - 1))]] * (last - first + 1)
+        cells[first : last + 1] = [bars[round(point.used / most * (len(bars) - 1))]] * (last - first + 1)
         if has_marks and point.has_reset and first and cells[first - 1] != RESET:
             cells[first - 1] = RESET
     return "".join(cells).rstrip()
@@ -203,7 +206,7 @@ def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator
     room = get_terminal_size((80, 24)).columns - 2 if session.is_terminal else WIDTH
     yield f"  {sparkline(points, max(1, min(room, WIDTH)))}"
     for point, change in newest(found, rows):
-        shown = value(point.used, unit=_unit(source, found.meter))
+        shown = value(point.used, unit=unit_of(source, found.meter))
         until = f" to {point.until.astimezone(local):%a %H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
         yield f"  {point.at.astimezone(local):%Y-%m-%d %H:%M}{until:<13} {shown:>8} {change:>7}  {point.origin}"
 
@@ -220,7 +223,7 @@ def newest(found: Series, rows: int) -> Iterator[tuple[Point, str]]:
 
 def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
     """The newest readings for a terminal."""
-    unit = _unit(session.registry.source(found.provider), found.meter)
+    unit = unit_of(session.registry.source(found.provider), found.meter)
     kind: Literal["share", "number"] = "share" if unit == "%" else "number"
     columns = (
         Column(key="at", title="From", kind="instant", rank=0),
@@ -233,12 +236,6 @@ def table(session: Session, found: Series, rows: int) -> tuple[Sequence[Column],
         {"at": point.at, "until": point.until, "used": point.used, "change": change, "origin": point.origin}
         for point, change in newest(found, rows)
     ]
-
-
-def _unit(source: Source | None, key: str) -> str:
-    """What to put behind a value; nothing if no plugin in use tells what it counts."""
-    meter = source.meter(key) if source else None
-    return "" if meter is None else "%" if meter.unit == "pp" else f" {meter.unit}"
 
 
 def document(found: Series) -> dict[str, Any]:

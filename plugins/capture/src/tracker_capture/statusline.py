@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Gauge, Origin, Reading, Source, StatusLineOrigin, instant
 from tracker.kernel import PluginError, Windows, iso, line, value
+from tracker_capture.units import unit_of
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -62,7 +63,7 @@ def text(session: Session, found: Kept | None) -> str:
     if found is None:
         return ""
     now, local = session.now, zone(session.config.timezone)
-    parts = [_meter(gauge, now, local) for gauge in found.reading.gauges if gauge.used is not None]
+    parts = [_meter(found.source, gauge, now, local) for gauge in found.reading.gauges if gauge.used is not None]
     if now - found.at > FRESH:
         parts.append(f"{int((now - found.at).total_seconds()) // 60} min ago")
     window = _open_window(session, found.source)
@@ -215,9 +216,9 @@ def _json(path: Path) -> dict[str, Any]:
 # --- the line
 
 
-def _meter(gauge: Gauge, now: datetime, local: tzinfo) -> str:
+def _meter(source: Source, gauge: Gauge, now: datetime, local: tzinfo) -> str:
     """`session 42%, resets 17:07`; the weekday with a reset that is over 20 hours away."""
-    used = f"{gauge.meter.replace('_', ' ')} {value(gauge.used, unit='%')}"
+    used = f"{gauge.meter.replace('_', ' ')} {value(gauge.used, unit=unit_of(source, gauge.meter))}"
     if gauge.reset_at is None:
         return used
     if gauge.reset_at <= now:

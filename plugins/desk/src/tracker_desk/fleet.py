@@ -11,7 +11,7 @@ from typing import Any
 
 from tracker.api import LogOrigin
 from tracker.kernel import ProviderFigures, Session, Windows, iso
-from tracker_desk.window_list import facts
+from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
@@ -48,13 +48,13 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
     for part in Windows(session).parts():
         periods = Windows(session).spans(part.rows, part.groups)
-        known = facts(session, list(part.rows))
+        known, reasons = facts(session, list(part.rows)), excluded(session, part.rows, part.groups)
         for window, row in part.rows.items():
             began, ended = periods.get(window, (None, None))
             for name in sorted(row.named & session.registry.providers.keys()):
                 group, own = part.groups.get((window, name), ()), known.get((window, name), {})
                 found = ProviderFigures.of(session.registry.providers[name], row, group)
-                shared = f"overlaps {own['overlaps']}" if own.get("overlaps") else None
+                reason = reasons.get((window, name)) or found.excluded.get(window)
                 yield {
                     "record_id": row.record_id,
                     "window_id": window,
@@ -63,8 +63,8 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                     "account": row.pair(name, group).account,
                     "unit": found.unit,
                     "outcome": row.text("outcome"),
-                    "reason": found.excluded.get(window, shared),
-                    **(dict.fromkeys(found.totals) if shared else found.totals),
+                    "reason": reason,
+                    **(dict.fromkeys(found.totals) if reason else found.totals),
                     "quality": row.quality,
                     # a sum over machines must not take a part for the whole
                     "tokens": None if own.get("shared_requests") else own.get("tokens"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracker.kernel import Registry
 
 SHOWN = 200  # lines of the file that the slower checks look at
+NOTES = ("unknown", "extras")  # what the scratch of a session file may hold for people
 
 
 class TelemetryConformance(SourceConformance):
@@ -45,6 +46,21 @@ class TelemetryConformance(SourceConformance):
         lines = self._lines()
         text = "a stream that is read twice, each time with a fresh scratch, gives other events"
         assert self._stream(registry, lines) == self._stream(registry, lines), rule(text, "Purity")
+
+    def test_goes_on_with_a_stored_scratch(self, registry: Registry, info: Source) -> None:
+        """That of a session file is stored as JSON between two runs."""
+        from tracker.api import LogOrigin
+
+        if not any(isinstance(origin, LogOrigin) for origin in info.origins):
+            return
+        kept: dict[str, Any] = {}
+        stored: dict[str, Any] = {}
+        for line in self._lines()[:SHOWN]:
+            found, again = self._events(registry, line, kept), self._events(registry, line, stored)
+            assert found == again, rule(
+                "with a scratch that was stored as JSON, a line gives other events", "ingest_line"
+            )
+            stored = _stored(stored)
 
     def test_keeps_nothing_personal(self, registry: Registry, info: Source) -> None:
         for line in self._lines()[:SHOWN]:
@@ -100,6 +116,22 @@ class TelemetryConformance(SourceConformance):
                 check_event(event)
             return list(found)
         return []
+
+
+def _stored(scratch: dict[str, Any]) -> dict[str, Any]:
+    """A scratch as it is after it was stored."""
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(scratch))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AssertionError(rule(f"the scratch cannot be stored: {error}", "ingest_line")) from error
+    for name in NOTES:
+        notes = found.get(name, {})
+        text = rule(f"scratch[{name!r}] is not a dict of names and counts", "ingest_line")
+        assert isinstance(notes, dict), text
+        for note in notes.values():
+            counts = note.values() if isinstance(note, dict) else [note]
+            assert all(type(count) is int and count >= 0 for count in counts), text
+    return found
 
 
 def _totals(events: list[Event]) -> EventTotals:

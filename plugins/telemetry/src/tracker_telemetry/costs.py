@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from tracker.api import Cell, Column, Source
-from tracker.kernel import csv_line, number
+from tracker.kernel import csv_line, line, number
 from tracker_telemetry import DAY
-from tracker_telemetry.prices import KINDS, dollars
+from tracker_telemetry.prices import KINDS
 from tracker_telemetry.sessions.genai import Tokens, product
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.money import dollars
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -169,7 +170,7 @@ def money_line(found: Costs) -> str:
     """The money in words, as far as it is known, and the models without a price."""
     money = {name.removesuffix("_usd"): usd for name, usd in found.money(found.sides).items()}
     amounts = (f"{name} {dollars(usd, *money.values())}" for name, usd in money.items())
-    names = ", ".join(name or "(no model)" for name in found.unpriced)
+    names = ", ".join(line(name) or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
     return f"note: at list prices of {found.prices.used()['as_of']}: {', '.join(amounts)}{why}"
 

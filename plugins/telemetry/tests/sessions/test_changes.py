@@ -231,7 +231,7 @@ def test_a_copy_that_is_read_before_what_it_is_a_copy_of(home: Any) -> None:
 def test_what_a_killed_process_did_not_read_is_read_all_the_same(
     home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tracker_telemetry.sessions import scan, store
+    from tracker_telemetry.sessions import parallel, scan
 
     for name in "abc":
         (home.projects / f"{name}.jsonl").write_text(message(name))
@@ -242,7 +242,7 @@ def test_what_a_killed_process_did_not_read_is_read_all_the_same(
             os._exit(9)
         take(self, line)
 
-    monkeypatch.setattr(store, "PARALLEL", 0)
+    monkeypatch.setattr(parallel, "PARALLEL", 0)
     monkeypatch.setattr(scan, "workers", lambda: 2)
     assert home.total()[0] == 3
     monkeypatch.setattr(scan.Rows, "take", die)

@@ -54,6 +54,23 @@ def test_a_parent_that_told_its_totals_only_after_the_fork(
     assert more(home) == {OPUS: (2, 37, 33)}
 
 
+@pytest.mark.parametrize("is_rebuilt", [False, True])
+def test_a_parent_that_told_its_total_before_it_went_on_is_the_parent(
+    home: Any, message: Make, state: Make, *, is_rebuilt: bool
+) -> None:
+    """Also where it went on before its fork did, which else tells the two apart."""
+    parent = message("a", sessionId="p") + state(1100, 70, "p") + message("b", minute=1, sessionId="p")
+    fork = message("a", sessionId="f") + message("c", minute=2, sessionId="f") + state(1500, 140, "f")
+    put(home, f=fork)
+    if not is_rebuilt:
+        home.usage()
+    put(home, p=parent + state(1700, 150, "p"))
+    # 1500 and 50 in the parent, of which 1000 and 20 before the fork; 300 and 20 in the fork
+    assert more(home) == {OPUS: (2, 1500 + 300, 50 + 20)}
+    rows = home.usage("session")["rows"]
+    assert {row["session"]: row["requests"] for row in rows} == {"p": 2, "f": 1}
+
+
 def test_a_compaction_behind_a_message_that_grew_is_taken_over(home: Any, message: Make, state: Make) -> None:
     grows = message("a", 1) + message("a", 10, timestamp="2026-11-20T10:00:00.100Z")
     fork = grows.replace('"s1"', '"f"') + message("b", 20, minute=9, sessionId="f") + state(5200, 330, "f")

@@ -20,7 +20,7 @@ START = """
 import os, signal, sys
 from tracker.cli.main import main
 from tracker.journal.journal import Journal
-from tracker_telemetry.sessions import scan, store
+from tracker_telemetry.sessions import parallel, scan, store
 
 def patched(cls, name, before=None, after=None):
     old = getattr(cls, name)
@@ -143,7 +143,7 @@ def test_workers_end_with_the_command_that_began_them(home: Any, message: Make, 
     for name in "abcdef":
         (home.projects / f"{name}.jsonl").write_text(message(name, sessionId=name))
     die = f'patched(store.Store, "_put", before=lambda: os.kill(os.getpid(), signal.{end}))'
-    child = begin(home, f"store.PARALLEL = 0\nscan.workers = lambda: 2\n{die}")
+    child = begin(home, f"parallel.PARALLEL = 0\nscan.workers = lambda: 2\n{die}")
     # its output ends when all have ended that write to it
     assert child.communicate(timeout=60)[0] == ""
     assert child.returncode == -signal.Signals[end]

@@ -11,7 +11,7 @@ import pytest
 
 from tracker.api import LogOrigin, TelemetrySource
 from tracker.kernel import Registry
-from tracker_telemetry.sessions import scan, store
+from tracker_telemetry.sessions import parallel, scan
 from tracker_telemetry.sessions.files import files
 
 Make = Callable[..., str]
@@ -76,7 +76,7 @@ def ingest(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[bytes], None]
 @pytest.fixture(params=[1, 2])
 def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(scan, "workers", lambda: request.param)
-    monkeypatch.setattr(store, "PARALLEL", 0)
+    monkeypatch.setattr(parallel, "PARALLEL", 0)
     return int(request.param)
 
 

@@ -15,13 +15,16 @@ from tracker_telemetry.sessions.moves import moves
 NOW = datetime(2026, 11, 29, 17, tzinfo=UTC)
 
 
-def moved(readings: Sequence[tuple[datetime, float]], zone: str = "UTC") -> dict[str, float]:
+def moved(readings: Sequence[tuple[Any, ...]], zone: str = "UTC") -> dict[str, float]:
     """What moved on each day, if a feature keeps these readings."""
-    every = [MeterReading("codex", "weekly", None, "rollout", at, at, used, None) for at, used in readings]
+    every = [
+        MeterReading("codex", "weekly", None, "rollout", at, at, used, *(reset or [None]))
+        for at, used, *reset in readings
+    ]
 
     class Source:
         class capacity_meter:
-            key, unit = "weekly", "pp"
+            key, unit, window = "weekly", "pp", timedelta(days=7)
 
     class Session:
         now = NOW
@@ -55,3 +58,20 @@ def test_older_readings_go_on_in_newer_ones(minutes: int) -> None:
     start = NOW - timedelta(days=33) + timedelta(minutes=minutes)
     days = [(start + timedelta(days=day), 10.0 + day) for day in range(5)]
     assert sum(moved(days).values()) == 4
+
+
+@pytest.mark.parametrize(
+    ("used", "hours", "rise"),
+    [
+        ((10.0, 15.0), 75, 15.0),  # its week began between the readings
+        ((10.0, 15.0), 0.9, 5.0),  # a reset that a pane names by the hour
+        ((0.0, 15.0), 75, 15.0),  # an unused meter begins with its first use
+        ((10.0, 15.0), 200, 5.0),  # no week can have begun by then
+    ],
+)
+def test_an_early_reset_is_known_by_when_the_later_period_began(
+    used: tuple[float, float], hours: float, rise: float
+) -> None:
+    start, before = NOW - timedelta(days=5), NOW + timedelta(days=1)
+    readings = [(start, used[0], before), (NOW, used[1], before + timedelta(hours=hours))]
+    assert moved(readings) == {"2026-11-29": rise}

@@ -56,7 +56,8 @@ def short(value: float, column: Column) -> str:
     size, unit = next(
         ((size, unit) for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= size), (1, "")
     )
-    digits = number(value / size, 1 if size > 1 else None).removesuffix(".0")
+    is_small = 0 < abs(value) < 0.1  # such as half of a scale to 0.15
+    digits = rate(value) if is_small else number(value / size, 1 if size > 1 else None).removesuffix(".0")
     return (
         f"${digits}{unit}"
         if column.kind == "money"

@@ -121,5 +121,5 @@ def cut(shown: str, width: int, *, is_name: bool = False) -> str:
     """The text in so many cells, with a sign if it was longer. A name keeps its end: long ones often begin alike."""
     if cell_len(shown) <= width:
         return shown
-    end = shown[-(width // 2) :] if is_name and shown.isascii() else ""
-    return f"{set_cell_size(shown, width - 1 - len(end)).rstrip()}…{end}"
+    end = shown[-(width // 2) :] if is_name and cell_len(shown) == len(shown) else ""
+    return f"{set_cell_size(shown, width - 1 - cell_len(end)).rstrip()}…{end}"

@@ -1,9 +1,10 @@
 """Requests that several sessions show, since a fork copies its parent's: whose they are.
 
 A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
-says of itself. What tells them apart then is what follows, in whatever order the files are read: a parent goes on later
-than its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started,
-or that was seen first.
+says of itself. What tells them apart then is what follows, in whatever order the files are read. A client may tell the
+total of a parent before it goes on, that of a fork only behind requests of its own. Else a parent goes on later than
+its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started, or
+that was seen first.
 
 An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
 
@@ -48,6 +49,11 @@ NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half 
 OWN = f"""
 SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
+"""
+# when a session's own total was told first: it is of the time of the request before it
+TOLD = f"""
+SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 1 AND session IN ({VALUES})
+AND ts IS NOT NULL GROUP BY 1
 """
 FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
@@ -173,13 +179,8 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     places = _places(database, source)
     groups = _groups(database, source, places)
     names = json.dumps(sorted({name for group in groups.values() for name in group.sessions}))
-    own: dict[str, list[float]] = defaultdict(list)
-    starters: set[str] = set()
-    for name, is_subagent, at in database.execute(OWN, (source, names)):
-        if is_subagent:
-            starters.add(name)
-        else:
-            own[name].append(at)
+    own, starters = _own_requests(database, source, names)
+    told: dict[str, float] = dict(database.execute(TOLD, (source, names)))
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
@@ -192,6 +193,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         sessions = _parents_of(frozenset(places[number].session for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
+        sessions = frozenset(one for one in sessions if told.get(one, NEVER) <= group.last) or sessions
         sessions = _parents_of(_last(sessions, own, starters, groups.values()), thought)
         stands = _standing([number for number in left if places[number].session in sessions], places)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
@@ -205,6 +207,20 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
             if -NEVER < until < min(own[copy][:1], default=NEVER):
                 descents[pair] = max(descents.get(pair, until), until)
     return changed, descents
+
+
+def _own_requests(
+    database: sqlite3.Connection, source: str, names: str
+) -> tuple[Mapping[str, list[float]], Collection[str]]:
+    """The times of the requests that only one of these sessions shows, and which of them started subagents."""
+    own: dict[str, list[float]] = defaultdict(list)
+    starters: set[str] = set()
+    for name, is_subagent, at in database.execute(OWN, (source, names)):
+        if is_subagent:
+            starters.add(name)
+        else:
+            own[name].append(at)
+    return own, starters
 
 
 def adopt(

@@ -12,7 +12,7 @@ from typing import TypeVar
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry.sessions.list_prices import QUARTER, ListPrices
-from tracker_telemetry.sessions.scan import project as stored_project
+from tracker_telemetry.sessions.scratch import project as stored_project
 from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened
 from tracker_telemetry.sessions.tables import REQUESTS, STANDING
 from tracker_telemetry.sessions.usage import provider_of

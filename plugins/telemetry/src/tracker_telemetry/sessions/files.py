@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 from stat import S_ISREG
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tracker.api import LogOrigin, Source
 from tracker_telemetry import blake2b
@@ -16,6 +17,7 @@ from tracker_telemetry import blake2b
 INODE = (1 << 63) - 1  # some file systems number their files higher than SQLite counts
 END = 512  # bytes at the end of what was read, by which a file is known again
 PACKED = ".zst"
+PACKED_BLOCK = 1 << 15  # bytes of a compressed file that are read at once
 
 
 class Print(NamedTuple):
@@ -32,6 +34,32 @@ class Found(NamedTuple):
     path: str
     words: tuple[bytes, ...]
     now: Print
+
+
+class Unpacked:
+    """A compressed file of one or more frames, to be read like another; one that is cut off is an error."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        import zstandard
+
+        self.file, self.new = file, zstandard.ZstdDecompressor().decompressobj
+        self.frame: Any = None
+        self.packed = b""
+        self.found = memoryview(b"")
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the beginning of a buffer; 0 at the end."""
+        while not self.found and (packed := self.packed or self.file.read(PACKED_BLOCK)):
+            self.frame = self.frame or self.new()
+            self.found = memoryview(self.frame.decompress(packed))
+            self.packed = self.frame.unused_data if self.frame.eof else b""
+            if self.frame.eof:
+                self.frame = None
+        if not self.found and self.frame is not None:
+            raise ValueError("the compressed file is cut off")
+        size = min(len(self.found), len(buffer))
+        buffer[:size], self.found = self.found[:size], self.found[size:]
+        return size
 
 
 def files(source: Source) -> list[Found]:

@@ -10,32 +10,31 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracker.api import Source
-from tracker.kernel import Registry, number, plural
+from tracker.kernel import Registry, line, number, plural
 from tracker_telemetry.prices import USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import files, unlisted
 from tracker_telemetry.sessions.scan import UNPACKER
+from tracker_telemetry.sessions.scratch import NOTES
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
 NO_MODEL = "(no model)"
-# in a plugin's scratch, by name: how often it met what it does not know, and what costs more than tokens
-NOTES = ("unknown", "extras")
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
 Gone = tuple[str, str, str]
 
 
 def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """What is missing in words."""
-    counts = {one["detail"]: plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
+    counts = {line(one["detail"]): plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
     if nameless := counts.pop(NO_MODEL, None):
         yield f"no price can be known for {nameless} without the name of a model"
     if counts:
         models = ", ".join(f"{model} ({count})" for model, count in counts.items())
         yield f"no price is known for {models}; your own belong in {user_file()}"
     for one in missing:
-        count, detail = one["count"], one["detail"]
+        count, detail = one["count"], line(one["detail"])
         match one["kind"]:
             case "unpriced":
                 pass
@@ -137,7 +136,7 @@ def _noted(database: sqlite3.Connection, source: Source, kind: str) -> Iterator[
     query = "SELECT state FROM file WHERE source = ? AND instr(state, ?) GROUP BY stop, state"
     for (state,) in database.execute(query, (source.name, f'"{kind}"')):
         found = json.loads(state).get(kind)
-        for name, count in found.items() if isinstance(found, dict) else ():
+        for name, count in (found or {}).items():
             if isinstance(count, dict):
                 for key, own in count.items():
                     largest[name, key] = max(own, largest.get((name, key), 0))

@@ -13,8 +13,8 @@ from attrs import frozen
 from tracker.api import MeterReading
 from tracker.kernel import Session
 
-# vendors compute a reset anew for every answer, and panes show it to the minute
-TOLERANCE = timedelta(seconds=90)
+# vendors compute a reset anew for every answer, and panes show it to the minute, or some by the hour
+TOLERANCE, COARSE = timedelta(seconds=90), timedelta(hours=1)
 ROUNDING = 1.0  # a pane rounds what a log has exactly
 EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
 
@@ -46,6 +46,7 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
     meter = source.capacity_meter if source is not None else None
     if meter is None:
         return []
+    length = meter.window if isinstance(meter.window, timedelta) else None
     series: dict[str | None, dict[str, list[MeterReading]]] = defaultdict(lambda: defaultdict(list))
     for reading in _readings(session, provider):
         if reading.meter == meter.key:
@@ -57,7 +58,7 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
         for before, after in pairwise(sorted(origins[most], key=lambda one: one.at)):
             period = period_of(after.at)
             if period is not None:
-                periods[period] += after.used - (0 if _is_reset(before, after) else before.used)
+                periods[period] += after.used - (0 if _is_reset(before, after, length) else before.used)
         if periods:
             moved = dict(sorted(periods.items()))
             found.append(Moves(provider=provider, account=account, meter=meter.key, unit=meter.unit, periods=moved))
@@ -71,13 +72,17 @@ def _readings(session: Session, provider: str) -> list[MeterReading]:
     return [*(one for one in older if one.until < recent), *newer]
 
 
-def _is_reset(before: MeterReading, after: MeterReading) -> bool:
+def _is_reset(before: MeterReading, after: MeterReading, length: timedelta | None) -> bool:
     """Whether the meter was reset between two readings, by the rule of `tracker meters`.
 
     The earlier reset is over and the later reading shows another one, or none. Vendors reset early, too: then the meter
-    fell, and shows another reset or, if one of the readings shows none, fell by more than a rounding.
+    fell, and shows another reset or, if one of the readings shows none, fell by more than a rounding; or the later
+    period, of such a length, began behind the earlier reading, if both show use: an unused meter begins with its use.
     """
     one, other, fall = before.reset_at, after.reset_at, before.used - after.used
     if one is None or other is None:
         return fall > ROUNDING or (one is not None and one <= after.at)
-    return abs(one - other) > TOLERANCE and (fall > 0 or (one <= after.at and other > one))
+    if abs(one - other) > TOLERANCE and (fall > 0 or (one <= after.at and other > one)):
+        return True
+    is_later = length is not None and other - one > COARSE and before.until < other - length <= after.at
+    return is_later and before.used > 0 and after.used > 0

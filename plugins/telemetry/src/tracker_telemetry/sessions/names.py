@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
 
-from tracker_telemetry.sessions.scan import project
+from tracker_telemetry.sessions.scratch import project
 
 HASH = re.compile("[0-9a-f]{12}")  # what `scan.project` makes
 # the same requests under the name and under the hash of the folder, which the session's file told later

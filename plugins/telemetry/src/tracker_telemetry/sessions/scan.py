@@ -10,17 +10,16 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from itertools import chain, count, groupby
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, cast
 
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
-from tracker_telemetry import blake2b
 from tracker_telemetry.lines import MOST_HANGS
-from tracker_telemetry.sessions.files import PACKED, Print, end_of
+from tracker_telemetry.sessions.files import PACKED, Print, Unpacked, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
+from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json
 
 Ingest = Callable[[bytes, dict[str, Any]], Sequence[Any]]
 TOKENS = (
@@ -36,7 +35,7 @@ UNPACKER = "zstandard"  # reads compressed files; an extra
 BATCH = 500  # lines whose events are checked together
 BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
 LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
-STORED = "\0"  # begins a project that is shortened or hashed already
+UNLIKE = "lines like it are not counted"
 UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{"  # how such a file begins
 TIME = 2  # its column
 ALONE = "."  # the second half of a key that has none
@@ -57,7 +56,7 @@ class Read(NamedTuple):
     """What a file gave: its requests by column, for the store; bad lines; where to go on.
 
     requests: how many, and their columns, packed by marshal, which takes a third of the time that pickled rows take.
-    fault: what the plugin did wrong first.
+    fault: what the plugin did wrong first, and what that costs.
     """
 
     job: Job
@@ -102,7 +101,8 @@ def read(jobs: Sequence[Job]) -> list[Read]:
                     done.append(_read(job, timer))
         except PluginError as error:
             job, text = jobs[len(done)], redact(str(error))
-            done.append(Read(job, 0, b"", [], 0, job.offset, "", job.state, text, text))
+            fault = f"{text.rstrip('.')}; {UNLIKE}"
+            done.append(Read(job, 0, b"", [], 0, job.offset, "", job.state, text, fault))
     return done
 
 
@@ -118,8 +118,8 @@ def _read(job: Job, timer: Any) -> Read:
     try:
         with open(job.path, "rb", buffering=0) as file:
             is_packed = job.path.endswith(PACKED)
-            stop = rows.read(_Unpacked(file) if is_packed else file)
-            end = "" if is_packed else end_of(job.path, stop)
+            stop = rows.read(Unpacked(file) if is_packed else file)
+            end = "" if is_packed or not rows.kept else end_of(job.path, stop)
     except ImportError:
         return Read(job, 0, b"", [], 0, job.offset, "", job.state, UNPACKER)
     except PluginError:
@@ -128,7 +128,8 @@ def _read(job: Job, timer: Any) -> Read:
         end, error = "", _reason(found)
     rows.settle()
     columns = marshal.dumps(rows.columns)
-    return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, rows.kept, error, rows.fault)
+    state = rows.kept or "{}"
+    return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, state, error, rows.fault)
 
 
 def _reason(error: Exception) -> str:
@@ -153,10 +154,10 @@ class Rows:
         self.columns: list[list[Any]] = [[] for _ in range(len(TOKENS) + 7)]
         self.labels: dict[tuple[Any, ...], int] = {}
 
-    def read(self, file: io.FileIO | _Unpacked) -> int:
+    def read(self, file: io.FileIO | Unpacked) -> int:
         """Take the lines from the job's offset on; returned is where the last whole one ends."""
         offset = 0
-        if not isinstance(file, _Unpacked):
+        if not isinstance(file, Unpacked):
             offset = file.seek(self.job.offset)
         # filled again and again: memory that is new for each block takes longer than the reading
         buffer, rest = bytearray(BLOCK), 0
@@ -173,7 +174,7 @@ class Rows:
             buffer[:rest] = buffer[stop:end]
             if rest == len(buffer):
                 buffer += bytes(rest)
-        self.kept = json.dumps(self._hidden(self.state))
+        self.kept = self._stored()
         # its end may still come: read again the next time; old programs end lines by CR alone
         tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and is_whole(line)]
         if tail:
@@ -229,14 +230,14 @@ class Rows:
             error = other
         self.bad += 1
         if not isinstance(error, Rejected):
-            self._blame(error)
+            self._blame(error, UNLIKE)
         return events
 
-    def _blame(self, error: BaseException) -> None:
+    def _blame(self, error: BaseException, cost: str) -> None:
         """Note what a plugin did wrong; one that does not come to the end of several lines is given up."""
         self.timer.restart()
         found = PluginError(self.job.source, "ingest_line", error)
-        self.fault = self.fault or redact(str(found))
+        self.fault = self.fault or f"{redact(str(found)).rstrip('.')}; {cost}"
         if not isinstance(error, Exception | SystemExit):
             hangs[self.job.source].append(found)
             _give_up(self.job.source)
@@ -309,16 +310,17 @@ class Rows:
             numbers = [*map(self.labels.get, shared)]
         return cast("list[int]", numbers * size if is_same else numbers)
 
-    def _hidden(self, value: Any) -> Any:
-        """The state as it is stored: a working directory, under the name `project`, as reports show it."""
-        if isinstance(value, dict):
-            return {
-                name: STORED + (project(one, is_hashed=self.rules.is_hashed) or "")
-                if name == "project" and isinstance(one, str)
-                else self._hidden(one)
-                for name, one in value.items()
-            }
-        return value
+    def _stored(self) -> str:
+        """The state as the store has it, without notes that count nothing; empty if the store cannot have it."""
+        for name in [name for name in NOTES if name in self.state and not are_notes(self.state[name])]:
+            del self.state[name]
+            self._blame(TypeError(f"scratch[{name!r}] is not a dict of names and counts"), "it is not shown")
+        try:
+            return as_json(self.state, is_hashed=self.rules.is_hashed)
+        except Exception as error:  # noqa: BLE001
+            reason = TypeError(f"the scratch cannot be stored: {error}")
+            self._blame(reason, "files that grow are read from their beginning each time")
+            return ""
 
 
 def _columns(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
@@ -353,41 +355,6 @@ def _tagged(tags: Sequence[Sequence[str] | None]) -> tuple[list[bool], list[str 
     """What each event's tags say: whether it is a client's own total, and the session that it may be a copy of."""
     needs = [[tag.partition(":")[2] for tag in own or () if tag.startswith((NEEDS, UNLESS))] for own in tags]
     return [TOTAL in (own or ()) for own in tags], [own[0] if own else None for own in needs]
-
-
-class _Unpacked:
-    """A compressed file of one or more frames, to be read like another; one that is cut off is an error."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        import zstandard
-
-        self.file, self.new = file, zstandard.ZstdDecompressor().decompressobj
-        self.frame: Any = None
-        self.packed = b""
-        self.found = memoryview(b"")
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill the beginning of a buffer; 0 at the end."""
-        while not self.found and (packed := self.packed or self.file.read(BLOCK >> 3)):
-            self.frame = self.frame or self.new()
-            self.found = memoryview(self.frame.decompress(packed))
-            self.packed = self.frame.unused_data if self.frame.eof else b""
-            if self.frame.eof:
-                self.frame = None
-        if not self.found and self.frame is not None:
-            raise ValueError("the compressed file is cut off")
-        size = min(len(self.found), len(buffer))
-        buffer[:size], self.found = self.found[:size], self.found[size:]
-        return size
-
-
-@cache
-def project(folder: str | None, *, is_hashed: bool) -> str | None:
-    """The last part of the working directory, or its hash."""
-    if folder is None or folder.startswith(STORED):
-        return folder and folder[len(STORED) :]
-    name = folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or folder
-    return blake2b(folder.encode("utf-8", "replace"), digest_size=6).hexdigest() if is_hashed else name
 
 
 def size_of(job: Job) -> int:

@@ -7,12 +7,10 @@ go to the source's stream of the journal, so that they outlive the vendor's file
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,16 +20,15 @@ from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.sessions import copies, kept, scan, tables
+from tracker_telemetry.sessions import copies, kept, parallel, scan, tables
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
-from tracker_telemetry.sessions.scan import LABELS, Job, Read, Rules, read
+from tracker_telemetry.sessions.scan import LABELS, Job, Read
+from tracker_telemetry.sessions.scratch import project
 from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
-PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
-MOST_OF_A_RUN = 8  # files that one process reads in a row
 CACHE = 64 << 10  # kibibytes
 
 
@@ -89,7 +86,7 @@ class Store:
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             faults: dict[str, str | None] = {}
             try:
-                for done in _run(self.session, jobs, is_hashed=self.is_hashed):
+                for done in parallel.run(self.session.registry, jobs, is_hashed=self.is_hashed):
                     self._put(done, prices, is_new=is_new)
                     faults[done.job.source] = faults.get(done.job.source) or done.fault
                     requests += done.size
@@ -99,7 +96,7 @@ class Store:
             for fault in filter(None, faults.values()):
                 if self.session.registry.is_strict():
                     raise TrackerError(fault)
-                self.session.warn(f"{fault.rstrip('.')}; lines like it are not counted")
+                self.session.warn(fault)
             self._keep_rates(prices)
 
     def _price(self, prices: ListPrices) -> None:
@@ -186,7 +183,7 @@ class Store:
     def _stored(self, source: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
         """What requests share, as it is stored: a project is there as reports show it."""
         at = LABELS.index("project")
-        return source, *labels[:at], scan.project(labels[at], is_hashed=self.is_hashed), *labels[at + 1 :]
+        return source, *labels[:at], project(labels[at], is_hashed=self.is_hashed), *labels[at + 1 :]
 
     def _place(self, labels: tuple[Any, ...]) -> int:
         """The number of what requests share."""
@@ -359,37 +356,6 @@ def _make_tables(database: sqlite3.Connection, *, is_hashed: bool) -> None:
         for statement in tables.SCHEMA.split(";"):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {-tables.VERSION if is_hashed else tables.VERSION}")
-
-
-def _run(session: Session, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read]:
-    """Read the files, with several processes if there is much to read."""
-    ingests = {job.source: session.registry.bind(job.source, "ingest_line") for job in jobs}
-    scan.rules[:] = [Rules(ingests, is_hashed)]
-    scan.hangs.clear()
-    workers = scan.workers()
-    runs = scan.runs(jobs, max(1, min(MOST_OF_A_RUN, len(jobs) // (4 * workers))))
-    if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2:
-        yield from chain.from_iterable(map(read, runs))
-        return
-    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    from tracker_telemetry.sessions.workers import end_with
-
-    count = 0
-    # lines become no cycles, and a collector looks for them all the time
-    gc.disable()
-    try:
-        fork = get_context("fork")
-        with ProcessPoolExecutor(workers, fork, initializer=end_with, initargs=(os.getpid(),)) as pool:
-            for done in pool.map(read, runs):
-                yield from done
-                count += 1
-    except (BrokenProcessPool, OSError):
-        # short of memory or of processes: what is left is read here
-        yield from chain.from_iterable(map(read, runs[count:]))
-    finally:
-        gc.enable()
 
 
 def _is_at(found: Found, before: Known) -> bool:

@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session
-from tracker_telemetry.sessions import missing
+from tracker_telemetry.sessions import missing, money
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.scan import LATEST, TOKENS
@@ -35,11 +35,11 @@ NAMES = " UNION ".join(
 
 @define
 class Sums:
-    """Requests, tokens in the order of `TOKENS`, and the money of those that have a price; None if none has."""
+    """Requests, tokens in the order of `TOKENS`, and what those cost that have a price."""
 
     requests: int = 0
     tokens: list[int] = field(factory=lambda: [0] * len(TOKENS))
-    cost: float | None = None
+    costs: list[float] = field(factory=list)
     priced: int = 0
 
     def add(self, requests: int, tokens: Sequence[int], cost: float | None, priced: int) -> None:
@@ -47,10 +47,16 @@ class Sums:
         self.tokens = [a + b for a, b in zip(self.tokens, tokens, strict=True)]
         self.priced += priced
         if cost is not None:
-            self.cost = (self.cost or 0.0) + cost
+            self.costs.append(cost)
 
     def extend(self, more: Sums) -> None:
-        self.add(more.requests, more.tokens, more.cost, more.priced)
+        self.add(more.requests, more.tokens, None, more.priced)
+        self.costs += more.costs
+
+    @property
+    def cost(self) -> float | None:
+        """The money; None if no request has a price."""
+        return money.total(self.costs)
 
     @property
     def whole(self) -> int:
@@ -63,9 +69,8 @@ class Sums:
         return self.requests - self.priced
 
     def document(self) -> dict[str, Any]:
-        cost = None if self.cost is None else round(self.cost, 9)
         tokens = dict(zip(TOKENS, self.tokens, strict=True))
-        return {"requests": self.requests, **tokens, "cost_usd": cost, "unpriced_requests": self.unpriced}
+        return {"requests": self.requests, **tokens, "cost_usd": self.cost, "unpriced_requests": self.unpriced}
 
 
 @frozen(kw_only=True)

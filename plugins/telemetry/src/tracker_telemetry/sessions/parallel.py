@@ -1,0 +1,46 @@
+"""Read session files, with several processes if there is much to read."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from itertools import chain
+
+from tracker.kernel import Registry
+from tracker_telemetry.sessions import scan
+from tracker_telemetry.sessions.scan import Job, Read, Rules, read
+
+PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
+MOST_OF_A_RUN = 8  # files that one process reads in a row
+
+
+def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read]:
+    """What the files gave, in the order of the jobs."""
+    ingests = {job.source: registry.bind(job.source, "ingest_line") for job in jobs}
+    scan.rules[:] = [Rules(ingests, is_hashed)]
+    scan.hangs.clear()
+    workers = scan.workers()
+    runs = scan.runs(jobs, max(1, min(MOST_OF_A_RUN, len(jobs) // (4 * workers))))
+    if sum(map(scan.size_of, jobs)) < PARALLEL or workers < 2:
+        yield from chain.from_iterable(map(read, runs))
+        return
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from tracker_telemetry.sessions.workers import end_with
+
+    count = 0
+    # lines become no cycles, and a collector looks for them all the time
+    gc.disable()
+    try:
+        fork = get_context("fork")
+        with ProcessPoolExecutor(workers, fork, initializer=end_with, initargs=(os.getpid(),)) as pool:
+            for done in pool.map(read, runs):
+                yield from done
+                count += 1
+    except (BrokenProcessPool, OSError):
+        # short of memory or of processes: what is left is read here
+        yield from chain.from_iterable(map(read, runs[count:]))
+    finally:
+        gc.enable()

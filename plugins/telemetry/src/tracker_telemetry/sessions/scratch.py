@@ -1,0 +1,53 @@
+"""A plugin's scratch of a file, as the store has it: the plugin reads on with it, and reports show its notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from tracker_telemetry import blake2b
+
+# by name: how often the plugin met what it does not know, and what costs more than tokens
+NOTES = ("unknown", "extras")
+MOST = 10**12  # no note counts more
+LONGEST = 16 << 20  # characters
+STORED = "\0"  # begins a project that is shortened or hashed already
+
+
+def are_notes(found: object) -> bool:
+    """Whether these are counts by name, or by name and key."""
+    if not isinstance(found, dict):
+        return False
+    counts = chain.from_iterable(one.values() if isinstance(one, dict) else (one,) for one in found.values())
+    return all(type(count) is int and 0 <= count <= MOST for count in counts)
+
+
+def as_json(scratch: Mapping[str, Any], *, is_hashed: bool) -> str:
+    """What is stored. A working directory, under the name `project`, is there as reports show it."""
+    found = json.dumps(_hidden(scratch, is_hashed=is_hashed))
+    if len(found) > LONGEST:
+        raise ValueError(f"it has {len(found) >> 20} MB. Expected at most {LONGEST >> 20} MB.")
+    return found
+
+
+def _hidden(value: Any, *, is_hashed: bool) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: STORED + (project(one, is_hashed=is_hashed) or "")
+            if name == "project" and isinstance(one, str)
+            else _hidden(one, is_hashed=is_hashed)
+            for name, one in value.items()
+        }
+    return value
+
+
+@cache
+def project(folder: str | None, *, is_hashed: bool) -> str | None:
+    """The last part of the working directory, or its hash."""
+    if folder is None or folder.startswith(STORED):
+        return folder and folder[len(STORED) :]
+    name = folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or folder
+    return blake2b(folder.encode("utf-8", "replace"), digest_size=6).hexdigest() if is_hashed else name
