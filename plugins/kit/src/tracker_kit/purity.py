@@ -44,47 +44,35 @@ def no_input_or_output() -> Iterator[list[str]]:
         sys.addaudithook(_hook)  # for the life of the process: it looks only while `_watching` holds something
         _installed.append(True)
     seen: list[str] = []
-    thread = threading.get_ident()
-
-    def clock(name: str) -> Any:
-        real = getattr(time, name)
-
-        def called(*arguments: Any) -> Any:
-            if threading.get_ident() != thread or len(arguments) >= GIVEN.get(name, 9):
-                return real(*arguments)
-            seen.append(f"time.{name}()")
-            raise RuntimeError(f"a plugin must not read the clock: time.{name}()")
-
-        return called
-
-    def noted(owner: types.ModuleType, name: str) -> Any:
-        real = getattr(owner, name)
-
-        def called(*arguments: Any, **named: Any) -> Any:
-            if threading.get_ident() == thread and not _asker().startswith("tracker."):
-                seen.append(f"{owner.__name__}.{name}({', '.join(map(repr, arguments[:1]))})")
-            return real(*arguments, **named)
-
-        return mock.patch.object(owner, name, called)
-
-    start = threading.Thread.start
-
-    def started(new: threading.Thread) -> None:
-        if threading.get_ident() == thread:
-            seen.append("threading.Thread.start()")
-        start(new)
-
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(threading.Thread, "start", started))
         for name in (*CLOCKS, *GIVEN):
-            stack.enter_context(mock.patch.object(time, name, clock(name)))
-        for owner, name in (*((os, name) for name in LOOKS), (_thread, "start_new_thread")):
-            stack.enter_context(noted(owner, name))
-        _watching.append((thread, seen))
+            stack.enter_context(_watched(seen, time, name, is_clock=True))
+        for owner, name in (
+            *((os, name) for name in LOOKS),
+            (_thread, "start_new_thread"),
+            (threading.Thread, "start"),
+        ):
+            stack.enter_context(_watched(seen, owner, name))
+        _watching.append((threading.get_ident(), seen))
         try:
             yield seen
         finally:
             _watching.pop()
+
+
+def _watched(seen: list[str], owner: Any, name: str, *, is_clock: bool = False) -> Any:
+    """Put a function in the place of one that notes its calls by this thread; a clock raises besides."""
+    real, thread, label = getattr(owner, name), threading.get_ident(), f"{owner.__name__}.{name}"
+
+    def called(*arguments: Any, **named: Any) -> Any:
+        is_ours = threading.get_ident() == thread and not _asker().startswith("tracker.")
+        if is_ours and len(arguments) < GIVEN.get(name, 9):
+            seen.append(f"{label}({', '.join(map(repr, arguments[:1]))})")
+            if is_clock:
+                raise RuntimeError(f"a plugin must not read the clock: {label}()")
+        return real(*arguments, **named)
+
+    return mock.patch.object(owner, name, called)
 
 
 def _asker() -> str:
