@@ -31,7 +31,7 @@ HEAD = 16  # pixels above the plot, for the scale's first number
 SERIES = 6  # patterns that the page defines
 ROOM = 50  # the part of a line's time that its last value is drawn for
 STEP, LINE, BAR, DOT = 42, 17, 12, 5
-NAME, PHONE = 34, 34  # characters: of a name at most, and of a name and a value beside each other on a phone
+NAME, PHONE = 30, 34  # characters: of a name at most, and of a name and a value beside each other on a phone
 
 
 @frozen(kw_only=True)
