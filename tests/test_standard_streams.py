@@ -114,6 +114,17 @@ def test_what_the_encoding_of_the_terminal_lacks_is_escaped(shell: Any) -> None:
     assert "notes=\\u65e5 caf\u00e9" in done.stdout, done.stderr
 
 
+def test_an_index_that_no_file_can_hold_is_in_memory_as_a_whole(shell: Any, tmp_path: Path) -> None:
+    """As on a full disk: what SQLite puts into temporary files for a moment did not fit either."""
+    assert shell("tracker start codex --stdin --captured-at -1h --force < pane").returncode == 0
+    shutil.rmtree(tmp_path / "data" / ".index")
+    # Python would leave modules compiled in part
+    done = shell("export PYTHONDONTWRITEBYTECODE=1; ulimit -f 8; tracker windows")
+    assert done.returncode == 0, done.stderr
+    assert "W0-01" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_a_terminal_of_plain_ascii_gets_the_tables(shell: Any, tmp_path: Path) -> None:
     """Where Python is told to take nothing for UTF-8, a name with an accent ended the table."""
     message = {"id": "m", "model": "claude-haiku-4-5", "usage": {"input_tokens": 5, "output_tokens": 1}, "content": []}

@@ -5,10 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
+from typing import Any, cast
 
 import pytest
+
+from tracker.api import Chart, Column, Panel, Period
+from tracker_views.content import Content, Section
+from tracker_views.html import page
 
 sys.path.insert(0, str(Path(__file__).parent))
 from browser import PROGRAM, Browser, browser
@@ -82,6 +88,31 @@ def test_no_table_scrolls_sideways_on_a_phone(report: Path, chromium: Browser) -
     # every value stands beside its column's title
     titles = "[...document.querySelectorAll('td')].map(one => getComputedStyle(one, '::before').content)"
     assert chromium.value(f"{titles}.filter(one => one === 'none' || one === '\"\"').length") == 0
+
+
+@pytest.mark.parametrize("kind", ["bars", "intervals", "columns", "steps"])
+def test_names_without_a_space_fit_on_a_phone(tmp_path: Path, chromium: Browser, kind: Any) -> None:
+    name, now = "averylongnameofanaccountwithoutanyspacein@example.com", datetime(2026, 3, 1, tzinfo=UTC)
+    keys = {"name": "text", "at": "instant", "used": "percent", "low": "percent", "high": "percent", "by": "text"}
+    columns = [Column(key=key, title=f"{key} {name}", kind=cast(Any, one)) for key, one in keys.items()]
+    x = "at" if kind in ("columns", "steps") else "name"
+    chart = Chart(kind=kind, title=name, x=x, y="used", low="low", high="high", by="by" if kind == "columns" else None)
+    rows = [{"name": f"{one} {name}", "at": now, "used": 88.8, "low": 77.7, "high": 99.9, "by": name} for one in "ab"]
+    panel = Panel(name=name, title=name, about=name, columns=columns, rows=rows, charts=(chart,), missing=(name,))
+    content = Content(
+        now=now,
+        period=Period(windows=(name,)),
+        spans={},
+        headlines=(f"`{name}`",),
+        panels=(panel,),
+        sections=(Section(title=name, lines=(name,)),),
+        missing=(name,),
+    )
+    (tmp_path / "report.html").write_text(page(content, UTC))
+    for width in (320, 390, 760):
+        chromium.open(tmp_path / "report.html", width)
+        assert chromium.value("document.documentElement.scrollWidth") == width
+        assert chromium.value(OVERPRINTED) == []
 
 
 def test_dark_and_light_differ(report: Path, chromium: Browser) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.cells import cell_len
@@ -77,6 +78,23 @@ def test_columns_go_in_their_order_and_are_named(room: int, titles: list[str], l
     assert list(found.left_out) == left_out
     assert all(name in found.note for name in left_out)
     assert sum(found.widths) + 2 * (len(found.widths) - 1) <= room
+
+
+@pytest.mark.parametrize(
+    ("zone", "months", "title"),
+    [
+        ("Europe/Berlin", (7,), "From (CEST)"),
+        ("Europe/Berlin", (7, 12), "From (CET/CEST)"),
+        ("America/New_York", (1, 7), "From (EST/EDT)"),
+        ("Asia/Kolkata", (1, 7), "From (IST)"),
+        ("UTC", (), "From (UTC)"),
+    ],
+)
+def test_the_head_of_times_names_the_zone_of_all_of_them(zone: str, months: Sequence[int], title: str) -> None:
+    """It had the letters of today, and times of the other half of the year read an hour wrong."""
+    rows: list[dict[str, Cell]] = [{"at": datetime(2026, month, 3, 8, tzinfo=UTC)} for month in months]
+    column = Column(key="at", title="From", kind="instant", rank=0)
+    assert fitted([column], [*rows, {"at": None}], 80, ZoneInfo(zone)).columns[0].title == title
 
 
 def test_wide_characters_take_two_cells() -> None:

@@ -161,8 +161,10 @@ def reset_between(before: Point, after: Point, length: timedelta | None) -> date
         return before.reset_at if is_later else None
     if after.reset_at is None or length is None or not (before.used and after.used):
         return None
-    began, is_another = after.reset_at - length, after.reset_at - before.reset_at > COARSE
-    return began if is_another and before.until < began <= after.at else None
+    is_another = after.reset_at - before.reset_at > COARSE
+    # the difference of two times is always one, a time less a length may be before the first year
+    begins_between = after.reset_at - before.until > length >= after.reset_at - after.at
+    return after.reset_at - length if is_another and begins_between else None
 
 
 def _begins_anew(before: Point, after: Point, length: timedelta | None) -> bool:

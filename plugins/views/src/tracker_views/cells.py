@@ -27,7 +27,8 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
         return line(value)
     if column.kind == "money":
         # a price that is rounded away is not nothing
-        return f"${value:,.2f}" if not value or abs(value) >= CENT / 2 else "<$0.01" if value > 0 else ">-$0.01"
+        shown = f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
+        return shown if not value or abs(value) >= CENT / 2 else "<$0.01" if value > 0 else ">-$0.01"
     if column.kind == "count":
         return f"{value:,.0f}"
     if column.kind in ("percent", "share"):
