@@ -259,11 +259,17 @@ def test_a_part_is_never_exported_as_the_whole(
 
 
 def test_money_that_leaves_requests_out_is_the_least(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {("W1", "toy"): {"cost_usd": 1.5, "unpriced_requests": 3}, ("W2", "toy"): {"cost_usd": 1.5}}
+    """And never more than it was."""
+    known = {("W1", "toy"): {"cost_usd": 1.509, "unpriced_requests": 3}, ("W2", "toy"): {"cost_usd": 1.509}}
     monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
     _, first, second, _ = filled("windows").ok().splitlines()
     assert "at least 1.5 " in first
+    assert " 1.51 " in second
     assert "at least" not in second
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "300")
+    _, first, second, *_ = filled("windows").ok().splitlines()
+    assert ("≥$1.50" in first, "$1.51" in second) == (True, True)
 
 
 def test_a_provider_that_is_captured_after_the_window_was_finalized_took_nothing_that_is_known(filled: Any) -> None:

@@ -25,6 +25,7 @@ from tracker.kernel import (
     rate,
     value,
 )
+from tracker_desk.money import floored
 
 LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
@@ -268,7 +269,7 @@ def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
 def _added(columns: Mapping[str, Any], key: str) -> str:
     """A column that a feature adds; money that leaves requests out is the least that it was."""
     is_least = columns[key] is not None and columns.get(BARE.get(key, ""))
-    return f"at least {_cell(columns[key])}" if is_least else _cell(columns[key])
+    return f"at least {_cell(floored(columns[key]))}" if is_least else _cell(columns[key])
 
 
 def _cell(found: Any, unit: str | None = None) -> str:

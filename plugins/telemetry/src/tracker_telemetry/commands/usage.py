@@ -45,7 +45,7 @@ class Period(click.Choice[str]):
     metavar="DAY",
     help="The first day of a week.",
 )
-@selection(last="The last N periods or windows; of other groups the N largest.")
+@selection(last="The last N periods or windows; of other groups the N largest.", of="Only requests of this provider.")
 def command(
     by: str,
     columns: tuple[str, ...],
