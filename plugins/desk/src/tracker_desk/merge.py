@@ -172,7 +172,7 @@ def _batches(other: Journal, stream: str, advance: Advance) -> Iterator[list[tup
 
 
 def _rest(other: Journal, stream: str) -> bytes:
-    """What stands behind the last whole line."""
+    """The bytes after the last whole line."""
     with other.path(stream).open("rb") as file:
         file.seek(other.size(stream))
         return file.read()
