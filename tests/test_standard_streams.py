@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -111,3 +112,27 @@ def test_what_the_encoding_of_the_terminal_lacks_is_escaped(shell: Any) -> None:
     assert shell(f"{start} --notes '\u65e5 caf\u00e9' < pane").returncode == 0
     done = shell("PYTHONUTF8=0 PYTHONIOENCODING=latin-1 tracker preview | iconv -f latin1 -t utf-8")
     assert "notes=\\u65e5 caf\u00e9" in done.stdout, done.stderr
+
+
+def test_an_index_that_no_file_can_hold_is_in_memory_as_a_whole(shell: Any, tmp_path: Path) -> None:
+    """As on a full disk: what SQLite puts into temporary files for a moment did not fit either."""
+    assert shell("tracker start codex --stdin --captured-at -1h --force < pane").returncode == 0
+    shutil.rmtree(tmp_path / "data" / ".index")
+    # Python would leave modules compiled in part
+    done = shell("export PYTHONDONTWRITEBYTECODE=1; ulimit -f 8; tracker windows")
+    assert done.returncode == 0, done.stderr
+    assert "W0-01" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_of_plain_ascii_gets_the_tables(shell: Any, tmp_path: Path) -> None:
+    """Where Python is told to take nothing for UTF-8, a name with an accent ended the table."""
+    message = {"id": "m", "model": "claude-haiku-4-5", "usage": {"input_tokens": 5, "output_tokens": 1}, "content": []}
+    row = {"type": "assistant", "timestamp": "2026-11-22T06:30:00Z", "sessionId": "s", "requestId": "r"}
+    log = tmp_path / ".claude" / "projects" / "one" / "s.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text(json.dumps({**row, "cwd": "/home/dev/caf\u00e9", "message": message}) + "\n")
+    plain = "PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 LC_ALL=C FORCE_COLOR=1 NO_COLOR=1 HOME=."
+    done = shell(f"{plain} tracker usage project")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\\xe9" in done.stdout

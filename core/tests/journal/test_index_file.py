@@ -117,11 +117,11 @@ def test_an_index_that_cannot_be_opened_here_has_no_fault(
     known, real = answers(journal), sqlite3.connect
 
     def refuse(path: object, *given: Any, **named: Any) -> sqlite3.Connection:
-        if path:
+        if path != ":memory:":
             error = sqlite3.OperationalError("unable to open database file")
             error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
             raise error
-        return real("", *given, **named)
+        return real(":memory:", *given, **named)
 
     monkeypatch.setattr(sqlite3, "connect", refuse)
     assert Index(journal).faults() == []

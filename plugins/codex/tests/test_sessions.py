@@ -65,6 +65,23 @@ def test_a_compaction_leaves_a_last_usage_of_nothing() -> None:
     assert tokens([META, count(1e9, usage(900, 10), usage(0, 0))]) == []
 
 
+def test_a_response_that_only_a_compaction_still_holds_counts() -> None:
+    """Elsewhere it is one that was counted, or another thread's."""
+
+    def compacted(thread: str, response: Any, **more: Any) -> bytes:
+        kept = {"thread_id": thread, "response_id": response, "usage": usage(100, 10)}
+        return line("compacted", 1e9, replacement_history=["canary"], latest_token_usage_record=kept, **more)
+
+    after = [record(1e9 + 9, "b", usage(200, 20)), count(1e9 + 9, usage(300, 30), usage(200, 20))]
+    assert tokens([META, compacted("t", "a"), *after]) == [(100, 0, 10), (200, 0, 20)]
+    assert keys([META, record(1e9, "a", usage(100, 10)), compacted("t", "a")]) == ["a", "a"]
+    # it covers no total, also if it cannot be read
+    later = [count(1e9 + 9, usage(100, 10), usage(100, 10))]
+    for given in (compacted("other", "a"), compacted("t", None), compacted("t", "a", info=7), compacted("t", "a")[:-9]):
+        assert keys([META, given, *later])[-1].endswith("/t"), given
+    assert tokens([META, line("compacted", 1e9, latest_token_usage_record=None), *later]) == [(100, 0, 10)]
+
+
 def test_a_stretch_without_records_is_counted_by_its_totals() -> None:
     record = line("token_usage_record", 1e9, thread_id="t", response_id="r", usage=usage(100, 10))
     lines = [META, record, count(1e9, usage(100, 10), usage(100, 10)), count(1e9 + 9, usage(300, 30), usage(200, 20))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 
 from tracker.api import FileOrigin, Panel
 from tracker_desk.home import first_lines
+from tracker_desk.meter_list import lines
 
 
 def at(hours: float) -> str:
@@ -65,6 +67,14 @@ def test_one_point_is_no_points(program: Any, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("tracker_desk.meter_list._ahead", lambda _standing, _used: -1.2)
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 50%").ok()
     assert ", 1 point behind an even pace" in program().ok()
+
+
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "██▌░░░░░"), ("latin-1", "##+....."), ("ascii", "##+.....")])
+def test_a_bar_is_of_signs_that_the_output_has(monkeypatch: pytest.MonkeyPatch, encoding: str, bar: str) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    row: dict[str, Any] = {"provider": "toy", "meter": "fuel", "used": 12.5, "age": "now", "reset": None, "pace": None}
+    [found] = lines([row])
+    assert found.startswith(f"toy  fuel  {bar}")
 
 
 def test_a_meter_that_was_reset_since_shows_no_bar(program: Any) -> None:

@@ -259,11 +259,17 @@ def test_a_part_is_never_exported_as_the_whole(
 
 
 def test_money_that_leaves_requests_out_is_the_least(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {("W1", "toy"): {"cost_usd": 1.5, "unpriced_requests": 3}, ("W2", "toy"): {"cost_usd": 1.5}}
+    """And never more than it was."""
+    known = {("W1", "toy"): {"cost_usd": 1.509, "unpriced_requests": 3}, ("W2", "toy"): {"cost_usd": 1.509}}
     monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
     _, first, second, _ = filled("windows").ok().splitlines()
     assert "at least 1.5 " in first
+    assert " 1.51 " in second
     assert "at least" not in second
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "300")
+    _, first, second, *_ = filled("windows").ok().splitlines()
+    assert ("≥$1.50" in first, "$1.51" in second) == (True, True)
 
 
 def test_a_provider_that_is_captured_after_the_window_was_finalized_took_nothing_that_is_known(filled: Any) -> None:
@@ -274,3 +280,28 @@ def test_a_provider_that_is_captured_after_the_window_was_finalized_took_nothing
     [first, *_] = windows(filled)
     assert (first["providers"]["tally"]["capacity"], first["stale"]) == (5, ["tally"])
     assert first["providers"]["toy"]["capacity"] == 20
+
+
+def test_a_window_that_lost_a_capture_gives_no_figure(filled: Any) -> None:
+    def result() -> tuple[Any, ...]:
+        session = Session()
+        session.data_dir = filled.root
+        [row] = next(rows for name, rows in fleet.tables(session) if name == "results")
+        shown = windows(filled)[0]["providers"]["toy"]["efficiency"]
+        return row["capacity"], row["reason"], shown
+
+    assert result() == (20, None, 0.2)
+    filled("alias", "delete", "toy", "--window", "W1", "--phase", "after", "--yes").ok()
+    assert result() == (None, "capture-removed", None)
+    # another one is in its place: the row is stale, and says what it said
+    filled("end", "toy", "--stdin", "--window", "W1", "--captured-at", "2026-01-10T09:30:00Z", stdin="fuel 31%").ok()
+    assert result() == (20, None, 0.2)
+
+
+def test_windows_are_listed_although_a_feature_cannot_add_them_up(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker_verdict.tally.Tally.add", lambda *_: 1 / 0)
+    done = filled("windows")
+    assert "W1 " in done.ok()
+    assert (
+        "failed to add up the windows: ZeroDivisionError: division by zero; windows that it leaves out are" in done.err
+    )

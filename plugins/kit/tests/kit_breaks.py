@@ -47,6 +47,22 @@ BREAKS = {
         "parse_status touched open(",
         "Purity",
     ),
+    "look": Break(
+        "status",
+        READ,
+        READ + "    __import__('os').path.exists('/x')\n",
+        "touches_no_file_network_or_clock",
+        "parse_status touched os.stat('/x')",
+        "Purity",
+    ),
+    "kept": Break(
+        "status",
+        READ,
+        READ + "    globals().setdefault('KEPT', []).append(text)\n",
+        "touches_no_file_network_or_clock",
+        "parse_status changed kit_kept.KEPT; it must keep nothing",
+        "Purity",
+    ),
     "unequal": Break(
         "status",
         '{"by": ',

@@ -6,9 +6,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
-from tracker_kit.demo import program
+from tracker.kernel import Interrupted, TrackerError
+from tracker_kit.demo import Step, _run, program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 OFF = "is disabled: unset TRACKER_DISABLE_PLUGINS."
@@ -69,3 +71,18 @@ def test_without_a_provider_it_says_which_are_left_out(tracker_cli: Run) -> None
         "error: No installed provider has a demo. Install a provider's plugin. TRACKER_DISABLE_PLUGINS leaves out"
         " claude (tracker-claude), codex (tracker-codex), glm (tracker-glm)\n"
     )
+
+
+def test_a_demo_that_is_interrupted_says_where_its_data_is(tmp_path: Path) -> None:
+    @click.group()
+    def root() -> None:
+        pass
+
+    @root.command()
+    def hang() -> None:
+        raise Interrupted("interrupted", 2)
+
+    with click.Context(root), pytest.raises(TrackerError) as caught:
+        _run(Step(arguments=("hang",)), tmp_path)
+    assert str(caught.value) == f"The demo stopped: `tracker hang` failed: interrupted. Its data is in {tmp_path}."
+    assert caught.value.status == 130

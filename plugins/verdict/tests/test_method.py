@@ -133,6 +133,13 @@ def test_an_early_reset_splits_the_readings_although_the_meter_rose(first: float
     assert len(list(segments(found, WEEK))) == 1 + is_told
 
 
+def test_a_full_reading_of_long_before_its_week_hides_that_week() -> None:
+    """A clock that was wrong, or a vendor's odd date: it ended `plan` in a traceback."""
+    first, later = reading(START, 100, START + 16 * DAY), reading(START + 14 * DAY, 20, START + 20 * DAY)
+    found = list(weeks([reading(START - DAY, 0, START), first, later], UTC))
+    assert [set(one.rises) for one in found[1:]] == [{None}, {0.0, 20.0}]
+
+
 # --- what bounds a forecast
 
 week = st.lists(st.floats(0, 4), min_size=HOURS, max_size=HOURS)

@@ -147,3 +147,29 @@ def test_the_table_tells_the_limit_of_a_forecast_from_that_of_a_verdict(
     said = verdicts("plan").ok()
     assert "\ncodex weekly: 5 pp left, and 10 are the reserve: no window fits\n" in said
     assert "\ncodex weekly: no forecast: the last reading is 3 h 0 min old; 2 h 0 min are the most\n" in said
+
+
+def two(verdicts: Any, session: float, week: float, reset: str, *more: str) -> None:
+    """A pane of two meters, of which that of capacity was reset, or will be."""
+    values = ("--session-pct", str(session), "--all-models-pct", str(week), "--all-models-resets", reset)
+    soon = ("--session-resets", (datetime.now(UTC) + timedelta(hours=3)).isoformat())
+    verdicts("override", "claude", "--window", "W1", "--phase", "before", *values, *soon, "--force", *more).ok()
+
+
+def test_a_full_meter_stops_the_gate_although_the_meter_of_capacity_is_not_known(verdicts: Any) -> None:
+    """The gate said unknown where the plan says STOP."""
+    two(verdicts, 97, 20, (datetime.now(UTC) - timedelta(hours=2)).isoformat())
+    assert verdicts("plan").ok().endswith("claude verdict: STOP\n")
+    done = verdicts("gate", "claude")
+    assert (done.status, done.out) == (3, "stop: claude session: 3 % left, less than 10 %\n")
+    assert verdicts("gate", "claude", "--meter", "all_models").status == 4
+
+
+def test_no_plan_is_tight_by_another_meter_while_that_of_capacity_is_not_known(verdicts: Any) -> None:
+    delta = {"session_pct": 10, "all_models_pct": 2}
+    verdicts.rows(claude=[(1, 2, "2026-01-01T12:00:00Z", {"providers": {"claude": {"delta": delta, "errors": []}}})])
+    two(verdicts, 82, 20, (datetime.now(UTC) - timedelta(hours=2)).isoformat())
+    plan = verdicts("plan", "--windows-left", "1").ok()
+    assert "likely to fit: tight\n" in plan
+    assert plan.endswith("claude verdict: unknown\n")
+    assert verdicts("gate", "claude").status == 4

@@ -320,6 +320,8 @@ def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> Non
     shown = dict(zip(head.split(), line.split(), strict=True))
     assert (shown["cost_usd"], shown["tokens"]) == ("0.0016", "2000")
     assert not {"churn", "files"} & row.keys()
+    verdicts.facts["codex-01", "codex"] = {"tokens": 1, "requests": 2, "cost_usd": 0.418, "unpriced_requests": 1}
+    assert " at least 0.41 " in verdicts("scoreboard").ok()  # and not 0.42, with what the other window cost
 
 
 def test_no_figure_per_feature_stands_where_features_are_not_known(verdicts: Any) -> None:

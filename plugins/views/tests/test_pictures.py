@@ -35,3 +35,13 @@ def test_they_are_there_and_the_readme_shows_them() -> None:
     for name in NAMES:
         assert words(PICTURES / f"{name}.svg")
         assert f"docs/pictures/{name}.svg" in readme
+
+
+def test_they_are_of_one_run() -> None:
+    """What is expected of a meter changes by the hour: pictures that are made apart contradict each other."""
+    home, board, report = (words(PICTURES / f"{name}.svg") for name in NAMES)
+    expected = re.findall(r"\((\d+)% to (\d+)% expected\)", report)
+    assert expected
+    assert re.findall(r"(\d+) to (\d+)%", board) == expected
+    used = re.findall(r" (\d+)%", home)
+    assert re.findall(r" (\d+)%(?= \d+ min ago)", board) == used

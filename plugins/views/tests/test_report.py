@@ -9,14 +9,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tracker.api import Block, Chart, Column, Panel, Row
+from tracker_views.html import zone_words
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -241,6 +243,15 @@ def test_a_format_that_it_cannot_write_is_refused(filled: Any, tmp_path: Path) -
     assert not (tmp_path / "r.pdf").exists()
 
 
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_it_names_the_zone_of_its_times(filled: Any, form: str) -> None:
+    """Who opens it elsewhere took them for times of their own."""
+    assert "All times are in UTC." in filled("report", "--format", form).ok()
+    assert zone_words(ZoneInfo("America/New_York")) == "All times are in America/New_York."
+    # the variable TZ may name a file
+    assert zone_words(timezone(timedelta(hours=1), "/srv/zone")) == "All times are local."
+
+
 def test_nothing_recorded_is_said(program: Any) -> None:
     text = Page(program("report").ok()).text
     assert "Nothing is recorded in this time." in text
@@ -258,9 +269,9 @@ def test_a_chart_says_how_many_rows_it_leaves_out_and_long_names_keep_their_ends
     cups = Panel(name="cups", title="Cups", columns=columns, rows=rows, charts=(chart,))
     add_feature("coffee", panels=lambda session, period: [cups])
     page = fill()("report").ok()
-    assert "<figcaption>Sizes (2 more in the table)</figcaption>" in page
-    assert re.findall(r"<text [^>]*>(a cup of a very …[^<]*)</text>", page) == [
-        f"a cup of a very …{f' of coffee, size {at}'[-17:]}" for at in range(12)
+    assert "<figcaption>Sizes (the first 12 of 14)</figcaption>" in page
+    assert re.findall(r"<text [^>]*>(a cup of a ver…[^<]*)</text>", page) == [
+        f"a cup of a ver…{f' of coffee, size {at}'[-15:]}" for at in range(12)
     ]
 
 

@@ -5,16 +5,28 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import which
+from typing import Any, cast
 
 import pytest
+
+from tracker.api import Chart, Column, Panel, Period
+from tracker_views.content import Content, Section
+from tracker_views.html import page
 
 sys.path.insert(0, str(Path(__file__).parent))
 from browser import PROGRAM, Browser, browser
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "docs" / "pictures"
+# the texts of charts that another one is printed over
+OVERPRINTED = """[...document.querySelectorAll('svg.chart')].flatMap(chart => {
+    const texts = [...chart.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()])
+    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom
+    return texts.filter(([, a], at) => texts.slice(at + 1).some(([, b]) => meet(a, b))).map(([text]) => text)
+})"""
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="chromium is not installed")
 
 
@@ -52,7 +64,7 @@ def test_it_is_a_file_that_can_be_mailed(report: Path) -> None:
     assert 50_000 < report.stat().st_size < 400_000
 
 
-@pytest.mark.parametrize("width", [390, 800, 1440])
+@pytest.mark.parametrize("width", [320, 390, 800, 1440])
 def test_it_fits_and_says_and_asks_nothing(report: Path, chromium: Browser, width: int) -> None:
     chromium.open(report, width)
     assert chromium.messages == []
@@ -61,6 +73,7 @@ def test_it_fits_and_says_and_asks_nothing(report: Path, chromium: Browser, widt
     assert chromium.value("document.querySelectorAll('svg.chart').length") >= 8
     blank = "[...document.querySelectorAll('svg.chart text')].filter(one => one.getBBox().width === 0).length"
     assert chromium.value(blank) == 0
+    assert chromium.value(OVERPRINTED) == []
 
 
 def test_no_table_scrolls_sideways_on_a_phone(report: Path, chromium: Browser) -> None:
@@ -75,6 +88,31 @@ def test_no_table_scrolls_sideways_on_a_phone(report: Path, chromium: Browser) -
     # every value stands beside its column's title
     titles = "[...document.querySelectorAll('td')].map(one => getComputedStyle(one, '::before').content)"
     assert chromium.value(f"{titles}.filter(one => one === 'none' || one === '\"\"').length") == 0
+
+
+@pytest.mark.parametrize("kind", ["bars", "intervals", "columns", "steps"])
+def test_names_without_a_space_fit_on_a_phone(tmp_path: Path, chromium: Browser, kind: Any) -> None:
+    name, now = "averylongnameofanaccountwithoutanyspacein@example.com", datetime(2026, 3, 1, tzinfo=UTC)
+    keys = {"name": "text", "at": "instant", "used": "percent", "low": "percent", "high": "percent", "by": "text"}
+    columns = [Column(key=key, title=f"{key} {name}", kind=cast(Any, one)) for key, one in keys.items()]
+    x = "at" if kind in ("columns", "steps") else "name"
+    chart = Chart(kind=kind, title=name, x=x, y="used", low="low", high="high", by="by" if kind == "columns" else None)
+    rows = [{"name": f"{one} {name}", "at": now, "used": 88.8, "low": 77.7, "high": 99.9, "by": name} for one in "ab"]
+    panel = Panel(name=name, title=name, about=name, columns=columns, rows=rows, charts=(chart,), missing=(name,))
+    content = Content(
+        now=now,
+        period=Period(windows=(name,)),
+        spans={},
+        headlines=(f"`{name}`",),
+        panels=(panel,),
+        sections=(Section(title=name, lines=(name,)),),
+        missing=(name,),
+    )
+    (tmp_path / "report.html").write_text(page(content, UTC))
+    for width in (320, 390, 760):
+        chromium.open(tmp_path / "report.html", width)
+        assert chromium.value("document.documentElement.scrollWidth") == width
+        assert chromium.value(OVERPRINTED) == []
 
 
 def test_dark_and_light_differ(report: Path, chromium: Browser) -> None:

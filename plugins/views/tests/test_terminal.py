@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.cells import cell_len
 
 from tracker.api import Cell, Column
+from tracker.kernel import Session
 from tracker_views.cells import bar
 from tracker_views.fit import cut, fitted
+from tracker_views.terminal import lines, write
 
 
 def test_a_pipe_gets_the_plain_text_whatever_the_width(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +80,23 @@ def test_columns_go_in_their_order_and_are_named(room: int, titles: list[str], l
     assert sum(found.widths) + 2 * (len(found.widths) - 1) <= room
 
 
+@pytest.mark.parametrize(
+    ("zone", "months", "title"),
+    [
+        ("Europe/Berlin", (7,), "From (CEST)"),
+        ("Europe/Berlin", (7, 12), "From (CET/CEST)"),
+        ("America/New_York", (1, 7), "From (EST/EDT)"),
+        ("Asia/Kolkata", (1, 7), "From (IST)"),
+        ("UTC", (), "From (UTC)"),
+    ],
+)
+def test_the_head_of_times_names_the_zone_of_all_of_them(zone: str, months: Sequence[int], title: str) -> None:
+    """It had the letters of today, and times of the other half of the year read an hour wrong."""
+    rows: list[dict[str, Cell]] = [{"at": datetime(2026, month, 3, 8, tzinfo=UTC)} for month in months]
+    column = Column(key="at", title="From", kind="instant", rank=0)
+    assert fitted([column], [*rows, {"at": None}], 80, ZoneInfo(zone)).columns[0].title == title
+
+
 def test_wide_characters_take_two_cells() -> None:
     assert cell_len("表情e\u0301") == 5
     assert cut("表情符号", 5) == "表情…"
@@ -84,6 +106,7 @@ def test_a_name_that_is_cut_keeps_its_end() -> None:
     names = [cut(f"codex gpt_5_3_codex_spark_{end}", 24, is_name=True) for end in ("fiveh", "weekly")]
     assert names == ["codex gpt_5…_spark_fiveh", "codex gpt_5…spark_weekly"]
     assert cut("表情符号", 5, is_name=True) == "表情…"
+    assert cut("café au lait, small", 12, is_name=True) == "café… small"
     assert cut("表情符号", 8) == "表情符号"
 
 
@@ -99,3 +122,26 @@ def test_a_name_that_is_cut_keeps_its_end() -> None:
 )
 def test_a_bar_has_its_width_whatever_the_range(used: float, low: float, high: float, drawn: str) -> None:
     assert bar(used, low, high, 5) == drawn
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "cp850", "utf-8"])
+def test_bars_keep_their_width_where_the_encoding_has_no_blocks(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """Escaped as six characters each, they broke the lines."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", out)
+    columns = (
+        Column(key="name", title="Name", rank=0),
+        Column(key="cost", title="Cost", rank=0),
+        Column(key="used", title="Used", kind="share", rank=0, low="low", high="high"),
+    )
+    row = {"name": "a name that is too long for its column", "cost": "≥$0.42", "used": 13, "low": 40, "high": 80}
+    session = Session()
+    session.no_color = True
+    write(session, lines(columns, [row], 52, UTC))
+    out.seek(0)
+    found = out.read().splitlines()[-1]
+    assert found == (
+        "a name that i…or its column  ≥$0.42  █▌░░▒▒▒▒░░  13%"
+        if encoding == "utf-8"
+        else "a name that i~or its column  >$0.42  #+..====..  13%"
+    )

@@ -37,7 +37,7 @@ def open_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
-    if sys.stdout.errors == "strict":  # what the terminal's encoding lacks is escaped
+    if sys.stdout.errors in ("strict", "surrogateescape"):  # what the terminal's encoding lacks is escaped
         cast(Any, sys.stdout).reconfigure(errors="backslashreplace")
 
 
@@ -96,7 +96,6 @@ class Group(click.Group, SharedCommand):
             return find(full)
         missing = (cure := discovery.owner("commands", full)) and f"The command {full} is not available. {cure}"
         if not self.prefix and any(one.startswith(f"{name} ") for one in commands()):
-            # the group's own feature is not in use, but another one adds commands to it
             return Rest(name=name, help=missing)
         if missing:
             raise click.UsageError(missing, ctx)
@@ -104,11 +103,7 @@ class Group(click.Group, SharedCommand):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # what click's own answers
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            hint, off = near(args[0], self.list_commands(ctx)), discovery.disabled()
-            hint += (
-                f" Disabled, so not known: the commands of {', '.join(off)}. Unset {discovery.DISABLE}." if off else ""
-            )
-            raise click.UsageError(f"Unknown command {args[0]!r}. {hint}", ctx)
+            raise click.UsageError(f"Unknown command {args[0]!r}. {near(args[0], self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -198,7 +193,10 @@ class Root(Group):
             if isinstance(error, click.UsageError) and error.ctx is not None:
                 print(error.ctx.get_usage(), file=sys.stderr)
                 print(f"Try '{error.ctx.command_path} --help' for help.", file=sys.stderr)
-            _stop(error.format_message(), error.exit_code)
+            text, off = error.format_message(), os.environ.get(discovery.DISABLE)
+            if off and (isinstance(error, click.NoSuchOption) or text.startswith("Unknown command ")):
+                text = f"{text} {discovery.DISABLE} leaves out {off}: unset it to have all commands and options."
+            _stop(text, error.exit_code)
         except TrackerError as error:
             _stop(str(error), error.status)
         except (click.Abort, KeyboardInterrupt):

@@ -136,14 +136,14 @@ class Selection(NamedTuple):
         return chosen
 
 
-def selection(*, last: str = "The last N windows.") -> Callable[[Any], Any]:
+def selection(last: str = "The last N windows.", of: str = "Only windows of this provider.") -> Callable[[Any], Any]:
     """The options that select windows, the same in every command; it gets them as `selection`."""
     options = (
         click.option("--since", metavar="TIME", callback=moment, help="From this time on, such as `7d`."),
         click.option("--until", metavar="TIME", callback=moment, help="Up to this time, or to the end of a day."),
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),
         click.option("--lane", metavar="LANE", help="Only windows of this lane; '' is the lane without a name."),
-        provider_option(about="Only windows of this provider."),
+        provider_option(about=of),
         click.option("--open", "is_open", is_flag=True, help="Only windows that lack a BEFORE or an AFTER."),
     )
 

@@ -144,11 +144,8 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
         with suppress(OSError):
             names = sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
         for name in names:
-            text = ""
-            with (
-                suppress(OSError),
-                open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file,
-            ):  # most have none
+            text = ""  # of most, which have no entry points
+            with suppress(OSError), open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
                 text = file.read()
             project, _, version = name.rpartition(".")[0].partition("-")
             project = project.lower().replace("_", "-").replace(".", "-")
@@ -278,16 +275,12 @@ def owner(what: str, name: str) -> str | None:
     return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."
 
 
-def disabled() -> list[str]:
-    """The disabled features of others. What they have is not known: that takes their import."""
-    return [one.name for one in scan() if one.is_disabled and one.is_feature and not one.is_own]
-
-
 def may_have(key: str, *, is_table: bool) -> bool:
     """Whether a feature that is not in use, or that failed to give its settings, may have an unknown one."""
     table = key.partition(".")[0]
+    others = (one.is_disabled and one.is_feature and not one.is_own for one in scan())
     is_failed = any(not one.info or one.notes for one in installed())
-    return bool(owner("settings", key) or owner("settings", table)) or (is_table and bool(is_failed or disabled()))
+    return bool(owner("settings", key) or owner("settings", table)) or (is_table and (is_failed or any(others)))
 
 
 def cured(text: str) -> str:

@@ -67,7 +67,7 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
     A `sqlite3.DatabaseError` if its rows were changed: that of a small file, or of any if the check is thorough.
     """
     # pyarrow reads on in a thread of its own while this one waits for it
-    database = sqlite3.connect(path or "", timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(path or ":memory:", timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         database.create_function("place", 1, place, deterministic=True)
         database.execute("PRAGMA journal_mode = WAL")

@@ -206,9 +206,8 @@ def _risen(delta: float, meter: "Meter", before: Reading, after: Reading) -> flo
     if delta != max(round(new.used - old.used, 6), 0):
         return delta
     if old.used and new.reset_at and before.as_of and meter.longest:
-        # when the BEFORE's period ends at the latest
-        end = before.as_of + meter.longest
-        if new.reset_at > max(end, (old.reset_at or end) + meter.longest / 5):
+        latest = before.as_of + meter.longest
+        if new.reset_at > max(latest, (old.reset_at or latest) + meter.longest / 5):
             return None
     if meter.rounding != "floor":
         return delta

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from shutil import get_terminal_size
@@ -15,7 +16,7 @@ from tracker_capture.outline import outline
 from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
 from tracker_capture.units import unit_of
 
-BARS = "▁▂▃▄▅▆▇█"
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
 WIDTH = 48
 RESET = "|"
 ROUNDING = 1.0  # a pane rounds what a log has exactly
@@ -160,8 +161,10 @@ def reset_between(before: Point, after: Point, length: timedelta | None) -> date
         return before.reset_at if is_later else None
     if after.reset_at is None or length is None or not (before.used and after.used):
         return None
-    began, is_another = after.reset_at - length, after.reset_at - before.reset_at > COARSE
-    return began if is_another and before.until < began <= after.at else None
+    is_another = after.reset_at - before.reset_at > COARSE
+    # the difference of two times is always one, a time less a length may be before the first year
+    begins_between = after.reset_at - before.until > length >= after.reset_at - after.at
+    return after.reset_at - length if is_another and begins_between else None
 
 
 def _begins_anew(before: Point, after: Point, length: timedelta | None) -> bool:
@@ -186,10 +189,11 @@ def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
     start, end = points[0].at, max(point.until for point in points)
     step = (end - start) / width
     most = max(100.0, *(point.used for point in points)) if points else 100.0
+    bars = BARS if "utf" in (sys.stdout.encoding or "utf").lower() else PLAIN_BARS
     cells = [" "] * width
     for point in points:
         first, last = (min(width - 1, int((one - start) / step)) if step else 0 for one in (point.at, point.until))
-        cells[first : last + 1] = [BARS[round(point.used / most * (len(BARS) - 1))]] * (last - first + 1)
+        cells[first : last + 1] = [bars[round(point.used / most * (len(bars) - 1))]] * (last - first + 1)
         if has_marks and point.has_reset and first and cells[first - 1] != RESET:
             cells[first - 1] = RESET
     return "".join(cells).rstrip()

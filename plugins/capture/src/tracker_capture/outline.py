@@ -7,7 +7,6 @@ late `sync` of old session files needs no second reading.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,7 +17,7 @@ from weakref import WeakKeyDictionary
 import orjson
 from attrs import define, field
 
-from tracker.api import MeterReading, instant
+from tracker.api import MeterReading, amount, instant
 from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
@@ -91,15 +90,16 @@ class Outline:
 
     def _add_peaks(self, row: Mapping[str, Any]) -> None:
         parsed, at, provider, origin = row.get("parsed"), row.get("captured_at"), row.get("provider"), row.get("origin")
-        first, last = _seconds(at), _seconds(row.get("until") or at)
+        first, last, account = _seconds(at), _seconds(row.get("until") or at), row.get("account")
         if not isinstance(parsed, dict) or first is None or last is None or not isinstance(provider, str):
             return
         for name, used in parsed.items():
-            if name.endswith(USED) and type(used) in (int, float) and 0 <= used < math.inf:
+            if name.endswith(USED) and amount(used) is not None:
                 meter = name.removesuffix(USED)
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 place = int(first // HOUR), round((reset or 0) / HOUR)
-                self._add_peak((provider, meter, row.get("account"), str(origin)), [*place, first, last, used, reset])
+                key = (provider, meter, account if isinstance(account, str) else None, str(origin))
+                self._add_peak(key, [*place, first, last, used, reset])
 
     def _add_peak(self, key: Key, new: Peak) -> None:
         peaks = self.peaks.setdefault(key, [])

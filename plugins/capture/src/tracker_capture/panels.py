@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Literal
 
+from attrs import evolve
+
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Session, plural
+from tracker.kernel import Session, plural, span
 from tracker_capture.meters import UNNAMED, Point, Series, series
 
 # Rows of one panel. A longer history is summed up in equal spans of time.
 MOST = 60
+FEW = MOST // 2  # resets that are marked, each with a row of its own
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Every meter with a history in the period."""
     for found in series(session, period.provider, None, period.since, period.until):
-        if len(found.points) > 1:
-            coming = [] if period.until else list(_coming(session, found))
-            yield _panel(session, found, coming, f", account {found.account or UNNAMED}" if found.several else "")
+        past = evolve(found, points=[point for point in found.points if not point.is_future])
+        if len(past.points) > 1:
+            coming = [] if period.until else list(_coming(session, past))
+            yield _panel(session, past, coming, f", account {found.account or UNNAMED}" if found.several else "")
 
 
 def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:
@@ -41,6 +46,9 @@ def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]
     unit = "used" if meter is None else "% used" if is_share else meter.unit
     title = f"{found.provider}, {meter.title if meter else found.meter}{account}"
     resets = sum(point.has_reset for point in found.points)
+    points = _with_newest(found.points)
+    step = _step(points)
+    summed = f" (highest of each {span(step)})" if step else ""
     return Panel(
         name=f"meter-{found.provider}-{found.meter}-{found.account or 'any'}",
         title=title,
@@ -55,16 +63,16 @@ def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]
             Column(key="expected_low", title="Expected from, %", kind="percent", rank=3),
             Column(key="expected_high", title="to, %", kind="percent", rank=3),
         ),
-        rows=[*map(_cells, parts(found.points)), *coming],
+        rows=[*map(_cells, parts(points)), *coming],
         charts=(
             Chart(
                 kind="steps",
-                title=f"{title}, {unit}",
+                title=f"{title}, {unit}{summed}",
                 x="at",
                 y="high",
                 low="expected_low",
                 high="expected_high",
-                mark="resets" if resets <= MOST / 2 else None,
+                mark="resets" if resets <= FEW else None,
                 top=100 if is_share else None,
             ),
         ),
@@ -81,12 +89,32 @@ def _cells(part: Sequence[Point]) -> Mapping[str, Cell]:
     }
 
 
+def _with_newest(points: Sequence[Point]) -> Sequence[Point]:
+    """The points; a last value that stayed has one where it was read last, too."""
+    last = points[-1]
+    return points if last.until == last.at else [*points, evolve(last, at=last.until, has_reset=False)]
+
+
+def _step(points: Sequence[Point]) -> timedelta | None:
+    """How much time of a long history one row is of."""
+    resets = sum(point.has_reset for point in points)
+    spans = MOST - 1 - (resets if resets <= FEW else 0)
+    return (points[-1].at - points[0].at) / spans if len(points) > MOST else None
+
+
 def parts(points: Sequence[Point]) -> list[list[Point]]:
-    """The points one by one; of a long history those of equal spans of time together."""
-    if len(points) <= MOST:
+    """The points one by one; of a long history those of equal spans of time together, but the newest one alone.
+
+    A reset begins another part, unless there are many.
+    """
+    step = _step(points)
+    if step is None:
         return [[point] for point in points]
-    step = (points[-1].at - points[0].at) / MOST
-    found: dict[int, list[Point]] = {}
-    for point in points:
-        found.setdefault(min(int((point.at - points[0].at) / step), MOST - 1), []).append(point)
-    return list(found.values())
+    *earlier, newest = points
+    few = sum(point.has_reset for point in points) <= FEW
+    found: dict[tuple[int, int], list[Point]] = {}
+    resets = 0
+    for point in earlier:
+        resets += few and point.has_reset
+        found.setdefault((int((point.at - points[0].at) / step), resets), []).append(point)
+    return [*found.values(), [newest]]

@@ -7,6 +7,7 @@ first moment, so that it is the same whenever it is proposed.
 from __future__ import annotations
 
 import csv
+import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -261,11 +262,14 @@ def _meters(share: Share) -> str:
 def _used(share: Share) -> str:
     if not share.requests:
         return ""
+    cost = share.cost
+    if cost is not None and cost >= 0.01 and share.unpriced:  # what it was at least
+        cost = math.floor(round(cost * 100, 7)) / 100
     # what is under half a cent is not nothing
-    cost = share.cost and (rate(share.cost) if share.cost < 0.005 else f"{share.cost:,.2f}")
+    shown = cost and (rate(cost) if cost < 0.005 else f"{cost * (1 + 1e-12):,.2f}")  # halves are rounded up
     rest = f"; {plural(share.unpriced, 'request')} without a known price" if share.unpriced else ""
     least = "at least " if rest else ""
-    money = rest if cost is None else f", {least}${cost} at list price{rest}"
+    money = rest if shown is None else f", {least}${shown} at list price{rest}"
     other = f"; {share.elsewhere:.0%} of its tokens went to other projects" if share.elsewhere >= 0.01 else ""
     return f", {plural(share.requests, 'request')}, {share.tokens:,} tokens{money}{other}"
 

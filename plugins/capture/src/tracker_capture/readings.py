@@ -320,7 +320,7 @@ def from_record(row: Mapping[str, Any]) -> Sample | None:
         origin=origin,
         gauges=gauges,
         at=at,
-        until=instant(row.get("until")) or at,
+        until=max(instant(row.get("until")) or at, at),
         account=text_of(row.get("account")),
         mask=text_of(row.get("account_mask")),
         plan=text_of(row.get("plan")),

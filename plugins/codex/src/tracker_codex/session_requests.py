@@ -1,10 +1,10 @@
 """Codex's session files as requests: each response of the model counts once, over all files that show it.
 
-`token_usage_record` stands once per response, compaction included, and its `response_id` is the key. Files of older
-clients have `token_count` alone, with running totals: there the key is the total and the thread, which a copy shows
-that lacks a line before. A legacy fork copies its parent's history at once: these copies have a key without a thread,
-which fits that of every thread with the same total. So do some clients where a subagent begins: its first requests are
-its own unless its parent showed them before.
+`token_usage_record` stands once per response, compaction included, and its `response_id` is the key. A compaction holds
+the last one before it, which may stand nowhere else. Files of older clients have `token_count` alone, with running
+totals: there the key is the total and the thread, which a copy shows that lacks a line before. A legacy fork copies its
+parent's history at once: these copies have a key without a thread, which fits that of every thread with the same total.
+So do some clients where a subagent begins: its first requests are its own unless its parent showed them before.
 
 `scratch` is the state of one file.
 """
@@ -20,7 +20,7 @@ import orjson
 from tracker.api import Event, Rejected, epoch
 from tracker_codex.session_rows import Payload, Row, Usage, decode, unchecked
 from tracker_codex.session_values import KINDS, Numbers, digest, grown, hashed, numbers, text
-from tracker_codex.sessions import WORDS
+from tracker_codex.sessions import LATEST, WORDS
 
 _WORDS = tuple(word.encode() for word in WORDS)
 OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that may quote one with tokens
@@ -58,6 +58,8 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
             _whole(line)
         scratch["has_begun"] = True
         scratch["model"] = text(payload.model) or scratch.get("model")
+    elif kind == "compacted":
+        return _compacted(payload.latest_token_usage_record, row, scratch)
     elif kind == "session_meta":
         _meet(_whole(line)["payload"], row, scratch)
     elif kind == "thread_settings_applied":
@@ -149,6 +151,8 @@ def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 
 def _note_torn(line: bytes, scratch: dict[str, Any]) -> None:
     """Note the response that a record which cannot be read is of; the `token_count` beside it counts in its place."""
+    if LATEST.encode() in line:  # of a response that was counted
+        return
     found = re.search(rb'"response_id" *: *"([^"\\]+)"', line)
     if found or b'"token_usage_record"' in line:
         scratch["torn"] = found and found[1].decode("utf-8", "replace")
@@ -175,6 +179,15 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if key is None:
         key = hashed(thread, payload.turn_id, numbers(payload.thread_token_usage), usage)
     return [_event(key, usage, row, scratch)]
+
+
+def _compacted(record: Payload | None, row: Row, scratch: Mapping[str, Any]) -> list[Event]:
+    """The response before a compaction: Codex's migration drops the rows before the last one."""
+    usage = None if record is None else numbers(record.usage)
+    if record is None or usage is None or not any(usage) or text(record.thread_id) != scratch.get("thread"):
+        return []
+    key = text(record.response_id)
+    return [] if key is None else [_event(key, usage, row, scratch)]
 
 
 def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, *, is_copy: bool) -> bool:

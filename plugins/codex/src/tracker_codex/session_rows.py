@@ -49,6 +49,7 @@ class Payload(msgspec.Struct, gc=False):
     model: Any = None
     info: Info | None = None
     rate_limits: Limits | None = None
+    latest_token_usage_record: Payload | None = None
 
 
 class Row(msgspec.Struct, gc=False):
@@ -83,6 +84,7 @@ def _payload(value: object) -> Payload | None:
         model=get("model"),
         info=_info(info) if isinstance(info, dict) else None,
         rate_limits=Limits(plan_type=limits.get("plan_type")) if isinstance(limits, dict) else None,
+        latest_token_usage_record=_payload(get("latest_token_usage_record")),
     )
 
 

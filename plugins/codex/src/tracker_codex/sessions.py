@@ -10,7 +10,8 @@ from tracker.api import Event, LogOrigin, TelemetrySource, hookimpl
 
 # A line without one of these tells nothing here. They stand in it whatever its spacing; the first one finds
 # `token_usage_record`, `token_count` and newer types.
-WORDS = ('"token_', '"session_meta"', '"turn_context"', '"thread_settings_applied"')
+LATEST = '"latest_token_usage_record"'
+WORDS = ('"token_', LATEST, '"session_meta"', '"turn_context"', '"thread_settings_applied"')
 SOURCE = TelemetrySource(
     contract="1.2",
     name="codex-sessions",

@@ -1,7 +1,7 @@
 """Tables for a fleet of machines: what windows gave, what meters showed, what session logs add up to.
 
 They are long tables with fixed columns, so that one SQL file can ask the exports of many machines. Each stands in a
-folder of its own, also if it has no rows. An address of an account is never in them: accounts are hashes.
+folder of its own, also if it has no rows. No address is in them: accounts are hashes, and names are redacted.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.api import LogOrigin
+from tracker.api import LogOrigin, redact
 from tracker.kernel import ProviderFigures, Session, Windows, iso
-from tracker_desk.window_list import facts
+from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
+NAMES = ("project", "branch")  # that somebody gave a folder or a branch
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
@@ -48,13 +49,13 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
     for part in Windows(session).parts():
         periods = Windows(session).spans(part.rows, part.groups)
-        known = facts(session, list(part.rows))
+        known, reasons = facts(session, list(part.rows)), excluded(session, part.rows, part.groups)
         for window, row in part.rows.items():
             began, ended = periods.get(window, (None, None))
             for name in sorted(row.named & session.registry.providers.keys()):
                 group, own = part.groups.get((window, name), ()), known.get((window, name), {})
                 found = ProviderFigures.of(session.registry.providers[name], row, group)
-                shared = f"overlaps {own['overlaps']}" if own.get("overlaps") else None
+                reason = reasons.get((window, name)) or found.excluded.get(window)
                 yield {
                     "record_id": row.record_id,
                     "window_id": window,
@@ -63,8 +64,8 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                     "account": row.pair(name, group).account,
                     "unit": found.unit,
                     "outcome": row.text("outcome"),
-                    "reason": found.excluded.get(window, shared),
-                    **(dict.fromkeys(found.totals) if shared else found.totals),
+                    "reason": reason,
+                    **(dict.fromkeys(found.totals) if reason else found.totals),
                     "quality": row.quality,
                     # a sum over machines must not take a part for the whole
                     "tokens": None if own.get("shared_requests") else own.get("tokens"),
@@ -109,6 +110,7 @@ def _usage(session: Session) -> Iterator[dict[str, Any]]:
             if isinstance(usage, dict):
                 key = tuple(usage.get(name) for name in ("session", "day", "model", "project", "branch"))
                 known = {name: usage.get(name) for name in TABLES["usage"] if name in usage}
+                known |= {name: redact(one) for name in NAMES if isinstance(one := known.get(name), str)}
                 prices, at = entry.record.get("prices"), entry.record.get("captured_at")
                 latest[key] = {**known, "source": source.name, "prices": prices, "stored_at": at}
         yield from latest.values()

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta, tzinfo
 
 from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
-from tracker.kernel import Clock, Session, line, plural, rate, span
+from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
+from tracker_desk.money import dollars, floored
 from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
 from tracker_desk.status_text import heading, lane_name, next_of_meters
 
@@ -34,12 +35,8 @@ def _money(row: Mapping[str, Cell]) -> str:
     without = f"; {plural(bare, 'request')} without a known price" if isinstance(bare, int) and bare else ""
     if not isinstance(cost, float):
         return without
-    return f", {'at least ' if without else ''}{_dollars(cost)} at list prices{without}"
-
-
-def _dollars(usd: float) -> str:
-    """In cents; what is under half a cent with more digits, since it is not nothing."""
-    return f"${rate(usd)}" if 0 < usd < 0.005 else f"${usd:,.2f}"
+    money = f"at least {dollars(floored(cost))}" if without else dollars(cost)
+    return f", {money} at list prices{without}"
 
 
 def due_lines(status: Status) -> Iterator[str]:

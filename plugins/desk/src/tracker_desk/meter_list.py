@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from tracker_desk.standings import Standing, short
 from tracker_desk.status import Status
 
 WIDTH = 20
-FULL, HALF, EMPTY = "█", "▌", "░"
+SIGNS, PLAIN_SIGNS = ("█", "▌", "░"), ("#", "+", ".")  # the plain ones for an output whose encoding lacks the others
 COLUMNS = (
     Column(key="title", title="Meter", rank=0),
     Column(key="account", title="Account", rank=1),
@@ -127,5 +128,6 @@ def lines(found: list[Mapping[str, Cell]]) -> Iterator[str]:
 def _bar(used: Cell) -> str:
     if not isinstance(used, int | float):
         return ""
+    full, half, empty = SIGNS if "utf" in (sys.stdout.encoding or "utf").lower() else PLAIN_SIGNS
     halves = round(min(max(used / 100, 0), 1) * WIDTH * 2)
-    return (FULL * (halves // 2) + HALF * (halves % 2)).ljust(WIDTH, EMPTY)
+    return (full * (halves // 2) + half * (halves % 2)).ljust(WIDTH, empty)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural, zone
 from tracker_desk import meter_list, status_text
+from tracker_desk.money import dollars, floored
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WOULD_OVERLAP, ListedWindow, listed
@@ -97,8 +98,15 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     rows = [{**alone, **row} for row in rows]
     # money that leaves requests out is the least that it was
     least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
-    marked = [[key for key, count in least.items() if row.get(count) and row.get(key) is not None] for row in rows]
-    rows = [{**row, **{key: f"≥${row[key]:,.2f}" for key in keys}} for row, keys in zip(rows, marked, strict=True)]
+    marked = [
+        {
+            key: f"≥{dollars(floored(usd))}"
+            for key, count in least.items()
+            if row.get(count) and isinstance(usd := row.get(key), int | float)
+        }
+        for row in rows
+    ]
+    rows = [{**row, **own} for row, own in zip(rows, marked, strict=True)]
     own = [_column(key, rank, is_text=key in texts) for key, rank in extra.items()]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]

@@ -12,7 +12,20 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from attrs import field, frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Clock, Finalized, ProviderFigures, Session, Windows, canonical, iso, rate, value
+from tracker.kernel import (
+    Capture,
+    Clock,
+    Finalized,
+    PluginError,
+    ProviderFigures,
+    Session,
+    Windows,
+    canonical,
+    iso,
+    rate,
+    value,
+)
+from tracker_desk.money import floored
 
 LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
@@ -71,6 +84,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWi
     unread = _unread(session)
     for part in Windows(session).parts(windows, with_open=True):
         known, groups = _by_window(facts(session, part.windows)), _by_window(part.groups)
+        reasons = _by_window(excluded(session, part.rows, part.groups))
         periods = Windows(session).spans(part.windows, part.groups)
         for name in part.windows:
             row, own, columns = part.rows.get(name), groups.get(name, {}), known.get(name, {})
@@ -82,7 +96,7 @@ def listed(session: Session, windows: Sequence[str] | None) -> Iterator[ListedWi
                 end=end,
                 state=_state(row, own, unread.get(name, ())),
                 outcome=row.text("outcome") if row else None,
-                providers=_providers(session, row, own, columns),
+                providers=_providers(session, row, own, columns, reasons.get(name, {})),
                 facts=columns.get("", {}),
                 stale=_stale(session, row, own),
                 split=tuple(one for one, group in own.items() if len({shot.agent_id for shot in group}) > 1),
@@ -107,6 +121,26 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     for answer in session.registry.ask("window_facts", session=session, windows=windows):
         for key, columns in answer.items():
             found.setdefault(key, {}).update(columns)
+    return found
+
+
+def excluded(
+    session: Session, rows: Mapping[str, Finalized], groups: Mapping[tuple[str, str], Sequence[Capture]]
+) -> dict[tuple[str, str], str]:
+    """Why finalized windows do not count in the results, by window and provider."""
+    found: dict[tuple[str, str], str] = {}
+    for name, source in session.registry.providers.items() if rows else ():
+        tally = session.registry.first("tally", session=session, source=source)
+        if tally is None:
+            continue
+        try:
+            with session.registry.guarded(type(tally).__module__.partition(".")[0], "add up the windows", 1e9):
+                for window, row in rows.items():
+                    if name in row.named or (window, name) in groups:
+                        tally.add(row, groups.get((window, name), ()))
+                found |= {(window, name): reason for window, reason in tally.total().excluded.items()}
+        except PluginError as error:
+            session.warn(f"{str(error).rstrip('.')}; windows that it leaves out are not known")
     return found
 
 
@@ -144,8 +178,12 @@ def _providers(
     row: Finalized | None,
     own: Mapping[str, list[Capture]],
     known: Mapping[str, Mapping[str, Any]],
+    reasons: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
-    """The columns of each provider in a window. own: its captures. known: the columns that features add."""
+    """The columns of each provider in a window. own: its captures. known: the columns that features add.
+
+    reasons: why it does not count, of those that do not.
+    """
     named = {*own, *known, *(row.providers if row else ()), *(row.features if row else ())}
     found: dict[str, dict[str, Any]] = {}
     for name in sorted(named & session.registry.providers.keys()):
@@ -156,8 +194,7 @@ def _providers(
         columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
         unit = source.capacity_meter.unit if source.capacity_meter else None
         found[name] = {**columns, "unit": unit, **known.get(name, {})}
-        if found[name].get(OVERLAPS):
-            # the meter moved for another window, too
+        if name in reasons:
             found[name]["efficiency"] = None
     return found
 
@@ -232,7 +269,7 @@ def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
 def _added(columns: Mapping[str, Any], key: str) -> str:
     """A column that a feature adds; money that leaves requests out is the least that it was."""
     is_least = columns[key] is not None and columns.get(BARE.get(key, ""))
-    return f"at least {_cell(columns[key])}" if is_least else _cell(columns[key])
+    return f"at least {_cell(floored(columns[key]))}" if is_least else _cell(columns[key])
 
 
 def _cell(found: Any, unit: str | None = None) -> str:

@@ -23,7 +23,7 @@ import click
 from attrs import frozen
 
 from tracker.api import DemoStep, Source
-from tracker.kernel import PluginError, Session, TrackerError
+from tracker.kernel import Interrupted, PluginError, Session, TrackerError
 from tracker_kit import inventory
 
 # the first stage of the steps behind the demo's own window
@@ -202,7 +202,9 @@ def _run(step: Step, data: Path) -> None:
             root.main(list(step.arguments), prog_name="tracker", standalone_mode=False)
     except (click.ClickException, TrackerError) as error:
         why = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        raise TrackerError(f"The demo stopped: `{shown}` failed: {why} Its data is in {data}.") from error
+        stopped = TrackerError(f"The demo stopped: `{shown}` failed: {why.rstrip('.')}. Its data is in {data}.")
+        stopped.status = error.status if isinstance(error, Interrupted) else stopped.status
+        raise stopped from error
     finally:
         sys.stdin = before
         text.close()

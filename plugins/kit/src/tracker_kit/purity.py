@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import dis
 import os
@@ -16,8 +17,12 @@ from unittest import mock
 
 WATCHED = ("open", "os.", "socket.", "subprocess.", "shutil.", "urllib.", "http.", "ftplib.", "webbrowser.", "sqlite3.")
 HARMLESS = ("os.putenv", "os.unsetenv")
-PLAIN = {"time_ns", "monotonic", "perf_counter", "localtime", "gmtime"}  # names that nothing but a clock has
-CLOCKS = ("time", "monotonic_ns", "perf_counter_ns", "sleep", *PLAIN)
+# names that nothing but a clock has
+PLAIN = {"time_ns", "monotonic", "perf_counter", "localtime", "gmtime", "clock_gettime", "process_time", "thread_time"}
+CLOCKS = ("time", "sleep", *PLAIN, *(f"{name}_ns" for name in PLAIN if hasattr(time, f"{name}_ns")))
+GIVEN = {"strftime": 2, "ctime": 1, "asctime": 1}  # clocks, unless they get so many arguments
+LOOKS = ("stat", "lstat", "access")  # at files; no event tells of them
+PATHS = {"os", "pathlib", "genericpath", "posixpath"}  # whose functions call them for others
 NAMES = {"now", "utcnow", "today"}  # of `datetime`, which is in C and cannot be watched
 
 # what was seen, and in which thread; what other threads of the process do is not the plugin's
@@ -39,35 +44,54 @@ def no_input_or_output() -> Iterator[list[str]]:
         sys.addaudithook(_hook)  # for the life of the process: it looks only while `_watching` holds something
         _installed.append(True)
     seen: list[str] = []
-    thread = threading.get_ident()
-
-    def clock(name: str) -> Any:
-        real = getattr(time, name)
-
-        def called(*arguments: Any) -> Any:
-            if threading.get_ident() != thread:
-                return real(*arguments)
-            seen.append(f"time.{name}()")
-            raise RuntimeError(f"a plugin must not read the clock: time.{name}()")
-
-        return called
-
-    start = threading.Thread.start
-
-    def started(new: threading.Thread) -> None:
-        if threading.get_ident() == thread:
-            seen.append("threading.Thread.start()")
-        start(new)
-
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(threading.Thread, "start", started))
-        for name in CLOCKS:
-            stack.enter_context(mock.patch.object(time, name, clock(name)))
-        _watching.append((thread, seen))
+        for name in (*CLOCKS, *GIVEN):
+            stack.enter_context(_watched(seen, time, name, is_clock=True))
+        for owner, name in (
+            *((os, name) for name in LOOKS),
+            (_thread, "start_new_thread"),
+            (threading.Thread, "start"),
+        ):
+            stack.enter_context(_watched(seen, owner, name))
+        _watching.append((threading.get_ident(), seen))
         try:
             yield seen
         finally:
             _watching.pop()
+
+
+def _watched(seen: list[str], owner: Any, name: str, *, is_clock: bool = False) -> Any:
+    """Put a function in the place of one that notes its calls by this thread; a clock raises besides."""
+    real, thread, label = getattr(owner, name), threading.get_ident(), f"{owner.__name__}.{name}"
+
+    def called(*arguments: Any, **named: Any) -> Any:
+        is_ours = threading.get_ident() == thread and not _asker().startswith("tracker.")
+        if is_ours and len(arguments) < GIVEN.get(name, 9):
+            seen.append(f"{label}({', '.join(map(repr, arguments[:1]))})")
+            if is_clock:
+                raise RuntimeError(f"a plugin must not read the clock: {label}()")
+        return real(*arguments, **named)
+
+    return mock.patch.object(owner, name, called)
+
+
+def _asker() -> str:
+    """The module that called a watched function; the kernel's guard goes back to the working directory."""
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame and frame.f_globals.get("__name__") in PATHS:
+        frame = frame.f_back
+    return str(frame and frame.f_globals.get("__name__"))
+
+
+def kept(package: str) -> dict[str, str]:
+    """What the modules of a package hold in containers, which a hook leaves as it is."""
+    modules = [found for name, found in sys.modules.items() if f"{name}.".startswith(f"{package}.")]
+    return {
+        f"{module.__name__}.{name}": repr(value)
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, list | dict | set | bytearray) and not name.startswith("__")
+    }
 
 
 @contextlib.contextmanager

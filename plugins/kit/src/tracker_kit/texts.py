@@ -127,9 +127,14 @@ class TextConformance(SourceConformance):
 
     @each_screen
     def test_touches_no_file_network_or_clock(self, registry: Registry, info: Source, screen: Screen) -> None:
-        from tracker_kit.purity import no_input_or_output
+        from tracker_kit.purity import kept, no_input_or_output
 
         first = self.parse(registry, screen.text, **screen.arguments)  # what is imported late is imported now
+        package = registry.package(self.source)
+        held = kept(package)
+        self.parse(registry, f"{screen.text}\nanother", **screen.arguments)
+        changed = sorted(name for name, now in kept(package).items() if held.get(name) != now)
+        assert not changed, rule(f"parse_status changed {', '.join(changed)}; it must keep nothing", "Purity")
         with no_input_or_output() as touched:
             second = asked("Purity", lambda: self.parse(registry, screen.text, **screen.arguments))
         assert not touched, rule(f"parse_status touched {', '.join(touched)}; a hook only takes values", "Purity")

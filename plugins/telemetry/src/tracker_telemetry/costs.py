@@ -18,9 +18,10 @@ from attrs import define, field, frozen
 from tracker.api import Cell, Column, Source
 from tracker.kernel import csv_line, line, number
 from tracker_telemetry import DAY
-from tracker_telemetry.prices import KINDS, dollars
+from tracker_telemetry.prices import KINDS
 from tracker_telemetry.sessions.genai import Tokens, product
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.money import dollars
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from attrs import evolve, field, frozen
 
 from tracker.api import Source
-from tracker.kernel import PluginError, Session, TrackerError, rate
+from tracker.kernel import PluginError, Session, TrackerError
 
 FILE = "prices.toml"
 SNAPSHOT = r"[-@](\d{8}|\d{4}-\d{2}-\d{2})"  # what follows a prefix, if the table has no expression of its own
@@ -78,14 +78,6 @@ def user_file() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("tracker") / FILE
-
-
-def dollars(usd: float | None, *beside: float | None) -> str:
-    """In cents; an amount under half a cent with more digits, since it is not nothing, and what adds up with it."""
-    if usd is None:
-        return "n/a"
-    smallest = min((abs(one) for one in (usd, *beside) if one), default=1.0)
-    return f"${rate(usd, smallest)}" if smallest < 0.005 else f"${usd:,.2f}"
 
 
 def parse(text: str, where: str, name: str | None = None) -> Table:

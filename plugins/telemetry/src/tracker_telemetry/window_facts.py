@@ -10,11 +10,12 @@ import orjson
 
 from tracker.api import Block, Cell, Chart, Check, Column, Finding, Panel, Period, Row, Source
 from tracker.kernel import Session, Windows, number, plural
-from tracker_telemetry import FOLDER, prices, totals
+from tracker_telemetry import FOLDER, totals
 from tracker_telemetry.costs import Costs, Side, figures, ranked
 from tracker_telemetry.index import ask
 from tracker_telemetry.sessions import window_facts as logs
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.money import dollars
 from tracker_telemetry.totals import FILE, groups
 
 TOP = 3  # rows of the handoff
@@ -80,7 +81,7 @@ def findings(session: Session) -> list[Finding]:
     path = session.root / FOLDER / FILE
     try:
         orjson.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, orjson.JSONDecodeError) as error:
         cure = f"rm {path}"
@@ -115,7 +116,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
             share = 100 * routed.tokens / (baseline.tokens + routed.tokens)
             worth = "what that saved is not known"
             if saved is not None:
-                worth = f"which saved {prices.dollars(saved)} at list prices"
+                worth = f"which saved {dollars(saved)} at list prices"
             headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")
     if rows:
         yield Panel(

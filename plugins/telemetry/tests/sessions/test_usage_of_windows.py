@@ -128,6 +128,32 @@ def test_what_came_from_another_machine_counts_at_once_and_in_no_known_window(ho
         shutil.rmtree(home.data / ".index")
 
 
+@pytest.mark.parametrize(
+    ("own", "theirs", "minute", "is_known"),
+    [("one", "two", 5, True), ("one", "one", 5, False), ("one", "", 5, False), ("", "two", 5, False),
+     ("one", "one", -5, True)],
+)  # fmt: skip
+def test_what_another_account_used_on_another_machine_is_of_no_window_of_this_one(
+    two_days: Any, message: Any, own: str, theirs: str, minute: int, *, is_known: bool
+) -> None:
+    """Nor is what was made before the window began."""
+
+    def write(home: Any, name: str, account: str, at: int) -> None:
+        owner = json.dumps({"type": "session-owner", "accountUuid": account, "sessionId": name}) + "\n"
+        time = f"2026-11-20T{10 + at // 60:02}:{at % 60:02}:00Z"
+        text = message(name, timestamp=time, sessionId=name)
+        (home.projects / f"{name}.jsonl").write_text((owner if account else "") + text)
+        assert home.total()[0] == 1
+
+    other = type(two_days)(two_days.folder / "other")
+    write(two_days, "a", own, 5)
+    write(other, "b", theirs, minute)
+    with (two_days.data / "claude_sessions.jsonl").open("ab") as file:
+        file.write((other.data / "claude_sessions.jsonl").read_bytes())
+    found = json.loads(two_days.run("--json", "windows").stdout)[0]["providers"]["claude"]
+    assert (found.get("tokens"), found.get("lost_sessions")) == ((150, None) if is_known else (None, 1))
+
+
 def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any) -> None:
     """The vendor deleted a file, and the index went: no command takes what is left for all that a window used."""
     for name in ("a20", "b20", "a22", "b22"):

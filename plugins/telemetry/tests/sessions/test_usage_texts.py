@@ -7,18 +7,52 @@ from pathlib import Path
 from typing import Any, cast
 
 Make = Callable[..., str]
+WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 
 
 def test_money_of_one_column_has_as_many_digits(home: Any, message: Make) -> None:
     """Rows that are rounded to a cent beside one that is not would not add up to their total."""
-    from tracker_telemetry.commands.usage import _amounts
-
     rows = [message(f"m{n}", n, at, sessionId=f"s{at}") for at, n in enumerate((160, 252, 80_000))]
     (home.projects / "s1.jsonl").write_text("".join(rows))
     costs = [row.split()[-1] for row in home.run("usage", "session").stdout.splitlines()[1:]]
     assert costs == ["$0.0045", "$0.0068", "$2.0005", "$2.0118"]
-    assert _amounts([0.005, 2000, None, 0]) == ["$0.01", "$2,000.00", "n/a", "$0.00"]
-    assert _amounts([0.00045, 2000, None, 0]) == ["$0.00045", "$2,000.0000", "n/a", "$0.0000"]
+    assert amounts(0.005, 2000, None, 0) == ["$0.01", "$2,000.00", "n/a", "$0.00"]
+    assert amounts(0.00045, 2000, None, 0) == ["$0.00045", "$2,000.0000", "n/a", "$0.0000"]
+
+
+def amounts(*costs: float | None, unpriced: int = 0) -> list[str]:
+    """A column of money; of each sum some requests may have no price."""
+    from tracker_telemetry.commands.usage import _amounts
+    from tracker_telemetry.sessions.usage import Sums
+
+    return _amounts([Sums(requests=1 + unpriced, costs=[] if one is None else [one], priced=1) for one in costs])
+
+
+def test_halves_of_a_cent_are_rounded_up_but_the_least_that_something_was_is_rounded_down() -> None:
+    assert amounts(0.415, 1.005, 0.125, 0.29) == ["$0.42", "$1.01", "$0.13", "$0.29"]
+    assert amounts(0.419, 1.005, 0.999999999, 0.29, unpriced=1) == ["$0.41", "$1.00", "$0.99", "$0.29"]
+    assert amounts(0.0077, 0.00047, 2, None, unpriced=1) == ["$0.0077", "$0.00047", "$2.0000", "n/a"]
+
+
+def test_money_is_one_figure_however_it_is_grouped(home: Any, message: Make) -> None:
+    """Sums of floats depend on their order, and these lie at half a cent: 0.415."""
+    models = ("claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5", "unknown-model", "claude-opus-4-5")
+    rows = [
+        message(
+            f"m{n}{day}", 500, n, timestamp=f"2026-11-{20 + day}T10:{n:02}:00Z", model=model, sessionId=f"s{n}{day}",
+            cwd=f"/home/dev/{'abcde'[n]}", usage={
+                "input_tokens": 1000 * (n + 1), "cache_read_input_tokens": 20_000, "cache_creation_input_tokens": 100
+            },
+        )
+        for n, model in enumerate(models)
+        for day in range(4)
+    ]  # fmt: skip
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    found = {by: home.usage(by)["totals"]["cost_usd"] for by in WAYS}
+    assert found == dict.fromkeys(WAYS, 0.415)
+    shown = {by: home.run("usage", by).stdout.split()[-1] for by in WAYS}
+    assert shown == dict.fromkeys(WAYS, "$0.41")
+    assert "for at least $0.41 at list prices" in home.run("report", "--format", "md").stdout
 
 
 def test_logs_without_a_variable_are_not_said_to_be_named_in_one(tmp_path: Path) -> None:

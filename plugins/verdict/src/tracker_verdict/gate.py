@@ -86,23 +86,29 @@ class Question:
 
 
 def answer(session: Session, source: Source, question: Question, now: datetime) -> Answer:
-    """By the newest reading; never go without one that is young enough, nor if another meter is as good as full."""
+    """By the newest reading; never go without one that is young enough. Another meter that is as good as full stops."""
     known = read(session, source, now)
     found = _of_meter(session, source, question, now, known)
-    if found.state == GO and not question.is_alone:
-        found = next(_stops(source, question, now, known, found.account), found)
+    if found.state != STOP and not found.is_final and not question.is_alone:
+        account = question.account if found.taken_at is None else found.account or NO_ACCOUNT
+        found = next(_stops(source, question, now, known, account), found)
     if found.taken_at is None:
         return found
     return evolve(found, left_out=ahead(session, source, known[1], found.meter, now))
 
 
 def _stops(source: Source, question: Question, now: datetime, known: Read, account: str | None) -> Iterator[Answer]:
-    """A stop for each other meter that has too little left."""
+    """A stop for each other meter that has too little left. account: its name; None if readings name one at most."""
     for meter in source.meters:
         if meter.key == question.meter or not is_of_all(source, meter):
             continue
-        for one in standings(*known, meter, now):
-            if one.account == account and holds(one, now, question.max_age) and (why := _low(one, question.min_left)):
+        own = standings(*known, meter, now)
+        for one in own if account is not None or len(own) == 1 else ():
+            if (
+                account in (None, one.account or NO_ACCOUNT)
+                and holds(one, now, question.max_age)
+                and (why := _low(one, question.min_left))
+            ):
                 yield _of_standing(meter, one, STOP, why)
 
 

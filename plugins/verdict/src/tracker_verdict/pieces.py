@@ -255,7 +255,7 @@ def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None
         return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
     if before.reset_at is not None and after.reset_at is not None and before.used and after.used and length:
         is_another = after.reset_at - before.reset_at > COARSE
-        if is_another and before.until < after.reset_at - length <= after.at:
+        if is_another and after.reset_at - before.until > length >= after.reset_at - after.at:
             return True
     return after.used < before.used - 1
 

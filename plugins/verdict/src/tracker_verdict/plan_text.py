@@ -19,12 +19,15 @@ ONE_MODEL = "this is the meter of one model: it stops work with that model alone
 
 
 def overall(found: Sequence[Outlook]) -> str:
-    """The worst that a meter says, as the gate has it: not one of a single model. Never GO with a meter unknown."""
-    for verdict in (STOP, TIGHT):
-        if any(one.verdict == verdict for one in found if one.is_of_all):
-            return verdict
+    """The worst that a meter says, as the gate has it: not one of a single model. Never GO with a meter unknown.
+
+    Without the meter of capacity nothing but a STOP is known.
+    """
+    said = {one.verdict for one in found if one.is_of_all}
     known = next((one.verdict for one in found if one.is_capacity), UNKNOWN)
-    return UNKNOWN if _unknown(found) else known
+    if STOP in said or known == UNKNOWN:
+        return STOP if STOP in said else UNKNOWN
+    return TIGHT if TIGHT in said else UNKNOWN if _unknown(found) else known
 
 
 def _unknown(found: Sequence[Outlook]) -> list[Outlook]:

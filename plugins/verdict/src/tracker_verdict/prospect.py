@@ -122,10 +122,10 @@ def prospect(
         return None
     if standing.reset_at is None:
         return evolve(known, why="its reset is not known")
-    start = standing.reset_at - WEEK
-    gone = standing.at - start
     if standing.reset_at <= now:
         return evolve(known, why="its reset is over")
+    start = standing.reset_at - WEEK
+    gone = standing.at - start
     if gone < LEAST:
         return evolve(known, why="a week says nothing in its first 6 hours")
     known = evolve(known, linear=standing.used / (gone / WEEK))

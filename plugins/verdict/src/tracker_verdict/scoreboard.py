@@ -258,9 +258,7 @@ def texts(found: Line) -> list[str]:
     # what is under half a cent is not nothing
     small |= {name: rate(found[name]) for name in MONEY if 0 < abs(found.get(name) or 0) < 0.005}
     shown = {name: small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()}
-    if found.get("unpriced_requests"):
-        # money that leaves requests out is the least that it was
-        shown |= {name: f"at least {shown[name]}" for name in LIST_PRICE if found[name] is not None}
+    shown |= {name: f"at least {rate(one)}" for name, one in _least(found).items()}
     return list(shown.values())
 
 
@@ -287,13 +285,14 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
         )
         for name in names(found)
     ]
-    return columns, [{**line, **_least(line)} for line in found]
+    return columns, [{**line, **{name: f"≥${one:,.2f}" for name, one in _least(line).items()}} for line in found]
 
 
-def _least(line: Line) -> Mapping[str, str]:
-    """Money that leaves requests out, as the least that it was."""
+def _least(line: Line) -> Mapping[str, float]:
+    """Money that leaves requests out, in whole cents if it has some: it was at least that."""
     money = {name: line.get(name) for name in LIST_PRICE if line.get("unpriced_requests")}
-    return {name: f"≥${one:,.2f}" for name, one in money.items() if one is not None}
+    known = {name: one for name, one in money.items() if one is not None}
+    return {name: math.floor(round(one * 100, 7)) / 100 if one >= 0.01 else one for name, one in known.items()}
 
 
 def as_text(found: list[Line]) -> Iterator[str]:

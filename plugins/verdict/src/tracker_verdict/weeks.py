@@ -85,6 +85,6 @@ def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | No
             full_at = one.at
     for hidden in (full_at, end if end is not None and end < start + WEEK else None):
         if hidden is not None:
-            for hour in range(int((hidden - start) / HOUR) + 1, HOURS):
+            for hour in range(max(int((hidden - start) / HOUR) + 1, 0), HOURS):
                 rises[hour] = None
     return rises

@@ -27,7 +27,8 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
         return line(value)
     if column.kind == "money":
         # a price that is rounded away is not nothing
-        return f"${value:,.2f}" if not value or abs(value) >= CENT / 2 else "<$0.01" if value > 0 else ">-$0.01"
+        shown = f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
+        return shown if not value or abs(value) >= CENT / 2 else "<$0.01" if value > 0 else ">-$0.01"
     if column.kind == "count":
         return f"{value:,.0f}"
     if column.kind in ("percent", "share"):
@@ -56,7 +57,8 @@ def short(value: float, column: Column) -> str:
     size, unit = next(
         ((size, unit) for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= size), (1, "")
     )
-    digits = number(value / size, 1 if size > 1 else None).removesuffix(".0")
+    is_small = 0 < abs(value) < 0.1  # such as half of a scale to 0.15
+    digits = rate(value) if is_small else number(value / size, 1 if size > 1 else None).removesuffix(".0")
     return (
         f"${digits}{unit}"
         if column.kind == "money"

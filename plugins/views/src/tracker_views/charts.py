@@ -15,9 +15,12 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 from markupsafe import Markup
+from rich.cells import cell_len
 
 from tracker.api import Chart, Column, Panel
+from tracker.kernel import plural
 from tracker_views.cells import short, text
+from tracker_views.fit import cut
 
 Span: TypeAlias = tuple[datetime, datetime]  # from when to when a window was measured
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
@@ -26,7 +29,9 @@ MOST_BANDS = 60  # more windows than that are a grey wall
 HEIGHT = 180
 HEAD = 16  # pixels above the plot, for the scale's first number
 SERIES = 6  # patterns that the page defines
-STEP, BAR, DOT = 42, 12, 5
+ROOM = 50  # the part of a line's time that its last value is drawn for
+STEP, LINE, BAR, DOT = 42, 17, 12, 5
+NAME, PHONE = 30, 34  # characters: of a name at most, and of a name and a value beside each other on a phone
 
 
 @frozen(kw_only=True)
@@ -63,15 +68,16 @@ class Plot:
         low, high = (row.get(key) if key else None for key in (self.chart.low, self.chart.high))
         return low, high
 
-    def known(self) -> list[float]:
+    def most(self, rows: Rows) -> float:
+        """The largest value of some rows, with their ranges."""
         keys = [key for key in (self.chart.y, self.chart.low, self.chart.high) if key]
-        return [float(row[key]) for row in self.rows for key in keys if row.get(key) is not None]
+        return max((float(row[key]) for row in rows for key in keys if row.get(key) is not None), default=0.0)
 
 
 def picture(panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Span] = ()) -> Picture | None:
     """The chart; None if no row has a value."""
     plot = Plot(panel, chart, zone, bands)
-    if not plot.known():
+    if all(row.get(chart.y) is None for row in plot.rows):
         return None
     kinds: Mapping[str, Callable[[Plot], Picture]] = {
         "bars": bars,
@@ -119,23 +125,23 @@ def _interval(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Mar
             found += _svg(
                 '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="end"/>', x=end, a=top, b=top + BAR
             )
-    at = 100 * row[chart.y] / scale
+    at = 100 * min(max(row[chart.y], 0), scale) / scale
     return found + _svg('<circle cx="{x:.2f}%" cy="{y}" r="{r}" class="s0"/>', x=at, y=middle, r=DOT)
 
 
 def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Markup] = _bar) -> Picture:
     chart, shown = plot.chart, plot.rows[:MOST_BARS]
-    scale = chart.top or nice(max(plot.known()))
-    body, said = Markup(), []
-    expected = " expected" if chart.kind == "bars" else ""
-    for place, row in enumerate(shown):
-        top, name, value = place * STEP, plot.words(row, chart.x), plot.words(row, chart.y)
-        if chart.low and chart.high and None not in plot.range_of(row):
-            value += f" ({plot.words(row, chart.low)} to {plot.words(row, chart.high)}{expected})"
-        said.append(f"{name} {value}")
-        # names that are alike differ in their ends
-        name = name if len(name) < 35 else f"{name[:16]}…{name[-17:]}"
-        body += _svg('<text x="0" y="{y}">{name}</text>', y=top + 13, name=name)
+    scale = chart.top or nice(max(plot.most(shown), chart.at or 0))
+    labels = [(plot.words(row, chart.x), _value(plot, row)) for row in shown]
+    names = [cut(name, NAME, is_name=True) for name, _ in labels]
+    # on a phone the name stands above the value
+    is_high = any(cell_len(name + value) > PHONE for name, (_, value) in zip(names, labels, strict=True))
+    first, step = (LINE, STEP + LINE) if is_high else (0, STEP)
+    body = Markup()
+    for place, (row, name, (_, value)) in enumerate(zip(shown, names, labels, strict=True)):
+        top = first + place * step
+        shape = '<text x="0" y="{y}"{kind}>{name}</text>'
+        body += _svg(shape, y=top - first + 13, kind=Markup(' class="above"' if is_high else ""), name=name)
         body += _svg('<text x="100%" y="{y}" class="end-text">{value}</text>', y=top + 13, value=value)
         body += _svg('<rect x="0" y="{y}" width="100%" height="{h}" rx="2" class="rail"/>', y=top + 20, h=BAR)
         if row.get(chart.y) is not None:
@@ -143,15 +149,23 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
         if chart.at is not None and chart.at <= scale:
             shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
             body += _svg(shape, x=100 * chart.at / scale, a=top + 16, b=top + 24 + BAR)
-    rest = len(plot.rows) - len(shown)
-    more = f"{rest} more in the table" if rest > 0 else ""
+    some = f"the first {len(shown)} of {len(plot.rows)}" if len(plot.rows) > len(shown) else ""
     end = f" The scale ends at {short(scale, plot.y)}." if chart.kind == "intervals" else ""
     return Picture(
-        title=f"{chart.title} ({more})" if more else chart.title,
-        description=f"{'; '.join((*said, *filter(None, (more,))))}.{end}",
-        height=len(shown) * STEP,
+        title=f"{chart.title} ({some})" if some else chart.title,
+        description=f"{'; '.join((*map(' '.join, labels), *filter(None, (some,))))}.{end}",
+        height=len(shown) * step,
         body=body,
     )
+
+
+def _value(plot: Plot, row: Mapping[str, Any]) -> str:
+    """The row's value with its range."""
+    chart, value = plot.chart, plot.words(row, plot.chart.y)
+    if not chart.low or not chart.high or None in plot.range_of(row):
+        return value
+    expected = " expected" if chart.kind == "bars" else ""
+    return f"{value} ({plot.words(row, chart.low)} to {plot.words(row, chart.high)}{expected})"
 
 
 # --- over time
@@ -167,7 +181,7 @@ def _grid() -> Markup:
     return Markup().join(_svg('<line x1="0" x2="100%" y1="{y}" y2="{y}" class="grid"/>', y=y) for y in lines)
 
 
-def _scales(plot: Plot, scale: float, begin: datetime, end: datetime) -> Markup:
+def _scales(plot: Plot, scale: float, across: Callable[[datetime], float], begin: datetime, end: datetime) -> Markup:
     """The numbers of both axes; they are drawn last, so that nothing crosses them."""
     body = Markup()
     for share in (0.5, 1.0):
@@ -175,10 +189,10 @@ def _scales(plot: Plot, scale: float, begin: datetime, end: datetime) -> Markup:
         body += _svg('<text x="0" y="{y}" class="scale">{v}</text>', y=y, v=shown)
     length = end - begin
     form = "%d %b %H:%M" if length < timedelta(days=3) else "%d %b" if length < timedelta(days=300) else "%b %Y"
-    for x, anchor, at in ((0, "start", begin), (50, "middle", begin + length / 2), (100, "end", end)):
+    for anchor, at in (("start", begin), ("middle", begin + length / 2), ("end", end)):
         words = f"{at.astimezone(plot.zone):{form}}"
-        shape = '<text x="{x}%" y="{y}" text-anchor="{a}" class="scale">{w}</text>'
-        body += _svg(shape, x=x, y=HEAD + HEIGHT + 16, a=anchor, w=words)
+        shape = '<text x="{x:.0f}%" y="{y}" text-anchor="{a}" class="scale">{w}</text>'
+        body += _svg(shape, x=across(at), y=HEAD + HEIGHT + 16, a=anchor, w=words)
     return body
 
 
@@ -210,7 +224,7 @@ def columns(plot: Plot) -> Picture:
                     h=height,
                     s=series,
                 )
-    body += _scales(plot, scale, begin, end)
+    body += _scales(plot, scale, across, begin, end)
     totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
     most = max(totals, key=lambda at: totals[at])
     said = (
@@ -229,11 +243,13 @@ def steps(plot: Plot) -> Picture:
     chart = plot.chart
     rows = sorted((row for row in plot.rows if row.get(chart.y) is not None), key=lambda row: row[chart.x])
     coming = [row for row in plot.rows if row.get(chart.y) is None and None not in plot.range_of(row)]
-    begin, end = rows[0][chart.x], rows[-1][chart.x]
-    # the last value lasts, too
-    end += (end - begin) / len(rows) or timedelta(hours=1)
-    edge = max([end, *(row[chart.x] for row in coming)])
-    scale = max(chart.top or 0, nice(max(plot.known())) if max(plot.known()) > (chart.top or 0) else 0)
+    last = rows[-1]
+    begin, end = rows[0][chart.x], last[chart.x]
+    # without a little more room the last value could not be seen
+    drawn = end if coming else end + ((end - begin) / ROOM or timedelta(hours=1))
+    edge = max([drawn, *(row[chart.x] for row in coming)])
+    most = plot.most(plot.rows)
+    scale = chart.top if chart.top and chart.top >= most else nice(most)
     across, body = _across(begin, edge), Markup()
     shown = [band for band in plot.bands if band[1] >= begin and band[0] <= end]
     shown = shown if len(shown) <= MOST_BANDS else []
@@ -246,14 +262,12 @@ def steps(plot: Plot) -> Picture:
     for row in marks:
         shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
         body += _svg(shape, x=across(row[chart.x]), a=HEAD, b=HEAD + HEIGHT)
-    last = rows[-1]
-    drawn = min([end, *(row[chart.x] for row in coming)])
     line = _line(_points([*rows, {**last, chart.x: drawn}], chart, across, scale))
     body += _scaled(*(_expected(plot, last, row, across, scale) for row in coming), line)
-    body += _scales(plot, scale, begin, edge)
+    body += _scales(plot, scale, across, begin, edge if coming or begin == end else end)
     return Picture(
         title=chart.title,
-        description=_steps_words(plot, rows, coming, (begin, end), len(marks)),
+        description=_steps_words(plot, rows, coming, len(marks)),
         height=HEAD + HEIGHT + 22,
         body=body,
         has_marks=bool(marks),
@@ -262,11 +276,12 @@ def steps(plot: Plot) -> Picture:
     )
 
 
-def _steps_words(plot: Plot, rows: Rows, coming: Rows, span: tuple[datetime, datetime], marks: int) -> str:
+def _steps_words(plot: Plot, rows: Rows, coming: Rows, marks: int) -> str:
     values = [float(row[plot.chart.y]) for row in rows]
     low, high, last = (text(one, plot.y, plot.zone) for one in (min(values), max(values), values[-1]))
-    said = f"From {_day(plot, span[0])} to {_day(plot, span[1])}: lowest {low}, highest {high}, last {last}"
-    said += f"; {marks} resets." if marks else "."
+    begin, end = (_day(plot, row[plot.chart.x]) for row in (rows[0], rows[-1]))
+    said = f"From {begin} to {end}: lowest {low}, highest {high}, last {last}"
+    said += f"; {plural(marks, 'reset')}." if marks else "."
     for row in coming:
         a, b = (text(one, plot.y, plot.zone) for one in plot.range_of(row))
         said += f" Expected at {_day(plot, row[plot.chart.x])}: {a} to {b}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from attrs import evolve, frozen
 from rich.cells import cell_len, set_cell_size
@@ -38,10 +38,9 @@ class TableLayout:
 def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> TableLayout:
     """Leave out the columns without a value, then those of the highest rank, the last one first.
 
-    Times are those of the zone, whose letters stand in the head.
+    Times are those of the zone, whose letters stand in the head: of summer and winter both.
     """
-    letters = f"{datetime.now(zone):%Z}"
-    named = [evolve(one, title=f"{one.title} ({letters})") if one.kind == "instant" else one for one in columns]
+    named = [evolve(one, title=_title(one, rows, zone)) if one.kind == "instant" else one for one in columns]
     kept = [one for one in named if not one.rank or any(row.get(one.key) is not None for row in rows)]
     cells: dict[str, list[str]] = {}
     widths: dict[str, int] = {}
@@ -73,6 +72,13 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
         rows=tuple(zip(*(cells[one.key] for one in kept), strict=True)) if kept else (),
         left_out=tuple(reversed(left_out)),
     )
+
+
+def _title(column: Column, rows: Sequence[Mapping[str, Cell]], zone: tzinfo) -> str:
+    """The head of times, such as `From (CET/CEST)`."""
+    instants = [one.astimezone(zone) for row in rows if isinstance(one := row.get(column.key), datetime)]
+    letters = {f"{one:%Z}": one.utcoffset() or timedelta() for one in instants or [datetime.now(zone)]}
+    return f"{column.title} ({'/'.join(sorted(letters, key=lambda name: letters[name]))})"
 
 
 def _leave_out(
@@ -121,5 +127,5 @@ def cut(shown: str, width: int, *, is_name: bool = False) -> str:
     """The text in so many cells, with a sign if it was longer. A name keeps its end: long ones often begin alike."""
     if cell_len(shown) <= width:
         return shown
-    end = shown[-(width // 2) :] if is_name and shown.isascii() else ""
-    return f"{set_cell_size(shown, width - 1 - len(end)).rstrip()}…{end}"
+    end = shown[-(width // 2) :] if is_name and cell_len(shown) == len(shown) else ""
+    return f"{set_cell_size(shown, width - 1 - cell_len(end)).rstrip()}…{end}"

@@ -56,6 +56,7 @@ def page(content: Content, zone: tzinfo) -> str:
         content=content,
         title=title(content),
         made=f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}",
+        zone=zone_words(zone),
         time_span=_time_span(content, zone),
         made_utc=f"{content.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         parts=[part(panel, content, zone, number) for number, panel in enumerate(content.panels)],
@@ -79,6 +80,12 @@ def title(content: Content) -> str:
     whose = f" of {content.period.provider}" if content.period.provider else ""
     names = f", {windows[0]} to {windows[-1]}" if len(windows) > 1 else "".join(f" {one}" for one in windows)
     return f"Usage report{whose}{names}"
+
+
+def zone_words(zone: tzinfo) -> str:
+    """Whose times these are, for whoever reads the page elsewhere; the name may be a path of this machine."""
+    name = str(zone)
+    return f"All times are in {name}." if not name.startswith("/") else "All times are local."
 
 
 def _time_span(content: Content, zone: tzinfo) -> str:

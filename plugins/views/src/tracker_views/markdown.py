@@ -9,7 +9,7 @@ from datetime import tzinfo
 from tracker.kernel import escape, plural
 from tracker_views.cells import is_number
 from tracker_views.content import METHOD, Content
-from tracker_views.html import Part, part, title
+from tracker_views.html import Part, part, title, zone_words
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -33,7 +33,7 @@ def _lines(content: Content, zone: tzinfo) -> Iterator[str]:
     yield f"# {_plain(title(content))}"
     yield ""
     made = f"{content.now.astimezone(zone):%a %d %b %Y %H:%M %Z}"
-    yield f"Made {made}. {plural(len(content.period.windows), 'window')}. All times are local."
+    yield f"Made {made}. {plural(len(content.period.windows), 'window')}. {zone_words(zone)}"
     for line in content.headlines:
         yield from ("", _marked(line))
     for panel in content.panels:

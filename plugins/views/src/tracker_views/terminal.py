@@ -16,6 +16,8 @@ from tracker_views.cells import is_number
 from tracker_views.fit import GAP, TableLayout, cut, fitted
 
 HIGH, PRESSING = 70, 90  # per cent from which a bar is yellow, and red
+# of one cell each, for a terminal whose encoding lacks them
+SIGNS = str.maketrans("█▌▒░…≥", "#+=.~>")
 
 
 def show(session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], *, total: bool) -> None:
@@ -32,6 +34,8 @@ def write(session: Session, found: Iterable[Text]) -> None:
     """Print lines that fit already."""
     console = Console(highlight=False, no_color=session.no_color or None, soft_wrap=True)
     for line in found:
+        if not console.encoding.startswith("utf"):
+            line.plain = line.plain.translate(SIGNS)
         console.print(line)
 
 

@@ -53,7 +53,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
     @command.command(verb, cls=WritingCommand, help=about, short_help=short, epilog=example)
     @click.argument("provider")
     @click.argument("file", required=False, type=FILE)
-    @window_option(help="The window [default: the open one, or the next].")
+    @window_option(help=f"The window [default: the open one{', or the next' if verb == 'start' else ''}].")
     @input_options
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
     @click.option("--wait", is_flag=True, help=WAIT)

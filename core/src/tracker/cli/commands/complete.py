@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import click
@@ -15,20 +14,15 @@ OUTCOMES = ("pass", "partial", "fail")
 
 
 class Complete(WritingCommand):
-    """The command with the features of each provider, as `features_NAME`; one that is not in use says why it is not."""
+    """The command with the number of features of each installed provider, as `features_NAME`."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         window, *others = super().get_params(ctx)
-        session, limit, features = ctx.ensure_object(Session), Number(int, max=1_000_000), []
-        registry = session.registry
-        for name, source in registry.providers.items():
+        limit, features = Number(int, max=1_000_000), []
+        for name, source in ctx.ensure_object(Session).registry.providers.items():
             about = f"Features that {source.title} finished."
             names = [f"--{name}-features", f"features_{name.replace('-', '_')}"]
             features.append(click.Option(names, type=limit, metavar="N", help=about))
-        for name in {one.name for one in (*registry.disabled, *registry.plugins)} - registry.sources.keys():
-            why = partial(lambda name, _context, _option, given: given and session.source(name), name)
-            names = [f"--{name}-features", f"off_{name.encode().hex()}"]
-            features.append(click.Option(names, callback=why, expose_value=False, hidden=True))
         return [window, *features, *others]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracker.api import Source
     from tracker.kernel import Session
     from tracker_telemetry.sessions.moves import Moves
-    from tracker_telemetry.sessions.usage import Usage
+    from tracker_telemetry.sessions.usage import Sums, Usage
 
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -45,7 +45,7 @@ class Period(click.Choice[str]):
     metavar="DAY",
     help="The first day of a week.",
 )
-@selection(last="The last N periods or windows; of other groups the N largest.")
+@selection(last="The last N periods or windows; of other groups the N largest.", of="Only requests of this provider.")
 def command(
     by: str,
     columns: tuple[str, ...],
@@ -170,7 +170,7 @@ def _table(found: Usage) -> Iterator[str]:
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
     keys = [*(tuple(map(line, key)) for key, _ in found.rows), ("total", *[""] * (len(found.names) - 1))]
     sums = [*(one for _, one in found.rows), found.totals]
-    costs = _amounts([one.cost for one in sums])
+    costs = _amounts(sums)
     for is_short in (False, True):
         figures = [_figures(one, cost, is_short=is_short) for one, cost in zip(sums, costs, strict=True)]
         table = [(*found.names, *HEADINGS), *((*key, *own) for key, own in zip(keys, figures, strict=True))]
@@ -187,7 +187,7 @@ def _table(found: Usage) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _figures(sums: Any, cost: str, *, is_short: bool) -> Sequence[str]:
+def _figures(sums: Sums, cost: str, *, is_short: bool) -> Sequence[str]:
     plain, read, short, long, output, _ = sums.tokens
     requests, inputs, reads, writes, outputs = (
         _short(count) if is_short else f"{count:,}" for count in (sums.requests, plain, read, short + long, output)
@@ -198,12 +198,21 @@ def _figures(sums: Any, cost: str, *, is_short: bool) -> Sequence[str]:
     return requests, inputs, reads, share, writes, outputs, f"{least}{cost}"
 
 
-def _amounts(column: Sequence[float | None]) -> list[str]:
-    """Amounts that add up: all in cents, or with four digits if one is under half a cent; less than 0.001 has more."""
-    from tracker_telemetry.prices import dollars
+def _amounts(column: Sequence[Sums]) -> list[str]:
+    """Amounts that add up: all in cents, or with four digits if one is under half a cent; less than 0.001 has more.
 
-    digits = 4 if any(one and abs(one) < 0.005 for one in column) else 2
-    return [dollars(one) if one is None or 0 < abs(one) < 0.001 else f"${one:,.{digits}f}" for one in column]
+    One that leaves requests out is rounded down.
+    """
+    from tracker_telemetry.sessions.money import dollars, needs_digits, rounded
+
+    amounts = [(one.cost, one.unpriced > 0) for one in column]
+    digits = 4 if any(cost and needs_digits(cost, is_least=is_least) for cost, is_least in amounts) else 2
+    return [
+        dollars(cost, is_least=is_least)
+        if cost is None or 0 < cost < 0.001
+        else f"${rounded(cost, digits, is_least=is_least):,.{digits}f}"
+        for cost, is_least in amounts
+    ]
 
 
 def _short(count: int) -> str:

@@ -17,12 +17,17 @@ from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import files, unlisted
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.scratch import NOTES
+from tracker_telemetry.sessions.spans import UNKNOWN
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
 NO_MODEL = "(no model)"
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
 Gone = tuple[str, str, str]
+# Requests that may be asked for: whose, the day or what else is known instead of the time, how many.
+Left = tuple[str, str, int]
+NO_TIME, ONLY_DAYS = "no time can be read", "only the day is known"
+INSTEAD = {"": NO_TIME, UNKNOWN: "the window is not known"}
 
 
 def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -52,6 +57,9 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"the money leaves out {number(count)} {name} of {title}"
             case "not_in_rows":
                 yield f"{plural(count, 'session')} used more than the rows show: {detail}"
+            case "left_out" | "undated" as kind:
+                where = "left out" if kind == "left_out" else "in no period"
+                yield f"{plural(count, 'request')} {where}, of which {detail}"
             case "no_price_list":
                 yield detail
             case "shared":
@@ -99,6 +107,17 @@ def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
         first = min((day for _, day in sessions if day), default="a day that is not known")
         count = len({session for session, _ in sessions})
         yield {"kind": "deleted", "count": count, "detail": f"{title}, the first of {first}"}
+
+
+def untimed(left: Iterable[Left], undated: Iterable[int]) -> Iterator[dict[str, Any]]:
+    """The requests whose time is not known: of each provider those that were left out, and those in no period."""
+    counts = Counter[str]()
+    for provider, known, count in left:
+        counts[f"{INSTEAD.get(known, ONLY_DAYS)}: {provider}"] += count
+    for detail, count in sorted(counts.items()):
+        yield {"kind": "left_out", "count": count, "detail": detail}
+    if count := sum(undated):
+        yield {"kind": "undated", "count": count, "detail": NO_TIME}
 
 
 def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:

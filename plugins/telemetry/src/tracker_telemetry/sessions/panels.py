@@ -12,11 +12,11 @@ from attrs import evolve
 
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, plural, zone
-from tracker_telemetry import prices
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.missing import sentences
+from tracker_telemetry.sessions.money import dollars, rounded
 
 MOST_DAYS, MOST_WEEKS = 45, 400  # days of a period that is shown by day, or by week
 NAMES = ("usage", "usage-model", "usage-project")
@@ -96,7 +96,7 @@ def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usa
     total = daily.totals
     bare = total.unpriced
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
-    money = rest if total.cost is None else f" for {least}{prices.dollars(total.cost)} at list prices{rest}"
+    money = rest if total.cost is None else f" for {least}{dollars(total.cost, is_least=bare > 0)} at list prices{rest}"
     return Panel(
         name="usage",
         title="Tokens and money",
@@ -133,6 +133,7 @@ def _summed(found: usage.Usage, names: Sequence[str]) -> list[dict[str, Any]]:
             **{name: text or "(none)" for name, text in zip(names, key, strict=True)},
             **one.document(),
             "tokens": one.whole,
+            "cost_usd": rounded(cost, is_least=True) if one.unpriced and (cost := one.cost or 0) >= 0.01 else one.cost,
         }
         for key, one in sums.items()
     ]
@@ -166,4 +167,4 @@ def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
 
 def _least(sums: usage.Sums) -> Mapping[str, Cell]:
     """Money that leaves requests out, as the least that it was."""
-    return {"cost_usd": f"≥{prices.dollars(sums.cost)}"} if sums.unpriced and sums.cost is not None else {}
+    return {"cost_usd": f"≥{dollars(sums.cost, is_least=True)}"} if sums.unpriced and sums.cost is not None else {}

@@ -8,6 +8,7 @@ from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.money import total
 from tracker_telemetry.sessions.scan import LATEST
 from tracker_telemetry.sessions.store import Store, log_sources
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
@@ -34,8 +35,11 @@ def panel(session: Session, period: Period) -> Panel:
     def take(store: Store, _prices: ListPrices) -> list[Mapping[str, Cell]]:
         rows: list[Mapping[str, Cell]] = []
         for source in sources:
-            [figures] = store.database.execute(QUERY, (source.name, start, end, source.name, first, last))
-            if figures[0]:
+            [(requests, tokens, cost, unpriced)] = store.database.execute(
+                QUERY, (source.name, start, end, source.name, first, last)
+            )
+            if requests:
+                figures = requests, tokens, None if cost is None else total([cost]), unpriced
                 rows.append({"provider": provider_of(session, source), **dict(zip(FIGURES, figures, strict=True))})
         return rows
 

@@ -13,11 +13,11 @@ from attrs import define, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session
-from tracker_telemetry.sessions import missing
+from tracker_telemetry.sessions import missing, money
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.scan import LATEST, TOKENS
-from tracker_telemetry.sessions.spans import BETWEEN, Spans, as_lanes
+from tracker_telemetry.sessions.spans import BETWEEN, UNKNOWN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, REQUESTS, STANDING, SUMS
 
@@ -28,6 +28,12 @@ Key: TypeAlias = tuple[str, ...]
 Rows: TypeAlias = "Sequence[tuple[Key, Sums]]"
 PERIODS = ("daily", "weekly", "monthly")
 MICROSECONDS = 10**6
+# of requests whose time is not known: what is known is their day, or nothing
+DAYS = """
+SELECT day, sum(requests) FROM (
+  SELECT '' AS day, requests FROM summary WHERE source = ?1 AND quarter < 0
+  UNION ALL SELECT day, requests FROM lost WHERE source = ?1) GROUP BY day HAVING sum(requests) > 0
+"""
 NAMES = " UNION ".join(
     f"SELECT {name} FROM {table} WHERE {name} <> ''" for name in ("branch", "project") for table in ("place", "kept")
 )
@@ -35,11 +41,11 @@ NAMES = " UNION ".join(
 
 @define
 class Sums:
-    """Requests, tokens in the order of `TOKENS`, and the money of those that have a price; None if none has."""
+    """Requests, tokens in the order of `TOKENS`, and what those cost that have a price."""
 
     requests: int = 0
     tokens: list[int] = field(factory=lambda: [0] * len(TOKENS))
-    cost: float | None = None
+    costs: list[float] = field(factory=list)
     priced: int = 0
 
     def add(self, requests: int, tokens: Sequence[int], cost: float | None, priced: int) -> None:
@@ -47,10 +53,24 @@ class Sums:
         self.tokens = [a + b for a, b in zip(self.tokens, tokens, strict=True)]
         self.priced += priced
         if cost is not None:
-            self.cost = (self.cost or 0.0) + cost
+            self.costs.append(cost)
 
     def extend(self, more: Sums) -> None:
-        self.add(more.requests, more.tokens, more.cost, more.priced)
+        self.add(more.requests, more.tokens, None, more.priced)
+        self.costs += more.costs
+
+    @classmethod
+    def over(cls, parts: Iterable[Sums]) -> Sums:
+        """All together."""
+        whole = cls()
+        for one in parts:
+            whole.extend(one)
+        return whole
+
+    @property
+    def cost(self) -> float | None:
+        """The money; None if no request has a price."""
+        return money.total(self.costs)
 
     @property
     def whole(self) -> int:
@@ -63,9 +83,8 @@ class Sums:
         return self.requests - self.priced
 
     def document(self) -> dict[str, Any]:
-        cost = None if self.cost is None else round(self.cost, 9)
         tokens = dict(zip(TOKENS, self.tokens, strict=True))
-        return {"requests": self.requests, **tokens, "cost_usd": cost, "unpriced_requests": self.unpriced}
+        return {"requests": self.requests, **tokens, "cost_usd": self.cost, "unpriced_requests": self.unpriced}
 
 
 @frozen(kw_only=True)
@@ -158,20 +177,19 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
             if isinstance(at, str):
                 gone[key].add((source.title, labels["session"], at))
     rows = _last(found, query, windows)
-    totals = Sums()
-    for _, sums in rows:
-        totals.extend(sums)
+    totals = Sums.over(sums for _, sums in rows)
     if is_brief:
         return Usage(names=query.names, rows=rows, totals=totals, missing=())
+    left = (*_of_days(session, database, sources, query, windows), *_unplaced(found, rows, query))
     lacking = [
         *_unpriced(database, rows, query),
         *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
+        *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
         *missing.of_files(database, sources),
     ]
-    return Usage(
-        names=query.names, rows=rows, totals=totals, missing=lacking, meters=_meters(session, sources, query, rows)
-    )
+    moved = _meters(session, sources, query, rows)
+    return Usage(names=query.names, rows=rows, totals=totals, missing=lacking, meters=moved)
 
 
 def _unpriced(database: sqlite3.Connection, rows: Rows, query: Query) -> Iterator[dict[str, Any]]:
@@ -273,8 +291,47 @@ def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
 
 def _is_within(day: date, query: Query) -> bool:
     """Whether all of a day is asked for."""
-    first, last = (datetime.combine(one, time(), query.zone).timestamp() for one in (day, day + timedelta(days=1)))
+    first, last = _bounds(day, query)
     return query.since <= first and last <= query.until
+
+
+def _of_days(
+    session: Session, database: sqlite3.Connection, sources: Sequence[Source], query: Query, windows: Spans | None
+) -> Iterator[missing.Left]:
+    """The requests that were left out since only their day is known, or none, though some may be asked for."""
+    if query.is_limited or query.windows is not None:
+        for source in sources:
+            provider = provider_of(session, source)
+            for day, count in database.execute(DAYS, (source.name,)):
+                if not day or _may_be_meant(day, query, windows, provider):
+                    yield provider, day, count
+
+
+def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[missing.Left]:
+    """Those that are in no period or window of the last ones, since it is not known which is theirs."""
+    if query.last is not None and query.by in (*PERIODS, "window"):
+        shown = {key for key, _ in rows}
+        yield from (
+            (key[0], key[1], sums.requests)
+            for key, sums in found.items()
+            if key[1] in ("", UNKNOWN) and key not in shown
+        )
+
+
+def _may_be_meant(day: str, query: Query, windows: Spans | None, provider: str) -> bool:
+    """Whether a part of a day is asked for, or a window that has a part of it."""
+    first, last = _bounds(date.fromisoformat(day), query)
+    if last <= query.since or query.until <= first:
+        return False
+    if query.windows is None or windows is None:
+        return first < query.since or query.until < last
+    return not query.windows.isdisjoint(windows.within(provider, first, last))
+
+
+def _bounds(day: date, query: Query) -> tuple[float, float]:
+    """When a day begins and ends."""
+    first, last = (datetime.combine(one, time(), query.zone).timestamp() for one in (day, day + timedelta(days=1)))
+    return first, last
 
 
 def _period(day: date | None, query: Query) -> str:

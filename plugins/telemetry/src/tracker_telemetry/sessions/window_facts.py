@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -13,13 +13,17 @@ from tracker.kernel import Session, TrackerError, Windows, plural
 from tracker_telemetry import DAY, FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.money import dollars
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
 # by window, or several that share requests, and provider
 Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
-LOST_DAYS = "SELECT DISTINCT day, session FROM lost WHERE source = ? AND requests > 0 AND day <> ''"
+LOST = """
+SELECT day, session, coalesce(account, ''), coalesce(max(until), 9e9) FROM lost
+WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3
+"""
 # By session: the state of the files, and what they said.
 _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Facts]] = WeakKeyDictionary()
 
@@ -29,7 +33,8 @@ def facts(session: Session, windows: Sequence[str]) -> Facts:
 
     A window's own requests were made in no other at the same time. What several share stands under all their names
     (`W0-01+W0-02`) once, and for each as `shared_requests`, `shared_tokens` and `shared_cost_usd`. Where only daily
-    totals are left, of `lost_sessions`, what a window of these days used is not known. Nor is it if requests of several
+    totals are left, of `lost_sessions`, what a window of these days used is not known, unless they are of another
+    account than its own requests. Nor is it if requests of several
     `accounts` are in one: a window measures one of them, and session logs name accounts otherwise than panes do.
     """
     sources, wanted = store.log_sources(session), frozenset(windows)
@@ -60,9 +65,8 @@ def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts
 
 def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
     """The same from the store, which has all of a provider's requests."""
-    lost = _lost(session, logs, windows)
     if logs.database.execute("SELECT 1 FROM row LIMIT 1").fetchone() is None:
-        return lost
+        return _lost(session, logs, windows, {})
     sums: dict[tuple[str, str], usage.Sums] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
     accounts: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -71,7 +75,7 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> F
         session, logs, store.log_sources(session), query, is_brief=True
     ).rows:
         sums[label, provider].extend(one)
-        accounts[label, provider].update([account] if account else ())
+        accounts[label, provider].add(account)
         for window in label.split(BETWEEN):
             projects[window, provider].add(project)
     found: Facts = {key: _figures(one) for key, one in sums.items()}
@@ -83,10 +87,10 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> F
             if len(names) == 1 and (project := next(iter(names))):
                 own["project"] = project
     unknown = {
-        (window, provider): {"accounts": len(names)}
+        (window, provider): {"accounts": count}
         for (window, provider), names in accounts.items()
-        if window in windows and len(names) > 1
-    } | lost
+        if window in windows and (count := len(names - {""})) > 1
+    } | _lost(session, logs, windows, accounts)
     # what several share belongs to each of them
     known = {
         (label, provider): one
@@ -96,16 +100,23 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> F
     return known | unknown
 
 
-def _lost(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
-    """Windows of days of which only the totals are left, with how many sessions these are of."""
+def _lost(
+    session: Session, logs: store.Store, windows: frozenset[str], accounts: Mapping[tuple[str, str], Collection[str]]
+) -> Facts:
+    """Windows of days of which only the totals are left, with how many sessions these are of.
+
+    Not of another account's, such as what was imported from another machine, if all own requests name theirs.
+    """
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     spans = Spans.of_session(session)
     for source in store.log_sources(session):
         provider = usage.provider_of(session, source)
-        for day, name in logs.database.execute(LOST_DAYS, (source.name,)):
+        for day, name, account, until in logs.database.execute(LOST, (source.name,)):
             begin = datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
-            for window in windows.intersection(spans.within(provider, begin, begin + DAY)):
-                found[window, provider].add(name)
+            for window in windows.intersection(spans.within(provider, begin, min(begin + DAY, until + 1))):
+                own = accounts.get((window, provider), ())
+                if not (account and own) or account in own or "" in own:
+                    found[window, provider].add(name)
     return {key: {"lost_sessions": len(names)} for key, names in found.items()}
 
 
@@ -150,12 +161,13 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     least = "at least " if bare else ""
     yield f"{{window}} {{provider}}: {{tokens}} tokens, {plural(values['requests'], 'request')}"
     if values["cost_usd"] is not None:
-        yield f", {least}${{cost_usd:.2}}"
+        yield f", {least}{dollars(values['cost_usd'], is_least=bool(bare))}"
     if bare:
         yield f" ({plural(bare, 'request')} without a known price)"
     if values.get("tokens_per_feature") is not None:
         yield "; {tokens_per_feature:.0} tokens"
-        yield f" and {least}${{cost_usd_per_feature:.2}}" if values["cost_usd_per_feature"] is not None else ""
+        if (each := values["cost_usd_per_feature"]) is not None:
+            yield f" and {least}{dollars(each, is_least=bool(bare))}"
         yield " per feature"
     if count := values.get("shared_requests"):
         yield f"; {plural(count, 'request')} more in common with {{shared_with}}"

@@ -31,6 +31,17 @@ class Every(click.ParamType):  # type: ignore[type-arg]
         return length
 
 
+def check_terminal() -> None:
+    """Refuse to draw where that cannot be seen."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
+    if "utf" not in sys.stdout.encoding.lower():
+        raise TrackerError(
+            f"The board is drawn in Unicode, which the encoding of this terminal, {sys.stdout.encoding}, lacks."
+            " Type `tracker status`; if the terminal shows Unicode, `PYTHONIOENCODING=utf-8 tracker board`."
+        )
+
+
 @click.command("board", cls=Command, epilog="tracker board --once --out board.svg")
 @click.option("--period", type=click.Choice(PERIODS), default="today", show_default=True, help="The time to show.")
 @click.option(
@@ -47,9 +58,8 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
         raise click.UsageError("--out needs --once.")
     if every is not None and once:
         raise click.UsageError("--every does not go with --once, which reads nothing.")
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    if not once and not is_terminal:
-        raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
+    if not once:
+        check_terminal()
     if once and out is None and sys.stdout.isatty():
         raise TrackerError("A terminal does not show SVG. Type `tracker board --once --out board.svg`.")
     from tracker_views.board import Board

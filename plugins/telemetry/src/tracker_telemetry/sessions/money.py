@@ -1,0 +1,36 @@
+"""Amounts of money: what they add up to, and how they are shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tracker.kernel import rate
+
+
+def total(costs: Sequence[float]) -> float | None:
+    """The same in whichever order and groups: the noise of floats must not decide how halves are rounded."""
+    return round(math.fsum(costs), 9) if costs else None
+
+
+def dollars(usd: float | None, *beside: float | None, is_least: bool = False) -> str:
+    """In cents; an amount under half a cent with more digits, since it is not nothing, and what adds up with it."""
+    if usd is None:
+        return "n/a"
+    smallest = min((abs(one) for one in (usd, *beside) if one), default=1.0)
+    if not needs_digits(smallest, is_least=is_least):
+        return f"${rounded(usd, is_least=is_least):,.2f}"
+    if is_least:
+        usd = rounded(usd, 1 - math.floor(math.log10(smallest)), is_least=True)
+    return f"${rate(usd, smallest)}"
+
+
+def needs_digits(usd: float, *, is_least: bool = False) -> bool:
+    """Whether cents would make nothing of an amount."""
+    return 0 < abs(usd) < (0.01 if is_least else 0.005)
+
+
+def rounded(usd: float, digits: int = 2, *, is_least: bool = False) -> float:
+    """Halves up; down if the amount leaves something out: it was at least that."""
+    size = 10.0**digits
+    return math.floor(round(usd * size, 7) + (0 if is_least else 0.5)) / size
