@@ -323,21 +323,6 @@ def test_a_reset_that_is_over_beside_one_that_is_ahead_is_said(toys: Run, tmp_pa
     assert row["parsed"]["fuel_reset_at"] == "2026-01-10T06:00:00Z"
 
 
-@pytest.mark.parametrize(
-    ("reset", "shown"),
-    [
-        ("2026-01-10T09:00:00Z", "in 1 h 0 min"),
-        ("2026-01-17T07:59:00Z", "Sat 07:59"),
-        ("2026-01-17T08:00:00Z", "17 Jan 2026 08:00"),
-        ("2026-02-05T06:27:00Z", "05 Feb 2026 06:27"),
-    ],
-)
-def test_a_reset_from_a_week_on_has_its_date(toys: Run, reset: str, shown: str) -> None:
-    given = ("--stdin", "--captured-at", "2026-01-10T08:00:00Z")
-    done = toys("start", "toy", *given, stdin=f"fuel 10% reset {reset}")
-    assert done.stderr.splitlines()[0] == f"  fuel 10% used, resets {shown}"
-
-
 def test_start_end_and_cross_stand_alone_and_take_a_file(toys: Run, tmp_path: Path) -> None:
     (tmp_path / "before.txt").write_text("fuel 10%")
     (tmp_path / "after.txt").write_text("fuel 28%")

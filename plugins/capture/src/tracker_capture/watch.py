@@ -111,7 +111,7 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
 
 
 def _erased(drawn: str) -> str:
-    """Take the line off the terminal, so that something else stands there. Returns what is still to be seen."""
+    """Take the line off the terminal, to print something else. Returns what is left of it."""
     if not sys.stdout.isatty():
         return drawn
     sys.stdout.write(f"\r{' ' * len(drawn)}\r")

@@ -31,7 +31,7 @@ from tracker_desk.shells import program
 
 SAMPLE = "Sample your meters every 15 minutes, so that windows can be made from the history later?"
 OTHER = (
-    "The job that stands there samples into another data directory, which gets no more samples then."
+    "The job that is replaced samples into another data directory, which gets no more samples then."
     " To keep it, add the line of `tracker schedule print` by hand instead."
 )
 
