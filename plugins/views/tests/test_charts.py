@@ -81,6 +81,12 @@ def test_a_long_name_stands_above_its_value() -> None:
     assert (low.height, high.height) == (2 * 42, 2 * 59)
 
 
+def test_bars_fill_their_scale_whatever_the_rows_that_are_not_drawn() -> None:
+    found = bars(*({"name": f"W{at}", "used": 10 if at < 12 else 9000} for at in range(300)))
+    assert found.title == "Used (the first 12 of 300)"
+    assert set(re.findall(r'width="([^"]*)" height="12" rx="2" class="s0"', found.body)) == {"100.00%"}
+
+
 def test_nothing_stands_outside_of_a_chart() -> None:
     found = bars({"name": "a", "used": -5}, {"name": "b", "used": 130}, kind="intervals", top=100)
     assert re.findall(r'cx="([^"]*)"', found.body) == ["0.00%", "100.00%"]

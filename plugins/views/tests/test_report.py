@@ -269,7 +269,7 @@ def test_a_chart_says_how_many_rows_it_leaves_out_and_long_names_keep_their_ends
     cups = Panel(name="cups", title="Cups", columns=columns, rows=rows, charts=(chart,))
     add_feature("coffee", panels=lambda session, period: [cups])
     page = fill()("report").ok()
-    assert "<figcaption>Sizes (2 more in the table)</figcaption>" in page
+    assert "<figcaption>Sizes (the first 12 of 14)</figcaption>" in page
     assert re.findall(r"<text [^>]*>(a cup of a ver…[^<]*)</text>", page) == [
         f"a cup of a ver…{f' of coffee, size {at}'[-15:]}" for at in range(12)
     ]

@@ -41,6 +41,10 @@ class Thread:
         self.lines.append((at, kind, payload))
 
     @property
+    def shows_records(self) -> bool:
+        return any(kind == "token_usage_record" for _, kind, _ in self.lines)
+
+    @property
     def text(self) -> str:
         rows = ({"timestamp": 1.79e9 + at, "type": kind, "payload": payload} for at, kind, payload in self.lines)
         return "".join(json.dumps(row) + "\n" for row in rows)
@@ -72,10 +76,13 @@ class World:
             thread.total = parent.total
         thread.put(self.at, "session_meta", **meta)
         if parent is not None and kind == "fork" and thread.mode == "legacy":
-            is_slow = chance.random() < 0.3
+            # a slow one of a subagent that copies shows what that did not
+            is_slow = chance.random() < 0.3 and "source" not in parent.lines[0][2]
             for _, copied, payload in parent.lines:
                 self.at += 1.5 if is_slow and chance.random() < 0.2 else 0
                 thread.lines.append((self.at, copied, payload))
+        if parent is not None and kind == "subagent" and not parent.shows_records and chance.random() < 0.5:
+            thread.lines += [(self.at, copied, payload) for _, copied, payload in parent.lines]
         self.threads.append(thread)
         self.turn(thread)
 

@@ -68,9 +68,10 @@ class Plot:
         low, high = (row.get(key) if key else None for key in (self.chart.low, self.chart.high))
         return low, high
 
-    def known(self) -> list[float]:
+    def most(self, rows: Rows) -> float:
+        """The largest value of some rows, with their ranges."""
         keys = [key for key in (self.chart.y, self.chart.low, self.chart.high) if key]
-        return [float(row[key]) for row in self.rows for key in keys if row.get(key) is not None]
+        return max((float(row[key]) for row in rows for key in keys if row.get(key) is not None), default=0.0)
 
 
 def picture(panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Span] = ()) -> Picture | None:
@@ -130,7 +131,7 @@ def _interval(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Mar
 
 def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Markup] = _bar) -> Picture:
     chart, shown = plot.chart, plot.rows[:MOST_BARS]
-    scale = chart.top or nice(max(*plot.known(), chart.at or 0))
+    scale = chart.top or nice(max(plot.most(shown), chart.at or 0))
     labels = [(plot.words(row, chart.x), _value(plot, row)) for row in shown]
     names = [cut(name, NAME, is_name=True) for name, _ in labels]
     # on a phone the name stands above the value
@@ -148,12 +149,11 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
         if chart.at is not None and chart.at <= scale:
             shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
             body += _svg(shape, x=100 * chart.at / scale, a=top + 16, b=top + 24 + BAR)
-    rest = len(plot.rows) - len(shown)
-    more = f"{rest} more in the table" if rest > 0 else ""
+    some = f"the first {len(shown)} of {len(plot.rows)}" if len(plot.rows) > len(shown) else ""
     end = f" The scale ends at {short(scale, plot.y)}." if chart.kind == "intervals" else ""
     return Picture(
-        title=f"{chart.title} ({more})" if more else chart.title,
-        description=f"{'; '.join((*map(' '.join, labels), *filter(None, (more,))))}.{end}",
+        title=f"{chart.title} ({some})" if some else chart.title,
+        description=f"{'; '.join((*map(' '.join, labels), *filter(None, (some,))))}.{end}",
         height=len(shown) * step,
         body=body,
     )
@@ -248,7 +248,8 @@ def steps(plot: Plot) -> Picture:
     # without a little more room the last value could not be seen
     drawn = end if coming else end + ((end - begin) / ROOM or timedelta(hours=1))
     edge = max([drawn, *(row[chart.x] for row in coming)])
-    scale = max(chart.top or 0, nice(max(plot.known())) if max(plot.known()) > (chart.top or 0) else 0)
+    most = plot.most(plot.rows)
+    scale = chart.top if chart.top and chart.top >= most else nice(most)
     across, body = _across(begin, edge), Markup()
     shown = [band for band in plot.bands if band[1] >= begin and band[0] <= end]
     shown = shown if len(shown) <= MOST_BANDS else []
