@@ -206,7 +206,8 @@ class StreamCheck:
             )
         if self.copied:
             what = f"holds {plural(self.copied, 'line')} without a record; {self.name}.torn has copies"
-            yield Finding(severity="note", check="json", place=self.name, problem=what, cure="nothing to do")
+            cure = "nothing to do; a copy of the data may have what stood there"
+            yield Finding(severity="note", check="json", place=self.name, problem=what, cure=cure)
 
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)
