@@ -123,6 +123,15 @@ def test_list_verbose_says_where_each_value_came_from(toys: Run, file: Path) -> 
     )
 
 
+def test_a_file_with_crlf_line_ends_keeps_them(toys: Run, file: Path) -> None:
+    file.write_bytes(b"# mine\r\nbuffer_minutes = 3\r\n")
+    ok(toys("config", "set", "churn.exclude", "*.lock"))
+    text = file.read_bytes()
+    assert text.startswith(b"# mine\r\nbuffer_minutes = 3\r\n")
+    assert text.count(b"\n") == text.count(b"\r\n") > 3
+    assert "*.lock" in ok(toys("config", "get", "churn.exclude"))
+
+
 def test_list_as_json(toys: Run, file: Path) -> None:
     file.write_text("effect = 1.2\n")
     found = {one["key"]: one for one in json.loads(ok(toys("config", "list", "--json")))}

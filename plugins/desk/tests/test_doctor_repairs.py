@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from attrs import evolve
 
 from tracker.api import Finding
@@ -116,13 +118,45 @@ def test_a_repair_that_failed_is_not_offered_again() -> None:
     assert FindingReport(evolve(torn, cure="tracker doctor --fix"), failure="no room").command is None
 
 
-def test_windows_of_a_meter_that_its_plugin_does_not_declare_any_more_are_named(sound: Any) -> None:
+@pytest.fixture
+def whole(sound: Any) -> Any:
+    """A window of two providers, finalized."""
     sound("end", "tally", "--stdin", "--window", "W1", stdin="8").ok()
     sound("complete", "--window", "W1", "--toy-features", "1").ok()
-    assert "windows.jsonl: " not in sound("doctor").out.partition("windows.jsonl: 1 record")[2]
-    path = sound.root / "windows.jsonl"
+    return sound
+
+
+def test_windows_of_a_meter_that_its_plugin_does_not_declare_any_more_are_named(whole: Any) -> None:
+    assert "windows.jsonl: " not in whole("doctor").out.partition("windows.jsonl: 1 record")[2]
+    path = whole.root / "windows.jsonl"
     path.write_text(path.read_text().replace('"fuel_pct"', '"tank_pct"'))
     said = "warning: windows.jsonl: 1 window of toy measured tank_pct, and not fuel_pct; install the version of "
-    assert said in sound("doctor").out
-    sound("complete", "--window", "W1").ok()
-    assert said not in sound("doctor").out
+    assert said in whole("doctor").out
+    whole("complete", "--window", "W1").ok()
+    assert said not in whole("doctor").out
+
+
+def test_streams_that_were_exchanged_are_named(whole: Any) -> None:
+    captures, rows = stream(whole).read_bytes(), (whole.root / "windows.jsonl").read_bytes()
+    stream(whole).write_bytes(rows)
+    (whole.root / "windows.jsonl").write_bytes(captures)
+    found = findings(whole)
+    assert ("error", "stream", "snapshots.jsonl line 1", "is a finalize row, which belongs in windows.jsonl") in found
+    assert ("error", "stream", "windows.jsonl line 1", "is a capture, which belongs in another stream") in found
+
+
+def test_captures_that_a_finalized_window_lost_are_named_and_come_back_by_an_import(whole: Any, tmp_path: Path) -> None:
+    assert not [one for one in findings(whole) if one[0] == "error"]
+    shutil.copytree(whole.root, tmp_path / "copy")
+    stream(whole).unlink()
+    [lost] = [one for one in findings(whole) if one[0] == "error"]
+    assert "W1 was finalized with 2 captures in no stream: " in lost[3]
+    whole("import", str(tmp_path / "copy")).ok()
+    assert not [one for one in findings(whole) if one[0] == "error"]
+
+
+def test_a_file_in_the_place_of_the_index_is_to_be_removed(sound: Any) -> None:
+    shutil.rmtree(sound.root / ".index")
+    (sound.root / ".index").write_text("x")
+    [command] = [one.strip() for one in sound("doctor").out.splitlines() if one.startswith("  rm ")]
+    assert command == f"rm {sound.root / '.index'}"

@@ -351,3 +351,18 @@ def test_long_work_says_how_far_it_is(filled: Any, monkeypatch: pytest.MonkeyPat
         assert bool(last) is not bool(quiet)
         if not quiet:
             assert any("100%" in line or " 9" in line for line in last)
+
+
+def test_a_copy_that_broke_off_is_warned_about_and_one_that_lacks_its_last_end_is_whole(
+    filled: Any, tmp_path: Path
+) -> None:
+    lines = (filled.root / "snapshots.jsonl").read_bytes().splitlines(keepends=True)
+    for name, end in (("broken", lines[-1][:-200]), ("edited", lines[-1].rstrip())):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "snapshots.jsonl").write_bytes(lines[0] + end)
+        done = filled("import", str(tmp_path / name), root=tmp_path / "new")
+        assert done.ok().startswith("imported 1 record ")
+        assert (f"snapshots.jsonl ends in a torn line of {len(end)} bytes, which was not" in done.err) is (
+            name == "broken"
+        )
+    assert len((tmp_path / "new" / "snapshots.jsonl").read_bytes().splitlines()) == 2

@@ -31,7 +31,9 @@ def test_a_group_of_rows_holds_few_large_panes(tmp_path: Path) -> None:
 
 def test_parquet(filled: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    filled("export", "--format", "parquet", "--out", str(out)).ok()
+    said = filled("export", "--format", "parquet", "--out", str(out)).ok()
+    assert said.startswith("exported 38 rows to ")
+    assert said.endswith(", windows 1, results 1, meters 4)\n")
     ask = duckdb.connect(":memory:").execute
     assert ask(
         f'SELECT "window", phase, "parsed.fuel_pct" FROM \'{out}/snapshots.parquet\' ORDER BY captured_at, phase DESC'
@@ -57,7 +59,8 @@ def test_parquet(filled: Any, tmp_path: Path) -> None:
     assert ask(f'SELECT DISTINCT "window" FROM {read}').fetchall() == [("W1",)]
     [(codec,)] = ask(f"SELECT DISTINCT compression FROM parquet_metadata('{out}/toy_stream/**/*.parquet')").fetchall()
     assert codec == "ZSTD"
-    filled("export", "--format", "parquet", "--out", str(out), "--force").ok()
+    again = json.loads(filled("--json", "export", "--format", "parquet", "--out", str(out), "--force").ok())
+    assert again["tables"] == {"results": 1, "meters": 4, "usage": 0}
     assert ask(f"SELECT count(*) FROM {read}").fetchone() == (11,)
     modes = {path.stat().st_mode & 0o777 for path in out.rglob("*.parquet")}
     assert modes == {0o600}

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from inprocess import tracker
 
 from tracker.kernel import TrackerError
-from tracker_desk.edits import BEGIN, END, with_block, with_status_line, without_block, without_status_line
+from tracker_desk.edits import BEGIN, END, file_edit, with_block, with_status_line, without_block, without_status_line
 
 PATIENCE = 60  # seconds
 CRONTAB = """#!/bin/sh
@@ -98,6 +99,9 @@ def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, 
     assert settings["model"] == "opus"
     assert settings["statusLine"]["command"].endswith("tracker statusline")
     assert "capture --sample --all" in (home / "crontab").read_text()
+    assert "another data directory" not in done.stdout
+    other = setup("--dry-run", TRACKER_DATA_DIR="other").stdout
+    assert "The job that is replaced samples into another data directory, which gets no more samples then." in other
     written = files(home)
     shell = subprocess.run(
         ["bash", "-c", ". ~/.bashrc && type os"], env=environment(home), capture_output=True, text=True, check=False
@@ -240,6 +244,22 @@ def test_a_status_line_goes_in_and_out_and_the_rest_stays_byte_for_byte() -> Non
         assert without_status_line(changed) == without_status_line(moved) == without_status_line(text) == text
     first = '{"statusLine": {"command": "tracker statusline", "type": "command"}, "z": 1}'
     assert json.loads(without_status_line(first) or "") == {"z": 1}
+
+
+def test_a_file_keeps_its_line_ends(tmp_path: Path) -> None:
+    path, change = tmp_path / "settings.json", partial(with_status_line, command="tracker statusline")
+    before = b'{\r\n  "theme": "dark"\r\n}\r\n'
+    path.write_bytes(before)
+    edit = file_edit("Status line", path, change)
+    assert edit.write is not None
+    edit.write(edit)
+    after = path.read_bytes()
+    assert (json.loads(after)["theme"], after.count(b"\n")) == ("dark", after.count(b"\r\n"))
+    undone = file_edit("Status line", path, without_status_line)
+    edit.write(undone)
+    assert path.read_bytes() == before
+    path.write_bytes(before + b"\n")
+    assert "line ends of two kinds" in str(file_edit("Status line", path, change).refusal)
 
 
 def test_settings_that_are_not_understood_are_refused() -> None:

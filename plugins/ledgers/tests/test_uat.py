@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +139,18 @@ def test_a_window_without_records_and_a_project_without_tests(project: Run, tmp_
         "Checks:\n  - pytest: skip (nothing ran)\n  - behave: pass (2 passed)\n"
         "  - preview: skip (there are no records of W0-21 yet)\n"
     )
+
+
+def test_a_run_that_checks_nothing_fails_and_records_nothing(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").unlink()
+    shutil.rmtree(tmp_path / "features")
+    done = project("uat", "--window", "W0-02", "--record")
+    assert done.returncode == 1
+    assert (
+        "error: Nothing was checked, and nothing was recorded: pytest (nothing ran), behave (there is no" in done.stderr
+    )
+    assert "Unknown window 'W0-02'. Did you mean W0-20?" in done.stderr
+    assert not (tmp_path / "docs" / "Ledgers").exists()
 
 
 def test_it_runs_the_programs_of_the_path(project: Run, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     speed: Text = None
     # of no use here
     fallback_credit: Any = None
+    # what costs more than tokens
     inference_geo: Any = None
     server_tool_use: Any = None
 

@@ -65,6 +65,7 @@ TOTALS = {
     "cache_creation_input_tokens": "cacheCreationInputTokens",
 }
 WITHIN = (None, "message", "fallback_message")  # types of iterations that the whole counts, if they are of its model
+SURCHARGE = "surcharges for inference in the US (10%)"  # which no list of prices has
 TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
 
 
@@ -160,6 +161,8 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
         _note_searches(name or key, searches, scratch)
     if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
         scratch["ts"] = events[0]["ts"] or scratch.get("ts")
+        if usage.inference_geo == "us" and not row.forkedFrom:
+            _note(SURCHARGE, scratch, "extras")
     scratch["last"] = shown
     return events
 
@@ -303,8 +306,8 @@ def _note_searches(name: str, searches: object, scratch: dict[str, Any]) -> None
         noted[name] = max(searches, noted.get(name, 0))
 
 
-def _note(name: str, scratch: dict[str, Any]) -> None:
-    counts = scratch.setdefault("unknown", {})
+def _note(name: str, scratch: dict[str, Any], kind: str = "unknown") -> None:
+    counts = scratch.setdefault(kind, {})
     if name in counts or len(counts) < MOST_NAMES:
         counts[name] = counts.get(name, 0) + 1
 

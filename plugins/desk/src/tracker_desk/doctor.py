@@ -77,8 +77,11 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
             with unreadable(found, check.name, session.journal.path(stream)):
                 found += limited(check.run(advance), check.name)
                 found += limited(check.dangling(), check.name)
+        ids = {check.stream: check.ids for check in checks}
         with unreadable(found, "anomalies.jsonl"):
-            found += limited(_references(session, {check.stream: check.ids for check in checks}), "anomalies")
+            found += limited(_references(session, ids), "anomalies")
+        with unreadable(found, "windows.jsonl"):
+            found += limited(_lost(session, ids), "windows")
     return checks
 
 
@@ -121,6 +124,10 @@ def _files(session: Session) -> Iterator[Finding]:
     for path in [root, *sorted(root.rglob("*"))]:
         mode = path.lstat().st_mode
         name = str(path.relative_to(root.parent))
+        if path == root / ".index" and not stat.S_ISDIR(mode):
+            cure = shlex.join(["rm", str(path)])
+            yield Finding(severity="warning", check="index", place=name, problem="is not a directory", cure=cure)
+            continue
         if stat.S_ISLNK(mode):
             problem = "is a symbolic link, which no command follows"
             target, cure = os.path.realpath(path), shlex.join(["rm", str(path)])
@@ -151,6 +158,22 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
             problem = f"closes {closes}, which is not there"
             cure = "nothing to do, unless that anomaly is still to be imported"
             yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
+
+
+def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
+    """Finalize rows whose captures are in no stream; first each is looked for in its provider's own."""
+    streams = {name: source.stream for name, source in session.registry.sources.items()}
+    for entry in session.index.entries("windows") if "windows" in ids else ():
+        window, lost = str(entry.record.get("window")), list[str]()
+        for name, measured in Finalized(window, entry.record_id, entry.record).providers.items():
+            used = records.values() if isinstance(records := measured.get("records"), Mapping) else ()
+            known = [*filter(None, [ids.get(streams.get(name, ""))]), *ids.values()]
+            lost += [one for one in used if isinstance(one, str) and not any(one in own for own in known)]
+        if lost:
+            place = f"windows.jsonl, record {entry.record_id}"
+            problem = f"{line(window)} was finalized with {plural(len(lost), 'capture')} in no stream: {line(lost[0])}"
+            cure = "bring them back from a copy of the data with `tracker import COPY`"
+            yield Finding(check="reference", place=place, problem=problem, cure=cure)
 
 
 def _plugins(session: Session, missing: Iterable[Any]) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ class Edit:
     """One change: what it is for, where, and the text before and after; `write` makes it.
 
     question: whether the user wants it. before, after: None if the file does not exist. refusal: why it cannot be made.
-    is_absent: because what it changes is not on this machine.
+    is_absent: because what it changes is not on this machine. caution: what is lost by it.
     """
 
     title: str
@@ -52,6 +52,7 @@ class Edit:
     after: str | None = None
     refusal: str | None = None
     is_absent: bool = False
+    caution: str = ""
     write: Callable[[Edit], None] | None = None
 
     @property
@@ -74,7 +75,7 @@ def file_edit(title: str, path: Path, changed: Change, question: str = "") -> Ed
         if not found.parent.is_dir():
             return Edit(title=title, place=str(path), refusal=f"There is no folder {found.parent}.", is_absent=True)
         before = _read(found)
-        after = changed(before)
+        after = _with_its_ends(changed, before)
     except TrackerError as error:
         return Edit(title=title, place=str(path), refusal=f"{path} {error}.")
     return Edit(title=title, place=str(found), question=question, before=before, after=after, write=_write)
@@ -99,9 +100,19 @@ def _read(path: Path) -> str | None:
         raise TrackerError("is not UTF-8 text") from None
     except OSError as error:
         raise TrackerError(f"cannot be read: {error.strerror}") from None
-    if "\0" in text or "\r" in text:
+    if "\0" in text or re.search(r"\r(?!\n)", text):
         raise TrackerError("contains control characters")
     return text
+
+
+def _with_its_ends(changed: Change, text: str | None) -> str | None:
+    """A change of a text that keeps its line ends, which may be CR LF."""
+    if text is None or "\r" not in text:
+        return changed(text)
+    if text.count("\n") != text.count("\r\n"):
+        raise TrackerError("has line ends of two kinds, CR LF and LF; save it with one of them")
+    after = changed(text.replace("\r\n", "\n"))
+    return after and after.replace("\n", "\r\n")
 
 
 def _write(edit: Edit) -> None:

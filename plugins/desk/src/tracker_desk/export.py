@@ -91,7 +91,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         cure = f" Parquet needs {Registry.installation('duckdb')}." if form == "parquet" else ""
         raise TrackerError(f"Unknown format {line(form)}. Expected {', '.join(sorted(writers))}.{cure}")
     _check_target(session, folder, force=force)
-    counts: dict[str, int] = {}
+    counts, tables = dict[str, int](), dict[str, int]()
     if not session.dry_run:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         try:
             with progress(session, sum(map(session.journal.size, streams))) as advance:
                 if form == "parquet":
-                    parquet.write_fleet(session, folder)
+                    tables = parquet.write_fleet(session, folder)
                 for stream in streams:
                     counts[stream] = write(stream, folder, advance)
         except KeyboardInterrupt as error:
@@ -108,10 +108,13 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
             message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
             raise Interrupted(message, getattr(error, "number", signal.SIGINT)) from None
     if session.json or session.dry_run:
-        session.data({"format": form, "out": str(folder), "streams": counts or dict.fromkeys(streams)})
+        known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
+        session.data({"format": form, "out": str(folder), **known})
         return
-    parts = ", ".join(f"{name} {count}" for name, count in counts.items())
-    session.say(f"exported {sum(counts.values())} rows to {folder} ({parts})")
+    written = [(name, count) for name, count in (*counts.items(), *tables.items()) if count]
+    parts = ", ".join(f"{name} {count}" for name, count in written)
+    rows = plural(sum(count for _, count in written), "row")
+    session.say(f"exported {rows} to {folder}" + (f" ({parts})" if parts else ""))
     # nobody's file is deleted: a table of that name may be somebody's own
     old = sorted(path.name for path in folder.glob(f"*.{form}") if path.stem not in counts)
     if old and form in ("csv", "jsonl"):

@@ -1,7 +1,7 @@
 """Tables for a fleet of machines: what windows gave, what meters showed, what session logs add up to.
 
 They are long tables with fixed columns, so that one SQL file can ask the exports of many machines. Each stands in a
-folder of its own, also if it has no rows. An address of an account is never in them: accounts are hashes.
+folder of its own, also if it has no rows. No address is in them: accounts are hashes, and names are redacted.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.api import LogOrigin
+from tracker.api import LogOrigin, redact
 from tracker.kernel import ProviderFigures, Session, Windows, iso
 from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
+NAMES = ("project", "branch")  # that somebody gave a folder or a branch
 _TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
@@ -109,6 +110,7 @@ def _usage(session: Session) -> Iterator[dict[str, Any]]:
             if isinstance(usage, dict):
                 key = tuple(usage.get(name) for name in ("session", "day", "model", "project", "branch"))
                 known = {name: usage.get(name) for name in TABLES["usage"] if name in usage}
+                known |= {name: redact(one) for name in NAMES if isinstance(one := known.get(name), str)}
                 prices, at = entry.record.get("prices"), entry.record.get("captured_at")
                 latest[key] = {**known, "source": source.name, "prices": prices, "stored_at": at}
         yield from latest.values()

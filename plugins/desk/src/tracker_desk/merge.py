@@ -164,7 +164,18 @@ def _batches(other: Journal, stream: str, advance: Advance) -> Iterator[list[tup
         if size >= BATCH:
             yield batch
             batch, size = [], 0
+    rest = _rest(other, stream)
+    if (last := Journal.decode(rest)) is not None:
+        # only its end is missing, as after an edit by hand
+        batch.append((rest, last))
     yield batch
+
+
+def _rest(other: Journal, stream: str) -> bytes:
+    """The bytes after the last whole line."""
+    with other.path(stream).open("rb") as file:
+        file.seek(other.size(stream))
+        return file.read()
 
 
 def _read(journal: Journal, stream: str, start: int, ids: Ids, advance: Advance) -> int:
@@ -196,6 +207,10 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
                 f"{plural(len(one.conflicts), 'record')} of {name} with the id of a record here but other content,"
                 f" such as {one.conflicts[0]}: what is here was kept. One of the two was changed by hand."
             )
+        rest = _rest(other, name)
+        if rest and Journal.decode(rest) is None:
+            what = f"{other.path(name)} ends in a torn line of {len(rest)} bytes, which was not imported"
+            session.warn(f"{what}. If that is a copy, copy the file again and import it once more.")
     for path in sorted(other.root.glob("state/**/*.json")):
         state = content(path)
         if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):

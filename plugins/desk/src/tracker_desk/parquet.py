@@ -52,14 +52,16 @@ def write(session: Session, stream: str, folder: Path) -> int:
         return _write_table(session, stream, database, rows, folder / f"{stream}.parquet")
 
 
-def write_fleet(session: Session, folder: Path) -> None:
-    """Write the tables for a fleet of machines, each into a folder of its own."""
+def write_fleet(session: Session, folder: Path) -> dict[str, int]:
+    """Write the tables for a fleet of machines, each into a folder of its own; how many rows each has."""
+    counts = {}
     for name, table in fleet.tables(session):
         with _opened(folder / name) as (database, rows):
-            _put(rows, table)
+            counts[name] = _put(rows, table)
             (folder / name).mkdir(mode=0o700, exist_ok=True)
             query = f"SELECT * FROM {_rows_of(rows, fleet.TABLES[name])}"
             _copy(database, query, folder / name / "part-0.parquet")
+    return counts
 
 
 @contextmanager

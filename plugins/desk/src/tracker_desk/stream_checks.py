@@ -77,6 +77,7 @@ class StreamCheck:
             yield from self._identity(line, record, own_id)
             taken = instant(record.get("captured_at"))
             yield from self._fields(record, taken)
+            yield from self._place(record)
             if taken is not None:
                 yield from self._time(taken, own_id)
             if "tombstone" in record:
@@ -160,6 +161,16 @@ class StreamCheck:
             what = f"has the schema {shown(version)[:40]}; this program knows {' and '.join(KNOWN_SCHEMAS)}"
             yield self._found("warning", "schema", what, "upgrade tracker-core: fields it does not know are kept")
 
+    def _place(self, record: Mapping[str, Any]) -> Iterator[Finding]:
+        """A capture among finalize rows, or the other way round, as when two files were exchanged."""
+        if self.stream == "windows" and "phase" in record:
+            what = "is a capture, which belongs in another stream"
+        elif self.stream in self.session.registry.status_streams and "finalized_at" in record:
+            what = "is a finalize row, which belongs in windows.jsonl"
+        else:
+            return
+        yield self._found("error", "stream", what, "files were exchanged or renamed: put each back in its place")
+
     def _time(self, taken: datetime, own_id: str) -> Iterator[Finding]:
         # an anomaly is as old as the capture that it is about, which is named itself
         is_ahead = taken > self.session.now + FUTURE and self.stream != "anomalies"
@@ -195,7 +206,8 @@ class StreamCheck:
             )
         if self.copied:
             what = f"holds {plural(self.copied, 'line')} without a record; {self.name}.torn has copies"
-            yield Finding(severity="note", check="json", place=self.name, problem=what, cure="nothing to do")
+            cure = "nothing to do; a copy of the data may have what stood there"
+            yield Finding(severity="note", check="json", place=self.name, problem=what, cure=cure)
 
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)

@@ -16,15 +16,17 @@ def changed(text: str, key: str, value: Any) -> str:
     from tomlkit.exceptions import TOMLKitError
 
     table, _, name = key.rpartition(".")
+    # whatever is read as one kind of line ends is written as that
+    is_crlf = "\r\n" in text and text.count("\n") == text.count("\r\n")
     try:
-        document = tomlkit.parse(text)
+        document = tomlkit.parse(text.replace("\r\n", "\n") if is_crlf else text)
         place: Any = document
         if table:
             if table not in document:
                 document.add(table, tomlkit.table())
             place = document[table]
         place[name] = _item(value)
-        return tomlkit.dumps(document)
+        return tomlkit.dumps(document).replace("\n", "\r\n" if is_crlf else "\n")
     except (TOMLKitError, TypeError) as error:
         raise TrackerError(f"{key} cannot be set in this file: {error}. Edit the file instead.") from error
 

@@ -59,11 +59,16 @@ def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
             checks = [_pytest(session, folder, seconds), _behave(session, folder, seconds)]
         shown, last = _preview(session, window, folder)
         checks.append(last)
-        if record:
+        is_checked = any(check.result != SKIP for check in checks)
+        if record and is_checked:
             rows = [_row(session, window, run_id, check) for check in checks]
             reversal.record(session, ledgers.EVIDENCE, rows)
             note(session, {"window": window})
     _report(session, window, run_id, checks, shown)
+    if not is_checked:
+        skipped = ", ".join(f"{check.runner} ({check.detail})" for check in checks)
+        error = unknown(session, window) if session.index.newest_windows(1) else None
+        raise TrackerError(f"Nothing was checked, and nothing was recorded: {skipped}.{f' {error}' if error else ''}")
     failed = [f"{check.runner} ({check.detail})" for check in checks if check.result == FAIL]
     if failed:
         raise TrackerError(f"The acceptance run of {window} failed: {', '.join(failed)}.")

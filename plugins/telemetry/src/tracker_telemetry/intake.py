@@ -62,8 +62,10 @@ def _path(given: StreamInput) -> Path | None:
         raise click.UsageError("--stdin and --file exclude each other. Give one of them.")
     if given.follow and path is None:
         raise click.UsageError("--follow expects --file PATH. A pipe is followed without it.")
-    if path is None and not given.use_stdin and sys.stdin.isatty():
-        raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
+    if path is None and sys.stdin.isatty():
+        if not given.use_stdin:
+            raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
+        print("paste the text, then press Ctrl-D:", file=sys.stderr)
     return path
 
 

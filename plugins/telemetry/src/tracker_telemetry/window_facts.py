@@ -81,7 +81,7 @@ def findings(session: Session) -> list[Finding]:
     path = session.root / FOLDER / FILE
     try:
         orjson.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, orjson.JSONDecodeError) as error:
         cure = f"rm {path}"

@@ -105,6 +105,27 @@ def test_a_pipe_shows_a_counter_on_a_terminal_and_none_when_quiet(
     assert watched(environment, tmp_path, "--stdin", "--quiet", lines=few, until=" events, ") == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ingest", "proxy-telemetry", "--window", "W1", "--stdin"), "stored proxy telemetry for W1 (events=1, "),
+        (("cost-compare", "--file", "-"), "totals baseline="),
+    ],
+)
+def test_a_terminal_is_asked_for_the_text(
+    environment: dict[str, str], tmp_path: Path, line: Start, words: tuple[str, ...], said: str
+) -> None:
+    outer, inner = pty.openpty()
+    os.write(outer, line("a") + b"\x04")  # as Ctrl-D
+    command = [sys.executable, "-m", "tracker.cli", *words]
+    done = subprocess.run(command, stdin=inner, capture_output=True, env=environment, cwd=tmp_path, timeout=60)
+    os.close(inner)
+    os.close(outer)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(b"paste the text, then press Ctrl-D:\n")
+    assert said in done.stdout.decode()
+
+
 def test_a_pipe_without_a_terminal_shows_nothing_at_first(ingest: Start, line: Start) -> None:
     run = ingest("--stdin")
     for at in range(4):

@@ -283,11 +283,11 @@ def test_a_file_that_was_compressed_or_unpacked_counts_once(home: Any) -> None:
     plain.with_suffix(".jsonl.zst").write_bytes(b"".join(frames))
     plain.unlink()
     assert home.total() == (1, 100, 10)
-    assert home.missing() == {"unpriced": 1, "unreadable": 1}
+    assert home.missing() == {"unpriced": 1, "undated": 1, "unreadable": 1}
     plain.write_text(text)  # as `codex resume` does
     plain.with_suffix(".jsonl.zst").unlink()
     assert home.total() == (1, 100, 10)
-    assert home.missing() == {"unpriced": 1, "unreadable": 1}
+    assert home.missing() == {"unpriced": 1, "undated": 1, "unreadable": 1}
 
 
 def test_counts_that_no_request_has_are_unreadable(home: Any, message: Make) -> None:

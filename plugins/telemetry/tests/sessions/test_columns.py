@@ -19,7 +19,7 @@ from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import Job, Read, Rows, Rules
 
-JOB = Job("toy", "path", (), 0, "{}", Print(0, 0, 0))
+JOB = Job("toy", "path", (), 0, "{}", Print(0, 0, 0), is_whole=True)
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "output_tokens")
 SOUND = st.fixed_dictionaries(
     {"key": st.sampled_from(["a/1", "a/2", "a/", "b", "c/3"]), "ts": st.none() | st.integers(0, 10_000)},

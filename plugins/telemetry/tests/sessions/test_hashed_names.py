@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,17 @@ def in_index(home: Any) -> set[str]:
     """The projects of requests in the index."""
     with closing(sqlite3.connect(home.data / ".index" / "sessions.sqlite3")) as database:
         return {name for (name,) in database.execute("SELECT project FROM place")}
+
+
+def test_an_address_in_a_name_does_not_leave_the_machine(home: Any, message: Make, tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    text = message("a", cwd="/home/dev/Drive-dev@example.com", gitBranch="dev@example.com/fix")
+    (home.projects / "s1.jsonl").write_text(text + message("b", minute=1))
+    assert projects(home) == {"Drive-dev@example.com": 1, "acme": 1}
+    done = home.run("export", "--format", "parquet", "--out", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    rows = duckdb.sql(f"SELECT project, branch FROM '{tmp_path}/out/usage/*.parquet' ORDER BY 1").fetchall()
+    assert rows == [("D***@example.com", "d***@example.com/fix"), ("acme", "main")]
 
 
 def test_a_project_is_one_row_after_the_switch(home: Any, message: Make) -> None:

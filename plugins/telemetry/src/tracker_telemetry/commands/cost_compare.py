@@ -81,6 +81,8 @@ def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
     from tracker_telemetry.index import events_of
 
     rejected: list[None] = []
+    if path == "-" and sys.stdin.isatty():
+        print("paste the text, then press Ctrl-D:", file=sys.stderr)
     try:
         with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
             lines = (line.rstrip(b"\r\n") for line in file)

@@ -42,7 +42,7 @@ ALONE = "."  # the second half of a key that has none
 
 
 class Job(NamedTuple):
-    """A file to read: from where on, and in which state the plugin was left there."""
+    """A file to read: from where on, in which state the plugin was left there, and if it still holds what was read."""
 
     source: str
     path: str
@@ -50,6 +50,7 @@ class Job(NamedTuple):
     offset: int
     state: str
     now: Print
+    is_whole: bool
 
 
 class Read(NamedTuple):
