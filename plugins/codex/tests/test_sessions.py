@@ -80,6 +80,10 @@ def test_a_response_that_only_a_compaction_still_holds_counts() -> None:
     for given in (compacted("other", "a"), compacted("t", None), compacted("t", "a", info=7), compacted("t", "a")[:-9]):
         assert keys([META, given, *later])[-1].endswith("/t"), given
     assert tokens([META, line("compacted", 1e9, latest_token_usage_record=None), *later]) == [(100, 0, 10)]
+    # nor does its total count, which is written again behind it
+    kept = {"thread_id": "t", "response_id": "a", "usage": usage(100, 10), "thread_token_usage": usage(500, 50)}
+    again = [line("compacted", 1e9, latest_token_usage_record=kept), count(1e9, usage(500, 50), usage(100, 10))]
+    assert tokens([META, *again, *after]) == [(100, 0, 10), (200, 0, 20)]
 
 
 def test_a_stretch_without_records_is_counted_by_its_totals() -> None:

@@ -25,7 +25,8 @@ from tracker_codex.sessions import LATEST, WORDS
 _WORDS = tuple(word.encode() for word in WORDS)
 OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that may quote one with tokens
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
-BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
+# a legacy fork writes its parent's history at once; a subagent answers within a second, but not within milliseconds
+BURST_SECONDS, COPY_SECONDS = 1.0, 0.05
 # tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before
 COPY, DOUBT = "if-session:", "unless-session:"
 
@@ -94,9 +95,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
         if thread == scratch["thread"] or "total" in scratch:
             return
         if scratch["is_subagent"]:
-            if "copied" not in scratch:
-                scratch["parent"], scratch["copied"] = thread, epoch(row.timestamp)
-                scratch["may_copy"] = type(scratch["start"]) is not int
+            _spawned(thread, row, scratch)
         elif not scratch["is_paginated"]:
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
             scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
@@ -115,7 +114,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
     scratch["may_copy"] = scratch["is_based"] and bool(scratch["parent"]) and not payload.get("history_base")
     scratch["start"] = payload.get("subagent_history_start_ordinal")
-    if scratch["is_fork"] or is_subagent:
+    if scratch["is_fork"]:
         scratch["burst"] = scratch["forked"]
     scratch["own"] = {
         "session": thread,
@@ -126,10 +125,24 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     }
 
 
+def _spawned(parent: str | None, row: Row, scratch: dict[str, Any]) -> None:
+    """Look for copies behind the copied first line of a subagent's parent: those that follow it within milliseconds.
+
+    Whole seconds leave it open, and then a request counts.
+    """
+    at, stamp = epoch(row.timestamp), row.timestamp
+    is_exact = "." in stamp if isinstance(stamp, str) else at is not None and (stamp != at or at % 1 > 0)
+    if at is None or not is_exact or at < (scratch["forked"] or at) or type(scratch["start"]) is int:
+        return
+    if not scratch["may_copy"]:
+        scratch["parent"], scratch["may_copy"], scratch["burst"] = parent, True, at
+
+
 def _pulse(row: Row, scratch: dict[str, Any]) -> None:
     """Notice where the copied history ends: behind the first gap. A fork may go on copying."""
     at, before = epoch(row.timestamp), scratch["burst"]
-    if at is not None and before is not None and at - before > BURST_SECONDS:
+    gap = BURST_SECONDS if scratch["is_fork"] else COPY_SECONDS
+    if at is not None and before is not None and at - before > gap:
         del scratch["burst"]
         scratch["is_fork"], scratch["may_copy"] = False, scratch["is_fork"]
     else:
@@ -186,10 +199,14 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     return [_event(key, usage, row, scratch)]
 
 
-def _compacted(record: Payload | None, row: Row, scratch: Mapping[str, Any]) -> list[Event]:
+def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> list[Event]:
     """The response before a compaction: Codex's migration drops the rows before the last one."""
-    usage = None if record is None else numbers(record.usage)
-    if record is None or usage is None or not any(usage) or text(record.thread_id) != scratch.get("thread"):
+    if record is None:
+        return []
+    usage = numbers(record.usage)
+    if "total" not in scratch and (whole := numbers(record.thread_token_usage)) is not None:
+        scratch["total"] = whole  # which may be written again
+    if usage is None or not any(usage) or text(record.thread_id) != scratch.get("thread"):
         return []
     key = text(record.response_id)
     return [] if key is None else [_event(key, usage, row, scratch)]
@@ -254,13 +271,13 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
 
 
 def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
-    """Whether a row of a subagent's file is of before it began: no response has the time of its copied first line."""
+    """Whether a row of a subagent's file is of before it began."""
     if not scratch.get("is_subagent"):
         return False
     if type(start := scratch.get("start")) is type(row.ordinal) is int:
         return row.ordinal < start
-    at, copied = epoch(row.timestamp), scratch.get("copied")
-    return at is not None and (at < (scratch["forked"] or at) or (copied is not None and at <= copied))
+    at = epoch(row.timestamp)
+    return at is not None and at < (scratch["forked"] or at)
 
 
 def _base(total: Numbers | None, last: Numbers | None, row: Row, scratch: Mapping[str, Any]) -> str:

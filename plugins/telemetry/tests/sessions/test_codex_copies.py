@@ -11,11 +11,11 @@ import pytest
 
 NAMES = ("input_tokens", "cached_input_tokens", "output_tokens")
 USED = [(1000 + at, 400, 100 + at) for at in range(4)]
-OUTPUT = sum(one[2] for one in USED)
+EPOCH = 1.79e9 + 0.25  # of whole seconds it is not known what follows within milliseconds
 
 
 def row(second: float, kind: str, **payload: Any) -> dict[str, Any]:
-    return {"timestamp": 1.79e9 + second, "type": kind, "payload": payload}
+    return {"timestamp": EPOCH + second, "type": kind, "payload": payload}
 
 
 def usage(counts: tuple[int, ...]) -> dict[str, int]:
@@ -66,7 +66,7 @@ def test_requests_that_its_parent_shows_are_the_parents(
     home: Any, *, is_stamped: bool, is_named: bool, spread: float
 ) -> None:
     """Whether the copies have the times of the spawn or their own, and whether the file is called a fork."""
-    copies = [{**one, "timestamp": 1.79e9 + 60 + spread} if is_stamped else one for one in PARENT]
+    copies = [{**one, "timestamp": EPOCH + 60 + spread} if is_stamped else one for one in PARENT]
     meta = {"forked_from_id": "p", "history_mode": "legacy"} if is_named else {}
     write(home, "p", PARENT)
     write(home, "s", [spawned(60, **meta), *copies, *asked(69, USED[2:])])
@@ -81,8 +81,11 @@ def test_a_copy_is_told_by_its_time_or_its_place(
 ) -> None:
     """Also where the parent is gone, or shows the request by a record that was not copied."""
     parent = [PARENT[0], *asked(0, USED[:2], thread="p" if has_records else "")]
-    copies = [{**one, "timestamp": 1.79e9 + 60} for one in parent if one["type"] != "token_usage_record"]
-    meta = {"subagent_history_start_ordinal": len(copies) + 1} if has_ordinals else {}
+    copies = [one for one in parent if one["type"] != "token_usage_record"]
+    meta = {}
+    if has_ordinals:
+        copies = [{**one, "timestamp": EPOCH + 60} for one in copies]
+        meta = {"subagent_history_start_ordinal": len(copies) + 1}
     if has_parent:
         write(home, "p", parent)
     own = asked(60, USED[2:], thread="s" if has_records else "", gap=0.3)
@@ -90,12 +93,24 @@ def test_a_copy_is_told_by_its_time_or_its_place(
     assert sessions(home) == {name: one for name, one in BOTH.items() if has_parent or name == "s"}
 
 
+@pytest.mark.parametrize("gap", [0, 0.3, 0.9, 5])
+@pytest.mark.parametrize("is_exact", [False, True])
+def test_its_own_requests_with_the_figures_of_its_parents_first_count(home: Any, gap: float, *, is_exact: bool) -> None:
+    """Though its parent's first line is copied: only what follows that within milliseconds may be a copy, too."""
+    same = [(100, 0, 10), (100, 0, 10)]
+    begin = 60.1 if is_exact else 60 - 0.25  # whole seconds
+    copied = {**PARENT[0], "timestamp": EPOCH + (60.001 if is_exact else begin)}
+    write(home, "p", [PARENT[0], *asked(0, same)])
+    write(home, "s", [spawned(begin - is_exact * 0.1), copied, *asked(begin, same, gap=gap)])
+    assert sessions(home) == {"p": (2, 20), "s": (2, 20)}
+
+
 def test_one_that_a_subagent_began_copies_what_that_copied(home: Any) -> None:
-    copies = [{**one, "timestamp": 1.79e9 + 60.004} for one in PARENT]
+    copies = [{**one, "timestamp": EPOCH + 60.004} for one in PARENT]
     own = asked(69, USED[2:3])
     write(home, "p", PARENT)
     write(home, "s", [spawned(60), *copies, *own])
-    again = [{**one, "timestamp": 1.79e9 + 90.004} for one in (spawned(60), *copies, *own)]
+    again = [{**one, "timestamp": EPOCH + 90.004} for one in (spawned(60), *copies, *own)]
     write(home, "t", [spawned(90, id="t"), *again, *asked(99, USED[3:])])
     assert sessions(home) == {"p": BOTH["p"], "s": (1, USED[2][2]), "t": (1, USED[3][2])}
 
@@ -126,7 +141,7 @@ def test_a_fork_that_copies_with_the_times_of_its_parent(home: Any, *, is_known:
 def test_a_fork_that_was_made_paginated_later(home: Any, *, is_migrated: bool) -> None:
     """It has its parent's requests, and no base. One that was paginated from the start goes on from the last total."""
     write(home, "p", PARENT)
-    copies = [{**one, "timestamp": 1.79e9 + 60} for one in PARENT[1:]] if is_migrated else []
+    copies = [{**one, "timestamp": EPOCH + 60} for one in PARENT[1:]] if is_migrated else []
     last = PARENT[-1]["payload"]["info"]["total_token_usage"]
     total = tuple(a + b for a, b in zip(last.values(), USED[2], strict=True))
     meta = row(60, "session_meta", id="f", forked_from_id="p", history_mode="paginated")

@@ -46,7 +46,7 @@ class Thread:
 
     @property
     def text(self) -> str:
-        rows = ({"timestamp": 1.79e9 + at, "type": kind, "payload": payload} for at, kind, payload in self.lines)
+        rows = ({"timestamp": 1.79e9 + 0.25 + at, "type": kind, "payload": payload} for at, kind, payload in self.lines)
         return "".join(json.dumps(row) + "\n" for row in rows)
 
 
