@@ -306,6 +306,14 @@ BREAKS = {
     "nojson": Break(
         "telemetry", '"rid"', '"latency_ms": float("nan"), "rid"', "every event", "an event is not JSON", "ingest_line"
     ),
+    "long": Break(
+        "telemetry",
+        '"rid"',
+        '"reason": "x" * (1 << 20), "rid"',
+        "every event",
+        " characters. Expected at most 1048576",
+        "ingest_line",
+    ),
     "nodict": Break(
         "telemetry",
         "return [event]",
