@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
-from tracker_telemetry.lines import MOST_HANGS
+from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS
 from tracker_telemetry.sessions.files import PACKED, Print, Unpacked, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
 from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json
@@ -264,7 +264,8 @@ class Rows:
             if at is not None and not 0 <= at < LATEST:
                 raise TypeError(f"the time {at!r}")
         # what is not text raises, and half a surrogate
-        "".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()
+        if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > LINE_LIMIT:
+            raise TypeError("a name is too long")
         wholes, needs = _tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
         numbers = self._numbers([*map(column, LABELS), wholes, needs, column("rid")])
         parts = [key.rpartition("/") if "/" in key else (key, "", ALONE) for key in keys]
@@ -306,7 +307,8 @@ class Rows:
         if None in numbers:
             new = [one for one in dict.fromkeys(shared) if one not in self.labels]
             for one in new:
-                "".join(label or "" for label in (*one[:-3], one[-1])).encode()
+                if len("".join(label or "" for label in (*one[:-3], one[-1])).encode()) > LINE_LIMIT:
+                    raise TypeError("a name is too long")
             self.labels.update(zip(new, count(len(self.labels))))
             numbers = [*map(self.labels.get, shared)]
         return cast("list[int]", numbers * size if is_same else numbers)
