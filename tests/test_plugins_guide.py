@@ -90,7 +90,7 @@ def test_the_price_table_is_one() -> None:
     found = parse(blocks("toml", text=SECTIONS["Prices"])[0][1], "the guide")
     assert found.as_of == "2026-01-31"
     [(pattern, _, (prices, *_))] = found.entries
-    assert (pattern.fullmatch("acme-large-20260131") is not None, prices["input"]) == (True, 3e-6)
+    assert (pattern.fullmatch("acme-large-20260131") is not None, prices[0]) == (True, 3e-6)
 
 
 def test_everything_that_the_api_exports_is_explained() -> None:

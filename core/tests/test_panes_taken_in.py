@@ -88,3 +88,18 @@ def test_a_period_that_begins_behind_the_before_measures_nothing(
     assert info is not None
     found = measure(made, info, pair)
     assert (found.delta, found.errors) == ({"m_pct": delta}, () if delta is not None else ("reset-crossed:m",))
+
+
+@pytest.mark.parametrize(
+    ("reset", "shown"),
+    [
+        ("2026-01-10T09:00:00Z", "in 1 h 0 min"),
+        ("2026-01-17T07:59:00Z", "Sat 07:59"),
+        ("2026-01-17T08:00:00Z", "17 Jan 2026 08:00"),
+        ("2026-02-05T06:27:00Z", "05 Feb 2026 06:27"),
+    ],
+)
+def test_a_reset_from_a_week_on_has_its_date(toys: Run, reset: str, shown: str) -> None:
+    given = ("--stdin", "--captured-at", "2026-01-10T08:00:00Z")
+    done = toys("start", "toy", *given, stdin=f"fuel 10% reset {reset}")
+    assert done.stderr.splitlines()[0] == f"  fuel 10% used, resets {shown}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import plistlib
+import re
 import shlex
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def test_intervals(machine: Any) -> None:
 
 def test_a_systemd_pair(machine: Any) -> None:
     text = printed(machine, "--format", "systemd", CODEX_HOME='/home/dev/a "b" 5%')
-    service, timer = text.split("# ~/.config/systemd/user/tracker-sample.timer")
+    label = text.partition(".service")[0].rpartition("/")[2]
+    service, timer = text.split(f"# ~/.config/systemd/user/{label}.timer")
     assert 'Environment="CODEX_HOME=/home/dev/a \\"b\\" 5%%"\n' in service
     words = shlex.split(service.partition("ExecStart=")[2].splitlines()[0])
     assert words[:3] == [sys.executable, "-m", "tracker.cli"]
@@ -77,7 +79,33 @@ def test_a_systemd_pair(machine: Any) -> None:
 
 def test_a_launchd_property_list(machine: Any) -> None:
     job = plistlib.loads(printed(machine, "--format", "launchd").encode())
-    assert (job["Label"], job["StartInterval"], job["ProgramArguments"][-1]) == ("tracker.sample", 900, "--all")
+    assert (job["StartInterval"], job["ProgramArguments"][-1]) == (900, "--all")
+    assert re.fullmatch(r"tracker\.sample\.[0-9a-f]{8}", job["Label"])
+
+
+def test_each_job_has_a_name_of_its_own(machine: Any) -> None:
+    """One that was installed later replaced another provider's, or another project's, without a word."""
+    names = set()
+    for words in (("codex",), ("claude",), ()):
+        for root in ("one", "two"):
+            text = printed(machine, *words, "--format", "systemd", TRACKER_DATA_DIR=root)
+            names.update(re.findall(r"user/(tracker-sample\S+)\.service", text))
+    assert len(names) == 6
+    assert sum(name.startswith("tracker-sample-codex-") for name in names) == 2
+
+
+def test_a_quiet_sample_says_nothing_of_what_is_not_set_up(machine: Any, event: Any) -> None:
+    """A job mailed the same at every run."""
+    machine.rollout("a", event(33))
+    done = machine("--quiet", "capture", "--sample", "--all")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "glm quota: it is off until the key is in" in machine("capture", "--sample", "--all").stderr
+    # what is set up and fails is said, as is that nothing answers
+    wrong = {"TRACKER_GLM_KEY": "k3y", "TRACKER_GLM_URL": "http://example.com"}
+    assert "a key is not sent unencrypted" in machine("--quiet", "capture", "--sample", "--all", **wrong).stderr
+    nobody = machine("--quiet", "capture", "--sample", "--all", HOME="/nonexistent")
+    assert nobody.returncode == 1
+    assert "glm quota: it is off until" in nobody.stderr
 
 
 def test_no_key_is_printed_and_nothing_is_written(machine: Any) -> None:

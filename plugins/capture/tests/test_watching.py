@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tracker_capture import watch
 from tracker_capture.watch import Pace
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
@@ -33,6 +36,43 @@ def test_the_pace_follows_errors_and_resets() -> None:
     assert pace.due == minute(7)
     pace.succeeded(START, [minute(3)])
     assert pace.due == minute(1)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "shown"),
+    [
+        # the line is drawn anew behind the note
+        (Terminal(), "\rcodex 5%\r        \rnote: claude failed\n\rcodex 5%<end>"),
+        (io.StringIO(), "codex 5%\nnote: claude failed\n"),
+    ],
+)
+def test_a_note_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, out: io.StringIO, shown: str) -> None:
+    class Watched:
+        text = "codex 5%"
+
+        def __init__(self, *_given: Any) -> None:
+            self.asked = 0
+
+        def turn(self, _session: Any) -> list[str]:
+            self.asked += 1
+            if self.asked > 3:
+                raise KeyboardInterrupt
+            return ["claude failed"] if self.asked > 1 else []
+
+    def say(text: str) -> None:
+        out.write(f"{text}\n" if text else "<end>")
+
+    session: Any = SimpleNamespace(now=START, quiet=False, say=say, note=say)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(watch, "Watch", Watched)
+    monkeypatch.setattr(watch, "STEP_SECONDS", 0)
+    watch.watch(session, (), timedelta(minutes=5))
+    assert out.getvalue() == shown
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")

@@ -157,7 +157,7 @@ def test_an_effect_that_is_no_ratio_above_1_is_not_set(tracker_cli: Run, tmp_pat
         f"warning: the setting effect = {value} is not used. Expected a ratio above 1."
         " Type `tracker config set effect 1.5`.\n"
     )
-    assert not tracker_cli("windows").stderr
+    assert tracker_cli("windows").stderr.count(" is not used. ") == 1
     ok(tracker_cli("config", "set", "effect", "1.5"))
     assert not tracker_cli("preview").stderr
 
@@ -322,6 +322,9 @@ def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> Non
     assert not {"churn", "files"} & row.keys()
     verdicts.facts["codex-01", "codex"] = {"tokens": 1, "requests": 2, "cost_usd": 0.418, "unpriced_requests": 1}
     assert " at least 0.41 " in verdicts("scoreboard").ok()  # and not 0.42, with what the other window cost
+    for window, cost in (("codex-01", 0.1), ("codex-02", 0.2)):
+        verdicts.facts[window, "codex"] = {"tokens": 1, "requests": 1, "cost_usd": cost}
+    assert json.loads(verdicts("scoreboard", "--format", "json").ok())[0]["cost_usd"] == 0.3
 
 
 def test_no_figure_per_feature_stands_where_features_are_not_known(verdicts: Any) -> None:

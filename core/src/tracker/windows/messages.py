@@ -90,8 +90,8 @@ def _values(session: Session, request: CaptureRequest, moved: Mapping[str, float
         if (delta := moved.get(meter.field_name)) is not None:
             text += f" (+{number(delta)})"
         if gauge.reset_at is not None and (left := gauge.reset_at - request.captured_at) > timedelta():
-            day = f"{gauge.reset_at.astimezone(session.zone):%a %H:%M}"
-            text += f", resets {f'in {span(left)}' if left < timedelta(days=1) else day}"
+            day = f"{gauge.reset_at.astimezone(session.zone):{'%a' if left.days < 7 else '%d %b %Y'} %H:%M}"
+            text += f", resets {f'in {span(left)}' if left.days < 1 else day}"
         parts.append(text)
     return f"  {'; '.join(parts) or 'no value was read'}"
 

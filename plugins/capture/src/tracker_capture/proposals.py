@@ -224,7 +224,7 @@ def _shares(
             provider=provider,
             requests=len(mine),
             tokens=used,
-            cost=sum(costs) if costs else None,
+            cost=round(math.fsum(costs), 9) if costs else None,  # as `tracker usage` has it
             unpriced=len(mine) - len(costs),
             elsewhere=1 - used / total if total else 0.0,
             draft=draft,

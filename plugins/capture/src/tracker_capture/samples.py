@@ -29,7 +29,9 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     if len(wanted) == len(problems) == 1:
         raise TrackerError(f"{problems[0]} Nothing was stored.")
     for problem in problems:
-        session.warn(problem)
+        # a scheduled job would tell it for ever
+        if not (session.quiet and answers and problem.is_absent):
+            session.warn(str(problem))
     new = store(session, answers)
     if session.json or session.dry_run:
         session.data([readings.record(sample, "sample") for sample in new])
@@ -42,11 +44,11 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
 
 def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
-) -> tuple[list[tuple[Source, Answer]], list[str]]:
+) -> tuple[list[tuple[Source, Answer]], list[Unanswered]]:
     """The answers, and why there are no others."""
     found = side_by_side([partial(_one, session, source, origin, timezone) for source in wanted])
     answers = [(source, one) for source, one in zip(wanted, found, strict=True) if isinstance(one, Answer)]
-    return answers, [one for one in found if isinstance(one, str)]
+    return answers, [one for one in found if isinstance(one, Unanswered)]
 
 
 def store(
@@ -66,7 +68,7 @@ def sentence(source: Source, answer: Answer) -> str:
     return f"{source.name} ({answer.origin}, {age} old): {values(source, answer.reading)}"
 
 
-def _one(session: Session, source: Source, origin: str | None, timezone: str | None) -> Answer | str:
+def _one(session: Session, source: Source, origin: str | None, timezone: str | None) -> Answer | Unanswered:
     origins = [one for one in source.origins if origin in (None, one.name)]
     if not origins:
         names = [one.name for one in source.origins]
@@ -74,4 +76,4 @@ def _one(session: Session, source: Source, origin: str | None, timezone: str | N
     try:
         return first(session, source, origins, timezone)
     except Unanswered as error:
-        return str(error)
+        return error

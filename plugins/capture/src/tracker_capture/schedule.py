@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 import click
 
@@ -56,7 +57,8 @@ def interval(text: str) -> int:
 
 def text(session: Session, provider: str | None, sources: Sequence[Source], minutes: int, form: str) -> str:
     """One job that samples the provider, or all of them, every so many minutes."""
-    argv = [sys.executable, "-m", "tracker.cli", "--data-dir", str(session.root.absolute()), "--quiet", "capture"]
+    root = str(session.root.absolute())
+    argv = [sys.executable, "-m", "tracker.cli", "--data-dir", root, "--quiet", "capture"]
     argv += ["--sample", provider or "--all"]
     environment, folder = _environment(sources), str(Path.cwd())
     for one in (*argv, folder, *environment.values()):
@@ -64,12 +66,14 @@ def text(session: Session, provider: str | None, sources: Sequence[Source], minu
             raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot.")
     if form == "cron":
         return _cron(argv, folder, environment, minutes)
+    # jobs of other providers and of other folders stand beside it
+    label = "-".join((LABEL, *([provider] if provider else []), f"{crc32(root.encode()):08x}"))
     if form == "systemd":
-        return _systemd(argv, folder, environment, minutes)
+        return _systemd(label, argv, folder, environment, minutes)
     import plistlib
 
     job = {
-        "Label": LABEL.replace("-", "."),
+        "Label": label.replace("-", "."),
         "ProgramArguments": argv,
         "WorkingDirectory": folder,
         "EnvironmentVariables": environment,
@@ -117,12 +121,12 @@ def _cron_interval(minutes: int) -> str:
     )
 
 
-def _systemd(argv: Sequence[str], folder: str, environment: dict[str, str], minutes: int) -> str:
+def _systemd(label: str, argv: Sequence[str], folder: str, environment: dict[str, str], minutes: int) -> str:
     assigned = "".join(f"Environment={_word(f'{name}={value}')}\n" for name, value in environment.items())
     command = " ".join(_word(word).replace("$", "$$") for word in argv)
     return SYSTEMD.format(
         about=ABOUT,
-        label=LABEL,
+        label=label,
         folder=folder.replace("%", "%%"),
         environment=assigned,
         command=command,

@@ -72,7 +72,7 @@ class Watch:
             answer = found.get(name)
             if answer is None:
                 pace.failed(session.now)
-                why = next((one for one in problems if one.startswith(f"{name} ")), name)
+                why = next((one for one in map(str, problems) if one.startswith(f"{name} ")), name)
                 self._failures[name] = f"{why.rstrip('.')}; asking again in {span(pace.due - session.now)}"
                 self._shown.setdefault(name, f"{name} n/a")
                 continue
@@ -100,6 +100,7 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
             failures = watched.turn(session)
             for failure in failures:
                 if failure not in told:
+                    drawn = _erased(drawn)
                     session.note(f"note: {failure}")
             told = failures
             drawn = _show(session, watched.text, drawn)
@@ -107,6 +108,15 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     except (KeyboardInterrupt, SystemExit):
         if drawn and sys.stdout.isatty():
             session.say("")
+
+
+def _erased(drawn: str) -> str:
+    """Take the line off the terminal, to print something else. Returns what is left of it."""
+    if not sys.stdout.isatty():
+        return drawn
+    sys.stdout.write(f"\r{' ' * len(drawn)}\r")
+    sys.stdout.flush()
+    return ""
 
 
 def _show(session: Session, text: str, drawn: str) -> str:

@@ -99,7 +99,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
                 scratch["may_copy"] = type(scratch["start"]) is not int
         elif not scratch["is_paginated"]:
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
-            scratch["burst"] = scratch["forked"] = epoch(row.timestamp)
+            scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
         return
     git, account = payload.get("git"), payload.get("creator_account_id")
     scratch["thread"] = thread
@@ -133,7 +133,12 @@ def _pulse(row: Row, scratch: dict[str, Any]) -> None:
         del scratch["burst"]
         scratch["is_fork"], scratch["may_copy"] = False, scratch["is_fork"]
     else:
-        scratch["burst"] = max(filter(None, (at, before)), default=None)
+        scratch["burst"] = _later(before, at)
+
+
+def _later(one: float | None, other: float | None) -> float | None:
+    """Copies may have the times of their originals."""
+    return max(filter(None, (one, other)), default=None)
 
 
 def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import accumulate
 from typing import Any
 
@@ -105,6 +106,20 @@ def test_its_own_requests_may_have_its_parents_figures(home: Any) -> None:
     write(home, "s", [spawned(60), *asked(62, USED[:2])])
     write(home, "t", [spawned(60, id="t"), *asked(60, [(7, 0, 7), (8, 0, 8)], gap=0.3)])
     assert sessions(home) == {**BOTH, "s": BOTH["p"], "t": (2, 15)}
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_fork_that_copies_with_the_times_of_its_parent(home: Any, *, is_known: bool) -> None:
+    """What is of before the fork is the parent's, also if the client deleted that, and if it never was here."""
+    fork = row(60, "session_meta", id="f", forked_from_id="p")
+    if is_known:
+        write(home, "p", PARENT)
+    write(home, "f", [fork, *PARENT, *asked(69, USED[2:3])])
+    expected = {"f": (1, USED[2][2])} | ({"p": BOTH["p"]} if is_known else {})
+    assert sessions(home) == expected
+    (home.sessions / "rollout-p.jsonl").unlink(missing_ok=True)
+    shutil.rmtree(home.data / ".index")
+    assert sessions(home) == expected
 
 
 @pytest.mark.parametrize("is_migrated", [False, True])

@@ -19,7 +19,7 @@ from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import Job, Read, Rows, Rules
 
-JOB = Job("toy", "path", (), 0, "{}", Print(0, 0, 0))
+JOB = Job("toy", "path", (), 0, "{}", Print(0, 0, 0), is_whole=True)
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "output_tokens")
 SOUND = st.fixed_dictionaries(
     {"key": st.sampled_from(["a/1", "a/2", "a/", "b", "c/3"]), "ts": st.none() | st.integers(0, 10_000)},
@@ -39,7 +39,7 @@ LINES = st.lists(st.lists(SOUND | WRONG, max_size=3), max_size=12)
 def rows_of(lines: list[list[dict[str, Any]]], *, at_once: bool) -> Rows:
     waiting = iter(lines)
     with Registry.guarded("toy", "ingest_line") as timer:
-        rows = Rows(Rules({"toy": lambda _line, _scratch: next(waiting)}, False), JOB, timer)
+        rows = Rows(Rules({"toy": lambda _line, _scratch: next(waiting)}, {}, False), JOB, timer)
         for _ in lines:
             rows.take([b"line"])
             if not at_once:
@@ -94,7 +94,7 @@ def test_a_line_with_a_word_is_found_once_with_and_without_the_extra(data: bytes
 
 def test_a_plugin_that_answers_none_has_not_read_the_line() -> None:
     with Registry.guarded("toy", "ingest_line") as timer:
-        given = Rules({"toy": lambda _line, _scratch: None}, False)  # type: ignore[arg-type,return-value]
+        given = Rules({"toy": lambda _line, _scratch: None}, {}, False)  # type: ignore[arg-type,return-value]
         rows = Rows(given, JOB, timer)
         rows.take([b"line", b"line"])
         assert rows.bad == 2

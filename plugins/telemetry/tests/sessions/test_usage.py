@@ -316,7 +316,7 @@ def test_what_a_meter_moved_between_resets() -> None:
 
     class Source:
         class capacity_meter:
-            key, unit = "weekly", "pp"
+            key, unit, window = "weekly", "pp", None
 
     class Session:
         now = start + timedelta(days=12)

@@ -185,15 +185,16 @@ def _ratio(match: Match) -> str:
 def _pairs(match: Match) -> str:
     found = match.certificate
     assert found is not None
-    name = getattr(match, found.favours).name
-    says = f"for {name}" if found.evidence >= SAYS else "that either delivers more"
     left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
     if found.left_out:
         left += f" {plural(found.left_out, 'finished pair')} left out here."
-    return (
-        f"{plural(found.pairs, 'planned pair')}: {odds(found.evidence)} to 1 {says},"
-        f" whatever the days were like (sign flips).{left}"
-    )
+    if found.evidence is None or found.favours is None:
+        return f"No planned pair has two windows that count, each of the provider that was drawn for it.{left}"
+    says = f"for {getattr(match, found.favours).name}" if found.evidence >= SAYS else "that either delivers more"
+    rests = "whatever the days were like (sign flips)"
+    if found.strayed:
+        rests = f"if the days were alike: {found.strayed} not measured in the drawn order, or begun before the draw"
+    return f"{plural(found.pairs, 'planned pair')}: {odds(found.evidence)} to 1 {says}, {rests}.{left}"
 
 
 def _side_row(side: Side) -> Mapping[str, Cell]:

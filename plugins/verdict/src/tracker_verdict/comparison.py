@@ -327,7 +327,8 @@ def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
         "open": found.open,
         "left_out": found.left_out,
         "evidence": found.evidence,
-        "favours": getattr(match, found.favours).name,
+        "favours": found.favours and getattr(match, found.favours).name,
+        **({"strayed": found.strayed} if found.strayed else {}),
     }
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.kernel import Session, Windows, plural, stamp
+from tracker.api import instant
+from tracker.kernel import Session, Windows, canonical, plural, stamp
 from tracker_verdict.estimate import WindowResult
+from tracker_verdict.standings import SKEW
 from tracker_verdict.stats.evidence import signflip
 
 PAIRS = "pairs"
@@ -18,26 +21,32 @@ PAIRS = "pairs"
 
 @frozen(kw_only=True)
 class PlannedPair:
-    """One pair: both windows, by provider in the order in which they are to be measured; whether both are finalized."""
+    """One pair: both windows, by provider in the order in which they are to be measured; whether both are finalized.
+
+    is_followed: not if their BEFOREs tell another order, or that they are older than the draw.
+    """
 
     plan: str
     windows: Mapping[str, str]
     is_finished: bool = False
+    is_followed: bool = True
 
 
 @frozen(kw_only=True)
 class Certificate:
-    """What the finished pairs say, exactly, whatever the days were like.
+    """What the finished pairs say: exactly, whatever the days were like, if all were measured as they were drawn.
 
-    evidence: against equality, two-sided. favours: ``a`` or ``b``. open: planned pairs that are not finished.
-    left_out: those that are, but not selected, or a window of theirs does not count.
+    evidence: against equality, two-sided; None without a pair. favours: ``a`` or ``b``. open: planned pairs that are
+    not finished. left_out: those that are, but not selected, or a window of theirs does not count or is of another
+    provider. strayed: how many of the pairs were not measured as drawn.
     """
 
     pairs: int
     open: int
     left_out: int
-    evidence: float
-    favours: str
+    evidence: float | None
+    favours: str | None
+    strayed: int
 
 
 def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPair]:
@@ -74,13 +83,25 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPa
 
 def planned(session: Session) -> list[PlannedPair]:
     found = [
-        PlannedPair(plan=str(entry.record.get("plan")), windows=windows)
+        (PlannedPair(plan=str(entry.record.get("plan")), windows=windows), instant(entry.record.get("captured_at")))
         for entry in session.index.entries(PAIRS)
         if isinstance(windows := entry.record.get("windows"), dict)
         if len(windows) == 2 and all(isinstance(one, str) for one in windows.values())
     ]
-    done = Windows(session).finalized([window for one in found for window in one.windows.values()]).keys()
-    return [evolve(one, is_finished=done >= {*one.windows.values()}) for one in found]
+    windows = [window for one, _ in found for window in one.windows.values()]
+    done, groups = Windows(session).finalized(windows).keys(), Windows(session).captures(windows)
+    begins = {key: pair.before.captured_at for key, group in groups.items() if (pair := canonical(group)).before}
+    return [
+        evolve(one, is_finished=done >= {*one.windows.values()}, is_followed=_is_followed(one, drawn, begins))
+        for one, drawn in found
+    ]
+
+
+def _is_followed(pair: PlannedPair, drawn: datetime | None, begins: Mapping[tuple[str, str], datetime]) -> bool:
+    """Whether the windows began in their order, behind the draw; yes if no capture tells."""
+    times = [begins.get((window, name)) for name, window in pair.windows.items()]
+    known = [one for one in (drawn and drawn - SKEW, *times) if one is not None]
+    return known == sorted(known)
 
 
 def certificate(
@@ -91,21 +112,23 @@ def certificate(
 ) -> Certificate | None:
     """Of the finished pairs of two providers; None if there is none."""
     own = [one for one in known if set(one.windows) == set(names)]
-    pairs = []
+    pairs, strayed = [], 0
     for one in own:
         a, b = (side.get(one.windows[name]) for name, side in zip(names, results, strict=True))
         if a is not None and b is not None:
             pairs.append(((a.features, a.capacity), (b.features, b.capacity)))
-    if not pairs:
+            strayed += not one.is_followed
+    finished = sum(one.is_finished for one in own)
+    if not finished and not pairs:
         return None
     found = signflip(pairs, *worth)
-    finished = sum(one.is_finished for one in own)
     return Certificate(
         pairs=len(pairs),
         open=len(own) - finished,
         left_out=finished - len(pairs),
-        evidence=max(found) / 2,
-        favours="a" if found[0] >= found[1] else "b",
+        evidence=max(found) / 2 if pairs else None,
+        favours=("a" if found[0] >= found[1] else "b") if pairs else None,
+        strayed=strayed,
     )
 
 

@@ -196,7 +196,7 @@ def _lines(
         money = price.cost(estimate.capacity) if price and estimate.n else None
         per_feature, cost = one.per_feature(overlaps), one.own.get("cost_usd")
         used = {
-            "cost_usd": cost,
+            "cost_usd": None if cost is None else round(cost, 9),  # as `tracker usage` has it
             "tokens_per_feature": per_feature["tokens"],
             "cost_usd_per_feature": per_feature["cost_usd"],
         }

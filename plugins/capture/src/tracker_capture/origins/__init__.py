@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 
 class Unanswered(TrackerError):
-    """No origin gave a usable reading. `is_lasting` if asking again soon cannot help."""
+    """No origin gave a usable reading. `is_lasting` if asking again soon cannot help, `is_absent` if none is set up."""
 
-    def __init__(self, message: str, *, is_lasting: bool) -> None:
-        self.is_lasting = is_lasting
+    def __init__(self, message: str, failed: Sequence[OriginError]) -> None:
+        self.is_lasting = all(error.is_lasting for error in failed)
+        self.is_absent = all(error.is_absent for error in failed)
         super().__init__(message)
 
 
@@ -48,10 +49,7 @@ def first(
             if place < len(origins):
                 warn(f"{source.name} {origin.name}: {error}; trying {origins[place].name} next")
     others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
-    raise Unanswered(
-        f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.",
-        is_lasting=all(error.is_lasting for error in failed),
-    )
+    raise Unanswered(f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.", failed)
 
 
 def ask(

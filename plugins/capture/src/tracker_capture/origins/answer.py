@@ -35,10 +35,10 @@ _parsing = threading.Lock()
 
 
 class OriginError(TrackerError):
-    """An origin gave no reading. `is_lasting` if asking again soon cannot help."""
+    """An origin gave no reading. `is_lasting` if asking again soon cannot help, `is_absent` if not set up here."""
 
-    def __init__(self, why: str, *, is_lasting: bool = False) -> None:
-        self.is_lasting = is_lasting
+    def __init__(self, why: str, *, is_lasting: bool = False, is_absent: bool = False) -> None:
+        self.is_lasting, self.is_absent = is_lasting or is_absent, is_absent
         super().__init__(why)
 
 
@@ -154,4 +154,4 @@ def quoted(text: str, *, first: bool = False) -> str:
 
 def not_installed(why: str, origin: Origin) -> OriginError:
     """The failure of an origin that does not exist on this machine, with its cure."""
-    return OriginError(f"{why}; {origin.cure}" if origin.cure else why, is_lasting=True)
+    return OriginError(f"{why}; {origin.cure}" if origin.cure else why, is_absent=True)

@@ -54,7 +54,7 @@ def _key(query: Query, origin: HttpOrigin) -> str:
     key = os.environ.get(variable, "").strip()
     if not key:
         own = "" if variable != origin.key else ", or name a variable of yours in key_variables (tracker.toml)"
-        raise OriginError(f"it is off until the key is in the environment variable {variable}{own}", is_lasting=True)
+        raise OriginError(f"it is off until the key is in the environment variable {variable}{own}", is_absent=True)
     if not key.isascii() or not key.isprintable():
         raise OriginError(f"the environment variable {variable} holds no key that can be sent", is_lasting=True)
     return key

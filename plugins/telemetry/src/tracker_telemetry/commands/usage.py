@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_MOVES = 7  # periods whose move is said one by one
+ZONE = "The zone in which days begin [default: the setting `timezone`]."
 HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
 
@@ -36,7 +37,7 @@ class Period(click.Choice[str]):
 @click.argument("by", type=Period(WAYS), default="daily", metavar="[PERIOD]")
 @click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="Split each row by this, too.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
-@click.option("--timezone", metavar="ZONE", is_eager=True, help="The zone in which days begin.")
+@click.option("--timezone", metavar="ZONE", is_eager=True, help=ZONE)
 @click.option(
     "--start-of-week",
     type=click.Choice(DAYS),

@@ -20,7 +20,7 @@ from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.sessions import copies, kept, parallel, scan, tables
+from tracker_telemetry.sessions import copies, kept, parallel, scan, tables, upgrades
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -30,6 +30,7 @@ from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
 CACHE = 64 << 10  # kibibytes
+BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins that may be readable later
 
 
 def log_sources(session: Session) -> list[Source]:
@@ -60,6 +61,7 @@ class Store:
     _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
     _news: dict[str, kept.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
     _anew: set[str] = field(factory=set)  # sources of which no file was read yet
+    _upgraded: set[str] = field(factory=set)  # those that another version of their plugin reads from now on
     _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
@@ -80,24 +82,35 @@ class Store:
                 self._keep(source, prices.version)
 
     def _read(self, sources: Sequence[Source], prices: ListPrices) -> None:
-        """Read what is new in the files."""
+        """Read what is new in the files, and all of those that another version of their plugin reads."""
         if jobs := [job for source in sources for job in self._jobs(source)]:
+            held = {name: self._set_aside(name) for name in {job.source for job in jobs} & self._upgraded}
             is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             faults: dict[str, str | None] = {}
+            read = set[bytes]()
             try:
                 for done in parallel.run(self.session.registry, jobs, is_hashed=self.is_hashed):
                     self._put(done, prices, is_new=is_new)
+                    read.update((file_key(done.job.path),) if done.job.is_whole and not done.error else ())
                     faults[done.job.source] = faults.get(done.job.source) or done.fault
                     requests += done.size
                     progress.advance(scan.size_of(done.job), requests)
             finally:
                 progress.end()
+            for name, own in held.items():
+                upgrades.put_back(self.database, name, own, read)
+                self._places.clear()
             for fault in filter(None, faults.values()):
                 if self.session.registry.is_strict():
                     raise TrackerError(fault)
                 self.session.warn(fault)
             self._keep_rates(prices)
+
+    def _set_aside(self, source: str) -> upgrades.Held:
+        """Let the files of a source be read as if none was, but for what only those hold that are gone."""
+        self._touched.update(self._ask("SELECT DISTINCT source, session FROM summary WHERE source = ?", (source,)))
+        return upgrades.set_aside(self.database, source)
 
     def _price(self, prices: ListPrices) -> None:
         """Give requests their price anew if the table is another one."""
@@ -139,24 +152,27 @@ class Store:
             if before is None and old is not None and _is_at(one, known[old]):
                 before = known[old]
                 self._ask("UPDATE file SET name = ? WHERE name = ?", (name, old))
-            # what could not be opened may be readable now, though it did not change, and a plugin be mended
-            if before is None or (before.error or "").startswith((scan.UNPACKER, "[Errno", "plugin ")):
-                yield Job(source.name, one.path, one.words, 0, "{}", one.now)
+            if before is None:
+                yield Job(source.name, one.path, one.words, 0, "{}", one.now, is_whole=True)
                 continue
-            is_same, is_longer = before.now == one.now, before.now.size < one.now.size
-            if is_same and (not before.end or _is_at(one, before)):
+            is_longer = before.now.size < one.now.size and before.now.inode == one.now.inode
+            is_same = before.now == one.now and (not before.end or _is_at(one, before))
+            is_appended = is_longer and bool(before.end) and _is_at(one, before)
+            # what could not be opened may be readable now, though it did not change, and a plugin be mended
+            is_known = source.name not in self._upgraded and not (before.error or "").startswith(BARRED)
+            if is_same and is_known:
                 continue
             # anything but an appended file is read from its beginning, which counts no request twice
-            is_appended = is_longer and before.now.inode == one.now.inode and bool(before.end) and _is_at(one, before)
-            offset, state = (before.stop, before.state) if is_appended else (0, "{}")
-            yield Job(source.name, one.path, one.words, offset, state, one.now)
+            offset, state = (before.stop, before.state) if is_appended and is_known else (0, "{}")
+            yield Job(source.name, one.path, one.words, offset, state, one.now, is_whole=is_same or is_appended)
 
     def _put(self, done: Read, prices: ListPrices, *, is_new: bool) -> None:
         source, name = done.job.source, file_key(done.job.path)
+        labels = [self._stored(source, one) for one in done.labels]
+        own = [self._place(one) for one in labels]
         if done.size:
             found = Requests.of(done, prices)
-            labels = [self._stored(source, one) for one in done.labels]
-            rows = [*found.rows([self._place(one) for one in labels], source)]
+            rows = [*found.rows(own, source)]
             before = self.database.total_changes
             self.database.executemany(tables.ADD, rows)
             are_new = self.database.total_changes - before == done.size
@@ -172,13 +188,15 @@ class Store:
                     self.database.executemany(tables.PUT, rows)
                 # a copy may stand under the session that showed it first
                 keys = json.dumps([row[:2] for row in rows])
-                own = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"
-                self._touch(f"id IN ({own})", source, keys)
-        bad = done.bad
-        if done.job.offset:
-            bad += (self._ask("SELECT bad FROM file WHERE name = ?", (name,)).fetchone() or (0,))[0]
-        values = (name, source, *done.job.now, done.offset, done.end, done.state, bad, done.error)
-        self._ask(f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 10)})", values)
+                stands = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"
+                self._touch(f"id IN ({stands})", source, keys)
+        before = self._ask("SELECT bad, places, is_whole FROM file WHERE name = ?", (name,)).fetchone()
+        bad, places, is_whole = before or (0, "[]", True)
+        bad = done.bad + (bad if done.job.offset else 0)
+        places = json.dumps([*{*own, *json.loads(places)}])
+        values = (name, source, *done.job.now, done.offset, done.end, done.state, bad, done.error, places)
+        put = f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 12)})"
+        self._ask(put, (*values, is_whole and done.job.is_whole))
 
     def _stored(self, source: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
         """What requests share, as it is stored: a project is there as reports show it."""
@@ -254,7 +272,10 @@ class Store:
         if self._ask("SELECT 1 FROM file WHERE source = ? LIMIT 1", (source.name,)).fetchone() is None:
             self._anew.add(source.name)
         size = self._learnt[source.name] = self.session.journal.size(source.stream)
-        if self._ask("SELECT size FROM journal WHERE source = ?", (source.name,)).fetchone() == (size,):
+        known = self._ask("SELECT size, version FROM journal WHERE source = ?", (source.name,)).fetchone()
+        if known and known[1] != upgrades.version(self.session.registry, source):
+            self._upgraded.add(source.name)
+        if known and known[0] == size:
             return
         self._news[source.name] = kept.learn(self.database, source.name, kept.journalled(self.session, source))
         copies.put(self.database, source.name, copies.journalled(self.session, source))
@@ -274,8 +295,11 @@ class Store:
         if size != kept.UNKNOWN:
             kept.put(self.database, "kept", new)
             copies.put(self.database, source.name, descents)
-        put = "INSERT INTO journal VALUES (?1, ?2) ON CONFLICT DO UPDATE SET size = ?2 WHERE size <> ?2"
-        self._ask(put, (source.name, size))
+        put = """
+        INSERT INTO journal VALUES (?1, ?2, ?3)
+        ON CONFLICT DO UPDATE SET size = ?2, version = ?3 WHERE (size, version) <> (?2, ?3)
+        """
+        self._ask(put, (source.name, size, upgrades.version(self.session.registry, source)))
 
 
 @contextlib.contextmanager

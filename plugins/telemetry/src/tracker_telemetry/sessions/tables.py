@@ -7,7 +7,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 22
+VERSION = 23
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then, at one
 # `speed` or at several
 KEPT = (
@@ -17,16 +17,17 @@ KEPT = (
 KEPT_COLUMNS = ", ".join(("source", *KEPT))
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
-# `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share
+# `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share, and
+# `places` are those of a file, which `is_whole` if it holds all that it held; `version` is that of what read the files
 SCHEMA = f"""
 CREATE TABLE file (name BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
-  end TEXT, state TEXT, bad INTEGER, error TEXT);
+  end TEXT, state TEXT, bad INTEGER, error TEXT, places TEXT, is_whole INTEGER);
 CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
 CREATE INDEX place_session ON place (origin, session);
 CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE shown ({KEY}, place INTEGER, ts REAL, PRIMARY KEY ({KEY}, place)) WITHOUT ROWID;
 CREATE TABLE descent (source, session, parent, until REAL, PRIMARY KEY (source, session, parent));
-CREATE TABLE journal (source PRIMARY KEY, size INTEGER);
+CREATE TABLE journal (source PRIMARY KEY, size INTEGER, version TEXT);
 CREATE TABLE priced (version);
 CREATE TABLE rate (model, day, speed, units);
 CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
