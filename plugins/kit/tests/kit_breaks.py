@@ -36,6 +36,12 @@ ID = 'str(found["id"])'
 FILES = 'stream="kit_stream")\n\n@hookimpl\ndef ingest_line(line, scratch):\n'
 OF_FILES = FILES.replace(")\n\n", ", origins=(LogOrigin(name='a', title='A', folder='~/.kit', pattern='*.a'),))\n\n")
 
+
+def of_events(old: str, new: str, message: str) -> Break:
+    """What every check of events finds."""
+    return Break("telemetry", old, new, "every event", message, "ingest_line")
+
+
 BREAKS = {
     "clock": Break("status", READ, READ + "    datetime.now(UTC)\n", "names_no_clock", "uses now", "Purity"),
     "borrowed": Break("status", "", "from time import time as t", "names_no_clock", "imports t from time", "Purity"),
@@ -287,41 +293,12 @@ BREAKS = {
         "failed to ingest_line: KeyError: 'cut'",
         "ingest_line",
     ),
-    "field": Break(
-        "telemetry",
-        '"ok": True}',
-        '"ok": True, "cost": 1}',
-        "every event",
-        "an event has the unknown key 'cost'",
-        "ingest_line",
-    ),
-    "type": Break(
-        "telemetry",
-        '"routed": False',
-        '"routed": 0',
-        "every event",
-        "an event's routed is of type int. Expected bool.",
-        "ingest_line",
-    ),
-    "nojson": Break(
-        "telemetry", '"rid"', '"latency_ms": float("nan"), "rid"', "every event", "an event is not JSON", "ingest_line"
-    ),
-    "nodict": Break(
-        "telemetry",
-        "return [event]",
-        "return [[event]]",
-        "every event",
-        "an event is of type list. Expected dict.",
-        "ingest_line",
-    ),
-    "nolist": Break(
-        "telemetry",
-        "return [event]",
-        "return iter([event])",
-        "every event",
-        "returned list_iterator. Expected a list of events.",
-        "ingest_line",
-    ),
+    "field": of_events('"ok": True}', '"ok": True, "cost": 1}', "an event has the unknown key 'cost'"),
+    "type": of_events('"routed": False', '"routed": 0', "an event's routed is of type int. Expected bool."),
+    "nojson": of_events('"rid"', '"latency_ms": float("nan"), "rid"', "an event is not JSON"),
+    "long": of_events('"rid"', '"reason": "x" * (1 << 20), "rid"', " characters. Expected at most 1048576"),
+    "nodict": of_events("return [event]", "return [[event]]", "an event is of type list. Expected dict."),
+    "nolist": of_events("return [event]", "return iter([event])", "returned list_iterator. Expected a list of events."),
     "prompt": Break(
         "telemetry",
         ID,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -15,6 +16,27 @@ def are_accounts(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(one, str) and one.strip() for one in value.values())
 
 
+def are_key_variables(entries: Sequence[str]) -> bool:
+    """Whether each entry is PROVIDER=VARIABLE."""
+    return all(re.fullmatch(r"[^=]+=\s*[A-Za-z][A-Za-z0-9_]*\s*", one) for one in entries)
+
+
+def are_commands(entries: Sequence[str]) -> bool:
+    """Whether each entry is SOURCE=COMMAND, as a shell would split the command."""
+    import shlex
+
+    try:
+        return all(name.strip() and shlex.split(words) for name, _, words in (one.partition("=") for one in entries))
+    except ValueError:
+        return False
+
+
+def is_rule(rule: str) -> bool:
+    """Whether a text says what counts as a feature."""
+    kind, _, name = rule.partition(":")
+    return rule in {"commits", "merges", "log"} or (kind == "trailer" and bool(name.strip()))
+
+
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
 class CaptureSettings:
     """At the top level."""
@@ -25,6 +47,8 @@ class CaptureSettings:
     key_variables: tuple[str, ...] = setting(
         (),
         "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE",
+        fits_new=are_key_variables,
+        expected="PROVIDER=VARIABLE, such as glm=MY_GLM_KEY",
         consent="sends variables of yours as keys",
     )
     accounts: Mapping[str, Any] = setting(
@@ -36,6 +60,8 @@ class CaptureSettings:
     run_commands: tuple[str, ...] = setting(
         (),
         "commands for `tracker ingest SOURCE --run` instead of the declared ones, as SOURCE=COMMAND",
+        fits_new=are_commands,
+        expected="SOURCE=COMMAND, such as 'codex-ccusage=npx ccusage codex daily --json'",
         consent="runs commands",
     )
 
@@ -50,6 +76,8 @@ class Propose:
         "commits",
         "what `tracker windows propose` counts as a feature: commits (`feat:`), merges (merged branches),"
         " trailer:NAME, or log (ids in the feature log that commits name)",
+        fits_new=is_rule,
+        expected="commits, merges, log, or trailer:NAME, such as trailer:Feature",
     )
     feature_log: str = setting("docs/Ledgers/Feature_Log.csv", "the feature log, relative to this file", is_path=True)
     gap_minutes: float = setting(

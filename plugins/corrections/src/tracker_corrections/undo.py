@@ -217,7 +217,7 @@ def undo(session: Session, step: Step) -> list[str]:
         session.data([row for stream in rows.values() for row in stream])
         return []
     with session.journal.lock():
-        if step.command_id not in {one.command_id for one in steps(session)}:
+        if step.command_id not in {one.command_id for one in _of_lanes(session)}:
             raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
         said = described(session, step)
         # first what may be refused, such as rows of a ledger that is not there

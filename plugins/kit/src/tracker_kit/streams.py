@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracker.kernel import Registry
 
 SHOWN = 200  # lines of the file that the slower checks look at
+LONGEST = 1 << 20  # characters of an event
 NOTES = ("unknown", "extras")  # what the scratch of a session file may hold for people
 
 
@@ -100,9 +101,10 @@ class TelemetryConformance(SourceConformance):
         found = asked("ingest_line", lambda: self._answer(registry, hook, arguments))
         for event in found:
             try:
-                json.dumps(event, allow_nan=False)
+                size = len(json.dumps(event, allow_nan=False))
             except (TypeError, ValueError) as error:
                 raise AssertionError(rule(f"an event is not JSON: {error}", "ingest_line")) from error
+            assert size <= LONGEST, rule(f"an event has {size} characters. Expected at most {LONGEST}", "ingest_line")
         events: list[Event] = found
         return events
 

@@ -156,8 +156,7 @@ def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
                 break
             except OSError:
                 chunk = b""  # the writer broke it: what arrived counts
-            has_ended = not chunk
-            if has_ended:
+            if has_ended := not chunk:
                 break
             parts.append(chunk)
         if parts:

@@ -28,8 +28,7 @@ HEADER = re.compile(r"^\s*[<>]?\s*([A-Za-z][\w-]*)\s*[:=].*", re.DOTALL)
 
 def describe(line: Line) -> dict[str, Any]:
     """What a rejected line's record says of it."""
-    if not isinstance(line, TooLong):
-        line = TooLong.of(line)
+    line = line if isinstance(line, TooLong) else TooLong.of(line)
     return {"line": redact_line(line.head), "length": line.length, "sha256": line.sha256, "is_cut": line.length > KEPT}
 
 

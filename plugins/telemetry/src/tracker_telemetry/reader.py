@@ -188,15 +188,14 @@ class Reader:
                 self._refuse(batch, digest, nth, self.number + at + 1, events, lines[at])
                 continue
             for part, event in enumerate(events if nth >= self.stored.old.get(key, 0) else ()):
-                row = row_id(digest, nth, part) if event.get("key") is None else self._keyed(event)
-                if row is None:
-                    continue
                 place = {"part": part, "parts": len(events)} if len(events) > 1 else {}
                 if nth:
                     place = {"nth": nth} | place
                 try:
-                    batch.events.append(_row(row, place | event if place else event))
-                except TypeError as error:  # a text of half characters, or a number of more than 64 bits
+                    row = row_id(digest, nth, part) if event.get("key") is None else self._keyed(event)
+                    if row is not None:
+                        batch.events.append(_row(row, place | event if place else event))
+                except TypeError as error:  # half characters, a number of more than 64 bits, or too long
                     batch.summary.count([event], -1)
                     self._refuse(batch, digest, nth, self.number + at + 1, self._fault(error), lines[at])
 
@@ -242,11 +241,10 @@ class Reader:
         if self.session.registry.has(self.source.name, "end_stream"):
             end_stream = self.session.registry.bind(self.source.name, "end_stream")
             with self.session.registry.guarded(self.source.name, "end_stream"):
-                events = [checked(event) for event in end_stream(self._scratch)]
-            batch.summary.count(events)
-            for event in events:
-                row = self._keyed(event) if event.get("key") else self._digest(b"\0end\0" + orjson.dumps(event))
-                batch.events += [] if row is None else [_row(row, event)]
+                for event in map(checked, end_stream(self._scratch)):
+                    row = self._keyed(event) if event.get("key") else self._digest(b"\0end\0" + orjson.dumps(event))
+                    batch.events += [] if row is None else [_row(row, event)]
+                    batch.summary.count([event])
         return batch
 
     def _fault(self, error: BaseException) -> str:
@@ -287,7 +285,11 @@ class Reader:
 
 
 def _row(row_id: bytes, values: dict[str, Any]) -> Row:
-    return row_id, orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)[1:], values.get("tags") or ()
+    own = orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)[1:]
+    if len(own) > LINE_LIMIT:
+        longest = max(values, key=lambda name: len(str(values[name])))
+        raise TypeError(f"an event's {longest} is too long. Expected at most {LINE_LIMIT >> 20} MB in all.")
+    return row_id, own, values.get("tags") or ()
 
 
 def flat(found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:

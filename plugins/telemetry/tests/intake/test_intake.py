@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.errors import Busy
+from tracker.errors import Busy, PluginError
 from tracker.session import Session
 from tracker_telemetry import lines as tail
 from tracker_telemetry.intake import Intake
@@ -181,7 +181,10 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
         {"status": 10**400},
         {"rid": "\ud800"},
         {"tags": ["\udfff"]},
+        {"key": "\ud800"},
+        [{"rid": "x" * (LINE_LIMIT - 20)}],
     ],
+    ids=lambda wrong: f"{wrong!a:.40}",
 )
 def test_what_no_record_can_hold_costs_its_line(intake: Any, stored: Any, wrong: dict[str, Any]) -> None:
     rows = [{"rid": "a", "input_tokens": 5}, wrong, {"rid": "b", "input_tokens": 5}, {"rid": "c"}]
@@ -191,6 +194,35 @@ def test_what_no_record_can_hold_costs_its_line(intake: Any, stored: Any, wrong:
     assert [row["rid"] for row in stored()] == ["a", "b", "c"]
     [kept] = stored("toy_stream.rejected")
     assert (kept["line_number"], kept["rejected"]) == (2, "the plugin failed: TypeError")
+
+
+def test_a_text_that_is_too_long_is_named(intake: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    row = json.dumps([{"rid": "a", "reason": "x" * (LINE_LIMIT - 40)}]).encode()
+    assert len(row) <= LINE_LIMIT
+    intake().give(row + b"\n").end()
+    assert "an event's reason is too long. Expected at most 1 MB in all;" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rid": "\ud800"}, {"key": "\ud800"}, {"rid": "x" * (LINE_LIMIT + 1)}], ids=["rid", "key", "long"]
+)
+def test_what_no_record_can_hold_at_the_end_names_the_plugin(new_session: Any, wrong: dict[str, Any]) -> None:
+    from types import ModuleType
+
+    from tracker.api import hookimpl
+    from tracker.hosting.discovery import Plugin
+
+    def end_stream(scratch: dict[str, Any]) -> list[dict[str, Any]]:
+        return [wrong]
+
+    module = ModuleType("toy")
+    own = new_session().registry.find("toy-stream").module
+    vars(module).update(vars(own), end_stream=hookimpl(end_stream))
+    session = new_session()
+    session.__dict__["registry"] = type(session.registry)(plugins=[Plugin("toy-stream", load=lambda: module)])
+    reader = Reader(session, session.registry.sources["toy-stream"], "W0-CHN", None)
+    with pytest.raises(PluginError, match="'toy-stream' failed to end_stream: "):
+        reader.finish()
 
 
 def test_a_bar_has_a_rate_and_the_time_left() -> None:

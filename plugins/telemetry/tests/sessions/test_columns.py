@@ -39,7 +39,7 @@ LINES = st.lists(st.lists(SOUND | WRONG, max_size=3), max_size=12)
 def rows_of(lines: list[list[dict[str, Any]]], *, at_once: bool) -> Rows:
     waiting = iter(lines)
     with Registry.guarded("toy", "ingest_line") as timer:
-        rows = Rows(Rules({"toy": lambda _line, _scratch: next(waiting)}, False), JOB, timer)
+        rows = Rows(Rules({"toy": lambda _line, _scratch: next(waiting)}, {}, False), JOB, timer)
         for _ in lines:
             rows.take([b"line"])
             if not at_once:
@@ -94,7 +94,7 @@ def test_a_line_with_a_word_is_found_once_with_and_without_the_extra(data: bytes
 
 def test_a_plugin_that_answers_none_has_not_read_the_line() -> None:
     with Registry.guarded("toy", "ingest_line") as timer:
-        given = Rules({"toy": lambda _line, _scratch: None}, False)  # type: ignore[arg-type,return-value]
+        given = Rules({"toy": lambda _line, _scratch: None}, {}, False)  # type: ignore[arg-type,return-value]
         rows = Rows(given, JOB, timer)
         rows.take([b"line", b"line"])
         assert rows.bad == 2

@@ -147,9 +147,18 @@ def test_a_damaged_name_makes_a_line_of_claude_unreadable(
 def test_a_whole_row_behind_one_that_was_cut_off_counts(home: Any, message: Make, cut: int) -> None:
     torn = message("b").rstrip()[:cut]
     (home.projects / "s.jsonl").write_text(message("a") + torn + message("c") + message("d"))
-    expected = (3, 300, 150) if cut > 10 or cut < 0 else (2, 200, 100)
-    assert home.total() == expected
+    assert home.total() == (3, 300, 150)
     assert home.missing()["unreadable"] == 1
+
+
+def test_rows_on_one_line_count_whatever_they_begin_with_and_however_many_they_are(home: Any, message: Make) -> None:
+    other = '{"type":"last-prompt","usage":{"note":"{"}}'
+    begun = [message(f"m{at}").rstrip().replace("{", f'{{"parent{at % 3}":null,', 1) for at in range(40)]
+    (home.projects / "s.jsonl").write_text(other + " ".join(begun) + other + "\n")
+    assert (home.total(), home.missing()) == ((40, 4000, 2000), {})
+    torn = "".join(one[:-at] + one for at, one in enumerate(begun, 3))
+    (home.projects / "s.jsonl").write_text(other + torn + other + "\n")
+    assert (home.total(), home.missing()) == ((40, 4000, 2000), {"unreadable": 1})
 
 
 @pytest.mark.parametrize("client", ["claude", "codex"])

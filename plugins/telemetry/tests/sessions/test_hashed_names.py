@@ -102,3 +102,16 @@ def test_names_are_gone_with_the_stream_and_the_index(home: Any, message: Make) 
     assert kept == []
     [record] = map(json.loads, (home.data / "claude_sessions.jsonl").read_text().splitlines())
     assert record["usage"]["requests"] == 1
+
+
+def test_a_word_that_is_not_known_hides_no_name_and_is_refused(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    file = home.data.parent / "tracker.toml"
+    for word in ("hashed", "Hash", "hash ", "none"):
+        done = home.run("config", "set", "privacy.projects", word)
+        assert done.exit_code == 1
+        assert f"Invalid privacy.projects {word!r}. Expected name or hash." in done.stderr
+        file.write_text(f'[privacy]\nprojects = "{word}"\n')
+        assert home.run("usage").exit_code == 1
+        file.unlink()
+    assert not any(b"acme" in path.read_bytes() for path in home.data.rglob("*") if path.is_file())

@@ -151,3 +151,11 @@ def test_a_strict_run_ends_with_what_a_plugin_raised(home: Any, message: Make, i
     done = home.run("usage", TRACKER_STRICT="1")
     assert done.exit_code == 1
     assert "failed to ingest_line: RuntimeError: a bug" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["model", "sessionId", "gitBranch"])
+def test_a_name_that_is_too_long_costs_its_line(home: Any, message: Make, name: str) -> None:
+    rows = [message("a"), message("b", **{name: "x" * (1 << 20)}), message("c")]
+    (home.projects / "a.jsonl").write_text("".join(rows))
+    assert home.total() == (2, 200, 100)
+    assert home.missing() == {"unreadable": 1}

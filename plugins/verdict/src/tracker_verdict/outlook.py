@@ -314,7 +314,7 @@ def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: i
     from tracker_verdict.stats.room import fits
 
     # several windows cost together what so many of the mean do: the median of lopsided costs would promise more
-    usual, room = math.fsum(costs) / len(costs), _room(known, reserve)
+    usual, room = round(math.fsum(costs) / len(costs), 6), _room(known, reserve)
     cost = (costs[0], usual, costs[-1])
 
     def fitting(one: float) -> int | None:

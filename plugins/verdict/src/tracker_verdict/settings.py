@@ -30,6 +30,20 @@ def _is_price(price: Any) -> bool:
     return all(bool(part.strip()) if isinstance(part, str) else _is_amount(part) for part in parts)
 
 
+def are_sound_prices(value: Any) -> bool:
+    """Whether the prices also say an amount above 0, for money above 0."""
+    texts = (price for price in value.values() if isinstance(price, str)) if are_prices(value) else [""]
+    return all(map(_is_above_0, texts))
+
+
+def _is_above_0(price: str) -> bool:
+    found = re.fullmatch(PRICE, price)
+    try:
+        return found is not None and float(found[1]) > 0 and float(found[2]) > 0
+    except ValueError:
+        return False
+
+
 def is_ratio(value: float) -> bool:
     """Whether a ratio is one of the larger to the smaller."""
     return value > 1
@@ -72,6 +86,7 @@ class VerdictSettings:
         {},
         "what each provider costs a month and the full meters it gives",
         fits=are_prices,
+        fits_new=are_sound_prices,
         expected="a table with a text such as '200/mo:4.3bars' or a table per provider",
     )
 

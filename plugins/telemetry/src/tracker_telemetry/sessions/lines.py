@@ -12,7 +12,9 @@ from typing import Any
 import orjson
 
 BROKEN = "\ufffd"  # in the place of bytes that are no UTF-8
-MOST_TRIES = 8  # places at which a row may begin behind another one
+MOST_TRIES = 100  # objects of a line that were cut off
+DECODER = json.JSONDecoder()
+ROW, NEXT = re.compile(r'\{\s*"'), re.compile(r'\s*(?=\{\s*"|\Z)')  # where a row may begin, and what is behind one
 
 
 def lines_with(data: bytearray, words: tuple[bytes, ...], stop: int) -> list[bytes]:
@@ -69,25 +71,18 @@ def _with_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def glued(line: bytes) -> list[bytes]:
-    """The whole rows of a line that holds several; the first may be cut off, and all begin alike.
-
-    A client that died and went on leaves such a line.
-    """
-    head = re.match(rb'\{\s*"[^"\\]*"\s*:', line)
-    starts = [at.start() for at in re.finditer(re.escape(head[0]), line)][1:] if head else []
-    rows, end = list[bytes](), len(line)
-    for start in (*starts[: -MOST_TRIES - 1 : -1], 0):
-        if (start or rows) and _is_json(line[start:end]):
-            rows.append(line[start:end])
-            end = start
-    return rows[::-1]
-
-
-def _is_json(part: bytes) -> bool:
-    with suppress(orjson.JSONDecodeError):
-        orjson.loads(part)
-        return True
-    return False
+    """The whole rows of a line that holds several, or parts of some: a client died, or the end of a line was lost."""
+    text, rows, at, tries = line.decode("latin-1"), list[bytes](), 0, 0  # a character for each byte
+    while tries < MOST_TRIES and (begin := ROW.search(text, at)) is not None:
+        try:
+            _, at = DECODER.raw_decode(text, begin.start())
+        except (ValueError, RecursionError):
+            at, tries = begin.start() + 1, tries + 1  # it was cut off
+            continue
+        if (end := NEXT.match(text, at)) is not None:  # else it is a part of a row
+            at = end.end()
+            rows.append(line[begin.start() : at])
+    return [] if rows == [line] else rows
 
 
 def is_whole(line: bytes) -> bool:

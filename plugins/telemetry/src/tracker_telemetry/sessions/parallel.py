@@ -17,8 +17,10 @@ MOST_OF_A_RUN = 8  # files that one process reads in a row
 
 def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read]:
     """What the files gave, in the order of the jobs."""
-    ingests = {job.source: registry.bind(job.source, "ingest_line") for job in jobs}
-    scan.rules[:] = [Rules(ingests, is_hashed)]
+    names = {job.source for job in jobs}
+    ingests = {name: registry.bind(name, "ingest_line") for name in names}
+    ends = {name: registry.bind(name, "end_stream") for name in names if registry.has(name, "end_stream")}
+    scan.rules[:] = [Rules(ingests, ends, is_hashed)]
     scan.hangs.clear()
     workers = scan.workers()
     runs = scan.runs(jobs, max(1, min(MOST_OF_A_RUN, len(jobs) // (4 * workers))))

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple, cast
 
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
-from tracker_telemetry.lines import MOST_HANGS
+from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS
 from tracker_telemetry.sessions.files import PACKED, Print, Unpacked, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
 from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json
 
 Ingest = Callable[[bytes, dict[str, Any]], Sequence[Any]]
+End = Callable[[dict[str, Any]], Sequence[Any]]
 TOKENS = (
     *("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
     *("output_tokens", "reasoning_tokens"),
@@ -73,9 +74,10 @@ class Read(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """How lines become rows: the hook of each source, and whether projects are hashed."""
+    """How lines become rows: the hooks of each source, and whether projects are hashed."""
 
     ingests: Mapping[str, Ingest]
+    ends: Mapping[str, End]
     is_hashed: bool
 
 
@@ -178,13 +180,23 @@ class Rows:
         self.kept = self._stored()
         # its end may still come: read again the next time; old programs end lines by CR alone
         tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and is_whole(line)]
-        if tail:
+        finish = self.rules.ends.get(self.job.source)
+        if tail or finish:
             bad = self.bad
             self.settle()
             self.take(tail)
+            if finish:
+                self._finish(finish)
             self.settle()
             self.bad = bad
         return offset
+
+    def _finish(self, finish: End) -> None:
+        """Take the requests that the last lines leave open; if more lines follow, these give them again."""
+        try:
+            self.waiting.append([*finish(self.state)])
+        except self.timer.FAULTS as error:
+            self._blame(error, "what the last lines of its files leave open is not counted", "end_stream")
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Ask the plugin for the events of lines."""
@@ -234,10 +246,10 @@ class Rows:
             self._blame(error, UNLIKE)
         return events
 
-    def _blame(self, error: BaseException, cost: str) -> None:
+    def _blame(self, error: BaseException, cost: str, hook: str = "ingest_line") -> None:
         """Note what a plugin did wrong; one that does not come to the end of several lines is given up."""
         self.timer.restart()
-        found = PluginError(self.job.source, "ingest_line", error)
+        found = PluginError(self.job.source, hook, error)
         self.fault = self.fault or f"{redact(str(found)).rstrip('.')}; {cost}"
         if not isinstance(error, Exception | SystemExit):
             hangs[self.job.source].append(found)
@@ -264,7 +276,8 @@ class Rows:
             if at is not None and not 0 <= at < LATEST:
                 raise TypeError(f"the time {at!r}")
         # what is not text raises, and half a surrogate
-        "".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()
+        if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > LINE_LIMIT:
+            raise TypeError("a name is too long")
         wholes, needs = _tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
         numbers = self._numbers([*map(column, LABELS), wholes, needs, column("rid")])
         parts = [key.rpartition("/") if "/" in key else (key, "", ALONE) for key in keys]
@@ -306,7 +319,8 @@ class Rows:
         if None in numbers:
             new = [one for one in dict.fromkeys(shared) if one not in self.labels]
             for one in new:
-                "".join(label or "" for label in (*one[:-3], one[-1])).encode()
+                if len("".join(label or "" for label in (*one[:-3], one[-1])).encode()) > LINE_LIMIT:
+                    raise TypeError("a name is too long")
             self.labels.update(zip(new, count(len(self.labels))))
             numbers = [*map(self.labels.get, shared)]
         return cast("list[int]", numbers * size if is_same else numbers)

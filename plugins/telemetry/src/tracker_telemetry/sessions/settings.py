@@ -15,4 +15,9 @@ class Privacy:
 
     TABLE: ClassVar[str] = "privacy"
 
-    projects: str = setting("name", "what is kept of a project's folder: its last part (name) or a hash (hash)")
+    projects: str = setting(
+        "name",
+        "what is kept of a project's folder: its last part (name) or a hash (hash)",
+        fits=lambda value: value in ("name", "hash"),
+        expected="name or hash",
+    )
