@@ -105,6 +105,19 @@ def test_its_own_requests_with_the_figures_of_its_parents_first_count(home: Any,
     assert sessions(home) == {"p": (2, 20), "s": (2, 20)}
 
 
+@pytest.mark.parametrize("is_fork", [False, True])
+def test_copies_are_known_when_the_parents_file_and_the_index_are_gone(home: Any, *, is_fork: bool) -> None:
+    """The journal says until when a session shows the requests of another one."""
+    copies = [{**one, "timestamp": EPOCH + 60 + at / 1000} for at, one in enumerate(PARENT)]
+    fork = row(60, "session_meta", id="s", forked_from_id="p", history_mode="paginated")
+    write(home, "p", PARENT)
+    write(home, "s", [*([fork, *copies[1:]] if is_fork else [spawned(60), *copies]), *asked(69, USED[2:])])
+    for _ in range(3):
+        assert sessions(home) == BOTH
+        (home.sessions / "rollout-p.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(home.data / ".index")
+
+
 def test_one_that_a_subagent_began_copies_what_that_copied(home: Any) -> None:
     copies = [{**one, "timestamp": EPOCH + 60.004} for one in PARENT]
     own = asked(69, USED[2:3])

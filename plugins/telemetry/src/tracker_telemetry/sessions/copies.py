@@ -50,6 +50,12 @@ OWN = f"""
 SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
 """
+# the copies that are known as such by what their parent shows
+DROPPED = f"""
+SELECT session, needs, max(ts) FROM {REQUESTS}
+WHERE origin = ? AND session IS NOT NULL AND needs IS NOT NULL AND lineage IS NOT NULL AND whole = 0 AND ts IS NOT NULL
+AND (base, half, source) IN (SELECT {KEY} FROM dropped) GROUP BY 1, 2
+"""
 # when a session's own total was told first: it is of the time of the request before it
 TOLD = f"""
 SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 1 AND session IN ({VALUES})
@@ -161,6 +167,12 @@ def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | Non
         pair: until for pair, until in found.items() if before.get(pair, -NEVER) < until
     }
     return new | {pair: None for pair in before if pair not in found and pair[::-1] in found}
+
+
+def dropped(database: sqlite3.Connection, source: str) -> Descents:
+    """Which session shows requests of another one that do not stand for it."""
+    rows = database.execute(DROPPED, (source,))
+    return {(session, parent): until for session, parent, until in rows}
 
 
 # --- whose they are

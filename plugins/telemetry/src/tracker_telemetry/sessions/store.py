@@ -240,6 +240,7 @@ class Store:
             self._ask(f"UPDATE row SET ts = ? WHERE ({tables.KEY}) = (?, ?, ?)", (at, *key))
             self._touch("id = ?", place)
         self._ask(tables.COPIED)
+        self._ask(tables.DESCENDED)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):
             self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
         self._settle()
@@ -255,6 +256,7 @@ class Store:
             changed: set[str] = set()
             if copies.is_shared(self.database, source):
                 changed, self._descents[source] = copies.settle(self.database, source, is_anew=source in self._anew)
+            self._descents[source] = copies.dropped(self.database, source) | self._descents.get(source, {})
             names = {name for of, name in self._touched | self._summed if of == source}
             if descents := {
                 pair: until for pair, until in copies.known(self.database, source).items() if pair[0] in names

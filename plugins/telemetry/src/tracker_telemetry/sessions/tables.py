@@ -109,6 +109,13 @@ WHERE c.needs IS NOT NULL AND c.lineage IS NOT NULL AND c.whole = 0 AND r.half <
   SELECT 1 FROM place s WHERE s.origin = c.origin AND s.session = c.needs AND (s.id = p.place OR EXISTS (
     SELECT 1 FROM shown WHERE ({KEY}, place) = (p.base, p.half, p.source, s.id))))
 """
+# the same of a parent whose file is gone, as far as the journal says until when the fork shows its requests
+DESCENDED = """
+INSERT OR IGNORE INTO dropped
+SELECT r.base, r.half, r.source FROM descent d CROSS JOIN place c
+ON c.origin = d.source AND c.session = d.session AND c.needs = d.parent
+CROSS JOIN row r ON r.place = c.id WHERE c.lineage IS NOT NULL AND c.whole = 0 AND r.ts <= d.until
+"""
 REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
 # a copy counts if the session is known that it may be of; what may be none unless it was dropped
 STANDING = f"""
