@@ -80,7 +80,11 @@ def test_a_response_that_only_a_compaction_still_holds_counts() -> None:
     for given in (compacted("other", "a"), compacted("t", None), compacted("t", "a", info=7), compacted("t", "a")[:-9]):
         assert keys([META, given, *later])[-1].endswith("/t"), given
     assert tokens([META, line("compacted", 1e9, latest_token_usage_record=None), *later]) == [(100, 0, 10)]
-    # nor does its total count, which is written again behind it
+    # nor does it count again where its own record is lost
+    counted = count(1e9, usage(100, 10), usage(100, 10))
+    for lost in ([], [record(1e9, "a", usage(100, 10))[:60]]):
+        assert len(keys([META, *lost, counted, compacted("t", "a"), *after])) == 2
+    # nor does its total, which is written again behind it
     kept = {"thread_id": "t", "response_id": "a", "usage": usage(100, 10), "thread_token_usage": usage(500, 50)}
     again = [line("compacted", 1e9, latest_token_usage_record=kept), count(1e9, usage(500, 50), usage(100, 10))]
     assert tokens([META, *again, *after]) == [(100, 0, 10), (200, 0, 20)]

@@ -208,6 +208,8 @@ def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> lis
         scratch["total"] = whole  # which may be written again
     if usage is None or not any(usage) or text(record.thread_id) != scratch.get("thread"):
         return []
+    if tuple(scratch.get("early", ((),))[0]) == usage:
+        return []  # its own record is lost, and it was counted by its total
     key = text(record.response_id)
     return [] if key is None else [_event(key, usage, row, scratch)]
 
