@@ -120,7 +120,7 @@ def assert_true_or_none(name: str, text: str) -> Reading:
     return reading
 
 
-@settings(deadline=None, max_examples=600 if IS_SOAK else 150)
+@settings(deadline=None, max_examples=600 if IS_SOAK else 80)
 @given(mangled())
 @example(("v0.169.0_narrow80", SCREENS["v0.169.0_narrow80"].text.partition("25 Nov")[0] + "\n5 Nov) done"))
 @example(("v0.44.0_n60", SCREENS["v0.44.0_n60"].text.partition("█░")[0] + "\n50%\n"))
@@ -209,7 +209,7 @@ WORDS += [
 ]
 
 
-@settings(deadline=None, max_examples=500 if IS_SOAK else 150)
+@settings(deadline=None, max_examples=500 if IS_SOAK else 80)
 @given(st.lists(st.sampled_from(WORDS), max_size=60).map("".join) | st.text(max_size=300))
 def test_no_text_raises(text: str) -> None:
     for zone in (UTC, SCREENS["v0.160.0_base"].timezone):
