@@ -27,7 +27,7 @@ if os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free > 2 << 30 and not os.s
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parent / ".hypothesis"))
 
 # How fast examples are made says how busy the machine is, and nothing of the program. Each run makes others.
-EXAMPLES = 100 if os.environ.get("TRACKER_SOAK") == "1" else 25
+EXAMPLES = 100 if os.environ.get("TRACKER_SOAK") == "1" else 20
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=EXAMPLES)
 settings.load_profile("suite")
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 Start = Callable[..., Any]
-TIMES = 200 if os.environ.get("TRACKER_SOAK") == "1" else 6
+TIMES = 200 if os.environ.get("TRACKER_SOAK") == "1" else 4
 STREAMS = ("proxy_telemetry", "proxy_telemetry.rejected")
 SAMPLES = Path(__file__).parents[4] / "plugins" / "proxy" / "tests" / "samples"
 
