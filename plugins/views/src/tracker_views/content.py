@@ -172,7 +172,7 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
         if one["stale"]:
-            yield f"{one['provider']}: captures of {_some(one['stale'])} changed since: `tracker complete` again."
+            yield f"{one['provider']}: captures of {_some(one['stale'])} changed since. Run `tracker complete` again, or `--reopen`."
 
 
 def _left_out(period: Period, preview: Any) -> Iterator[str]:
