@@ -50,7 +50,8 @@ def test_a_provider_that_was_captured_after_finalizing_is_stale(program: Any) ->
             program("complete", "--window", "W1", "--toy-features", "1").ok()
             assert "tally" not in program("preview").ok()
     line = "  - tally: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a"
-    assert f"{line} (excluded W1: not-finalized) (stale: re-run complete, or complete --reopen)\n" in program("preview").ok()
+    marks = "(excluded W1: not-finalized) (stale: re-run complete, or complete --reopen)"
+    assert f"{line} {marks}\n" in program("preview").ok()
     [window] = json.loads(program("windows", "--json").ok())
     found = window["providers"]["tally"]
     assert (found["features"], found["capacity"], found["efficiency"]) == (None, 15, None)
