@@ -178,6 +178,16 @@ def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeyp
     assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
 
 
+def test_a_lane_whose_last_capture_was_taken_back_elsewhere_has_nothing_open(program: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
+    program("import", str(program.root), root=other).ok()
+    program("alias", "delete", "toy", "--window", "W1", "--yes", root=other).ok()
+    program("import", str(other)).ok()
+    assert (program.state("toy")["open"], program.state("toy")["window"]) == (False, None)
+    assert "state" not in {one["check"] for one in json.loads(program("--json", "doctor").out)["findings"]}
+
+
 def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:
     """Whichever command of either directory is newer; also after the records went back and forth."""
     other = tmp_path / "other"

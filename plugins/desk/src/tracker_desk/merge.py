@@ -55,6 +55,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
     else:
+        files = list(Windows(session).lane_files())
         with progress(session, size) as advance:
             # anomalies first, as everywhere: one about a record that did not come is about nothing
             found = {
@@ -63,7 +64,8 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
             }
         session.index.catch_up(session.journal.streams())
         with session.journal.lock():
-            for file in Windows(session).lane_files():
+            # also of lanes whose last capture a tombstone from there took back
+            for file in {one.path: one for one in (*files, *Windows(session).lane_files())}.values():
                 file.write()
     _report(session, other, found)
 
