@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TypeAlias
 
+import needs_tracker  # noqa: F401
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray

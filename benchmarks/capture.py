@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import needs_tracker  # noqa: F401
+
 TRACKER = [sys.executable, "-m", "tracker.cli"]
 FIND_LIMIT, PROMPT_LIMIT = 5.0, 11.0
 HANDED = {"rate_limits": {"five_hour": {"used_percentage": 42.5, "resets_at": 1795345740}}}

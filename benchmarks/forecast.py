@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TypeAlias
 
+import needs_tracker  # noqa: F401
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray

@@ -27,6 +27,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import needs_tracker  # noqa: F401
+
 from tracker.journal.journal import Journal
 from tracker.journal.records import stamp
 

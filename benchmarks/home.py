@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import needs_tracker  # noqa: F401
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "pictures"))
 from data import fill
 

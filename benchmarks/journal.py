@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import needs_tracker  # noqa: F401
 import orjson
 
 from tracker.journal.journal import Journal

@@ -25,6 +25,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import needs_tracker  # noqa: F401
+
 TRACKER = [sys.executable, "-m", "tracker.cli"]
 COMMANDS = (("status",), ("plan",), ("gate", "codex"))
 MOST_STATUS, MOST_SYNC, MOST_WARM = 1.3, 1.5, 0.5

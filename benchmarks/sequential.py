@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+import needs_tracker  # noqa: F401
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray

@@ -25,6 +25,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import needs_tracker  # noqa: F401
+
 FLOOR = """
 import pathlib, sys
 for path in pathlib.Path(sys.argv[1]).rglob("*.jsonl"):

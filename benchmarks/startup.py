@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import needs_tracker  # noqa: F401
+
 # what people type; `python -m tracker.cli` imports runpy, too
 TRACKER = [str(Path(sys.executable).with_name("tracker"))]
 FLOOR = "python -I -c pass"

@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import needs_tracker  # noqa: F401
+
 TRACKER = [sys.executable, "-m", "tracker.cli"]
 LOOP = """
 import sys, orjson

@@ -203,7 +203,8 @@ def test_a_finalized_window_says_that_it_is_stale_until_it_is_finalized_again(pr
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     done = program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1")
     assert "note: W1 was finalized with it and is stale until `tracker complete --window W1 ...` runs again" in done.err
-    assert "capacity=20 pp, efficiency=0.05, ci=n/a, n=1, power=n/a (stale: re-run complete)" in program("preview").ok()
+    figures = "capacity=20 pp, efficiency=0.05, ci=n/a, n=1, power=n/a"
+    assert f"{figures} (stale: re-run complete, or complete --reopen)" in program("preview").ok()
     assert "toy: 1 after, 1 before (stale: re-run complete)" in program("window-audit", "--window", "W1").ok()
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     assert "stale" not in program("preview").ok()

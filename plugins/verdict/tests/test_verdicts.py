@@ -358,9 +358,12 @@ def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:
 
 def test_windows_of_two_accounts_are_never_added(verdicts: Any) -> None:
     windows = [(2, 10), (3, 12), (1, 8), (2, 11)]
-    verdicts.rows(codex=windows, claude=windows)
-    for at in range(4):
-        verdicts.facts[f"codex-{1 + at:02d}", "codex"] = {"account": "home" if at < 2 else "work"}
+    verdicts.rows(claude=windows)
+    home, work = "dev@example.com", "dave@example.com"
+    verdicts.settings(f'[accounts]\nhome = "{home}"\nwork = "{work}"\n')
+    for at, (features, used) in enumerate(windows, 1):
+        when = f"2026-01-0{at}T11:00:00Z", f"2026-01-0{at}T13:00:00Z"
+        verdicts.measure((f"codex-{at}", home if at < 3 else work, 90, 90 - used, *when, features))
     found = json.loads(verdicts("--json", "scoreboard").ok())
     assert [(row["group"], row["windows"], row["capacity"]) for row in found] == [
         ("claude", 4, 41),

@@ -13,7 +13,7 @@ from attrs import asdict, evolve, frozen
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
 from tracker_verdict import pairs
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, one_of, several
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
 from tracker_verdict.price import EXAMPLE, Price
@@ -97,17 +97,18 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
     providers = session.registry.providers
     for part in Windows(session).parts(windows):
         names += part.rows
-        facts = columns(session, list(part.rows))
+        # projects cost the session logs' figures of every window
+        facts = columns(session, list(part.rows)) if with_projects else {}
+        known = accounts(session, list(part.rows))
         for window, row in part.rows.items():
             for name in row.named & providers.keys():
-                account = facts.get((window, name), {}).get("account")
-                own = tallies.setdefault(name, {})
+                account, own = known.get((window, name)), tallies.setdefault(name, {})
                 if account not in own:
                     own[account] = Tally(session, providers[name])
                 own[account].add(row, part.groups.get((window, name), ()))
-        for (window, _), known in facts.items() if with_projects else ():
-            if known.get("project") is not None:
-                projects.setdefault(window, set()).add(str(known["project"]))
+        for (window, _), own_facts in facts.items():
+            if own_facts.get("project") is not None:
+                projects.setdefault(window, set()).add(str(own_facts["project"]))
     return Delivery(windows=names, is_selection=windows is not None, tallies=tallies, projects=projects)
 
 

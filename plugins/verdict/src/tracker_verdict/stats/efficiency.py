@@ -87,6 +87,11 @@ class Efficiency:
         return enough and self.features == 0 and self.efficiency is not None
 
     @property
+    def is_lopsided(self) -> bool:
+        """Whether so few of enough windows used capacity, or used most of it, that they say nothing of the spread."""
+        return self.n >= LEAST_WINDOWS and self.n_eff is not None and self.n_eff < LEAST_EFFECTIVE
+
+    @property
     def count(self) -> float:
         """The features, of equal weight, that say as much as these: F, or (sum f q)^2 / sum f q^2."""
         total, spread = self.counts.total, self.counts.spread

@@ -29,7 +29,8 @@ class Gate:
     """A decision, the evidence that it takes, and whether that is there.
 
     windows_needed: the windows on each side with which it is reached in half, and in four fifths, of all cases if the
-    true ratio is the chosen one; None if no number up to 10^9 does it.
+    true ratio is the chosen one; None if no number up to 10^9 does it, or nothing says when a window no longer
+    outweighs the others of its side.
     """
 
     name: str
@@ -171,7 +172,7 @@ class Comparison:
         return _exp(middle - reach), _exp(middle + reach)
 
     def _windows_needed(self, needed: float) -> power.Range | None:
-        if self.kind == "none":
+        if self.kind == "none" or self.a.is_lopsided or self.b.is_lopsided:
             return None
         variances = self._window_variance(self.a), self._window_variance(self.b)
 
