@@ -92,8 +92,9 @@ def _listed(name: str, when: datetime, speed: str | None, vendor: str | None) ->
     context = dict.fromkeys(("processing", "speed", "service_tier"), speed) if speed else {}
 
     def ask(usage: Any) -> Any:
-        asked = {"provider_id": vendor, "genai_request_timestamp": when, "price_context": context}
-        return calc_price(usage, model_ref=name, **asked)
+        return calc_price(
+            usage, model_ref=name, provider_id=vendor, genai_request_timestamp=when, price_context=context
+        )
 
     try:
         usual = ask(_usage((USUAL, 0, 0, 0, USUAL)))
