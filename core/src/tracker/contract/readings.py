@@ -151,8 +151,7 @@ def amount(value: object) -> float | int | None:
 
 def count(value: object) -> int | None:
     """A whole number from 0 up; 12.0 is one."""
-    whole = amount(value)
-    return whole if isinstance(whole, int) else None
+    return whole if isinstance(whole := amount(value), int) else None
 
 
 def percent(value: object) -> float | int | None:
