@@ -42,7 +42,7 @@ def check(events: Sequence[Any]) -> None:
 
 
 def seconds(times: Sequence[Any]) -> Sequence[float | None]:
-    """Times as epoch seconds; a text is ISO 8601, and None if it is no time."""
+    """Times as epoch seconds; a text is ISO 8601, and one that names none stands for None."""
     if str in {*map(type, times)}:
         times = [epoch(at) if isinstance(at, str) else at for at in times]
     for at in times:
