@@ -46,8 +46,9 @@ def provider_of(session: Session, source: Source, lane: str, model: str, *, is_r
     names = session.registry.providers
     if is_routed:
         return source.routed_label if source.routed_label in names else None
-    words = (lane.lower(), *model.lower().replace("/", "-").split("-"))
-    return next((name for name in names if name in words and name != source.routed_label), None)
+    own, words = lane.lower(), f"-{model.lower().replace('/', '-')}-"
+    found = (name for name in names if name == own or f"-{name}-" in words)
+    return next((name for name in found if name != source.routed_label), None)
 
 
 def checks(session: Session, window: str) -> list[Check]:
