@@ -275,13 +275,15 @@ def _length(source: Source, meter: str) -> timedelta | None:
 def _full(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[float, float]]:
     """From when to when a meter stood at its end."""
     start: float | None = None
-    for before, one in pairwise((None, *readings)):
+    before: MeterReading | None = None
+    for one in readings:
         if start is not None and before is not None and is_reset(before, one, length):
             reset = before.reset_at if before.reset_at and before.reset_at < one.at else one.at
             yield start, reset.timestamp()
             start = None
         if start is None and one.used >= FULL:
             start = one.at.timestamp()
+        before = one
     if start is not None:
         last = readings[-1].reset_at
         yield start, math.inf if last is None else last.timestamp()
