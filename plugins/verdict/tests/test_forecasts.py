@@ -229,6 +229,20 @@ def test_a_forecast_is_scored_whichever_command_made_it(
     assert "1 forecast of 1 week scored: 1 right about full or not" in verdicts("plan", "--score").ok()
 
 
+def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    weeks(verdicts, 4, daily=9)
+    verdicts("status").ok()
+    end = NOW + timedelta(days=3)
+    with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
+        file.write(json.dumps(_row(9999, end + HOUR, 1, end + WEEK)) + "\n")
+    monkeypatch.setattr(Session, "now", property(lambda self: end + 2 * HOUR))
+    said = verdicts("plan", "--score", "--provider", "codex").ok()
+    assert said == "codex: no forecast is scored; 1 forecast cannot be scored, since nobody read the end of the week\n"
+    assert json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok()) == [
+        {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1}
+    ]
+
+
 def test_a_stored_forecast_is_no_step_of_undo(verdicts: Any) -> None:
     """Neither one of this version nor one of before, which had the id of its command."""
     pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 50% left\n"
