@@ -47,8 +47,7 @@ def provider_of(session: Session, source: Source, lane: str, model: str, *, is_r
     if is_routed:
         return source.routed_label if source.routed_label in names else None
     own, words = lane.lower(), f"-{model.lower().replace('/', '-')}-"
-    found = (name for name in names if name == own or f"-{name}-" in words)
-    return next((name for name in found if name != source.routed_label), None)
+    return next((one for one in names if one != source.routed_label and (one == own or f"-{one}-" in words)), None)
 
 
 def checks(session: Session, window: str) -> list[Check]:
