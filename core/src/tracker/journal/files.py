@@ -57,8 +57,7 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
         if size and read_at(kept, 1, size - 1) != b"\n":
             write_all(kept, b"\n")
         while start < stop:
-            chunk = read_at(file, min(CHUNK, stop - start), start)
-            if not chunk or b"\n" in chunk:
+            if not (chunk := read_at(file, min(CHUNK, stop - start), start)) or b"\n" in chunk:
                 raise OSError("the line changed while it was read")
             write_all(kept, chunk)
             start += len(chunk)

@@ -118,8 +118,7 @@ class Journal:
         process, however that ends.
         """
         if not self._depth:
-            if not check_place(self.root, as_folder=True):
-                self.prepare()
+            self.prepare()
             check_place(path := self.root / LOCK)
             about = f"process {os.getpid()}, {purpose or self.user}\n"
             try:
@@ -228,8 +227,7 @@ class Journal:
         path, file = self.path(stream), self._file(stream, may_write=True)
         try:
             size = os.fstat(file).st_size
-            whole = records.whole_size(file, size)
-            if whole == size:
+            if (whole := records.whole_size(file, size)) == size:
                 return size
             if size - whole <= LINE_LIMIT and decode(records.read_at(file, size - whole, whole)) is not None:
                 # only its end is missing, as after an edit by hand
@@ -271,25 +269,24 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> records.Lines:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: records.Skips = None) -> records.Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
-            yield from () if file is None else records.whole_lines(file, start, stop)
+            yield from () if file is None else records.whole_lines(file, start, stop, skips)
 
     def records(
         self, stream: str, start: int = 0, stop: int | None = None, skips: records.Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
         aside: dict[bytes, None] = {}
-        with self._reading(stream) as file:
-            for offset, line in () if file is None else records.whole_lines(file, start, stop, skips):
-                record = None if line is None else decode(line)
-                if line is not None and record is not None:
-                    yield offset, line, record
-                elif line is None or (line.strip() and line not in (aside := aside or self.aside(stream))):
-                    self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
-                # a long line is let go before the next is read
-                line = record = None
+        for offset, line in self.lines(stream, start, stop, skips):
+            record = None if line is None else decode(line)
+            if line is not None and record is not None:
+                yield offset, line, record
+            elif line is None or (line.strip() and line not in (aside := aside or self.aside(stream))):
+                self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
+            # a long line is let go before the next is read
+            line = record = None
 
     def aside(self, stream: str) -> dict[bytes, None]:
         """The lines in `*.torn`: torn ones, and copies of lines that are not records, of which no reader warns."""
@@ -328,8 +325,7 @@ class Journal:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
         check_place(self.root, as_folder=True)
         try:
-            # one that is to be read must be there
-            with contextlib.suppress(*([FileNotFoundError] if may_write else [])):
+            with contextlib.suppress(FileNotFoundError):
                 named = os.lstat(path)
                 if (known := self._files.get((stream, may_write, named.st_dev, named.st_ino))) is not None:
                     return known

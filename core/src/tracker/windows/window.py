@@ -107,8 +107,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
 def _window(session: Session, request: CaptureRequest) -> str:
     """The window of a capture that names none: the open one, else the next."""
     source, lane, index = request.source, session.lane, session.index
-    newest = index.newest(source.stream, lane, source.name)
-    if newest and newest.phase == "before":
+    if (newest := index.newest(source.stream, lane, source.name)) and newest.phase == "before":
         return newest.window
     if request.phases[0] == "after":
         raise _nothing_open(session, source, newest and newest.window)
@@ -318,7 +317,7 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
     source, keep, phase = request.source, session.config.keep_account, new.phase
     parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
-    meter = source.meter(source.capacity)
+    meter = source.capacity_meter
     if phase and meter is not None and meter.unit != "pp":
         # a count's baseline, and with an AFTER the window's own part of it
         first = new if phase == "before" else before
@@ -328,9 +327,8 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
             fields[meter.field_name] = Pair(before, new).capacity(session, source)
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
-    notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
-    fields = {"source": request.origin, "notes": notes, "agent_id": session.lane, **fields}
-    fields |= {"parsed": parsed, "raw_text": request.text}
+    fields = {"source": request.origin, "notes": stamped_notes(request.notes, session.lane), **fields}
+    fields |= {"agent_id": session.lane, "parsed": parsed, "raw_text": request.text}
     return stamp(window=new.window, provider=source.name, captured_at=request.captured_at, **fields)
 
 
