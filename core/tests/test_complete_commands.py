@@ -50,7 +50,8 @@ def test_a_provider_that_was_captured_after_finalizing_is_stale(program: Any) ->
             program("complete", "--window", "W1", "--toy-features", "1").ok()
             assert "tally" not in program("preview").ok()
     line = "  - tally: features=n/a, capacity=n/a, efficiency=n/a, ci=n/a, n=0, power=n/a"
-    assert f"{line} (excluded W1: not-finalized) (stale: re-run complete)\n" in program("preview").ok()
+    marks = "(excluded W1: not-finalized) (stale: re-run complete, or complete --reopen)"
+    assert f"{line} {marks}\n" in program("preview").ok()
     [window] = json.loads(program("windows", "--json").ok())
     found = window["providers"]["tally"]
     assert (found["features"], found["capacity"], found["efficiency"]) == (None, 15, None)
@@ -141,8 +142,17 @@ def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) ->
     ok(captured("complete", "--window", "W0-01", "--toy-features", "3"))
     done = captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01")
     assert "W0-01 was finalized with it and is stale" in done.stderr
-    assert "(stale: re-run complete)" in ok(captured("preview"))
-    assert "(stale: re-run complete)" in ok(captured("window-audit", "--window", "W0-01"))
+    assert "(stale: re-run complete, or complete --reopen)" in ok(captured("preview"))
+    audit = ok(captured("window-audit", "--window", "W0-01"))
+    assert "toy: 1 before (stale: decision-card names the cure)" in audit
+    ok(captured("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W0-01"))
+    audit = ok(captured("window-audit", "--window", "W0-01"))
+    assert "toy: none left (stale: decision-card names the cure)\n      counts: no before, no after" in audit
+    # what `preview` says, as no capture is left to finalize it with
+    refused(captured("complete", "--window", "W0-01"))
+    ok(captured("complete", "--reopen", "--window", "W0-01"))
+    assert "stale" not in ok(captured("preview"))
+    assert "Captures: none" in ok(captured("window-audit", "--window", "W0-01"))
 
 
 def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tmp_path: Path) -> None:

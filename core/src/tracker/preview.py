@@ -236,7 +236,7 @@ def _provider_line(figures: ProviderFigures) -> str:
     marks = [f"excluded {line(window)}: {line(reason)}" for window, reason in islice(figures.excluded.items(), MARKS)]
     more = len(figures.excluded) - MARKS
     marks += [f"excluded {plural(more, 'more window')}: see --json"] if more > 0 else []
-    marks += ["stale: re-run complete"] if figures.stale else []
+    marks += ["stale: re-run complete, or complete --reopen"] if figures.stale else []
     marks += map(line, estimate.remarks)
     account = f" account {line(figures.account)}" if figures.account else ""
     return f"  - {figures.source.name}{account}: {', '.join(parts)}" + "".join(f" ({mark})" for mark in marks)

@@ -108,8 +108,9 @@ def test_a_before_of_the_future_is_cured_by_taking_it_back(program: Any) -> None
     program(*words, stdin="fuel 1%").ok()
     cure = "`tracker alias delete toy --phase before --window W1`"
     assert f"Take that BEFORE back with {cure}, since its time has not come" in capture(program, "end", 8, 20).refused()
+    assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
     capture(program, "end", 8, 20, "--force").ok()
-    assert f"Take it back with {cure}." in program("complete", "--window", "W1").refused()
+    assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
     program(*cure.strip("`").split()[1:], "--yes").ok()
     capture(program, "start", 7, 10).ok()
     assert "capacity=10 pp" in program("complete", "--window", "W1").ok()
@@ -122,7 +123,7 @@ def test_a_cure_of_another_lane_names_it_at_its_end(program: Any) -> None:
     cure = "`tracker alias delete toy --phase before --window W1 --agent sub1`"
     assert f"Take that BEFORE back with {cure}," in capture(program, "end", 8, 20).refused()
     capture(program, "end", 8, 20, "--force").ok()
-    assert f"Take it back with {cure}." in program("complete", "--window", "W1").refused()
+    assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
     program(*cure.strip("`").split()[1:], "--yes").ok()
 
 
@@ -203,7 +204,8 @@ def test_a_finalized_window_says_that_it_is_stale_until_it_is_finalized_again(pr
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     done = program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1")
     assert "note: W1 was finalized with it and is stale until `tracker complete --window W1 ...` runs again" in done.err
-    assert "capacity=20 pp, efficiency=0.05, ci=n/a, n=1, power=n/a (stale: re-run complete)" in program("preview").ok()
+    figures = "capacity=20 pp, efficiency=0.05, ci=n/a, n=1, power=n/a"
+    assert f"{figures} (stale: re-run complete, or complete --reopen)" in program("preview").ok()
     assert "toy: 1 after, 1 before (stale: re-run complete)" in program("window-audit", "--window", "W1").ok()
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     assert "stale" not in program("preview").ok()

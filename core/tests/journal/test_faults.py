@@ -144,7 +144,7 @@ def test_each_call_fails_in_turn(
     often: Callable[[int, int], int],
     name: str,
 ) -> None:
-    """In full every call fails in every way; otherwise about twelve do, of each kind, in the ways by turns."""
+    """In full every call fails in every way; otherwise about eight do, of each kind, in the ways by turns."""
     arguments, pane, stream = COMMANDS[name]
     is_torn = name in ("torn", "doctor")
 
@@ -164,7 +164,7 @@ def test_each_call_fails_in_turn(
     clean = written(program, stream)
     assert faults.counts["fsync"], "the layer must see what the command does"
     tried = Counter[bool]()
-    step = often(1 + faults.counts.total() // 12, 1)
+    step = often(1 + faults.counts.total() // 8, 1)
     turns = count()
     for call, times in faults.counts.items():
         for at in range(1, times + 1, step):

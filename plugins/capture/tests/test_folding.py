@@ -10,7 +10,7 @@ from attrs import evolve
 
 from tracker.api import Gauge, Meter, Reading, StatusSource
 from tracker_capture.meters import points_of, reset_between, with_resets
-from tracker_capture.readings import Sample, folded, sample_of
+from tracker_capture.readings import Sample, folded, from_record, record, sample_of
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 WEEK_END = START + timedelta(days=3)
@@ -55,6 +55,19 @@ def test_what_is_known_adds_nothing_and_a_longer_run_supersedes_the_old_one() ->
 def test_another_reset_is_another_run() -> None:
     later = WEEK_END + timedelta(days=7)
     assert len(folded([sample(0, 5, record_id="old")], [sample(10, 5, reset=later)])) == 1
+
+
+def test_another_limit_is_another_run_and_is_kept() -> None:
+    """A vendor that shrinks a quota shows it in the limit alone."""
+
+    def counted(at: float, limit: float | None) -> Sample:
+        gauges = {"calls": Gauge(meter="calls", used=850, limit=limit)}
+        return Sample(provider="nova", origin="print", gauges=gauges, at=minute(at), until=minute(at))
+
+    runs = folded([], [counted(0, 10000), counted(1, 10000), counted(2, 900), counted(3, None)])
+    assert [run.gauges["calls"].limit for run in runs] == [10000, 900, None]
+    kept = [from_record(record(run, "sample")) for run in runs]
+    assert [one and one.gauges["calls"].limit for one in kept] == [10000, 900, None]
 
 
 def test_a_period_that_begins_early_is_a_reset_that_is_shown_and_not_measured_across() -> None:

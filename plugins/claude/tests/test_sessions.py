@@ -143,11 +143,11 @@ def test_web_searches_are_noted_once_for_a_message() -> None:
 
 def test_the_surcharge_for_inference_in_the_us_is_noted_once_for_a_message() -> None:
     scratch: dict[str, Any] = {}
-    for name, output, geo in (("a", 1, "us"), ("a", 5, "us"), ("b", 5, "global"), ("c", 5, ""), ("d", 5, "us")):
+    shown = ("a", 1, "us"), ("a", 5, "us"), ("b", 5, "global"), ("c", 5, ""), ("d", 5, "us"), ("a", 5, "us")
+    for name, output, geo in shown:  # blocks of one message, with another one between them
         ingest_line(row(name, output, usage={"inference_geo": geo}), scratch)
         scratch = json.loads(json.dumps(scratch))
-    ingest_line(row("e", 5, usage={"inference_geo": "us"}, forkedFrom={"sessionId": "p"}), scratch)
-    assert scratch["extras"] == {"surcharges for inference in the US (10%)": 2}
+    assert scratch["extras"] == {"surcharges for inference in the US (10%)": {"a": 1, "d": 1}}
 
 
 def test_a_row_that_a_branch_copied_is_noted_where_it_came_from() -> None:

@@ -145,6 +145,22 @@ def test_a_command_that_stays_is_named_once(program: Any) -> None:
     assert program("undo", "--yes", "--past").err.count("is newer and stays") == 1
 
 
+def test_records_of_a_plugin_that_is_not_in_use_stay(program: Any) -> None:
+    """What it keeps beside them, such as a row of a ledger of its own, would stand for ever."""
+    start(program)
+    [record] = program.rows("snapshots")
+    moods = program.root / "moods.jsonl"
+    moods.write_text(json.dumps(record | {"record_id": "e" * 32, "command_id": "f" * 24, "provider": None}) + "\n")
+    before = program.files()
+    for sure in ("--yes", "--dry-run"):
+        said = program("undo", sure).refused()
+        assert said.startswith("error: moods.jsonl is of no plugin in use")
+        assert said.endswith("Nothing was taken back.")
+    assert "error: moods.jsonl is of no plugin in use" in program("undo").refused()
+    assert program.files() == before
+    assert "took back toy before" in program("undo", "toy", "--yes").ok()
+
+
 def test_what_was_passed_once_is_not_asked_about_again(program: Any) -> None:
     start(program)
     end(program)

@@ -94,7 +94,10 @@ def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
     assert "contains no stream (*.jsonl)" in program("import", str(other)).refused()
     assert "There is no directory" in program("import", str(tmp_path / "nowhere")).refused()
     assert "is the data directory itself" in program("import", str(program.root)).refused()
-    assert "There is no directory" in program("import", "-x/../y").refused(2) or True
+    assert "is not a directory. Name the one that holds it." in program("import", "events").refused()
+    assert f"Did you mean {program.root}?" in program("import", str(program.root.parent), root=other / "own").refused()
+    (other / "usage.jsonl").write_text('{"rid": "r1", "prompt": "secret"}\n')
+    assert "contains no stream (*.jsonl) of records" in program("import", str(other)).refused()
     rows = program.rows("snapshots")
     changed = json.dumps(rows[0] | {"notes": "forged"}).encode()
     new = json.dumps(rows[1] | {"record_id": "e" * 32, "window": "W3"}).encode()
@@ -107,6 +110,8 @@ def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
         in done.err
     )
     assert "snapshots.jsonl holds lines that are not records" in done.err
+    assert f"{other / 'usage.jsonl'} holds no records of tracker, and was left out" in done.err
+    assert "usage.jsonl" not in program.files()
     assert program.files()["snapshots.jsonl"] == before["snapshots.jsonl"] + new + b"\n"
     assert (other / "snapshots.jsonl").read_bytes().endswith(b'{"torn'), "the other directory is only read"
     assert not (other / "snapshots.jsonl.torn").exists()
@@ -176,6 +181,16 @@ def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeyp
     assert "snapshots" in appended
     program("import", str(program.root), root=other).ok()
     assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
+
+
+def test_a_lane_whose_last_capture_was_taken_back_elsewhere_has_nothing_open(program: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
+    program("import", str(program.root), root=other).ok()
+    program("alias", "delete", "toy", "--window", "W1", "--yes", root=other).ok()
+    program("import", str(other)).ok()
+    assert (program.state("toy")["open"], program.state("toy")["window"]) == (False, None)
+    assert "state" not in {one["check"] for one in json.loads(program("--json", "doctor").out)["findings"]}
 
 
 def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:

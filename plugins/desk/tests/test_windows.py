@@ -220,6 +220,13 @@ def test_a_selection(filled: Any, options: list[str], expected: list[str]) -> No
     assert [one["window"] for one in windows(filled, *options)] == expected
 
 
+def test_a_window_without_a_capture_is_among_those_that_are_open(filled: Any) -> None:
+    filled("ingest", "toy-report", "--window", "W20", "--stdin", stdin="12").ok()
+    states = {one["window"]: one["state"] for one in windows(filled)}
+    assert [one["window"] for one in windows(filled, "--open")] == [name for name in states if states[name] == "open"]
+    assert states["W20"] == "open"
+
+
 def test_wrong_filters_are_refused(filled: Any) -> None:
     assert "Invalid time 'noon'. Expected ISO 8601" in filled("windows", "--since", "noon").refused(2)
     assert "Did you mean toy?" in filled("windows", "--provider", "toi").refused(2)
@@ -270,6 +277,12 @@ def test_money_that_leaves_requests_out_is_the_least(filled: Any, monkeypatch: p
     monkeypatch.setenv("COLUMNS", "300")
     _, first, second, *_ = filled("windows").ok().splitlines()
     assert ("≥$1.50" in first, "$1.51" in second) == (True, True)
+    known["W1", "toy"]["cost_usd"] = 0.00225
+    assert "≥$0.0022 " in filled("windows").ok()
+    monkeypatch.delenv("FORCE_COLOR")
+    assert "at least 0.0022 " in filled("windows").ok()
+    known["W1", "toy"]["cost_usd"] = 0.0078
+    assert "at least 0.0078 " in filled("windows").ok()
 
 
 def test_a_provider_that_is_captured_after_the_window_was_finalized_took_nothing_that_is_known(filled: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outcomes import ok, refused
+from outcomes import ok, records, refused
 
 Run = Callable[..., Any]
 
@@ -286,6 +286,22 @@ def test_churn_of_nothing_says_how_to_measure_what_was_committed_later(
     ok(toys("churn", "--window", "W1"))
     ok(toys("churn", "--window", "W1", "--provider", "toy"))
     assert "Churn is measured (2 rows, no file changed)." in toys("decision-card", "--window", "W1").stdout
+
+
+def test_the_cure_of_a_churn_repeats_what_was_asked(toys: Run, work: Any, tmp_path: Path, text_of: Any) -> None:
+    asked = ("--methodology", "by hand", "--paths", "*.py", "--exclude", "b.py", "--features", "0", "--notes", "it's")
+    missing = toys("churn", "--window", "W1", *asked).stderr
+    [cure] = re.findall(r"Run `tracker (churn .*) --commit-start COMMIT(.*)`,", missing)
+    assert ["--window", "W1", *asked] == shlex.split(" ".join(cure))[1:]
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 28%"))
+    work.commit("the work", **{"a.py": text_of(7), "b.py": text_of(1), "c.txt": text_of(2)})
+    said = toys("churn", "--window", "W1", *asked).stderr
+    [cure] = re.findall(r"If you committed later, run `tracker (.*?)`\n", said)
+    assert "files=1, +7/-0" in ok(toys(*shlex.split(cure)))
+    last = records(tmp_path, "churn")[-1]
+    assert (last["methodology"], last["paths"], last["exclude"]) == ("by hand", ["*.py"], ["b.py"])
+    assert (last["features"], last["notes"]) == (0, "it's")
 
 
 def test_a_pair_that_is_open_in_a_finalized_window_is_ended_first(finalized: Run) -> None:

@@ -59,6 +59,14 @@ def test_a_row_of_another_file_is_reversed_there(finalized: Run, tmp_path: Path)
     assert not (tmp_path / "docs").exists()
 
 
+def test_the_question_and_a_dry_run_tell_of_rows(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20"))
+    row = "would reverse a row of W0-20 in Churn_Ledger.csv"
+    assert f", and {row}. Nothing was changed." in refused(finalized("undo"))
+    assert f"note: {row}\n" in finalized("undo", "--dry-run").stderr
+    assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 4}
+
+
 def test_another_repository_keeps_its_ledgers(at: Run, tmp_path: Path, other: Path) -> None:
     ok(at(".", *CLOSE))
     books = tmp_path / "docs" / "Ledgers"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 ROWS = ((5, 10), (8, 12), (4, 9), (6, 11), (7, 10))
+WHEN = "2026-01-01T12:00:00Z"
 
 
 def measured(verdicts: Any, count: int) -> tuple[int, int]:
@@ -39,3 +42,34 @@ def test_what_half_of_all_cases_take_is_not_promised_once_it_is_there(verdicts: 
     said = verdicts("compare", "codex", "claude").ok()
     assert f"  Measure {most - 15} more window{'s' if most > 16 else ''} of each, alternating." in said
     assert f"If the true ratio is 1.5, {most - 15} more of each reach it in four fifths of all cases.\n" in said
+
+
+@pytest.mark.parametrize(
+    ("windows", "lacking"),
+    [
+        ([(3, 0)] * 39 + [(6, 20)], "only 1 window of codex used capacity; longer ones would"),
+        ([(3, 0), (2, 10), (1, 9)], "only 2 windows of codex used capacity; longer ones would"),
+        ([(3, 1), (2, 1), (1, 20)], "one window of codex outweighs its others; windows of like length say more"),
+        ([(3, 0)] * 3, "codex used no capacity"),
+    ],
+)
+def test_no_number_is_promised_where_no_number_of_windows_is_enough(verdicts: Any, windows: Any, lacking: str) -> None:
+    verdicts.rows(codex=[(*one, WHEN) for one in windows], claude=[(2, 10, WHEN)] * len(windows))
+    said = verdicts("compare", "codex", "claude", "--effect", "2").ok()
+    assert "Measure more windows of each, alternating; how many is not known." in said
+    assert f"Not enough data: {lacking}." in said
+    assert "in half" not in said
+    assert "four fifths" not in said
+    [found] = json.loads(verdicts("--json", "compare", "--effect", "2").ok())
+    assert found["windows_needed"] is None
+
+
+@pytest.mark.parametrize("features", [0, 3])
+@pytest.mark.parametrize("names", [("codex", "claude"), ("claude", "codex")])
+def test_sides_that_are_alike_lean_to_neither(verdicts: Any, features: int, names: tuple[str, str]) -> None:
+    """The side that was named first was 49 % sure to deliver more; a rounding of 7e-16 favoured one of two equals."""
+    count = 1 if features else 3
+    verdicts.rows(codex=[(features, 12, WHEN)] * count, claude=[(features, 12, WHEN)] * count)
+    assert "  Nothing says that either delivers more.\n" in verdicts("compare", *names).ok()
+    [found] = json.loads(verdicts("--json", "compare", *names).ok())
+    assert found["favours"] is None

@@ -254,7 +254,7 @@ def test_a_window_whose_captures_were_deleted_does_not_count_beside_the_one_that
         verdicts("alias", "delete", "codex", "--window", "W2", "--phase", phase, "--yes").ok()
     said = verdicts("preview").ok()
     assert "codex: features=2, capacity=10 pp" in said
-    assert "(excluded W2: capture-removed) (stale: re-run complete)" in said
+    assert "(excluded W2: capture-removed) (stale: re-run complete, or complete --reopen)" in said
     board = verdicts("scoreboard")
     assert board.ok().splitlines()[1].split()[2:5] == ["2", "2", "10"]
     assert "note: codex W2 is stale." in board.err
@@ -269,4 +269,4 @@ def test_a_window_whose_capture_was_replaced_counts_until_it_is_finalized_again(
     verdicts("alias", "delete", "codex", "--window", "W1", "--phase", "after", "--yes").ok()
     said = verdicts("preview").ok()
     assert "codex: features=2, capacity=11 pp" in said
-    assert "(stale: re-run complete)" in said
+    assert "(stale: re-run complete, or complete --reopen)" in said

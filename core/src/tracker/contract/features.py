@@ -52,7 +52,7 @@ class MeterReading(NamedTuple):
     """What a meter showed from `at` to `until` without a change; a tuple, because there are many.
 
     account: a hash, None if the reading does not name it. is_scheduled: whether it was taken whether or not somebody
-    worked. client: the version of the vendor's program.
+    worked. client: the version of the vendor's program. limit: the whole quota of a count, if the vendor shows it.
     """
 
     provider: str
@@ -66,6 +66,7 @@ class MeterReading(NamedTuple):
     is_scheduled: bool = False
     plan: str | None = None
     client: str | None = None
+    limit: float | None = None
 
 
 @frozen(slots=False, eq=False, repr=False)

@@ -62,7 +62,7 @@ def readings(session: Session, provider: str | None, since: datetime | None, hou
         MeterReading(
             sample.provider, key, names.get(sample.account or "", sample.account) or only.get(sample.provider),
             sample.origin, sample.at, sample.until, gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan,
-            sample.client,
+            sample.client, gauge.limit,
         )
         for sample in history(session, provider, since)
         for key, gauge in sample.gauges.items()

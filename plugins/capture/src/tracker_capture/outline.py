@@ -22,7 +22,7 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 4
+VERSION = 5
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -33,9 +33,9 @@ KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
 # Provider, meter, account, origin.
 Key = tuple[str, str, str | None, str]
 # Its hour, the hour of its reset, seconds of the first and of the last reading of the value, the value, seconds of the
-# reset.
+# reset, the limit of a count.
 Peak = list[Any]
-HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET = range(6)
+HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET, LIMIT = range(7)
 
 
 @define(eq=False, repr=False, slots=False)
@@ -99,7 +99,7 @@ class Outline:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 place = int(first // HOUR), round((reset or 0) / HOUR)
                 key = (provider, meter, account if isinstance(account, str) else None, str(origin))
-                self._add_peak(key, [*place, first, last, used, reset])
+                self._add_peak(key, [*place, first, last, used, reset, amount(parsed.get(f"{meter}_limit"))])
 
     def _add_peak(self, key: Key, new: Peak) -> None:
         peaks = self.peaks.setdefault(key, [])
@@ -134,7 +134,7 @@ class Outline:
         found = [
             MeterReading(key[0], key[1], names.get(key[2] or "", key[2]) or only.get(key[0]), key[3],
                          _at(peak[FIRST]), _at(peak[LAST]), peak[VALUE],
-                         None if peak[RESET] is None else _at(peak[RESET]))
+                         None if peak[RESET] is None else _at(peak[RESET]), limit=peak[LIMIT])
             for key, own in self.peaks.items()
             if provider in (None, key[0])
             for peak in own

@@ -62,10 +62,13 @@ class Sample:
         return self.provider, self.account, self.origin
 
     def has_values_of(self, other: Sample) -> bool:
-        """Whether both show the same values and resets."""
-        return self.gauges.keys() == other.gauges.keys() and all(
-            gauge.used == other.gauges[key].used and is_same_reset(gauge.reset_at, other.gauges[key].reset_at)
-            for key, gauge in self.gauges.items()
+        """Whether both show the same values, limits and resets."""
+        if self.gauges.keys() != other.gauges.keys():
+            return False
+        pairs = [(gauge, other.gauges[key]) for key, gauge in self.gauges.items()]
+        return all(
+            (one.used, one.limit) == (two.used, two.limit) and is_same_reset(one.reset_at, two.reset_at)
+            for one, two in pairs
         )
 
     def is_of_pane(self, other: Sample) -> bool:
@@ -186,6 +189,8 @@ def record(sample: Sample, by: str) -> dict[str, Any]:
         assert gauge.used is not None
         parsed[f"{key}_used"] = compact(gauge.used)
         parsed[f"{key}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
+        if gauge.limit is not None:
+            parsed[f"{key}_limit"] = compact(gauge.limit)
     more: dict[str, Any] = {"supersedes": list(sample.supersedes)} if sample.supersedes else {}
     more |= {name: one for name in ("capture", "override") if (one := getattr(sample, name))}
     if sample.mask not in (None, sample.account):
@@ -314,7 +319,8 @@ def from_record(row: Mapping[str, Any]) -> Sample | None:
         key = name.removesuffix("_used")
         # a row that was edited by hand must not hide the others
         if KEY.fullmatch(key) and key != name and amount(used) is not None:
-            gauges[key] = Gauge(meter=key, used=used, reset_at=instant(parsed.get(f"{key}_reset_at")))
+            reset, limit = instant(parsed.get(f"{key}_reset_at")), amount(parsed.get(f"{key}_limit"))
+            gauges[key] = Gauge(meter=key, used=used, reset_at=reset, limit=limit)
     return Sample(
         provider=provider,
         origin=origin,

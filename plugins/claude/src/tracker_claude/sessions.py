@@ -157,12 +157,12 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
     events = [_event(key, model, usage, row, scratch)]
     if isinstance(usage.iterations, list):
         events = _with_iterations(key, events[0], usage.iterations, row, scratch)
-    if isinstance(tools := usage.server_tool_use, dict) and (searches := tools.get("web_search_requests")):
-        _note_searches(name or key, searches, scratch)
+    if isinstance(tools := usage.server_tool_use, dict):
+        _note_extra("web searches", name or key, tools.get("web_search_requests"), scratch)
+    if usage.inference_geo == "us":
+        _note_extra(SURCHARGE, name or key, 1, scratch)
     if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
         scratch["ts"] = events[0]["ts"] or scratch.get("ts")
-        if usage.inference_geo == "us" and not row.forkedFrom:
-            _note(SURCHARGE, scratch, "extras")
     scratch["last"] = shown
     return events
 
@@ -299,15 +299,15 @@ def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> No
         scratch["is_newer"] = True
 
 
-def _note_searches(name: str, searches: object, scratch: dict[str, Any]) -> None:
-    """Note web searches, which cost more than their tokens, by message, since copies show the same."""
-    if type(searches) is int and searches > 0:
-        noted = scratch.setdefault("extras", {}).setdefault("web searches", {})
-        noted[name] = max(searches, noted.get(name, 0))
+def _note_extra(kind: str, message: str, count: object, scratch: dict[str, Any]) -> None:
+    """Note what costs more than a message's tokens, by message, since copies and its further rows show the same."""
+    if type(count) is int and count > 0:
+        noted = scratch.setdefault("extras", {}).setdefault(kind, {})
+        noted[message] = max(count, noted.get(message, 0))
 
 
-def _note(name: str, scratch: dict[str, Any], kind: str = "unknown") -> None:
-    counts = scratch.setdefault(kind, {})
+def _note(name: str, scratch: dict[str, Any]) -> None:
+    counts = scratch.setdefault("unknown", {})
     if name in counts or len(counts) < MOST_NAMES:
         counts[name] = counts.get(name, 0) + 1
 

@@ -21,6 +21,7 @@ MOST = 100  # records of one stream that are described one by one
 # streams of what views keep for their own scoring, which nobody means to take back
 NOTES = ("forecasts",)
 IMPORTS = "imports"
+FINALIZED = "windows"
 
 Row = dict[str, Any]
 
@@ -209,10 +210,20 @@ def _name(stream: str, record: Row) -> str:
     return f"{' '.join(words)} (captured_at={value(taken)})"
 
 
+def elsewhere(session: Session, step: Step) -> list[str]:
+    """What features would reverse outside of the journal, a line about each; or why they refuse."""
+    was, session.dry_run = session.dry_run, True
+    try:
+        return _undo_rows(session, step)
+    finally:
+        session.dry_run = was
+
+
 def undo(session: Session, step: Step) -> list[str]:
     """Take the command back; what was done, a line for each record."""
     if session.dry_run:
-        _undo_rows(session, step)
+        for text in elsewhere(session, step):
+            session.note(f"note: {text}")
         rows = _rows(session, step)
         session.data([row for stream in rows.values() for row in stream])
         return []
@@ -234,7 +245,7 @@ def _undo_rows(session: Session, step: Step) -> list[str]:
 
 
 def _refuse_what_nothing_reverses(session: Session, step: Step) -> None:
-    """Refuse a ledger's row whose feature is not in use: it would count on, and its record be gone."""
+    """Refuse records whose feature is not in use: its row in a ledger would count on, and they be gone."""
     kept = {stream for one in session.registry.features if one.info for stream in one.info.streams}
     for stream, records in step.records.items():
         for record in records if stream not in kept else ():
@@ -245,6 +256,14 @@ def _refuse_what_nothing_reverses(session: Session, step: Step) -> None:
                     f"No feature in use reverses this command's row in {ledger}, as that of `tracker churn` does."
                     " Nothing was taken back."
                 )
+    known = {*kept, FINALIZED, *(one.stream for one in session.registry.sources.values())}
+    streams = sorted(step.records.keys() - {ANOMALIES})
+    if streams and known.isdisjoint(streams):
+        raise TrackerError(
+            f"{line(streams[0])}.jsonl is of no plugin in use, which alone can reverse what belongs to its records"
+            " elsewhere. Install the plugin that declares this stream, or take back a provider's last command with"
+            " `tracker undo PROVIDER`. Nothing was taken back."
+        )
 
 
 def _rows(session: Session, step: Step) -> dict[str, list[Row]]:

@@ -13,12 +13,15 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
     groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
     row = Windows(session).finalized([window]).get(window)
+    # one whose captures are all gone was measured all the same
+    names = {*groups, *(row.providers.keys() & session.registry.sources.keys() if row else ())}
     open_ids = {entry.record_id for entry in Windows(session).open_anomalies([window])}
     return {
         "window": window,
         "providers": {
-            name: _provider(group) | {"stale": bool(row and row.is_stale(name, group))}
-            for name, group in sorted(groups.items())
+            name: _provider(found) | {"stale": bool(row and row.is_stale(name, found))}
+            for name in sorted(names)
+            for found in [groups.get(name, [])]
         },
         "finalize_rows": [
             {
@@ -126,7 +129,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for name, entry in found["providers"].items():
         twice = {phase: f" ({plural(count, 'duplicate')})" for phase, count in entry["duplicates"].items() if count}
         counts = (f"{count} {phase}{twice.get(phase, '')}" for phase, count in entry["entries"].items())
-        yield f"  - {name}: {', '.join(counts)}{' (stale: re-run complete)' if entry['stale'] else ''}"
+        yield f"  - {name}: {', '.join(counts) or 'none left'}{_stale(entry)}"
         yield f"      counts: {_times(entry['canonical'])}"
         if len(entry["lanes"]) > 1:
             for lane, pair in entry["lanes"].items():
@@ -155,6 +158,12 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             lane = f" in lane {value(by['agent_id'])}" if by["agent_id"] else ""
             yield f"      {value(by['cause'])} ({value(by['captured_at'])}{lane}, record {value(by['by'])})"
     yield f"Churn rows: {found['churn_rows']}"
+
+
+def _stale(entry: dict[str, Any]) -> str:
+    """What makes a finalized window right again: `complete` refuses one whose pair is not whole."""
+    cure = "re-run complete" if all(entry["canonical"].values()) else "decision-card names the cure"
+    return f" (stale: {cure})" if entry["stale"] else ""
 
 
 def _removed(one: dict[str, Any]) -> str:

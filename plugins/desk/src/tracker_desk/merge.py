@@ -41,9 +41,15 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     there = Session()
     there.data_dir, there.quiet, there.dry_run = _other(session, folder), session.quiet, True
     other = there.journal
-    streams = [stream for stream in other.streams() if stream != IMPORTS]
+    named = [stream for stream in other.streams() if stream != IMPORTS]
+    streams = [stream for stream in named if _holds_records(other, stream)]
     if not streams:
-        raise TrackerError(f"{folder} contains no stream (*.jsonl). Expected a data directory of tracker.")
+        raise TrackerError(
+            f"{folder} contains no stream (*.jsonl) of records. Expected a data directory of tracker, or what"
+            f" `tracker export --format jsonl` wrote.{_near(folder)}"
+        )
+    for stream in sorted(set(named).difference(streams)):
+        session.warn(f"{other.path(stream)} holds no records of tracker, and was left out")
     if not force and (clashes := _clashes(session, there)):
         more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
         raise TrackerError(
@@ -55,6 +61,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
     else:
+        states = list(Windows(session).lane_files())
         with progress(session, size) as advance:
             # anomalies first, as everywhere: one about a record that did not come is about nothing
             found = {
@@ -63,18 +70,34 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
             }
         session.index.catch_up(session.journal.streams())
         with session.journal.lock():
-            for file in Windows(session).lane_files():
+            # also of lanes whose last capture a tombstone from there took back
+            for file in {one.path: one for one in (*states, *Windows(session).lane_files())}.values():
                 file.write()
     _report(session, other, found)
 
 
 def _other(session: Session, folder: Path) -> Path:
     root = folder.resolve()
+    if root.exists() and not root.is_dir():
+        raise TrackerError(f"{folder} is not a directory. Name the one that holds it.")
     if not root.is_dir():
         raise TrackerError(f"There is no directory {folder}.")
     if session.root.exists() and os.path.samefile(root, session.root):
         raise TrackerError(f"{folder} is the data directory itself. Name another one to import from.")
     return root
+
+
+def _holds_records(other: Journal, stream: str) -> bool:
+    """Whether a file holds records, and not the JSON lines of another program, such as a proxy's log; or nothing."""
+    first = next((record for _, _, record in other.records(stream)), None) or Journal.decode(_rest(other, stream))
+    return not first or not first.keys().isdisjoint(("schema_version", "captured_at"))
+
+
+def _near(folder: Path) -> str:
+    """The data directory of a project whose folder was named in its place."""
+    places = [folder / "data" / "week0" / "live", *sorted(path for path in folder.iterdir() if path.is_dir())]
+    known = next((place for place in places if (place / "snapshots.jsonl").is_file()), None)
+    return f" Did you mean {known}?" if known else ""
 
 
 def _clashes(session: Session, there: Session) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, fields, frozen
 
 from tracker.kernel import (
     Capture,
@@ -50,14 +50,19 @@ class Request:
     @property
     def words(self) -> str:
         """What was named of what to measure, as options."""
-        given = {
-            "--commit-start": [self.commit_start],
-            "--commit-end": [self.commit_end],
-            "--paths": self.paths,
-            "--exclude": self.exclude,
-            "--features": [value(self.features)] if self.features is not None else [],
-        }
-        return quoted(word for name, known in given.items() for one in known if one for word in (name, one))
+        return quoted(self._options("commit_start", "commit_end", "paths", "exclude", "features"))
+
+    @property
+    def command(self) -> str:
+        """What is typed to measure it."""
+        return quoted(["tracker", "churn", *self._options(*(one.name for one in fields(Request)))])
+
+    def _options(self, *names: str) -> Iterator[str]:
+        for name in names:
+            given = getattr(self, name)
+            for one in given if isinstance(given, tuple) else (given,):
+                if one not in (None, ""):
+                    yield from (f"--{name.replace('_', '-')}", value(one) if isinstance(one, float | int) else str(one))
 
 
 @frozen
@@ -263,22 +268,19 @@ def measure(session: Session, request: Request) -> Churn:
         remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
         notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
     if found.files == 0:
-        notes.append(_nothing(request, found, start, end, within=bool(specs)))
+        notes.append(_nothing(request, found, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
         notes.append(f"{whose}: all lines count as {request.provider}'s. Leave --provider out to give them to no one")
     record = _record(session, request, row, remarks, _figures(found, features) | figures)
     return Churn(record=record, warnings=found.warnings, notes=tuple(notes))
 
 
-def _nothing(request: Request, found: Diff, start: Named, end: Named | None, *, within: bool) -> str:
+def _nothing(request: Request, found: Diff, end: Named | None, *, within: bool) -> str:
     """That nothing changed, and how to measure what was committed after the window's end."""
     text = f"nothing changed between {found.base[:12]} and {found.end[:12]}{' there' if within else ''}"
     if end is None or request.commit_end is not None:
         return text
-    words = ["tracker", "churn", "--window", request.window]
-    words += ["--provider", request.provider] if request.provider else []
-    words += ["--commit-start", start.commit] if request.commit_start is not None else []
-    cure = quoted([*words, "--commit-end", "HEAD"])
+    cure = evolve(request, commit_end="HEAD").command
     return f"{text}, which {end.by} names as the end. If you committed later, run `{cure}`"
 
 
@@ -288,8 +290,7 @@ def _unmeasured(session: Session, request: Request, row: Finalized | None, figur
         raise TrackerError(f"No start commit is known for {line(request.window)}: {problem}. Nothing was stored.")
     known = [] if session.index.knows(request.window) else session.index.windows()
     hint = f", which no record names. {near(request.window, known)}" if known else ""
-    of = ["--provider", request.provider] if request.provider else []
-    cure = quoted(["tracker", "churn", "--window", request.window, *of, "--commit-start", "COMMIT"])
+    cure = evolve(request, commit_start="COMMIT").command
     recorded = "It would be recorded as" if session.dry_run else "Recorded"
     warning = (
         f"No start commit is known for {line(request.window)}{hint or '.'} {recorded} decision={MISSING}."

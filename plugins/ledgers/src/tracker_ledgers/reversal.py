@@ -65,12 +65,14 @@ def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
             raise _gone(session, one)
         ledgers.check(session, one.ledger, one.path)
     taken = {one.record_id for one in found}
-    return [] if session.dry_run else [_reverse(session, one, taken) for one in found]
+    return [_reverse(session, one, taken) for one in found]
 
 
 def _reverse(session: Session, found: Booked, taken: Collection[str]) -> str:
     usual = os.path.realpath(ledgers.path_of(session, found.ledger))
     name = found.ledger.file if str(found.path) == usual else line(str(found.path))
+    if session.dry_run:
+        return f"would reverse a row{_about(found.row)} in {name}"
     reverse = ledgers.reversing(found.row)
     if "date" in reverse:
         reverse["date"] = session.now.date().isoformat()

@@ -98,6 +98,9 @@ def test_a_snapshot_has_the_price_of_its_model(spelled: dict[str, list[Any]]) ->
         ("claude-opus-4-6", 20, None, 5), ("claude-opus-4-6", 20, "fast", None),
         ("gpt-5.5", 1, None, 5), ("gpt-5.5", 1, "priority", None), ("gpt-5.5", 12, "priority", 12.5),
         ("gpt-5.5", 12, "flex", 2.5), ("gpt-5.5", 12, "slower", None),
+        # of Z.ai's list, not of the Chinese one; and what only that one has
+        ("glm-4.7", 20, None, 0.6), ("glm-4.6", 20, None, 0.6), ("z-ai/glm-4.5-air", 20, None, 0.2),
+        ("glm-5-turbo", 20, None, 0.69),
         *(("claude-opus-4-6", 20, usual, 5) for usual in ("", "standard", "default", "auto")),
     ],
 )  # fmt: skip
@@ -186,16 +189,24 @@ def test_a_prefix_of_ones_own_fits_snapshots_in_streams_and_session_logs(
     assert home.usage()["totals"]["cost_usd"] == pytest.approx(100e-6 + 50 * 4e-6)
 
 
-def test_web_searches_that_the_money_leaves_out_are_said(home: Any, message: Make) -> None:
-    usage = {"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 0}}
+@pytest.mark.parametrize(
+    ("usage", "count", "what"),
+    [
+        ({"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 0}}, 3, "web searches"),
+        ({"inference_geo": "us"}, 1, "surcharges for inference in the US (10%)"),
+    ],
+)
+def test_what_the_money_leaves_out_is_said_once_for_a_message(
+    home: Any, message: Make, usage: dict[str, Any], count: int, what: str
+) -> None:
     (home.projects / "s1.jsonl").write_text(message("a", usage=usage) + message("b"))
     said = home.run("usage").stderr
-    assert "missing: the money leaves out 3 web searches of Claude Code sessions\n" in said
-    assert home.missing() == {"extras": 3}
+    assert f"missing: the money leaves out {count} {what} of Claude Code sessions\n" in said
+    assert home.missing() == {"extras": count}
     # a resumed session and a subagent's replay show them again
     (home.projects / "s2.jsonl").write_text(message("a", usage=usage, sessionId="s2") + message("c", sessionId="s2"))
     (home.projects / "agent.jsonl").write_text(message("a", usage=usage, requestId="r", isSidechain=True))
-    assert home.missing() == {"extras": 3}
+    assert home.missing() == {"extras": count}
 
 
 @pytest.mark.parametrize("is_rebuilt", [False, True])

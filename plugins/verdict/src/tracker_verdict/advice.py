@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tracker.api import Cell, Column
 from tracker.kernel import Session, line, number, plural, rate, value
 from tracker_verdict.comparison import Match, Side
-from tracker_verdict.stats.efficiency import LEAST_WINDOWS
+from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency
 from tracker_verdict.stats.ratio import Gate
 
 SHOWN_WINDOWS = 6
@@ -69,24 +69,24 @@ def action(match: Match) -> str:
 def _measure(match: Match) -> str:
     amount = more(match)
     if amount is None:
-        return "Measure more windows of each, alternating; how many is not known."
+        return f"Measure more {match.row}s of each, alternating; how many is not known."
     if amount == ENOUGH:
         return f"Measure on only if a ratio below {number(match.comparison.effect)} matters to you."
-    return f"Measure {amount} more {'window' if amount == '1' else 'windows'} of each, alternating."
+    return f"Measure {amount} more {match.row}{'' if amount == '1' else 's'} of each, alternating."
 
 
 def more(match: Match) -> str | None:
-    """How many windows of each side to add to those that there are until the next decision; None: not known.
+    """How many windows, or days, of each side to add to those that there are until the next decision; None: not known.
 
-    With more windows than half of all cases take, the lower number is left out.
+    With more than half of all cases take, the lower number is left out.
     """
-    needed = match.comparison.windows_needed
+    needed = match.comparison.rows_needed
     if needed is None:
         return None
-    have = min(match.a.estimate.n, match.b.estimate.n)
+    have = min(match.comparison.a.n, match.comparison.b.n)
     left = [number(one - have) for one in needed if one > have]
     # an assumed spread makes no window one that would have shown something
-    return " to ".join(dict.fromkeys(left)) or ("1" if match.comparison.evidence is None else ENOUGH)
+    return " to ".join(dict.fromkeys(left)) or (None if match.comparison.evidence is None else ENOUGH)
 
 
 def today(match: Match) -> str:
@@ -116,8 +116,9 @@ def certainty(match: Match) -> str:
     if found.kind == "none" and any(side.apart and not side.estimate.n for side in (match.a, match.b)):
         return "Nothing can be said: no windows of both lie near enough in time. Measure some of each, alternating."
     if found.kind == "none":
-        return "Nothing can be said: a side used no capacity."
-    better = match.better or match.a
+        return f"Nothing can be said: {_unused(match) or 'a side used no capacity'}."
+    if (better := match.better) is None:
+        return "Nothing says that either delivers more."
     sure = found.certainty if better is match.a else 1 - found.certainty
     share = "half" if found.tau == 0.5 else f"{number(100 * found.tau)} %"
     if found.kind == "measured" and found.ratio:
@@ -137,9 +138,27 @@ def _lacking(match: Match) -> str:
     if few := [side for side in sides if side.estimate.n < LEAST_WINDOWS]:
         have = " and ".join(f"{side.name} has {plural(side.estimate.n, 'comparable window')}" for side in few)
         return f"{have}, and a comparison needs {LEAST_WINDOWS} on each side"
+    if unused := _unused(match):
+        return unused
     if not match.comparison.features:
         return "neither side delivered a feature"
-    return "one window of a side outweighs its others"
+    found = ((match.a.name, match.comparison.a), (match.b.name, match.comparison.b))
+    return (
+        " and ".join(_lopsided(name, side) for name, side in found if side.is_lopsided)
+        or "its figures are too large or too small"
+    )
+
+
+def _unused(match: Match) -> str | None:
+    names = [side.name for side in (match.a, match.b) if side.estimate.n and not side.estimate.capacity]
+    return f"{' and '.join(names)} used no capacity" if names else None
+
+
+def _lopsided(name: str, side: Efficiency) -> str:
+    used = sum(1 for _, capacity in side.shares if capacity)
+    if used < LEAST_WINDOWS:
+        return f"only {plural(used, 'window')} of {name} used capacity; longer ones would"
+    return f"one window of {name} outweighs its others; windows of like length say more"
 
 
 def _settling(match: Match) -> str | None:
@@ -153,7 +172,7 @@ def _settling(match: Match) -> str | None:
     if (amount := more(match)) is None:
         return takes
     if amount == ENOUGH:
-        reached = "So many windows would have reached it in four fifths of all cases if the true ratio were"
+        reached = f"So many {match.row}s would have reached it in four fifths of all cases if the true ratio were"
         return f"{takes} {reached} {number(found.effect)}: it is probably less."
     least, is_range, most = amount.partition(" to ")
     chance = (

@@ -13,7 +13,7 @@ from attrs import asdict, evolve, frozen
 
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
 from tracker_verdict import pairs
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, check, columns, one_of, several
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
 from tracker_verdict.price import EXAMPLE, Price
@@ -48,13 +48,17 @@ class Side:
 
 @frozen(kw_only=True)
 class Match:
-    """Two providers and how they compare; `priced` says whether by money or by the unit that they share."""
+    """Two providers and how they compare; `priced` says whether by money or by the unit that they share.
+
+    row: what was compared, a window or the sum of a day's or a project's windows.
+    """
 
     a: Side
     b: Side
     priced: bool
     days: float
     comparison: Comparison
+    row: str = "window"
     certificate: pairs.Certificate | None = None
 
     @property
@@ -97,17 +101,18 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
     providers = session.registry.providers
     for part in Windows(session).parts(windows):
         names += part.rows
-        facts = columns(session, list(part.rows))
+        # projects cost the session logs' figures of every window
+        facts = columns(session, list(part.rows)) if with_projects else {}
+        known = accounts(session, list(part.rows))
         for window, row in part.rows.items():
             for name in row.named & providers.keys():
-                account = facts.get((window, name), {}).get("account")
-                own = tallies.setdefault(name, {})
+                account, own = known.get((window, name)), tallies.setdefault(name, {})
                 if account not in own:
                     own[account] = Tally(session, providers[name])
                 own[account].add(row, part.groups.get((window, name), ()))
-        for (window, _), known in facts.items() if with_projects else ():
-            if known.get("project") is not None:
-                projects.setdefault(window, set()).add(str(known["project"]))
+        for (window, _), own_facts in facts.items():
+            if own_facts.get("project") is not None:
+                projects.setdefault(window, set()).add(str(own_facts["project"]))
     return Delivery(windows=names, is_selection=windows is not None, tallies=tallies, projects=projects)
 
 
@@ -203,6 +208,7 @@ def _match(
         b=sides[1],
         priced=None not in prices,
         days=settings.comparable_days,
+        row=next((side.estimate.blocks for side in sides if block and side.estimate.blocks), "window"),
         comparison=compare(
             *spreads, worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals, per_row=per_row
         ),

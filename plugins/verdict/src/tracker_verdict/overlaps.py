@@ -125,8 +125,8 @@ def spent_in(
 ) -> Spent:
     """What windows moved the capacity meter by; of those that are not finalized what is known so far."""
     spent, meter = Spent(), source.capacity or ""
-    for window in dict.fromkeys((*rows, *(window for window, _ in groups))):
-        group = groups.get((window, source.name), ())
+    # without a capture nothing tells when a window moved it
+    for window, group in ((window, group) for (window, name), group in groups.items() if name == source.name):
         if (row := rows.get(window)) is None:
             pair = canonical(group)
             if pair.after or window in opened:

@@ -168,9 +168,17 @@ def standings(
     found: dict[str | None, list[Standing]] = {}
     for account, own in groups.items():
         found[account] = [
-            Standing(account=account, at=one.until, taken_at=one.until, used=one.used, reset_at=one.reset_at)
+            Standing(
+                account=account,
+                at=one.until,
+                taken_at=one.until,
+                used=one.used,
+                reset_at=one.reset_at,
+                limit=one.limit,
+            )
             for one in own
         ]
+    limits = {} if meter.unit == PERCENT else _limits(known, captured, meter.key)
     for one in _captured(captured, meter.key):
         # a reading repeats it and names its account
         if one.account is not None or not any(
@@ -178,12 +186,20 @@ def standings(
         ):
             found.setdefault(one.account, []).append(one)
     newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
-    limits = {one.account: one.limit for one in _captured(captured, meter.key) if one.limit}
     full = {one.account: FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)) for one in newest}
     return [
         evolve(one, limit=full[one.account], doubt=_doubt(captured, meter.key, one))
         for one in sorted(newest, key=lambda one: one.account or "")
     ]
+
+
+def _limits(
+    known: Sequence[MeterReading], captured: Sequence[OwnedCapture], meter: str
+) -> dict[str | None, float | None]:
+    """The newest limit of a count by account: the newest reading may show the count alone."""
+    read = [(one.until, one.account, one.limit) for one in known if one.meter == meter and one.limit]
+    shown = [(one.taken_at, one.account, one.limit) for one in _captured(captured, meter) if one.limit]
+    return {account: limit for _, account, limit in sorted([*read, *shown], key=lambda one: one[0])}
 
 
 def _doubt(captured: Sequence[OwnedCapture], meter: str, found: Standing) -> str | None:

@@ -172,7 +172,8 @@ def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
         if one["stale"]:
-            yield f"{one['provider']}: captures of {_some(one['stale'])} changed since: `tracker complete` again."
+            what = f"captures of {_some(one['stale'])} changed since"
+            yield f"{one['provider']}: {what}: `tracker complete` again, or with `--reopen`."
 
 
 def _left_out(period: Period, preview: Any) -> Iterator[str]:

@@ -77,9 +77,9 @@ def _list(here: Session, found: Sequence[Step]) -> None:
 
 
 def _ask(here: Session, step: Step) -> None:
-    from tracker_corrections.undo import described
+    from tracker_corrections.undo import described, elsewhere
 
-    plan = described(here, step)
+    plan = described(here, step) + elsewhere(here, step)
     if not sys.stdin.isatty():
         raise TrackerError(
             f"This would undo {step.named}: {', and '.join(plan)}. Nothing was changed. Add --yes to do it."

@@ -17,6 +17,8 @@ SNAPSHOT = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})$|-latest$")
 MILLION = 10**6
 NOON = time(12, tzinfo=UTC)
 USUAL = 1000  # tokens of a request that no tier for long ones touches
+# whose list is asked first, by how a model's name begins: the table itself takes the Chinese list for Z.ai's models
+VENDORS = {"glm": "zai"}
 
 
 @cache
@@ -78,18 +80,21 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
         return None
     name = model.rpartition("/")[2].partition("[")[0].lower()  # `[1m]` is a mark of Claude Code's own
     when = at or datetime.combine(datetime.now(UTC).date(), NOON)
-    known = (_listed(one, when, speed) for one in dict.fromkeys((name, SNAPSHOT.sub("", name))))
+    names, vendor = dict.fromkeys((name, SNAPSHOT.sub("", name))), VENDORS.get(name.partition("-")[0])
+    known = (_listed(one, when, speed, of) for of in dict.fromkeys((vendor, None)) for one in names)
     return next(filter(None, known), None)
 
 
-def _listed(name: str, when: datetime, speed: str | None) -> Price | None:
+def _listed(name: str, when: datetime, speed: str | None, vendor: str | None) -> Price | None:
     """The price of the model that the table calls exactly so, a date of a snapshot aside."""
     from genai_prices import calc_price
 
     context = dict.fromkeys(("processing", "speed", "service_tier"), speed) if speed else {}
 
     def ask(usage: Any) -> Any:
-        return calc_price(usage, model_ref=name, genai_request_timestamp=when, price_context=context)
+        return calc_price(
+            usage, model_ref=name, provider_id=vendor, genai_request_timestamp=when, price_context=context
+        )
 
     try:
         usual = ask(_usage((USUAL, 0, 0, 0, USUAL)))

@@ -7,7 +7,7 @@ from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 23
+VERSION = 24
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then, at one
 # `speed` or at several
 KEPT = (

@@ -14,9 +14,10 @@ from attrs import define, field, frozen
 from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing, money
+from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
-from tracker_telemetry.sessions.scan import LATEST, TOKENS
+from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, UNKNOWN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, REQUESTS, STANDING, SUMS
@@ -216,9 +217,10 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
 
 
 def provider_of(session: Session, source: Source) -> str:
-    """Whose requests the source holds: the provider that its name begins with, else its own name."""
-    first = source.name.partition("-")[0]
-    return first if first in session.registry.providers else source.name
+    """Whose requests the source holds: the provider that its name is or begins with, else its own name."""
+    parts, providers = source.name.split("-"), session.registry.providers
+    names = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))  # the longest first
+    return next((name for name in names if name in providers), source.name)
 
 
 def _rows(

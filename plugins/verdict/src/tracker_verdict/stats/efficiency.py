@@ -87,6 +87,11 @@ class Efficiency:
         return enough and self.features == 0 and self.efficiency is not None
 
     @property
+    def is_lopsided(self) -> bool:
+        """Whether so few of enough windows used capacity, or used most of it, that they say nothing of the spread."""
+        return self.n >= LEAST_WINDOWS and self.n_eff is not None and self.n_eff < LEAST_EFFECTIVE
+
+    @property
     def count(self) -> float:
         """The features, of equal weight, that say as much as these: F, or (sum f q)^2 / sum f q^2."""
         total, spread = self.counts.total, self.counts.spread
@@ -140,7 +145,7 @@ class Efficiency:
 
     @cached_property
     def power(self) -> float | None:
-        """The chance that this interval tells an efficiency from one `effect` times smaller; None unless measured."""
+        """The chance that this interval leaves out an efficiency `effect` times as large; None unless measured."""
         return self._power_at(self.n) if self.ci_kind == "measured" else None
 
     @cached_property
