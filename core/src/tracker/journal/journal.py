@@ -118,7 +118,8 @@ class Journal:
         process, however that ends.
         """
         if not self._depth:
-            self.prepare()
+            if not check_place(self.root, as_folder=True):
+                self.prepare()
             check_place(path := self.root / LOCK)
             about = f"process {os.getpid()}, {purpose or self.user}\n"
             try:
@@ -207,8 +208,7 @@ class Journal:
         path = self.path(stream)
         for _ in range(ATTEMPTS):
             file = self._file(stream, may_write=True)
-            start = os.fstat(file).st_size
-            if records.whole_size(file, start) != start:
+            if records.whole_size(file, start := os.fstat(file).st_size) != start:
                 start = self.mend(stream)
             begun[stream] = (file, start)
             if not start and self.fsync:
@@ -269,24 +269,25 @@ class Journal:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())
 
-    def lines(self, stream: str, start: int = 0, stop: int | None = None, skips: records.Skips = None) -> records.Lines:
+    def lines(self, stream: str, start: int = 0, stop: int | None = None) -> records.Lines:
         """The whole lines between two offsets, each with its offset and without its end; None is a line too long."""
         with self._reading(stream) as file:
-            yield from () if file is None else records.whole_lines(file, start, stop, skips)
+            yield from () if file is None else records.whole_lines(file, start, stop)
 
     def records(
         self, stream: str, start: int = 0, stop: int | None = None, skips: records.Skips = None
     ) -> Iterator[tuple[int, bytes, Record]]:
         """The records between two offsets, each with its offset and line; lines that are not records are skipped."""
         aside: dict[bytes, None] = {}
-        for offset, line in self.lines(stream, start, stop, skips):
-            record = None if line is None else decode(line)
-            if line is not None and record is not None:
-                yield offset, line, record
-            elif line is None or (line.strip() and line not in (aside := aside or self.aside(stream))):
-                self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
-            # a long line is let go before the next is read
-            line = record = None
+        with self._reading(stream) as file:
+            for offset, line in () if file is None else records.whole_lines(file, start, stop, skips):
+                record = None if line is None else decode(line)
+                if line is not None and record is not None:
+                    yield offset, line, record
+                elif line is None or (line.strip() and line not in (aside := aside or self.aside(stream))):
+                    self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
+                # a long line is let go before the next is read
+                line = record = None
 
     def aside(self, stream: str) -> dict[bytes, None]:
         """The lines in `*.torn`: torn ones, and copies of lines that are not records, of which no reader warns."""

@@ -238,8 +238,7 @@ def take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
     """Remove what was written of some lines, and nothing else; whether none of them is stored."""
     tail = b"\n"
     with suppress(OSError):
-        tail = read_at(file, os.fstat(file).st_size - start, start)
-        if tail and lines.startswith(tail):
+        if (tail := read_at(file, os.fstat(file).st_size - start, start)) and lines.startswith(tail):
             os.ftruncate(file, start)
             return True
     # a line without its end is no record, and the next command sets it aside
@@ -252,8 +251,7 @@ def whole_size(file: int, size: int) -> int:
         return size
     while size > 0:
         start = max(0, size - CHUNK)
-        chunk = read_at(file, size - start, start)
-        if len(chunk) < size - start:
+        if len(chunk := read_at(file, size - start, start)) < size - start:
             raise OSError("the file became shorter while it was read")
         if (found := chunk.rfind(b"\n")) >= 0:
             return start + found + 1

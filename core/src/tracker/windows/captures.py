@@ -162,7 +162,7 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
         return Measurement()
     if pair.before is None:
         return _difference(source, pair.after) if pair.after.phase is None else Measurement()
-    capacity = source.capacity_meter
+    capacity = source.meter(source.capacity)
     if pair.account == MIXED:
         return Measurement(delta={capacity.field_name: None} if capacity else {}, errors=(OTHER_ACCOUNT,))
     before, after = pair.before.reading, pair.after.reading
@@ -200,7 +200,7 @@ def _risen(delta: float, meter: "Meter", before: Reading, after: Reading) -> flo
     Vendors reset early, too. A fifth of a period is left for panes that round their resets; one of 0 % begins with its
     first use. Of floored readings it is the delta of what they stand for: 12 stands for 12 to 12.99.
     """
-    old, new = before.gauge(meter.key), after.gauge(meter.key)
+    old, new = (next((one for one in known.gauges if one.meter == meter.key), None) for known in (before, after))
     if old is None or new is None or old.used is None or new.used is None:
         return delta
     if delta != max(round(new.used - old.used, 6), 0):

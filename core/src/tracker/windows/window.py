@@ -317,7 +317,7 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
     source, keep, phase = request.source, session.config.keep_account, new.phase
     parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
     fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
-    meter = source.capacity_meter
+    meter = source.meter(source.capacity)
     if phase and meter is not None and meter.unit != "pp":
         # a count's baseline, and with an AFTER the window's own part of it
         first = new if phase == "before" else before
@@ -327,8 +327,9 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
             fields[meter.field_name] = Pair(before, new).capacity(session, source)
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
-    fields = {"source": request.origin, "notes": stamped_notes(request.notes, session.lane), **fields}
-    fields |= {"agent_id": session.lane, "parsed": parsed, "raw_text": request.text}
+    notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
+    fields = {"source": request.origin, "notes": notes, "agent_id": session.lane, **fields}
+    fields |= {"parsed": parsed, "raw_text": request.text}
     return stamp(window=new.window, provider=source.name, captured_at=request.captured_at, **fields)
 
 
