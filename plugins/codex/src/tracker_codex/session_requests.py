@@ -270,12 +270,19 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
         return [event]
     scratch["early"] = usage, epoch(row.timestamp), total
-    doubt = f"{DOUBT}{scratch['parent']}" if scratch.get("may_copy") else None
-    if before is None and scratch.get("base"):
-        doubt = f"{REPEAT}{scratch['base']}"  # a turn that got no answer, such as at a limit, writes the last one again
-    if doubt:
+    if doubt := _doubt(scratch, is_first=before is None):
         event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), doubt]
     return [event]
+
+
+def _doubt(scratch: Mapping[str, Any], *, is_first: bool) -> str | None:
+    """The tag of a request that its parent may have shown.
+
+    In a fork's first turn that gets no answer, such as at a limit, the parent's last one is written again.
+    """
+    if is_first and scratch.get("base"):
+        return f"{REPEAT}{scratch['base']}"
+    return f"{DOUBT}{scratch['parent']}" if scratch.get("may_copy") else None
 
 
 def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
