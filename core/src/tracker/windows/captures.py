@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
-# The tag of a pair whose captures are of two accounts, as which `window_accounts` names them: it measured neither.
-OTHER_ACCOUNT, MIXED = "other-account", "2 accounts"
+# Tags of a pair that measured nothing: of two accounts, as which `window_accounts` names them, or of two plans.
+OTHER_ACCOUNT, OTHER_PLAN, MIXED = "other-account", "other-plan", "2 accounts"
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
 Span = tuple[datetime, datetime | None]
@@ -114,6 +114,19 @@ class Pair(NamedTuple):
         return MIXED if len(named) > 1 else next(iter(named), None)
 
     @property
+    def plans(self) -> set[tuple[str, str]]:
+        """Each origin with what it calls the plan: others have other words for it."""
+        records = [one.record for one in self if one and isinstance(one.record.get("parsed"), dict)]
+        known = [(text(one.get("origin") or one.get("source")), text(one["parsed"].get("plan"))) for one in records]
+        return {(origin, plan) for origin, plan in known if plan}
+
+    @property
+    def mixed(self) -> str | None:
+        """The tag of captures whose per cent are of two quotas: of two accounts or plans."""
+        is_of_two = len({origin for origin, _ in self.plans}) < len(self.plans)
+        return OTHER_ACCOUNT if self.account == MIXED else OTHER_PLAN if is_of_two else None
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The captures that measuring still needs: `BEFORE`, `AFTER`."""
         if self.after is None:
@@ -163,8 +176,8 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
     if pair.before is None:
         return _difference(source, pair.after) if pair.after.phase is None else Measurement()
     capacity = source.meter(source.capacity)
-    if pair.account == MIXED:
-        return Measurement(delta={capacity.field_name: None} if capacity else {}, errors=(OTHER_ACCOUNT,))
+    if mixed := pair.mixed:
+        return Measurement(delta={capacity.field_name: None} if capacity else {}, errors=(mixed,))
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}

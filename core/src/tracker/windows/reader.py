@@ -17,7 +17,7 @@ from tracker.session import Session
 from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import falls, history
-from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, measure, spans
+from tracker.windows.captures import Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
 from tracker.windows.window import CaptureRequest, reset_before, store
 
@@ -72,9 +72,7 @@ class Finalized(NamedTuple):
         if entry is None and not features and not all(pair):
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        if pair.account == MIXED:
-            reason = OTHER_ACCOUNT
-        elif entry is None:
+        if entry is None:
             reason = "not-captured" if features else "not-finalized"
         elif capacity is None:
             errors = entry.get("errors")
@@ -83,7 +81,7 @@ class Finalized(NamedTuple):
             reason = intern((about or ["capacity-missing"])[-1])
         elif features is None:
             reason = "features-missing"
-        return Result(features or 0, capacity or 0, pair, reason)
+        return Result(features or 0, capacity or 0, pair, pair.mixed or reason)
 
     def pair(self, provider: str, group: "Iterable[Capture]") -> Pair:
         """The captures that a provider was measured with, if they stand; else those that count now."""
