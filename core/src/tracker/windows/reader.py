@@ -69,7 +69,7 @@ class Finalized(NamedTuple):
         """What a provider delivered, by its captures; None if the window says nothing of it."""
         entry, features = self.providers.get(source.name), self.features.get(source.name)
         pair, reason = self.pair(source.name, group), None
-        if entry is None and not features and not all(pair):
+        if entry is None and not features and pair.missing:
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
         if entry is None:
@@ -91,9 +91,10 @@ class Finalized(NamedTuple):
 
     def is_stale(self, provider: str, group: "Iterable[Capture]") -> bool:
         """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
-        row, now = self.providers.get(provider), canonical(group)._asdict()
-        used = {} if row is None and all(now.values()) else (row or {}).get("records")
-        return isinstance(used, Mapping) and any(used.get(key) != (one and one.record_id) for key, one in now.items())
+        row, now = self.providers.get(provider), canonical(group)
+        used = {} if row is None and not now.missing else (row or {}).get("records")
+        known = now._asdict().items()
+        return isinstance(used, Mapping) and any(used.get(key) != (one and one.record_id) for key, one in known)
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)
