@@ -217,6 +217,16 @@ def test_columns_that_no_view_can_show_are_named_and_left_out(
     assert why in warning
 
 
+def test_the_name_of_a_column_is_a_plain_text(registry: Registry) -> None:
+    class Text(str):
+        pass
+
+    facts = {("W0-01", ""): {Text("hours"): 3}}
+    add_feature(registry, "good", feature("good", window_facts=lambda session, windows: facts))
+    [answer] = registry.ask("window_facts", session=None, windows=["W0-01"])
+    assert [type(name) for columns in answer.values() for name in columns] == [str]
+
+
 def interrupt(session: Any, given: Any) -> None:
     raise KeyboardInterrupt
 

@@ -108,8 +108,9 @@ def test_a_before_of_the_future_is_cured_by_taking_it_back(program: Any) -> None
     program(*words, stdin="fuel 1%").ok()
     cure = "`tracker alias delete toy --phase before --window W1`"
     assert f"Take that BEFORE back with {cure}, since its time has not come" in capture(program, "end", 8, 20).refused()
+    assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
     capture(program, "end", 8, 20, "--force").ok()
-    assert f"Take it back with {cure}." in program("complete", "--window", "W1").refused()
+    assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
     program(*cure.strip("`").split()[1:], "--yes").ok()
     capture(program, "start", 7, 10).ok()
     assert "capacity=10 pp" in program("complete", "--window", "W1").ok()
@@ -122,7 +123,7 @@ def test_a_cure_of_another_lane_names_it_at_its_end(program: Any) -> None:
     cure = "`tracker alias delete toy --phase before --window W1 --agent sub1`"
     assert f"Take that BEFORE back with {cure}," in capture(program, "end", 8, 20).refused()
     capture(program, "end", 8, 20, "--force").ok()
-    assert f"Take it back with {cure}." in program("complete", "--window", "W1").refused()
+    assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
     program(*cure.strip("`").split()[1:], "--yes").ok()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tracker.api import FileOrigin, Panel
+from tracker.api import FileOrigin, MeterReading, Panel
 from tracker_desk.home import first_lines
 from tracker_desk.meter_list import lines
 
@@ -164,7 +164,6 @@ def history(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Installs a feature that keeps a meter history: (meter, account, hours from now, used)."""
     from types import ModuleType
 
-    from tracker.api import MeterReading
     from tracker.feature import Feature, hookimpl
     from tracker.hosting import discovery
 
@@ -255,6 +254,24 @@ def test_the_meters_of_each_account_are_named(program: Any, history: Any) -> Non
     status = program("status").ok()
     assert "  fuel account work  20%" in status.partition("toy: not in a window")[0]
     assert "  fuel account home  60%" in status.partition("toy: not in a window")[2]
+
+
+def test_an_account_whose_only_capture_was_replaced_is_listed_once(
+    program: Any, history: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No window's pair is of it, so the history alone knows its name."""
+    history(account="sub")
+    path, past = program.root / "snapshots.jsonl", []
+    for name, digit, hours, used in (("me", "1", -2, 10), ("sub", "2", -1, 20)):
+        taken = at(hours)
+        words = ("start", "toy", "--stdin", "--window", "W1", "--captured-at", taken)
+        program(*words, stdin=f"fuel {used}%").ok()
+        *lines, last = path.read_text().splitlines()
+        path.write_text("".join(f"{one}\n" for one in (*lines, json.dumps(json.loads(last) | {"account": digit * 12}))))
+        moment = datetime.fromisoformat(taken)
+        past.append(MeterReading("toy", "fuel", name, "log", moment, moment, used, None))
+    monkeypatch.setattr("tracker_desk.standings._history", lambda session: iter(past))
+    assert [re.split(" +", one)[3] for one in meters(program().ok())] == ["me", "sub"]
 
 
 @pytest.mark.parametrize("columns", ["45", "80"])

@@ -220,6 +220,13 @@ def test_a_selection(filled: Any, options: list[str], expected: list[str]) -> No
     assert [one["window"] for one in windows(filled, *options)] == expected
 
 
+def test_a_window_without_a_capture_is_among_those_that_are_open(filled: Any) -> None:
+    filled("ingest", "toy-report", "--window", "W20", "--stdin", stdin="12").ok()
+    states = {one["window"]: one["state"] for one in windows(filled)}
+    assert [one["window"] for one in windows(filled, "--open")] == [name for name in states if states[name] == "open"]
+    assert states["W20"] == "open"
+
+
 def test_wrong_filters_are_refused(filled: Any) -> None:
     assert "Invalid time 'noon'. Expected ISO 8601" in filled("windows", "--since", "noon").refused(2)
     assert "Did you mean toy?" in filled("windows", "--provider", "toi").refused(2)

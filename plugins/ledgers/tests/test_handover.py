@@ -99,6 +99,25 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
     assert next_command()[:1] == ["start"]
 
 
+def test_the_next_commands_make_a_finalized_window_go(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("complete", "--window", "W0-20", "--clear", "outcome"))
+    ok(finalized("handoff"))
+    steps = re.findall(r"```sh\n(.*)\n```", section(handoff(tmp_path).decode(), "Next command"))
+    assert steps[0] == "tracker complete --window W0-20 --outcome WORD"
+    ok(finalized(*shlex.split(steps[0].replace("WORD", "pass"))[1:]))
+    assert "No outcome" not in ok(finalized("decision-card", "--window", "W0-20"))
+
+
+def test_the_last_finalized_windows_are_handed_over(finalized: Run, tmp_path: Path) -> None:
+    """A churn of an older one is newer than they are."""
+    for window in ("W0-21", "W0-22", "W0-23"):
+        ok(finalized("start", "toy", "--stdin", "--window", window, stdin="fuel 30%"))
+        ok(finalized("end", "toy", "--stdin", "--window", window, stdin="fuel 31%"))
+        ok(finalized("complete", "--window", window, "--toy-features", "1"))
+    ok(finalized("churn", "--window", "W0-20"))
+    assert "wrote the handoff of W0-21, W0-22, W0-23 to " in ok(finalized("handoff"))
+
+
 def test_the_next_command_fits_what_is_open(finalized: Run, tmp_path: Path) -> None:
     """Another window is open than the one that is handed over."""
     ok(finalized("churn", "--window", "W0-20"))

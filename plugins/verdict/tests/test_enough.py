@@ -62,3 +62,14 @@ def test_no_number_is_promised_where_no_number_of_windows_is_enough(verdicts: An
     assert "four fifths" not in said
     [found] = json.loads(verdicts("--json", "compare", "--effect", "2").ok())
     assert found["windows_needed"] is None
+
+
+@pytest.mark.parametrize("features", [0, 3])
+@pytest.mark.parametrize("names", [("codex", "claude"), ("claude", "codex")])
+def test_sides_that_are_alike_lean_to_neither(verdicts: Any, features: int, names: tuple[str, str]) -> None:
+    """The side that was named first was 49 % sure to deliver more; a rounding of 7e-16 favoured one of two equals."""
+    count = 1 if features else 3
+    verdicts.rows(codex=[(features, 12, WHEN)] * count, claude=[(features, 12, WHEN)] * count)
+    assert "  Nothing says that either delivers more.\n" in verdicts("compare", *names).ok()
+    [found] = json.loads(verdicts("--json", "compare", *names).ok())
+    assert found["favours"] is None

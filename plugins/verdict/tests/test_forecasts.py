@@ -18,9 +18,18 @@ WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
 
 
 def weeks(
-    verdicts: Any, count: int, *, daily: float, today: float | None = None, reset: datetime | None = None
+    verdicts: Any,
+    count: int,
+    *,
+    daily: float,
+    today: float | None = None,
+    reset: datetime | None = None,
+    read: timedelta = WEEK,
 ) -> None:
-    """Readings each 3 hours of `count` ended weeks, and of the one that ends in 3 days: `daily` points a day."""
+    """Readings each 3 hours of `count` ended weeks, and of the one that ends in 3 days: `daily` points a day.
+
+    read: from each ended week's begin for how long it was read.
+    """
     chance = random.Random(2)
     end = reset or NOW + timedelta(days=3)
     rows = []
@@ -30,7 +39,8 @@ def weeks(
         while at < min(start + WEEK, NOW + timedelta(minutes=1)):
             rate = daily if number or today is None else today
             used = min(used + rate / 8 * chance.uniform(0.5, 1.5), 100.0)
-            rows.append(_row(len(rows), at, int(used), start + WEEK))
+            if not number or at - start <= read:
+                rows.append(_row(len(rows), at, int(used), start + WEEK))
             at += 3 * HOUR
         if not number:
             rows.append(_row(len(rows), NOW, int(used), end))
@@ -72,6 +82,18 @@ def test_a_busy_week_is_full_before_its_reset_and_never_after_it(verdicts: Any) 
     assert found["probability_full"] > 0.8
     assert NOW.isoformat()[:13] <= found["full_at"] < (NOW + timedelta(days=3)).isoformat()
     assert "likely to be full before the reset, around " in verdicts("plan").ok()
+
+
+@pytest.mark.parametrize(
+    ("count", "days", "said"),
+    [(4, 3, "4 weeks of history, 4 of them not read in their last day)"), (4, 6.5, "4 weeks of history)")],
+)
+def test_weeks_that_nobody_read_to_their_end_are_said(verdicts: Any, count: int, days: float, said: str) -> None:
+    """What was used in them elsewhere is missing, so that the probability may be too low."""
+    weeks(verdicts, count, daily=9, read=timedelta(days=days))
+    assert f"% likely to be full before the reset ({said}" in verdicts("plan").ok()
+    assert said in verdicts("gate", "codex", "--max-age", "2h").out
+    assert forecast(verdicts)["weeks_cut"] == (count if days == 3 else 0)
 
 
 def test_too_few_weeks_are_said_with_the_linear_pace_by_that_name(verdicts: Any) -> None:
@@ -205,6 +227,20 @@ def test_a_forecast_is_scored_whichever_command_made_it(
         file.write(json.dumps(_row(9999, end - HOUR, 64, end)) + "\n")
     monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
     assert "1 forecast of 1 week scored: 1 right about full or not" in verdicts("plan", "--score").ok()
+
+
+def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    weeks(verdicts, 4, daily=9)
+    verdicts("status").ok()
+    end = NOW + timedelta(days=3)
+    with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
+        file.write(json.dumps(_row(9999, end + HOUR, 1, end + WEEK)) + "\n")
+    monkeypatch.setattr(Session, "now", property(lambda self: end + 2 * HOUR))
+    said = verdicts("plan", "--score", "--provider", "codex").ok()
+    assert said == "codex: no forecast is scored; 1 forecast cannot be scored, since nobody read the end of the week\n"
+    assert json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok()) == [
+        {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1}
+    ]
 
 
 def test_a_stored_forecast_is_no_step_of_undo(verdicts: Any) -> None:

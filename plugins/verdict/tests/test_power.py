@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tracker_verdict.stats import power
 from tracker_verdict.stats.distributions import noncentral_t_cdf, t_quantile
+from tracker_verdict.stats.efficiency import measure
 
 
 def test_without_effect_the_power_is_the_size_of_the_test():
@@ -22,6 +23,15 @@ def test_power_is_the_upper_tail_of_the_noncentral_t(effect, relative, df):
     shift = (math.sqrt(effect) - 1) / (relative / 2)
     expected = scipy.stats.nct.sf(scipy.stats.t.ppf(0.975, df), df, shift)
     assert power.of_interval(effect, relative, df) == pytest.approx(expected, abs=1e-7)
+
+
+def test_power_is_about_what_lies_above_the_interval():
+    """An efficiency at the upper limit is left out in half of all cases; one at the lower limit would give more."""
+    windows = [(8 + at * 7 % 5, 40 + at * 11 % 9) for at in range(60)]
+    found = measure(windows)
+    low, high = (limit / found.efficiency for limit in found.ci)
+    assert measure(windows, effect=high).power == pytest.approx(0.5, abs=0.02)
+    assert measure(windows, effect=1 / low).power > 0.52
 
 
 def test_windows_needed_are_the_fewest_for_either_chance():

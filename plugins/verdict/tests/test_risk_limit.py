@@ -72,3 +72,18 @@ def test_the_help_says_what_the_limit_does_and_what_decides_without_it(verdicts:
     said = " ".join(verdicts("gate", "--help").ok().split())
     assert "Stop if the meter is likelier than this, from 0 to 1, to be full before its reset" in said
     assert "[default: 0.2; with less than 3 weeks of history, which give no number, if it is likely]" in said
+
+
+def test_an_old_reading_has_no_risk(verdicts: Any) -> None:
+    """Hours that nobody read since would count as hours without use. `tracker plan` refuses it, too."""
+    at = datetime.now(UTC) - timedelta(hours=10)
+    pane = (
+        f">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 60% left (resets {at + timedelta(days=3):%H:%M on %d %b})\n"
+    )
+    words = ("alias", "start", "codex", "--stdin", "--window", "W1", "--captured-at", at.isoformat())
+    verdicts(*words, stdin=pane).ok()
+    gate = ("gate", "codex", "--max-age", "2d")
+    assert verdicts(*gate).ok() == "go: codex weekly: 60 % left\n"
+    done = verdicts(*gate, "--max-risk", "0.2")
+    assert done.status == 4
+    assert "and its risk is not known: the last reading is 10 h 0 min old; 2 h 0 min are the most" in done.out

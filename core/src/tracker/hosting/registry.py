@@ -322,7 +322,7 @@ def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> d
                 shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
                 raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
     owners.update((name, feature) for columns in answer.values() for name in columns)
-    return {key: dict(columns) for key, columns in answer.items()}
+    return {key: {str(name): value for name, value in columns.items()} for key, columns in answer.items()}
 
 
 def _checked(annotation: str, answer: Any) -> Any:

@@ -156,8 +156,8 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         place = f"--window {window}{lane_option(session, (late or groups[name])[-1].agent_id)}"
         delete, start = f"tracker alias delete {name} --phase", f"tracker start {name} --stdin {place} --captured-at T"
         cure = f"Capture {'a new AFTER' if late else 'it'} with `tracker end {name} --stdin {place}`."
-        if late and late[-1].captured_at > session.now:
-            cure = f"Take it back with `{delete} before {place}`."
+        if (last := groups[name][-1]).phase == "before" and last.captured_at > session.now:
+            cure = f"Take that BEFORE back with `{delete} before {place}`, since its time has not come."
         elif phase == "BEFORE" and not late:
             cure = (
                 f"Take its AFTER out with `{delete} after {place}`, or store a pane of a time T before it: `{start}`."

@@ -98,9 +98,24 @@ def standings(
             if named.get(key) != MIXED
             for one in captures
         ]
+        names = _names(captured, past.get(name, ()))
+        captured = [(one, names.get(owner, owner) if owner else None) for one, owner in captured]
         captured.sort(key=lambda one: one[0].order)
         found += _of_provider(session.now, source, captured, past.get(name, ()))
     return tuple(found)
+
+
+def _names(captured: Sequence[tuple[Capture, str | None]], past: Sequence[MeterReading]) -> dict[str, str]:
+    """The names of accounts that no window's pair is of, by the readings of their captures in the history."""
+    known = {(one.meter, one.used, at): one.account for one in past for at in (one.at, one.until)}
+    found: dict[str, str] = {}
+    for capture, owner in captured:
+        at = capture.reading.as_of or capture.captured_at
+        if owner and owner == _id(capture):
+            values = ((gauge.meter, gauge.used, at) for gauge in capture.reading.gauges if gauge.used is not None)
+            if name := next(filter(None, map(known.get, values)), None):
+                found[owner] = name
+    return found
 
 
 def _history(session: Session) -> Iterator[MeterReading]:

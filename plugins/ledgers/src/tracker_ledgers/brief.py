@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
-from tracker.api import Block
+from tracker.api import Block, instant
 from tracker.kernel import Capture, Session, Windows
 from tracker_ledgers import card, git, ledgers
 from tracker_ledgers.command_log import commands, quoted
@@ -19,7 +20,9 @@ from tracker_ledgers.window_state import Opening, Step, WindowState, beginnings,
 
 # windows that want something
 WANTING = 100
-RECENT = 3  # windows that are shown beside those which still want something
+# the last finalized windows, which are shown beside those that still want something, and among how many newest ones
+RECENT, AMONG = 3, 1000
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @frozen(kw_only=True)
@@ -81,9 +84,12 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
 def _choose(session: Session) -> list[str]:
     wanting = {window for window, _ in Windows(session).captures(Windows(session).unfinished(WANTING))}
     wanting |= {str(entry.record.get("window")) for entry in Windows(session).open_anomalies()}
-    order = {window: at for at, window in enumerate(session.index.newest_windows(RECENT + len(wanting)))}
-    recent = [window for window in order if window not in wanting][-RECENT:]
-    return sorted((*wanting, *recent), key=lambda window: (order.get(window, -1), window))
+    order = {window: at for at, window in enumerate(session.index.newest_windows(AMONG + len(wanting)))}
+    rows = Windows(session).finalized(order)
+    # a churn of today is no reason to show an old window in place of one that was finalized since
+    finalized = {window: at for window, row in rows.items() if (at := instant(row.record.get("finalized_at")))}
+    rest = sorted(order.keys() - wanting, key=lambda window: (finalized.get(window, EPOCH), order[window]))
+    return sorted((*wanting, *rest[-RECENT:]), key=lambda window: (order.get(window, -1), window))
 
 
 def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) -> tuple[WindowState, ...]:

@@ -258,6 +258,10 @@ def _finalized(
     if stale(session, row, groups):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
     steps = []
+    if row.text("outcome") is None:
+        words = ["tracker", "complete", "--window", window, "--outcome", "WORD"]
+        why = "No outcome is given; WORD is yours to judge: pass, partial or fail"
+        steps.append(Step(rank=COMPLETE, command=quoted(words), why=why))
     if not any(_measured(session, window)):
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []

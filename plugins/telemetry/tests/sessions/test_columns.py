@@ -110,3 +110,29 @@ UNFIT: list[dict[str, Any]] = [
 def test_an_event_that_cannot_be_stored_costs_its_line(unfit: dict[str, Any]) -> None:
     rows = rows_of([[{"key": "k2", **unfit}], [{"key": "k", "ts": 1.0, "input_tokens": 1}]], at_once=True)
     assert (rows.bad, list(rows.places)) == (1, ["k"])
+
+
+def test_a_time_may_be_text() -> None:
+    events = [{"key": "a", "ts": "2026-11-20T10:00:00Z"}, {"key": "b", "ts": 5.0}, {"key": "c", "ts": "soon"}]
+    rows = rows_of([events], at_once=True)
+    assert (rows.columns[2], rows.bad, rows.fault) == ([1795168800.0, 5.0, None], 0, None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"key": None}, "an event of a session file has no key. Expected the request's own id"),
+        ({"prompt": "x"}, "an event has the unknown key 'prompt'"),
+        ({"input_tokens": True}, "an event's input_tokens is of type bool"),
+        ({"input_tokens": ""}, "an event's input_tokens is of type str"),
+        ({"session": 5}, "an event's session is of type int"),
+        ({"input_tokens": 10**13}, None),
+        ({"ts": 1e300}, None),
+        ({"model": "\ud800"}, None),
+    ],
+)
+def test_a_value_that_no_event_may_have_is_the_plugins_fault(wrong: dict[str, Any], why: str | None) -> None:
+    for at_once in (False, True):
+        rows = rows_of([[{"key": "a"}], [{"key": "b", **wrong}], [{"key": "c"}]], at_once=at_once)
+        assert (list(rows.places), rows.bad) == (["a", "c"], 1)
+        assert rows.fault is None if why is None else why in (rows.fault or "")

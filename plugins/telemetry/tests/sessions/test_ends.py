@@ -80,3 +80,47 @@ def test_a_fault_at_the_end_costs_the_open_requests_alone(
     cost = "what the last lines of its files leave open is not counted"
     assert done.stderr.count(f"warning: plugin 'claude-sessions' failed to end_stream: {why}; {cost}") == 1
     assert home.total() == (2, 200, 100)
+
+
+def test_a_wrong_value_before_the_end_is_named_and_counted(
+    home: Any, message: Make, ending: Callable[[End], None]
+) -> None:
+    ending(last)
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a") + message("b", usage={"input_tokens": 10**14}) + message("c"))
+    assert home.total() == (2, 200, 100)
+    assert home.missing() == {"unreadable": 1}
+
+
+def test_a_wrong_value_at_the_end_is_the_fault_of_its_hook(
+    home: Any, message: Make, ending: Callable[[End], None]
+) -> None:
+    ending(lambda scratch: [{**event, "input_tokens": "5"} for event in last(scratch)])
+    (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
+    why = "an event's input_tokens is of type str. Expected None or int"
+    assert f"warning: plugin 'claude-sessions' failed to end_stream: TypeError: {why}" in home.run("usage").stderr
+
+
+def test_what_is_noted_at_the_end_is_shown_and_noted_once_when_the_file_goes_on(
+    home: Any, message: Make, ending: Callable[[End], None]
+) -> None:
+    def noting(scratch: dict[str, Any]) -> Any:
+        notes = scratch.setdefault("unknown", {})
+        notes["rows of type odd"] = notes.get("rows of type odd", 0) + 1
+        return last(scratch)
+
+    ending(noting)
+    log = home.projects / "s1.jsonl"
+    for name in "abc":
+        with log.open("a") as file:
+            file.write(message(name))
+        assert home.missing() == {"unknown": 1}
+
+
+def test_what_a_last_line_without_its_end_notes_is_shown(home: Any, message: Make) -> None:
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a", usage={"server_tool_use": {"web_search_requests": 3}})[:-1])
+    for _ in range(2):
+        assert home.missing() == {"extras": 3}
+        with log.open("a") as file:
+            file.write("\n")

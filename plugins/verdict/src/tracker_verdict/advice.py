@@ -69,21 +69,21 @@ def action(match: Match) -> str:
 def _measure(match: Match) -> str:
     amount = more(match)
     if amount is None:
-        return "Measure more windows of each, alternating; how many is not known."
+        return f"Measure more {match.row}s of each, alternating; how many is not known."
     if amount == ENOUGH:
         return f"Measure on only if a ratio below {number(match.comparison.effect)} matters to you."
-    return f"Measure {amount} more {'window' if amount == '1' else 'windows'} of each, alternating."
+    return f"Measure {amount} more {match.row}{'' if amount == '1' else 's'} of each, alternating."
 
 
 def more(match: Match) -> str | None:
-    """How many windows of each side to add to those that there are until the next decision; None: not known.
+    """How many windows, or days, of each side to add to those that there are until the next decision; None: not known.
 
-    With more windows than half of all cases take, the lower number is left out.
+    With more than half of all cases take, the lower number is left out.
     """
-    needed = match.comparison.windows_needed
+    needed = match.comparison.rows_needed
     if needed is None:
         return None
-    have = min(match.a.estimate.n, match.b.estimate.n)
+    have = min(match.comparison.a.n, match.comparison.b.n)
     left = [number(one - have) for one in needed if one > have]
     # an assumed spread makes no window one that would have shown something
     return " to ".join(dict.fromkeys(left)) or (None if match.comparison.evidence is None else ENOUGH)
@@ -117,7 +117,8 @@ def certainty(match: Match) -> str:
         return "Nothing can be said: no windows of both lie near enough in time. Measure some of each, alternating."
     if found.kind == "none":
         return f"Nothing can be said: {_unused(match) or 'a side used no capacity'}."
-    better = match.better or match.a
+    if (better := match.better) is None:
+        return "Nothing says that either delivers more."
     sure = found.certainty if better is match.a else 1 - found.certainty
     share = "half" if found.tau == 0.5 else f"{number(100 * found.tau)} %"
     if found.kind == "measured" and found.ratio:
@@ -171,7 +172,7 @@ def _settling(match: Match) -> str | None:
     if (amount := more(match)) is None:
         return takes
     if amount == ENOUGH:
-        reached = "So many windows would have reached it in four fifths of all cases if the true ratio were"
+        reached = f"So many {match.row}s would have reached it in four fifths of all cases if the true ratio were"
         return f"{takes} {reached} {number(found.effect)}: it is probably less."
     least, is_range, most = amount.partition(" to ")
     chance = (

@@ -48,13 +48,17 @@ class Side:
 
 @frozen(kw_only=True)
 class Match:
-    """Two providers and how they compare; `priced` says whether by money or by the unit that they share."""
+    """Two providers and how they compare; `priced` says whether by money or by the unit that they share.
+
+    row: what was compared, a window or the sum of a day's or a project's windows.
+    """
 
     a: Side
     b: Side
     priced: bool
     days: float
     comparison: Comparison
+    row: str = "window"
     certificate: pairs.Certificate | None = None
 
     @property
@@ -204,6 +208,7 @@ def _match(
         b=sides[1],
         priced=None not in prices,
         days=settings.comparable_days,
+        row=next((side.estimate.blocks for side in sides if block and side.estimate.blocks), "window"),
         comparison=compare(
             *spreads, worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals, per_row=per_row
         ),

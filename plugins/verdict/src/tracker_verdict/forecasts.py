@@ -87,10 +87,10 @@ class Outcome:
     is_in_band: bool
 
 
-def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outcome], int]:
-    """The forecasts of ended weeks, and how many cannot be scored yet."""
+def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outcome], int, int]:
+    """The forecasts of ended weeks, how many wait for that, and of how many nobody read how their week ended."""
     readings = history(session, source, now, FOREVER)
-    found, waiting = [], 0
+    found, waiting, unread = [], 0, 0
     rows = (entry.record for entry in session.index.entries(STREAM))
     for row in (row for row in rows if row.get("provider") == source.name):
         reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
@@ -108,9 +108,8 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
         last = max((one.until for one in week), default=None)
         most = max((one.used for one in week), default=0.0)
         is_seen = most >= FULL or (last is not None and reset_at - last <= END)
-        is_later = any(one.reset_at is not None and one.reset_at - reset_at > SAME for one in own)
-        if reset_at > now or not week or not (is_seen or is_later):
-            waiting += 1
+        if reset_at > now or not is_seen:
+            waiting, unread = (waiting + 1, unread) if reset_at > now else (waiting, unread + 1)
             continue
         was_full, rest = most >= FULL, max(min(most, FULL) - used, 0.0)
         found.append(
@@ -123,7 +122,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
                 is_in_band=rest <= high and (was_full or low <= rest),
             )
         )
-    return found, waiting
+    return found, waiting, unread
 
 
 def score(found: Sequence[Outcome]) -> dict[str, Any]:
@@ -150,8 +149,10 @@ def score(found: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def lines(source: Source, found: Sequence[Outcome], waiting: int) -> Iterator[str]:
+def lines(source: Source, found: Sequence[Outcome], waiting: int, unread: int) -> Iterator[str]:
     later = f"; {plural(waiting, 'forecast')} cannot be scored yet" if waiting else ""
+    if unread:
+        later += f"; {plural(unread, 'forecast')} cannot be scored, since nobody read the end of the week"
     if not found:
         yield f"{source.name}: no forecast is scored{later or '; `tracker plan`, `status` and `gate` store them'}"
         return

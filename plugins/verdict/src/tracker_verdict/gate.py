@@ -166,8 +166,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
         return evolve(_of_standing(meter, found, *refusal), cure=cure)
     weeks = partial(weeks_before, of_accounts(history, meter.key).get(found.account, []), local)
-    # how old the reading may be was decided above
-    ahead = prospect(weeks, found, meter, found.at, local) if meter.unit == PERCENT else None
+    ahead = prospect(weeks, found, meter, now, local) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
     why = f"{number(_left(found.percent))} % left" + (f", {found.doubt}" if found.doubt else "")
     return _until_reset(_of_standing(meter, found, GO, why), ahead, question.max_risk)

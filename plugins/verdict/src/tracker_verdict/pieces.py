@@ -16,6 +16,7 @@ from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line, zone
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
+from tracker_verdict.weeks import FULL
 
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]
@@ -75,6 +76,12 @@ class Ledger:
     quiet: Sequence[Piece] = ()
 
     @property
+    def moving(self) -> list[UsageEvent]:
+        """The requests that could move the meter: not those that were made while it stood at its end."""
+        spans = list(_full(self.readings, _length(self.source, self.meter)))
+        return [event for event in self.events if not any(start < event.at <= end for start, end in spans)]
+
+    @property
     def title(self) -> str:
         """`codex weekly account work (codex-log)`"""
         account = f" account {line(self.account)}" if self.account else ""
@@ -110,8 +117,7 @@ def ledger(
     events = [event for event in requests if is_own(event.at, event.at)]
     local = zone(session.config.timezone)
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
-    declared = source.meter(meter)
-    length = declared.window if declared and isinstance(declared.window, timedelta) else None
+    length = _length(source, meter)
     parts = list(segments(own, length))
     return Ledger(
         source=source,
@@ -258,6 +264,29 @@ def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None
         if is_another and after.reset_at - before.until > length >= after.reset_at - after.at:
             return True
     return after.used < before.used - 1
+
+
+def _length(source: Source, meter: str) -> timedelta | None:
+    """How long a meter's periods are, if all are as long."""
+    declared = source.meter(meter)
+    return declared.window if declared and isinstance(declared.window, timedelta) else None
+
+
+def _full(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[float, float]]:
+    """From when to when a meter stood at its end."""
+    start: float | None = None
+    before: MeterReading | None = None
+    for one in readings:
+        if start is not None and before is not None and is_reset(before, one, length):
+            reset = before.reset_at if before.reset_at and before.reset_at < one.at else one.at
+            yield start, reset.timestamp()
+            start = None
+        if start is None and one.used >= FULL:
+            start = one.at.timestamp()
+        before = one
+    if start is not None:
+        last = readings[-1].reset_at
+        yield start, math.inf if last is None else last.timestamp()
 
 
 def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> float:

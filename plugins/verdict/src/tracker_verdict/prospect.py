@@ -31,14 +31,15 @@ def per_cent(probability: float) -> int:
 
 @frozen(kw_only=True)
 class Prospect:
-    """weeks: those before this one. probability: to be full before the reset. rest: the points that are still to come,
-    with the range of four in five. full_at: when the usual course is full; None if that is not before the reset.
-    linear: the per cent at the reset, if it goes on as on average since the week began. why: what keeps it unknown.
-    is_full: whether it is so already: then there is nothing to forecast.
+    """weeks: those before this one; cut: how many of them nobody read in their last day. probability: to be full before
+    the reset. rest: the points that are still to come, with the range of four in five. full_at: when the usual course
+    is full; None if that is not before the reset. linear: the per cent at the reset, if it goes on as on average since
+    the week began. why: what keeps it unknown. is_full: whether it is so already: then there is nothing to forecast.
     """
 
     standing: Standing
     weeks: int = 0
+    cut: int = 0
     probability: float | None = None
     rest: float | None = None
     low: float | None = None
@@ -96,6 +97,7 @@ class Prospect:
         """The figures as they are stored, to be scored."""
         return {
             "weeks": self.weeks,
+            "weeks_cut": self.cut,
             "weeks_needed": NEEDED,
             "probability_full": self.probability,
             "full_at": self.full_at and iso(self.full_at),
@@ -149,7 +151,8 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
             at = start + (hours + hour + 1) * HOUR
             break
     at = min(max(at, standing.at), start + WEEK) if at is not None and rest >= FULL - standing.used else None
-    return evolve(known, weeks=len(before), probability=full, rest=rest, low=low, high=high, full_at=at)
+    cut = sum(week.is_cut for week in before)
+    return evolve(known, weeks=len(before), cut=cut, probability=full, rest=rest, low=low, high=high, full_at=at)
 
 
 def local_time(at: datetime, now: datetime, local: tzinfo) -> str:
@@ -175,6 +178,10 @@ def summary(known: Prospect, when: str = "", *, is_brief: bool = False) -> str:
     """
     assert known.probability is not None
     weeks = f"{plural(known.weeks, 'week')} of history"
+    if known.cut:
+        weeks += (
+            ", not read in its last day" if known.weeks == 1 else f", {known.cut} of them not read in their last day"
+        )
     if known.is_probable:
         return f"{known.chance}% likely to be full before the reset{when} ({weeks})"
     why = "" if is_brief else f" ({weeks}, {NEEDED} are needed for a probability)"

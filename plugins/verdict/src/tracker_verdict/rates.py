@@ -143,6 +143,8 @@ def _doubts(known: Rates) -> Iterator[str]:
         yield f"the interval is wider than a factor of 1.5 either way ({low:.3g} to {high:.3g}); more days are needed"
     ordered = sorted(known.pieces, key=lambda piece: piece.start)
     halves = ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
+    if "cached" in known.columns and (surely := limits(known.fit)[1])[2] < 0:
+        yield f"cache reads would take less than nothing ({surely[1]:.3g} to {surely[2]:.3g} points per dollar)"
     a, b = (sum(piece.points for piece in half) / sum(piece.dollars for piece in half) for half in halves)
     if max(a, b) / min(a, b) - 1 > HALVES:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"

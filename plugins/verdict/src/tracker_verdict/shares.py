@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tracker.kernel import Session, Windows, canonical, number
+from tracker.kernel import Session, Windows, canonical, number, plural
 from tracker_verdict.rates import Rates
 from tracker_verdict.rates import document as rates_document
 from tracker_verdict.stats.calibration import limits
@@ -15,11 +15,14 @@ UNNAMED = "(none)"
 
 
 def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[float, float, float]]]:
-    """The points that each took, with limits, the largest first. Only requests of the fitted time count."""
+    """The points that each took, with limits, the largest first.
+
+    Only requests of the fitted time count, and none that was made while the meter was full.
+    """
     start = known.pieces[0].start
     spans = _spans(session, known.ledger.source.name) if by == "window" else []
     sums: dict[str, list[float]] = {}
-    for event in known.ledger.events:
+    for event in known.ledger.moving:
         if event.at <= start or event.fresh is None or event.cached is None:
             continue
         if by == "window":
@@ -68,6 +71,8 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     for assumed in known.assumes:
         yield f"  assuming: {assumed}"
     yield from _models(known)
+    if left_out := len(ledger.events) - len(ledger.moving):
+        yield f"  {plural(left_out, 'request')} while the meter was full moved nothing, and are left out"
     found = shares(session, known, by)
     for name, (middle, low, high) in found[:rows]:
         yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)})"

@@ -22,11 +22,15 @@ PRIOR = tuple(float(8 <= hour % 24 < 24) for hour in range(HOURS))
 
 @frozen(kw_only=True)
 class Week:
-    """Points in each hour since the week's start, None if a full meter hid them; `phase` is its first hour."""
+    """Points in each hour since the week's start, None if a full meter hid them; `phase` is its first hour.
+
+    is_cut: whether nobody read its last day, in which it may have been used elsewhere.
+    """
 
     reset_at: datetime
     phase: int
     rises: Sequence[float | None]
+    is_cut: bool = False
 
     @property
     def start(self) -> datetime:
@@ -56,13 +60,9 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
         if place == 0 and first.at - (reset_at - WEEK) > LATE and first.used > LITTLE:
             continue
         end = groups[place + 1][0].at if place + 1 < len(groups) else None
-        found.append(
-            Week(
-                reset_at=reset_at,
-                phase=phase_of(reset_at - WEEK, local),
-                rises=_rises(group, reset_at - WEEK, end),
-            )
-        )
+        rises = _rises(group, reset_at - WEEK, end)
+        is_cut = rises[-1] is not None and reset_at - max(one.until for one in group) > LATE
+        found.append(Week(reset_at=reset_at, phase=phase_of(reset_at - WEEK, local), rises=rises, is_cut=is_cut))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections import Counter, defaultdict
@@ -16,7 +15,7 @@ from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import files, unlisted
 from tracker_telemetry.sessions.scan import UNPACKER
-from tracker_telemetry.sessions.scratch import NOTES
+from tracker_telemetry.sessions.scratch import NOTES, noted
 from tracker_telemetry.sessions.spans import UNKNOWN
 from tracker_telemetry.sessions.store import file_key
 
@@ -154,8 +153,7 @@ def _noted(database: sqlite3.Connection, source: Source, kind: str) -> Iterator[
     largest: dict[tuple[str, str], int] = {}
     query = "SELECT state FROM file WHERE source = ? AND instr(state, ?) GROUP BY stop, state"
     for (state,) in database.execute(query, (source.name, f'"{kind}"')):
-        found = json.loads(state).get(kind)
-        for name, count in (found or {}).items():
+        for name, count in noted(state, kind).items():
             if isinstance(count, dict):
                 for key, own in count.items():
                     largest[name, key] = max(own, largest.get((name, key), 0))

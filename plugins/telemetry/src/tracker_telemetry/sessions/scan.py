@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import codecs
 import io
-import json
 import marshal
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import chain, count, groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
 from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS
+from tracker_telemetry.sessions.columns import LATEST, check, columns_of, counts, seconds, tagged
 from tracker_telemetry.sessions.files import PACKED, Print, Unpacked, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
-from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json
+from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json, begun, with_end
 
 Ingest = Callable[[bytes, dict[str, Any]], Sequence[Any]]
 End = Callable[[dict[str, Any]], Sequence[Any]]
@@ -30,13 +29,12 @@ TOKENS = (
 LABELS = ("session", "project", "branch", "account", "client", "plan")
 # what many requests of a file share; `whole` is no request but a client's own total, of a `lineage`
 SHARED = (*LABELS, "whole", "needs", "lineage")
-# tags that say when an event counts: if a session is known, or unless that one showed it before the instant in `rid`
-NEEDS, UNLESS, TOTAL = "if-session:", "unless-session:", "session-total"
 UNPACKER = "zstandard"  # reads compressed files; an extra
 BATCH = 500  # lines whose events are checked together
 BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
-LARGEST, LATEST = 10**12, 1e11  # no request has more tokens, none is of a later second
+LARGEST = 10**12  # no request has more tokens
 UNLIKE = "lines like it are not counted"
+LEFT_OPEN = "what the last lines of its files leave open is not counted"
 UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{"  # how such a file begins
 TIME = 2  # its column
 ALONE = "."  # the second half of a key that has none
@@ -147,7 +145,7 @@ class Rows:
 
     def __init__(self, given: Rules, job: Job, timer: Any) -> None:
         self.rules, self.job, self.ingest, self.timer = given, job, given.ingests[job.source], timer
-        self.state: dict[str, Any] = json.loads(job.state)
+        self.state: dict[str, Any] = begun(job.state)
         self.kept = job.state
         self.bad = 0
         self.fault: str | None = None
@@ -182,13 +180,14 @@ class Rows:
         tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and is_whole(line)]
         finish = self.rules.ends.get(self.job.source)
         if tail or finish:
-            bad = self.bad
             self.settle()
+            bad = self.bad
             self.take(tail)
+            self.settle()
             if finish:
                 self._finish(finish)
-            self.settle()
             self.bad = bad
+            self.kept = self.kept and with_end(self.kept, self.state)
         return offset
 
     def _finish(self, finish: End) -> None:
@@ -196,7 +195,8 @@ class Rows:
         try:
             self.waiting.append([*finish(self.state)])
         except self.timer.FAULTS as error:
-            self._blame(error, "what the last lines of its files leave open is not counted", "end_stream")
+            self._blame(error, LEFT_OPEN, "end_stream")
+        self.settle(LEFT_OPEN, "end_stream")
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Ask the plugin for the events of lines."""
@@ -213,8 +213,11 @@ class Rows:
         if len(waiting) >= BATCH:
             self.settle()
 
-    def settle(self) -> None:
-        """Keep the rows of what was taken. They are checked all at once, and if a value is wrong, line by line."""
+    def settle(self, cost: str = UNLIKE, hook: str = "ingest_line") -> None:
+        """Keep the rows of what was taken. They are checked all at once, and if a value is wrong, line by line.
+
+        A value that no event may have is the plugin's fault; one that cannot be may be the file's.
+        """
         waiting, self.waiting = self.waiting, []
         try:
             self._add([*chain.from_iterable(waiting)])
@@ -224,6 +227,10 @@ class Rows:
                     self._add(events)
                 except Exception:  # noqa: BLE001
                     self.bad += 1
+                    try:
+                        check(events)
+                    except TypeError as error:
+                        self._blame(error, cost, hook)
 
     def _mended(self, line: bytes, error: BaseException) -> Sequence[Any]:
         """The events of a line that the plugin could not read: mended, or of the whole rows on it."""
@@ -259,26 +266,23 @@ class Rows:
         """Keep events: checked by column, in a fifth of the time that each by itself takes."""
         if not events:
             return
-        columns = _columns(events)
+        columns = columns_of(events)
         nothing, zeros = [None] * len(events), [0] * len(events)
 
         def column(name: str) -> Sequence[Any]:
             return columns.get(name, nothing)
 
-        keys, times, models, speeds = column("key"), column("ts"), column("model"), column("speed")
-        plain, read, short, long, output, reasoning = (_counts(columns.get(name, zeros)) for name in TOKENS)
+        keys, times, models, speeds = column("key"), seconds(column("ts")), column("model"), column("speed")
+        plain, read, short, long, output, reasoning = (counts(columns.get(name, zeros)) for name in TOKENS)
         if "cache_write_tokens" in columns:  # the client does not say for how long
-            short = [a + b for a, b in zip(short, _counts(columns["cache_write_tokens"]), strict=True)]
+            short = [a + b for a, b in zip(short, counts(columns["cache_write_tokens"]), strict=True)]
         totals = [a + b + c + d + e for a, b, c, d, e in zip(plain, read, short, long, output, strict=True)]
         if max(*totals, *reasoning) > LARGEST:
             raise TypeError("a count of tokens is too large")
-        for at in times:
-            if at is not None and not 0 <= at < LATEST:
-                raise TypeError(f"the time {at!r}")
         # what is not text raises, and half a surrogate
         if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > LINE_LIMIT:
             raise TypeError("a name is too long")
-        wholes, needs = _tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
+        wholes, needs = tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
         numbers = self._numbers([*map(column, LABELS), wholes, needs, column("rid")])
         parts = [key.rpartition("/") if "/" in key else (key, "", ALONE) for key in keys]
         bases, _, halves = zip(*parts, strict=True)
@@ -338,38 +342,12 @@ class Rows:
             return ""
 
 
-def _columns(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
-    """The fields of events by name; most events of a client have the same ones."""
-    names = tuple(events[0])
-    if len(names) > 1 and {*map(len, events)} == {len(names)}:
-        with suppress(KeyError):
-            return dict(zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True))
-    return {name: [event.get(name) for event in events] for name in {*chain.from_iterable(events)}}
-
-
 def _rank(row: Sequence[Any]) -> tuple[Any, ...]:
     """Which of a request's rows stands, as `tables.RANK` has it."""
     _, _, at, model, speed, _, read, short, long, output, reasoning, total, _ = row
     is_named = model is not None and BROKEN not in model
     size = output, total, long, reasoning
     return *size, is_named, -LATEST if at is None else -at, model or "", speed or "", read, short
-
-
-def _counts(found: Sequence[Any]) -> Sequence[int]:
-    """Counts of tokens; None is 0."""
-    kinds = {*map(type, found)}
-    if kinds != {int}:
-        found = [value or 0 for value in found]
-        kinds = {*map(type, found)}
-    if kinds != {int} or min(found) < 0:
-        raise TypeError("a count of tokens is below 0 or no number")
-    return found
-
-
-def _tagged(tags: Sequence[Sequence[str] | None]) -> tuple[list[bool], list[str | None]]:
-    """What each event's tags say: whether it is a client's own total, and the session that it may be a copy of."""
-    needs = [[tag.partition(":")[2] for tag in own or () if tag.startswith((NEEDS, UNLESS))] for own in tags]
-    return [TOTAL in (own or ()) for own in tags], [own[0] if own else None for own in needs]
 
 
 def size_of(job: Job) -> int:

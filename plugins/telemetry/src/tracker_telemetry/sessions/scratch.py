@@ -15,6 +15,7 @@ NOTES = ("unknown", "extras")
 MOST = 10**12  # no note counts more
 LONGEST = 16 << 20  # characters
 STORED = "\0"  # begins a project that is shortened or hashed already
+END = "\0end"  # the notes of what a file's end leaves open, which are made anew when it goes on
 
 
 def are_notes(found: object) -> bool:
@@ -31,6 +32,26 @@ def as_json(scratch: Mapping[str, Any], *, is_hashed: bool) -> str:
     if len(found) > LONGEST:
         raise ValueError(f"it has {len(found) >> 20} MB. Expected at most {LONGEST >> 20} MB.")
     return found
+
+
+def with_end(kept: str, scratch: Mapping[str, Any]) -> str:
+    """A stored scratch with the notes that were made at the end of the file."""
+    notes = {name: scratch[name] for name in NOTES if are_notes(scratch.get(name))}
+    found = json.loads(kept)
+    return json.dumps({**found, END: notes}) if any(found.get(name) != notes[name] for name in notes) else kept
+
+
+def begun(stored: str) -> dict[str, Any]:
+    """The scratch with which a file is read on."""
+    found: dict[str, Any] = json.loads(stored)
+    found.pop(END, None)
+    return found
+
+
+def noted(stored: str, kind: str) -> dict[str, Any]:
+    """The notes of a kind."""
+    found = json.loads(stored)
+    return {**(found.get(END, {}).get(kind) or found.get(kind) or {})}
 
 
 def _hidden(value: Any, *, is_hashed: bool) -> Any:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from attrs import frozen
 
 from tracker.kernel import Session, Windows, canonical
-from tracker_telemetry.sessions.scan import LATEST
+from tracker_telemetry.sessions.columns import LATEST
 
 State: TypeAlias = tuple[tuple[int, int] | None, ...]
 # By session: the state of the captures' files, and what they said.

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
+from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.money import total
-from tracker_telemetry.sessions.scan import LATEST
 from tracker_telemetry.sessions.store import Store, log_sources
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
 from tracker_telemetry.sessions.usage import provider_of

@@ -14,9 +14,10 @@ from attrs import define, field, frozen
 from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing, money
+from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
-from tracker_telemetry.sessions.scan import LATEST, TOKENS
+from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, UNKNOWN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, REQUESTS, STANDING, SUMS

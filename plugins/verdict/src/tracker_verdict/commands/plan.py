@@ -108,12 +108,12 @@ def _score(sources: list[Source]) -> None:
     here = session()
     documents = []
     for source in sources:
-        found, waiting = forecasts.outcomes(here, source, here.now)
+        found, waiting, unread = forecasts.outcomes(here, source, here.now)
         if here.json:
             known = forecasts.score(found) if found else {"forecasts": 0}
-            documents.append({"provider": source.name, **known, "waiting": waiting})
+            documents.append({"provider": source.name, **known, "waiting": waiting, "unread": unread})
         else:
-            here.show("\n".join(forecasts.lines(source, found, waiting)))
+            here.show("\n".join(forecasts.lines(source, found, waiting, unread)))
     if here.json:
         here.data(documents)
 

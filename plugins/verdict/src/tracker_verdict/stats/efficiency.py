@@ -145,7 +145,7 @@ class Efficiency:
 
     @cached_property
     def power(self) -> float | None:
-        """The chance that this interval tells an efficiency from one `effect` times smaller; None unless measured."""
+        """The chance that this interval leaves out an efficiency `effect` times as large; None unless measured."""
         return self._power_at(self.n) if self.ci_kind == "measured" else None
 
     @cached_property

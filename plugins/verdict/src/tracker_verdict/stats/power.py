@@ -21,7 +21,7 @@ MOST_WINDOWS = 10**9
 
 
 def of_interval(effect: float, relative: float, df: float, tail: float = 0.025) -> float:
-    """The chance that the interval leaves out an efficiency that the true one is `effect` times as large as.
+    """The chance that the interval leaves out an efficiency `effect` times as large as the true one.
 
     relative: the standard error over the efficiency, which on the square-root scale is the same for both.
     """

@@ -21,6 +21,8 @@ RatioInterval: TypeAlias = tuple[float, float | None]
 REALLOCATE, RETIRE = 3.0, 10.0
 # scipy's beta quantiles give nan from 1e16 on
 MOST_FEATURES = 1e12
+# Less is a rounding of the beta distribution, or of a sum.
+NOISE = 1e-12
 LARGEST_LOG = math.log(sys.float_info.max)
 
 
@@ -115,7 +117,7 @@ class Comparison:
             return None
         # what is sure to less than a half would say the opposite of its own figure
         ahead = self._evidence.difference if self.kind == "measured" else self.certainty - 0.5
-        return ("a" if ahead > 0 else "b") if ahead else None
+        return ("a" if ahead > 0 else "b") if abs(ahead) > NOISE else None
 
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
@@ -135,6 +137,11 @@ class Comparison:
     def windows_needed(self) -> power.Range | None:
         """The windows on each side that the next decision takes; None if none is left."""
         return next((gate.windows_needed for gate in self.gates if not gate.open), None)
+
+    @property
+    def rows_needed(self) -> power.Range | None:
+        """The same in rows, each the sum of a day's windows, say."""
+        return next((self._rows_needed(gate.evidence) for gate in self.gates if not gate.open), None)
 
     @property
     def assumed_fano(self) -> float:
@@ -172,6 +179,9 @@ class Comparison:
         return _exp(middle - reach), _exp(middle + reach)
 
     def _windows_needed(self, needed: float) -> power.Range | None:
+        return power.in_windows(self._rows_needed(needed), self.per_row)
+
+    def _rows_needed(self, needed: float) -> power.Range | None:
         if self.kind == "none" or self.a.is_lopsided or self.b.is_lopsided:
             return None
         variances = self._window_variance(self.a), self._window_variance(self.b)
@@ -181,7 +191,7 @@ class Comparison:
             shift = math.log(self.effect) / math.sqrt(sum(variances) / windows)
             return power.above(critical(needed, df, windows / 2), df, shift)
 
-        return power.in_windows(power.windows_needed(chance, first=3), self.per_row)
+        return power.windows_needed(chance, first=3)
 
     def _window_variance(self, side: Efficiency) -> float:
         """The variance of the log efficiency of one window, measured or assumed."""

@@ -1,0 +1,68 @@
+"""The fields of many events by column, checked together: that takes a fifth of the time that each by itself takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+from tracker.api import Event, check_event, epoch
+
+LATEST = 1e11  # no request is of a later second
+# tags that say when an event counts: if a session is known, or unless that one showed it before the instant in `rid`
+NEEDS, UNLESS, TOTAL = "if-session:", "unless-session:", "session-total"
+FIELDS = Event.__annotations__.keys()
+
+
+def columns_of(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    """The fields of events by name."""
+    found = _columns(events)
+    if not found.keys() <= FIELDS:
+        raise TypeError("an unknown key")
+    return found
+
+
+def _columns(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    """Most events of a client have the same fields."""
+    names = tuple(events[0])
+    if len(names) > 1 and {*map(len, events)} == {len(names)}:
+        with suppress(KeyError):
+            return dict(zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True))
+    return {name: [event.get(name) for event in events] for name in {*chain.from_iterable(events)}}
+
+
+def check(events: Sequence[Any]) -> None:
+    """Refuse what no event may have, and one without a key, by which copies of a request are known."""
+    for event in events:
+        check_event(event)
+        if event.get("key") is None:
+            raise TypeError("an event of a session file has no key. Expected the request's own id.")
+
+
+def seconds(times: Sequence[Any]) -> Sequence[float | None]:
+    """Times as epoch seconds; a text is ISO 8601, and one that names none stands for None."""
+    if str in {*map(type, times)}:
+        times = [epoch(at) if isinstance(at, str) else at for at in times]
+    for at in times:
+        if at is not None and not 0 <= at < LATEST:
+            raise TypeError(f"the time {at!r}")
+    return times
+
+
+def counts(found: Sequence[Any]) -> Sequence[int]:
+    """Counts of tokens; None is 0."""
+    kinds = {*map(type, found)}
+    if kinds != {int}:
+        found = [0 if value is None else value for value in found]
+        kinds = {*map(type, found)}
+    if kinds != {int} or min(found) < 0:
+        raise TypeError("a count of tokens is below 0 or no number")
+    return found
+
+
+def tagged(tags: Sequence[Sequence[str] | None]) -> tuple[list[bool], list[str | None]]:
+    """What each event's tags say: whether it is a client's own total, and the session that it may be a copy of."""
+    needs = [[tag.partition(":")[2] for tag in own or () if tag.startswith((NEEDS, UNLESS))] for own in tags]
+    return [TOTAL in (own or ()) for own in tags], [own[0] if own else None for own in needs]
