@@ -67,8 +67,8 @@ def test_a_count_that_was_not_finalized_is_named_and_is_not_nothing(old: Run, tm
     row["providers"] = {"codex": row["providers"]["codex"]}
     with (tmp_path / "data" / "windows.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
-    [window] = json.loads(ok(old("windows", "--window", "W0-18", "--json")))
-    assert window["providers"]["glm"]["capacity"] == 18
+    listed = {one["window"]: one for one in json.loads(ok(old("windows", "--json")))}
+    assert listed["W0-18"]["providers"]["glm"]["capacity"] == 18
     shown = ok(old("preview", "--window", "W0-18"))
     assert "(excluded W0-18: not-finalized) (stale: re-run complete, or complete --reopen)" in shown
 
