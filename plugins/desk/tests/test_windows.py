@@ -277,6 +277,12 @@ def test_money_that_leaves_requests_out_is_the_least(filled: Any, monkeypatch: p
     monkeypatch.setenv("COLUMNS", "300")
     _, first, second, *_ = filled("windows").ok().splitlines()
     assert ("≥$1.50" in first, "$1.51" in second) == (True, True)
+    known["W1", "toy"]["cost_usd"] = 0.00225
+    assert "≥$0.0022 " in filled("windows").ok()
+    monkeypatch.delenv("FORCE_COLOR")
+    assert "at least 0.0022 " in filled("windows").ok()
+    known["W1", "toy"]["cost_usd"] = 0.0078
+    assert "at least 0.0078 " in filled("windows").ok()
 
 
 def test_a_provider_that_is_captured_after_the_window_was_finalized_took_nothing_that_is_known(filled: Any) -> None:

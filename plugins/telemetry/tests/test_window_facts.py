@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tracker.session import Session
 from tracker_telemetry import window_facts
+from tracker_telemetry.sessions import usage
 from tracker_telemetry.sessions import window_facts as of_logs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -103,3 +107,15 @@ def test_session_logs_are_added_up_once_a_command(
     row = {"type": "assistant", "message": {"id": "m", "model": "claude-opus-4-6", "usage": {"output_tokens": 5}}}
     (folder / "s1.jsonl").write_text(json.dumps(row) + "\n")
     assert window_facts.facts(session, ["W1", "W2"])["W1", "codex"] == {"tokens": 3}
+
+
+def test_a_provider_may_have_a_dash_in_its_name() -> None:
+    names = ("deep", "deep-sea", "glm")
+    session: Any = SimpleNamespace(registry=SimpleNamespace(providers=dict.fromkeys(names)))
+    whose = {"deep-log": "deep", "deep-sea": "deep-sea", "deep-sea-log": "deep-sea", "sea-deep": "sea-deep"}
+    logs = {name: usage.provider_of(session, SimpleNamespace(name=name)) for name in whose}  # type: ignore[arg-type]
+    assert logs == whose
+    proxy: Any = SimpleNamespace(routed_label="glm")
+    of = partial(window_facts.provider_of, session, proxy, is_routed=False)
+    asked = (("Deep-Sea", "x"), ("", "x/deep-2"), ("", "sea-deep"), ("", "deeper"))
+    assert [of(lane, model) for lane, model in asked] == ["deep-sea", "deep", "deep", None]

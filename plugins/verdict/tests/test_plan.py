@@ -180,3 +180,28 @@ def test_a_meter_that_must_have_been_reset_has_no_value(verdicts: Any, monkeypat
     monkeypatch.setenv("COLUMNS", "120")
     (fiveh,) = [row for row in verdicts("plan").ok().splitlines() if row.startswith("codex fiveh  ")]
     assert "%" not in fiveh
+
+
+def test_windows_of_another_plan_do_not_say_what_one_costs(verdicts: Any) -> None:
+    """20 points of Plus are 2 of Pro: `plan` said that no window fits."""
+    pane = ">_ OpenAI Codex (v0.169.0)\n Account: dev@example.com ({})\n Weekly limit: {}% left\n"
+
+    def window(number: int, plan: str, before: int, after: int) -> None:
+        at = ("--window", f"W{number}", "--captured-at")
+        verdicts("start", "codex", "--stdin", *at, f"-{90 - 20 * number}m", stdin=pane.format(plan, before)).ok()
+        verdicts("end", "codex", "--stdin", *at, f"-{85 - 20 * number}m", stdin=pane.format(plan, after)).ok()
+        verdicts("complete", "--window", f"W{number}", "--codex-features", "2").ok()
+
+    window(1, "Plus", 60, 40)
+    window(2, "Plus", 40, 20)
+    assert "a usual window costs 20 pp (20 to 20, mean of 2 windows)" in verdicts("plan", "--max-age", "2h").ok()
+    verdicts("start", "codex", "--stdin", "--window", "W3", "--captured-at", "-35m", stdin=pane.format("Pro", 95)).ok()
+    said = verdicts("plan", "--max-age", "2h").ok()
+    assert (
+        "no finalized window says what one costs: 2 windows of another plan are left out; measure one on this" in said
+    )
+    window(3, "Pro", 95, 93)
+    said = verdicts("plan", "--max-age", "2h").ok()
+    assert "a usual window costs 2 pp (of 1 window; 2 windows of another plan are left out)" in said
+    [plan] = json.loads(verdicts("--json", "plan", "--max-age", "2h").ok())
+    assert [(one["windows_measured"], one["windows_of_another_plan"]) for one in plan["meters"]] == [(1, 2)]

@@ -305,7 +305,7 @@ def test_a_selection_without_windows_says_so(tracker_cli: Run, tmp_path: Path) -
     assert "note: no finalized window among those that you" in tracker_cli("scoreboard", "--lane", "nobody").stderr
 
 
-def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> None:
+def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Churn per feature counts the features of windows with churn alone."""
     verdicts.rows(codex=[(3, 18), (2, 10)])
     verdicts.facts["codex-01", "codex"] = {"churn": 2, "tokens": 1200, "mood": 2}
@@ -322,6 +322,12 @@ def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any) -> Non
     assert not {"churn", "files"} & row.keys()
     verdicts.facts["codex-01", "codex"] = {"tokens": 1, "requests": 2, "cost_usd": 0.418, "unpriced_requests": 1}
     assert " at least 0.41 " in verdicts("scoreboard").ok()  # and not 0.42, with what the other window cost
+    verdicts.facts["codex-01", "codex"]["cost_usd"], verdicts.facts["codex-02", "codex"]["cost_usd"] = 0.003375, 0.0
+    assert " at least 0.0033 " in verdicts("scoreboard").ok()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "300")
+    assert "≥$0.0033" in verdicts("scoreboard").ok()
+    monkeypatch.delenv("FORCE_COLOR")
     for window, cost in (("codex-01", 0.1), ("codex-02", 0.2)):
         verdicts.facts[window, "codex"] = {"tokens": 1, "requests": 1, "cost_usd": cost}
     assert json.loads(verdicts("scoreboard", "--format", "json").ok())[0]["cost_usd"] == 0.3

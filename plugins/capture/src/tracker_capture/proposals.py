@@ -262,11 +262,12 @@ def _meters(share: Share) -> str:
 def _used(share: Share) -> str:
     if not share.requests:
         return ""
-    cost = share.cost
-    if cost is not None and cost >= 0.01 and share.unpriced:  # what it was at least
-        cost = math.floor(round(cost * 100, 7)) / 100
-    # what is under half a cent is not nothing
-    shown = cost and (rate(cost) if cost < 0.005 else f"{cost * (1 + 1e-12):,.2f}")  # halves are rounded up
+    cost, smallest = share.cost, 0.005  # what is under half a cent is not nothing
+    if cost and share.unpriced:  # what it was at least
+        smallest = 0.01
+        size = 10.0 ** (2 if cost >= smallest else 1 - math.floor(math.log10(cost)))
+        cost = math.floor(round(cost * size, 7)) / size
+    shown = cost and (rate(cost) if cost < smallest else f"{cost * (1 + 1e-12):,.2f}")  # halves are rounded up
     rest = f"; {plural(share.unpriced, 'request')} without a known price" if share.unpriced else ""
     least = "at least " if rest else ""
     money = rest if shown is None else f", {least}${shown} at list price{rest}"

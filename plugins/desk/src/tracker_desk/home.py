@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
-from tracker_desk.money import dollars, floored
+from tracker_desk.money import dollars, least
 from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
 from tracker_desk.status_text import heading, lane_name, next_of_meters
 
@@ -35,7 +35,7 @@ def _money(row: Mapping[str, Cell]) -> str:
     without = f"; {plural(bare, 'request')} without a known price" if isinstance(bare, int) and bare else ""
     if not isinstance(cost, float):
         return without
-    money = f"at least {dollars(floored(cost))}" if without else dollars(cost)
+    money = f"at least {least(cost)}" if without else dollars(cost)
     return f", {money} at list prices{without}"
 
 

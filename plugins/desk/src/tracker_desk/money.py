@@ -13,5 +13,12 @@ def dollars(usd: float) -> str:
 
 
 def floored(usd: float) -> float:
-    """Money that leaves requests out, in whole cents: it was at least that."""
-    return math.floor(round(usd * 100, 7)) / 100 if usd >= 0.01 else usd
+    """Money that leaves requests out, in whole cents, or with two digits if it has none: it was at least that."""
+    size = 10.0 ** (2 if usd >= 0.01 or usd <= 0 else 1 - math.floor(math.log10(usd)))
+    return math.floor(round(usd * size, 7)) / size
+
+
+def least(usd: float) -> str:
+    """The same as it is shown."""
+    found = floored(usd)
+    return f"${rate(found)}" if 0 < found < 0.01 else dollars(found)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural, zone
 from tracker_desk import meter_list, status_text
-from tracker_desk.money import dollars, floored
+from tracker_desk.money import least
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WOULD_OVERLAP, ListedWindow, listed
@@ -97,11 +97,11 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     alone = {key: "" for key in (OVERLAPS, WOULD_OVERLAP) if key in extra}
     rows = [{**alone, **row} for row in rows]
     # money that leaves requests out is the least that it was
-    least = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
+    amounts = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
     marked = [
         {
-            key: f"≥{dollars(floored(usd))}"
-            for key, count in least.items()
+            key: f"≥{least(usd)}"
+            for key, count in amounts.items()
             if row.get(count) and isinstance(usd := row.get(key), int | float)
         }
         for row in rows

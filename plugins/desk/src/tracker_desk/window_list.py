@@ -268,8 +268,11 @@ def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
 
 def _added(columns: Mapping[str, Any], key: str) -> str:
     """A column that a feature adds; money that leaves requests out is the least that it was."""
-    is_least = columns[key] is not None and columns.get(BARE.get(key, ""))
-    return f"at least {_cell(floored(columns[key]))}" if is_least else _cell(columns[key])
+    found = columns[key]
+    if found is None or not columns.get(BARE.get(key, "")):
+        return _cell(found)
+    usd = floored(found)
+    return f"at least {rate(usd) if 0 < usd < 0.01 else _cell(usd)}"
 
 
 def _cell(found: Any, unit: str | None = None) -> str:

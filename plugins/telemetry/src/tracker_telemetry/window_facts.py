@@ -46,8 +46,8 @@ def provider_of(session: Session, source: Source, lane: str, model: str, *, is_r
     names = session.registry.providers
     if is_routed:
         return source.routed_label if source.routed_label in names else None
-    words = (lane.lower(), *model.lower().replace("/", "-").split("-"))
-    return next((name for name in names if name in words and name != source.routed_label), None)
+    own, words = lane.lower(), f"-{model.lower().replace('/', '-')}-"
+    return next((one for one in names if one != source.routed_label and (one == own or f"-{one}-" in words)), None)
 
 
 def checks(session: Session, window: str) -> list[Check]:

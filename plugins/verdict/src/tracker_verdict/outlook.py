@@ -6,13 +6,13 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span, zone
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, plans
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.overlaps import overlapping, spent_in
 from tracker_verdict.prospect import Prospect, over, prospect
@@ -49,7 +49,8 @@ class Outlook:
 
     cost, fits: (least, usual, most); the usual cost is the mean of the finalized windows' deltas. `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
-    costs, left_out: how many windows say what one costs, and how many do not because they overlap others.
+    costs, left_out, outdated: how many windows say what one costs, and how many do not because they overlap others, or
+    were measured on a plan of before.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
     one costs is. doubt: what its value rests on, if anything. several: whether the provider has readings of more than
     one account. is_of_all: whether it stops all work if it is full. is_over: whether it was reset since it was read.
@@ -70,6 +71,7 @@ class Outlook:
     reset_at: datetime | None = None
     costs: int = 0
     left_out: int = 0
+    outdated: int = 0
     cost: tuple[float, float, float] | None = None
     fits: tuple[int, int | None, int | None] | None = None
     probability: float | None = None
@@ -94,11 +96,21 @@ class Outlook:
 
 
 class _Moved(NamedTuple):
-    """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others."""
+    """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others.
+
+    plans: those that its captures name, by their origins.
+    """
 
     account: str | None
     delta: Mapping[str, Any]
     is_shared: bool
+    plans: Collection[tuple[str, str]] = ()
+
+    def state(self, now: Mapping[str, str]) -> Literal["alone", "shared", "outdated"]:
+        """Whether it says what a window costs: a per cent of another plan is of another quota. now: each origin's."""
+        if any(now.get(origin, plan) != plan for origin, plan in self.plans):
+            return "outdated"
+        return "shared" if self.is_shared else "alone"
 
 
 @frozen(kw_only=True)
@@ -122,6 +134,18 @@ class _Question:
         captured = (gauge.meter for one in self.own for gauge in one.capture.reading.gauges)
         keys = dict.fromkeys([self.source.capacity, *captured, *(one.meter for one in self.past)])
         return [meter for key in keys if key and (meter := self.source.meter(key))]
+
+    def plans(self, account: str | None) -> dict[str, str]:
+        """The plan that each origin named last, of one account or of all."""
+        read = [(one.until, one.account, one.origin, one.plan) for one in self.past if one.plan]
+        shown = [
+            (capture.captured_at, owner, *named)
+            for capture, owner in self.own
+            for named in plans([capture])
+            if capture.captured_at <= self.now
+        ]
+        every = sorted([*read, *shown], key=lambda one: one[0])
+        return {origin: plan for _, owner, origin, plan in every if account in (None, owner)}
 
     @property
     def has_accounts(self) -> bool:
@@ -218,8 +242,12 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
-    costs, is_so = _costs((one for one in own if not one.is_shared), meter), holds(standing, asked.now, asked.max_age)
-    known = evolve(known, costs=len(costs), left_out=len(_costs((one for one in own if one.is_shared), meter)))
+    now = asked.plans(standing.account if known.several else None)
+    alone, shared, outdated = (
+        _costs((one for one in own if one.state(now) == state), meter) for state in ("alone", "shared", "outdated")
+    )
+    costs, is_so = alone, holds(standing, asked.now, asked.max_age)
+    known = evolve(known, costs=len(costs), left_out=len(shared), outdated=len(outdated))
     if not costs or (not costs[-1] and meter.unit != PERCENT):
         if is_so and not _room(known, asked.reserve):
             return evolve(known, verdict=STOP, why=_no_room(known, asked.reserve))
@@ -261,14 +289,26 @@ def _no_cost(moved: Sequence[object], meter: Meter, known: Outlook) -> str:
     if known.costs:
         return f"{plural(known.costs, 'finalized window')} moved it by 0: a longer one says what one costs"
     if known.left_out:
-        return f"{nothing}: {overlapped(known.left_out)}; measure one while no other window of this account is open"
+        return f"{nothing}: {left_out(known)}; measure one while no other window of this account is open"
+    if known.outdated:
+        return f"{nothing}: {left_out(known)}; measure one on this plan"
     if not moved:
         return f"{nothing}: `tracker complete` finalizes one"
     return f"{nothing}: measure one that begins and ends between two resets of {meter.key}"
 
 
-def overlapped(count: int) -> str:
-    return f"{plural(count, 'window')} that overlap{'s' if count == 1 else ''} {'is' if count == 1 else 'are'} left out"
+def left_out(known: Outlook) -> str:
+    """Which windows do not say what one costs; empty if all do."""
+    counts = (
+        (known.left_out, f"that overlap{'s' if known.left_out == 1 else ''}"),
+        (known.outdated, "of another plan"),
+    )
+    said = [
+        f"{plural(count, 'window')} {which} {'is' if count == 1 else 'are'} left out"
+        for count, which in counts
+        if count
+    ]
+    return "; ".join(said)
 
 
 def _no_bar(meter: Meter) -> str:
@@ -285,7 +325,12 @@ def _moved(session: Session, source: Source, windows: Sequence[str]) -> list[_Mo
     spent = spent_in(source, rows, groups, ())
     shared = overlapping(session, source, spent).shared
     return [
-        _Moved(named.get((window, source.name)), entry["delta"], window in shared)
+        _Moved(
+            named.get((window, source.name)),
+            entry["delta"],
+            window in shared,
+            plans(row.pair(source.name, groups.get((window, source.name), ()))),
+        )
         for window, row in rows.items()
         if isinstance(entry := row.providers.get(source.name), Mapping)
         and isinstance(entry.get("delta"), Mapping)
@@ -297,7 +342,7 @@ def _costs(moved: Iterable[_Moved], meter: Meter) -> list[float]:
     """What windows cost, sorted."""
     return sorted(
         float(one)
-        for _, delta, _ in moved
+        for _, delta, *_ in moved
         if isinstance(one := delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
     )
 

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number, zone
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.outlook import STOP, TIGHT, Outlook, overlapped
+from tracker_verdict.outlook import STOP, TIGHT, Outlook, left_out
 from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
 from tracker_verdict.prospect import per_cent
 from tracker_verdict.standings import PERCENT
@@ -66,7 +66,7 @@ def _said(one: Outlook, local: tzinfo) -> Iterator[str]:
     if one.prospect is not None and one.prospect.why is not None:
         # a forecast may rest on an older reading than a verdict
         yield one.prospect.why if one.prospect.is_full else f"no forecast: {one.prospect.why}"
-    yield from [overlapped(one.left_out)] if one.left_out and one.costs else []
+    yield from [left_out(one)] if left_out(one) and one.costs else []
     yield from [one.assumption] if one.assumption else []
     yield from [ONE_MODEL] if not one.is_of_all and one.verdict in (STOP, TIGHT) else []
     if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:

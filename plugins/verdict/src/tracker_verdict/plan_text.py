@@ -10,7 +10,7 @@ from tracker.api import MeterOutlook, Source
 from tracker.kernel import Session, iso, number, plural, value, zone
 from tracker_verdict import prospect
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook, overlapped
+from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook, left_out
 from tracker_verdict.prospect import local_time, per_cent
 from tracker_verdict.standings import PERCENT
 from tracker_verdict.weeks import FULL, WEEK
@@ -64,7 +64,7 @@ def lines(
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, mean " if one.costs > 1 else ""
-        more = f"; {overlapped(one.left_out)}" if one.left_out else ""
+        more = f"; {left_out(one)}" if left_out(one) else ""
         yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')}{more})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
         yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
@@ -161,6 +161,7 @@ def _values(one: Outlook) -> dict[str, Any]:
         "reset_at": one.reset_at and iso(one.reset_at),
         "windows_measured": one.costs,
         "windows_left_out": one.left_out,
+        "windows_of_another_plan": one.outdated,
         "cost": one.cost and dict(zip(sizes, one.cost, strict=True)),
         "windows_that_fit": one.fits and dict(zip(sizes, one.fits, strict=True)),
         "probability": one.probability,

@@ -285,14 +285,23 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
         )
         for name in names(found)
     ]
-    return columns, [{**line, **{name: f"≥${one:,.2f}" for name, one in _least(line).items()}} for line in found]
+    return columns, [{**line, **{name: _marked(one) for name, one in _least(line).items()}} for line in found]
 
 
 def _least(line: Line) -> Mapping[str, float]:
-    """Money that leaves requests out, in whole cents if it has some: it was at least that."""
+    """Money that leaves requests out: it was at least that."""
     money = {name: line.get(name) for name in LIST_PRICE if line.get("unpriced_requests")}
-    known = {name: one for name, one in money.items() if one is not None}
-    return {name: math.floor(round(one * 100, 7)) / 100 if one >= 0.01 else one for name, one in known.items()}
+    return {name: _floored(one) for name, one in money.items() if one is not None}
+
+
+def _marked(usd: float) -> str:
+    return f"≥${rate(usd)}" if 0 < usd < 0.01 else f"≥${usd:,.2f}"
+
+
+def _floored(usd: float) -> float:
+    """In whole cents, or with two digits if it has none."""
+    size = 10.0 ** (2 if usd >= 0.01 or usd <= 0 else 1 - math.floor(math.log10(usd)))
+    return math.floor(round(usd * size, 7)) / size
 
 
 def as_text(found: list[Line]) -> Iterator[str]:

@@ -34,3 +34,8 @@ def rounded(usd: float, digits: int = 2, *, is_least: bool = False) -> float:
     """Halves up; down if the amount leaves something out: it was at least that."""
     size = 10.0**digits
     return math.floor(round(usd * size, 7) + (0 if is_least else 0.5)) / size
+
+
+def floored(usd: float) -> float:
+    """Money that leaves requests out, in whole cents, or with two digits if it has none: it was at least that."""
+    return rounded(usd, 2 if usd >= 0.01 else 1 - math.floor(math.log10(usd)), is_least=True)

@@ -16,7 +16,7 @@ from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.missing import sentences
-from tracker_telemetry.sessions.money import dollars, rounded
+from tracker_telemetry.sessions.money import dollars, floored
 
 MOST_DAYS, MOST_WEEKS = 45, 400  # days of a period that is shown by day, or by week
 NAMES = ("usage", "usage-model", "usage-project")
@@ -133,7 +133,7 @@ def _summed(found: usage.Usage, names: Sequence[str]) -> list[dict[str, Any]]:
             **{name: text or "(none)" for name, text in zip(names, key, strict=True)},
             **one.document(),
             "tokens": one.whole,
-            "cost_usd": rounded(cost, is_least=True) if one.unpriced and (cost := one.cost or 0) >= 0.01 else one.cost,
+            "cost_usd": floored(one.cost) if one.unpriced and one.cost else one.cost,
         }
         for key, one in sums.items()
     ]

@@ -217,9 +217,10 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
 
 
 def provider_of(session: Session, source: Source) -> str:
-    """Whose requests the source holds: the provider that its name begins with, else its own name."""
-    first = source.name.partition("-")[0]
-    return first if first in session.registry.providers else source.name
+    """Whose requests the source holds: the provider that its name is or begins with, else its own name."""
+    parts, providers = source.name.split("-"), session.registry.providers
+    names = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))  # the longest first
+    return next((name for name in names if name in providers), source.name)
 
 
 def _rows(
