@@ -57,6 +57,13 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (("stop", "codex"), 2, "Unknown command 'stop'. Expected one of start, end, cross, "),
     (("audit",), 2, "Unknown command 'audit'. Did you mean window-audit?"),
     (("cost",), 2, "Unknown command 'cost'. Did you mean cost-compare?"),
+    (("start",), 2, "Missing argument 'PROVIDER'. Example: `tracker start claude pane.txt`."),
+    (("config", "set", "zone"), 2, "Missing argument 'VALUE'. Example: `tracker config set "),
+    (("export",), 2, "Missing option '--format'. Example: `tracker export --format csv --out exported`."),
+    (("preview", "W0-01"), 2, "Unexpected argument 'W0-01'. Did you mean --window W0-01?"),
+    (("preview", "json"), 2, "Unexpected argument 'json'. Did you mean --json?"),
+    (("meters", "drift", "codex"), 2, "Unexpected argument 'codex'. Did you mean --provider codex?"),
+    (("status", "a\nb"), 2, r"Unexpected argument 'a\nb'. Example: `tracker status`."),
     (("start", "codex", "pane.txt", "--stdin"), 2, "Two texts are given. Name a file, or use --stdin."),
     (("alias", "start", "codx", "--stdin"), 2, "Unknown provider 'codx'. Did you mean codex?"),
     (

@@ -88,6 +88,13 @@ def test_a_command_that_raises_is_one_line_that_names_the_feature(run: Run) -> N
     assert ", in broken\n" in run("hours", declared=declared, TRACKER_TRACE="1").stderr
 
 
+@pytest.mark.parametrize(("name", "given"), [("unfit", "x"), ("selects", "selection")])
+def test_a_command_whose_parameters_do_not_fit_names_the_feature(run: Run, name: str, given: str) -> None:
+    done = run(name, declared=f"commands={{'{name}': Command('Results', 'Mine.', 'acme_hours.parts:{name}')}}")
+    error = faulty(f"TypeError: {name}() got an unexpected keyword argument '{given}'")
+    assert (done.returncode, done.stderr) == (1, error)
+
+
 def test_an_error_of_the_system_in_a_command_names_the_feature(run: Run) -> None:
     declared = "commands={'hours lost': Command('Results', 'Mine.', 'acme_hours.parts:lost')}"
     done = run("hours", "lost", declared=declared)
@@ -252,8 +259,8 @@ def tally(session, source):
         ("add", "KeyError: 'mine'"),
         ("total", "KeyError: 'mine'"),
         ("figures", "TypeError: total returned int. Expected ProviderFigures"),
-        ("text", "TypeError: An Estimate has the figures [1, 3.0, '12', 0.25]. Expected numbers"),
-        ("limits", "TypeError: An Estimate has the figures [1, 3.0, 12.0, 0.25, '0.1', 0.4]. Expected numbers"),
+        ("text", "ValueError: An Estimate's capacity is '12'. See docs/reference/plugins.md"),
+        ("limits", "ValueError: An Estimate's ci is ('0.1', 0.4). See docs/reference/plugins.md"),
         ("none", "TypeError: returned object <object object at "),
     ],
 )

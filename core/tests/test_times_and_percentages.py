@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tracker.text.clock import moment
+from tracker.text.render import number
 
 NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
 
@@ -109,3 +110,19 @@ def test_more_than_all_of_a_meter_needs_force(program: Any) -> None:
     assert program.rows("snapshots") == []
     override(program, "--fuel-pct", "180", "--force").ok()
     assert program.rows("snapshots")[0]["parsed"]["fuel_pct"] == 180
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0042, "0.0042"),
+        (-0.004, "-0.004"),
+        (0.000001, "0.000001"),
+        (1e-9, "0"),
+        (-1e-9, "0"),
+        (0.005, "0.01"),
+        (3, "3"),
+    ],
+)
+def test_a_number_that_is_not_nothing_does_not_read_as_0(value: float, shown: str) -> None:
+    assert number(value) == shown

@@ -21,7 +21,7 @@ def feature_info():
 PARTS = """
 import click
 from attrs import frozen
-from tracker.kernel import setting
+from tracker.kernel import selection, setting
 
 class Plain:
     pass
@@ -56,6 +56,16 @@ command = click.command(help="Mine.")(lambda: print("mine"))
 @click.command(help="Broken.")
 def broken():
     raise ZeroDivisionError("no\\x1b[31m hours")
+
+@click.command(help="Takes no x.")
+@click.option("--x")
+def unfit():
+    pass
+
+@click.command(help="Selects.")
+@selection()
+def selects(selected):
+    pass
 
 @click.command(help="Answers.")
 def answers():

@@ -113,18 +113,7 @@ class Preview(NamedTuple):
                 for window in self.windows
             ],
             "anomalies": [entry.record | {"record_id": entry.record_id} for entry in self.anomalies],
-            "providers": [
-                {
-                    "provider": figures.source.name,
-                    **({"account": figures.account} if figures.account else {}),
-                    "unit": figures.unit,
-                    **figures.efficiency.figures(),
-                    **figures.totals,
-                    "excluded": [{"window": window, "reason": reason} for window, reason in figures.excluded.items()],
-                    "stale": list(figures.stale),
-                }
-                for figures in self.providers
-            ],
+            "providers": [figures.document() for figures in self.providers],
             "open": [one._asdict() for one in self.open],
             "blocks": [
                 {
@@ -228,8 +217,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
         features = {window: finalized.features for window, finalized in rows.items()}
     events = facts.totals if facts else EventTotals()
     context = PreviewContext(windows=windows, records=tuple(records), events=events, features=features)
-    block = session.registry.call(source.name, "render_preview_block", context=context)
-    if block is not None:
+    if (block := session.registry.call(source.name, "render_preview_block", context=context)) is not None:
         yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
 
 
@@ -245,8 +233,7 @@ def _provider_line(figures: ProviderFigures) -> str:
         f"n={estimate.n}",
         f"power={value(measured and measured.power, digits=2)}",
     ]
-    shown = islice(figures.excluded.items(), MARKS)
-    marks = [f"excluded {line(window)}: {line(reason)}" for window, reason in shown]
+    marks = [f"excluded {line(window)}: {line(reason)}" for window, reason in islice(figures.excluded.items(), MARKS)]
     more = len(figures.excluded) - MARKS
     marks += [f"excluded {plural(more, 'more window')}: see --json"] if more > 0 else []
     marks += ["stale: re-run complete, or complete --reopen"] if figures.stale else []

@@ -97,8 +97,7 @@ class Session:
         from tracker.settings import Data
 
         path = self.root.resolve() / ".gitignore"
-        in_repository = any((folder / ".git").exists() for folder in path.parents)
-        if not in_repository or self.settings(Data).track:
+        if self.settings(Data).track or not any((folder / ".git").exists() for folder in path.parents):
             return
         try:
             with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
@@ -151,8 +150,7 @@ class Session:
 
     def source(self, name: str, *, kinds: Collection[str] = ()) -> Source:
         """The source of that name; what is there otherwise."""
-        found = self.registry.find(name)
-        if found and found.info and (not kinds or found.info.kind in kinds):
+        if (found := self.registry.find(name)) and found.info and (not kinds or found.info.kind in kinds):
             return found.info  # type: ignore[no-any-return]
         if found and found.error:
             raise TrackerError(f"{name} is not available: {found.error}")
@@ -199,10 +197,9 @@ class Session:
 
     def warn(self, text: str) -> None:
         """Something that is wrong but stops nothing, said once."""
-        if text in self._warned:
-            return
-        self._warned.add(text)
-        tell(cured(f"warning: {text}"))
+        if text not in self._warned:
+            self._warned.add(text)
+            tell(cured(f"warning: {text}"))
 
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""

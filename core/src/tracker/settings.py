@@ -56,14 +56,13 @@ def _number(value: Any) -> float | None:
 
 
 TEXT = Kind("text", "a text of one line", _line)
-TABLE = Kind("table", "a table", lambda value: value)
 KINDS = {
     str: TEXT,
     str | None: TEXT,
     tuple[str, ...]: Kind("list of texts", 'a list of texts such as ["a", "b"]', _lines),
     bool: Kind("true or false", "true or false", lambda value: value if isinstance(value, bool) else None),
     float: Kind("number", "a number from {0.least:g} to {0.most:g}", _number),
-    Mapping[str, Any]: TABLE,
+    Mapping[str, Any]: Kind("table", "a table", lambda value: value),
 }
 
 
@@ -96,8 +95,7 @@ class Setting(NamedTuple):
         if found is None or not is_within or (self.fits and not self.fits(found)):
             expected = self.expected or self.kind.expected.format(self)
             given = str(value).lower() if isinstance(value, bool) else repr(value)
-            given = given if len(given) <= 60 else given[:57] + "..."
-            raise ValueError(f"Invalid {self.key} {given}. Expected {expected}.")
+            raise ValueError(f"Invalid {self.key} {given:.60}. Expected {expected}.")
         return found
 
 
@@ -165,8 +163,7 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
 
 def setting_of(key: str) -> Setting:
     """The setting of that key; a `ValueError` says what exists instead."""
-    known = settings()
-    if key in known:
+    if key in (known := settings()):
         return known[key]
     if keys := [one for one in known if one.startswith(f"{key}.")]:
         raise ValueError(f"{key} is a table. Expected its settings: {', '.join(keys)}.")

@@ -11,8 +11,8 @@ OVERRIDE = ("override", "toy", "--window", "W1", "--phase", "before")
 
 
 def test_the_newest_window_is_named_where_one_is_missing(program: Any) -> None:
-    missing = "error: Missing option '--window'."
-    assert program("complete").refused(2) == missing
+    missing, example = "error: Missing option '--window'.", "tracker complete --window W0-01 --tally-features 2"
+    assert program("complete").refused(2) == f"{missing} Example: `{example} --outcome pass`."
     program(*OVERRIDE, "--fuel-pct", "1", "--captured-at", "2026-01-10T08:00:00Z").ok()
     program("override", "toy", "--window", "W0-7", *OVERRIDE[4:], "--fuel-pct", "1").ok()
     for command in (

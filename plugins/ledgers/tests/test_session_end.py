@@ -121,7 +121,9 @@ def test_several_paths_in_a_row(finalized: Run, tmp_path: Path) -> None:
     both, one = records(tmp_path, "churn")
     assert (both["paths"], both["files_changed"]) == (["file0.py", "file5.py"], 2)
     assert (one["exclude"], one["files_changed"]) == (["file0.py"], 1)
-    assert "Got unexpected extra argument" in refused(finalized("churn", "--window", "W0-20", "stray"), 2)
+    assert "Unexpected argument 'stray'. Example: `tracker churn " in refused(
+        finalized("churn", "--window", "W0-20", "stray"), 2
+    )
 
 
 def test_a_ledger_that_is_refused_keeps_the_record_back(finalized: Run, tmp_path: Path) -> None:

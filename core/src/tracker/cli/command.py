@@ -51,7 +51,15 @@ class Command(click.Command):
         if not any(isinstance(one, click.Argument) for one in self.params):
             flags = {name for one in self.params if getattr(one, "multiple", False) for name in one.opts}
             args = list(_repeated(args, flags))
-        return super().parse_args(ctx, args)
+        takes_all, ctx.allow_extra_args = ctx.allow_extra_args, True
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            text = error.format_message()  # a type may say what was expected
+            raise click.UsageError(f"{text} {self._cure(ctx)}" if text.endswith("'.") else text, ctx) from error
+        if rest and not takes_all and not ctx.resilient_parsing:
+            raise click.UsageError(f"Unexpected argument {rest[0]!r}. {self._cure(ctx, rest[0])}", ctx)
+        return rest
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         own = super().get_params(ctx)
@@ -66,7 +74,7 @@ class Command(click.Command):
         if self.epilog:
             with formatter.section("Example"):
                 # a line that is broken can still be copied
-                text = click.wrap_text(_example(self.epilog, ctx), formatter.width - 2, "  ", "    ")
+                text = click.wrap_text(self._example(ctx), formatter.width - 2, "  ", "    ")
                 formatter.write(text.replace("\n", " \\\n") + "\n")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -77,8 +85,7 @@ class Command(click.Command):
         shared = {option.name for option in OPTIONS}
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Global options": []}
         for parameter in sorted(self.get_params(ctx), key=lambda one: "--help" in one.opts):
-            shown = parameter.get_help_record(ctx)
-            if shown is not None and (shown[1] or isinstance(parameter, click.Option)):
+            if (shown := parameter.get_help_record(ctx)) and (shown[1] or isinstance(parameter, click.Option)):
                 is_global = parameter.name in shared or "--help" in parameter.opts
                 sections["Global options" if is_global else "Options"].append(shown)
         for title, rows in sections.items():
@@ -86,30 +93,35 @@ class Command(click.Command):
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
+    def _example(self, ctx: click.Context) -> str:
+        """A command line that works, with the name of an installed source in it."""
+        if not self.epilog or "{" not in self.epilog:
+            return self.epilog or ""
+        sources = ctx.ensure_object(Session).registry.sources.values()
+        provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
+        stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")
+        return self.epilog.format(provider=provider, stream=stream)
 
-def _example(text: str, ctx: click.Context) -> str:
-    """A command line that works, with the name of an installed source in it."""
-    if "{" not in text:
-        return text
-    sources = ctx.ensure_object(Session).registry.sources.values()
-    provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
-    stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")
-    return text.format(provider=provider, stream=stream)
+    def _cure(self, ctx: click.Context, word: str = "") -> str:
+        """What to type instead: the option that a word was meant for, else the example."""
+        known = {name for one in self.get_params(ctx) for name in one.opts}
+        if f"--{word}" in known:
+            return f"Did you mean --{word}?"
+        is_source = word in ctx.ensure_object(Session).registry.sources
+        option = "--provider" if is_source else "--window" if word[-1:].isdigit() else ""
+        return f"Did you mean {option} {word}?" if option in known else f"Example: `{self._example(ctx)}`."
 
 
 def _repeated(args: Iterable[str], flags: set[str]) -> Iterator[str]:
     """`--paths a b --x` as `--paths a --paths b --x`; a value that begins with a dash is given as `--paths=-a`."""
-    current, has_value = None, False
+    current = before = None
     for word in args:
-        if word in flags:
-            current, has_value = word, False
-        elif word.startswith("-") and word != "-":
-            current = None
-        elif current is not None:
-            if has_value:
-                yield current
-            has_value = True
+        if word.startswith("-") and word != "-":
+            current = word if word in flags else None
+        elif current and current != before:
+            yield current
         yield word
+        before = word
 
 
 class WritingCommand(Command):

@@ -55,8 +55,7 @@ def find(name: str) -> click.Command:
     place = commands()[name].place
     feature = next(one for one in discovery.installed() if one.info and name in one.info.commands)
     with feature.watched(f"load its command {name!r}", tell):
-        found = discovery.attribute(place)
-        if not isinstance(found, click.Command):
+        if not isinstance(found := discovery.attribute(place), click.Command):
             raise TypeError(f"{place} is a {type(found).__name__}. Expected a click command.")
         return found
 

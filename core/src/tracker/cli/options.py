@@ -128,8 +128,8 @@ class Selection(NamedTuple):
                 beside = [name for name, lane in lanes.items() if self.lane not in (None, lane)]
                 found[window] = beside or [name for name in lanes if self.provider not in (None, name)]
                 times[window] = end or begin or EPOCH
-        newest = sorted(found, key=times.__getitem__)[-(self.last or 0) :]
-        chosen = [window for window in found if window in {*newest}]
+        newest = {*sorted(found, key=times.__getitem__)[-(self.last or 0) :]}
+        chosen = [window for window in found if window in newest]
         if others := [f"{name} {line(window)}" for window in chosen for name in found[window]]:
             more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
             session.note(f"note: whole windows are selected. Also in them: {', '.join(others[:NAMED])}{more}")

@@ -115,8 +115,7 @@ def check_event(event: object) -> None:
 
 
 def _refusal(name: object, value: object) -> TypeError:
-    types = TYPES.get(name) if isinstance(name, str) else None
-    if types is None:
+    if (types := TYPES.get(name) if isinstance(name, str) else None) is None:
         return TypeError(f"an event has the unknown key {name!r}. docs/reference/plugins.md lists the known ones.")
     wanted = " or ".join(sorted(kind.__name__.removesuffix("Type") for kind in types))
     return TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")

@@ -195,16 +195,14 @@ def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
     parsed: dict[str, Any] = {}
     names = {meter.key: meter.field_name for meter in source.meters}
     for gauge in reading.gauges:
-        name = names.get(gauge.meter, f"{gauge.meter}_pct" if source.open_meters else None)
-        if name is None:
+        if (name := names.get(gauge.meter, f"{gauge.meter}_pct" if source.open_meters else None)) is None:
             raise ValueError(f"Invalid meter {gauge.meter!r}. Expected one that is declared: {', '.join(names)}.")
         parsed[name] = amount(gauge.used)
         parsed[f"{gauge.meter}_resets"] = gauge.resets
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
         if gauge.limit is not None:
             parsed[f"{gauge.meter}_limit"] = amount(gauge.limit)
-    clash = {*parsed, "as_of", "errors"} & reading.fields.keys()
-    if clash:
+    if clash := {*parsed, "as_of", "errors"} & reading.fields.keys():
         raise ValueError(f"Invalid fields {', '.join(sorted(clash))}. Expected names that no meter has.")
     parsed |= reading.fields
     if reading.as_of is not None:

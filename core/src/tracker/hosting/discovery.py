@@ -126,8 +126,7 @@ def scan() -> list[Plugin]:
         if others and not one.is_disabled and one.distribution != f"{GROUP}-{one.name}":
             cure = f"Uninstall one of them, or set {DISABLE}={one.distribution}."
             named = ", ".join(other.distribution for other in others)
-            reason = f"{named} also has an entry point of that name. {cure}"
-            one.error = PluginError(one.name, "claim its name", reason)
+            one.error = PluginError(one.name, "claim its name", f"{named} also has an entry point of that name. {cure}")
     return found
 
 
@@ -249,8 +248,9 @@ def culprit(error: BaseException) -> PluginError | None:
 
     found, packages = None, [(one.place.partition(":")[0].removesuffix(f".{FEATURE}"), one) for one in scan()]
     for frame, _ in walk_tb(error.__traceback__):
-        module = f"{frame.f_globals.get('__name__')}."
-        found = next((one for package, one in packages if module.startswith(f"{package}.")), found)
+        # a function whose parameters do not fit has no frame of its own, but click's has it as the callback
+        for module in (frame.f_globals.get("__name__"), getattr(frame.f_locals.get("callback"), "__module__", "")):
+            found = next((one for package, one in packages if f"{module}.".startswith(f"{package}.")), found)
     return PluginError(found.name, "run", error) if found and not found.is_own else None
 
 

@@ -89,8 +89,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
             if callable(timer.interrupt):
                 stack.callback(signal, SIGINT, signal(SIGINT, timer.press))
             stack.callback(signal, SIGVTALRM, signal(SIGVTALRM, timer.ring))
-            outer = setitimer(ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1))
-            stack.callback(setitimer, ITIMER_VIRTUAL, *outer)
+            stack.callback(setitimer, ITIMER_VIRTUAL, *setitimer(ITIMER_VIRTUAL, timer.seconds, min(timer.seconds, 1)))
         try:
             yield timer
         except BaseException as error:

@@ -70,8 +70,7 @@ class Registry:
 
     def source(self, name: str) -> Source | None:
         """The source of that name if it is installed and sound. Loads this plugin alone."""
-        found = self.find(name)
-        return found.info if found else None
+        return found.info if (found := self.find(name)) else None
 
     @property
     def found(self) -> list[Plugin]:
@@ -102,8 +101,7 @@ class Registry:
 
     def _admit(self, found: Plugin, timer: Timer) -> None:
         timer.restart("declare its source")  # first: a plugin for another contract may use other hooks
-        declare = getattr(found.module, "source_info", None)
-        if declare is None:
+        if (declare := getattr(found.module, "source_info", None)) is None:
             raise LookupError("Missing hook 'source_info'. It declares the source.")
         answer = declare()
         found.declared = answer if type(answer) is Source else None
@@ -134,8 +132,7 @@ class Registry:
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""
-        found = next(one for one in self.plugins if one.name == source)
-        if found.pending:
+        if (found := next(one for one in self.plugins if one.name == source)).pending:
             self.find(source)
         others = self.manager.get_plugins() - {self.manager.get_plugin(source), readings}
         return self._ask(found, hook, self.manager.subset_hook_caller(hook, others), arguments)
@@ -276,10 +273,9 @@ def _declaration(name: str, answer: object) -> Source:
 def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str | None) -> tuple[str, ...]:
     """The names of the hooks that a registered plugin implements; what fits none or is missing is an exception."""
     found = []
+    known = OF_SOURCES if kind else {one for one, spec in vars(manager.hook).items() if spec.has_spec()} - OF_SOURCES
     for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
         [own] = [one for one in caller.get_hookimpls() if one.plugin_name == name]
-        hooks = {one for one, spec in vars(manager.hook).items() if spec.has_spec()}
-        known = OF_SOURCES if kind else hooks - OF_SOURCES
         if caller.name not in known:
             raise LookupError(f"Unknown hook {caller.name!r}. {near(caller.name, sorted(known))}")
         if own.kwargnames:  # pluggy < 1.7 silently never passes these, 1.7 does

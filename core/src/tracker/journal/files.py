@@ -53,12 +53,10 @@ def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
     check_place(aside)
     kept = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o600)
     try:
-        size = os.fstat(kept).st_size
-        if size and read_at(kept, 1, size - 1) != b"\n":
+        if (size := os.fstat(kept).st_size) and read_at(kept, 1, size - 1) != b"\n":
             write_all(kept, b"\n")
         while start < stop:
-            chunk = read_at(file, min(CHUNK, stop - start), start)
-            if not chunk or b"\n" in chunk:
+            if not (chunk := read_at(file, min(CHUNK, stop - start), start)) or b"\n" in chunk:
                 raise OSError("the line changed while it was read")
             write_all(kept, chunk)
             start += len(chunk)

@@ -150,8 +150,7 @@ class Index:
             f"SELECT {MARK} FROM left_open WHERE window IN {LISTED} AND +stream = ? AND +provider = ? AND +agent = ?"
             " ORDER BY at, position"
         )
-        values = [windows, stream, provider, agent or ""]
-        return [CaptureMark(*row) for row in self._rows(query, values, [stream])]
+        return [CaptureMark(*row) for row in self._rows(query, [windows, stream, provider, agent or ""], [stream])]
 
     def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
         """The newest standing capture of each provider in each lane, by the lane's name."""
@@ -301,8 +300,7 @@ class Index:
             begun = database.execute(query, [stream, start // BLOCK]).fetchone() if start % BLOCK else None
             for number, checksum in self.journal.checksums(stream, start, stop, begun[0] if begun else 0):
                 database.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", [stream, number, checksum])
-            now = self.journal.glance(stream, stop)
-            if now.inode != inode:
+            if (now := self.journal.glance(stream, stop)).inode != inode:
                 raise sqlite3.DatabaseError(f"{stream}.jsonl was replaced while it was read")
             mark = (stream, stop, total, now.inode, now.head, now.tail)
             database.execute("INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?)", mark)

@@ -208,8 +208,7 @@ class Journal:
         path = self.path(stream)
         for _ in range(ATTEMPTS):
             file = self._file(stream, may_write=True)
-            start = os.fstat(file).st_size
-            if records.whole_size(file, start) != start:
+            if records.whole_size(file, start := os.fstat(file).st_size) != start:
                 start = self.mend(stream)
             begun[stream] = (file, start)
             if not start and self.fsync:
@@ -228,8 +227,7 @@ class Journal:
         path, file = self.path(stream), self._file(stream, may_write=True)
         try:
             size = os.fstat(file).st_size
-            whole = records.whole_size(file, size)
-            if whole == size:
+            if (whole := records.whole_size(file, size)) == size:
                 return size
             if size - whole <= LINE_LIMIT and decode(records.read_at(file, size - whole, whole)) is not None:
                 # only its end is missing, as after an edit by hand
@@ -328,8 +326,7 @@ class Journal:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
         check_place(self.root, as_folder=True)
         try:
-            # one that is to be read must be there
-            with contextlib.suppress(*([FileNotFoundError] if may_write else [])):
+            with contextlib.suppress(FileNotFoundError):
                 named = os.lstat(path)
                 if (known := self._files.get((stream, may_write, named.st_dev, named.st_ino))) is not None:
                     return known

@@ -100,8 +100,7 @@ def stamp(
 
 def record_id(stream: str, line: bytes, record: Mapping[str, Any]) -> str:
     """The id that a stored record has; records of schema 1.0.0 have none, so it is derived from the line."""
-    found = record.get("record_id")
-    if isinstance(found, str) and found:
+    if isinstance(found := record.get("record_id"), str) and found:
         return found
     return blake2b(line, digest_size=16, person=stream.encode()[:16]).hexdigest()
 
@@ -111,27 +110,25 @@ def decode(line: bytes) -> dict[str, Any] | None:
 
     Programs before this one wrote what strict JSON refuses: `NaN`, half characters, long numbers, a byte order mark.
     """
-    is_strict = True
     try:
         record = orjson.loads(line)
     except (orjson.JSONDecodeError, RecursionError):
         import json
 
         try:
-            record, is_strict = json.loads(line), False
+            record = plain(json.loads(line))
         except (ValueError, RecursionError):
             return None
     if not isinstance(record, dict) or (line.count(b"[") + line.count(b"{") > DEEPEST and is_too_deep(record)):
         return None
-    return record if is_strict else dict(plain(record))
+    return record
 
 
 def is_too_deep(value: Any, deepest: int = DEEPEST) -> bool:
     """Whether objects and lists are nested deeper than a record may be."""
     level = [value]
     for _ in range(deepest + 1):
-        nested = [one for one in level if isinstance(one, dict | list)]
-        if not nested:
+        if not (nested := [one for one in level if isinstance(one, dict | list)]):
             return False
         level = [child for one in nested for child in (one.values() if isinstance(one, dict) else one)]
     return True
@@ -232,8 +229,7 @@ def write_all(file: int, data: bytes | bytearray) -> None:
     """Write in one call, unless the system takes less."""
     view = memoryview(data)
     while view:
-        written = os.write(file, view)
-        if not written:
+        if not (written := os.write(file, view)):
             raise OSError(f"the system took none of {len(view)} bytes")
         view = view[written:]
 
@@ -242,8 +238,7 @@ def take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
     """Remove what was written of some lines, and nothing else; whether none of them is stored."""
     tail = b"\n"
     with suppress(OSError):
-        tail = read_at(file, os.fstat(file).st_size - start, start)
-        if tail and lines.startswith(tail):
+        if (tail := read_at(file, os.fstat(file).st_size - start, start)) and lines.startswith(tail):
             os.ftruncate(file, start)
             return True
     # a line without its end is no record, and the next command sets it aside
@@ -254,16 +249,13 @@ def whole_size(file: int, size: int) -> int:
     """How many bytes of a file are whole lines."""
     if not size or read_at(file, 1, size - 1) == b"\n":
         return size
-    end = size
-    while end > 0:
-        start = max(0, end - CHUNK)
-        chunk = read_at(file, end - start, start)
-        if len(chunk) < end - start:
+    while size > 0:
+        start = max(0, size - CHUNK)
+        if len(chunk := read_at(file, size - start, start)) < size - start:
             raise OSError("the file became shorter while it was read")
-        found = chunk.rfind(b"\n")
-        if found >= 0:
+        if (found := chunk.rfind(b"\n")) >= 0:
             return start + found + 1
-        end = start
+        size = start
     return 0
 
 
@@ -276,8 +268,7 @@ def whole_lines(file: int, start: int, stop: int | None, skips: Skips = None) ->
     offset, parts, held = start, [], 0
     while stop is None or offset + held < stop:
         position = offset + held
-        chunk = read_at(file, CHUNK if stop is None else min(CHUNK, stop - position), position)
-        if not chunk:
+        if not (chunk := read_at(file, CHUNK if stop is None else min(CHUNK, stop - position), position)):
             return
         head, end, rest = chunk.partition(b"\n")
         held += len(head)

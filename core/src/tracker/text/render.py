@@ -56,12 +56,13 @@ def json_parts(value: Any) -> Iterator[str]:
 
 
 def number(value: float, digits: int | None = None) -> str:
-    """Whole numbers without decimals, others with two, or with the digits asked for; halves are rounded up."""
+    """Whole numbers without decimals, others with two, tiny ones with six, or as asked for; halves are rounded up."""
     if abs(value) >= HUGE:
         return f"{value:.3e}" if abs(value) < 1e300 else "huge"
     if digits is None and float(value).is_integer():
         return str(int(value))
-    shown = f"{value * (1 + 1e-12) if abs(value) < 1e6 else value:.{2 if digits is None else digits}f}"
+    decimals = digits if digits is not None else 2 if abs(value) >= 0.005 else 6
+    shown = f"{value * (1 + 1e-12) if abs(value) < 1e6 else value:z.{decimals}f}"
     return shown if digits is not None else shown.rstrip("0").rstrip(".")
 
 

@@ -83,8 +83,7 @@ def history(
     record: then it says nothing. streams: where the records are, if not in all that hold captures. without: a record
     that is about to be taken back.
     """
-    entries = list(session.index.entries(ANOMALIES, windows))
-    if not entries:
+    if not (entries := list(session.index.entries(ANOMALIES, windows))):
         return []
     streams = streams or session.registry.status_streams
     ids = {one for entry in entries for one in (*about(entry), entry.record.get("by")) if isinstance(one, str)}

@@ -60,8 +60,7 @@ def finalize(
 def reopen(session: Session, window: str) -> None:
     """Take the finalize rows of a window back: it is open again."""
     with nullcontext() if session.dry_run else session.journal.lock():
-        rows = list(session.index.entries(WINDOWS, [window]))
-        if not rows:
+        if not (rows := list(session.index.entries(WINDOWS, [window]))):
             raise TrackerError(f"{window} is not finalized. Expected a window that `complete` has finalized.")
         common: Row = {"provider": None, "source": "finalize", "agent_id": session.lane, "reason": "reopened"}
         tombstones = [stamp(window=window, captured_at=session.now, tombstone=one.record_id, **common) for one in rows]
@@ -96,13 +95,12 @@ def _entry(session: Session, source: Source, group: list[Capture]) -> Row:
     pair = canonical(group)
     measured = measure(session.registry, source, pair)
     both = pair._asdict()
-    notes = [str(one.record["notes"]) for one in pair if one and one.record.get("notes")]
     return {
         **{phase: capture and capture.record.get("parsed") for phase, capture in both.items()},
         "delta": dict(measured.delta),
         "captured_at": {phase: capture and iso(capture.captured_at) for phase, capture in both.items()},
         "records": {phase: capture and capture.record_id for phase, capture in both.items()},
-        "notes": "; ".join(notes) or None,
+        "notes": "; ".join(str(one.record["notes"]) for one in pair if one and one.record.get("notes")) or None,
         "errors": list(measured.errors),
     }
 
@@ -134,8 +132,7 @@ def _kept(
 
 def _check_read(window: str, unread: Iterable[Absent]) -> None:
     """Refuse a row that would take a provider out of every figure because its plugin is missing."""
-    lost = [one for one in unread if one.measured]
-    if lost:
+    if lost := [one for one in unread if one.measured]:
         raise TrackerError(
             f"{window} cannot be finalized without what was measured in it: {'; '.join(one.problem for one in lost)}."
             f" To finalize it, {'; '.join(dict.fromkeys(one.cure for one in lost))}. Nothing was stored."
@@ -148,8 +145,7 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         what = near(window, known) if known and window not in known else "Expected a BEFORE and an AFTER of a provider."
         begin = f"`tracker start PROVIDER --stdin --window {line(window)}`"
         raise TrackerError(f"{line(window)} holds no captures. {what} Begin with {begin}.")
-    missing = [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]
-    if missing:
+    if missing := [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]:
         name, phase = missing[0]
         late = [one for one in groups[name] if one.phase == phase.lower() == "before"]
         why = f" (the one that was captured is later than the AFTER of {name})" if late else ""

@@ -8,8 +8,7 @@ from itertools import islice
 from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract import readings
-from tracker.contract.readings import EPOCH, amount, instant
+from tracker.contract.readings import EPOCH, Reading, amount, from_parsed, instant, to_parsed
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
@@ -130,7 +129,7 @@ class Windows:
     """The windows of a session; `windows` are ids everywhere, None is every window."""
 
     # the id that follows; the reading that the field `parsed` of a record holds
-    following, reading = staticmethod(next_window), staticmethod(readings.from_parsed)
+    following, reading = staticmethod(next_window), staticmethod(from_parsed)
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -264,14 +263,14 @@ class Windows:
     def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
         return store(self.session, request)
 
-    def reset_before(self, source: Source, reading: readings.Reading, at: datetime) -> datetime | None:
+    def reset_before(self, source: Source, reading: Reading, at: datetime) -> datetime | None:
         return reset_before(self.session, source, reading, at)
 
     def notes(self, text: str | None) -> str | None:
         """The user's notes as a record holds them: without addresses, the lane at their end."""
         return stamped_notes(text, self.session.lane)
 
-    def parsed(self, reading: readings.Reading, source: Source) -> dict[str, Any]:
+    def parsed(self, reading: Reading, source: Source) -> dict[str, Any]:
         """A reading as the field `parsed` of a record, without what is never stored."""
         change = partial(redact, keep_account=self.session.config.keep_account)
-        return {name: each_text(one, change) for name, one in readings.to_parsed(reading, source).items()}
+        return {name: each_text(one, change) for name, one in to_parsed(reading, source).items()}

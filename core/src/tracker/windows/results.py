@@ -6,8 +6,10 @@ from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from tracker.contract import checks
 from tracker.contract.readings import EPOCH, amount, instant
 from tracker.contract.sources import Comparison, Source
+from tracker.hosting.guard import UNLIMITED, guarded
 from tracker.session import Session
 from tracker.windows.captures import MIXED, Capture, Groups, canonical, capacity_delta, measure
 from tracker.windows.reader import Finalized
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from tracker.contract.tallies import Estimate, Tally
 
 UNNAMED = "(not named)"
+FIGURES = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")  # of every estimate
 
 
 class Totals:
@@ -29,8 +32,7 @@ class Totals:
         self.n, self.features, self.capacity = 0, 0.0, 0.0
 
     def add(self, row: Finalized, group: Iterable[Capture]) -> None:
-        found = row.result(self.source, group)
-        if found is None:
+        if (found := row.result(self.source, group)) is None:
             return
         if found.reason is not None:
             self.excluded[row.window] = found.reason
@@ -56,9 +58,7 @@ class Totals:
         return self.features / self.capacity if self.capacity else None
 
     def figures(self) -> dict[str, Any]:
-        known = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")
-        unknown = ("efficiency_quality", "se", "fieller", "n_eff", "windows_needed")
-        return {name: getattr(self, name) for name in known} | dict.fromkeys(unknown)
+        return dict.fromkeys(("efficiency_quality", "se", "fieller", "n_eff", "windows_needed"))
 
 
 class ProviderFigures(NamedTuple):
@@ -88,6 +88,23 @@ class ProviderFigures(NamedTuple):
         if not found.n and self.excluded:
             return {"features": None, "capacity": None}
         return {"features": found.features, "capacity": found.capacity}
+
+    def document(self) -> dict[str, Any]:
+        """What `preview --json` prints of it: what every estimate says, and the figures of this one."""
+        one = self.efficiency
+        with guarded(type(one).__module__.partition(".")[0], "give its figures", UNLIMITED):
+            if not isinstance(own := one.figures(), Mapping) or not checks.is_json(own):
+                raise TypeError(f"figures returned {own!r:.80}. Expected a mapping from texts to JSON values.")
+        return {
+            "provider": self.source.name,
+            **({"account": self.account} if self.account else {}),
+            "unit": self.unit,
+            **{name: getattr(one, name) for name in FIGURES},
+            **own,
+            **self.totals,
+            "excluded": [{"window": window, "reason": reason} for window, reason in self.excluded.items()],
+            "stale": list(self.stale),
+        }
 
 
 class OpenFigures(NamedTuple):
@@ -158,11 +175,20 @@ def _check(found: object) -> None:
     """Refuse what no view can show."""
     if not isinstance(found, ProviderFigures):
         raise TypeError(f"total returned {type(found).__name__}. Expected ProviderFigures.")
-    one = found.efficiency
-    limits = one.ci if one.ci_kind == "measured" else None
-    figures = [one.n, one.features, one.capacity, one.efficiency or 0, *(limits or ())]
-    if not all(isinstance(figure, int | float) for figure in figures):
-        raise TypeError(f"An Estimate has the figures {figures!r:.80}. Expected numbers.")
+    one, is_amount = found.efficiency, checks.number_from(0)
+    low, high = (one.ci or (0, 0)) if one.ci_kind == "measured" else (0, 0)
+    fits = {
+        "n": type(one.n) is int and one.n >= 0,
+        "features": is_amount(one.features),
+        "capacity": is_amount(one.capacity),
+        "efficiency": one.efficiency is None or is_amount(one.efficiency),
+        "ci": is_amount(low) and checks.number_from(low)(high),
+        "ci_kind": one.ci_kind in ("measured", "assumed", "none"),
+        "power": one.ci_kind != "measured" or one.power is None or checks.number_from(0, 1.001)(one.power),
+        "remarks": isinstance(one.remarks, list | tuple) and all(isinstance(text, str) for text in one.remarks),
+    }
+    for name in (name for name, is_right in fits.items() if not is_right):
+        raise ValueError(f"An Estimate's {name} is {getattr(one, name)!r:.80}. See docs/reference/plugins.md.")
 
 
 def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:

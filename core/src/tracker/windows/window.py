@@ -107,8 +107,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
 def _window(session: Session, request: CaptureRequest) -> str:
     """The window of a capture that names none: the open one, else the next."""
     source, lane, index = request.source, session.lane, session.index
-    newest = index.newest(source.stream, lane, source.name)
-    if newest and newest.phase == "before":
+    if (newest := index.newest(source.stream, lane, source.name)) and newest.phase == "before":
         return newest.window
     if request.phases[0] == "after":
         raise _nothing_open(session, source, newest and newest.window)

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from attrs import frozen
 
-from tracker.kernel import Capture, Entry, Finalized, Session, TrackerError, Windows, canonical, line, value
+from tracker.kernel import Capture, Entry, Finalized, Session, TrackerError, Windows, canonical, iso, line, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.churn import has_start
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import is_named
 from tracker_ledgers.features import built
 
-CHURN = "churn"
+CHURN, NO_METER = "churn", "no-meter"
 CLOCKS = timedelta(minutes=5)  # those of machines differ
 
 # an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
@@ -195,7 +195,29 @@ def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) 
     answers = session.registry.ask("window_checks", session=session, window=window)
     against += [check.text for answer in answers for check in answer if check.state == "failed"]
     state = "; ".join([f"ready to finalize ({', '.join(sorted(groups))})", *against])
-    return state, [_complete(session, window, sorted(groups))]
+    again = [step for name in sorted(groups.keys() & providers.keys()) for step in _again(session, name, groups[name])]
+    return state, [*again, _complete(session, window, sorted(groups))]
+
+
+def _again(session: Session, name: str, group: Sequence[Capture]) -> Iterator[Step]:
+    """What makes a pair measure of which one pane lacks the meter of capacity: the capture again, or its value."""
+    source = session.registry.providers[name]
+    pair, meter = canonical(group), source.capacity_meter
+    lacking = pair.lacking(meter)
+    if meter is None or len(lacking) != 1 or f"{NO_METER}:{meter.key}" in lacking[0].reading.errors:
+        return
+    [one] = lacking
+    newest = session.index.newest(source.stream, one.agent_id, name)
+    command = _end_command(one.agent_id, name, one.window)
+    gauge = pair.before.reading.gauge(meter.key) if pair.before else None
+    is_over = gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
+    # what was captured since, or is of the next period, measures something else
+    if one is pair.before or is_over or newest is None or newest.record_id != one.record_id:
+        words = ["tracker", "override", name, "--phase", str(one.phase), "--window", one.window, *_agent(one.agent_id)]
+        option = f"--{meter.field_name.replace('_', '-')}"
+        command = quoted([*words, "--captured-at", iso(one.captured_at), option, "N"])
+    why = f"{name}'s {str(one.phase).upper()} lacks {meter.key}, so the window measures nothing of it"
+    yield Step(rank=END, command=command, why=why)
 
 
 def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
