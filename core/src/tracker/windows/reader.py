@@ -92,8 +92,7 @@ class Finalized(NamedTuple):
         """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
         row, now = self.providers.get(provider), canonical(group)
         used = {} if row is None and not now.missing else (row or {}).get("records")
-        known = now._asdict().items()
-        return isinstance(used, Mapping) and any(used.get(key) != (one and one.record_id) for key, one in known)
+        return isinstance(used, Mapping) and [*map(used.get, PHASES)] != [one and one.record_id for one in now]
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)
