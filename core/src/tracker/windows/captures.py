@@ -114,17 +114,15 @@ class Pair(NamedTuple):
         return MIXED if len(named) > 1 else next(iter(named), None)
 
     @property
-    def plans(self) -> set[tuple[str, str]]:
-        """Each origin with what it calls the plan: others have other words for it."""
-        records = [one.record for one in self if one and isinstance(one.record.get("parsed"), dict)]
-        known = [(text(one.get("origin") or one.get("source")), text(one["parsed"].get("plan"))) for one in records]
-        return {(origin, plan) for origin, plan in known if plan}
-
-    @property
     def mixed(self) -> str | None:
-        """The tag of captures whose per cent are of two quotas: of two accounts or plans."""
-        is_of_two = len({origin for origin, _ in self.plans}) < len(self.plans)
-        return OTHER_ACCOUNT if self.account == MIXED else OTHER_PLAN if is_of_two else None
+        """The tag of captures whose per cent are of two quotas: of two accounts, or two plans in an origin's words."""
+        records = [one.record for one in self if one is not None]
+        if len({text(one.get("account")) for one in records} - {""}) > 1:
+            return OTHER_ACCOUNT
+        known = [(one.get("origin") or one.get("source"), one.get("parsed")) for one in records]
+        plans = {(text(by), text(found.get("plan"))) for by, found in known if isinstance(found, dict)}
+        named = [origin for origin, plan in plans if plan]
+        return OTHER_PLAN if len({*named}) < len(named) else None
 
     @property
     def missing(self) -> tuple[str, ...]:

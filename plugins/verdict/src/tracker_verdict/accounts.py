@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from tracker.kernel import ProviderFigures, Session, TrackerError, Windows, canonical, line, near
+from tracker.kernel import Capture, ProviderFigures, Session, TrackerError, Windows, canonical, line, near
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
@@ -40,6 +40,16 @@ def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], d
         for key, account in _by_captures(session, windows).items():
             found.setdefault(key, {})["account"] = account
     return found
+
+
+def plans(pair: Iterable[Capture | None]) -> set[tuple[str, str]]:
+    """The plans that captures name, each with its origin: another one has other words for the same plan."""
+    return {
+        (str(one.record.get("origin") or one.record.get("source")), plan)
+        for one in pair
+        if one is not None and isinstance(parsed := one.record.get("parsed"), dict)
+        if isinstance(plan := parsed.get("plan"), str)
+    }
 
 
 def several_plans(known: Collection[tuple[str, str]]) -> list[str]:

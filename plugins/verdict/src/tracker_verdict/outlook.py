@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Session, TrackerError, Windows, canonical, near, number, plural, span, zone
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts
+from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span, zone
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, plans
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.overlaps import overlapping, spent_in
 from tracker_verdict.prospect import Prospect, over, prospect
@@ -141,7 +141,7 @@ class _Question:
         shown = [
             (capture.captured_at, owner, *named)
             for capture, owner in self.own
-            for named in canonical([capture]).plans
+            for named in plans([capture])
             if capture.captured_at <= self.now
         ]
         every = sorted([*read, *shown], key=lambda one: one[0])
@@ -329,7 +329,7 @@ def _moved(session: Session, source: Source, windows: Sequence[str]) -> list[_Mo
             named.get((window, source.name)),
             entry["delta"],
             window in shared,
-            row.pair(source.name, groups.get((window, source.name), ())).plans,
+            plans(row.pair(source.name, groups.get((window, source.name), ()))),
         )
         for window, row in rows.items()
         if isinstance(entry := row.providers.get(source.name), Mapping)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
-from tracker_verdict.accounts import OTHER_ACCOUNT, several_plans
+from tracker_verdict.accounts import OTHER_ACCOUNT, plans, several_plans
 from tracker_verdict.estimate import WindowResult, estimate
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
 
@@ -74,7 +74,7 @@ class Tally:
         if is_stale and found.pair.missing and self._is_removed(row):
             reason = reason or REMOVED
         if reason is None:
-            self.plans |= found.pair.plans
+            self.plans |= plans(found.pair)
             self.results.add(row.window, found.features, found.capacity, row.quality, _moment(found.pair, row))
         else:
             self.excluded[row.window] = reason
