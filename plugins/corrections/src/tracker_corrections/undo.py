@@ -130,7 +130,7 @@ def _whole(session: Session, steps: Sequence[Step]) -> list[Step]:
 def _streams(session: Session) -> list[str]:
     """The streams that are searched; first what says whose commands came by import.
 
-    What streams of events hold is no command's: one that reads session logs by the way keeps their daily totals.
+    Streams of events belong to no command, although one that reads session logs by the way keeps daily totals there.
     """
     events = {source.stream for source in session.registry.sources.values() if source.is_stream}
     found = [stream for stream in session.journal.streams() if stream not in {*NOTES, *events}]
