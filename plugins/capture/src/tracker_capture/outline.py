@@ -76,8 +76,9 @@ class Outline:
                 _note(self.corrections, str(target), own)
         if self._stands(own) and not any(map(self._stands, self.corrections.get(own, ()))):
             self._add_peaks(row)
-            if (mask := row.get("account_mask")) and row.get("account") not in self.masks.setdefault(mask, []):
-                self.masks[mask].append(row["account"])
+            mask, account = row.get("account_mask"), row.get("account")
+            if isinstance(mask, str) and isinstance(account, str):
+                _note(self.masks, mask, account)
 
     def _stands(self, record_id: str) -> bool:
         """A removal that was taken back removes nothing."""
@@ -224,9 +225,14 @@ def _load(session: Session, path: Path) -> Outline:
         return Outline()
 
 
-@lru_cache(maxsize=4096)
 def _seconds(value: object) -> float | None:
-    found = instant(value)
+    # a row that was edited by hand may hold a list, which has no hash
+    return _seconds_of(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _seconds_of(text: str) -> float | None:
+    found = instant(text)
     return None if found is None else found.timestamp()
 
 
