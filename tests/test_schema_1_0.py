@@ -62,6 +62,17 @@ def test_a_finalized_window_is_shown(old: Run) -> None:
     assert "  - glm: count (source=alias, notes=AGENT_ID=main)\n" in shown
 
 
+def test_a_count_that_was_not_finalized_is_named_and_is_not_nothing(old: Run, tmp_path: Path) -> None:
+    row = {**rows(tmp_path, "windows")[0], "finalized_at": "2025-10-18T14:00:00Z", "features": {"codex": 2}}
+    row["providers"] = {"codex": row["providers"]["codex"]}
+    with (tmp_path / "data" / "windows.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    listed = {one["window"]: one for one in json.loads(ok(old("windows", "--json")))}
+    assert listed["W0-18"]["providers"]["glm"]["capacity"] == 18
+    shown = ok(old("preview", "--window", "W0-18"))
+    assert "(excluded W0-18: not-finalized) (stale: re-run complete, or complete --reopen)" in shown
+
+
 def test_a_stream_in_one_row_counts_as_its_lines(old: Run) -> None:
     shown = ok(old("preview", "--window", "W0-CHN"))
     assert "  - routed=50% (events=4), latency=318 ms p50 / 460 ms p95, errors=25%\n" in shown

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import threading
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,16 @@ def test_halves_are_rounded_up() -> None:
     assert [rate(one) for one in (1 / 8, 3 / 8, 0.0125, 1 / 6)] == ["0.13", "0.38", "0.013", "0.17"]
     assert [number(one, 2) for one in (0.125, -0.125, 0, 0.1249)] == ["0.13", "-0.13", "0.00", "0.12"]
     assert [number(one, 0) for one in (2.5, 10**15, 10**18)] == ["3", "1000000000000000", "1000000000000000000"]
+
+
+def test_whole_numbers_of_a_type_of_their_own_are_plain() -> None:
+    """Whether a range of 64 bits holds one Python finds out number by number."""
+    from tracker.text.render import plain
+
+    class Level(IntEnum):
+        HIGH = 3
+
+    assert plain({"a": Level.HIGH, "b": -(1 << 70)}) == {"a": 3, "b": -(2.0**70)}
 
 
 def test_json_is_shown_without_anything_that_steers() -> None:

@@ -296,6 +296,15 @@ def test_accounts_are_shown_apart(machine: Any) -> None:
     titles = [line for line in ok(machine("meters", "--meter", "weekly")).splitlines() if line.startswith("codex")]
     assert len(titles) == 2
     assert all("account " in title for title in titles)
+    known = json.loads(ok(machine("--json", "windows")))
+    # a row that somebody edited takes nothing away from the others
+    row = machine.rows("readings")[0]
+    edited = {**row, "record_id": "0" * 32, "account": None, "account_mask": "d***"}
+    edited["parsed"] = {**row["parsed"], "weekly_reset_at": {"a": 1}}
+    with (machine.folder / "data" / "readings.jsonl").open("a") as file:
+        file.write(json.dumps(edited) + "\n")
+    done = machine("--json", "windows")
+    assert (json.loads(ok(done)), "warning" in done.stderr) == (known, False)
 
 
 def test_a_sparkline_has_a_place_for_each_span_of_time() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,16 @@ def test_order_and_pieces_do_not_matter(
             if datetime.fromisoformat(one["until"]) >= since
         )
     assert found == wanted
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
+def test_an_hour_that_ended_lower_has_its_last_reading_too(tmp_path: Path, order: Sequence[int]) -> None:
+    """A correction, or a reset of a meter that names none: what it shows now is not the highest of its hour."""
+    values = [(5, 90), (10, 96), (40, 35), (50, 36)]
+    rows = [row(at, START + timedelta(minutes=minutes), used) for at, (minutes, used) in enumerate(values)]
+    append(tmp_path, [rows[place] for place in order])
+    found = [(one.at.minute, one.until.minute, one.used) for one in peaks(tmp_path)]
+    assert found == [(10, 10, 96), (50, 50, 36)]
 
 
 def test_what_was_taken_back_is_gone(tmp_path: Path, rows: list[dict[str, Any]]) -> None:

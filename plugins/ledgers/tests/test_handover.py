@@ -99,6 +99,20 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
     assert next_command()[:1] == ["start"]
 
 
+@pytest.mark.parametrize(("panes", "verb"), [(("fuel 10%", "heat 5%"), "end"), (("heat 5%", "fuel 10%"), "override")])
+def test_a_pane_that_lacks_the_meter_comes_before_the_finalizing(
+    toys: Run, tmp_path: Path, panes: tuple[str, str], verb: str
+) -> None:
+    for word, pane in zip(("start", "end"), panes, strict=True):
+        ok(toys(word, "toy", "--stdin", "--window", "W1", stdin=pane))
+    ok(toys("handoff"))
+    first, second = re.findall(r"```sh\ntracker (.*)\n```", section(handoff(tmp_path).decode(), "Next command"))
+    assert (first.split()[0], second.split()[0]) == (verb, "complete")
+    ok(toys(*shlex.split(first.replace(" N", " 5")), stdin="fuel 15%"))
+    ok(toys("complete", "--window", "W1", "--toy-features", "1"))
+    assert "capacity=5 pp" in ok(toys("preview"))
+
+
 def test_the_next_commands_make_a_finalized_window_go(finalized: Run, tmp_path: Path) -> None:
     ok(finalized("complete", "--window", "W0-20", "--clear", "outcome"))
     ok(finalized("handoff"))

@@ -318,8 +318,11 @@ def test_a_window_of_two_plans_does_not_count_and_plans_are_not_added_without_a_
     for number, (plan, before, other, after) in enumerate(told, 1):
         at = ("--window", f"W{number}", "--captured-at")
         verdicts("start", "codex", "--stdin", *at, f"-{90 - 10 * number}m", stdin=pane.format(plan, before)).ok()
-        verdicts("end", "codex", "--stdin", *at, f"-{85 - 10 * number}m", stdin=pane.format(other, after)).ok()
-        verdicts("complete", "--window", f"W{number}", "--codex-features", "2").ok()
+        ended = verdicts("end", "codex", "--stdin", *at, f"-{85 - 10 * number}m", stdin=pane.format(other, after))
+        finalized = verdicts("complete", "--window", f"W{number}", "--codex-features", "2")
+        is_of_two = "BEFORE and AFTER are of different plans, so nothing was measured; the next window counts again"
+        assert [is_of_two in ended.err, is_of_two in finalized.err] == [plan != other] * 2
+        assert ("capacity=n/a" in finalized.ok()) == (plan != other)
     said = verdicts("preview").ok()
     assert "features=4, capacity=22 pp" in said
     assert "(excluded W2: other-plan) (of several plans: Plus, Pro 200)" in said

@@ -243,6 +243,22 @@ def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeyp
     ]
 
 
+def test_an_account_that_gets_a_name_keeps_its_forecasts(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    end, rows = NOW + timedelta(days=3), []
+    for account, used in (("a" * 12, 60), ("b" * 12, 40)):
+        for at, value in ((NOW - HOUR, used), (end - HOUR, used + 9)):
+            rows.append(_row(len(rows), at, value, end, account))
+    (verdicts.folder / "data").mkdir()
+    path = verdicts.folder / "data" / "readings.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    verdicts("status").ok()
+    monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
+    said = verdicts("plan", "--score").ok()
+    assert "codex: 2 forecasts of 1 week scored: " in said
+    verdicts.settings(f'[accounts]\nwork = "{"a" * 12}"\nhome = "{"b" * 12}"\n')
+    assert verdicts("plan", "--score").ok() == said
+
+
 def test_a_stored_forecast_is_no_step_of_undo(verdicts: Any) -> None:
     """Neither one of this version nor one of before, which had the id of its command."""
     pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 50% left\n"

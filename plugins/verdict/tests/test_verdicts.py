@@ -308,13 +308,13 @@ def test_a_selection_without_windows_says_so(tracker_cli: Run, tmp_path: Path) -
 def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Churn per feature counts the features of windows with churn alone."""
     verdicts.rows(codex=[(3, 18), (2, 10)])
-    verdicts.facts["codex-01", "codex"] = {"churn": 2, "tokens": 1200}
+    verdicts.facts["codex-01", "codex"] = {"churn": 2, "tokens": 1200, "mood": 2}
     verdicts.facts["codex-02", "codex"] = {"tokens": 800}
     # of the window as a whole: no provider's
-    verdicts.facts["codex-01", ""] = {"churn": 7, "files": 4, "hours": 1.5}
+    verdicts.facts["codex-01", ""] = {"churn": 7, "files": 4, "hours": 1.5, "mood": 9}
     [row] = json.loads(verdicts("scoreboard", "--format", "json").ok())
     assert (row["features"], row["churn_per_feature"], row["tokens"]) == (5, 2, 2000)
-    assert row["hours"] == 1.5
+    assert (row["hours"], row["mood"]) == (1.5, 2)
     verdicts.facts["codex-02", "codex"] = {"tokens": 800, "requests": 1, "cost_usd": 0.00164}
     head, line = verdicts("scoreboard").ok().splitlines()
     shown = dict(zip(head.split(), line.split(), strict=True))

@@ -203,7 +203,7 @@ def stream_facts(
 def meter_readings(
     session: Session, provider: str | None, since: datetime | None, hourly: bool
 ) -> Sequence[MeterReading] | None:
-    """A provider's readings from an instant on, by time; if `hourly`, each hour's highest, which is quick."""
+    """A provider's readings from an instant on, by time; if `hourly`, each hour's highest and last: it is quick."""
 
 
 @hookspec(firstresult=True)

@@ -156,7 +156,7 @@ def plain(value: Any) -> Any:
     """The value with what JSON cannot say replaced: half characters, numbers that are not finite or too long."""
     if isinstance(value, str):
         return decoded(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value not in BITS_64:
+    if isinstance(value, int) and not isinstance(value, bool) and int(value) not in BITS_64:
         return plain(float(value)) if abs(value) < 1 << 1023 else None
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None

@@ -92,7 +92,7 @@ def history(
     closed: dict[str, Entry] = {}
     for entry in entries:
         closes, by = entry.record.get("closes"), entry.record.get("by")
-        if isinstance(closes, str) and (by in standing or not isinstance(by, str)):
+        if isinstance(closes, str) and (not isinstance(by, str) or by in standing):
             closed[closes] = entry
     raised = [entry for entry in entries if "closes" not in entry.record and known.issuperset(about(entry))]
     return [(entry, closed.get(entry.record_id)) for entry in raised]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
-# The tag of a pair whose captures are of two accounts, as which `window_accounts` names them: it measured neither.
-OTHER_ACCOUNT, MIXED = "other-account", "2 accounts"
+# Tags of a pair that measured nothing: of two accounts, as which `window_accounts` names them, or of two plans.
+OTHER_ACCOUNT, OTHER_PLAN, MIXED = "other-account", "other-plan", "2 accounts"
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
 Span = tuple[datetime, datetime | None]
@@ -114,6 +114,17 @@ class Pair(NamedTuple):
         return MIXED if len(named) > 1 else next(iter(named), None)
 
     @property
+    def mixed(self) -> str | None:
+        """The tag of captures whose per cent are of two quotas: of two accounts, or two plans in an origin's words."""
+        records = [one.record for one in self if one is not None]
+        if len({text(one.get("account")) for one in records} - {""}) > 1:
+            return OTHER_ACCOUNT
+        known = [(one.get("origin") or one.get("source"), one.get("parsed")) for one in records]
+        plans = {(text(by), text(found.get("plan"))) for by, found in known if isinstance(found, dict)}
+        named = [origin for origin, plan in plans if plan]
+        return OTHER_PLAN if len({*named}) < len(named) else None
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The captures that measuring still needs: `BEFORE`, `AFTER`."""
         if self.after is None:
@@ -163,8 +174,8 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
     if pair.before is None:
         return _difference(source, pair.after) if pair.after.phase is None else Measurement()
     capacity = source.meter(source.capacity)
-    if pair.account == MIXED:
-        return Measurement(delta={capacity.field_name: None} if capacity else {}, errors=(OTHER_ACCOUNT,))
+    if mixed := pair.mixed:
+        return Measurement(delta={capacity.field_name: None} if capacity else {}, errors=(mixed,))
     before, after = pair.before.reading, pair.after.reading
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import CROSSED, NOT_AFTER, NOT_BEFORE, iso
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
-from tracker.windows.captures import OTHER_ACCOUNT, SPLIT, Pair, canonical, is_finalized
+from tracker.windows.captures import OTHER_ACCOUNT, OTHER_PLAN, SPLIT, Pair, canonical, is_finalized
 from tracker.windows.lanes import lane_option
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ MEANINGS = {
     OVER: "this reset was over when the pane was captured; if the meter was used since, the pane is old",
     STALE: "every reset in the pane is over, or cannot be",
     OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",
+    OTHER_PLAN: "BEFORE and AFTER are of different plans, so nothing was measured; the next window counts again",
     CROSSED: "the meter was reset in between, so how far it moved is not known",
     SPLIT: "readings on both sides of the reset measured it",
     NOT_BEFORE: "the BEFORE does not show this meter",
@@ -116,6 +117,8 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     before = added.pair.before if is_after and request.text and not any(added.moved.values()) else None
     if before and session.journal.record(source.stream, before.offset).get("raw_text") == request.text:
         yield f"this is the text of the BEFORE of {clock.at(before.captured_at)} again, so nothing moved"
+    if added.pair.mixed == OTHER_PLAN:
+        yield explained(OTHER_PLAN, source)
     if request.phases == ("before",):
         last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
         # of a BEFORE of the past what is newer is not left behind

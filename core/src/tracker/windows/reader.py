@@ -16,7 +16,7 @@ from tracker.session import Session
 from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import falls, history
-from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Pair, canonical, capacity_delta, captures, measure, spans
+from tracker.windows.captures import Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
 from tracker.windows.window import CaptureRequest, reset_before, store
 
@@ -68,12 +68,10 @@ class Finalized(NamedTuple):
         """What a provider delivered, by its captures; None if the window says nothing of it."""
         entry, features = self.providers.get(source.name), self.features.get(source.name)
         pair, reason = self.pair(source.name, group), None
-        if entry is None and not features and not all(pair):
+        if entry is None and not features and pair.missing:
             return None
         capacity = capacity_delta(source, entry.get("delta")) if entry is not None else None
-        if pair.account == MIXED:
-            reason = OTHER_ACCOUNT
-        elif entry is None:
+        if entry is None:
             reason = "not-captured" if features else "not-finalized"
         elif capacity is None:
             errors = entry.get("errors")
@@ -82,7 +80,7 @@ class Finalized(NamedTuple):
             reason = intern((about or ["capacity-missing"])[-1])
         elif features is None:
             reason = "features-missing"
-        return Result(features or 0, capacity or 0, pair, reason)
+        return Result(features or 0, capacity or 0, pair, pair.mixed or reason)
 
     def pair(self, provider: str, group: "Iterable[Capture]") -> Pair:
         """The captures that a provider was measured with, if they stand; else those that count now."""
@@ -92,9 +90,9 @@ class Finalized(NamedTuple):
 
     def is_stale(self, provider: str, group: "Iterable[Capture]") -> bool:
         """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
-        row, now = self.providers.get(provider), canonical(group)._asdict()
-        used = {} if row is None and all(now.values()) else (row or {}).get("records")
-        return isinstance(used, Mapping) and any(used.get(key) != (one and one.record_id) for key, one in now.items())
+        row, now = self.providers.get(provider), canonical(group)
+        used = {} if row is None and not now.missing else (row or {}).get("records")
+        return isinstance(used, Mapping) and [*map(used.get, PHASES)] != [one and one.record_id for one in now]
 
     def text(self, name: str) -> str | None:
         found = self.record.get(name)

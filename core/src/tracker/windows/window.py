@@ -18,7 +18,7 @@ from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
 from tracker.windows import anomalies
-from tracker.windows.captures import MIXED, OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.captures import OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
 from tracker.windows.lanes import FIRST_WINDOW, lane_option, next_window, stamped_notes
 from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
 
@@ -192,7 +192,7 @@ def _broken_rules(
         advice = "Expected a time that has passed. Check --captured-at and your clock, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     # a finalized window keeps its account: another one's pair would take over the features that were counted
-    others = [one for one in (before, canonical(standing).after) if one and Pair(one, new).account == MIXED]
+    others = [one for one in (before, canonical(standing).after) if one and Pair(one, new).mixed == OTHER_ACCOUNT]
     if other := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
         whose = f"{str(other.phase).upper()} of {new.window}"
         cause = f"this {source.name} reading is from another account than the {whose}"
@@ -328,8 +328,8 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
     notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
-    fields = {"source": request.origin, "notes": notes, "agent_id": session.lane, **fields}
-    fields |= {"parsed": parsed, "raw_text": request.text}
+    common = {"source": request.origin, "notes": notes, "agent_id": session.lane}
+    fields = {**common, **fields, "parsed": parsed, "raw_text": request.text}
     return stamp(window=new.window, provider=source.name, captured_at=request.captured_at, **fields)
 
 

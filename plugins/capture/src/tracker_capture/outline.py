@@ -1,4 +1,4 @@
-"""An outline of the meter history: how late each page of the stream reaches, and the highest reading of each hour.
+"""An outline of the meter history: how late each page of the stream reaches, and each hour's highest and last reading.
 
 It is derived, in `.index/`, and may be deleted. Before it answers it reads what the stream gained, so that a question
 costs as little with a year of readings as with a day of them. What it holds does not depend on the order of the rows: a
@@ -22,7 +22,7 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 5
+VERSION = 6
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -33,17 +33,17 @@ KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
 # Provider, meter, account, origin.
 Key = tuple[str, str, str | None, str]
 # Its hour, the hour of its reset, seconds of the first and of the last reading of the value, the value, seconds of the
-# reset, the limit of a count.
+# reset, the limit of a count. Behind them what the hour's last reading has of these: a meter may have fallen since.
 Peak = list[Any]
-HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET, LIMIT = range(7)
+HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET, LIMIT, END = range(8)
 
 
 @define(eq=False, repr=False, slots=False)
 class Outline:
     """mark: the size of what was read, and how the stream looked there. pages: where each begins, and its latest time.
 
-    peaks: the highest reading of each hour and reset. removals: the tombstones of each record that was taken back.
-    corrections: the rows that replace a reading, because a person typed what it should be.
+    peaks: the highest and the last reading of each hour and reset. removals: the tombstones of each record that was
+    taken back. corrections: the rows that replace a reading, because a person typed what it should be.
     """
 
     mark: list[Any] = field(factory=list)
@@ -76,8 +76,9 @@ class Outline:
                 _note(self.corrections, str(target), own)
         if self._stands(own) and not any(map(self._stands, self.corrections.get(own, ()))):
             self._add_peaks(row)
-            if (mask := row.get("account_mask")) and row.get("account") not in self.masks.setdefault(mask, []):
-                self.masks[mask].append(row["account"])
+            mask, account = row.get("account_mask"), row.get("account")
+            if isinstance(mask, str) and isinstance(account, str):
+                _note(self.masks, mask, account)
 
     def _stands(self, record_id: str) -> bool:
         """A removal that was taken back removes nothing."""
@@ -99,7 +100,8 @@ class Outline:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 place = int(first // HOUR), round((reset or 0) / HOUR)
                 key = (provider, meter, account if isinstance(account, str) else None, str(origin))
-                self._add_peak(key, [*place, first, last, used, reset, amount(parsed.get(f"{meter}_limit"))])
+                limit = amount(parsed.get(f"{meter}_limit"))
+                self._add_peak(key, [*place, first, last, used, reset, limit, [last, first, used, reset, limit]])
 
     def _add_peak(self, key: Key, new: Peak) -> None:
         peaks = self.peaks.setdefault(key, [])
@@ -111,10 +113,11 @@ class Outline:
             peaks.append(new)
             places[new[HOUR_OF], new[RESET_HOUR]] = new
             return
-        last = max(known[LAST], new[LAST])
+        known[END] = max(known[END], new[END], key=lambda end: end[:3])
+        last = max(known[LAST], new[LAST]) if new[VALUE] == known[VALUE] else None
         if (new[VALUE], -new[FIRST]) > (known[VALUE], -known[FIRST]):
-            known[:] = new
-        known[LAST] = last
+            known[:END] = new[:END]
+        known[LAST] = last or known[LAST]
 
     def spans(self, begin: str) -> list[tuple[int, int | None]]:
         """Where rows of a time and of later ones stand; pages without one are left out."""
@@ -129,18 +132,30 @@ class Outline:
     def readings(
         self, names: Mapping[str, str], only: Mapping[str, str], provider: str | None, since: datetime | None
     ) -> list[MeterReading]:
-        """The highest reading of each hour, by time. only: whose the readings are that name no account."""
+        """Each hour's highest reading, and its last one if that is another, by time.
+
+        only: whose the readings are that name no account.
+        """
         least = since.timestamp() if since else 0.0
         found = [
             MeterReading(key[0], key[1], names.get(key[2] or "", key[2]) or only.get(key[0]), key[3],
-                         _at(peak[FIRST]), _at(peak[LAST]), peak[VALUE],
-                         None if peak[RESET] is None else _at(peak[RESET]), limit=peak[LIMIT])
+                         _at(first), _at(last), used, None if reset is None else _at(reset), limit=limit)
             for key, own in self.peaks.items()
             if provider in (None, key[0])
             for peak in own
-            if peak[LAST] >= least
+            for first, last, used, reset, limit in _runs(peak)
+            if last >= least
         ]  # fmt: skip
         return sorted(found, key=lambda one: one.at)
+
+
+def _runs(peak: Peak) -> Iterator[tuple[float, float, float, float | None, float | None]]:
+    """The highest run, and the last one if it has another value: first and last second, value, reset, limit."""
+    last, first, *end = peak[END]
+    is_same = end[0] == peak[VALUE]
+    yield peak[FIRST], max(peak[LAST], last) if is_same else peak[LAST], *peak[VALUE:END]
+    if not is_same:
+        yield first, last, *end
 
 
 def outline(session: Session) -> Outline:
@@ -210,9 +225,14 @@ def _load(session: Session, path: Path) -> Outline:
         return Outline()
 
 
-@lru_cache(maxsize=4096)
 def _seconds(value: object) -> float | None:
-    found = instant(value)
+    # a row that was edited by hand may hold a list, which has no hash
+    return _seconds_of(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _seconds_of(text: str) -> float | None:
+    found = instant(text)
     return None if found is None else found.timestamp()
 
 

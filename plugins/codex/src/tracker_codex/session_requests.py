@@ -27,8 +27,9 @@ OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that m
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 # a legacy fork writes its parent's history at once; a subagent answers within a second, but not within milliseconds
 BURST_SECONDS, COPY_SECONDS = 1.0, 0.05
-# tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before
-COPY, DOUBT = "if-session:", "unless-session:"
+# tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before, or
+# used as much with the last request before
+COPY, DOUBT, REPEAT = "if-session:", "unless-session:", "unless-repeated:"
 
 
 def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
@@ -113,6 +114,8 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
     # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
     scratch["may_copy"] = scratch["is_based"] and bool(scratch["parent"]) and not payload.get("history_base")
+    base = payload.get("history_base")
+    scratch["base"] = text(base.get("thread_id")) if scratch["is_based"] and isinstance(base, dict) else None
     scratch["start"] = payload.get("subagent_history_start_ordinal")
     if scratch["is_fork"]:
         scratch["burst"] = scratch["forked"]
@@ -267,9 +270,19 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
         return [event]
     scratch["early"] = usage, epoch(row.timestamp), total
-    if scratch.get("may_copy"):
-        event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), f"{DOUBT}{scratch['parent']}"]
+    if doubt := _doubt(scratch, is_first=before is None):
+        event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), doubt]
     return [event]
+
+
+def _doubt(scratch: Mapping[str, Any], *, is_first: bool) -> str | None:
+    """The tag of a request that its parent may have shown.
+
+    In a fork's first turn that gets no answer, such as at a limit, the parent's last one is written again.
+    """
+    if is_first and scratch.get("base"):
+        return f"{REPEAT}{scratch['base']}"
+    return f"{DOUBT}{scratch['parent']}" if scratch.get("may_copy") else None
 
 
 def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:

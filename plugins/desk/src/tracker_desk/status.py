@@ -10,11 +10,13 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker.api import MeterOutlook, Source
-from tracker.kernel import Capture, CaptureMark, Entry, Finalized, Session, Windows, canonical
+from tracker.kernel import Capture, CaptureMark, Entry, Finalized, Session, Windows, canonical, iso
 from tracker_desk.standings import Groups, Standing, accounts, accounts_of_captures, standings
 
 YEAR = timedelta(days=366)
 CLOCKS = timedelta(minutes=5)  # those of machines differ; beyond that a capture is of the future
+# the tag of a pane whose plan has no such meter
+NO_METER = "no-meter"
 # windows that are not finalized, of which the newest are looked at
 OPEN = 100
 
@@ -24,7 +26,7 @@ class Due:
     """What to do next in a lane: `action` (None if nothing is to be captured), and the command that does it.
 
     allowed_from: not before that instant. resets_at: a meter is reset then, and until `buffered_until` there is no
-    AFTER. reason: why it is due, or why nothing is.
+    AFTER. reason: why it is due, or why nothing is; of `complete` why another command goes first.
     """
 
     action: Literal["before", "after", "complete"] | None
@@ -125,7 +127,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = [
         _with_left(
-            _lane(session, agent, mark, after_closing, absent.get(mark.provider)),
+            _lane(session, agent, mark, groups, after_closing, absent.get(mark.provider)),
             _left_open(session, agent, mark, unfinished),
             account=owners.get(mark.record_id) or named.get((mark.window, mark.provider)),
         )
@@ -218,14 +220,39 @@ def _window_due(
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
     if window in fallen:
         return Due(action=None, window=window, reason=f"{window} has an open anomaly; its cure is below")
+    for name, group in sorted(groups.items()):
+        if (again := _again_due(session, name, group)) is not None:
+            return again
     features = "".join(f" --{name}-features N" for name in sorted(groups) if name not in said)
     return Due(action="complete", window=window, command=f"tracker complete --window {quote(window)}{features}")
+
+
+def _again_due(session: Session, name: str, group: Sequence[Capture]) -> Due | None:
+    """What makes a pair measure of which one pane lacks the meter of capacity: the capture again, or its value."""
+    source = session.registry.sources[name]
+    pair, meter = canonical(group), source.capacity_meter
+    lacking = pair.lacking(meter)
+    if meter is None or len(lacking) != 1 or f"{NO_METER}:{meter.key}" in lacking[0].reading.errors:
+        return None
+    [one] = lacking
+    place = f"--window {quote(one.window)}{lane_option(session, one.agent_id)}"
+    newest = session.index.newest(source.stream, one.agent_id, name)
+    command = f"tracker end {name} --stdin {place}"
+    gauge = pair.before.reading.gauge(meter.key) if pair.before else None
+    is_over = gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
+    # what was captured since, or is of the next period, measures something else
+    if one is pair.before or is_over or newest is None or newest.record_id != one.record_id:
+        typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
+        command = f"tracker override {name} --phase {one.phase} {place} {typed}"
+    reason = f"{one.window} measures nothing of {name}, since its {str(one.phase).upper()} lacks {meter.key}"
+    return Due(action="complete", window=one.window, command=command, reason=reason)
 
 
 def _lane(
     session: Session,
     agent: str | None,
     mark: CaptureMark,
+    groups: Groups,
     after_closing: Mapping[str, Due],
     why: str | None,
 ) -> Lane:
@@ -235,8 +262,7 @@ def _lane(
         reason = why or f"the plugin of {mark.provider} reads no meters"
         due = Due(action=None, window=mark.window, reason=reason)
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
-    group = Windows(session).captures([mark.window])[mark.window, source.name]
-    capture = next(one for one in group if one.record_id == mark.record_id)
+    capture = next(one for one in groups[mark.window, source.name] if one.record_id == mark.record_id)
     if mark.phase == "before":
         due = _open_due(session, source, capture)
     else:

@@ -123,8 +123,12 @@ def _outlooks(status: Status) -> Iterator[str]:
 
 
 def _closing(status: Status) -> Iterator[str]:
-    if status.ready:
-        yield f"Ready to finalize: {', '.join(line(due.window) for due in status.ready)}"
+    if ready := [line(due.window) for due in status.ready if not due.reason]:
+        yield f"Ready to finalize: {', '.join(ready)}"
+    shown = {lane.due.window for lane in status.lanes}
+    for due in status.ready:
+        if due.reason and due.window not in shown:
+            yield f"{line(due.reason)}: {line(due.command)}"
     if status.is_cut:
         yield f"Of the windows that are not finalized, the newest {OPEN} are shown. `tracker windows` shows all."
     if status.lanes and status.missing:
@@ -181,7 +185,7 @@ def _next(clock: Clock, due: Due) -> str:
     if due.action == "before":
         return f"BEFORE of {window}, since {reason}{how}"
     if due.action == "complete":
-        return f"complete {window}{how}"
+        return f"{reason if due.reason else f'complete {window}'}{how}"
     if due.allowed_from is not None:
         return f"AFTER allowed from {_until(clock, due.allowed_from)}, since a meter was just reset{how}"
     if due.resets_at is None or due.buffered_until is None or due.resets_at - clock.now > SOON:
@@ -211,7 +215,7 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
             {"provider": one.provider, "meter": one.meter, "account": one.account, **one.figures}
             for one in status.outlooks
         ],
-        "ready": [due.window for due in status.ready],
+        "ready": [due.window for due in status.ready if not due.reason],
         "not_captured": list(status.missing),
         "anomalies": [found.record | {"record_id": found.record_id} for found in status.anomalies],
     }

@@ -179,3 +179,42 @@ def test_a_reviewer_that_begins_with_the_last_total_of_another_one(home: Any) ->
     write(home, "g1", first)
     write(home, "g2", begun, has_ordinals=True)
     assert sessions(home) == {"g1": BOTH["p"], "g2": (1, USED[2][2])}
+
+
+@pytest.mark.parametrize("is_segment", [False, True], ids=["fork", "segment"])
+@pytest.mark.parametrize(
+    ("size", "has_records", "is_late"), [(1, True, False), (2, True, True), (2, False, False)], ids=str
+)
+def test_what_a_fork_writes_again_of_its_parents_last_request_is_no_request(
+    home: Any, *, has_records: bool, is_segment: bool, is_late: bool, size: int
+) -> None:
+    """A paginated fork, or a thread's next file, whose first turn got no answer; the parent may be read later."""
+    thread = "p" if is_segment else "f"
+    base = {"thread_id": "p", "end_ordinal_exclusive": 5, "end_byte_offset": 999}
+    fork = {"forked_from_id": None if is_segment else "p", "history_mode": "paginated", "history_base": base}
+    parent = [PARENT[0], *asked(0, USED[:size], thread="p" if has_records else "")]
+    total = tuple(map(sum, zip(*USED[:size], strict=True)))
+    meta = row(60, "session_meta", id=thread, cwd="/w/acme", **fork)
+    again = [meta, row(61, "turn_context", model="gpt-5.2"), counted(62, total, USED[size - 1])]
+    name = "a" if is_late else "z"
+    for rows in (again, [*again, counted(63, tuple(map(sum, zip(total, USED[size], strict=True))), USED[size])]):
+        if not is_late:
+            write(home, "p", parent)
+        write(home, name, rows)
+        if is_late:
+            sessions(home)
+            write(home, "p", parent)
+        used = USED[:size] if rows is again else USED[: size + 1]
+        own = [] if is_segment else used[size:]
+        expected = {"p": used[: len(used) - len(own)], "f": own}
+        assert sessions(home) == {key: (len(one), sum(last[2] for last in one)) for key, one in expected.items() if one}
+        shutil.rmtree(home.data)
+
+
+def test_the_first_request_of_a_fork_counts_if_it_used_otherwise_than_its_parents_last(home: Any) -> None:
+    write(home, "p", PARENT)
+    fork = {"forked_from_id": "p", "history_mode": "paginated", "history_base": {"thread_id": "p"}}
+    total = tuple(map(sum, zip(*USED[:2], USED[0], strict=True)))
+    meta = row(60, "session_meta", id="f", cwd="/w/acme", **fork)
+    write(home, "f", [meta, row(61, "turn_context", model="gpt-5.2"), counted(62, total, USED[0])])
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[0][2])}

@@ -36,6 +36,7 @@ class Thread:
     mode: str = "legacy"
     lines: list[tuple[float, str, Any]] = field(factory=list)
     total: Counts = NOTHING
+    last: Counts = NOTHING  # of it
 
     def put(self, at: float, kind: str, **payload: Any) -> None:
         self.lines.append((at, kind, payload))
@@ -73,8 +74,14 @@ class World:
             meta["source"] = {"subagent": {"thread_spawn": {"parent_thread_id": parent.name}}}
         elif parent is not None:
             meta["forked_from_id"] = parent.name
-            thread.total = parent.total
+            thread.total, thread.last = parent.total, parent.last
+            if thread.mode == "paginated" and chance.random() < 0.7:
+                meta["history_base"] = {"thread_id": parent.name, "end_ordinal_exclusive": len(parent.lines)}
         thread.put(self.at, "session_meta", **meta)
+        if "history_base" in meta and chance.random() < 0.5:  # a turn that got no answer
+            thread.put(self.at + 1, "turn_context", model="gpt-5.2")
+            self.at += 2
+            self.count(thread, thread.last)
         if parent is not None and kind == "fork" and thread.mode == "legacy":
             # a slow one of a subagent that copies shows what that did not
             is_slow = chance.random() < 0.3 and "source" not in parent.lines[0][2]
@@ -104,14 +111,16 @@ class World:
             )
         if not is_compaction:
             thread.total = added(thread.total, counts)
-        if thread.lines:
-            shown = NOTHING if is_compaction else counts
-            info = {"total_token_usage": usage(thread.total), "last_token_usage": usage(shown)}
-            for _ in range(chance.choice((1, 1, 2))):
-                thread.put(self.at, "event_msg", type="token_count", info=info)
+        for _ in range(chance.choice((1, 1, 2))):
+            self.count(thread, NOTHING if is_compaction else counts)
         self.requests[thread.name] += 1
         for kind, tokens in zip(KINDS, counts, strict=True):
             self.tokens[thread.name, kind] += tokens
+
+    def count(self, thread: Thread, last: Counts) -> None:
+        thread.last = last
+        info = {"total_token_usage": usage(thread.total), "last_token_usage": usage(last)}
+        thread.put(self.at, "event_msg", type="token_count", info=info)
 
     def _odd(self) -> Counts:
         return self.chance.randrange(50, 9000), self.chance.randrange(50), self.chance.randrange(1, 99)

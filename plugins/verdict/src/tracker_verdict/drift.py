@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tracker.kernel import plural
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import DAYS, UNLOGGED, Change, changed
+from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, cache_weight, changed
 
 
 @frozen(kw_only=True)
@@ -42,10 +42,10 @@ def drift(ledger: Ledger) -> Drift:
     """Look for a change among the days with requests."""
     pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
     days = len({piece.day for piece in pieces})
-    if days < DAYS:
-        why = f"{plural(days, 'day')} so far; {DAYS} are needed" if days else UNLOGGED
+    if days < SCANNED:
+        why = f"{plural(days, 'day')} so far; {SCANNED} are needed" if days else UNLOGGED
         return Drift(ledger=ledger, days=days, change=None, why=why)
-    change = changed(pieces)
+    change = changed(pieces, cache_weight(Rates(ledger=ledger, pieces=pieces, why=())))
     return Drift(ledger=ledger, days=days, change=change, new=tuple(_new(ledger, change)) if change else ())
 
 
@@ -59,13 +59,19 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
         if added := sorted(sides[1] - sides[0]):
             yield f"{name} {', '.join(added)}"
     models: tuple[dict[str, float], dict[str, float]] = {}, {}
+    cached = [0.0, 0.0]
     for event in ledger.events:
-        side = models[datetime.fromtimestamp(event.at, ledger.local).date() >= change.day]
+        is_after = datetime.fromtimestamp(event.at, ledger.local).date() >= change.day
+        side = models[is_after]
+        cached[is_after] += event.cached or 0.0
         side[event.model] = side.get(event.model, 0.0) + (event.fresh or 0.0) + (event.cached or 0.0)
     for model in sorted(models[0] | models[1]):
         before, after = (side.get(model, 0.0) / (sum(side.values()) or 1.0) for side in models)
         if abs(after - before) >= 0.1:
             yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
+    before, after = (read / (sum(side.values()) or 1.0) for read, side in zip(cached, models, strict=True))
+    if abs(after - before) >= 0.1:
+        yield f"cache reads {before:.0%} to {after:.0%} of the money"
 
 
 def lines(found: Drift) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 from attrs import frozen
 
-from tracker.api import Source, instant
+from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.prospect import Prospect
+from tracker_verdict.prospect import YOUNG, Prospect
 from tracker_verdict.standings import history, of_accounts
 from tracker_verdict.weeks import FULL, SAME, WEEK
 
@@ -102,9 +102,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
             used = float(row["used"])
         except (KeyError, TypeError, ValueError):
             continue
-        groups = of_accounts(readings, str(row.get("meter")))
-        own = groups.get(row.get("account"), next(iter(groups.values())) if len(groups) == 1 else [])
-        week = [one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME]
+        week = _week(of_accounts(readings, str(row.get("meter"))), row, used, reset_at)
         last = max((one.until for one in week), default=None)
         most = max((one.used for one in week), default=0.0)
         is_seen = most >= FULL or (last is not None and reset_at - last <= END)
@@ -123,6 +121,25 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
             )
         )
     return found, waiting, unread
+
+
+def _week(
+    groups: Mapping[str | None, Sequence[MeterReading]], row: Mapping[str, Any], used: float, reset_at: datetime
+) -> list[MeterReading]:
+    """The readings of a forecast's week and account. One that has another name now showed what was forecast from."""
+    weeks = {
+        account: [one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME]
+        for account, own in groups.items()
+    }
+    if row.get("account") in weeks:
+        return weeks[row.get("account")]
+    at = instant(row.get("captured_at"))
+    known = [
+        own
+        for own in weeks.values()
+        if len(weeks) == 1 or (at and any(one.used == used and abs(at - one.until) <= 2 * YOUNG for one in own))
+    ]
+    return known[0] if len(known) == 1 else []
 
 
 def score(found: Sequence[Outcome]) -> dict[str, Any]:

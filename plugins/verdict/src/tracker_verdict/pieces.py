@@ -126,7 +126,7 @@ def ledger(
         readings=own,
         events=events,
         pieces=[one for one in _pieces(parts, events, awake, local) if is_own(one.start, one.end)],
-        elsewhere=_elsewhere(own, [event.at for event in requests], awake, local, length),
+        elsewhere=elsewhere(own, [event.at for event in requests], awake, local, length),
         unpriced=_unpriced(events),
         local=local,
         accounts=accounts,
@@ -300,26 +300,30 @@ def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> flo
     return total / HOUR
 
 
-def _elsewhere(
+def elsewhere(
     readings: Sequence[MeterReading],
     times: Sequence[float],
     awake: set[int],
     local: tzinfo,
     length: timedelta | None,
 ) -> float | None:
-    """The rise while nothing was logged, a scheduled reading on either side, per waking hour, over all of them."""
+    """The share of the rise that came from elsewhere: in silence, with a scheduled reading on either side.
+
+    That of waking hours is scaled to all of them, since some have requests; at night there are none that hide more.
+    """
     taken = [one for one in readings if one.is_scheduled]
     if len(taken) < 2:
         return None
-    rise = hours = 0.0
+    by_day = by_night = hours = 0.0
     was_silent = False
     for one, other in pairwise(taken):
         start, end = one.until.timestamp(), other.at.timestamp()
         is_silent = bisect_right(times, end) == bisect_right(times, start)
         if is_silent and was_silent and not is_reset(one, other, length):
-            rise += max(0.0, other.used - one.used)
-            hours += awake_hours(start, end, awake, local)
+            waking, rise = awake_hours(start, end, awake, local), max(0.0, other.used - one.used)
+            share = min(waking * HOUR / (end - start), 1.0) if end > start else 1.0
+            by_day, by_night, hours = by_day + rise * share, by_night + rise * (1 - share), hours + waking
         was_silent = is_silent
     every = awake_hours(readings[0].at.timestamp(), readings[-1].until.timestamp(), awake, local)
     points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
-    return min(rise / hours * every / points, 1.0) if hours and points else None
+    return min((by_day / hours * every + by_night) / points, 1.0) if hours and points else None

@@ -17,6 +17,8 @@ from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p
 from tracker_verdict.stats.distributions import t_quantile
 
 POINTS, DAYS, PIECES = 20, 6, 8
+# of fewer days too many of the orders that are tried look like any change: none is sure to 1 in 100
+SCANNED = 11
 ELSEWHERE, WIDEST, HALVES = 0.25, 1.5, 0.35
 ALPHA_REACH = 0.3
 SURE, NEAR = 0.01, 3
@@ -68,7 +70,7 @@ def rates(ledger: Ledger) -> Rates:
     known = Rates(ledger=ledger, pieces=pieces, why=tuple(_missing(ledger, pieces)))
     if known.why:
         return known
-    change = changed(pieces)
+    change = changed(pieces, cache_weight(known))
     if change is not None:
         pieces = [piece for piece in pieces if piece.day >= change.day]
         known = evolve(known, change=change, pieces=pieces)
@@ -107,7 +109,7 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
 def _fitted(known: Rates) -> Rates:
     """Fresh and cache-read dollars apart if that can be told, else their sum."""
     pieces, days = known.pieces, [piece.day.toordinal() for piece in known.pieces]
-    more = ("elsewhere",) if known.ledger.elsewhere is not None else ()
+    more = ("elsewhere",) if known.ledger.elsewhere is not None and _is_told(pieces, "awake") else ()
     # hours without requests must not weigh without limit
     least = 0.05 * sum(piece.dollars for piece in pieces) / len(pieces)
     weights = [1 / max(piece.dollars, least) for piece in pieces]
@@ -120,7 +122,7 @@ def _fitted(known: Rates) -> Rates:
     assumes = () if more else ("nothing else uses this account: no reading was taken by a schedule",)
     if known.ledger.account:
         assumes = (*assumes, "requests between two readings of this account, with none of another between, are its own")
-    if sum(piece.cached for piece in pieces) > 0:
+    if _is_told(pieces, "cached"):
         two = ("fresh", "cached", *more)
         found = solved(two)
         ratio, *reach = limits(found)[-1]
@@ -135,28 +137,45 @@ def _fitted(known: Rates) -> Rates:
     return evolve(known, fit=solved(one), columns=one, alpha=alpha, assumes=assumes)
 
 
+def _is_told(pieces: Sequence[Piece], name: str) -> bool:
+    """Whether there is something of a kind on several days: a fit leaves each of them out in turn."""
+    return len({piece.day for piece in pieces if getattr(piece, name) > 0}) > 1
+
+
+def cache_weight(known: Rates) -> float:
+    """What a dollar of cache reads counts to one of fresh tokens: 1 until the days tell it.
+
+    Else work with less of them would look like a change of the meter.
+    """
+    found = _fitted(known)
+    return max(found.alpha[0], 0.0) if found.alpha and "cached" in found.columns else 1.0
+
+
 def _doubts(known: Rates) -> Iterator[str]:
     """Why a fit is not good enough."""
     assert known.fit is not None
     _, low, high = limits(known.fit)[0]
     if low <= 0 or high / low > WIDEST**2:
         yield f"the interval is wider than a factor of 1.5 either way ({low:.3g} to {high:.3g}); more days are needed"
-    ordered = sorted(known.pieces, key=lambda piece: piece.start)
+    if "cached" in known.columns and (reads := limits(known.fit)[1])[2] < 0:
+        yield f"cache reads would take less than nothing ({reads[1]:.3g} to {reads[2]:.3g} points per dollar)"
+    ordered, weight = sorted(known.pieces, key=lambda piece: piece.start), cache_weight(known)
     halves = ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
-    if "cached" in known.columns and (surely := limits(known.fit)[1])[2] < 0:
-        yield f"cache reads would take less than nothing ({surely[1]:.3g} to {surely[2]:.3g} points per dollar)"
-    a, b = (sum(piece.points for piece in half) / sum(piece.dollars for piece in half) for half in halves)
+    a, b = (
+        sum(piece.points for piece in half) / sum(piece.fresh + weight * piece.cached for piece in half)
+        for half in halves
+    )
     if max(a, b) / min(a, b) - 1 > HALVES:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
 
 
-def changed(pieces: Sequence[Piece]) -> Change | None:
-    """The change that the scan finds among days, if it is sure."""
+def changed(pieces: Sequence[Piece], weight: float) -> Change | None:
+    """The change that the scan finds among days, if it is sure. weight: that of a dollar of cache reads."""
     days = sorted({piece.day for piece in pieces})
-    if len(days) < DAYS:
+    if len(days) < SCANNED:
         return None
     points = [sum(piece.points for piece in pieces if piece.day == day) for day in days]
-    dollars = [sum(piece.dollars for piece in pieces if piece.day == day) for day in days]
+    dollars = [sum(piece.fresh + weight * piece.cached for piece in pieces if piece.day == day) for day in days]
     _, first, p = scan_p(points, dollars)
     sides = (points[:first], dollars[:first]), (points[first:], dollars[first:])
     if p > SURE or min(sum(side[0]) for side in sides) < SIDE_POINTS:

@@ -66,8 +66,8 @@ class Sums:
         self.own.update(own)
         for name, column in self.each.items() if len(self.tally.results) > counted else ():
             column.append(own.get(name, math.nan))
-        # churn of a window as a whole is no provider's
-        self.others.update({name: one for name, one in others.items() if name not in CHURN})
+        # what is known of the provider stands for it; churn of a window as a whole is no provider's
+        self.others.update({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
         if "shared_requests" in own:
             self.sharing.add(row.window)
 

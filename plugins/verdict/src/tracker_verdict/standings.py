@@ -18,7 +18,8 @@ PERCENT = "pp"
 NO_METER, UNREADABLE, MANUAL = "no-meter", "section-missing", "manual-override"
 # That of a reset that was over, and what 0 % beside it rests on: the pane may as well be of just before it was used.
 OVER, UNUSED = "reset-over", "if it was not used since its last reset"
-# What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
+# What a meter shows now is read from every reading of so long; of what was before, each hour's highest and last
+# ones are enough.
 RECENT = timedelta(hours=2)
 # What older weeks weigh in a forecast is nothing.
 MEMORY = timedelta(weeks=16)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
-from tracker_verdict.accounts import OTHER_ACCOUNT, OTHER_PLAN, plans, several_plans
+from tracker_verdict.accounts import OTHER_ACCOUNT, plans, several_plans
 from tracker_verdict.estimate import WindowResult, estimate
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
 
@@ -70,12 +70,11 @@ class Tally:
         if found is None:
             return
         self.spent.add(row.window, found.pair, self.source.capacity or "")
-        named, is_stale = plans(found.pair), row.is_stale(self.source.name, group)
-        reason = found.reason or (OTHER_PLAN if several_plans(named) else None)
+        reason, is_stale = found.reason, row.is_stale(self.source.name, group)
         if is_stale and found.pair.missing and self._is_removed(row):
             reason = reason or REMOVED
         if reason is None:
-            self.plans |= named
+            self.plans |= plans(found.pair)
             self.results.add(row.window, found.features, found.capacity, row.quality, _moment(found.pair, row))
         else:
             self.excluded[row.window] = reason

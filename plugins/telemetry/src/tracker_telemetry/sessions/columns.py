@@ -13,6 +13,7 @@ from tracker.api import Event, check_event, epoch
 LATEST = 1e11  # no request is of a later second
 # tags that say when an event counts: if a session is known, or unless that one showed it before the instant in `rid`
 NEEDS, UNLESS, TOTAL = "if-session:", "unless-session:", "session-total"
+REPEATED = "unless-repeated:"  # unless that session's last request before the instant in `rid` used the same tokens
 FIELDS = Event.__annotations__.keys()
 
 
@@ -64,5 +65,6 @@ def counts(found: Sequence[Any]) -> Sequence[int]:
 
 def tagged(tags: Sequence[Sequence[str] | None]) -> tuple[list[bool], list[str | None]]:
     """What each event's tags say: whether it is a client's own total, and the session that it may be a copy of."""
-    needs = [[tag.partition(":")[2] for tag in own or () if tag.startswith((NEEDS, UNLESS))] for own in tags]
-    return [TOTAL in (own or ()) for own in tags], [own[0] if own else None for own in needs]
+    marks = [[tag for tag in own or () if tag.startswith((NEEDS, UNLESS, REPEATED))] for own in tags]
+    needs = [own[0].removeprefix(NEEDS).removeprefix(UNLESS) if own else None for own in marks]
+    return [TOTAL in (own or ()) for own in tags], needs

@@ -27,6 +27,7 @@ from attrs import define, field
 
 from tracker.api import Source
 from tracker.kernel import Session
+from tracker_telemetry.sessions.columns import REPEATED
 from tracker_telemetry.sessions.scan import LABELS, SHARED
 from tracker_telemetry.sessions.tables import KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
@@ -54,7 +55,8 @@ AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {
 DROPPED = f"""
 SELECT session, needs, max(ts) FROM {REQUESTS}
 WHERE origin = ? AND session IS NOT NULL AND needs IS NOT NULL AND lineage IS NOT NULL AND whole = 0 AND ts IS NOT NULL
-AND (base, half, source) IN (SELECT {KEY} FROM dropped) GROUP BY 1, 2
+AND substr(needs, 1, {len(REPEATED)}) <> '{REPEATED}' AND (base, half, source) IN (SELECT {KEY} FROM dropped)
+GROUP BY 1, 2
 """
 # when a session's own total was told first: it is of the time of the request before it
 TOLD = f"""

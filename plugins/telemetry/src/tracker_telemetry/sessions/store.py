@@ -240,6 +240,7 @@ class Store:
             self._ask(f"UPDATE row SET ts = ? WHERE ({tables.KEY}) = (?, ?, ?)", (at, *key))
             self._touch("id = ?", place)
         self._ask(tables.COPIED)
+        self._ask(tables.REPEATED)
         self._ask(tables.DESCENDED)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):
             self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)

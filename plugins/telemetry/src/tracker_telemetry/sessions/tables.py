@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracker_telemetry.prices import USUAL
+from tracker_telemetry.sessions.columns import REPEATED as REPEAT
 from tracker_telemetry.sessions.scan import SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
@@ -115,6 +116,15 @@ INSERT OR IGNORE INTO dropped
 SELECT r.base, r.half, r.source FROM descent d CROSS JOIN place c
 ON c.origin = d.source AND c.session = d.session AND c.needs = d.parent
 CROSS JOIN row r ON r.place = c.id WHERE c.lineage IS NOT NULL AND c.whole = 0 AND r.ts <= d.until
+"""
+# what a fork, or a thread's next file, writes again of the last request before it
+REPEATED = f"""
+INSERT OR IGNORE INTO dropped
+SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
+WHERE substr(c.needs, 1, {len(REPEAT)}) = '{REPEAT}' AND ({", ".join(f"r.{name}" for name in TOKENS)}) = (
+  SELECT {", ".join(f"p.{name}" for name in TOKENS)} FROM place s CROSS JOIN row p ON p.place = s.id
+  WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
+  AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
 """
 REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
 # a copy counts if the session is known that it may be of; what may be none unless it was dropped

@@ -1,0 +1,65 @@
+"""`tracker status` of a window of which a pane lacks the meter of capacity: first what makes it measure."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from outcomes import ok
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def ago(**length: float) -> str:
+    return (datetime.now(UTC) - timedelta(**length)).isoformat(timespec="seconds")
+
+
+def start(toys: Run, pane: str, **length: float) -> None:
+    ok(toys("start", "toy", "--stdin", "--captured-at", ago(**length), stdin=pane))
+
+
+def end(toys: Run, pane: str, **length: float) -> None:
+    ok(toys("end", "toy", "--stdin", "--captured-at", ago(**length), stdin=pane))
+
+
+def test_a_pair_of_which_one_pane_lacks_the_meter_is_measured_first(toys: Run) -> None:
+    """Whoever finalized it at once lost the window, while a whole pane could still be taken."""
+    start(toys, "fuel 10%", hours=3)
+    end(toys, "heat 5%", hours=2)
+    why = "W0-01 measures nothing of toy, since its AFTER lacks fuel: "
+    [cure] = re.findall(f"next: {why}tracker (.*)", ok(toys("status")))
+    assert cure == "end toy --stdin --window W0-01"
+    assert f"Next: tracker {cure}\n" in ok(toys())
+    assert json.loads(ok(toys("status", "--json")))["ready"] == []
+    # what is captured now measures the next window, too
+    start(toys, "fuel 30%", hours=1)
+    [cure] = re.findall(f"\n{why}tracker (.*)", ok(toys("status")))
+    assert cure.startswith("override toy --phase after --window W0-01 --captured-at ")
+    ok(toys(*cure.replace(" N", " 20").split()))
+    status = ok(toys("status"))
+    assert "measures nothing" not in status
+    assert "Ready to finalize: W0-01\n" in status
+
+
+def test_a_before_without_the_meter_is_typed_once_its_window_has_an_after(toys: Run) -> None:
+    start(toys, "heat 5%", hours=3)
+    end(toys, "fuel 20%", hours=2)
+    [cure] = re.findall("since its BEFORE lacks fuel: tracker (.*)", ok(toys("status")))
+    ok(toys(*cure.replace(" N", " 5").split()))
+    assert "Ready to finalize: W0-01\n" in ok(toys("status"))
+    assert "capacity=15 pp" in ok(toys("complete", "--window", "W0-01", "--toy-features", "1"))
+
+
+def test_an_after_behind_a_reset_is_typed(toys: Run) -> None:
+    start(toys, f"fuel 10% reset {ago(hours=1)}", hours=3)
+    end(toys, f"heat 5%\nfuel x% reset {ago(hours=1)}", hours=2)
+    assert "lacks fuel: tracker override toy --phase after --window W0-01" in ok(toys("status"))
+
+
+def test_panes_that_both_lack_the_meter_are_of_one_that_nobody_can_read(toys: Run) -> None:
+    start(toys, "heat 5%", hours=3)
+    end(toys, "heat 6%", hours=2)
+    assert "Ready to finalize: W0-01\n" in ok(toys("status"))

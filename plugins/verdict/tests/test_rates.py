@@ -1,0 +1,89 @@
+"""What a point buys, on ledgers whose truth is known: cache reads, changes, and what other devices use."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tracker.api import MeterReading, Source
+from tracker_verdict.drift import drift
+from tracker_verdict.pieces import Ledger, Piece, elsewhere
+from tracker_verdict.rates import rates
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CODEX = Source(name="codex", title="Codex", contract="1.2", prefix="c", stream="snapshots")
+
+
+def ledger(
+    days: int, points: Callable[[int, float, float], float], cached: Callable[[int], float] = lambda _day: 0.3
+) -> Ledger:
+    """A piece a day, of some dollars. cached: the share of cache reads; points: what fresh and cached dollars took."""
+    chance, pieces = random.Random(3), []
+    for day in range(days):
+        dollars, share = chance.uniform(5, 12), cached(day) * chance.uniform(0.5, 1.5)
+        fresh, read = dollars * (1 - share), dollars * share
+        moved: dict[str, Any] = {"points": points(day, fresh, read) + chance.uniform(-0.1, 0.1)}
+        moved |= {"fresh": fresh, "cached": read, "awake": 0.0, "step": 1.0}
+        pieces.append(Piece(start=float(day), end=day + 0.5, day=date(2026, 1, 1) + timedelta(days=day), **moved))
+    return Ledger(
+        source=CODEX,
+        meter="weekly",
+        origin="rollout",
+        readings=[MeterReading("codex", "weekly", None, "rollout", START, START, 10.0, START)],
+        events=[],
+        pieces=pieces,
+        elsewhere=None,
+        unpriced=0.0,
+        local=UTC,
+    )
+
+
+def test_a_rate_below_zero_is_refused() -> None:
+    why = rates(ledger(24, lambda _day, fresh, cached: 0.6 * fresh - 0.4 * cached)).why
+    assert why[0].startswith("cache reads would take less than nothing (-0.4")
+
+
+def test_cache_reads_of_one_day_alone_have_no_rate_of_their_own() -> None:
+    """A fit that leaves that day out has none of them: it ended in a traceback."""
+    found = rates(ledger(24, lambda _day, fresh, cached: 0.6 * (fresh + cached), lambda day: 0.3 * (day == 4)))
+    assert found.columns == ("dollars",)
+    assert not found.why
+
+
+def test_less_of_cheap_cache_reads_is_no_change_of_the_meter() -> None:
+    """A dollar of them takes a fifth of a point; their share falls from 60 to 35 % of the money."""
+    known = ledger(28, lambda _day, fresh, cached: fresh + 0.2 * cached, lambda day: 0.6 if day < 14 else 0.35)
+    assert drift(known).change is None
+    found = rates(known)
+    assert not found.why
+    assert found.alpha is not None
+    assert found.alpha[0] == pytest.approx(0.2, abs=0.05)
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(10, False), (12, True)])
+def test_a_change_needs_as_many_days_as_make_one_sure(days: int, is_told: bool) -> None:
+    """Of ten days three of the 200 orders that are tried part them alike, however large the change."""
+    known = drift(ledger(days, lambda day, fresh, cached: (0.4 if day < days // 2 else 2.0) * (fresh + cached)))
+    assert known.why == (None if is_told else "10 days so far; 11 are needed")
+    assert (known.change is not None) == is_told
+
+
+@pytest.mark.parametrize(("hours", "share"), [((21,), 0.1), (range(8, 17), 0.5)])
+def test_what_other_devices_use_at_night_is_not_scaled_to_the_day(hours: Sequence[int], share: float) -> None:
+    """Own requests from 8 to 17 h on four of five days, and a reading each hour.
+
+    At night all of what is used elsewhere is seen; by day a fifth of it, and requests hide the rest.
+    """
+    readings, times, used = list[MeterReading](), list[float](), 0.0
+    for hour in range(240):
+        at = START + timedelta(hours=hour)
+        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used, None, is_scheduled=True))
+        if 8 <= at.hour < 17 and at.day % 5:
+            times.append(at.timestamp() + 60)
+            used += 1
+        used += (8 * 9 / 90 if len(hours) == 1 else 1) * (at.hour in hours)
+    assert elsewhere(readings, times, set(range(8, 17)), UTC, None) == pytest.approx(share, abs=0.06)
