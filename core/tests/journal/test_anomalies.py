@@ -241,6 +241,14 @@ def test_a_row_that_closes_by_something_odd_ends_no_command(program: Any) -> Non
     assert "Anomalies: 0" in program("preview").ok()
 
 
+def test_the_cure_of_a_deletion_in_another_lane_names_that_lane(program: Any) -> None:
+    capture(program, "start", 8, 10).ok()
+    capture(program, "end", 9, 20).ok()
+    program("complete", "--window", "W1", "--toy-features", "1").ok()
+    said = program("alias", "delete", "toy", "--yes", "--window", "W1", "--phase", "after", lane="a").err
+    assert "`tracker end toy --stdin --window W1 --agent ''` captures it again" in said
+
+
 def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
     def refused(*words: str, lane: str = "") -> str:
         text: str = program("alias", "delete", "toy", "--yes", *words, lane=lane).refused()

@@ -288,6 +288,14 @@ def test_churn_of_nothing_says_how_to_measure_what_was_committed_later(
     assert "Churn is measured (2 rows, no file changed)." in toys("decision-card", "--window", "W1").stdout
 
 
+def test_the_cure_of_a_card_works_in_the_lane_that_the_window_is_open_in(toys: Run) -> None:
+    ok(toys("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    card = ok(toys("decision-card", "--window", "W1", AGENT_ID="a"))
+    [cure] = re.findall("Run `tracker (end .*?)`", card)
+    ok(toys(*shlex.split(cure), stdin="fuel 28%", AGENT_ID="a"))
+    assert [one["open"] for one in json.loads(ok(toys("status", "--json")))["lanes"]] == [False]
+
+
 def test_the_cure_of_a_churn_repeats_what_was_asked(toys: Run, work: Any, tmp_path: Path, text_of: Any) -> None:
     asked = ("--methodology", "by hand", "--paths", "*.py", "--exclude", "b.py", "--features", "0", "--notes", "it's")
     missing = toys("churn", "--window", "W1", *asked).stderr

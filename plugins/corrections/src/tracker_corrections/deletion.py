@@ -73,16 +73,19 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
     for row in removal.raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
     if was_used:
-        session.note(f"note: {found.window} was finalized with it and {_outlook(wanted.source, found, removal)}")
+        session.note(
+            f"note: {found.window} was finalized with it and {_outlook(session, wanted.source, found, removal)}"
+        )
 
 
-def _outlook(source: Source, found: Capture, removal: Removal) -> str:
+def _outlook(session: Session, source: Source, found: Capture, removal: Removal) -> str:
     """What makes a finalized window right again, without a capture that it was finalized with."""
     place = f"--window {found.window}"
     if not removal.missing:
         return f"is stale until `tracker complete {place} ...` runs again"
     # a BEFORE that is captured now would follow its AFTER
-    again = f"`tracker end {source.name} --stdin {place}` captures it again, "
+    lane = "" if found.agent_id == session.lane else f" --agent {found.agent_id or repr('')}"
+    again = f"`tracker end {source.name} --stdin {place}{lane}` captures it again, "
     what = f"{source.name} {' and '.join(removal.missing)} {'are' if removal.missing[1:] else 'is'} missing"
     return (
         f"is stale: its {what}. `tracker undo --yes` takes this back,"

@@ -127,7 +127,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = [
         _with_left(
-            _lane(session, agent, mark, after_closing, absent.get(mark.provider)),
+            _lane(session, agent, mark, groups, after_closing, absent.get(mark.provider)),
             _left_open(session, agent, mark, unfinished),
             account=owners.get(mark.record_id) or named.get((mark.window, mark.provider)),
         )
@@ -252,6 +252,7 @@ def _lane(
     session: Session,
     agent: str | None,
     mark: CaptureMark,
+    groups: Groups,
     after_closing: Mapping[str, Due],
     why: str | None,
 ) -> Lane:
@@ -261,8 +262,7 @@ def _lane(
         reason = why or f"the plugin of {mark.provider} reads no meters"
         due = Due(action=None, window=mark.window, reason=reason)
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
-    group = Windows(session).captures([mark.window])[mark.window, source.name]
-    capture = next(one for one in group if one.record_id == mark.record_id)
+    capture = next(one for one in groups[mark.window, source.name] if one.record_id == mark.record_id)
     if mark.phase == "before":
         due = _open_due(session, source, capture)
     else:

@@ -238,12 +238,10 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
 
 def _line(row: Mapping[Key, str], widths: Mapping[Key, int]) -> str:
     # only the first row of a window has what is of the whole
-    lacking = "-" if row[False, "window"] else ""
+    lacking, leading = "-" if row[False, "window"] else "", {(False, name) for name in LEADING}
     cells = (
-        row.get(key, lacking if key[0] else "-").ljust(width)
-        if place < len(LEADING)
-        else row.get(key, lacking if key[0] else "-").rjust(width)
-        for place, (key, width) in enumerate(widths.items())
+        f"{row.get(key, lacking if key[0] else '-'):{'<' if key in leading else '>'}{width}}"
+        for key, width in widths.items()
     )
     return "  ".join(cells).rstrip()
 

@@ -54,7 +54,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     windows = _windows(session, shown, opened)
     wanted = [step for found in windows for step in found.steps]
     # what is open elsewhere is listed as well, and a window cannot begin before its provider's last one ends
-    wanted += [end_step(found) for found in opened if found.window not in shown]
+    wanted += [end_step(session, found) for found in opened if found.window not in shown]
     noted = commands(session, shown)
     preview = Windows(session).preview(shown)._replace(blocks=(), not_shown=())
     named = [word for window in shown for word in ("--window", window)]

@@ -31,7 +31,7 @@ def unknown(session: Session, window: str) -> TrackerError | None:
     start = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
     return TrackerError(
         f"{line(window)} has no records. It has rows in {' and '.join(held)} alone."
-        f" Begin with `{start}`, or take the rows back with `tracker undo`."
+        f" Begin with `{start}`, or look with `tracker undo --list` whether the rows can be taken back."
     )
 
 
@@ -107,7 +107,7 @@ def state(
     """How one window stands; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
     anomalies = Windows(session).open_anomalies([window])
-    steps = [end_step(found) for found in opened]
+    steps = [end_step(session, found) for found in opened]
     if anomalies:
         why = "An anomaly is open; its cure is below"
         steps.insert(0, Step(rank=CURE, command=quoted(["tracker", "window-audit", "--window", window]), why=why))
@@ -150,35 +150,38 @@ def _measured(session: Session, window: str) -> list[bool]:
     return [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
 
 
-def _end_command(lane: str | None, provider: str, window: str) -> str:
-    return quoted(["tracker", "end", provider, "--stdin", "--window", window, *_agent(lane)])
+def _end_command(session: Session, lane: str | None, provider: str, window: str) -> str:
+    return quoted(["tracker", "end", provider, "--stdin", "--window", window, *_agent(session, lane)])
 
 
-def _delete_command(lane: str | None, provider: str, phase: str, window: str) -> str:
-    return quoted(["tracker", "alias", "delete", provider, "--phase", phase, "--window", window, *_agent(lane)])
+def _delete_command(session: Session, lane: str | None, provider: str, phase: str, window: str) -> str:
+    words = ["tracker", "alias", "delete", provider, "--phase", phase, "--window", window]
+    return quoted([*words, *_agent(session, lane)])
 
 
-def _agent(lane: str | None) -> list[str]:
-    return ["--agent", lane] if lane else []
+def _agent(session: Session, lane: str | None) -> list[str]:
+    """What a command needs to work in a lane, whichever the session's own is."""
+    return ["--agent", lane or ""] if lane or session.lane else []
 
 
-def end_step(found: Opening) -> Step:
+def end_step(session: Session, found: Opening) -> Step:
     """The AFTER of an open window; of a BEFORE of the future there is none."""
     if found.is_ahead:
-        command = _delete_command(found.lane, found.provider, "before", found.window)
+        command = _delete_command(session, found.lane, found.provider, "before", found.window)
         return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
-    command = _end_command(found.lane, found.provider, found.window)
+    command = _end_command(session, found.lane, found.provider, found.window)
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
 
 
 def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step:
     """What a pair that is not whole wants. A stray AFTER goes: a BEFORE from now on would follow it."""
     if not (befores := [one for one in group if one.phase == "before"]):
-        command = _delete_command(group[-1].agent_id, provider, "after", group[-1].window)
+        command = _delete_command(session, group[-1].agent_id, provider, "after", group[-1].window)
         return Step(rank=END, command=command, why=f"{provider}'s AFTER has no BEFORE, so it measures nothing")
     last = befores[-1]
     since, ahead = str(last.record["captured_at"]), is_ahead(session, last.captured_at.timestamp())
-    return end_step(Opening(lane=last.agent_id, provider=provider, window=last.window, since=since, is_ahead=ahead))
+    found = Opening(lane=last.agent_id, provider=provider, window=last.window, since=since, is_ahead=ahead)
+    return end_step(session, found)
 
 
 def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> tuple[str, list[Step]]:
@@ -208,12 +211,21 @@ def _again(session: Session, name: str, group: Sequence[Capture]) -> Iterator[St
         return
     [one] = lacking
     newest = session.index.newest(source.stream, one.agent_id, name)
-    command = _end_command(one.agent_id, name, one.window)
+    command = _end_command(session, one.agent_id, name, one.window)
     gauge = pair.before.reading.gauge(meter.key) if pair.before else None
     is_over = gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
     # what was captured since, or is of the next period, measures something else
     if one is pair.before or is_over or newest is None or newest.record_id != one.record_id:
-        words = ["tracker", "override", name, "--phase", str(one.phase), "--window", one.window, *_agent(one.agent_id)]
+        words = [
+            "tracker",
+            "override",
+            name,
+            "--phase",
+            str(one.phase),
+            "--window",
+            one.window,
+            *_agent(session, one.agent_id),
+        ]
         option = f"--{meter.field_name.replace('_', '-')}"
         command = quoted([*words, "--captured-at", iso(one.captured_at), option, "N"])
     why = f"{name}'s {str(one.phase).upper()} lacks {meter.key}, so the window measures nothing of it"
@@ -258,7 +270,7 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
         if not missing or (groups and name not in groups):
             continue
         reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
-        end = _end_command(groups[name][-1].agent_id if name in groups else None, name, window)
+        end = _end_command(session, groups[name][-1].agent_id if name in groups else None, name, window)
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
         otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"
