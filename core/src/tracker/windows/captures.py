@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
 
+# So many windows are kept until others are asked for: of a part of a long history each feature asks once more.
+KEPT = range(100, 20_000)
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
@@ -75,10 +77,15 @@ def captures(
     index: "Index", sources: Mapping[str, Source], windows: Iterable[str] | None = None
 ) -> dict[tuple[str, str], list[Capture]]:
     """The standing captures of some sources by window and provider, oldest first; of `status` sources alone."""
-    wanted = None if windows is None else list(windows)
+    wanted = None if windows is None else set(windows)
     known = {name: source for name, source in sources.items() if source.kind == "status"}
+    streams = sorted({source.stream for source in known.values()})
+    is_kept = len(wanted or ()) in KEPT
+    asked = (wanted, known, [index.journal.glance(stream, 0) for stream in streams]) if is_kept else None
+    if asked and index.kept[0] == asked:
+        return index.kept[1]
     found: dict[tuple[str, str], list[Capture]] = {}
-    for stream in sorted({source.stream for source in known.values()}):
+    for stream in streams:
         for entry in index.entries(stream, wanted):
             source, window = known.get(text(entry.record.get("provider"))), text(entry.record.get("window"))
             if source is None or entry.record.get("phase") not in (None, *PHASES):
@@ -91,6 +98,7 @@ def captures(
             found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
     for group in found.values():
         group.sort(key=lambda one: (one.captured_at, one.offset))
+    index.kept = (asked, found) if asked else index.kept
     return found
 
 
