@@ -259,6 +259,32 @@ def test_an_account_that_gets_a_name_keeps_its_forecasts(verdicts: Any, monkeypa
     assert verdicts("plan", "--score").ok() == said
 
 
+@pytest.mark.parametrize(
+    ("used", "words"), [(2, "no forecast: so early a week says nothing"), (30, "likely to be full")]
+)
+def test_the_first_morning_says_nothing_without_weeks_before_it(verdicts: Any, used: int, words: str) -> None:
+    """By the prior nobody works before 8 h, so that 2 % at 7 h were "likely to be full"; 30 % are another matter."""
+    # where it is 7 o'clock
+    offset = NOW.hour - 7 if NOW.hour < 20 else NOW.hour - 31
+    verdicts.settings(f'timezone = "Etc/GMT{offset:+}"\n')
+    data = verdicts.folder / "data"
+    data.mkdir()
+    (data / "readings.jsonl").write_text(json.dumps(_row(1, NOW, used, NOW + WEEK - 7 * HOUR)) + "\n")
+    assert words in verdicts("plan", "--provider", "codex").ok()
+
+
+def test_a_reset_that_the_vendor_moves_by_hours_makes_no_week_of_two(verdicts: Any) -> None:
+    weeks(verdicts, 2, daily=9)
+    whole = forecast(verdicts)
+    path = verdicts.folder / "data" / "readings.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows[20:56]:
+        reset = datetime.fromisoformat(row["parsed"]["weekly_reset_at"]) + 2 * HOUR
+        row["parsed"]["weekly_reset_at"] = reset.isoformat()
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert forecast(verdicts)["weeks"] == whole["weeks"] == 2
+
+
 def test_a_stored_forecast_is_no_step_of_undo(verdicts: Any) -> None:
     """Neither one of this version nor one of before, which had the id of its command."""
     pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 50% left\n"

@@ -16,18 +16,15 @@ from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line, number, zone
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
-from tracker_verdict.weeks import FULL
+from tracker_verdict.weeks import FULL, is_reset
 
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]
 HOUR = 3600.0
-RESET_TOLERANCE = timedelta(seconds=90)
 # A vendor may count a request so much later than the client logs it.
 LAG = 600.0
 # The share of a rise that may come from elsewhere.
 ELSEWHERE = 0.25
-# Panes name some resets by the hour.
-COARSE = timedelta(hours=1)
 
 
 @frozen(kw_only=True)
@@ -267,17 +264,6 @@ def segments(readings: Sequence[MeterReading], length: timedelta | None = None) 
         before = one
     if found:
         yield found
-
-
-def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None = None) -> bool:
-    """Whether the meter was reset between two readings: also early, which shows as a fall or a period that began."""
-    if before.reset_at is not None and before.reset_at <= after.at:
-        return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
-    if before.reset_at is not None and after.reset_at is not None and before.used and after.used and length:
-        is_another = after.reset_at - before.reset_at > COARSE
-        if is_another and after.reset_at - before.until > length >= after.reset_at - after.at:
-            return True
-    return after.used < before.used - 1
 
 
 def _length(source: Source, meter: str) -> timedelta | None:
