@@ -6,9 +6,10 @@
 Large runs: `--windows 1000000 --captures 0` (880 MB of finalize rows) and `--windows 475000 --finalized 0` (950,000
 captures). `--folder` keeps the directories there and takes those that it finds.
 Commands run as processes. Each line shows seconds and memory on the small and on the large directory, and the ratio of
-the seconds. The first command on a new directory also makes the index; it is shown apart. The newest 50 windows always
-are finalized and have captures and commits, so that `plan` and `churn` have something to say. `lock` deletes the index
-of the large directory and shows for how long a capture, which makes it anew, holds the journal's lock at most.
+the seconds; for what reads the whole history also the processor time over a floor of the same run, every record read
+and decoded once. The first command on a new directory also makes the index; it is shown apart. The newest 50 windows
+always are finalized and have captures and commits, so that `plan` and `churn` have something to say. `lock` deletes the
+index of the large directory and shows for how long a capture, which makes it anew, holds the journal's lock at most.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import needs_tracker  # noqa: F401
+import orjson
 
 from tracker.journal.journal import Journal
 from tracker.journal.records import stamp
@@ -48,7 +50,7 @@ ONE = {
     "preview --last 50": ["preview", "--last", "50"],
     "first capture of a window": ["alias", "start", "codex", "--stdin", "--window", "NEW", "--dry-run"],
 }
-ALL = {"scoreboard": ["scoreboard"], "preview": ["preview"], "doctor": ["doctor"]}
+ALL = {name: [name] for name in ("scoreboard", "preview", "windows", "report", "doctor")}
 
 
 def commits(folder: Path) -> list[str]:
@@ -107,8 +109,8 @@ def fill(root: Path, given: argparse.Namespace, count: int) -> None:
         journal.append_all(rows)
 
 
-def run(root: Path, arguments: list[str], count: int) -> tuple[float, int, int]:
-    """Seconds, megabytes and exit status of one command."""
+def run(root: Path, arguments: list[str], count: int) -> tuple[float, int, int, float]:
+    """Seconds, megabytes, exit status and processor seconds of one command."""
     names = {"LAST": f"W0-{count:07}", "NEW": f"W0-{count + 1:07}"}
     words = [*TRACKER, "--data-dir", str(root), *(names.get(word, word) for word in arguments)]
     with tempfile.TemporaryFile() as stdin:
@@ -120,7 +122,18 @@ def run(root: Path, arguments: list[str], count: int) -> tuple[float, int, int]:
         )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-        return time.perf_counter() - began, usage.ru_maxrss >> 10, child.returncode
+        spent = usage.ru_utime + usage.ru_stime
+        return time.perf_counter() - began, usage.ru_maxrss >> 10, child.returncode, spent
+
+
+def floor(root: Path) -> float:
+    """Processor seconds of reading and decoding every record once."""
+    began = time.process_time()
+    for path in root.glob("*.jsonl"):
+        with path.open("rb") as file:
+            for line in file:
+                orjson.loads(line)
+    return time.process_time() - began
 
 
 def held(root: Path, count: int) -> None:
@@ -145,7 +158,7 @@ def held(root: Path, count: int) -> None:
     )
 
 
-def best(root: Path, arguments: list[str], count: int, repetitions: int) -> tuple[float, int, int]:
+def best(root: Path, arguments: list[str], count: int, repetitions: int) -> tuple[float, int, int, float]:
     return min(run(root, arguments, count) for _ in range(repetitions))
 
 
@@ -181,6 +194,9 @@ def main() -> None:
             small, large = (best(root, arguments, count, given.repetitions) for count, root in roots.items())
             ratio = f"{large[0] / small[0]:6.2f}"
             shown = f"{name:26} {small[0]:7.2f} s {small[1]:5} MB  {large[0]:7.2f} s {large[1]:5} MB  {ratio}"
+            if name in ALL:
+                least = min(floor(roots[given.windows]) for _ in range(given.repetitions))
+                shown += f"  {large[3]:.1f} s of processor time, {large[3] / least:.1f} of a floor of {least:.2f} s"
             print(shown if large[2] == small[2] == 0 else f"{shown}  (status {small[2]}, {large[2]})", flush=True)
 
 

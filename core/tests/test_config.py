@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tracker.errors import TrackerError
-from tracker.settings import Kernel, Settings, settings
+from tracker.settings import KINDS, Kernel, Setting, Settings, settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
@@ -155,3 +156,11 @@ def test_the_example_of_the_document_holds(tmp_path: Path) -> None:
     assert load(tmp_path, example).values["timezone"] == "Europe/Berlin"
     [shown_error] = re.findall(r"error: \.\.\./tracker\.toml(.*)", text)
     assert refusal(tmp_path, "fsync = true\nbufer_minutes = 3") == shown_error
+
+
+def test_a_setting_that_is_a_table_takes_no_other_value() -> None:
+    kind = KINDS[Mapping[str, Any]]
+    setting = Setting(key="acme.rates", kind=kind, default={}, about="rates")
+    assert setting.check({"a": 1}) == {"a": 1}
+    with pytest.raises(ValueError, match=r"Invalid acme\.rates 5\. Expected a table\."):
+        setting.check(5)

@@ -62,7 +62,7 @@ KINDS = {
     tuple[str, ...]: Kind("list of texts", 'a list of texts such as ["a", "b"]', _lines),
     bool: Kind("true or false", "true or false", lambda value: value if isinstance(value, bool) else None),
     float: Kind("number", "a number from {0.least:g} to {0.most:g}", _number),
-    Mapping[str, Any]: Kind("table", "a table", lambda value: value),
+    Mapping[str, Any]: Kind("table", "a table", lambda value: value if isinstance(value, dict) else None),
 }
 
 

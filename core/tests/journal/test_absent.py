@@ -38,6 +38,8 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def go(*names: str, disabled: bool = False, broken: bool = False) -> None:
         registry = toy_registry()
+        for kept in {"sources", "providers"} & vars(registry).keys():
+            delattr(registry, kept)
         for name in names:
             registry.plugins = [one for one in registry.plugins if one.name != name]
             if disabled:

@@ -332,6 +332,14 @@ BREAKS = {
         "with a scratch that was stored as JSON, a line gives other events",
         "ingest_line",
     ),
+    "keyless": Break(
+        "telemetry",
+        FILES,
+        f"{OF_FILES}    if b'\"in\"' in line and line[-1:] == b'}}':\n        return [{{'rid': '1'}}]\n",
+        "every event goes_on_with_a_stored_scratch",
+        "an event of a session file has no key",
+        "ingest_line",
+    ),
     "notes": Break(
         "telemetry",
         FILES,

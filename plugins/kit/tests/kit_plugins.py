@@ -67,7 +67,7 @@ def source_info():
 def ingest_line(line, scratch):
     try:
         found = json.loads(line)
-        event = {"rid": str(found["id"]), "input_tokens": found["in"], "routed": False, "ok": True}
+        event = {"rid": str(found["id"]), "key": "a", "input_tokens": found["in"], "routed": False, "ok": True}
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Rejected("no request") from None
     return [event]

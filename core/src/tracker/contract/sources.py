@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from attrs import field, fields, frozen
+from attrs import NOTHING, field, fields, frozen
 
 from tracker.contract import Struct, checks
 from tracker.contract.readings import Meters
@@ -191,7 +191,8 @@ class Declaration(Struct):
 
     def as_source(self) -> Source:
         """A copy in the class that has the fields of every kind, which a plugin's subclass cannot change later."""
-        given = {one.name: getattr(self, one.name) for one in fields(Source) if hasattr(self, one.name)}
+        asked = {one.name: getattr(self, one.name, NOTHING) for one in fields(Source)}
+        given = {name: value for name, value in asked.items() if value is not NOTHING}
         return Source(**given | ({"kind": self.KIND} if self.KIND else {}))
 
 

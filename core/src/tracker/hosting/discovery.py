@@ -144,11 +144,11 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
             names = sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
         for name in names:
             text = ""  # of most, which have no entry points
-            with suppress(OSError), open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
-                text = file.read()
+            with suppress(OSError), open(f"{folder}/{name}/entry_points.txt", "rb") as file:
+                text = file.read().decode("utf-8", "replace")
             project, _, version = name.rpartition(".")[0].partition("-")
             project = project.lower().replace("_", "-").replace(".", "-")
-            section = f"[{GROUP}]" in text and re.search(rf"^\[{GROUP}\][ \t]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
+            section = f"[{GROUP}]" in text and re.search(rf"^\[{GROUP}\][ \t\r]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
                 point, is_entry, place = line.partition("=")
                 if is_entry and not line.lstrip().startswith(("#", ";")):

@@ -79,7 +79,7 @@ class Registry:
             self.find(one.name)
         return self.plugins
 
-    @property
+    @cached_property
     def sources(self) -> dict[str, Source]:
         """All sound sources, by name; loads every plugin."""
         return {found.name: found.info for found in self.found if found.info}
@@ -89,7 +89,7 @@ class Registry:
         """The streams that captures stand in."""
         return sorted({source.stream for source in self.sources.values() if source.kind == STATUS})
 
-    @property
+    @cached_property
     def providers(self) -> dict[str, Source]:
         """The sources with a quota, by name."""
         return {name: source for name, source in self.sources.items() if source.is_provider}

@@ -58,8 +58,7 @@ class Clock:
 
 def span(length: timedelta) -> str:
     """`under 1 min`, `32 min`, `3 h 5 min`, `4 d 19 h`."""
-    minutes = int(length.total_seconds() // 60)
-    if minutes < 60:
+    if (minutes := int(length.total_seconds() // 60)) < 60:
         return f"{minutes} min" if minutes > 0 else "under 1 min"
     hours, rest = divmod(minutes, 60)
     return f"{hours} h {rest} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"

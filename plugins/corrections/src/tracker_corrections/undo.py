@@ -128,8 +128,12 @@ def _whole(session: Session, steps: Sequence[Step]) -> list[Step]:
 
 
 def _streams(session: Session) -> list[str]:
-    """The streams that are searched; first what says whose commands came by import."""
-    found = [stream for stream in session.journal.streams() if stream not in NOTES]
+    """The streams that are searched; first what says whose commands came by import.
+
+    Streams of events belong to no command, although one that reads session logs by the way keeps daily totals there.
+    """
+    events = {source.stream for source in session.registry.sources.values() if source.is_stream}
+    found = [stream for stream in session.journal.streams() if stream not in {*NOTES, *events}]
     return sorted(found, key=lambda stream: stream != IMPORTS)
 
 

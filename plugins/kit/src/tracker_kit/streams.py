@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tracker.api import Rejected, check_event
+from tracker.api import LogOrigin, Rejected, check_event
 from tracker_kit import canary, mutations
 from tracker_kit.cases import together
 from tracker_kit.conformance import SourceConformance
@@ -114,8 +114,11 @@ class TelemetryConformance(SourceConformance):
             found = registry.bind(self.source, hook)(*arguments)
             if not isinstance(found, list | tuple):
                 raise TypeError(f"returned {type(found).__name__}. Expected a list of events.")
+            is_log = any(isinstance(one, LogOrigin) for one in registry.sources[self.source].origins)
             for event in found:
                 check_event(event)
+                if is_log and event.get("key") is None:
+                    raise TypeError("an event of a session file has no key.")
             return list(found)
         return []
 

@@ -73,3 +73,35 @@ def test_what_an_older_version_kept_was_made_before_it_was_kept(home: Any, messa
     with other.open("a") as file:
         file.write(message("c", minute=40))
     assert home.total() == home.total("window") == (3, 300, 150)
+
+
+def test_totals_that_somebody_took_back_are_kept_again(home: Any, message: Make) -> None:
+    """An older version's `undo` did, of a command that had read the session logs by the way."""
+    log, stream = home.projects / "s1.jsonl", home.data / "claude_sessions.jsonl"
+    log.write_text(message("a"))
+    assert home.total() == (1, 100, 50)
+    [row] = map(json.loads, stream.read_text().splitlines())
+    gone = {**row, "record_id": "0" * 32, "tombstone": row["record_id"]}
+    del gone["usage"]
+    with stream.open("a") as file:
+        file.write(json.dumps(gone) + "\n")
+    assert home.total() == (1, 100, 50)
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    assert home.total() == (1, 100, 50)
+
+
+def test_undo_leaves_the_totals_to_the_commands_that_only_read_the_logs(home: Any, message: Make) -> None:
+    pane = ">_ OpenAI Codex (v0.169.0)\n Weekly limit: {}% left\n"
+    for verb, left, ago in (("start", 80, "-2h"), ("end", 70, "-1h")):
+        home.run("alias", verb, "codex", "--stdin", "--window", "W1", "--captured-at", ago, stdin=pane.format(left))
+    home.run("complete", "--window", "W1", "--codex-features", "1")
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    spent = ("--provider", "codex", "--task", "t", "--plan", "1", "--actual", "2")
+    assert home.run("checkpoint", "--window", "W1", *spent).exit_code == 0
+    kept = (home.data / "claude_sessions.jsonl").read_bytes()
+    assert b'"command_id"' in kept
+    undone = home.run("undo", "--yes")
+    assert "undid `tracker checkpoint " in undone.stdout
+    assert "sessions" not in undone.stdout
+    assert (home.data / "claude_sessions.jsonl").read_bytes() == kept

@@ -54,9 +54,13 @@ def put(database: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
 
 
 def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Groups:
-    """Note what the journal has; returned is what was known before of days of which it has something else."""
+    """Note what the journal has; returned is what was known before of days of which it has something else.
+
+    What it has no longer, since somebody took it back, is appended again.
+    """
     before = _groups(database.execute(f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ?", (source,)))
     now = _groups(rows)
+    database.execute("DELETE FROM kept WHERE source = ?", (source,))
     put(database, "kept", (row for own in now.values() for row in own.values()))
     return {
         group: before.get(group, {}) for group, own in now.items() if _counts(own) != _counts(before.get(group, {}))
