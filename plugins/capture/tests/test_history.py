@@ -334,17 +334,6 @@ def test_a_window_is_made_from_the_readings_around_two_times(week: Any) -> None:
     assert "W0-07 already has captures of codex" in error(again)
 
 
-def test_a_window_between_readings_of_two_plans_measures_nothing(machine: Any) -> None:
-    pane = ">_ OpenAI Codex (v0.169.0)\n  Account: dev@example.com ({})\n  Weekly limit: {}% left\n"
-    for name, told in (("A", (("Plus", 80, 10), ("Plus", 70, 20))), ("B", (("Pro 200", 60, 30), ("Pro 200", 50, 40)))):
-        for verb, (plan, left, at) in zip(("start", "end"), told, strict=True):
-            given = ("--window", name, "--captured-at", iso(minute(at)))
-            ok(machine(verb, "codex", "--stdin", *given, stdin=pane.format(plan, left)))
-    done = machine("windows", "add", "C", "--from", iso(minute(20)), "--to", iso(minute(40)))
-    assert "other-plan (BEFORE and AFTER are of different plans" in done.stderr
-    assert "capacity=n/a" in ok(machine("complete", "--window", "C", "--codex-features", "3"))
-
-
 def test_a_window_that_overlaps_another_says_which_and_how_to_take_it_back(week: Any) -> None:
     for name, start, end in (("W0-01", 62, 183), ("W0-02", 200, 320), ("W0-03", 400, 500)):
         done = week("windows", "add", name, "--from", iso(minute(start)), "--to", iso(minute(end)))
