@@ -239,13 +239,23 @@ def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeyp
     said = verdicts("plan", "--score", "--provider", "codex").ok()
     assert said == "codex: no forecast is scored; 1 forecast cannot be scored, since nobody read the end of the week\n"
     assert json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok()) == [
-        {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1}
+        {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1, "words": 0}
     ]
+
+
+def test_what_was_told_in_a_word_is_not_scored_as_a_number(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    weeks(verdicts, 1, daily=9)
+    assert "unlikely to be full before the reset (1 week" in verdicts("plan", "--provider", "codex").ok()
+    monkeypatch.setattr(Session, "now", property(lambda self: NOW + timedelta(days=4)))
+    said = verdicts("plan", "--score", "--provider", "codex").ok()
+    assert said == "codex: no forecast is scored; 1 forecast was a word alone, of under 3 weeks of history\n"
 
 
 def test_an_account_that_gets_a_name_keeps_its_forecasts(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     end, rows = NOW + timedelta(days=3), []
     for account, used in (("a" * 12, 60), ("b" * 12, 40)):
+        for past in range(4, 0, -1):
+            rows.append(_row(len(rows), end - past * WEEK - HOUR, used, end - past * WEEK, account))
         for at, value in ((NOW - HOUR, used), (end - HOUR, used + 9)):
             rows.append(_row(len(rows), at, value, end, account))
     (verdicts.folder / "data").mkdir()
