@@ -251,6 +251,16 @@ def test_what_was_told_in_a_word_is_not_scored_as_a_number(verdicts: Any, monkey
     assert said == "codex: no forecast is scored; 1 forecast was a word alone, of under 3 weeks of history\n"
 
 
+def test_a_reading_that_the_next_one_corrects_fills_no_week(verdicts: Any) -> None:
+    weeks(verdicts, 4, daily=8)
+    whole = forecast(verdicts)
+    with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
+        for past in range(1, 5):
+            end = NOW + timedelta(days=3) - past * WEEK
+            file.write(json.dumps(_row(9000 + past, end - timedelta(days=6, minutes=30), 100, end)) + "\n")
+    assert forecast(verdicts)["rest"] == pytest.approx(whole["rest"])
+
+
 def test_an_account_that_gets_a_name_keeps_its_forecasts(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     end, rows = NOW + timedelta(days=3), []
     for account, used in (("a" * 12, 60), ("b" * 12, 40)):

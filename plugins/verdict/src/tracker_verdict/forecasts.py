@@ -15,7 +15,7 @@ from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
 from tracker_verdict.prospect import NEEDED, YOUNG, Prospect
 from tracker_verdict.standings import history, of_accounts
-from tracker_verdict.weeks import FULL, SAME, WEEK
+from tracker_verdict.weeks import FULL, SAME, WEEK, steady
 
 STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
@@ -116,7 +116,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
         if isinstance(weeks := forecast.get("weeks"), int) and weeks < NEEDED:
             found = found._replace(words=found.words + 1)
             continue
-        week = _week(of_accounts(readings, str(row.get("meter"))), row, used, reset_at)
+        week = steady(_week(of_accounts(readings, str(row.get("meter"))), row, used, reset_at))
         last = max((one.until for one in week), default=None)
         most = max((one.used for one in week), default=0.0)
         is_seen = most >= FULL or (last is not None and reset_at - last <= END)

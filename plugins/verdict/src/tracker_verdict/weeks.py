@@ -71,7 +71,7 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
         elif moved > timedelta(0):
             groups.append([one])
     found = []
-    for place, group in enumerate(groups):
+    for place, group in enumerate(map(steady, groups)):
         reset_at = group[0].reset_at
         assert reset_at is not None
         first = group[0]
@@ -81,6 +81,16 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
         rises = _rises(group, reset_at - WEEK, end)
         is_cut = rises[-1] is not None and reset_at - max(one.until for one in group) > LATE
         found.append(Week(reset_at=reset_at, phase=phase_of(reset_at - WEEK, local), rises=rises, is_cut=is_cut))
+    return found
+
+
+def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
+    """The readings of a period, without those that the next one corrects: it goes on from the one before."""
+    found: list[MeterReading] = []
+    for one, after in zip(readings, [*readings[1:], *readings[-1:]], strict=True):
+        before = found[-1].used if found else 0.0
+        if not before <= after.used < one.used - 1:
+            found.append(one)
     return found
 
 
