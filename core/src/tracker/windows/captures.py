@@ -245,8 +245,7 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
     split = after.record.get(SPLIT_FIELD)
     if not isinstance(split, dict) or split.get("before") != before.record_id:
         return {}
-    meters = split.get("meters")
-    known = meters.items() if isinstance(meters, dict) else ()
+    known = meters.items() if isinstance(meters := split.get("meters"), dict) else ()
     return {key: n for key, one in known if isinstance(one, dict) and (n := amount(one.get("delta"))) is not None}
 
 
