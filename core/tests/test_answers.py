@@ -21,7 +21,6 @@ from tracker.api import (
 )
 from tracker.errors import PluginError
 from tracker.hosting.registry import Registry
-from tracker.text.render import row
 
 
 def parse(made: Registry, name: str, text: str = "") -> Any:
@@ -131,9 +130,9 @@ def test_a_bound_function_takes_the_arguments_that_it_asked_for() -> None:
 
 
 def test_what_a_row_says_cannot_steer_a_terminal() -> None:
-    shown = row("a\x1b[2J", "\x1b]0;x\x07{n: \x9b31m}\nz", {"n": 1})
+    shown = str(Row(label="a\x1b[2J", text="\x1b]0;x\x07{n: \x9b31m}\nz", values={"n": 1}))
     assert shown == r"a\x1b[2J: \x1b]0;x\x071 \x9b31m\nz"
-    assert row(None, None, {"\x1bk": "v\n"}) == r"\x1bk=v\n"
+    assert str(Row(values={"\x1bk": "v\n"})) == r"\x1bk=v\n"
 
 
 FEATURE = """

@@ -13,7 +13,7 @@ from tracker.hosting.discovery import owner
 from tracker.journal.index import Entry
 from tracker.journal.records import ANOMALIES, SCHEMA, text
 from tracker.session import Session
-from tracker.text.render import MISSING, line, number, plural, rate, row, value
+from tracker.text.render import MISSING, line, number, plural, rate, value
 from tracker.windows import results
 from tracker.windows.captures import Groups, Span, spans
 from tracker.windows.reader import Absent, Windows
@@ -98,7 +98,7 @@ class Preview(NamedTuple):
         for shown in self.blocks:
             yield f"{line(shown.block.title)}:"
             for one in shown.block.rows:
-                yield f"  - {row(one.label, one.text, one.values)}"
+                yield f"  - {one}"
             for found in self.divergences:
                 if found.is_divergent and found.source is shown.source:
                     yield _divergence_line(found)

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tracker.session import Session
+from tracker.windows.lanes import keep_states
+
 T0, T1, T2, T3 = (f"2026-01-10T0{hour}:00:00Z" for hour in range(6, 10))
 FOREIGN = {"agent_id": "sub1", "provider": "tally", "window": "W7", "phase": "before", "open": True, "record_id": "x"}
 
@@ -164,3 +167,12 @@ def test_a_link_in_place_of_a_state_folder_is_not_followed(program: Any, tmp_pat
     assert f"{place} is a symbolic link" in done.err
     assert len(program.rows("snapshots")) == 1
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_tombstone_that_names_itself_holds_nothing_up(tmp_path: Path) -> None:
+    """As an edited or imported file may have one: its chain was followed for ever, under the lock."""
+    tombstone = {"record_id": "x", "tombstone": "x", "window": "W0-01", "provider": "codex"}
+    (tmp_path / "snapshots.jsonl").write_text(json.dumps(tombstone) + "\n")
+    session = Session()
+    session.data_dir = tmp_path
+    keep_states(session, "snapshots", [tombstone])

@@ -219,7 +219,7 @@ def week(machine: Any) -> Any:
 
 
 def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
-    text = ok(week("meters", "--meter", "weekly", "--rows", "12"))
+    text = ok(week("-q", "meters", "--meter", "weekly", "--rows", "12"))
     title, bars, *rows = text.splitlines()
     assert title == "codex weekly: 20 readings, 1 reset"
     assert len(bars.strip()) == 48

@@ -65,8 +65,19 @@ def test_an_export_does_not_take_standard_output_for_a_folder(
     assert not (tmp_path / "-").exists()
 
 
-def test_ledgers_are_named_only_if_rows_of_them_came(filled: Any, tmp_path: Path) -> None:
+def test_ledgers_are_named_only_if_rows_of_them_came(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert "note: " not in filled("import", str(filled.root), root=tmp_path / "other").err
+    # an earlier version kept no records of them
+    (filled.root.parent / "docs" / "Ledgers").mkdir(parents=True)
+    assert (
+        "note: evidence that decision cards count does not"
+        in filled("import", str(filled.root), root=tmp_path / "another").err
+    )
+    monkeypatch.chdir(filled.root.parent)
+    assert "note: " not in filled("import", str(filled.root), root=tmp_path / "a third").err
 
 
 def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:

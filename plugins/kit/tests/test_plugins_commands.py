@@ -75,6 +75,7 @@ def others(toys_apart: Run, tmp_path: Path) -> Run:
 
 def test_the_list_is_a_table_with_the_cause_and_the_cure(others: Run) -> None:
     lines = others("plugins", "list").stdout.splitlines()
+    assert others("-q", "plugins", "list").stdout.splitlines() == lines
     assert max(map(len, lines)) <= 80
     assert lines[0].split() == ["NAME", "KIND", "DISTRIBUTION", "VERSION", "CONTRACT", "STATE"]
     [at] = [

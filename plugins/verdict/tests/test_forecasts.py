@@ -239,13 +239,33 @@ def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeyp
     said = verdicts("plan", "--score", "--provider", "codex").ok()
     assert said == "codex: no forecast is scored; 1 forecast cannot be scored, since nobody read the end of the week\n"
     assert json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok()) == [
-        {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1}
+        {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1, "words": 0}
     ]
+
+
+def test_what_was_told_in_a_word_is_not_scored_as_a_number(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    weeks(verdicts, 1, daily=9)
+    assert "unlikely to be full before the reset (1 week" in verdicts("plan", "--provider", "codex").ok()
+    monkeypatch.setattr(Session, "now", property(lambda self: NOW + timedelta(days=4)))
+    said = verdicts("plan", "--score", "--provider", "codex").ok()
+    assert said == "codex: no forecast is scored; 1 forecast was a word alone, of under 3 weeks of history\n"
+
+
+def test_a_reading_that_the_next_one_corrects_fills_no_week(verdicts: Any) -> None:
+    weeks(verdicts, 4, daily=8)
+    whole = forecast(verdicts)
+    with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
+        for past in range(1, 5):
+            end = NOW + timedelta(days=3) - past * WEEK
+            file.write(json.dumps(_row(9000 + past, end - timedelta(days=6, minutes=30), 100, end)) + "\n")
+    assert forecast(verdicts)["rest"] == pytest.approx(whole["rest"])
 
 
 def test_an_account_that_gets_a_name_keeps_its_forecasts(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     end, rows = NOW + timedelta(days=3), []
     for account, used in (("a" * 12, 60), ("b" * 12, 40)):
+        for past in range(4, 0, -1):
+            rows.append(_row(len(rows), end - past * WEEK - HOUR, used, end - past * WEEK, account))
         for at, value in ((NOW - HOUR, used), (end - HOUR, used + 9)):
             rows.append(_row(len(rows), at, value, end, account))
     (verdicts.folder / "data").mkdir()
@@ -257,6 +277,32 @@ def test_an_account_that_gets_a_name_keeps_its_forecasts(verdicts: Any, monkeypa
     assert "codex: 2 forecasts of 1 week scored: " in said
     verdicts.settings(f'[accounts]\nwork = "{"a" * 12}"\nhome = "{"b" * 12}"\n')
     assert verdicts("plan", "--score").ok() == said
+
+
+@pytest.mark.parametrize(
+    ("used", "words"), [(2, "no forecast: so early a week says nothing"), (30, "likely to be full")]
+)
+def test_the_first_morning_says_nothing_without_weeks_before_it(verdicts: Any, used: int, words: str) -> None:
+    """By the prior nobody works before 8 h, so that 2 % at 7 h were "likely to be full"; 30 % are another matter."""
+    # where it is 7 o'clock
+    offset = NOW.hour - 7 if NOW.hour < 20 else NOW.hour - 31
+    verdicts.settings(f'timezone = "Etc/GMT{offset:+}"\n')
+    data = verdicts.folder / "data"
+    data.mkdir()
+    (data / "readings.jsonl").write_text(json.dumps(_row(1, NOW, used, NOW + WEEK - 7 * HOUR)) + "\n")
+    assert words in verdicts("plan", "--provider", "codex").ok()
+
+
+def test_a_reset_that_the_vendor_moves_by_hours_makes_no_week_of_two(verdicts: Any) -> None:
+    weeks(verdicts, 2, daily=9)
+    whole = forecast(verdicts)
+    path = verdicts.folder / "data" / "readings.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows[20:56]:
+        reset = datetime.fromisoformat(row["parsed"]["weekly_reset_at"]) + 2 * HOUR
+        row["parsed"]["weekly_reset_at"] = reset.isoformat()
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert forecast(verdicts)["weeks"] == whole["weeks"] == 2
 
 
 def test_a_stored_forecast_is_no_step_of_undo(verdicts: Any) -> None:

@@ -63,7 +63,7 @@ def test_the_answer(
     assert words in done.out
 
 
-@pytest.mark.parametrize("used", [5, 20, 38, 50, 65, 80])
+@pytest.mark.parametrize("used", [12, 20, 38, 50, 65, 80])
 @pytest.mark.parametrize("hours", [20, 96, 150])
 def test_the_gate_says_what_plan_says(verdicts: Any, used: float, hours: int) -> None:
     reading(verdicts, used, reset=timedelta(hours=hours))

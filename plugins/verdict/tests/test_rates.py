@@ -11,7 +11,7 @@ import pytest
 
 from tracker.api import MeterReading, Source
 from tracker_verdict.drift import drift
-from tracker_verdict.pieces import Ledger, Piece, elsewhere
+from tracker_verdict.pieces import Ledger, Piece, heard, scheduled
 from tracker_verdict.rates import rates
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,4 +86,27 @@ def test_what_other_devices_use_at_night_is_not_scaled_to_the_day(hours: Sequenc
             times.append(at.timestamp() + 60)
             used += 1
         used += (8 * 9 / 90 if len(hours) == 1 else 1) * (at.hour in hours)
-    assert elsewhere(readings, times, set(range(8, 17)), UTC, None) == pytest.approx(share, abs=0.06)
+    found = heard(readings, readings, times, set(range(8, 17)), UTC, None)
+    assert found.share == pytest.approx(share, abs=0.06)
+
+
+@pytest.mark.parametrize(("at_night", "share"), [(0, None), (3, 0.5)])
+def test_one_point_in_two_silent_hours_tells_nothing(at_night: int, share: float | None) -> None:
+    """It was 90 % of the rise, scaled to all working hours; what rises at night is seen, however few these are."""
+    readings, times, used = list[MeterReading](), list[float](), 0.0
+    for hour in range(240):
+        at = START + timedelta(hours=hour)
+        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used, None, is_scheduled=True))
+        is_silent = at.day == 5 and at.hour > 13
+        if 8 <= at.hour < 17 and not is_silent:
+            times.append(at.timestamp() + 60)
+        used += (at.hour in (8, 12, 15)) + at_night * (at.hour == 22)
+    found = heard(readings, readings, times, set(range(8, 17)), UTC, None)
+    assert found.share == (None if share is None else pytest.approx(share, abs=0.03))
+    assert found.why == "2.0 working hours without a request are too few to tell"
+
+
+def test_readings_of_a_schedule_are_heard_whatever_origin_has_more() -> None:
+    own = [MeterReading("codex", "weekly", None, "rollout", START, START, 1.0, None)] * 9
+    sampled = MeterReading("codex", "weekly", None, "app-server", START, START, 1.0, None, is_scheduled=True)
+    assert scheduled([*own, sampled], None) == [sampled]

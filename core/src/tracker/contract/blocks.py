@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from tracker.contract import Struct, checks
-from tracker.text.render import row
+from tracker.text.render import fill, line, value
 
 if TYPE_CHECKING:
     from tracker.contract.events import EventTotals
@@ -43,7 +43,11 @@ class Row(Struct):
     text: str | None = field(default=None, validator=checks.MAYBE_TEXT)
 
     def __str__(self) -> str:
-        return row(self.label, self.text, self.values)
+        if self.text is None:
+            body = " ".join(f"{line(key)}={value(one)}" for key, one in self.values.items())
+        else:
+            body = fill(line(self.text), self.values)
+        return f"{line(self.label)}: {body}" if self.label else body
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -111,11 +111,9 @@ def check_event(event: object) -> None:
     types = TYPES
     for name, value in event.items():
         if type(value) not in types.get(name, ()):
-            raise _refusal(name, value)
-
-
-def _refusal(name: object, value: object) -> TypeError:
-    if (types := TYPES.get(name) if isinstance(name, str) else None) is None:
-        return TypeError(f"an event has the unknown key {name!r}. docs/reference/plugins.md lists the known ones.")
-    wanted = " or ".join(sorted(kind.__name__.removesuffix("Type") for kind in types))
-    return TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")
+            if name not in types:
+                raise TypeError(
+                    f"an event has the unknown key {name!r}. docs/reference/plugins.md lists the known ones."
+                )
+            wanted = " or ".join(sorted(kind.__name__.removesuffix("Type") for kind in types[name]))
+            raise TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +35,8 @@ OF_SOURCES = {"source_info", "compute_delta", "end_stream", *NEEDED.values()}
 # the program's own columns of windows
 OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
 OWN_COLUMNS |= {"features", "capacity", "efficiency"}
+# what answers to hooks are of, beside the classes of the contract
+NAMED: dict[str, Any] = {"Source": Declaration, "Mapping": Mapping, "bool": bool, "str": str}
 READING_LIMIT = 4 << 20  # characters; a record of 16 MB also holds the text
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
@@ -327,7 +328,7 @@ def _checked(annotation: str, answer: Any) -> Any:
         return None
     outer, _, inner = annotation.removesuffix(" | None").partition("[")
     name = inner.removesuffix("]") if outer == "Sequence" else outer
-    kind: Any = ({"Source": Declaration, "Mapping": Mapping} | vars(builtins)).get(name) or getattr(api, name, object)
+    kind: Any = NAMED.get(name) or getattr(api, name, object)
     found = list(answer) if outer == "Sequence" and isinstance(answer, Iterator | tuple) else answer
     parts = found if outer == "Sequence" else [found]
     if not (isinstance(parts, list) and all(isinstance(one, kind) for one in parts)):

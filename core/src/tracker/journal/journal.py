@@ -43,6 +43,7 @@ SAMPLE = 4096
 BLOCK = 1 << 20
 # appends until an editor that replaces the file again and again wins
 ATTEMPTS = 3
+ELSEWHERE = "Copy the records to where you may write, and name the copy with --data-dir"
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 
 
@@ -135,7 +136,7 @@ class Journal:
                         os.write(file, about.encode("utf-8", "replace"))
                     undo.pop_all()
             except OSError as error:
-                raise system_error("lock", path, error) from error
+                raise system_error("lock", path, error, f"{NOTHING}. {ELSEWHERE}") from error
             self._lock = file
         self._depth += 1
         try:
@@ -224,8 +225,9 @@ class Journal:
 
     def mend(self, stream: str) -> int:
         """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""
-        path, file = self.path(stream), self._file(stream, may_write=True)
+        path = self.path(stream)
         try:
+            file = self._file(stream, may_write=True)
             size = os.fstat(file).st_size
             if (whole := records.whole_size(file, size)) == size:
                 return size
@@ -309,9 +311,9 @@ class Journal:
     @contextlib.contextmanager
     def _reading(self, stream: str) -> Iterator[int | None]:
         file = None
-        with contextlib.suppress(FileNotFoundError):
-            file = self._file(stream)
         try:
+            with contextlib.suppress(FileNotFoundError):
+                file = self._file(stream)
             yield file
         except OSError as error:
             raise system_error("read", self.path(stream), error, "Nothing was read") from error
@@ -322,20 +324,14 @@ class Journal:
         It stays open until the journal is closed: a command opens each stream once to read and once to append, and a
         reader may go on after the stream was replaced.
         """
-        path, after = self.path(stream), NOTHING if may_write else "Nothing was read"
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
+        path, flags = self.path(stream), os.O_RDWR | os.O_APPEND | os.O_CREAT if may_write else os.O_RDONLY
         check_place(self.root, as_folder=True)
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                named = os.lstat(path)
-                if (known := self._files.get((stream, may_write, named.st_dev, named.st_ino))) is not None:
-                    return known
-            file = os.open(path, flags | OPEN, 0o600)
-            found = os.fstat(file)
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and not may_write:
-                raise
-            raise system_error("open" if may_write else "read", path, error, after) from error
+        with contextlib.suppress(FileNotFoundError):
+            named = os.lstat(path)
+            if (known := self._files.get((stream, may_write, named.st_dev, named.st_ino))) is not None:
+                return known
+        file = os.open(path, flags | OPEN, 0o600)
+        found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             os.close(file)
             raise records.special_file(path, found.st_mode)

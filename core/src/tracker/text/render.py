@@ -99,15 +99,6 @@ def fill(text: str, values: Mapping[str, Any]) -> str:
     return re.sub(FIELD, one, text)
 
 
-def row(label: str | None, text: str | None, values: Mapping[str, Any]) -> str:
-    """One line of a block, without its bullet."""
-    if text is None:
-        body = " ".join(f"{line(key)}={value(one)}" for key, one in values.items())
-    else:
-        body = fill(line(text), values)
-    return f"{line(label)}: {body}" if label else body
-
-
 def plural(count: float, noun: str) -> str:
     """`1 window`, `2 windows`."""
     return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"

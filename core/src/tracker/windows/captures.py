@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
 
+# So many windows are kept until others are asked for: of a part of a long history each feature asks once more.
+KEPT = range(100, 20_000)
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
@@ -75,10 +77,15 @@ def captures(
     index: "Index", sources: Mapping[str, Source], windows: Iterable[str] | None = None
 ) -> dict[tuple[str, str], list[Capture]]:
     """The standing captures of some sources by window and provider, oldest first; of `status` sources alone."""
-    wanted = None if windows is None else list(windows)
+    wanted = None if windows is None else set(windows)
     known = {name: source for name, source in sources.items() if source.kind == "status"}
+    streams = sorted({source.stream for source in known.values()})
+    is_kept = len(wanted or ()) in KEPT
+    asked = (wanted, known, [index.journal.glance(stream, 0) for stream in streams]) if is_kept else None
+    if asked and index.kept[0] == asked:
+        return index.kept[1]
     found: dict[tuple[str, str], list[Capture]] = {}
-    for stream in sorted({source.stream for source in known.values()}):
+    for stream in streams:
         for entry in index.entries(stream, wanted):
             source, window = known.get(text(entry.record.get("provider"))), text(entry.record.get("window"))
             if source is None or entry.record.get("phase") not in (None, *PHASES):
@@ -91,6 +98,7 @@ def captures(
             found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
     for group in found.values():
         group.sort(key=lambda one: (one.captured_at, one.offset))
+    index.kept = (asked, found) if asked else index.kept
     return found
 
 
@@ -115,14 +123,14 @@ class Pair(NamedTuple):
 
     @property
     def mixed(self) -> str | None:
-        """The tag of captures whose per cent are of two quotas: of two accounts, or two plans in an origin's words."""
+        """The tag of captures whose per cent are of two quotas: of two accounts, or plans. `pro` may be `Pro 200`."""
         records = [one.record for one in self if one is not None]
         if len({text(one.get("account")) for one in records} - {""}) > 1:
             return OTHER_ACCOUNT
         known = [(one.get("origin") or one.get("source"), one.get("parsed")) for one in records]
-        plans = {(text(by), text(found.get("plan"))) for by, found in known if isinstance(found, dict)}
-        named = [origin for origin, plan in plans if plan]
-        return OTHER_PLAN if len({*named}) < len(named) else None
+        told = [(by, text(found.get("plan")).casefold()) for by, found in known if isinstance(found, dict)]
+        (by, plan), (other, later) = told if len(told) == 2 else [("", "")] * 2
+        return OTHER_PLAN if by == other and not (plan.startswith(later) or later.startswith(plan)) else None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -237,8 +245,7 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
     split = after.record.get(SPLIT_FIELD)
     if not isinstance(split, dict) or split.get("before") != before.record_id:
         return {}
-    meters = split.get("meters")
-    known = meters.items() if isinstance(meters, dict) else ()
+    known = meters.items() if isinstance(meters := split.get("meters"), dict) else ()
     return {key: n for key, one in known if isinstance(one, dict) and (n := amount(one.get("delta"))) is not None}
 
 

@@ -108,5 +108,5 @@ def _removed_lanes(session: Session, stream: str, tombstone: Mapping[str, Any]) 
     """The lanes of what a tombstone removes, or puts back if that is a tombstone itself."""
     entries = session.index.entries(stream, [str(tombstone.get("window"))], removed=True)
     known = {entry.record_id: entry.record for entry in entries}
-    while tombstone := known.get(str(tombstone.get("tombstone")), {}):
+    while tombstone := known.pop(str(tombstone.get("tombstone")), {}):
         yield lane_of(tombstone)

@@ -219,4 +219,4 @@ def _reading(end: End) -> Reading:
     gauges = tuple(
         Gauge(meter=key, used=gauge.used, reset_at=gauge.reset_at) for key, gauge in end.sample.gauges.items()
     )
-    return Reading(gauges=gauges, as_of=end.at)
+    return Reading(gauges=gauges, as_of=end.at, fields={"plan": end.sample.plan} if end.sample.plan else {})

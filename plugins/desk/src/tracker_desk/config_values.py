@@ -95,13 +95,16 @@ def _timezone(session: Session) -> Held | None:
     return Held(key="timezone", value=name, where="of this machine")
 
 
-def note_ledgers(session: Session, text: str, *, own: bool) -> None:
-    """Say what becomes of the ledgers, which are documents of the repository and no streams; `{}` is their folder.
+def ledgers_above(session: Session, place: Path) -> Path | None:
+    """The ledgers' folder of the repository that a place is in: documents, and no streams."""
+    folder = held(session).get("ledgers.dir")
+    known = [one / folder.text for one in (place, *place.parents)] if folder else []
+    return next((one for one in known if one.is_dir()), None)
 
-    own: whether they are those of this repository, which may have none.
-    """
-    folder, here = held(session).get("ledgers.dir"), Path.cwd()
-    if folder and (not own or any((one / folder.text).is_dir() for one in (here, *here.parents))):
+
+def note_ledgers(session: Session, text: str) -> None:
+    """Say what becomes of the ledgers; `{}` is their folder."""
+    if folder := held(session).get("ledgers.dir"):
         session.note(f"note: {text.format(folder.text)}")
 
 

@@ -23,7 +23,7 @@ from tracker.kernel import (
     replace_file,
 )
 from tracker_desk import parquet
-from tracker_desk.config_values import note_ledgers
+from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
 
@@ -119,8 +119,8 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     old = sorted(path.name for path in folder.glob(f"*.{form}") if path.stem not in counts)
     if old and form in ("csv", "jsonl"):
         session.note(f"not of this export, which has no rows for them: {', '.join(map(line, old))} in {folder}")
-    behind = "the ledgers stay behind, with the evidence that decision cards count: copy {}, too"
-    note_ledgers(session, behind, own=True)
+    if ledgers_above(session, Path.cwd()):
+        note_ledgers(session, "the ledgers stay behind, with the evidence that decision cards count: copy {}, too")
 
 
 def _check_target(session: Session, folder: Path, *, force: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import asdict, define, field
 
 from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id, stamp
-from tracker_desk.config_values import note_ledgers
+from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.derived_checks import content
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
@@ -217,12 +217,14 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
     else:
         parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
         session.say(f"imported {plural(new, 'record')}{f' ({parts})' if parts else ''}; {known} were here already")
-    if "ledger_rows" in found and found["ledger_rows"].new:
+    is_known = "ledger_rows" in found
+    # an earlier version kept no records of its ledgers' rows
+    is_apart = not is_known and ledgers_above(session, other.root) not in (None, ledgers_above(session, Path.cwd()))
+    if found["ledger_rows"].new if is_known else new and is_apart:
         note_ledgers(
             session,
             "evidence that decision cards count does not come with records: append the rows of the other project's"
             " {0}/Acceptance_Evidence.csv to your own, or copy the file if you have none",
-            own=False,
         )
     for name, one in found.items():
         if one.conflicts:

@@ -38,7 +38,7 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
     if session.dry_run or session.json:
         session.data(made)
     else:
-        session.say(made["feature_id"])
+        session.show(made["feature_id"])
 
 
 def log(session: Session, given: Mapping[str, Any]) -> None:

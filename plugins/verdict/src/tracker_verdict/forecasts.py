@@ -6,16 +6,16 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from attrs import frozen
 
 from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.prospect import YOUNG, Prospect
+from tracker_verdict.prospect import NEEDED, YOUNG, Prospect
 from tracker_verdict.standings import history, of_accounts
-from tracker_verdict.weeks import FULL, SAME, WEEK
+from tracker_verdict.weeks import FULL, SAME, WEEK, steady
 
 STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
@@ -87,10 +87,21 @@ class Outcome:
     is_in_band: bool
 
 
-def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outcome], int, int]:
-    """The forecasts of ended weeks, how many wait for that, and of how many nobody read how their week ended."""
+class Outcomes(NamedTuple):
+    """The forecasts of ended weeks, and how many are not scored.
+
+    waiting: their week goes on. unread: nobody read how it ended. words: a short history made them a word alone.
+    """
+
+    scored: list[Outcome]
+    waiting: int = 0
+    unread: int = 0
+    words: int = 0
+
+
+def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
     readings = history(session, source, now, FOREVER)
-    found, waiting, unread = [], 0, 0
+    found = Outcomes([])
     rows = (entry.record for entry in session.index.entries(STREAM))
     for row in (row for row in rows if row.get("provider") == source.name):
         reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
@@ -102,15 +113,21 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
             used = float(row["used"])
         except (KeyError, TypeError, ValueError):
             continue
-        week = _week(of_accounts(readings, str(row.get("meter"))), row, used, reset_at)
+        if isinstance(weeks := forecast.get("weeks"), int) and weeks < NEEDED:
+            found = found._replace(words=found.words + 1)
+            continue
+        week = steady(_week(of_accounts(readings, str(row.get("meter"))), row, used, reset_at))
         last = max((one.until for one in week), default=None)
         most = max((one.used for one in week), default=0.0)
         is_seen = most >= FULL or (last is not None and reset_at - last <= END)
-        if reset_at > now or not is_seen:
-            waiting, unread = (waiting + 1, unread) if reset_at > now else (waiting, unread + 1)
+        if reset_at > now:
+            found = found._replace(waiting=found.waiting + 1)
+            continue
+        if not is_seen:
+            found = found._replace(unread=found.unread + 1)
             continue
         was_full, rest = most >= FULL, max(min(most, FULL) - used, 0.0)
-        found.append(
+        found.scored.append(
             Outcome(
                 reset_at=reset_at,
                 probability=probability,
@@ -120,7 +137,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> tuple[list[Outc
                 is_in_band=rest <= high and (was_full or low <= rest),
             )
         )
-    return found, waiting, unread
+    return found
 
 
 def _week(
@@ -166,14 +183,17 @@ def score(found: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def lines(source: Source, found: Sequence[Outcome], waiting: int, unread: int) -> Iterator[str]:
-    later = f"; {plural(waiting, 'forecast')} cannot be scored yet" if waiting else ""
-    if unread:
-        later += f"; {plural(unread, 'forecast')} cannot be scored, since nobody read the end of the week"
-    if not found:
+def lines(source: Source, found: Outcomes) -> Iterator[str]:
+    left_out = (
+        (found.waiting, "cannot be scored yet"),
+        (found.unread, "cannot be scored, since nobody read the end of the week"),
+        (found.words, f"{'was' if found.words == 1 else 'were'} a word alone, of under {NEEDED} weeks of history"),
+    )
+    later = "".join(f"; {plural(count, 'forecast')} {why}" for count, why in left_out if count)
+    if not found.scored:
         yield f"{source.name}: no forecast is scored{later or '; `tracker plan`, `status` and `gate` store them'}"
         return
-    known = score(found)
+    known = score(found.scored)
     low, high = known["coverage_95"]
     yield (
         f"{source.name}: {plural(known['forecasts'], 'forecast')} of {plural(known['weeks'], 'week')} scored:"

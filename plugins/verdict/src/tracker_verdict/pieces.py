@@ -8,24 +8,23 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from attrs import frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
-from tracker.kernel import Session, TrackerError, iso, line, zone
+from tracker.kernel import Session, TrackerError, iso, line, number, zone
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
-from tracker_verdict.weeks import FULL
+from tracker_verdict.weeks import FULL, is_reset
 
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]
 HOUR = 3600.0
-RESET_TOLERANCE = timedelta(seconds=90)
 # A vendor may count a request so much later than the client logs it.
 LAG = 600.0
-# Panes name some resets by the hour.
-COARSE = timedelta(hours=1)
+# The share of a rise that may come from elsewhere.
+ELSEWHERE = 0.25
 
 
 @frozen(kw_only=True)
@@ -56,10 +55,10 @@ class Piece:
 class Ledger:
     """A meter of one account as one origin showed it, and the requests that were made on it.
 
-    elsewhere: the share of its rise that came while no request was logged, scaled to all waking hours; None if no
-    reading was taken by a schedule. unpriced: the share of tokens without a price. quiet: what it rose while no request
-    was logged, however little, and also next to a reset, where pieces do not reach. accounts: all that its readings are
-    of; account: the one that was chosen, None if there is only one.
+    elsewhere: the share of its rise that came while no request was logged, scaled to all waking hours; None if that is
+    not known, unheard: for which reason. unpriced: the share of tokens without a price. quiet: what it rose while no
+    request was logged, however little, and also next to a reset, where pieces do not reach. accounts: all that its
+    readings are of; account: the one that was chosen, None if there is only one.
     """
 
     source: Source
@@ -74,6 +73,7 @@ class Ledger:
     accounts: Sequence[str] = ()
     account: str | None = None
     quiet: Sequence[Piece] = ()
+    unheard: str = ""
 
     @property
     def moving(self) -> list[UsageEvent]:
@@ -103,8 +103,9 @@ def ledger(
 
     wanted: which account to take of several. Only what was done while no other account was read counts for it.
     """
-    every = _readings(session, source, meter, since, wanted)
-    origin = every[0].origin
+    known = _readings(session, source, meter, since)
+    origin = _most([one for one in known if _name(one) in wanted] or known)
+    every = [one for one in known if one.origin == origin]
     accounts = sorted({_name(one) for one in every})
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
     own = [one for one in every if account in (None, _name(one))]
@@ -119,6 +120,7 @@ def ledger(
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
     length = _length(source, meter)
     parts = list(segments(own, length))
+    silence = heard(own, scheduled(known, account), [event.at for event in requests], awake, local, length)
     return Ledger(
         source=source,
         meter=meter,
@@ -126,7 +128,8 @@ def ledger(
         readings=own,
         events=events,
         pieces=[one for one in _pieces(parts, events, awake, local) if is_own(one.start, one.end)],
-        elsewhere=elsewhere(own, [event.at for event in requests], awake, local, length),
+        elsewhere=silence.share,
+        unheard=silence.why,
         unpriced=_unpriced(events),
         local=local,
         accounts=accounts,
@@ -177,10 +180,8 @@ def _quiet(parts: Sequence[Segment], times: Sequence[float], local: tzinfo) -> l
     return found
 
 
-def _readings(
-    session: Session, source: Source, meter: str, since: datetime | None, wanted: Collection[str]
-) -> list[MeterReading]:
-    """Those of the origin that has the most, if possible of an account that was asked for; the earliest first."""
+def _readings(session: Session, source: Source, meter: str, since: datetime | None) -> list[MeterReading]:
+    """Those of a meter, the earliest first; it fails if there are none."""
     asked = {"session": session, "provider": source.name, "since": since, "hourly": False}
     readings = session.registry.first("meter_readings", **asked)
     if readings is None:
@@ -190,9 +191,19 @@ def _readings(
         older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()
         last = max((one.at for one in older if one.meter == meter), default=None)
         raise NoReadings(_absence(f"{source.name} {meter}", since, last), is_known=last is not None)
-    asked_for = [one for one in every if _name(one) in wanted]
-    origin = Counter(one.origin for one in asked_for or every).most_common(1)[0][0]
-    return sorted((one for one in every if one.origin == origin), key=lambda one: one.at)
+    return sorted(every, key=lambda one: one.at)
+
+
+def _most(readings: Sequence[MeterReading]) -> str:
+    """The origin of the most: origins differ in what they show, and are never mixed."""
+    counts = Counter(one.origin for one in readings)
+    return max(counts, key=counts.__getitem__, default="")
+
+
+def scheduled(readings: Sequence[MeterReading], account: str | None) -> list[MeterReading]:
+    """Those of an account, or of any, that were taken whether or not somebody worked."""
+    taken = [one for one in readings if one.is_scheduled and account in (None, _name(one))]
+    return [one for one in taken if one.origin == _most(taken)]
 
 
 def _absence(whose: str, since: datetime | None, last: datetime | None) -> str:
@@ -255,17 +266,6 @@ def segments(readings: Sequence[MeterReading], length: timedelta | None = None) 
         yield found
 
 
-def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None = None) -> bool:
-    """Whether the meter was reset between two readings: also early, which shows as a fall or a period that began."""
-    if before.reset_at is not None and before.reset_at <= after.at:
-        return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
-    if before.reset_at is not None and after.reset_at is not None and before.used and after.used and length:
-        is_another = after.reset_at - before.reset_at > COARSE
-        if is_another and after.reset_at - before.until > length >= after.reset_at - after.at:
-            return True
-    return after.used < before.used - 1
-
-
 def _length(source: Source, meter: str) -> timedelta | None:
     """How long a meter's periods are, if all are as long."""
     declared = source.meter(meter)
@@ -300,20 +300,28 @@ def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> flo
     return total / HOUR
 
 
-def elsewhere(
+class Silence(NamedTuple):
+    """The share of a meter's rise that came from elsewhere; None if it is not known, and why."""
+
+    share: float | None
+    why: str = ""
+
+
+def heard(
     readings: Sequence[MeterReading],
+    taken: Sequence[MeterReading],
     times: Sequence[float],
     awake: set[int],
     local: tzinfo,
     length: timedelta | None,
-) -> float | None:
-    """The share of the rise that came from elsewhere: in silence, with a scheduled reading on either side.
+) -> Silence:
+    """What came from elsewhere, as what rose in silence. taken: the scheduled readings; times: those of the requests.
 
-    That of waking hours is scaled to all of them, since some have requests; at night there are none that hide more.
+    The rise of waking hours is scaled to all of them, since some have requests; at night there are none that hide more.
+    Of so few silent hours that a single point in them would be too much nothing is known.
     """
-    taken = [one for one in readings if one.is_scheduled]
     if len(taken) < 2:
-        return None
+        return Silence(None, "no reading was taken by a schedule")
     by_day = by_night = hours = 0.0
     was_silent = False
     for one, other in pairwise(taken):
@@ -326,4 +334,8 @@ def elsewhere(
         was_silent = is_silent
     every = awake_hours(readings[0].at.timestamp(), readings[-1].until.timestamp(), awake, local)
     points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
-    return min((by_day / hours * every + by_night) / points, 1.0) if hours and points else None
+    if every > hours * points * ELSEWHERE:
+        least = by_night / points if points else 0.0
+        why = f"{number(hours, 1)} working hours without a request are too few to tell"
+        return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
+    return Silence(min((by_day / hours * every + by_night) / points, 1.0))

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from tracker.api import Meter
 from tracker.kernel import Clock, iso, number, plural
 from tracker_verdict.standings import Standing, too_old
-from tracker_verdict.weeks import FULL, HOUR, PRIOR, WEEK, Week, phase_of
+from tracker_verdict.weeks import FULL, HOUR, LITTLE, PRIOR, USUAL_POINTS, WEEK, Week, phase_of
 
 # Weeks before which a probability overstates, see docs/explanation/statistics.md.
 NEEDED = 3
@@ -133,7 +133,18 @@ def prospect(
     known = evolve(known, linear=standing.used / (gone / WEEK))
     if now - standing.at > YOUNG:
         return evolve(known, why=f"the last reading is {too_old(now - standing.at, YOUNG)}")
-    return _forecast(known, past(standing.reset_at), start, local)
+    before = past(standing.reset_at)
+    if not before and max(standing.used, _usual(start, standing.at, local)) < LITTLE:
+        return evolve(known, why="so early a week says nothing without weeks before it")
+    return _forecast(known, before, start, local)
+
+
+def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
+    """The points that people use in some hours of a week before anything is known of them."""
+    first = phase_of(start, local)
+    return (
+        USUAL_POINTS * sum(PRIOR[(first + hour) % len(PRIOR)] for hour in range(int((end - start) / HOUR))) / sum(PRIOR)
+    )
 
 
 def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: tzinfo) -> Prospect:

@@ -12,14 +12,14 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from tracker.kernel import number, plural
-from tracker_verdict.pieces import Ledger, Piece
+from tracker_verdict.pieces import ELSEWHERE, Ledger, Piece
 from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p
 from tracker_verdict.stats.distributions import t_quantile
 
 POINTS, DAYS, PIECES = 20, 6, 8
 # of fewer days too many of the orders that are tried look like any change: none is sure to 1 in 100
 SCANNED = 11
-ELSEWHERE, WIDEST, HALVES = 0.25, 1.5, 0.35
+WIDEST, HALVES = 1.5, 0.35
 ALPHA_REACH = 0.3
 SURE, NEAR = 0.01, 3
 SIDE_POINTS = 8.0
@@ -119,7 +119,7 @@ def _fitted(known: Rates) -> Rates:
         rows = [_row(columns, piece.fresh, piece.cached, piece.awake) for piece in pieces]
         return fit(points, rows, days, weights=weights)
 
-    assumes = () if more else ("nothing else uses this account: no reading was taken by a schedule",)
+    assumes = () if more else (f"nothing else uses this account: {known.ledger.unheard}",)
     if known.ledger.account:
         assumes = (*assumes, "requests between two readings of this account, with none of another between, are its own")
     if _is_told(pieces, "cached"):

@@ -13,11 +13,13 @@ WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
 HOURS = 168
 # Resets that are closer to each other are one: vendors compute them anew for each answer.
 SAME = timedelta(hours=1)
+RESET_TOLERANCE = timedelta(seconds=90)
 # A history that begins within a week says little about its hours.
 LATE, LITTLE = timedelta(days=1), 10.0
 FULL = 100.0
-# What people use before anything is known: the same in each hour from 8 to 24.
+# What people use before anything is known: the same in each hour from 8 to 24, and so much in a week.
 PRIOR = tuple(float(8 <= hour % 24 < 24) for hour in range(HOURS))
+USUAL_POINTS = 85.0
 
 
 @frozen(kw_only=True)
@@ -43,17 +45,33 @@ def phase_of(at: datetime, local: tzinfo) -> int:
     return there.weekday() * 24 + there.hour
 
 
+def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None = None) -> bool:
+    """Whether the meter was reset between two readings: also early, which shows as a fall or a period that began."""
+    if before.reset_at is not None and before.reset_at <= after.at:
+        return after.reset_at is None or after.reset_at - before.reset_at > RESET_TOLERANCE
+    if before.reset_at is not None and after.reset_at is not None and before.used and after.used and length:
+        is_another = after.reset_at - before.reset_at > SAME
+        if is_another and after.reset_at - before.until > length >= after.reset_at - after.at:
+            return True
+    return after.used < before.used - 1
+
+
 def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
     """Every week with readings that name its reset, the earliest first; a history's first one only if it is whole."""
     groups: list[list[MeterReading]] = []
     for one in sorted((one for one in readings if one.reset_at is not None), key=lambda one: one.at):
         before = groups[-1][-1] if groups else None
-        if before is not None and before.reset_at and one.reset_at and abs(one.reset_at - before.reset_at) < SAME:
+        if before is None or before.reset_at is None or one.reset_at is None:
+            groups.append([one])
+        elif abs(moved := one.reset_at - before.reset_at) < SAME or (
+            abs(moved) < LATE and not is_reset(before, one, WEEK)
+        ):
+            # also if the vendor moved the reset by some hours
             groups[-1].append(one)
-        elif before is None or before.reset_at is None or one.reset_at is None or one.reset_at > before.reset_at:
+        elif moved > timedelta(0):
             groups.append([one])
     found = []
-    for place, group in enumerate(groups):
+    for place, group in enumerate(map(steady, groups)):
         reset_at = group[0].reset_at
         assert reset_at is not None
         first = group[0]
@@ -63,6 +81,16 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
         rises = _rises(group, reset_at - WEEK, end)
         is_cut = rises[-1] is not None and reset_at - max(one.until for one in group) > LATE
         found.append(Week(reset_at=reset_at, phase=phase_of(reset_at - WEEK, local), rises=rises, is_cut=is_cut))
+    return found
+
+
+def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
+    """The readings of a period, without those that the next one corrects: it goes on from the one before."""
+    found: list[MeterReading] = []
+    for one, after in zip(readings, [*readings[1:], *readings[-1:]], strict=True):
+        before = found[-1].used if found else 0.0
+        if not before <= after.used < one.used - 1:
+            found.append(one)
     return found
 
 

@@ -45,7 +45,7 @@ def command(
         raise TrackerError(meters.none_matches(here, provider, meter))
     for place, one in enumerate(found):
         if here.is_terminal and place:
-            here.say("")
+            here.show("")
         _show(one, rows)
 
 
@@ -56,8 +56,8 @@ def _show(found: Series, rows: int) -> None:
 
     here = session()
     head, sparkline, *rest = meters.lines(here, found, rows, zone(here.config.timezone))
-    here.say(head)
-    here.say(sparkline)
+    here.show(head)
+    here.show(sparkline)
     if here.quiet or not (rows and here.table(*meters.table(here, found, rows))):
         for line in rest:
-            here.say(line)
+            here.show(line)

@@ -51,7 +51,7 @@ def list_() -> None:
         cells, below = inventory.cells(rows), "\n".join(inventory.below(rows))
         if here.quiet or not here.table(inventory.TABLE, cells):
             for row in inventory.table(rows):
-                here.say(row)
+                here.show(row)
         elif below:
             here.say(below)
     if note:
@@ -73,7 +73,7 @@ def info(name: str) -> None:
         return
     width = get_terminal_size((80, 24)).columns if here.is_terminal else PIPE
     for row in declaration.describe(here, found, width):
-        here.say(row)
+        here.show(row)
 
 
 @click.command(cls=Command, epilog="tracker plugins check codex")

@@ -108,12 +108,13 @@ def _score(sources: list[Source]) -> None:
     here = session()
     documents = []
     for source in sources:
-        found, waiting, unread = forecasts.outcomes(here, source, here.now)
+        found = forecasts.outcomes(here, source, here.now)
         if here.json:
-            known = forecasts.score(found) if found else {"forecasts": 0}
-            documents.append({"provider": source.name, **known, "waiting": waiting, "unread": unread})
+            known = forecasts.score(found.scored) if found.scored else {"forecasts": 0}
+            counts = {"waiting": found.waiting, "unread": found.unread, "words": found.words}
+            documents.append({"provider": source.name, **known, **counts})
         else:
-            here.show("\n".join(forecasts.lines(source, found, waiting, unread)))
+            here.show("\n".join(forecasts.lines(source, found)))
     if here.json:
         here.data(documents)
 
