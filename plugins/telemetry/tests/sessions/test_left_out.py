@@ -67,3 +67,16 @@ def test_what_may_be_of_a_window_that_is_asked_for_is_named(home: Any, message: 
     assert left_out(home, "window", "--lane", "W2") == (0, {f"{NO_TIME}: claude": 1})
     (home.projects / "s2.jsonl").write_text(message("c", minute=5, sessionId="s2"))
     assert left_out(home, "window", "--last", "1") == (1, {"the window is not known: claude": 2})
+
+
+def test_what_is_recorded_of_a_client_whose_plugin_is_not_in_use_is_named(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a") + message("b", sessionId="s2"))
+    assert home.missing() == {}
+    text = (home.data / "claude_sessions.jsonl").read_text()
+    (home.data / "ghost_sessions.jsonl").write_text(text.replace("claude", "ghost"))
+    [one] = home.usage()["missing"]
+    why = "ghost_sessions is recorded here, but no plugin for it is installed (usually tracker-ghost)"
+    assert (one["kind"], one["count"], one["detail"]) == ("without_plugin", 2, why)
+    said = home.run("usage", TRACKER_DISABLE_PLUGINS="claude-sessions").stderr
+    assert "missing: 2 sessions left out: claude_sessions is recorded here, but TRACKER_DISABLE_PLUGINS names" in said
+    assert home.usage("--provider", "claude")["missing"] == []

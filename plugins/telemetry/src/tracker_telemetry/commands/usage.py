@@ -59,9 +59,12 @@ def command(
 
     PERIOD is daily (unless you name one), weekly, monthly, session, project, branch, model or window.
     """
+    from attrs import evolve
+
     from tracker.kernel import zone
     from tracker_telemetry.sessions import usage as report
     from tracker_telemetry.sessions.current import current
+    from tracker_telemetry.sessions.missing import without_plugin
 
     here = session()
     sources = _sources(here, selection.provider)
@@ -77,6 +80,8 @@ def command(
         first_weekday=DAYS.index(start_of_week),
     )
     found = current(here, sources, lambda store, _: report.usage(here, store, sources, query))
+    if selection.provider is None:
+        found = evolve(found, missing=[*found.missing, *without_plugin(here)])
     if not found.rows:
         for line in _looked(here, sources):
             here.note(line)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracker.api import Source
-from tracker.kernel import Registry, line, number, plural
+from tracker.kernel import Registry, Session, line, number, plural
 from tracker_telemetry.prices import USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
@@ -61,6 +61,8 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{plural(count, 'request')} {where}, of which {detail}"
             case "no_price_list":
                 yield detail
+            case "without_plugin":
+                yield f"{plural(count, 'session')} left out: {detail}"
             case "shared":
                 yield f"{plural(count, 'request')} shared {detail}"
             case kind:
@@ -117,6 +119,21 @@ def untimed(left: Iterable[Left], undated: Iterable[int]) -> Iterator[dict[str, 
         yield {"kind": "left_out", "count": count, "detail": detail}
     if count := sum(undated):
         yield {"kind": "undated", "count": count, "detail": NO_TIME}
+
+
+def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
+    """The sessions whose totals the journal has, of clients whose plugin is not in use."""
+    own = {source.stream for source in session.registry.sources.values()}
+    disabled = {one.name.replace("-", "_") for one in session.registry.disabled}
+    for stream in session.journal.streams():
+        entries = () if stream in own else session.index.entries(stream)
+        totals = (entry.record.get("usage") for entry in entries)
+        first = next(totals, None)  # streams of another kind are not read on
+        if isinstance(first, dict):
+            names = {one.get("session") for one in (first, *totals) if isinstance(one, dict)}
+            why = f"no plugin for it is installed (usually tracker-{stream.partition('_')[0]})"
+            why = "TRACKER_DISABLE_PLUGINS names its plugin" if stream in disabled else why
+            yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
 
 
 def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:
