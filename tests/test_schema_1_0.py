@@ -68,6 +68,9 @@ def test_a_count_that_was_not_finalized_is_named_and_is_not_nothing(old: Run, tm
     with (tmp_path / "data" / "windows.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
     listed = {one["window"]: one for one in json.loads(ok(old("windows", "--json")))}
+    opened = [one["window"] for one in json.loads(ok(old("windows", "--json", "--open")))]
+    assert opened == [name for name, one in listed.items() if one["state"] == "open"]
+    assert listed["W0-19"]["state"] == "closed"
     assert listed["W0-18"]["providers"]["glm"]["capacity"] == 18
     shown = ok(old("preview", "--window", "W0-18"))
     assert "(excluded W0-18: not-finalized) (stale: re-run complete, or complete --reopen)" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -66,6 +67,16 @@ def test_an_append_needs_the_lock(journal: Journal) -> None:
     journal.prepare()
     with pytest.raises(AssertionError, match="needs the lock"):
         journal.append("events", [{}])
+
+
+def test_a_lock_that_cannot_be_taken_says_what_to_type(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    cure = r"Nothing was stored\. Copy the records .*, and name the copy with --data-dir"
+    with pytest.raises(TrackerError, match=cure), journal.lock():
+        pass
 
 
 def test_the_lock_can_be_taken_again_by_its_holder(journal: Journal) -> None:

@@ -76,6 +76,19 @@ def test_a_note_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_a_line_that_the_terminal_has_no_room_for_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be wrapped, and each drawing would begin below the last."""
+    monkeypatch.setenv("COLUMNS", "30")
+    out = Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    session: Any = SimpleNamespace(quiet=False)
+    drawn = watch._show(session, watch._fitting("codex weekly 64%, fiveh 11% | claude weekly 40%"), "")
+    drawn = watch._show(session, watch._fitting("codex n/a"), drawn)
+    assert (watch._erased(drawn), watch._fitting("x" * 29)) == ("", "x" * 29)
+    assert all(len(part) <= 29 for part in out.getvalue().split("\r"))
+    assert "codex weekly 64%, fiveh 11..." in out.getvalue()
+
+
 def test_watching_ends_if_the_terminal_vanishes_without_a_signal(machine: Any, event: Any) -> None:
     machine.rollout("a", event(64))
     ours, theirs = os.openpty()

@@ -264,3 +264,15 @@ def test_the_name_of_a_model_without_a_price_stays_in_its_line() -> None:
     side = Side(used={("house\ntotals baseline=1", None): (1, 0, 0, 0, 0)})
     found = money_line(Costs(label="glm", sides=(side, Side()), prices=ListPrices.of_user()))
     assert found.endswith(r"; no price for house\ntotals baseline=1")
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_no_date_has_is_none(tracker_inside: Run, tmp_path: Path, at: str) -> None:
+    """As a hand or another program may write it into the journal."""
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=log(*EVENTS[:2]))
+    [stream] = (tmp_path / "data").glob("proxy_telemetry*.jsonl")
+    stream.write_text(stream.read_text().replace("2026-01-10T08:00:00Z", at))
+    for command in (("cost-compare", "--window", "W1"), ("preview",), ("windows",)):
+        done = tracker_inside(*command)
+        assert done.returncode == 0, done.stderr
+    assert "# totals baseline=550 glm=1000" in tracker_inside("cost-compare", "--window", "W1").stdout

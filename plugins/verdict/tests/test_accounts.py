@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -331,3 +332,14 @@ def test_a_window_of_two_plans_does_not_count_and_plans_are_not_added_without_a_
     assert "codex: of several plans: Plus, Pro 200" in board.err
     assert "It gives no figure of codex: other-plan." in verdicts("decision-card", "--window", "W2").ok()
     assert "of several plans" not in verdicts("preview", "--window", "W3").ok()
+
+
+def test_a_plan_in_a_pane_and_in_json_is_one(verdicts: Any) -> None:
+    """The pane says `Pro 200`, Codex's app server `pro`."""
+    pane = ">_ OpenAI Codex (v0.169.0)\n Account: dev@example.com ({})\n Weekly limit: {}% left\n"
+    limits = {"limitId": "codex", "primary": None, "planType": "pro"}
+    limits["secondary"] = {"usedPercent": 30, "windowDurationMins": 10080, "resetsAt": time.time() + 300_000}
+    answer = json.dumps({"id": 3, "result": {"rateLimits": limits}})
+    for window, plan in (("W1", "Pro"), ("W2", "Pro 200")):
+        verdicts("start", "codex", "--stdin", "--window", window, "--captured-at", "-30m", stdin=pane.format(plan, 80))
+        assert "(+10)" in verdicts("end", "codex", "--stdin", "--window", window, stdin=answer).err

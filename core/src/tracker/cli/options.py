@@ -123,7 +123,7 @@ class Selection(NamedTuple):
                 and (self.until is None or (begin is not None and begin <= self.until))
                 and (self.lane is None or self.lane in named)
                 and (self.provider is None or self.provider in groups)
-                and not (self.is_open and (window in done or (pairs and all(map(all, pairs.values())))))
+                and not (self.is_open and (window in done or {one.missing for one in pairs.values()} == {()}))
             ):
                 beside = [name for name, lane in lanes.items() if self.lane not in (None, lane)]
                 found[window] = beside or [name for name in lanes if self.provider not in (None, name)]

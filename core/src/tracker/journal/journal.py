@@ -43,6 +43,7 @@ SAMPLE = 4096
 BLOCK = 1 << 20
 # appends until an editor that replaces the file again and again wins
 ATTEMPTS = 3
+ELSEWHERE = "Copy the records to where you may write, and name the copy with --data-dir"
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 
 
@@ -135,7 +136,7 @@ class Journal:
                         os.write(file, about.encode("utf-8", "replace"))
                     undo.pop_all()
             except OSError as error:
-                raise system_error("lock", path, error) from error
+                raise system_error("lock", path, error, f"{NOTHING}. {ELSEWHERE}") from error
             self._lock = file
         self._depth += 1
         try:

@@ -123,14 +123,14 @@ class Pair(NamedTuple):
 
     @property
     def mixed(self) -> str | None:
-        """The tag of captures whose per cent are of two quotas: of two accounts, or two plans in an origin's words."""
+        """The tag of captures whose per cent are of two quotas: of two accounts, or plans. `pro` may be `Pro 200`."""
         records = [one.record for one in self if one is not None]
         if len({text(one.get("account")) for one in records} - {""}) > 1:
             return OTHER_ACCOUNT
         known = [(one.get("origin") or one.get("source"), one.get("parsed")) for one in records]
-        plans = {(text(by), text(found.get("plan"))) for by, found in known if isinstance(found, dict)}
-        named = [origin for origin, plan in plans if plan]
-        return OTHER_PLAN if len({*named}) < len(named) else None
+        told = [(by, text(found.get("plan")).casefold()) for by, found in known if isinstance(found, dict)]
+        (by, plan), (other, later) = told if len(told) == 2 else [("", "")] * 2
+        return OTHER_PLAN if by == other and not (plan.startswith(later) or later.startswith(plan)) else None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -245,8 +245,7 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
     split = after.record.get(SPLIT_FIELD)
     if not isinstance(split, dict) or split.get("before") != before.record_id:
         return {}
-    meters = split.get("meters")
-    known = meters.items() if isinstance(meters, dict) else ()
+    known = meters.items() if isinstance(meters := split.get("meters"), dict) else ()
     return {key: n for key, one in known if isinstance(one, dict) and (n := amount(one.get("delta"))) is not None}
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from shutil import get_terminal_size
 
 from attrs import define, field
 
@@ -103,7 +104,7 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
                     drawn = _erased(drawn)
                     session.note(f"note: {failure}")
             told = failures
-            drawn = _show(session, watched.text, drawn)
+            drawn = _show(session, _fitting(watched.text), drawn)
             time.sleep(STEP_SECONDS)
     except (KeyboardInterrupt, SystemExit):
         if drawn and sys.stdout.isatty():
@@ -114,16 +115,28 @@ def _erased(drawn: str) -> str:
     """Take the line off the terminal, to print something else. Returns what is left of it."""
     if not sys.stdout.isatty():
         return drawn
-    sys.stdout.write(f"\r{' ' * len(drawn)}\r")
+    sys.stdout.write(f"\r{' ' * min(len(drawn), _room())}\r")
     sys.stdout.flush()
     return ""
+
+
+def _fitting(text: str) -> str:
+    """As much of the line as the terminal has room for: one that is wrapped cannot be drawn anew."""
+    if not sys.stdout.isatty():
+        return text
+    whole = line(text)
+    return whole if len(whole) <= _room() else f"{whole[: max(_room() - 3, 0)]}..."
+
+
+def _room() -> int:
+    return get_terminal_size().columns - 1
 
 
 def _show(session: Session, text: str, drawn: str) -> str:
     if text == drawn:
         return drawn
     if sys.stdout.isatty() and not session.quiet:
-        sys.stdout.write(f"\r{line(text).ljust(len(drawn))}")
+        sys.stdout.write(f"\r{text.ljust(min(len(drawn), _room()))}")
         sys.stdout.flush()
     else:
         session.say(text)

@@ -207,7 +207,15 @@ def test_what_a_fork_writes_again_of_its_parents_last_request_is_no_request(
         used = USED[:size] if rows is again else USED[: size + 1]
         own = [] if is_segment else used[size:]
         expected = {"p": used[: len(used) - len(own)], "f": own}
-        assert sessions(home) == {key: (len(one), sum(last[2] for last in one)) for key, one in expected.items() if one}
+        truth = {key: (len(one), sum(last[2] for last in one)) for key, one in expected.items() if one}
+        assert sessions(home) == truth
+        if has_records:  # nor is it one when the original is deleted, and the index with it
+            (home.sessions / "rollout-p.jsonl").unlink()
+            assert sessions(home) == truth
+            kept = (home.data / "codex_sessions.jsonl").read_text()
+            shutil.rmtree(home.data / ".index")
+            assert sessions(home) == truth
+            assert (home.data / "codex_sessions.jsonl").read_text() == kept
         shutil.rmtree(home.data)
 
 

@@ -124,3 +124,13 @@ def test_what_a_last_line_without_its_end_notes_is_shown(home: Any, message: Mak
         assert home.missing() == {"extras": 3}
         with log.open("a") as file:
             file.write("\n")
+
+
+def test_notes_of_the_end_that_cannot_be_stored_are_named_and_cost_nothing_else(
+    home: Any, message: Make, ending: Callable[[End], None]
+) -> None:
+    ending(lambda scratch: (scratch.update(unknown={("a", "tuple"): 1}), last(scratch))[1])
+    (home.projects / "s1.jsonl").write_text(message("a") + message("b"))
+    assert "warning: plugin 'claude-sessions' failed to end_stream: TypeError: the scratch" in home.run("usage").stderr
+    assert home.total() == (2, 200, 100)
+    assert home.missing() == {}

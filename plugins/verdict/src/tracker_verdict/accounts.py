@@ -54,8 +54,11 @@ def plans(pair: Iterable[Capture | None]) -> set[tuple[str, str]]:
 
 def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
     """The plans of those origins that name more than one; their per cent are of different quotas."""
-    origins = Counter(origin for origin, _ in known)
-    return sorted({plan for origin, plan in known if origins[origin] > 1})
+    words = {
+        (origin, plan.casefold()): plan for origin, plan in sorted(known)
+    }  # a pane and JSON write them in two ways
+    origins = Counter(origin for origin, _ in words)
+    return sorted({plan for (origin, _), plan in words.items() if origins[origin] > 1})
 
 
 def note_excluded(session: Session, figures: ProviderFigures) -> None:

@@ -55,8 +55,7 @@ AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {
 DROPPED = f"""
 SELECT session, needs, max(ts) FROM {REQUESTS}
 WHERE origin = ? AND session IS NOT NULL AND needs IS NOT NULL AND lineage IS NOT NULL AND whole = 0 AND ts IS NOT NULL
-AND substr(needs, 1, {len(REPEATED)}) <> '{REPEATED}' AND (base, half, source) IN (SELECT {KEY} FROM dropped)
-GROUP BY 1, 2
+AND (base, half, source) IN (SELECT {KEY} FROM dropped) GROUP BY 1, 2
 """
 # when a session's own total was told first: it is of the time of the request before it
 TOLD = f"""
@@ -244,7 +243,8 @@ def adopt(
     changed: set[str] = set()
     places = _places(database, source)
     begin: dict[str, float] = defaultdict(lambda: -NEVER)
-    left = _of_deleted(database, source, descents)
+    found = _of_deleted(database, source, descents)
+    left = {pair: until for pair, until in found.items() if not pair[1].startswith(REPEATED)}  # which are nobody's
     for (session, parent), until in sorted(left.items(), key=itemgetter(1, 0)):
         for number, place in places.items():
             if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:

@@ -91,8 +91,7 @@ def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Total
         return {}
     until = max(_until(row) for row in kept.values() if any(row[COUNTS]))
     if any(row[UNTIL] is not None and row[UNTIL] > until for row in shown.values()):
-        for index in tables.INDEXES:
-            database.execute(index)
+        database.execute(tables.BY_PLACE)
         source, *group = next(iter(shown))[:4]
         shown = {row[KEY]: row for row in database.execute(tables.DAILY_UNTIL, (source, *group, until))}
     return _rest(kept, shown)

@@ -15,6 +15,7 @@ from tracker_telemetry.prices import Units
 from tracker_telemetry.sessions import genai
 
 QUARTER = 900  # seconds: no price changes between the quarters of an hour, and few within a day
+FIRST, LAST = ((year - datetime(1970, 1, 1)).days for year in (datetime.min, datetime.max))  # that a date can have
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
 
 
@@ -88,7 +89,7 @@ class ListPrices:
         """The price at the beginning of a day, or within it."""
         key = model, day, speed
         if key not in self._known:
-            at = None if day is None else datetime.fromtimestamp(day * DAY, UTC)
+            at = None if day is None or not FIRST < day < LAST else datetime.fromtimestamp(day * DAY, UTC)
             self._known[key] = self._found(model, at, None if speed in prices.USUAL else speed) if model else None
         return self._known[key]
 

@@ -187,7 +187,7 @@ class Rows:
             if finish:
                 self._finish(finish)
             self.bad = bad
-            self.kept = self.kept and with_end(self.kept, self.state)
+            self._note_end()
         return offset
 
     def _finish(self, finish: End) -> None:
@@ -197,6 +197,13 @@ class Rows:
         except self.timer.FAULTS as error:
             self._blame(error, LEFT_OPEN, "end_stream")
         self.settle(LEFT_OPEN, "end_stream")
+
+    def _note_end(self) -> None:
+        """Let the notes of the end be shown, if they can be stored."""
+        try:
+            self.kept = self.kept and with_end(self.kept, self.state)
+        except Exception as error:  # noqa: BLE001
+            self._blame(TypeError(f"the scratch cannot be stored: {error}"), "what it notes is not shown", "end_stream")
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Ask the plugin for the events of lines."""

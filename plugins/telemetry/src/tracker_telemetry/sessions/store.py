@@ -56,7 +56,7 @@ class Store:
     session: Session
     database: sqlite3.Connection
     _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
-    _summed: set[tuple[str, str]] = field(factory=set)  # those of which nothing was known
+    _summed: set[tuple[str, str]] = field(factory=set)  # those whose sums were added to
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
     _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
     _news: dict[str, kept.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
@@ -85,13 +85,12 @@ class Store:
         """Read what is new in the files, and all of those that another version of their plugin reads."""
         if jobs := [job for source in sources for job in self._jobs(source)]:
             held = {name: self._set_aside(name) for name in {job.source for job in jobs} & self._upgraded}
-            is_new = self._ask("SELECT 1 FROM row LIMIT 1").fetchone() is None
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             faults: dict[str, str | None] = {}
             read = set[bytes]()
             try:
                 for done in parallel.run(self.session.registry, jobs, is_hashed=self.is_hashed):
-                    self._put(done, prices, is_new=is_new)
+                    self._put(done, prices)
                     read.update((file_key(done.job.path),) if done.job.is_whole and not done.error else ())
                     faults[done.job.source] = faults.get(done.job.source) or done.fault
                     requests += done.size
@@ -166,7 +165,7 @@ class Store:
             offset, state = (before.stop, before.state) if is_appended and is_known else (0, "{}")
             yield Job(source.name, one.path, one.words, offset, state, one.now, is_whole=is_same or is_appended)
 
-    def _put(self, done: Read, prices: ListPrices, *, is_new: bool) -> None:
+    def _put(self, done: Read, prices: ListPrices) -> None:
         source, name = done.job.source, file_key(done.job.path)
         labels = [self._stored(source, one) for one in done.labels]
         own = [self._place(one) for one in labels]
@@ -175,17 +174,15 @@ class Store:
             rows = [*found.rows(own, source)]
             before = self.database.total_changes
             self.database.executemany(tables.ADD, rows)
-            are_new = self.database.total_changes - before == done.size
-            if is_new and are_new:
-                # no other file has shown them; what else is found of these sessions has them summed up anew
+            if self.database.total_changes - before == done.size:
+                # no other file has shown them: they add to what is known, unless these sessions are summed up anew
                 names = [(source, *(label or "" for label in one[1:4])) for one in labels]
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
                 self._summed.update((source, one[1]) for one in names)
             else:
-                if not are_new:
-                    self.database.executemany(tables.SHOW_KNOWN, [(row[-2], *row[:2], source) for row in rows])
-                    self.database.executemany(tables.SHOW_OTHER, [(row[-2], *row[:2], source, row[2]) for row in rows])
-                    self.database.executemany(tables.PUT, rows)
+                self.database.executemany(tables.SHOW_KNOWN, [(row[-2], *row[:2], source) for row in rows])
+                self.database.executemany(tables.SHOW_OTHER, [(row[-2], *row[:2], source, row[2]) for row in rows])
+                self.database.executemany(tables.PUT, rows)
                 # a copy may stand under the session that showed it first
                 keys = json.dumps([row[:2] for row in rows])
                 stands = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"
@@ -231,8 +228,8 @@ class Store:
         if not (self._touched or self._summed):
             return
         has_copies = self._ask("SELECT 1 FROM place WHERE needs IS NOT NULL").fetchone() is not None
-        for index in tables.INDEXES if self._touched or has_copies else ():
-            self._ask(index)
+        if self._touched or has_copies:
+            self._ask(tables.BY_PLACE)
         before = set(self._ask("SELECT * FROM dropped"))
         self._ask("DELETE FROM dropped")
         self._ask(tables.DROPPED)

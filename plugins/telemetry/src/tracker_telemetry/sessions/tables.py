@@ -26,6 +26,7 @@ CREATE TABLE file (name BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEG
 CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
 CREATE INDEX place_session ON place (origin, session);
 CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
+CREATE INDEX row_wild ON row (source, base) WHERE half = '';
 CREATE TABLE shown ({KEY}, place INTEGER, ts REAL, PRIMARY KEY ({KEY}, place)) WITHOUT ROWID;
 CREATE TABLE descent (source, session, parent, until REAL, PRIMARY KEY (source, session, parent));
 CREATE TABLE journal (source PRIMARY KEY, size INTEGER, version TEXT);
@@ -38,11 +39,8 @@ CREATE INDEX summary_session ON summary (source, session);
 CREATE TABLE kept ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
 CREATE TABLE lost ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
 """
-# made behind the first rows: a table is filled faster without
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS row_place ON row (place)",
-    "CREATE INDEX IF NOT EXISTS row_wild ON row (source, base) WHERE half = ''",
-)
+# made when rows are looked for by their place: a table is filled faster without
+BY_PLACE = "CREATE INDEX IF NOT EXISTS row_place ON row (place)"
 # Of one request's rows the one with the most output stands, which may grow; of equal ones that with the larger total,
 # that which says how much was written for an hour, that which names its model, the first, and what follows is whatever
 # does not depend on the order in which files are read.
