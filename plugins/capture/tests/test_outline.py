@@ -90,6 +90,12 @@ def test_an_hour_that_ended_lower_has_its_last_reading_too(tmp_path: Path, order
     assert found == [(10, 10, 96), (50, 50, 36)]
 
 
+def test_the_last_reading_of_an_hour_names_its_plan(tmp_path: Path) -> None:
+    rows = [row(1, START, 5) | {"plan": "plus"}, row(2, START + timedelta(minutes=9), 6) | {"plan": "pro"}]
+    append(tmp_path, rows)
+    assert [(one.used, one.plan) for one in peaks(tmp_path)] == [(6, "pro")]
+
+
 def test_what_was_taken_back_is_gone(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     data = tmp_path / "data"
     append(data, [*rows[:9], row(99, START + HOUR, 88)])

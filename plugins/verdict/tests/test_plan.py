@@ -205,3 +205,16 @@ def test_windows_of_another_plan_do_not_say_what_one_costs(verdicts: Any) -> Non
     assert "a usual window costs 2 pp (of 1 window; 2 windows of another plan are left out)" in said
     [plan] = json.loads(verdicts("--json", "plan", "--max-age", "2h").ok())
     assert [(one["windows_measured"], one["windows_of_another_plan"]) for one in plan["meters"]] == [(1, 2)]
+
+
+def test_windows_without_an_account_are_not_judged_by_another_accounts_plan(verdicts: Any) -> None:
+    pane = ">_ OpenAI Codex (v0.169.0)\n Account: {}\n Weekly limit: {}% left\n"
+    told = (("(Plus)", 60, 50), ("dev@example.com (Pro)", 90, 85), ("dave@example.com (Pro)", 70, 65))
+    for number, (account, before, after) in enumerate(told):
+        at = ("--window", f"W{number}", "--captured-at")
+        for phase, left, minute in (("start", before, 0), ("end", after, 5)):
+            when = f"-{90 - 20 * number - minute}m"
+            verdicts("alias", phase, "codex", "--stdin", *at, when, stdin=pane.format(account, left)).ok()
+        verdicts("complete", "--window", f"W{number}", "--codex-features", "2").ok()
+    [plan] = json.loads(verdicts("--json", "plan", "--max-age", "3h").ok())
+    assert [(one["windows_measured"], one["windows_of_another_plan"]) for one in plan["meters"]] == [(1, 0)] * 3

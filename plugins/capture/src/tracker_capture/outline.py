@@ -17,12 +17,12 @@ from weakref import WeakKeyDictionary
 import orjson
 from attrs import define, field
 
-from tracker.api import MeterReading, amount, instant
+from tracker.api import MeterReading, amount, instant, redact
 from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 6
+VERSION = 7
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -33,7 +33,8 @@ KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
 # Provider, meter, account, origin.
 Key = tuple[str, str, str | None, str]
 # Its hour, the hour of its reset, seconds of the first and of the last reading of the value, the value, seconds of the
-# reset, the limit of a count. Behind them what the hour's last reading has of these: a meter may have fallen since.
+# reset, the limit of a count. Behind them what the hour's last reading has of these, and its plan: a meter may have
+# fallen since.
 Peak = list[Any]
 HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET, LIMIT, END = range(8)
 
@@ -100,8 +101,8 @@ class Outline:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 place = int(first // HOUR), round((reset or 0) / HOUR)
                 key = (provider, meter, account if isinstance(account, str) else None, str(origin))
-                limit = amount(parsed.get(f"{meter}_limit"))
-                self._add_peak(key, [*place, first, last, used, reset, limit, [last, first, used, reset, limit]])
+                limit, plan = amount(parsed.get(f"{meter}_limit")), _plan(row.get("plan"))
+                self._add_peak(key, [*place, first, last, used, reset, limit, [last, first, used, reset, limit, plan]])
 
     def _add_peak(self, key: Key, new: Peak) -> None:
         peaks = self.peaks.setdefault(key, [])
@@ -139,21 +140,21 @@ class Outline:
         least = since.timestamp() if since else 0.0
         found = [
             MeterReading(key[0], key[1], names.get(key[2] or "", key[2]) or only.get(key[0]), key[3],
-                         _at(first), _at(last), used, None if reset is None else _at(reset), limit=limit)
+                         _at(first), _at(last), used, None if reset is None else _at(reset), plan=plan, limit=limit)
             for key, own in self.peaks.items()
             if provider in (None, key[0])
             for peak in own
-            for first, last, used, reset, limit in _runs(peak)
+            for first, last, used, reset, limit, plan in _runs(peak)
             if last >= least
         ]  # fmt: skip
         return sorted(found, key=lambda one: one.at)
 
 
-def _runs(peak: Peak) -> Iterator[tuple[float, float, float, float | None, float | None]]:
-    """The highest run, and the last one if it has another value: first and last second, value, reset, limit."""
+def _runs(peak: Peak) -> Iterator[tuple[Any, ...]]:
+    """The highest run, and the last one if it has another value: first and last second, value, reset, limit, plan."""
     last, first, *end = peak[END]
     is_same = end[0] == peak[VALUE]
-    yield peak[FIRST], max(peak[LAST], last) if is_same else peak[LAST], *peak[VALUE:END]
+    yield peak[FIRST], max(peak[LAST], last) if is_same else peak[LAST], *peak[VALUE:END], end[-1] if is_same else None
     if not is_same:
         yield first, last, *end
 
@@ -234,6 +235,11 @@ def _seconds(value: object) -> float | None:
 def _seconds_of(text: str) -> float | None:
     found = instant(text)
     return None if found is None else found.timestamp()
+
+
+@lru_cache(maxsize=4096)
+def _plan(value: object) -> str | None:
+    return redact(value) if isinstance(value, str) and value else None
 
 
 def _at(seconds: float) -> datetime:

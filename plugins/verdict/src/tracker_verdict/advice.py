@@ -80,10 +80,11 @@ def more(match: Match) -> str | None:
 
     With more than half of all cases take, the lower number is left out.
     """
-    needed = match.comparison.rows_needed
+    found, is_summed = match.comparison, match.row != "window"
+    needed = found.rows_needed if is_summed else found.windows_needed
     if needed is None:
         return None
-    have = min(match.comparison.a.n, match.comparison.b.n)
+    have = min(found.a.n, found.b.n) if is_summed else min(match.a.estimate.n, match.b.estimate.n)
     left = [number(one - have) for one in needed if one > have]
     # an assumed spread makes no window one that would have shown something
     return " to ".join(dict.fromkeys(left)) or (None if match.comparison.evidence is None else ENOUGH)

@@ -208,7 +208,7 @@ def _match(
         b=sides[1],
         priced=None not in prices,
         days=settings.comparable_days,
-        row=next((side.estimate.blocks for side in sides if block and side.estimate.blocks), "window"),
+        row=(all(side.estimate.blocks for side in sides) and block and question.blocks) or "window",
         comparison=compare(
             *spreads, worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals, per_row=per_row
         ),

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tracker.kernel import plural
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, cache_weight, changed
+from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, changed
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ def drift(ledger: Ledger) -> Drift:
     if days < SCANNED:
         why = f"{plural(days, 'day')} so far; {SCANNED} are needed" if days else UNLOGGED
         return Drift(ledger=ledger, days=days, change=None, why=why)
-    change = changed(pieces, cache_weight(Rates(ledger=ledger, pieces=pieces, why=())))
+    change = changed(Rates(ledger=ledger, pieces=pieces, why=()))
     return Drift(ledger=ledger, days=days, change=change, new=tuple(_new(ledger, change)) if change else ())
 
 

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.prospect import NEEDED, YOUNG, Prospect
+from tracker_verdict.prospect import NEEDED, Prospect
 from tracker_verdict.standings import history, of_accounts
 from tracker_verdict.weeks import FULL, SAME, WEEK, steady
 
@@ -143,7 +143,9 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
 def _week(
     groups: Mapping[str | None, Sequence[MeterReading]], row: Mapping[str, Any], used: float, reset_at: datetime
 ) -> list[MeterReading]:
-    """The readings of a forecast's week and account. One that has another name now showed what was forecast from."""
+    """The readings of a forecast's week and account. One that has another name now showed no more before, and no less
+    since; of old readings each hour's highest and last alone are known.
+    """
     weeks = {
         account: [one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME]
         for account, own in groups.items()
@@ -151,11 +153,15 @@ def _week(
     if row.get("account") in weeks:
         return weeks[row.get("account")]
     at = instant(row.get("captured_at"))
-    known = [
-        own
-        for own in weeks.values()
-        if len(weeks) == 1 or (at and any(one.used == used and abs(at - one.until) <= 2 * YOUNG for one in own))
-    ]
+    below = {
+        account: used - max((one.used for one in own if at and one.at <= at), default=0.0)
+        for account, own in weeks.items()
+        if all(one.used <= used if at and one.at <= at else one.used >= used for one in own)
+    }
+    least = min(below.values(), default=0.0)
+    known = [weeks[account] for account, one in below.items() if one == least]
+    if len(weeks) == 1:
+        return next(iter(weeks.values()))
     return known[0] if len(known) == 1 else []
 
 

@@ -135,8 +135,8 @@ class _Question:
         keys = dict.fromkeys([self.source.capacity, *captured, *(one.meter for one in self.past)])
         return [meter for key in keys if key and (meter := self.source.meter(key))]
 
-    def plans(self, account: str | None) -> dict[str, str]:
-        """The plan that each origin named last, of one account or of all."""
+    def plans(self, account: str | None, *, several: bool) -> dict[str, str]:
+        """The plan that each origin named last, of one account if there are several."""
         read = [(one.until, one.account, one.origin, one.plan) for one in self.past if one.plan]
         shown = [
             (capture.captured_at, owner, *named)
@@ -145,7 +145,7 @@ class _Question:
             if capture.captured_at <= self.now
         ]
         every = sorted([*read, *shown], key=lambda one: one[0])
-        return {origin: plan for _, owner, origin, plan in every if account in (None, owner)}
+        return {origin: plan for _, owner, origin, plan in every if not several or owner == account}
 
     @property
     def has_accounts(self) -> bool:
@@ -242,7 +242,7 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
-    now = asked.plans(standing.account if known.several else None)
+    now = asked.plans(standing.account, several=known.several)
     alone, shared, outdated = (
         _costs((one for one in own if one.state(now) == state), meter) for state in ("alone", "shared", "outdated")
     )

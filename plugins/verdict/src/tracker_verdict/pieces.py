@@ -317,12 +317,12 @@ def heard(
 ) -> Silence:
     """What came from elsewhere, as what rose in silence. taken: the scheduled readings; times: those of the requests.
 
-    The rise of waking hours is scaled to all of them, since some have requests; at night there are none that hide more.
+    The rise of waking hours is scaled to all of them, since some have requests, and that of nights to all nights.
     Of so few silent hours that a single point in them would be too much nothing is known.
     """
     if len(taken) < 2:
         return Silence(None, "no reading was taken by a schedule")
-    by_day = by_night = hours = 0.0
+    by_day = by_night = hours = nights = 0.0
     was_silent = False
     for one, other in pairwise(taken):
         start, end = one.until.timestamp(), other.at.timestamp()
@@ -330,9 +330,13 @@ def heard(
         if is_silent and was_silent and not is_reset(one, other, length):
             waking, rise = awake_hours(start, end, awake, local), max(0.0, other.used - one.used)
             share = min(waking * HOUR / (end - start), 1.0) if end > start else 1.0
-            by_day, by_night, hours = by_day + rise * share, by_night + rise * (1 - share), hours + waking
+            by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
+            hours, nights = hours + waking, nights + (end - start) / HOUR - waking
         was_silent = is_silent
-    every = awake_hours(readings[0].at.timestamp(), readings[-1].until.timestamp(), awake, local)
+    begin, stop = readings[0].at.timestamp(), readings[-1].until.timestamp()
+    every = awake_hours(begin, stop, awake, local)
+    # a schedule may have begun later than the session logs
+    by_night *= max(((stop - begin) / HOUR - every) / nights, 1.0) if nights else 1.0
     points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
     if every > hours * points * ELSEWHERE:
         least = by_night / points if points else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -70,7 +71,7 @@ def rates(ledger: Ledger) -> Rates:
     known = Rates(ledger=ledger, pieces=pieces, why=tuple(_missing(ledger, pieces)))
     if known.why:
         return known
-    change = changed(pieces, cache_weight(known))
+    change = changed(known)
     if change is not None:
         pieces = [piece for piece in pieces if piece.day >= change.day]
         known = evolve(known, change=change, pieces=pieces)
@@ -115,26 +116,29 @@ def _fitted(known: Rates) -> Rates:
     weights = [1 / max(piece.dollars, least) for piece in pieces]
     points = [piece.points for piece in pieces]
 
-    def solved(columns: tuple[str, ...]) -> Fit:
+    def solved(columns: tuple[str, ...]) -> Fit | None:
+        """None if all days but one do not tell the columns apart, such as of requests that are all alike."""
         rows = [_row(columns, piece.fresh, piece.cached, piece.awake) for piece in pieces]
-        return fit(points, rows, days, weights=weights)
+        with suppress(np.linalg.LinAlgError):
+            return fit(points, rows, days, weights=weights)
+        return None
 
     assumes = () if more else (f"nothing else uses this account: {known.ledger.unheard}",)
     if known.ledger.account:
         assumes = (*assumes, "requests between two readings of this account, with none of another between, are its own")
-    if _is_told(pieces, "cached"):
-        two = ("fresh", "cached", *more)
-        found = solved(two)
+    alpha = None
+    two = ("fresh", "cached", *more)
+    if _is_told(pieces, "cached") and (found := solved(two)):
         ratio, *reach = limits(found)[-1]
         alpha = (ratio, *(reach if len(reach) == 2 else (None, None)))
         if len(reach) == 2 and reach[1] - reach[0] <= 2 * ALPHA_REACH:
             return evolve(known, fit=found, columns=two, alpha=alpha, assumes=assumes)
         spread = f"{reach[0]:.1f} to {reach[1]:.1f}" if len(reach) == 2 else "no limits"
         assumes = (*assumes, f"cache reads count as their list price: their own rate is not known yet ({spread})")
-    else:
-        alpha = None
-    one = ("dollars", *more)
-    return evolve(known, fit=solved(one), columns=one, alpha=alpha, assumes=assumes)
+    one: tuple[str, ...] = ("dollars", *more)
+    if (summed := solved(one)) is None:
+        one, summed = ("dollars",), solved(("dollars",))
+    return evolve(known, fit=summed, columns=one, alpha=alpha, assumes=assumes)
 
 
 def _is_told(pieces: Sequence[Piece], name: str) -> bool:
@@ -169,8 +173,20 @@ def _doubts(known: Rates) -> Iterator[str]:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
 
 
-def changed(pieces: Sequence[Piece], weight: float) -> Change | None:
-    """The change that the scan finds among days, if it is sure. weight: that of a dollar of cache reads."""
+def changed(known: Rates) -> Change | None:
+    """The change that the scan finds among days, if it is sure.
+
+    Also if a dollar of cache reads counts what it does on the longer side of it, where nothing else changed.
+    """
+    found = _scanned(known.pieces, 1.0)
+    if found is None:
+        return None
+    sides = ([piece for piece in known.pieces if (piece.day < found.day) == is_before] for is_before in (True, False))
+    return _scanned(known.pieces, cache_weight(evolve(known, pieces=max(sides, key=len))))
+
+
+def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
+    """The same with a weight of a dollar of cache reads."""
     days = sorted({piece.day for piece in pieces})
     if len(days) < SCANNED:
         return None
