@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
@@ -52,13 +51,19 @@ def plans(pair: Iterable[Capture | None]) -> set[tuple[str, str]]:
     }
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two words may mean one plan, as the kernel compares them: JSON has `pro` for a pane's `Pro 200`."""
+    words, others = one.casefold().split(), other.casefold().split()
+    return words == others or (one.islower() != other.islower() and words[:1] == others[:1])
+
+
 def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
     """The plans of those origins that name more than one; their per cent are of different quotas."""
-    words = {
-        (origin, plan.casefold()): plan for origin, plan in sorted(known)
-    }  # a pane and JSON write them in two ways
-    origins = Counter(origin for origin, _ in words)
-    return sorted({plan for (origin, _), plan in words.items() if origins[origin] > 1})
+    found: dict[str, list[str]] = {}
+    for origin, plan in sorted(known):
+        own = found.setdefault(origin, [])
+        own += [] if any(alike(plan, one) for one in own) else [plan]
+    return sorted({plan for own in found.values() if len(own) > 1 for plan in own})
 
 
 def note_excluded(session: Session, figures: ProviderFigures) -> None:
