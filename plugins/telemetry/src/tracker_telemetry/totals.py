@@ -45,7 +45,7 @@ def only_source(session: Session) -> Source:
     telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
     known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:
-        raise TrackerError("No source of a proxy's stream is in use. `tracker plugins list` shows what is installed.")
+        raise TrackerError("No proxy's stream is in use. Install tracker-proxy, or unset TRACKER_DISABLE_PLUGINS.")
     if len(known) > 1:
         names = ", ".join(source.name for source in known)
         raise TrackerError(f"There are several telemetry sources: {names}. Name one with --source.")
