@@ -80,6 +80,35 @@ def test_a_change_is_told_although_the_share_of_cache_reads_changes_with_it(
     assert change.day == date(2026, 1, 15)
 
 
+def test_where_the_days_do_not_tell_what_cache_reads_count_a_change_is_in_doubt() -> None:
+    """Their share is the same on each day of a side, so that a change of the meter and one of the work look alike."""
+    known = ledger(24, lambda _day, fresh, cached: fresh + 0.2 * cached)
+    alike = [
+        evolve(piece, fresh=piece.dollars * (1 - share), cached=piece.dollars * share,
+               points=piece.dollars * (1 - share + 0.2 * share) + 0.01 * place)
+        for place, piece in enumerate(known.pieces)
+        for share in [0.6 if place < 12 else 0.3]
+    ]  # fmt: skip
+    found = evolve(known, pieces=alike)
+    assert drift(found).why == "about 2026-01-13 the share of cache reads changed, too"
+    assert rates(found).why == (f"whether a point buys something else is not known: {drift(found).why}",)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("cached", "rate"), [(0.2, 1.0), (0.0, 1.0), (1.0, 2.0)])
+def test_cheap_cache_reads_are_told_with_a_rate_of_each_side(seed: int, cached: float, rate: float) -> None:
+    """Their share varies from day to day: a change of the work is none of the meter, nor is one of the meter denied."""
+    chance = random.Random(seed)
+    noise = [chance.gauss(1, 0.1) for _ in range(28)]
+    known = ledger(
+        28,
+        lambda day, fresh, read: noise[day] * (1 if day < 14 else rate) * (fresh + cached * read),
+        lambda day: 0.6 if day < 14 else 0.35,
+    )
+    found = drift(known)
+    assert found.change is None if rate == 1 else found.change or found.why
+
+
 def test_requests_that_are_all_alike_have_one_rate() -> None:
     """The columns of fresh and cached dollars are multiples of each other: it ended in a traceback."""
     known = ledger(20, lambda _day, fresh, cached: fresh + cached)

@@ -45,8 +45,9 @@ def drift(ledger: Ledger) -> Drift:
     if days < SCANNED:
         why = f"{plural(days, 'day')} so far; {SCANNED} are needed" if days else UNLOGGED
         return Drift(ledger=ledger, days=days, change=None, why=why)
-    change = changed(Rates(ledger=ledger, pieces=pieces, why=()))
-    return Drift(ledger=ledger, days=days, change=change, new=tuple(_new(ledger, change)) if change else ())
+    change, doubt = changed(Rates(ledger=ledger, pieces=pieces, why=()))
+    new = tuple(_new(ledger, change)) if change else ()
+    return Drift(ledger=ledger, days=days, change=change, new=new, why=doubt or None)
 
 
 def _new(ledger: Ledger, change: Change) -> Iterator[str]:

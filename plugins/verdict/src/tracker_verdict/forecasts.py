@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 from attrs import frozen
 
-from tracker.api import MeterReading, Source, instant
+from tracker.api import Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
 from tracker_verdict.prospect import NEEDED, Prospect
 from tracker_verdict.standings import history, of_accounts
@@ -90,7 +90,8 @@ class Outcome:
 class Outcomes(NamedTuple):
     """The forecasts of ended weeks, and how many are not scored.
 
-    waiting: their week goes on. unread: nobody read how it ended. words: a short history made them a word alone.
+    waiting: their week goes on. unread: nobody read how it ended, or their account has another name now. words: a short
+    history made them a word alone.
     """
 
     scored: list[Outcome]
@@ -116,7 +117,9 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
         if isinstance(weeks := forecast.get("weeks"), int) and weeks < NEEDED:
             found = found._replace(words=found.words + 1)
             continue
-        week = steady(_week(of_accounts(readings, str(row.get("meter"))), row, used, reset_at))
+        groups = of_accounts(readings, str(row.get("meter")))
+        own = groups.get(row.get("account"), next(iter(groups.values())) if len(groups) == 1 else [])
+        week = steady([one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME])
         last = max((one.until for one in week), default=None)
         most = max((one.used for one in week), default=0.0)
         is_seen = most >= FULL or (last is not None and reset_at - last <= END)
@@ -138,31 +141,6 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
             )
         )
     return found
-
-
-def _week(
-    groups: Mapping[str | None, Sequence[MeterReading]], row: Mapping[str, Any], used: float, reset_at: datetime
-) -> list[MeterReading]:
-    """The readings of a forecast's week and account. One that has another name now showed no more before, and no less
-    since; of old readings each hour's highest and last alone are known.
-    """
-    weeks = {
-        account: [one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME]
-        for account, own in groups.items()
-    }
-    if row.get("account") in weeks:
-        return weeks[row.get("account")]
-    at = instant(row.get("captured_at"))
-    below = {
-        account: used - max((one.used for one in own if at and one.at <= at), default=0.0)
-        for account, own in weeks.items()
-        if all(one.used <= used if at and one.at <= at else one.used >= used for one in own)
-    }
-    least = min(below.values(), default=0.0)
-    known = [weeks[account] for account, one in below.items() if one == least]
-    if len(weeks) == 1:
-        return next(iter(weeks.values()))
-    return known[0] if len(known) == 1 else []
 
 
 def score(found: Sequence[Outcome]) -> dict[str, Any]:
@@ -192,7 +170,7 @@ def score(found: Sequence[Outcome]) -> dict[str, Any]:
 def lines(source: Source, found: Outcomes) -> Iterator[str]:
     left_out = (
         (found.waiting, "cannot be scored yet"),
-        (found.unread, "cannot be scored, since nobody read the end of the week"),
+        (found.unread, "cannot be scored, since nobody read the end of the week, or its account has another name now"),
         (found.words, f"{'was' if found.words == 1 else 'were'} a word alone, of under {NEEDED} weeks of history"),
     )
     later = "".join(f"; {plural(count, 'forecast')} {why}" for count, why in left_out if count)

@@ -335,11 +335,13 @@ def heard(
         was_silent = is_silent
     begin, stop = readings[0].at.timestamp(), readings[-1].until.timestamp()
     every = awake_hours(begin, stop, awake, local)
-    # a schedule may have begun later than the session logs
-    by_night *= max(((stop - begin) / HOUR - every) / nights, 1.0) if nights else 1.0
     points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
+    # a schedule may have begun later than the session logs
+    all_nights = (stop - begin) / HOUR - every
+    is_known = nights > 0 and all_nights <= nights * points * ELSEWHERE
+    by_night *= max(all_nights / nights, 1.0) if is_known else 1.0
     if every > hours * points * ELSEWHERE:
-        least = by_night / points if points else 0.0
+        least = by_night / points if points and is_known else 0.0
         why = f"{number(hours, 1)} working hours without a request are too few to tell"
         return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
     return Silence(min((by_day / hours * every + by_night) / points, 1.0))

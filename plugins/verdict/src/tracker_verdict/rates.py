@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import evolve, field, frozen
 
 from tracker.kernel import number, plural
 from tracker_verdict.pieces import ELSEWHERE, Ledger, Piece
-from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p
+from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p, shared_weight
 from tracker_verdict.stats.distributions import t_quantile
 
 POINTS, DAYS, PIECES = 20, 6, 8
@@ -71,7 +71,9 @@ def rates(ledger: Ledger) -> Rates:
     known = Rates(ledger=ledger, pieces=pieces, why=tuple(_missing(ledger, pieces)))
     if known.why:
         return known
-    change = changed(known)
+    change, doubt = changed(known)
+    if doubt:
+        return evolve(known, why=(f"whether a point buys something else is not known: {doubt}",))
     if change is not None:
         pieces = [piece for piece in pieces if piece.day >= change.day]
         known = evolve(known, change=change, pieces=pieces)
@@ -173,20 +175,38 @@ def _doubts(known: Rates) -> Iterator[str]:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
 
 
-def changed(known: Rates) -> Change | None:
-    """The change that the scan finds among days, if it is sure.
+class Scan(NamedTuple):
+    """The change that is sure; doubt: why none is, although one would be if cache reads counted as fresh tokens."""
 
-    Also if a dollar of cache reads counts what it does on the longer side of it, where nothing else changed.
+    change: Change | None = None
+    doubt: str = ""
+
+
+def changed(known: Rates) -> Scan:
+    """The change among days, if it is sure with what cache reads count on both sides of it.
+
+    Else work with less of them would look like a change of the meter. Where the days do not tell that, both may be.
     """
-    found = _scanned(known.pieces, 1.0)
-    if found is None:
-        return None
-    sides = ([piece for piece in known.pieces if (piece.day < found.day) == is_before] for is_before in (True, False))
-    return _scanned(known.pieces, cache_weight(evolve(known, pieces=max(sides, key=len))))
+    pieces, found = known.pieces, _scanned(known.pieces, 1.0)
+    if found is None or not _is_told(pieces, "cached"):
+        return Scan(found)
+    weight, reach = shared_weight(
+        [piece.points for piece in pieces],
+        [piece.fresh for piece in pieces],
+        [piece.cached for piece in pieces],
+        [piece.day >= found.day for piece in pieces],
+        [piece.day.toordinal() for piece in pieces],
+    )
+    if reach <= ALPHA_REACH:
+        return Scan(_scanned(pieces, weight))
+    fitted = _fitted(known).alpha
+    if _scanned(pieces, max(fitted[0], 0.0) if fitted else 1.0) is None:
+        return Scan(doubt=f"about {found.day} the share of cache reads changed, too")
+    return Scan(found)
 
 
 def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
-    """The same with a weight of a dollar of cache reads."""
+    """The change that the scan finds, if it is sure. weight: that of a dollar of cache reads."""
     days = sorted({piece.day for piece in pieces})
     if len(days) < SCANNED:
         return None
@@ -210,9 +230,14 @@ def _ratio(
     return math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)
 
 
+def above_zero(*row: float) -> tuple[float, ...]:
+    """A rate and its limits: less than nothing is within the limits of some fits, and never true."""
+    return tuple(max(one, 0.0) for one in row)
+
+
 def document(known: Rates) -> dict[str, Any]:
     found = limits(known.fit) if known.fit is not None and not known.why else []
-    rows = dict(zip(known.columns, found, strict=False))
+    rows = {name: above_zero(*row) for name, row in zip(known.columns, found, strict=False)}
     return {
         "provider": known.ledger.source.name,
         "meter": known.ledger.meter,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracker.kernel import Session, Windows, canonical, number, plural
-from tracker_verdict.rates import Rates
+from tracker_verdict.rates import Rates, above_zero
 from tracker_verdict.rates import document as rates_document
 from tracker_verdict.stats.calibration import limits
 
@@ -65,8 +65,9 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     since = f" since {data['since']}" if data["since"] else ""
     yield f"{head}: {number(data['points'])} points on {data['days']} days{since}"
     names = {"fresh": "of tokens but cache reads", "cached": "of cache reads", "dollars": "of tokens"}
-    for name, (middle, low, high) in zip(known.columns, limits(known.fit), strict=False):
+    for name, row in zip(known.columns, limits(known.fit), strict=False):
         if name in names:
+            middle, low, high = above_zero(*row)
             yield f"  {middle:.3g} points per list-price dollar {names[name]} ({low:.3g} to {high:.3g})"
     for assumed in known.assumes:
         yield f"  assuming: {assumed}"

@@ -85,11 +85,15 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
 
 
 def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
-    """The readings of a period, without those that the next one corrects: it goes on from the one before."""
+    """The readings of a period, without those that the next one of the origin corrects soon: it goes on from before.
+
+    A pane of another terminal is only older, and a vendor gives back later.
+    """
     found: list[MeterReading] = []
     for one, after in zip(readings, [*readings[1:], *readings[-1:]], strict=True):
         before = found[-1].used if found else 0.0
-        if not before <= after.used < one.used - 1:
+        is_next = after.origin == one.origin and after.at - one.until < SAME
+        if not (is_next and before <= after.used < one.used - LITTLE):
             found.append(one)
     return found
 

@@ -17,6 +17,8 @@ EXACT_DAYS, SHUFFLES = 7, 199
 LEAST_DAYS = 3
 # Of two orders with the same statistic neither is larger.
 ROUNDING = 1e-9
+# What a dollar of cache reads may count to one of fresh tokens.
+WEIGHTS = np.linspace(0, 3, 301)
 
 
 def ticks(readings: Iterable[tuple[Any, float]], target: float = 2) -> list[tuple[Any, Any, float]]:
@@ -50,7 +52,7 @@ class Fit(NamedTuple):
         """What some amounts of the columns cost, with limits; never below 0."""
         x = np.array(amounts, float)
         middle, reach = float(x @ self.slopes), self.t * float(np.sqrt(x @ self.covariance @ x))
-        return middle, max(middle - reach, 0.0), middle + reach
+        return max(middle, 0.0), max(middle - reach, 0.0), max(middle + reach, 0.0)
 
 
 def fit(
@@ -105,6 +107,31 @@ def _fieller(slopes: Array, spread: Array) -> tuple[Any, ...]:
         return ("unbounded",)
     root = np.sqrt(b * b - a * c)
     return float((b - root) / a), float((b + root) / a)
+
+
+def shared_weight(
+    y: Sequence[float], fresh: Sequence[float], cached: Sequence[float], is_after: Sequence[bool], day: Sequence[Any]
+) -> tuple[float, float]:
+    """What a dollar of cache reads counts to one of fresh tokens on both sides of a change, and how far that is known.
+
+    Least squares of y = rate of the side x (fresh + w cached), over a grid of w; the days are left out one at a time.
+    """
+    points, one, other, after = (np.array(given, float) for given in (y, fresh, cached, is_after))
+    scale = 1 / (one + other)
+    products = np.array([points * one, points * other, one * one, one * other, other * other]) * scale
+    days, place = np.unique(np.array(day), return_inverse=True)
+    sums = np.zeros((2, len(days), 5))
+    for side in (0, 1):
+        np.add.at(sums[side], place[after == side], products[:, after == side].T)
+
+    def best(left_out: Array) -> Array:
+        yf, yc, ff, fc, cc = np.moveaxis(sums.sum(1, keepdims=True) - left_out, -1, 0)[..., None]
+        explained = (yf + WEIGHTS * yc) ** 2 / np.maximum(ff + 2 * WEIGHTS * fc + WEIGHTS**2 * cc, 1e-300)
+        return np.asarray(WEIGHTS[explained.sum(0).argmax(-1)])
+
+    weight = float(best(np.zeros((2, 1, 5)))[0])
+    error = np.sqrt((len(days) - 1) / len(days) * ((best(sums) - weight) ** 2).sum())
+    return weight, float(-special.stdtrit(len(days) - 3, 0.025) * error)
 
 
 def scan_p(y: Sequence[float], x: Sequence[float], seed: int = 1) -> tuple[float, int, float]:
