@@ -278,3 +278,13 @@ def test_several_windows_in_one_word_are_told_apart(tracker_inside: Run) -> None
         done = tracker_inside(*words, *two, stdin=(PANES / CODEX).read_text())
         assert done.returncode in (1, 2), words
         assert "--window W0-01 --window W0-02" in done.stderr, (words, done.stderr)
+
+
+def test_a_command_without_an_example_names_its_help() -> None:
+    import click
+    from click.testing import CliRunner
+
+    from tracker.kernel import Command
+
+    bare = click.command(cls=Command, name="bare")(lambda: None)
+    assert "Unexpected argument '5'. Example: `bare --help`." in CliRunner().invoke(bare, ["5"]).output

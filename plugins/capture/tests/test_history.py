@@ -299,7 +299,7 @@ def test_accounts_are_shown_apart(machine: Any) -> None:
     known = json.loads(ok(machine("--json", "windows")))
     # a row that somebody edited takes nothing away from the others
     row = machine.rows("readings")[0]
-    edited = {**row, "record_id": "0" * 32, "account": None, "account_mask": "d***"}
+    edited = {**row, "record_id": "0" * 32, "account": None, "account_mask": "d***", "plan": ["x"]}
     edited["parsed"] = {**row["parsed"], "weekly_reset_at": {"a": 1}}
     with (machine.folder / "data" / "readings.jsonl").open("a") as file:
         file.write(json.dumps(edited) + "\n")

@@ -334,12 +334,35 @@ def test_a_window_of_two_plans_does_not_count_and_plans_are_not_added_without_a_
     assert "of several plans" not in verdicts("preview", "--window", "W3").ok()
 
 
-def test_a_plan_in_a_pane_and_in_json_is_one(verdicts: Any) -> None:
-    """The pane says `Pro 200`, Codex's app server `pro`."""
-    pane = ">_ OpenAI Codex (v0.169.0)\n Account: dev@example.com ({})\n Weekly limit: {}% left\n"
-    limits = {"limitId": "codex", "primary": None, "planType": "pro"}
-    limits["secondary"] = {"usedPercent": 30, "windowDurationMins": 10080, "resetsAt": time.time() + 300_000}
-    answer = json.dumps({"id": 3, "result": {"rateLimits": limits}})
-    for window, plan in (("W1", "Pro"), ("W2", "Pro 200")):
-        verdicts("start", "codex", "--stdin", "--window", window, "--captured-at", "-30m", stdin=pane.format(plan, 80))
-        assert "(+10)" in verdicts("end", "codex", "--stdin", "--window", window, stdin=answer).err
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        (("Pro 200", False), ("pro", True), True),
+        (("Enterprise", False), ("business", True), True),
+        (("prolite", True), ("pro", True), False),
+        (("Plus", False), ("Plus Max", False), False),
+    ],
+)
+def test_a_plan_in_a_pane_and_in_json_is_one(
+    verdicts: Any, one: tuple[str, bool], other: tuple[str, bool], is_one: bool
+) -> None:
+    """The pane says `Enterprise`, Codex's app server `business`; two words of one kind are two plans."""
+
+    def shown(plan: str, used: int, *, is_json: bool) -> str:
+        limits = {"limitId": "codex", "primary": None, "planType": plan}
+        limits["secondary"] = {"usedPercent": used, "windowDurationMins": 10080, "resetsAt": time.time() + 300_000}
+        answer = json.dumps({"id": 3, "result": {"rateLimits": limits}})
+        pane = f">_ OpenAI Codex (v0.169.0)\n Account: dev@example.com ({plan})\n Weekly limit: {100 - used}% left\n"
+        return answer if is_json else pane
+
+    for verb, (plan, is_json), used in (("start", one, 20), ("end", other, 30)):
+        text = shown(plan, used, is_json=is_json)
+        done = verdicts(
+            verb, "codex", "--stdin", "--window", "W1", *(["--captured-at", "-30m"] * (verb == "start")), stdin=text
+        )
+    assert ("(+10)" in done.err, "other-plan" in done.err) == (is_one, not is_one), done.err
+    verdicts("complete", "--window", "W1", "--codex-features", "2").ok()
+    said = verdicts("preview").ok()
+    assert ("capacity=10 pp" in said, "other-plan" in said) == (is_one, not is_one)
+    assert "several plans" not in said
+    assert ("of another plan" in verdicts("plan", "--provider", "codex").out) is False

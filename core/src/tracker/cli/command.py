@@ -96,7 +96,7 @@ class Command(click.Command):
     def _example(self, ctx: click.Context) -> str:
         """A command line that works, with the name of an installed source in it."""
         if not self.epilog or "{" not in self.epilog:
-            return self.epilog or ""
+            return self.epilog or f"{ctx.command_path} --help"
         sources = ctx.ensure_object(Session).registry.sources.values()
         provider = next((one.name for one in sources if one.is_provider), "PROVIDER")
         stream = next((one.name for one in sources if one.is_stream and not one.origins), "SOURCE")

@@ -237,9 +237,11 @@ def _seconds_of(text: str) -> float | None:
     return None if found is None else found.timestamp()
 
 
-@lru_cache(maxsize=4096)
 def _plan(value: object) -> str | None:
-    return redact(value) if isinstance(value, str) and value else None
+    return _redacted(value) if isinstance(value, str) and value else None
+
+
+_redacted = lru_cache(maxsize=4096)(redact)
 
 
 def _at(seconds: float) -> datetime:

@@ -62,12 +62,14 @@ class Sample:
         return self.provider, self.account, self.origin
 
     def has_values_of(self, other: Sample) -> bool:
-        """Whether both show the same values, limits and resets."""
+        """Whether both show the same values and resets; and limits, which older versions did not keep."""
         if self.gauges.keys() != other.gauges.keys():
             return False
         pairs = [(gauge, other.gauges[key]) for key, gauge in self.gauges.items()]
         return all(
-            (one.used, one.limit) == (two.used, two.limit) and is_same_reset(one.reset_at, two.reset_at)
+            one.used == two.used
+            and (one.limit == two.limit or None in (one.limit, two.limit))
+            and is_same_reset(one.reset_at, two.reset_at)
             for one, two in pairs
         )
 
@@ -76,8 +78,11 @@ class Sample:
         return (self.series, self.at) == (other.series, other.at) and self.has_values_of(other)
 
     def can_take(self, other: Sample) -> bool:
-        """Whether another one may become a part of this run."""
-        return self.capture is None and other.capture is None and self.has_values_of(other)
+        """Whether another one may become a part of this run: it names no other plan and no other limit."""
+        is_alone = self.capture is None and other.capture is None
+        if not is_alone or other.plan not in (None, self.plan) or not self.has_values_of(other):
+            return False
+        return all(gauge.limit == self.gauges[key].limit for key, gauge in other.gauges.items())
 
 
 def is_same_reset(one: datetime | None, other: datetime | None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
@@ -52,13 +51,17 @@ def plans(pair: Iterable[Capture | None]) -> set[tuple[str, str]]:
     }
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two words may mean one plan, as the kernel has it: JSON says `business` for a pane's `Enterprise`."""
+    return one.islower() != other.islower() or one.casefold() == other.casefold()
+
+
 def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
-    """The plans of those origins that name more than one; their per cent are of different quotas."""
-    words = {
-        (origin, plan.casefold()): plan for origin, plan in sorted(known)
-    }  # a pane and JSON write them in two ways
-    origins = Counter(origin for origin, _ in words)
-    return sorted({plan for (origin, _), plan in words.items() if origins[origin] > 1})
+    """The plans of those origins that name more than one in words of one kind; their per cent are of other quotas."""
+    found: dict[tuple[str, bool], dict[str, str]] = {}
+    for origin, plan in sorted(known):
+        found.setdefault((origin, plan.islower()), {}).setdefault(plan.casefold(), plan)
+    return sorted({plan for own in found.values() if len(own) > 1 for plan in own.values()})
 
 
 def note_excluded(session: Session, figures: ProviderFigures) -> None:

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span, zone
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, plans
+from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, alike, plans
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.overlaps import overlapping, spent_in
 from tracker_verdict.prospect import Prospect, over, prospect
@@ -108,7 +108,7 @@ class _Moved(NamedTuple):
 
     def state(self, now: Mapping[str, str]) -> Literal["alone", "shared", "outdated"]:
         """Whether it says what a window costs: a per cent of another plan is of another quota. now: each origin's."""
-        if any(now.get(origin, plan) != plan for origin, plan in self.plans):
+        if not all(alike(now.get(origin, plan), plan) for origin, plan in self.plans):
             return "outdated"
         return "shared" if self.is_shared else "alone"
 
