@@ -57,6 +57,23 @@ def test_another_reset_is_another_run() -> None:
     assert len(folded([sample(0, 5, record_id="old")], [sample(10, 5, reset=later)])) == 1
 
 
+def test_another_plan_is_another_run_and_a_reading_without_one_is_not() -> None:
+    runs = folded([], [sample(0, 5, plan="Plus"), sample(5, 5), sample(10, 5, plan="Pro"), sample(15, 5, plan="Pro")])
+    assert [(run.at, run.until, run.plan) for run in runs] == [
+        (minute(0), minute(5), "Plus"),
+        (minute(10), minute(15), "Pro"),
+    ]
+
+
+def test_a_reading_of_an_older_version_without_the_limit_is_of_the_same_pane() -> None:
+    limited = {"credits": Gauge(meter="credits", used=900, limit=1000)}
+    old, new = sample(0, 5), sample(0, 5)
+    old, new = evolve(old, gauges={"credits": Gauge(meter="credits", used=900)}), evolve(new, gauges=limited)
+    assert old.is_of_pane(new)
+    assert new.is_of_pane(old)
+    assert folded([evolve(old, record_id="old")], [new]) == []
+
+
 def test_another_limit_is_another_run_and_is_kept() -> None:
     """A vendor that shrinks a quota shows it in the limit alone."""
 

@@ -334,23 +334,19 @@ def test_a_window_of_two_plans_does_not_count_and_plans_are_not_added_without_a_
     assert "of several plans" not in verdicts("preview", "--window", "W3").ok()
 
 
-PRO, PRO_200, PLUS, LITE, MAX = (
-    ("pro", True),
-    ("Pro 200", False),
-    ("Plus", False),
-    ("prolite", True),
-    ("Plus Max", False),
-)
-
-
 @pytest.mark.parametrize(
     ("one", "other", "is_one"),
-    [(("Pro", False), PRO, True), (PRO_200, PRO, True), (PLUS, PRO, False), (LITE, PRO, False), (PLUS, MAX, False)],
+    [
+        (("Pro 200", False), ("pro", True), True),
+        (("Enterprise", False), ("business", True), True),
+        (("prolite", True), ("pro", True), False),
+        (("Plus", False), ("Plus Max", False), False),
+    ],
 )
 def test_a_plan_in_a_pane_and_in_json_is_one(
     verdicts: Any, one: tuple[str, bool], other: tuple[str, bool], is_one: bool
 ) -> None:
-    """The pane says `Pro 200`, Codex's app server `pro`."""
+    """The pane says `Enterprise`, Codex's app server `business`; two words of one kind are two plans."""
 
     def shown(plan: str, used: int, *, is_json: bool) -> str:
         limits = {"limitId": "codex", "primary": None, "planType": plan}

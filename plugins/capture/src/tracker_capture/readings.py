@@ -62,26 +62,27 @@ class Sample:
         return self.provider, self.account, self.origin
 
     def has_values_of(self, other: Sample) -> bool:
-        """Whether both show the same values, limits and resets."""
-        return self.agrees_with(other) and all(
-            gauge.limit == other.gauges[key].limit for key, gauge in self.gauges.items()
-        )
-
-    def agrees_with(self, other: Sample) -> bool:
-        """Whether both show the same values and resets: rows of before have no limits."""
-        return self.gauges.keys() == other.gauges.keys() and all(
-            gauge.used == other.gauges[key].used and is_same_reset(gauge.reset_at, other.gauges[key].reset_at)
-            for key, gauge in self.gauges.items()
+        """Whether both show the same values and resets; and limits, which older versions did not keep."""
+        if self.gauges.keys() != other.gauges.keys():
+            return False
+        pairs = [(gauge, other.gauges[key]) for key, gauge in self.gauges.items()]
+        return all(
+            one.used == two.used
+            and (one.limit == two.limit or None in (one.limit, two.limit))
+            and is_same_reset(one.reset_at, two.reset_at)
+            for one, two in pairs
         )
 
     def is_of_pane(self, other: Sample) -> bool:
         """Whether both are readings of one pane, which two captures may be of."""
-        return (self.series, self.at) == (other.series, other.at) and self.agrees_with(other)
+        return (self.series, self.at) == (other.series, other.at) and self.has_values_of(other)
 
     def can_take(self, other: Sample) -> bool:
-        """Whether another one may become a part of this run: not one of another plan, which begins with a new row."""
-        is_of_plan = None in (self.plan, other.plan) or self.plan == other.plan
-        return self.capture is None and other.capture is None and is_of_plan and self.has_values_of(other)
+        """Whether another one may become a part of this run: it names no other plan and no other limit."""
+        is_alone = self.capture is None and other.capture is None
+        if not is_alone or other.plan not in (None, self.plan) or not self.has_values_of(other):
+            return False
+        return all(gauge.limit == self.gauges[key].limit for key, gauge in other.gauges.items())
 
 
 def is_same_reset(one: datetime | None, other: datetime | None) -> bool:

@@ -73,7 +73,9 @@ def test_what_is_recorded_of_a_client_whose_plugin_is_not_in_use_is_named(home: 
     (home.projects / "s1.jsonl").write_text(message("a") + message("b", sessionId="s2"))
     assert home.missing() == {}
     text = (home.data / "claude_sessions.jsonl").read_text()
-    (home.data / "ghost_sessions.jsonl").write_text(text.replace("claude", "ghost"))
+    odd = text.splitlines(keepends=True)[0].replace('"session":"s1"', '"session":["s1"]')
+    assert odd not in text
+    (home.data / "ghost_sessions.jsonl").write_text((text + odd).replace("claude", "ghost"))
     [one] = home.usage()["missing"]
     why = "ghost_sessions is recorded here, but no plugin for it is installed (usually tracker-ghost)"
     assert (one["kind"], one["count"], one["detail"]) == ("without_plugin", 2, why)

@@ -52,18 +52,16 @@ def plans(pair: Iterable[Capture | None]) -> set[tuple[str, str]]:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two words may mean one plan, as the kernel compares them: JSON has `pro` for a pane's `Pro 200`."""
-    words, others = one.casefold().split(), other.casefold().split()
-    return words == others or (one.islower() != other.islower() and words[:1] == others[:1])
+    """Whether two words may mean one plan, as the kernel has it: JSON says `business` for a pane's `Enterprise`."""
+    return one.islower() != other.islower() or one.casefold() == other.casefold()
 
 
 def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
-    """The plans of those origins that name more than one; their per cent are of different quotas."""
-    found: dict[str, list[str]] = {}
+    """The plans of those origins that name more than one in words of one kind; their per cent are of other quotas."""
+    found: dict[tuple[str, bool], dict[str, str]] = {}
     for origin, plan in sorted(known):
-        own = found.setdefault(origin, [])
-        own += [] if any(alike(plan, one) for one in own) else [plan]
-    return sorted({plan for own in found.values() if len(own) > 1 for plan in own})
+        found.setdefault((origin, plan.islower()), {}).setdefault(plan.casefold(), plan)
+    return sorted({plan for own in found.values() if len(own) > 1 for plan in own.values()})
 
 
 def note_excluded(session: Session, figures: ProviderFigures) -> None:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from tracker.api import Source
@@ -126,11 +127,13 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
     own = {source.stream for source in session.registry.sources.values()}
     disabled = {one.name.replace("-", "_") for one in session.registry.disabled}
     for stream in session.journal.streams():
-        entries = () if stream in own else session.index.entries(stream)
-        totals = (entry.record.get("usage") for entry in entries)
-        first = next(totals, None)  # streams of another kind are not read on
-        if isinstance(first, dict):
-            names = {one.get("session") for one in (first, *totals) if isinstance(one, dict)}
+        if stream in own:
+            continue
+        records = (entry.record for entry in session.index.entries(stream))
+        kept = takewhile(lambda one: "usage" in one or "descent" in one, records)  # streams of other kinds are not read
+        totals = (one["usage"] for one in kept if isinstance(one.get("usage"), dict))
+        names = {name for one in totals if isinstance(name := one.get("session"), str)}
+        if names:
             why = f"no plugin for it is installed (usually tracker-{stream.partition('_')[0]})"
             why = "TRACKER_DISABLE_PLUGINS names its plugin" if stream in disabled else why
             yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
