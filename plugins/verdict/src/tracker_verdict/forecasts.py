@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import orjson
 from attrs import frozen
 
-from tracker.api import Source, instant
+from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
 from tracker_verdict.prospect import NEEDED, Prospect
 from tracker_verdict.standings import history, of_accounts
-from tracker_verdict.weeks import FULL, SAME, WEEK, steady
+from tracker_verdict.weeks import FULL, LATE, WEEK, steady
 
 STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
@@ -117,9 +117,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
         if isinstance(weeks := forecast.get("weeks"), int) and weeks < NEEDED:
             found = found._replace(words=found.words + 1)
             continue
-        groups = of_accounts(readings, str(row.get("meter")))
-        own = groups.get(row.get("account"), next(iter(groups.values())) if len(groups) == 1 else [])
-        week = steady([one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < SAME])
+        week = _week(readings, row, reset_at)
         last = max((one.until for one in week), default=None)
         most = max((one.used for one in week), default=0.0)
         is_seen = most >= FULL or (last is not None and reset_at - last <= END)
@@ -141,6 +139,13 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
             )
         )
     return found
+
+
+def _week(readings: Sequence[MeterReading], row: Mapping[str, Any], reset_at: datetime) -> list[MeterReading]:
+    """The readings of a forecast's account until its reset, also if the vendor moved that by some hours."""
+    groups = of_accounts(readings, str(row.get("meter")))
+    own = groups.get(row.get("account"), next(iter(groups.values())) if len(groups) == 1 else [])
+    return steady([one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < LATE])
 
 
 def score(found: Sequence[Outcome]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
             groups.append([one])
     found = []
     for place, group in enumerate(map(steady, groups)):
-        reset_at = group[0].reset_at
+        reset_at = group[-1].reset_at
         assert reset_at is not None
         first = group[0]
         if place == 0 and first.at - (reset_at - WEEK) > LATE and first.used > LITTLE:
