@@ -57,4 +57,4 @@ Feature: Finalizing a window and reading the verdict
       | W0-01  | 3        | 18       |
     When the operator runs `tracker alias delete codex --phase after --window W0-01 --yes`
     And the operator runs `tracker preview`
-    Then it says "(stale: re-run complete)"
+    Then it says "(stale: re-run complete, or complete --reopen)"
