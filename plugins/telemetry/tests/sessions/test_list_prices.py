@@ -353,3 +353,15 @@ def test_a_request_has_the_price_of_its_length() -> None:
         usage = Usage(input_tokens=plain + 1000, cache_read_tokens=1000, output_tokens=500)
         listed = calc_price(usage, model_ref="gpt-5.5", genai_request_timestamp=AT).total_price
         assert price.of((plain, 1000, 0, 0, 500)) == pytest.approx(float(listed), rel=1e-12), plain
+
+
+def test_cache_reads_of_a_long_context_have_its_rate() -> None:
+    """The rest of the money was taken for fresh tokens, so that the meters found a rate of cache reads below zero."""
+    table, model, at = ListPrices(None, ""), "claude-sonnet-4-5", AT.timestamp()
+    for read in (100_000, 300_000):
+        tokens = (0, read, 0, 0, 0)
+        assert table.cached(model, at, None, tokens) == pytest.approx(table.cost(model, at, None, tokens))
+    mixed = (50_000, 300_000, 0, 0, 1000)
+    assert table.cached(model, at, None, mixed) == pytest.approx(table.cost(model, at, None, (0, 300_000, 0, 0, 0)))
+    short, long = (table.cached(model, at, None, (0, one, 0, 0, 0)) or 0 for one in (100_000, 300_000))
+    assert long == pytest.approx(6 * short)

@@ -60,13 +60,14 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
             provider = provider_of(session, source)
             for row in store.database.execute(QUERY, (source.name, start)):
                 at, name, project, branch, model, speed, cost, plain, read, short, long, output = row
-                unit = units(model or None, at // QUARTER * QUARTER, speed)
-                cached = None if cost is None or unit is None else min(read * unit[1], cost)
+                key, counts = (model or None, at // QUARTER * QUARTER, speed), (plain, read, short, long, output)
+                known = None if cost is None else prices.cached(*key, counts)
+                cached = None if known is None else min(known, cost)
                 fresh = None if cached is None else cost - cached
                 found.append(
                     UsageEvent(
                         at, provider, name, project, branch, model, plain + short + long + output, read,
-                        fresh, cached, unit, bool(own) and project == own,
+                        fresh, cached, units(*key), bool(own) and project == own,
                     )
                 )  # fmt: skip
         return sorted(found, key=lambda event: event.at)

@@ -79,6 +79,13 @@ class ListPrices:
         known = self._price(model, ts, speed)
         return known.units if isinstance(known, genai.Price) else known
 
+    def cached(self, model: str | None, ts: float | None, speed: str | None, tokens: Sequence[int]) -> float | None:
+        """What a request's cache reads cost of it, at the rate that its whole context has."""
+        known, context = self._price(model, ts, speed), sum(tokens[:4])
+        if isinstance(known, genai.Price):
+            return known.of((0, context, 0, 0, 0)) * tokens[1] / context if context else 0.0
+        return known and tokens[1] * known[1]
+
     def _price(self, model: str | None, ts: float | None, speed: str | None) -> Units | genai.Price | None:
         known = self._at(model, None if ts is None else ts // DAY, speed)
         if ts is not None and isinstance(known, genai.Price) and known.has_hours:
