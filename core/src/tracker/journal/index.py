@@ -55,7 +55,7 @@ class Index:
 
     def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
         self.journal, self._database = journal, database
-        self.kept: tuple[Any, dict[Any, Any]] = None, {}  # what was made of many records last, and of which
+        self.kept: tuple[Any, dict[Any, Any]] = None, {}  # a question about many records, and its answer
 
     def windows(self, last: int = -1) -> list[str]:
         """Every window with a standing record, `W0-9` before `W0-10`, or those that were captured in last."""

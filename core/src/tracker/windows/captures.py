@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
 
-# So many windows are kept until others are asked for: of a part of a long history each feature asks once more.
+# The captures of so many windows are kept until others are asked for: each feature asks for the same part of a history.
 KEPT = range(100, 20_000)
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)

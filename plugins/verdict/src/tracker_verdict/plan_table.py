@@ -66,7 +66,8 @@ def _said(one: Outlook, local: tzinfo) -> Iterator[str]:
     if one.prospect is not None and one.prospect.why is not None:
         # a forecast may rest on an older reading than a verdict
         yield one.prospect.why if one.prospect.is_full else f"no forecast: {one.prospect.why}"
-    yield from [left_out(one)] if left_out(one) and one.costs else []
+    if one.costs and (rest := left_out(one)):
+        yield rest
     yield from [one.assumption] if one.assumption else []
     yield from [ONE_MODEL] if not one.is_of_all and one.verdict in (STOP, TIGHT) else []
     if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:

@@ -64,7 +64,7 @@ def lines(
             continue
         least, usual, most = (number(cost) for cost in one.cost)
         spread = f"{least} to {most}, mean " if one.costs > 1 else ""
-        more = f"; {left_out(one)}" if left_out(one) else ""
+        more = f"; {rest}" if (rest := left_out(one)) else ""
         yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')}{more})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
         yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
