@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span, zone
+from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, alike, plans
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.overlaps import overlapping, spent_in
@@ -177,7 +177,7 @@ def outlooks(
         max_age=max_age,
         windows_left=windows_left,
         reserve=session.settings(VerdictSettings).reserve_pp,
-        local=zone(session.config.timezone),
+        local=session.zone,
         past=past,
         own=own,
         moved=_moved(session, source, windows),

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Session, plural, zone
+from tracker.kernel import Session, plural
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
@@ -37,7 +37,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Usage over time, by model and by project, as far as they are wanted."""
     if not period.wants(*NAMES):
         return
-    whose, local = period.provider, zone(session.config.timezone)
+    whose, local = period.provider, session.zone
     sources = [one for one in store.log_sources(session) if whose in (None, usage.provider_of(session, one))]
     if not sources:
         return
