@@ -19,7 +19,7 @@ import orjson
 from attrs import frozen
 
 from tracker.api import FileOrigin, LogOrigin, Reading, Source
-from tracker.kernel import Journal, PluginError, Registry, Session, read_text, replace_file, zone
+from tracker.kernel import Journal, PluginError, Registry, Session, read_text, replace_file
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
 from tracker_capture.origins.files import OPEN, listed
@@ -292,7 +292,7 @@ def _readings(
     session: Session, source: Source, origin: FileOrigin, lines: Sequence[str], changed: datetime
 ) -> Iterator[Reading | None]:
     """What the plugin makes of each line: of all under one guard, because that costs as much as a line."""
-    local = zone(session.config.timezone)
+    local = session.zone
     try:
         with session.registry.guarded(source.name, "parse_status"):
             parse = session.registry.bind(source.name, "parse_status")

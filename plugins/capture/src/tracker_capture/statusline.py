@@ -58,11 +58,10 @@ def kept(query: Query) -> Answer:
 
 def text(session: Session, found: Kept | None) -> str:
     """The line; an empty one if nothing was ever handed over."""
-    from tracker.kernel import zone
 
     if found is None:
         return ""
-    now, local = session.now, zone(session.config.timezone)
+    now, local = session.now, session.zone
     parts = [_meter(found.source, gauge, now, local) for gauge in found.reading.gauges if gauge.used is not None]
     if now - found.at > FRESH:
         parts.append(f"{int((now - found.at).total_seconds()) // 60} min ago")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tracker.api import Cell, Column, Panel, Period
-from tracker.kernel import Clock, Session, plural, zone
+from tracker.kernel import Clock, Session, plural
 from tracker_desk import meter_list, status_text
 from tracker_desk.money import least
 from tracker_desk.standings import short
@@ -33,7 +33,7 @@ START = (
 def panels(session: Session, period: Period) -> Iterator[Panel]:
     if period.wants("meters") or period.wants("lanes"):
         status = look(session)
-        found = meter_list.panel(status, Clock(status.now, zone(session.config.timezone))), lanes(status)
+        found = meter_list.panel(status, Clock(status.now, session.zone)), lanes(status)
         yield from (one for one in found if one.rows and period.wants(one.name))
     if period.wants("windows"):
         yield windows(session, period)

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Meter, Source
-from tracker.kernel import Session, iso, near, number, zone
+from tracker.kernel import Session, iso, near, number
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.new_reading import new_reading
@@ -160,7 +160,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
     if found.percent is None:
         return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
-    local = zone(session.config.timezone)
+    local = session.zone
     if refusal := _refusal(question, source.title, found, now, local):
         several = len(shown_now) > 1
         cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from attrs import frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
-from tracker.kernel import Session, TrackerError, iso, line, number, zone
+from tracker.kernel import Session, TrackerError, iso, line, number
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.weeks import FULL, is_reset
@@ -116,7 +116,7 @@ def ledger(
     requests = [event for event in logged if event.provider == source.name]
     is_own = _stretches(every, account)
     events = [event for event in requests if is_own(event.at, event.at)]
-    local = zone(session.config.timezone)
+    local = session.zone
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
     length = _length(source, meter)
     parts = list(segments(own, length))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from tracker.api import Cell, Column, Source
-from tracker.kernel import Session, number, zone
+from tracker.kernel import Session, number
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook, left_out
 from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
@@ -17,7 +17,7 @@ from tracker_verdict.standings import PERCENT
 
 def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
     """A row for each meter, and the verdicts; False if there is no terminal."""
-    local = zone(session.config.timezone)
+    local = session.zone
     fit = "fits" if windows_left == 1 else "fit"
     several = any(one.several for _, found in plans for one in found)
     columns = (

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from tracker.api import MeterOutlook, Source
-from tracker.kernel import Session, iso, number, plural, value, zone
+from tracker.kernel import Session, iso, number, plural, value
 from tracker_verdict import prospect
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook, left_out
@@ -113,7 +113,7 @@ def verdicts(found: list[Outlook]) -> dict[str, str]:
 
 def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterator[MeterOutlook]:
     """What is worth saying of each meter beside its value."""
-    local = zone(session.config.timezone)
+    local = session.zone
     for one in found:
         ahead = one.prospect
         has_words = ahead is not None and (ahead.is_full or ahead.linear)

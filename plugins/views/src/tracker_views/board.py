@@ -27,7 +27,7 @@ from textual.widgets import Input, Static, Tab, Tabs
 from textual.worker import get_current_worker
 
 from tracker.api import Panel
-from tracker.kernel import Session, TrackerError, zone
+from tracker.kernel import Session, TrackerError
 from tracker_views.cells import sparkline
 from tracker_views.content import Content
 from tracker_views.hangup import STATUS, on_hangup
@@ -99,7 +99,7 @@ class Board(App[None]):
     ) -> None:
         super().__init__()
         self.every, self.reader = every, reader or Reader()
-        self.origin, self.period, self.zone = session, period, zone(session.config.timezone)
+        self.origin, self.period, self.zone = session, period, session.zone
         self.content: Content | None = None
         self.panels: list[Panel] = []
         self.shown = ""

@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from tracker.api import Block, Cell, Column, Row
-from tracker.kernel import Session, line, zone
+from tracker.kernel import Session, line
 from tracker_views.content import efficiency, excluded
 from tracker_views.terminal import lines, room, write
 
@@ -35,7 +35,7 @@ MOST_WINDOWS = 400
 
 def show(session: Session, preview: Any) -> None:
     # in full before a line of it is printed: if a part fails, the text is printed instead
-    write(session, list(_screen(preview, room(), zone(session.config.timezone))))
+    write(session, list(_screen(preview, room(), session.zone)))
 
 
 def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tracker.api import Cell, Column
-from tracker.kernel import Session, zone
+from tracker.kernel import Session
 from tracker_views.cells import is_number
 from tracker_views.fit import GAP, TableLayout, cut, fitted
 
@@ -22,7 +22,7 @@ SIGNS = str.maketrans("█▌▒░…≥", "#+=.~>")
 
 def show(session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], *, total: bool) -> None:
     """Print the rows. NO_COLOR and FORCE_COLOR are rich's own; a dumb terminal gets text alone."""
-    write(session, lines(columns, rows, room(), zone(session.config.timezone), total=total))
+    write(session, lines(columns, rows, room(), session.zone, total=total))
 
 
 def room() -> int:

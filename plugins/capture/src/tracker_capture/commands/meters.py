@@ -51,11 +51,10 @@ def command(
 
 def _show(found: Series, rows: int) -> None:
     """The head and the sparkline; the table as far as there is a terminal, else lines."""
-    from tracker.kernel import zone
     from tracker_capture import meters
 
     here = session()
-    head, sparkline, *rest = meters.lines(here, found, rows, zone(here.config.timezone))
+    head, sparkline, *rest = meters.lines(here, found, rows, here.zone)
     here.show(head)
     here.show(sparkline)
     if here.quiet or not (rows and here.table(*meters.table(here, found, rows))):

@@ -52,7 +52,6 @@ def add(
 @SINCE
 def propose(since: datetime) -> None:
     """Propose windows from commits, session logs and the meter history. Nothing is stored."""
-    from tracker.kernel import zone
     from tracker_capture import proposals
 
     here = session()
@@ -60,7 +59,7 @@ def propose(since: datetime) -> None:
     if here.json:
         here.data([one.document() for one in found])
         return
-    for line in proposals.lines(found, zone(here.config.timezone)):
+    for line in proposals.lines(found, here.zone):
         here.say(line)
     if any(share.draft for one in found if not one.goes_on for share in one.shares):
         here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")

@@ -47,12 +47,11 @@ def _repeat(here: Session, seconds: float) -> None:
 
 
 def _show(here: Session, *, is_home: bool = False) -> None:
-    from tracker.kernel import zone
     from tracker_desk import home, status_text
     from tracker_desk.status import look
 
     # outlooks read the whole meter history, for which the home screen has no time
-    status, local = look(here, with_outlooks=here.json or not is_home), zone(here.config.timezone)
+    status, local = look(here, with_outlooks=here.json or not is_home), here.zone
     if here.json:
         here.data(status_text.document(here, status, local))
     elif is_home:

@@ -9,7 +9,7 @@ from functools import partial
 import click
 
 from tracker.api import instant
-from tracker.kernel import Command, Windows, session, window_option, zone
+from tracker.kernel import Command, Windows, session, window_option
 
 INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
@@ -28,7 +28,7 @@ def command(window: str) -> None:
     if here.json:
         here.data(found)
     else:
-        local = partial(_local, zone(here.config.timezone))
+        local = partial(_local, here.zone)
         for text in lines(found):
             here.show(INSTANT.sub(local, text) if here.is_terminal else text)
 

@@ -29,7 +29,7 @@ def command(context: click.Context, selection: Selection) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from tracker.kernel import Clock, zone
+    from tracker.kernel import Clock
     from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
@@ -43,7 +43,7 @@ def command(context: click.Context, selection: Selection) -> None:
     elif first is not None:
         some = [first, *islice(found, TABLE)] if here.is_terminal else [first]
         if len(some) > TABLE or not here.is_terminal or not here.table(*table(some)):
-            texts = lines(chain(some, found), Clock(here.now, zone(here.config.timezone)))
+            texts = lines(chain(some, found), Clock(here.now, here.zone))
             while part := list(islice(texts, TABLE)):
                 click.echo(escape("\n".join(part)))
     elif not here.index.windows():

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Cell, Chart, Column, Panel, Period
-from tracker.kernel import Session, plural, zone
+from tracker.kernel import Session, plural
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
@@ -38,8 +38,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Usage over time, by model and by project, as far as they are wanted."""
     if not period.wants(*NAMES):
         return
-    local = zone(session.config.timezone)
-    sources = sources_of(session, store.log_sources(session), period.provider)
+    sources, local = sources_of(session, store.log_sources(session), period.provider), session.zone
     if not sources:
         return
     query = usage.Query(

@@ -61,7 +61,7 @@ def command(
 
 
 def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timedelta, accounts: tuple[str, ...]) -> None:
-    from tracker.kernel import TrackerError, Windows, zone
+    from tracker.kernel import TrackerError, Windows
     from tracker_verdict import forecasts
     from tracker_verdict.outlook import only, outlooks
     from tracker_verdict.plan_table import show
@@ -70,7 +70,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     from tracker_verdict.standings import newest_windows
 
     here, provider = session(), selection.provider
-    reserve, local = here.settings(VerdictSettings).reserve_pp, zone(here.config.timezone)
+    reserve, local = here.settings(VerdictSettings).reserve_pp, here.zone
     windows = selection._replace(provider=None).windows(here)
     plans = [(source, outlooks(here, source, here.now, left, windows, max_age=max_age)) for source in chosen]
     plans = only(plans, accounts)

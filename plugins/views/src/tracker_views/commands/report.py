@@ -22,7 +22,7 @@ from tracker_views.commands.output import out_option
 )
 def command(out: Path | None, form: str | None, selection: Selection) -> None:
     """Write a report of everything as one HTML file, or as Markdown."""
-    from tracker.kernel import plural, replace_file, zone
+    from tracker.kernel import plural, replace_file
     from tracker_views.content import gathered, period_of
 
     if form is None and out is not None and out.suffix.lower() not in ("", ".html", ".htm", ".md"):
@@ -34,7 +34,7 @@ def command(out: Path | None, form: str | None, selection: Selection) -> None:
     if out is None and form != "md" and sys.stdout.isatty():
         raise TrackerError("A terminal does not show HTML. Type `tracker report --out report.html`, or --format md.")
     here = session()
-    local = zone(here.config.timezone)
+    local = here.zone
     found = gathered(here, period_of(here, selection))
     if form == "md" or (form is None and out is not None and out.suffix == ".md"):
         from tracker_views.markdown import page
