@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -14,7 +15,7 @@ from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, alike, plans
 from tracker_verdict.new_reading import new_reading
-from tracker_verdict.overlaps import overlapping, spent_in
+from tracker_verdict.overlaps import Ends, overlapping, spent_in
 from tracker_verdict.prospect import Prospect, over, prospect
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
@@ -41,6 +42,8 @@ GO_FROM, TIGHT_FROM = 0.8, 0.5
 MEASURED_FROM = 3
 # The points that a window may have cost which moved a meter of whole points by 0.
 HIDDEN = 1.0
+# When an origin named which plan.
+_Plans: TypeAlias = list[tuple[datetime, str]]
 
 
 @frozen(kw_only=True)
@@ -96,21 +99,31 @@ class Outlook:
 
 
 class _Moved(NamedTuple):
-    """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others.
-
-    plans: those that its captures name, by their origins.
-    """
+    """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others."""
 
     account: str | None
     delta: Mapping[str, Any]
     is_shared: bool
-    plans: Collection[tuple[str, str]] = ()
+    pair: Ends
 
-    def state(self, now: Mapping[str, str]) -> Literal["alone", "shared", "outdated"]:
-        """Whether it says what a window costs: a per cent of another plan is of another quota. now: each origin's."""
-        if not all(alike(now.get(origin, plan), plan) for origin, plan in self.plans):
+    def state(self, named: Mapping[str, _Plans]) -> Literal["alone", "shared", "outdated"]:
+        """Whether it says what a window costs: a per cent of another plan is of another quota.
+
+        named: the plans that each origin named. A pane has other words than JSON, so each is held against itself.
+        """
+        after = self.pair[1]
+        then = [*plans(self.pair), *(_plans_at(named, after.captured_at) if after else ())]
+        if not all(alike(named[origin][-1][1], plan) for origin, plan in then if origin in named):
             return "outdated"
         return "shared" if self.is_shared else "alone"
+
+
+def _plans_at(named: Mapping[str, _Plans], at: datetime) -> Iterator[tuple[str, str]]:
+    """The plan at an instant, by each origin that named the same one before and after it."""
+    for origin, said in named.items():
+        place = bisect_right(said, at, key=lambda one: one[0])
+        if 0 < place < len(said) and said[place - 1][1] == said[place][1]:
+            yield origin, said[place][1]
 
 
 @frozen(kw_only=True)
@@ -135,8 +148,8 @@ class _Question:
         keys = dict.fromkeys([self.source.capacity, *captured, *(one.meter for one in self.past)])
         return [meter for key in keys if key and (meter := self.source.meter(key))]
 
-    def plans(self, account: str | None, *, several: bool) -> dict[str, str]:
-        """The plan that each origin named last, of one account if there are several."""
+    def plans(self, account: str | None, *, several: bool) -> dict[str, _Plans]:
+        """The plans that each origin named, by time; of one account if there are several."""
         read = [(one.until, one.account, one.origin, one.plan) for one in self.past if one.plan]
         shown = [
             (capture.captured_at, owner, *named)
@@ -144,8 +157,11 @@ class _Question:
             for named in plans([capture])
             if capture.captured_at <= self.now
         ]
-        every = sorted([*read, *shown], key=lambda one: one[0])
-        return {origin: plan for _, owner, origin, plan in every if not several or owner == account}
+        found: dict[str, _Plans] = {}
+        for at, owner, origin, plan in sorted([*read, *shown], key=lambda one: one[0]):
+            if not several or owner == account:
+                found.setdefault(origin, []).append((at, plan))
+        return found
 
     @property
     def has_accounts(self) -> bool:
@@ -242,9 +258,9 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
-    now = asked.plans(standing.account, several=known.several)
+    named = asked.plans(standing.account, several=known.several)
     alone, shared, outdated = (
-        _costs((one for one in own if one.state(now) == state), meter) for state in ("alone", "shared", "outdated")
+        _costs((one for one in own if one.state(named) == state), meter) for state in ("alone", "shared", "outdated")
     )
     costs, is_so = alone, holds(standing, asked.now, asked.max_age)
     known = evolve(known, costs=len(costs), left_out=len(shared), outdated=len(outdated))
@@ -329,7 +345,7 @@ def _moved(session: Session, source: Source, windows: Sequence[str]) -> list[_Mo
             named.get((window, source.name)),
             entry["delta"],
             window in shared,
-            plans(row.pair(source.name, groups.get((window, source.name), ()))),
+            row.pair(source.name, groups.get((window, source.name), ())),
         )
         for window, row in rows.items()
         if isinstance(entry := row.providers.get(source.name), Mapping)

@@ -15,6 +15,7 @@ from tracker_telemetry.prices import USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import files, unlisted
+from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.scratch import NOTES, noted
 from tracker_telemetry.sessions.spans import UNKNOWN
@@ -139,8 +140,10 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
             yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
 
 
-def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:
-    """What could not be read, whenever it was made, and what only a client's own totals have."""
+def of_files(
+    session: Session, database: sqlite3.Connection, sources: Sequence[Source], provider: str | None
+) -> Iterator[dict[str, Any]]:
+    """What could not be read, whenever it was made, and what only a client's own totals have of a provider's models."""
     for source in sources:
         own = (source.name,)
         # a file and its copy in an archive are one
@@ -156,7 +159,8 @@ def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
             yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
         for error, count in sorted(Counter(unlisted(source)).items()):
             yield {"kind": "unread_folders", "count": count, "detail": f"{source.title}: {error}"}
-        yield from not_in_rows(database, source)
+        owner = by_model(session, source)
+        yield from (one for model, one in not_in_rows(database, source) if provider in (None, owner(model)))
 
 
 def _names(source: Source, keys: Sequence[bytes]) -> str:

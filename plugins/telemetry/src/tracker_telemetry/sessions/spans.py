@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
@@ -60,11 +60,12 @@ class Spans:
         ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in found.items()}
         return cls(spans=found, ends=ends)
 
-    def span(self, provider: str, windows: frozenset[str] | None) -> tuple[float, float] | None:
+    def span(self, providers: Iterable[str], windows: frozenset[str] | None) -> tuple[float, float] | None:
         """From the first begin to the last end of some windows; None for all."""
         if windows is None:
             return None
-        found = [(first, last) for first, last, window, _ in self._spans.get(provider, []) if window in windows]
+        spans = chain.from_iterable(self._spans.get(name, ()) for name in providers)
+        found = [(first, last) for first, last, window, _ in spans if window in windows]
         latest = max((last for _, last in found), default=0.0)
         return min((first for first, _ in found), default=1.0), min(latest, LATEST)
 

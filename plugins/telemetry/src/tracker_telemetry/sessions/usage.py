@@ -17,6 +17,7 @@ from tracker_telemetry.sessions import missing, money
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
+from tracker_telemetry.sessions.owners import by_model, owners, provider_of
 from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, UNKNOWN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
@@ -31,9 +32,9 @@ PERIODS = ("daily", "weekly", "monthly")
 MICROSECONDS = 10**6
 # of requests whose time is not known: what is known is their day, or nothing
 DAYS = """
-SELECT day, sum(requests) FROM (
-  SELECT '' AS day, requests FROM summary WHERE source = ?1 AND quarter < 0
-  UNION ALL SELECT day, requests FROM lost WHERE source = ?1) GROUP BY day HAVING sum(requests) > 0
+SELECT day, model, sum(requests) FROM (
+  SELECT '' AS day, model, requests FROM summary WHERE source = ?1 AND quarter < 0
+  UNION ALL SELECT day, model, requests FROM lost WHERE source = ?1) GROUP BY 1, 2 HAVING sum(requests) > 0
 """
 NAMES = " UNION ".join(
     f"SELECT {name} FROM {table} WHERE {name} <> ''" for name in ("branch", "project") for table in ("place", "kept")
@@ -90,13 +91,14 @@ class Sums:
 
 @frozen(kw_only=True)
 class Query:
-    """What is asked for: `by` and further columns, from an instant on and before another, in some windows.
+    """What is asked for: `by` and further columns, of a provider, in some windows, from an instant on, before another.
 
     The column `account` is there if windows are asked for: sums do not tell it.
     """
 
     by: By
     columns: Sequence[str] = ()
+    provider: str | None = None
     since: float = -math.inf
     until: float = math.inf
     last: int | None = None
@@ -162,13 +164,11 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)
     for source in sources:
-        provider = provider_of(session, source)
-        span = None if windows is None else windows.span(provider, query.windows)
-        counted = _rows(database, source, query, span)
-        for labels, at, day, requests, tokens, cost, priced in _dated(_hidden(store, counted), query):
-            values = {**labels, "provider": provider, "period": _period(day, query)}
+        for labels, at, day, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
+            values = {**labels, "period": _period(day, query)}
             if windows is not None:
-                values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]), known)
+                names = labels["branch"], labels["project"]
+                values["window"] = window = windows.of(labels["provider"], at, names, known)
                 if query.windows is not None and query.windows.isdisjoint(window.split(BETWEEN)):
                     continue
             key = tuple(values[name] for name in query.names)
@@ -187,7 +187,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
-        *missing.of_files(database, sources),
+        *missing.of_files(session, database, sources, query.provider),
     ]
     moved = _meters(session, sources, query, rows)
     return Usage(names=query.names, rows=rows, totals=totals, missing=lacking, meters=moved)
@@ -212,15 +212,21 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
         period = _period(at.astimezone(query.zone).date(), query)
         return period if query.since <= at.timestamp() < query.until and period in shown else None
 
-    names = sorted({provider_of(session, source) for source in sources})
-    return [one for name in names for one in moves(session, name, period_of)]
+    names = {key[0] for key, _ in rows} | {provider_of(session, source) for source in sources}
+    wanted = sorted(name for name in names if query.provider in (None, name))
+    return [one for name in wanted for one in moves(session, name, period_of)]
 
 
-def provider_of(session: Session, source: Source) -> str:
-    """Whose requests the source holds: the provider that its name is or begins with, else its own name."""
-    parts, providers = source.name.split("-"), session.registry.providers
-    names = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))  # the longest first
-    return next((name for name in names if name in providers), source.name)
+def _owned(
+    session: Session, store: Store, source: Source, query: Query, windows: Spans | None
+) -> Iterator[tuple[Any, ...]]:
+    """A log's rows that are asked for, with the time and the day, each with the provider that it is of."""
+    owner = by_model(session, source)
+    span = None if windows is None else windows.span(owners(session, [source]), query.windows)
+    for row in _dated(_hidden(store, _rows(store.database, source, query, span)), query):
+        row[0]["provider"] = provider = owner(row[0]["model"])
+        if query.provider in (None, provider):
+            yield row
 
 
 def _rows(
@@ -303,9 +309,11 @@ def _of_days(
     """The requests that were left out since only their day is known, or none, though some may be asked for."""
     if query.is_limited or query.windows is not None:
         for source in sources:
-            provider = provider_of(session, source)
-            for day, count in database.execute(DAYS, (source.name,)):
-                if not day or _may_be_meant(day, query, windows, provider):
+            owner = by_model(session, source)
+            for day, model, count in database.execute(DAYS, (source.name,)):
+                provider = owner(model)
+                is_asked = query.provider in (None, provider)
+                if is_asked and (not day or _may_be_meant(day, query, windows, provider)):
                     yield provider, day, count
 
 
