@@ -208,7 +208,7 @@ class _Reader:
         return self.text[place] == "(" or any(label.match(self.text, place) for label in (KNOWN, CREDITS, ANY, FIELD))
 
     def _word_of_version(self, end: int) -> str:
-        """What the version's panes print behind a percent; nothing where more stands there, so no edge cut it off."""
+        """What the version's panes print behind a percent; nothing if more follows: then no edge cut the word off."""
         if self.version is None or self.sheet.line_end(end) != end:
             return ""
         return "left" if self.version >= LEFT_SINCE else "used"
