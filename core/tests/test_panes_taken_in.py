@@ -71,6 +71,10 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
         ("month", 10, 20 * DAY, 32 * DAY, None),
         ("month", 10, 20 * DAY, 30 * DAY, 5),
         (None, 10, 4 * DAY, 30 * DAY, 5),
+        # no reset moves back: that is another subscription's
+        (WEEK, 10, 4 * DAY, 3 * DAY, None),
+        (WEEK, 10, 4 * DAY, 4 * DAY - 12 * HOUR, 5),
+        (5 * HOUR, 10, 4 * HOUR, 3 * HOUR, None),
     ],
 )
 def test_a_period_that_begins_behind_the_before_measures_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import floor
@@ -263,3 +264,27 @@ def test_a_recording_of_a_terminal_is_played() -> None:
     assert "\x1b[1A" in pane("pty_v2.1.330_base_max_110col")
     text = played(pane("pty_v2.1.330_base_max_110col"))
     assert text is None or read(text) == read(GOOD)  # None: no installed feature plays cursor movements
+
+
+@together("name", ["v2.0.37_base_max_110col", "v2.0.76_base_max_110col", "v2.1.200_base_max_110col"])
+def test_other_white_space_changes_no_number(name: str) -> None:
+    """As a web terminal, a chat or `unexpand -a` copies a pane."""
+    text = (HERE / "screens" / f"{name}.txt").read_text()
+    tabbed = "\n".join(map(_tabbed, text.split("\n")))
+    assert "\t" in tabbed
+    assert read(tabbed) == read(text.replace(" ", "\u00a0")) == read(text)
+
+
+def _tabbed(line: str) -> str:
+    """A line whose white space before each eighth column is a tab, if it is two columns wide or more."""
+    cells = [line[place : place + 8] for place in range(0, len(line), 8)]
+    return "".join(re.sub(" {2,}$", "\t", cell) if len(cell) == 8 else cell for cell in cells)
+
+
+def test_a_reset_is_read_behind_words_that_are_not() -> None:
+    line = "Current week (all models): 40% used, resets Nov 25, 5:43pm (UTC)"
+    pane = "  Current week (all models)\n  40% used · 60% left\n  Resets Nov 25, 5:43pm (UTC)\n"
+    for text in (line, pane):
+        [gauge] = read(text).gauges
+        assert (gauge.used, gauge.resets) == (40, "Nov 25, 5:43pm (UTC)")
+        assert gauge.reset_at == datetime.fromisoformat("2026-11-25T17:43:00Z")

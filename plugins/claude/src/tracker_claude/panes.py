@@ -35,7 +35,7 @@ STALE = re.compile(loose("Showing last-known usage"))
 
 def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     """The reading of the last pane in a plain text."""
-    *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text)))
+    *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text.expandtabs())))
     found = sections(pane)
     shown = found[_last_pane(found) :]
     gauges = _gauges(pane, shown, captured_at, timezone)

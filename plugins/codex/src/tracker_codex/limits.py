@@ -21,11 +21,12 @@ BAR = re.compile(r"\[[^\]\w(%<]*\]")
 PERCENT = re.compile(r"(?:<1|[0-9]{1,3}(?:\.[0-9]{1,2})?)%")
 WORD = re.compile(r"used|left|use|us|u|lef|le|l")
 BOTH_WORDS = re.compile(r"left\W{0,2}used|used\W{0,2}left")
-FULL = "█"
+FULL, CELLS = "█", frozenset("█░")  # of any other bar it is not known what is full
 # How many cells a bar may differ from its number. Every captured bar has 20 cells and is within half a cell.
 USUAL_CELLS, LEAST_CELLS, MOST_CELLS, MOST_USUAL_CELLS = 20, 10, 2, 1
 RESET = re.compile(rf"\([Rr]esets(?:{resets.WHEN.pattern}\)|(?P<vague>[a-z]{{1,20}})\))")
 CUT_RESET = re.compile(rf"\([Rr]esets{resets.WHEN.pattern}")  # the box cut the parenthesis off
+UNREAD = re.compile(r"[^%]{0,60}?\([Rr]eset(?P<words>s?[^()]{1,60})\)")  # on the rest of a line
 SPENT = re.compile(r"[0-9.,]+of[0-9.,]+creditsused")  # below the monthly credit
 TOKEN = re.compile(r"[0-9:.,%)<]{2}")
 
@@ -161,6 +162,8 @@ class _Reader:
         if contradicted:
             used = None
         words, when, end = self._reset(end)
+        if not words and (unread := UNREAD.match(self.text, end, self.sheet.line_end(end))):
+            words, end = self.sheet.words(*unread.span("words")).removeprefix("s").strip(), unread.end()
         if spent := SPENT.match(self.text, end):
             end = spent.end()
         known = used is not None or words is not None
@@ -171,7 +174,8 @@ class _Reader:
         """Whether the bar in that span shows another value than the number behind it; both follow the same word."""
         cells = self.sheet.width(begin, end) - 2  # without its brackets
         percent = PERCENT.match(self.text, end)
-        if cells < LEAST_CELLS or percent is None or any(self.sheet.breaks(begin, end)):
+        is_known = CELLS.issuperset(self.text[begin + 1 : end - 1])
+        if not is_known or cells < LEAST_CELLS or percent is None or any(self.sheet.breaks(begin, end)):
             return False
         shown = 100 * self.text.count(FULL, begin, end) / cells
         most = MOST_USUAL_CELLS if cells == USUAL_CELLS else MOST_CELLS
@@ -186,7 +190,7 @@ class _Reader:
         end = word.end() if word else percent.end()
         below = any(self.sheet.breaks(label_end - 1, end))
         if self.sheet.ends_line(end) and (not below or self._goes_on(end)):
-            kind = ("used" if word[0].startswith("u") else "left") if word else self._word_of_version()
+            kind = ("used" if word[0].startswith("u") else "left") if word else self._word_of_version(end)
         elif word and word[0] in ("used", "left") and not below:
             kind = word[0]
         else:  # other text that happens to follow a row that was cut off
@@ -203,8 +207,11 @@ class _Reader:
             return self.sheet.ended
         return self.text[place] == "(" or any(label.match(self.text, place) for label in (KNOWN, CREDITS, ANY, FIELD))
 
-    def _word_of_version(self) -> str:
-        return "" if self.version is None else "left" if self.version >= LEFT_SINCE else "used"
+    def _word_of_version(self, end: int) -> str:
+        """What the version's panes print behind a percent; nothing if more follows: then no edge cut the word off."""
+        if self.version is None or self.sheet.line_end(end) != end:
+            return ""
+        return "left" if self.version >= LEFT_SINCE else "used"
 
     def _reset(self, at: int) -> tuple[str | None, re.Match[str] | None, int]:
         """The reset's words, its time where they name one, and where it ends."""

@@ -27,6 +27,7 @@ TOLERANCE = timedelta(minutes=3)  # backends sent 299 and 10079 minutes, too; Co
 LONGEST_NAME = 80  # of a bucket
 INSUFFICIENT = "insufficient-data"
 MISSING = "section-missing"
+AMBIGUOUS, UNREAD = "limit-ambiguous", "reset-unread"
 
 LABELS = {
     "5h limit": "fiveh",
@@ -78,13 +79,25 @@ def reading(
     as_of: datetime | None = None,
     causes: Iterable[str] = (),
 ) -> Reading:
-    """A reading of the first gauge of each meter, tagged with what has no value; `causes` say why none has one."""
+    """A reading of one gauge of each meter, tagged with what has no value; `causes` say why none has one.
+
+    Of two with different values none counts. Words of a reset that name no instant are tagged if they have a number:
+    `soon` is all that Codex says.
+    """
     first: dict[str, Gauge] = {}
+    several = dict[str, None]()
     for gauge in gauges:
-        first.setdefault(gauge.meter, gauge)
-    errors = tuple(errors)
-    told = {tag.partition(":")[2] for tag in errors}
+        known = first.setdefault(gauge.meter, gauge)
+        if known.used is None:
+            first[gauge.meter] = gauge
+        elif gauge.used not in (None, known.used):
+            several[gauge.meter] = None
+    first |= {key: Gauge(meter=key, used=None) for key in several}
+    unread = [key for key, one in first.items() if one.reset_at is None and re.search("[0-9]", one.resets or "")]
+    errors = (*errors, *(f"{AMBIGUOUS}:{key}" for key in several), *(f"{UNREAD}:{key}" for key in unread))
+    told = {tag.partition(":")[2] for tag in errors if not tag.startswith(UNREAD)}
     missing = [key for key, gauge in first.items() if gauge.used is None]
+    is_insufficient = len(missing) == len(first) and not several
     # a tag of its own says why the meter has no value
-    tags = [f"{MISSING}:{key}" for key in missing if key not in told] if len(missing) < len(first) else [INSUFFICIENT]
+    tags = [INSUFFICIENT] if is_insufficient else [f"{MISSING}:{key}" for key in missing if key not in told]
     return Reading(gauges=tuple(first.values()), fields=fields, errors=(*causes, *tags, *errors), as_of=as_of)

@@ -102,6 +102,11 @@ class Sheet:
         """Whether a line starts at `place`."""
         return place in self._line_starts
 
+    def line_end(self, place: int) -> int:
+        """Where the line ends that `place` is on or ends."""
+        following = self.line_after(place)
+        return self.starts[following] if following < len(self.starts) else len(self.compact)
+
     def ends_line(self, place: int) -> bool:
         """Whether nothing stands on the line from `place` on but what is in parentheses."""
         return place >= len(self.compact) or self.starts_line(place) or self.compact[place] == "("
@@ -109,7 +114,7 @@ class Sheet:
 
 def last_pane(text: str) -> tuple[Sheet | None, bool]:
     """The last pane, None without one, and whether there were others."""
-    lines = [line for raw in text.split("\n") if (line := _line(raw))]
+    lines = [line for raw in text.expandtabs().split("\n") if (line := _line(raw))]
     begins = [number for number, line in enumerate(lines) if line.begins_pane]
     panes = [lines[begin:end] for begin, end in pairwise([*begins, len(lines)])]
     # not the command alone, whose card has begun a pane of its own, nor the welcome card

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from tracker.api import Demo, DemoStep, Gauge, Reading, Source, hookimpl, plain_text
-from tracker_codex.meters import INSUFFICIENT, KEYS, METERS, MISSING, reading
+from tracker_codex.meters import AMBIGUOUS, INSUFFICIENT, KEYS, METERS, MISSING, UNREAD, reading
 from tracker_codex.origins import ORIGINS
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ TAGS = {
     MISSING: "a meter's label is there without a readable percentage; capture again in a wider terminal",
     TRIMMED: "the text holds several panes and only the last one counts; nothing to do",
     CONTRADICTED: "the bar shows another value than the number, so the pane was garbled; capture it again",
+    AMBIGUOUS: "the answer holds the limit twice with different values, so it is left empty",
+    UNREAD: "these words name no time that is known here, so the reset is left out",
     STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
     NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",

@@ -46,7 +46,7 @@ SOURCE = StatusSource(
         "limit-unknown": "the answer holds a limit that is not known here; it is left out",
         "reset-unreadable": "the limit's reset is not a time in milliseconds; it is left out",
         "counted-long-ago": "the counts are over a day old; if prompts were sent since, count again",
-        CAPACITY_MISSING: "one of the readings has no prompt count; capture the counts before and after",
+        CAPACITY_MISSING: "a quota answer counts no prompts; pipe the counts, JSON with `blocks`, into start and end",
     },
     demo=Demo(
         steps=(
