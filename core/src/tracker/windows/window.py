@@ -95,7 +95,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     source, reading, force = request.source, request.reading, request.force
     if not force and not has_value(source, reading):
         raise _no_value(session, request)
-    if request.text is not None and request.phases:
+    if request.phases and (request.text is not None or request.origin == "automation"):
         reading = dated(request, timedelta(minutes=session.config.buffer_minutes))
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
     # two addresses may be redacted alike
