@@ -72,7 +72,7 @@ def _churn(session: Session, window: str) -> Check:
         if problem := unread(session, window):
             return Check(name="churn", state="missing", text=f"No churn is measured: {problem}.")
         is_captured = bool(Windows(session).captures([window]))
-        why = "no capture names a commit, as outside of a git repository" if is_captured else "it holds no captures"
+        why = "no BEFORE names a commit, as outside of a git repository" if is_captured else "it holds no captures"
         text = (
             f"No churn is measured: {why}. In the repository of the work, COMMIT is the one before it."
             " Without a repository this stays missing."
