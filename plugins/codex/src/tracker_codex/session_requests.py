@@ -209,7 +209,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
 
 
 def _is_headless(thread: str, scratch: dict[str, Any]) -> bool:
-    """Whether a record of a thread that is not the file's is no copy: the file's own first line is lost.
+    """Whether a record of a thread that the file is not of is its own all the same: the file's own first line is lost.
 
     Then the copied one of its parent is taken for it, and what that thread has used stands before. No line of the file
     names the thread.
