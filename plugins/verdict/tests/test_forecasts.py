@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tracker.session import Session
+from tracker_verdict.prospect import per_cent
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
@@ -265,6 +267,31 @@ def test_the_forecasts_of_an_account_that_gets_a_name_are_scored(
     # that of the other one is a word alone
     assert (found["forecasts"], found["unread"], found["words"]) == (is_told, not is_told, 1)
     assert not is_told or (found["full"], found["hits"]) == (0, 1)
+
+
+def test_a_full_week_is_scored_by_the_rule_of_others(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody read its last day. If full ones counted all the same, weeks were picked by how they ended."""
+    weeks(verdicts, 4, daily=9)
+    verdicts("status").ok()
+    end = NOW + timedelta(days=3)
+    path = verdicts.folder / "data" / "readings.jsonl"
+    for at, scored in ((NOW + HOUR, 0), (end - HOUR, 1)):
+        with path.open("a") as file:
+            file.write(json.dumps(_row(9999 + scored, at, 100, end)) + "\n")
+        with monkeypatch.context() as later:
+            later.setattr(Session, "now", property(lambda self: end + 2 * HOUR))
+            [found] = json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok())
+        assert (found["forecasts"], found["unread"]) == (scored, 1 - scored)
+    assert found["full"] == 1
+
+
+@pytest.mark.parametrize(
+    ("probability", "fit", "risk"),
+    [(0.7998, 79, 80), (0.8, 80, 80), (0.2004, 20, 21), (0.1996, 19, 20), (0.29, 29, 29), (0.0, 1, 1), (1.0, 99, 99)],
+)
+def test_a_figure_never_looks_like_a_limit_that_it_does_not_reach(probability: float, fit: int, risk: int) -> None:
+    """`plan` says GO from 80 %, `gate` stops above 20 %: "80% likely to fit: tight" was a rounded 79.98."""
+    assert (per_cent(probability), per_cent(probability, math.ceil)) == (fit, risk)
 
 
 def test_what_was_told_in_a_word_is_not_scored_as_a_number(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -305,12 +305,11 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
 
 
 def _no_before(session: Session, source: Source, window: str) -> TrackerError:
-    index = session.index
-    known = [one.window for one in index.left_open(source.stream, session.lane, source.name, index.unfinalized())]
-    start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
+    name, lane, index = source.name, session.lane, session.index
+    known = [one.window for one in index.left_open(source.stream, lane, name, index.unfinalized())]
+    start = f"`tracker start {name} --stdin --window {window}{lane_option(session, lane)}`"
     hint = f" {near(window, known)}" if known else ""
-    text = f"{window} has no {source.name} BEFORE.{hint} Capture it first with {start}."
-    return TrackerError(f"{text} Nothing was stored.")
+    return TrackerError(f"{window} has no {name} BEFORE.{hint} Capture it first with {start}. Nothing was stored.")
 
 
 def _record(session: Session, request: CaptureRequest, new: Capture, before: Capture | None) -> Row:
@@ -334,13 +333,14 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
 
 
 def git_head() -> str | None:
-    """The commit of the working directory's repository, None if there is none. git gets no key of a vendor."""
+    """The commit of the working directory's repository, before its first the empty tree. git gets no vendor's key."""
     import os
     import subprocess
 
-    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     kept = {name: text for name, text in os.environ.items() if name.startswith(("PATH", "HOME", "XDG_", "GIT_", "SYS"))}
+    run = partial(subprocess.run, capture_output=True, text=True, timeout=5, check=False, env=kept)
     with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False, env=kept)
-        return done.stdout.strip() or None
+        head = run(["git", "rev-parse", "HEAD"]).stdout.strip()
+        # git repeats the name where there is no commit yet
+        return run(["git", "hash-object", "-t", "tree", os.devnull]).stdout.strip() if head == "HEAD" else head or None
     return None

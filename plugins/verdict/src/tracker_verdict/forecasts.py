@@ -175,9 +175,10 @@ def _outcome(made: _Forecast, readings: Sequence[MeterReading]) -> Outcome | Non
     start = bisect_left(readings, made.reset_at - WEEK - LATE, key=lambda one: one.at)
     end = bisect_left(readings, made.reset_at + LATE, key=lambda one: one.at)
     week = steady([one for one in readings[start:end] if one.reset_at and abs(one.reset_at - made.reset_at) < LATE])
-    most = max((one.used for one in week), default=0.0)
-    if most < FULL and not any(made.reset_at - one.until <= END for one in week):
+    # also of a full one: weeks that are picked by how they ended would score no forecast fairly
+    if not any(made.reset_at - one.until <= END for one in week):
         return None
+    most = max(one.used for one in week)
     was_full, rest = most >= FULL, max(min(most, FULL) - made.used, 0.0)
     return Outcome(
         reset_at=made.reset_at,

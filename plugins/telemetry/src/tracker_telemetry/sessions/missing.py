@@ -23,8 +23,9 @@ from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
 NO_MODEL = "(no model)"
-# A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
-Gone = tuple[str, str, str]
+# A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day in UTC,
+# and whether that may be another one here.
+Gone = tuple[str, str, str, bool]
 # Requests that may be asked for: whose, the day or what else is known instead of the time, how many.
 Left = tuple[str, str, int]
 NO_TIME, ONLY_DAYS = "no time can be read", "only the day is known"
@@ -103,13 +104,14 @@ def shared(windows: Iterable[Mapping[str, int]], *, is_hashed: bool) -> Iterator
 
 def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
     """The sessions that count by the totals that the journal kept of them."""
-    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for title, session, day in {one for some in gone for one in some}:
-        found[title].add((session, day))
-    for title, sessions in sorted(found.items()):
-        first = min((day for _, day in sessions if day), default="a day that is not known")
-        count = len({session for session, _ in sessions})
-        yield {"kind": "deleted", "count": count, "detail": f"{title}, the first of {first}"}
+    found: dict[str, set[Gone]] = defaultdict(set)
+    for one in {one for some in gone for one in some}:
+        found[one[0]].add(one)
+    for title, some in sorted(found.items()):
+        _, sessions, days, differ = zip(*some, strict=True)
+        first = min(filter(None, days), default="a day that is not known")
+        which = ", each on its day in UTC, where that may be another one" if any(differ) else ""
+        yield {"kind": "deleted", "count": len({*sessions}), "detail": f"{title}, the first of {first}{which}"}
 
 
 def untimed(left: Iterable[Left], undated: Iterable[int]) -> Iterator[dict[str, Any]]:

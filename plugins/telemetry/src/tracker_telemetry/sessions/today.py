@@ -8,8 +8,10 @@ from typing import Any
 
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
+from tracker_telemetry import DAY
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.days import MICROSECOND
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.money import total
 from tracker_telemetry.sessions.owners import by_model
@@ -18,13 +20,15 @@ from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
 ALL_TOKENS = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens"
-# of deleted files, and of other machines, only the days are known, which no zone moves
+MIDNIGHT = "CAST(strftime('%s', day) AS INTEGER)"
+# of deleted files, and of other machines, only the days in UTC are known: those of which all lies within
 QUERY = f"""
 SELECT model, sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
   SELECT model, requests, {ALL_TOKENS} AS tokens, cost, priced FROM summary
   WHERE source = ? AND quarter >= ? AND quarter < ?
   UNION ALL
-  SELECT model, requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost WHERE source = ? AND day >= ? AND day < ?)
+  SELECT model, requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost
+  WHERE source = ? AND {MIDNIGHT} >= ? AND min({MIDNIGHT} + {DAY - MICROSECOND}, coalesce(until, {LATEST})) < ?)
 GROUP BY model HAVING sum(requests) > 0
 """
 
@@ -32,15 +36,13 @@ GROUP BY model HAVING sum(requests) > 0
 def panel(session: Session, period: Period) -> Panel:
     """Requests, tokens and money of each provider, in whole days."""
     sources = log_sources(session)
-    start = period.since.timestamp() // QUARTER if period.since else 0
-    end = period.until.timestamp() // QUARTER if period.until else LATEST
-    first, last = (str(at.date()) if at else end for at, end in ((period.since, ""), (period.until, "~")))
+    start, end = (at.timestamp() if at else given for at, given in ((period.since, 0.0), (period.until, LATEST)))
 
     def take(store: Store, _prices: ListPrices) -> list[Mapping[str, Cell]]:
         found: dict[str, list[Sequence[Any]]] = defaultdict(list)
         for source in sources:
             owner = by_model(session, source)
-            given = source.name, start, end, source.name, first, last
+            given = source.name, start // QUARTER, end // QUARTER, source.name, start, end
             for model, *figures in store.database.execute(QUERY, given):
                 found[owner(model)].append(figures)
         rows: list[Mapping[str, Cell]] = []

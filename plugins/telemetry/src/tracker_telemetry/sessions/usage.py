@@ -6,7 +6,7 @@ import math
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -15,6 +15,7 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing, money
 from tracker_telemetry.sessions.columns import LATEST
+from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.owners import by_model, owners, provider_of
@@ -25,16 +26,16 @@ from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, R
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one
-Counted: TypeAlias = tuple[dict[str, str], float | str | None, int, list[int], float | None, int]
+Counted: TypeAlias = tuple[dict[str, str], float | Day | None, int, list[int], float | None, int]
 Key: TypeAlias = tuple[str, ...]
 Rows: TypeAlias = "Sequence[tuple[Key, Sums]]"
 PERIODS = ("daily", "weekly", "monthly")
 MICROSECONDS = 10**6
 # of requests whose time is not known: what is known is their day, or nothing
 DAYS = """
-SELECT day, model, sum(requests) FROM (
-  SELECT '' AS day, model, requests FROM summary WHERE source = ?1 AND quarter < 0
-  UNION ALL SELECT day, model, requests FROM lost WHERE source = ?1) GROUP BY 1, 2 HAVING sum(requests) > 0
+SELECT day, until, model, sum(requests) FROM (
+  SELECT '' AS day, NULL AS until, model, requests FROM summary WHERE source = ?1 AND quarter < 0
+  UNION ALL SELECT day, until, model, requests FROM lost WHERE source = ?1) GROUP BY 1, 2, 3 HAVING sum(requests) > 0
 """
 NAMES = " UNION ".join(
     f"SELECT {name} FROM {table} WHERE {name} <> ''" for name in ("branch", "project") for table in ("place", "kept")
@@ -175,8 +176,8 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
             found[key].add(requests, tokens, cost, priced)
             if BETWEEN in values.get("window", ""):
                 shared[key][values["window"]] += requests
-            if isinstance(at, str):
-                gone[key].add((source.title, labels["session"], at))
+            if isinstance(at, Day):
+                gone[key].add((source.title, labels["session"], at.name, _may_differ(at, query)))
     rows = _last(found, query, windows)
     totals = Sums.over(sums for _, sums in rows)
     if is_brief:
@@ -203,8 +204,8 @@ def _unpriced(database: sqlite3.Connection, rows: Rows, query: Query) -> Iterato
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
-    """What the meters moved in the periods that are shown."""
-    if query.by not in PERIODS:
+    """What the meters moved in the periods that are shown, but for those of some windows: their own moves are less."""
+    if query.by not in PERIODS or query.windows is not None:
         return []
     shown = {key[1] for key, _ in rows}
 
@@ -249,14 +250,17 @@ def _rows(
         else f"SELECT {', '.join([*names, ''])} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END,"
         f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}",
         f"SELECT {', '.join(of_days)}, day, sum(requests), {SUMS},"
-        f" sum({LOST_COST}), sum({LOST_PRICED})"
-        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}",
+        f" sum({LOST_COST}), sum({LOST_PRICED}), until"
+        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}, until",
     )
-    for one, columns in zip(rows, (names, of_days), strict=True):
-        for row in database.execute(one, (source.name,)):
-            *labels, at, requests = row[: len(columns) + 2]
-            *tokens, cost, priced = row[len(columns) + 2 :]
-            yield dict(zip(columns, labels, strict=True)), at, requests, tokens, cost, priced
+    for row in database.execute(rows[0], (source.name,)):
+        *labels, at, requests = row[: len(names) + 2]
+        *tokens, cost, priced = row[len(names) + 2 :]
+        yield dict(zip(names, labels, strict=True)), at, requests, tokens, cost, priced
+    for row in database.execute(rows[1], (source.name,)):
+        *labels, day, requests = row[: len(of_days) + 2]
+        *tokens, cost, priced, until = row[len(of_days) + 2 :]
+        yield dict(zip(of_days, labels, strict=True)), Day.of(day, until), requests, tokens, cost, priced
 
 
 def _hidden(store: Store, rows: Iterable[Counted]) -> Iterable[Counted]:
@@ -282,14 +286,12 @@ def _places(columns: Sequence[str]) -> str:
 
 
 def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
-    """The rows that are asked for, with the time, if it is known, and the day; of deleted files the day is the time."""
+    """The rows that are asked for, with the time, if it is known, and the day; of deleted files the day is all."""
     days: dict[float, date | None] = {}
     for labels, at, *counts in rows:
-        if isinstance(at, str):
-            # of a deleted file only the day is known, which no zone moves
-            day = date.fromisoformat(at) if at else None
-            if not query.is_limited or (day and _is_within(day, query)):
-                yield labels, at, day, *counts
+        if isinstance(at, Day):
+            if not query.is_limited or at.is_within(query.since, query.until):
+                yield labels, at, next(iter(at.dates(query.zone)), None), *counts
         elif not query.is_limited or (at is not None and query.since <= at < query.until):
             quarter = -1 if at is None else at // QUARTER
             if quarter not in days:
@@ -297,10 +299,9 @@ def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
             yield labels, at, days[quarter], *counts
 
 
-def _is_within(day: date, query: Query) -> bool:
-    """Whether all of a day is asked for."""
-    first, last = _bounds(day, query)
-    return query.since <= first and last <= query.until
+def _may_differ(day: Day, query: Query) -> bool:
+    """Whether requests of a day in UTC may be of another period than that of its name."""
+    return query.by in PERIODS and len({_period(one, query) for one in day.dates(query.zone)}) > 1
 
 
 def _of_days(
@@ -310,11 +311,10 @@ def _of_days(
     if query.is_limited or query.windows is not None:
         for source in sources:
             owner = by_model(session, source)
-            for day, model, count in database.execute(DAYS, (source.name,)):
-                provider = owner(model)
-                is_asked = query.provider in (None, provider)
-                if is_asked and (not day or _may_be_meant(day, query, windows, provider)):
-                    yield provider, day, count
+            for name, until, model, count in database.execute(DAYS, (source.name,)):
+                provider, day = owner(model), Day.of(name, until)
+                if query.provider in (None, provider) and _may_be_meant(day, query, windows, provider):
+                    yield provider, day.name, count
 
 
 def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[missing.Left]:
@@ -328,20 +328,15 @@ def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[m
         )
 
 
-def _may_be_meant(day: str, query: Query, windows: Spans | None, provider: str) -> bool:
+def _may_be_meant(day: Day, query: Query, windows: Spans | None, provider: str) -> bool:
     """Whether a part of a day is asked for, or a window that has a part of it."""
-    first, last = _bounds(date.fromisoformat(day), query)
-    if last <= query.since or query.until <= first:
+    if not day.name:
+        return True
+    if day.last < query.since or query.until <= day.first:
         return False
     if query.windows is None or windows is None:
-        return first < query.since or query.until < last
-    return not query.windows.isdisjoint(windows.within(provider, first, last))
-
-
-def _bounds(day: date, query: Query) -> tuple[float, float]:
-    """When a day begins and ends."""
-    first, last = (datetime.combine(one, time(), query.zone).timestamp() for one in (day, day + timedelta(days=1)))
-    return first, last
+        return not day.is_within(query.since, query.until)
+    return not query.windows.isdisjoint(windows.within(provider, day.first, day.last))
 
 
 def _period(day: date | None, query: Query) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tracker.api import Row
 from tracker.kernel import Session, TrackerError, Windows, plural
-from tracker_telemetry import DAY, FOLDER
+from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.money import dollars
 from tracker_telemetry.sessions.owners import by_model, provider_of
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
@@ -22,7 +23,7 @@ Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST = """
-SELECT day, session, coalesce(account, ''), model, coalesce(max(until), 9e9) FROM lost
+SELECT day, session, coalesce(account, ''), model, max(until) FROM lost
 WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3, 4
 """
 # By session: the state of the files, and what they said.
@@ -131,10 +132,9 @@ def _lost(
     spans = Spans.of_session(session)
     for source in store.log_sources(session):
         owner = by_model(session, source)
-        for day, name, account, model, until in logs.database.execute(LOST, (source.name,)):
-            provider = owner(model)
-            begin = datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
-            for window in windows.intersection(spans.within(provider, begin, min(begin + DAY, until + 1))):
+        for named, name, account, model, until in logs.database.execute(LOST, (source.name,)):
+            provider, day = owner(model), Day.of(named, until)
+            for window in windows.intersection(spans.within(provider, day.first, day.last)) if day.name else ():
                 own = accounts.get((window, provider), ())
                 if not (account and own) or account in own or "" in own:
                     found[window, provider].add(name)
