@@ -23,7 +23,7 @@ from tracker.windows.lanes import FIRST_WINDOW, lane_option, next_window, stampe
 from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
-# clocks of machines differ; beyond that a capture claims to be from the future, and would count as the newest until then
+# clocks of machines differ; beyond that a capture is from the future, and would count as the newest until then
 FUTURE = timedelta(minutes=5)
 # panes show resets by the minute, and clocks of machines differ
 SLACK = timedelta(minutes=10)
