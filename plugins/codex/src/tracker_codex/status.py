@@ -28,7 +28,7 @@ TAGS = {
     AMBIGUOUS: "the answer holds the limit twice with different values, so it is left empty",
     UNREAD: "these words name no time that is known here, so the reset is left out",
     BESIDE: "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
-    REPEATED: "the limit stands there again under no name that is known here; the first one counts",
+    REPEATED: "the limit comes again under a name that is not known here; the first one counts",
     STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
     NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",
