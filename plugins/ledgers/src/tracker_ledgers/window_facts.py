@@ -14,7 +14,7 @@ from tracker_ledgers.churn import has_start, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import FAIL, PASS, is_named
-from tracker_ledgers.features import is_built
+from tracker_ledgers.features import built
 
 PREVIEW = "uat-preview"  # the capability of `uat`'s own look at the preview
 
@@ -34,7 +34,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         key = (str(record.get("window")), str(record.get("provider") or ""))
         now = current(record, rows[key[0]].features if key[0] in rows else {})
         found[key] |= {"churn": now.get("normalized_churn"), "files": now.get("files_changed")}
-    for key, features in _built(session, windows).items():
+    for key, features in built(session, set(windows)).items():
         found[key]["features_logged"] = len(features)
     return dict(found)
 
@@ -50,15 +50,6 @@ def section(session: Session) -> Block | None:
     names = ("date", "session_id", "task", "tokens_actual", "tokens_planned", "notes")
     rows = tuple(Row(values={name: row[name] for name in names if row.get(name)}) for row in largest)
     return Block(title="Token ledger", rows=rows) if rows else None
-
-
-def _built(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], set[str]]:
-    wanted = set(windows)
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in ledgers.readable(session, ledgers.FEATURES):
-        if row.get("window") in wanted and is_built(row):
-            found[row["window"], row.get("provider", "")].add(row.get("feature_id", ""))
-    return found
 
 
 def _churn(session: Session, window: str) -> Check:
