@@ -108,11 +108,11 @@ def _lost(
     Not of another account's, such as what was imported from another machine, if all own requests name theirs.
     """
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    spans = Spans.of_session(session)
     for source in store.log_sources(session):
         provider = usage.provider_of(session, source)
         for day, name, account, until in logs.database.execute(LOST, (source.name,)):
             begin = datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+            spans = Spans.of_session(session)
             for window in windows.intersection(spans.within(provider, begin, min(begin + DAY, until + 1))):
                 own = accounts.get((window, provider), ())
                 if not (account and own) or account in own or "" in own:
