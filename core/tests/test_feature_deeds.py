@@ -135,6 +135,7 @@ def test_a_command_in_a_deleted_folder_blames_no_plugin(run: Run, tmp_path: Path
         ("{3: print}", "the format 3 of plugin 'hours' is left out. Expected a name and a function\n"),
         ("{'xml': lambda *_: None}", "TypeError: returned None. Expected the number of rows."),
         ("{'xml': lambda *_: -5}", "TypeError: returned -5. Expected the number of rows."),
+        ("{'xml': lambda *_: 10**5000}", "ValueError: Exceeds the limit (4300 digits)"),
         ("{'xml': lambda *_: sys.exit(0)}", "plugin 'hours' failed to export commands: raised SystemExit(0)\n"),
     ],
 )

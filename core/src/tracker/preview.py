@@ -137,13 +137,12 @@ class Preview(NamedTuple):
         for shown in self.blocks:
             yield from shown.notes
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
-        is_bare = all(figures.efficiency.ci_kind == "none" for figures in self.providers)
-        if usable and is_bare and (how := owner("hooks", "tally")):
+        kinds = {figures.efficiency.ci_kind for figures in self.providers}
+        if usable and kinds == {"none"} and (how := owner("hooks", "tally")):
             yield f"note: bare sums: windows that overlap count twice, intervals and power are left out. {how}"
         elif self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` alone shows all windows"
-            is_assumed = any(figures.efficiency.ci_kind == "assumed" for figures in self.providers)
-            more = ". Until then --json gives an assumed interval" if is_assumed else ""
+            more = ". Until then --json gives an assumed interval" if "assumed" in kinds else ""
             yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}{more}"
 
 

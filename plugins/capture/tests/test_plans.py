@@ -1,7 +1,8 @@
-"""Readings know the plan that their account had: a per cent of one plan is not one of another."""
+"""Readings know the account and its plan: a per cent of one is not one of another."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from outcomes import ok
@@ -20,3 +21,15 @@ def test_a_window_between_readings_of_two_plans_measures_nothing(machine: Any) -
     done = machine("windows", "add", "C", "--from", minute(20), "--to", minute(40))
     assert "other-plan (BEFORE and AFTER are of different plans" in done.stderr
     assert "capacity=n/a" in ok(machine("complete", "--window", "C", "--codex-features", "3"))
+
+
+def test_an_account_that_was_edited_to_be_a_list_takes_no_column_away(machine: Any) -> None:
+    pane = ">_ OpenAI Codex (v0.169.0)\n  Account: dev@example.com (Plus)\n  Weekly limit: 80% left\n"
+    for window in ("A", "B"):
+        ok(machine("start", "codex", "--stdin", "--window", window, "--captured-at", minute(10), stdin=pane))
+    first, second = machine.rows()
+    path = machine.folder / "data" / "snapshots.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ({**first, "account": ["x"]}, second)))
+    done = machine("--json", "windows")
+    assert done.stderr == ""
+    assert all(one["providers"]["codex"]["account"] for one in json.loads(ok(done)))

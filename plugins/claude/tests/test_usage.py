@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ NAMES = {  # a title's line: the meter
     "Current week (Claude \nFable 5)": "claude_fable_5",
     "Current week (Session)": "week_session",
     "Current week (5.5 Haiku)": "week_5_5_haiku",
-    "│ Current session │": "session",
+    "│ Current session": "session",
     "  ⎿  Current session": "session",
 }
 
@@ -263,3 +264,47 @@ def test_a_recording_of_a_terminal_is_played() -> None:
     assert "\x1b[1A" in pane("pty_v2.1.330_base_max_110col")
     text = played(pane("pty_v2.1.330_base_max_110col"))
     assert text is None or read(text) == read(GOOD)  # None: no installed feature plays cursor movements
+
+
+@together("name", ["v2.0.37_base_max_110col", "v2.0.76_base_max_110col", "v2.1.200_base_max_110col"])
+def test_other_white_space_changes_no_number(name: str) -> None:
+    """As a web terminal, a chat or `unexpand -a` copies a pane."""
+    text = (HERE / "screens" / f"{name}.txt").read_text()
+    tabbed = "\n".join(map(_tabbed, text.split("\n")))
+    assert "\t" in tabbed
+    assert read(tabbed) == read(text.replace(" ", "\u00a0")) == read(text)
+
+
+def _tabbed(line: str) -> str:
+    """A line whose white space before each eighth column is a tab, if it is two columns wide or more."""
+    cells = [line[place : place + 8] for place in range(0, len(line), 8)]
+    return "".join(re.sub(" {2,}$", "\t", cell) if len(cell) == 8 else cell for cell in cells)
+
+
+def test_a_reset_is_read_behind_words_that_are_not() -> None:
+    line = "Current week (all models): 40% used, resets Nov 25, 5:43pm (UTC)"
+    pane = "  Current week (all models)\n  40% used · 60% left\n  Resets Nov 25, 5:43pm (UTC)\n"
+    for text in (line, pane):
+        [gauge] = read(text).gauges
+        assert (gauge.used, gauge.resets) == (40, "Nov 25, 5:43pm (UTC)")
+        assert gauge.reset_at == datetime.fromisoformat("2026-11-25T17:43:00Z")
+
+
+def test_two_panes_side_by_side_are_nobodys() -> None:
+    """As `tmux` copies a window that is split: a percentage of the one is none of the other."""
+    left, right = ((HERE / "screens" / f"v2.1.200_base_{name}col.txt").read_text() for name in ("pro_60", "max_110"))
+    for before in ("", "\n", "\n\n"):
+        rows = zip_longest(left.split("\n"), (before + right).split("\n"), fillvalue="")
+        reading = read("\n".join(f"{a:60}│{b}" for a, b in rows))
+        assert (reading.gauges, reading.errors) == ((), ("side-by-side", "insufficient-data"))
+
+
+def test_a_model_whose_name_is_too_long_for_a_key_is_cut_and_stays_apart() -> None:
+    name = "Claude Opus 5.5 Long Context Preview for Enterprise Teams ({})"
+    limits = [
+        {"kind": "weekly_scoped", "percent": percent, "scope": {"model": {"display_name": name.format(place)}}}
+        for place, percent in (("EU region", 9), ("US region", 8))
+    ]
+    found = used(read(json.dumps({"seven_day": {"utilization": 40}, "limits": limits})))
+    assert list(found.values()) == [40, 9, 8]
+    assert all(len(key) <= 64 for key in found)

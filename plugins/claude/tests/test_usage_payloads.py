@@ -68,12 +68,27 @@ def test_reads_the_list_of_limits() -> None:
         entry("session", 1),
         entry("weekly_all", 90),
         entry("weekly_scoped", 71, model("Fable")),
-        entry("weekly_scoped", 7, model("Sonnet")),
+        entry("weekly_scoped", 33, model("Sonnet")),
     ]
-    assert used({"limits": limits}) == {"session": 1, "all_models": 90, "fable": 71, "sonnet": 7}
+    assert used({"limits": limits}) == {"session": 1, "all_models": 90, "fable": 71, "sonnet": 33}
     assert used(BASE | {"limits": limits}) == {"session": 1.9, "all_models": 90, "opus": 0, "sonnet": 33, "fable": 71}
     [fable] = [gauge for gauge in read({"limits": limits}).gauges if gauge.meter == "fable"]
     assert fable.reset_at == datetime(2026, 11, 25, 9, 46, 28, tzinfo=UTC)
+
+
+def test_of_two_values_of_one_limit_none_counts() -> None:
+    reading = read(BASE | {"limits": [entry("weekly_all", 70)]})
+    assert used(BASE | {"limits": [entry("weekly_all", 70)]})["all_models"] is None
+    assert reading.errors == ("limit-ambiguous:all_models",)
+    # what has no value under one name may have it under the other
+    payload = {"seven_day": {"utilization": None, "resets_at": None}, "limits": [entry("weekly_all", 70)]}
+    assert (used(payload), read(payload).errors) == ({"all_models": 70}, ())
+
+
+def test_a_reset_that_is_no_time_is_kept_and_tagged() -> None:
+    reading = read({"seven_day": {"utilization": 40, "resets_at": 1795700000000}})
+    assert [(one.used, one.resets, one.reset_at) for one in reading.gauges] == [(40, "1795700000000", None)]
+    assert reading.errors == ("reset-unread:all_models",)
 
 
 @together(

@@ -126,6 +126,19 @@ def test_a_bar_that_contradicts_its_number_is_said_once() -> None:
     assert read(text).errors == ("bar-contradicts:fiveh",)
 
 
+@together("cells", ["▰▱", "■□", "= ", "▓░", "●○"])
+def test_a_bar_of_other_cells_is_no_witness(cells: str) -> None:
+    """Of cells that no version has drawn yet it is not known which are full."""
+    full, empty = cells
+    text = f">_ OpenAI Codex (v0.170.0)\n 5h limit: [{full * 18}{empty * 2}] 89% left (resets 08:27)\n"
+    assert (used(read(text)), read(text).errors) == ({"fiveh": 11}, ())
+
+
+def test_tabs_are_the_columns_that_a_terminal_gives_them() -> None:
+    text = ">_ OpenAI Codex (v0.40.0)\n\t5h limit    : [██\t\t  ] 11% used\n"
+    assert (used(read(text)), read(text).errors) == ({"fiveh": 11}, ())
+
+
 PLANS = ("v0.169.0_monthly", "v0.169.0_annual_1h", "v0.169.0_spend_only")
 
 

@@ -33,7 +33,7 @@ from panes_by_hand import boxed, pane, read, row, used
         ("5h limit: [██░░] 89%", "1.0.0", 11),
         ("5h limit: [██░░] 11% us", "0.169.0", 11),
         ("5h limit: [██░░] 89% l", "0.44.0", 11),
-        ("5h limit: [██░░] 89% (resets 08:27)", "0.94.0", 11),
+        ("5h limit: [██░░] 89% (resets 08:27)", "0.94.0", None),  # no edge cut a word off where more follows
         ("5h limit: [██░░] 11%", None, None),
         ("5h limit: [██░░] 8", "0.169.0", None),
         ("5h limit: [██", "0.169.0", None),

@@ -227,3 +227,16 @@ def test_the_individual_limit_is_the_monthly_credit() -> None:
 def test_other_json_has_no_value(text: str) -> None:
     assert read(text).gauges == ()
     assert read(text).errors == ("insufficient-data",)
+
+
+def test_of_two_values_of_one_limit_none_counts() -> None:
+    reading = read(event({"primary": window(11, 10080), "secondary": window(64, 10080)}))
+    assert (used(reading), reading.errors) == ({"weekly": None}, ("limit-ambiguous:weekly",))
+    reading = read(event({"primary": window(None, 10080), "secondary": window(64, 10080)}))
+    assert (used(reading), reading.errors) == ({"weekly": 64}, ())
+
+
+def test_a_reset_that_is_no_time_is_kept_and_tagged() -> None:
+    reading = read(event({"primary": window(11, 300, resets_at="2026-11-25T00:00:00Z")}))
+    assert [(one.used, one.resets, one.reset_at) for one in reading.gauges] == [(11, "2026-11-25T00:00:00Z", None)]
+    assert reading.errors == ("reset-unread:fiveh",)

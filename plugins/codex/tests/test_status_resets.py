@@ -46,7 +46,27 @@ def reset(words: str, captured_at: str, zone: str) -> tuple[str | None, str | No
     ],
 )
 def test_reset(words: str, captured_at: str, zone: str, expected: str | None) -> None:
-    assert reset(words, captured_at, zone) == (None if "November" in words else words, expected)
+    assert reset(words, captured_at, zone) == (words, expected)
+
+
+@together(
+    "text",
+    [
+        "89% left (resets in 3d)",
+        "89% left (resets 8:27 PM)",
+        "89% left (resets 08:27 UTC)",
+        "89% left (resets 06:27 on 25 November)",
+        "89% left (resets 25:61)",
+        "89% left (GPT-6) (resets 08:27)",
+    ],
+)
+def test_words_that_name_no_known_time_are_kept_and_tagged(text: str) -> None:
+    reading = read(pane(f"  5h limit:  [███░] {text}", "  Weekly limit:  [███░] 36% left (resets soon)"))
+    words = text.rpartition("(resets ")[2].rstrip(")")
+    fiveh, weekly = reading.gauges
+    assert (fiveh.used, fiveh.resets, fiveh.reset_at) == (11, words, None)
+    assert (weekly.used, weekly.resets, weekly.reset_at) == (64, "soon", None)
+    assert reading.errors == ("reset-unread:fiveh",)
 
 
 @together("tail", ["", " (resets", " (resets 08:2", " (resets 06:27", " (resets 06:27 on 2", " (resets 06:27 on 25 No"])

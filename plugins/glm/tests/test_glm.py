@@ -339,12 +339,13 @@ def test_any_mutation_has_an_answer(text: str) -> None:
 
 
 def test_what_the_source_declares() -> None:
-    source = tracker_glm.source_info()
+    source = tracker_glm.source_info().as_source()
     assert (source.name, source.title, source.stream, source.prefix) == ("glm", "GLM", "glm_counts", "z")
     assert source.is_provider
     assert source.capacity_meter is not None
     assert (source.capacity_meter.unit, source.capacity_meter.field_name) == ("prompts", "prompts_used")
     assert [meter.field_name for meter in source.meters[1:]] == ["fiveh_pct", "weekly_pct", "mcp_month_pct"]
+    assert source.models == ("glm", "z.ai/")  # what makes a request a routed one for a proxy, too
 
 
 def test_the_demo_takes_18_prompts_for_one_feature() -> None:

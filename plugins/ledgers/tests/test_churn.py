@@ -174,6 +174,24 @@ def test_what_begins_with_a_dash_is_no_option_of_git(session: Session, repositor
     assert not target.exists()
 
 
+# --- the first window of a repository
+
+
+def test_what_is_committed_first_counts(session: Session, repository: Any, text_of: Text) -> None:
+    empty = repository.git("hash-object", "-t", "tree", os.devnull)
+    proto = repository.commit("xproto:: try", proto=text_of(9))
+    end = repository.commit(**{"code.py": text_of(4)})
+    found = measure(session, empty, end)
+    assert figures(found) == (2, 1 + 4, 0, 5)
+    assert (found.record["commit_start"], found.record["commits"], found.record["prototypes"]) == (empty, 2, [proto])
+    assert figures(measure(session, empty, empty)) == (0, 0, 0, 0)
+    with pytest.raises(TrackerError, match="have no history in common"):
+        measure(session, end, empty)
+    for before in ("HEAD~3", "HEAD~2^"):
+        with pytest.raises(TrackerError, match=f"Before a repository's first commit stands git's empty tree: {empty}"):
+            measure(session, before)
+
+
 # --- ranges that are none
 
 

@@ -156,11 +156,26 @@ def test_without_a_repository_the_card_asks_for_the_commit(toys: Run, work: Any)
     ok(toys(*words, "28", "--phase", "after", GIT_DIR="/nowhere"))
     ok(toys("complete", "--window", "W0-20", "--toy-features", "1", "--outcome", "pass"))
     said = ok(toys("decision-card", "--window", "W0-20"))
-    assert "No churn is measured: no capture names a commit, as outside of a git repository." in said
+    assert "No churn is measured: no BEFORE names a commit, as outside of a git repository." in said
     [cure] = re.findall(r"Run `tracker (churn .+?)`", said)
     assert cure == "churn --window W0-20 --commit-start COMMIT"
     ok(toys(*shlex.split(cure.replace("COMMIT", "HEAD"))))
     assert "Churn is measured (1 row, no file changed)." in ok(toys("decision-card", "--window", "W0-20"))
+
+
+@pytest.mark.parametrize("hashes", ["sha1", "sha256"])
+def test_the_first_window_of_a_repository_has_its_churn(
+    toys: Run, tmp_path: Path, make_repository: Any, monkeypatch: pytest.MonkeyPatch, hashes: str
+) -> None:
+    monkeypatch.setenv("GIT_DEFAULT_HASH", hashes)
+    work = make_repository(tmp_path)
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    work.write(".gitignore", "/data/\n")
+    work.commit("the work", **{"file.py": "one\ntwo\n"})
+    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 28%"))
+    ok(toys("complete", "--window", "W1", "--outcome", "pass"))
+    assert "No churn is measured. Run `tracker churn --window W1`." in ok(toys("decision-card", "--window", "W1"))
+    assert "files=2, +3/-0 (net=3)" in ok(toys("churn", "--window", "W1"))
 
 
 def test_each_command_of_a_card_works_until_nothing_is_missing(toys: Run, work: Any, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tracker.session import Session
 from tracker_telemetry import window_facts
-from tracker_telemetry.sessions import usage
+from tracker_telemetry.sessions import owners
 from tracker_telemetry.sessions import window_facts as of_logs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -113,7 +113,7 @@ def test_a_provider_may_have_a_dash_in_its_name() -> None:
     names = ("deep", "deep-sea", "glm")
     session: Any = SimpleNamespace(registry=SimpleNamespace(providers=dict.fromkeys(names)))
     whose = {"deep-log": "deep", "deep-sea": "deep-sea", "deep-sea-log": "deep-sea", "sea-deep": "sea-deep"}
-    logs = {name: usage.provider_of(session, SimpleNamespace(name=name)) for name in whose}  # type: ignore[arg-type]
+    logs = {name: owners.provider_of(session, SimpleNamespace(name=name)) for name in whose}  # type: ignore[arg-type]
     assert logs == whose
     proxy: Any = SimpleNamespace(routed_label="glm")
     of = partial(window_facts.provider_of, session, proxy, is_routed=False)

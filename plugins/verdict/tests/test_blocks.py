@@ -40,3 +40,33 @@ def test_windows_that_are_summed_by_day_are_planned_in_days(verdicts: Any) -> No
     said = verdicts("compare", "codex", "claude", "--blocks", "day").ok()
     assert f"Measure {least - 5} to {most - 5} more days of each, alternating." in said
     assert f"{least - 5} more of each reach it in half of all cases, and {most - 5} in four fifths." in said
+
+
+def test_days_that_were_asked_for_are_never_dropped(verdicts: Any) -> None:
+    """Of 2 days with 12 windows each of all 24 single windows said `Retire`: windows of one day are alike."""
+    windows = {
+        name: [(few + at % 3, 10, f"2026-01-0{1 + at // 12}T{at % 12:02d}:00:00Z") for at in range(24)]
+        for name, few in (("codex", 3), ("claude", 0))
+    }
+    windows["codex"][-1] = (3, 10, "2026-01-03T09:00:00Z")
+    verdicts.rows(**windows)
+    assert "Retire claude. " in verdicts("compare", "codex", "claude").ok()
+    said = verdicts("compare", "codex", "claude", "--blocks", "day").ok()
+    assert "Not enough data: claude has 2 days of comparable windows, and --blocks day needs 3 on each side." in said
+    assert "n=24 (spread over 2 days)" in said
+    [found] = json.loads(verdicts("--json", "compare", "codex", "claude", "--blocks", "day").ok())
+    assert (found["verdict"], found["evidence"]) == ("not enough data", None)
+    assert [side["blocks"] for side in found["providers"]] == [{"by": "day", "n": 3}, {"by": "day", "n": 2}]
+
+
+def test_windows_of_unknown_projects_are_no_projects_of_their_own(verdicts: Any) -> None:
+    """Eight of claude without a session log were shown as `spread over 8 projects`."""
+    windows = [(2 + at % 3, 10 + at % 4, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(8)]
+    verdicts.rows(codex=windows, claude=windows)
+    for at in range(6):
+        verdicts.facts[f"codex-{1 + at:02d}", "codex"] = {"project": f"p{at % 4}"}
+    done = verdicts("compare", "codex", "claude", "--blocks", "project")
+    assert "claude has 1 project of comparable windows, and --blocks project needs 3 on each side." in done.ok()
+    assert "(spread over 1 project)" in done.out
+    assert "note: claude: the project of 8 windows is not known: summed as one." in done.err
+    assert "note: codex: the project of 2 windows is not known: summed as one." in done.err

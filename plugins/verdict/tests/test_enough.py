@@ -47,9 +47,12 @@ def test_what_half_of_all_cases_take_is_not_promised_once_it_is_there(verdicts: 
 @pytest.mark.parametrize(
     ("windows", "lacking"),
     [
-        ([(3, 0)] * 39 + [(6, 20)], "only 1 window of codex used capacity; longer ones would"),
-        ([(3, 0), (2, 10), (1, 9)], "only 2 windows of codex used capacity; longer ones would"),
-        ([(3, 1), (2, 1), (1, 20)], "one window of codex outweighs its others; windows of like length say more"),
+        ([(3, 0)] * 39 + [(6, 20)], "only 1 window of codex used capacity; longer windows would"),
+        ([(3, 0), (2, 10), (1, 9)], "only 2 windows of codex used capacity; longer windows would"),
+        (
+            [(3, 1), (2, 1), (1, 20)],
+            "one window of codex outweighs its others; windows that use about as much say more",
+        ),
         ([(3, 0)] * 3, "codex used no capacity"),
     ],
 )

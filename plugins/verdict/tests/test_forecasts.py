@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tracker.session import Session
+from tracker_verdict.prospect import per_cent
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
@@ -241,6 +243,55 @@ def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeyp
     assert json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok()) == [
         {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1, "words": 0}
     ]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_the_forecasts_of_an_account_that_gets_a_name_are_scored(
+    verdicts: Any, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    """Its readings tell which it is, unless another one showed the same beside the same reset."""
+    weeks(verdicts, 4, daily=9)
+    end, one, other = NOW + timedelta(days=3), "0123456789ab", "ffffffffffff"
+    path = verdicts.folder / "data" / "readings.jsonl"
+    rows = [{**json.loads(line), "account": one} for line in path.read_text().splitlines()]
+    used = rows[-1]["parsed"]["weekly_used"]
+    rows.append(_row(9000, NOW - HOUR, used + is_told, end, other))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    verdicts("plan", "--provider", "codex").ok()
+    verdicts.settings(f'[accounts]\nwork = "{one}"\n')
+    with path.open("a") as file:
+        for row in (_row(9001, end - HOUR, 64, end, one), _row(9002, end - HOUR, 100, end, other)):
+            file.write(json.dumps(row) + "\n")
+    monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
+    [found] = json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok())
+    # that of the other one is a word alone
+    assert (found["forecasts"], found["unread"], found["words"]) == (is_told, not is_told, 1)
+    assert not is_told or (found["full"], found["hits"]) == (0, 1)
+
+
+def test_a_full_week_is_scored_by_the_rule_of_others(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody read its last day. If full ones counted all the same, weeks were picked by how they ended."""
+    weeks(verdicts, 4, daily=9)
+    verdicts("status").ok()
+    end = NOW + timedelta(days=3)
+    path = verdicts.folder / "data" / "readings.jsonl"
+    for at, scored in ((NOW + HOUR, 0), (end - HOUR, 1)):
+        with path.open("a") as file:
+            file.write(json.dumps(_row(9999 + scored, at, 100, end)) + "\n")
+        with monkeypatch.context() as later:
+            later.setattr(Session, "now", property(lambda self: end + 2 * HOUR))
+            [found] = json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok())
+        assert (found["forecasts"], found["unread"]) == (scored, 1 - scored)
+    assert found["full"] == 1
+
+
+@pytest.mark.parametrize(
+    ("probability", "fit", "risk"),
+    [(0.7998, 79, 80), (0.8, 80, 80), (0.2004, 20, 21), (0.1996, 19, 20), (0.29, 29, 29), (0.0, 1, 1), (1.0, 99, 99)],
+)
+def test_a_figure_never_looks_like_a_limit_that_it_does_not_reach(probability: float, fit: int, risk: int) -> None:
+    """`plan` says GO from 80 %, `gate` stops above 20 %: "80% likely to fit: tight" was a rounded 79.98."""
+    assert (per_cent(probability), per_cent(probability, math.ceil)) == (fit, risk)
 
 
 def test_what_was_told_in_a_word_is_not_scored_as_a_number(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,6 +207,46 @@ def test_windows_of_another_plan_do_not_say_what_one_costs(verdicts: Any) -> Non
     assert [(one["windows_measured"], one["windows_of_another_plan"]) for one in plan["meters"]] == [(1, 2)]
 
 
+@pytest.mark.parametrize(
+    ("told", "is_outdated"),
+    [
+        # by the log the plan changed after the window; before it, so that panes and log may name one plan; not at all
+        ([(-100, "plus"), (-40, "plus"), (-30, "pro")], True),
+        ([(-100, "plus"), (-40, "pro"), (-30, "pro")], False),
+        ([(-100, "pro"), (-30, "pro")], False),
+    ],
+)
+def test_a_plan_that_panes_no_longer_name_is_told_by_the_log(
+    verdicts: Any, told: list[tuple[int, str]], is_outdated: bool
+) -> None:
+    """Panes have words of their own: `Plus` in a window of before says nothing against the `pro` of today's log."""
+    pane = ">_ OpenAI Codex (v0.169.0)\n Account: dev@example.com (Plus)\n Weekly limit: {}% left\n"
+    for verb, left, at in (("start", 60, "-80m"), ("end", 40, "-75m")):
+        words = ("--window", "W2", "--captured-at", at)
+        verdicts(verb, "codex", "--stdin", *words, stdin=pane.format(left)).ok()
+    verdicts("complete", "--window", "W2", "--codex-features", "2").ok()
+    account = json.loads(verdicts("--json", "windows").ok())[0]["providers"]["codex"]["account"]
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "record_id": f"{number:032x}",
+            "provider": "codex",
+            "origin": "rollout",
+            "account": account,
+            "plan": plan,
+            "parsed": {"weekly_used": 60, "weekly_reset_at": (now + timedelta(days=3)).isoformat()},
+            "captured_at": (now + timedelta(minutes=minutes)).isoformat(),
+            "until": (now + timedelta(minutes=minutes)).isoformat(),
+        }
+        for number, (minutes, plan) in enumerate(told, 1)
+    ]
+    with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    [plan] = json.loads(verdicts("--json", "plan", "--max-age", "2h").ok())
+    [weekly] = [one for one in plan["meters"] if one["meter"] == "weekly"]
+    assert (weekly["windows_measured"], weekly["windows_of_another_plan"]) == (not is_outdated, is_outdated)
+
+
 def test_windows_without_an_account_are_not_judged_by_another_accounts_plan(verdicts: Any) -> None:
     pane = ">_ OpenAI Codex (v0.169.0)\n Account: {}\n Weekly limit: {}% left\n"
     told = (("(Plus)", 60, 50), ("dev@example.com (Pro)", 90, 85), ("dave@example.com (Pro)", 70, 65))

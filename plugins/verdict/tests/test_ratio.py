@@ -172,7 +172,12 @@ def test_more_rivals_need_more_evidence():
 @pytest.mark.parametrize(("a", "b"), [(D2, D1), (G, D1), (many(0, 9, 6), D2)], ids=["D2 D1", "G D1", "noisy D2"])
 def test_windows_needed_reach_the_evidence_in_half_and_in_four_fifths(a, b, ratio):
     def reached(needed, m):
-        variances = [s.n * max((s.se / s.efficiency) ** 2, 1 / (s.features + 0.5)) / m for s in (a, b)]
+        variances = []
+        for side, other in ((a, b), (b, a)):
+            # the worse side delivers as much as the chosen ratio says, with the spread that was seen
+            planned = max(side.features, other.efficiency * side.capacity / ratio)
+            seen = max((side.se / side.efficiency) ** 2, 1 / (side.features + 0.5))
+            variances.append(side.n * seen * (side.features + 0.5) / (planned + 0.5) / m)
         df = sum(variances) ** 2 / sum(v**2 / (m - 1) for v in variances)
         shift = math.log(ratio) / math.sqrt(sum(variances))
         if bayes_factor(60, df, m / 2) < needed:
@@ -199,3 +204,26 @@ def test_impossible_worths_are_refused(worth):
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError, match="Expected a confidence between 0 and 1"):
         compare(D1, D2, **settings)
+
+
+def test_windows_without_a_feature_do_not_make_a_plan_longer():
+    """Each window of claude was planned with half a feature in all: 806 more were said where one sufficed."""
+    needed = [compare(measure([(2, 10)] * n), measure([(0, 10)] * n)).gates[1].windows_needed for n in (6, 7, 12)]
+    assert all(60 < least < most < 120 for least, most in needed)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        # no feature in 3 points, and 5 in 54; 1 in 12, and 5 in 54: half a feature more makes each the better one
+        ([(0, 1)] * 3, [(1, 10), (2, 20), (2, 24)]),
+        ([(0, 0.01)] * 3, [(1, 10), (2, 20), (20, 24)]),
+        ([(1, 4), (0, 4), (0, 4)], [(1, 10), (2, 20), (2, 24)]),
+    ],
+)
+def test_no_side_is_better_where_the_figures_disagree(a, b):
+    """The ratio says one, the evidence or the certainty the other."""
+    for one, other in ((a, b), (b, a)):
+        found = compare(measure(one), measure(other))
+        assert (found.favours, found.certainty, found.verdict) == (None, 0.5, None)
+        assert found.ratio != 1

@@ -191,8 +191,7 @@ class Declaration(Struct):
 
     def as_source(self) -> Source:
         """A copy in the class that has the fields of every kind, which a plugin's subclass cannot change later."""
-        asked = {one.name: getattr(self, one.name, NOTHING) for one in fields(Source)}
-        given = {name: value for name, value in asked.items() if value is not NOTHING}
+        given = {one.name: own for one in fields(Source) if (own := getattr(self, one.name, NOTHING)) is not NOTHING}
         return Source(**given | ({"kind": self.KIND} if self.KIND else {}))
 
 
@@ -212,11 +211,13 @@ class StatusSource(Input, Meters):
 
     meters: its gauges. open_meters: whether readings may have others, slugs in used percent.
     capacity: the key of the one meter whose delta is the provider's cost; None if it has no quota.
+    models: texts of which the name of each of its models has one, in whichever client's session logs it stands.
     """
 
     KIND: ClassVar[str | None] = STATUS
 
     stream: str = field(default="snapshots", validator=checks.SLUG)
+    models: tuple[str, ...] = field(default=(), validator=checks.LINES)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -210,17 +210,17 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
 def _risen(delta: float, meter: "Meter", before: Reading, after: Reading) -> float | None:
     """A delta that is the difference of two readings: None if the later one's period began behind the other reading.
 
-    Vendors reset early, too. A fifth of a period is left for panes that round their resets; one of 0 % begins with its
-    first use. Of floored readings it is the delta of what they stand for: 12 stands for 12 to 12.99.
+    Vendors reset early, too. A fifth of a period is left for resets that they move on; one of 0 % begins with its first
+    use. None moves back: an earlier one is another subscription's. Of floored readings it is the delta of what they
+    stand for: 12 stands for 12 to 12.99.
     """
     old, new = (next((one for one in known.gauges if one.meter == meter.key), None) for known in (before, after))
-    if old is None or new is None or old.used is None or new.used is None:
-        return delta
-    if delta != max(round(new.used - old.used, 6), 0):
+    if not (old and new) or old.used is None or new.used is None or delta != max(round(new.used - old.used, 6), 0):
         return delta
     if old.used and new.reset_at and before.as_of and meter.longest:
-        latest = before.as_of + meter.longest
-        if new.reset_at > max(latest, (old.reset_at or latest) + meter.longest / 5):
+        latest, early = before.as_of + meter.longest, old.reset_at and old.reset_at - meter.longest / 10
+        late = max(latest, (old.reset_at or latest) + meter.longest / 5)
+        if new.reset_at > late or (early and new.reset_at < early):
             return None
     if meter.rounding != "floor":
         return delta

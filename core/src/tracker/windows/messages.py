@@ -26,7 +26,7 @@ MEANINGS = {
     STALE: "every reset in the pane is over, or cannot be",
     OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",
     OTHER_PLAN: "BEFORE and AFTER are of different plans, so nothing was measured; the next window counts again",
-    CROSSED: "the meter was reset in between, so how far it moved is not known",
+    CROSSED: "the meter was reset in between, or its reset was moved, so how far it moved is not known",
     SPLIT: "readings on both sides of the reset measured it",
     NOT_BEFORE: "the BEFORE does not show this meter",
     NOT_AFTER: "the AFTER does not show this meter",
@@ -147,8 +147,8 @@ def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
             what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
             typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
             cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
-        if is_of_plan := f"{NO_METER}:{meter.key}" in one.reading.errors:
-            cure = source.tags.get(NO_METER, cure)
+        is_of_plan = f"{NO_METER}:{meter.key}" in one.reading.errors
+        cure = source.tags.get(NO_METER if is_of_plan else "capacity-missing", cure)
         session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")
         if is_of_plan:
             break

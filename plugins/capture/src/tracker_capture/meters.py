@@ -12,8 +12,9 @@ from attrs import evolve, field, frozen
 
 from tracker.api import Cell, Column, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, plural, value
+from tracker_capture.accounts import owners
 from tracker_capture.outline import outline
-from tracker_capture.readings import RESET_TOLERANCE, Sample, account_names, history, is_same_reset, only_accounts
+from tracker_capture.readings import RESET_TOLERANCE, Sample, history, is_same_reset
 from tracker_capture.units import unit_of
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
@@ -54,15 +55,13 @@ class Series:
 
 def readings(session: Session, provider: str | None, since: datetime | None, hourly: bool) -> list[MeterReading]:
     """The readings of all meters by time, for other features."""
-    names = account_names(session)
-    only = only_accounts(session, names)
+    owner = owners(session)
     if hourly:
-        return outline(session).readings(names, only, provider, since)
+        return outline(session).readings(owner, provider, since)
     return [
         MeterReading(
-            sample.provider, key, names.get(sample.account or "", sample.account) or only.get(sample.provider),
-            sample.origin, sample.at, sample.until, gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan,
-            sample.client, gauge.limit,
+            sample.provider, key, owner(sample.provider, sample.account), sample.origin, sample.at, sample.until,
+            gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan, sample.client, gauge.limit,
         )
         for sample in history(session, provider, since)
         for key, gauge in sample.gauges.items()
@@ -76,11 +75,10 @@ def series(
     """Every meter's history in a time. Accounts are never mixed."""
     found: dict[tuple[str, str, str | None], list[Point]] = {}
     accounts: dict[str, set[str | None]] = {}
-    names = account_names(session)
-    only = only_accounts(session, names)
+    owner = owners(session)
     for sample in history(session, provider, since):
         if until is None or sample.at <= until:
-            account = names.get(sample.account or "", sample.account) or only.get(sample.provider)
+            account = owner(sample.provider, sample.account)
             accounts.setdefault(sample.provider, set()).add(account)
             for key, point in points_of(sample):
                 if meter in (None, key):

@@ -7,7 +7,7 @@ late `sync` of old session files needs no second reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,8 @@ USED = "_used"
 KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
 # Provider, meter, account, origin.
 Key = tuple[str, str, str | None, str]
+# The name of a provider's account.
+Owner = Callable[[str, str | None], str | None]
 # Its hour, the hour of its reset, seconds of the first and of the last reading of the value, the value, seconds of the
 # reset, the limit of a count. Behind them what the hour's last reading has of these, and its plan: a meter may have
 # fallen since.
@@ -130,19 +132,15 @@ class Outline:
             stop = start
         return found[::-1]
 
-    def readings(
-        self, names: Mapping[str, str], only: Mapping[str, str], provider: str | None, since: datetime | None
-    ) -> list[MeterReading]:
-        """Each hour's highest reading, and its last one if that is another, by time.
-
-        only: whose the readings are that name no account.
-        """
+    def readings(self, owner: Owner, provider: str | None, since: datetime | None) -> list[MeterReading]:
+        """Each hour's highest reading, and its last one if that is another, by time."""
         least = since.timestamp() if since else 0.0
         found = [
-            MeterReading(key[0], key[1], names.get(key[2] or "", key[2]) or only.get(key[0]), key[3],
-                         _at(first), _at(last), used, None if reset is None else _at(reset), plan=plan, limit=limit)
+            MeterReading(key[0], key[1], account, key[3], _at(first), _at(last), used,
+                         None if reset is None else _at(reset), plan=plan, limit=limit)
             for key, own in self.peaks.items()
             if provider in (None, key[0])
+            for account in [owner(key[0], key[2])]
             for peak in own
             for first, last, used, reset, limit, plan in _runs(peak)
             if last >= least

@@ -19,9 +19,7 @@ from attrs import evolve, field, frozen
 from tracker.api import Gauge, Reading, Source, account_id, amount, instant, redact
 from tracker.kernel import Session, iso, stamp
 from tracker_capture.outline import STREAM, outline, rows
-from tracker_capture.settings import CaptureSettings
 
-HASH = re.compile(r"[0-9a-f]{12}")
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
@@ -134,35 +132,6 @@ def sample_with(
 def mask_of(named: object) -> str | None:
     """The hash of an account's redacted address, which may be that of several accounts."""
     return account_id(redact(named)) if isinstance(named, str) and named else None
-
-
-def account_names(session: Session) -> dict[str, str]:
-    """The names that the settings give to accounts, by their hashes.
-
-    A redacted address belongs to the one account that it fits; if it fits several, it has a name of its own.
-    """
-    named = session.settings(CaptureSettings).accounts
-    masks = {mask: set(accounts) for mask, accounts in outline(session).masks.items()}
-    names = {}
-    for name, one in named.items():
-        if HASH.fullmatch(one):
-            names[one] = name
-        else:
-            names[account_id(one)] = name
-            masks.setdefault(str(mask_of(one)), set()).add(account_id(one))
-    for mask, accounts in masks.items():
-        known = sorted(names.get(one, one) for one in accounts)
-        names.setdefault(mask, " or ".join(known))
-    return names
-
-
-def only_accounts(session: Session, names: Mapping[str, str]) -> dict[str, str]:
-    """By provider the account, if all its readings that name one name the same: those that name none are of it, too."""
-    found: dict[str, set[str]] = {}
-    for provider, _, account, _ in outline(session).peaks:
-        if account is not None:
-            found.setdefault(provider, set()).add(names.get(account, account))
-    return {provider: accounts.pop() for provider, accounts in found.items() if len(accounts) == 1}
 
 
 def compact(value: float) -> float | int:

@@ -9,7 +9,7 @@ FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before
 EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
 RULE = re.compile("[▔─]+")
 WIDE = 20  # a shorter rule is none of a pane's
-PERCENT_BEHIND = re.compile(r" *(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
+PERCENT_BEHIND = re.compile(r"[ \u00a0]*(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
 MARGINS = (4, 2)  # columns beside a bar that stands on a line of its own: since 2.1.330, and before
 MARK = re.compile(r"⟦(?P<filled>[0-9]+)/(?P<least>[0-9]+)/(?P<most>[0-9]+)⟧")
 MOST_CELLS = 2  # by which a bar may differ from its number; panes print the floor and round their bars

@@ -11,19 +11,19 @@ def loose(words: str) -> str:
     return r"\s*".join(re.escape(letter) for letter in words if letter != " ")
 
 
-GAP = re.compile(r"[\s·•:]*")
+GAP = re.compile(r"[\s·•:,]*")
 PERCENT = re.compile(rf"(?:(?P<below><\s*1)|(?P<percent>[0-9]{{1,3}}(?:\.[0-9]+)?))\s*%\s*{loose('used')}(?![\w%])")
 RESETS = rf"[Rr]\s*{loose('esets')}(?![a-z])"
 
 
-def consume(body: str, patterns: Mapping[str, re.Pattern[str]]) -> dict[str, re.Match[str]]:
-    """What stands at the beginning of a section's body, in any order and each at most once.
+def consume(body: str, patterns: Mapping[str, re.Pattern[str]], place: int = 0) -> dict[str, re.Match[str]]:
+    """What stands at the beginning of a section's body, or from a place on, in any order and each at most once.
 
     It ends with the first thing that no pattern knows, so that a section which lost its percentage never takes that of
     an unknown section below it.
     """
     found: dict[str, re.Match[str]] = {}
-    place = _after_gap(body, 0)
+    place = _after_gap(body, place)
     while True:
         for name, pattern in patterns.items():
             if name not in found and (match := pattern.match(body, place)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from tracker_claude import windows
 BEGINNING = re.compile(r"^\{", re.MULTILINE)
 NAMED = {"five_hour": windows.SESSION, "seven_day": windows.ALL_MODELS}
 WEEKLY = "seven_day_"
+LONGEST = 60  # characters of a reset
 # `kind` of an entry of `limits` that has no scope
 KINDS = NAMED | {"session": windows.SESSION, "weekly": windows.ALL_MODELS, "weekly_all": windows.ALL_MODELS}
 
@@ -28,21 +29,18 @@ def read(text: str) -> Reading | None:
             payload = orjson.loads(text[begin:end])
         except orjson.JSONDecodeError:
             continue
-        return _reading(payload, several=begin != begins[0])
+        return _reading(payload, is_last=begin != begins[0])
     return None
 
 
-def _reading(payload: Mapping[str, Any], several: bool) -> Reading:
-    """Percentages are as exact as they come, where panes print the floor."""
+def _reading(payload: Mapping[str, Any], *, is_last: bool) -> Reading:
+    """Percentages are as exact as they come, where panes print the floor. is_last: there were others before."""
     found = mapping(payload.get("rate_limits")) or payload
-    gauges: dict[str, Gauge] = {}
-    for key, window in [*_named(found), *listed(found.get("limits"))]:
-        gauges.setdefault(key, gauge_of(key, window))
-    missing = [key for key, gauge in gauges.items() if gauge.used is None]
-    errors = [f"section-missing:{key}" for key in missing]
-    if len(missing) == len(gauges):
+    gauges, several = gauges_of([*_named(found), *listed(found.get("limits"))])
+    errors = tags(gauges, several)
+    if all(gauge.used is None for gauge in gauges.values()) and not several:
         errors.insert(0, "usage-not-loaded" if payload.get("error") else "insufficient-data")
-    if several:
+    if is_last:
         errors.append("multi-pane-trimmed")
     return Reading(gauges=tuple(gauges.values()), fields=fields(payload), errors=tuple(errors))
 
@@ -69,14 +67,38 @@ def listed(limits: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield key, entry
 
 
+def gauges_of(found: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[dict[str, Gauge], set[str]]:
+    """One gauge of each key, and the keys of several with different values, of which none counts."""
+    gauges: dict[str, Gauge] = {}
+    several = set[str]()
+    for key, window in found:
+        gauge = gauge_of(key, window)
+        known = gauges.setdefault(key, gauge)
+        if known.used is None:
+            gauges[key] = gauge
+        elif gauge.used is not None and abs(gauge.used - known.used) >= 1:  # the one may be the other's floor
+            several.add(key)
+    return gauges | {key: Gauge(meter=key, used=None) for key in several}, several
+
+
+def tags(gauges: Mapping[str, Gauge], several: Collection[str]) -> list[str]:
+    """What cannot be read: values, of which several differ, and resets."""
+    missing = [key for key, gauge in gauges.items() if gauge.used is None]
+    unread = [key for key, gauge in gauges.items() if gauge.resets and gauge.reset_at is None]
+    values = (f"{'limit-ambiguous' if key in several else 'section-missing'}:{key}" for key in missing)
+    return [*values, *(f"reset-unread:{key}" for key in unread)]
+
+
 def gauge_of(key: str, window: Mapping[str, Any]) -> Gauge:
     used = next((window[name] for name in ("utilization", "used_percentage", "percent") if name in window), None)
-    used, resets = _number(used), window.get("resets_at")
+    used, said = _number(used), window.get("resets_at")
+    reset_at = _instant(said)
+    is_kept = isinstance(said, str) or (reset_at is None and _number(said) is not None)  # as it stands, if unread
     return Gauge(
         meter=key,
         used=used if used is not None and 0 <= used < windows.NONSENSE else None,
-        resets=resets if isinstance(resets, str) else None,
-        reset_at=_instant(resets),
+        resets=str(said)[:LONGEST] if is_kept else None,
+        reset_at=reset_at,
     )
 
 

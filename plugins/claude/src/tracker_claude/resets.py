@@ -51,7 +51,7 @@ def read(found: re.Match[str]) -> When:
 def words(found: re.Match[str]) -> str:
     """The words of a match of `WHEN` or `DATE` as printed; those that were wrapped, in one line again."""
     text = found["words"]
-    return GAPS.sub(" ", "".join(text.split())) if "\n" in text else text.strip()
+    return GAPS.sub(" ", "".join(text.split())) if "\n" in text else " ".join(text.split())
 
 
 def instant(when: When, captured_at: datetime, timezone: tzinfo, window: timedelta) -> datetime | None:

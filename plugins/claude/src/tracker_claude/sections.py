@@ -26,6 +26,8 @@ BODY = {
     "words": re.compile(rf"{RESETS}[^\S\n]+(?P<words>\S[^\n]*)(?=\Z|\n[^\S\n]*(?:\n|\Z))"),
 }
 BLANK_LINE = re.compile(r"[^\S\n]*\n[^\S\n]*\n")
+# Behind words that are not known, such as `60% left`, on the same line or the next.
+LATER = re.compile(rf"[^\n]*?(?:\n[^\S\n]*)?(?={RESETS})")
 MOST = 100  # sections that are read, the last ones: a bound for hostile input
 
 
@@ -59,7 +61,10 @@ def sections(pane: str) -> list[Section]:
 
 def _window(title: re.Match[str], body: str, last: bool) -> Section:
     found = consume(body, BODY)
-    percent, reset = found.get("percent"), found.get("when") or found.get("words")
+    percent = found.get("percent")
+    if percent and not found.keys() & {"when", "words"} and (later := LATER.match(body, percent.end())):
+        found |= consume(body, {name: BODY[name] for name in ("when", "words")}, later.end())
+    reset = found.get("when") or found.get("words")
     after = reset.end() if reset else 0
     ended = reset is None or (percent is not None and (percent.start() >= after or BLANK_LINE.match(body, after)))
     used = percentage(percent)

@@ -50,21 +50,20 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     rows = _rows(text)
     if rows is None:
         return None
-    gauges: dict[str, Gauge] = {}
+    gauges, several = dict[str, Gauge](), set[str]()
     fields: dict[str, JSON] = {} if rows.version is None else {"version": rows.version}
     if rows.account is not None:
         fields["account"] = rows.account
     if rows.report is not None:
-        for key, window in payloads.listed(rows.report.get("limits")):
-            gauges.setdefault(key, payloads.gauge_of(key, window))
+        gauges, several = payloads.gauges_of(payloads.listed(rows.report.get("limits")))
         fields |= payloads.fields(rows.report)
     shown = panes.read(rows.text, rows.at or captured_at, timezone) if rows.text else None
     for gauge in shown.gauges if shown else ():
         gauges.setdefault(gauge.meter, gauge)
     if not gauges and rows.unified:
         gauges = {gauge.meter: gauge for gauge in _unified(rows.unified)}
-    errors = [f"section-missing:{key}" for key, gauge in gauges.items() if gauge.used is None]
-    if len(errors) == len(gauges):
+    errors = payloads.tags(gauges, several)
+    if all(gauge.used is None for gauge in gauges.values()):
         errors = [*(shown.errors if shown and shown.errors else ("insufficient-data",)), *errors]
     return Reading(gauges=tuple(gauges.values()), fields=fields, errors=tuple(dict.fromkeys(errors)), as_of=rows.at)
 

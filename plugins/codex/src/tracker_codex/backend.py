@@ -11,6 +11,7 @@ from tracker_codex.meters import MONTHLY_CREDIT, key_of, of_length
 
 PLACES = ("primary", "secondary")
 LIMIT = 10**11  # seconds until the year 5138, or credits
+LONGEST = 60  # characters of a reset that is not read
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -33,12 +34,12 @@ def gauges(limits: Mapping[str, Any], bucket: str | None, as_of: datetime | None
         if window := mapping(window):
             key = of_length(_either(window, "window_minutes", "windowDurationMins"), place)
             used = percent(_either(window, "used_percent", "usedPercent"))
-            yield Gauge(meter=key_of(bucket, key), used=used, reset_at=_reset(window, as_of))
+            yield _gauge(key_of(bucket, key), used, window, as_of)
     spending = mapping(_either(limits, "individual_limit", "individualLimit"))
     if spending and bucket is None:
         left = percent(_either(spending, "remaining_percent", "remainingPercent"))
         used = 100 - left if left is not None and left <= 100 else None
-        yield Gauge(meter=MONTHLY_CREDIT, used=used, reset_at=_reset(spending, as_of))
+        yield _gauge(MONTHLY_CREDIT, used, spending, as_of)
 
 
 _FLAT = {place: {f"{place}_used_percent", f"{place}_window_minutes", f"{place}_resets_in_seconds"} for place in PLACES}
@@ -69,6 +70,13 @@ def _balance(value: object) -> float | int | None:
     if not 0 < amount < LIMIT:
         return None
     return int(amount) if amount.is_integer() else amount
+
+
+def _gauge(key: str, used: float | None, window: Mapping[str, Any], as_of: datetime | None) -> Gauge:
+    """A gauge; a reset that is there and names no instant is kept as it stands."""
+    reset_at, said = _reset(window, as_of), _either(window, "resets_at", "resetsAt")
+    is_kept = reset_at is None and isinstance(said, int | float | str) and not isinstance(said, bool)
+    return Gauge(meter=key, used=used, resets=str(said)[:LONGEST] if is_kept else None, reset_at=reset_at)
 
 
 def _reset(window: Mapping[str, Any], as_of: datetime | None) -> datetime | None:

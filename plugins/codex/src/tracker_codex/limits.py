@@ -21,11 +21,12 @@ BAR = re.compile(r"\[[^\]\w(%<]*\]")
 PERCENT = re.compile(r"(?:<1|[0-9]{1,3}(?:\.[0-9]{1,2})?)%")
 WORD = re.compile(r"used|left|use|us|u|lef|le|l")
 BOTH_WORDS = re.compile(r"left\W{0,2}used|used\W{0,2}left")
-FULL = "█"
+FULL, CELLS = "█", frozenset("█░")  # of any other bar it is not known what is full
 # How many cells a bar may differ from its number. Every captured bar has 20 cells and is within half a cell.
 USUAL_CELLS, LEAST_CELLS, MOST_CELLS, MOST_USUAL_CELLS = 20, 10, 2, 1
 RESET = re.compile(rf"\([Rr]esets(?:{resets.WHEN.pattern}\)|(?P<vague>[a-z]{{1,20}})\))")
 CUT_RESET = re.compile(rf"\([Rr]esets{resets.WHEN.pattern}")  # the box cut the parenthesis off
+UNREAD = re.compile(r"[^%]{0,60}?\([Rr]eset(?P<words>s?[^()]{1,60})\)")  # on the rest of a line
 SPENT = re.compile(r"[0-9.,]+of[0-9.,]+creditsused")  # below the monthly credit
 TOKEN = re.compile(r"[0-9:.,%)<]{2}")
 
@@ -46,11 +47,13 @@ class Limit(NamedTuple):
 class Limits(NamedTuple):
     """All rows of a pane, the first of each key, and its credits.
 
+    repeated: the meters whose rows come again below no heading that is known; the first counts.
     is_whole: whether there are rows, each has its value, and every line from the first of them on was read.
     """
 
     rows: tuple[Limit, ...]
     credits: float | str | None
+    repeated: tuple[str, ...]
     is_whole: bool
 
 
@@ -88,6 +91,7 @@ class _Reader:
         self.skipped = False  # a line below the first row, or a row
         self.rows: dict[str, Limit] = {}
         self.credits: float | str | None = None
+        self.repeated: list[str] = []
 
     def read(self) -> Limits:
         line = 0
@@ -98,7 +102,7 @@ class _Reader:
             line = max(line + 1, self.sheet.line_after(end))
         rows = tuple(self.rows.values())
         is_whole = bool(rows) and not self.skipped and all(row.used is not None for row in rows)
-        return Limits(rows, self.credits, is_whole)
+        return Limits(rows, self.credits, tuple(self.repeated), is_whole)
 
     def _entry(self, place: int) -> int:
         """Read what begins on a line; returns its end."""
@@ -144,7 +148,9 @@ class _Reader:
             self.lost = name is not None or bool(self.rows)
             return self._add(meter if name is None else key_of(name, meter), at)
         key = key_of(self.bucket, meter)
-        self.lost = self.lost or key in self.rows
+        if key in self.rows:
+            self.repeated.append(key)
+            self.lost = True
         self.skipped = self.skipped or self.lost
         return self._value(at).end if self.lost else self._add(key, at)
 
@@ -161,6 +167,8 @@ class _Reader:
         if contradicted:
             used = None
         words, when, end = self._reset(end)
+        if not words and (unread := UNREAD.match(self.text, end, self.sheet.line_end(end))):
+            words, end = self.sheet.words(*unread.span("words")).removeprefix("s").strip(), unread.end()
         if spent := SPENT.match(self.text, end):
             end = spent.end()
         known = used is not None or words is not None
@@ -171,7 +179,8 @@ class _Reader:
         """Whether the bar in that span shows another value than the number behind it; both follow the same word."""
         cells = self.sheet.width(begin, end) - 2  # without its brackets
         percent = PERCENT.match(self.text, end)
-        if cells < LEAST_CELLS or percent is None or any(self.sheet.breaks(begin, end)):
+        is_known = CELLS.issuperset(self.text[begin + 1 : end - 1])
+        if not is_known or cells < LEAST_CELLS or percent is None or any(self.sheet.breaks(begin, end)):
             return False
         shown = 100 * self.text.count(FULL, begin, end) / cells
         most = MOST_USUAL_CELLS if cells == USUAL_CELLS else MOST_CELLS
@@ -186,7 +195,7 @@ class _Reader:
         end = word.end() if word else percent.end()
         below = any(self.sheet.breaks(label_end - 1, end))
         if self.sheet.ends_line(end) and (not below or self._goes_on(end)):
-            kind = ("used" if word[0].startswith("u") else "left") if word else self._word_of_version()
+            kind = ("used" if word[0].startswith("u") else "left") if word else self._word_of_version(end)
         elif word and word[0] in ("used", "left") and not below:
             kind = word[0]
         else:  # other text that happens to follow a row that was cut off
@@ -203,8 +212,11 @@ class _Reader:
             return self.sheet.ended
         return self.text[place] == "(" or any(label.match(self.text, place) for label in (KNOWN, CREDITS, ANY, FIELD))
 
-    def _word_of_version(self) -> str:
-        return "" if self.version is None else "left" if self.version >= LEFT_SINCE else "used"
+    def _word_of_version(self, end: int) -> str:
+        """What the version's panes print behind a percent; nothing if more follows: then no edge cut the word off."""
+        if self.version is None or self.sheet.line_end(end) != end:
+            return ""
+        return "left" if self.version >= LEFT_SINCE else "used"
 
     def _reset(self, at: int) -> tuple[str | None, re.Match[str] | None, int]:
         """The reset's words, its time where they name one, and where it ends."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from zlib import adler32
 
 from tracker.api import JSON, Gauge, Meter, Reading
 
@@ -24,9 +25,10 @@ KEYS = {meter.key for meter in METERS}
 WINDOWS = {meter.window: meter.key for meter in METERS if isinstance(meter.window, timedelta)}
 TOLERANCE = timedelta(minutes=3)  # backends sent 299 and 10079 minutes, too; Codex's own labels allow three minutes
 
-LONGEST_NAME = 80  # of a bucket
+LONGEST, SHORT = 40, 31  # characters of a bucket in a key, and of one that is cut
 INSUFFICIENT = "insufficient-data"
 MISSING = "section-missing"
+AMBIGUOUS, CONTRADICTED, UNREAD = "limit-ambiguous", "bar-contradicts", "reset-unread"
 
 LABELS = {
     "5h limit": "fiveh",
@@ -45,8 +47,10 @@ LABELS = {
 
 def slug(name: str) -> str:
     """A bucket's name in a meter's key: `GPT-5.3-Codex-Spark` is `gpt_5_3_codex_spark`."""
-    found = re.sub(r"[^a-z0-9]+", "_", name[:LONGEST_NAME].lower()).strip("_")
-    return found if found[:1].isalpha() else f"bucket_{found}".rstrip("_")
+    found = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    found = found if found[:1].isalpha() else f"bucket_{found}".rstrip("_")
+    # two long names may begin alike
+    return found if len(found) <= LONGEST else f"{found[:SHORT].rstrip('_')}_{adler32(found.encode()):08x}"
 
 
 def key_of(bucket: str | None, meter: str) -> str:
@@ -78,13 +82,25 @@ def reading(
     as_of: datetime | None = None,
     causes: Iterable[str] = (),
 ) -> Reading:
-    """A reading of the first gauge of each meter, tagged with what has no value; `causes` say why none has one."""
+    """A reading of one gauge of each meter, tagged with what has no value; `causes` say why none has one.
+
+    Of two with different values none counts. Words of a reset that name no instant are tagged if they have a number:
+    `soon` is all that Codex says.
+    """
     first: dict[str, Gauge] = {}
+    several = dict[str, None]()
     for gauge in gauges:
-        first.setdefault(gauge.meter, gauge)
-    errors = tuple(errors)
-    told = {tag.partition(":")[2] for tag in errors}
+        known = first.setdefault(gauge.meter, gauge)
+        if known.used is None:
+            first[gauge.meter] = gauge
+        elif gauge.used not in (None, known.used):
+            several[gauge.meter] = None
+    first |= {key: Gauge(meter=key, used=None) for key in several}
+    unread = [key for key, one in first.items() if one.reset_at is None and re.search("[0-9]", one.resets or "")]
+    errors = (*errors, *(f"{AMBIGUOUS}:{key}" for key in several), *(f"{UNREAD}:{key}" for key in unread))
+    told = {tag.partition(":")[2] for tag in errors if tag.startswith((CONTRADICTED, AMBIGUOUS))}
     missing = [key for key, gauge in first.items() if gauge.used is None]
+    is_insufficient = len(missing) == len(first) and not several
     # a tag of its own says why the meter has no value
-    tags = [f"{MISSING}:{key}" for key in missing if key not in told] if len(missing) < len(first) else [INSUFFICIENT]
+    tags = [INSUFFICIENT] if is_insufficient else [f"{MISSING}:{key}" for key in missing if key not in told]
     return Reading(gauges=tuple(first.values()), fields=fields, errors=(*causes, *tags, *errors), as_of=as_of)

@@ -23,6 +23,10 @@ LONGEST, WIDEST = 200_000, 1000  # characters of a pane and of a line: a card in
 ABOVE = 400  # lines of the pane above its limits, which may have no head to begin with
 
 
+# A terminal that is split was copied as one: text on both sides of the line between its halves.
+BESIDE = re.compile(r"[^\s│┃].*[│┃].*[^\s│┃]")
+
+
 class Line(NamedTuple):
     """A line of a pane without its box; `edge` is the column where its text ends."""
 
@@ -71,6 +75,12 @@ class Sheet:
         self.compact = "".join(self._text.split())
         self._line_starts = frozenset(self.starts)
 
+    @property
+    def is_beside(self) -> bool:
+        """Whether another pane stands at the side of this one, down to its last limit."""
+        last = max((at for at, line in enumerate(self.lines) if "limit:" in line), default=0)
+        return any(BESIDE.search(line) for line in self.lines[: last + 1])
+
     def words(self, begin: int, end: int) -> str:
         """A span of `compact` with the white space it was printed with, a line break counting as a space."""
         if begin >= end:
@@ -102,6 +112,11 @@ class Sheet:
         """Whether a line starts at `place`."""
         return place in self._line_starts
 
+    def line_end(self, place: int) -> int:
+        """Where the line ends that `place` is on or ends."""
+        following = self.line_after(place)
+        return self.starts[following] if following < len(self.starts) else len(self.compact)
+
     def ends_line(self, place: int) -> bool:
         """Whether nothing stands on the line from `place` on but what is in parentheses."""
         return place >= len(self.compact) or self.starts_line(place) or self.compact[place] == "("
@@ -109,7 +124,7 @@ class Sheet:
 
 def last_pane(text: str) -> tuple[Sheet | None, bool]:
     """The last pane, None without one, and whether there were others."""
-    lines = [line for raw in text.split("\n") if (line := _line(raw))]
+    lines = [line for raw in text.expandtabs().split("\n") if (line := _line(raw))]
     begins = [number for number, line in enumerate(lines) if line.begins_pane]
     panes = [lines[begin:end] for begin, end in pairwise([*begins, len(lines)])]
     # not the command alone, whose card has begun a pane of its own, nor the welcome card

@@ -19,12 +19,13 @@ import orjson
 
 from tracker.api import Event, Rejected, epoch
 from tracker_codex.session_rows import Payload, Row, Usage, decode, unchecked
-from tracker_codex.session_values import KINDS, Numbers, digest, grown, hashed, numbers, text
+from tracker_codex.session_values import KINDS, Numbers, digest, grown, hashed, named, numbers, text
 from tracker_codex.sessions import LATEST, WORDS
 
 _WORDS = tuple(word.encode() for word in WORDS)
 OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that may quote one with tokens
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
+MOST_THREADS = 50  # that a file names
 # a legacy fork writes its parent's history at once; a subagent answers within a second, but not within milliseconds
 BURST_SECONDS, COPY_SECONDS = 1.0, 0.05
 # tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before, or
@@ -92,6 +93,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     thread = text(payload.get("id"))
     if thread and "\ufffd" in thread:  # by which its requests would count again
         raise Rejected("a damaged id")
+    scratch["threads"] = sorted({*scratch.get("threads", ())[:MOST_THREADS], *named(payload)})
     if "thread" in scratch:
         if thread == scratch["thread"] or "total" in scratch:
             return
@@ -188,7 +190,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if usage is None:
         return []
     thread = text(payload.thread_id)
-    is_copy = thread is not None and thread != scratch.get("thread", thread)
+    is_copy = thread is not None and thread != scratch.get("thread", thread) and not _is_headless(thread, scratch)
     if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row, is_copy=is_copy):
         return []
     # the `token_count` beside it, also if both are copies
@@ -196,10 +198,25 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if is_copy or not any(usage):
         return []
     _note(payload.usage, scratch)
+    scratch["has_own"] = True
     key = text(payload.response_id)
     if key is None:
         key = hashed(thread, payload.turn_id, numbers(payload.thread_token_usage), usage)
-    return [_event(key, usage, row, scratch)]
+    event = _event(key, usage, row, scratch)
+    if thread is not None and thread != scratch.get("thread"):
+        event["session"] = thread
+    return [event]
+
+
+def _is_headless(thread: str, scratch: dict[str, Any]) -> bool:
+    """Whether a record of a thread that the file is not of is its own all the same: the file's own first line is lost.
+
+    Then the copied one of its parent is taken for it, and what that thread has used stands before. No line of the file
+    names the thread.
+    """
+    known = scratch.get("threads", (thread,))
+    may_copy = scratch["is_fork"] or scratch["is_subagent"] or len(known) >= MOST_THREADS
+    return thread not in known and not may_copy and ("total" in scratch or "has_own" in scratch)
 
 
 def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> list[Event]:

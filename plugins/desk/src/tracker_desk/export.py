@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -163,7 +164,7 @@ def _guarded(session: Session, feature: str, write: Write) -> Write:
     def guarded(one: Session, stream: str, folder: Path) -> int:
         with session.registry.guarded(feature, f"export {stream}", 1e9):
             count = write(one, stream, folder)
-            if type(count) is not int or count < 0:
+            if type(count) is not int or not 0 <= count <= sys.maxsize:
                 raise TypeError(f"returned {count!r:.80}. Expected the number of rows.")
         return count
 

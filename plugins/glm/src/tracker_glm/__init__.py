@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import datetime, timedelta
 
-from tracker.api import Change, Delta, Demo, DemoStep, Meter, Reading, Source, hookimpl
+from tracker.api import Change, Delta, Demo, DemoStep, Meter, Reading, StatusSource, hookimpl
 from tracker_glm.origins import ORIGINS
 from tracker_glm.reading import read
 
@@ -21,8 +21,8 @@ def _demo_step(stage: int, command: str, capture: str, captured_at: str) -> Demo
     return DemoStep(stage=stage, arguments=arguments, capture=f"demo/{capture}.json")
 
 
-SOURCE = Source(
-    contract="1.1",
+SOURCE = StatusSource(
+    contract="1.2",
     name="glm",
     title="GLM",
     stream="glm_counts",
@@ -34,6 +34,7 @@ SOURCE = Source(
         Meter(key="mcp_month", title="Monthly tool quota"),
     ),
     capacity=PROMPTS,
+    models=("glm", "z.ai/"),
     tags={
         "invalid-json": "invalid JSON; pipe the prompt counts or the quota answer and nothing else",
         "no-blocks": "the prompt counts hold no block; count again once prompts were sent",
@@ -45,7 +46,7 @@ SOURCE = Source(
         "limit-unknown": "the answer holds a limit that is not known here; it is left out",
         "reset-unreadable": "the limit's reset is not a time in milliseconds; it is left out",
         "counted-long-ago": "the counts are over a day old; if prompts were sent since, count again",
-        CAPACITY_MISSING: "one of the readings has no prompt count; capture the counts before and after",
+        CAPACITY_MISSING: "a quota answer counts no prompts; pipe the counts, JSON with `blocks`, into start and end",
     },
     demo=Demo(
         steps=(
@@ -59,7 +60,7 @@ SOURCE = Source(
 
 
 @hookimpl
-def source_info() -> Source:
+def source_info() -> StatusSource:
     return SOURCE
 
 

@@ -56,7 +56,7 @@ def diff(start: str, end: str, pathspecs: Sequence[str]) -> Diff:
 
 def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
     """What the end is compared with: the start, or where both parted when the start is not an ancestor of the end."""
-    if git.is_ancestor(start, end):
+    if start == git.empty_tree() or git.is_ancestor(start, end):
         return start, ()
     if git.is_ancestor(end, start):
         raise TrackerError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from tracker.api import redact
@@ -83,19 +84,13 @@ def next_id(taken: Iterable[str], prefix: str | None) -> str:
     return f"{prefix}{int(highest) + 1:0{len(highest)}d}"
 
 
-def is_built(row: Mapping[str, str]) -> bool:
-    """Whether a row of the log says what was built, rather than that an id is reserved."""
-    return not row.get("notes", "").startswith(RESERVED)
-
-
-def built(session: Session, window: str, provider: str) -> int:
-    """How many features the log has as built by a provider in a window."""
-    found = {
-        row.get("feature_id")
-        for row in readable(session, FEATURES)
-        if (row.get("window"), row.get("provider")) == (window, provider) and is_built(row)
-    }
-    return len(found)
+def built(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str], set[str]]:
+    """The features that the log has as built, by window and provider."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in readable(session, FEATURES):
+        if row.get("window") in windows and not row.get("notes", "").startswith(RESERVED):
+            found[row["window"], row.get("provider", "")].add(row.get("feature_id", ""))
+    return found
 
 
 def _row(session: Session, given: Mapping[str, Any], feature: str, remark: str | None) -> dict[str, Any]:

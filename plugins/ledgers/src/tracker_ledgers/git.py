@@ -159,16 +159,27 @@ def require_repository() -> None:
         raise TrackerError(f"{Path.cwd()} is not in a git repository{why}. Run this where the work was committed.")
 
 
+def empty_tree() -> str:
+    """What stands for the commit before a repository's first one: git knows it without being told."""
+    return _ask("hash-object", "-t", "tree", "--stdin").decode().strip()
+
+
 def resolve(name: str, by: str, cure: str = "") -> str:
-    """The full id of a commit; `by` is who named it, `cure` a sentence for an invalid one."""
+    """The full id of a commit, or the empty tree's; `by` is who named it, `cure` a sentence for an invalid one."""
     if not name.strip() or name.startswith("-") or not name.isprintable():
         why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
         raise TrackerError(f"Invalid commit {name!r} ({by}): it {why}.{cure}")
     done = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    if done.returncode:
-        shallow = " This clone is shallow: `git fetch --unshallow` brings what it lacks." if is_shallow() else ""
-        raise TrackerError(f"Unknown commit {name!r} ({by}) in the repository of {Path.cwd()}.{shallow}{cure}")
-    return done.stdout.decode().strip()
+    if done.returncode == 0:
+        return done.stdout.decode().strip()
+    if name == (empty := empty_tree()):
+        return empty
+    hint = ""
+    if is_shallow():
+        hint = " This clone is shallow: `git fetch --unshallow` brings what it lacks."
+    elif name.rstrip("0123456789").endswith(("^", "~")):
+        hint = f" Before a repository's first commit stands git's empty tree: {empty}."
+    raise TrackerError(f"Unknown commit {name!r} ({by}) in the repository of {Path.cwd()}.{hint}{cure}")
 
 
 def head() -> str | None:

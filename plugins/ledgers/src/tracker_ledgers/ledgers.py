@@ -26,7 +26,7 @@ from tracker_ledgers.settings import Ledgers
 if TYPE_CHECKING:
     from tracker.kernel import Session
 
-# what a spreadsheet takes for a formula (OWASP, "CSV injection"), also in the full-width forms that it accepts
+# stands behind the file: a row that swallows it has an open quote
 SENTINEL = "\x00end"
 
 
@@ -161,7 +161,7 @@ def split(path: Path, data: bytes) -> list[Row]:
     if texts:
         texts[0] = texts[0].removeprefix("\ufeff")
     offsets = [0, *accumulate(map(len, lines))]
-    reader = csv.reader([*texts, SENTINEL])  # a row that swallows the line behind the file has an open quote
+    reader = csv.reader([*texts, SENTINEL])
     found: list[Row] = []
     begin = 0
     try:

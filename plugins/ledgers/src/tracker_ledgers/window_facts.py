@@ -14,7 +14,7 @@ from tracker_ledgers.churn import has_start, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import quoted
 from tracker_ledgers.evidence import FAIL, PASS, is_named
-from tracker_ledgers.features import is_built
+from tracker_ledgers.features import built
 
 PREVIEW = "uat-preview"  # the capability of `uat`'s own look at the preview
 
@@ -34,7 +34,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         key = (str(record.get("window")), str(record.get("provider") or ""))
         now = current(record, rows[key[0]].features if key[0] in rows else {})
         found[key] |= {"churn": now.get("normalized_churn"), "files": now.get("files_changed")}
-    for key, features in _built(session, windows).items():
+    for key, features in built(session, set(windows)).items():
         found[key]["features_logged"] = len(features)
     return dict(found)
 
@@ -52,15 +52,6 @@ def section(session: Session) -> Block | None:
     return Block(title="Token ledger", rows=rows) if rows else None
 
 
-def _built(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], set[str]]:
-    wanted = set(windows)
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in ledgers.readable(session, ledgers.FEATURES):
-        if row.get("window") in wanted and is_built(row):
-            found[row["window"], row.get("provider", "")].add(row.get("feature_id", ""))
-    return found
-
-
 def _churn(session: Session, window: str) -> Check:
     # of each provider the newest row counts
     files = [found["files"] for found in facts(session, [window]).values() if "files" in found]
@@ -72,7 +63,7 @@ def _churn(session: Session, window: str) -> Check:
         if problem := unread(session, window):
             return Check(name="churn", state="missing", text=f"No churn is measured: {problem}.")
         is_captured = bool(Windows(session).captures([window]))
-        why = "no capture names a commit, as outside of a git repository" if is_captured else "it holds no captures"
+        why = "no BEFORE names a commit, as outside of a git repository" if is_captured else "it holds no captures"
         text = (
             f"No churn is measured: {why}. In the repository of the work, COMMIT is the one before it."
             " Without a repository this stays missing."

@@ -233,11 +233,10 @@ def _again(session: Session, name: str, group: Sequence[Capture]) -> Iterator[St
 
 
 def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
-    words = ["tracker", "complete", "--window", window]
+    words, features = ["tracker", "complete", "--window", window], built(session, [window])
     for name in providers:
         if name in session.registry.providers:
-            count = built(session, window, name)
-            words += [f"--{name}-features", str(count) if count else "N"]
+            words += [f"--{name}-features", str(len(features.get((window, name), ())) or "N")]
     why = "Every pair stands; N features, quality Q and outcome WORD are yours to judge"
     return Step(rank=COMPLETE, command=quoted([*words, "--quality", "Q", "--outcome", "WORD"]), why=why)
 

@@ -38,7 +38,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
                 "tokens": before["tokens"] + side.tokens,
                 "cost_usd": None if None in costs else sum(costs),
             }
-    return found | logs.facts(session, windows)  # which have all of a provider's requests
+    return logs.with_streams(session, found, windows)
 
 
 def provider_of(session: Session, source: Source, lane: str, model: str, *, is_routed: bool) -> str | None:

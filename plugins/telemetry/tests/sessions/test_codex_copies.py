@@ -226,3 +226,35 @@ def test_the_first_request_of_a_fork_counts_if_it_used_otherwise_than_its_parent
     meta = row(60, "session_meta", id="f", cwd="/w/acme", **fork)
     write(home, "f", [meta, row(61, "turn_context", model="gpt-5.2"), counted(62, total, USED[0])])
     assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[0][2])}
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+@pytest.mark.parametrize("first", ["sound", "cut off", "damaged", "missing"])
+def test_a_fork_whose_own_first_line_is_lost_keeps_its_requests(home: Any, first: str, *, is_recorded: bool) -> None:
+    """The copied first line of its parent is taken for it; a record names the thread all the same."""
+    own = asked(60, USED[2:], thread="f")
+    copied = asked(0, USED[:2], thread="p" if is_recorded else "")
+    parent = [row(0, "session_meta", id="p", cwd="/w/acme"), *copied]
+    # a fork is stamped with its own time, and goes on counting its parent's total
+    rows = [{**one, "timestamp": EPOCH + 50} for one in parent]
+    write(home, "p", parent)
+    lines = [json.dumps(one) for one in (*rows, *own)]
+    head = json.dumps(row(50, "session_meta", id="f", forked_from_id="p", cwd="/w/acme"))
+    heads = {"sound": [head], "cut off": [head[:40]], "damaged": [head.replace('"id"', '"id')], "missing": []}
+    (home.sessions / "rollout-f.jsonl").write_text("".join(f"{one}\n" for one in (*heads[first], *lines)))
+    assert sessions(home) == {"p": BOTH["p"], "f": BOTH["s"]}
+    (home.sessions / "rollout-p.jsonl").unlink()
+    assert sessions(home) == {"p": BOTH["p"], "f": BOTH["s"]}
+
+
+def test_records_name_the_session_where_no_line_does(home: Any) -> None:
+    write(home, "a", asked(0, USED[:2], thread="a"))
+    write(home, "b", asked(0, USED[2:], thread="b"))
+    assert sessions(home) == {"a": BOTH["p"], "b": BOTH["s"]}
+
+
+def test_a_record_of_another_thread_before_any_of_its_own_is_a_copy(home: Any) -> None:
+    """Also where the line is damaged that would name its thread."""
+    meta = row(0, "session_meta", id="c", forked_from_id="b", cwd="/w/acme")
+    write(home, "c", [meta, *asked(0, USED[:2], thread="a", gap=0), *asked(60, USED[2:], thread="c")])
+    assert sessions(home) == {"c": BOTH["s"]}

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
+
+from tracker.api import Period
+from tracker.session import Session
+from tracker_telemetry.sessions.today import panel
 
 Make = Callable[..., str]
 PANE = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
@@ -37,19 +44,96 @@ def test_a_request_without_a_time_is_in_no_period(home: Any, message: Make) -> N
     assert "missing: 1 request in no period, of which no time can be read\n" in home.run("usage").stderr
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/Los_Angeles"])
-def test_a_day_that_is_cut_is_named_if_only_its_totals_are_left(home: Any, message: Make, zone: str) -> None:
-    log = home.projects / "s1.jsonl"
-    log.write_text(message("a") + message("b", timestamp="2026-11-22T10:00:00Z", sessionId="s2"))
-    assert home.total() == (2, 200, 100)
-    log.unlink()
-    shutil.rmtree(home.data / ".index")
+CUT = {f"{ONLY_DAYS}: claude": 1}
+
+
+# what is left are days in UTC, of which the last requests were at 10 o'clock: from 16 to 2 o'clock in Los Angeles
+@pytest.mark.parametrize(
+    ("zone", "limits", "expected"),
+    [
+        ("UTC", "--since 2026-11-20", (2, {})),
+        ("UTC", "--since 2026-11-21 --until 2026-11-21", (0, {})),
+        ("UTC", "--since 2026-11-20T00:01", (1, CUT)),
+        ("UTC", "--until 2026-11-22T12:00", (2, {})),
+        ("UTC", "--until 2026-11-22T09:00", (1, CUT)),
+        ("Pacific/Auckland", "--since 2026-11-20 --until 2026-11-22", (2, {})),
+        ("Pacific/Auckland", "--since 2026-11-20T14:00", (1, CUT)),
+        ("America/Los_Angeles", "--since 2026-11-19", (2, {})),
+        ("America/Los_Angeles", "--since 2026-11-20", (1, CUT)),
+        ("America/Los_Angeles", "--since 2026-11-21 --until 2026-11-21", (0, CUT)),
+        ("America/Los_Angeles", "--since 2026-11-20T02:01 --until 2026-11-21T15:59", (0, {})),
+    ],
+)
+def test_a_day_that_is_cut_is_named_if_only_its_totals_are_left(
+    home: Any, message: Make, zone: str, limits: str, expected: Any
+) -> None:
+    only_totals(home, message("a") + message("b", timestamp="2026-11-22T10:00:00Z", sessionId="s2"))
     asked = ("daily", "--timezone", zone)
     assert left_out(home, *asked) == (2, {})
-    assert left_out(home, *asked, "--since", "2026-11-20") == (2, {})
-    assert left_out(home, *asked, "--since", "2026-11-21", "--until", "2026-11-21") == (0, {})
-    assert left_out(home, *asked, "--since", "2026-11-20T12:00") == (1, {f"{ONLY_DAYS}: claude": 1})
-    assert left_out(home, *asked, "--until", "2026-11-22T12:00") == (1, {f"{ONLY_DAYS}: claude": 1})
+    assert left_out(home, *asked, *limits.split()) == expected
+
+
+def test_days_in_utc_are_said_to_be_so_where_they_may_be_others(home: Any, message: Make) -> None:
+    """In New York it was the evening before until 19 o'clock, and nothing tells when on its day the first was made."""
+    evening, noon = "2026-11-21T01:10:00Z", "2026-11-22T12:00:00Z"
+    only_totals(home, message("a", timestamp=evening) + message("b", timestamp=noon, sessionId="s2"))
+    for zone, days, is_said in (
+        ("UTC", {"2026-11-21", "2026-11-22"}, False),
+        ("America/New_York", {"2026-11-20", "2026-11-22"}, True),
+        ("Asia/Tokyo", {"2026-11-21", "2026-11-22"}, False),
+    ):
+        found = home.usage("--timezone", zone)
+        assert {row["period"] for row in found["rows"]} == days
+        [missing] = found["missing"]
+        assert missing["count"] == 2
+        assert missing["detail"].endswith(", each on its day in UTC, where that may be another one") == is_said
+        for by in ("monthly", "project"):
+            assert not home.usage(by, "--timezone", zone)["missing"][0]["detail"].endswith("another one")
+
+
+@pytest.mark.parametrize(
+    ("zone", "counts"),
+    # the second one was made on the 22nd from midnight in UTC to its noon, which is the evening before in New York
+    [("UTC", [0, 1, 1]), ("America/New_York", [1, 0, 0]), ("Asia/Tokyo", [0, 1, 1])],
+)
+def test_today_has_the_totals_of_days_that_lie_within(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch, zone: str, counts: list[int]
+) -> None:
+    evening, noon = "2026-11-21T01:10:00Z", "2026-11-22T12:00:00Z"
+    only_totals(home, message("a", timestamp=evening) + message("b", timestamp=noon, sessionId="s2"))
+    monkeypatch.setenv("HOME", str(home.folder))
+    session = Session()
+    session.data_dir = home.data
+    midnights = (datetime(2026, 11, day, tzinfo=ZoneInfo(zone)) for day in range(20, 24))
+    periods = (Period(since=since, until=until, names=("today",)) for since, until in pairwise(midnights))
+    assert [sum(cast("int", row["requests"]) for row in panel(session, one).rows) for one in periods] == counts
+
+
+def test_what_no_day_names_is_of_none(home: Any, message: Make) -> None:
+    """As an edited line may have it."""
+    words = ("--window", "W1", "--force", "--captured-at", "2026-11-20T10:00:00Z")
+    assert home.run("alias", "start", "claude", "--stdin", *words, stdin=PANE.format(1)).exit_code == 0
+    only_totals(home, message("a"))
+    path = home.data / "claude_sessions.jsonl"
+    text = path.read_text()
+    for day in ("yesterday", "0001-01-01", "9999-12-31"):
+        path.write_text(text.replace('"day":"2026-11-20"', f'"day":"{day}"'))
+        for limits in ((), ("--since", "2026-11-01"), ("--timezone", "America/New_York")):
+            found = home.usage(*limits)
+            left = {one["kind"]: one["count"] for one in found["missing"]}
+            assert (found["totals"]["requests"], left) == (
+                (0, {"left_out": 1}) if "--since" in limits else (1, {"deleted": 1, "undated": 1})
+            )
+        assert home.run("windows").exit_code == 0
+
+
+def only_totals(home: Any, rows: str) -> None:
+    """Only the daily totals of these are left."""
+    log = home.projects / "s1.jsonl"
+    log.write_text(rows)
+    assert home.total()[0] == rows.count("\n")
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
 
 
 def test_what_may_be_of_a_window_that_is_asked_for_is_named(home: Any, message: Make) -> None:

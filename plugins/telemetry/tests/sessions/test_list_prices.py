@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tracker_telemetry import prices
-from tracker_telemetry.sessions import genai
+from tracker_telemetry.sessions import genai, store
 from tracker_telemetry.sessions.list_prices import ListPrices
 
 Make = Callable[..., str]
@@ -101,6 +101,8 @@ def test_a_snapshot_has_the_price_of_its_model(spelled: dict[str, list[Any]]) ->
         # of Z.ai's list, not of the Chinese one; and what only that one has
         ("glm-4.7", 20, None, 0.6), ("glm-4.6", 20, None, 0.6), ("z-ai/glm-4.5-air", 20, None, 0.2),
         ("glm-5-turbo", 20, None, 0.69),
+        # which do not begin as OpenAI's models usually do
+        ("codex-mini-latest", 20, None, 1.5), ("codex-mini", 20, None, 1.5), ("chatgpt-4o-latest", 20, None, 5),
         *(("claude-opus-4-6", 20, usual, 5) for usual in ("", "standard", "default", "auto")),
     ],
 )  # fmt: skip
@@ -365,3 +367,16 @@ def test_cache_reads_of_a_long_context_have_its_rate() -> None:
     assert table.cached(model, at, None, mixed) == pytest.approx(table.cost(model, at, None, (0, 300_000, 0, 0, 0)))
     short, long = (table.cached(model, at, None, (0, one, 0, 0, 0)) or 0 for one in (100_000, 300_000))
     assert long == pytest.approx(6 * short)
+
+
+def test_requests_that_are_known_get_the_price_that_is_found_by_other_rules(
+    home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a", model="codex-mini-latest"))
+    with monkeypatch.context() as older:
+        older.setattr(genai, "VENDORS", {})
+        older.setattr(store, "RULES", 1)
+        assert home.usage()["totals"]["cost_usd"] is None
+    log.unlink()
+    assert home.usage()["totals"]["cost_usd"] == pytest.approx(100 * 1.5e-6 + 50 * 6e-6)

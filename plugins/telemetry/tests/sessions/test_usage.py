@@ -365,7 +365,9 @@ def test_a_provider_may_have_several_sources_of_session_logs() -> None:
         name: TelemetrySource(contract="1.2", name=name, title=name, stream=name.replace("-", "_"), origins=(origin,))
         for name in names
     }
-    registry = SimpleNamespace(sources=sources, providers={"codex": None, "claude": None})
+    registry = SimpleNamespace(
+        sources=sources, providers=dict.fromkeys(("codex", "claude"), SimpleNamespace(models=()))
+    )
     here = cast("Any", SimpleNamespace(registry=registry))
     found = {provider: [one.name for one in _sources(here, provider)] for provider in (None, "codex", "claude")}
     assert found == {None: [*names], "codex": [*names[:2]], "claude": [*names[2:]]}

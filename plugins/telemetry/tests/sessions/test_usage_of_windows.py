@@ -100,6 +100,9 @@ def test_only_requests_in_the_windows_of_a_lane(home: Any, message: Any) -> None
     assert home.total()[0] == 3
     assert home.total("--lane", "one")[0] == 1
     assert home.total("--open")[0] == 1
+    # the meters moved for others, too
+    assert [one["moved"] for one in home.usage()["meters"]] == [12]
+    assert home.usage("--lane", "one")["meters"] == home.usage("--open")["meters"] == []
     assert home.total("--lane", "none")[0] == 0
 
 

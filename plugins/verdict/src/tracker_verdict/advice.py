@@ -135,17 +135,19 @@ def _percent(share: float) -> str:
 
 
 def _lacking(match: Match) -> str:
-    sides = (match.a, match.b)
-    if few := [side for side in sides if side.estimate.n < LEAST_WINDOWS]:
-        have = " and ".join(f"{side.name} has {plural(side.estimate.n, 'comparable window')}" for side in few)
-        return f"{have}, and a comparison needs {LEAST_WINDOWS} on each side"
+    found = ((match.a.name, match.comparison.a), (match.b.name, match.comparison.b))
+    if few := [(name, side.n) for name, side in found if side.n < LEAST_WINDOWS]:
+        is_summed = match.row != "window"
+        rows = f"{match.row}%s of comparable windows" if is_summed else "comparable window%s"
+        have = " and ".join(f"{name} has {number(count)} {rows % ('s' * (count != 1))}" for name, count in few)
+        which = f"--blocks {match.row}" if is_summed else "a comparison"
+        return f"{have}, and {which} needs {LEAST_WINDOWS} on each side"
     if unused := _unused(match):
         return unused
     if not match.comparison.features:
         return "neither side delivered a feature"
-    found = ((match.a.name, match.comparison.a), (match.b.name, match.comparison.b))
     return (
-        " and ".join(_lopsided(name, side) for name, side in found if side.is_lopsided)
+        " and ".join(_lopsided(name, side, match.row) for name, side in found if side.is_lopsided)
         or "its figures are too large or too small"
     )
 
@@ -155,11 +157,11 @@ def _unused(match: Match) -> str | None:
     return f"{' and '.join(names)} used no capacity" if names else None
 
 
-def _lopsided(name: str, side: Efficiency) -> str:
+def _lopsided(name: str, side: Efficiency, row: str) -> str:
     used = sum(1 for _, capacity in side.shares if capacity)
     if used < LEAST_WINDOWS:
-        return f"only {plural(used, 'window')} of {name} used capacity; longer ones would"
-    return f"one window of {name} outweighs its others; windows of like length say more"
+        return f"only {plural(used, row)} of {name} used capacity; longer windows would"
+    return f"one {row} of {name} outweighs its others; {row}s that use about as much say more"
 
 
 def _settling(match: Match) -> str | None:

@@ -22,15 +22,20 @@ from tracker_verdict.stats.ratio import Comparison, compare
 from tracker_verdict.tally import Results, Tally
 
 NOT_ENOUGH = "not enough data"
+NO_PROJECT = ""
 
 
 @frozen(kw_only=True)
 class Side:
-    """A provider in a comparison: all of its windows, the estimate of those that are comparable, and those apart."""
+    """A provider in a comparison: all of its windows, the estimate of those that are comparable, and those apart.
+
+    unknown: how many comparable ones have no known project, if they are summed by that.
+    """
 
     figures: ProviderFigures
     estimate: ProviderEstimate
     apart: tuple[str, ...]
+    unknown: int = 0
 
     @property
     def name(self) -> str:
@@ -208,7 +213,7 @@ def _match(
         b=sides[1],
         priced=None not in prices,
         days=settings.comparable_days,
-        row=(all(side.estimate.blocks for side in sides) and block and question.blocks) or "window",
+        row=question.blocks or "window",
         comparison=compare(
             *spreads, worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals, per_row=per_row
         ),
@@ -228,12 +233,14 @@ def _side(
     price = question.prices.get(name)
     kept, apart = comparable(_counted(figures), other, session.settings(VerdictSettings).comparable_days)
     estimate = (
-        of_results(kept, block, effect=effect, price=price, name=question.blocks or "", least=1)
+        of_results(kept, block, effect=effect, price=price, asked=question.blocks)
         if block
         else of_results(kept, day_of(session), effect=effect, price=price)
     )
     assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
-    return Side(figures=figures, estimate=evolve(estimate, plans=figures.efficiency.plans), apart=apart)
+    estimate = evolve(estimate, plans=figures.efficiency.plans)
+    unknown = sum(block(one) == NO_PROJECT for one in kept) if block else 0
+    return Side(figures=figures, estimate=estimate, apart=apart, unknown=unknown)
 
 
 def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:
@@ -272,14 +279,14 @@ def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> C
         return None
     if by == "day":
         return day_of(session)
-    # of two projects a window is neither's
+    # of two projects a window is neither's; those without one may be of the same, and are summed, too
     projects = {window: next(iter(names)) for window, names in found.items() if len(names) == 1}
     if not projects:
         raise TrackerError(
             "No window says its project. Expected session logs that name it: read them with `tracker usage`,"
             " or use --blocks day."
         )
-    return lambda one: projects.get(one.window, one.window)
+    return lambda one: projects.get(one.window, NO_PROJECT)
 
 
 def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:

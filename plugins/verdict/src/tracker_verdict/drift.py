@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.kernel import plural
+from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
 from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, changed
 
@@ -52,12 +53,13 @@ def drift(ledger: Ledger) -> Drift:
 
 def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     """Plans, clients and models that were seen since the change, and not before."""
-    for name in ("plan", "client"):
+    # a pane and JSON, which one origin may show, have words of their own for a plan
+    for name, is_one in (("plan", alike), ("client", str.__eq__)):
         sides: tuple[set[str], set[str]] = set(), set()
         for reading in ledger.readings:
             if found := getattr(reading, name):
                 sides[reading.at.astimezone(ledger.local).date() >= change.day].add(found)
-        if added := sorted(sides[1] - sides[0]):
+        if added := sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0])):
             yield f"{name} {', '.join(added)}"
     models: tuple[dict[str, float], dict[str, float]] = {}, {}
     cached = [0.0, 0.0]

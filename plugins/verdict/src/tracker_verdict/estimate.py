@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, number
+from tracker.kernel import Session, TrackerError, number, plural
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
 from tracker_verdict.stats.power import Range, in_windows
@@ -114,7 +114,7 @@ class ProviderEstimate:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
-        spread = f"spread over {self.spread.n} {self.blocks}s" if self.blocks else None
+        spread = f"spread over {plural(self.spread.n, self.blocks)}" if self.blocks else None
         return tuple(one for one in (spread, self.unsure, self.mixed) if one)
 
     @property
@@ -172,19 +172,22 @@ def of_results(
     *,
     effect: float = USUAL_EFFECT,
     price: Price | None = None,
-    name: str = "day",
-    least: int = BLOCKS_FROM,
+    asked: str | None = None,
 ) -> ProviderEstimate:
-    """The estimate of some windows; from `least` windows on with the spread between blocks, if those are enough."""
+    """The estimate of some windows.
+
+    asked: what a block is called, if its spread was asked for. Else it is that between days, if they are enough.
+    """
     whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
-    blocks = sums(results, block) if whole.n >= least else []
+    blocks = sums(results, block) if asked or whole.n >= BLOCKS_FROM else []
     spread = measure(blocks, effect=effect) if 0 < len(blocks) < whole.n else whole
     is_enough = spread.n >= LEAST_WINDOWS and (spread.n_eff or 0.0) >= LEAST_EFFECTIVE
+    is_of_blocks = bool(blocks) and (asked is not None or is_enough)
     return ProviderEstimate(
         given=results,
         whole=whole,
-        spread=spread if is_enough else whole,
-        blocks=name if is_enough and whole.n >= least else None,
+        spread=spread if is_of_blocks else whole,
+        blocks=(asked or "day") if is_of_blocks else None,
         price=price,
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,9 +14,9 @@ from attrs import frozen
 
 from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.prospect import NEEDED, Prospect
-from tracker_verdict.standings import history, of_accounts
-from tracker_verdict.weeks import FULL, LATE, WEEK, steady
+from tracker_verdict.prospect import NEEDED, YOUNG, Prospect
+from tracker_verdict.standings import SKEW, history, of_accounts, readings_since
+from tracker_verdict.weeks import FULL, LATE, RESET_TOLERANCE, WEEK, steady
 
 STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
@@ -90,8 +91,8 @@ class Outcome:
 class Outcomes(NamedTuple):
     """The forecasts of ended weeks, and how many are not scored.
 
-    waiting: their week goes on. unread: nobody read how it ended, or their account has another name now. words: a short
-    history made them a word alone.
+    waiting: their week goes on. unread: nobody read how it ended, or nothing tells what their account is called now.
+    words: a short history made them a word alone.
     """
 
     scored: list[Outcome]
@@ -100,52 +101,93 @@ class Outcomes(NamedTuple):
     words: int = 0
 
 
+class _Forecast(NamedTuple):
+    """A stored one: what it was made of, and the weeks, probability, linear pace and range that it said."""
+
+    meter: str
+    account: str | None
+    at: datetime
+    reset_at: datetime
+    used: float
+    weeks: object
+    probability: float
+    linear: float
+    low: float
+    high: float
+
+
+def _stored(session: Session, source: Source) -> Iterator[_Forecast]:
+    """Those of a provider, without what was edited by hand to say nothing."""
+    for row in (entry.record for entry in session.index.entries(STREAM)):
+        at, reset_at, said = instant(row.get("captured_at")), instant(row.get("reset_at")), row.get("forecast")
+        if row.get("provider") != source.name or at is None or reset_at is None or not isinstance(said, dict):
+            continue
+        meter, account = str(row.get("meter")), row.get("account")
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            low, high = map(float, said["rest_80"])
+            chances = float(said["probability_full"]), float(said["linear_pace"])
+            named = account if isinstance(account, str) else None
+            yield _Forecast(meter, named, at, reset_at, float(row["used"]), said.get("weeks"), *chances, low, high)
+
+
 def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
-    readings = history(session, source, now, FOREVER)
+    made, known = list(_stored(session, source)), history(session, source, now, FOREVER)
+    groups = {meter: of_accounts(known, meter) for meter in {one.meter for one in made}}
+    names = _names_now(session, source, [one for one in made if one.account not in groups[one.meter]])
     found = Outcomes([])
-    rows = (entry.record for entry in session.index.entries(STREAM))
-    for row in (row for row in rows if row.get("provider") == source.name):
-        reset_at, forecast = instant(row.get("reset_at")), row.get("forecast")
-        if reset_at is None or not isinstance(forecast, dict):
-            continue
-        try:
-            probability, linear = float(forecast["probability_full"]), float(forecast["linear_pace"])
-            low, high = map(float, forecast["rest_80"])
-            used = float(row["used"])
-        except (KeyError, TypeError, ValueError):
-            continue
-        if isinstance(weeks := forecast.get("weeks"), int) and weeks < NEEDED:
+    for one in made:
+        own = groups[one.meter]
+        name = next(iter(own)) if len(own) == 1 else names.get(one.account, one.account)
+        if isinstance(one.weeks, int) and one.weeks < NEEDED:
             found = found._replace(words=found.words + 1)
-            continue
-        week = _week(readings, row, reset_at)
-        last = max((one.until for one in week), default=None)
-        most = max((one.used for one in week), default=0.0)
-        is_seen = most >= FULL or (last is not None and reset_at - last <= END)
-        if reset_at > now:
+        elif one.reset_at > now:
             found = found._replace(waiting=found.waiting + 1)
-            continue
-        if not is_seen:
+        elif (came := _outcome(one, own.get(name, ()))) is not None:
+            found.scored.append(came)
+        else:
             found = found._replace(unread=found.unread + 1)
-            continue
-        was_full, rest = most >= FULL, max(min(most, FULL) - used, 0.0)
-        found.scored.append(
-            Outcome(
-                reset_at=reset_at,
-                probability=probability,
-                is_linear_full=linear >= FULL,
-                was_full=was_full,
-                # a full meter hides how much more was wanted: then the band holds it if it reaches so far
-                is_in_band=rest <= high and (was_full or low <= rest),
-            )
-        )
     return found
 
 
-def _week(readings: Sequence[MeterReading], row: Mapping[str, Any], reset_at: datetime) -> list[MeterReading]:
-    """The readings of a forecast's account until its reset, also if the vendor moved that by some hours."""
-    groups = of_accounts(readings, str(row.get("meter")))
-    own = groups.get(row.get("account"), next(iter(groups.values())) if len(groups) == 1 else [])
-    return steady([one for one in own if one.reset_at is not None and abs(one.reset_at - reset_at) < LATE])
+def _names_now(session: Session, source: Source, made: Sequence[_Forecast]) -> dict[str | None, str | None]:
+    """What accounts are called now that had another name when forecasts were made of them.
+
+    It is the one account that showed the value of each forecast, with its reset, when it was made.
+    """
+    shown: dict[tuple[str, float], list[MeterReading]] = {}
+    for reading in readings_since(session, source, min(one.at for one in made) - YOUNG, hourly=False) if made else ():
+        shown.setdefault((reading.meter, reading.used), []).append(reading)
+    found: dict[str | None, set[str | None]] = {}
+    for one in made:
+        owners = {
+            reading.account
+            for reading in shown.get((one.meter, one.used), ())
+            if reading.at <= one.at + SKEW and one.at - reading.until <= YOUNG
+            if reading.reset_at is not None and abs(reading.reset_at - one.reset_at) <= RESET_TOLERANCE
+        }
+        if owners:
+            found[one.account] = found.get(one.account, owners) & owners
+    return {account: owners.pop() for account, owners in found.items() if len(owners) == 1}
+
+
+def _outcome(made: _Forecast, readings: Sequence[MeterReading]) -> Outcome | None:
+    """What came, by the readings of its account until the reset, also if the vendor moved that by some hours."""
+    start = bisect_left(readings, made.reset_at - WEEK - LATE, key=lambda one: one.at)
+    end = bisect_left(readings, made.reset_at + LATE, key=lambda one: one.at)
+    week = steady([one for one in readings[start:end] if one.reset_at and abs(one.reset_at - made.reset_at) < LATE])
+    # also of a full one: weeks that are picked by how they ended would score no forecast fairly
+    if not any(made.reset_at - one.until <= END for one in week):
+        return None
+    most = max(one.used for one in week)
+    was_full, rest = most >= FULL, max(min(most, FULL) - made.used, 0.0)
+    return Outcome(
+        reset_at=made.reset_at,
+        probability=made.probability,
+        is_linear_full=made.linear >= FULL,
+        was_full=was_full,
+        # a full meter hides how much more was wanted: then the band holds it if it reaches so far
+        is_in_band=rest <= made.high and (was_full or made.low <= rest),
+    )
 
 
 def score(found: Sequence[Outcome]) -> dict[str, Any]:
@@ -175,7 +217,7 @@ def score(found: Sequence[Outcome]) -> dict[str, Any]:
 def lines(source: Source, found: Outcomes) -> Iterator[str]:
     left_out = (
         (found.waiting, "cannot be scored yet"),
-        (found.unread, "cannot be scored, since nobody read the end of the week, or its account has another name now"),
+        (found.unread, "cannot be scored, since nobody read the end of the week, or nothing tells its account's name"),
         (found.words, f"{'was' if found.words == 1 else 'were'} a word alone, of under {NEEDED} weeks of history"),
     )
     later = "".join(f"; {plural(count, 'forecast')} {why}" for count, why in left_out if count)

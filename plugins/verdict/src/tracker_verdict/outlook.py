@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any, Literal, NamedTuple
 
 from attrs import evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
-from tracker.kernel import Session, TrackerError, Windows, near, number, plural, span
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, alike, plans
+from tracker.kernel import Session, TrackerError, near, number, plural, span
+from tracker_verdict.accounts import NO_ACCOUNT, plans
+from tracker_verdict.costs import Moved, Plans, costs_of, moved_by
 from tracker_verdict.new_reading import new_reading
-from tracker_verdict.overlaps import overlapping, spent_in
 from tracker_verdict.prospect import Prospect, over, prospect
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
@@ -95,24 +94,6 @@ class Outlook:
         return f"how much costs differ is assumed: {plural(self.costs, 'window')} of {MEASURED_FROM} that measure it"
 
 
-class _Moved(NamedTuple):
-    """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others.
-
-    plans: those that its captures name, by their origins.
-    """
-
-    account: str | None
-    delta: Mapping[str, Any]
-    is_shared: bool
-    plans: Collection[tuple[str, str]] = ()
-
-    def state(self, now: Mapping[str, str]) -> Literal["alone", "shared", "outdated"]:
-        """Whether it says what a window costs: a per cent of another plan is of another quota. now: each origin's."""
-        if not all(alike(now.get(origin, plan), plan) for origin, plan in self.plans):
-            return "outdated"
-        return "shared" if self.is_shared else "alone"
-
-
 @frozen(kw_only=True)
 class _Question:
     """What is asked of each meter of a provider, and the records that answer it."""
@@ -126,7 +107,7 @@ class _Question:
     local: tzinfo
     past: Sequence[MeterReading]
     own: Sequence[OwnedCapture]
-    moved: Sequence[_Moved]
+    moved: Sequence[Moved]
 
     @property
     def meters(self) -> list[Meter]:
@@ -135,8 +116,8 @@ class _Question:
         keys = dict.fromkeys([self.source.capacity, *captured, *(one.meter for one in self.past)])
         return [meter for key in keys if key and (meter := self.source.meter(key))]
 
-    def plans(self, account: str | None, *, several: bool) -> dict[str, str]:
-        """The plan that each origin named last, of one account if there are several."""
+    def plans(self, account: str | None, *, several: bool) -> dict[str, Plans]:
+        """The plans that each origin named, by time; of one account if there are several."""
         read = [(one.until, one.account, one.origin, one.plan) for one in self.past if one.plan]
         shown = [
             (capture.captured_at, owner, *named)
@@ -144,8 +125,11 @@ class _Question:
             for named in plans([capture])
             if capture.captured_at <= self.now
         ]
-        every = sorted([*read, *shown], key=lambda one: one[0])
-        return {origin: plan for _, owner, origin, plan in every if not several or owner == account}
+        found: dict[str, Plans] = {}
+        for at, owner, origin, plan in sorted([*read, *shown], key=lambda one: one[0]):
+            if not several or owner == account:
+                found.setdefault(origin, []).append((at, plan))
+        return found
 
     @property
     def has_accounts(self) -> bool:
@@ -180,7 +164,7 @@ def outlooks(
         local=session.zone,
         past=past,
         own=own,
-        moved=_moved(session, source, windows),
+        moved=moved_by(session, source, windows),
     )
     several = asked.has_accounts
     return [one for meter in asked.meters for one in _of_meter(asked, meter, several=several)]
@@ -242,9 +226,9 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
-    now = asked.plans(standing.account, several=known.several)
+    named = asked.plans(standing.account, several=known.several)
     alone, shared, outdated = (
-        _costs((one for one in own if one.state(now) == state), meter) for state in ("alone", "shared", "outdated")
+        costs_of((one for one in own if one.state(named) == state), meter) for state in ("alone", "shared", "outdated")
     )
     costs, is_so = alone, holds(standing, asked.now, asked.max_age)
     known = evolve(known, costs=len(costs), left_out=len(shared), outdated=len(outdated))
@@ -313,38 +297,6 @@ def left_out(known: Outlook) -> str:
 
 def _no_bar(meter: Meter) -> str:
     return f"{meter.unit} have no bar: the vendor does not say where they end"
-
-
-def _moved(session: Session, source: Source, windows: Sequence[str]) -> list[_Moved]:
-    """What each finalized window moved; of one account to another nothing moves."""
-    named, rows, groups = (
-        accounts(session, windows),
-        Windows(session).finalized(windows),
-        Windows(session).captures(windows),
-    )
-    spent = spent_in(source, rows, groups, ())
-    shared = overlapping(session, source, spent).shared
-    return [
-        _Moved(
-            named.get((window, source.name)),
-            entry["delta"],
-            window in shared,
-            plans(row.pair(source.name, groups.get((window, source.name), ()))),
-        )
-        for window, row in rows.items()
-        if isinstance(entry := row.providers.get(source.name), Mapping)
-        and isinstance(entry.get("delta"), Mapping)
-        and named.get((window, source.name)) != MIXED
-    ]
-
-
-def _costs(moved: Iterable[_Moved], meter: Meter) -> list[float]:
-    """What windows cost, sorted."""
-    return sorted(
-        float(one)
-        for _, delta, *_ in moved
-        if isinstance(one := delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
-    )
 
 
 def _aged(meter: Meter, standing: Standing, now: datetime) -> str | None:

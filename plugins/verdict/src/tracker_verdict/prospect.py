@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -24,9 +25,9 @@ LEAST = timedelta(hours=6)
 YOUNG = timedelta(hours=2)
 
 
-def per_cent(probability: float) -> int:
-    """Whole, but never 0 or 100."""
-    return round(100 * min(max(probability, 0.01), 0.99))
+def per_cent(probability: float, rounded: Callable[[float], int] = math.floor) -> int:
+    """Whole, but never 0 or 100, cut off so that no figure looks like a limit that it does not reach."""
+    return min(max(rounded(round(100 * probability, 9)), 1), 99)
 
 
 @frozen(kw_only=True)
@@ -66,10 +67,10 @@ class Prospect:
 
     @property
     def chance(self) -> int | None:
-        """Per cent that it is full before the reset, never 0 or 100; None before there are enough weeks."""
+        """Per cent that it is full before the reset, rounded up, as a risk; None before there are enough weeks."""
         if self.probability is None or not self.is_probable:
             return None
-        return per_cent(self.probability)
+        return per_cent(self.probability, math.ceil)
 
     @property
     def word(self) -> str:

@@ -97,7 +97,7 @@ def ahead(
 ) -> datetime | None:
     """The latest time of a meter's readings that has not come: such a reading is left out."""
     times = [one.taken_at for one in _captured(captured, meter)]
-    times += [one.at for one in _asked(session, source, now, hourly=False) if one.meter == meter]
+    times += [one.at for one in readings_since(session, source, now, hourly=False) if one.meter == meter]
     return max((at for at in times if at > now + SKEW), default=None)
 
 
@@ -115,11 +115,11 @@ def is_of_all(source: Source, meter: Meter) -> bool:
 def history(session: Session, source: Source, now: datetime, reach: timedelta = MEMORY) -> list[MeterReading]:
     """The provider's readings up to now, by time; empty without a feature that keeps them."""
     recent = now - RECENT
-    older = [one for one in _asked(session, source, now - reach, hourly=True) if one.until < recent]
-    return [one for one in (*older, *_asked(session, source, recent, hourly=False)) if one.at <= now + SKEW]
+    older = [one for one in readings_since(session, source, now - reach, hourly=True) if one.until < recent]
+    return [one for one in (*older, *readings_since(session, source, recent, hourly=False)) if one.at <= now + SKEW]
 
 
-def _asked(session: Session, source: Source, since: datetime, *, hourly: bool) -> Sequence[MeterReading]:
+def readings_since(session: Session, source: Source, since: datetime, *, hourly: bool) -> Sequence[MeterReading]:
     asked = {"session": session, "provider": source.name, "since": since, "hourly": hourly}
     return session.registry.first("meter_readings", **asked) or ()
 

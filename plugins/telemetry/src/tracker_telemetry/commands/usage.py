@@ -72,6 +72,7 @@ def command(
     query = report.Query(
         by=cast("report.By", by),
         columns=columns,
+        provider=selection.provider,
         since=report.begin(selection.since),
         until=report.end(selection.until),
         last=selection.last,
@@ -95,16 +96,15 @@ def command(
 
 
 def _sources(here: Session, provider: str | None) -> Sequence[Source]:
-    """The sources of session logs, or those of a provider."""
+    """The sources of session logs, or those that may hold requests of a provider."""
     from tracker.kernel import TrackerError, near
+    from tracker_telemetry.sessions.owners import owners, sources_of
     from tracker_telemetry.sessions.store import log_sources
-    from tracker_telemetry.sessions.usage import provider_of
 
-    found = [(provider_of(here, source), source) for source in log_sources(here)]
-    names = {name for name, _ in found}
-    if provider is not None and provider not in names:
-        raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, sorted(names))}")
-    return [source for name, source in found if provider in (None, name)]
+    known = log_sources(here)
+    if provider is not None and provider not in (names := owners(here, known)):
+        raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, names)}")
+    return sources_of(here, known, provider)
 
 
 def _show(here: Session, found: Usage) -> None:

@@ -145,7 +145,7 @@ class Totals:
             yield from (tokens for tokens in known if _fits(tokens, most))
 
 
-def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[str, Any]]:
+def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
     """What is missing of the requests, by model."""
     more: dict[str, Tokens] = {}
     counts: dict[str, int] = defaultdict(int)
@@ -155,7 +155,7 @@ def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[dict[s
     for model, left in sorted(more.items()):
         tokens = ", ".join(f"{name}={count}" for name, count in zip(NAMES, left, strict=True) if count)
         detail = f"{source.title}: {model} in the client's own totals alone, such as compaction: {tokens}"
-        yield {"kind": "not_in_rows", "count": counts[model], "detail": detail}
+        yield model, {"kind": "not_in_rows", "count": counts[model], "detail": detail}
 
 
 _NOTHING = [0] * len(NAMES)

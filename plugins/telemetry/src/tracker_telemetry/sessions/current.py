@@ -12,10 +12,10 @@ from typing import TypeVar
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry.sessions.list_prices import QUARTER, ListPrices
+from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scratch import project as stored_project
 from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened
 from tracker_telemetry.sessions.tables import REQUESTS, STANDING
-from tracker_telemetry.sessions.usage import provider_of
 
 T = TypeVar("T")
 QUERY = f"""
@@ -57,7 +57,7 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
         own = stored_project(str(folder), is_hashed=store.is_hashed) if folder else None
         found = []
         for source in sources:
-            provider = provider_of(session, source)
+            owner = by_model(session, source)
             for row in store.database.execute(QUERY, (source.name, start)):
                 at, name, project, branch, model, speed, cost, plain, read, short, long, output = row
                 key, counts = (model or None, at // QUARTER * QUARTER, speed), (plain, read, short, long, output)
@@ -66,7 +66,7 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
                 fresh = None if cached is None else cost - cached
                 found.append(
                     UsageEvent(
-                        at, provider, name, project, branch, model, plain + short + long + output, read,
+                        at, owner(model), name, project, branch, model, plain + short + long + output, read,
                         fresh, cached, units(*key), bool(own) and project == own,
                     )
                 )  # fmt: skip

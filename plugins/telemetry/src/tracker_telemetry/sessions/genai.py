@@ -17,8 +17,10 @@ SNAPSHOT = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})$|-latest$")
 MILLION = 10**6
 NOON = time(12, tzinfo=UTC)
 USUAL = 1000  # tokens of a request that no tier for long ones touches
-# whose list is asked first, by how a model's name begins: the table itself takes the Chinese list for Z.ai's models
-VENDORS = {"glm": "zai"}
+# whose list is asked first, by how a model's name begins: the table itself takes the Chinese list for Z.ai's models,
+# and knows OpenAI's by other beginnings
+VENDORS = {"glm": "zai", "codex": "openai", "chatgpt": "openai"}
+RULES = 2  # of how a price is found: with another number, stored requests get their price anew
 
 
 @cache

@@ -15,6 +15,7 @@ from tracker_telemetry.prices import USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import files, unlisted
+from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.scratch import NOTES, noted
 from tracker_telemetry.sessions.spans import UNKNOWN
@@ -22,8 +23,9 @@ from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
 NO_MODEL = "(no model)"
-# A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day.
-Gone = tuple[str, str, str]
+# A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day in UTC,
+# and whether that may be another one here.
+Gone = tuple[str, str, str, bool]
 # Requests that may be asked for: whose, the day or what else is known instead of the time, how many.
 Left = tuple[str, str, int]
 NO_TIME, ONLY_DAYS = "no time can be read", "only the day is known"
@@ -102,13 +104,14 @@ def shared(windows: Iterable[Mapping[str, int]], *, is_hashed: bool) -> Iterator
 
 def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
     """The sessions that count by the totals that the journal kept of them."""
-    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for title, session, day in {one for some in gone for one in some}:
-        found[title].add((session, day))
-    for title, sessions in sorted(found.items()):
-        first = min((day for _, day in sessions if day), default="a day that is not known")
-        count = len({session for session, _ in sessions})
-        yield {"kind": "deleted", "count": count, "detail": f"{title}, the first of {first}"}
+    found: dict[str, set[Gone]] = defaultdict(set)
+    for one in {one for some in gone for one in some}:
+        found[one[0]].add(one)
+    for title, some in sorted(found.items()):
+        _, sessions, days, differ = zip(*some, strict=True)
+        first = min(filter(None, days), default="a day that is not known")
+        which = ", each on its day in UTC, where that may be another one" if any(differ) else ""
+        yield {"kind": "deleted", "count": len({*sessions}), "detail": f"{title}, the first of {first}{which}"}
 
 
 def untimed(left: Iterable[Left], undated: Iterable[int]) -> Iterator[dict[str, Any]]:
@@ -139,8 +142,10 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
             yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
 
 
-def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterator[dict[str, Any]]:
-    """What could not be read, whenever it was made, and what only a client's own totals have."""
+def of_files(
+    session: Session, database: sqlite3.Connection, sources: Sequence[Source], provider: str | None
+) -> Iterator[dict[str, Any]]:
+    """What could not be read, whenever it was made, and what only a client's own totals have of a provider's models."""
     for source in sources:
         own = (source.name,)
         # a file and its copy in an archive are one
@@ -156,7 +161,8 @@ def of_files(database: sqlite3.Connection, sources: Sequence[Source]) -> Iterato
             yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
         for error, count in sorted(Counter(unlisted(source)).items()):
             yield {"kind": "unread_folders", "count": count, "detail": f"{source.title}: {error}"}
-        yield from not_in_rows(database, source)
+        owner = by_model(session, source)
+        yield from (one for model, one in not_in_rows(database, source) if provider in (None, owner(model)))
 
 
 def _names(source: Source, keys: Sequence[bytes]) -> str:

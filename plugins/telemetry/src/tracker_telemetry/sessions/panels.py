@@ -17,6 +17,7 @@ from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.missing import sentences
 from tracker_telemetry.sessions.money import dollars, floored
+from tracker_telemetry.sessions.owners import sources_of
 
 MOST_DAYS, MOST_WEEKS = 45, 400  # days of a period that is shown by day, or by week
 NAMES = ("usage", "usage-model", "usage-project")
@@ -37,12 +38,12 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     """Usage over time, by model and by project, as far as they are wanted."""
     if not period.wants(*NAMES):
         return
-    whose, local = period.provider, session.zone
-    sources = [one for one in store.log_sources(session) if whose in (None, usage.provider_of(session, one))]
+    sources, local = sources_of(session, store.log_sources(session), period.provider), session.zone
     if not sources:
         return
     query = usage.Query(
         by="daily",
+        provider=period.provider,
         since=usage.begin(period.since),
         until=usage.end(period.until),
         windows=frozenset(period.windows) if period.in_windows else None,

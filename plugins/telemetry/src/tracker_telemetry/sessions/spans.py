@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from attrs import frozen
 
 from tracker.kernel import Session, Windows, canonical
 from tracker_telemetry.sessions.columns import LATEST
+from tracker_telemetry.sessions.days import Day
 
 State: TypeAlias = tuple[tuple[int, int] | None, ...]
 # By session: the state of the captures' files, and what they said.
@@ -60,11 +61,12 @@ class Spans:
         ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in found.items()}
         return cls(spans=found, ends=ends)
 
-    def span(self, provider: str, windows: frozenset[str] | None) -> tuple[float, float] | None:
+    def span(self, providers: Iterable[str], windows: frozenset[str] | None) -> tuple[float, float] | None:
         """From the first begin to the last end of some windows; None for all."""
         if windows is None:
             return None
-        found = [(first, last) for first, last, window, _ in self._spans.get(provider, []) if window in windows]
+        spans = chain.from_iterable(self._spans.get(name, ()) for name in providers)
+        found = [(first, last) for first, last, window, _ in spans if window in windows]
         latest = max((last for _, last in found), default=0.0)
         return min((first for first, _ in found), default=1.0), min(latest, LATEST)
 
@@ -72,7 +74,7 @@ class Spans:
         """The windows that a request at the first instant or later, and before the last, may belong to."""
         return [window for begin, end, window, _ in self._spans.get(provider, []) if begin < last and end >= first]
 
-    def of(self, provider: str, at: float | str | None, names: Sequence[str], known: Collection[str] = ()) -> str:
+    def of(self, provider: str, at: float | Day | None, names: Sequence[str], known: Collection[str] = ()) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
 
         The branch `main` tells only if the other lanes have names of branches or projects, too, which are `known`.
@@ -82,7 +84,7 @@ class Spans:
         spans = self._spans.get(provider)
         if spans is None:
             return OUTSIDE
-        if at is None or isinstance(at, str):
+        if at is None or isinstance(at, Day):
             return UNKNOWN
         found: list[tuple[float, float, str, frozenset[str]]] = []
         # a log writes a request and the meters behind it with one time: the window that these began lacks the request

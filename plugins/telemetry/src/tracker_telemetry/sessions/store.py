@@ -22,6 +22,7 @@ from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import copies, kept, parallel, scan, tables, upgrades
 from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
+from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import LABELS, Job, Read
@@ -113,14 +114,14 @@ class Store:
 
     def _price(self, prices: ListPrices) -> None:
         """Give requests their price anew if the table is another one."""
-        known = self._ask("SELECT version FROM priced").fetchone()
-        if known == (prices.version,):
+        known, version = self._ask("SELECT version FROM priced").fetchone(), f"{prices.version} {RULES}"
+        if known == (version,):
             rates = self._ask("SELECT model, day, speed, units FROM rate")
             prices.learn({row[:3]: row[3] and tuple(json.loads(row[3])) for row in rates})
             return
         for table in ("priced", "rate"):
             self._ask(f"DELETE FROM {table}")
-        self._ask("INSERT INTO priced VALUES (?)", (prices.version,))
+        self._ask("INSERT INTO priced VALUES (?)", (version,))
         if known is not None:
             self.database.create_function(
                 "price", 8, lambda model, ts, speed, *tokens: prices.cost(model, ts, speed, tokens)

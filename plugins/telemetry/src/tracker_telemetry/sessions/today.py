@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
+from tracker_telemetry import DAY
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.days import MICROSECOND
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.money import total
+from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.store import Store, log_sources
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
-from tracker_telemetry.sessions.usage import provider_of
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
 ALL_TOKENS = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens"
-# of deleted files, and of other machines, only the days are known, which no zone moves
+MIDNIGHT = "CAST(strftime('%s', day) AS INTEGER)"
+# of deleted files, and of other machines, only the days in UTC are known: those of which all lies within
 QUERY = f"""
-SELECT sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
-  SELECT requests, {ALL_TOKENS} AS tokens, cost, priced FROM summary WHERE source = ? AND quarter >= ? AND quarter < ?
+SELECT model, sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
+  SELECT model, requests, {ALL_TOKENS} AS tokens, cost, priced FROM summary
+  WHERE source = ? AND quarter >= ? AND quarter < ?
   UNION ALL
-  SELECT requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost WHERE source = ? AND day >= ? AND day < ?)
+  SELECT model, requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost
+  WHERE source = ? AND {MIDNIGHT} >= ? AND min({MIDNIGHT} + {DAY - MICROSECOND}, coalesce(until, {LATEST})) < ?)
+GROUP BY model HAVING sum(requests) > 0
 """
 
 
 def panel(session: Session, period: Period) -> Panel:
     """Requests, tokens and money of each provider, in whole days."""
     sources = log_sources(session)
-    start = period.since.timestamp() // QUARTER if period.since else 0
-    end = period.until.timestamp() // QUARTER if period.until else LATEST
-    first, last = (str(at.date()) if at else end for at, end in ((period.since, ""), (period.until, "~")))
+    start, end = (at.timestamp() if at else given for at, given in ((period.since, 0.0), (period.until, LATEST)))
 
     def take(store: Store, _prices: ListPrices) -> list[Mapping[str, Cell]]:
-        rows: list[Mapping[str, Cell]] = []
+        found: dict[str, list[Sequence[Any]]] = defaultdict(list)
         for source in sources:
-            [(requests, tokens, cost, unpriced)] = store.database.execute(
-                QUERY, (source.name, start, end, source.name, first, last)
-            )
-            if requests:
-                figures = requests, tokens, None if cost is None else total([cost]), unpriced
-                rows.append({"provider": provider_of(session, source), **dict(zip(FIGURES, figures, strict=True))})
+            owner = by_model(session, source)
+            given = source.name, start // QUARTER, end // QUARTER, source.name, start, end
+            for model, *figures in store.database.execute(QUERY, given):
+                found[owner(model)].append(figures)
+        rows: list[Mapping[str, Cell]] = []
+        for provider, parts in sorted(found.items()):
+            requests, tokens, costs, unpriced = zip(*parts, strict=True)
+            cost = total([one for one in costs if one is not None])
+            figures = sum(requests), sum(tokens), cost, sum(unpriced)
+            rows.append({"provider": provider, **dict(zip(FIGURES, figures, strict=True))})
         return rows
 
     return Panel(

@@ -6,7 +6,7 @@ import math
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -15,8 +15,10 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing, money
 from tracker_telemetry.sessions.columns import LATEST
+from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
+from tracker_telemetry.sessions.owners import by_model, owners, provider_of
 from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, UNKNOWN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
@@ -24,16 +26,16 @@ from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, R
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one
-Counted: TypeAlias = tuple[dict[str, str], float | str | None, int, list[int], float | None, int]
+Counted: TypeAlias = tuple[dict[str, str], float | Day | None, int, list[int], float | None, int]
 Key: TypeAlias = tuple[str, ...]
 Rows: TypeAlias = "Sequence[tuple[Key, Sums]]"
 PERIODS = ("daily", "weekly", "monthly")
 MICROSECONDS = 10**6
 # of requests whose time is not known: what is known is their day, or nothing
 DAYS = """
-SELECT day, sum(requests) FROM (
-  SELECT '' AS day, requests FROM summary WHERE source = ?1 AND quarter < 0
-  UNION ALL SELECT day, requests FROM lost WHERE source = ?1) GROUP BY day HAVING sum(requests) > 0
+SELECT day, until, model, sum(requests) FROM (
+  SELECT '' AS day, NULL AS until, model, requests FROM summary WHERE source = ?1 AND quarter < 0
+  UNION ALL SELECT day, until, model, requests FROM lost WHERE source = ?1) GROUP BY 1, 2, 3 HAVING sum(requests) > 0
 """
 NAMES = " UNION ".join(
     f"SELECT {name} FROM {table} WHERE {name} <> ''" for name in ("branch", "project") for table in ("place", "kept")
@@ -90,13 +92,14 @@ class Sums:
 
 @frozen(kw_only=True)
 class Query:
-    """What is asked for: `by` and further columns, from an instant on and before another, in some windows.
+    """What is asked for: `by` and further columns, of a provider, in some windows, from an instant on, before another.
 
     The column `account` is there if windows are asked for: sums do not tell it.
     """
 
     by: By
     columns: Sequence[str] = ()
+    provider: str | None = None
     since: float = -math.inf
     until: float = math.inf
     last: int | None = None
@@ -162,21 +165,19 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)
     for source in sources:
-        provider = provider_of(session, source)
-        span = None if windows is None else windows.span(provider, query.windows)
-        counted = _rows(database, source, query, span)
-        for labels, at, day, requests, tokens, cost, priced in _dated(_hidden(store, counted), query):
-            values = {**labels, "provider": provider, "period": _period(day, query)}
+        for labels, at, day, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
+            values = {**labels, "period": _period(day, query)}
             if windows is not None:
-                values["window"] = window = windows.of(provider, at, (labels["branch"], labels["project"]), known)
+                names = labels["branch"], labels["project"]
+                values["window"] = window = windows.of(labels["provider"], at, names, known)
                 if query.windows is not None and query.windows.isdisjoint(window.split(BETWEEN)):
                     continue
             key = tuple(values[name] for name in query.names)
             found[key].add(requests, tokens, cost, priced)
             if BETWEEN in values.get("window", ""):
                 shared[key][values["window"]] += requests
-            if isinstance(at, str):
-                gone[key].add((source.title, labels["session"], at))
+            if isinstance(at, Day):
+                gone[key].add((source.title, labels["session"], at.name, _may_differ(at, query)))
     rows = _last(found, query, windows)
     totals = Sums.over(sums for _, sums in rows)
     if is_brief:
@@ -187,7 +188,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
-        *missing.of_files(database, sources),
+        *missing.of_files(session, database, sources, query.provider),
     ]
     moved = _meters(session, sources, query, rows)
     return Usage(names=query.names, rows=rows, totals=totals, missing=lacking, meters=moved)
@@ -203,8 +204,8 @@ def _unpriced(database: sqlite3.Connection, rows: Rows, query: Query) -> Iterato
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
-    """What the meters moved in the periods that are shown."""
-    if query.by not in PERIODS:
+    """What the meters moved in the periods that are shown, but for those of some windows: their own moves are less."""
+    if query.by not in PERIODS or query.windows is not None:
         return []
     shown = {key[1] for key, _ in rows}
 
@@ -212,15 +213,21 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
         period = _period(at.astimezone(query.zone).date(), query)
         return period if query.since <= at.timestamp() < query.until and period in shown else None
 
-    names = sorted({provider_of(session, source) for source in sources})
-    return [one for name in names for one in moves(session, name, period_of)]
+    names = {key[0] for key, _ in rows} | {provider_of(session, source) for source in sources}
+    wanted = sorted(name for name in names if query.provider in (None, name))
+    return [one for name in wanted for one in moves(session, name, period_of)]
 
 
-def provider_of(session: Session, source: Source) -> str:
-    """Whose requests the source holds: the provider that its name is or begins with, else its own name."""
-    parts, providers = source.name.split("-"), session.registry.providers
-    names = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))  # the longest first
-    return next((name for name in names if name in providers), source.name)
+def _owned(
+    session: Session, store: Store, source: Source, query: Query, windows: Spans | None
+) -> Iterator[tuple[Any, ...]]:
+    """A log's rows that are asked for, with the time and the day, each with the provider that it is of."""
+    owner = by_model(session, source)
+    span = None if windows is None else windows.span(owners(session, [source]), query.windows)
+    for row in _dated(_hidden(store, _rows(store.database, source, query, span)), query):
+        row[0]["provider"] = provider = owner(row[0]["model"])
+        if query.provider in (None, provider):
+            yield row
 
 
 def _rows(
@@ -243,14 +250,17 @@ def _rows(
         else f"SELECT {', '.join([*names, ''])} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END,"
         f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}",
         f"SELECT {', '.join(of_days)}, day, sum(requests), {SUMS},"
-        f" sum({LOST_COST}), sum({LOST_PRICED})"
-        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}",
+        f" sum({LOST_COST}), sum({LOST_PRICED}), until"
+        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}, until",
     )
-    for one, columns in zip(rows, (names, of_days), strict=True):
-        for row in database.execute(one, (source.name,)):
-            *labels, at, requests = row[: len(columns) + 2]
-            *tokens, cost, priced = row[len(columns) + 2 :]
-            yield dict(zip(columns, labels, strict=True)), at, requests, tokens, cost, priced
+    for row in database.execute(rows[0], (source.name,)):
+        *labels, at, requests = row[: len(names) + 2]
+        *tokens, cost, priced = row[len(names) + 2 :]
+        yield dict(zip(names, labels, strict=True)), at, requests, tokens, cost, priced
+    for row in database.execute(rows[1], (source.name,)):
+        *labels, day, requests = row[: len(of_days) + 2]
+        *tokens, cost, priced, until = row[len(of_days) + 2 :]
+        yield dict(zip(of_days, labels, strict=True)), Day.of(day, until), requests, tokens, cost, priced
 
 
 def _hidden(store: Store, rows: Iterable[Counted]) -> Iterable[Counted]:
@@ -276,14 +286,12 @@ def _places(columns: Sequence[str]) -> str:
 
 
 def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
-    """The rows that are asked for, with the time, if it is known, and the day; of deleted files the day is the time."""
+    """The rows that are asked for, with the time, if it is known, and the day; of deleted files the day is all."""
     days: dict[float, date | None] = {}
     for labels, at, *counts in rows:
-        if isinstance(at, str):
-            # of a deleted file only the day is known, which no zone moves
-            day = date.fromisoformat(at) if at else None
-            if not query.is_limited or (day and _is_within(day, query)):
-                yield labels, at, day, *counts
+        if isinstance(at, Day):
+            if not query.is_limited or at.is_within(query.since, query.until):
+                yield labels, at, next(iter(at.dates(query.zone)), None), *counts
         elif not query.is_limited or (at is not None and query.since <= at < query.until):
             quarter = -1 if at is None else at // QUARTER
             if quarter not in days:
@@ -291,10 +299,9 @@ def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
             yield labels, at, days[quarter], *counts
 
 
-def _is_within(day: date, query: Query) -> bool:
-    """Whether all of a day is asked for."""
-    first, last = _bounds(day, query)
-    return query.since <= first and last <= query.until
+def _may_differ(day: Day, query: Query) -> bool:
+    """Whether requests of a day in UTC may be of another period than that of its name."""
+    return query.by in PERIODS and len({_period(one, query) for one in day.dates(query.zone)}) > 1
 
 
 def _of_days(
@@ -303,10 +310,11 @@ def _of_days(
     """The requests that were left out since only their day is known, or none, though some may be asked for."""
     if query.is_limited or query.windows is not None:
         for source in sources:
-            provider = provider_of(session, source)
-            for day, count in database.execute(DAYS, (source.name,)):
-                if not day or _may_be_meant(day, query, windows, provider):
-                    yield provider, day, count
+            owner = by_model(session, source)
+            for name, until, model, count in database.execute(DAYS, (source.name,)):
+                provider, day = owner(model), Day.of(name, until)
+                if query.provider in (None, provider) and _may_be_meant(day, query, windows, provider):
+                    yield provider, day.name, count
 
 
 def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[missing.Left]:
@@ -320,20 +328,15 @@ def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[m
         )
 
 
-def _may_be_meant(day: str, query: Query, windows: Spans | None, provider: str) -> bool:
+def _may_be_meant(day: Day, query: Query, windows: Spans | None, provider: str) -> bool:
     """Whether a part of a day is asked for, or a window that has a part of it."""
-    first, last = _bounds(date.fromisoformat(day), query)
-    if last <= query.since or query.until <= first:
+    if not day.name:
+        return True
+    if day.last < query.since or query.until <= day.first:
         return False
     if query.windows is None or windows is None:
-        return first < query.since or query.until < last
-    return not query.windows.isdisjoint(windows.within(provider, first, last))
-
-
-def _bounds(day: date, query: Query) -> tuple[float, float]:
-    """When a day begins and ends."""
-    first, last = (datetime.combine(one, time(), query.zone).timestamp() for one in (day, day + timedelta(days=1)))
-    return first, last
+        return not day.is_within(query.since, query.until)
+    return not query.windows.isdisjoint(windows.within(provider, day.first, day.last))
 
 
 def _period(day: date | None, query: Query) -> str:

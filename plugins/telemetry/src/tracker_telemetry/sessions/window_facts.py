@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tracker.api import Row
 from tracker.kernel import Session, TrackerError, Windows, plural
-from tracker_telemetry import DAY, FOLDER
+from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.money import dollars
+from tracker_telemetry.sessions.owners import by_model, provider_of
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
 # by window, or several that share requests, and provider
@@ -21,8 +23,8 @@ Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST = """
-SELECT day, session, coalesce(account, ''), coalesce(max(until), 9e9) FROM lost
-WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3
+SELECT day, session, coalesce(account, ''), model, max(until) FROM lost
+WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3, 4
 """
 # By session: the state of the files, and what they said.
 _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Facts]] = WeakKeyDictionary()
@@ -45,6 +47,25 @@ def facts(session: Session, windows: Sequence[str]) -> Facts:
     except TrackerError as error:
         session.warn(f"what windows used is not known: {error}")
         return {}
+
+
+def with_streams(session: Session, streams: Facts, windows: Sequence[str]) -> Facts:
+    """What streams and session logs say of windows.
+
+    A provider's own logs have all of its requests. Of one without, such as GLM, whose requests stand in the logs of
+    others, the stream counts in a window where it has more.
+    """
+    logged, own = facts(session, windows), {provider_of(session, source) for source in store.log_sources(session)}
+
+    def whole(key: tuple[str, str]) -> int:
+        return sum(logged.get(key, {}).get(name, 0) for name in ("tokens", "shared_tokens"))
+
+    fuller = {key for key, one in streams.items() if key[1] not in own and one["tokens"] > whole(key)}
+    return streams | {
+        (label, provider): one
+        for (label, provider), one in logged.items()
+        if fuller.isdisjoint((window, provider) for window in label.split(BETWEEN))
+    }
 
 
 def rows(session: Session, windows: Sequence[str]) -> list[Row]:
@@ -109,11 +130,10 @@ def _lost(
     """
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for source in store.log_sources(session):
-        provider = usage.provider_of(session, source)
-        for day, name, account, until in logs.database.execute(LOST, (source.name,)):
-            begin = datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
-            spans = Spans.of_session(session)
-            for window in windows.intersection(spans.within(provider, begin, min(begin + DAY, until + 1))):
+        owner = by_model(session, source)
+        for named, name, account, model, until in logs.database.execute(LOST, (source.name,)):
+            provider, day, spans = owner(model), Day.of(named, until), Spans.of_session(session)
+            for window in windows.intersection(spans.within(provider, day.first, day.last)) if day.name else ():
                 own = accounts.get((window, provider), ())
                 if not (account and own) or account in own or "" in own:
                     found[window, provider].add(name)

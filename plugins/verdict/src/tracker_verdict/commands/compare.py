@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.kernel import Command, Number, Selection, Windows, selection, session
+from tracker.kernel import Command, Number, Selection, Windows, plural, selection, session
 from tracker_verdict.options import accounts_option, price_option
 
 if TYPE_CHECKING:
@@ -74,6 +74,10 @@ def _note(here: Session, found: Sequence[Match]) -> None:
 
     for side in {side.name: side for match in found for side in (match.a, match.b)}.values():
         note_excluded(here, side.figures)
+        if side.unknown:
+            here.note(
+                f"note: {side.name}: the project of {plural(side.unknown, 'window')} is not known: summed as one."
+            )
 
 
 def _check(names: tuple[str, ...], *, everyone: bool) -> None:

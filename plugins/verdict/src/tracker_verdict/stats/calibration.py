@@ -139,34 +139,31 @@ def scan_p(y: Sequence[float], x: Sequence[float], seed: int = 1) -> tuple[float
 
     p is the share of orders of the days with as large a change: all orders of up to 7 days, else 199 random ones.
     """
-    points, dollars = np.array(y, float), np.array(x, float)
-    most, first = _scan(points, dollars)
-    days = len(points)
+    days = len(y)
     if days <= EXACT_DAYS:
-        orders = [np.array(order) for order in permutations(range(days))]
-        hits, tried = 0, 0
+        orders = np.array(list(permutations(range(days))), int)
     else:
         rng = np.random.default_rng(seed)
-        orders = [rng.permutation(days) for _ in range(SHUFFLES)]
         # the order that was seen is one of the orders
-        hits, tried = 1, 1
-    hits += sum(_scan(points[order], dollars[order])[0] >= most - ROUNDING for order in orders)
-    return float(most), first, hits / (tried + len(orders))
+        orders = np.array([np.arange(days), *(rng.permutation(days) for _ in range(SHUFFLES))])
+    most, first = _scan(np.array(y, float)[orders], np.array(x, float)[orders])
+    return float(most[0]), int(first[0]), float((most >= most[0] - ROUNDING).mean())
 
 
-def _scan(y: Array, x: Array) -> tuple[float, int]:
-    best = (0.0, 0)
-    for first in range(LEAST_DAYS, len(y) - LEAST_DAYS + 1):
-        (before, one), (after, other) = log_rate(y[:first], x[:first]), log_rate(y[first:], x[first:])
+def _scan(y: Array, x: Array) -> tuple[Array, Array]:
+    """Of each order the largest statistic, and behind how many days it is; 0 and 0 of too few days."""
+    splits = range(LEAST_DAYS, y.shape[1] - LEAST_DAYS + 1)
+    found = np.zeros((len(y), len(splits) + 1))
+    for place, first in enumerate(splits, 1):
+        (before, one), (after, other) = log_rate(y[:, :first], x[:, :first]), log_rate(y[:, first:], x[:, first:])
         statistic = abs(before - after) / np.sqrt(one + other)
-        if statistic > best[0]:
-            best = (float(statistic), first)
-    return best
+        found[:, place] = np.where(statistic > 0, statistic, 0)
+    return found.max(1), np.array([0, *splits])[found.argmax(1)]
 
 
-def log_rate(points: Array, dollars: Array) -> tuple[float, float]:
-    """The logarithm of points per dollar over some days, and its variance."""
-    total, spent = points.sum(), dollars.sum()
-    rate, share = total / spent, dollars / spent
-    moved = (((points - rate * dollars) / (1 - share)) ** 2).sum() / spent**2
+def log_rate(points: Array, dollars: Array) -> tuple[Array, Array]:
+    """The logarithm of points per dollar over some days, the last axis, and its variance."""
+    total, spent = points.sum(-1), dollars.sum(-1)
+    rate, share = total / spent, dollars / spent[..., None]
+    moved = (((points - rate[..., None] * dollars) / (1 - share)) ** 2).sum(-1) / spent**2
     return np.log(rate), moved / rate**2 + 1 / (3 * total**2)

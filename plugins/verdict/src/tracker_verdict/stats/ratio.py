@@ -102,29 +102,42 @@ class Comparison:
 
     @cached_property
     def certainty(self) -> float:
-        """That a delivers more; sceptical if measured, from the counts and the assumed spread otherwise."""
-        if self.kind == "none":
-            return 0.5
+        """That a delivers more; sceptical if measured, from the counts and the assumed spread otherwise.
+
+        0.5 if nothing says so: where it, the ratio and the evidence point in different directions.
+        """
+        return self._certainty if self.favours else 0.5
+
+    @cached_property
+    def _certainty(self) -> float:
         if self.kind == "measured" and self.a.features and self.b.features:
             return self._evidence.certainty(self.tau)
         shapes = [(side.features + 0.5) / self.assumed_fano for side in (self.b, self.a)]
         return beta_cdf(self._cost, *shapes)
 
-    @property
+    @cached_property
     def favours(self) -> Literal["a", "b"] | None:
-        """The side that seems to deliver more; nothing if they are even, or nothing is known."""
+        """The side that seems to deliver more by every figure; nothing if they are even, or nothing is known.
+
+        The evidence and the certainty add half a feature to each side, which is much for a small capacity.
+        """
         if self.kind == "none" or not self.features:
             return None
-        # what is sure to less than a half would say the opposite of its own figure
-        ahead = self._evidence.difference if self.kind == "measured" else self.certainty - 0.5
-        return ("a" if ahead > 0 else "b") if abs(ahead) > NOISE else None
+        leans = [self._certainty - 0.5, math.log(self.ratio) if self.ratio else self.a.features - self.b.features]
+        leans += [self._evidence.difference] if self.kind == "measured" else []
+        return "a" if min(leans) > NOISE else "b" if max(leans) < -NOISE else None
 
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
         """The decisions, the small one first."""
         found = self.evidence or 0.0
         return tuple(
-            Gate(name=name, evidence=needed, open=found >= needed, windows_needed=self._windows_needed(needed))
+            Gate(
+                name=name,
+                evidence=needed,
+                open=found >= needed and self.favours is not None,
+                windows_needed=self._windows_needed(needed),
+            )
             for name, needed in (("reallocate", REALLOCATE), ("retire", RETIRE * self.rivals))
         )
 
@@ -184,7 +197,9 @@ class Comparison:
     def _rows_needed(self, needed: float) -> power.Range | None:
         if self.kind == "none" or self.a.is_lopsided or self.b.is_lopsided:
             return None
-        variances = self._window_variance(self.a), self._window_variance(self.b)
+        # if the ratio is the chosen one, the worse side delivers at least so many features
+        least = self.b.features / self._cost / self.effect, self.a.features * self._cost / self.effect
+        variances = self._window_variance(self.a, least[0]), self._window_variance(self.b, least[1])
 
         def chance(windows: int) -> float:
             df = welch_df(variances, (windows, windows))
@@ -193,11 +208,10 @@ class Comparison:
 
         return power.windows_needed(chance, first=3)
 
-    def _window_variance(self, side: Efficiency) -> float:
-        """The variance of the log efficiency of one window, measured or assumed."""
-        if is_measured(side):
-            return side.n * Side.of(side).log_variance
-        return side.n * self.assumed_fano / (side.features + 0.5)
+    def _window_variance(self, side: Efficiency, least: float) -> float:
+        """The variance of the log efficiency of one window, measured or assumed, with no less than so many features."""
+        found = Side.of(side).log_variance * (side.features + 0.5) if is_measured(side) else self.assumed_fano
+        return side.n * found / (max(side.features, least) + 0.5)
 
 
 def compare(

@@ -1,0 +1,46 @@
+"""Days of requests of which nothing else is known: those of deleted files, and of other machines."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, tzinfo
+from math import inf
+from typing import NamedTuple
+
+from tracker_telemetry import DAY
+from tracker_telemetry.sessions.columns import LATEST
+
+MICROSECOND = 1e-6
+
+
+class Day(NamedTuple):
+    """A day in UTC, as the journal keeps it: the first and the last instant at which its requests may have been made.
+
+    name: empty if not even that is known.
+    """
+
+    name: str
+    first: float
+    last: float
+
+    @classmethod
+    def of(cls, name: str, until: float | None) -> Day:
+        """The day of that name; until: when the last request was made, if the journal says it."""
+        try:
+            first = datetime.fromisoformat(name).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            first = inf
+        if not 0 <= first < LATEST:  # as an edited file may have it
+            return cls("", -inf, inf)
+        last = first + DAY - MICROSECOND
+        return cls(name, first, last if until is None or until < first else min(until, last))
+
+    def dates(self, zone: tzinfo) -> list[date]:
+        """The one or two days of a zone that it lies on, that of its name first."""
+        if not self.name:
+            return []
+        found = {datetime.fromtimestamp(at, zone).date() for at in (self.first, self.last)}
+        return sorted(found, key=lambda one: (str(one) != self.name, one))
+
+    def is_within(self, since: float, until: float) -> bool:
+        """Whether all of it is from an instant on and before another."""
+        return since <= self.first and self.last < until

@@ -1,0 +1,255 @@
+"""Whose requests they are, where a client works on another vendor's plan, as Claude Code does on GLM's."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tracker.api import Meter, MeterReading, Period, StatusSource, TelemetrySource
+from tracker.hosting.registry import Registry
+from tracker.session import Session
+from tracker_telemetry import window_facts as of_streams
+from tracker_telemetry.sessions import panels, today, usage, window_facts
+from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.owners import by_model, owners, sources_of
+from tracker_telemetry.sessions.store import Store, log_sources
+
+Make = Callable[..., str]
+PANE = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+COUNT = '{{"account": "dev", "blocks": [{{"window_id": "W", "provider": "glm-4.6", "prompts_used": {}}}]}}'
+OFF = {"TRACKER_DISABLE_PLUGINS": "tracker-glm"}
+MODELS = {"claude": ("claude-opus-4-6", 4), "glm": ("glm-4.7", 3)}  # and how many requests of each are in W1
+
+
+def names(**models: Sequence[str]) -> Callable[[str | None], str]:
+    """Whose the requests of each model are in the log `home-sessions`, where providers declare these."""
+    meters, given = (Meter(key="m", title="M"),), {"home": (), **models}
+    providers = {
+        name: StatusSource(contract="1.2", name=name, title="T", meters=meters, capacity="m", models=tuple(own))
+        for name, own in given.items()
+    }
+    session = cast("Session", SimpleNamespace(registry=SimpleNamespace(providers=providers)))
+    return by_model(session, TelemetrySource(contract="1.2", name="home-sessions", title="L", stream="l").as_source())
+
+
+@pytest.mark.parametrize(
+    ("models", "whose"),
+    [
+        ({}, "home"),
+        ({"acme": ("kimi",)}, "acme"),
+        ({"acme": ("KIMI",)}, "acme"),
+        ({"acme": ("glm", "moonshot/")}, "acme"),
+        ({"acme": ("",)}, "home"),  # it would be in every name
+        ({"acme": ("glm",)}, "home"),
+        ({"acme": ("kimi",), "other": ("k2",)}, "home"),  # nobody knows which
+        ({"home": ("kimi",)}, "home"),
+        ({"home": ("k2",), "acme": ("kimi",)}, "home"),
+        ({"home": ("claude",), "acme": ("kimi",)}, "acme"),
+    ],
+)
+def test_a_request_is_the_one_other_providers_that_declares_its_model(
+    models: Mapping[str, Sequence[str]], whose: str
+) -> None:
+    owner = names(**models)
+    assert owner("Moonshot/Kimi-K2") == whose
+    assert [owner(None), owner(""), owner("claude-opus-4-6")] == ["home"] * 3
+
+
+@pytest.fixture
+def both(home: Any, message: Make) -> Any:
+    """W1 of claude and of glm at once, with requests of both in one session file of Claude Code, and others behind."""
+    panes = {"claude": lambda used: PANE.format(used), "glm": lambda used: COUNT.format(used)}
+    for phase, minute in (("start", 0), ("end", 30)):
+        for name, pane in panes.items():
+            words = ("--window", "W1", "--force", "--captured-at", f"2026-11-20T10:{minute:02}:00Z")
+            done = home.run("alias", phase, name, "--stdin", *words, stdin=pane(10 + minute))
+            assert done.exit_code == 0, done.output
+    done = home.run("complete", "--window", "W1", "--claude-features", "2", "--glm-features", "1")
+    assert done.exit_code == 0, done.output
+    minutes = {"claude": (1, 2, 3, 4, 40), "glm": (5, 6, 7, 41, 42)}
+    rows = [
+        message(f"{name}{minute}", minute=minute, model=MODELS[name][0], gitBranch=name)
+        for name, own in minutes.items()
+        for minute in own
+    ]
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    return home
+
+
+def here(home: Any, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.setenv("HOME", str(home.folder))
+    for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    session = Session()
+    session.data_dir = home.data
+    return session
+
+
+def requests(home: Any, *arguments: str, **environment: str) -> dict[str, int]:
+    """How many each provider has."""
+    return dict(summed(home.usage(*arguments, **environment)["rows"]))
+
+
+def summed(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    found = Counter[str]()
+    for row in rows:
+        found[row["provider"]] += row["requests"]
+    return found
+
+
+def test_every_grouping_has_the_same_of_each_provider(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, expected = here(both, monkeypatch), both.usage()["totals"]
+    ways = cast("Sequence[usage.By]", (*usage.PERIODS, "session", "project", "branch", "model", "window"))
+    logs = log_sources(session)
+
+    def take(store: Store, _prices: ListPrices) -> dict[Any, usage.Usage]:
+        queries = [usage.Query(by=by, provider=name, zone=UTC) for by in ways for name in (None, *MODELS)]
+        return {(one.by, one.provider): usage.usage(session, store, logs, one) for one in queries}
+
+    found = current(session, logs, take)
+    for by in ways:
+        assert found[by, None].totals.document() == expected, by
+        parts = [found[by, name] for name in MODELS]
+        assert sorted(key for one in parts for key, _ in one.rows) == sorted(key for key, _ in found[by, None].rows), by
+        assert [summed(one.document()["rows"]) for one in parts] == [{name: 5} for name in MODELS], by
+    for by in ("daily", "window"):
+        assert [requests(both, by, "--provider", name) for name in MODELS] == [{name: 5} for name in MODELS]
+    assert requests(both) == {"claude": 5, "glm": 5}
+
+
+def test_a_window_has_the_requests_of_each_of_its_providers(both: Any) -> None:
+    [window] = json.loads(both.run("--json", "windows").stdout)
+    found = {name: (one["requests"], one["tokens"]) for name, one in window["providers"].items()}
+    assert found == {name: (count, 150 * count) for name, (_, count) in MODELS.items()}
+    rows = {row["provider"]: row for row in json.loads(both.run("--json", "scoreboard").stdout)}
+    assert {name: row["tokens"] for name, row in rows.items()} == {"claude": 600, "glm": 450}
+    assert rows["glm"]["tokens_per_feature"] == 450
+    handed = both.run("handoff", "--dry-run").stdout
+    assert "W1 glm: 450 tokens, 3 requests" in handed
+    assert "W1 claude: 600 tokens, 4 requests" in handed
+
+
+def test_without_the_plugin_all_is_the_clients(both: Any) -> None:
+    assert requests(both, **OFF) == {"claude": 10}
+    [window] = json.loads(both.run("--json", "windows", **OFF).stdout)
+    assert window["providers"]["claude"]["requests"] == 7
+    refused = both.run("usage", "--provider", "glm", **OFF)
+    assert (refused.exit_code, "glm" in refused.stderr) != (0, False)
+    assert requests(both) == {"claude": 5, "glm": 5}  # nothing of it is stored
+
+
+def test_of_deleted_files_and_of_requests_without_a_time(both: Any, message: Make) -> None:
+    for name, (model, _) in MODELS.items():
+        (both.projects / f"{name}.jsonl").write_text(message(f"{name}-untimed", model=model, timestamp="then"))
+    assert requests(both) == {"claude": 6, "glm": 6}
+    (both.projects / "s1.jsonl").unlink()
+    (both.data / ".index" / "sessions.sqlite3").unlink()
+    assert requests(both) == {"claude": 6, "glm": 6}
+    whose = {"glm": "glm", "claude": "claude", "": None}
+    for option, provider in whose.items():
+        found = both.usage("--since", "2026-11-20T10:10", *(("--provider", option) if option else ()))
+        left = {one["detail"]: one["count"] for one in found["missing"] if one["kind"] == "left_out"}
+        expected = {f"{why}: {name}" for why in ("no time can be read", "only the day is known") for name in MODELS}
+        assert left.keys() == {one for one in expected if provider is None or one.endswith(f": {provider}")}
+        assert sum(left.values()) == (6 if provider else 12)
+    [window] = json.loads(both.run("--json", "windows").stdout)
+    assert {name: one["lost_sessions"] for name, one in window["providers"].items()} == {"claude": 1, "glm": 1}
+
+
+def test_only_a_models_own_provider_lacks_the_window(both: Any, message: Make) -> None:
+    """Of a day of which only totals are left, that of the provider whose requests they were is not known."""
+    (both.projects / "s1.jsonl").write_text(message("a", minute=1, model="glm-4.7", sessionId="gone"))
+    (both.projects / "s2.jsonl").write_text(message("b", minute=2))
+    assert requests(both) == {"claude": 1, "glm": 1}
+    (both.projects / "s1.jsonl").unlink()
+    (both.data / ".index" / "sessions.sqlite3").unlink()
+    [window] = json.loads(both.run("--json", "windows").stdout)
+    assert window["providers"]["claude"]["requests"] == 1
+    assert window["providers"]["glm"]["lost_sessions"] == 1
+
+
+def test_the_clients_own_total_is_of_the_provider_of_its_model(both: Any, state: Make) -> None:
+    used = {"glm-4.7": {"inputTokens": 9000, "outputTokens": 10, "costUSD": 0.1}}
+    row = {**json.loads(state(1, 1)), "modelUsage": used}
+    with (both.projects / "s1.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    for provider, count in (("glm", 1), ("claude", 0)):
+        found = both.usage("--provider", provider)["missing"]
+        assert sum(one["kind"] == "not_in_rows" for one in found) == count
+
+
+def test_which_logs_are_read_for_a_provider(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = here(home, monkeypatch)
+    logs = [session.source(f"{name}-sessions") for name in ("claude", "codex")]
+    assert owners(session, logs) == ["claude", "codex", "glm"]
+    found = [sources_of(session, logs, name) for name in (None, "claude", "codex", "glm", "acme")]
+    assert found == [logs, logs[:1], logs[1:], logs, []]
+    assert owners(session, []) == []
+
+
+def test_panels_have_a_row_of_each(both: Any, message: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    (both.projects / "s2.jsonl").write_text(message("more", model="GLM-4.6", minute=50))
+    session = here(both, monkeypatch)
+    for provider, wanted in (("glm", {"glm": 6}), (None, {"claude": 5, "glm": 6})):
+        for panel in panels.panels(session, Period(provider=provider)):
+            counts = Counter[Any]()
+            for row in panel.rows:
+                counts[row.get("provider")] += cast("int", row["requests"])
+            assert (panel.name, counts) == (panel.name, wanted)
+    rows = today.panel(session, Period(names=("today",))).rows
+    assert [(row["provider"], row["requests"], row["tokens"]) for row in rows] == [("claude", 5, 750), ("glm", 6, 900)]
+    cost = both.usage("--provider", "claude")["totals"]["cost_usd"]
+    assert rows[0]["cost_usd"] == cost > 0
+
+
+def test_of_a_stream_and_the_logs_of_others_the_fuller_counts(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both may hold the same requests, and each some that the other lacks; a provider's own logs have all."""
+    session = here(both, monkeypatch)
+    logged = window_facts.facts(session, ["W1"])
+    for tokens, expected in ((10, 450), (450, 450), (451, 451)):
+        streams = {("W1", name): {"tokens": tokens, "cost_usd": 0.5} for name in MODELS}
+        found = window_facts.with_streams(session, streams, ["W1"])
+        assert {name: one["tokens"] for (_, name), one in found.items()} == {"claude": 600, "glm": expected}
+    assert of_streams.facts(session, ["W1"]) == logged
+
+
+def test_what_windows_share_is_not_counted_beside_a_fuller_stream(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = here(both, monkeypatch)
+    shared = {"tokens": 0, "shared_tokens": 300}
+    logged = {("W1", "glm"): shared, ("W2", "glm"): shared, ("W1+W2", "glm"): {"tokens": 300}}
+    monkeypatch.setattr(window_facts, "facts", lambda *_given: logged)
+    streams = {("W1", "glm"): {"tokens": 301}}
+    assert window_facts.with_streams(session, streams, ["W1", "W2"]) == streams | {("W2", "glm"): shared}
+    assert window_facts.with_streams(session, {("W1", "glm"): {"tokens": 300}}, ["W1", "W2"]) == logged
+
+
+def test_a_meter_is_weighed_by_its_own_requests(home: Any, message: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GLM's week rises by a point for ten of its requests; Claude's, which stand beside them, do not move it."""
+    first = datetime.now(UTC).replace(hour=8, minute=0, second=0, microsecond=0) - timedelta(days=9)
+    rows, readings, used = [], list[MeterReading](), 0
+    for at, points in ((first + timedelta(days=day, hours=hour), 1 + day % 3) for day in range(7) for hour in (0, 2)):
+        for when, value in ((at, used), (at + timedelta(minutes=50), used + points)):
+            readings.append(MeterReading("glm", "weekly", None, "alias", when, when, value, first + timedelta(days=9)))
+        used += points
+        for name, count in (("glm", 10 * points), ("claude", 25)):
+            times = (at + timedelta(minutes=5 + minute) for minute in range(count))
+            rows += [message(f"{name}{when}", model=MODELS[name][0], timestamp=when.isoformat()) for when in times]
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    ask = Registry.first
+    monkeypatch.setattr(
+        Registry,
+        "first",
+        lambda self, hook, **given: readings if hook == "meter_readings" else ask(self, hook, **given),
+    )
+    done = home.run("--json", "meters", "calibrate", "--provider", "glm", "--meter", "weekly")
+    [found] = json.loads(done.stdout)
+    cost = home.usage("--provider", "glm")["totals"]
+    assert found["why_not"] == []
+    assert found["points_per"]["dollars"] == pytest.approx([cost["requests"] / 10 / cost["cost_usd"]] * 3)

@@ -1,0 +1,67 @@
+"""What windows moved the meters of a provider by, and on which plan: what one costs."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from tracker.api import Meter, Source
+from tracker.kernel import Session, Windows
+from tracker_verdict.accounts import MIXED, accounts, alike, plans
+from tracker_verdict.overlaps import Ends, overlapping, spent_in
+
+# When an origin named which plan.
+Plans: TypeAlias = list[tuple[datetime, str]]
+
+
+class Moved(NamedTuple):
+    """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others."""
+
+    account: str | None
+    delta: Mapping[str, Any]
+    is_shared: bool
+    pair: Ends
+
+    def state(self, named: Mapping[str, Plans]) -> Literal["alone", "shared", "outdated"]:
+        """Whether it says what a window costs: a per cent of another plan is of another quota.
+
+        named: the plans that each origin named. A pane has other words than JSON, so each is held against itself.
+        """
+        after = self.pair[1]
+        then = [*plans(self.pair), *(_plans_at(named, after.captured_at) if after else ())]
+        if not all(alike(named[origin][-1][1], plan) for origin, plan in then if origin in named):
+            return "outdated"
+        return "shared" if self.is_shared else "alone"
+
+
+def _plans_at(named: Mapping[str, Plans], at: datetime) -> Iterator[tuple[str, str]]:
+    """The plan at an instant, by each origin that named the same one before and after it."""
+    for origin, said in named.items():
+        place = bisect_right(said, at, key=lambda one: one[0])
+        if 0 < place < len(said) and said[place - 1][1] == said[place][1]:
+            yield origin, said[place][1]
+
+
+def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[Moved]:
+    """What each finalized window moved; of one account to another nothing moves."""
+    rows, groups = Windows(session).finalized(windows), Windows(session).captures(windows)
+    owners = {window: account for (window, name), account in accounts(session, windows).items() if name == source.name}
+    shared = overlapping(session, source, spent_in(source, rows, groups, ())).shared
+    return [
+        Moved(owners.get(window), entry["delta"], window in shared, row.pair(source.name, group))
+        for window, row in rows.items()
+        if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
+        if owners.get(window) != MIXED
+        for group in [groups.get((window, source.name), ())]
+    ]
+
+
+def costs_of(moved: Iterable[Moved], meter: Meter) -> list[float]:
+    """What windows cost, sorted."""
+    return sorted(
+        float(one)
+        for window in moved
+        if isinstance(one := window.delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
+    )
