@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tracker.contract.sources import StatusSource
-from tracker.journal.index import KEPT, Entry, Index
+from tracker.journal.index import Entry, Index
 from tracker.journal.journal import Journal
 from tracker.journal.records import WINDOWS, stamp
 from tracker.session import Session
-from tracker.windows.captures import captures
+from tracker.windows.captures import KEPT, captures
 from tracker.windows.reader import Windows
 
 SOURCES = {"toy": StatusSource(contract="1.2", name="toy", title="Toy").as_source()}

@@ -14,7 +14,6 @@ from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, lane_of, record_
 GAP = 64 << 10  # bytes of other windows that are read rather than skipped
 LARGE = 256 << 20  # bytes of a stream that take seconds to read
 MANY = 100_000  # windows from which on a whole stream is read rather than their places looked up
-KEPT = range(100, 20_000)  # windows of which what was read is kept until others are asked for
 MARK = "record_id, provider, window, phase, at, stream, position"
 LISTED = "(SELECT value FROM json_each(?))"  # the values of a list of any length that is given as JSON
 Kept = dict[tuple[str, str], Any]  # by window, and by provider if there are several
@@ -130,10 +129,8 @@ class Index:
             joined.append((start, stop))
         return joined
 
-    def once(self, streams: Sequence[str], windows: set[str] | None, given: Any, read: Callable[[], Kept]) -> Kept:
-        """What is read of some windows; of many it is kept, since each feature asks for the same part of a history."""
-        if windows is None or len(windows) not in KEPT:
-            return read()
+    def once(self, streams: Sequence[str], windows: set[str], given: Any, read: Callable[[], Kept]) -> Kept:
+        """What is read of some windows, kept until others are asked for, since each feature asks for the same ones."""
         state, kind = (given, [self.journal.glance(stream, 0) for stream in streams]), tuple(streams)
         if (known := self._kept.get(kind)) is None or known[0] != state or not windows <= known[1]:
             known = self._kept[kind] = (state, windows, read())

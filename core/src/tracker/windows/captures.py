@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
 
+KEPT = range(100, 20_000)  # windows of which what was read is kept: few are quickly read, more are too large
 AT_RESET = timedelta(minutes=5)  # how long after a reset a floored 0 is taken as nothing used
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
@@ -95,7 +96,7 @@ def captures(
             group.sort(key=lambda one: (one.captured_at, one.offset))
         return found
 
-    return index.once(streams, wanted, known, read)
+    return index.once(streams, wanted, known, read) if wanted and len(wanted) in KEPT else read()
 
 
 def is_finalized(index: "Index", window: str) -> bool:

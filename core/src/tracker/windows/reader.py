@@ -16,7 +16,7 @@ from tracker.session import Session
 from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import falls, history
-from tracker.windows.captures import Pair, canonical, capacity_delta, captures, measure, spans
+from tracker.windows.captures import KEPT, Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
 from tracker.windows.window import CaptureRequest, reset_before, store
 
@@ -148,7 +148,7 @@ class Windows:
                     found[window, ""] = at, Finalized(window, own, record)
             return found
 
-        found = self.session.index.once([WINDOWS], wanted, None, read)
+        found = self.session.index.once([WINDOWS], wanted, None, read) if wanted and len(wanted) in KEPT else read()
         return {window: row for (window, _), (_, row) in found.items()}
 
     def parts(self, windows: Iterable[str] | None = None, *, with_open: bool = False) -> Iterator[Part]:
