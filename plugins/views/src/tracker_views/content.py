@@ -323,9 +323,17 @@ def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "provider": f"{one['provider']}{account}",
         "low": low,
         "high": high,
-        "spread": one.get("ci_kind"),
+        "spread": _spread(one),
         "needed": _range(one),
     }
+
+
+def _spread(figures: Mapping[str, Any]) -> Cell:
+    """`measured`, and between what, if not between single windows: `measured over 6 days`."""
+    match figures.get("blocks"):
+        case {"by": str(by), "n": int(count)}:
+            return f"{figures.get('ci_kind')} over {plural(count, by)}"
+    return figures.get("ci_kind")
 
 
 def _range(figures: Mapping[str, Any]) -> str | None:
