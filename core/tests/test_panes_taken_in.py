@@ -107,3 +107,20 @@ def test_a_reset_from_a_week_on_has_its_date(toys: Run, reset: str, shown: str) 
     given = ("--stdin", "--captured-at", "2026-01-10T08:00:00Z")
     done = toys("start", "toy", *given, stdin=f"fuel 10% reset {reset}")
     assert done.stderr.splitlines()[0] == f"  fuel 10% used, resets {shown}"
+
+
+def test_a_reading_from_the_future_is_refused_and_can_be_taken_back(toys: Run) -> None:
+    """No AFTER would be younger than it until then."""
+    pane = "fuel 10%\nas of 2999-01-01T00:00:00+00:00"
+    done = toys("start", "toy", "--stdin", stdin=pane)
+    assert (done.returncode, done.stderr.partition(", ")[0]) == (
+        1,
+        "error: The reading time 2999-01-01T00:00:00Z lies in the future",
+    )
+    ok(toys("start", "toy", "--stdin", "--force", stdin=pane))
+    done = toys("end", "toy", "--stdin", stdin="fuel 20%\nas of 2026-01-10T09:00:00+00:00")
+    cure = "tracker alias delete toy --phase before --window W0-01"
+    assert f"Take that BEFORE back with `{cure}`" in done.stderr
+    ok(toys(*cure.split()[1:], "--yes"))
+    ok(toys("start", "toy", "--stdin", "--captured-at", "2026-01-10T08:00:00Z", stdin="fuel 10%"))
+    ok(toys("end", "toy", "--stdin", stdin="fuel 20%\nas of 2026-01-10T09:00:00+00:00"))

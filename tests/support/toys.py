@@ -35,11 +35,13 @@ def source_info():
 
 @hookimpl
 def parse_status(text, captured_at):
-    """`fuel 12% reset 2026-01-01T00:00:00+00:00`, one meter a line."""
+    """`fuel 12% reset 2026-01-01T00:00:00+00:00`, one meter a line; `as of 2026-01-01T00:00:00+00:00` dates them."""
+    dated = re.search(r"as of (\\S+)", text)
     found = re.findall(r"(fuel|heat) ([\\d.]+)%(?: reset (\\S+))?", text)
     gauges = {m: Gauge(meter=m, used=float(u), resets=r or None, reset_at=datetime.fromisoformat(r) if r else None)
               for m, u, r in found}
-    return Reading(gauges=tuple(gauges.values()), errors=() if gauges else ("insufficient-data",))
+    return Reading(gauges=tuple(gauges.values()), errors=() if gauges else ("insufficient-data",),
+                   as_of=datetime.fromisoformat(dated[1]) if dated else None)
 '''
 COUNT = """
 from tracker.api import Gauge, Meter, Reading, Source, hookimpl

@@ -171,6 +171,22 @@ def test_an_old_reading_makes_the_next_origin_be_asked(opened: Any, event: Any) 
     assert (opened.rows()[-1]["origin"], opened.rows()[-1]["parsed"]["weekly_pct"]) == ("app-server", 25)
 
 
+@pytest.mark.parametrize(("other", "used", "origin"), [("40% used", 40, "print"), ("4", None, "usage")])
+def test_an_answer_that_lost_its_capacity_makes_the_next_origin_be_asked(
+    machine: Any, other: str, used: float | None, origin: str
+) -> None:
+    """Where none has it, the first half counts."""
+    pane = "Current session: 12% used\nCurrent week (all models): {}"
+    machine.program(
+        "claude", f"print({pane.format('4')!r} if 'stream-json' in ' '.join(sys.argv) else {pane.format(other)!r})"
+    )
+    done = machine("capture", "claude")
+    ok(done)
+    assert "warning: claude usage: its all_models cannot be read; trying print next" in done.stderr
+    [row] = machine.rows()
+    assert (row["origin"], row["parsed"].get("all_models_pct"), row["parsed"]["session_pct"]) == (origin, used, 12)
+
+
 def test_an_old_reading_is_a_before_with_a_warning(machine: Any, event: Any) -> None:
     machine.rollout("a", event(20, age=2 * 86_400 + 3600))
     done = machine("capture", "codex", "--from", "rollout")

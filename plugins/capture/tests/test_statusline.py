@@ -105,6 +105,21 @@ def test_a_capture_reads_what_was_kept(machine: Any) -> None:
     assert row["parsed"]["session_pct"] == 7
 
 
+def test_what_was_used_before_a_reset_is_no_capture_and_no_reading_of_now(machine: Any) -> None:
+    """An idle client hands its old values over on every redraw. Pasted they are refused."""
+    limits = {name: {"used_percentage": 64, "resets_at": NOW - 900} for name in ("five_hour", "seven_day")}
+    line(machine, handed(rate_limits=limits))
+    done = machine("capture", "claude", "--from", "statusline")
+    assert done.returncode == 1
+    assert "claude statusline: its numbers are older than the reset at " in done.stderr
+    assert (machine.rows(), machine.rows("readings")) == ([], [])
+    limits["seven_day"]["resets_at"] = NOW + 86_400
+    line(machine, handed(rate_limits=limits))
+    assert [*machine.rows("readings")[0]["parsed"]][:1] == ["all_models_used"]
+    assert machine("capture", "claude", "--from", "statusline").returncode == 0
+    assert machine.rows()[0]["parsed"]["errors"] == ["reset-over:session"]
+
+
 def _iso(instant: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant))
 

@@ -86,11 +86,12 @@ def test_paths_of_the_machine_are_not_kept() -> None:
         ("Token Usage: [####] 5000%", "token_usage_pct", None),
         ("Token Usage: [####] ٣٥%", "token_usage_pct", None),
         ("Tokens: 0 / ~153,378 (0 left)", "token_limit", 153378),
-        ("Tokens: 1,153,378 / 2,000,000", "tokens_used", 1153378),
+        ("Tokens: 1,153,378 / 2,000,000 (846,622 left)", "tokens_used", 1153378),
         ("Tokens: 1153378/2000000 (846,622 left)", "tokens_used", 1153378),
         ("Tokens: 1.000 / ~153,378 (0 left)", "tokens_used", None),
         ("Tokens: 15,33 / ~153,378 (0 left)", "tokens_used", None),
         ("Tokens: 12.3K / ~44K", "token_limit", None),
+        ("Tokens: 12,345 / ~153", "token_limit", None),  # the edge may have cut it
         ("Tokens: 12,345", "tokens_used", None),
         ("Tokens: 12 / 44 messages", "tokens_used", None),
         ("Burn Rate: 1,123.4 tokens/min 🐌", "burn_rate_per_min", 1123.4),

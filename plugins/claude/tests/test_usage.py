@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,7 @@ NAMES = {  # a title's line: the meter
     "Current week (Claude \nFable 5)": "claude_fable_5",
     "Current week (Session)": "week_session",
     "Current week (5.5 Haiku)": "week_5_5_haiku",
-    "│ Current session │": "session",
+    "│ Current session": "session",
     "  ⎿  Current session": "session",
 }
 
@@ -288,3 +288,23 @@ def test_a_reset_is_read_behind_words_that_are_not() -> None:
         [gauge] = read(text).gauges
         assert (gauge.used, gauge.resets) == (40, "Nov 25, 5:43pm (UTC)")
         assert gauge.reset_at == datetime.fromisoformat("2026-11-25T17:43:00Z")
+
+
+def test_two_panes_side_by_side_are_nobodys() -> None:
+    """As `tmux` copies a window that is split: a percentage of the one is none of the other."""
+    left, right = ((HERE / "screens" / f"v2.1.200_base_{name}col.txt").read_text() for name in ("pro_60", "max_110"))
+    for before in ("", "\n", "\n\n"):
+        rows = zip_longest(left.split("\n"), (before + right).split("\n"), fillvalue="")
+        reading = read("\n".join(f"{a:60}│{b}" for a, b in rows))
+        assert (reading.gauges, reading.errors) == ((), ("side-by-side", "insufficient-data"))
+
+
+def test_a_model_whose_name_is_too_long_for_a_key_is_cut_and_stays_apart() -> None:
+    name = "Claude Opus 5.5 Long Context Preview for Enterprise Teams ({})"
+    limits = [
+        {"kind": "weekly_scoped", "percent": percent, "scope": {"model": {"display_name": name.format(place)}}}
+        for place, percent in (("EU region", 9), ("US region", 8))
+    ]
+    found = used(read(json.dumps({"seven_day": {"utilization": 40}, "limits": limits})))
+    assert list(found.values()) == [40, 9, 8]
+    assert all(len(key) <= 64 for key in found)

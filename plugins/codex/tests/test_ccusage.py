@@ -383,3 +383,10 @@ def test_texts_that_are_no_json_give_no_figures(text: str) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_report() -> None:
     assert ccusage.parse_status(text='\ufeff{"daily": []}', scope=None).errors == ()
+
+
+def test_gaps_between_blocks_are_no_blocks() -> None:
+    work = [{"startTime": f"2025-10-19T0{hour}:00:00Z", "totalTokens": hour, "isGap": False} for hour in (1, 7)]
+    gap = {"startTime": "2025-10-19T12:00:00Z", "totalTokens": 0, "isGap": True}
+    found = fields({"blocks": [*work, gap]})
+    assert (found["rows"], found["tokens"], found["latest"]) == (2, 7, "2025-10-19T07:00:00Z")

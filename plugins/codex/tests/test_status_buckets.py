@@ -106,3 +106,30 @@ def test_a_bucket_never_takes_the_main_buckets_name() -> None:
         "bucket_secondary_usage": 5,
         "monthly_credit_weekly": 6,
     }
+
+
+@together("headings", [("  GPT-6 Mini:", "  GPT-6 Sol:"), ("  Cloud tasks", "  Local tasks"), ("", "")])
+def test_rows_that_come_again_below_no_known_heading_are_said(headings: tuple[str, str]) -> None:
+    first, second = headings
+    reading = read(pane(first, *MAIN, second, *OTHER))
+    assert (reading.gauges[0].used, reading.gauges[1].used) == (11, 64)
+    assert "row-repeated:weekly" in reading.errors
+
+
+def test_a_name_too_long_for_a_key_is_cut_and_stays_apart() -> None:
+    name = "GPT-6.1-Codex-Spark Long Context Preview for Enterprise Teams"
+    both = (part for place in ("(EU)", "(US)") for part in (f"  {name} {place} limit:", *OTHER))
+    found = used(read(pane(*MAIN, *both)))
+    assert (found["fiveh"], found["weekly"], len(found)) == (11, 64, 6)
+    assert all(key.startswith(("gpt_6_1_codex_spark", "fiveh", "weekly")) for key in found)
+
+
+@together("width", [60, 100])
+def test_two_panes_side_by_side_are_nobodys(width: int) -> None:
+    """As `tmux` copies a window that is split: the rows of the one are no rows of the other."""
+    left, right = pane(*MAIN).split("\n"), pane(*OTHER, version="0.44.0").split("\n")
+    for one, other in ((left, right), (left, ["", *right]), (["", "", *left], right)):
+        size = max(len(one), len(other))
+        rows = ([*part, *[""] * (size - len(part))] for part in (one, other))
+        reading = read("\n".join(f"{a:{width}}│{b}" for a, b in zip(*rows, strict=True)))
+        assert (reading.gauges, reading.errors) == ((), ("side-by-side", "insufficient-data"))

@@ -116,6 +116,7 @@ def test_the_rate_is_found_and_what_projects_took(world: World) -> None:
     assert sum(share["points"] for share in shares.values()) == pytest.approx(found["points"], rel=0.1)
     said = world("meters", "calibrate", "--by", "session")
     assert "points per list-price dollar" in said
+    assert "by list price alone: the ranges leave out how much a dollar differs from one session to the next" in said
     assert "assuming: nothing else uses this account: no reading was taken by a schedule" in said
     assert "gpt-5, points per million tokens: input 1.9, cache read" in said
 

@@ -23,7 +23,7 @@ from tracker.windows.lanes import FIRST_WINDOW, lane_option, next_window, stampe
 from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
-# clocks of machines differ; beyond that a capture claims to be from the future
+# clocks of machines differ; beyond that a capture is from the future, and would count as the newest until then
 FUTURE = timedelta(minutes=5)
 # panes show resets by the minute, and clocks of machines differ
 SLACK = timedelta(minutes=10)
@@ -95,7 +95,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     source, reading, force = request.source, request.reading, request.force
     if not force and not has_value(source, reading):
         raise _no_value(session, request)
-    if request.text is not None and request.phases:
+    if request.phases and (request.text is not None or request.origin == "automation"):
         reading = dated(request, timedelta(minutes=session.config.buffer_minutes))
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
     # two addresses may be redacted alike
@@ -186,9 +186,9 @@ def _broken_rules(
     """
     source, at, seen, now = request.source, new.captured_at, request.reading.as_of, datetime.now(UTC)
     delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
-    if at > now + FUTURE:
-        # it would count as the newest until then
-        cause = f"the capture time {iso(at)} lies in the future, {span(at - now)} ahead"
+    if (latest := max(at, seen or at)) > now + FUTURE:
+        whose = "capture" if latest == at else "reading"
+        cause = f"the {whose} time {iso(latest)} lies in the future, {span(latest - now)} ahead"
         advice = "Expected a time that has passed. Check --captured-at and your clock, or store it with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     # a finalized window keeps its account: another one's pair would take over the features that were counted
@@ -206,7 +206,7 @@ def _broken_rules(
         cause = f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of"
         cause += f" {new.window}, from {iso(old.reading.as_of or old.captured_at)}"
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
-        if old.captured_at > now:  # no AFTER helps until then
+        if max(old.captured_at, old.reading.as_of or old.captured_at) > now:  # no AFTER helps until then
             delete = delete.replace("--phase after", "--phase before") + lane_option(session, old.agent_id)
             advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))

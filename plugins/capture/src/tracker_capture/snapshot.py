@@ -146,7 +146,11 @@ def _origins(options: Options) -> Sequence[Origin]:
 
 def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     """The answer if it fits the phase. An old one is an AFTER only with `stale_ok`, and is tagged."""
-    limit = session.settings(CaptureSettings).stale_minutes
+    limit, buffer = session.settings(CaptureSettings).stale_minutes, session.config.buffer_minutes
+    last = max((gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None), default=answer.as_of)
+    if last <= answer.as_of - timedelta(minutes=buffer) and not options.force and options.origin != STDIN:
+        # an idle program shows them until it is used; a pane that was piped is refused with its own cure
+        raise OriginError(f"its numbers are older than the reset at {iso(last)}")
     is_stale = answer.age > limit * 60
     if not options.has_after:
         if is_stale:
@@ -156,8 +160,7 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
         reset = Windows(session).reset_before(options.source, answer.reading, answer.as_of)
         if reset is not None and not Windows(session).reset_before(options.source, answer.reading, answer.taken):
             raise OriginError(
-                f"its numbers are of {iso(answer.as_of)}, within {session.config.buffer_minutes:g} min"
-                f" after the reset at {iso(reset)}"
+                f"its numbers are of {iso(answer.as_of)}, within {buffer:g} min after the reset at {iso(reset)}"
             )
     if not is_stale:
         return answer

@@ -58,7 +58,6 @@ def kept(query: Query) -> Answer:
 
 def text(session: Session, found: Kept | None) -> str:
     """The line; an empty one if nothing was ever handed over."""
-
     if found is None:
         return ""
     now, local = session.now, session.zone
@@ -133,7 +132,6 @@ def _path(session: Session, source: Source) -> Path:
 
 def _may_write(session: Session) -> bool:
     """A status line creates only a data directory that you named, because a prompt runs in every folder."""
-
     return (
         bool(session.data_dir or os.environ.get("TRACKER_DATA_DIR") or session.config.data_dir) or session.root.is_dir()
     )
@@ -167,10 +165,18 @@ def sample(session: Session, found: Kept) -> None:
         from tracker_capture import readings
 
         [origin] = [origin for source, origin in _origins([found.source])][:1]
-        one = readings.sample_of(found.source, found.reading, found.at, origin.name, readings.lag(session))
+        behind = readings.lag(session)
+        # an idle program hands over what was used before the reset, until it is used again
+        gauges = [one for one in found.reading.gauges if not one.used or not _is_over(one, found.at - behind)]
+        reading = evolve(found.reading, gauges=tuple(gauges))
+        one = readings.sample_of(found.source, reading, found.at, origin.name, behind)
         if one is not None:
             readings.add(session, [one], by="statusline")
             _keep(session, evolve(found, sampled=session.now))
+
+
+def _is_over(gauge: Gauge, at: datetime) -> bool:
+    return gauge.reset_at is not None and gauge.reset_at <= at
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:

@@ -39,7 +39,8 @@ LABEL = re.compile(r"\W*(Token Usage|Tokens|Burn Rate|Cost Rate|Sent Messages)\s
 VALUES = {
     "Token Usage": re.compile(r"[^\w\[]*(?:\[[^\]]*\])?\s*(?P<token_usage_pct>[^\s%]+)\s*%[\W\d_]*"),
     "Tokens": re.compile(
-        r"(?P<tokens_used>[^\s/]+)\s*/\s*~?\s*(?P<token_limit>[^\s(]+)\s*(?:\([^\s)]+ left\))?[\W\d_]*"
+        # a limit that ends the line may have been cut
+        r"(?P<tokens_used>[^\s/]+)\s*/\s*~?\s*(?:(?P<token_limit>[^\s(]+)\s*\([^\s)]+ left\)[\W\d_]*|\S+\W*)"
     ),
     "Burn Rate": re.compile(r"(?P<burn_rate_per_min>[^\s]+)\s*tokens/min[\W\d_]*"),
     "Cost Rate": re.compile(r"\$\s*(?P<cost_rate_per_min>[^\s$/]+)\s*\$?/min[\W\d_]*"),
@@ -120,7 +121,10 @@ def _labels(lines: Iterable[str]) -> Iterable[tuple[str, Raw]]:
             pattern = VALUES[label[1]]
             match = pattern.fullmatch(label[2])
             values = match.groupdict() if match else dict.fromkeys(pattern.groupindex, label[2])
-            yield label[1], {name: _typed(name, value) if match else [value] for name, value in values.items()}
+            yield (
+                label[1],
+                {name: _typed(name, one) if match and one is not None else [one] for name, one in values.items()},
+            )
 
 
 def _typed(name: str, text: str) -> Any:

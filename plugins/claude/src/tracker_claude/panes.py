@@ -30,11 +30,15 @@ NOTICES = {
     ),
 }
 NOTHING_PRINTED = re.compile(PRINTED)  # the print mode's only line where its request failed
+# A terminal that is split was copied as one: text behind the line between its halves, which is no box's left edge.
+BESIDE = re.compile(r"^[^\n]{4,}?[│┃][^\n]*[^\s│┃]", re.MULTILINE)
 STALE = re.compile(loose("Showing last-known usage"))
 
 
 def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     """The reading of the last pane in a plain text."""
+    if _is_beside(text):
+        return Reading(errors=("side-by-side", "insufficient-data"))
     *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text.expandtabs())))
     found = sections(pane)
     shown = found[_last_pane(found) :]
@@ -45,6 +49,12 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
         fields={"extra": group} if group else {},
         errors=tuple(_errors(pane, shown, gauges, bool(earlier) or len(shown) < len(found))),
     )
+
+
+def _is_beside(text: str) -> bool:
+    """Whether another pane stands at the side of the last one, down to its last percentage."""
+    begin = max((found.start() for found in START.finditer(text)), default=0)
+    return BESIDE.search(text, begin, max(text.rfind("used"), begin)) is not None
 
 
 def _panes(text: str) -> list[str]:

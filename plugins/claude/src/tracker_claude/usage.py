@@ -14,6 +14,7 @@ TAGS = {
     "not-subscribed": "/usage works with a subscription only; log in to Claude Code with the plan's account",
     "insufficient-data": "no usage window was found in the text; capture the whole /usage pane",
     "bar-contradicts": "the bar shows another value than the number, so the pane was garbled; capture it again",
+    "side-by-side": "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
     "stale-data": "Claude Code showed the last figures that it knew; capture again once /usage loads",
     "limit-ambiguous": "the answer holds the limit twice with different values, so it is left empty",
     "reset-unread": "these words name no time, or a time zone that nobody knows, so the reset is left out",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from zlib import adler32
 
 from tracker.api import Meter
 
@@ -19,6 +20,7 @@ METERS = (
 SPELLINGS = {"allmodels": ALL_MODELS, "opus": "opus", "sonnet": "sonnet", "sonnetonly": "sonnet"}
 # 110% is real; Claude Code has put an epoch where a percentage belongs
 NONSENSE = 1000
+LONGEST, SHORT = 64, 55  # characters of a meter's key, and of one that is cut
 
 
 def weekly_key(scope: str) -> str | None:
@@ -33,6 +35,8 @@ def weekly_key(scope: str) -> str | None:
     slug = re.sub(r"[^a-z0-9]+", "_", scope.casefold()).strip("_")
     if slug[:1].isdigit() or slug == SESSION:
         slug = f"week_{slug}"
+    if len(slug) > LONGEST:  # two long names may begin alike
+        slug = f"{slug[:SHORT].rstrip('_')}_{adler32(slug.encode()):08x}"
     return slug or None
 
 

@@ -117,6 +117,7 @@ def _rows(payload: Object, scope: str | None) -> tuple[str, list[Object]]:
         rows = [rows]
     if not isinstance(rows, list) or not all(_is_row(SCOPES[scope], row) for row in rows):
         raise Unreadable("invalid-report")
+    rows = [row for row in rows if row.get("isGap") is not True]
     if any("agent" in row for row in rows):
         return scope, [_normal(row) for row in _of_agent(rows)]
     totals = payload.get("totals")

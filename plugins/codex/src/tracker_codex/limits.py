@@ -47,11 +47,13 @@ class Limit(NamedTuple):
 class Limits(NamedTuple):
     """All rows of a pane, the first of each key, and its credits.
 
+    repeated: the meters whose rows come again below no heading that is known; the first counts.
     is_whole: whether there are rows, each has its value, and every line from the first of them on was read.
     """
 
     rows: tuple[Limit, ...]
     credits: float | str | None
+    repeated: tuple[str, ...]
     is_whole: bool
 
 
@@ -89,6 +91,7 @@ class _Reader:
         self.skipped = False  # a line below the first row, or a row
         self.rows: dict[str, Limit] = {}
         self.credits: float | str | None = None
+        self.repeated: list[str] = []
 
     def read(self) -> Limits:
         line = 0
@@ -99,7 +102,7 @@ class _Reader:
             line = max(line + 1, self.sheet.line_after(end))
         rows = tuple(self.rows.values())
         is_whole = bool(rows) and not self.skipped and all(row.used is not None for row in rows)
-        return Limits(rows, self.credits, is_whole)
+        return Limits(rows, self.credits, tuple(self.repeated), is_whole)
 
     def _entry(self, place: int) -> int:
         """Read what begins on a line; returns its end."""
@@ -145,7 +148,9 @@ class _Reader:
             self.lost = name is not None or bool(self.rows)
             return self._add(meter if name is None else key_of(name, meter), at)
         key = key_of(self.bucket, meter)
-        self.lost = self.lost or key in self.rows
+        if key in self.rows:
+            self.repeated.append(key)
+            self.lost = True
         self.skipped = self.skipped or self.lost
         return self._value(at).end if self.lost else self._add(key, at)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from zlib import adler32
 
 from tracker.api import JSON, Gauge, Meter, Reading
 
@@ -24,10 +25,10 @@ KEYS = {meter.key for meter in METERS}
 WINDOWS = {meter.window: meter.key for meter in METERS if isinstance(meter.window, timedelta)}
 TOLERANCE = timedelta(minutes=3)  # backends sent 299 and 10079 minutes, too; Codex's own labels allow three minutes
 
-LONGEST_NAME = 80  # of a bucket
+LONGEST, SHORT = 40, 31  # characters of a bucket in a key, and of one that is cut
 INSUFFICIENT = "insufficient-data"
 MISSING = "section-missing"
-AMBIGUOUS, UNREAD = "limit-ambiguous", "reset-unread"
+AMBIGUOUS, CONTRADICTED, UNREAD = "limit-ambiguous", "bar-contradicts", "reset-unread"
 
 LABELS = {
     "5h limit": "fiveh",
@@ -46,8 +47,10 @@ LABELS = {
 
 def slug(name: str) -> str:
     """A bucket's name in a meter's key: `GPT-5.3-Codex-Spark` is `gpt_5_3_codex_spark`."""
-    found = re.sub(r"[^a-z0-9]+", "_", name[:LONGEST_NAME].lower()).strip("_")
-    return found if found[:1].isalpha() else f"bucket_{found}".rstrip("_")
+    found = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    found = found if found[:1].isalpha() else f"bucket_{found}".rstrip("_")
+    # two long names may begin alike
+    return found if len(found) <= LONGEST else f"{found[:SHORT].rstrip('_')}_{adler32(found.encode()):08x}"
 
 
 def key_of(bucket: str | None, meter: str) -> str:
@@ -95,7 +98,7 @@ def reading(
     first |= {key: Gauge(meter=key, used=None) for key in several}
     unread = [key for key, one in first.items() if one.reset_at is None and re.search("[0-9]", one.resets or "")]
     errors = (*errors, *(f"{AMBIGUOUS}:{key}" for key in several), *(f"{UNREAD}:{key}" for key in unread))
-    told = {tag.partition(":")[2] for tag in errors if not tag.startswith(UNREAD)}
+    told = {tag.partition(":")[2] for tag in errors if tag.startswith((CONTRADICTED, AMBIGUOUS))}
     missing = [key for key, gauge in first.items() if gauge.used is None]
     is_insufficient = len(missing) == len(first) and not several
     # a tag of its own says why the meter has no value

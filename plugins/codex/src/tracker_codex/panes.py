@@ -23,6 +23,10 @@ LONGEST, WIDEST = 200_000, 1000  # characters of a pane and of a line: a card in
 ABOVE = 400  # lines of the pane above its limits, which may have no head to begin with
 
 
+# A terminal that is split was copied as one: text on both sides of the line between its halves.
+BESIDE = re.compile(r"[^\s│┃].*[│┃].*[^\s│┃]")
+
+
 class Line(NamedTuple):
     """A line of a pane without its box; `edge` is the column where its text ends."""
 
@@ -70,6 +74,12 @@ class Sheet:
         self._text = "".join(parts)
         self.compact = "".join(self._text.split())
         self._line_starts = frozenset(self.starts)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether another pane stands at the side of this one, down to its last limit."""
+        last = max((at for at, line in enumerate(self.lines) if "limit:" in line), default=0)
+        return any(BESIDE.search(line) for line in self.lines[: last + 1])
 
     def words(self, begin: int, end: int) -> str:
         """A span of `compact` with the white space it was printed with, a line break counting as a space."""

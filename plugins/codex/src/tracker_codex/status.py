@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from tracker.api import Demo, DemoStep, Gauge, Reading, Source, hookimpl, plain_text
-from tracker_codex.meters import AMBIGUOUS, INSUFFICIENT, KEYS, METERS, MISSING, UNREAD, reading
+from tracker_codex.meters import AMBIGUOUS, CONTRADICTED, INSUFFICIENT, KEYS, METERS, MISSING, UNREAD, reading
 from tracker_codex.origins import ORIGINS
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tracker_codex.panes import Sheet
 
 TRIMMED = "multi-pane-trimmed"
+BESIDE, REPEATED = "side-by-side", "row-repeated"
 STALE = "stale-data"
-CONTRADICTED = "bar-contradicts"
 NOT_AUTHENTICATED, NO_LIMITS, NO_METER = "not-authenticated", "no-limits", "no-meter"
 CAPACITY = "weekly"
 TAGS = {
@@ -27,6 +27,8 @@ TAGS = {
     CONTRADICTED: "the bar shows another value than the number, so the pane was garbled; capture it again",
     AMBIGUOUS: "the answer holds the limit twice with different values, so it is left empty",
     UNREAD: "these words name no time that is known here, so the reset is left out",
+    BESIDE: "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
+    REPEATED: "the limit comes again under a name that is not known here; the first one counts",
     STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
     NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",
@@ -120,6 +122,8 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     sheet, trimmed = last_pane(text)
     if sheet is None:
         return None
+    if sheet.is_beside:
+        return reading((), {}, causes=(BESIDE,))
     found = limits.read(sheet, version(sheet))
     gauges = (
         Gauge(
@@ -132,6 +136,7 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     )
     known = fields(sheet) | ({"credits": found.credits} if found.credits else {})
     errors = [f"{CONTRADICTED}:{row.key}" for row in found.rows if row.contradicted]
+    errors += [f"{REPEATED}:{key}" for key in dict.fromkeys(found.repeated)]
     errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
     keys = {row.key for row in found.rows}
     # the head, the account and the end are there, and nothing stands between the rows that may have been another one

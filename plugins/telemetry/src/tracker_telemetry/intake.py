@@ -116,8 +116,7 @@ class Intake:
         """Take in what a descriptor gives, to its end."""
         found = os.fstat(file)
         is_file = stat.S_ISREG(found.st_mode)
-        progress = Progress.of(self.session, found.st_size if is_file else 0)
-        splitter = Splitter()
+        progress, splitter = Progress.of(self.session, found.st_size if is_file else 0), Splitter()
         try:
             for chunk in (file_chunks if is_file else pipe_chunks)(file, self.stop):
                 self._take(splitter.feed(chunk))
@@ -136,8 +135,7 @@ class Intake:
         """Take in a file as it grows, from where the last run of this source, window and file stopped."""
         reader = self.reader
         mark = Mark.of(reader, follower.path)
-        place = mark.recall()
-        if place is not None:
+        if (place := mark.recall()) is not None:
             follower.place = place
             if (before := follower.last(BATCH)) is not None:
                 reader.recall(before)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
 
 T = TypeVar("T")
+# The tag of a meter whose value cannot be read.
+UNREADABLE = "section-missing"
 
 
 class Unanswered(TrackerError):
@@ -36,18 +38,24 @@ def first(
     accept: Callable[[Answer], Answer] = lambda answer: answer,
     warn: Callable[[str], None] = lambda text: None,
 ) -> Answer:
-    """The first usable answer; `accept` refuses one with an `OriginError`.
+    """The first usable answer; `accept` refuses one with an `OriginError`. One without its capacity is the last resort.
 
     Each failure before it is one warning; together they take `MOST_SECONDS` at most.
     """
-    until, failed = time.monotonic() + MOST_SECONDS, []
+    until, failed, half = time.monotonic() + MOST_SECONDS, list[OriginError](), list[Answer]()
     for place, origin in enumerate(origins, 1):
         try:
-            return accept(ask(session, source, origin, timezone, until=until))
+            answer = accept(ask(session, source, origin, timezone, until=until))
+            if f"{UNREADABLE}:{source.capacity}" not in answer.reading.errors:
+                return answer
+            half.append(answer)
+            raise OriginError(f"its {source.capacity} cannot be read")
         except OriginError as error:
             failed.append(error)
             if place < len(origins):
                 warn(f"{source.name} {origin.name}: {error}; trying {origins[place].name} next")
+    if half:
+        return half[0]
     others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
     raise Unanswered(f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.", failed)
 

@@ -25,7 +25,9 @@ WAYS = ("rid", "model", "lane", "day")
 @window_option(help="A window [default: all].")
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
 @click.option("--top", type=Number(int, min=1), metavar="N", help="Only the first N rows; the totals cover all.")
-@click.option("--by", type=click.Choice(WAYS), default="rid", show_default=True, help="One row for each of these.")
+@click.option(
+    "--by", type=click.Choice(WAYS), default="rid", show_default=True, help="One row for each; days are UTC's."
+)
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
