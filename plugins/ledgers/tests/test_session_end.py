@@ -108,35 +108,13 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, toys_apart:
 def test_a_commit_of_the_finalize_row_that_is_none_can_be_cleared(finalized: Run) -> None:
     done = finalized("complete", "--window", "W0-20", "--commit-start", "nosuch")
     ok(done)
-    assert "warning: nosuch is no commit of the repository here. It is stored as you typed it.\n" in done.stderr
+    assert "warning: nosuch is not a commit of the repository here. It is stored as you typed it.\n" in done.stderr
     error = refused(finalized("churn", "--window", "W0-20"))
     assert "Unknown commit 'nosuch' (the finalize row of W0-20)" in error
     cure = "tracker complete --window W0-20 --clear commit-start"
     assert f"`{cure}` takes it out of the row." in error
     ok(finalized(*cure.split()[1:]))
     assert ok(finalized("churn", "--window", "W0-20")).startswith("recorded churn for W0-20: files=6")
-
-
-def test_a_name_in_the_finalize_row_is_the_commit_that_it_was(
-    finalized: Run, make_repository: Any, tmp_path: Path
-) -> None:
-    work = make_repository(tmp_path)
-    ends = work.git("rev-parse", "HEAD~1"), work.git("rev-parse", "HEAD")
-    ok(finalized("complete", "--window", "W0-20", "--commit-start", "HEAD~1", "--commit-end", "main"))
-    row = records(tmp_path, "windows")[-1]
-    assert (row["commit_start"], row["commit_end"]) == ends
-    work.commit("tomorrow's", later="x\n" * 500)
-    assert "files=6, +51/-47" in ok(finalized("churn", "--window", "W0-20"))
-    # as an earlier version stored it
-    path = tmp_path / "data" / "windows.jsonl"
-    path.write_text(path.read_text().replace(f'"commit_end":"{ends[1]}"', '"commit_end":"main"'))
-    done = finalized("churn", "--window", "W0-20")
-    assert "files=7" in ok(done)
-    assert "note: the finalize row of W0-20 names main, which may move on: `tracker complete " in done.stderr
-    cure = f"complete --window W0-20 --commit-end {work.git('rev-parse', 'HEAD')}"
-    assert f"`tracker {cure}` keeps it\n" in done.stderr
-    ok(finalized(*cure.split()))
-    assert "may move on" not in finalized("churn", "--window", "W0-20").stderr
 
 
 def test_several_paths_in_a_row(finalized: Run, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def finalize(
     for key in [one for one in ("commit_start", "commit_end") if given.get(one)]:
         # a name such as HEAD moves on
         if not (commit := git_commit(given[key])):
-            session.warn(f"{line(given[key])} is no commit of the repository here. It is stored as you typed it.")
+            session.warn(f"{line(given[key])} is not a commit of the repository here. It is stored as you typed it.")
         given[key] = commit or given[key]
     with nullcontext() if session.dry_run else session.journal.lock():
         found = captures(session.index, session.registry.sources, [window])

@@ -326,7 +326,7 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
             fields[meter.field_name] = Pair(before, new).capacity(session, source)
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
-    notes = stamped_notes(request.notes, session.lane)
+    notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
     common = {"source": request.origin, "notes": notes, "agent_id": session.lane}
     fields = {**common, **fields, "parsed": parsed, "raw_text": request.text}
     return stamp(window=new.window, provider=source.name, captured_at=request.captured_at, **fields)
