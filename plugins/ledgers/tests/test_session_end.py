@@ -106,10 +106,12 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, toys_apart:
 
 
 def test_a_commit_of_the_finalize_row_that_is_none_can_be_cleared(finalized: Run) -> None:
-    ok(finalized("complete", "--window", "W0-20", "--commit-start", "nosuch"))
+    done = finalized("complete", "--window", "W0-20", "--commit-start", "nosuch")
+    ok(done)
+    assert "warning: nosuch is not a commit of the repository here. It is stored as you typed it.\n" in done.stderr
     error = refused(finalized("churn", "--window", "W0-20"))
     assert "Unknown commit 'nosuch' (the finalize row of W0-20)" in error
-    cure = "tracker complete --window W0-20 --clear commit_start"
+    cure = "tracker complete --window W0-20 --clear commit-start"
     assert f"`{cure}` takes it out of the row." in error
     ok(finalized(*cure.split()[1:]))
     assert ok(finalized("churn", "--window", "W0-20")).startswith("recorded churn for W0-20: files=6")

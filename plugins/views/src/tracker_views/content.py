@@ -75,6 +75,8 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
 
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
+    # first, so that what it reads of all windows is there for the others; no chart could show those of a longer history
+    spans = {} if len(period.windows) > MOST_WINDOWS else Windows(session).spans(period.windows)
     found = Windows(session).preview(period.windows)
     # a million windows do not fit into memory as values of JSON: what is said of them is said now
     unused = list(_left_out(period, found))
@@ -104,8 +106,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     return Content(
         now=session.now,
         period=period,
-        # no chart could show those of a longer history
-        spans={} if len(period.windows) > MOST_WINDOWS else Windows(session).spans(period.windows),
+        spans=spans,
         headlines=tuple(headlines) or (_first(period.windows, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
