@@ -99,8 +99,7 @@ class Follower:
 
         None if the file of the place is gone: it was compressed or deleted while nobody followed.
         """
-        file = self._find()
-        if file is None:
+        if (file := self._find()) is None:
             return b""
         try:
             if self.place.inode and not self.place.fits(file):
