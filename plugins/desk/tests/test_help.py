@@ -37,7 +37,7 @@ def test_a_command_shows_its_help_and_the_word_of_its_name(program: Any) -> None
 
 
 def test_the_words_of_the_screens_are_listed_and_explained(program: Any) -> None:
-    commands_, words = program("help").ok().split("\nWords (`tracker help WORD`):\n")
+    words = program("help").ok().partition("\nWords (`tracker help WORD`):\n")[2]
     assert max(map(len, words.splitlines())) <= 80
     assert {"provider", "anomaly", "before", "finalize"} <= set(re.split(r"[,\s]+", words))
     for word, meaning in (("BEFORE", "opens a window"), ("accounts", "hash"), ("anomaly", "contradict")):
