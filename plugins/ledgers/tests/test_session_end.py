@@ -181,6 +181,14 @@ def test_a_feature_is_logged_with_every_column(toys: Run, tmp_path: Path) -> Non
     assert rows(tmp_path, "Feature_Log.csv") == [given | shown]
 
 
+def test_a_feature_keeps_the_commit_that_a_name_meant(toys: Run, work: Any, tmp_path: Path) -> None:
+    commit = work.git("rev-parse", "HEAD")
+    for name in ("HEAD", commit[:8], "nosuch", "--all"):
+        ok(toys("feature", "log", "--feature-id", "F-1", f"--commit-id={name}"))
+    found = [row["commit_id"] for row in rows(tmp_path, "Feature_Log.csv")]
+    assert found == [commit, commit[:8], "nosuch", "'--all"]
+
+
 def test_evidence_hashes_its_artifact(toys: Run, tmp_path: Path) -> None:
     artifact = tmp_path / "report.xml"
     artifact.write_bytes(b"x" * 100_000)

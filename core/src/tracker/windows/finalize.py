@@ -64,7 +64,7 @@ def finalize(
 
 
 def reopen(session: Session, window: str) -> None:
-    """Take the finalize rows of a window back: it is open again."""
+    """Take the finalize rows of a window back: it is not finalized any more."""
     with nullcontext() if session.dry_run else session.journal.lock():
         if not (rows := list(session.index.entries(WINDOWS, [window]))):
             raise TrackerError(f"{window} is not finalized. Expected a window that `complete` has finalized.")

@@ -40,7 +40,7 @@ class Complete(WritingCommand):
 @click.option("--spec-version", metavar="V", help="The version of the specification.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--clear", multiple=True, metavar="FIELD", help="Empty a field of the earlier row, such as quality.")
-@click.option("--reopen", is_flag=True, help="Take the finalize row back: the window is open again.")
+@click.option("--reopen", is_flag=True, help="Take the finalize row back, to correct captures or features.")
 @click.option("--force", is_flag=True, help="Accept a quality above 1 or an outcome of your own.")
 def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **given: Any) -> None:
     """Finalize a window: its features, quality and outcome. Running it again keeps what you do not name."""
