@@ -52,11 +52,8 @@ class Summary:
         self.routed += times * sum([event["routed"] for event in events])
 
     def add(self, other: Summary) -> None:
-        self.events += other.events
-        self.new += other.new
-        self.rejected += other.rejected
-        self.routed += other.routed
-        self.tags += other.tags
+        for name in ("events", "new", "rejected", "routed", "tags"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.first_reason = self.first_reason or other.first_reason
 
 
