@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tracker.kernel import TrackerError
 from tracker_telemetry.costs import Costs, Side, money_line
 from tracker_telemetry.prices import parse
 from tracker_telemetry.sessions import genai
@@ -93,6 +94,11 @@ def test_a_log_that_is_not_stored(tracker_inside: Run, tmp_path: Path) -> None:
     (tmp_path / "usage.jsonl").write_text(log(*EVENTS))
     assert tracker_inside("cost-compare", "--file", "usage.jsonl").stdout == CSV
     assert not (tmp_path / "data").exists()
+    for command in (("cost-compare",), ("ingest", "proxy-telemetry", "--window", "W1")):
+        packed = tracker_inside(*command, "--file", "usage.jsonl.1.gz")  # whether or not it is there
+        cure = "Unpack it, or pipe it: `zcat usage.jsonl.1.gz | ...`."
+        said = f"error: usage.jsonl.1.gz is compressed. Expected a log as text. {cure}\n"
+        assert (packed.returncode, packed.stderr) == (1, said)
     missing = tracker_inside("cost-compare", "--file", "nope.jsonl")
     assert (missing.returncode, "error: cannot read nope.jsonl" in missing.stderr) == (1, True)
 
@@ -159,6 +165,20 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
     bundled = found["prices"]
     for name, more in (("as_of", "2099-02-03"), ("source", "your prices.toml")):
         assert {*priced["prices"][name].split(", ")} == {*bundled[name].split(", "), more}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[model]]\nname = "house"\ninput = 1\noutput = 2\ncached_read = 0.1\n', "Did you mean cache_read?"),
+        ('token = 1000\n[[model]]\nname = "house"\ninput = 1\noutput = 2\n', "Did you mean tokens?"),
+    ],
+)
+def test_a_slip_in_a_table_of_ones_own_is_refused(text: str, said: str) -> None:
+    """It was passed over, and the money was another. A third party's table may have more keys."""
+    with pytest.raises(TrackerError, match=re.escape(said)):
+        parse(text, "prices.toml", "your prices.toml")
+    assert len(parse(text, "prices.toml of acme").entries) == 1
 
 
 def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:

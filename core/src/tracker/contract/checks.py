@@ -85,8 +85,7 @@ LINE, MAYBE_LINE = (one("a text without control characters", is_line) for one in
 WHOLE, MAYBE_WHOLE = (one("a whole number", lambda value: type(value) is int) for one in (must_be, maybe))
 TEXTS, SWITCH = tuple_of(str), must_be("True or False", lambda value: isinstance(value, bool))
 LINES = must_be(
-    "a tuple of texts without control characters",
-    lambda value: isinstance(value, tuple) and all(map(is_line, value)),
+    "a tuple of texts without control characters", lambda value: isinstance(value, tuple) and all(map(is_line, value))
 )
 COUNT = must_be("a whole number from 1 up", lambda value: type(value) is int and value > 0)
 LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly

@@ -47,8 +47,9 @@ def only_source(session: Session) -> Source:
     if not known:
         raise TrackerError("No proxy's stream is in use. Install tracker-proxy, or unset TRACKER_DISABLE_PLUGINS.")
     if len(known) > 1:
-        names = ", ".join(source.name for source in known)
-        raise TrackerError(f"There are several telemetry sources: {names}. Name one with --source.")
+        raise TrackerError(
+            f"There are several telemetry sources: {', '.join(one.name for one in known)}. Name one with --source."
+        )
     return known[0]
 
 
@@ -67,8 +68,7 @@ def groups(session: Session, source: Source, windows: Sequence[str], prices: Lis
     """By window, lane and whether they were routed: model, time, and the sums of tokens in the order of price kinds."""
     known = _kept(session, source, windows, {})
     grain = prices.grain({row[3] for row in known["groups"]}, known["longest"])
-    found = known if grain == (DAY, ()) else _kept(session, source, windows, {}, *grain)
-    return found["groups"]  # type: ignore[no-any-return]
+    return (known if grain == (DAY, ()) else _kept(session, source, windows, {}, *grain))["groups"]  # type: ignore[no-any-return]
 
 
 def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:

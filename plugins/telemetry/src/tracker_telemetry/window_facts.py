@@ -81,8 +81,7 @@ def findings(session: Session) -> list[Finding]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, orjson.JSONDecodeError) as error:
-        cure = f"rm {path}"
-        return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=cure, severity="warning")]
+        return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=f"rm {path}", severity="warning")]
     return []
 
 

@@ -81,7 +81,9 @@ def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
     """The events of a file, or of standard input for `-`."""
     from tracker.kernel import TrackerError
     from tracker_telemetry.index import events_of
+    from tracker_telemetry.lines import refuse_packed
 
+    refuse_packed(path)
     rejected: list[None] = []
     if path == "-" and sys.stdin.isatty():
         print("paste the text, then press Ctrl-D:", file=sys.stderr)
