@@ -34,7 +34,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (
         ("alias", "start", "codex", "--stdin", "--window", "a/b"),
         1,
-        "Invalid window id 'a/b'. Expected up to 64 letters",
+        "Invalid window id 'a/b'. Expected a letter (a-z, A-Z) or digit, and behind it up to 63 of these, '.', '_' and",
     ),
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
