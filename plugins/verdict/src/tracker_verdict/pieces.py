@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise
+from statistics import median
 from typing import NamedTuple, TypeAlias
 
 from attrs import frozen
@@ -323,16 +324,11 @@ def heard(
     if len(taken) < 2:
         return Silence(None, "no reading was taken by a schedule")
     by_day = by_night = hours = nights = 0.0
-    was_silent = False
-    for one, other in pairwise(taken):
-        start, end = one.until.timestamp(), other.at.timestamp()
-        is_silent = bisect_right(times, end) == bisect_right(times, start)
-        if is_silent and was_silent and not is_reset(one, other, length):
-            waking, rise = awake_hours(start, end, awake, local), max(0.0, other.used - one.used)
-            share = min(waking * HOUR / (end - start), 1.0) if end > start else 1.0
-            by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
-            hours, nights = hours + waking, nights + (end - start) / HOUR - waking
-        was_silent = is_silent
+    for start, end, rise in _silences(taken, times, length):
+        waking = awake_hours(start, end, awake, local)
+        share = min(waking * HOUR / (end - start), 1.0)
+        by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
+        hours, nights = hours + waking, nights + (end - start) / HOUR - waking
     begin, stop = readings[0].at.timestamp(), readings[-1].until.timestamp()
     every = awake_hours(begin, stop, awake, local)
     points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
@@ -345,3 +341,27 @@ def heard(
         why = f"{number(hours, 1)} working hours without a request are too few to tell"
         return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
     return Silence(min((by_day / hours * every + by_night) / points, 1.0))
+
+
+def _silences(
+    taken: Sequence[MeterReading], times: Sequence[float], length: timedelta | None
+) -> Iterator[tuple[float, float, float]]:
+    """From when to when no request was made, nor within an interval of the schedule before, and the rise meanwhile.
+
+    Equal readings in a row are a run, in which nothing rose; so far apart as most runs are its readings, too.
+    """
+    gaps = [other.at.timestamp() - one.until.timestamp() for one, other in pairwise(taken)]
+    step = max(median(gaps), 1.0)
+    least = max(LAG, step)
+    for one, other, gap in zip(taken, [*taken[1:], None], [*gaps, 0.0], strict=True):
+        first, last = one.at.timestamp(), one.until.timestamp()
+        begin = first
+        for at in times[bisect_right(times, first - least) : bisect_right(times, last)]:
+            if (stop := first + (at - first) // step * step) > begin:
+                yield begin, stop, 0.0
+            begin = max(begin, first + math.ceil((at + least - first) / step) * step)
+        if last > begin:
+            yield begin, last, 0.0
+        is_silent = bisect_right(times, last + gap) == bisect_right(times, last - least)
+        if other is not None and gap > 0 and is_silent and not is_reset(one, other, length):
+            yield last, last + gap, max(0.0, other.used - one.used)
