@@ -184,7 +184,7 @@ def _broken_rules(
     standing: those of its window. before: the one that counts for it.
     """
     source, at, seen, now = request.source, new.captured_at, request.reading.as_of, datetime.now(UTC)
-    place = f"--window {new.window}{lane_option(session, new.agent_id)}"
+    place = f"--window {new.window}{f' --agent {new.agent_id}' if new.agent_id else ''}"
     delete = f"tracker alias delete {source.name} --phase {new.phase} {place}"
     if (latest := max(at, seen or at)) > now + FUTURE:
         whose = "capture" if latest == at else "reading"
