@@ -106,11 +106,7 @@ def ledger(
     accounts = sorted({_name(one) for one in every})
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
     own = [one for one in every if account in (None, _name(one))]
-    logged = session.registry.first("usage_events", session=session, since=own[0].at, folder=None)
-    if logged is None:
-        # behind a command that is missing here stands how to get it
-        raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
-    requests = [event for event in logged if event.provider == source.name]
+    requests = _requests(session, source, own[0].at)
     is_own = _stretches(every, account)
     events = [event for event in requests if is_own(event.at, event.at)]
     local = session.zone
@@ -223,6 +219,14 @@ def _readings(session: Session, source: Source, meter: str, since: datetime | No
         last = max((one.at for one in older if one.meter == meter), default=None)
         raise NoReadings(_absence(f"{source.name} {meter}", since, last), is_known=last is not None)
     return sorted(every, key=lambda one: one.at)
+
+
+def _requests(session: Session, source: Source, since: datetime) -> list[UsageEvent]:
+    logged = session.registry.first("usage_events", session=session, since=since, folder=None)
+    if logged is None:
+        # behind a command that is missing here stands how to get it
+        raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
+    return [event for event in logged if event.provider == source.name]
 
 
 def _most(readings: Sequence[MeterReading]) -> str:
