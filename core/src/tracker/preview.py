@@ -21,8 +21,7 @@ from tracker.windows.results import Divergence, OpenFigures, ProviderFigures
 
 # the kernel's own block: what was captured of each provider
 SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
-# windows that a line names as excluded: a long history has a million
-MARKS = 100
+MARKS = 100  # windows that a line names as excluded: a long history has a million
 
 
 class Outcome(NamedTuple):

@@ -13,8 +13,9 @@ from attrs import evolve
 
 from tracker.api import MeterReading, Source
 from tracker_verdict.drift import drift
-from tracker_verdict.pieces import Ledger, Piece, heard, scheduled
+from tracker_verdict.pieces import Ledger, Piece, scheduled
 from tracker_verdict.rates import rates
+from tracker_verdict.silence import heard
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CODEX = Source(name="codex", title="Codex", contract="1.2", prefix="c", stream="snapshots")

@@ -24,8 +24,7 @@ from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, Timer, guarded
 from tracker.text.render import near
 
-# of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
-SECONDS = 600.0
+SECONDS = 600.0  # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
 # these speak to the user themselves, and those with a limit of infinity may follow a stream for days
 SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED}
 # what a feature raises on purpose, to end the command with one line

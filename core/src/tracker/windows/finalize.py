@@ -20,8 +20,7 @@ from tracker.windows.reader import Absent, Finalized, Windows
 from tracker.windows.results import divergences, newest
 from tracker.windows.window import git_id
 
-# named without what they say
-LONG = ("notes", "feature_ids")
+LONG = ("notes", "feature_ids")  # named without what they say
 OPTIONAL = ("methodology", "spec_id", "spec_version", "feature_ids", "commit_start", "commit_end")
 CLEARABLE = ("quality", "outcome", "notes", *OPTIONAL)
 DIVERGENT = "divergent:"
