@@ -208,8 +208,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))
         records = [one for one in found if source.kind == VIEW or one.get("provider", source.name) == source.name]
-    # of one instant the later line last
-    records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)
+    records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)  # of one instant the later line last
     if source.kind == VIEW and records:
         rows = Windows(session).finalized({text(record.get("window")) for record in records})
         features = {window: finalized.features for window, finalized in rows.items()}

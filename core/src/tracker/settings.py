@@ -304,8 +304,7 @@ def _leaves(values: Mapping[str, Any]) -> dict[str, Any]:
         if name in tables and isinstance(value, dict):
             found |= {f"{name}.{key}": own for key, own in value.items()}
         else:
-            # a quoted key with a dot names no table
-            found[f'"{name}"' if "." in name else name] = value
+            found[f'"{name}"' if "." in name else name] = value  # a quoted key with a dot names no table
     return found
 
 

@@ -18,8 +18,7 @@ ESCAPE = (
 )
 # What moves the cursor or erases, other than a line end: only then is a terminal played (pyte costs 40 ms to import).
 MOVEMENT = r"\x1b\[[0-9;]*[@A-HJ-MPSTX`adefrsu]|\x1b[78DEMc]|\x1b\[\?(?:1049|1047|47)[hl]|\x08"
-# C0 and C1 without tab and line feed
-CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"
+CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"  # C0 and C1 without tab and line feed
 LINE_END = r"\r\n|[\r\x0b\x0c]"
 # a narrow pane wraps or cuts the address within its name
 NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{1,100}){1,4}@"

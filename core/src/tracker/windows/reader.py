@@ -230,8 +230,7 @@ class Windows:
             for row in self.finalized(some).values():
                 found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
-        # of a name's streams the first
-        streams = {name: stream for name, stream, _ in reversed(found)}
+        streams = {name: stream for name, stream, _ in reversed(found)}  # of a name's streams the first
         broken = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
         reasons = dict.fromkeys((error.plugin for error in registry.failures), broken)
         disabled = "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"
