@@ -19,7 +19,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
 from attrs import evolve, field, fields, frozen, has
 
 from tracker.contract.checks import is_line, number_from
-from tracker.errors import TrackerError
+from tracker.errors import PluginError, TrackerError
 from tracker.hosting import discovery
 from tracker.text.clock import zone
 from tracker.text.render import near
@@ -48,7 +48,7 @@ def _line(value: Any) -> str | None:
 
 
 def _lines(value: Any) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list) and all(map(_line, value)) else None
+    return tuple(value) if isinstance(value, list | tuple) and all(map(_line, value)) else None
 
 
 def _number(value: Any) -> float | None:
@@ -90,9 +90,16 @@ class Setting(NamedTuple):
     def check(self, value: Any) -> Any:
         """The value as the program uses it; a `ValueError` says what was expected."""
         found = self.kind.take(value)
-        is_within = not isinstance(found, float) or self.least <= found <= self.most
-        # TOML has no null
-        if found is None or not is_within or (self.fits and not self.fits(found)):
+        try:
+            is_within = not isinstance(found, float) or self.least <= found <= self.most
+            # TOML has no null
+            is_right = found is not None and is_within and (self.fits is None or self.fits(found))
+        except Exception as error:
+            is_meant = isinstance(error, TrackerError | ValueError)
+            if not is_meant and (fault := discovery.culprit(error, f"check {self.key} {value!r:.60}")):
+                raise fault from error
+            raise
+        if not is_right:
             expected = self.expected or self.kind.expected.format(self)
             given = str(value).lower() if isinstance(value, bool) else repr(value)
             raise ValueError(f"Invalid {self.key} {given:.60}. Expected {expected}.")
@@ -158,6 +165,8 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
             raise TypeError(f"Invalid field {one.name!r}. Expected `setting` with one line, and one of {[*KINDS]}.")
         key = key_of(kind, one.name)
         found[key] = Setting(key=key, kind=KINDS[hints[one.name]], default=one.default, **one.metadata)
+        if one.default is not None:  # as an absent text is
+            found[key]._replace(fits=None).check(one.default)
     return found
 
 
@@ -222,9 +231,10 @@ class Settings:
                     continue
                 gone = f"If what read [{key}] is gone, take it out. " if isinstance(value, dict) else ""
                 problem = f"{found.place(key)}: {error} {gone}`tracker config list` shows the settings."
-                if report is None:
+                is_fault = isinstance(error, PluginError) and not discovery.is_strict()
+                if report is None and not is_fault:
                     raise TrackerError(problem) from error
-                report(problem)
+                (report or discovery.warn)(problem)
         return evolve(found, values=values)
 
     @staticmethod

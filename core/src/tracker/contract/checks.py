@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -39,22 +39,42 @@ def one_of(*values: str) -> Validator:
     return must_be(f"one of {', '.join(values)}", lambda value: value in values)
 
 
+def instance_of(kind: type) -> Validator:
+    return must_be(kind.__name__, lambda value: isinstance(value, kind))
+
+
 def tuple_of(*kinds: type, distinct: str = "", outer: Any = tuple) -> Validator:
-    """A tuple of instances, of which no two have the same value in the field `distinct`; or another sequence."""
+    """A tuple of instances, of which no two have the same value in the field `distinct`; or another sequence.
+
+    A text is no sequence of texts: it is one that lacks its comma.
+    """
     expected = f"a {outer.__name__.lower()} of {' or '.join(kind.__name__ for kind in kinds)}"
     return must_be(
         f"{expected}, each {distinct} once" if distinct else expected,
         lambda value: (
             isinstance(value, outer)
+            and not isinstance(value, str)
             and all(isinstance(one, kinds) for one in value)
             and (not distinct or len({getattr(one, distinct) for one in value}) == len(value))
         ),
     )
 
 
+def mapping_of(expected: str, test: Callable[[Any], object]) -> Validator:
+    """A mapping from texts to what passes a test."""
+    return must_be(
+        f"a mapping from texts to {expected}",
+        lambda value: isinstance(value, Mapping) and all(isinstance(key, str) and test(value[key]) for key in value),
+    )
+
+
 def number_from(least: float, end: float = math.inf) -> Callable[[Any], object]:
     """Whether a value is a number from there up, below `end`; infinity and NaN are none."""
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value < end
+
+
+def is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
 
 
 def is_line(value: object) -> bool:
@@ -83,12 +103,14 @@ def is_json(value: object) -> bool:
 TEXT, MAYBE_TEXT = (one("a text", lambda value: isinstance(value, str)) for one in (must_be, maybe))
 LINE, MAYBE_LINE = (one("a text without control characters", is_line) for one in (must_be, maybe))
 WHOLE, MAYBE_WHOLE = (one("a whole number", lambda value: type(value) is int) for one in (must_be, maybe))
-TEXTS, SWITCH = tuple_of(str), must_be("True or False", lambda value: isinstance(value, bool))
+COUNT = must_be("a whole number from 0 up", is_count)
+TEXTS, SENTENCES = tuple_of(str), tuple_of(str, outer=Sequence)
+SWITCH = must_be("True or False", lambda value: isinstance(value, bool))
 LINES = must_be(
     "a tuple of texts without control characters",
     lambda value: isinstance(value, tuple) and all(map(is_line, value)),
 )
-COUNT = must_be("a whole number from 1 up", lambda value: type(value) is int and value > 0)
+POSITIVE = must_be("a whole number from 1 up", lambda value: is_count(value) and value > 0)
 LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly
 FINITE = maybe("a finite number, below 10**15 either way", number_from(-LIMIT, LIMIT))
 AMOUNT = maybe("a finite number from 0 up, below 10**15", number_from(0, LIMIT))

@@ -127,12 +127,12 @@ class Column(Struct):
     on the bar, such as what is expected.
     """
 
-    key: str
-    title: str
+    key: str = field(validator=checks.TEXT)
+    title: str = field(validator=checks.TEXT)
     kind: Literal["text", "count", "number", "rate", "percent", "share", "money", "instant"] = "text"
-    rank: int = 1
-    low: str | None = None
-    high: str | None = None
+    rank: int = field(default=1, validator=checks.WHOLE)
+    low: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    high: str | None = field(default=None, validator=checks.MAYBE_TEXT)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -147,13 +147,13 @@ class Chart(Struct):
     """
 
     kind: Literal["bars", "columns", "steps", "intervals"]
-    title: str
-    x: str
-    y: str
-    by: str | None = None
-    low: str | None = None
-    high: str | None = None
-    mark: str | None = None
+    title: str = field(validator=checks.TEXT)
+    x: str = field(validator=checks.TEXT)
+    y: str = field(validator=checks.TEXT)
+    by: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    low: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    high: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    mark: str | None = field(default=None, validator=checks.MAYBE_TEXT)
     top: float | None = None
     at: float | None = None
 
@@ -168,13 +168,13 @@ class Panel(Struct):
     project's own; the core sets it.
     """
 
-    name: str
-    title: str
+    name: str = field(validator=checks.TEXT)
+    title: str = field(validator=checks.TEXT)
     place: int = 50
-    headlines: Sequence[str] = ()
-    about: str = ""
+    headlines: Sequence[str] = field(default=(), validator=checks.SENTENCES)
+    about: str = field(default="", validator=checks.TEXT)
     columns: Sequence[Column] = field(default=(), validator=checks.tuple_of(Column, distinct="key", outer=Sequence))
-    rows: Sequence[Mapping[str, Cell]] = ()
-    charts: Sequence[Chart] = ()
-    missing: Sequence[str] = ()
+    rows: Sequence[Mapping[str, Cell]] = field(default=(), validator=checks.tuple_of(Mapping, outer=Sequence))
+    charts: Sequence[Chart] = field(default=(), validator=checks.tuple_of(Chart, outer=Sequence))
+    missing: Sequence[str] = field(default=(), validator=checks.SENTENCES)
     distribution: str = ""

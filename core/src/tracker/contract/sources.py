@@ -56,7 +56,7 @@ class FileOrigin(Origin):
     marker: str = field(validator=checks.must_be("a text of one line", r"[^\n]+"))
     owner: str | None = field(default=None, validator=checks.MAYBE_LINE)
     variable: str | None = field(default=None, validator=VARIABLE)
-    lines: int = field(default=200, validator=checks.COUNT)
+    lines: int = field(default=200, validator=checks.POSITIVE)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -36,7 +35,7 @@ OF_SOURCES = {"source_info", "compute_delta", "end_stream", *NEEDED.values()}
 OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
 OWN_COLUMNS |= {"features", "capacity", "efficiency"}
 # what answers to hooks are of, beside the classes of the contract
-NAMED: dict[str, Any] = {"Source": Declaration, "Mapping": Mapping, "bool": bool, "str": str}
+NAMED: dict[str, Any] = {"Source": Declaration, "Mapping": Mapping, "Callable": Callable, "bool": bool, "str": str}
 READING_LIMIT = 4 << 20  # characters; a record of 16 MB also holds the text
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
@@ -215,7 +214,7 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
-        known = {f"feature {one.name}": one for one in self.features}
+        known = {f"feature {one.name}": one for one in self.features if not one.error}
         found = [(known[one.plugin_name], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
         found.sort(key=lambda pair: (not pair[0].is_own, pair[0].name))  # no name comes before the project's own
         for feature, one in found:
@@ -246,6 +245,8 @@ class Registry:
             answer = _checked(annotation, function(**arguments))
             if hook == "window_facts" and answer is not None:
                 return _facts(answer, plugin.name, self._columns)
+            if hook == "window_accounts" and answer is not None:
+                _check_accounts(answer)
             if isinstance(answer, readings.Reading):
                 size = len(repr(readings.to_parsed(answer, plugin.declared)))  # refuses meters that are not declared
                 if size > READING_LIMIT:
@@ -302,11 +303,21 @@ def _check_stream(found: Plugin, plugins: Iterable[Plugin]) -> None:
             raise ValueError(f"Invalid stream {stream!r}. Expected another than that of {other.name}.")
 
 
+def _is_pair(key: object) -> bool:
+    """Whether it is a window and a provider."""
+    return isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
+
+
+def _check_accounts(answer: Mapping[Any, Any]) -> None:
+    for key, account in answer.items():
+        if not _is_pair(key) or not isinstance(account, str):
+            raise TypeError(f"Invalid account {account!r:.80} of {key!r:.80}. Expected (window, provider): text.")
+
+
 def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
     for key, columns in answer.items():
-        is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
-        if not is_pair or not isinstance(columns, Mapping):
+        if not _is_pair(key) or not isinstance(columns, Mapping):
             raise TypeError(f"Invalid facts of {key!r:.80}. Expected (window, provider): {{column: value}}.")
         for name, value in columns.items():
             if not name or not checks.is_line(name):
@@ -337,7 +348,10 @@ def _checked(annotation: str, answer: Any) -> Any:
     for one in waiting:
         if isinstance(one, Struct):
             attrs.validate(one)  # type: ignore[arg-type]  # reads every field, whatever built it
-            waiting += chain.from_iterable(part for part in vars(one).values() if isinstance(part, list | tuple))
+            for part in vars(one).values():
+                waiting += (
+                    part if isinstance(part, list | tuple) else part.values() if isinstance(part, Mapping) else [part]
+                )
     return found
 
 
