@@ -8,10 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The goal is 5,000.
-MOST_LINES = 7470
+MOST_LINES = 7469
 # Of telemetry without session logs: all but `sessions/` and `commands/usage.py`, which only reads them. The goal is
 # 1,200.
-MOST_OF_STREAMS = 2363
+MOST_OF_STREAMS = 2361
 # Of a file, tests included.
 MOST_OF_A_FILE = 400
 # Of a function, its decorators and its docstring included.

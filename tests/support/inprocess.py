@@ -41,14 +41,14 @@ def _git_in_repositories() -> Iterator[None]:
     """A capture of this process asks `git` only in a repository: elsewhere it would be started to say nothing."""
     from tracker.windows import window
 
-    asked = window.git_head
+    asked = window.git_id
 
-    def head() -> str | None:
+    def head(name: str) -> str | None:
         here = Path.cwd()
-        return asked() if any((folder / ".git").exists() for folder in (here, *here.parents)) else None
+        return asked(name) if any((folder / ".git").exists() for folder in (here, *here.parents)) else None
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(window, "git_head", head)
+        patched.setattr(window, "git_id", head)
         yield
 
 
@@ -154,7 +154,7 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
 def program(quick_path: Path, toys_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Program:
     """Runs commands in this process; `git` is not asked, which would start one of its own."""
     monkeypatch.setattr("tracker.hosting.registry.discover", toys_once)
-    monkeypatch.setattr("tracker.windows.window.git_head", lambda: None)
+    monkeypatch.setattr("tracker.windows.window.git_id", lambda _name: None)
     monkeypatch.chdir(quick_path)
     return Program(quick_path / "data")
 

@@ -55,6 +55,17 @@ def test_an_after_without_a_before_is_taken_out_or_gets_one(program: Any, place:
     assert ("tally: features=n/a, capacity=2 calls" in said) == bool(place)
 
 
+@pytest.mark.parametrize("lane", ["main", ""])
+def test_the_cure_of_a_fallen_meter_works_in_the_lane_of_its_captures(program: Any, lane: str) -> None:
+    take(program, "start", "fuel 30%", 6, lane)
+    take(program, "end", "fuel 20%", 7, lane)
+    refused = program("complete", "--window", "W1").refused()
+    again, delete = refused.split("`")[1::2]
+    assert (again.endswith(" --agent main"), delete.endswith(" --agent main")) == (bool(lane), bool(lane))
+    program(*shlex.split(again)[1:], stdin="fuel 40%").ok()
+    program("complete", "--window", "W1", "--toy-features", "1").ok()
+
+
 def test_a_second_row_keeps_what_it_does_not_name(program: Any) -> None:
     take(program, "start", "fuel 20%", 6)
     take(program, "end", "fuel 30%", 7)

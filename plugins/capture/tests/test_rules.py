@@ -196,7 +196,7 @@ def test_an_old_reading_is_a_before_with_a_warning(machine: Any, event: Any) -> 
 
 
 def test_a_clock_that_is_ahead_makes_no_negative_age(machine: Any, event: Any) -> None:
-    machine.rollout("a", event(20, age=-3600))
+    machine.rollout("a", event(20, age=-240))
     ok(machine("capture", "codex"))
     assert machine.rows()[0]["age_s"] == 0
 
@@ -245,7 +245,7 @@ def test_wait_waits_for_the_end_of_the_buffer_and_asks_then(
     now = time.time()
     machine.rollout("a", event(10, age=60, now=now, resets_in=-2))
     ok(machine("capture", "codex"))
-    machine.rollout("a", event(12, age=-600, now=now, resets_in=3600))
+    machine.rollout("a", event(12, age=-299, now=now, resets_in=3600))
     machine.enter()
     clock = Clock(monkeypatch)
     done = CliRunner().invoke(main, ["--data-dir", "data", "capture", "codex", "--wait", "--phase", "after"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
@@ -52,6 +53,14 @@ def test_nothing_to_take_back_names_the_lane_that_has_something(program: Any, la
     # what it says to run works
     assert "took back toy before snapshot for W0-01" in program(*shlex.split(cure)[1:], "--yes", lane=other).ok()
     assert "takes that back" not in program("undo", lane=other).refused()
+
+
+def test_a_record_that_lost_its_id_is_taken_back(program: Any) -> None:
+    start(program)
+    path = program.root / "snapshots.jsonl"
+    path.write_bytes(re.sub(rb'"record_id":"\w+",', b"", path.read_bytes()))
+    assert "took back toy before snapshot for W0-01" in program("undo", "--yes").ok()
+    assert "There is nothing to take back" in program("undo", "--yes").refused()
 
 
 def test_an_empty_list_says_so(program: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -26,13 +27,22 @@ def test_a_word_is_explained_in_any_spelling(program: Any) -> None:
 def test_a_command_shows_its_help_and_the_word_of_its_name(program: Any) -> None:
     assert program("help", "status").ok() == program("status", "--help").ok()
     assert program("help", "alias", "start").ok() == program("alias", "start", "--help").ok()
-    assert program("help").ok() == program("--help").ok()
+    assert program("help").ok().startswith(program("--help").ok())
     both = program("help", "windows").ok()
     assert both.startswith("windows: a measured stretch of work with an id such as `W0-20`\n\nUsage: ")
     assert "a closed one has both and is not finalized yet: `tracker preview` calls both (open)" in " ".join(
         both.split()
     )
     assert both.endswith(program("windows", "--help").ok())
+
+
+def test_the_words_of_the_screens_are_listed_and_explained(program: Any) -> None:
+    words = program("help").ok().partition("\nWords (`tracker help WORD`):\n")[2]
+    assert max(map(len, words.splitlines())) <= 80
+    assert {"provider", "anomaly", "before", "finalize"} <= set(re.split(r"[,\s]+", words))
+    for word, meaning in (("BEFORE", "opens a window"), ("accounts", "hash"), ("anomaly", "contradict")):
+        assert meaning in program("help", word).ok()
+    assert program("help", "qqq").refused(2) == "error: No word or command 'qqq'. `tracker help` lists both."
 
 
 def test_a_near_miss_is_named(program: Any) -> None:

@@ -35,6 +35,12 @@ def test_before_the_first_capture_it_says_how_to_begin(program: Any) -> None:
     assert not program.root.exists()
 
 
+def test_events_without_a_capture_are_not_denied(program: Any) -> None:
+    (program.root.parent / "events").write_text(f'{{"ts": "{at(-1)}", "rid": "r1", "lane": "far", "ms": 1}}\n')
+    program("ingest", "toy-stream", "--window", "W1", "--file", "events").ok()
+    assert program().ok().splitlines()[2] == "No captures here yet."
+
+
 def test_before_the_first_capture_it_names_the_folder_that_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,7 +49,8 @@ def test_before_the_first_capture_it_names_the_folder_that_is_read(
     declared = FileOrigin(
         name="log", title="logs", cure="", folder=str(own), variable="TOY_HOME", pattern="*.log", marker="fuel"
     )
-    session: Any = SimpleNamespace(registry=SimpleNamespace(providers={"toy": SimpleNamespace(origins=[declared])}))
+    registry = SimpleNamespace(providers={"toy": SimpleNamespace(origins=[declared])})
+    session: Any = SimpleNamespace(registry=registry, journal=SimpleNamespace(streams=list))
     for folder, named in ((own, ""), (other, str(other))):
         folder.mkdir()
         monkeypatch.setenv("TOY_HOME", named)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from outcomes import ok, records
 
 from tracker.errors import TrackerError
 from tracker.session import Session
@@ -190,6 +191,31 @@ def test_what_is_committed_first_counts(session: Session, repository: Any, text_
     for before in ("HEAD~3", "HEAD~2^"):
         with pytest.raises(TrackerError, match=f"Before a repository's first commit stands git's empty tree: {empty}"):
             measure(session, before)
+
+
+# --- what a finalize row names
+
+
+def test_a_name_in_the_finalize_row_is_the_commit_that_it_was(
+    finalized: Any, make_repository: Any, tmp_path: Path
+) -> None:
+    work = make_repository(tmp_path)
+    ends = work.git("rev-parse", "HEAD~1"), work.git("rev-parse", "HEAD")
+    ok(finalized("complete", "--window", "W0-20", "--commit-start", "HEAD~1", "--commit-end", "main"))
+    row = records(tmp_path, "windows")[-1]
+    assert (row["commit_start"], row["commit_end"]) == ends
+    work.commit("tomorrow's", later="x\n" * 500)
+    assert "files=6, +51/-47" in ok(finalized("churn", "--window", "W0-20"))
+    # as an earlier version stored it
+    path = tmp_path / "data" / "windows.jsonl"
+    path.write_text(path.read_text().replace(f'"commit_end":"{ends[1]}"', '"commit_end":"main"'))
+    done = finalized("churn", "--window", "W0-20")
+    assert "files=7" in ok(done)
+    assert "note: the finalize row of W0-20 names main, which may move on: `tracker complete " in done.stderr
+    cure = f"complete --window W0-20 --commit-end {work.git('rev-parse', 'HEAD')}"
+    assert f"`tracker {cure}` keeps it\n" in done.stderr
+    ok(finalized(*cure.split()))
+    assert "may move on" not in finalized("churn", "--window", "W0-20").stderr
 
 
 # --- ranges that are none

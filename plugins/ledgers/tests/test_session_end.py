@@ -106,10 +106,12 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, toys_apart:
 
 
 def test_a_commit_of_the_finalize_row_that_is_none_can_be_cleared(finalized: Run) -> None:
-    ok(finalized("complete", "--window", "W0-20", "--commit-start", "nosuch"))
+    done = finalized("complete", "--window", "W0-20", "--commit-start", "nosuch")
+    ok(done)
+    assert "warning: nosuch is not a commit of the repository here. It is stored as you typed it.\n" in done.stderr
     error = refused(finalized("churn", "--window", "W0-20"))
     assert "Unknown commit 'nosuch' (the finalize row of W0-20)" in error
-    cure = "tracker complete --window W0-20 --clear commit_start"
+    cure = "tracker complete --window W0-20 --clear commit-start"
     assert f"`{cure}` takes it out of the row." in error
     ok(finalized(*cure.split()[1:]))
     assert ok(finalized("churn", "--window", "W0-20")).startswith("recorded churn for W0-20: files=6")
@@ -177,6 +179,14 @@ def test_a_feature_is_logged_with_every_column(toys: Run, tmp_path: Path) -> Non
     assert "was not reserved" in done.stderr
     shown = {"scenario": "'=an operator, who pays", "notes": "ask d***@example.com; AGENT_ID=sub1"}
     assert rows(tmp_path, "Feature_Log.csv") == [given | shown]
+
+
+def test_a_feature_keeps_the_commit_that_a_name_meant(toys: Run, work: Any, tmp_path: Path) -> None:
+    commit = work.git("rev-parse", "HEAD")
+    for name in ("HEAD", commit[:8], "nosuch", "--all"):
+        ok(toys("feature", "log", "--feature-id", "F-1", f"--commit-id={name}"))
+    found = [row["commit_id"] for row in rows(tmp_path, "Feature_Log.csv")]
+    assert found == [commit, commit[:8], "nosuch", "'--all"]
 
 
 def test_evidence_hashes_its_artifact(toys: Run, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tracker.kernel import TrackerError
 from tracker_telemetry.costs import Costs, Side, money_line
 from tracker_telemetry.prices import parse
 from tracker_telemetry.sessions import genai
@@ -81,11 +82,11 @@ def test_the_first_rows_as_json_are_those_of_all(stored: Run, by: str) -> None:
 
 def test_writes_that_stay_for_an_hour_cost_twice_the_input(tracker_inside: Run) -> None:
     event = {"ts": 1795331470, "rid": "F-1", "model": "claude-sonnet-4-5", "status": "ok", "input_tokens": 0}
-    counts = {"output_tokens": 0, "cache_write_tokens": 1_000_000, "cache_write_1h_tokens": 1_000_000}
+    counts = {"output_tokens": 0, "cache_write_tokens": 100_000, "cache_write_1h_tokens": 100_000}
     tracker_inside("ingest", "proxy-telemetry", "--window", "W0-01", "--stdin", stdin=log(event | counts))
     for more, stdin in ((), ""), (("--file", "-"), log(event | counts)):
         found = json.loads(tracker_inside("--json", "cost-compare", *more, stdin=stdin).stdout)
-        assert found["totals"]["baseline_usd"] == pytest.approx(3.75 + 6)
+        assert found["totals"]["baseline_usd"] == pytest.approx((3.75 + 6) / 10)
 
 
 def test_a_log_that_is_not_stored(tracker_inside: Run, tmp_path: Path) -> None:
@@ -93,6 +94,11 @@ def test_a_log_that_is_not_stored(tracker_inside: Run, tmp_path: Path) -> None:
     (tmp_path / "usage.jsonl").write_text(log(*EVENTS))
     assert tracker_inside("cost-compare", "--file", "usage.jsonl").stdout == CSV
     assert not (tmp_path / "data").exists()
+    for command in (("cost-compare",), ("ingest", "proxy-telemetry", "--window", "W1")):
+        packed = tracker_inside(*command, "--file", "usage.jsonl.1.gz")  # whether or not it is there
+        cure = "Unpack it, or pipe it: `zcat usage.jsonl.1.gz | ...`."
+        said = f"error: usage.jsonl.1.gz is compressed. Expected a log as text. {cure}\n"
+        assert (packed.returncode, packed.stderr) == (1, said)
     missing = tracker_inside("cost-compare", "--file", "nope.jsonl")
     assert (missing.returncode, "error: cannot read nope.jsonl" in missing.stderr) == (1, True)
 
@@ -157,14 +163,22 @@ def test_a_model_without_a_price_is_named_and_never_counted_as_nothing(tracker_c
     priced = json.loads(tracker_cli("cost-compare", "--file", "-", "--json", stdin=text, **home).stdout)
     assert priced["unpriced_models"] == []
     bundled = found["prices"]
-    both = {"as_of": f"{bundled['as_of']}, 2099-02-03", "source": f"{bundled['source']}, your prices.toml"}
-    assert priced["prices"] == both
-    own.write_text('[[model]]\nname = "house-model"\ninput = 1.0\noutput = 2.0\n')
-    said = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
-    assert said.stderr.startswith(f"note: at list prices of {bundled['as_of']}, your prices.toml: baseline $")
-    own.write_text("[[model]]\nname = 3\n")
-    broken = tracker_cli("cost-compare", "--file", "-", stdin=text, **home)
-    assert (broken.returncode, "Invalid price table" in broken.stderr) == (1, True)
+    for name, more in (("as_of", "2099-02-03"), ("source", "your prices.toml")):
+        assert {*priced["prices"][name].split(", ")} == {*bundled[name].split(", "), more}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[model]]\nname = "house"\ninput = 1\noutput = 2\ncached_read = 0.1\n', "Did you mean cache_read?"),
+        ('token = 1000\n[[model]]\nname = "house"\ninput = 1\noutput = 2\n', "Did you mean tokens?"),
+    ],
+)
+def test_a_slip_in_a_table_of_ones_own_is_refused(text: str, said: str) -> None:
+    """It was passed over, and the money was another. A third party's table may have more keys."""
+    with pytest.raises(TrackerError, match=re.escape(said)):
+        parse(text, "prices.toml", "your prices.toml")
+    assert len(parse(text, "prices.toml of acme").entries) == 1
 
 
 def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:
@@ -255,15 +269,41 @@ def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> Non
     """A cache write costs 1.25 times the input if the table does not say; a read costs the input."""
     table = parse('[[model]]\nname = "house"\ninput = 4\noutput = 8\n', "prices.toml")
     own = ListPrices(table, "own")
-    side = Side(used={("house", None): (1_000_000, 1_000_000, 1_000_000, 1_000_000, 0)})
+    side = Side(used={("house", None, 0): (1_000_000, 1_000_000, 1_000_000, 1_000_000, 0)})
     assert side.money(own) == pytest.approx(4 + 4 + 5 + 8)
     assert own.units("house", None) == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))
 
 
 def test_the_name_of_a_model_without_a_price_stays_in_its_line() -> None:
-    side = Side(used={("house\ntotals baseline=1", None): (1, 0, 0, 0, 0)})
+    side = Side(used={("house\ntotals baseline=1", None, 0): (1, 0, 0, 0, 0)})
     found = money_line(Costs(label="glm", sides=(side, Side()), prices=ListPrices.of_user()))
     assert found.endswith(r"; no price for house\ntotals baseline=1")
+
+
+@pytest.mark.parametrize(("model", "start"), [("claude-sonnet-4-5", 200_000), ("gpt-5.5", 272_000)])
+def test_a_long_context_has_its_own_price_as_in_usage(tracker_inside: Run, model: str, start: int) -> None:
+    table, day = ListPrices(None, "none"), "2026-11-20T10:00:00Z"
+    at = datetime.fromisoformat(day).timestamp()
+    tokens = {
+        f"F-{size}-{read}": (size - read, read, 0, 0, 500)
+        for size in (1000, 200_000, 200_001, 272_000, 272_001, 600_000)
+        for read in (0, 900)
+    }
+    names = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens")
+    text = log(
+        *(
+            {"ts": day, "rid": rid, "lane": "base", "model": model, **dict(zip(names, one, strict=True))}
+            for rid, one in tokens.items()
+        )
+    )
+    usage = {rid: table.cost(model, at, None, one) or 0 for rid, one in tokens.items()}
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W0-01", "--stdin", stdin=text)
+    for more, stdin in ((("--file", "-"), text), (("--window", "W0-01"), "")):
+        found = json.loads(tracker_inside("cost-compare", "--json", *more, stdin=stdin).stdout)
+        assert {row["rid"]: row["baseline_usd"] for row in found["rows"]} == pytest.approx(usage)
+        assert found["totals"]["baseline_usd"] == pytest.approx(sum(usage.values()))
+    assert genai.version() in found["prices"]["as_of"]
+    assert usage[f"F-{start + 1}-0"] > 1.5 * usage[f"F-{start}-0"]
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])

@@ -70,3 +70,14 @@ def test_windows_of_unknown_projects_are_no_projects_of_their_own(verdicts: Any)
     assert "(spread over 1 project)" in done.out
     assert "note: claude: the project of 8 windows is not known: summed as one." in done.err
     assert "note: codex: the project of 2 windows is not known: summed as one." in done.err
+
+
+def test_tables_say_what_an_interval_is_measured_between(verdicts: Any) -> None:
+    """Of twelve windows on three days the scoreboard and the report showed the interval beside `12` alone."""
+    windows = [(2 + at % 3, 10 + at % 4, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(12)]
+    verdicts.rows(codex=windows, claude=windows[:5])
+    rows = {row["provider"]: row for row in json.loads(verdicts("--json", "scoreboard").ok())}
+    assert {name: row["spread_over"] for name, row in rows.items()} == {"codex": "3 days", "claude": None}
+    assert "| measured over 3 days | 12 |" in verdicts("report", "--format", "md").ok()
+    verdicts.rows(codex=windows[:5])
+    assert "spread_over" not in verdicts("scoreboard", "--format", "csv").ok()

@@ -116,6 +116,7 @@ def test_the_rate_is_found_and_what_projects_took(world: World) -> None:
     assert sum(share["points"] for share in shares.values()) == pytest.approx(found["points"], rel=0.1)
     said = world("meters", "calibrate", "--by", "session")
     assert "points per list-price dollar" in said
+    assert "by list price alone: the ranges leave out how much a dollar differs from one session to the next" in said
     assert "assuming: nothing else uses this account: no reading was taken by a schedule" in said
     assert "gpt-5, points per million tokens: input 1.9, cache read" in said
 
@@ -182,8 +183,13 @@ def test_every_rise_without_a_request_is_listed(world: World, monkeypatch: pytes
     assert "more: `--rows " in world("meters", "reconcile", "--rows", "1")
 
 
-def test_a_provider_without_bars_is_named(world: World) -> None:
-    assert world.run("meters", "drift", "--provider", "glm").stderr == "error: glm has no meter in per cent.\n"
+def test_where_capacity_is_a_count_the_weekly_meter_is_meant(world: World) -> None:
+    """GLM was left out without a word, and by name it had "no meter in per cent"."""
+    said = world.run("meters", "drift", "--provider", "glm").stderr
+    assert said.startswith("error: The history has no reading of glm weekly. ")
+    said = world.run("meters", "drift", "--provider", "glm", "--meter", "prompts_used").stderr
+    assert said.startswith("error: glm has no meter 'prompts_used' in per cent. Name one with --meter: ")
+    assert " weekly," in said
 
 
 def test_rises_of_several_days_without_a_request_are_a_row_each(world: World) -> None:

@@ -174,7 +174,6 @@ def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, 
         return []
     from tracker.windows.lanes import doubt
 
-    windows = [named] if isinstance(named, str) else named
-    found = [one for window in windows if (one := doubt(session.index, window))]
+    found = [one for each in ([named] if isinstance(named, str) else named) if (one := doubt(session.index, each))]
     source = session.registry.source(str(given.get("name"))) if found else None
     return [(text, EVENTS_STAY if source and source.is_stream else cure) for text, cure in found]

@@ -216,10 +216,7 @@ def _stop(message: str, status: int) -> NoReturn:
 
 
 @click.group(
-    cls=Root,
-    params=[*OPTIONS],
-    context_settings={"help_option_names": ["-h", "--help"]},
-    invoke_without_command=True,
+    cls=Root, params=[*OPTIONS], context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
 )
 @click.version_option(__version__, prog_name="tracker")
 @click.pass_context

@@ -107,8 +107,7 @@ COUNT = must_be("a whole number from 0 up", is_count)
 TEXTS, SENTENCES = tuple_of(str), tuple_of(str, outer=Sequence)
 SWITCH = must_be("True or False", lambda value: isinstance(value, bool))
 LINES = must_be(
-    "a tuple of texts without control characters",
-    lambda value: isinstance(value, tuple) and all(map(is_line, value)),
+    "a tuple of texts without control characters", lambda value: isinstance(value, tuple) and all(map(is_line, value))
 )
 POSITIVE = must_be("a whole number from 1 up", lambda value: is_count(value) and value > 0)
 LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly

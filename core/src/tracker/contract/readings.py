@@ -38,8 +38,7 @@ class Meter(Struct):
     title: str = field(validator=checks.LINE)
     unit: str = field(default=PERCENT, validator=checks.LINE)
     window: timedelta | Literal["month"] | None = field(
-        default=None,
-        validator=checks.maybe("a timedelta from a minute to ten years, or 'month'", is_window),
+        default=None, validator=checks.maybe("a timedelta from a minute to ten years, or 'month'", is_window)
     )
     rounding: Literal["exact", "nearest", "floor"] = field(
         default="exact", validator=checks.one_of("exact", "nearest", "floor")

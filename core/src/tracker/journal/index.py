@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,15 +11,12 @@ from tracker.journal.index_file import TABLES, Row, connect, find, is_spoilt, pl
 from tracker.journal.journal import BLOCK, LOCK, Journal
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, lane_of, record_id, text
 
-# bytes of other windows that are read rather than skipped
-GAP = 64 << 10
-# bytes of a stream that take seconds to read
-LARGE = 256 << 20
-# windows from which on a whole stream is read rather than their places looked up
-MANY = 100_000
+GAP = 64 << 10  # bytes of other windows that are read rather than skipped
+LARGE = 256 << 20  # bytes of a stream that take seconds to read
+MANY = 100_000  # windows from which on a whole stream is read rather than their places looked up
 MARK = "record_id, provider, window, phase, at, stream, position"
-# the values of a list of any length that is given as JSON
-LISTED = "(SELECT value FROM json_each(?))"
+LISTED = "(SELECT value FROM json_each(?))"  # the values of a list of any length that is given as JSON
+Kept = dict[tuple[str, str], Any]  # by window, and by provider if there are several
 
 
 class Entry(NamedTuple):
@@ -55,7 +52,7 @@ class Index:
 
     def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
         self.journal, self._database = journal, database
-        self.kept: tuple[Any, dict[Any, Any]] = None, {}  # a question about many records, and its answer
+        self._kept: dict[tuple[str, ...], tuple[Any, set[str], Kept]] = {}
 
     def windows(self, last: int = -1) -> list[str]:
         """Every window with a standing record, `W0-9` before `W0-10`, or those that were captured in last."""
@@ -131,6 +128,14 @@ class Index:
                 start = joined.pop()[0]
             joined.append((start, stop))
         return joined
+
+    def once(self, streams: Sequence[str], windows: set[str], given: Any, read: Callable[[], Kept]) -> Kept:
+        """What is read of some windows, kept until others are asked for, since each feature asks for the same ones."""
+        state, kind = (given, [self.journal.glance(stream, 0) for stream in streams]), tuple(streams)
+        if (known := self._kept.get(kind)) is None or known[0] != state or not windows <= known[1]:
+            known = self._kept[kind] = (state, windows, read())
+        _, asked, found = known
+        return found if len(windows) == len(asked) else {key: one for key, one in found.items() if key[0] in windows}
 
     # --- captures
 

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
 
-# The captures of so many windows are kept until others are asked for: each feature asks for the same part of a history.
-KEPT = range(100, 20_000)
-# How long after a reset a floored 0 is taken as nothing used.
-AT_RESET = timedelta(minutes=5)
+KEPT = range(100, 20_000)  # windows of which what was read is kept: few are quickly read, more are too large
+AT_RESET = timedelta(minutes=5)  # how long after a reset a floored 0 is taken as nothing used
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 # Tags of a pair that measured nothing: of two accounts, as which `window_accounts` names them, or of two plans.
@@ -80,26 +78,25 @@ def captures(
     wanted = None if windows is None else set(windows)
     known = {name: source for name, source in sources.items() if source.kind == "status"}
     streams = sorted({source.stream for source in known.values()})
-    is_kept = len(wanted or ()) in KEPT
-    asked = (wanted, known, [index.journal.glance(stream, 0) for stream in streams]) if is_kept else None
-    if asked and index.kept[0] == asked:
-        return index.kept[1]
-    found: dict[tuple[str, str], list[Capture]] = {}
-    for stream in streams:
-        for entry in index.entries(stream, wanted):
-            source, window = known.get(text(entry.record.get("provider"))), text(entry.record.get("window"))
-            if source is None or entry.record.get("phase") not in (None, *PHASES):
-                continue
-            # the figures of many records fit into memory, their panes do not
-            record = {key: value for key, value in entry.record.items() if key != "raw_text"}
-            taken, parsed = instant(record.get("captured_at")) or EPOCH, record.get("parsed")
-            reading = from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken)
-            values = (record.get("phase"), taken, lane_of(record), entry.offset, record, reading)
-            found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
-    for group in found.values():
-        group.sort(key=lambda one: (one.captured_at, one.offset))
-    index.kept = (asked, found) if asked else index.kept
-    return found
+
+    def read() -> dict[tuple[str, str], list[Capture]]:
+        found: dict[tuple[str, str], list[Capture]] = {}
+        for stream in streams:
+            for entry in index.entries(stream, wanted):
+                source, window = known.get(text(entry.record.get("provider"))), text(entry.record.get("window"))
+                if source is None or entry.record.get("phase") not in (None, *PHASES):
+                    continue
+                # the figures of many records fit into memory, their panes do not
+                record = {key: value for key, value in entry.record.items() if key != "raw_text"}
+                taken, parsed = instant(record.get("captured_at")) or EPOCH, record.get("parsed")
+                reading = from_parsed(parsed if isinstance(parsed, dict) else {}, source, taken)
+                values = (record.get("phase"), taken, lane_of(record), entry.offset, record, reading)
+                found.setdefault((window, source.name), []).append(Capture(entry.record_id, window, *values))
+        for group in found.values():
+            group.sort(key=lambda one: (one.captured_at, one.offset))
+        return found
+
+    return index.once(streams, wanted, known, read) if wanted and len(wanted) in KEPT else read()
 
 
 def is_finalized(index: "Index", window: str) -> bool:
@@ -149,13 +146,11 @@ def canonical(group: Iterable[Capture]) -> Pair:
     """The last AFTER, and the latest BEFORE that is not later than it, of its own lane if that has one."""
     known = sorted(group, key=lambda one: (one.captured_at, one.offset))
     befores = [capture for capture in known if capture.phase == "before"]
-    afters = [capture for capture in known if capture.phase != "before"]
-    if not afters:
-        return Pair(before=befores[-1] if befores else None)
-    after = afters[-1]
-    earlier = [one for one in befores if one.captured_at <= after.captured_at and after.phase]
-    chosen = [one for one in earlier if one.agent_id == after.agent_id] or earlier
-    return Pair(before=chosen[-1] if chosen else None, after=after)
+    after = next((capture for capture in reversed(known) if capture.phase != "before"), None)
+    if after is not None:
+        befores = [one for one in befores if one.captured_at <= after.captured_at and after.phase]
+        befores = [one for one in befores if one.agent_id == after.agent_id] or befores
+    return Pair(before=befores[-1] if befores else None, after=after)
 
 
 class Fall(NamedTuple):

@@ -18,6 +18,7 @@ from tracker.windows.lanes import lane_option
 from tracker.windows.messages import explained
 from tracker.windows.reader import Absent, Finalized, Windows
 from tracker.windows.results import divergences, newest
+from tracker.windows.window import git_id
 
 # named without what they say
 LONG = ("notes", "feature_ids")
@@ -36,6 +37,11 @@ def finalize(
     What an earlier row says and this one does not name is kept; `clear` names the fields that are emptied instead.
     """
     session.index.catch_up(session.journal.streams())
+    for key in [one for one in ("commit_start", "commit_end") if given.get(one)]:
+        # a name such as HEAD moves on
+        if not (commit := git_id(f"{given[key]}^{{commit}}")):
+            session.warn(f"{line(given[key])} is not a commit of the repository here. It is stored as you typed it.")
+        given[key] = commit or given[key]
     with nullcontext() if session.dry_run else session.journal.lock():
         found = captures(session.index, session.registry.sources, [window])
         groups = {name: group for (_, name), group in sorted(found.items())}
@@ -43,7 +49,7 @@ def finalize(
         _check_read(window, unread)
         _check_pairs(session, window, groups)
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
-        _check_falls(session, window, entries)
+        _check_falls(session, window, groups, entries)
         features, given, kept = _kept(session, Windows(session).finalized([window]).get(window), features, given, clear)
         differing = divergences(session, [window], newest(session, found, {}))
         tags = [f"{DIVERGENT}{one.source.title}" for one in differing if one.is_divergent]
@@ -58,7 +64,7 @@ def finalize(
 
 
 def reopen(session: Session, window: str) -> None:
-    """Take the finalize rows of a window back: it is open again."""
+    """Take the finalize rows of a window back: it is not finalized any more."""
     with nullcontext() if session.dry_run else session.journal.lock():
         if not (rows := list(session.index.entries(WINDOWS, [window]))):
             raise TrackerError(f"{window} is not finalized. Expected a window that `complete` has finalized.")
@@ -161,17 +167,18 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         raise TrackerError(f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. {cure}")
 
 
-def _check_falls(session: Session, window: str, entries: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_falls(session: Session, window: str, groups: Mapping[str, list[Capture]], entries: Row) -> None:
     for name in [name for name, entry in entries.items() if FELL in entry["errors"]][:1]:
         opened = Windows(session).open_anomalies([window])
         causes = [str(found.record.get("cause")) for found in opened if found.record.get("provider") == name]
         # behind a reset no other AFTER measures the window
         is_crossed = any(tag.startswith(CROSSED) for tag in entries[name]["errors"])
-        again = f"Capture again with `tracker end {name} --stdin --window {window}`, or remove"
+        place = f"--window {window}{lane_option(session, groups[name][-1].agent_id)}"
+        again = f"Capture again with `tracker end {name} --stdin {place}`, or remove"
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell"
             f"{f' ({causes[-1]})' if causes else ''}. {'Remove' if is_crossed else again} both captures with"
-            f" `tracker alias delete {name} --window {window}` (twice): then {name} leaves the window."
+            f" `tracker alias delete {name} {place}` (twice): then {name} leaves the window."
         )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,7 @@ from tracker.session import Session
 from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near
 from tracker.windows.anomalies import falls, history
-from tracker.windows.captures import Pair, canonical, capacity_delta, captures, measure, spans
+from tracker.windows.captures import KEPT, Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
 from tracker.windows.window import CaptureRequest, reset_before, store
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
 
-# windows whose records are held at once, which takes 20 MB
-PART = 2000
+PART = 2000  # windows whose records are held at once, which takes 20 MB
 
 
 class Result(NamedTuple):
@@ -38,19 +37,18 @@ class Result(NamedTuple):
     reason: str | None
 
 
-class Finalized(NamedTuple):
+class Finalized:
     """The finalize row of a window that counts, its fields checked, since a file may be edited."""
 
-    window: str
-    record_id: str
-    record: Mapping[str, Any]
+    def __init__(self, window: str, record_id: str, record: Mapping[str, Any]) -> None:
+        self.window, self.record_id, self.record = window, record_id, record
 
-    @property
+    @cached_property
     def features(self) -> dict[str, float]:
         """Features per provider; providers whose features were not given are left out."""
         return {name: known for name, n in self._table("features").items() if (known := amount(n)) is not None}
 
-    @property
+    @cached_property
     def providers(self) -> dict[str, Mapping[str, Any]]:
         return {name: entry for name, entry in self._table("providers").items() if isinstance(entry, dict)}
 
@@ -139,13 +137,19 @@ class Windows:
 
     def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
         """The latest finalize row of each window that has one; of two of one instant the later line."""
-        found: dict[str, tuple[datetime, Finalized]] = {}
-        for entry in self.session.index.entries(WINDOWS, windows):
-            window = entry.record.get("window")
-            at = instant(entry.record.get("finalized_at") or entry.record.get("captured_at")) or EPOCH
-            if isinstance(window, str) and (window not in found or at >= found[window][0]):
-                found[window] = (at, Finalized(window=window, record_id=entry.record_id, record=entry.record))
-        return {window: row for window, (_, row) in found.items()}
+        wanted = None if windows is None else set(windows)
+
+        def read() -> dict[tuple[str, str], tuple[datetime, Finalized]]:
+            found: dict[tuple[str, str], tuple[datetime, Finalized]] = {}
+            for _, _, own, record in self.session.index.entries(WINDOWS, wanted):
+                at = instant(record.get("finalized_at") or record.get("captured_at")) or EPOCH
+                known = found.get((window := text(record.get("window")), ""))
+                if window and (known is None or at >= known[0]):
+                    found[window, ""] = at, Finalized(window, own, record)
+            return found
+
+        found = self.session.index.once([WINDOWS], wanted, None, read) if wanted and len(wanted) in KEPT else read()
+        return {window: row for (window, _), (_, row) in found.items()}
 
     def parts(self, windows: Iterable[str] | None = None, *, with_open: bool = False) -> Iterator[Part]:
         """Finalized windows with their captures, some thousand at a time: for what reads a long history.
@@ -165,7 +169,7 @@ class Windows:
                 some = named[start : start + PART]
                 known = self.finalized(some)
                 # the names in the rows are texts of their own, which a million of them would hold beside these
-                rows = {window: known[window]._replace(window=window) for window in some if window in known}
+                rows = {one: Finalized(one, known[one].record_id, known[one].record) for one in some if one in known}
                 yield Part(some, rows, self.captures(some if with_open else rows))
                 if shown is not None:
                     shown.advance(len(some), start + len(some))

@@ -75,12 +75,6 @@ class ProviderFigures(NamedTuple):
     stale: Sequence[str] = ()
     account: str = ""
 
-    @classmethod
-    def of(cls, source: Source, row: Finalized, group: Iterable[Capture]) -> "ProviderFigures":
-        found = Totals(source)
-        found.add(row, group)
-        return found.total()
-
     @property
     def totals(self) -> dict[str, float | None]:
         """Features and capacity; both null if every window was left out, since 0 would be a measurement."""

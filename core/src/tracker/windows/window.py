@@ -315,7 +315,7 @@ def _no_before(session: Session, source: Source, window: str) -> TrackerError:
 def _record(session: Session, request: CaptureRequest, new: Capture, before: Capture | None) -> Row:
     source, keep, phase = request.source, session.config.keep_account, new.phase
     parsed = each_text(to_parsed(request.reading, source), partial(redact, keep_account=keep))
-    fields: Row = {"phase": phase, "git_head": git_head(), **request.details} if phase else {}
+    fields: Row = {"phase": phase, "git_head": git_id("HEAD"), **request.details} if phase else {}
     meter = source.meter(source.capacity)
     if phase and meter is not None and meter.unit != "pp":
         # a count's baseline, and with an AFTER the window's own part of it
@@ -332,15 +332,16 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
     return stamp(window=new.window, provider=source.name, captured_at=request.captured_at, **fields)
 
 
-def git_head() -> str | None:
-    """The commit of the working directory's repository, before its first the empty tree. git gets no vendor's key."""
+def git_id(name: str) -> str | None:
+    """The id of a name in the repository here; of `HEAD`, before a first commit, git's empty tree. git gets no key."""
     import os
     import subprocess
 
     kept = {name: text for name, text in os.environ.items() if name.startswith(("PATH", "HOME", "XDG_", "GIT_", "SYS"))}
     run = partial(subprocess.run, capture_output=True, text=True, timeout=5, check=False, env=kept)
-    with suppress(OSError, subprocess.SubprocessError):
-        head = run(["git", "rev-parse", "HEAD"]).stdout.strip()
-        # git repeats the name where there is no commit yet
-        return run(["git", "hash-object", "-t", "tree", os.devnull]).stdout.strip() if head == "HEAD" else head or None
+    with suppress(OSError, ValueError, subprocess.SubprocessError):
+        found = run(["git", "rev-parse", name]).stdout.strip()
+        if found == "HEAD":  # git repeats what it does not know
+            found = run(["git", "hash-object", "-t", "tree", os.devnull]).stdout.strip()
+        return found if found.isalnum() else None
     return None

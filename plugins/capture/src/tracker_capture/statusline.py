@@ -165,18 +165,10 @@ def sample(session: Session, found: Kept) -> None:
         from tracker_capture import readings
 
         [origin] = [origin for source, origin in _origins([found.source])][:1]
-        behind = readings.lag(session)
-        # an idle program hands over what was used before the reset, until it is used again
-        gauges = [one for one in found.reading.gauges if not one.used or not _is_over(one, found.at - behind)]
-        reading = evolve(found.reading, gauges=tuple(gauges))
-        one = readings.sample_of(found.source, reading, found.at, origin.name, behind)
+        one = readings.sample_of(found.source, found.reading, found.at, origin.name, readings.lag(session))
         if one is not None:
             readings.add(session, [one], by="statusline")
             _keep(session, evolve(found, sampled=session.now))
-
-
-def _is_over(gauge: Gauge, at: datetime) -> bool:
-    return gauge.reset_at is not None and gauge.reset_at <= at
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, stamp, value
+from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, record_id, stamp, value
 from tracker_corrections.closing import ANOMALIES, closing
 
 TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, and mostly thousands of commands
@@ -146,7 +146,8 @@ def _written(session: Session, stream: str, start: int, wanted: Container[str] |
             continue
         record = Journal.decode(text)
         if record is not None and record.get("command_id") == found[1].decode():
-            yield record
+            # an edit by hand may have taken its own
+            yield {**record, "record_id": record_id(stream, text, record)}
 
 
 def last(session: Session, provider: str | None) -> Step:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracker.api import LogOrigin, redact
-from tracker.kernel import ProviderFigures, Session, Windows, iso
+from tracker.kernel import Session, Windows, iso
 from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
@@ -54,18 +54,21 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
             began, ended = periods.get(window, (None, None))
             for name in sorted(row.named & session.registry.providers.keys()):
                 group, own = part.groups.get((window, name), ()), known.get((window, name), {})
-                found = ProviderFigures.of(session.registry.providers[name], row, group)
-                reason = reasons.get((window, name)) or found.excluded.get(window)
+                source = session.registry.providers[name]
+                if (found := row.result(source, group)) is None:
+                    continue
+                reason = reasons.get((window, name)) or found.reason
                 yield {
                     "record_id": row.record_id,
                     "window_id": window,
                     "lane": row.text("agent_id"),
                     "provider": name,
-                    "account": row.pair(name, group).account,
-                    "unit": found.unit,
+                    "account": found.pair.account,
+                    "unit": source.capacity_meter.unit if source.capacity_meter else "",
                     "outcome": row.text("outcome"),
                     "reason": reason,
-                    **(dict.fromkeys(found.totals) if reason else found.totals),
+                    "features": None if reason else float(found.features),
+                    "capacity": None if reason else float(found.capacity),
                     "quality": row.quality,
                     # a sum over machines must not take a part for the whole
                     "tokens": None if own.get("shared_requests") else own.get("tokens"),

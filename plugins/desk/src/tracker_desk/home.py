@@ -67,7 +67,8 @@ def first_lines(session: Session) -> Iterator[str]:
     """Before the first capture: what can be read here, and the one command to begin with."""
     from tracker_desk.setup_checks import missing
 
-    yield "Nothing is recorded here yet."
+    # usage and events may stand there without one
+    yield "No captures here yet." if session.journal.streams() else "Nothing is recorded here yet."
     begin = None
     for name, source in sorted(session.registry.providers.items()):
         # session logs hold no meters, and a status line shows them only later

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import marshal
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -17,7 +17,6 @@ from tracker.kernel import (
     Clock,
     Finalized,
     PluginError,
-    ProviderFigures,
     Session,
     Windows,
     canonical,
@@ -200,15 +199,12 @@ def _providers(
 
 
 def _figures(session: Session, source: Source, row: Finalized, group: Sequence[Capture]) -> dict[str, float | None]:
-    found, pair = ProviderFigures.of(source, row, group), canonical(group)
-    # who was not captured, or is still open, took an unknown amount, not nothing
-    is_measured = source.name in row.providers or not pair.missing
-    capacity = found.totals["capacity"] if is_measured else None
-    if capacity is None:
-        # a window that does not count has figures all the same
-        capacity = pair.capacity(session, source)
-    features = row.features.get(source.name)
-    return {"features": features, "capacity": capacity, "efficiency": found.efficiency.efficiency}
+    found, features = row.result(source, group), row.features.get(source.name)
+    if found is None or found.reason is not None:
+        # it has figures all the same; who was not captured took an unknown amount, not nothing
+        return {"features": features, "capacity": canonical(group).capacity(session, source), "efficiency": None}
+    efficiency = found.features / found.capacity if found.capacity else None
+    return {"features": features, "capacity": float(found.capacity), "efficiency": efficiency}
 
 
 # --- as a table
@@ -220,9 +216,11 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
     The rows wait in a temporary file until the width of each column is known.
     """
     widths: dict[Key, int] = {(False, name): len(name) for name in HEAD}
+    sizes = array("L")
     with TemporaryFile() as spool:
         for row in (row for one in windows for row in _rows(one, clock)):
-            marshal.dump(row, spool)
+            # from a file, marshal reads a few bytes at a time
+            sizes.append(spool.write(marshal.dumps(row)))
             for key, text in row.items():
                 widths[key] = max(widths.get(key, 0), len(text))
         # of the window as a whole last, by a name of its own
@@ -231,16 +229,15 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
         widths = {key: max(widths[key], len(title)) for key, title in titles.items()}
         yield _line(titles, widths)
         spool.seek(0)
-        with suppress(EOFError):
-            while True:
-                yield _line(marshal.load(spool), widths)
+        for size in sizes:
+            yield _line(marshal.loads(spool.read(size)), widths)
 
 
 def _line(row: Mapping[Key, str], widths: Mapping[Key, int]) -> str:
     # only the first row of a window has what is of the whole
-    lacking, leading = "-" if row[False, "window"] else "", {(False, name) for name in LEADING}
+    lacking = "-" if row[False, "window"] else ""
     cells = (
-        f"{row.get(key, lacking if key[0] else '-'):{'<' if key in leading else '>'}{width}}"
+        f"{row.get(key, lacking if key[0] else '-'):{'<' if key[1] in LEADING and not key[0] else '>'}{width}}"
         for key, width in widths.items()
     )
     return "  ".join(cells).rstrip()

@@ -67,14 +67,25 @@ class Request:
 
 @frozen
 class Named:
-    """A commit, who named it, and the command that takes the name back, if there is one."""
+    """A commit, and who named it; of a finalize row its window, and the option of `complete` that changes it."""
 
     commit: str
     by: str
-    cure: str | None = None
+    window: str | None = None
+    option: str = ""
 
     def resolve(self) -> str:
-        return git.resolve(self.commit, self.by, f" `{self.cure}` takes it out of the row." if self.cure else "")
+        cure = f" `{self._complete('--clear', self.option)}` takes it out of the row." if self.window else ""
+        return git.resolve(self.commit, self.by, cure)
+
+    def moves_on(self, sha: str) -> str:
+        """What to say of a name, which a row of an earlier version may hold: tomorrow it may be another commit's."""
+        if self.window is None or sha.startswith(self.commit):
+            return ""
+        return f"{self.by} names {self.commit}, which may move on: `{self._complete(f'--{self.option}', sha)}` keeps it"
+
+    def _complete(self, *words: str) -> str:
+        return quoted(["tracker", "complete", "--window", str(self.window), *words])
 
 
 @frozen(kw_only=True)
@@ -206,16 +217,16 @@ def commit_range(session: Session, request: Request) -> tuple[Named | None, Name
     row = Windows(session).finalized([request.window]).get(request.window)
     first, last = _captured_at(session, request)
 
-    def named(option: str, given: str | None, key: str, captured: Named | None) -> Named | None:
+    def named(option: str, given: str | None, captured: Named | None) -> Named | None:
         if given is not None:
-            return Named(given, option)
-        found = row.text(key) if row else None
-        clear = quoted(["tracker", "complete", "--window", request.window, "--clear", key])
-        return Named(found, f"the finalize row of {request.window}", clear) if found else captured
+            return Named(given, f"--{option}")
+        found = row.text(option.replace("-", "_")) if row else None
+        by = f"the finalize row of {request.window}"
+        return Named(found, by, request.window, option) if found else captured
 
     return (
-        named("--commit-start", request.commit_start, "commit_start", first),
-        named("--commit-end", request.commit_end, "commit_end", last),
+        named("commit-start", request.commit_start, first),
+        named("commit-end", request.commit_end, last),
     )
 
 
@@ -264,6 +275,7 @@ def measure(session: Session, request: Request) -> Churn:
     remarks, notes = [request.notes], []
     if end is None:
         notes.append(f"no commit is known as the window's end: measured up to HEAD ({found.end[:12]})")
+    notes += [text for one, sha in ((start, found.start), (end, found.end)) if one and (text := one.moves_on(sha))]
     if found.prototypes:
         remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
         notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")

@@ -13,6 +13,8 @@ from tracker.kernel import TrackerError, replace_file
 if TYPE_CHECKING:
     from tracker.kernel import Session
 
+ATTEMPTS = 5  # to replace a file that a person saves at the same time
+
 
 def home(session: Session) -> Path:
     """The folder that holds `docs/`: that of the settings file, else the repository's, else the working directory."""
@@ -49,9 +51,6 @@ def read(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
-
-
-ATTEMPTS = 5
 
 
 def rewrite(path: Path, change: Callable[[bytes | None], bytes]) -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 
 from tracker.api import redact
 from tracker.kernel import Session, TrackerError, Windows, line
-from tracker_ledgers import csv_append, reversal
+from tracker_ledgers import csv_append, git, reversal
 from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 
 FIRST = "001"
 PREFIX = "F-"
 RESERVED = "reserved"
+COMMITS = ("commit_id", "baseline_commit", "implementation_commit", "docs_commit")
 ID = re.compile(r"[^\W_][^\s,;\"'`]{0,63}")
 SERIES = re.compile(r"(.*?)(\d{1,18})")
 
@@ -94,6 +95,7 @@ def built(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str]
 
 
 def _row(session: Session, given: Mapping[str, Any], feature: str, remark: str | None) -> dict[str, Any]:
+    given = {name: git.lasting(one) if name in COMMITS and one else one for name, one in given.items()}
     texts = {name: redact(text) for name, text in given.items() if isinstance(text, str)}
     own = {"feature_id": redact(feature), "notes": Windows(session).notes(remark and redact(remark))}
     row = dict(given) | texts | {"date": given["date"] or session.now.date().isoformat()} | own

@@ -182,6 +182,14 @@ def resolve(name: str, by: str, cure: str = "") -> str:
     raise TrackerError(f"Unknown commit {name!r} ({by}) in the repository of {Path.cwd()}.{hint}{cure}")
 
 
+def lasting(name: str) -> str:
+    """The id of the commit that a name such as `HEAD` means today. An id stays, and what git does not know."""
+    if not shutil.which("git") or name.startswith("-") or not name.isprintable():
+        return name
+    found = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").stdout.decode().strip()
+    return name if found.startswith(name) else found or name
+
+
 def head() -> str | None:
     """Where the working directory's repository stands: `main at 1a2b3c4d5e6f`; None without one."""
     if shutil.which("git") is None:

@@ -32,7 +32,7 @@ NO_TESTS = 5  # pytest's exit status where it collected nothing
 
 
 @frozen(kw_only=True)
-class Check:
+class RunnerResult:
     """What ran, how it ended, and what it left behind."""
 
     runner: str
@@ -91,14 +91,14 @@ def _create(path: Path) -> None:
 # --- the checks
 
 
-def _pytest(session: Session, folder: Path, seconds: float) -> Check:
+def _pytest(session: Session, folder: Path, seconds: float) -> RunnerResult:
     report = folder / "pytest.xml"
     return _run(session, "pytest", [f"--junitxml={report}"], report, _count_pytest, seconds)
 
 
-def _behave(session: Session, folder: Path, seconds: float) -> Check:
+def _behave(session: Session, folder: Path, seconds: float) -> RunnerResult:
     if not (home(session) / "features").is_dir():
-        return Check(runner="behave", result=SKIP, detail="there is no folder features/")
+        return RunnerResult(runner="behave", result=SKIP, detail="there is no folder features/")
     report = folder / "behave.json"
     words = ["--no-color", "--format=json", f"--outfile={report}", "--format=progress", "features"]
     return _run(session, "behave", words, report, _count_behave, seconds)
@@ -111,34 +111,34 @@ def _run(
     report: Path,
     count: Callable[[Path], Counter[str]],
     seconds: float,
-) -> Check:
+) -> RunnerResult:
     """Run the project's own test program; its report is counted."""
     program = shutil.which(runner)
     if program is None:
-        return Check(runner=runner, result=SKIP, detail=f"{runner} is not on the PATH")
+        return RunnerResult(runner=runner, result=SKIP, detail=f"{runner} is not on the PATH")
     _create(report)
     status = _status(session, [program, *words], seconds)
     if status is None:
-        return Check(runner=runner, result=FAIL, detail=f"stopped after {seconds:g} s")
+        return RunnerResult(runner=runner, result=FAIL, detail=f"stopped after {seconds:g} s")
     try:
         counts = count(report)
     except (OSError, ValueError, ElementTree.ParseError, AttributeError):
-        return Check(runner=runner, result=FAIL, detail=f"no report, exit status {status}")
+        return RunnerResult(runner=runner, result=FAIL, detail=f"no report, exit status {status}")
     detail = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing ran"
     is_empty = status in (0, NO_TESTS) and not counts["passed"]
     result = SKIP if is_empty else PASS if status == 0 else FAIL
-    return Check(runner=runner, result=result, detail=detail, artifact=report)
+    return RunnerResult(runner=runner, result=result, detail=detail, artifact=report)
 
 
-def _command(session: Session, text: str, seconds: float) -> Check:
+def _command(session: Session, text: str, seconds: float) -> RunnerResult:
     """Run a command of the settings: status 0 is a pass."""
     words = shlex.split(text)
     program = shutil.which(words[0]) if words else None
     if program is None:
-        return Check(runner=text, result=FAIL, detail="there is no such program on the PATH")
+        return RunnerResult(runner=text, result=FAIL, detail="there is no such program on the PATH")
     status = _status(session, [program, *words[1:]], seconds)
     detail = f"stopped after {seconds:g} s" if status is None else f"exit status {status}"
-    return Check(runner=text, result=PASS if status == 0 else FAIL, detail=detail)
+    return RunnerResult(runner=text, result=PASS if status == 0 else FAIL, detail=detail)
 
 
 def _status(session: Session, words: list[str], seconds: float) -> int | None:
@@ -189,9 +189,9 @@ def _count_behave(report: Path) -> Counter[str]:
     return counts
 
 
-def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
+def _preview(session: Session, window: str, folder: Path) -> tuple[Any, RunnerResult]:
     """The window's preview, printed; it fails where a plugin could not show its block."""
-    check = Check(runner="preview", result=SKIP, detail=f"there are no records of {window} yet")
+    check = RunnerResult(runner="preview", result=SKIP, detail=f"there are no records of {window} yet")
     if unknown(session, window) is not None:
         return None, check
     found = Windows(session).preview([window])
@@ -212,7 +212,7 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, Check]:
 # --- what is said and kept
 
 
-def _row(session: Session, window: str, run_id: str, check: Check) -> dict[str, Any]:
+def _row(session: Session, window: str, run_id: str, check: RunnerResult) -> dict[str, Any]:
     path = check.artifact
     return {
         "window_id": window,
@@ -226,7 +226,7 @@ def _row(session: Session, window: str, run_id: str, check: Check) -> dict[str, 
     }
 
 
-def _report(session: Session, window: str, run_id: str, checks: list[Check], shown: Any) -> None:
+def _report(session: Session, window: str, run_id: str, checks: list[RunnerResult], shown: Any) -> None:
     if session.json:
         rows = [_row(session, window, run_id, evolve(check, artifact=None)) for check in checks]
         session.data({"window": window, "test_run_id": run_id, "checks": rows, "preview": shown})

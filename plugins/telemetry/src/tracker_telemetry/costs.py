@@ -20,20 +20,18 @@ from tracker.kernel import csv_line, line, number
 from tracker_telemetry import DAY
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.sessions.genai import Tokens, product
-from tracker_telemetry.sessions.list_prices import ListPrices
+from tracker_telemetry.sessions.list_prices import Grain, ListPrices
 from tracker_telemetry.sessions.money import dollars
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
-BASELINE = "baseline"
 NOTHING = (0,) * len(KINDS)
 PART = 10_000  # groups that are held at once: millions would take hundreds of megabytes
 # what groups are by, if it is no column of events
 KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
-# of one price: the sums of tokens by model and day, or whatever seconds a price holds for
-SUMS = f"model, (floor(ts / {{0}}) * {{0}})::BIGINT, {', '.join(f'sum({kind})::BIGINT' for kind in KINDS)}"
+CONTEXT, COUNTS = " + ".join(KINDS[:4]), ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
 RANKED = """
 SELECT {columns} FROM (
@@ -53,13 +51,13 @@ Row: TypeAlias = tuple[str, "int | None", "int | None"]  # a group's tokens at t
 
 @define
 class Side:
-    """What one side of a comparison used: the tokens of each model from a time on, in the order of `KINDS`."""
+    """What one side used: the tokens of each model from a time on, above a size of input, in the order of `KINDS`."""
 
-    used: dict[tuple[str, int | None], Tokens] = field(factory=dict)
+    used: dict[tuple[str, int | None, int], Tokens] = field(factory=dict)
 
-    def add(self, model: str, at: int | None, *counts: int) -> None:
-        a, b, c, d, e = map(add, self.used.get((model, at), NOTHING), counts)
-        self.used[model, at] = a, b, c, d, e
+    def add(self, model: str, at: int | None, context: int, *counts: int) -> None:
+        a, b, c, d, e = map(add, self.used.get((model, at, context), NOTHING), counts)
+        self.used[model, at, context] = a, b, c, d, e
 
     @property
     def tokens(self) -> int:
@@ -69,13 +67,13 @@ class Side:
     def main_model(self) -> str | None:
         """The model that has most of its tokens."""
         tokens = Counter[str]()
-        for (model, _), counts in self.used.items():
+        for (model, *_), counts in self.used.items():
             tokens[model] += counts[0] + counts[-1]
         return max(sorted(tokens), key=tokens.__getitem__, default=None)
 
     def money(self, prices: ListPrices, instead: str | None = None) -> float | None:
         """What it cost, or would have at the prices of another model; None if a model has no price."""
-        known = [(counts, prices.units(instead or model, at)) for (model, at), counts in self.used.items()]
+        known = [(counts, prices.units(instead or key[0], key[1], None, key[2])) for key, counts in self.used.items()]
         costs = [units and product(counts, units) for counts, units in known]
         return None if None in costs else sum(filter(None, costs))
 
@@ -90,12 +88,12 @@ class Costs:
     label: str
     sides: Sides
     prices: ListPrices
-    step: int = DAY  # for which prices hold
+    grain: Grain = (DAY, ())  # for which prices hold
 
     @property
     def unpriced(self) -> list[str]:
         """The models that have no price."""
-        return sorted({model for one in self.sides for model, at in one.used if not self.prices.units(model, at)})
+        return sorted({model for one in self.sides for model, at, _ in one.used if not self.prices.units(model, at)})
 
     def money(self, sides: Sides) -> dict[str, float | None]:
         """What both sides of some events cost, and what was saved; None if a model has no price."""
@@ -108,10 +106,16 @@ class Costs:
 
 def compare(source: Source, events: DuckDBPyConnection, prices: ListPrices) -> Costs:
     """Compare events."""
-    models = [model for (model,) in events.execute("SELECT DISTINCT model FROM standing").fetchall()]
-    step = prices.step(models)
-    whole = _sides(events.execute(f"SELECT '', routed, {SUMS.format(step)} FROM standing GROUP BY ALL").fetchall())
-    return Costs(label=source.routed_label, sides=whole.get("", (Side(), Side())), prices=prices, step=step)
+    [(models, longest)] = events.execute(f"SELECT list(DISTINCT model), max({CONTEXT}) FROM standing").fetchall()
+    grain = prices.grain(models or (), longest or 0)
+    whole = _sides(events.execute(f"SELECT '', routed, {sums(*grain)} FROM standing GROUP BY ALL").fetchall())
+    return Costs(label=source.routed_label, sides=whole.get("", (Side(), Side())), prices=prices, grain=grain)
+
+
+def sums(step: int = DAY, starts: Sequence[int] = ()) -> str:
+    """What one price holds for: the sums of tokens by model, time and size of input."""
+    above = "".join(f", if({CONTEXT} > {start}, {start}, 0)" for start in starts)
+    return f"model, (floor(ts / {step}) * {step})::BIGINT, greatest(0{above}), {COUNTS}"
 
 
 def ranked(
@@ -179,13 +183,13 @@ def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) 
     """The comparison as JSON values, with the money of each group."""
     label, groups, key = found.label, list(ranked(events, by, top)), KEYS.get(by, by)
     chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # `key` is a column of events, too
-    query = f"SELECT {key}, routed, {SUMS.format(found.step)} FROM standing {chosen} GROUP BY ALL"
+    query = f"SELECT {key}, routed, {sums(*found.grain)} FROM standing {chosen} GROUP BY ALL"
     sides = _sides(events.execute(query, [] if top is None else [[row[0] for row in groups]]).fetchall())
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")
     rows: list[dict[str, Any]] = [
         {
             by: row[0] or None,
-            "side": BASELINE if row[2] is None else label if row[1] is None else "both",
+            "side": "baseline" if row[2] is None else label if row[1] is None else "both",
             **dict(zip(names, figures(row), strict=True)),
             **found.money(sides[row[0]]),
         }

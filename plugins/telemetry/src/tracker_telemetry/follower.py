@@ -24,7 +24,7 @@ from attrs import asdict, define, evolve, field, frozen
 
 from tracker.kernel import TrackerError, read_at
 from tracker_telemetry import FOLDER
-from tracker_telemetry.lines import BATCH, Stop
+from tracker_telemetry.lines import BATCH, PACKED, Stop
 from tracker_telemetry.reader import Reader
 from tracker_telemetry.stored import SIZE, ids_of
 
@@ -32,7 +32,6 @@ POLL_SECONDS = 0.25
 TAIL = 256  # bytes before a place by which it is known
 OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 NUMBERS = re.compile(r"[0-9]+")
-PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 @frozen
@@ -99,8 +98,7 @@ class Follower:
 
         None if the file of the place is gone: it was compressed or deleted while nobody followed.
         """
-        file = self._find()
-        if file is None:
+        if (file := self._find()) is None:
             return b""
         try:
             if self.place.inode and not self.place.fits(file):

@@ -15,7 +15,7 @@ from attrs import define
 from tracker.api import Source, StreamInput
 from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, line, plural
 from tracker_telemetry.follower import Follower, Mark
-from tracker_telemetry.lines import BATCH, Line, Splitter, Stop, file_chunks, pipe_chunks
+from tracker_telemetry.lines import BATCH, Line, Splitter, Stop, file_chunks, pipe_chunks, refuse_packed
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.reader import Batch, Reader, Summary
 from tracker_telemetry.totals import elsewhere_notes, facts
@@ -47,9 +47,11 @@ def ingest_stream(session: Session, source: Source, window: str, given: StreamIn
     if not (session.dry_run or session.quiet):
         for note in _notes(intake):
             session.note(note)
-    rejected = intake.reader.summary.rejected
-    if rejected and not intake.reader.summary.events:
-        _warn_of_nothing(session, source, intake.reader.summary.first_reason)
+    rejected, reason = intake.reader.summary.rejected, intake.reader.summary.first_reason
+    if rejected and not intake.reader.summary.events:  # the wrong file, most likely
+        first = f" (the first that was kept: {line(reason)})" if reason else ""
+        what = f"The stream holds no event of {source.name}, which reads a log with one event a line{first}."
+        session.warn(f"{what} Check the file and the source.")
     if given.strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
         raise TrackerError(f"{rejected} {verb} rejected with --strict. The others are stored.")
@@ -66,6 +68,7 @@ def _path(given: StreamInput) -> Path | None:
         if not given.use_stdin:
             raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
         print("paste the text, then press Ctrl-D:", file=sys.stderr)
+    refuse_packed(given.path or "")
     return path
 
 
@@ -76,15 +79,6 @@ def _notes(intake: Intake) -> Iterator[str]:
         yield from facts(session, source, [window], measured).notes
     if intake.reader.summary.new:
         yield from elsewhere_notes(session, source, window)
-
-
-def _warn_of_nothing(session: Session, source: Source, reason: str | None) -> None:
-    """Say that it was the wrong file, most likely: unreadable lines are not an error as long as some can be read."""
-    first = f" (the first that was kept: {line(reason)})" if reason else ""
-    session.warn(
-        f"The stream holds no event of {source.name}, which reads a log with one event a line{first}."
-        " Check the file and the source."
-    )
 
 
 @contextlib.contextmanager
@@ -116,8 +110,7 @@ class Intake:
         """Take in what a descriptor gives, to its end."""
         found = os.fstat(file)
         is_file = stat.S_ISREG(found.st_mode)
-        progress = Progress.of(self.session, found.st_size if is_file else 0)
-        splitter = Splitter()
+        progress, splitter = Progress.of(self.session, found.st_size if is_file else 0), Splitter()
         try:
             for chunk in (file_chunks if is_file else pipe_chunks)(file, self.stop):
                 self._take(splitter.feed(chunk))
@@ -136,8 +129,7 @@ class Intake:
         """Take in a file as it grows, from where the last run of this source, window and file stopped."""
         reader = self.reader
         mark = Mark.of(reader, follower.path)
-        place = mark.recall()
-        if place is not None:
+        if (place := mark.recall()) is not None:
             follower.place = place
             if (before := follower.last(BATCH)) is not None:
                 reader.recall(before)
@@ -185,19 +177,18 @@ class Intake:
         """Say what the stream held, as far as it was stored."""
         session, reader, summary = self.session, self.reader, self.reader.summary
         if session.json:
-            session.data(
-                {
-                    "source": reader.source.name,
-                    "window": reader.window,
-                    "events": summary.events,
-                    "new": summary.new,
-                    "duplicates": summary.events - summary.new,
-                    "rejected": summary.rejected,
-                    "routed": summary.routed,
-                    "tags": dict(summary.tags.most_common()),
-                    "interrupted": self.read_until is not None,
-                }
-            )
+            found = {
+                "source": reader.source.name,
+                "window": reader.window,
+                "events": summary.events,
+                "new": summary.new,
+                "duplicates": summary.events - summary.new,
+                "rejected": summary.rejected,
+                "routed": summary.routed,
+                "tags": dict(summary.tags.most_common()),
+                "interrupted": self.read_until is not None,
+            }
+            session.data(found)
         else:
             verb = "would store" if session.dry_run else "stored"
             session.say(f"{verb} {reader.source.name.replace('-', ' ')} for {reader.window} ({summary})")

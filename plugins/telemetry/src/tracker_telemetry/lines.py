@@ -14,7 +14,10 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from tracker.kernel import TrackerError
+
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 SECONDS = 0.1  # after which a wait looks whether it should end
 
 
@@ -130,6 +133,12 @@ class Splitter:
 def _line(data: bytes) -> Line:
     line = data.removesuffix(b"\r")
     return line if len(line) <= LINE_LIMIT else TooLong.of(data)
+
+
+def refuse_packed(path: str) -> None:
+    """Refuse a file whose name says that it is compressed: all of it would be an unreadable line."""
+    if path.endswith(PACKED):
+        raise TrackerError(f"{path} is compressed. Expected a log as text. Unpack it, or pipe it: `zcat {path} | ...`.")
 
 
 def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:

@@ -19,12 +19,13 @@ from typing import Any, TypeAlias
 from attrs import evolve, field, frozen
 
 from tracker.api import Source
-from tracker.kernel import PluginError, Session, TrackerError
+from tracker.kernel import PluginError, Session, TrackerError, near
 
 FILE = "prices.toml"
 SNAPSHOT = r"[-@](\d{8}|\d{4}-\d{2}-\d{2})"  # what follows a prefix, if the table has no expression of its own
 USUAL = ("", "standard", "default", "auto")  # speeds that change no price
 KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
+TOP, ENTRY = {"as_of", "source", "tokens", "snapshot", "model"}, {"name", "prefix", "speed", *KINDS}
 Units: TypeAlias = "tuple[float, float, float, float, float]"  # US dollars per token of each kind
 Found: TypeAlias = "tuple[Units, str, str]"  # prices with the date and the source of their table
 Entry: TypeAlias = "tuple[re.Pattern[str], str | None, Found]"  # a model's name, the speed, the prices
@@ -93,6 +94,9 @@ def parse(text: str, where: str, name: str | None = None) -> Table:
         entries = tuple(_entry(entry, snapshot, per, as_of, source) for entry in values.get("model", []))
     except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
+    for one, known in ((values, TOP), *((entry, ENTRY) for entry in values.get("model", []))) if name else ():
+        for wrong in sorted(one.keys() - known):  # a slip of the user's would cost money without a word
+            raise TrackerError(f"Invalid price table {where}: Unknown key {wrong!r}. {near(wrong, sorted(known))}")
     return Table(as_of=as_of, source=source, entries=entries)
 
 

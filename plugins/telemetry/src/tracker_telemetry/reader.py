@@ -44,20 +44,16 @@ class Summary:
 
     def __str__(self) -> str:
         share = f"{number(round(100 * self.routed / self.events, 1))}%" if self.events else "n/a"
-        duplicates = self.events - self.new
-        counts = f"events={self.events}, new={self.new}, duplicates={duplicates}, rejected={self.rejected}"
-        return f"{counts}, routed={share}"
+        counts = f"events={self.events}, new={self.new}, duplicates={self.events - self.new}"
+        return f"{counts}, rejected={self.rejected}, routed={share}"
 
     def count(self, events: Sequence[dict[str, Any]], times: int = 1) -> None:
         self.events += times * len(events)
         self.routed += times * sum([event["routed"] for event in events])
 
     def add(self, other: Summary) -> None:
-        self.events += other.events
-        self.new += other.new
-        self.rejected += other.rejected
-        self.routed += other.routed
-        self.tags += other.tags
+        for name in ("events", "new", "rejected", "routed", "tags"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.first_reason = self.first_reason or other.first_reason
 
 

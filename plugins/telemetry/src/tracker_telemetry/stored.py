@@ -142,10 +142,8 @@ class Stored:
             size, before = self.session.journal.size(stream), self._read.get(stream)
             if size == before:
                 continue
-            if before is None or size < before:
-                spans = self.session.index.spans(stream, {self.window})
-            else:
-                spans = [(before, size)]
+            has_grown = before is not None and size > before
+            spans = [(before or 0, size)] if has_grown else self.session.index.spans(stream, {self.window})
             for start, stop in spans:
                 for part in parts(self.session, stream, start, stop):
                     self._scan(part)
@@ -185,8 +183,7 @@ class Stored:
         shared, halves, kinds = b"\n", list[bytes](), bytearray()
         for line in part.split(b"\n"):
             if not line.startswith(shared, HALF.stop):
-                found = pattern.match(line)
-                if found is None:
+                if (found := pattern.match(line)) is None:
                     shared = b"\n"
                     half = self._decoded(line)
                     halves += half

@@ -47,8 +47,9 @@ def only_source(session: Session) -> Source:
     if not known:
         raise TrackerError("No proxy's stream is in use. Install tracker-proxy, or unset TRACKER_DISABLE_PLUGINS.")
     if len(known) > 1:
-        names = ", ".join(source.name for source in known)
-        raise TrackerError(f"There are several telemetry sources: {names}. Name one with --source.")
+        raise TrackerError(
+            f"There are several telemetry sources: {', '.join(one.name for one in known)}. Name one with --source."
+        )
     return known[0]
 
 
@@ -65,10 +66,9 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
 
 def groups(session: Session, source: Source, windows: Sequence[str], prices: ListPrices) -> list[list[Any]]:
     """By window, lane and whether they were routed: model, time, and the sums of tokens in the order of price kinds."""
-    found: list[list[Any]] = _kept(session, source, windows, {})["groups"]
-    if (step := prices.step({row[3] for row in found})) < DAY:
-        found = _kept(session, source, windows, {}, step)["groups"]
-    return found
+    known = _kept(session, source, windows, {})
+    grain = prices.grain({row[3] for row in known["groups"]}, known["longest"])
+    return (known if grain == (DAY, ()) else _kept(session, source, windows, {}, *grain))["groups"]  # type: ignore[no-any-return]
 
 
 def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
@@ -87,14 +87,14 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
     ]
 
 
-def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans, step: int = DAY) -> dict[str, Any]:
+def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans, *grain: Any) -> dict[str, Any]:
     """The answer that was kept, as long as the rows are those that it was made of; else a new one."""
     places = session.index.spans(source.stream, windows)
     if not places:
-        return {"totals": {}, "outside": {}, "groups": []}
+        return {"totals": {}, "outside": {}, "groups": [], "longest": 0}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
-    question = (step, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
+    question = (grain, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
     name = _digest(question)
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
@@ -106,7 +106,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
             return found
     from tracker_telemetry.index import ask
 
-    new = ask(session, source, windows, lambda events: _answer(events, times, step))
+    new: dict[str, Any] = ask(session, source, windows, lambda events: _answer(events, times, *grain))
     if not session.dry_run and path.parent.is_dir():
         with contextlib.suppress(OSError, TrackerError):
             replace_file(path, orjson.dumps({**dict(list(answers.items())[1 - MOST :]), name: [_digest(new), new]}))
@@ -118,8 +118,8 @@ def _digest(found: object) -> str:
     return blake2b(orjson.dumps(found), digest_size=16).hexdigest()
 
 
-def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float | None]], step: int) -> dict[str, Any]:
-    from tracker_telemetry.costs import SUMS
+def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float | None]], *grain: Any) -> Any:
+    from tracker_telemetry.costs import CONTEXT, sums
     from tracker_telemetry.index import MORE_MEMORY
 
     events.execute(f"SET memory_limit = '{MORE_MEMORY}'")
@@ -130,9 +130,10 @@ def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float |
         [(count,)] = events.execute(query, [window, start, end]).fetchall()
         if count:
             outside[window] = count
-    by_group = events.execute(f"SELECT win, lane, routed, {SUMS.format(step)} FROM standing GROUP BY ALL").fetchall()
+    by_group = events.execute(f"SELECT win, lane, routed, {sums(*grain)} FROM standing GROUP BY ALL").fetchall()
+    [(longest,)] = events.execute(f"SELECT coalesce(max({CONTEXT}), 0) FROM standing").fetchall()
     totals = {**whole[""], "lanes": lanes, "models": models} if whole else {}
-    return {"totals": totals, "outside": outside, "groups": by_group}
+    return {"totals": totals, "outside": outside, "groups": by_group, "longest": longest}
 
 
 def _totals_of(found: Mapping[str, Any]) -> EventTotals:

@@ -34,10 +34,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         for key, side in sides.items():
             before = found.get(key, {"tokens": 0, "cost_usd": 0.0})
             costs = before["cost_usd"], side.money(table)
-            found[key] = {
-                "tokens": before["tokens"] + side.tokens,
-                "cost_usd": None if None in costs else sum(costs),
-            }
+            found[key] = {"tokens": before["tokens"] + side.tokens, "cost_usd": None if None in costs else sum(costs)}
     return logs.with_streams(session, found, windows)
 
 
@@ -84,8 +81,7 @@ def findings(session: Session) -> list[Finding]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, orjson.JSONDecodeError) as error:
-        cure = f"rm {path}"
-        return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=cure, severity="warning")]
+        return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=f"rm {path}", severity="warning")]
     return []
 
 
@@ -114,9 +110,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         ]
         if routed.tokens:
             share = 100 * routed.tokens / (baseline.tokens + routed.tokens)
-            worth = "what that saved is not known"
-            if saved is not None:
-                worth = f"which saved {dollars(saved)} at list prices"
+            worth = "what that saved is not known" if saved is None else f"which saved {dollars(saved)} at list prices"
             headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")
     if rows:
         yield Panel(

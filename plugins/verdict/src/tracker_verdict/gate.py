@@ -121,7 +121,8 @@ def _low(found: Standing, min_left: float) -> str | None:
 
 
 def _left(percent: float) -> float:
-    return max(FULL - percent, 0.0)
+    """In the digits that are shown: what is shown as the limit is at the limit."""
+    return round(max(FULL - percent, 0.0), 2)
 
 
 def _of_standing(meter: Meter, one: Standing, state: str, why: str) -> Answer:

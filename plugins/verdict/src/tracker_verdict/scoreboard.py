@@ -12,6 +12,7 @@ from tracker.api import Column, Source
 from tracker.kernel import (
     Capture,
     Finalized,
+    ProviderFigures,
     Session,
     Windows,
     canonical,
@@ -22,6 +23,7 @@ from tracker.kernel import (
     value,
 )
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
+from tracker_verdict.estimate import ProviderEstimate
 from tracker_verdict.overlaps import Overlaps, Spent, overlapping
 from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
@@ -39,6 +41,7 @@ CHURN = ("churn", "files")
 PER_FEATURE = ("churn", "tokens", "cost_usd")
 # what the tokens and the money leave out, if there are any
 BESIDE = ("unpriced_requests", "shared_requests", "lost_sessions")
+SPREAD = "spread_over"  # what intervals are measured between, if that of any is not single windows
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
 # the columns as JSON values: an interval only if it is measured; churn, tokens and money only if they are known
@@ -161,8 +164,9 @@ def scoreboard(
     sums = [one for own in found.values() for one in _by_group(session, own)]
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
-    lines = _lines(session, sums, known_prices, is_logged=is_logged)
-    return sorted(lines, key=_order)
+    lines = sorted(_lines(session, sums, known_prices, is_logged=is_logged), key=_order)
+    is_spread = any(line[SPREAD] for line in lines)
+    return lines if is_spread else [{name: one for name, one in line.items() if name != SPREAD} for line in lines]
 
 
 def _order(line: Line) -> tuple[bool, str, str]:
@@ -217,7 +221,14 @@ def _lines(
             **{name: one.others.get(name) for name in others},
             **(used if is_logged else {}),
             **{name: one.beside()[name] for name in beside},
+            SPREAD: _spread(figures),
         }
+
+
+def _spread(figures: ProviderFigures) -> str | None:
+    """What the interval is measured between, if that is not single windows: `6 days`."""
+    found = figures.efficiency
+    return plural(found.spread.n, found.blocks) if isinstance(found, ProviderEstimate) and found.blocks else None
 
 
 def _numbers(found: Mapping[str, Any]) -> Numbers:
@@ -269,7 +280,15 @@ def names(found: list[Line]) -> Sequence[str]:
 
 def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     """The columns for a terminal, in the order in which a narrow one keeps them."""
-    kinds = {"unit": "text", "group": "text", "provider": "text", "tokens": "count", "windows": "count", "n": "count"}
+    kinds = {
+        SPREAD: "text",
+        "unit": "text",
+        "group": "text",
+        "provider": "text",
+        "tokens": "count",
+        "windows": "count",
+        "n": "count",
+    }
     kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
     kinds |= dict.fromkeys(LIST_PRICE, "money") | dict.fromkeys(BESIDE, "count")
     first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}

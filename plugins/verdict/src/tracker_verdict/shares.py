@@ -15,7 +15,7 @@ UNNAMED = "(none)"
 
 
 def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[float, float, float]]]:
-    """The points that each took, with limits, the largest first.
+    """The points that each took, the largest first, with limits: those of the mean rate of all.
 
     Only requests of the fitted time count, and none that was made while the meter was full.
     """
@@ -75,6 +75,8 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     if left_out := len(ledger.events) - len(ledger.moving):
         yield f"  {plural(left_out, 'request')} while the meter was full moved nothing, and are left out"
     found = shares(session, known, by)
+    if found:
+        yield f"  by list price alone: the ranges leave out how much a dollar differs from one {by} to the next"
     for name, (middle, low, high) in found[:rows]:
         yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)})"
     if len(found) > rows:

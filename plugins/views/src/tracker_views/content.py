@@ -75,6 +75,8 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
 
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
+    # first, so that what it reads of all windows is there for the others; no chart could show those of a longer history
+    spans = {} if len(period.windows) > MOST_WINDOWS else Windows(session).spans(period.windows)
     found = Windows(session).preview(period.windows)
     # a million windows do not fit into memory as values of JSON: what is said of them is said now
     unused = list(_left_out(period, found))
@@ -104,8 +106,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     return Content(
         now=session.now,
         period=period,
-        # no chart could show those of a longer history
-        spans={} if len(period.windows) > MOST_WINDOWS else Windows(session).spans(period.windows),
+        spans=spans,
         headlines=tuple(headlines) or (_first(period.windows, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
@@ -321,9 +322,17 @@ def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "provider": f"{one['provider']}{account}",
         "low": low,
         "high": high,
-        "spread": one.get("ci_kind"),
+        "spread": _spread(one),
         "needed": _range(one),
     }
+
+
+def _spread(figures: Mapping[str, Any]) -> Cell:
+    """`measured`, and between what, if not between single windows: `measured over 6 days`."""
+    match figures.get("blocks"):
+        case {"by": str(by), "n": int(count)}:
+            return f"{figures.get('ci_kind')} over {plural(count, by)}"
+    return figures.get("ci_kind")
 
 
 def _range(figures: Mapping[str, Any]) -> str | None:

@@ -27,17 +27,16 @@ KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream"}
 
 
 def input_options(function: Any) -> Any:
-    for option in reversed(
-        (
-            click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
-            click.option("--file", "path", type=FILE, metavar="PATH", help="Read it from a file."),
-            click.option("--notes", metavar="TEXT", help="Anything to remember."),
-            click.option("--captured-at", metavar="TIME", callback=moment, help=TIME),
-            # eager, because it is the zone of the other option
-            click.option("--timezone", metavar="ZONE", is_eager=True, help=ZONE),
-            click.option("--force", is_flag=True, help="Store it even if a rule forbids it; the record says so."),
-        )
-    ):
+    options = (
+        click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
+        click.option("--file", "path", type=FILE, metavar="PATH", help="Read it from a file."),
+        click.option("--notes", metavar="TEXT", help="Anything to remember."),
+        click.option("--captured-at", metavar="TIME", callback=moment, help=TIME),
+        # eager, because it is the zone of the other option
+        click.option("--timezone", metavar="ZONE", is_eager=True, help=ZONE),
+        click.option("--force", is_flag=True, help="Store it even if a rule forbids it; the record says so."),
+    )
+    for option in reversed(options):
         function = option(function)
     return function
 

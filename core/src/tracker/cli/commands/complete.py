@@ -33,14 +33,14 @@ class Complete(WritingCommand):
 @click.option("--quality", type=Number(float, full=1), metavar="Q", help="How good it is, 0 to 1; 1 is as planned.")
 @click.option("--outcome", metavar="WORD", help="pass, partial or fail.")
 @click.option("--methodology", metavar="M", help="How the work was done.")
-@click.option("--commit-start", metavar="SHA", help="The commit before the work.")
+@click.option("--commit-start", metavar="SHA", help="The commit before the work; a name is stored as its id.")
 @click.option("--commit-end", metavar="SHA", help="The commit after it.")
 @click.option("--feature-id", "feature_ids", multiple=True, metavar="ID ...", help="The features that were built.")
 @click.option("--spec-id", metavar="S", help="The specification that you worked from.")
 @click.option("--spec-version", metavar="V", help="The version of the specification.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 @click.option("--clear", multiple=True, metavar="FIELD", help="Empty a field of the earlier row, such as quality.")
-@click.option("--reopen", is_flag=True, help="Take the finalize row back: the window is open again.")
+@click.option("--reopen", is_flag=True, help="Take the finalize row back, to correct captures or features.")
 @click.option("--force", is_flag=True, help="Accept a quality above 1 or an outcome of your own.")
 def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **given: Any) -> None:
     """Finalize a window: its features, quality and outcome. Running it again keeps what you do not name."""
@@ -53,11 +53,10 @@ def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **gi
             raise click.UsageError("--reopen takes the finalize row back and sets nothing. Give it alone.")
         finalize.reopen(session(), window)
         return
-    quality, outcome = given["quality"], given["outcome"]
-    if quality is not None and quality > 1 and not force:
+    if (quality := given["quality"] or 0) > 1 and not force:
         why = f"Invalid quality {quality:g}. Expected a number from 0 to 1, or --force."
         raise click.BadParameter(why, param_hint="--quality")
-    if outcome is not None and outcome not in OUTCOMES and not force:
+    if (outcome := given["outcome"]) not in (None, *OUTCOMES) and not force:
         why = f"Invalid outcome {outcome!r}. Expected {', '.join(OUTCOMES)}, or --force."
         raise click.BadParameter(why, param_hint="--outcome")
     finalize.finalize(session(), window, named, given, clear)

@@ -13,7 +13,7 @@ from tracker.kernel import Command, session
 def command(context: click.Context, words: tuple[str, ...]) -> None:
     """Explain a word such as `capacity`, or show a command's help."""
     from tracker.kernel import near
-    from tracker_desk.glossary import GLOSSARY, entry
+    from tracker_desk.glossary import WORDS, entry
 
     root, here = context.find_root(), session()
     group = root.command
@@ -31,5 +31,11 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
         # the word is a command, too
         click.echo()
     elif name and group.get_command(root, name) is None:
-        raise click.UsageError(f"No word or command {words[0]!r}. {near(name, [*commands, *GLOSSARY])}")
+        hint = near(name, [*commands, *WORDS])
+        if not hint.startswith("Did you mean"):
+            hint = "`tracker help` lists both."
+        raise click.UsageError(f"No word or command {words[0]!r}. {hint}")
     group.main([name, *words[1:], "--help"] if name else ["--help"], prog_name=root.info_name, standalone_mode=False)
+    if not name:
+        found = click.wrap_text(", ".join(WORDS), (context.terminal_width or 80) - 2, "  ", "  ")
+        here.show(f"\nWords (`tracker help WORD`):\n{found}")

@@ -21,7 +21,10 @@ def home() -> None:
 @click.command("status", cls=Command, epilog="tracker status")
 @click.option("--watch", type=Number(float, min=0.1, max=86_400), metavar="SECONDS", help="Refresh every SECONDS.")
 def command(watch: float | None) -> None:
-    """Show what is open in each lane, its last meters and what is due next."""
+    """Show what is open in each lane, its last meters and what is due next.
+
+    A lane whose newest window has its AFTER is closed, whether that is finalized or not.
+    """
     here = session()
     if watch is None:
         _show(here)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from shlex import quote
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -17,6 +18,30 @@ if TYPE_CHECKING:
 
 MOST = 6  # names in one note
 TABLE = 1000  # windows that are laid out as a table, and lines that are printed at once
+SPLIT = "split"
+# What is said of windows, by the column that marks them: a narrow terminal has no room for it. The first place is for
+# the providers and windows, the second for the first window.
+REMARKS = {
+    "overlaps": "{} overlap other windows: not counted. `tracker decision-card --window {}` names the cure.",
+    "shared_requests": (
+        "{} ran at the same time as others. Requests that may be of several stand as shared in each, beside its own."
+        " Give each lane the name of its branch or project to tell them apart (feat-a for feat/a)."
+    ),
+    "lost_sessions": (
+        "what {} used is not known: the files of sessions of these days are deleted, or on another machine, and only"
+        " daily totals are left, which `tracker usage` counts."
+    ),
+    "accounts": (
+        "what {} used is not known: requests of several accounts were made then, and session logs do not tell which is"
+        " the account that the pane names."
+    ),
+    SPLIT: (
+        "several lanes captured {}. The pair of the last AFTER counts alone; `tracker window-audit --window {}` shows"
+        " the others."
+    ),
+}
+# providers and windows by the column that marks them
+Remarks: TypeAlias = defaultdict[str, list[tuple[str, str]]]
 
 
 @click.group("windows", cls=Group, invoke_without_command=True, epilog="tracker windows --last 5")
@@ -33,7 +58,7 @@ def command(context: click.Context, selection: Selection) -> None:
     from tracker_desk.panels import table
     from tracker_desk.window_list import lines, listed
 
-    here, remarks = session(), Remarks([], [], [], [], [])
+    here, remarks = session(), Remarks(list)
     chosen = selection.windows(here)
     Windows(here).note_missing(Windows(here).missing_plugins(chosen))
     found = _noted(here, listed(here, chosen), remarks)
@@ -50,45 +75,9 @@ def command(context: click.Context, selection: Selection) -> None:
         here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
     else:
         here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
-    for text in remarks.notes():
-        here.note(text)
-
-
-class Remarks(NamedTuple):
-    """The providers and windows of which there is something to say; who shares requests, and whose are not known."""
-
-    overlapping: list[tuple[str, str]]
-    sharing: list[tuple[str, str]]
-    lost: list[tuple[str, str]]
-    mixed: list[tuple[str, str]]
-    split: list[tuple[str, str]]
-
-    def notes(self) -> Iterator[str]:
-        """What people are told of them. A narrow terminal has no room for the columns that say so."""
-        if self.overlapping:
-            cure = f"`tracker decision-card --window {escape(quote(self.overlapping[0][1]))}` names the cure."
-            yield f"note: {_named(self.overlapping)} overlap other windows: not counted. {cure}"
-        if self.sharing:
-            yield (
-                f"note: {_named(self.sharing)} ran at the same time as others. Requests that may be of several stand as"
-                " shared in each, beside its own. Give each lane the name of its branch or project to tell them apart"
-                " (feat-a for feat/a)."
-            )
-        if self.lost:
-            yield (
-                f"note: what {_named(self.lost)} used is not known: the files of sessions of these days are deleted, or"
-                " on another machine, and only daily totals are left, which `tracker usage` counts."
-            )
-        if self.mixed:
-            yield (
-                f"note: what {_named(self.mixed)} used is not known: requests of several accounts were made then, and"
-                " session logs do not tell which is the account that the pane names."
-            )
-        if self.split:
-            yield (
-                f"note: several lanes captured {_named(self.split)}. The pair of the last AFTER counts alone;"
-                f" `tracker window-audit --window {escape(quote(self.split[0][1]))}` shows the others."
-            )
+    for column, text in REMARKS.items():
+        if marked := remarks[column]:
+            here.note(f"note: {text.format(_named(marked), escape(quote(marked[0][1])))}")
 
 
 def _named(windows: Sequence[tuple[str, str]]) -> str:
@@ -98,19 +87,13 @@ def _named(windows: Sequence[tuple[str, str]]) -> str:
 
 def _noted(here: Session, windows: Iterable[ListedWindow], remarks: Remarks) -> Iterator[ListedWindow]:
     """The windows, with a note on each that is stale; what else is remarkable is collected."""
-    from tracker_desk.window_list import OVERLAPS
-
-    marks = (
-        *((OVERLAPS, remarks.overlapping), ("shared_requests", remarks.sharing)),
-        *(("lost_sessions", remarks.lost), ("accounts", remarks.mixed)),
-    )
     for one in windows:
         for name in one.stale:
             here.note(
                 f"note: {name} {escape(one.window)} is stale: its captures changed after it was finalized."
                 f" `tracker decision-card --window {escape(quote(one.window))}` names the cure."
             )
-        for column, marked in marks:
-            marked += [(name, one.window) for name, columns in one.providers.items() if columns.get(column)]
-        remarks.split.extend((name, one.window) for name in one.split)
+        for column in REMARKS:
+            named = one.split if column == SPLIT else [name for name, own in one.providers.items() if own.get(column)]
+            remarks[column] += [(name, one.window) for name in named]
         yield one

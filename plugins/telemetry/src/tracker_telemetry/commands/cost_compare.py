@@ -25,7 +25,9 @@ WAYS = ("rid", "model", "lane", "day")
 @window_option(help="A window [default: all].")
 @click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
 @click.option("--top", type=Number(int, min=1), metavar="N", help="Only the first N rows; the totals cover all.")
-@click.option("--by", type=click.Choice(WAYS), default="rid", show_default=True, help="One row for each of these.")
+@click.option(
+    "--by", type=click.Choice(WAYS), default="rid", show_default=True, help="One row for each; days are UTC's."
+)
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
     """Compare the tokens and the money of routed requests with the others', per feature."""
@@ -79,7 +81,9 @@ def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
     """The events of a file, or of standard input for `-`."""
     from tracker.kernel import TrackerError
     from tracker_telemetry.index import events_of
+    from tracker_telemetry.lines import refuse_packed
 
+    refuse_packed(path)
     rejected: list[None] = []
     if path == "-" and sys.stdin.isatty():
         print("paste the text, then press Ctrl-D:", file=sys.stderr)

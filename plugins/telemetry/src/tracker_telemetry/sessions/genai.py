@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time
 from functools import cache
 from importlib.util import find_spec
-from math import inf
 from pathlib import Path
 from typing import Any
 
 # plain input, cache reads, cache writes for five minutes, for one hour, output: the tokens of a request, in this order
 Tokens = tuple[int, int, int, int, int]
+Units = tuple[float, float, float, float, float]  # US dollars for one of each
 SNAPSHOT = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2})$|-latest$")
 MILLION = 10**6
 NOON = time(12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def version() -> str:
     return next((one.stem for one in folder.glob("genai_prices-*.dist-info")), "genai_prices")
 
 
-def product(tokens: Tokens, units: tuple[float, float, float, float, float]) -> float:
+def product(tokens: Tokens, units: Units) -> float:
     """Tokens times prices: written out, since each request asks."""
     a, b, c, d, e = tokens
     v, w, x, y, z = units
@@ -53,8 +53,9 @@ class Price:
         self._ask, self.table = ask, found.model_price
         tiered = [one for one in vars(found.model_price).values() if isinstance(one, types.TieredPrices)]
         self.has_tiers = bool(tiered)
-        # the tokens of input from which on a request may be a long one; to ask for its price takes 0.2 ms
-        self._long = min((tier.start for one in tiered for tier in one.tiers), default=inf)
+        # the tokens of input above which a request is a long one; to ask for its price takes 0.2 ms
+        self.starts = sorted({tier.start for one in tiered for tier in one.tiers})
+        self._above: dict[int, Units] = {}
         self.has_hours = any(isinstance(one.constraint, types.TimeOfDateConstraint) for one in _dated(found.model))
         size = USUAL if self.has_tiers else MILLION
         plain, read, short, long, output = (
@@ -64,7 +65,22 @@ class Price:
 
     def of(self, tokens: Tokens) -> float:
         """What a request costs."""
-        return self._exact(tokens) if sum(tokens[:4]) >= self._long else product(tokens, self.units)
+        return self._exact(tokens) if self._is_long(sum(tokens[:4])) else product(tokens, self.units)
+
+    def above(self, context: int) -> Units:
+        """Dollars per token of each kind, of a request with more tokens of input than that."""
+        if not self._is_long(context):
+            return self.units
+        if context not in self._above:
+            size = context + 1
+            costs = [self._exact(tuple(size if at == kind else 0 for at in range(5))) for kind in range(4)]
+            plain, read, short, long = (cost / size for cost in costs)
+            output = self._exact((size, 0, 0, 0, MILLION)) - costs[0]
+            self._above[context] = plain, read, short, long, output / MILLION
+        return self._above[context]
+
+    def _is_long(self, context: int) -> bool:
+        return bool(self.starts) and context >= self.starts[0]
 
     def _exact(self, tokens: tuple[int, ...]) -> float:
         return float(self._ask(_usage(tokens)).total_price)

@@ -16,7 +16,10 @@ from tracker_telemetry.sessions import genai
 
 QUARTER = 900  # seconds: no price changes between the quarters of an hour, and few within a day
 FIRST, LAST = ((year - datetime(1970, 1, 1)).days for year in (datetime.min, datetime.max))  # that a date can have
+Grain = tuple[int, tuple[int, ...]]  # of sums of requests that have one price
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
+SHORT = 32_000  # tokens of input: no list has another price for requests up to that
+LONG = "(long context)"  # stands for the speed where a bundled table, which has no tiers, has the usual price
 
 
 @define
@@ -26,11 +29,12 @@ class ListPrices:
     own: prices.Table | None
     version: str
     _known: dict[Key, Units | genai.Price | None] = field(factory=dict)
+    _users: prices.Table | None = None  # the part of `own` that is the user's, who knows no tiers either
 
     @classmethod
     def of_source(cls, session: Session, source: Source) -> ListPrices:
         """With the source's own table behind the user's."""
-        return cls(prices.table(session, source), genai.version())
+        return cls(prices.table(session, source), genai.version(), users=prices.own_table())
 
     @classmethod
     def of_user(cls) -> ListPrices:
@@ -74,10 +78,11 @@ class ListPrices:
             for key, counts in zip(keys, zip(*tokens, strict=True), strict=True)
         ]
 
-    def units(self, model: str | None, ts: float | None, speed: str | None = None) -> Units | None:
-        """Dollars per token of each kind, of a request without a long context; None if its model has no price."""
+    def units(self, model: str | None, ts: float | None, speed: str | None = None, context: int = 0) -> Units | None:
+        """Dollars per token of each kind, of a request with more tokens of input than that; None: there is no price."""
         known = self._price(model, ts, speed)
-        return known.units if isinstance(known, genai.Price) else known
+        listed = self._price(model, ts, LONG) if context and not isinstance(known, genai.Price) else known
+        return listed.above(context) if isinstance(listed, genai.Price) else known  # type: ignore[return-value]
 
     def cached(self, model: str | None, ts: float | None, speed: str | None, tokens: Sequence[int]) -> float | None:
         """What a request's cache reads cost of it, at the rate that its whole context has."""
@@ -101,16 +106,25 @@ class ListPrices:
         return self._known[key]
 
     def _found(self, model: str, at: datetime | None, speed: str | None) -> Units | genai.Price | None:
+        if speed == LONG:
+            listed = None if self._users and self._users.found(model) else genai.price(model, at)
+            return listed if listed and listed.has_tiers else None
         own = self._own_units(model, speed)
         # of a model with a price of the user's own no list price for its other speeds is right
         if own is None and (speed is None or self._own_units(model) is None):
             return genai.price(model, at, speed)
         return own
 
-    def step(self, models: Iterable[str]) -> int:
-        """For how many seconds the prices of models hold, whichever day it is."""
-        found = (self._found(model, None, None) for model in models if model)
-        return QUARTER if any(isinstance(one, genai.Price) and one.has_hours for one in found) else DAY
+    def grain(self, models: Iterable[str], longest: int) -> Grain:
+        """For how many seconds the prices of models hold, whichever day it is, and above which inputs there are others.
+
+        longest: the tokens of input of the largest request.
+        """
+        names = [model for model in models if model]
+        hours = [one.has_hours for model in names if isinstance(one := self._found(model, None, None), genai.Price)]
+        tiers = [self._found(model, None, LONG) for model in names] if longest > SHORT else []
+        starts = {start for one in tiers if isinstance(one, genai.Price) for start in one.starts if start < longest}
+        return QUARTER if any(hours) else DAY, tuple(sorted(starts))
 
     def used(self) -> dict[str, str]:
         """The dates and the sources of the tables that had a price that was asked for; of the first one if none had."""

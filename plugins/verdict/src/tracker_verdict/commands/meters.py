@@ -12,6 +12,7 @@ from tracker.kernel import Command, Number, moment, provider_option, session
 from tracker_verdict.options import accounts_option
 
 if TYPE_CHECKING:
+    from tracker.api import Source
     from tracker.kernel import Session
     from tracker_verdict.pieces import Ledger
 
@@ -21,7 +22,11 @@ ROWS = click.option("--rows", type=Number(int, min=1), default=12, show_default=
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         provider_option(about="Only this provider [default: all that have readings]."),
-        click.option("--meter", metavar="M", help="The meter [default: the one that capacity is measured by]."),
+        click.option(
+            "--meter",
+            metavar="M",
+            help="The meter [default: the one that capacity is measured by, or the weekly one if that is a count].",
+        ),
         click.option(
             "--since", metavar="TIME", default="8w", show_default=True, callback=moment, help="From this time on."
         ),
@@ -138,10 +143,11 @@ def _ledgers(
     absent: list[str] = []
     problems: list[str] = []
     for source in named:
-        key = meter or source.capacity
-        if key is None or (declared := source.meter(key)) is None or declared.unit != "pp":
-            which = f" {meter!r}" if meter else ""
-            absent += [f"{source.name} has no meter{which} in per cent."] if meter or provider else []
+        key = _in_per_cent(source, meter)
+        if key is None:
+            names = ", ".join(one.key for one in source.meters if one.unit == "pp")
+            which, hint = f" {meter!r}" if meter else "", f" Name one with --meter: {names}." if names else ""
+            absent += [f"{source.name} has no meter{which} in per cent.{hint}"] if meter or provider else []
             continue
         try:
             found.append(ledger(here, source, key, since, accounts))
@@ -159,3 +165,14 @@ def _ledgers(
     for problem in problems:
         here.note(f"left out: {problem}")
     return found
+
+
+def _in_per_cent(source: Source, meter: str | None) -> str | None:
+    """The named meter, or that of capacity; if that is a count, the weekly one, which requests move, too."""
+    from tracker_verdict.weeks import WEEK
+
+    weekly = (one.key for one in source.meters if one.window == WEEK)
+    for key in (meter,) if meter else (source.capacity, *weekly):
+        if key and (found := source.meter(key)) and found.unit == "pp":
+            return key
+    return None
