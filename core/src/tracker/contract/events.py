@@ -49,7 +49,10 @@ class Rejected(ValueError):
 
 
 LATENCY = checks.maybe("a finite number from 0 up", checks.number_from(0))
-PARTS = checks.mapping_of("EventTotals", lambda value: isinstance(value, EventTotals))
+PARTS = checks.must_be(
+    "a mapping from texts to EventTotals",
+    lambda value: isinstance(value, Mapping) and all(isinstance(one, EventTotals) for one in value.values()),
+)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -71,7 +74,7 @@ class EventTotals(Struct):
     errors: int = field(default=0, validator=checks.COUNT)
     input_tokens: int = field(default=0, validator=checks.COUNT)
     output_tokens: int = field(default=0, validator=checks.COUNT)
-    latency_ms: Quantiles = field(default=Quantiles(n=0), validator=checks.instance_of(Quantiles))
+    latency_ms: Quantiles = field(default=Quantiles(n=0), validator=checks.must_be("Quantiles", Quantiles))
     lanes: "Mapping[str, EventTotals]" = field(factory=dict, validator=PARTS)
     models: "Mapping[str, EventTotals]" = field(factory=dict, validator=PARTS)
 
@@ -80,9 +83,9 @@ class EventTotals(Struct):
 class StreamFacts(Struct):
     """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
 
-    totals: EventTotals = field(validator=checks.instance_of(EventTotals))
+    totals: EventTotals = field(validator=checks.must_be("EventTotals", EventTotals))
     notes: Sequence[str] = field(default=(), validator=checks.SENTENCES)
-    outside: Mapping[str, int] = field(factory=dict, validator=checks.mapping_of("whole numbers", checks.is_count))
+    outside: Mapping[str, int] = field(factory=dict, validator=checks.JSON_OBJECT)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -12,6 +12,7 @@ from tracker.contract import Struct, checks
 
 Value: TypeAlias = "bool | int | float | str | None"
 Cell: TypeAlias = "bool | int | float | str | datetime | None"
+SEVERITY = checks.one_of("error", "warning", "note")
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -40,9 +41,7 @@ class Finding(Struct):
     place: str = field(converter=checks.one_line, validator=checks.LINE)
     problem: str = field(converter=checks.one_line, validator=checks.LINE)
     cure: str | None = field(default=None, converter=checks.one_line, validator=checks.MAYBE_LINE)
-    severity: Literal["error", "warning", "note"] = field(
-        default="error", validator=checks.one_of("error", "warning", "note")
-    )
+    severity: Literal["error", "warning", "note"] = field(default="error", validator=SEVERITY)
     check: str = field(default="data", validator=checks.LINE)
     fix: Callable[[], object] | None = field(default=None, validator=checks.maybe("a function", callable))
     distribution: str = ""

@@ -201,7 +201,7 @@ class Input(Declaration):
 
     prefix: str | None = field(default=None, validator=checks.maybe("one to eight lower-case letters", r"[a-z]{1,8}"))
     tags: Mapping[str, str] = field(factory=dict, validator=TAGS)
-    demo: Demo | None = field(default=None, validator=checks.maybe("a Demo", lambda value: isinstance(value, Demo)))
+    demo: Demo | None = field(default=None, validator=checks.maybe("a Demo", Demo))
     origins: tuple[Origin, ...] = field(default=(), validator=checks.tuple_of(*ORIGINS, distinct="name"))
 
 

@@ -23,8 +23,7 @@ from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, Timer, guarded
 from tracker.text.render import near
 
-# of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
-SECONDS = 600.0
+SECONDS = 600.0  # of a hook of the project's own features: a long history may take minutes of CPU time; more is a loop
 # these speak to the user themselves, and those with a limit of infinity may follow a stream for days
 SPEAKING = {"ingest_stream": UNLIMITED, "show_table": UNLIMITED, "show_preview": UNLIMITED}
 # what a feature raises on purpose, to end the command with one line
@@ -46,6 +45,7 @@ class Registry:
     contract = ".".join(map(str, hookspecs.CONTRACT))
     installation = staticmethod(discovery.installation)
     is_strict = staticmethod(discovery.is_strict)
+    guarded = staticmethod(guarded)  # runs a plugin's code by another way: what is wrong with it is a `PluginError`
     parsed = staticmethod(readings.to_parsed)  # what a record of a reading holds in its field `parsed`
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
@@ -148,9 +148,6 @@ class Registry:
         places = [given.index(name) for name in own.argnames]
         return lambda *arguments: function(*(arguments[place] for place in places))
 
-    # runs a plugin's code by another way: what is wrong with it becomes a `PluginError`
-    guarded = staticmethod(guarded)
-
     def package(self, source: str) -> str:
         """The import package of a source's plugin, which holds its bundled files; itself if it is a single module."""
         module: Any = getattr(self.find(source), "module", None)
@@ -246,14 +243,13 @@ class Registry:
             if hook == "window_facts" and answer is not None:
                 return _facts(answer, plugin.name, self._columns)
             if hook == "window_accounts" and answer is not None:
-                _check_accounts(answer)
+                _check_pairs(answer, str, "text")
             if isinstance(answer, readings.Reading):
                 size = len(repr(readings.to_parsed(answer, plugin.declared)))  # refuses meters that are not declared
                 if size > READING_LIMIT:
                     raise ValueError(f"A reading of {size >> 20} MB. Expected at most {READING_LIMIT >> 20} MB.")
             if isinstance(answer, list) and not plugin.is_own:
-                # what is not the project's own says whose it is
-                whose = {"distribution": plugin.distribution}
+                whose = {"distribution": plugin.distribution}  # what is not the project's own says whose it is
                 return [attrs.evolve(one, **whose) if hasattr(one, "distribution") else one for one in answer]
             return answer
 
@@ -284,10 +280,9 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
     for needed in ("source_info", NEEDED[kind]) if kind else ():
-        if needed not in found and hasattr(module, needed):
-            raise LookupError(f"{needed} is not marked. Expected @hookimpl before it.")
         if needed not in found:
-            raise LookupError(f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
+            marked = f"{needed} is not marked. Expected @hookimpl before it." if hasattr(module, needed) else ""
+            raise LookupError(marked or f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
     return tuple(sorted(found))
 
 
@@ -303,22 +298,18 @@ def _check_stream(found: Plugin, plugins: Iterable[Plugin]) -> None:
             raise ValueError(f"Invalid stream {stream!r}. Expected another than that of {other.name}.")
 
 
-def _is_pair(key: object) -> bool:
-    """Whether it is a window and a provider."""
-    return isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
-
-
-def _check_accounts(answer: Mapping[Any, Any]) -> None:
-    for key, account in answer.items():
-        if not _is_pair(key) or not isinstance(account, str):
-            raise TypeError(f"Invalid account {account!r:.80} of {key!r:.80}. Expected (window, provider): text.")
+def _check_pairs(answer: Mapping[Any, Any], kind: type, expected: str) -> None:
+    """Refuse what is not by window and provider."""
+    for key, value in answer.items():
+        is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
+        if not is_pair or not isinstance(value, kind):
+            raise TypeError(f"Invalid {value!r:.80} of {key!r:.80}. Expected (window, provider): {expected}.")
 
 
 def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
+    _check_pairs(answer, Mapping, "{column: value}")
     for key, columns in answer.items():
-        if not _is_pair(key) or not isinstance(columns, Mapping):
-            raise TypeError(f"Invalid facts of {key!r:.80}. Expected (window, provider): {{column: value}}.")
         for name, value in columns.items():
             if not name or not checks.is_line(name):
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
@@ -348,10 +339,8 @@ def _checked(annotation: str, answer: Any) -> Any:
     for one in waiting:
         if isinstance(one, Struct):
             attrs.validate(one)  # type: ignore[arg-type]  # reads every field, whatever built it
-            for part in vars(one).values():
-                waiting += (
-                    part if isinstance(part, list | tuple) else part.values() if isinstance(part, Mapping) else [part]
-                )
+            for own in vars(one).values():
+                waiting += own.values() if isinstance(own, Mapping) else own if isinstance(own, list | tuple) else [own]
     return found
 
 
