@@ -78,3 +78,13 @@ def test_every_command_that_is_printed_is_one(records: Path, toys: Run, tmp_path
         if done.returncode not in (0, 3, 4):
             wrong.append(f"{screen}: tracker {command}: {done.stderr}")
     assert not wrong
+
+
+def test_a_command_is_printed_with_the_data_directory_that_was_given(records: Path, toys: Run) -> None:
+    (records / "data").rename(records / "a b")
+    printed = []
+    for screen in (*SCREENS, "start toy --stdin --window Z9-77 --agent other", "end toy --stdin --window W3"):
+        done = toys("--data-dir", "a b", *screen.split(), stdin="fuel 5%")
+        printed += [(found[1] or found[2], screen) for found in PRINTED.finditer(f"{done.stdout}\n{done.stderr}")]
+    assert len(printed) > 20
+    assert not [one for one in printed if not one[0].startswith("--data-dir 'a b' ")]

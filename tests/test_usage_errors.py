@@ -34,7 +34,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (
         ("alias", "start", "codex", "--stdin", "--window", "a/b"),
         1,
-        "Invalid window id 'a/b'. Expected up to 64 letters",
+        "Invalid window id 'a/b'. Expected a letter (a-z, A-Z) or digit, and behind it up to 63 of these, '.', '_' and",
     ),
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
@@ -95,7 +95,7 @@ def test_a_mistake_is_one_line_and_stores_nothing(
 def test_help_is_a_word_too(tracker_inside: Run, words: tuple[str, ...]) -> None:
     done = tracker_inside("help", *words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == tracker_inside(*words, "--help").stdout
+    assert done.stdout.startswith(tracker_inside(*words, "--help").stdout)
 
 
 def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_inside: Run) -> None:

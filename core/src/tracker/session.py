@@ -102,7 +102,7 @@ class Session:
         try:
             with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
                 file.write("*\n")
-            self.note(f"note: {self.root}/.gitignore keeps the records out of git; set data.track to leave it out")
+            self.note(f"note: git ignores the records, by {self.root}/.gitignore. To commit them, delete that file.")
         except FileExistsError:
             return
         except OSError as error:
@@ -173,7 +173,7 @@ class Session:
 
     def show(self, text: str) -> None:
         """A result for people, also with `--quiet`; on a terminal folded between words."""
-        text = escape(cured(text))
+        text = escape(cured(text, self.data_dir))
         click.echo(folded(text) if self.is_terminal else text)
 
     @property
@@ -199,12 +199,12 @@ class Session:
         """Something that is wrong but stops nothing, said once."""
         if text not in self._warned:
             self._warned.add(text)
-            tell(cured(f"warning: {text}"))
+            tell(cured(f"warning: {text}", self.data_dir))
 
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""
         if not self.quiet:
-            tell(cured(text))
+            tell(cured(text, self.data_dir))
 
 
 def session() -> Session:

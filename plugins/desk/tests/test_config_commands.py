@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -15,7 +16,8 @@ import pytest
 from outcomes import ok, refused
 from warm import started
 
-from tracker.kernel import Settings
+from tracker.kernel import Session, Settings, TrackerError
+from tracker_desk.first_settings import initialize
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -72,6 +74,20 @@ def test_init_replaces_a_file_only_with_force(toys: Run, file: Path) -> None:
     assert file.read_text() == "buffer_minutes = 7\n"
     ok(toys("init", "--yes", "--force"))
     assert tomllib.loads(file.read_text())["buffer_minutes"] == 5
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_init_on_a_full_disk_leaves_no_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(TrackerError, match=rf"cannot write {file}: No space left on device\. Nothing was stored\."):
+        initialize(Session(), ask=False, force=force)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_init_does_not_write_through_a_dangling_link(toys: Run, file: Path) -> None:

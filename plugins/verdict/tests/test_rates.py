@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from attrs import evolve
 
 from tracker.api import MeterReading, Source
 from tracker_verdict.drift import drift
-from tracker_verdict.pieces import Ledger, Piece, heard, scheduled
+from tracker_verdict.pieces import Ledger, Piece, scheduled
 from tracker_verdict.rates import rates
+from tracker_verdict.silence import heard
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CODEX = Source(name="codex", title="Codex", contract="1.2", prefix="c", stream="snapshots")
@@ -189,12 +191,33 @@ def test_one_point_in_two_silent_hours_tells_nothing(at_night: int, share: float
     assert found.why == "2.0 working hours without a request are too few to tell"
 
 
+def test_silent_hours_within_a_run_of_equal_readings_count() -> None:
+    """A schedule's equal readings are one row: of 8 weeks 1.8 hours without a request were seen, and nobody else."""
+    chance, times, rows, used = random.Random(4), list[float](), list[MeterReading](), 0.0
+    for step in range(6 * 24 * 20):
+        at = START + timedelta(minutes=10 * step)
+        rows.append(MeterReading("codex", "weekly", None, "sample", at, at, float(int(used)), None, is_scheduled=True))
+        is_awake = 8 <= at.hour < 20
+        if is_awake and (at.day * 7 + at.hour) % 3:
+            times.append(at.timestamp() + 60)
+            used += 0.3
+        used += 0.4 * (is_awake and chance.random() < 0.2)
+    runs = [
+        group[0]._replace(until=group[-1].at)
+        for group in (list(own) for _, own in groupby(rows, key=lambda one: one.used))
+    ]
+    one, other = (heard(known, known, times, set(range(8, 20)), UTC, None) for known in (rows, runs))
+    assert len(runs) < len(rows) / 4
+    assert one.share == pytest.approx(0.08 / 0.28, abs=0.06)
+    assert other == (pytest.approx(one.share), one.why)
+
+
 def test_nights_before_the_schedule_began_count_as_those_since() -> None:
     """Another device takes a third, at night; the samples are of the last two of ten days."""
     readings, times, used = list[MeterReading](), list[float](), 0.0
     for hour in range(240):
         at = START + timedelta(hours=hour)
-        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used, None, is_scheduled=hour >= 190))
+        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used, None, is_scheduled=hour >= 192))
         if 8 <= at.hour < 17 and at.day % 5:
             times.append(at.timestamp() + 60)
             used += 1

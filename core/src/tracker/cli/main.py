@@ -178,7 +178,7 @@ class Root(Group):
         return [*(CompletionItem(name, help=known[name].about) for name in names), *own]
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        run: Any = super().main
+        run, here = cast(Any, super().main), extra.setdefault("obj", Session())
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
         open_streams()
@@ -195,23 +195,23 @@ class Root(Group):
             text, off = error.format_message(), os.environ.get(discovery.DISABLE)
             if off and (isinstance(error, click.NoSuchOption) or text.startswith("Unknown command ")):
                 text = f"{text} {discovery.DISABLE} leaves out {off}: unset it to have all commands and options."
-            _stop(text, error.exit_code)
+            _stop(here, text, error.exit_code)
         except TrackerError as error:
-            _stop(str(error), error.status)
+            _stop(here, str(error), error.status)
         except (click.Abort, KeyboardInterrupt):
-            _stop("interrupted", 130)
+            _stop(here, "interrupted", 130)
         except Exception as error:
             if (fault := discovery.culprit(error)) is None and isinstance(error, OSError):
-                _stop(f"{error.strerror or error} {error.filename or ''}", 1)
+                _stop(here, f"{error.strerror or error} {error.filename or ''}", 1)
             if fault is None or os.environ.get(discovery.TRACE) == "1":
                 raise
-            _stop(f"{str(fault).rstrip('.')}. {discovery.TRACE}=1 shows where.", 1)
+            _stop(here, f"{str(fault).rstrip('.')}. {discovery.TRACE}=1 shows where.", 1)
         finally:
             gc.freeze()  # the interpreter looks for cycles in all classes when it ends, which costs a tenth of a start
 
 
-def _stop(message: str, status: int) -> NoReturn:
-    tell(discovery.cured(f"error: {' '.join(message.split())}"))
+def _stop(session: Session, message: str, status: int) -> NoReturn:
+    tell(discovery.cured(f"error: {' '.join(message.split())}", session.data_dir))
     sys.exit(status)
 
 

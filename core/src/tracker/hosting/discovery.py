@@ -27,6 +27,7 @@ FEATURE = "feature"  # the last part of the module that a feature's entry point 
 DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leave out, separated by commas
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr, and the traceback of what a plugin raises
 STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
+TYPED = "(?:`|[:;] |, or )tracker "  # before a command in a message
 PLACE = "tracker.cli.commands"
 OWN_COMMANDS = {
     "start": Command("Daily", "Capture a provider's meters before the work.", f"{PLACE}.capture:start"),
@@ -285,15 +286,24 @@ def may_have(key: str, *, is_table: bool) -> bool:
     return bool(owner("settings", key) or owner("settings", table)) or (is_table and (is_failed or any(others)))
 
 
-def cured(text: str) -> str:
-    """A message, with how to get each of the project's commands that it names and that is not in use here."""
+def cured(text: str, data_dir: object = None) -> str:
+    """A message whose commands can be typed as they stand: with the data directory, if one was given as an option.
+
+    With how to get each of the project's commands that is not in use here, too.
+    """
     missing: dict[str, str] = {}
     # if a plugin's fault is an error, the features cannot be asked when it is shown
     with suppress(PluginError):
-        for first, second in re.findall(r"(?:`|: |, or )tracker ([a-z-]+)( [a-z-]+)?", text):
+        for first, second in re.findall(rf"{TYPED}([a-z-]+)( [a-z-]+)?", text):
             for name in (first, first + second):
                 if name not in commands() and (how := owner("commands", name)):
                     missing[how] = name
+        if data_dir:
+            import shlex
+
+            known = "|".join({name.partition(" ")[0] for name in commands()})
+            place = f"--data-dir {shlex.quote(str(data_dir))} "
+            text = re.sub(rf"{TYPED}(?=({known})\b)", lambda found: found[0] + place, text)
     more = (f"The command {name} is not available. {how}" for how, name in missing.items())
     return " ".join((f"{text.rstrip('.')}.", *more)) if missing else text
 

@@ -27,8 +27,7 @@ from tracker.journal.records import COUNT, PHASES, lane_of, record_id, text
 VERSION = 18
 FOLDER = ".index"
 NAME = re.compile(r"journal-[0-9a-f]{16}\.sqlite3")
-# pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others on request
-SMALL = 64
+SMALL = 64  # pages of 4 kB: an index of so many is checked whenever it is opened, in a millisecond; others on request
 TABLES = ("extent", "capture", "lane", "reset", "tombstone")
 SPOILT = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA}
 EVENT = re.compile(

@@ -30,19 +30,14 @@ Records = Sequence[Mapping[str, Any]] | bytes
 Listener = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 SUFFIX = ".jsonl"
-# other files of the folder are not ours
-STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?\.jsonl")
-# holds what its holder says about itself
-LOCK = ".lock"
+STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?\.jsonl")  # other files of the folder are not ours
+LOCK = ".lock"  # holds what its holder says about itself
 # a command holds the lock for a few milliseconds
 WAIT_SECONDS, NOTICE_SECONDS, POLL_SECONDS = 5.0, 1.0, 0.01
 HOLDER_LIMIT = 200
-# bytes whose digest tells whether a stream is still the one that was read
-SAMPLE = 4096
-# bytes that have a checksum of their own
-BLOCK = 1 << 20
-# appends until an editor that replaces the file again and again wins
-ATTEMPTS = 3
+SAMPLE = 4096  # bytes whose digest tells whether a stream is still the one that was read
+BLOCK = 1 << 20  # bytes that have a checksum of their own
+ATTEMPTS = 3  # appends until an editor that replaces the file again and again wins
 ELSEWHERE = "Copy the records to where you may write, and name the copy with --data-dir"
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 

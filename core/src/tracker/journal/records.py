@@ -30,27 +30,18 @@ except ImportError:
 SCHEMA = "1.1.0"
 # the id of the running command, in every record of it, so that they are taken back together; ids sort by time
 COMMAND: ContextVar[str | None] = ContextVar("COMMAND", default=None)
-# bytes of a line; a character outside ASCII takes up to four of them
-LINE_LIMIT = 16 << 20
-# bytes of the id's field, which is added last
-ID_ROOM = 64
+LINE_LIMIT = 16 << 20  # bytes of a line; a character outside ASCII takes up to four of them
+ID_ROOM = 64  # bytes of the id's field, which is added last
 PHASES = ("before", "after")
-# the stream of what records show that cannot be
-ANOMALIES = "anomalies"
-# the stream of what windows delivered
-WINDOWS = "windows"
-# the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
-COUNT = "count"
-# the name of a window or a lane, which becomes that of a file
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-EXPECTED = "Expected up to 64 letters, digits, '.', '_' and '-'"
-# levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
-DEEPEST = 100
+ANOMALIES = "anomalies"  # the stream of what records show that cannot be
+WINDOWS = "windows"  # the stream of what windows delivered
+COUNT = "count"  # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # the name of a window or a lane, which becomes that of a file
+EXPECTED = "Expected a letter (a-z, A-Z) or digit, and behind it up to 63 of these, '.', '_' and '-'"
+DEEPEST = 100  # levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
 NOTHING = "Nothing was stored"
-# do not follow links, and do not wait for pipes
-OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-# bytes that are read at once
-CHUNK = 1 << 18
+OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # do not follow links, and do not wait for pipes
+CHUNK = 1 << 18  # bytes that are read at once
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Skips = Callable[[bytes], bool] | None
 Lines = Iterator[tuple[int, bytes | None]]

@@ -25,8 +25,7 @@ from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
 # clocks of machines differ; beyond that a capture is from the future, and would count as the newest until then
 FUTURE = timedelta(minutes=5)
-# panes show resets by the minute, and clocks of machines differ
-SLACK = timedelta(minutes=10)
+SLACK = timedelta(minutes=10)  # panes show resets by the minute, and clocks of machines differ
 YEAR = timedelta(days=365)
 
 Row = dict[str, Any]
@@ -185,7 +184,8 @@ def _broken_rules(
     standing: those of its window. before: the one that counts for it.
     """
     source, at, seen, now = request.source, new.captured_at, request.reading.as_of, datetime.now(UTC)
-    delete = f"tracker alias delete {source.name} --phase {new.phase} --window {new.window}"
+    place = f"--window {new.window}{f' --agent {new.agent_id}' if new.agent_id else ''}"
+    delete = f"tracker alias delete {source.name} --phase {new.phase} {place}"
     if (latest := max(at, seen or at)) > now + FUTURE:
         whose = "capture" if latest == at else "reading"
         cause = f"the {whose} time {iso(latest)} lies in the future, {span(latest - now)} ahead"
@@ -207,7 +207,8 @@ def _broken_rules(
         cause += f" {new.window}, from {iso(old.reading.as_of or old.captured_at)}"
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
         if max(old.captured_at, old.reading.as_of or old.captured_at) > now:  # no AFTER helps until then
-            delete = delete.replace("--phase after", "--phase before") + lane_option(session, old.agent_id)
+            theirs = lane_option(session, old.agent_id)
+            delete = f"tracker alias delete {source.name} --phase before --window {new.window}{theirs}"
             advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     if (reset := reset_before(session, source, request.reading, at)) is not None:
@@ -216,7 +217,7 @@ def _broken_rules(
         cause = f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and panes lag behind"
         advice = f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
         advice += f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
-        cure = f"capture again after the buffer: tracker end {source.name} --stdin --window {new.window}"
+        cure = f"capture again after the buffer: tracker end {source.name} --stdin {place}"
         yield Broken(LATE_AFTER, cause, advice, cure, (new,))
 
 

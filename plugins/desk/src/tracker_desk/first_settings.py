@@ -23,7 +23,8 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
     path = Path.cwd() / Settings.NAME
     if path.is_symlink() or path.exists():
         if not force:
-            raise _exists(path)
+            cure = "Use `tracker config set KEY VALUE` to change one setting of it, or --force to replace it all."
+            raise TrackerError(f"{path} exists. {cure}")
     elif (outer := Settings.find(path.parent)) is not None:
         session.note(f"note: {outer} holds here until now; the new file takes its place for this folder")
     values = _defaults(session)
@@ -34,7 +35,8 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
     if session.dry_run:
         click.echo(text, nl=False)
         return
-    _write(path, text, force=force)
+    # in one step: the beginning of a file, as a full disk leaves it, would take the place of the settings above
+    replace_file(path.resolve(), text.encode(), was=None if force else b"")
     if reasons := found.unconsented():
         # whoever answers the questions agrees to the answers
         consent(found, reasons)
@@ -42,12 +44,6 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
         session.data({"path": str(path), "settings": values})
     else:
         session.say(f"wrote {path}")
-
-
-def _exists(path: Path) -> TrackerError:
-    return TrackerError(
-        f"{path} exists. Use `tracker config set KEY VALUE` to change one setting of it, or --force to replace it all."
-    )
 
 
 def _defaults(session: Session) -> dict[str, Any]:
@@ -109,16 +105,3 @@ def _prices(about: str, prices: Mapping[str, Any], providers: Mapping[str, Sourc
     others = [source for name, source in providers.items() if name not in prices]
     rows += [f"# {spelled(source.name)} = {literal(example(source))}" for source in others]
     yield "\n".join([f"[{PRICES}]", f"# {about}, as `--price` takes it", *rows, ""])
-
-
-def _write(path: Path, text: str, *, force: bool) -> None:
-    if force:
-        replace_file(path.resolve(), text.encode())
-        return
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise TrackerError(f"Cannot write {path}: {error.strerror}.") from error

@@ -20,7 +20,7 @@ FILE = click.Path(path_type=Path)
 ORIGIN = "What the record says as its source."
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
-ZONE = "The zone of times that name none [default: this machine's]."
+ZONE = "The zone of times that name none [default: the setting `timezone`]."
 # which kind of source an option is for, and what people call the kinds
 ONLY = {"phase": STATUS, "run": REPORT, "follow": STREAM, "strict": STREAM}
 KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream"}

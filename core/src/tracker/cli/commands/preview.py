@@ -10,8 +10,7 @@ from tracker.cli.command import Command
 from tracker.cli.options import Selection, selection, window_option
 from tracker.session import session
 
-# that are shown at once
-LINES = 1000
+LINES = 1000  # that are shown at once
 
 
 @click.command("preview", cls=Command, epilog="tracker preview --last 10")

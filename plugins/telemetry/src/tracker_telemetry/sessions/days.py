@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, tzinfo
+from functools import cache
 from math import inf
 from typing import NamedTuple
 
 from tracker_telemetry import DAY
 from tracker_telemetry.sessions.columns import LATEST
+from tracker_telemetry.sessions.tables import QUARTER
 
 MICROSECOND = 1e-6
 
@@ -25,10 +27,7 @@ class Day(NamedTuple):
     @classmethod
     def of(cls, name: str, until: float | None) -> Day:
         """The day of that name; until: when the last request was made, if the journal says it."""
-        try:
-            first = datetime.fromisoformat(name).replace(tzinfo=UTC).timestamp()
-        except ValueError:
-            first = inf
+        first = _midnight(name)
         if not 0 <= first < LATEST:  # as an edited file may have it
             return cls("", -inf, inf)
         last = first + DAY - MICROSECOND
@@ -38,9 +37,26 @@ class Day(NamedTuple):
         """The one or two days of a zone that it lies on, that of its name first."""
         if not self.name:
             return []
-        found = {datetime.fromtimestamp(at, zone).date() for at in (self.first, self.last)}
-        return sorted(found, key=lambda one: (str(one) != self.name, one))
+        first, last = _date(self.first // QUARTER, zone), _date(self.last // QUARTER, zone)
+        if first == last:
+            return [first]
+        return [first, last] if str(first) == self.name else [last, first]
 
     def is_within(self, since: float, until: float) -> bool:
         """Whether all of it is from an instant on and before another."""
         return since <= self.first and self.last < until
+
+
+@cache
+def _midnight(name: str) -> float:
+    """When a day begins; infinite if the text names none."""
+    try:
+        return datetime.fromisoformat(name).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return inf
+
+
+@cache
+def _date(quarter: float, zone: tzinfo) -> date:
+    """The day of a zone that a quarter of an hour lies on: no zone begins its days within one."""
+    return datetime.fromtimestamp(quarter * QUARTER, zone).date()

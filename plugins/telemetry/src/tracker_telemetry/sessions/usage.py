@@ -157,7 +157,7 @@ def end(at: datetime | None) -> float:
 
 def usage(session: Session, store: Store, sources: Sequence[Source], query: Query, *, is_brief: bool = False) -> Usage:
     """The answer to a query; a brief one does not say what is missing, and what meters moved."""
-    database = store.database
+    database, columns = store.database, query.names
     found: dict[Key, Sums] = defaultdict(Sums)
     windows = Spans.of_session(session) if query.needs_requests else None
     known = as_lanes(name for (name,) in database.execute(NAMES)) if windows is not None else set()
@@ -172,7 +172,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
                 values["window"] = window = windows.of(labels["provider"], at, names, known)
                 if query.windows is not None and query.windows.isdisjoint(window.split(BETWEEN)):
                     continue
-            key = tuple(values[name] for name in query.names)
+            key = tuple([values[name] for name in columns])
             found[key].add(requests, tokens, cost, priced)
             if BETWEEN in values.get("window", ""):
                 shared[key][values["window"]] += requests
@@ -301,7 +301,8 @@ def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
 
 def _may_differ(day: Day, query: Query) -> bool:
     """Whether requests of a day in UTC may be of another period than that of its name."""
-    return query.by in PERIODS and len({_period(one, query) for one in day.dates(query.zone)}) > 1
+    dates = day.dates(query.zone) if query.by in PERIODS else ()
+    return len(dates) > 1 and _period(dates[0], query) != _period(dates[1], query)
 
 
 def _of_days(
