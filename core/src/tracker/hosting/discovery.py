@@ -292,8 +292,7 @@ def cured(text: str, data_dir: object = None) -> str:
     With how to get each of the project's commands that is not in use here, too.
     """
     missing: dict[str, str] = {}
-    # if a plugin's fault is an error, the features cannot be asked when it is shown
-    with suppress(PluginError):
+    with suppress(PluginError):  # if a plugin's fault is an error, the features cannot be asked when it is shown
         for first, second in re.findall(rf"{TYPED}([a-z-]+)( [a-z-]+)?", text):
             for name in (first, first + second):
                 if name not in commands() and (how := owner("commands", name)):
