@@ -167,8 +167,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         tallies.add(part.rows, part.groups)
         for window, finalized in part.rows.items():
             one = Outcome(finalized.text("outcome"), finalized.quality, finalized.text("notes"))
-            # most windows end alike
-            outcomes[window] = known.setdefault(one, one)
+            outcomes[window] = known.setdefault(one, one)  # most windows end alike
         opened += results.open_figures(session, [one for one in part.windows if one not in part.rows], part.groups)
         results.newest(session, part.groups, meters)
         captured.add(part.windows, part.groups)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,11 @@ def test_a_slip_in_a_table_of_ones_own_is_refused(text: str, said: str) -> None:
     with pytest.raises(TrackerError, match=re.escape(said)):
         parse(text, "prices.toml", "your prices.toml")
     assert len(parse(text, "prices.toml of acme").entries) == 1
+
+
+def test_the_bundled_table_may_be_ones_own() -> None:
+    text = (files("tracker_proxy") / "prices.toml").read_text(encoding="utf-8")
+    assert parse(text, "prices.toml", "your prices.toml") == parse(text, "prices.toml of proxy-telemetry")
 
 
 def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:

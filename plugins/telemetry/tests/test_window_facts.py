@@ -95,9 +95,9 @@ def test_session_logs_are_added_up_once_a_command(
     asked: list[frozenset[str]] = []
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    def counted(_session: Session, _logs: object, windows: frozenset[str]) -> dict[tuple[str, str], dict[str, object]]:
+    def counted(_session: Session, _logs: object, windows: frozenset[str]) -> of_logs.Logged:
         asked.append(windows)
-        return {("W1", "codex"): {"tokens": len(asked)}}
+        return {("W1", "codex"): {"tokens": len(asked)}}, {}
 
     monkeypatch.setattr(of_logs, "_added_up", counted)
     found = [window_facts.facts(session, windows)["W1", "codex"] for windows in (["W1"], ["W1"], ["W1", "W2"])]

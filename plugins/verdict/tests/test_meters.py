@@ -130,6 +130,19 @@ def test_requests_at_a_full_meter_move_nothing(world: World) -> None:
     assert "requests while the meter was full moved nothing, and are left out\n" in world("meters", "calibrate")
 
 
+def test_requests_while_the_meter_stands_still_are_listed_and_nobodys_share(world: World) -> None:
+    """No piece is behind the last tick before a reset, or before now: a free week was "explained" and shared out."""
+    world.days(13, rate=lambda day: POINTS_PER_DOLLAR if day < 7 else 0.0)
+    [found] = world.json("meters", "reconcile")
+    [still] = [one for one in found["residuals"] if one["certainty"]]
+    assert still["unexplained"] < -20
+    assert still["from"] >= (START + timedelta(days=7)).isoformat()[:19]
+    assert "points less than the requests explain" in world("meters", "reconcile")
+    [found] = world.json("meters", "calibrate")
+    assert sum(share["points"] for share in found["shares"]) == pytest.approx(found["points"], rel=0.1)
+    assert "requests while the meter stood still are left out; " in world("meters", "calibrate")
+
+
 def test_too_little_is_refused_with_what_is_needed(world: World) -> None:
     world.days(2)
     said = world("meters", "calibrate")

@@ -13,8 +13,9 @@ from attrs import evolve
 
 from tracker.api import MeterReading, Source
 from tracker_verdict.drift import drift
-from tracker_verdict.pieces import Ledger, Piece, heard, scheduled
+from tracker_verdict.pieces import Ledger, Piece, scheduled
 from tracker_verdict.rates import rates
+from tracker_verdict.silence import heard
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CODEX = Source(name="codex", title="Codex", contract="1.2", prefix="c", stream="snapshots")
@@ -137,6 +138,20 @@ def test_more_rises_a_day_tell_a_change_of_the_meter(seed: int) -> None:
     """As drift promises where it cannot tell yet."""
     assert drift(noisy(seed, 2.0, 1.0)).change is None
     assert drift(noisy(seed, 2.0, 1.0, rises=2)).change is not None
+
+
+@pytest.mark.parametrize(("first", "new"), [(12, ["plan max"]), (13, ["plan max"]), (11, [])])
+def test_a_plan_of_the_day_before_is_new_with_the_change(first: int, new: list[str]) -> None:
+    """It changed in the middle of that day: the scan finds the first whole one."""
+    known = ledger(28, lambda day, fresh, cached: (1 if day < 13 else 2) * (fresh + cached))
+    at = [START + timedelta(days=day, hours=12) for day in range(28)]
+    named = ["max" if day >= first else "pro" for day in range(28)]
+    readings = [
+        MeterReading("codex", "weekly", None, "rollout", one, one, 10.0, START, plan=plan)
+        for one, plan in zip(at, named, strict=True)
+    ]
+    found = drift(evolve(known, readings=readings))
+    assert (found.change and found.change.day, list(found.new)) == (date(2026, 1, 14), new)
 
 
 def test_requests_that_are_all_alike_have_one_rate() -> None:

@@ -247,8 +247,7 @@ class Windows:
         index, known = self.session.index, self.session.registry.sources
         own = {ANOMALIES, WINDOWS, "snapshots", *(source.stream for source in known.values())}
         for stream in self.session.journal.streams():
-            # whoever needs an unreadable stream reports it
-            with contextlib.suppress(TrackerError):
+            with contextlib.suppress(TrackerError):  # whoever needs an unreadable stream reports it
                 for mark in index.strangers(stream, known):
                     if windows is None or mark.window in windows:
                         yield mark.provider, stream, mark.phase

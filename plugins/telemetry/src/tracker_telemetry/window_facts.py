@@ -23,7 +23,7 @@ TOP = 3  # rows of the handoff
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Tokens and money by window and provider: of each provider its own requests alone."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], list[logs.Part]] = defaultdict(list)
     for source in sources_of(session, windows):
         table = ListPrices.of_source(session, source)
         sides: dict[tuple[str, str], Side] = defaultdict(Side)
@@ -32,9 +32,8 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
             if provider is not None:
                 sides[window, provider].add(model, *counts)
         for key, side in sides.items():
-            before = found.get(key, {"tokens": 0, "cost_usd": 0.0})
-            costs = before["cost_usd"], side.money(table)
-            found[key] = {"tokens": before["tokens"] + side.tokens, "cost_usd": None if None in costs else sum(costs)}
+            output = sum(counts[-1] for counts in side.used.values())
+            found[key].append(logs.Part(side.tokens, side.money(table), output))
     return logs.with_streams(session, found, windows)
 
 
@@ -60,7 +59,7 @@ def checks(session: Session, window: str) -> list[Check]:
 
 def section(session: Session, windows: Sequence[str]) -> Block | None:
     """What the windows used according to session logs, and the largest rows of the cost comparison."""
-    used = logs.rows(session, windows)
+    used = logs.rows(session, windows, facts(session, windows))
     rows = list(used)
     for source in sources_of(session, windows):
         names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")

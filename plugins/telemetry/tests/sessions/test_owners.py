@@ -210,24 +210,44 @@ def test_panels_have_a_row_of_each(both: Any, message: Make, monkeypatch: pytest
 
 
 def test_of_a_stream_and_the_logs_of_others_the_fuller_counts(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both may hold the same requests, and each some that the other lacks; a provider's own logs have all."""
+    """Both may hold the same requests, and each some that the other lacks; a provider's own logs have all.
+
+    Of the logs' three requests each read 50,000 tokens from a cache, which this stream does not tell.
+    """
+    path = both.projects / "s1.jsonl"
+    path.write_text(path.read_text().replace('"output_tokens"', '"cache_read_input_tokens": 50000, "output_tokens"'))
     session = here(both, monkeypatch)
     logged = window_facts.facts(session, ["W1"])
-    for tokens, expected in ((10, 450), (450, 450), (451, 451)):
-        streams = {("W1", name): {"tokens": tokens, "cost_usd": 0.5} for name in MODELS}
-        found = window_facts.with_streams(session, streams, ["W1"])
-        assert {name: one["tokens"] for (_, name), one in found.items()} == {"claude": 600, "glm": expected}
-    assert of_streams.facts(session, ["W1"]) == logged
+    assert logged["W1", "glm"]["tokens"] == 3 * 50_150
+    for count, expected in ((2, 3 * 50_150), (3, 3 * 50_150), (4, 4 * 150)):
+        event = {"ts": "2026-11-20T10:05:00Z", "lane": "base", "input_tokens": 100, "output_tokens": 50}
+        lines = [
+            json.dumps({**event, "rid": f"{model}-{at}", "model": model}) + "\n"
+            for model, _ in MODELS.values()
+            for at in range(count)
+        ]
+        (both.folder / "proxy.jsonl").write_text("".join(lines))
+        done = both.run("ingest", "proxy-telemetry", "--window", "W1", "--file", str(both.folder / "proxy.jsonl"))
+        assert done.exit_code == 0, done.output
+        found = of_streams.facts(here(both, monkeypatch), ["W1"])
+        assert {name: one["tokens"] for (_, name), one in found.items()} == {"claude": 4 * 50_150, "glm": expected}
+        handed = both.run("handoff", "--dry-run").stdout
+        assert ("W1 glm: 150450 tokens, 3 requests" in handed) == (count < 4)
+        assert "W1 claude: 200600 tokens, 4 requests" in handed
 
 
 def test_what_windows_share_is_not_counted_beside_a_fuller_stream(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     session = here(both, monkeypatch)
     shared = {"tokens": 0, "shared_tokens": 300}
     logged = {("W1", "glm"): shared, ("W2", "glm"): shared, ("W1+W2", "glm"): {"tokens": 300}}
-    monkeypatch.setattr(window_facts, "facts", lambda *_given: logged)
-    streams = {("W1", "glm"): {"tokens": 301}}
-    assert window_facts.with_streams(session, streams, ["W1", "W2"]) == streams | {("W2", "glm"): shared}
-    assert window_facts.with_streams(session, {("W1", "glm"): {"tokens": 300}}, ["W1", "W2"]) == logged
+    outputs = {("W1", "glm"): 0, ("W2", "glm"): 0, ("W1+W2", "glm"): 100}
+    monkeypatch.setattr(window_facts, "_logged", lambda *_given: (logged, outputs))
+    for output, tokens in ((101, 301), (100, 0)):
+        parts = {("W1", "glm"): [window_facts.Part(150, 1.0, 50), window_facts.Part(151, None, output - 50)]}
+        found = window_facts.with_streams(session, parts, ["W1", "W2"])
+        assert found["W1", "glm"]["tokens"] == tokens
+        assert (("W1+W2", "glm") in found, found["W2", "glm"]) == (tokens == 0, shared)
+        assert found["W1", "glm"].get("cost_usd") is None
 
 
 def test_a_meter_is_weighed_by_its_own_requests(home: Any, message: Make, monkeypatch: pytest.MonkeyPatch) -> None:

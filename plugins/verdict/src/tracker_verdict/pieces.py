@@ -8,24 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise
-from statistics import median
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from attrs import frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
-from tracker.kernel import Session, TrackerError, iso, line, number
+from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
+from tracker_verdict.silence import LAG, awake_hours, heard
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.weeks import FULL, is_reset
 
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]
-HOUR = 3600.0
-# A vendor may count a request so much later than the client logs it.
-LAG = 600.0
-# The share of a rise that may come from elsewhere.
-ELSEWHERE = 0.25
 
 
 @frozen(kw_only=True)
@@ -58,8 +53,9 @@ class Ledger:
 
     elsewhere: the share of its rise that came while no request was logged, scaled to all waking hours; None if that is
     not known, unheard: for which reason. unpriced: the share of tokens without a price. quiet: what it rose while no
-    request was logged, however little, and also next to a reset, where pieces do not reach. accounts: all that its
-    readings are of; account: the one that was chosen, None if there is only one.
+    request was logged, however little, and also next to a reset, where pieces do not reach. rests: what lies before the
+    first piece and behind the last one between two resets, with the most points that it may have moved. accounts: all
+    that its readings are of; account: the one that was chosen, None if there is only one.
     """
 
     source: Source
@@ -74,13 +70,13 @@ class Ledger:
     accounts: Sequence[str] = ()
     account: str | None = None
     quiet: Sequence[Piece] = ()
+    rests: Sequence[Piece] = ()
     unheard: str = ""
 
     @property
     def moving(self) -> list[UsageEvent]:
         """The requests that could move the meter: not those that were made while it stood at its end."""
-        spans = list(_full(self.readings, _length(self.source, self.meter)))
-        return [event for event in self.events if not any(start < event.at <= end for start, end in spans)]
+        return _moving(self.events, self.readings, _length(self.source, self.meter))
 
     @property
     def title(self) -> str:
@@ -110,11 +106,7 @@ def ledger(
     accounts = sorted({_name(one) for one in every})
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
     own = [one for one in every if account in (None, _name(one))]
-    logged = session.registry.first("usage_events", session=session, since=own[0].at, folder=None)
-    if logged is None:
-        # behind a command that is missing here stands how to get it
-        raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
-    requests = [event for event in logged if event.provider == source.name]
+    requests = _requests(session, source, own[0].at)
     is_own = _stretches(every, account)
     events = [event for event in requests if is_own(event.at, event.at)]
     local = session.zone
@@ -122,13 +114,14 @@ def ledger(
     length = _length(source, meter)
     parts = list(segments(own, length))
     silence = heard(own, scheduled(known, account), [event.at for event in requests], awake, local, length)
+    summed, moving = _Requests(events, awake, local), _Requests(_moving(events, own, length), awake, local)
     return Ledger(
         source=source,
         meter=meter,
         origin=origin,
         readings=own,
         events=events,
-        pieces=[one for one in _pieces(parts, events, awake, local) if is_own(one.start, one.end)],
+        pieces=[one for one in _pieces(parts, summed) if is_own(one.start, one.end)],
         elsewhere=silence.share,
         unheard=silence.why,
         unpriced=_unpriced(events),
@@ -136,31 +129,64 @@ def ledger(
         accounts=accounts,
         account=account,
         quiet=[one for one in _quiet(parts, [event.at for event in requests], local) if is_own(one.start, one.end)],
+        rests=[one for one in _rests(parts, moving) if is_own(one.start, one.end)],
     )
 
 
-def _pieces(parts: Sequence[Segment], events: Sequence[UsageEvent], awake: set[int], local: tzinfo) -> Iterator[Piece]:
+class _Requests:
+    """Requests, and what those between two instants come to. awake: the hours of the day in which they are usual."""
+
+    def __init__(self, events: Sequence[UsageEvent], awake: set[int], local: tzinfo) -> None:
+        self.events, self.awake, self.local = events, awake, local
+        self.times = [event.at for event in events]
+        # the money of the first events
+        self.fresh = list(accumulate((event.fresh or 0.0 for event in events), initial=0.0))
+        self.cached = list(accumulate((event.cached or 0.0 for event in events), initial=0.0))
+
+    def piece(self, start: float, end: float, points: float, step: float) -> Piece:
+        first, last = bisect_right(self.times, start), bisect_right(self.times, end)
+        return Piece(
+            start=start,
+            end=end,
+            day=datetime.fromtimestamp(end, self.local).date(),
+            points=points,
+            fresh=self.fresh[last] - self.fresh[first],
+            cached=self.cached[last] - self.cached[first],
+            awake=awake_hours(start, end, self.awake, self.local),
+            step=step,
+            requests=last - first,
+            bare=tuple(event.model for event in self.events[first:last] if event.fresh is None),
+        )
+
+
+def _pieces(parts: Sequence[Segment], requests: _Requests) -> Iterator[Piece]:
     """What was used between two ticks of the meter."""
-    times = [event.at for event in events]
-    # the money of the first events
-    fresh = list(accumulate((event.fresh or 0.0 for event in events), initial=0.0))
-    cached = list(accumulate((event.cached or 0.0 for event in events), initial=0.0))
     for segment in parts:
         for start, end, points in ticks(segment):
-            first, last = bisect_right(times, start), bisect_right(times, end)
             inside = [value for at, value in segment if start <= at <= end]
-            yield Piece(
-                start=start,
-                end=end,
-                day=datetime.fromtimestamp(end, local).date(),
-                points=points,
-                fresh=fresh[last] - fresh[first],
-                cached=cached[last] - cached[first],
-                awake=awake_hours(start, end, awake, local),
-                step=max((b - a for a, b in pairwise(inside)), default=0.0),
-                requests=last - first,
-                bare=tuple(event.model for event in events[first:last] if event.fresh is None),
-            )
+            step = max((b - a for a, b in pairwise(inside)), default=0.0)
+            yield requests.piece(start, end, points, step)
+
+
+def _rests(parts: Sequence[Segment], requests: _Requests) -> Iterator[Piece]:
+    """What lies before the first tick of a segment and behind its last piece, with the most points that it may have."""
+    for segment in parts:
+        pieces, values = ticks(segment), dict(segment)
+        (begin, low), (stop, high) = segment[0], segment[-1]
+        if not pieces:
+            yield requests.piece(begin, max(stop - LAG, begin), high - low + 1, 0.0)
+            continue
+        first, last = pieces[0][0], pieces[-1][1]
+        yield requests.piece(begin, first, values[first] - low, 0.0)
+        # what was used last may be counted later
+        yield requests.piece(last, max(stop - LAG, last), high - values[last] + 1, 0.0)
+
+
+def _moving(
+    events: Sequence[UsageEvent], readings: Sequence[MeterReading], length: timedelta | None
+) -> list[UsageEvent]:
+    spans = list(_full(readings, length))
+    return [event for event in events if not any(start < event.at <= end for start, end in spans)]
 
 
 def _unpriced(events: Sequence[UsageEvent]) -> float:
@@ -193,6 +219,14 @@ def _readings(session: Session, source: Source, meter: str, since: datetime | No
         last = max((one.at for one in older if one.meter == meter), default=None)
         raise NoReadings(_absence(f"{source.name} {meter}", since, last), is_known=last is not None)
     return sorted(every, key=lambda one: one.at)
+
+
+def _requests(session: Session, source: Source, since: datetime) -> list[UsageEvent]:
+    logged = session.registry.first("usage_events", session=session, since=since, folder=None)
+    if logged is None:
+        # behind a command that is missing here stands how to get it
+        raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
+    return [event for event in logged if event.provider == source.name]
 
 
 def _most(readings: Sequence[MeterReading]) -> str:
@@ -288,80 +322,3 @@ def _full(readings: Sequence[MeterReading], length: timedelta | None) -> Iterato
     if start is not None:
         last = readings[-1].reset_at
         yield start, math.inf if last is None else last.timestamp()
-
-
-def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> float:
-    """How many hours between two instants are of the hours of the day in which requests are usual."""
-    total, at = 0.0, start
-    while at < end:
-        stop = min((at // HOUR + 1) * HOUR, end)
-        if datetime.fromtimestamp(at, local).hour in awake:
-            total += stop - at
-        at = stop
-    return total / HOUR
-
-
-class Silence(NamedTuple):
-    """The share of a meter's rise that came from elsewhere; None if it is not known, and why."""
-
-    share: float | None
-    why: str = ""
-
-
-def heard(
-    readings: Sequence[MeterReading],
-    taken: Sequence[MeterReading],
-    times: Sequence[float],
-    awake: set[int],
-    local: tzinfo,
-    length: timedelta | None,
-) -> Silence:
-    """What came from elsewhere, as what rose in silence. taken: the scheduled readings; times: those of the requests.
-
-    The rise of waking hours is scaled to all of them, since some have requests, and that of nights to all nights.
-    Of so few silent hours that a single point in them would be too much nothing is known.
-    """
-    if len(taken) < 2:
-        return Silence(None, "no reading was taken by a schedule")
-    by_day = by_night = hours = nights = 0.0
-    for start, end, rise in _silences(taken, times, length):
-        waking = awake_hours(start, end, awake, local)
-        share = min(waking * HOUR / (end - start), 1.0)
-        by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
-        hours, nights = hours + waking, nights + (end - start) / HOUR - waking
-    begin, stop = readings[0].at.timestamp(), readings[-1].until.timestamp()
-    every = awake_hours(begin, stop, awake, local)
-    points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
-    # a schedule may have begun later than the session logs
-    all_nights = (stop - begin) / HOUR - every
-    is_known = nights > 0 and all_nights <= nights * points * ELSEWHERE
-    by_night *= max(all_nights / nights, 1.0) if is_known else 1.0
-    if every > hours * points * ELSEWHERE:
-        least = by_night / points if points and is_known else 0.0
-        why = f"{number(hours, 1)} working hours without a request are too few to tell"
-        return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
-    return Silence(min((by_day / hours * every + by_night) / points, 1.0))
-
-
-def _silences(
-    taken: Sequence[MeterReading], times: Sequence[float], length: timedelta | None
-) -> Iterator[tuple[float, float, float]]:
-    """From when to when no request was made, nor within an interval of the schedule before, and the rise meanwhile.
-
-    Equal readings in a row are a run, in which nothing rose; so far apart as most runs are its readings, too.
-    """
-    gaps = [other.at.timestamp() - one.until.timestamp() for one, other in pairwise(taken)]
-    step = max(median(gaps), 1.0)
-    least = max(LAG, step)
-    for one, other, gap in zip(taken, [*taken[1:], None], [*gaps, 0.0], strict=True):
-        first, last = one.at.timestamp(), one.until.timestamp()
-        begin = first
-        for at in times[bisect_right(times, first - least) : bisect_right(times, last)]:
-            if (stop := first + (at - first) // step * step) > begin:
-                yield begin, stop, 0.0
-            begin = max(begin, first + math.ceil((at + least - first) / step) * step)
-        if last > begin:
-            yield begin, last, 0.0
-        is_silent = bisect_right(times, last + gap) == bisect_right(times, last - least)
-        if other is not None and gap > 0 and is_silent and not is_reset(one, other, length):
-            yield last, last + gap, max(0.0, other.used - one.used)

@@ -13,7 +13,8 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from tracker.kernel import number, plural
-from tracker_verdict.pieces import ELSEWHERE, Ledger, Piece
+from tracker_verdict.pieces import Ledger, Piece
+from tracker_verdict.silence import ELSEWHERE
 from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p, shared_weight
 from tracker_verdict.stats.distributions import t_quantile
 

@@ -47,9 +47,7 @@ def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
     What requests without a price took is not known: a piece with one of them is not judged.
     """
     found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in _silent(ledger)]
-    if known.fit is not None and not known.why:
-        found += _unlikely(known, ledger.quiet)
-    return sorted(found, key=lambda one: -abs(one.points))
+    return sorted([*found, *_unlikely(ledger, known), *unmoved(ledger, known)], key=lambda one: -abs(one.points))
 
 
 def _silent(ledger: Ledger) -> Iterator[Piece]:
@@ -67,23 +65,36 @@ def _within(quiet: Sequence[Piece], piece: Piece) -> float:
     return sum(one.points for one in quiet if piece.start <= one.start and one.end <= piece.end)
 
 
-def _unlikely(known: Rates, quiet: Sequence[Piece]) -> Iterator[Residual]:
+def _unlikely(ledger: Ledger, known: Rates) -> Iterator[Residual]:
+    for piece, left, certainty in _judged(ledger, known, known.pieces):
+        if certainty >= SURE and abs(left) >= 1:
+            yield Residual(piece=piece, points=left, certainty=certainty)
+
+
+def unmoved(ledger: Ledger, known: Rates) -> Iterator[Residual]:
+    """The stretches before the first and behind the last piece between resets that moved too little for sure."""
+    start = known.pieces[0].start if known.pieces else math.inf
+    for piece, left, certainty in _judged(ledger, known, [one for one in ledger.rests if one.start >= start]):
+        if certainty >= SURE and left <= -1:
+            yield Residual(piece=piece, points=left, certainty=certainty)
+
+
+def _judged(ledger: Ledger, known: Rates, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
+    """What pieces moved more than their requests explain, and how sure that is."""
     from tracker_verdict.stats.distributions import t_cdf
 
-    pieces = [piece for piece in known.pieces if not piece.bare]
-    if not pieces:
+    usual = [piece for piece in known.pieces if not piece.bare]
+    if known.fit is None or known.why or not usual:
         return
-    left = [one.points - _within(quiet, one) - known.points(one.fresh, one.cached)[0] for one in pieces]
+
+    def left(piece: Piece) -> float:
+        return piece.points - _within(ledger.quiet, piece) - known.points(piece.fresh, piece.cached)[0]
+
     # from the median, so that what is looked for does not hide itself
-    scaled = [abs(one) / math.sqrt(piece.dollars) for one, piece in zip(left, pieces, strict=True)]
-    unit = MAD * statistics.median(scaled)
-    for one, piece in zip(left, pieces, strict=True):
-        spread = unit * math.sqrt(piece.dollars)
-        if spread <= 0:
-            continue
-        certainty = 2 * t_cdf(abs(one) / spread, len(pieces) - 1) - 1
-        if certainty >= SURE and abs(one) >= 1:
-            yield Residual(piece=piece, points=one, certainty=certainty)
+    unit = MAD * statistics.median(abs(left(piece)) / math.sqrt(piece.dollars) for piece in usual)
+    for piece in pieces:
+        if not piece.bare and (spread := unit * math.sqrt(piece.dollars)) > 0:
+            yield piece, left(piece), 2 * t_cdf(abs(left(piece)) / spread, len(usual) - 1) - 1
 
 
 def unpriced(ledger: Ledger) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tracker.api import UsageEvent
 from tracker.kernel import Session, Windows, canonical, number, plural
 from tracker_verdict.rates import Rates, above_zero
 from tracker_verdict.rates import document as rates_document
+from tracker_verdict.residuals import unmoved
 from tracker_verdict.stats.calibration import limits
 
 KINDS = ("input", "cache read", "5-minute cache write", "1-hour cache write", "output")
@@ -17,12 +19,12 @@ UNNAMED = "(none)"
 def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[float, float, float]]]:
     """The points that each took, the largest first, with limits: those of the mean rate of all.
 
-    Only requests of the fitted time count, and none that was made while the meter was full.
+    Only requests of the fitted time count, and none that was made while the meter was full or stood still.
     """
     start = known.pieces[0].start
     spans = _spans(session, known.ledger.source.name) if by == "window" else []
     sums: dict[str, list[float]] = {}
-    for event in known.ledger.moving:
+    for event in _moving(known):
         if event.at <= start or event.fresh is None or event.cached is None:
             continue
         if by == "window":
@@ -36,6 +38,12 @@ def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[flo
         own[1] += event.cached
     found = [(name, known.points(*own)) for name, own in sums.items()]
     return sorted(found, key=lambda share: -share[1][0])
+
+
+def _moving(known: Rates) -> list[UsageEvent]:
+    """The requests that moved the meter as far as the readings tell."""
+    still = [one.piece for one in unmoved(known.ledger, known)]
+    return [one for one in known.ledger.moving if not any(piece.start < one.at <= piece.end for piece in still)]
 
 
 def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
@@ -74,6 +82,9 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     yield from _models(known)
     if left_out := len(ledger.events) - len(ledger.moving):
         yield f"  {plural(left_out, 'request')} while the meter was full moved nothing, and are left out"
+    if still := len(ledger.moving) - len(_moving(known)):
+        when = "`tracker meters reconcile` says when"
+        yield f"  {plural(still, 'request')} while the meter stood still are left out; {when}"
     found = shares(session, known, by)
     if found:
         yield f"  by list price alone: the ranges leave out how much a dollar differs from one {by} to the next"

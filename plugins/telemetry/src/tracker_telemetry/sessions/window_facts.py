@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tracker.api import Row
@@ -16,10 +16,14 @@ from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.money import dollars
 from tracker_telemetry.sessions.owners import by_model, provider_of
+from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
 # by window, or several that share requests, and provider
-Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
+Key: TypeAlias = tuple[str, str]
+Facts: TypeAlias = dict[Key, dict[str, Any]]
+Logged: TypeAlias = tuple[Facts, Mapping[Key, int]]
+OUTPUT = TOKENS.index("output_tokens")
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST = """
@@ -27,7 +31,15 @@ SELECT day, session, coalesce(account, ''), model, max(until) FROM lost
 WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3, 4
 """
 # By session: the state of the files, and what they said.
-_ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Facts]] = WeakKeyDictionary()
+_ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Logged]] = WeakKeyDictionary()
+
+
+class Part(NamedTuple):
+    """What a stream has of a window and provider."""
+
+    tokens: int
+    cost: float | None
+    output: int
 
 
 def facts(session: Session, windows: Sequence[str]) -> Facts:
@@ -39,42 +51,58 @@ def facts(session: Session, windows: Sequence[str]) -> Facts:
     account than its own requests. Nor is it if requests of several
     `accounts` are in one: a window measures one of them, and session logs name accounts otherwise than panes do.
     """
-    sources, wanted = store.log_sources(session), frozenset(windows)
-    if not (sources and wanted):
-        return {}
-    try:
-        return current(session, sources, lambda logs, _: _once(session, logs, wanted))
-    except TrackerError as error:
-        session.warn(f"what windows used is not known: {error}")
-        return {}
+    return _logged(session, windows)[0]
 
 
-def with_streams(session: Session, streams: Facts, windows: Sequence[str]) -> Facts:
+def with_streams(session: Session, streams: Mapping[Key, Sequence[Part]], windows: Sequence[str]) -> Facts:
     """What streams and session logs say of windows.
 
     A provider's own logs have all of its requests. Of one without, such as GLM, whose requests stand in the logs of
-    others, the stream counts in a window where it has more.
+    others, the streams count in a window where they have more output: what they say of caches differs.
     """
-    logged, own = facts(session, windows), {provider_of(session, source) for source in store.log_sources(session)}
-
-    def whole(key: tuple[str, str]) -> int:
-        return sum(logged.get(key, {}).get(name, 0) for name in ("tokens", "shared_tokens"))
-
-    fuller = {key for key, one in streams.items() if key[1] not in own and one["tokens"] > whole(key)}
-    return streams | {
+    (logged, outputs), logs = _logged(session, windows), store.log_sources(session)
+    own, before = {provider_of(session, source) for source in logs}, Counter[Key]()
+    for (label, provider), output in outputs.items():
+        before.update({(window, provider): output for window in label.split(BETWEEN)})
+    fuller = {
+        key
+        for key, parts in streams.items()
+        if key[1] not in own and sum(part.output for part in parts) > before.get(key, -1)
+    }
+    return {key: _together(parts) for key, parts in streams.items()} | {
         (label, provider): one
         for (label, provider), one in logged.items()
         if fuller.isdisjoint((window, provider) for window in label.split(BETWEEN))
     }
 
 
-def rows(session: Session, windows: Sequence[str]) -> list[Row]:
-    """The same for the handoff, in words."""
-    found = sorted(facts(session, windows).items())
-    return [_used(session, window, provider, one) for (window, provider), one in found if window in windows]
+def _together(parts: Sequence[Part]) -> dict[str, Any]:
+    """The tokens and the money of several streams."""
+    costs = [part.cost for part in parts]
+    money = None if None in costs else sum(cost for cost in costs if cost is not None)
+    return {"tokens": sum(part.tokens for part in parts), "cost_usd": money}
 
 
-def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
+def rows(session: Session, windows: Sequence[str], found: Facts) -> list[Row]:
+    """What session logs say of windows, for the handoff, in words; found: that with what streams say."""
+    logged = facts(session, windows)
+    own = sorted((key, one) for key, one in found.items() if key[0] in windows and one == logged.get(key))
+    return [_used(session, window, provider, one) for (window, provider), one in own]
+
+
+def _logged(session: Session, windows: Sequence[str]) -> Logged:
+    """The facts, and the output tokens of those that are known."""
+    sources, wanted = store.log_sources(session), frozenset(windows)
+    if not (sources and wanted):
+        return {}, {}
+    try:
+        return current(session, sources, lambda logs, _: _once(session, logs, wanted))
+    except TrackerError as error:
+        session.warn(f"what windows used is not known: {error}")
+        return {}, {}
+
+
+def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Logged:
     """What session logs say of windows, added up once for all who ask in one command: the report asks three times."""
     files = [session.root / FOLDER / name for name in (store.FILE, f"{store.FILE}-wal")]
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
@@ -84,10 +112,10 @@ def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts
     return known[1]
 
 
-def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Facts:
+def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Logged:
     """The same from the store, which has all of a provider's requests."""
     if logs.database.execute("SELECT 1 FROM row LIMIT 1").fetchone() is None:
-        return _lost(session, logs, windows, {})
+        return _lost(session, logs, windows, {}), {}
     sums: dict[tuple[str, str], usage.Sums] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
     accounts: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -118,7 +146,7 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> F
         for (label, provider), one in found.items()
         if not any((window, provider) in unknown for window in label.split(BETWEEN))
     }
-    return known | unknown
+    return known | unknown, {key: sums[key].tokens[OUTPUT] for key in known.keys() & sums.keys()}
 
 
 def _lost(

@@ -1,0 +1,98 @@
+"""What other devices use: the rise of a meter while no request is logged, from the readings of a schedule."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from tracker.api import MeterReading
+from tracker.kernel import number
+from tracker_verdict.weeks import is_reset
+
+HOUR = 3600.0
+# A vendor may count a request so much later than the client logs it.
+LAG = 600.0
+# The share of a rise that may come from elsewhere.
+ELSEWHERE = 0.25
+
+
+def awake_hours(start: float, end: float, awake: set[int], local: tzinfo) -> float:
+    """How many hours between two instants are of the hours of the day in which requests are usual."""
+    total, at = 0.0, start
+    while at < end:
+        stop = min((at // HOUR + 1) * HOUR, end)
+        if datetime.fromtimestamp(at, local).hour in awake:
+            total += stop - at
+        at = stop
+    return total / HOUR
+
+
+class Silence(NamedTuple):
+    """The share of a meter's rise that came from elsewhere; None if it is not known, and why."""
+
+    share: float | None
+    why: str = ""
+
+
+def heard(
+    readings: Sequence[MeterReading],
+    taken: Sequence[MeterReading],
+    times: Sequence[float],
+    awake: set[int],
+    local: tzinfo,
+    length: timedelta | None,
+) -> Silence:
+    """What came from elsewhere, as what rose in silence. taken: the scheduled readings; times: those of the requests.
+
+    The rise of waking hours is scaled to all of them, since some have requests, and that of nights to all nights.
+    Of so few silent hours that a single point in them would be too much nothing is known.
+    """
+    if len(taken) < 2:
+        return Silence(None, "no reading was taken by a schedule")
+    by_day = by_night = hours = nights = 0.0
+    for start, end, rise in _silences(taken, times, length):
+        waking = awake_hours(start, end, awake, local)
+        share = min(waking * HOUR / (end - start), 1.0)
+        by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
+        hours, nights = hours + waking, nights + (end - start) / HOUR - waking
+    begin, stop = readings[0].at.timestamp(), readings[-1].until.timestamp()
+    every = awake_hours(begin, stop, awake, local)
+    points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
+    # a schedule may have begun later than the session logs
+    all_nights = (stop - begin) / HOUR - every
+    is_known = nights > 0 and all_nights <= nights * points * ELSEWHERE
+    by_night *= max(all_nights / nights, 1.0) if is_known else 1.0
+    if every > hours * points * ELSEWHERE:
+        least = by_night / points if points and is_known else 0.0
+        why = f"{number(hours, 1)} working hours without a request are too few to tell"
+        return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
+    return Silence(min((by_day / hours * every + by_night) / points, 1.0))
+
+
+def _silences(
+    taken: Sequence[MeterReading], times: Sequence[float], length: timedelta | None
+) -> Iterator[tuple[float, float, float]]:
+    """From when to when no request was made, nor within an interval of the schedule before, and the rise meanwhile.
+
+    Equal readings in a row are a run, in which nothing rose; so far apart as most runs are its readings, too.
+    """
+    gaps = [other.at.timestamp() - one.until.timestamp() for one, other in pairwise(taken)]
+    step = max(median(gaps), 1.0)
+    least = max(LAG, step)
+    for one, other, gap in zip(taken, [*taken[1:], None], [*gaps, 0.0], strict=True):
+        first, last = one.at.timestamp(), one.until.timestamp()
+        begin = first
+        for at in times[bisect_right(times, first - least) : bisect_right(times, last)]:
+            if (stop := first + (at - first) // step * step) > begin:
+                yield begin, stop, 0.0
+            begin = max(begin, first + math.ceil((at + least - first) / step) * step)
+        if last > begin:
+            yield begin, last, 0.0
+        is_silent = bisect_right(times, last + gap) == bisect_right(times, last - least)
+        if other is not None and gap > 0 and is_silent and not is_reset(one, other, length):
+            yield last, last + gap, max(0.0, other.used - one.used)
