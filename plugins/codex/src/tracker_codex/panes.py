@@ -77,9 +77,9 @@ class Sheet:
 
     @property
     def is_beside(self) -> bool:
-        """Whether another pane stands at the side of this one, down to its last limit."""
-        last = max((at for at, line in enumerate(self.lines) if "limit:" in line), default=0)
-        return any(BESIDE.search(line) for line in self.lines[: last + 1])
+        """Whether another pane stands at the side of this one, from its first limit to the last."""
+        limits = [at for at, line in enumerate(self.lines) if "limit:" in line]
+        return bool(limits) and any(BESIDE.search(line) for line in self.lines[limits[0] : limits[-1] + 1])
 
     def words(self, begin: int, end: int) -> str:
         """A span of `compact` with the white space it was printed with, a line break counting as a space."""
