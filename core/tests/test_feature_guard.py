@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from plugin_modules import add_feature
 
-from tracker.api import Check, Panel, Period
+from tracker.api import Check, EventTotals, Panel, Period, Quantiles, StreamFacts
 from tracker.errors import PluginError, TrackerError
 from tracker.feature import Command, Feature, hookimpl
 from tracker.hosting import discovery
@@ -126,6 +126,9 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
         ({"commands": {"x": Command("Gr\x1b[2J", "About.", "a:b")}}, "Expected a Command of three texts of one line"),
         ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "Expected a module and an attribute"),
         ({"settings": {"x": "nowhere"}}, "Expected a module and an attribute"),
+        ({"streams": ("hours")}, "Invalid streams 'hours'. Expected a tuple of texts"),
+        ({"streams": (one for one in ("hours",))}, "Invalid streams <generator"),
+        ({"streams": None}, "Invalid streams None"),
         ({"streams": ("../x",)}, "Expected up to 64 lower-case letters"),
         ({"streams": ("x" * 65,)}, "Expected up to 64 lower-case letters"),
         ({"commands": {"preview": Command("Daily", "About.", "a:b")}}, "that the kernel has not"),
@@ -196,7 +199,7 @@ def test_a_senseless_time_limit_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ({"W0-01": {"hours": 3}}, "Invalid facts of 'W0-01'. Expected (window, provider): {column: value}"),
+        ({"W0-01": {"hours": 3}}, "Invalid {'hours': 3} of 'W0-01'. Expected (window, provider): {column: value}"),
         ({("W0-01", ""): {"hours": float("nan")}}, "Invalid hours nan of ('W0-01', ''). Expected a text, switch"),
         ({("W0-01", ""): {"hours": 10**5000}}, "Invalid hours number, too large to show, of"),
         ({("W0-01", ""): {"hours": [1]}}, "Invalid hours [1]"),
@@ -215,6 +218,77 @@ def test_columns_that_no_view_can_show_are_named_and_left_out(
     [warning] = said
     assert warning.startswith("plugin 'bad' failed to window_facts: ")
     assert why in warning
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({("W0-01", "codex"): ["a"]}, "Invalid ['a'] of ('W0-01', 'codex'). Expected (window, provider): text"),
+        ({("W0-01", "codex"): 5}, "Invalid 5 of ('W0-01', 'codex')"),
+        ({"W0-01": "a"}, "Invalid 'a' of 'W0-01'"),
+    ],
+)
+def test_accounts_that_are_none_are_named_and_left_out(
+    registry: Registry, said: list[str], answer: Any, why: str
+) -> None:
+    add_feature(registry, "bad", feature("bad", window_accounts=lambda session, windows: answer))
+    add_feature(registry, "good", feature("good", window_accounts=lambda windows: {("W0-01", "codex"): "a"}))
+    assert registry.first("window_accounts", session=None, windows=["W0-01"]) == {("W0-01", "codex"): "a"}
+    [warning] = said
+    assert warning.startswith(f"plugin 'bad' failed to window_accounts: TypeError: {why}")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"notes": [5]}, "Invalid notes [5]. Expected a sequence of str"),
+        ({"notes": "abc"}, "Invalid notes 'abc'. Expected a sequence of str"),
+        ({"outside": 5}, "Invalid outside 5. Expected a mapping from texts"),
+        ({"totals": 5}, "Invalid totals 5. Expected EventTotals"),
+        ({"totals": {"events": "x"}}, "Invalid events 'x'. Expected a whole number from 0 up"),
+        ({"totals": {"events": -5}}, "Invalid events -5. Expected a whole number from 0 up"),
+        ({"totals": {"routed": 1.5}}, "Invalid routed 1.5. Expected a whole number from 0 up"),
+        ({"totals": {"lanes": {"a": 5}}}, "Invalid lanes {'a': 5}. Expected a mapping from texts to EventTotals"),
+        ({"totals": {"models": {"a": EventTotals.__new__(EventTotals)}}}, "'EventTotals' object has no attribute"),
+        ({"totals": {"latency_ms": 5}}, "Invalid latency_ms 5. Expected Quantiles"),
+        ({"totals": {"latency_ms": Quantiles.__new__(Quantiles)}}, "'Quantiles' object has no attribute 'n'"),
+    ],
+)
+def test_totals_that_no_view_can_show_are_named_and_left_out(
+    registry: Registry, said: list[str], wrong: dict[str, Any], why: str
+) -> None:
+    def stream_facts(source: Any) -> StreamFacts:
+        totals = wrong.get("totals", {})
+        given = wrong | {"totals": EventTotals(**totals) if isinstance(totals, dict) else totals}
+        return StreamFacts(**given)
+
+    sound = StreamFacts(
+        totals=EventTotals(events=2, lanes={"": EventTotals(events=2)}, latency_ms=Quantiles(n=1, p50=1))
+    )
+    add_feature(registry, "bad", feature("bad", stream_facts=stream_facts))
+    add_feature(registry, "good", feature("good", stream_facts=lambda source: sound))
+    asked = {"session": None, "source": None, "windows": [], "spans": {}}
+    assert registry.first("stream_facts", **asked) is sound
+    [warning] = said
+    assert warning.startswith("plugin 'bad' failed to stream_facts: ")
+    assert why in warning
+
+
+def test_what_is_called_later_is_a_function(registry: Registry, said: list[str]) -> None:
+    add_feature(registry, "bad", feature("bad", meter_sampler=lambda session: 5))
+    assert registry.first("meter_sampler", session=None, every=None) is None
+    assert said[0].startswith("plugin 'bad' failed to meter_sampler: TypeError: returned int 5. Expected Callable[")
+
+
+def test_a_rival_that_was_left_out_answers_for_nobody(registry: Registry) -> None:
+    """It has the name of the feature that answers, and comes after it."""
+    add_feature(registry, "ours", feature("ours", panels=lambda period: [Panel(name="x", title="X")]))
+    added(registry, "ours").distribution = "tracker-ours"
+    rival = discovery.Plugin("ours", distribution="zoo")
+    rival.error = PluginError("ours", "claim its name", "tracker-ours has it")
+    registry.features.append(rival)
+    [[panel]] = registry.ask("panels", session=None, period=Period())
+    assert panel.distribution == "tracker-ours"
 
 
 def test_the_name_of_a_column_is_a_plain_text(registry: Registry) -> None:

@@ -167,8 +167,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         tallies.add(part.rows, part.groups)
         for window, finalized in part.rows.items():
             one = Outcome(finalized.text("outcome"), finalized.quality, finalized.text("notes"))
-            # most windows end alike
-            outcomes[window] = known.setdefault(one, one)
+            outcomes[window] = known.setdefault(one, one)  # most windows end alike
         opened += results.open_figures(session, [one for one in part.windows if one not in part.rows], part.groups)
         results.newest(session, part.groups, meters)
         captured.add(part.windows, part.groups)
@@ -208,8 +207,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))
         records = [one for one in found if source.kind == VIEW or one.get("provider", source.name) == source.name]
-    # of one instant the later line last
-    records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)
+    records.sort(key=lambda record: instant(record.get("captured_at")) or EPOCH)  # of one instant the later line last
     if source.kind == VIEW and records:
         rows = Windows(session).finalized({text(record.get("window")) for record in records})
         features = {window: finalized.features for window, finalized in rows.items()}

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
 from attrs import evolve, field, fields, frozen, has
 
 from tracker.contract.checks import is_line, number_from
-from tracker.errors import TrackerError
+from tracker.errors import PluginError, TrackerError
 from tracker.hosting import discovery
 from tracker.text.clock import zone
 from tracker.text.render import near
@@ -36,33 +36,25 @@ def setting(default: Any, about: str, **limits: Any) -> Any:
 
 
 class Kind(NamedTuple):
-    """What the values of an annotation are. take: the value as the program uses it, None if it does not fit."""
+    """What the values of an annotation are. fits: whether one is of that kind."""
 
     title: str
     expected: str
-    take: Callable[[Any], Any]
+    fits: Callable[[Any], object]
 
 
-def _line(value: Any) -> str | None:
-    return value if is_line(value) and value.strip() else None
-
-
-def _lines(value: Any) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list) and all(map(_line, value)) else None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if number_from(-1e300, 1e300)(value) else None
-
-
-TEXT = Kind("text", "a text of one line", _line)
+TEXT = Kind("text", "a text of one line", lambda value: is_line(value) and value.strip())
 KINDS = {
     str: TEXT,
     str | None: TEXT,
-    tuple[str, ...]: Kind("list of texts", 'a list of texts such as ["a", "b"]', _lines),
-    bool: Kind("true or false", "true or false", lambda value: value if isinstance(value, bool) else None),
-    float: Kind("number", "a number from {0.least:g} to {0.most:g}", _number),
-    Mapping[str, Any]: Kind("table", "a table", lambda value: value if isinstance(value, dict) else None),
+    tuple[str, ...]: Kind(
+        "list of texts",
+        'a list of texts such as ["a", "b"]',
+        lambda value: isinstance(value, list | tuple) and all(map(TEXT.fits, value)),
+    ),
+    bool: Kind("true or false", "true or false", lambda value: isinstance(value, bool)),
+    float: Kind("number", "a number from {0.least:g} to {0.most:g}", number_from(-1e300, 1e300)),
+    Mapping[str, Any]: Kind("table", "a table", lambda value: isinstance(value, dict)),
 }
 
 
@@ -89,10 +81,17 @@ class Setting(NamedTuple):
 
     def check(self, value: Any) -> Any:
         """The value as the program uses it; a `ValueError` says what was expected."""
-        found = self.kind.take(value)
-        is_within = not isinstance(found, float) or self.least <= found <= self.most
-        # TOML has no null
-        if found is None or not is_within or (self.fits and not self.fits(found)):
+        is_right = self.kind.fits(value)
+        found = float(value) if is_right and type(value) is int else tuple(value) if isinstance(value, list) else value
+        is_right = is_right and (not isinstance(found, float) or self.least <= found <= self.most)
+        try:
+            is_right = is_right and (self.fits is None or self.fits(found))
+        except Exception as error:
+            is_meant = isinstance(error, TrackerError | ValueError)
+            if not is_meant and (fault := discovery.culprit(error, f"check {self.key} {value!r:.60}")):
+                raise fault from error
+            raise
+        if not is_right:
             expected = self.expected or self.kind.expected.format(self)
             given = str(value).lower() if isinstance(value, bool) else repr(value)
             raise ValueError(f"Invalid {self.key} {given:.60}. Expected {expected}.")
@@ -158,6 +157,8 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
             raise TypeError(f"Invalid field {one.name!r}. Expected `setting` with one line, and one of {[*KINDS]}.")
         key = key_of(kind, one.name)
         found[key] = Setting(key=key, kind=KINDS[hints[one.name]], default=one.default, **one.metadata)
+        if one.default is not None:  # as an absent text is
+            found[key]._replace(fits=None).check(one.default)
     return found
 
 
@@ -222,9 +223,9 @@ class Settings:
                     continue
                 gone = f"If what read [{key}] is gone, take it out. " if isinstance(value, dict) else ""
                 problem = f"{found.place(key)}: {error} {gone}`tracker config list` shows the settings."
-                if report is None:
+                if not (report or (isinstance(error, PluginError) and not discovery.is_strict())):
                     raise TrackerError(problem) from error
-                report(problem)
+                (report or discovery.warn)(problem)
         return evolve(found, values=values)
 
     @staticmethod
@@ -233,8 +234,7 @@ class Settings:
 
         try:
             return tomllib.loads(text)
-        # a ValueError is also a number that Python refuses to read
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a ValueError is also a number that Python refuses to read
             why = error if isinstance(error, ValueError) else "it is nested too deeply"
             raise TrackerError(f"{path} is not TOML: {why}") from error
 
@@ -304,8 +304,7 @@ def _leaves(values: Mapping[str, Any]) -> dict[str, Any]:
         if name in tables and isinstance(value, dict):
             found |= {f"{name}.{key}": own for key, own in value.items()}
         else:
-            # a quoted key with a dot names no table
-            found[f'"{name}"' if "." in name else name] = value
+            found[f'"{name}"' if "." in name else name] = value  # a quoted key with a dot names no table
     return found
 
 

@@ -140,6 +140,20 @@ def test_more_rises_a_day_tell_a_change_of_the_meter(seed: int) -> None:
     assert drift(noisy(seed, 2.0, 1.0, rises=2)).change is not None
 
 
+@pytest.mark.parametrize(("first", "new"), [(12, ["plan max"]), (13, ["plan max"]), (11, [])])
+def test_a_plan_of_the_day_before_is_new_with_the_change(first: int, new: list[str]) -> None:
+    """It changed in the middle of that day: the scan finds the first whole one."""
+    known = ledger(28, lambda day, fresh, cached: (1 if day < 13 else 2) * (fresh + cached))
+    at = [START + timedelta(days=day, hours=12) for day in range(28)]
+    named = ["max" if day >= first else "pro" for day in range(28)]
+    readings = [
+        MeterReading("codex", "weekly", None, "rollout", one, one, 10.0, START, plan=plan)
+        for one, plan in zip(at, named, strict=True)
+    ]
+    found = drift(evolve(known, readings=readings))
+    assert (found.change and found.change.day, list(found.new)) == (date(2026, 1, 14), new)
+
+
 def test_requests_that_are_all_alike_have_one_rate() -> None:
     """The columns of fresh and cached dollars are multiples of each other: it ended in a traceback."""
     known = ledger(20, lambda _day, fresh, cached: fresh + cached)

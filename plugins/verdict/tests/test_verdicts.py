@@ -281,8 +281,10 @@ def test_even_odds_say_nothing(tracker_cli: Run, tmp_path: Path) -> None:
     assert "Not enough data: today nothing says that either delivers more (evidence 1.0 to 1)." in said
 
 
-def test_more_than_two_are_held_against_the_best(tracker_cli: Run, tmp_path: Path) -> None:
-    finalized(tmp_path, codex=D1, claude=D2, glm=[(1, 10)])
+@pytest.mark.parametrize("features", [1, 90])
+def test_more_than_two_are_held_against_the_best(tracker_cli: Run, tmp_path: Path, features: int) -> None:
+    """One window that went well is no best: it hid the comparison of the two that have enough."""
+    finalized(tmp_path, codex=D1, claude=D2, glm=[(features, 10)])
     prices = [word for name in ("codex", "claude") for word in ("--price", f"{name}=100/mo:1bars")]
     found = json.loads(ok(tracker_cli("compare", "--all", *prices, "--price", "glm=100/mo:100prompts", "--json")))
     assert [(one["a"], one["b"]) for one in found] == [("claude", "codex"), ("claude", "glm")]

@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
@@ -298,8 +298,6 @@ def test_a_strangers_chart_that_cannot_be_drawn_is_one_line(
     ("wrong", "why"),
     [
         ({"place": "x"}, "'x' is not a number"),
-        ({"rows": (None,)}, "None is not a mapping of values by column"),
-        ({"charts": ("c",)}, "'c' is not a chart"),
         ({"charts": (Chart(kind=cast(Any, "pie"), title="C", x="cup", y="size"),)}, "'pie' is not a kind of chart"),
         ({"charts": (Chart(kind="bars", title="C", x="cup", y="size", top=cast(Any, "9")),)}, "'9' is not a number"),
         ({"rows": ({"cup": datetime.min.replace(tzinfo=UTC)},)}, "an instant with its zone in 1970 to 2199"),
@@ -314,6 +312,33 @@ def test_a_part_of_a_panel_that_is_none_is_one_line(
     text = fill()("report", "--format", "md").ok()
     assert "- coffee could not show its part: panel cups: " in text
     assert why in text
+
+
+def late() -> Iterator[dict[str, Any]]:
+    yield {"cup": "a"}
+    raise KeyError("late")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"rows": (None,)}, "Invalid rows (None,). Expected a sequence of Mapping."),
+        ({"rows": late()}, "Expected a sequence of Mapping."),
+        ({"charts": ("c",)}, "Invalid charts ('c',). Expected a sequence of Chart."),
+        ({"headlines": "abc"}, "Invalid headlines 'abc'. Expected a sequence of str."),
+        ({"missing": "abc"}, "Invalid missing 'abc'. Expected a sequence of str."),
+        ({"title": 5}, "Invalid title 5. Expected a text."),
+        ({"columns": (Column.__new__(Column),)}, "AttributeError"),
+    ],
+)
+def test_a_panel_that_is_none_is_one_line_and_the_others_are_shown(
+    fill: Callable[[], Any], add_feature: Callable[..., None], wrong: dict[str, Any], why: str
+) -> None:
+    add_feature("coffee", panels=lambda session, period: [Panel(**{"name": "cups", "title": "Cups"} | wrong)])
+    add_feature("tea", panels=lambda session, period: [Panel(name="pots", title="Pots", about="How many.")])
+    text = fill()("report", "--format", "md").ok()
+    assert re.search("\n- coffee could not show its part: .*" + re.escape(why.replace("<", "\\<")), text), text
+    assert "## Pots" in text
 
 
 def test_the_installed_features_show_all_their_parts(tmp_path: Path) -> None:

@@ -173,8 +173,7 @@ class Root(Group):
         from click.shell_completion import CompletionItem
 
         known, names = commands(), [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
-        # the group's own imports every command
-        own = click.Command.shell_complete(self, ctx, incomplete)
+        own = click.Command.shell_complete(self, ctx, incomplete)  # the group's own imports every command
         return [*(CompletionItem(name, help=known[name].about) for name in names), *own]
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
@@ -185,8 +184,7 @@ class Root(Group):
         try:
             sys.exit(run(*args, standalone_mode=False, **extra) or 0)
         except click.exceptions.NoArgsIsHelpError as error:
-            # a group without a command: its help is the message
-            print(error.format_message(), file=sys.stderr)
+            print(error.format_message(), file=sys.stderr)  # a group without a command: its help is the message
             sys.exit(error.exit_code)
         except click.ClickException as error:
             if isinstance(error, click.UsageError) and error.ctx is not None:

@@ -33,8 +33,7 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class bef
             found = float(value[:-1]) / 100 * (self.full or 1) if is_share else self.kind(value)
         except ValueError:
             found = math.nan
-        # nan is in no range
-        if not self.least <= found <= self.most:
+        if not self.least <= found <= self.most:  # nan is in no range
             limits = f"from {self.least:g} to {self.full or self.most:.15g}"
             self.fail(f"Invalid {self.name} {value!r:.60}. Expected one {limits}.", param, ctx)
         return found

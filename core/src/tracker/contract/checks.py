@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -16,17 +16,18 @@ from tracker.text.render import line
 Validator: TypeAlias = Callable[[Any, "Attribute[Any]", Any], None]
 
 
-def must_be(expected: str, test: str | Callable[[Any], object], *, is_optional: bool = False) -> Validator:
-    """A validator that refuses what does not pass a test or match a pattern, and says what was expected.
+def must_be(expected: str, test: str | type | Callable[[Any], object], *, is_optional: bool = False) -> Validator:
+    """A validator that refuses what is not of a type, fails a test or a pattern, and says what was expected.
 
     A pattern is compiled at first use: start-up does not pay for those that it does not need.
     """
     known = f"{expected}, or None" if is_optional else expected
+    passes = (lambda value: isinstance(value, test)) if isinstance(test, type) else test
 
     def check(_owner: object, attribute: Attribute[Any], value: object) -> None:
         if value is None and is_optional:
             return
-        if not (test(value) if callable(test) else isinstance(value, str) and re.fullmatch(test, value)):
+        if not (passes(value) if callable(passes) else isinstance(value, str) and re.fullmatch(passes, value)):
             raise ValueError(f"Invalid {attribute.name} {value!r:.200}. Expected {known}.")
 
     return check
@@ -40,12 +41,13 @@ def one_of(*values: str) -> Validator:
 
 
 def tuple_of(*kinds: type, distinct: str = "", outer: Any = tuple) -> Validator:
-    """A tuple of instances, of which no two have the same value in the field `distinct`; or another sequence."""
+    """Instances in a tuple, or in another sequence but a text; no two have the same value in the field `distinct`."""
     expected = f"a {outer.__name__.lower()} of {' or '.join(kind.__name__ for kind in kinds)}"
     return must_be(
         f"{expected}, each {distinct} once" if distinct else expected,
         lambda value: (
             isinstance(value, outer)
+            and not isinstance(value, str)
             and all(isinstance(one, kinds) for one in value)
             and (not distinct or len({getattr(one, distinct) for one in value}) == len(value))
         ),
@@ -80,14 +82,15 @@ def is_json(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
-TEXT, MAYBE_TEXT = (one("a text", lambda value: isinstance(value, str)) for one in (must_be, maybe))
+TEXT, MAYBE_TEXT = (one("a text", str) for one in (must_be, maybe))
 LINE, MAYBE_LINE = (one("a text without control characters", is_line) for one in (must_be, maybe))
 WHOLE, MAYBE_WHOLE = (one("a whole number", lambda value: type(value) is int) for one in (must_be, maybe))
-TEXTS, SWITCH = tuple_of(str), must_be("True or False", lambda value: isinstance(value, bool))
+TEXTS, SENTENCES, SWITCH = tuple_of(str), tuple_of(str, outer=Sequence), must_be("True or False", bool)
 LINES = must_be(
     "a tuple of texts without control characters", lambda value: isinstance(value, tuple) and all(map(is_line, value))
 )
-COUNT = must_be("a whole number from 1 up", lambda value: type(value) is int and value > 0)
+POSITIVE = must_be("a whole number from 1 up", lambda value: type(value) is int and value > 0)
+COUNT = must_be("a whole number from 0 up", lambda value: type(value) is int and value >= 0)
 LIMIT = 10**15  # beyond any account's use; below it floats and JSON hold whole numbers exactly
 FINITE = maybe("a finite number, below 10**15 either way", number_from(-LIMIT, LIMIT))
 AMOUNT = maybe("a finite number from 0 up, below 10**15", number_from(0, LIMIT))

@@ -6,7 +6,7 @@ from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
 from attrs import field, frozen
 
-from tracker.contract import Struct
+from tracker.contract import Struct, checks
 
 
 class Event(TypedDict, total=False):
@@ -48,37 +48,44 @@ class Rejected(ValueError):
     """Raised by `ingest_line` for a line that it cannot read; the message is the reason, kept in quarantine."""
 
 
+LATENCY = checks.maybe("a finite number from 0 up", checks.number_from(0))
+PARTS = checks.must_be(
+    "a mapping from texts to EventTotals",
+    lambda value: isinstance(value, Mapping) and all(isinstance(one, EventTotals) for one in value.values()),
+)
+
+
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Quantiles(Struct):
     """Percentiles of one quantity: p50, p95 by Hyndman-Fan 7; `exact` unless they come from 1 % buckets."""
 
-    n: int
-    p50: float | None = None
-    p95: float | None = None
-    exact: bool = True
+    n: int = field(validator=checks.COUNT)
+    p50: float | None = field(default=None, validator=LATENCY)
+    p95: float | None = field(default=None, validator=LATENCY)
+    exact: bool = field(default=True, validator=checks.SWITCH)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class EventTotals(Struct):
     """A source's events of the shown windows, added up. Errors are events that are not ok."""
 
-    events: int = 0
-    routed: int = 0
-    errors: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    latency_ms: Quantiles = Quantiles(n=0)
-    lanes: "Mapping[str, EventTotals]" = field(factory=dict)
-    models: "Mapping[str, EventTotals]" = field(factory=dict)
+    events: int = field(default=0, validator=checks.COUNT)
+    routed: int = field(default=0, validator=checks.COUNT)
+    errors: int = field(default=0, validator=checks.COUNT)
+    input_tokens: int = field(default=0, validator=checks.COUNT)
+    output_tokens: int = field(default=0, validator=checks.COUNT)
+    latency_ms: Quantiles = field(default=Quantiles(n=0), validator=checks.must_be("Quantiles", Quantiles))
+    lanes: "Mapping[str, EventTotals]" = field(factory=dict, validator=PARTS)
+    models: "Mapping[str, EventTotals]" = field(factory=dict, validator=PARTS)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class StreamFacts(Struct):
     """What a stream of events says in some windows: the totals, and the events outside of each window's span."""
 
-    totals: EventTotals
-    notes: Sequence[str] = ()
-    outside: Mapping[str, int] = field(factory=dict)
+    totals: EventTotals = field(validator=checks.must_be("EventTotals", EventTotals))
+    notes: Sequence[str] = field(default=(), validator=checks.SENTENCES)
+    outside: Mapping[str, int] = field(factory=dict, validator=checks.JSON_OBJECT)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

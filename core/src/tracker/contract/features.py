@@ -12,6 +12,7 @@ from tracker.contract import Struct, checks
 
 Value: TypeAlias = "bool | int | float | str | None"
 Cell: TypeAlias = "bool | int | float | str | datetime | None"
+SEVERITY = checks.one_of("error", "warning", "note")
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -40,9 +41,7 @@ class Finding(Struct):
     place: str = field(converter=checks.one_line, validator=checks.LINE)
     problem: str = field(converter=checks.one_line, validator=checks.LINE)
     cure: str | None = field(default=None, converter=checks.one_line, validator=checks.MAYBE_LINE)
-    severity: Literal["error", "warning", "note"] = field(
-        default="error", validator=checks.one_of("error", "warning", "note")
-    )
+    severity: Literal["error", "warning", "note"] = field(default="error", validator=SEVERITY)
     check: str = field(default="data", validator=checks.LINE)
     fix: Callable[[], object] | None = field(default=None, validator=checks.maybe("a function", callable))
     distribution: str = ""
@@ -127,12 +126,12 @@ class Column(Struct):
     on the bar, such as what is expected.
     """
 
-    key: str
-    title: str
+    key: str = field(validator=checks.TEXT)
+    title: str = field(validator=checks.TEXT)
     kind: Literal["text", "count", "number", "rate", "percent", "share", "money", "instant"] = "text"
-    rank: int = 1
-    low: str | None = None
-    high: str | None = None
+    rank: int = field(default=1, validator=checks.WHOLE)
+    low: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    high: str | None = field(default=None, validator=checks.MAYBE_TEXT)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -147,13 +146,13 @@ class Chart(Struct):
     """
 
     kind: Literal["bars", "columns", "steps", "intervals"]
-    title: str
-    x: str
-    y: str
-    by: str | None = None
-    low: str | None = None
-    high: str | None = None
-    mark: str | None = None
+    title: str = field(validator=checks.TEXT)
+    x: str = field(validator=checks.TEXT)
+    y: str = field(validator=checks.TEXT)
+    by: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    low: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    high: str | None = field(default=None, validator=checks.MAYBE_TEXT)
+    mark: str | None = field(default=None, validator=checks.MAYBE_TEXT)
     top: float | None = None
     at: float | None = None
 
@@ -168,13 +167,13 @@ class Panel(Struct):
     project's own; the core sets it.
     """
 
-    name: str
-    title: str
+    name: str = field(validator=checks.TEXT)
+    title: str = field(validator=checks.TEXT)
     place: int = 50
-    headlines: Sequence[str] = ()
-    about: str = ""
+    headlines: Sequence[str] = field(default=(), validator=checks.SENTENCES)
+    about: str = field(default="", validator=checks.TEXT)
     columns: Sequence[Column] = field(default=(), validator=checks.tuple_of(Column, distinct="key", outer=Sequence))
-    rows: Sequence[Mapping[str, Cell]] = ()
-    charts: Sequence[Chart] = ()
-    missing: Sequence[str] = ()
+    rows: Sequence[Mapping[str, Cell]] = field(default=(), validator=checks.tuple_of(Mapping, outer=Sequence))
+    charts: Sequence[Chart] = field(default=(), validator=checks.tuple_of(Chart, outer=Sequence))
+    missing: Sequence[str] = field(default=(), validator=checks.SENTENCES)
     distribution: str = ""

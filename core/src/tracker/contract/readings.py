@@ -25,6 +25,10 @@ def is_window(value: object) -> bool:
     return value == "month" or (isinstance(value, timedelta) and timedelta(minutes=1) <= value < timedelta(days=3660))
 
 
+WINDOW = checks.maybe("a timedelta from a minute to ten years, or 'month'", is_window)
+ROUNDING = checks.one_of("exact", "nearest", "floor")
+
+
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Meter(Struct):
     """One gauge of a provider.
@@ -37,12 +41,8 @@ class Meter(Struct):
     key: str = field(validator=checks.SLUG)
     title: str = field(validator=checks.LINE)
     unit: str = field(default=PERCENT, validator=checks.LINE)
-    window: timedelta | Literal["month"] | None = field(
-        default=None, validator=checks.maybe("a timedelta from a minute to ten years, or 'month'", is_window)
-    )
-    rounding: Literal["exact", "nearest", "floor"] = field(
-        default="exact", validator=checks.one_of("exact", "nearest", "floor")
-    )
+    window: timedelta | Literal["month"] | None = field(default=None, validator=WINDOW)
+    rounding: Literal["exact", "nearest", "floor"] = field(default="exact", validator=ROUNDING)
 
     @property
     def longest(self) -> timedelta | None:

@@ -56,7 +56,7 @@ class FileOrigin(Origin):
     marker: str = field(validator=checks.must_be("a text of one line", r"[^\n]+"))
     owner: str | None = field(default=None, validator=checks.MAYBE_LINE)
     variable: str | None = field(default=None, validator=VARIABLE)
-    lines: int = field(default=200, validator=checks.COUNT)
+    lines: int = field(default=200, validator=checks.POSITIVE)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -201,7 +201,7 @@ class Input(Declaration):
 
     prefix: str | None = field(default=None, validator=checks.maybe("one to eight lower-case letters", r"[a-z]{1,8}"))
     tags: Mapping[str, str] = field(factory=dict, validator=TAGS)
-    demo: Demo | None = field(default=None, validator=checks.maybe("a Demo", lambda value: isinstance(value, Demo)))
+    demo: Demo | None = field(default=None, validator=checks.maybe("a Demo", Demo))
     origins: tuple[Origin, ...] = field(default=(), validator=checks.tuple_of(*ORIGINS, distinct="name"))
 
 

@@ -168,11 +168,11 @@ def _installed(disabled: str) -> list[Plugin]:
     every = scan()
     names = sorted({name for one in every for name in (one.name, one.distribution)})
     for wrong in {name.strip() for name in disabled.split(",")}.difference(names, {""}):
-        _warn(f"{DISABLE} names {wrong!r}, which is not installed. {near(wrong, names)}")
+        warn(f"{DISABLE} names {wrong!r}, which is not installed. {near(wrong, names)}")
     found = sorted((one for one in every if one.is_feature and not one.is_disabled), key=lambda one: not one.is_own)
     for one in found:
         if not one.error:
-            one.load(_admit, _warn)
+            one.load(_admit, warn)
     _share(found)
     return found
 
@@ -183,7 +183,7 @@ def _admit(found: Plugin, timer: Timer) -> None:
     check(found.declared, found.name)
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
     tell(f"warning: {text}")
 
 
@@ -200,7 +200,7 @@ def _share(found: list[Plugin]) -> None:
                 kept = tuple(names) if part == "streams" else {key: given[key] for key in names}
                 loser.declared = loser.info._replace(**{part: kept})
                 why = f"because {' and '.join(rivals)} also declares that name"
-                loser.note(f"its {noun.format(name)} left out, {why}", _warn)
+                loser.note(f"its {noun.format(name)} left out, {why}", warn)
 
 
 def check(feature: Feature, name: str) -> None:
@@ -219,6 +219,8 @@ def check(feature: Feature, name: str) -> None:
     for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):
         if not re.fullmatch(r"[\w.]+:\w+", place):
             refuse("place", place, "a module and an attribute, as in package.module:Name")
+    if not isinstance(feature.streams, list | tuple | set | frozenset):
+        refuse("streams", feature.streams, "a tuple of texts")
     for stream in feature.streams:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", stream) or stream in OWN_STREAMS:
             refuse("stream", stream, "up to 64 lower-case letters, digits and '_', and not a stream of the kernel's")
@@ -235,15 +237,15 @@ def commands() -> dict[str, Command]:
 def spared(found: Plugin, step: str) -> Iterator[None]:
     """Run a part of a feature that it can do without: what is wrong with it is said, and the rest works."""
     try:
-        with found.watched(step, _warn):
+        with found.watched(step, warn):
             yield
     except PluginError as error:
         if is_strict():
             raise
-        found.note(f"failed to {error.step}: {error.cause.rstrip('.')}; the rest works", _warn)
+        found.note(f"failed to {error.step}: {error.cause.rstrip('.')}; the rest works", warn)
 
 
-def culprit(error: BaseException) -> PluginError | None:
+def culprit(error: BaseException, step: str = "run") -> PluginError | None:
     """An error as a fault of the plugin that raised it, the innermost in its traceback; None if that is our own."""
     from traceback import walk_tb
 
@@ -252,7 +254,7 @@ def culprit(error: BaseException) -> PluginError | None:
         # a function whose parameters do not fit has no frame of its own, but click's has it as the callback
         for module in (frame.f_globals.get("__name__"), getattr(frame.f_locals.get("callback"), "__module__", "")):
             found = next((one for package, one in packages if f"{module}.".startswith(f"{package}.")), found)
-    return PluginError(found.name, "run", error) if found and not found.is_own else None
+    return PluginError(found.name, step, error) if found and not found.is_own else None
 
 
 @cache
@@ -285,13 +287,9 @@ def may_have(key: str, *, is_table: bool) -> bool:
 
 
 def cured(text: str, data_dir: object = None) -> str:
-    """A message whose commands can be typed as they stand: with the data directory, if one was given as an option.
-
-    With how to get each of the project's commands that is not in use here, too.
-    """
+    """A message with how to get each command of ours that it names and that is not in use, and a given `--data-dir`."""
     missing: dict[str, str] = {}
-    # if a plugin's fault is an error, the features cannot be asked when it is shown
-    with suppress(PluginError):
+    with suppress(PluginError):  # if a plugin's fault is an error, the features cannot be asked when it is shown
         for first, second in re.findall(rf"{TYPED}([a-z-]+)( [a-z-]+)?", text):
             for name in (first, first + second):
                 if name not in commands() and (how := owner("commands", name)):

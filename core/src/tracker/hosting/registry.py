@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -35,8 +34,9 @@ OF_SOURCES = {"source_info", "compute_delta", "end_stream", *NEEDED.values()}
 OWN_COLUMNS = {"window", "lane", "lanes", "from", "to", "state", "outcome", "provider", "providers", "unit"}
 OWN_COLUMNS |= {"features", "capacity", "efficiency"}
 # what answers to hooks are of, beside the classes of the contract
-NAMED: dict[str, Any] = {"Source": Declaration, "Mapping": Mapping, "bool": bool, "str": str}
+NAMED: dict[str, Any] = {"Source": Declaration, "Mapping": Mapping, "Callable": Callable, "bool": bool, "str": str}
 READING_LIMIT = 4 << 20  # characters; a record of 16 MB also holds the text
+CLAIM = "claim its stream"
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
 
@@ -46,6 +46,7 @@ class Registry:
     contract = ".".join(map(str, hookspecs.CONTRACT))
     installation = staticmethod(discovery.installation)
     is_strict = staticmethod(discovery.is_strict)
+    guarded = staticmethod(guarded)  # runs a plugin's code by another way: what is wrong with it is a `PluginError`
     parsed = staticmethod(readings.to_parsed)  # what a record of a reading holds in its field `parsed`
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:
@@ -106,9 +107,31 @@ class Registry:
         answer = declare()
         found.declared = answer if type(answer) is Source else None
         found.declared = _declaration(found.name, answer)
-        _check_stream(found, self.plugins)
+        timer.restart(CLAIM)
+        self._claim(found)
         timer.restart("match the hook specifications")
         self._register(found, found.name, found.declared.kind)
+
+    def _claim(self, found: Plugin) -> None:
+        """Refuse a source that writes into a stream of others; of two that claim `acme_log`, `tracker-acme` has it."""
+        stream, kind = found.declared.stream, found.declared.kind
+        if kind == VIEW or (kind == STATUS and stream == SHARED_STREAM):
+            return
+        if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in discovery.installed() if one.info)):
+            raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
+
+        def is_namesake(one: Plugin) -> bool:
+            return f"{discovery.GROUP}_{stream}_".startswith(f"{one.distribution.replace('-', '_')}_")
+
+        # which others there are must not depend on what a command loads
+        for other in self.plugins if is_namesake(found) else self.found:
+            own = other.declared
+            if own and own.stream == stream and own.kind != VIEW and other.distribution != found.distribution:
+                problem = f"Invalid stream {stream!r}. Expected another than that of {{0.name}} ({{0.distribution}})."
+                if not (other.error or is_namesake(other)):
+                    other.leave_out(PluginError(other.name, CLAIM, ValueError(problem.format(found))), self.report)
+                if (not other.error or other.error.step == CLAIM) and (is_namesake(other) or not is_namesake(found)):
+                    raise ValueError(problem.format(other))
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
         """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
@@ -147,9 +170,6 @@ class Registry:
             return function  # type: ignore[no-any-return]
         places = [given.index(name) for name in own.argnames]
         return lambda *arguments: function(*(arguments[place] for place in places))
-
-    # runs a plugin's code by another way: what is wrong with it becomes a `PluginError`
-    guarded = staticmethod(guarded)
 
     def package(self, source: str) -> str:
         """The import package of a source's plugin, which holds its bundled files; itself if it is a single module."""
@@ -214,7 +234,7 @@ class Registry:
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         """The answer of each feature that implements a hook with its name, or the error that it failed with."""
-        known = {f"feature {one.name}": one for one in self.features}
+        known = {f"feature {one.name}": one for one in self.features if not one.error}
         found = [(known[one.plugin_name], one) for one in getattr(self.manager.hook, hook).get_hookimpls()]
         found.sort(key=lambda pair: (not pair[0].is_own, pair[0].name))  # no name comes before the project's own
         for feature, one in found:
@@ -245,13 +265,14 @@ class Registry:
             answer = _checked(annotation, function(**arguments))
             if hook == "window_facts" and answer is not None:
                 return _facts(answer, plugin.name, self._columns)
+            if hook == "window_accounts" and answer is not None:
+                _check_pairs(answer, str, "text")
             if isinstance(answer, readings.Reading):
                 size = len(repr(readings.to_parsed(answer, plugin.declared)))  # refuses meters that are not declared
                 if size > READING_LIMIT:
                     raise ValueError(f"A reading of {size >> 20} MB. Expected at most {READING_LIMIT >> 20} MB.")
             if isinstance(answer, list) and not plugin.is_own:
-                # what is not the project's own says whose it is
-                whose = {"distribution": plugin.distribution}
+                whose = {"distribution": plugin.distribution}  # what is not the project's own says whose it is
                 return [attrs.evolve(one, **whose) if hasattr(one, "distribution") else one for one in answer]
             return answer
 
@@ -282,31 +303,24 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
             raise TypeError(f"The argument {own.kwargnames[0]!r} of {caller.name} has a default. Expected none.")
         found.append(caller.name)
     for needed in ("source_info", NEEDED[kind]) if kind else ():
-        if needed not in found and hasattr(module, needed):
-            raise LookupError(f"{needed} is not marked. Expected @hookimpl before it.")
         if needed not in found:
-            raise LookupError(f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
+            marked = f"{needed} is not marked. Expected @hookimpl before it." if hasattr(module, needed) else ""
+            raise LookupError(marked or f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
     return tuple(sorted(found))
 
 
-def _check_stream(found: Plugin, plugins: Iterable[Plugin]) -> None:
-    """Refuse a source that writes into a stream of others."""
-    stream = found.declared.stream
-    if found.declared.kind == VIEW or (found.declared.kind == STATUS and stream == SHARED_STREAM):
-        return
-    if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in discovery.installed() if one.info)):
-        raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
-    for other in (one.info for one in plugins if one.info and one.distribution != found.distribution):
-        if other.stream == stream and other.kind != VIEW:
-            raise ValueError(f"Invalid stream {stream!r}. Expected another than that of {other.name}.")
+def _check_pairs(answer: Mapping[Any, Any], kind: type, expected: str) -> None:
+    """Refuse what is not by window and provider."""
+    for key, value in answer.items():
+        is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
+        if not is_pair or not isinstance(value, kind):
+            raise TypeError(f"Invalid {value!r:.80} of {key!r:.80}. Expected (window, provider): {expected}.")
 
 
 def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
+    _check_pairs(answer, Mapping, "{column: value}")
     for key, columns in answer.items():
-        is_pair = isinstance(key, tuple) and len(key) == 2 and all(isinstance(one, str) for one in key)
-        if not is_pair or not isinstance(columns, Mapping):
-            raise TypeError(f"Invalid facts of {key!r:.80}. Expected (window, provider): {{column: value}}.")
         for name, value in columns.items():
             if not name or not checks.is_line(name):
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
@@ -336,7 +350,8 @@ def _checked(annotation: str, answer: Any) -> Any:
     for one in waiting:
         if isinstance(one, Struct):
             attrs.validate(one)  # type: ignore[arg-type]  # reads every field, whatever built it
-            waiting += chain.from_iterable(part for part in vars(one).values() if isinstance(part, list | tuple))
+            for own in vars(one).values():
+                waiting += own.values() if isinstance(own, Mapping) else own if isinstance(own, list | tuple) else [own]
     return found
 
 

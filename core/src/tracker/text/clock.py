@@ -93,8 +93,7 @@ def local_zone() -> tzinfo:
             return ZoneInfo.from_file(file, key=name or time.tzname[0])
     if given is None:
         return datetime.now().astimezone().tzinfo or UTC
-    # the second one has the C library's own rule for summer time
-    for rule in (name, f"{name},M3.2.0,M11.1.0"):
+    for rule in (name, f"{name},M3.2.0,M11.1.0"):  # the second one has the C library's own rule for summer time
         with suppress(ValueError):
             return ZoneInfo.from_file(BytesIO(EMPTY_FILE + f"\n{rule}\n".encode()), key=name)
     # the C library would take UTC for it, without a word

@@ -18,8 +18,7 @@ ESCAPE = (
 )
 # What moves the cursor or erases, other than a line end: only then is a terminal played (pyte costs 40 ms to import).
 MOVEMENT = r"\x1b\[[0-9;]*[@A-HJ-MPSTX`adefrsu]|\x1b[78DEMc]|\x1b\[\?(?:1049|1047|47)[hl]|\x08"
-# C0 and C1 without tab and line feed
-CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"
+CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"  # C0 and C1 without tab and line feed
 LINE_END = r"\r\n|[\r\x0b\x0c]"
 # a narrow pane wraps or cuts the address within its name
 NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{1,100}){1,4}@"
@@ -42,8 +41,7 @@ KEYS: Rules = (
     ),
     # a vendor's `32 hexadecimal digits.word`, and a JSON web token
     ((".",), r"\b(?:[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)", "***"),
-    # a value with digits and letters behind a name that says what it is
-    (
+    (  # a value with digits and letters behind a name that says what it is
         ("authorization", "key", "token", "secret", "password"),
         r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|\btoken"
         r"|secret|password)"
@@ -61,16 +59,14 @@ ADDRESSES: Rules = (
     (("user", "login"), rf"(?m)(\b(?i:User(?:name)?|Login):[ \t]+)(\w){NAME})", _narrow),
     # the name before the @ keeps its first character; a domain may be cut off by a narrow pane, or begin with a digit
     (("@",), r"(?<![\w.+%-])([\w+%-])(?:[\w.+%'-]|\x1b\[[\d;]*m)*@(?=[\w\[\x1b]|\s|$)", r"\1***@"),
-    # the @ as URLs, JSON, HTML and people write it
-    (
+    (  # the @ as URLs, JSON, HTML and people write it
         ("%", "\\", "&", "＠", "at"),
         r"(?i)(?<![\w.+-])([\w+-])[\w.+'-]*"
         r"(%(?:25)*40|\\+u0040|\\+x40|&#0*64;|&#x0*40;|&commat;|＠| ?[\[(]at[\])] ?)(?=[\w-]+\.\w)",
         r"\1***\2",
     ),
     (('"@',), r'"([^"\s])[^"\n]{0,64}"@(?=[\w\[])', r'"\1***"@'),
-    # blanks and invisible characters before the @
-    (
+    (  # blanks and invisible characters before the @
         ("@",),
         r"(?<![\w.+%-])([\w+%-])[\w.+%'\\\u00ad\u200b-\u200d\ufeff-]*([ \t]{0,3}[\u00ad\u200b-\u200d\ufeff]*@)"
         r"(?=[\w-]+\.\w)",

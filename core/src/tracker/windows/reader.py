@@ -230,8 +230,7 @@ class Windows:
             for row in self.finalized(some).values():
                 found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
-        # of a name's streams the first
-        streams = {name: stream for name, stream, _ in reversed(found)}
+        streams = {name: stream for name, stream, _ in reversed(found)}  # of a name's streams the first
         broken = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
         reasons = dict.fromkeys((error.plugin for error in registry.failures), broken)
         disabled = "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"
@@ -248,8 +247,7 @@ class Windows:
         index, known = self.session.index, self.session.registry.sources
         own = {ANOMALIES, WINDOWS, "snapshots", *(source.stream for source in known.values())}
         for stream in self.session.journal.streams():
-            # whoever needs an unreadable stream reports it
-            with contextlib.suppress(TrackerError):
+            with contextlib.suppress(TrackerError):  # whoever needs an unreadable stream reports it
                 for mark in index.strangers(stream, known):
                     if windows is None or mark.window in windows:
                         yield mark.provider, stream, mark.phase

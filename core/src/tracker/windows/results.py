@@ -169,6 +169,8 @@ def _check(found: object) -> None:
     """Refuse what no view can show."""
     if not isinstance(found, ProviderFigures):
         raise TypeError(f"total returned {type(found).__name__}. Expected ProviderFigures.")
+    if not (isinstance(found.excluded, Mapping) and isinstance(found.stale, list | tuple) and found.source):
+        raise TypeError("total returned ProviderFigures with a wrong source, excluded or stale.")
     one, is_amount = found.efficiency, checks.number_from(0)
     low, high = (one.ci or (0, 0)) if one.ci_kind == "measured" else (0, 0)
     fits = {

@@ -97,8 +97,7 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     if request.phases and (request.text is not None or request.origin == "automation"):
         reading = dated(request, timedelta(minutes=session.config.buffer_minutes))
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
-    # two addresses may be redacted alike
-    named = reading.fields.get("account")
+    named = reading.fields.get("account")  # two addresses may be redacted alike
     known = {"account": account_id(named, request.text)} if isinstance(named, str) and request.text else {}
     return request._replace(reading=reading, text=text, details={**known, **request.details})
 
@@ -280,8 +279,7 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
     others = [one for one in session.registry.sources.values() if one.kind in ("status", "report") and one is not own]
     given = {"text": text, "captured_at": request.captured_at, "scope": None, "origin": None}
     for other in sorted(others, key=lambda other: other.kind != "status"):
-        # it was not asked for: what is wrong with it is no concern of this command
-        with suppress(PluginError):
+        with suppress(PluginError):  # it was not asked for: what is wrong with it is no concern of this command
             answer = session.registry.call(other.name, "parse_status", timezone=session.zone, **given)
             if isinstance(answer, Reading) and has_value(other, answer):
                 return other

@@ -176,9 +176,10 @@ def _against_best(
     if len({known[name].unit for name in chosen}) > 1 and not is_priced:
         raise _incomparable([known[name] for name in chosen], prices)
 
-    def merit(name: str) -> float:
-        scale = prices[name].units_per_money if is_priced else 1.0
-        return (known[name].efficiency.efficiency or 0.0) * scale
+    def merit(name: str) -> tuple[bool, float]:
+        # a window or two that went well are no best: the others are never held against each other then
+        found, scale = known[name].efficiency, prices[name].units_per_money if is_priced else 1.0
+        return found.ci_kind == "measured", (found.efficiency or 0.0) * scale
 
     best = max(chosen, key=merit)
     return [(best, name) for name in chosen if name != best]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import frozen
@@ -12,6 +12,8 @@ from tracker.kernel import plural
 from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
 from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, changed
+
+DAY = timedelta(days=1)
 
 
 @frozen(kw_only=True)
@@ -52,13 +54,16 @@ def drift(ledger: Ledger) -> Drift:
 
 
 def _new(ledger: Ledger, change: Change) -> Iterator[str]:
-    """Plans, clients and models that were seen since the change, and not before."""
+    """Plans and clients that were seen since the day before the change, and not earlier; models and cache reads.
+
+    The scan may find a change on the day after, if that is the first whole one.
+    """
     # a pane and JSON, which one origin may show, have words of their own for a plan
     for name, is_one in (("plan", alike), ("client", str.__eq__)):
         sides: tuple[set[str], set[str]] = set(), set()
         for reading in ledger.readings:
             if found := getattr(reading, name):
-                sides[reading.at.astimezone(ledger.local).date() >= change.day].add(found)
+                sides[reading.at.astimezone(ledger.local).date() >= change.day - DAY].add(found)
         if added := sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0])):
             yield f"{name} {', '.join(added)}"
     models: tuple[dict[str, float], dict[str, float]] = {}, {}

@@ -240,9 +240,7 @@ def sound(panel: Panel) -> Panel:
 
 def _wrong_parts(panel: Panel) -> Iterator[tuple[object, str]]:
     """What a plugin put into a panel that is of another type than declared, with what was expected."""
-    yield from ((one, "a mapping of values by column") for one in panel.rows if not isinstance(one, Mapping))
-    yield from ((one, "a chart") for one in panel.charts if not isinstance(one, Chart))
-    scales = [(one.kind, one.top or 0, one.at or 0) for one in panel.charts if isinstance(one, Chart)]
+    scales = [(one.kind, one.top or 0, one.at or 0) for one in panel.charts]
     yield from ((kind, f"a kind of chart, such as {', '.join(CHARTS)}") for kind, *_ in scales if kind not in CHARTS)
     numbers = (panel.place, *(number for _, *own in scales for number in own))
     yield from ((one, "a number") for one in numbers if not isinstance(one, NUMBER) or not -LARGEST < one < LARGEST)
