@@ -8,8 +8,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from outcomes import ok, records, refused
+
+from tracker.cli.command import Command
+from tracker.contract.sources import StatusSource
+from tracker.windows.messages import explained
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
@@ -86,7 +91,9 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
 def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
     assert error.startswith("error: W0-02 has no toy BEFORE. Capture it first with `tracker start toy")
-    assert "toy has no open window" in refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%"))
+    assert refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%")).startswith(
+        f"error: toy has no open window. {tmp_path}/data holds no records. If it was begun in another folder, end it"
+    )
     assert records(tmp_path, "snapshots") == []
 
 
@@ -132,6 +139,7 @@ def test_a_fall_is_an_anomaly_and_complete_refuses_until_it_is_corrected(toys: R
     ok(toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin="fuel 30%"))
     done = toys("alias", "end", "toy", "--stdin", "--captured-at", T1, stdin="fuel 20%")
     assert "anomaly negative-delta in W0-01: fuel fell from 30 to 20" in done.stderr
+    assert ok(done) == "stored toy after snapshot for W0-01 (an anomaly is open)\n"
     assert "Anomalies: 1 " in ok(toys("preview"))
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     assert "the capacity meter of toy fell (fuel fell from 30 to 20)" in error
@@ -387,3 +395,21 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
 def test_a_file_and_standard_input_are_two_texts(toys: Run) -> None:
     error = refused(toys("start", "toy", "pane.txt", "--stdin", stdin="fuel 1%"), 2)
     assert "Two texts are given. Name a file, or use --stdin." in error
+
+
+def test_a_provider_whose_plugin_is_gone_is_known(captured: Run, tmp_path: Path) -> None:
+    stream = tmp_path / "data" / "snapshots.jsonl"
+    stream.write_text(stream.read_text().replace('"provider":"toy"', '"provider":"gone"'))
+    for command in (("alias", "delete", "gone"), ("start", "gone", "--stdin")):
+        assert refused(captured(*command)) == (
+            "error: gone: recorded here, but no plugin for it is installed."
+            " To have it here, install the plugin that declares gone (usually tracker-gone)."
+        )
+    assert "Unknown provider 'tyo'. Did you mean toy?" in captured("alias", "delete", "tyo").stderr
+
+
+def test_what_a_plugin_writes_neither_steers_a_terminal_nor_fills_it() -> None:
+    command = Command("fuel", help="Burn\x1b[31m it.")
+    assert "Burn\\x1b[31m it." in command.get_help(click.Context(command))
+    source = StatusSource(contract="1.2", name="toy", title="Toy").as_source()
+    assert explained("burnt" * 20_000, source) == "burnt" * 40
