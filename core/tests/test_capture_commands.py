@@ -8,13 +8,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 from outcomes import ok, records, refused
-
-from tracker.cli.command import Command
-from tracker.contract.sources import StatusSource
-from tracker.windows.messages import explained
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
@@ -395,21 +390,3 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
 def test_a_file_and_standard_input_are_two_texts(toys: Run) -> None:
     error = refused(toys("start", "toy", "pane.txt", "--stdin", stdin="fuel 1%"), 2)
     assert "Two texts are given. Name a file, or use --stdin." in error
-
-
-def test_a_provider_whose_plugin_is_gone_is_known(captured: Run, tmp_path: Path) -> None:
-    stream = tmp_path / "data" / "snapshots.jsonl"
-    stream.write_text(stream.read_text().replace('"provider":"toy"', '"provider":"gone"'))
-    for command in (("alias", "delete", "gone"), ("start", "gone", "--stdin")):
-        assert refused(captured(*command)) == (
-            "error: gone: recorded here, but no plugin for it is installed."
-            " To have it here, install the plugin that declares gone (usually tracker-gone)."
-        )
-    assert "Unknown provider 'tyo'. Did you mean toy?" in captured("alias", "delete", "tyo").stderr
-
-
-def test_what_a_plugin_writes_neither_steers_a_terminal_nor_fills_it() -> None:
-    command = Command("fuel", help="Burn\x1b[31m it.")
-    assert "Burn\\x1b[31m it." in command.get_help(click.Context(command))
-    source = StatusSource(contract="1.2", name="toy", title="Toy").as_source()
-    assert explained("burnt" * 20_000, source) == "burnt" * 40
