@@ -232,8 +232,7 @@ def take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
         if (tail := read_at(file, os.fstat(file).st_size - start, start)) and lines.startswith(tail):
             os.ftruncate(file, start)
             return True
-    # a line without its end is no record, and the next command sets it aside
-    return b"\n" not in tail
+    return b"\n" not in tail  # a line without its end is no record, and the next command sets it aside
 
 
 def whole_size(file: int, size: int) -> int:
@@ -271,8 +270,7 @@ def whole_lines(file: int, start: int, stop: int | None, skips: Skips = None) ->
         whole = b"".join(parts) if held <= LINE_LIMIT else None
         parts.clear()
         yield offset, whole
-        # a long line is not held any longer than its reader holds it
-        whole = None
+        whole = None  # a long line is not held any longer than its reader holds it
         offset += held + 1
         if skips and skips(rest[: (size := rest.rfind(b"\n") + 1)]):
             offset, rest = offset + size, rest[size:]
