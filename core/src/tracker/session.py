@@ -175,9 +175,9 @@ class Session:
         if not self.quiet:
             self.show(text)
 
-    def show(self, text: str) -> None:
-        """A result for people, also with `--quiet`; on a terminal folded between words."""
-        text = escape(cured(text, self.data_dir))
+    def show(self, text: str, *, has_cures: bool = False) -> None:
+        """A result for people, also with `--quiet`; on a terminal folded. has_cures: it holds no text of the user's."""
+        text = escape(cured(text, self.data_dir if has_cures else None))
         click.echo(folded(text) if self.is_terminal else text)
 
     @property
