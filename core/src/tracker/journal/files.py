@@ -41,8 +41,7 @@ def sync_parents(path: Path) -> None:
         try:
             flush(folder)
         except OSError:
-            # not ours, so not created by us
-            return
+            return  # not ours, so not created by us
 
 
 def set_aside(path: Path, file: int, start: int, stop: int) -> Path:
