@@ -134,9 +134,23 @@ def test_a_source_is_loaded_when_it_is_first_asked_for() -> None:
 def test_a_source_of_another_distribution_cannot_share_a_stream() -> None:
     report = {"kind": "report", "stream": "shared"}
     made = registry(plugin("a", source("a", **report)), plugin("b", source("b", **report)))
-    assert [name for name, found in made.sources.items() if found.stream == "shared"] == ["a"]
-    assert "Invalid stream 'shared'. Expected another than that of a." in only_failure(made)
+    assert not made.sources, "the alphabet gives it to nobody"
+    assert [str(failure) for failure in made.failures] == [
+        f"plugin {one!r} failed to claim its stream: ValueError: Invalid stream 'shared'."
+        f" Expected another than that of {other} (dist-{other})."
+        for one, other in ("ab", "ba")
+    ]
     assert len(registry(plugin("a"), plugin("b")).sources) == 2  # providers share `snapshots`
+
+
+@pytest.mark.parametrize("first", ["a", "b", "c", "zoo"])
+@pytest.mark.parametrize(("stream", "owner"), [("shared", None), ("zoo_log", "zoo"), ("zoo", "zoo"), ("zoolog", None)])
+def test_who_gets_a_stream_does_not_depend_on_who_is_loaded_first(first: str, stream: str, owner: str | None) -> None:
+    report = {"kind": "report", "stream": stream}
+    made = registry(*(plugin(name, source(name, **report)) for name in ("a", "b", "c")))
+    made.plugins.append(discovery.Plugin("zoo", "", "tracker-zoo", "1", lambda: plugin("zoo", source("zoo", **report))))
+    assert (made.source(first) is not None) == (first == owner)
+    assert list(made.sources) == [name for name in ("zoo",) if name == owner]
 
 
 def test_a_text_that_steers_a_terminal_is_refused() -> None:

@@ -38,6 +38,9 @@ def test_the_folder_is_the_variable_s_or_the_home_s(machine: Any, event: Any) ->
     (machine.home / ".codex").rename(machine.folder / "elsewhere")
     assert "no folder" in machine.why_not("codex", "rollout")
     assert machine.ask("codex", "rollout", CODEX_HOME=str(machine.folder / "elsewhere")).has_value
+    # as `usage` and `sync` read it
+    several = f"{machine.folder / 'gone'}, {machine.folder / 'elsewhere'}"
+    assert machine.ask("codex", "rollout", CODEX_HOME=several).has_value
     gone = machine.why_not("codex", "rollout", CODEX_HOME=str(machine.folder / "gone"))
     assert gone.startswith(f"no folder {machine.folder}/gone ($CODEX_HOME); ")
 

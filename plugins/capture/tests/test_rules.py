@@ -171,18 +171,24 @@ def test_an_old_reading_makes_the_next_origin_be_asked(opened: Any, event: Any) 
     assert (opened.rows()[-1]["origin"], opened.rows()[-1]["parsed"]["weekly_pct"]) == ("app-server", 25)
 
 
-@pytest.mark.parametrize(("other", "used", "origin"), [("40% used", 40, "print"), ("4", None, "usage")])
+@pytest.mark.parametrize(
+    ("first", "other", "used", "origin"),
+    [
+        ("Current week (all models): 4", "40% used", 40, "print"),
+        ("", "40% used", 40, "print"),
+        ("Current week (all models): 4", "4", None, "usage"),
+    ],
+)
 def test_an_answer_that_lost_its_capacity_makes_the_next_origin_be_asked(
-    machine: Any, other: str, used: float | None, origin: str
+    machine: Any, first: str, other: str, used: float | None, origin: str
 ) -> None:
     """Where none has it, the first half counts."""
-    pane = "Current session: 12% used\nCurrent week (all models): {}"
-    machine.program(
-        "claude", f"print({pane.format('4')!r} if 'stream-json' in ' '.join(sys.argv) else {pane.format(other)!r})"
-    )
+    begin = "Current session: 12% used\n"
+    texts = f"{begin}{first}", f"{begin}Current week (all models): {other}"
+    machine.program("claude", f"print({texts[0]!r} if 'stream-json' in ' '.join(sys.argv) else {texts[1]!r})")
     done = machine("capture", "claude")
     ok(done)
-    assert "warning: claude usage: its all_models cannot be read; trying print next" in done.stderr
+    assert "warning: claude usage: it has no value of all_models; trying print next" in done.stderr
     [row] = machine.rows()
     assert (row["origin"], row["parsed"].get("all_models_pct"), row["parsed"]["session_pct"]) == (origin, used, 12)
 

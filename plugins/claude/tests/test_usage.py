@@ -308,3 +308,9 @@ def test_a_model_whose_name_is_too_long_for_a_key_is_cut_and_stays_apart() -> No
     found = used(read(json.dumps({"seven_day": {"utilization": 40}, "limits": limits})))
     assert list(found.values()) == [40, 9, 8]
     assert all(len(key) <= 64 for key in found)
+
+
+def test_a_table_above_or_below_a_pane_is_no_pane_at_its_side() -> None:
+    table = "  disk    │ state\n ─────────┼──────\n  a       │ used\n  b       │ free\n"
+    shown = "Current session: 11% used · resets 10:59am (UTC)\nCurrent week (all models): 40% used\n\n"
+    assert used(read(table + shown + table)) == {"session": 11, "all_models": 40}

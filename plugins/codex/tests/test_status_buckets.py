@@ -133,3 +133,9 @@ def test_two_panes_side_by_side_are_nobodys(width: int) -> None:
         rows = ([*part, *[""] * (size - len(part))] for part in (one, other))
         reading = read("\n".join(f"{a:{width}}│{b}" for a, b in zip(*rows, strict=True)))
         assert (reading.gauges, reading.errors) == ((), ("side-by-side", "insufficient-data"))
+
+
+def test_a_table_above_or_below_a_pane_is_no_pane_at_its_side() -> None:
+    table = "  Table     │ Rows\n  ──────────┼──────\n  parse     │ 12\n\n"
+    for text in (table + "\n".join(MAIN), table + pane(*MAIN) + table):
+        assert (used(read(text)), read(text).errors) == ({"fiveh": 11, "weekly": 64}, ())

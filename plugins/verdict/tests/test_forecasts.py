@@ -302,6 +302,19 @@ def test_what_was_told_in_a_word_is_not_scored_as_a_number(verdicts: Any, monkey
     assert said == "codex: no forecast is scored; 1 forecast was a word alone, of under 3 weeks of history\n"
 
 
+@pytest.mark.parametrize(("plan", "count"), [("plus", 0), ("Pro", 4), (None, 4)])
+def test_weeks_of_another_plan_forecast_nothing(verdicts: Any, plan: str | None, count: int) -> None:
+    """A per cent of it is of another quota: `1% likely` was said of a week that was full."""
+    weeks(verdicts, 4, daily=9)
+    path = verdicts.folder / "data" / "readings.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    begin = (NOW + timedelta(days=3) - WEEK).isoformat()
+    path.write_text(
+        "".join(json.dumps({**row, "plan": plan if row["captured_at"] >= begin else "pro"}) + "\n" for row in rows)
+    )
+    assert forecast(verdicts)["weeks"] == count
+
+
 def test_a_reading_that_the_next_one_corrects_fills_no_week(verdicts: Any) -> None:
     weeks(verdicts, 4, daily=8)
     whole = forecast(verdicts)

@@ -214,6 +214,8 @@ def test_windows_of_another_plan_do_not_say_what_one_costs(verdicts: Any) -> Non
         ([(-100, "plus"), (-40, "plus"), (-30, "pro")], True),
         ([(-100, "plus"), (-40, "pro"), (-30, "pro")], False),
         ([(-100, "pro"), (-30, "pro")], False),
+        # what panes name again tells more than a log, which may hold another account's sessions
+        ([(-100, "plus"), (-40, "plus"), (-30, "pro"), (-20, "pane")], False),
     ],
 )
 def test_a_plan_that_panes_no_longer_name_is_told_by_the_log(
@@ -227,6 +229,10 @@ def test_a_plan_that_panes_no_longer_name_is_told_by_the_log(
     verdicts("complete", "--window", "W2", "--codex-features", "2").ok()
     account = json.loads(verdicts("--json", "windows").ok())[0]["providers"]["codex"]["account"]
     now = datetime.now(UTC)
+    if told[-1][1] == "pane":
+        *told, (minutes, _) = told
+        words = ("--window", "W3", "--captured-at", f"{minutes}m")
+        verdicts("start", "codex", "--stdin", *words, stdin=pane.format(39)).ok()
     rows = [
         {
             "record_id": f"{number:032x}",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,3 +92,23 @@ def test_the_meter_of_capacity_may_be_missing_in_half_a_pane(verdicts: Any) -> N
     done = verdicts("gate", "codex")
     assert done.out == "unknown: codex weekly: no reading\n"
     assert "a new reading makes it known: `tracker " in done.err
+
+
+def test_the_gate_of_a_count_names_the_meters_that_have_an_end(verdicts: Any) -> None:
+    """The cure for GLM was a capture that never shows where prompts end, and ended the operator's window."""
+    reset = int((time.time() + 86_400) * 1000)
+    limits = [{"type": "TOKENS_LIMIT", "unit": 6, "number": 1, "percentage": 40, "nextResetTime": reset}]
+    quota = json.dumps({"code": 200, "success": True, "data": {"limits": limits}})
+    counts = json.dumps({"blocks": [{"window_id": "W0-01", "provider": "glm-4.6", "prompts_used": 118}]})
+    for phase, text, why in (
+        ("start", quota, "this plan's readings have no such meter"),
+        ("end", counts, "prompts have no limit that the vendor tells"),
+    ):
+        verdicts(phase, "glm", "--stdin", "--window", "W0-01", stdin=text)
+        done = verdicts("gate", "glm")
+        assert (done.status, done.err) == (4, "")
+        assert done.out == f"unknown: glm prompts: {why}; add --meter weekly\n"
+    assert verdicts("gate", "glm", "--meter", "weekly").status == 0
+    full = quota.replace('"percentage": 40', '"percentage": 100')
+    verdicts("start", "glm", "--stdin", "--window", "W0-02", stdin=full).ok()
+    assert verdicts("gate", "glm").status == 3

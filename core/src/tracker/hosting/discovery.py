@@ -287,10 +287,7 @@ def may_have(key: str, *, is_table: bool) -> bool:
 
 
 def cured(text: str, data_dir: object = None) -> str:
-    """A message whose commands can be typed as they stand: with the data directory, if one was given as an option.
-
-    With how to get each of the project's commands that is not in use here, too.
-    """
+    """A message with how to get each command of ours that it names and that is not in use, and a given `--data-dir`."""
     missing: dict[str, str] = {}
     with suppress(PluginError):  # if a plugin's fault is an error, the features cannot be asked when it is shown
         for first, second in re.findall(rf"{TYPED}([a-z-]+)( [a-z-]+)?", text):

@@ -36,6 +36,7 @@ OWN_COLUMNS |= {"features", "capacity", "efficiency"}
 # what answers to hooks are of, beside the classes of the contract
 NAMED: dict[str, Any] = {"Source": Declaration, "Mapping": Mapping, "Callable": Callable, "bool": bool, "str": str}
 READING_LIMIT = 4 << 20  # characters; a record of 16 MB also holds the text
+CLAIM = "claim its stream"
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
 
 
@@ -107,9 +108,31 @@ class Registry:
         answer = declare()
         found.declared = answer if type(answer) is Source else None
         found.declared = _declaration(found.name, answer)
-        _check_stream(found, self.plugins)
+        timer.restart(CLAIM)
+        self._claim(found)
         timer.restart("match the hook specifications")
         self._register(found, found.name, found.declared.kind)
+
+    def _claim(self, found: Plugin) -> None:
+        """Refuse a source that writes into a stream of others; of two that claim `acme_log`, `tracker-acme` has it."""
+        stream, kind = found.declared.stream, found.declared.kind
+        if kind == VIEW or (kind == STATUS and stream == SHARED_STREAM):
+            return
+        if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in discovery.installed() if one.info)):
+            raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
+
+        def is_namesake(one: Plugin) -> bool:
+            return f"{discovery.GROUP}_{stream}_".startswith(f"{one.distribution.replace('-', '_')}_")
+
+        # which others there are must not depend on what a command loads
+        for other in self.plugins if is_namesake(found) else self.found:
+            own = other.declared
+            if own and own.stream == stream and own.kind != VIEW and other.distribution != found.distribution:
+                problem = f"Invalid stream {stream!r}. Expected another than that of {{0.name}} ({{0.distribution}})."
+                if not (other.error or is_namesake(other)):
+                    other.leave_out(PluginError(other.name, CLAIM, ValueError(problem.format(found))), self.report)
+                if (not other.error or other.error.step == CLAIM) and (is_namesake(other) or not is_namesake(found)):
+                    raise ValueError(problem.format(other))
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
         """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
@@ -285,18 +308,6 @@ def _hooks(manager: pluggy.PluginManager, name: str, module: object, kind: str |
             marked = f"{needed} is not marked. Expected @hookimpl before it." if hasattr(module, needed) else ""
             raise LookupError(marked or f"Missing hook {needed!r}. A source of kind {kind!r} needs it.")
     return tuple(sorted(found))
-
-
-def _check_stream(found: Plugin, plugins: Iterable[Plugin]) -> None:
-    """Refuse a source that writes into a stream of others."""
-    stream = found.declared.stream
-    if found.declared.kind == VIEW or (found.declared.kind == STATUS and stream == SHARED_STREAM):
-        return
-    if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in discovery.installed() if one.info)):
-        raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
-    for other in (one.info for one in plugins if one.info and one.distribution != found.distribution):
-        if other.stream == stream and other.kind != VIEW:
-            raise ValueError(f"Invalid stream {stream!r}. Expected another than that of {other.name}.")
 
 
 def _check_pairs(answer: Mapping[Any, Any], kind: type, expected: str) -> None:

@@ -103,8 +103,7 @@ class Index:
         names = windows if windows is None or isinstance(windows, set) else set(windows)
         if names is None:
             self.renew_edited(stream)
-        # what was seen or removed
-        seen = set() if removed or repeated else self.tombstoned(stream)
+        seen = set() if removed or repeated else self.tombstoned(stream)  # what was seen or removed
         for start, stop in [(0, None)] if names is None or len(names) > MANY else self.spans(stream, names):
             for offset, line, record in self.journal.records(stream, start, stop):
                 if names is None or text(record.get("window")) in names:

@@ -25,15 +25,13 @@ from tracker.journal.records import LINE_LIMIT, NOTHING, OPEN, SCHEMA, blake2b, 
 
 Warn = Callable[[str], None]
 Record = dict[str, Any]
-# or their lines, encoded, each with its end
-Records = Sequence[Mapping[str, Any]] | bytes
+Records = Sequence[Mapping[str, Any]] | bytes  # or their lines, encoded, each with its end
 Listener = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 SUFFIX = ".jsonl"
 STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?\.jsonl")  # other files of the folder are not ours
 LOCK = ".lock"  # holds what its holder says about itself
-# a command holds the lock for a few milliseconds
-WAIT_SECONDS, NOTICE_SECONDS, POLL_SECONDS = 5.0, 1.0, 0.01
+WAIT_SECONDS, NOTICE_SECONDS, POLL_SECONDS = 5.0, 1.0, 0.01  # a command holds the lock for a few milliseconds
 HOLDER_LIMIT = 200
 SAMPLE = 4096  # bytes whose digest tells whether a stream is still the one that was read
 BLOCK = 1 << 20  # bytes that have a checksum of their own
@@ -75,8 +73,7 @@ class Journal:
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()
         self._depth = self._lock = 0
-        # by name, whether it may be written, device and inode
-        self._files: dict[tuple[str, bool, int, int], int] = {}
+        self._files: dict[tuple[str, bool, int, int], int] = {}  # by name, whether it may be written, device and inode
         self.close = weakref.finalize(self, _close, self._files)
 
     @property
@@ -180,8 +177,7 @@ class Journal:
             # one by one: two panes of 8 MB take 100 MB otherwise
             for record in () if isinstance(own, bytes) else own:
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        # where the lines of each stream begin, in which file
-        begun: dict[str, tuple[int, int]] = {}
+        begun: dict[str, tuple[int, int]] = {}  # where the lines of each stream begin, in which file
         with records.uninterrupted():
             try:
                 for stream, lines in encoded.items():

@@ -255,8 +255,7 @@ def whole_lines(file: int, start: int, stop: int | None, skips: Skips = None) ->
 
     Memory is bounded by the limit, whatever the file holds.
     """
-    # of the line that has begun: its offset, its bytes so far, how many they are
-    offset, parts, held = start, [], 0
+    offset, parts, held = start, [], 0  # of the line that has begun: its offset, its bytes so far, how many they are
     while stop is None or offset + held < stop:
         position = offset + held
         if not (chunk := read_at(file, CHUNK if stop is None else min(CHUNK, stop - position), position)):

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from tracker.api import Gauge, Reading
 from tracker_claude import bars, resets, windows
-from tracker_claude.grammar import loose
+from tracker_claude.grammar import PERCENT, loose
 from tracker_claude.sections import TITLE, Section, sections
 
 CUT_NUMBER = re.compile(r"(?<=[0-9])\n(?=[0-9])")  # only a terminal breaks a line there, and it does not indent
@@ -52,9 +52,11 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
 
 
 def _is_beside(text: str) -> bool:
-    """Whether another pane stands at the side of the last one, down to its last percentage."""
+    """Whether another pane stands at the side of the last one, from its first percentage to the last."""
     begin = max((found.start() for found in START.finditer(text)), default=0)
-    return BESIDE.search(text, begin, max(text.rfind("used"), begin)) is not None
+    places = [found.start() for found in PERCENT.finditer(text, begin)]
+    lines = text[text.rfind("\n", 0, places[0]) + 1 : text.find("\n", places[-1])] if places else ""
+    return BESIDE.search(lines) is not None
 
 
 def _panes(text: str) -> list[str]:

@@ -52,8 +52,8 @@ class Sheet:
 
     def __init__(self, lines: list[Line], ended: bool) -> None:
         self.ended = ended  # by the box or the composer below it; else the rest may have been cut off
-        head = next((number for number, line in enumerate(lines) if line.begins_pane or line.is_pane), 0)
-        edges = [line.edge for line in lines[head:]]
+        self._head = next((number for number, line in enumerate(lines) if line.begins_pane or line.is_pane), 0)
+        edges = [line.edge for line in lines[self._head :]]
         widest = max(edges, default=0)
         self._alone = edges.count(widest) == 1  # then that line need not have been broken by the pane's edge
         self.lines: list[str] = []
@@ -77,9 +77,9 @@ class Sheet:
 
     @property
     def is_beside(self) -> bool:
-        """Whether another pane stands at the side of this one, down to its last limit."""
-        last = max((at for at, line in enumerate(self.lines) if "limit:" in line), default=0)
-        return any(BESIDE.search(line) for line in self.lines[: last + 1])
+        """Whether another pane stands at the side of this one, from its head to its last limit."""
+        last = max((at for at, line in enumerate(self.lines) if "limit:" in line), default=-1)
+        return any(BESIDE.search(line) for line in self.lines[self._head : last + 1])
 
     def words(self, begin: int, end: int) -> str:
         """A span of `compact` with the white space it was printed with, a line break counting as a space."""

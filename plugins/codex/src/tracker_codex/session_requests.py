@@ -19,15 +19,15 @@ import orjson
 
 from tracker.api import Event, Rejected, epoch
 from tracker_codex.session_rows import Payload, Row, Usage, decode, unchecked
-from tracker_codex.session_values import KINDS, Numbers, digest, grown, hashed, named, numbers, text
+from tracker_codex.session_threads import BURST_SECONDS, is_headless, note_first, note_named
+from tracker_codex.session_values import KINDS, Numbers, digest, grown, hashed, numbers, text
 from tracker_codex.sessions import LATEST, WORDS
 
 _WORDS = tuple(word.encode() for word in WORDS)
 OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that may quote one with tokens
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
-MOST_THREADS = 50  # that a file names
-# a legacy fork writes its parent's history at once; a subagent answers within a second, but not within milliseconds
-BURST_SECONDS, COPY_SECONDS = 1.0, 0.05
+# a subagent answers within a second, but not within milliseconds
+COPY_SECONDS = 0.05
 # tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before, or
 # used as much with the last request before
 COPY, DOUBT, REPEAT = "if-session:", "unless-session:", "unless-repeated:"
@@ -93,7 +93,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     thread = text(payload.get("id"))
     if thread and "\ufffd" in thread:  # by which its requests would count again
         raise Rejected("a damaged id")
-    scratch["threads"] = sorted({*scratch.get("threads", ())[:MOST_THREADS], *named(payload)})
+    note_named(payload, scratch)
     if "thread" in scratch:
         if thread == scratch["thread"] or "total" in scratch:
             return
@@ -190,7 +190,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if usage is None:
         return []
     thread = text(payload.thread_id)
-    is_copy = thread is not None and thread != scratch.get("thread", thread) and not _is_headless(thread, scratch)
+    is_copy = thread is not None and thread != scratch.get("thread", thread) and not is_headless(thread, row, scratch)
     if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row, is_copy=is_copy):
         return []
     # the `token_count` beside it, also if both are copies
@@ -198,7 +198,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if is_copy or not any(usage):
         return []
     _note(payload.usage, scratch)
-    scratch["has_own"] = True
+    note_first(row, scratch)
     key = text(payload.response_id)
     if key is None:
         key = hashed(thread, payload.turn_id, numbers(payload.thread_token_usage), usage)
@@ -206,17 +206,6 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if thread is not None and thread != scratch.get("thread"):
         event["session"] = thread
     return [event]
-
-
-def _is_headless(thread: str, scratch: dict[str, Any]) -> bool:
-    """Whether a record of a thread that the file is not of is its own all the same: the file's own first line is lost.
-
-    Then the copied one of its parent is taken for it, and what that thread has used stands before. No line of the file
-    names the thread.
-    """
-    known = scratch.get("threads", (thread,))
-    may_copy = scratch["is_fork"] or scratch["is_subagent"] or len(known) >= MOST_THREADS
-    return thread not in known and not may_copy and ("total" in scratch or "has_own" in scratch)
 
 
 def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> list[Event]:
@@ -280,6 +269,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
     if usage is None or not any(usage) or _is_older(row, scratch):
         return []  # after a compaction
     _note(info.last_token_usage, scratch)
+    note_first(row, scratch)
     thread = "" if scratch.get("is_fork") else scratch.get("thread") or ""
     key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{thread}"
     event = _event(key, usage, row, scratch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -40,15 +39,6 @@ def count(value: object) -> int:
 
 def text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def named(meta: Mapping[str, Any]) -> Iterator[str]:
-    """The threads that a `session_meta` names: its own, and those that it is of."""
-    base, source = meta.get("history_base"), meta.get("source")
-    about = [meta, base, *(source.values() if isinstance(source, dict) else ())]
-    about += [part for one in about[2:] if isinstance(one, dict) for part in one.values()]
-    names = ("id", "session_id", "forked_from_id", "thread_id", "parent_thread_id")
-    yield from (one[name] for one in about if isinstance(one, dict) for name in names if text(one.get(name)))
 
 
 def hashed(*values: object) -> str:

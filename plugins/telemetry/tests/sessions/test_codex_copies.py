@@ -258,3 +258,22 @@ def test_a_record_of_another_thread_before_any_of_its_own_is_a_copy(home: Any) -
     meta = row(0, "session_meta", id="c", forked_from_id="b", cwd="/w/acme")
     write(home, "c", [meta, *asked(0, USED[:2], thread="a", gap=0), *asked(60, USED[2:], thread="c")])
     assert sessions(home) == {"c": BOTH["s"]}
+
+
+PAGES = {"forked_from_id": "p", "history_mode": "paginated"}
+
+
+@pytest.mark.parametrize("gap", [0.001, 2, 5])
+@pytest.mark.parametrize(
+    "meta",
+    [{}, PAGES, {**PAGES, "history_base": {"thread_id": "p", "end_ordinal_exclusive": 9}}, {"forked_from_id": "p"}],
+    ids=["plain", "paginated", "with a base", "legacy"],
+)
+def test_records_of_a_thread_that_no_line_names_are_copies_where_the_first_line_is_sound(
+    home: Any, meta: dict[str, Any], gap: float
+) -> None:
+    copied = asked(0, USED[:2], thread="g", gap=gap)
+    own = asked(60, USED[2:], thread="f")
+    write(home, "f", [row(0, "session_meta", id="f", cwd="/w", **meta), *copied, *own])
+    write(home, "late", [row(0, "session_meta", id="l", cwd="/w"), *asked(60, [(7, 0, 7)], thread="l"), *copied])
+    assert sessions(home) == {"f": BOTH["s"], "l": (1, 7)}

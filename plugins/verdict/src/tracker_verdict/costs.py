@@ -29,8 +29,11 @@ class Moved(NamedTuple):
 
         named: the plans that each origin named. A pane has other words than JSON, so each is held against itself.
         """
-        after = self.pair[1]
-        then = [*plans(self.pair), *(_plans_at(named, after.captured_at) if after else ())]
+        then, after = plans(self.pair), self.pair[1]
+        said_since = after and any(named[by][-1][0] > after.captured_at for by, _ in then if by in named)
+        if after and not said_since:
+            # what its panes named nobody named again: what others said then tells
+            then |= {*_plans_at(named, after.captured_at)}
         if not all(alike(named[origin][-1][1], plan) for origin, plan in then if origin in named):
             return "outdated"
         return "shared" if self.is_shared else "alone"

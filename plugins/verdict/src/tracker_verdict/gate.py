@@ -151,16 +151,19 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
     found = chosen(shown_now, question.account)
-    if found is None and not hint and (there := others(source, known, meter)):
-        why = f"this plan's readings have no such meter; add --meter {' or --meter '.join(there)}"
-        return evolve(unknown, why=why, is_final=True)
+    there = " or ".join(f"--meter {one}" for one in others(source, known, meter))
+    if found is None and not hint and there:
+        # of a count other meters may still stop
+        why, is_final = f"this plan's readings have no such meter; add {there}", meter.unit == PERCENT
+        return evolve(unknown, why=why, is_final=is_final)
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
         if cure and meter.unit != PERCENT:  # a count has no end of its own
             cure += f", if it shows where {meter.unit} end"
         return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
     if found.percent is None:
-        return evolve(unknown, why=f"{meter.unit} have no limit that the vendor tells")
+        why = f"{meter.unit} have no limit that the vendor tells"
+        return evolve(unknown, why=f"{why}; add {there}" if there else why)
     local = session.zone
     if refusal := _refusal(question, source.title, found, now, local):
         several = len(shown_now) > 1

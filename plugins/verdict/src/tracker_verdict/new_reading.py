@@ -58,6 +58,7 @@ def _is_here(origin: Origin) -> bool:
     if isinstance(origin, HttpOrigin):
         return bool(os.environ.get(origin.key))
     if isinstance(origin, FileOrigin):
-        return Path(os.environ.get(origin.variable or "") or origin.folder).expanduser().is_dir()
+        folders = (os.environ.get(origin.variable or "") or origin.folder).split(",")
+        return any(Path(one.strip()).expanduser().is_dir() for one in folders if one.strip())
     # only the other program knows whether it was asked
     return False

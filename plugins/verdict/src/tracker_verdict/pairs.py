@@ -137,7 +137,7 @@ def lines(drawn: list[PlannedPair]) -> Iterator[str]:
     first = list(drawn[0].windows)
     yield (
         f"Measure {plural(len(drawn), 'pair')} in this order, the two windows of a pair one right after the other."
-        f" Then `tracker compare {min(first)} {max(first)}` certifies them."
+        f" Then `tracker compare {min(first)} {max(first)}` says what the pairs show."
     )
     for at, one in enumerate(drawn, 1):
         steps = ", then ".join(f"{name} as --window {window}" for name, window in one.windows.items())

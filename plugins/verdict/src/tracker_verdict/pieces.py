@@ -177,7 +177,7 @@ def _rests(parts: Sequence[Segment], requests: _Requests) -> Iterator[Piece]:
             yield requests.piece(begin, max(stop - LAG, begin), high - low + 1, 0.0)
             continue
         first, last = pieces[0][0], pieces[-1][1]
-        yield requests.piece(begin, first, values[first] - low, 0.0)
+        yield requests.piece(begin, first, max(values[first] - low, 0.0), 0.0)
         # what was used last may be counted later
         yield requests.piece(last, max(stop - LAG, last), high - values[last] + 1, 0.0)
 

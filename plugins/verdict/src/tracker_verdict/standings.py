@@ -81,15 +81,17 @@ def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
 def others(source: Source, known: Read, meter: Meter) -> list[str]:
     """The meters that the readings show, if none shows this one: then the plan has no such meter.
 
-    Half a pane may lack the meter of capacity, so of that one the source itself says so.
+    Half a pane may lack the meter of capacity, so of that one the source itself says so, but of a count: what shows the
+    per cent of other meters may never show it, or not where it ends.
     """
     past, captures = known[0], [one.capture for one in known[1] if MANUAL not in one.capture.reading.errors]
     tags = {tag for one in captures for tag in one.reading.errors}
-    is_told = meter.key != source.capacity or f"{NO_METER}:{meter.key}" in tags
+    is_count = meter.unit != PERCENT
+    is_told = meter.key != source.capacity or is_count or f"{NO_METER}:{meter.key}" in tags
     shown = [gauge.meter for one in captures for gauge in one.reading.gauges if gauge.used is not None]
     shown += [one.meter for one in past]
     is_absent = meter.key not in shown and f"{UNREADABLE}:{meter.key}" not in tags
-    return list(dict.fromkeys(shown)) if is_told and is_absent else []
+    return [key for key in dict.fromkeys(shown) if key != meter.key] if is_told and (is_absent or is_count) else []
 
 
 def ahead(

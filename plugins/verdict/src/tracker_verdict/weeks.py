@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from attrs import frozen
 
 from tracker.api import MeterReading
+from tracker_verdict.accounts import alike
 
 WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
 HOURS = 168
@@ -26,13 +27,15 @@ USUAL_POINTS = 85.0
 class Week:
     """Points in each hour since the week's start, None if a full meter hid them; `phase` is its first hour.
 
-    is_cut: whether nobody read its last day, in which it may have been used elsewhere.
+    is_cut: whether nobody read its last day, in which it may have been used elsewhere. plans: those that its readings
+    name, by their origins.
     """
 
     reset_at: datetime
     phase: int
     rises: Sequence[float | None]
     is_cut: bool = False
+    plans: Collection[tuple[str, str]] = ()
 
     @property
     def start(self) -> datetime:
@@ -80,7 +83,8 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
         end = groups[place + 1][0].at if place + 1 < len(groups) else None
         rises = _rises(group, reset_at - WEEK, end)
         is_cut = rises[-1] is not None and reset_at - max(one.until for one in group) > LATE
-        found.append(Week(reset_at=reset_at, phase=phase_of(reset_at - WEEK, local), rises=rises, is_cut=is_cut))
+        phase, plans = phase_of(reset_at - WEEK, local), {(one.origin, one.plan) for one in group if one.plan}
+        found.append(Week(reset_at=reset_at, phase=phase, rises=rises, is_cut=is_cut, plans=plans))
     return found
 
 
@@ -99,8 +103,14 @@ def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
 
 
 def weeks_before(readings: Sequence[MeterReading], local: tzinfo, reset_at: datetime) -> list[Week]:
-    """The weeks before the one that ends at `reset_at`."""
-    return [one for one in weeks(readings, local) if one.reset_at <= reset_at - WEEK + SAME]
+    """The weeks before the one that ends at `reset_at`, of today's plan: a per cent of another is of another quota."""
+    now = {one.origin: one.plan for one in sorted(readings, key=lambda one: one.until) if one.plan}
+    return [
+        one
+        for one in weeks(readings, local)
+        if one.reset_at <= reset_at - WEEK + SAME
+        if all(alike(now[origin], plan) for origin, plan in one.plans)
+    ]
 
 
 def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | None) -> list[float | None]:

@@ -38,7 +38,7 @@ def newest(query: Query) -> Answer:
         best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
     if best is None:
         rest = "" if query.remaining() else f" within {query.seconds:g} s"
-        raise OriginError(f"no reading in the {len(files)} files of {line(_folder(origin))}{rest}")
+        raise OriginError(f"no reading in the {len(files)} files of {', '.join(map(line, _folders(origin)))}{rest}")
     return best
 
 
@@ -64,20 +64,22 @@ def _search(query: Query, files: Sequence[File], best: Answer | None) -> tuple[A
 
 def listed(origin: FileOrigin) -> list[File]:
     """The origin's files; an `OriginError` if there are none."""
-    folder = _folder(origin)
-    found = list(_files(folder, origin.pattern))
+    folders = _folders(origin)
+    found = [one for folder in folders for one in _files(folder, origin.pattern)]
     if not found:
-        raise not_installed(f"no file {line(origin.pattern)} in {line(folder)}", origin)
+        raise not_installed(f"no file {line(origin.pattern)} in {', '.join(map(line, folders))}", origin)
     return found
 
 
-def _folder(origin: FileOrigin) -> Path:
-    named = os.environ.get(origin.variable) if origin.variable else None
-    folder = Path(named or origin.folder).expanduser()
-    if not folder.is_dir():
+def _folders(origin: FileOrigin) -> list[Path]:
+    """Those that are there; the variable may name several with commas between them, as for the session logs."""
+    named = os.environ.get(origin.variable, "") if origin.variable else ""
+    texts = [one.strip() for one in named.split(",") if one.strip()] or [origin.folder]
+    folders = [Path(text).expanduser() for text in texts]
+    if not any(folder.is_dir() for folder in folders):
         where = f" (${origin.variable})" if named else ""
-        raise not_installed(f"no folder {line(folder)}{where}", origin)
-    return folder
+        raise not_installed(f"no folder {', '.join(map(line, folders))}{where}", origin)
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def _files(folder: Path, pattern: str) -> Iterator[File]:

@@ -1,4 +1,4 @@
-"""`tracker cost-compare`: what routing costs or saves, per feature."""
+"""`tracker cost-compare`: what routing costs or saves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAYS = ("rid", "model", "lane", "day")
 )
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
-    """Compare the tokens and the money of routed requests with the others', per feature."""
+    """Compare tokens and money of requests that went to the cheaper model with the others', per request id."""
     from tracker.kernel import TrackerError, Windows
     from tracker_telemetry import costs
     from tracker_telemetry.index import ask, ask_log

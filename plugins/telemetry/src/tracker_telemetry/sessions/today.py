@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
-from tracker_telemetry import DAY
-from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.current import current
-from tracker_telemetry.sessions.days import MICROSECOND
+from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.money import total
 from tracker_telemetry.sessions.owners import by_model
@@ -20,15 +19,15 @@ from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
 ALL_TOKENS = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens"
-MIDNIGHT = "CAST(strftime('%s', day) AS INTEGER)"
-# of deleted files, and of other machines, only the days in UTC are known: those of which all lies within
+# of deleted files, and of other machines, only the days in UTC are known, which `shown_day` has as `tracker usage` does
 QUERY = f"""
 SELECT model, sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
   SELECT model, requests, {ALL_TOKENS} AS tokens, cost, priced FROM summary
-  WHERE source = ? AND quarter >= ? AND quarter < ?
+  WHERE source = ?1 AND quarter >= ?2 AND quarter < ?3
   UNION ALL
   SELECT model, requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost
-  WHERE source = ? AND {MIDNIGHT} >= ? AND min({MIDNIGHT} + {DAY - MICROSECOND}, coalesce(until, {LATEST})) < ?)
+  WHERE source = ?1 AND day BETWEEN date(?4, '-1 day') AND date(?5, '1 day')
+  AND shown_day(day, until) >= ?4 AND shown_day(day, until) < ?5)
 GROUP BY model HAVING sum(requests) > 0
 """
 
@@ -36,14 +35,18 @@ GROUP BY model HAVING sum(requests) > 0
 def panel(session: Session, period: Period) -> Panel:
     """Requests, tokens and money of each provider, in whole days."""
     sources = log_sources(session)
-    start, end = (at.timestamp() if at else given for at, given in ((period.since, 0.0), (period.until, LATEST)))
+    limits = period.since or datetime.fromtimestamp(0, session.zone), period.until or datetime(9000, 1, 1, tzinfo=UTC)
+    given = *(at.timestamp() // QUARTER for at in limits), *(str(at.date()) for at in limits)
+
+    def shown_day(name: str, until: float | None) -> str:
+        return next(map(str, Day.of(name, until).dates(limits[0].tzinfo or session.zone)), "")
 
     def take(store: Store, _prices: ListPrices) -> list[Mapping[str, Cell]]:
+        store.database.create_function("shown_day", 2, shown_day)
         found: dict[str, list[Sequence[Any]]] = defaultdict(list)
         for source in sources:
             owner = by_model(session, source)
-            given = source.name, start // QUARTER, end // QUARTER, source.name, start, end
-            for model, *figures in store.database.execute(QUERY, given):
+            for model, *figures in store.database.execute(QUERY, (source.name, *given)):
                 found[owner(model)].append(figures)
         rows: list[Mapping[str, Cell]] = []
         for provider, parts in sorted(found.items()):

@@ -27,8 +27,8 @@ min_left_option = click.option(
 max_risk_option = click.option(
     "--max-risk",
     type=Number(float, max=1, full=1),
-    help="Stop if the meter is likelier than this, from 0 to 1, to be full before its reset [default: 0.2; with less"
-    " than 3 weeks of history, which give no number, if it is likely].",
+    help="Stop above this chance, from 0 to 1, that the meter is full before its reset [default: 0.2]. With less than 3"
+    ' weeks of history there is no number: it stops at "likely".',
 )
 
 
@@ -39,7 +39,7 @@ max_risk_option = click.option(
 @click.option(
     "--meter",
     metavar="M",
-    help="Judge only this meter [default: that of capacity, and any other that is full, except those of one model].",
+    help="Judge only this meter [default: that of capacity, and any other that is full; never one of a single model].",
 )
 @click.option("--account", metavar="NAME", help="The account, if there are several.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")

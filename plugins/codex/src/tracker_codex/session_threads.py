@@ -1,0 +1,53 @@
+"""Whose requests a file's records are, where its own first line is lost.
+
+Then the copied first line of its parent is taken for it, as a legacy fork has one behind its own. That copy and those
+of what the parent had used have the fork's time; the file's own requests come later, and no line names their thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tracker.api import epoch
+from tracker_codex.session_rows import Row
+from tracker_codex.session_values import text
+
+BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
+MOST = 50  # threads that a file names
+NAMES = ("id", "session_id", "forked_from_id", "thread_id", "parent_thread_id")
+
+
+def note_named(meta: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    """Note the threads that a `session_meta` names."""
+    scratch["threads"] = sorted({*scratch.get("threads", ())[:MOST], *_named(meta)})
+
+
+def _named(meta: Mapping[str, Any]) -> Iterator[str]:
+    """The thread of a `session_meta`, and those that it is of."""
+    base, source = meta.get("history_base"), meta.get("source")
+    about = [meta, base, *(source.values() if isinstance(source, dict) else ())]
+    about += [part for one in about[2:] if isinstance(one, dict) for part in one.values()]
+    yield from (one[name] for one in about if isinstance(one, dict) for name in NAMES if text(one.get(name)))
+
+
+def note_first(row: Row, scratch: dict[str, Any]) -> None:
+    """Note whether the file's first request has the time of its first line, as only a copy has."""
+    if "is_stamped" not in scratch:
+        scratch["is_stamped"] = _since_first_line(row, scratch) <= BURST_SECONDS
+
+
+def is_headless(thread: str, row: Row, scratch: Mapping[str, Any]) -> bool:
+    """Whether a record of a thread that is not that of the first line is the file's own all the same."""
+    known = scratch.get("threads", (thread,))
+    if thread in known or len(known) >= MOST or not scratch.get("is_stamped"):
+        return False
+    # these tell copies otherwise
+    may_copy = any(scratch[name] for name in ("is_fork", "is_paginated", "is_subagent", "may_copy"))
+    return not may_copy and _since_first_line(row, scratch) > BURST_SECONDS
+
+
+def _since_first_line(row: Row, scratch: Mapping[str, Any]) -> float:
+    """How many seconds later a row was written; 0 if that is not known."""
+    at, first = epoch(row.timestamp), scratch.get("forked")
+    return 0.0 if at is None or first is None else at - first
