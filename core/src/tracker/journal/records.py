@@ -271,8 +271,7 @@ def whole_lines(file: int, start: int, stop: int | None, skips: Skips = None) ->
         whole = b"".join(parts) if held <= LINE_LIMIT else None
         parts.clear()
         yield offset, whole
-        # a long line is not held any longer than its reader holds it
-        whole = None
+        whole = None  # a long line is not held any longer than its reader holds it
         offset += held + 1
         if skips and skips(rest[: (size := rest.rfind(b"\n") + 1)]):
             offset, rest = offset + size, rest[size:]
