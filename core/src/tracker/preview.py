@@ -229,7 +229,7 @@ def _provider_line(figures: ProviderFigures) -> str:
         f"n={estimate.n}",
         f"power={value(measured and measured.power, digits=2)}",
     ]
-    marks = [f"excluded {line(window)}: {line(reason)}" for window, reason in islice(figures.excluded.items(), MARKS)]
+    marks = [f"excluded {line(one)}: {line(why):.200}" for one, why in islice(figures.excluded.items(), MARKS)]
     more = len(figures.excluded) - MARKS
     marks += [f"excluded {plural(more, 'more window')}: see --json"] if more > 0 else []
     marks += ["stale: re-run complete, or complete --reopen"] if figures.stale else []

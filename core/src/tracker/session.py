@@ -156,6 +156,10 @@ class Session:
             raise TrackerError(f"{name} is not available: {found.error}")
         if any(one.name == name for one in self.registry.disabled):
             raise TrackerError(f"{name} is disabled. Unset {DISABLE}.")
+        from tracker.windows.reader import Windows
+
+        for absent in (one for one in Windows(self).missing_plugins() if one.name == name):
+            raise TrackerError(f"{absent.problem}. To have it here, {absent.cure}.")
         names = [one.name for one in self.registry.sources.values() if not kinds or one.kind in kinds]
         what = "provider" if tuple(kinds) == ("status",) else "source"
         raise click.UsageError(f"Unknown {what} {name!r}. {near(name, names)}")

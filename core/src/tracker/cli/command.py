@@ -12,6 +12,7 @@ import click
 
 from tracker.errors import TrackerError
 from tracker.session import Session
+from tracker.text.render import escape
 
 EVENTS_STAY = " Events cannot be taken back: ingest them into the right window, too, and count with --window"
 
@@ -68,6 +69,9 @@ class Command(click.Command):
             taken = {name for parameter in own for name in parameter.opts}
             own = [*own, *(option for option in OPTIONS if taken.isdisjoint(option.opts))]
         return own
+
+    def get_help(self, ctx: click.Context) -> str:
+        return escape(super().get_help(ctx))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_help_text(ctx, formatter)

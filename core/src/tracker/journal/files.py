@@ -110,8 +110,7 @@ def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder."""
     temporary = re.compile(r"\..+\.([0-9]+)-[0-9a-f]{8}\.part")
     for found in filter(None, map(temporary.fullmatch, os.listdir(folder))):
-        # one of somebody else's that runs may not be asked
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # one of somebody else's that runs may not be asked
             try:
                 os.kill(int(found[1]), 0)
             except (ProcessLookupError, OverflowError):

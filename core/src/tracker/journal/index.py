@@ -111,8 +111,7 @@ class Index:
                     if repeated or (own not in seen and (removed or "tombstone" not in record)):
                         seen |= set() if repeated else {own}
                         yield Entry(stream, offset, own, record)
-                # a long one is let go before the next is read
-                line, record = b"", {}
+                line, record = b"", {}  # a long one is let go before the next is read
 
     def tombstoned(self, stream: str) -> set[str]:
         return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
@@ -257,10 +256,8 @@ class Index:
 
     def _open(self) -> sqlite3.Connection:
         root, path = self.journal.root, None
-        # tracker leaves nothing in folders that hold no records
-        if (root / LOCK).exists() or self.journal.streams():
-            # a directory that may only be read has none
-            with contextlib.suppress(OSError):
+        if (root / LOCK).exists() or self.journal.streams():  # tracker leaves nothing in folders that hold no records
+            with contextlib.suppress(OSError):  # a directory that may only be read has none
                 path = find(root, may_create=self.journal.mends)
         return connect(path)
 
@@ -284,8 +281,7 @@ class Index:
         """Read what the stream got since the last time; all of it if it is not the stream that was read."""
         with database:
             database.execute("BEGIN IMMEDIATE")
-            # another process may have been faster
-            if (unread := self._unread(database, stream)) is None:
+            if (unread := self._unread(database, stream)) is None:  # another process may have been faster
                 return
             start, stop, total, inode = unread
             deleted = 0
@@ -339,8 +335,7 @@ class Index:
             if self.path:
                 connect(self.path, is_thorough=True).close()
         except sqlite3.DatabaseError as error:
-            # one on a disk that is read-only cannot be opened, which is no fault of it
-            if is_spoilt(error):
+            if is_spoilt(error):  # one on a disk that is read-only cannot be opened, which is no fault of it
                 return [str(error)]
         places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
         return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]

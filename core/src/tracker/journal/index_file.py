@@ -56,8 +56,7 @@ def find(root: Path, *, may_create: bool = False) -> Path | None:
     folder.mkdir(mode=0o700, exist_ok=True)
     new = folder / f"journal-{os.urandom(8).hex()}.sqlite3"
     os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    # of two that were made at once, all processes take the first
-    return find(root)
+    return find(root)  # of two that were made at once, all processes take the first
 
 
 def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.Connection:
@@ -70,8 +69,7 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
     try:
         database.create_function("place", 1, place, deterministic=True)
         database.execute("PRAGMA journal_mode = WAL")
-        # after a power cut it is older, never inconsistent
-        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA synchronous = NORMAL")  # after a power cut it is older, never inconsistent
         [(version,)] = database.execute("PRAGMA user_version")
         if version == 0:
             schema = Path(__file__).with_name("index.sql").read_text(encoding="utf-8")

@@ -174,8 +174,7 @@ class Journal:
         encoded: dict[str, bytes | bytearray] = {}
         for stream, own in new.items():
             lines = encoded[stream] = own if isinstance(own, bytes) else bytearray()
-            # one by one: two panes of 8 MB take 100 MB otherwise
-            for record in () if isinstance(own, bytes) else own:
+            for record in () if isinstance(own, bytes) else own:  # one by one: two panes of 8 MB take 100 MB otherwise
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         begun: dict[str, tuple[int, int]] = {}  # where the lines of each stream begin, in which file
         with records.uninterrupted():
@@ -204,8 +203,7 @@ class Journal:
                 start = self.mend(stream)
             begun[stream] = (file, start)
             if not start and self.fsync:
-                # also if an earlier command was killed between creating the stream and this
-                files.sync_parents(path)
+                files.sync_parents(path)  # also if an earlier command was killed between creating the stream and this
             records.write_all(file, lines)
             if self.fsync:
                 os.fsync(file)
@@ -223,8 +221,7 @@ class Journal:
             if (whole := records.whole_size(file, size)) == size:
                 return size
             if size - whole <= LINE_LIMIT and decode(records.read_at(file, size - whole, whole)) is not None:
-                # only its end is missing, as after an edit by hand
-                records.write_all(file, b"\n")
+                records.write_all(file, b"\n")  # only its end is missing, as after an edit by hand
                 return size + 1
             aside = files.set_aside(path, file, whole, size)
             if os.fstat(file).st_size != size:
@@ -279,8 +276,7 @@ class Journal:
                     yield offset, line, record
                 elif line is None or (line.strip() and line not in (aside := aside or self.aside(stream))):
                     self.warn(f"{stream}{SUFFIX} holds lines that are not records. `tracker doctor` shows them.")
-                # a long line is let go before the next is read
-                line = record = None
+                line = record = None  # a long line is let go before the next is read
 
     def aside(self, stream: str) -> dict[bytes, None]:
         """The lines in `*.torn`: torn ones, and copies of lines that are not records, of which no reader warns."""

@@ -232,8 +232,7 @@ def take_back(file: int, start: int, lines: bytes | bytearray) -> bool:
         if (tail := read_at(file, os.fstat(file).st_size - start, start)) and lines.startswith(tail):
             os.ftruncate(file, start)
             return True
-    # a line without its end is no record, and the next command sets it aside
-    return b"\n" not in tail
+    return b"\n" not in tail  # a line without its end is no record, and the next command sets it aside
 
 
 def whole_size(file: int, size: int) -> int:

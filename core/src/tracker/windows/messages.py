@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import CROSSED, NOT_AFTER, NOT_BEFORE, iso
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
-from tracker.windows.captures import OTHER_ACCOUNT, OTHER_PLAN, SPLIT, Pair, canonical, is_finalized
+from tracker.windows.captures import OTHER_ACCOUNT, OTHER_PLAN, SPLIT, canonical, is_finalized
 from tracker.windows.lanes import lane_option
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         scope = records[0]["parsed"].get("scope")
         session.say(f"stored {source.name} {f'{value(scope)} ' if scope else ''}report for {records[0]['window']}")
     else:
-        session.say(_sentence(source, records, added[0].pair))
+        session.say(_sentence(source, records, added[0]))
         session.note(_values(session, request, added[0].moved))
     for found in (row for one in added for row in one.anomalies if "closes" not in row):
         session.warn(f"anomaly {found['kind']} in {found['window']}: {found['cause']}; cure: {found['cure']}")
@@ -62,11 +62,11 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
 
 def explained(tag: str, source: Source) -> str:
     meaning = {**MEANINGS, **source.tags}.get(tag.partition(":")[0])
-    return f"{tag} ({meaning})" if meaning else tag
+    return f"{tag:.200} ({meaning})" if meaning else f"{tag:.200}"  # a plugin may write a megabyte
 
 
-def _sentence(source: Source, records: Sequence[Mapping[str, Any]], pair: Pair) -> str:
-    first, meter = records[0], source.capacity_meter
+def _sentence(source: Source, records: Sequence[Mapping[str, Any]], added: Addition) -> str:
+    first, meter, pair = records[0], source.capacity_meter, added.pair
     name, window, phase = source.name, first["window"], first["phase"]
     seeded = f" and seeded before snapshot for {records[1]['window']}" if len(records) == 2 else ""
     if meter is not None and meter.unit != "pp" and phase == "after":
@@ -74,7 +74,12 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]], pair: Pair) 
         return f"stored {name} delta for {window} ({figures}){seeded}"
     needed = [*pair.missing, *(str(one.phase).upper() for one in pair.lacking(meter))]
     is_begun = phase == "before" and not (pair.after and pair.before and pair.before.record is first)
-    state = "awaiting end" if is_begun else f"awaiting {needed[0]}" if needed else "ready to finalize"
+    ready = (
+        "an anomaly is open"
+        if meter and meter.key in [row.get("meter") for row in added.anomalies]
+        else "ready to finalize"
+    )
+    state = "awaiting end" if is_begun else f"awaiting {needed[0]}" if needed else ready
     return f"stored {name} {phase} snapshot for {window}" + (seeded or f" ({state})")
 
 

@@ -296,6 +296,8 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
     opened = opened or [(agent, one.window) for agent, one in lanes if one.phase == "before"]
     ends += [(agent, window, "never ended", "ends it") for agent, window in opened[:3]]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
+    if not index.newest_windows(1):
+        text += f" {session.root.resolve()} holds no records. If it was begun in another folder, end it there."
     for agent, window, state, does in ends:
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."

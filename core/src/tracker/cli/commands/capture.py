@@ -17,7 +17,7 @@ from tracker.hosting.discovery import owner
 from tracker.session import Session, session
 
 FILE = click.Path(path_type=Path)
-ORIGIN = "What the record says as its source."
+ORIGIN = "Who or what made the record, such as your script's name."
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
 ZONE = "The zone of times that name none [default: the setting `timezone`]."

@@ -1,0 +1,35 @@
+"""What the kernel says of plugins that are gone, and of what plugins say."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from outcomes import ok, refused
+
+from tracker.cli.command import Command
+from tracker.contract.sources import StatusSource
+from tracker.windows.messages import explained
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_a_provider_whose_plugin_is_gone_is_known(toys: Run, tmp_path: Path) -> None:
+    ok(toys("start", "toy", "--stdin", stdin="fuel 10%"))
+    stream = tmp_path / "data" / "snapshots.jsonl"
+    stream.write_text(stream.read_text().replace('"provider":"toy"', '"provider":"gone"'))
+    for command in (("alias", "delete", "gone"), ("start", "gone", "--stdin")):
+        assert refused(toys(*command)) == (
+            "error: gone: recorded here, but no plugin for it is installed."
+            " To have it here, install the plugin that declares gone (usually tracker-gone)."
+        )
+    assert "Unknown provider 'tyo'. Did you mean toy?" in toys("alias", "delete", "tyo").stderr
+
+
+def test_what_a_plugin_writes_neither_steers_a_terminal_nor_fills_it() -> None:
+    command = Command("fuel", help="Burn\x1b[31m it.")
+    assert "Burn\\x1b[31m it." in command.get_help(click.Context(command))
+    source = StatusSource(contract="1.2", name="toy", title="Toy").as_source()
+    assert explained("burnt" * 20_000, source) == "burnt" * 40
