@@ -93,10 +93,9 @@ class Setting(NamedTuple):
                 raise fault from error
             raise
         if not is_right:
+            expected = self.expected or self.kind.expected.format(self)
             given = str(value).lower() if isinstance(value, bool) else repr(value)
-            raise ValueError(
-                f"Invalid {self.key} {given:.60}. Expected {self.expected or self.kind.expected.format(self)}."
-            )
+            raise ValueError(f"Invalid {self.key} {given:.60}. Expected {expected}.")
         return found
 
 
