@@ -47,8 +47,7 @@ class Session:
         self.no_fsync = False
         self.state_dir: Path | None = None
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
-        # the parameters of a writing command that has not come to its end
-        self.running: Mapping[str, Any] | None = None
+        self.running: Mapping[str, Any] | None = None  # the parameters of a writing command that has not ended
         self._warned: set[str] = set()
 
     @cached_property

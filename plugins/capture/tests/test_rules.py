@@ -193,6 +193,14 @@ def test_an_answer_that_lost_its_capacity_makes_the_next_origin_be_asked(
     assert (row["origin"], row["parsed"].get("all_models_pct"), row["parsed"]["session_pct"]) == (origin, used, 12)
 
 
+def test_a_reading_without_a_reset_is_over_by_none(machine: Any) -> None:
+    """Also without a buffer: each was "older than the reset" of its own instant."""
+    (machine.folder / "tracker.toml").write_text("buffer_minutes = 0\n")
+    machine.program("claude", "print('Current session: 12% used\\nCurrent week (all models): 40% used')")
+    ok(machine("capture", "claude"))
+    assert machine.rows()[0]["parsed"]["all_models_pct"] == 40
+
+
 def test_an_old_reading_is_a_before_with_a_warning(machine: Any, event: Any) -> None:
     machine.rollout("a", event(20, age=2 * 86_400 + 3600))
     done = machine("capture", "codex", "--from", "rollout")

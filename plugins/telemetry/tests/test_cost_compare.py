@@ -96,10 +96,11 @@ def test_a_log_that_is_not_stored(tracker_inside: Run, tmp_path: Path) -> None:
     assert tracker_inside("cost-compare", "--file", "usage.jsonl").stdout == CSV
     assert not (tmp_path / "data").exists()
     for command in (("cost-compare",), ("ingest", "proxy-telemetry", "--window", "W1")):
-        packed = tracker_inside(*command, "--file", "usage.jsonl.1.gz")  # whether or not it is there
-        cure = "Unpack it, or pipe it: `zcat usage.jsonl.1.gz | ...`."
-        said = f"error: usage.jsonl.1.gz is compressed. Expected a log as text. {cure}\n"
-        assert (packed.returncode, packed.stderr) == (1, said)
+        for name, tool in (("usage.jsonl.1.gz", "zcat"), ("usage 2.zst", "zstdcat")):
+            packed = tracker_inside(*command, "--file", name)  # whether or not it is there
+            cure = f"Unpack or pipe it: `{tool} '{name}' | ...`."
+            said = f"error: {name} is compressed. Expected a log as text. {cure}\n"
+            assert (packed.returncode, packed.stderr) == (1, said)
     missing = tracker_inside("cost-compare", "--file", "nope.jsonl")
     assert (missing.returncode, "error: cannot read nope.jsonl" in missing.stderr) == (1, True)
 

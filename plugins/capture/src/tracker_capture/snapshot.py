@@ -147,10 +147,11 @@ def _origins(options: Options) -> Sequence[Origin]:
 def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     """The answer if it fits the phase. An old one is an AFTER only with `stale_ok`, and is tagged."""
     limit, buffer = session.settings(CaptureSettings).stale_minutes, session.config.buffer_minutes
-    last = max((gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None), default=answer.as_of)
-    if last <= answer.as_of - timedelta(minutes=buffer) and not options.force and options.origin != STDIN:
+    resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
+    is_over = bool(resets) and max(resets) <= answer.as_of - timedelta(minutes=buffer)
+    if is_over and not options.force and options.origin != STDIN:
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
-        raise OriginError(f"its numbers are older than the reset at {iso(last)}")
+        raise OriginError(f"its numbers are older than the reset at {iso(max(resets))}")
     is_stale = answer.age > limit * 60
     if not options.has_after:
         if is_stale:

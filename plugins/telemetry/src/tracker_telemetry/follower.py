@@ -169,7 +169,7 @@ class Follower:
             names = sorted(os.listdir(self.path.parent))
         except OSError:
             return []
-        fitting = [name for name in names if name.startswith(self.path.stem) and not name.endswith(PACKED)]
+        fitting = [name for name in names if name.startswith(self.path.stem) and not name.endswith(tuple(PACKED))]
         return [self.path.parent / name for name in fitting if name != self.path.name]
 
     def _close(self) -> None:

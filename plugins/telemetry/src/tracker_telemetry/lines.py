@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from tracker.kernel import TrackerError
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+PACKED = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat", ".zip": "unzip -p"}
 SECONDS = 0.1  # after which a wait looks whether it should end
 
 
@@ -137,8 +137,8 @@ def _line(data: bytes) -> Line:
 
 def refuse_packed(path: str) -> None:
     """Refuse a file whose name says that it is compressed: all of it would be an unreadable line."""
-    if path.endswith(PACKED):
-        raise TrackerError(f"{path} is compressed. Expected a log as text. Unpack it, or pipe it: `zcat {path} | ...`.")
+    for tool in (tool for ending, tool in PACKED.items() if path.endswith(ending)):
+        raise TrackerError(f"{path} is compressed. Expected a log as text. Unpack or pipe it: `{tool} {path!r} | ...`.")
 
 
 def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:

@@ -48,6 +48,21 @@ def test_requests_belong_to_the_window_in_which_they_were_made(home: Any, messag
     assert found["requests"] == 2
 
 
+def test_a_window_has_the_requests_of_the_time_that_its_readings_are_from(home: Any, message: Make) -> None:
+    """Counts may be pasted hours after they were made: what was used by then moved them, and no request since."""
+    counts = '{{"generated_at": "2026-11-20T10:{:02}:00Z", "blocks": [{{"prompts_used": {}}}]}}'
+    for phase, counted, pasted in (("start", 10, 30), ("end", 20, 50)):
+        words = ("--window", "W1", "--captured-at", f"2026-11-20T10:{pasted}:00Z")
+        done = home.run("alias", phase, "glm", "--stdin", *words, stdin=counts.format(counted, counted))
+        assert done.exit_code == 0, done.output
+    minutes = (5, 10, 11, 15, 20, 21, 35, 45)  # a request is in the reading of its own instant
+    (home.projects / "s1.jsonl").write_text("".join(message(str(at), minute=at, model="glm-4.6") for at in minutes))
+    found = {row["window"]: row["requests"] for row in home.usage("window")["rows"]}
+    assert found == {"W1": 3, "(no window)": 5}
+    [window] = json.loads(home.run("--json", "windows").stdout)
+    assert window["providers"]["glm"]["requests"] == 3
+
+
 def test_windows_at_once_are_told_apart_by_branch_or_project(home: Any, message: Make) -> None:
     pane = (ROOT / "plugins" / "claude" / "src" / "tracker_claude" / "demo" / "usage_before.txt").read_text()
     for lane in ("main", "fix"):

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
-from tracker.kernel import Session, Windows, canonical
+from tracker.kernel import Capture, Session, Windows, canonical
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.days import Day
 
@@ -53,9 +53,9 @@ class Spans:
         for (window, provider), group in groups.items():
             pair = canonical(group)
             if pair.before is not None:
-                end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")
+                end = _seen(pair.after) if pair.after is not None else float("inf")
                 lanes = frozenset(one.agent_id for one in group if one.agent_id)
-                found[provider].append((pair.before.captured_at.timestamp(), end, window, lanes))
+                found[provider].append((_seen(pair.before), end, window, lanes))
         for spans in found.values():
             spans.sort(key=lambda span: span[:3])
         ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in found.items()}
@@ -106,6 +106,11 @@ class Spans:
         known = {window for label in labels for window in label.split(BETWEEN)} - {OUTSIDE, UNKNOWN}
         chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]
         return [label for label in labels if not set(chosen).isdisjoint(label.split(BETWEEN))]
+
+
+def _seen(capture: Capture) -> float:
+    """The instant that a capture's reading is from, which may be a day before it was pasted."""
+    return (capture.reading.as_of or capture.captured_at).timestamp()
 
 
 def as_lanes(names: Iterable[str]) -> set[str]:
