@@ -254,7 +254,7 @@ def test_an_answer_without_limits(data: Any) -> None:
     ids=lambda text: ascii(text[:20]),
 )
 def test_texts_that_are_no_json(text: str) -> None:
-    assert tracker_glm.parse_status(text=text, captured_at=NOW) == Reading(errors=("invalid-json",))
+    assert tracker_glm.parse_status(text=text, captured_at=NOW, timezone=UTC) == Reading(errors=("invalid-json",))
 
 
 # --- deltas
@@ -329,15 +329,15 @@ def check(reading: Reading) -> None:
 @settings(deadline=None)
 @given(st.text(), st.sampled_from(TEXTS), st.data())
 def test_any_text_has_an_answer(inserted: str, text: str, data: st.DataObject) -> None:
-    check(tracker_glm.parse_status(text=inserted, captured_at=NOW))
+    check(tracker_glm.parse_status(text=inserted, captured_at=NOW, timezone=UTC))
     start, end = sorted(data.draw(st.integers(0, len(text))) for _ in range(2))
-    check(tracker_glm.parse_status(text=text[:start] + inserted + text[end:], captured_at=NOW))
+    check(tracker_glm.parse_status(text=text[:start] + inserted + text[end:], captured_at=NOW, timezone=UTC))
 
 
 @settings(deadline=None)
 @given(mutated([text for text in TEXTS if text.startswith("{")], ANYTHING))
 def test_any_mutation_has_an_answer(text: str) -> None:
-    check(tracker_glm.parse_status(text=text, captured_at=NOW))
+    check(tracker_glm.parse_status(text=text, captured_at=NOW, timezone=UTC))
 
 
 # --- the declaration
@@ -358,7 +358,7 @@ def test_the_demo_takes_18_prompts_for_one_feature() -> None:
     assert demo is not None
     assert [step.stage for step in demo.steps] == [10, 30]
     texts = [(files("tracker_glm") / str(step.capture)).read_text() for step in demo.steps]
-    assert [used(tracker_glm.parse_status(text=text, captured_at=NOW)) for text in texts] == [
+    assert [used(tracker_glm.parse_status(text=text, captured_at=NOW, timezone=UTC)) for text in texts] == [
         {"prompts": 12},
         {"prompts": 30},
     ]
