@@ -26,6 +26,11 @@ def run(tracker_cli: Run, tmp_path: Path) -> Run:
         ("{'hours': 'acme_hours.parts:Uat'}", "Expected an attrs class with TABLE = 'hours'; the rest works"),
         ("{'hours': 'acme_hours.parts:Whole'}", "Invalid field 'most'. Expected `setting` with one line, and one of ["),
         ("{'hours': 'acme_hours.parts:Lines'}", "Invalid field 'most'. Expected `setting` with one line"),
+        (
+            "{'hours': 'acme_hours.parts:Wrong'}",
+            "TypeError: Invalid default 'eight' of hours.most. Expected number; the",
+        ),
+        ("{'hours': 'acme_hours.parts:Comma'}", "Invalid default 'monday' of hours.days. Expected list of texts; the"),
         ("{'': 'acme_hours.parts:Zone'}", "Invalid setting 'timezone'. Expected a name that nobody else has; the rest"),
         ("{'uat': 'acme_hours.parts:Uat'}", "its settings [uat] are left out, because ledgers (tracker-ledgers)"),
     ],
@@ -56,6 +61,22 @@ def test_sound_settings_are_read_and_wait_for_a_feature_that_is_not_in_use(run: 
     assert "Unknown setting 'hours.mist'" in run("preview", declared=declared).stderr
     (tmp_path / "tracker.toml").write_text("hours = 9\n")
     assert "Unknown setting 'hours'" in run("preview", TRACKER_DISABLE_PLUGINS="acme-hours").stderr
+
+
+def test_a_setting_whose_check_raises_costs_only_itself_and_is_named(run: Run, tmp_path: Path) -> None:
+    """A slip in one value ended every command, captures too, and nothing said in which line it stands."""
+    declared, file = "settings={'hours': 'acme_hours.parts:Free'}", tmp_path / "tracker.toml"
+    shown = run("config", "list", declared=declared).stdout
+    assert "hours.most = inf" in shown, "no limit, no text and what is made anew are sound defaults"
+    file.write_text('[hours]\nzone = "UCT"\n')
+    said = f"{file} (line 2): plugin 'hours' failed to check hours.zone 'UCT': KeyError: 'UCT'"
+    assert said in begin(run, declared=declared).stderr
+    assert "hours.zone = UTC  (text; default)" in run("config", "list", declared=declared).stdout
+    done = run("doctor", declared=declared)
+    assert (done.returncode, said in done.stdout, "Traceback" in done.stderr) == (1, True, False), done.stdout
+    assert run("preview", declared=declared, TRACKER_STRICT="1").returncode == 1
+    done = run("config", "set", "hours.zone", "UTX", declared=declared)
+    assert (done.returncode, "failed to check hours.zone 'UTX'" in done.stderr) == (1, True), done.stderr
 
 
 def test_the_projects_own_feature_keeps_its_command(run: Run) -> None:
@@ -237,6 +258,8 @@ class Mine:
         from tracker.kernel import ProviderFigures
         if self.fault == "total":
             raise KeyError("mine")
+        if self.fault == "parts":
+            return ProviderFigures(self.source, "pp", self, excluded=5)
         return ProviderFigures(self.source, "pp", self) if self.fault in ("text", "limits") else 5
     n, features, capacity, efficiency, power, remarks = 1, 3.0, 12.0, 0.25, None, ()
     ci_kind, ci, figures = "none", None, dict
@@ -261,6 +284,7 @@ def tally(session, source):
         ("figures", "TypeError: total returned int. Expected ProviderFigures"),
         ("text", "ValueError: An Estimate's capacity is '12'. See docs/reference/plugins.md"),
         ("limits", "ValueError: An Estimate's ci is ('0.1', 0.4). See docs/reference/plugins.md"),
+        ("parts", "TypeError: total returned ProviderFigures with a wrong source, excluded or stale"),
         ("none", "TypeError: returned object <object object at "),
     ],
 )

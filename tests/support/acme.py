@@ -19,8 +19,11 @@ def feature_info():
 {hooks}
 """
 PARTS = """
+import math
+from collections.abc import Mapping
+from typing import Any
 import click
-from attrs import frozen
+from attrs import Factory, frozen
 from tracker.kernel import selection, setting
 
 class Plain:
@@ -50,6 +53,25 @@ class Whole:
 class Lines:
     TABLE = "hours"
     most: float = setting(8.0, "hours\\nof a day")
+
+@frozen(kw_only=True)
+class Wrong:
+    TABLE = "hours"
+    most: float = setting("eight", "hours of a day")
+
+@frozen(kw_only=True)
+class Comma:
+    TABLE = "hours"
+    days: tuple[str, ...] = setting(("monday"), "days that count")
+
+@frozen(kw_only=True)
+class Free:
+    TABLE = "hours"
+    most: float = setting(math.inf, "hours of a day", most=24)
+    least: float = setting(None, "hours of a day")
+    unit: str = setting("", "how hours are called")
+    rates: Mapping[str, Any] = setting(Factory(dict), "an hour's price")
+    zone: str = setting("UTC", "whose hours", fits=lambda name: {"UTC": 0}[name] is not None)
 
 command = click.command(help="Mine.")(lambda: print("mine"))
 

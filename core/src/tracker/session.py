@@ -47,8 +47,7 @@ class Session:
         self.no_fsync = False
         self.state_dir: Path | None = None
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
-        # the parameters of a writing command that has not come to its end
-        self.running: Mapping[str, Any] | None = None
+        self.running: Mapping[str, Any] | None = None  # the parameters of a writing command that has not ended
         self._warned: set[str] = set()
 
     @cached_property
@@ -175,9 +174,9 @@ class Session:
         if not self.quiet:
             self.show(text)
 
-    def show(self, text: str) -> None:
-        """A result for people, also with `--quiet`; on a terminal folded between words."""
-        text = escape(cured(text, self.data_dir))
+    def show(self, text: str, *, has_cures: bool = False) -> None:
+        """A result for people, also with `--quiet`; on a terminal folded. has_cures: it holds no text of the user's."""
+        text = escape(cured(text, self.data_dir if has_cures else None))
         click.echo(folded(text) if self.is_terminal else text)
 
     @property

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
 
-from attrs import evolve, field, fields, frozen, has
+from attrs import Factory, evolve, field, fields, frozen, has
 
 from tracker.contract.checks import is_line, number_from
 from tracker.errors import PluginError, TrackerError
@@ -36,25 +36,26 @@ def setting(default: Any, about: str, **limits: Any) -> Any:
 
 
 class Kind(NamedTuple):
-    """What the values of an annotation are. fits: whether one is of that kind."""
+    """What the values of an annotation are: of these types, and what else must be true of one in a file."""
 
     title: str
     expected: str
-    fits: Callable[[Any], object]
+    of: Any
+    fits: Callable[[Any], object] = lambda _value: True
+
+    def holds(self, value: Any) -> object:
+        return isinstance(value, self.of) and self.fits(value)
 
 
-TEXT = Kind("text", "a text of one line", lambda value: is_line(value) and value.strip())
+TEXT = Kind("text", "a text of one line", str, lambda value: is_line(value) and value.strip())
+LISTED = 'a list of texts such as ["a", "b"]'
 KINDS = {
     str: TEXT,
     str | None: TEXT,
-    tuple[str, ...]: Kind(
-        "list of texts",
-        'a list of texts such as ["a", "b"]',
-        lambda value: isinstance(value, list | tuple) and all(map(TEXT.fits, value)),
-    ),
-    bool: Kind("true or false", "true or false", lambda value: isinstance(value, bool)),
-    float: Kind("number", "a number from {0.least:g} to {0.most:g}", number_from(-1e300, 1e300)),
-    Mapping[str, Any]: Kind("table", "a table", lambda value: isinstance(value, dict)),
+    tuple[str, ...]: Kind("list of texts", LISTED, list | tuple, lambda value: all(map(TEXT.holds, value))),
+    bool: Kind("true or false", "true or false", bool),
+    float: Kind("number", "a number from {0.least:g} to {0.most:g}", float | int, number_from(-1e300, 1e300)),
+    Mapping[str, Any]: Kind("table", "a table", Mapping),
 }
 
 
@@ -81,7 +82,7 @@ class Setting(NamedTuple):
 
     def check(self, value: Any) -> Any:
         """The value as the program uses it; a `ValueError` says what was expected."""
-        is_right = self.kind.fits(value)
+        is_right = self.kind.holds(value)
         found = float(value) if is_right and type(value) is int else tuple(value) if isinstance(value, list) else value
         is_right = is_right and (not isinstance(found, float) or self.least <= found <= self.most)
         try:
@@ -157,8 +158,8 @@ def _settings(kind: Any, table: str) -> dict[str, Setting]:
             raise TypeError(f"Invalid field {one.name!r}. Expected `setting` with one line, and one of {[*KINDS]}.")
         key = key_of(kind, one.name)
         found[key] = Setting(key=key, kind=KINDS[hints[one.name]], default=one.default, **one.metadata)
-        if one.default is not None:  # as an absent text is
-            found[key]._replace(fits=None).check(one.default)
+        if not isinstance(one.default, KINDS[hints[one.name]].of | Factory | None):
+            raise TypeError(f"Invalid default {one.default!r:.60} of {key}. Expected {found[key].kind.title}.")
     return found
 
 

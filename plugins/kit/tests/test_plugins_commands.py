@@ -289,6 +289,29 @@ def panels(session, period):
 """
 
 
+# what it sets, whose `fits` raises, and a hook without its mark
+TABLE = """
+from typing import ClassVar
+from attrs import frozen
+from tracker.kernel import setting
+
+@frozen(kw_only=True)
+class Acme:
+    TABLE: ClassVar[str] = "acme"
+    zone: str = setting("UTC", "the zone", fits=lambda name: {"UTC": True}[name])
+"""
+UNMARKED = """
+@hookimpl
+def stream_facts(source):
+    from tracker.api import EventTotals, StreamFacts
+
+    return StreamFacts(totals=EventTotals(events=-1))
+
+def meter_outlooks(session, source):
+    return []
+"""
+
+
 def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Path) -> None:
     root = tmp_path / "tracker-acme"
     assert toys_apart("plugins", "new", "acme", "--kind", "feature").returncode == 0
@@ -296,10 +319,16 @@ def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Pat
     assert (sound.returncode, sound.stdout.startswith("acme: sound (")) == (0, True), sound.stdout + sound.stderr
     feature = root / "src" / "tracker_acme" / "feature.py"
     code = feature.read_text().replace("command:command", "command:gone")
-    feature.write_text(code.replace("\nfrom tracker.feature", "\nimport click\nfrom tracker.feature") + DATA)
+    (feature.parent / "table.py").write_text(TABLE)
+    table = code.replace("commands=", 'settings={"acme": "tracker_acme.table:Acme"}, commands=')
+    table = table.replace("\nfrom tracker.feature", "\nimport click\nfrom tracker.feature")
+    feature.write_text(table + DATA + UNMARKED)
     broken = toys_apart("plugins", "check", str(root)).stdout
     assert "tracker_acme.command:gone is not a click command (docs/reference/plugins.md, section 'Features')" in broken
     assert "importing tracker_acme.feature imports click" in broken
+    assert "meter_outlooks is not marked with @hookimpl (docs" in broken
+    assert "plugin 'acme' failed to stream_facts: ValueError: Invalid events -1. Expected a whole number" in broken
+    assert "plugin 'acme' failed to check acme.zone '?': KeyError: '?'; it says whether a value is right" in broken
     assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
     assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
     assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken

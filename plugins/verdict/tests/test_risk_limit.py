@@ -70,8 +70,8 @@ def test_no_wait_makes_a_history_longer(verdicts: Any, monkeypatch: pytest.Monke
 
 def test_the_help_says_what_the_limit_does_and_what_decides_without_it(verdicts: Any) -> None:
     said = " ".join(verdicts("gate", "--help").ok().split())
-    assert "Stop if the meter is likelier than this, from 0 to 1, to be full before its reset" in said
-    assert "[default: 0.2; with less than 3 weeks of history, which give no number, if it is likely]" in said
+    assert "Stop above this chance, from 0 to 1, that the meter is full before its reset [default: 0.2]." in said
+    assert 'With less than 3 weeks of history there is no number: it stops at "likely".' in said
 
 
 def test_an_old_reading_has_no_risk(verdicts: Any) -> None:

@@ -27,7 +27,7 @@ FEATURE = "feature"  # the last part of the module that a feature's entry point 
 DISABLE = "TRACKER_DISABLE_PLUGINS"  # names of plugins or distributions to leave out, separated by commas
 TRACE = "TRACKER_TRACE"  # "1": print every hook call on stderr, and the traceback of what a plugin raises
 STRICT = "TRACKER_STRICT"  # "1": the first fault of a plugin is an error
-TYPED = "(?:`|[:;] |, or )tracker "  # before a command in a message
+TYPED = "(?:`|[:;] |, or |\n    )tracker "  # before a command in a message
 PLACE = "tracker.cli.commands"
 OWN_COMMANDS = {
     "start": Command("Daily", "Capture a provider's meters before the work.", f"{PLACE}.capture:start"),

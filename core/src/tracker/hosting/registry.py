@@ -47,6 +47,7 @@ class Registry:
     installation = staticmethod(discovery.installation)
     is_strict = staticmethod(discovery.is_strict)
     guarded = staticmethod(guarded)  # runs a plugin's code by another way: what is wrong with it is a `PluginError`
+    of_sources = frozenset(OF_SOURCES)  # the hooks of sources; all others are of features
     parsed = staticmethod(readings.to_parsed)  # what a record of a reading holds in its field `parsed`
 
     def __init__(self, report: Callable[[str], None] = lambda _text: None, plugins: Iterable[Plugin] = ()) -> None:

@@ -253,8 +253,7 @@ class Journal:
                 with self.lock(wait=0):
                     whole = self.mend(stream)
             except Busy:
-                # a line without its end may belong to a writer at this moment
-                pass
+                pass  # a line without its end may belong to a writer at this moment
             except TrackerError as error:
                 self.warn(f"{stream}{SUFFIX} ends in a torn line, which was left out ({error})")
         return Glance(size=whole, inode=found.st_ino, head=head.digest(), tail=tail.digest())

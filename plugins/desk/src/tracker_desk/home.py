@@ -91,9 +91,10 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     clock = Clock(status.now, zone)
     session.show(f"{heading(clock)}\n")
     if not status.lanes and not status.standings:
-        session.show("\n".join(first_lines(session)))
+        session.show("\n".join(first_lines(session)), has_cures=True)
         return
     found = meters.rows(status, clock)
     if found and not session.table(meters.columns(found), found):
         session.show("\n".join(meters.lines(found)))
-    session.show("\n".join((*([""] if found else []), *today_lines(session, status, zone), *due_lines(status))))
+    last = (*([""] if found else []), *today_lines(session, status, zone), *due_lines(status))
+    session.show("\n".join(last), has_cures=True)

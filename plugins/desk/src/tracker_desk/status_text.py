@@ -37,20 +37,21 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     found = meter_list.rows(status, clock)
     if not found or not session.table(meter_list.columns(found), found):
         for each in plain:
-            session.show(each)
+            session.show(each, has_cures=True)
         return
     session.show("")
     if status.lanes:
         session.table(LANES, [lane_row(lane) for lane in status.lanes])
     else:
-        session.show(next_of_meters(status))
+        session.show(next_of_meters(status), has_cures=True)
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(left.command for left in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
         # a command stays in one line, so that it can be copied
-        session.show("\n".join(("", f"Next for {lane_name(lane)}: {due}", *(f"    {line(one)}" for one in typed))))
+        each = "\n".join(("", f"Next for {lane_name(lane)}: {due}", *(f"    {line(one)}" for one in typed)))
+        session.show(each, has_cures=True)
     for group in (_outlooks(status), _closing(status)):
-        session.show("\n".join(("", *group)))
+        session.show("\n".join(("", *group)), has_cures=True)
 
 
 def next_of_meters(status: Status) -> str:

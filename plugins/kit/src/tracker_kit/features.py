@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -16,9 +16,9 @@ import click
 import orjson
 import pytest
 
-from tracker.api import Period
+from tracker.api import Meter, Period, StatusSource, TelemetrySource
 from tracker.feature import Feature
-from tracker.kernel import PluginError, Session, Settings
+from tracker.kernel import PluginError, Registry, Session, Settings, TrackerError
 from tracker_kit.conformance import Conformance
 from tracker_kit.rules import installed, refused, rule
 
@@ -37,9 +37,23 @@ ASKED: dict[str, dict[str, Any]] = {
     "meter_readings": {"provider": None, "since": None, "hourly": False},
     "usage_events": {"since": None, "folder": None},
     "screen_text": {"text": "12 %\x1b[1A left"},
+    "stream_facts": {"windows": WINDOWS, "spans": {}},
+    "meter_outlooks": {},
+    "meter_sampler": {"every": timedelta(minutes=5)},
+    "session_files": {},
+    "tally": {},
     "undo_rows": {"command_id": "0" * 24, "records": ()},
     "command_finished": {"given": {}},
 }
+# of whom hooks are asked, beside those that are installed
+SOURCES = (
+    StatusSource(
+        contract="1.0", name="kit", title="Kit", meters=(Meter(key="m", title="M"),), capacity="m"
+    ).as_source(),
+    TelemetrySource(contract="1.0", name="kit-stream", title="Kit", stream="kit_stream").as_source(),
+)
+# a value of each kind of setting
+PROBES = {"text": "?", "list of texts": ["?"], "true or false": True, "number": 1.0, "table": {"?": 0}}
 
 
 class FeatureConformance(Conformance):
@@ -50,7 +64,9 @@ class FeatureConformance(Conformance):
     @pytest.fixture
     @classmethod
     def found(cls) -> Any:
-        found = next((one for one in installed().features if one.name == cls.feature), None)
+        named = [one for one in installed().features if one.name == cls.feature]
+        # of several that claim the name the one that has it
+        found = min(named, key=lambda one: one.error is not None, default=None)
         text = f"{cls.feature!r} is not an installed feature; after adding an entry point, install again"
         assert found is not None, rule(text, "Packaging")
         assert found.error is None, refused(found.error)
@@ -67,6 +83,29 @@ class FeatureConformance(Conformance):
         assert Settings.known()  # which looks at all settings
         assert not found.notes, rule("; ".join(found.notes), "Features")
 
+    def test_marks_its_hooks(self, found: Any) -> None:
+        """A function that is named like a hook and not marked as one is never called."""
+        registry = installed()
+        hooks = sorted(vars(registry.manager.hook).keys() - registry.of_sources - {*found.hooks, "feature_info"})
+        own = {name: getattr(found.module, name, None) for name in hooks}
+        place = getattr(found.module, "__name__", type(found.module).__module__)
+        # one that is imported there is a helper
+        unmarked = [name for name, one in own.items() if callable(one) and getattr(one, "__module__", "") == place]
+        assert not unmarked, rule(f"{', '.join(unmarked)} is not marked with @hookimpl", "When something is wrong")
+
+    def test_its_settings_fit(self, declared: Feature) -> None:
+        """What says whether a value is right answers for any value of the setting's type."""
+        own = [one for key, one in Settings.known().items() if key.rpartition(".")[0] in declared.settings]
+        for one in own:
+            for fits in dict.fromkeys((one.fits, one.fits_new)):
+                try:
+                    one._replace(fits=fits).check(PROBES[one.kind.title])
+                except PluginError as error:
+                    said = f"{error}; it says whether a value is right, or raises a ValueError"
+                    raise AssertionError(rule(said, "Settings and records")) from error
+                except (ValueError, TrackerError):
+                    pass  # it may refuse the value
+
     def test_its_commands_exist(self, declared: Feature) -> None:
         for name, command in declared.commands.items():
             module, _, attribute = command.place.partition(":")
@@ -80,9 +119,7 @@ class FeatureConformance(Conformance):
             assert found.help, rule(f"the command {name!r} has no help", "Features")
 
     @pytest.mark.parametrize("data", ["empty", "recorded"])
-    def test_its_hooks_answer(
-        self, declared: Feature, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_its_hooks_answer(self, found: Any, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """With what the specifications of the hooks say, whether or not something is recorded."""
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOME", str(tmp_path))
@@ -94,14 +131,17 @@ class FeatureConformance(Conformance):
         session = Session()
         session.data_dir, session.registry = root, registry
         monkeypatch.setattr(registry, "report", said.append)
-        for hook, given in ASKED.items():
+        for hook, given in (pair for pair in ASKED.items() if pair[0] in found.hooks):
             known = getattr(registry.manager.hook, hook).spec.argnames
-            arguments = given | ({"session": session} if "session" in known else {})
-            for name, answer in registry.each(hook, **arguments):
-                if name == declared.name:
-                    said += [f"plugin {name!r} {fault}" for fault in _faults(session, hook, answer)]
-        wrong = [text for text in said if text.startswith(f"plugin {declared.name!r} ")]
-        assert not wrong, rule("; ".join(wrong), "Features")
+            whole = given | ({"session": session} if "session" in known else {})
+            for one in _sources(registry, hook) if "source" in known else [{}]:
+                for name, answer in registry.each(hook, **whole, **one):
+                    if name == found.name:
+                        said += [f"plugin {name!r} {fault}" for fault in _faults(session, hook, answer)]
+        wrong = [text for text in said if text.startswith(f"plugin {found.name!r} ")]
+        # what is said once more as a warning, or of each source
+        once = {text.removesuffix("; the rest works").rstrip("."): text for text in reversed(wrong)}
+        assert not wrong, rule("; ".join(reversed(once.values())), "Features")
 
     def test_imports_lightly(self, found: Any) -> None:
         module = getattr(found.module, "__name__", "")
@@ -109,6 +149,13 @@ class FeatureConformance(Conformance):
         heavy = HEAVY & set(subprocess.check_output(code, text=True).split())
         text = f"importing {module} imports {', '.join(sorted(heavy))}; import it inside the hooks"
         assert not heavy, rule(text, "Features")
+
+
+def _sources(registry: Registry, hook: str) -> Iterator[dict[str, Any]]:
+    """The sources that a hook is asked about: streams, or providers."""
+    for one in (*SOURCES, *registry.sources.values()):
+        if one.is_stream if hook in ("stream_facts", "session_files") else one.is_provider:
+            yield {"source": one}
 
 
 def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:

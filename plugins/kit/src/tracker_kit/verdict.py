@@ -39,7 +39,7 @@ def case(source: str, inputs: Path) -> type[Conformance]:
     registry = installed()
     if source in registry.sources and not any(inputs.iterdir()):
         _unpack_demo(registry, source, inputs)
-    if any(one.name == source for one in registry.features):
+    if source not in registry.sources and any(one.name == source for one in registry.features):
         return type(f"Test{source}", (FeatureConformance,), {"feature": source})
     kind = KINDS.get(registry.sources[source].kind, SourceConformance) if source in registry.sources else None
     given = sorted(path for path in inputs.iterdir() if path.is_file())

@@ -120,13 +120,14 @@ def certainty(match: Match) -> str:
         return f"Nothing can be said: {_unused(match) or 'a side used no capacity'}."
     if (better := match.better) is None:
         return "Nothing says that either delivers more."
-    sure = found.certainty if better is match.a else 1 - found.certainty
+    sure = _percent(found.certainty if better is match.a else 1 - found.certainty)
+    says = f"{sure} % sure that {better.name} delivers more"
+    if found.kind == "assumed":
+        return f"Nothing is measured yet: by the assumed spread alone it is {says}."
     share = "half" if found.tau == 0.5 else f"{number(100 * found.tau)} %"
-    if found.kind == "measured" and found.ratio:
-        reason = f"if subscriptions typically differ by {share}"
-    else:
-        reason = "if features come in bursts as large as assumed"
-    return f"{_percent(sure)} % sure that {better.name} delivers more, {reason}."
+    # without a feature on one side it comes from the counts
+    reason = f"if subscriptions typically differ by {share}" if found.ratio else "if features vary as much as assumed"
+    return f"{says}, {reason}."
 
 
 def _percent(share: float) -> str:
