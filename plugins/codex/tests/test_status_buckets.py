@@ -139,3 +139,7 @@ def test_a_table_above_or_below_a_pane_is_no_pane_at_its_side() -> None:
     table = "  Table     │ Rows\n  ──────────┼──────\n  parse     │ 12\n\n"
     for text in (table + "\n".join(MAIN), table + pane(*MAIN) + table):
         assert (used(read(text)), read(text).errors) == ({"fiveh": 11, "weekly": 64}, ())
+
+
+def test_rows_that_were_copied_twice_need_no_tag() -> None:
+    assert read("\n".join([*MAIN, "", *MAIN])).errors == ()

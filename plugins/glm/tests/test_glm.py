@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from hypothesis import given, settings
@@ -29,8 +30,8 @@ class TestGlm(StatusConformance):
     screens = SCREENS
 
 
-def read(payload: Any, captured_at: datetime = NOW) -> Reading:
-    return tracker_glm.parse_status(text=json.dumps(payload), captured_at=captured_at)
+def read(payload: Any, captured_at: datetime = NOW, timezone: tzinfo = UTC) -> Reading:
+    return tracker_glm.parse_status(text=json.dumps(payload), captured_at=captured_at, timezone=timezone)
 
 
 def used(reading: Reading) -> dict[str, float | None]:
@@ -80,6 +81,10 @@ def test_when_the_counts_were_made_is_when_they_are_from() -> None:
     blocks = [{"prompts_used": 1}]
     made = read({"generated_at": "2026-11-22T06:50:00+02:00", "blocks": blocks})
     assert made.as_of == datetime(2026, 11, 22, 4, 50, tzinfo=UTC)
+    local = read({"generated_at": "2026-11-22T12:50:00", "blocks": blocks}, timezone=ZoneInfo("Asia/Shanghai"))
+    assert local.as_of == made.as_of
+    first = {"generated_at": "0001-01-01T00:00:00", "blocks": blocks}
+    assert read(first, timezone=ZoneInfo("Asia/Shanghai")).as_of is None
     for odd in ("soon", 5, None, "2026-11-22", "0001-01-01T00:00:00+23:00"):
         assert read({"generated_at": odd, "blocks": blocks}).as_of is None
 

@@ -27,7 +27,7 @@ BODY = {
 }
 BLANK_LINE = re.compile(r"[^\S\n]*\n[^\S\n]*\n")
 # Behind words that are not known, such as `60% left`, on the same line or the next.
-LATER = re.compile(rf"[^\n]*?(?:\n[^\S\n]*)?(?={RESETS})")
+LATER = re.compile(rf"[^\n(]*?(?:\n[^\S\n]*)?(?={RESETS})")
 MOST = 100  # sections that are read, the last ones: a bound for hostile input
 
 

@@ -148,11 +148,15 @@ class _Reader:
             self.lost = name is not None or bool(self.rows)
             return self._add(meter if name is None else key_of(name, meter), at)
         key = key_of(self.bucket, meter)
-        if key in self.rows:
-            self.repeated.append(key)
-            self.lost = True
+        known = self.rows.get(key)
+        self.lost = self.lost or known is not None
         self.skipped = self.skipped or self.lost
-        return self._value(at).end if self.lost else self._add(key, at)
+        if not self.lost:
+            return self._add(key, at)
+        value = self._value(at)
+        if known and (value.used, value.words) != (known.used, known.words):
+            self.repeated.append(key)
+        return value.end
 
     def _add(self, key: str, at: int) -> int:
         value = self._value(at)

@@ -6,7 +6,7 @@ The two are told apart by their shape and never mixed: a quota answer has percen
 from __future__ import annotations
 
 from collections.abc import Generator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from tracker.api import Change, Delta, Demo, DemoStep, Meter, Reading, StatusSource, hookimpl
 from tracker_glm.origins import ORIGINS
@@ -65,8 +65,8 @@ def source_info() -> StatusSource:
 
 
 @hookimpl
-def parse_status(text: str, captured_at: datetime) -> Reading:
-    return read(text, captured_at)
+def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
+    return read(text, captured_at, timezone)
 
 
 @hookimpl(wrapper=True)

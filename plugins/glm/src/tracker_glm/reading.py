@@ -10,7 +10,8 @@ Quota: `{"code": 200, "success": true, "data": {"level" or "planName", "limits":
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeAlias
 
 import orjson
@@ -27,8 +28,8 @@ LONG_AGO = timedelta(days=1)
 METERS = ("fiveh", "weekly", "mcp_month")
 
 
-def read(text: str, captured_at: datetime) -> Reading:
-    """The reading of either text."""
+def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
+    """The reading of either text; a time in it that names no zone is one of the zone."""
     try:
         payload = orjson.loads(plain_text(text).removeprefix("\ufeff"))
     except ValueError:
@@ -37,10 +38,10 @@ def read(text: str, captured_at: datetime) -> Reading:
         return Reading(errors=("no-blocks",))
     if "blocks" not in payload and not payload.keys().isdisjoint(("code", "success", "data")):
         return _read_quota(payload)
-    return _read_counts(payload, captured_at)
+    return _read_counts(payload, captured_at, timezone)
 
 
-def _read_counts(payload: Object, captured_at: datetime) -> Reading:
+def _read_counts(payload: Object, captured_at: datetime, timezone: tzinfo) -> Reading:
     blocks = payload.get("blocks")
     if blocks is None or blocks == []:
         return Reading(errors=("no-blocks",))
@@ -53,13 +54,23 @@ def _read_counts(payload: Object, captured_at: datetime) -> Reading:
         return Reading(errors=("invalid-blocks",))
     account = payload.get("account")
     name = account.strip() if isinstance(account, str) else ""
-    counted = instant(payload.get("generated_at"))
+    counted = _counted(payload.get("generated_at"), timezone)
     return Reading(
         gauges=(Gauge(meter="prompts", used=total),),
         fields={"blocks": len(blocks), **({"account": account_id(name)} if name else {})},
         errors=("counted-long-ago",) if counted and captured_at - counted > LONG_AGO else (),
         as_of=counted,
     )
+
+
+def _counted(said: object, timezone: tzinfo) -> datetime | None:
+    """When the prompts were counted."""
+    found = instant(said)
+    if found is None or datetime.fromisoformat(str(said)).tzinfo:
+        return found
+    with suppress(OverflowError):  # next to the years 1 and 9999
+        return found.replace(tzinfo=timezone).astimezone(UTC)
+    return None
 
 
 def _read_quota(payload: Object) -> Reading:
