@@ -175,14 +175,13 @@ def test_an_old_reading_makes_the_next_origin_be_asked(opened: Any, event: Any) 
     ("first", "other", "used", "origin"),
     [
         ("Current week (all models): 4", "40% used", 40, "print"),
-        ("", "40% used", 40, "print"),
         ("Current week (all models): 4", "4", None, "usage"),
     ],
 )
 def test_an_answer_that_lost_its_capacity_makes_the_next_origin_be_asked(
     machine: Any, first: str, other: str, used: float | None, origin: str
 ) -> None:
-    """Where none has it, the first half counts."""
+    """Where none has it, the first half counts. Without a word of the meter an answer is whole: plans lack it."""
     begin = "Current session: 12% used\n"
     texts = f"{begin}{first}", f"{begin}Current week (all models): {other}"
     machine.program("claude", f"print({texts[0]!r} if 'stream-json' in ' '.join(sys.argv) else {texts[1]!r})")
@@ -191,6 +190,8 @@ def test_an_answer_that_lost_its_capacity_makes_the_next_origin_be_asked(
     assert "warning: claude usage: it has no value of all_models; trying print next" in done.stderr
     [row] = machine.rows()
     assert (row["origin"], row["parsed"].get("all_models_pct"), row["parsed"]["session_pct"]) == (origin, used, 12)
+    machine.program("claude", f"print({begin!r})")
+    assert "trying print next" not in machine("capture", "claude", "--window", "W0-02").stderr
 
 
 def test_a_reading_without_a_reset_is_over_by_none(machine: Any) -> None:

@@ -180,7 +180,7 @@ def test_what_other_devices_use_at_night_is_not_scaled_to_the_day(hours: Sequenc
     readings, times, used = list[MeterReading](), list[float](), 0.0
     for hour in range(240):
         at = START + timedelta(hours=hour)
-        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used, None, is_scheduled=True))
+        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used / 2, None, is_scheduled=True))
         if 8 <= at.hour < 17 and at.day % 5:
             times.append(at.timestamp() + 60)
             used += 1
@@ -208,7 +208,7 @@ def test_one_point_in_two_silent_hours_tells_nothing(at_night: int, share: float
 def test_silent_hours_within_a_run_of_equal_readings_count() -> None:
     """A schedule's equal readings are one row: of 8 weeks 1.8 hours without a request were seen, and nobody else."""
     chance, times, rows, used = random.Random(4), list[float](), list[MeterReading](), 0.0
-    for step in range(6 * 24 * 20):
+    for step in range(6 * 24 * 4):
         at = START + timedelta(minutes=10 * step)
         rows.append(MeterReading("codex", "weekly", None, "sample", at, at, float(int(used)), None, is_scheduled=True))
         is_awake = 8 <= at.hour < 20
@@ -226,12 +226,30 @@ def test_silent_hours_within_a_run_of_equal_readings_count() -> None:
     assert other == (pytest.approx(one.share), one.why)
 
 
+def test_a_full_meter_is_not_heard() -> None:
+    """It cannot rise, whatever other devices do: the end of a used-up week is no silence."""
+    readings, times, used = list[MeterReading](), list[float](), 0.0
+    for hour in range(336):
+        at = START + timedelta(hours=hour)
+        value = min(used, 100.0) if hour < 240 else 100.0
+        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, value, None, is_scheduled=True))
+        if 8 <= at.hour < 17 and at.day % 5 and hour < 240:
+            times.append(at.timestamp() + 60)
+            used += 0.6
+        used += 0.6 * (8 <= at.hour < 17)
+    part = [one for one in readings if one.used < 100]
+    whole, before = (heard(one, one, times, set(range(8, 17)), UTC, None).share for one in (readings, part))
+    assert whole == pytest.approx(before, abs=0.02)
+
+
 def test_nights_before_the_schedule_began_count_as_those_since() -> None:
     """Another device takes a third, at night; the samples are of the last two of ten days."""
     readings, times, used = list[MeterReading](), list[float](), 0.0
     for hour in range(240):
         at = START + timedelta(hours=hour)
-        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used, None, is_scheduled=hour >= 192))
+        readings.append(
+            MeterReading("codex", "weekly", None, "sample", at, at, used / 2, None, is_scheduled=hour >= 192)
+        )
         if 8 <= at.hour < 17 and at.day % 5:
             times.append(at.timestamp() + 60)
             used += 1

@@ -66,7 +66,7 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
 
 def groups(session: Session, source: Source, windows: Sequence[str], prices: ListPrices) -> list[list[Any]]:
     """By window, lane and whether they were routed: model, time, and the sums of tokens in the order of price kinds."""
-    known = _kept(session, source, windows, {})
+    known = _kept(session, source, windows, {}, DAY, ())
     grain = prices.grain({row[3] for row in known["groups"]}, known["longest"])
     return (known if grain == (DAY, ()) else _kept(session, source, windows, {}, *grain))["groups"]  # type: ignore[no-any-return]
 
@@ -88,14 +88,13 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
 
 
 def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans, *grain: Any) -> dict[str, Any]:
-    """The answer that was kept, as long as the rows are those that it was made of; else a new one."""
+    """The answer that was kept, as long as the rows are those that it was made of; else a new one. grain: of groups."""
     places = session.index.spans(source.stream, windows)
     if not places:
         return {"totals": {}, "outside": {}, "groups": [], "longest": 0}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
-    question = (grain, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex())
-    name = _digest(question)
+    name = _digest((grain, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex()))
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):
@@ -123,6 +122,10 @@ def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float |
     from tracker_telemetry.index import MORE_MEMORY
 
     events.execute(f"SET memory_limit = '{MORE_MEMORY}'")
+    if grain:
+        [(longest,)] = events.execute(f"SELECT coalesce(max({CONTEXT}), 0) FROM standing").fetchall()
+        by_group = events.execute(f"SELECT win, lane, routed, {sums(*grain)} FROM standing GROUP BY ALL").fetchall()
+        return {"groups": by_group, "longest": longest}
     whole, lanes, models = (dict(events.execute(TOTALS.format(by=by)).fetchall()) for by in ("''", "lane", "model"))
     outside = {}
     for window, (start, end) in times.items():
@@ -130,10 +133,7 @@ def _answer(events: DuckDBPyConnection, times: Mapping[str, tuple[float, float |
         [(count,)] = events.execute(query, [window, start, end]).fetchall()
         if count:
             outside[window] = count
-    by_group = events.execute(f"SELECT win, lane, routed, {sums(*grain)} FROM standing GROUP BY ALL").fetchall()
-    [(longest,)] = events.execute(f"SELECT coalesce(max({CONTEXT}), 0) FROM standing").fetchall()
-    totals = {**whole[""], "lanes": lanes, "models": models} if whole else {}
-    return {"totals": totals, "outside": outside, "groups": by_group, "longest": longest}
+    return {"totals": {**whole[""], "lanes": lanes, "models": models} if whole else {}, "outside": outside}
 
 
 def _totals_of(found: Mapping[str, Any]) -> EventTotals:

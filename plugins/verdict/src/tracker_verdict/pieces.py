@@ -15,9 +15,9 @@ from attrs import frozen
 from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
-from tracker_verdict.silence import LAG, awake_hours, heard
+from tracker_verdict.silence import LAG, awake_hours, full_spans, heard
 from tracker_verdict.stats.calibration import ticks
-from tracker_verdict.weeks import FULL, is_reset
+from tracker_verdict.weeks import is_reset
 
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]
@@ -185,7 +185,7 @@ def _rests(parts: Sequence[Segment], requests: _Requests) -> Iterator[Piece]:
 def _moving(
     events: Sequence[UsageEvent], readings: Sequence[MeterReading], length: timedelta | None
 ) -> list[UsageEvent]:
-    spans = list(_full(readings, length))
+    spans = list(full_spans(readings, length))
     return [event for event in events if not any(start < event.at <= end for start, end in spans)]
 
 
@@ -305,20 +305,3 @@ def _length(source: Source, meter: str) -> timedelta | None:
     """How long a meter's periods are, if all are as long."""
     declared = source.meter(meter)
     return declared.window if declared and isinstance(declared.window, timedelta) else None
-
-
-def _full(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[float, float]]:
-    """From when to when a meter stood at its end."""
-    start: float | None = None
-    before: MeterReading | None = None
-    for one in readings:
-        if start is not None and before is not None and is_reset(before, one, length):
-            reset = before.reset_at if before.reset_at and before.reset_at < one.at else one.at
-            yield start, reset.timestamp()
-            start = None
-        if start is None and one.used >= FULL:
-            start = one.at.timestamp()
-        before = one
-    if start is not None:
-        last = readings[-1].reset_at
-        yield start, math.inf if last is None else last.timestamp()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tracker.api import MeterReading
 from tracker.kernel import number
-from tracker_verdict.weeks import is_reset
+from tracker_verdict.weeks import FULL, is_reset
 
 HOUR = 3600.0
 # A vendor may count a request so much later than the client logs it.
@@ -61,10 +61,12 @@ def heard(
         by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
         hours, nights = hours + waking, nights + (end - start) / HOUR - waking
     begin, stop = readings[0].at.timestamp(), readings[-1].until.timestamp()
-    every = awake_hours(begin, stop, awake, local)
+    # a full meter cannot rise, whoever works
+    full = [(start, min(end, stop)) for start, end in full_spans(readings, length)]
+    every = awake_hours(begin, stop, awake, local) - sum(awake_hours(*span, awake, local) for span in full)
     points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
     # a schedule may have begun later than the session logs
-    all_nights = (stop - begin) / HOUR - every
+    all_nights = (stop - begin - sum(end - start for start, end in full)) / HOUR - every
     is_known = nights > 0 and all_nights <= nights * points * ELSEWHERE
     by_night *= max(all_nights / nights, 1.0) if is_known else 1.0
     if every > hours * points * ELSEWHERE:
@@ -85,6 +87,8 @@ def _silences(
     step = max(median(gaps), 1.0)
     least = max(LAG, step)
     for one, other, gap in zip(taken, [*taken[1:], None], [*gaps, 0.0], strict=True):
+        if one.used >= FULL:
+            continue
         first, last = one.at.timestamp(), one.until.timestamp()
         begin = first
         for at in times[bisect_right(times, first - least) : bisect_right(times, last)]:
@@ -96,3 +100,20 @@ def _silences(
         is_silent = bisect_right(times, last + gap) == bisect_right(times, last - least)
         if other is not None and gap > 0 and is_silent and not is_reset(one, other, length):
             yield last, last + gap, max(0.0, other.used - one.used)
+
+
+def full_spans(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[float, float]]:
+    """From when to when a meter stood at its end."""
+    start: float | None = None
+    before: MeterReading | None = None
+    for one in readings:
+        if start is not None and before is not None and is_reset(before, one, length):
+            reset = before.reset_at if before.reset_at and before.reset_at < one.at else one.at
+            yield start, reset.timestamp()
+            start = None
+        if start is None and one.used >= FULL:
+            start = one.at.timestamp()
+        before = one
+    if start is not None:
+        last = readings[-1].reset_at
+        yield start, math.inf if last is None else last.timestamp()

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
 
 T = TypeVar("T")
-# The tag of a whole answer without a meter.
-NO_METER = "no-meter"
 
 
 class Unanswered(TrackerError):
@@ -46,7 +44,8 @@ def first(
     for place, origin in enumerate(origins, 1):
         try:
             answer = accept(ask(session, source, origin, timezone, until=until))
-            if _is_whole(source, answer):
+            gauge = answer.reading.gauge(source.capacity) if source.capacity else None
+            if gauge is None or gauge.used is not None:
                 return answer
             half.append(answer)
             raise OriginError(f"it has no value of {source.capacity}")
@@ -58,13 +57,6 @@ def first(
         return half[0]
     others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
     raise Unanswered(f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.", failed)
-
-
-def _is_whole(source: Source, answer: Answer) -> bool:
-    """Whether it has the capacity, or says that the plan has no such meter."""
-    gauge = answer.reading.gauge(source.capacity) if source.capacity else None
-    is_read = gauge is not None and gauge.used is not None
-    return source.capacity is None or is_read or f"{NO_METER}:{source.capacity}" in answer.reading.errors
 
 
 def ask(
