@@ -32,7 +32,7 @@ def test_several_times_in_a_row_goes_further_back(program: Any) -> None:
     assert "This would undo `tracker complete --window W0-01 --toy-features 2` of 20" in refused
     named, done = program("undo", "--yes").ok().splitlines()
     assert named.startswith("undid `tracker complete --window W0-01 --toy-features 2` of 20")
-    assert done.startswith("took back record of windows.jsonl for W0-01")
+    assert done.startswith("took back finalize row for W0-01")
     assert "(open)" in shown(program)
     assert "took back toy after snapshot for W0-01" in program("undo", "--yes").ok()
     assert program.state("toy")["open"] is True

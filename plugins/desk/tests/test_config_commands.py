@@ -51,8 +51,8 @@ def test_init_writes_every_setting_with_what_it_is_for(toys: Run, file: Path) ->
 def test_init_asks_for_prices_alone_and_asks_again(toys: Run, file: Path) -> None:
     done = toys("init", stdin="many\n\n200/mo:4.3bars\n")
     assert ok(done) == f"wrote {file}\n"  # the questions are on stderr
-    assert "What does Tally cost, such as 30/mo:2400calls? Press Enter if you do not know: " in done.stderr
-    assert "Expected a table with a text such as" in done.stderr
+    assert "What does Tally cost, as PRICE/mo:WHAT-IT-GIVES, such as 30/mo:2400calls? Press Enter " in done.stderr
+    assert "Invalid price 'many'. Expected one such as 30/mo:2400calls." in done.stderr
     assert done.stderr.count("Press Enter") == 3
     found = tomllib.loads(file.read_text())
     assert (found["data_dir"], found["buffer_minutes"]) == ("data/week0/live", 5)

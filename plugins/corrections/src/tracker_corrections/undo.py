@@ -208,6 +208,7 @@ def _name(stream: str, record: Row) -> str:
     provider, phase, window = (record.get(key) for key in ("provider", "phase", "window"))
     # what a person knows is the ledger's row, which this record remembers
     what = f"{line(phase)} snapshot" if phase else f"record of {line(record.get('ledger') or f'{stream}.jsonl')}"
+    what = "finalize row" if stream == FINALIZED else what
     words = [line(provider)] if provider else []
     words += [what, *([f"for {line(window)}"] if window else [])]
     # a row of the meter history that covers a run of equal readings was added by its last one

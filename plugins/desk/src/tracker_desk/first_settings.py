@@ -62,19 +62,22 @@ def _asked(session: Session) -> dict[str, Any]:
     """What has no good default: the prices of the subscriptions."""
     prices = {}
     for name, source in session.registry.providers.items() if PRICES in Settings.known() else ():
-        about = f"What does {source.title} cost, such as {example(source)}? Press Enter if you do not know"
-        take = partial(_take_price, name)
+        about = f"What does {source.title} cost, as PRICE/mo:WHAT-IT-GIVES, such as {example(source)}?"
+        about += " Press Enter if you do not know"
+        take = partial(_take_price, source)
         price = asked(partial(click.prompt, about, default="", show_default=False, value_proc=take, err=True))
         if price:
             prices[name] = price
     return {PRICES: prices} if prices else {}
 
 
-def _take_price(provider: str, words: str) -> str:
+def _take_price(source: Source, words: str) -> str:
     try:
-        return words.strip() and Settings.known()[PRICES].check({provider: words.strip()})[provider]
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+        return words.strip() and Settings.known()[PRICES].check({source.name: words.strip()})[source.name]
+    except ValueError:
+        raise click.BadParameter(
+            f"Invalid price {words.strip()!r:.60}. Expected one such as {example(source)}."
+        ) from None
 
 
 def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:
