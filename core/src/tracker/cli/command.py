@@ -32,8 +32,7 @@ def _option(*names: str, about: str, **more: Any) -> click.Option:
     return click.Option(names, help=about, expose_value=False, callback=_keep, **more)
 
 
-# that every command takes
-OPTIONS = (
+OPTIONS = (  # that every command takes
     _option("--data-dir", about="The data directory.", type=click.Path(), metavar="DIR"),
     _option("--agent", about="The lane to work in [default: $AGENT_ID].", metavar="ID"),
     _option("--json", about="Print JSON.", is_flag=True),

@@ -114,24 +114,25 @@ class Registry:
         self._register(found, found.name, found.declared.kind)
 
     def _claim(self, found: Plugin) -> None:
-        """Refuse a source that writes into a stream of others; of two that claim `acme_log`, `tracker-acme` has it."""
+        """Refuse a source that writes into a stream of others; of all that claim `acme_log`, `tracker-acme` has it."""
         stream, kind = found.declared.stream, found.declared.kind
         if kind == VIEW or (kind == STATUS and stream == SHARED_STREAM):
             return
         if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in discovery.installed() if one.info)):
             raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
 
-        def is_namesake(one: Plugin) -> bool:
-            return f"{discovery.GROUP}_{stream}_".startswith(f"{one.distribution.replace('-', '_')}_")
+        def fit(one: Plugin) -> int:
+            name = one.distribution.replace("-", "_")
+            return len(name) if f"{discovery.GROUP}_{stream}_".startswith(f"{name}_") else 0
 
-        # which others there are must not depend on what a command loads
-        for other in self.plugins if is_namesake(found) else self.found:
-            own = other.declared
-            if own and own.stream == stream and own.kind != VIEW and other.distribution != found.distribution:
+        for other in (one for one in self.plugins if one.distribution != found.distribution):
+            if fit(other) >= fit(found):  # who has it must not depend on what a command loads
+                self.find(other.name)
+            if (own := other.declared) and own.stream == stream and own.kind != VIEW:
                 problem = f"Invalid stream {stream!r}. Expected another than that of {{0.name}} ({{0.distribution}})."
-                if not (other.error or is_namesake(other)):
+                if not other.error and fit(other) <= fit(found):
                     other.leave_out(PluginError(other.name, CLAIM, ValueError(problem.format(found))), self.report)
-                if (not other.error or other.error.step == CLAIM) and (is_namesake(other) or not is_namesake(found)):
+                if (not other.error or other.error.step == CLAIM) and fit(other) >= fit(found):
                     raise ValueError(problem.format(other))
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:

@@ -37,7 +37,7 @@ def finalize(
     """
     session.index.catch_up(session.journal.streams())
     for key in [one for one in ("commit_start", "commit_end") if given.get(one)]:
-        if not (commit := git_id(f"{given[key]}^{{commit}}")):  # a name such as HEAD moves on
+        if not (commit := git_id(f"{given[key]}^{{commit}}") or git_id(f"{given[key]}^{{tree}}")):  # HEAD moves on
             session.warn(f"{line(given[key])} is not a commit of the repository here. It is stored as you typed it.")
         given[key] = commit or given[key]
     with nullcontext() if session.dry_run else session.journal.lock():
