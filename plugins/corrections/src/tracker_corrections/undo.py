@@ -193,8 +193,17 @@ def described(session: Session, step: Step) -> list[str]:
             verb, about = "take back", record
             if isinstance(target, str):
                 verb, about = "put back", _removed(session, stream, record, target)
-            found.append(f"{verb} {_name(stream, about)}")
+            again = "; the one before it counts again" if _has_another(session, stream, record) else ""
+            found.append(f"{verb} {_name(stream, about)}{again}")
     return found
+
+
+def _has_another(session: Session, stream: str, record: Row) -> bool:
+    """Whether a record is a finalize row, and its window has another one."""
+    if stream != FINALIZED or "tombstone" in record:
+        return False
+    entries = session.index.entries(FINALIZED, [str(record.get("window"))])
+    return any(entry.record_id != record["record_id"] for entry in entries)
 
 
 def _removed(session: Session, stream: str, tombstone: Row, target: str) -> Row:
