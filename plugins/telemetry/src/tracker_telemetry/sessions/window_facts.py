@@ -157,10 +157,12 @@ def _lost(
     Not of another account's, such as what was imported from another machine, if all own requests name theirs.
     """
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    spans: Spans | None = None  # asked for where something is lost, and once: they look at the captures' files
     for source in store.log_sources(session):
         owner = by_model(session, source)
         for named, name, account, model, until in logs.database.execute(LOST, (source.name,)):
-            provider, day, spans = owner(model), Day.of(named, until), Spans.of_session(session)
+            spans = spans or Spans.of_session(session)
+            provider, day = owner(model), Day.of(named, until)
             for window in windows.intersection(spans.within(provider, day.first, day.last)) if day.name else ():
                 own = accounts.get((window, provider), ())
                 if not (account and own) or account in own or "" in own:
