@@ -1,4 +1,4 @@
-"""What the kernel says of plugins that are gone, and of what plugins say."""
+"""What the kernel says of plugins that are gone, of what plugins say, and of commits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-from outcomes import ok, refused
+from outcomes import ok, records, refused
 
 from tracker.cli.command import Command
 from tracker.contract.sources import StatusSource
@@ -33,3 +33,16 @@ def test_what_a_plugin_writes_neither_steers_a_terminal_nor_fills_it() -> None:
     assert "Burn\\x1b[31m it." in command.get_help(click.Context(command))
     source = StatusSource(contract="1.2", name="toy", title="Toy").as_source()
     assert explained("burnt" * 20_000, source) == "burnt" * 40
+
+
+def test_the_empty_tree_is_a_start_commit_like_any_other(toys: Run, tmp_path: Path) -> None:
+    """A capture before a repository's first commit stores it, and `churn` names it."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for word, fuel in (("start", 5), ("end", 6)):
+        ok(toys(word, "toy", "--stdin", "--window", "W1", stdin=f"fuel {fuel}%"))
+    empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    for given, is_known in ((empty, True), ("nosuch", False)):
+        done = toys("complete", "--window", "W1", "--toy-features", "1", "--commit-start", given)
+        assert ok(done)
+        assert ("is not a commit" not in done.stderr) == is_known
+        assert records(tmp_path, "windows")[-1]["commit_start"] == given

@@ -105,16 +105,6 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, toys_apart:
     assert "  - provider=n/a window=W0-2O method=n/a: decision=missing-commit-range\n" in ok(toys_apart("preview"))
 
 
-def test_the_empty_tree_is_a_start_commit_like_any_other(finalized: Run, tmp_path: Path) -> None:
-    """A capture before a repository's first commit stores it, and `churn` names it."""
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-    done = finalized("complete", "--window", "W0-20", "--commit-start", empty)
-    assert ok(done)
-    assert "is not a commit" not in done.stderr
-    assert records(tmp_path, "windows")[-1]["commit_start"] == empty
-
-
 def test_a_commit_of_the_finalize_row_that_is_none_can_be_cleared(finalized: Run) -> None:
     done = finalized("complete", "--window", "W0-20", "--commit-start", "nosuch")
     ok(done)
