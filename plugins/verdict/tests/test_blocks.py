@@ -68,8 +68,8 @@ def test_windows_of_unknown_projects_are_no_projects_of_their_own(verdicts: Any)
     done = verdicts("compare", "codex", "claude", "--blocks", "project")
     assert "claude has 1 project of comparable windows, and --blocks project needs 3 on each side." in done.ok()
     assert "(spread over 1 project)" in done.out
-    assert "note: claude: the project of 8 windows is not known: summed as one." in done.err
-    assert "note: codex: the project of 2 windows is not known: summed as one." in done.err
+    assert "note: claude: 8 windows of no known project, or of several, are summed as one." in done.err
+    assert "note: codex: 2 windows of no known project, or of several, are summed as one." in done.err
 
 
 def test_tables_say_what_an_interval_is_measured_between(verdicts: Any) -> None:

@@ -29,7 +29,7 @@ NO_PROJECT = ""
 class Side:
     """A provider in a comparison: all of its windows, the estimate of those that are comparable, and those apart.
 
-    unknown: how many comparable ones have no known project, if they are summed by that.
+    unknown: how many comparable ones have no known project, or several, if they are summed by that.
     """
 
     figures: ProviderFigures
@@ -280,7 +280,7 @@ def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> C
         return None
     if by == "day":
         return day_of(session)
-    # of two projects a window is neither's; those without one may be of the same, and are summed, too
+    # of two projects a window is neither's; with those without one it may be of the same, so they are summed, too
     projects = {window: next(iter(names)) for window, names in found.items() if len(names) == 1}
     if not projects:
         raise TrackerError(

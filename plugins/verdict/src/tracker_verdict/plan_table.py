@@ -48,7 +48,7 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
             for said in _said(one, local):
                 remarks.setdefault(said, []).append(_name(source, one))
     for said, names in remarks.items():
-        session.show(f"{', '.join(names)}: {said}")
+        session.show(f"{', '.join(names)}: {said}", has_cures=True)
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
         for account, verdict in verdicts(found).items():

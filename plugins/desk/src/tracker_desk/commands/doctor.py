@@ -60,7 +60,7 @@ def _findings(found: Sequence[Mapping[str, Any]], levels: Counter[str]) -> None:
     here = session()
     for one in found:
         mark = "repaired" if one["fixed"] else one["level"]
-        here.show(line(f"{mark}: {one['where']}: {one['what'].removesuffix('.')}; {one['cure']}"))
+        here.show(line(f"{mark}: {one['where']}: {one['what'].removesuffix('.')}; {one['cure']}"), has_cures=True)
     here.say(verdict(levels))
     # pasting a pane mends nothing: it is for the next piece of work
     mending = (one["command"] for one in found if one["check"] != "origin")

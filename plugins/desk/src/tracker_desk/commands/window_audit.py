@@ -30,7 +30,8 @@ def command(window: str) -> None:
     else:
         local = partial(_local, here.zone)
         for text in lines(found):
-            here.show(INSTANT.sub(local, text) if here.is_terminal else text)
+            is_cure = text.lstrip().startswith("cure:")
+            here.show(INSTANT.sub(local, text) if here.is_terminal else text, has_cures=is_cure)
 
 
 def _local(local: tzinfo, found: re.Match[str]) -> str:

@@ -20,6 +20,6 @@ def command(window: str, exit_code: bool) -> None:
     if here.json:
         here.data(document(found))
     else:
-        here.show("\n".join(lines(found)))
+        here.show("\n".join(lines(found)), has_cures=True)
     if exit_code:
         click.get_current_context().exit(STATUS[found.verdict])

@@ -75,9 +75,8 @@ def _note(here: Session, found: Sequence[Match]) -> None:
     for side in {side.name: side for match in found for side in (match.a, match.b)}.values():
         note_excluded(here, side.figures)
         if side.unknown:
-            here.note(
-                f"note: {side.name}: the project of {plural(side.unknown, 'window')} is not known: summed as one."
-            )
+            which = plural(side.unknown, "window")
+            here.note(f"note: {side.name}: {which} of no known project, or of several, are summed as one.")
 
 
 def _check(names: tuple[str, ...], *, everyone: bool) -> None:

@@ -77,7 +77,7 @@ def _show(here: Session, provider: str, found: Answer) -> None:
     if here.json:
         here.data(found.document())
     else:
-        here.show(f"{found.state}: {provider} {found.meter}: {found.why}")
+        here.show(f"{found.state}: {provider} {found.meter}: {found.why}", has_cures=True)
     if found.left_out:
         at = Clock(here.now, here.zone).at(found.left_out)
         here.note(f"note: a reading of {at} is left out, because that time has not come: `tracker doctor` names it")

@@ -99,7 +99,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     if show(here, plans, reserve, left):
         return
     for source, found in plans:
-        here.show("\n".join(lines(source, found, reserve, left, here.now, local)))
+        here.show("\n".join(lines(source, found, reserve, left, here.now, local)), has_cures=True)
 
 
 def _score(sources: list[Source]) -> None:
