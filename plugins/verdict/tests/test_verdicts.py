@@ -273,12 +273,8 @@ def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp
     assert "(95 %, from an assumed spread)" in said
     assert "  Nothing is measured yet: by the assumed spread alone it is " in said
     assert " (assumed) | " in ok(tracker_cli("report", "--format", "md"))
-
-
-def test_the_side_whose_spread_is_assumed_is_named(tracker_cli: Run, tmp_path: Path) -> None:
-    finalized(tmp_path, codex=[(3, 18), (2, 10), (4, 20), (3, 15)], claude=[(2, 30)])
-    said = ok(tracker_cli("compare", "codex", "claude"))
-    assert "  The spread of claude is not measured yet: with an assumed one it is " in said
+    finalized(tmp_path, codex=[(3, 18), (2, 10), (4, 20), (3, 15)])
+    assert "The spread of claude is not measured yet: with an assumed" in ok(tracker_cli("compare", "codex", "claude"))
 
 
 def test_even_odds_say_nothing(tracker_cli: Run, tmp_path: Path) -> None:
