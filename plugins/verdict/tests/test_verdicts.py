@@ -273,7 +273,7 @@ def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp
     assert "(95 %, from an assumed spread)" in said
     assert "  Nothing is measured yet: by the assumed spread alone it is " in said
     assert " (assumed) | " in ok(tracker_cli("report", "--format", "md"))
-    finalized(tmp_path, codex=[(3, 18), (2, 10), (4, 20), (3, 15)], claude=[(2, 10)])
+    finalized(tmp_path, codex=[(3, 18), (2, 10), (4, 20), (3, 15)], claude=[(1, 40)])
     assert "The spread of claude is not measured yet: with an assumed" in ok(tracker_cli("compare", "codex", "claude"))
 
 
