@@ -194,7 +194,8 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
         elif fall := _fall(before, after, key, is_capacity=key == source.capacity):
-            falls.append(fall)  # a plugin may measure across a reset; the core's default never does
+            # a plugin may measure across a reset; the core's default never does
+            falls.append(fall)
             delta, tags = None, [FELL if key == source.capacity else f"{FELL}:{key}"]
             tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
         elif delta is not None:

@@ -74,11 +74,8 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]], added: Addit
         return f"stored {name} delta for {window} ({figures}){seeded}"
     needed = [*pair.missing, *(str(one.phase).upper() for one in pair.lacking(meter))]
     is_begun = phase == "before" and not (pair.after and pair.before and pair.before.record is first)
-    ready = (
-        "an anomaly is open"
-        if meter and meter.key in [row.get("meter") for row in added.anomalies]
-        else "ready to finalize"
-    )
+    is_odd = meter is not None and meter.key in [row.get("meter") for row in added.anomalies]
+    ready = "an anomaly is open" if is_odd else "ready to finalize"
     state = "awaiting end" if is_begun else f"awaiting {needed[0]}" if needed else ready
     return f"stored {name} {phase} snapshot for {window}" + (seeded or f" ({state})")
 

@@ -97,7 +97,8 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     if request.phases and (request.text is not None or request.origin == "automation"):
         reading = dated(request, timedelta(minutes=session.config.buffer_minutes))
     text = request.text and redact(request.text, keep_account=session.config.keep_account)
-    named = reading.fields.get("account")  # two addresses may be redacted alike
+    # two addresses may be redacted alike
+    named = reading.fields.get("account")
     known = {"account": account_id(named, request.text)} if isinstance(named, str) and request.text else {}
     return request._replace(reading=reading, text=text, details={**known, **request.details})
 
