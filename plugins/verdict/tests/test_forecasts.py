@@ -257,6 +257,7 @@ def test_the_forecasts_of_an_account_that_gets_a_name_are_scored(
     used = rows[-1]["parsed"]["weekly_used"]
     rows.append(_row(9000, NOW - HOUR, used + is_told, end, other))
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setattr(Session, "now", property(lambda self: NOW))  # the hour may change while the tests run
     verdicts("plan", "--provider", "codex").ok()
     verdicts.settings(f'[accounts]\nwork = "{one}"\n')
     with path.open("a") as file:
