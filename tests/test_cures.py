@@ -98,3 +98,13 @@ def test_what_somebody_wrote_is_printed_as_it_stands(toys: Run) -> None:
     for word in ("start", "end"):
         ok(toys(*place, word, "toy", "--stdin", "--window", "W1", "--notes", wrote, stdin="fuel 5%"))
     assert f"notes={wrote})" in ok(toys(*place, "preview"))
+
+
+def test_undo_is_printed_with_the_lane_that_was_given(toys: Run) -> None:
+    given = ("--stdin", "--window")
+    ok(toys("start", "toy", *given, "W1", "--agent", "sub1", stdin="fuel 5%"))
+    ok(toys("start", "toy", *given, "W2", stdin="fuel 5%"))
+    said = toys("end", "toy", *given, "W1", "--agent", "sub2", stdin="fuel 9%").stderr
+    [typed] = [found for found in PRINTED.findall(said) if found[0].startswith("undo")]
+    assert typed[0] == "undo --agent sub2"
+    assert "undid `tracker end toy" in ok(toys(*typed[0].split(), "--yes"))

@@ -360,11 +360,12 @@ def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_p
 
 def test_an_old_pane_is_not_taken_for_a_new_one(toys: Run, tmp_path: Path) -> None:
     pane = "fuel 44% reset 2026-01-10T12:00:00+00:00"
-    error = refused(toys("start", "toy", "--captured-at", "2026-01-16T12:00:00Z", stdin=pane))
-    assert error.startswith(
-        "error: This toy pane is older than 2026-01-16 12:00 UTC: its last reset was 6 d 0 h before that. Capture"
-        " a new one, give the right time of this one with --captured-at, or store"
-    )
+    for typed in (("start", "toy"), ("ingest", "toy", "--phase", "before", "--window", "W1", "--stdin")):
+        error = refused(toys(*typed, "--captured-at", "2026-01-16T12:00:00Z", stdin=pane))
+        assert error.startswith(
+            "error: This toy pane is older than 2026-01-16 12:00 UTC, by 6 d 0 h or more. Capture"
+            " a new one, give the right time of this one with --captured-at, or store"
+        )
     assert records(tmp_path, "snapshots") == []
     ok(toys("start", "toy", "--captured-at", "2026-01-10T08:00:00Z", stdin=pane))
     ok(toys("start", "toy", "--window", "W2", "--captured-at", "2026-01-16T12:00:00Z", "--force", stdin=pane))
@@ -380,7 +381,7 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     assert "the capacity meter of toy fell (fuel fell from 90 to 4; it was reset at" in error
     assert "Capture again" not in error, "no AFTER behind the reset measures the window"
-    [delete] = re.findall(r"Remove both captures with `tracker (.*?)` \(twice\)", error)
+    [delete] = re.findall(r"Remove its captures with `tracker (.*?)`, one by one: without any, toy leaves", error)
     for _ in range(2):
         ok(toys(*delete.split(), "--yes"))
     warned = toys("complete", "--window", "W0-01", "--toy-features", "1")

@@ -176,7 +176,7 @@ class Session:
 
     def show(self, text: str, *, has_cures: bool = False) -> None:
         """A result for people, also with `--quiet`; on a terminal folded. has_cures: it holds no text of the user's."""
-        text = escape(cured(text, self.data_dir if has_cures else None))
+        text = escape(cured(text, self if has_cures else None))
         click.echo(folded(text) if self.is_terminal else text)
 
     @property
@@ -202,12 +202,12 @@ class Session:
         """Something that is wrong but stops nothing, said once."""
         if text not in self._warned:
             self._warned.add(text)
-            tell(cured(f"warning: {text}", self.data_dir))
+            tell(cured(f"warning: {text}", self))
 
     def note(self, text: str) -> None:
         """Something worth knowing beside the result."""
         if not self.quiet:
-            tell(cured(text, self.data_dir))
+            tell(cured(text, self))
 
 
 def session() -> Session:

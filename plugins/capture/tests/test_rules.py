@@ -36,6 +36,22 @@ def test_auto_is_before_and_then_after(machine: Any, event: Any) -> None:
     assert ok(machine("capture", "codex")) == "stored codex before snapshot for W0-02 (awaiting end)\n"
 
 
+def test_auto_ends_the_window_that_is_named(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10, age=60))
+    for window in ("W0-03", "W0-05"):
+        ok(machine("capture", "codex", "--window", window))
+    machine.rollout("a", event(20))
+    assert "stored codex after snapshot for W0-03" in ok(machine("capture", "codex", "--window", "W0-03"))
+    assert "stored codex before snapshot for W0-04" in ok(machine("capture", "codex", "--window", "W0-04"))
+
+
+@pytest.mark.parametrize("window", ["$(touch x)", "dev@example.com", "", "W0-01\nx"])
+def test_a_window_has_a_name_that_every_command_takes(machine: Any, event: Any, window: str) -> None:
+    machine.rollout("a", event(10))
+    assert "Invalid window id" in error(machine("capture", "codex", "--window", window), 1)
+    assert machine.rows() == []
+
+
 def test_auto_looks_at_this_lane_alone(machine: Any, event: Any) -> None:
     machine.rollout("a", event(10, age=60))
     ok(machine("capture", "codex", AGENT_ID="sub1"))

@@ -23,7 +23,7 @@ def delta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
     from tracker.hosting.discovery import Plugin
     from tracker.hosting.registry import Registry
 
-    def measure(rounding: str, start: str, before: float, end: str, after: float) -> Any:
+    def measure(rounding: str, start: str, before: float, end: str, after: float, *, shows_idle: bool = True) -> Any:
         module = ModuleType("toy")
         exec(STATUS.replace(METER, FLOORED.format(rounding)), module.__dict__)
         registry = Registry(plugins=[Plugin("toy", "", "tracker-toys", "1.0", lambda: module)])
@@ -31,7 +31,7 @@ def delta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
         monkeypatch.chdir(tmp_path)
         program = Program(tmp_path / "data")
         for verb, at, used in (("start", start, before), ("end", end, after)):
-            pane = f"fuel {used}% reset {RESET}"
+            pane = f"fuel {used}%{f' reset {RESET}' if used or shows_idle else ''}"
             program("alias", verb, "toy", "--stdin", "--captured-at", at, stdin=pane).ok()
         program("complete", "--window", "W0-01").ok()
         stored = [row["parsed"]["fuel_pct"] for row in program.rows("snapshots")]
@@ -58,3 +58,10 @@ def test_what_a_reading_stands_for(
     delta: Callable[..., Any], rounding: str, start: str, before: float, after: float, expected: float
 ) -> None:
     assert delta(rounding, start, before, "2026-01-01T05:00:00Z", after) == expected
+
+
+@pytest.mark.parametrize(("start", "expected"), [("2026-01-01T00:03:00Z", 12.5), ("2026-01-01T01:00:00Z", 12)])
+def test_an_idle_meter_without_a_reset_began_with_the_period_of_the_later_reading(
+    delta: Callable[..., Any], start: str, expected: float
+) -> None:
+    assert delta("floor", start, 0, "2026-01-01T05:00:00Z", 12, shows_idle=False) == expected

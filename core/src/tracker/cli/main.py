@@ -209,7 +209,7 @@ class Root(Group):
 
 
 def _stop(session: Session, message: str, status: int) -> NoReturn:
-    tell(discovery.cured(f"error: {' '.join(message.split())}", session.data_dir))
+    tell(discovery.cured(f"error: {' '.join(message.split())}", session))
     sys.exit(status)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial, reduce
 from importlib import import_module
+from operator import or_
 from typing import Any
 
 from tracker.errors import PluginError
@@ -228,9 +229,7 @@ def check(feature: Feature, name: str) -> None:
 
 def commands() -> dict[str, Command]:
     """Those of the kernel and of the features in use, by name."""
-    return OWN_COMMANDS | {
-        name: command for one in installed() if one.info for name, command in one.info.commands.items()
-    }
+    return reduce(or_, (one.info.commands for one in installed() if one.info), OWN_COMMANDS)
 
 
 @contextmanager
@@ -286,19 +285,21 @@ def may_have(key: str, *, is_table: bool) -> bool:
     return bool(owner("settings", key) or owner("settings", table)) or (is_table and (is_failed or any(others)))
 
 
-def cured(text: str, data_dir: object = None) -> str:
-    """A message with how to get each command of ours that it names and that is not in use, and a given `--data-dir`."""
+def cured(text: str, session: Any = None) -> str:
+    """A message with how to get each command of ours that it names and that is not in use, and the options given."""
     missing: dict[str, str] = {}
     with suppress(PluginError):  # if a plugin's fault is an error, the features cannot be asked when it is shown
         for first, second in re.findall(rf"{TYPED}([a-z-]+)( [a-z-]+)?", text):
             for name in (first, first + second):
                 if name not in commands() and (how := owner("commands", name)):
                     missing[how] = name
-        if data_dir:
+        if session and session.agent is not None:  # it takes back what a lane did last, and other cures name theirs
+            text = re.sub(rf"({TYPED}undo)(?! --list|[^`]* --agent)", rf"\1 --agent {session.agent or repr('')}", text)
+        if session and session.data_dir:
             import shlex
 
             known = "|".join({name.partition(" ")[0] for name in commands()})
-            place = f"--data-dir {shlex.quote(str(data_dir))} "
+            place = f"--data-dir {shlex.quote(str(session.data_dir))} "
             text = re.sub(rf"{TYPED}(?=({known})\b)", lambda found: found[0] + place, text)
     more = (f"The command {name} is not available. {how}" for how, name in missing.items())
     return " ".join((f"{text.rstrip('.')}.", *more)) if missing else text

@@ -27,7 +27,7 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
             cure = "readings of both sides of the reset measure across it: end a window before it, begin one behind it"
         lane = f" --agent {like['agent_id']}" if like["agent_id"] else ""
         delete = f"tracker alias delete {source.name} --phase after --window {like['window']}{lane}"
-        cure += f", or {delete} (and the other phase: then {source.name} leaves the window)"
+        cure += f", or {delete} (and its other captures: without any, {source.name} leaves the window)"
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": -(lost or 0)}
         rows.append(row_about(filter(None, pair), like, FELL, cause, cure, **figures))
     return rows

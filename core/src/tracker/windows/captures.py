@@ -15,7 +15,7 @@ from tracker.text.clock import zone
 from tracker.text.pane import MOVEMENT
 
 if TYPE_CHECKING:
-    from tracker.contract.readings import Delta, Gauge, Meter
+    from tracker.contract.readings import Delta, Meter
     from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
 
@@ -225,14 +225,15 @@ def _risen(delta: float, meter: "Meter", before: Reading, after: Reading) -> flo
             return None
     if meter.rounding != "floor":
         return delta
-    return max(round(new.used + _rest(meter, new, after.as_of) - old.used - _rest(meter, old, before.as_of), 6), 0)
+    # of an idle meter some panes show no reset: the later reading shows that of the same period
+    rest = _rest(meter, old.used, old.reset_at or new.reset_at, before.as_of)
+    return max(round(new.used + _rest(meter, new.used, new.reset_at, after.as_of) - old.used - rest, 6), 0)
 
 
-def _rest(meter: "Meter", gauge: "Gauge", at: datetime | None) -> float:
+def _rest(meter: "Meter", used: float, end: datetime | None, at: datetime | None) -> float:
     """What a floored value lacks on average: half a point, but nothing at a reset; one with decimals is exact."""
-    if gauge.used == 0 and at is not None and gauge.reset_at is not None and isinstance(meter.window, timedelta):
-        return 0.0 if timedelta(0) <= at - (gauge.reset_at - meter.window) <= AT_RESET else 0.5
-    return 0.5 if gauge.used is not None and float(gauge.used).is_integer() else 0.0
+    is_new = at and end and isinstance(meter.window, timedelta) and timedelta(0) <= at - end + meter.window <= AT_RESET
+    return 0.5 if float(used).is_integer() and not (is_new and used == 0) else 0.0
 
 
 def _across_resets(before: Capture, after: Capture) -> dict[str, float]:

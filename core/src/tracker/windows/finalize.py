@@ -175,8 +175,8 @@ def _check_falls(session: Session, window: str, groups: Mapping[str, list[Captur
         again = f"Capture again with `tracker end {name} --stdin {place}`, or remove"
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell"
-            f"{f' ({causes[-1]})' if causes else ''}. {'Remove' if is_crossed else again} both captures with"
-            f" `tracker alias delete {name} {place}` (twice): then {name} leaves the window."
+            f"{f' ({causes[-1]})' if causes else ''}. {'Remove' if is_crossed else again} its captures with"
+            f" `tracker alias delete {name} {place}`, one by one: without any, {name} leaves the window."
         )
 
 

@@ -237,12 +237,11 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     is_old = bool(resets) and len(far | over) == len(resets)
     if is_old and not request.force:
         # a day without a year is read as the next such day, which may be the one of a year later
-        ahead, zero = [reset - seen for reset in resets.values()], timedelta(0)
-        ages = [-one if one <= zero else YEAR - one for one in ahead if one <= zero or YEAR / 2 < one <= YEAR]
-        last = f"its last reset was {span(min(ages))} before that" if ages else "its resets do not fit that time"
+        age = max(seen - one + (YEAR if one - seen > YEAR / 2 else timedelta(0)) for one in resets.values())
+        fits = f", by {span(age)} or more" if (is_older := age >= timedelta(0)) else ": its resets do not fit that time"
         # what was read by itself has a time of its own, and no option for it
-        dating = " give the right time of this one with --captured-at," if request.origin == "alias" else ""
-        what = f"This {source.name} pane is {'older than' if ages else 'not of'} {seen:%Y-%m-%d %H:%M} UTC: {last}."
+        dating = "" if request.origin == "automation" else " give the right time of this one with --captured-at,"
+        what = f"This {source.name} pane is {'older than' if is_older else 'not of'} {seen:%Y-%m-%d %H:%M} UTC{fits}."
         raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
     tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far))]
     tags += [STALE] if is_old else [f"{OVER}:{name}" for name in sorted(over)]

@@ -56,8 +56,12 @@ def phases_of(session: Session, source: Source, phase: str, window: str | None) 
         return ("after", "before")
     if phase != "auto":
         return (phase,)
-    newest = session.index.newest(source.stream, session.lane, source.name)
-    is_open = newest is not None and newest.phase == "before" and window in (None, newest.window)
+    found = source.stream, session.lane, source.name
+    if window is not None:
+        is_open = bool(session.index.left_open(*found, [window]))
+    else:
+        newest = session.index.newest(*found)
+        is_open = newest is not None and newest.phase == "before"
     return ("after",) if is_open else ("before",)
 
 

@@ -15,7 +15,7 @@ TAGS = {
     "insufficient-data": "no usage window was found in the text; capture the whole /usage pane",
     "bar-contradicts": "the bar shows another value than the number, so the pane was garbled; capture it again",
     "side-by-side": "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
-    "stale-data": "Claude Code showed the last figures that it knew; capture again once /usage loads",
+    "stale-data": "the figures may be old: /usage was still loading, or every reset in the pane is over; capture again",
     "limit-ambiguous": "the answer holds the limit twice with different values, so it is left empty",
     "reset-unread": "these words name no time, or a time zone that nobody knows, so the reset is left out",
     "section-missing": "a window's label is there without a readable percentage; capture again in a wider terminal",

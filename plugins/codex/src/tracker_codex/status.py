@@ -29,7 +29,7 @@ TAGS = {
     UNREAD: "these words name no time that is known here, so the reset is left out",
     BESIDE: "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
     REPEATED: "the limit comes again under a name that is not known here; the first one counts",
-    STALE: "Codex showed figures that it calls possibly stale; run /status again and capture that",
+    STALE: "the figures may be old: Codex says so, or every reset in the pane is over; run /status and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
     NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",
     NO_METER: "this plan has no such meter, so its windows cannot be measured; `tracker gate codex --meter M` still"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import WritingCommand, session
+from tracker.kernel import WritingCommand, session, window_option
 
 
 @click.command("capture", cls=WritingCommand, epilog="tracker capture codex --phase before")
@@ -16,7 +16,7 @@ from tracker.kernel import WritingCommand, session
     show_default=True,
     help="auto: AFTER if this lane has the provider's window open, else BEFORE.",
 )
-@click.option("--window", metavar="W", help="The window [default: the open one, or the next].")
+@window_option(help="The window [default: the open one, or the next].")
 @click.option("--from", "origin", metavar="ORIGIN", help="Ask only this origin; stdin is a pane that you pipe.")
 @click.option("--scope", metavar="SCOPE", help="The report to ask for [default: the declared one].")
 @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
