@@ -205,6 +205,19 @@ def test_one_point_in_two_silent_hours_tells_nothing(at_night: int, share: float
     assert found.why == "2.0 working hours without a request are too few to tell"
 
 
+@pytest.mark.parametrize("hour", [None, 12])
+def test_requests_at_no_hour_of_the_readings_are_no_traceback(hour: int | None) -> None:
+    """A machine that only samples has none, and another's are made after the last reading of each day."""
+    readings = [
+        MeterReading("codex", "weekly", None, "sample", at, at, float(step), None, is_scheduled=True)
+        for step in range(6)
+        for at in [START + timedelta(hours=2, minutes=10 * step)]
+    ]
+    times = [] if hour is None else [(START + timedelta(hours=hour)).timestamp()]
+    found = heard(readings, readings, times, set() if hour is None else {hour}, UTC, None)
+    assert found == (1.0, "0.0 working hours without a request are too few to tell")
+
+
 def test_silent_hours_within_a_run_of_equal_readings_count() -> None:
     """A schedule's equal readings are one row: of 8 weeks 1.8 hours without a request were seen, and nobody else."""
     chance, times, rows, used = random.Random(4), list[float](), list[MeterReading](), 0.0
