@@ -171,6 +171,15 @@ def test_a_change_needs_as_many_days_as_make_one_sure(days: int, is_told: bool) 
     assert (known.change is not None) == is_told
 
 
+def test_a_change_is_found_behind_days_with_too_few_points() -> None:
+    """Three days of two points each at another rate part the days the most, and are no side of a change."""
+    known = ledger(21, lambda day, fresh, cached: (1.0 if day < 12 else 1.6) * (fresh + cached))
+    little = [evolve(one, points=2.0, fresh=0.2, cached=0.1) for one in known.pieces[:3]] + [*known.pieces[3:]]
+    change = drift(evolve(known, pieces=little)).change
+    assert change is not None
+    assert change.day == date(2026, 1, 13)
+
+
 @pytest.mark.parametrize(("hours", "share"), [((21,), 0.1), (range(8, 17), 0.5)])
 def test_what_other_devices_use_at_night_is_not_scaled_to_the_day(hours: Sequence[int], share: float) -> None:
     """Own requests from 8 to 17 h on four of five days, and a reading each hour.
