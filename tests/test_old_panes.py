@@ -49,6 +49,15 @@ def test_a_pane_whose_resets_are_over_is_refused(days: int) -> None:
         dated(request, BUFFER)
 
 
+def test_the_reset_of_a_meter_without_a_known_window_makes_no_pane_new() -> None:
+    text = (PLUGINS / "claude" / "tests" / "screens" / "v2.1.330_base_max_110col.txt").read_text(encoding="utf-8")
+    text, at = text.replace("Sonnet only", "Fable"), datetime(2026, 6, 20, 12, 30, tzinfo=UTC)
+    reading = usage.parse_status(text, at, UTC)
+    assert reading.gauge("fable") is not None
+    with pytest.raises(TrackerError, match="This claude pane is older than 2026-06-20 "):
+        dated(CaptureRequest(usage.source_info(), reading, text, at, "alias"), BUFFER)
+
+
 def test_a_time_of_day_that_is_too_far_ahead_says_no_more() -> None:
     text = ">_ OpenAI Codex (v0.169.0)\n  5h limit: [██████████████████░░] 89% left (resets 23:30)\n"
     at = CAPTURED - timedelta(hours=1)
@@ -68,3 +77,4 @@ def test_a_model_has_the_window_of_its_label() -> None:
     meter = status.source_info().meter("gpt_5_3_codex_spark_weekly")
     assert meter is not None
     assert meter.window == timedelta(days=7)
+    assert [(one.window, one.rounding) for one in (usage.source_info().meter("fable"),) if one] == [(None, "floor")]

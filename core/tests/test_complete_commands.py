@@ -97,7 +97,13 @@ def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> 
     done = captured("complete", "--window", "W0-01", "--feature-id", "F-1", "F-2", "--toy-features", "2")
     assert ok(done) == "finalized W0-01 (toy: features=2, capacity=18 pp)\n"
     assert records(tmp_path, "windows")[0]["feature_ids"] == ["F-1", "F-2"]
-    ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 30%"))
+    # nothing of what is typed is stored with an address in it
+    typed = ("--spec-id", "dev@example.com", "--feature-id", "dev@example.com", "--commit-start", "dev@example.com")
+    ok(captured("complete", "--window", "W0-01", *typed, "--outcome", "dev@example.com", "--force"))
+    kept = records(tmp_path, "windows")[1]
+    named = (kept["spec_id"], *kept["feature_ids"], kept["commit_start"], kept["outcome"])
+    assert named == ("d***@example.com",) * 4
+    ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 30%", AGENT_ID=""))
     shown = ok(captured("preview", "--window", "W0-01", "W0-02"))
     assert shown.startswith("Windows: W0-01, W0-02\n")
     assert shown == ok(captured("preview", "--window", "W0-01", "--window", "W0-02"))

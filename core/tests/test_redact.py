@@ -53,6 +53,9 @@ ADDRESSES = [
     "Username: first.la\n st@example.com",
     "Account: dev\x1b[0m@example.com",
     "dev@\x1b[1mexample.com",
+    "Account:\n  first.last\n  @example.com (Pro 200)",
+    "Account:\n  first.la\n  st@example.com",
+    "Login: first.last\n @example.com",
 ]
 HEX = "0123456789abcdef" * 2
 WORD = "AbCdEfGh12345678"
@@ -89,6 +92,10 @@ KEYS = [
     "TRACKER_GLM_KEY=<WORD>",
     "hf_<WORD><WORD>",
     "pplx-<WORD><WORD>",
+    '{"refresh_token":"rt_<WORD>.<WORD>"}',
+    "refreshToken: <WORD><WORD>",
+    "id_token=<WORD><WORD>",
+    "sk-ant-api03-abcdefgh\n  <WORD><WORD>",
 ]
 PLAIN = [
     "11% used (resets 10:43 PM)",
@@ -102,6 +109,9 @@ PLAIN = [
     "git_head 0123456789abcdef0123456789abcdef01234567",
     "meet at noon (at) home",
     "primary_key: id",
+    "Account:\n  5h limit: 11% used",
+    "max_output_tokens: 128000",
+    "token: internationalization",
 ]
 
 
@@ -113,6 +123,7 @@ def test_no_form_of_an_address_stays() -> None:
 def test_no_form_of_a_key_stays() -> None:
     forms = [form.replace("<HEX>", HEX).replace("<WORD>", WORD) for form in KEYS]
     assert [form for form in forms if HEX in redact(form) or WORD in redact(form)] == []
+    assert redact("x-api-key: AbCdEfGhIjKlMnOpQrSt") == "x-api-key: ***"
 
 
 def test_other_text_stays_and_what_is_redacted_stays_so() -> None:

@@ -52,11 +52,9 @@ class Session:
 
     @cached_property
     def settings_file(self) -> Settings:
-        from pathlib import Path
-
         from tracker.settings import Settings
 
-        return Settings.load(Settings.find(Path.cwd()))
+        return Settings.load(Settings.find())
 
     def settings(self, kind: type[T]) -> T:
         return self.settings_file.section(kind)

@@ -189,9 +189,10 @@ class Settings:
     of = staticmethod(setting_of)
 
     @classmethod
-    def find(cls, start: Path) -> Path | None:
-        """The nearest settings file in a folder or above it."""
-        return next((path for folder in (start, *start.parents) if (path := folder / cls.NAME).is_file()), None)
+    def find(cls, start: Path | None = None) -> Path | None:
+        """The nearest settings file in a folder or above it, by default the working directory."""
+        folders = (start := start or Path.cwd()), *start.parents
+        return next((path for folder in folders if (path := folder / cls.NAME).is_file()), None)
 
     @staticmethod
     def read(path: Path) -> str:

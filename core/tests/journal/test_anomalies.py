@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,14 +26,16 @@ def test_a_fall_names_its_records_and_the_command_that_helps(program: Any) -> No
     done = capture(program, "end", 9, 20.5)
     assert done.ok()
     assert (
-        "warning: anomaly negative-delta in W1: fuel fell from 30 to 20.5; cure: capture again, or tracker alias"
-        in done.err
-    )
+        "warning: anomaly negative-delta in W1: fuel fell from 30 to 20.5; cure: capture again: tracker end toy --stdin"
+        " --window W1, or tracker alias"
+    ) in done.err
     [row] = program.rows("anomalies")
     assert row | {"kind": "negative-delta", "meter": "fuel", "before": 30, "after": 20.5, "delta": -9.5} == row
     assert row["records"] == [one["record_id"] for one in program.rows("snapshots")]
-    cure = row["cure"].partition("tracker ")[2].partition(" (")[0]
-    program(*cure.split()).ok()
+    again, delete = (found.split() for found in re.findall(r"tracker (.*?)(?:, or| \()", row["cure"]))
+    program(*again, "--captured-at", "-1m", stdin="fuel 31%").ok()
+    assert anomalies(program) == [("negative-delta", False)]
+    program(*delete).ok(), program(*delete).ok()
     assert anomalies(program) == [("negative-delta", False)]
 
 

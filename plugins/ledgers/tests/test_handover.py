@@ -57,7 +57,9 @@ def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:
     assert "W0-21: toy in lane sub1 since 20" in section(text, "Open now")
     assert "tracker end toy --stdin --window W0-21 --agent sub1\n" in section(text, "Next command")
     assert "W0-22 toy negative-delta: fuel fell from 50 to 40" in section(text, "Open anomalies")
-    assert "cure: capture again, or tracker alias delete toy" in section(text, "Open anomalies")
+    assert "cure: capture again: tracker end toy --stdin --window W0-22, or tracker alias delete toy" in section(
+        text, "Open anomalies"
+    )
     assert re.findall(r"tokens_actual=(\d+)", section(text, "Token ledger")) == ["900", "70", "6"]
     artifacts = section(text, "Artifacts").splitlines()
     assert str(tmp_path / "data" / "snapshots.jsonl") in artifacts

@@ -40,6 +40,17 @@ def test_nothing_of_the_repository_is_run(finalized: Run, expected: Any, tmp_pat
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_commit_that_is_not_here_is_fetched_from_nowhere(finalized: Run, tmp_path: Path) -> None:
+    git = tmp_path / ".git"
+    settings = "[extensions]\npartialClone = origin\n"
+    settings += '[remote "origin"]\npromisor = true\nurl = ssh://nowhere.invalid/x\n'
+    settings += f"[core]\nrepositoryformatversion = 1\nsshCommand = \"touch '{tmp_path}/ran'; false\"\n"
+    (git / "config").write_text((git / "config").read_text() + settings)
+    done = finalized("complete", "--window", "W0-20", "--toy-features", "1", "--commit-start", "0123456789" * 4)
+    assert "is not a commit of the repository here" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
 def _split(name: str) -> tuple[str, str]:
     section, _, key = name.rpartition(".")
     head, dot, rest = section.partition(".")

@@ -70,15 +70,14 @@ class Meters(Struct):
             raise ValueError(f"Invalid capacity {value!r}. Expected one of the meters {', '.join(keys)}, or None.")
 
     def meter(self, key: str | None) -> Meter | None:
-        """The meter of that key; one made up if `open_meters` permits it; else None.
-
-        A made-up one has the window of the declared one whose key ends its own: `model_weekly` is weekly, too.
-        """
+        """The meter of that key; one made up if `open_meters` permits it, `model_weekly` like `weekly`; else None."""
         found = next((meter for meter in self.meters if meter.key == key), None)
         if found or not key or not self.open_meters or not re.fullmatch(checks.SLUG_PATTERN, key):
             return found
         like = next((meter for meter in self.meters if key.endswith(f"_{meter.key}")), None)
-        return Meter(key=key, title=key, window=like.window if like else None)
+        # the unlike ones are measured by the same program as the capacity meter
+        rounding = kin.rounding if (kin := like or self.capacity_meter) else "exact"
+        return Meter(key=key, title=key, window=like.window if like else None, rounding=rounding)
 
     @property
     def capacity_meter(self) -> Meter | None:

@@ -37,11 +37,9 @@ def flush(path: Path, flags: int = os.O_RDONLY) -> None:
 def sync_parents(path: Path) -> None:
     """Flush the entries of a path and of the directories above it: a killed command may have left any of them."""
     flush(path.parent)
-    for folder in path.absolute().parent.parents:
-        try:
+    with contextlib.suppress(OSError):  # of one that is not ours, so not created by us
+        for folder in path.absolute().parent.parents:
             flush(folder)
-        except OSError:
-            return  # not ours, so not created by us
 
 
 def set_aside(path: Path, file: int, start: int, stop: int) -> Path:

@@ -21,7 +21,8 @@ MOVEMENT = r"\x1b\[[0-9;]*[@A-HJ-MPSTX`adefrsu]|\x1b[78DEMc]|\x1b\[\?(?:1049|104
 CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"  # C0 and C1 without tab and line feed
 LINE_END = r"\r\n|[\r\x0b\x0c]"
 # a narrow pane wraps or cuts the address within its name
-NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{1,100}){1,4}@"
+NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{0,100}){1,4}@"
+GAP = r"(?:[ \t]+|[ \t│]{0,200}\r?\n[ \t│]{0,200})"  # a narrow pane breaks a line behind a label, too
 WHOLE = r"[\w.+%'-]{1,100}@[\w.-]{1,200}\w"
 
 
@@ -35,17 +36,18 @@ Rules: TypeAlias = tuple[tuple[tuple[str, ...], str, str | Callable[[re.Match[st
 KEYS: Rules = (
     (
         ("sk", "gsk_", "gh", "glpat-", "xox", "akia", "aiza", "hf_", "pplx-", "bearer", "basic"),
-        r"(?i)\b(sk(?:-|\\+u002d|%2d)|gsk_|gh[opusr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|pplx-)"
-        r"(?:[\w-]|\\+u002d){8,}|\b((?:Bearer|Basic)(?:\s+|%20|\\+u0020))[\w.~+/=-]{8,}",
+        r"(?im)\b(sk(?:-|\\+u002d|%2d)|gsk_|gh[opusr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|pplx-)"
+        r"(?:[\w-]|\\+u002d){8,}(?:[ \t│]*\r?\n[ \t│]*(?=[\w-]*\d)[\w-]{8,}(?=[ \t│]*$)){0,3}"
+        r"|\b((?:Bearer|Basic)(?:\s+|%20|\\+u0020))[\w.~+/=-]{8,}",
         r"\1\2***",
     ),
     # a vendor's `32 hexadecimal digits.word`, and a JSON web token
     ((".",), r"\b(?:[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)", "***"),
-    (  # a value with digits and letters behind a name that says what it is
+    (  # a value with digits and letters, or of capitals and small ones, behind a name that says what it is
         ("authorization", "key", "token", "secret", "password"),
-        r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|\btoken"
+        r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|token"
         r"|secret|password)"
-        r"(?:[\"'\\\s:=]|%3D|%22){1,8})(?=[\w.~+/%-]*\d)(?=[\w.~+/%-]*[a-z])[\w.~+/%=-]{16,}",
+        r"(?:[\"'\\\s:=]|%3D|%22){1,8})(?=(?-i:[\w.~+/%-]*(?:\d|[a-z][A-Z])))(?=[\w.~+/%-]*[a-z])[\w.~+/%=-]{16,}",
         r"\1***",
     ),
     (("cookie",), r"(?i)(\b(?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"']{8,}", r"\1***"),
@@ -53,10 +55,10 @@ KEYS: Rules = (
 ADDRESSES: Rules = (
     (
         ("account", "mail", "logged in as"),
-        rf"(?m)(\b(?i:Account|E-?mail|Logged in as):[ \t]+)(\w){NAME}|[\w.+%'-]*(?=[ \t]*│?\r?$))",
+        rf"(?m)(\b(?i:Account|E-?mail|Logged in as):{GAP})(\w){NAME}|[\w.+%'-]*(?=[ \t]*│?\r?$))",
         _narrow,
     ),
-    (("user", "login"), rf"(?m)(\b(?i:User(?:name)?|Login):[ \t]+)(\w){NAME})", _narrow),
+    (("user", "login"), rf"(?m)(\b(?i:User(?:name)?|Login):{GAP})(\w){NAME})", _narrow),
     # the name before the @ keeps its first character; a domain may be cut off by a narrow pane, or begin with a digit
     (("@",), r"(?<![\w.+%-])([\w+%-])(?:[\w.+%'-]|\x1b\[[\d;]*m)*@(?=[\w\[\x1b]|\s|$)", r"\1***@"),
     (  # the @ as URLs, JSON, HTML and people write it
@@ -117,7 +119,7 @@ def each_text(value: Any, change: Callable[[str], str]) -> Any:
     """A JSON value with every text in it changed."""
     if isinstance(value, str):
         return change(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [each_text(item, change) for item in value]
     if isinstance(value, dict):
         return {key: each_text(item, change) for key, item in value.items()}

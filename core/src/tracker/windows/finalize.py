@@ -11,7 +11,7 @@ from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import WINDOWS, stamp
 from tracker.session import Session
-from tracker.text.pane import redact
+from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.lanes import lane_option
@@ -89,9 +89,9 @@ def _row(session: Session, window: str, features: Mapping[str, float], given: Ro
         features={name: features.get(name) for name in sorted({*entries, *features})},
         quality_score=quality,
         quality=quality,
-        outcome=given.get("outcome"),
+        outcome=each_text(given.get("outcome"), redact),
         providers=entries,
-        **{key: given[key] for key in OPTIONAL if given.get(key)},
+        **{key: each_text(given[key], redact) for key in OPTIONAL if given.get(key)},
     )
 
 

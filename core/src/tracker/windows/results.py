@@ -79,9 +79,8 @@ class ProviderFigures(NamedTuple):
     def totals(self) -> dict[str, float | None]:
         """Features and capacity; both null if every window was left out, since 0 would be a measurement."""
         found = self.efficiency
-        if not found.n and self.excluded:
-            return {"features": None, "capacity": None}
-        return {"features": found.features, "capacity": found.capacity}
+        is_measured = found.n or not self.excluded
+        return {name: getattr(found, name) if is_measured else None for name in ("features", "capacity")}
 
     def document(self) -> dict[str, Any]:
         """What `preview --json` prints of it: what every estimate says, and the figures of this one."""

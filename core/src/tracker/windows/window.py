@@ -230,11 +230,11 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     # each lies at most one window of its meter ahead
-    longest = {name: meter.longest or YEAR for name in resets if (meter := source.meter(name))}
+    longest = {name: meter.longest for name in resets if (meter := source.meter(name)) and meter.longest}
     far = {name for name, reset in resets.items() if reset - seen > longest.get(name, YEAR) + SLACK}
     # in the buffer vendors show the old reset, and of an idle meter until it is used
     over = {name for name, reset in resets.items() if reset <= seen - buffer}
-    is_old = bool(resets) and len(far | over) == len(resets)
+    is_old = bool(resets) and (far | over).issuperset(longest or resets)  # any time is a reset of an unknown meter
     if is_old and not request.force:
         # a day without a year is read as the next such day, which may be the one of a year later
         age = max(seen - one + (YEAR if one - seen > YEAR / 2 else timedelta(0)) for one in resets.values())
@@ -328,17 +328,18 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
     if phase and keep and request.text is not None:
         parsed = with_addresses(parsed, request.text)
     notes = stamped_notes(request.notes, session.lane) if request.notes or session.lane else None
-    common = {"source": request.origin, "notes": notes, "agent_id": session.lane}
+    common = {"source": redact(request.origin), "notes": notes, "agent_id": session.lane}
     fields = {**common, **fields, "parsed": parsed, "raw_text": request.text}
     return stamp(window=new.window, provider=source.name, captured_at=request.captured_at, **fields)
 
 
 def git_id(name: str) -> str | None:
-    """The id of a name in the repository here; of `HEAD`, before a first commit, git's empty tree. git gets no key."""
+    """The id of a name in the repository here, of git's empty tree before a first commit. git gets no key, no net."""
     import os
     import subprocess
 
-    kept = {name: text for name, text in os.environ.items() if name.startswith(("PATH", "HOME", "XDG_", "GIT_", "SYS"))}
+    names = ("PATH", "HOME", "XDG_", "GIT_DIR", "GIT_WORK_TREE", "GIT_C", "SYS")
+    kept = {name: text for name, text in os.environ.items() if name.startswith(names)} | {"GIT_ALLOW_PROTOCOL": "none"}
     run = partial(subprocess.run, capture_output=True, text=True, timeout=5, check=False, env=kept)
     with suppress(OSError, ValueError, subprocess.SubprocessError):
         found = run(["git", "rev-parse", name]).stdout.strip()

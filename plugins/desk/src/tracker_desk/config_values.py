@@ -56,7 +56,7 @@ class Held:
 
 def tolerate(session: Session, report: Callable[[str], object]) -> None:
     """Go on although settings are wrong, for the commands that say how to mend them; every other one refuses."""
-    path = Settings.find(Path.cwd())
+    path = Settings.find()
     if path is not None:
         session.settings_file = Settings.check(Settings.read(path), path, report)
 
@@ -129,7 +129,7 @@ def look_up(session: Session, key: str) -> Held:
 
 def change(session: Session, key: str, words: str) -> None:
     """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
-    path = (Settings.find(Path.cwd()) or Path.cwd() / Settings.NAME).resolve()
+    path = (Settings.find() or Path.cwd() / Settings.NAME).resolve()
     value = _meant(key, words)
     if key.startswith(f"{PRICES}."):
         _check_provider(session, key.partition(".")[2])
