@@ -291,12 +291,18 @@ def _has_tokens(value: object, depth: int = 4) -> bool:
 
 def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> None:
     """Note tokens of an unknown kind, if this is not the copy of another row."""
-    from tracker_claude.session_rows import FIELDS
+    from tracker_claude.session_rows import FIELDS, WRITTEN
 
-    odd = usage.keys() - FIELDS if isinstance(usage, dict) else set()
+    if not isinstance(usage, dict):
+        return
+    odd = {name: usage[name] for name in usage.keys() - FIELDS}
+    if isinstance(written := usage.get("cache_creation"), dict):
+        odd |= {name: written[name] for name in written.keys() - WRITTEN}
+    for value in [*odd.values()]:
+        odd |= value if isinstance(value, dict) else {}
     kinds = [name for name in sorted(odd) if name.endswith("_tokens")]
     for name in () if is_copy else kinds:
-        if usage[name] and len(name) <= LONGEST and name.isidentifier():  # type: ignore[index]
+        if odd[name] and len(name) <= LONGEST and name.isidentifier():
             _note(f"rows with {name}", scratch)
     if odd and not kinds:  # those of the next rows are read without a look
         scratch["is_newer"] = True
