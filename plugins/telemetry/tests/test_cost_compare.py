@@ -183,6 +183,17 @@ def test_a_slip_in_a_table_of_ones_own_is_refused(text: str, said: str) -> None:
     assert len(parse(text, "prices.toml of acme").entries) == 1
 
 
+@pytest.mark.parametrize(("name", "saved"), [(None, None), ("house-x", None), ("claude-sonnet-4-5", 0.0045 - 0.00082)])
+def test_what_was_saved_is_not_known_without_the_baselines_price(
+    tracker_inside: Run, tmp_path: Path, name: str | None, saved: float | None
+) -> None:
+    own = {"rid": "a", "input_tokens": 1000, "output_tokens": 100}
+    (tmp_path / "log.jsonl").write_text(log({**own, "model": name}, {**own, "model": "glm-4.6"}))
+    totals = json.loads(tracker_inside("--json", "cost-compare", "--file", "log.jsonl").stdout)["totals"]
+    assert totals["saved_usd"] == pytest.approx(saved)
+    assert totals["glm_usd"] > 0
+
+
 def test_the_bundled_table_may_be_ones_own() -> None:
     text = (files("tracker_proxy") / "prices.toml").read_text(encoding="utf-8")
     assert parse(text, "prices.toml", "your prices.toml") == parse(text, "prices.toml of proxy-telemetry")
