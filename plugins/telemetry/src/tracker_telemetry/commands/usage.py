@@ -76,7 +76,7 @@ def command(
         since=report.begin(selection.since),
         until=report.end(selection.until),
         last=selection.last,
-        windows=frozenset(selection._replace(last=None).windows(here) or ()) if in_windows else None,
+        windows=_windows(here, selection) if in_windows else None,
         zone=zone(timezone) if timezone else here.zone,
         first_weekday=DAYS.index(start_of_week),
     )
@@ -93,6 +93,16 @@ def command(
             click.echo(line, nl=False)
     else:
         _show(here, found)
+
+
+def _windows(here: Session, selection: Selection) -> frozenset[str]:
+    """The windows of a lane, or the open ones, that go on at `since` or later: an open one has no end."""
+    from tracker_telemetry.sessions.spans import Spans
+    from tracker_telemetry.sessions.usage import begin
+
+    known = Spans.of_session(here).lasting(begin(selection.since))
+    chosen = selection._replace(last=None, since=None)
+    return frozenset((known and chosen.windows(here, known)) or ())
 
 
 def _sources(here: Session, provider: str | None) -> Sequence[Source]:
