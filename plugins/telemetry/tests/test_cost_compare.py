@@ -214,6 +214,19 @@ def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:
     assert found["totals"]["saved_usd"] == 0
 
 
+def test_each_request_has_its_day_however_its_time_is_written(tracker_inside: Run, tmp_path: Path) -> None:
+    times = ["2026-11-01T23:30:00.1Z", "2026-11-01 23:30:00,123", "20261101T233000Z", "2026-W44-7T23:30:00Z"]
+    own = {"model": "glm-4.6", "input_tokens": 10, "output_tokens": 1}
+    text = "".join(json.dumps({"ts": at, "rid": f"F-{nth}", **own}) + "\n" for nth, at in enumerate(times))
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
+    stream = tmp_path / "data" / "proxy_telemetry.jsonl"
+    [first, *_] = stream.read_text().splitlines()
+    old = json.loads(first) | {"ts": times[1], "record_id": "0" * 32}  # as older versions stored it
+    stream.write_text(stream.read_text() + json.dumps(old) + "\n")
+    [row] = json.loads(tracker_inside("--json", "cost-compare", "--by", "day").stdout)["rows"]
+    assert (row["day"], row["glm_tokens"]) == ("2026-11-01", 5 * 11)
+
+
 def test_each_request_has_the_price_of_its_hour(tracker_inside: Run) -> None:
     """Where the list has hours, as `usage` has it; what is saved follows the baseline's price, too."""
     hours = {"2026-01-10T02:00:00Z": 1.37, "2026-01-10T16:29:59Z": 1.37, "2026-01-10T16:30:00Z": 0.685}
