@@ -31,7 +31,7 @@ FROM (SELECT {by} AS name, count(*) AS events, count(*) FILTER (routed) AS route
   quantile_cont(latency, [0.5, 0.95]) AS quantiles FROM standing GROUP BY 1 ORDER BY 1)
 """
 
-# events of a window that stand in others, too: of those that were written last; of equal ones each is one of the other's
+# events of a window that stand in others, too: of those that were written last, equal ones one for one
 ELSEWHERE = """
 WITH dated AS (SELECT *, coalesce(ts, 0) AS time FROM standing),
   own AS (SELECT time, rid, lane, model, routed, ok, input, output, count(*) AS size
