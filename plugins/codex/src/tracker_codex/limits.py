@@ -119,10 +119,10 @@ class _Reader:
         if label := ANY.match(self.text, place):
             return self._named(place, label.end())
         end = self.sheet.line_end(place + 1)
-        if self.text[end - 1] == ":" and KNOWN.match(self.text, end):
-            if self.rows or REST.fullmatch(self.text, place, end):  # a heading of a form that is not known, so whose?
-                self.lost, self.open = True, False
-                return end
+        is_heading = self.text[end - 1] == ":" and KNOWN.match(self.text, end)
+        if is_heading and (self.rows or REST.fullmatch(self.text, place, end)):  # of a form that is not known, so whose?
+            self.lost, self.open = True, False
+            return end
         self.open = self.open or bool(FIELD.match(self.text, place))
         return place
 
