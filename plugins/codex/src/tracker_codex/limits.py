@@ -120,7 +120,8 @@ class _Reader:
             return self._named(place, label.end())
         end = self.sheet.line_end(place + 1)
         is_heading = self.text[end - 1] == ":" and KNOWN.match(self.text, end)
-        if is_heading and (self.rows or REST.fullmatch(self.text, place, end)):  # of a form that is not known, so whose?
+        # of a form that is not known, so whose?
+        if is_heading and (self.rows or REST.fullmatch(self.text, place, end)):
             self.lost, self.open = True, False
             return end
         self.open = self.open or bool(FIELD.match(self.text, place))
