@@ -61,7 +61,7 @@ def test_a_wrapped_name_does_not_lend_its_row_to_the_main_bucket() -> None:
 def test_rows_whose_heading_is_lost_are_nobodys() -> None:
     assert used(read(pane(*MAIN, *OTHER))) == {"fiveh": 11, "weekly": 64}
     reading = read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))
-    assert (used(reading), reading.errors) == ({"weekly": 64}, ("row-nobodys:fiveh",))
+    assert (used(reading), reading.errors) == ({"weekly": 64}, ("heading-unknown:fiveh",))
     assert used(read(pane(MAIN[1], "  zeta_model Daily limit:  95% left", OTHER[0]))) == {
         "weekly": 64,
         "zeta_model_daily": 5,
@@ -72,7 +72,10 @@ def test_rows_whose_heading_is_lost_are_nobodys() -> None:
 def test_rows_below_the_rest_of_a_heading_are_nobodys(rest: str) -> None:
     """Of a pane that lost its top within a heading that was wrapped."""
     reading = read("\n".join([f"  {rest}", *OTHER]))
-    assert (reading.gauges, reading.errors) == ((), ("insufficient-data", "row-nobodys:fiveh", "row-nobodys:weekly"))
+    assert (reading.gauges, reading.errors) == (
+        (),
+        ("insufficient-data", "heading-unknown:fiveh", "heading-unknown:weekly"),
+    )
     assert used(read("\n".join([f"  {rest}", *OTHER, "  Codex Mini limit:", *MAIN]))) == {
         "codex_mini_fiveh": 11,
         "codex_mini_weekly": 64,
@@ -96,7 +99,7 @@ def test_rows_below_the_rest_of_a_heading_are_nobodys(rest: str) -> None:
 def test_rows_below_a_heading_of_an_unknown_form_are_nobodys(heading: list[str]) -> None:
     reading = read(pane(MAIN[1], *heading, *OTHER))
     assert used(reading) == {"weekly": 64}
-    assert reading.errors == ("row-repeated:weekly", "row-nobodys:fiveh")
+    assert reading.errors == ("row-repeated:weekly", "heading-unknown:fiveh")
 
 
 @together(
