@@ -171,6 +171,15 @@ def test_a_change_needs_as_many_days_as_make_one_sure(days: int, is_told: bool) 
     assert (known.change is not None) == is_told
 
 
+def test_a_change_is_found_behind_days_with_too_few_points() -> None:
+    """Three days of two points each at another rate part the days the most, and are no side of a change."""
+    known = ledger(21, lambda day, fresh, cached: (1.0 if day < 12 else 1.6) * (fresh + cached))
+    little = [evolve(one, points=2.0, fresh=0.2, cached=0.1) for one in known.pieces[:3]] + [*known.pieces[3:]]
+    change = drift(evolve(known, pieces=little)).change
+    assert change is not None
+    assert change.day == date(2026, 1, 13)
+
+
 @pytest.mark.parametrize(("hours", "share"), [((21,), 0.1), (range(8, 17), 0.5)])
 def test_what_other_devices_use_at_night_is_not_scaled_to_the_day(hours: Sequence[int], share: float) -> None:
     """Own requests from 8 to 17 h on four of five days, and a reading each hour.
@@ -203,6 +212,19 @@ def test_one_point_in_two_silent_hours_tells_nothing(at_night: int, share: float
     found = heard(readings, readings, times, set(range(8, 17)), UTC, None)
     assert found.share == (None if share is None else pytest.approx(share, abs=0.05))
     assert found.why == "2.0 working hours without a request are too few to tell"
+
+
+@pytest.mark.parametrize("hour", [None, 12])
+def test_requests_at_no_hour_of_the_readings_are_no_traceback(hour: int | None) -> None:
+    """A machine that only samples has none, and another's are made after the last reading of each day."""
+    readings = [
+        MeterReading("codex", "weekly", None, "sample", at, at, float(step), None, is_scheduled=True)
+        for step in range(6)
+        for at in [START + timedelta(hours=2, minutes=10 * step)]
+    ]
+    times = [] if hour is None else [(START + timedelta(hours=hour)).timestamp()]
+    found = heard(readings, readings, times, set() if hour is None else {hour}, UTC, None)
+    assert found == (1.0, "0.0 working hours without a request are too few to tell")
 
 
 def test_silent_hours_within_a_run_of_equal_readings_count() -> None:

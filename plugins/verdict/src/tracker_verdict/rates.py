@@ -215,9 +215,9 @@ def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
         return None
     points = [sum(piece.points for piece in pieces if piece.day == day) for day in days]
     dollars = [sum(piece.fresh + weight * piece.cached for piece in pieces if piece.day == day) for day in days]
-    _, first, p = scan_p(points, dollars)
+    _, first, p = scan_p(points, dollars, least_points=SIDE_POINTS)
     sides = (points[:first], dollars[:first]), (points[first:], dollars[first:])
-    if p > SURE or min(sum(side[0]) for side in sides) < SIDE_POINTS:
+    if p > SURE or not first:
         return None
     is_recent = days[-1] - days[first] < timedelta(days=NEAR)
     return Change(day=days[first], p=p, ratio=_ratio(*sides), is_recent=is_recent)

@@ -69,7 +69,7 @@ def heard(
     all_nights = (stop - begin - sum(end - start for start, end in full)) / HOUR - every
     is_known = nights > 0 and all_nights <= nights * points * ELSEWHERE
     by_night *= max(all_nights / nights, 1.0) if is_known else 1.0
-    if every > hours * points * ELSEWHERE:
+    if not (hours and points) or every > hours * points * ELSEWHERE:
         least = by_night / points if points and is_known else 0.0
         why = f"{number(hours, 1)} working hours without a request are too few to tell"
         return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
