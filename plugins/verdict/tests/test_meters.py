@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -240,6 +241,27 @@ def test_requests_without_a_price_are_requests(world: World) -> None:
     )
     assert "no request was logged" not in said
     assert "no rise without a request in" in said
+
+
+def test_a_model_without_a_price_is_named_and_no_change_of_the_meter(world: World) -> None:
+    """It was "1.94 times the points of before", since the money of half of the requests was missing."""
+    world.days(13, model=lambda day: "in-house-7b" if day > 6 and day % 3 == 0 else "gpt-5")
+    why = r"\d+% of the tokens have no list price: in-house-7b \(\d+ requests\); .*the file that `tracker usage` names"
+    assert re.search(f"cannot tell: {why}\n", world("meters", "drift"))
+    assert re.search(f"will not calibrate: {why}\n", world("meters", "calibrate"))
+
+
+def test_points_that_rise_at_night_without_a_request_are_in_no_rate(world: World) -> None:
+    """Readings show them beside no request: the rate was 18 % too high, and assumed that nothing else was used."""
+    world.days(13, nights={day: [0, 1, 1] for day in range(13)})
+    [found] = world.json("meters", "calibrate")
+    middle, low, high = next(iter(found["points_per"].values()))
+    assert low <= POINTS_PER_DOLLAR <= high
+    assert middle == pytest.approx(POINTS_PER_DOLLAR, rel=0.05)
+    assert 15 < found["silent"] <= 26
+    said = world("meters", "calibrate")
+    assert f"{found['silent']:g} points rose without a request, and are in no share" in said
+    assert "assuming: nothing else uses this account while requests are made here: no reading was taken by" in said
 
 
 def test_without_readings_the_cure_is_named(world: World, tmp_path: Path) -> None:

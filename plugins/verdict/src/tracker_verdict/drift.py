@@ -8,10 +8,10 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import plural
+from tracker.kernel import line, plural
 from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, changed
+from tracker_verdict.rates import SCANNED, Change, Rates, assumed, changed, elsewhere_at, priced, unknowable
 
 DAY = timedelta(days=1)
 
@@ -43,11 +43,13 @@ class Drift:
 
 def drift(ledger: Ledger) -> Drift:
     """Look for a change among the days with requests."""
-    pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
+    pieces = priced(ledger)
     days = len({piece.day for piece in pieces})
-    if days < SCANNED:
-        why = f"{plural(days, 'day')} so far; {SCANNED} are needed" if days else UNLOGGED
-        return Drift(ledger=ledger, days=days, change=None, why=why)
+    why = list(unknowable(ledger, pieces))
+    if not why and days < SCANNED:
+        why.append(f"{plural(days, 'day')} so far; {SCANNED} are needed")
+    if why:
+        return Drift(ledger=ledger, days=days, change=None, why="; ".join(why))
     change, doubt = changed(Rates(ledger=ledger, pieces=pieces, why=()))
     new = tuple(_new(ledger, change)) if change else ()
     return Drift(ledger=ledger, days=days, change=change, new=new, why=doubt or None)
@@ -77,9 +79,20 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
         before, after = (side.get(model, 0.0) / (sum(side.values()) or 1.0) for side in models)
         if abs(after - before) >= 0.1:
             yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
+    if bare := sorted(_bare(ledger, change, True) - _bare(ledger, change, False)):
+        yield f"requests without a list price of {', '.join(map(line, bare))}"
+    if (rates := elsewhere_at(ledger, change)) and abs(rates[1] - rates[0]) > 0.1 * max(rates):
+        yield f"other devices {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
     before, after = (read / (sum(side.values()) or 1.0) for read, side in zip(cached, models, strict=True))
     if abs(after - before) >= 0.1:
         yield f"cache reads {before:.0%} to {after:.0%} of the money"
+
+
+def _bare(ledger: Ledger, change: Change, is_after: bool) -> set[str]:
+    """The models of one side of a change that have no price."""
+    bare = [event for event in ledger.events if event.fresh is None]
+    days = [datetime.fromtimestamp(event.at, ledger.local).date() for event in bare]
+    return {event.model or "(none)" for event, day in zip(bare, days, strict=True) if (day >= change.day) == is_after}
 
 
 def lines(found: Drift) -> Iterator[str]:
@@ -95,3 +108,5 @@ def lines(found: Drift) -> Iterator[str]:
             f" ({low:.2f} to {high:.2f}; p {found.change.p:.3f}, false alarms 1 in 100)"
         )
         yield f"  new since then: {'; '.join(found.new) or 'nothing that is known'}"
+        if found.ledger.elsewhere is None:
+            yield f"  assuming: {assumed(found.ledger)}"

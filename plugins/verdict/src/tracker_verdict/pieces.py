@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby, pairwise, takewhile
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
-from tracker_verdict.silence import LAG, awake_hours, full_spans, heard
+from tracker_verdict.silence import HOUR, LAG, Silent, awake_hours, full_spans, heard, silences
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.weeks import is_reset
 
@@ -28,7 +28,8 @@ class Piece:
     """Whole points that a meter rose by, and list-price dollars of the requests meanwhile.
 
     awake: hours in it in which requests are usual. step: the most points between two readings. requests: how many were
-    made. bare: the models of those that have no price.
+    made. bare: the models of those that have no price. silent: the points between readings without a request; asleep:
+    those of hours in which none is usual.
     """
 
     start: float
@@ -41,6 +42,17 @@ class Piece:
     step: float
     requests: int = 0
     bare: tuple[str, ...] = ()
+    silent: float = 0.0
+    asleep: float = 0.0
+
+    @property
+    def own(self) -> float:
+        """The points that its requests may have taken."""
+        return self.points - self.silent
+
+    @property
+    def hours(self) -> float:
+        return (self.end - self.start) / HOUR
 
     @property
     def dollars(self) -> float:
@@ -55,7 +67,8 @@ class Ledger:
     not known, unheard: for which reason. unpriced: the share of tokens without a price. quiet: what it rose while no
     request was logged, however little, and also next to a reset, where pieces do not reach. rests: what lies before the
     first piece and behind the last one between two resets, with the most points that it may have moved. accounts: all
-    that its readings are of; account: the one that was chosen, None if there is only one.
+    that its readings are of; account: the one that was chosen, None if there is only one. silences: from when to when
+    the readings of a schedule show no request, and what it rose meanwhile.
     """
 
     source: Source
@@ -72,6 +85,7 @@ class Ledger:
     quiet: Sequence[Piece] = ()
     rests: Sequence[Piece] = ()
     unheard: str = ""
+    silences: Sequence[Silent] = ()
 
     @property
     def moving(self) -> list[UsageEvent]:
@@ -113,7 +127,9 @@ def ledger(
     awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
     length = _length(source, meter)
     parts = list(segments(own, length))
-    silence = heard(own, scheduled(known, account), [event.at for event in requests], awake, local, length)
+    times, taken = [event.at for event in requests], scheduled(known, account)
+    silence = heard(own, taken, times, awake, local, length)
+    quiet = [one for one in _quiet(parts, times, awake, local) if is_own(one.start, one.end)]
     summed, moving = _Requests(events, awake, local), _Requests(_moving(events, own, length), awake, local)
     return Ledger(
         source=source,
@@ -121,15 +137,16 @@ def ledger(
         origin=origin,
         readings=own,
         events=events,
-        pieces=[one for one in _pieces(parts, summed) if is_own(one.start, one.end)],
+        pieces=[_heard(one, quiet) for one in _pieces(parts, summed) if is_own(one.start, one.end)],
         elsewhere=silence.share,
         unheard=silence.why,
         unpriced=_unpriced(events),
         local=local,
         accounts=accounts,
         account=account,
-        quiet=[one for one in _quiet(parts, [event.at for event in requests], local) if is_own(one.start, one.end)],
-        rests=[one for one in _rests(parts, moving) if is_own(one.start, one.end)],
+        quiet=quiet,
+        rests=[_heard(one, quiet) for one in _rests(parts, moving) if is_own(one.start, one.end)],
+        silences=list(silences(taken, times, length)) if len(taken) > 1 else (),
     )
 
 
@@ -195,7 +212,7 @@ def _unpriced(events: Sequence[UsageEvent]) -> float:
     return bare / tokens if tokens else 0.0
 
 
-def _quiet(parts: Sequence[Segment], times: Sequence[float], local: tzinfo) -> list[Piece]:
+def _quiet(parts: Sequence[Segment], times: Sequence[float], awake: set[int], local: tzinfo) -> list[Piece]:
     """Rises between two readings without a request in them or shortly before."""
     found: list[Piece] = []
     for segment in parts:
@@ -203,8 +220,19 @@ def _quiet(parts: Sequence[Segment], times: Sequence[float], local: tzinfo) -> l
             if after <= before or bisect_right(times, end) > bisect_right(times, start - LAG):
                 continue
             day, points = datetime.fromtimestamp(end, local).date(), after - before
-            found.append(Piece(start=start, end=end, day=day, points=points, fresh=0, cached=0, awake=0, step=points))
+            hours = awake_hours(start, end, awake, local)
+            found.append(
+                Piece(start=start, end=end, day=day, points=points, fresh=0, cached=0, awake=hours, step=points)
+            )
     return found
+
+
+def _heard(piece: Piece, quiet: Sequence[Piece]) -> Piece:
+    """A piece with what it rose without a request."""
+    first = bisect_left(quiet, piece.start, key=lambda one: one.start)
+    inside = list(takewhile(lambda one: one.end <= piece.end, quiet[first:]))
+    asleep = sum(one.points * (1 - one.awake * HOUR / (one.end - one.start)) for one in inside)
+    return evolve(piece, silent=sum(one.points for one in inside), asleep=asleep)
 
 
 def _readings(session: Session, source: Source, meter: str, since: datetime | None) -> list[MeterReading]:

@@ -80,6 +80,10 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     for assumed in known.assumes:
         yield f"  assuming: {assumed}"
     yield from _models(known)
+    if silent := sum(piece.silent for piece in known.pieces):
+        yield f"  {number(silent)} points rose without a request, and are in no share"
+    if bare := sum(piece.points for piece in ledger.pieces if piece.bare):
+        yield f"  {number(bare)} points are left out: requests in them have no list price"
     if left_out := len(ledger.events) - len(ledger.moving):
         yield f"  {plural(left_out, 'request')} while the meter was full moved nothing, and are left out"
     if still := len(ledger.moving) - len(_moving(known)):
