@@ -140,6 +140,24 @@ def test_a_full_reading_of_long_before_its_week_hides_that_week() -> None:
     assert [set(one.rises) for one in found[1:]] == [{None}, {0.0, 20.0}]
 
 
+@pytest.mark.parametrize("every", [DAY, timedelta(hours=3)])
+def test_a_meter_that_waits_for_its_first_use_is_no_week(every: timedelta) -> None:
+    """Its reset is a week from each reading: 21 idle days, read once a day, were as many weeks of history."""
+    used = [reading(START + hour * HOUR, hour // 3, START + WEEK) for hour in range(168)]
+    idle = [
+        reading(at, 0, at + WEEK) for step in range(21 * DAY // every) for at in [START + WEEK + HOUR + step * every]
+    ]
+    begin = START + WEEK + 21 * DAY + 12 * HOUR
+    now = [reading(begin + hour * HOUR, 1 + hour, begin + WEEK) for hour in range(20)]
+    assert [sum(one or 0 for one in week.rises) for week in weeks([*used, *idle, *now], UTC)] == [55, 20]
+
+
+def test_a_whole_week_without_use_is_one_of_history() -> None:
+    used = [reading(START + k * WEEK + day * DAY, use * day, START + (k + 1) * WEEK)
+            for k, use in enumerate((5, 0, 5)) for day in range(7)]  # fmt: skip
+    assert [sum(one or 0 for one in week.rises) for week in weeks(used, UTC)] == [30, 0, 30]
+
+
 # --- what bounds a forecast
 
 week = st.lists(st.floats(0, 4), min_size=HOURS, max_size=HOURS)
