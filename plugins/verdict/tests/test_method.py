@@ -23,7 +23,7 @@ from tracker_verdict.standings import Standing
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.stats.forecast import course, runout
 from tracker_verdict.stats.room import fits
-from tracker_verdict.weeks import HOURS, PRIOR, WEEK, phase_of, weeks, weeks_before
+from tracker_verdict.weeks import HOURS, PRIOR, WEEK, current, phase_of, weeks, weeks_before
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -138,6 +138,33 @@ def test_a_full_reading_of_long_before_its_week_hides_that_week() -> None:
     first, later = reading(START, 100, START + 16 * DAY), reading(START + 14 * DAY, 20, START + 20 * DAY)
     found = list(weeks([reading(START - DAY, 0, START), first, later], UTC))
     assert [set(one.rises) for one in found[1:]] == [{None}, {0.0, 20.0}]
+
+
+@pytest.mark.parametrize(
+    ("shown", "kept"),
+    [
+        # a point behind, and over a point behind for once
+        ([3, 4, 3, 4, 5], [3, 4, 4, 5]),
+        ([25, 20, 25, 26], [25, 25, 26]),
+        ([25, 20, 20, 26], [25, 26]),
+        # given back by the vendor
+        ([25, 20, 21, 22], [25, 20, 21, 22]),
+        ([25, 20], [25, 20]),
+    ],
+)
+def test_a_reading_that_is_behind_says_nothing(shown: list[float], kept: list[float]) -> None:
+    """A tick is the first reading of a value: the second one of a value that came and went would be late."""
+    found = [reading(START + hour * HOUR, used) for hour, used in enumerate(shown)]
+    assert [one.used for one in current(found, WEEK)] == kept
+
+
+def test_a_reading_of_the_next_period_is_never_behind() -> None:
+    found = [
+        reading(START, 2),
+        reading(START + WEEK, 1, START + 2 * WEEK),
+        reading(START + WEEK + HOUR, 2, START + 2 * WEEK),
+    ]
+    assert current(found, WEEK) == found
 
 
 @pytest.mark.parametrize("every", [DAY, timedelta(hours=3)])

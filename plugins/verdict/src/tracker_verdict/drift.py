@@ -8,10 +8,11 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import line, plural
+from tracker.kernel import iso, line, plural
 from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
 from tracker_verdict.rates import SCANNED, Change, Rates, assumed, changed, elsewhere_at, priced, unknowable
+from tracker_verdict.shares import behind
 
 DAY = timedelta(days=1)
 
@@ -32,6 +33,8 @@ class Drift:
             "provider": self.ledger.source.name,
             "meter": self.ledger.meter,
             "account": self.ledger.account,
+            "until": self.ledger.until and iso(self.ledger.until),
+            "behind": len(self.ledger.behind),
             "days": self.days,
             "since": change and str(change.day),
             "p": change and change.p,
@@ -51,6 +54,8 @@ def drift(ledger: Ledger) -> Drift:
     if why:
         return Drift(ledger=ledger, days=days, change=None, why="; ".join(why))
     change, doubt = changed(Rates(ledger=ledger, pieces=pieces, why=()))
+    if change is None and not doubt and ledger.is_old:
+        doubt = f"{behind(ledger)} not compared; read it again with `tracker sync`"
     new = tuple(_new(ledger, change)) if change else ()
     return Drift(ledger=ledger, days=days, change=change, new=new, why=doubt or None)
 
@@ -108,5 +113,7 @@ def lines(found: Drift) -> Iterator[str]:
             f" ({low:.2f} to {high:.2f}; p {found.change.p:.3f}, false alarms 1 in 100)"
         )
         yield f"  new since then: {'; '.join(found.new) or 'nothing that is known'}"
+        if found.ledger.is_old:
+            yield f"  {behind(found.ledger)} not compared"
         if found.ledger.elsewhere is None:
             yield f"  assuming: {assumed(found.ledger)}"

@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from attrs import evolve, field, frozen
 
-from tracker.kernel import line, number, plural
-from tracker_verdict.pieces import Ledger, Piece
+from tracker.kernel import iso, line, number, plural
+from tracker_verdict.pieces import DAYS, NEAR, POINTS, Ledger, Piece
 from tracker_verdict.silence import ELSEWHERE, HOUR
 from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p, shared_weight
 from tracker_verdict.stats.distributions import t_quantile
 
-POINTS, DAYS, PIECES = 20, 6, 8
+PIECES = 8
 # of fewer days too many of the orders that are tried look like any change: none is sure to 1 in 100
 SCANNED = 11
 WIDEST, HALVES = 1.5, 0.35
 ALPHA_REACH = 0.3
-SURE, NEAR = 0.01, 3
+SURE = 0.01
 SIDE_POINTS = 8.0
 # In fewer hours without a request single points would say too much of what other devices use.
 SILENT_HOURS = 24
@@ -304,6 +304,8 @@ def document(known: Rates) -> dict[str, Any]:
         "meter": known.ledger.meter,
         "account": known.ledger.account,
         "origin": known.ledger.origin,
+        "until": known.ledger.until and iso(known.ledger.until),
+        "behind": len(known.ledger.behind),
         "points": sum(piece.points for piece in known.pieces),
         "days": len({piece.day for piece in known.pieces}),
         "silent": sum(piece.silent for piece in known.pieces),

@@ -83,6 +83,8 @@ def silences(taken: Sequence[MeterReading], times: Sequence[float], length: time
 
     Equal readings in a row are a run, in which nothing rose; so far apart as most runs are its readings, too.
     """
+    if len(taken) < 2:
+        return
     gaps = [other.at.timestamp() - one.until.timestamp() for one, other in pairwise(taken)]
     step = max(median(gaps), 1.0)
     least = max(LAG, step)

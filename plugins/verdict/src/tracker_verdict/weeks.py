@@ -59,6 +59,31 @@ def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None
     return after.used < before.used - 1
 
 
+def current(readings: Sequence[MeterReading], length: timedelta | None = None) -> list[MeterReading]:
+    """Those that are not behind: one that shows less than its period had before is an older answer.
+
+    A fall of over a point is none if the vendor gave it back, and not if what was there before follows in one step.
+    """
+    found: list[MeterReading] = []
+    for place, one in enumerate(readings):
+        before = found[-1] if found else one
+        has_ended = is_reset(before._replace(used=one.used), one, length) or not _is_same(one, before)
+        if one.used < before.used and not has_ended:
+            later = (other for other in readings[place + 1 :] if other.used > one.used or not _is_same(other, one))
+            after = next(later, None) if one.used < before.used - 1 else before
+            if after is not None and _is_same(after, before) and abs(after.used - before.used) <= 1:
+                continue
+        found.append(one)
+    return found
+
+
+def _is_same(one: MeterReading, other: MeterReading) -> bool:
+    """Whether two readings name the same reset."""
+    if one.reset_at is None or other.reset_at is None:
+        return one.reset_at is other.reset_at
+    return abs(one.reset_at - other.reset_at) < SAME
+
+
 def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
     """Every week with readings that name its reset, the earliest first; a history's first one only if it is whole."""
     found = []
