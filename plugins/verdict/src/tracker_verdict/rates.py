@@ -170,7 +170,7 @@ def _fitted(known: Rates) -> Rates:
 
 
 def assumed(ledger: Ledger) -> str:
-    """What is taken for granted where no schedule tells what other devices use."""
+    """The assumption about other devices of a history that does not show them."""
     when = " while requests are made here" if any(piece.silent for piece in ledger.pieces) else ""
     return f"nothing else uses this account{when}: {ledger.unheard or 'too few days have hours without a request'}"
 
