@@ -331,7 +331,7 @@ def document(match: Match) -> dict[str, Any]:
             "left_out": [{"provider": side.name, "window": window} for side in sides for window in side.apart],
         },
         "pairs": match.certificate and _pairs(match, match.certificate),
-        "providers": [{"provider": side.name, "unit": side.unit, **_figures(side.estimate)} for side in sides],
+        "providers": [_side_document(side) for side in sides],
     }
 
 
@@ -346,6 +346,8 @@ def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
     }
 
 
-def _figures(estimate: ProviderEstimate) -> dict[str, Any]:
-    found = estimate.figures()
-    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}
+def _side_document(side: Side) -> dict[str, Any]:
+    found = side.estimate.figures()
+    finite = {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}
+    excluded = [{"window": window, "reason": reason} for window, reason in side.figures.excluded.items()]
+    return {"provider": side.name, "unit": side.unit, **finite, "excluded": excluded}
