@@ -239,7 +239,7 @@ def test_no_more_rises_are_sure_than_chance_has() -> None:
     known = ledger(40, lambda _day, fresh, cached: 15 * (fresh + cached) * chance.lognormvariate(0, 0.5), rises=10)
     sure = [one for one in residuals(known, rates(known)) if one.certainty]
     assert len(sure) <= 5
-    hidden = [evolve(one, points=one.points + 40 * (place == 200)) for place, one in enumerate(known.pieces)]
+    hidden = [evolve(one, points=one.points + 100 * (place == 200)) for place, one in enumerate(known.pieces)]
     found = evolve(known, pieces=hidden)
     assert next(one.piece for one in residuals(found, rates(found)) if one.certainty) == hidden[200]
 

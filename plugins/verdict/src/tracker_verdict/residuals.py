@@ -98,8 +98,8 @@ def _judged(known: Rates, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, floa
 def _spread(sizes: Sequence[float]) -> tuple[float, float]:
     """The scale and the degrees of freedom of a t distribution that has the median and the ninth decile of sizes.
 
-    What a dollar takes differs from turn to turn, and a piece ends with the turn that takes the most, so that most are
-    small and some large, on the side of more above all. What is looked for is above the decile, and does not hide itself.
+    What a dollar takes differs from turn to turn, and a piece often ends with a turn that took much, so that some are
+    large, above all of those that rose more. What is looked for is above the decile, and does not hide itself.
     """
     from tracker_verdict.stats.distributions import t_quantile
 
