@@ -29,7 +29,7 @@ MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 # a subagent answers within a second, but not within milliseconds
 COPY_SECONDS = 0.05
 # tags: the event counts if that session is known, whose copy it may be, and did not show it before; or unless that
-# session showed it before; or unless it used as much with the last request before
+# session showed it before; or unless it used as much with the last request before, up to the same total
 COPY, DOUBT, REPEAT = "if-session:", "unless-session:", "unless-repeated:"
 
 
@@ -201,8 +201,12 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     note_first(row, scratch)
     key = text(payload.response_id)
     if key is None:
-        key = hashed(thread, payload.turn_id, numbers(payload.thread_token_usage), usage)
+        whole = numbers(payload.thread_token_usage)
+        # without a total only its time tells a response from another one that used as much
+        key = hashed(thread, payload.turn_id, epoch(row.timestamp) if whole is None else whole, usage)
     event = _event(key, usage, row, scratch)
+    if thread is None and scratch.get("is_fork"):
+        event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
     if thread is not None and thread != scratch.get("thread"):
         event["session"] = thread
     return [event]

@@ -219,13 +219,15 @@ def test_what_a_fork_writes_again_of_its_parents_last_request_is_no_request(
         shutil.rmtree(home.data)
 
 
-def test_the_first_request_of_a_fork_counts_if_it_used_otherwise_than_its_parents_last(home: Any) -> None:
+@pytest.mark.parametrize("at", [0, 1], ids=["otherwise", "as much"])
+def test_the_first_request_of_a_fork_counts_if_its_total_is_beyond_its_parents(home: Any, at: int) -> None:
+    """Also if it used as much as its parent's last one."""
     write(home, "p", PARENT)
     fork = {"forked_from_id": "p", "history_mode": "paginated", "history_base": {"thread_id": "p"}}
-    total = tuple(map(sum, zip(*USED[:2], USED[0], strict=True)))
+    total = tuple(map(sum, zip(*USED[:2], USED[at], strict=True)))
     meta = row(60, "session_meta", id="f", cwd="/w/acme", **fork)
-    write(home, "f", [meta, row(61, "turn_context", model="gpt-5.2"), counted(62, total, USED[0])])
-    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[0][2])}
+    write(home, "f", [meta, row(61, "turn_context", model="gpt-5.2"), counted(62, total, USED[at])])
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[at][2])}
 
 
 @pytest.mark.parametrize("is_recorded", [False, True])
@@ -323,3 +325,24 @@ def test_what_its_parent_or_a_sibling_uses_later_is_no_original_of_a_forks_reque
         write(home, name, [*forked(second, name, "p", used=USED[:2]), *answered(second + 0.5, [*USED[:2], USED[2]])])
     own = USED[2][2]
     assert sessions(home) == {"p": (3, BOTH["p"][1] + own), "f": (1, own), "g": (1, own)}
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_fork_whose_copies_lack_the_records_or_their_threads(home: Any, *, is_named: bool) -> None:
+    """What its parent shows by records counts once, and what a fork copied is none of its own if that is gone."""
+    parent = [PARENT[0], *asked(0, USED[:2], thread="p")]
+    copies = [one for one in parent[1:] if is_named or one["type"] != "token_usage_record"]
+    copies = [{**one, "payload": {**one["payload"], "thread_id": None}} for one in copies]
+    head = [row(60, "session_meta", id="s", forked_from_id="p"), row(60, "session_meta", id="p")]
+    own = asked(66, USED[2:], thread="s")
+    write(home, "s", [*head, *({**one, "timestamp": EPOCH + 60} for one in copies), *own])
+    assert sessions(home) == {"s": BOTH["s"]}
+    write(home, "p", parent)
+    assert sessions(home) == BOTH
+
+
+def test_records_without_names_and_totals_are_told_by_their_times(home: Any) -> None:
+    first, second = ([recorded(at, "p", "", USED[0]), counted(at, (at * 100, 0, at), USED[0])] for at in (1, 2))
+    write(home, "p", [PARENT[0], *first, *second])
+    write(home, "copy", [PARENT[0], *first, *second])
+    assert sessions(home) == {"p": (2, 2 * USED[0][2])}

@@ -239,6 +239,7 @@ class Store:
             self._ask(f"UPDATE row SET ts = ? WHERE ({tables.KEY}) = (?, ?, ?)", (at, *key))
             self._touch("id = ?", place)
         self._ask(tables.COPIED)
+        self._ask(tables.UNNAMED)
         self._ask(tables.REPEATED)
         self._ask(tables.DESCENDED)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):

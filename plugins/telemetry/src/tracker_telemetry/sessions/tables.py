@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.columns import REPEATED as REPEAT
-from tracker_telemetry.sessions.scan import SHARED, TOKENS
+from tracker_telemetry.sessions.scan import ALONE, SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
@@ -110,6 +110,16 @@ WHERE c.needs IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
   SELECT 1 FROM place s WHERE s.origin = c.origin AND s.session = c.needs AND (s.id = p.place OR EXISTS (
     SELECT 1 FROM shown WHERE ({KEY}, place) = (p.base, p.half, p.source, s.id))))
 """
+# the same where the parent has these requests under names of their own, which the copies lack; few are left to look for
+UNNAMED = f"""
+INSERT OR IGNORE INTO dropped
+SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
+WHERE c.needs IS NOT NULL AND c.lineage IS NULL AND c.whole = 0 AND r.half <> '{ALONE}'
+AND (r.base, r.half, r.source) NOT IN (SELECT {KEY} FROM dropped) AND EXISTS (
+  SELECT 1 FROM place s CROSS JOIN row p ON p.place = s.id
+  WHERE s.origin = c.origin AND s.session = c.needs AND s.whole = 0 AND p.half = '{ALONE}' AND p.ts <= r.ts
+  AND ({", ".join(f"p.{name}" for name in TOKENS)}) = ({", ".join(f"r.{name}" for name in TOKENS)}))
+"""
 # the same of a parent whose file is gone, as far as the journal says until when the fork shows its requests
 DESCENDED = """
 INSERT OR IGNORE INTO dropped
@@ -117,12 +127,16 @@ SELECT r.base, r.half, r.source FROM descent d CROSS JOIN place c
 ON c.origin = d.source AND c.session = d.session AND c.needs = d.parent
 CROSS JOIN row r ON r.place = c.id WHERE c.lineage IS NOT NULL AND c.whole = 0 AND r.ts <= d.until
 """
-# what a fork, or a thread's next file, writes again of the last request before it
+# what a fork, or a thread's next file, writes again of the last request before it: the same tokens, and the same key
+# behind the count of resets, if that one has a key of totals; a larger total is a request of its own
+TOTALS = "substr({0}.base, instr({0}.base, '.'))"
 REPEATED = f"""
 INSERT OR IGNORE INTO dropped
 SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
-WHERE substr(c.needs, 1, {len(REPEAT)}) = '{REPEAT}' AND ({", ".join(f"r.{name}" for name in TOKENS)}) = (
-  SELECT {", ".join(f"p.{name}" for name in TOKENS)} FROM place s CROSS JOIN row p ON p.place = s.id
+WHERE substr(c.needs, 1, {len(REPEAT)}) = '{REPEAT}'
+AND ({TOTALS.format("r")}, {", ".join(f"r.{name}" for name in TOKENS)}) = (
+  SELECT iif(p.half = '{ALONE}', {TOTALS.format("r")}, {TOTALS.format("p")}),
+    {", ".join(f"p.{name}" for name in TOKENS)} FROM place s CROSS JOIN row p ON p.place = s.id
   WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
   AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
 """
