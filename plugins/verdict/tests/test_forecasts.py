@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tracker.session import Session
+from tracker_verdict.forecasts import Outcome, score
 from tracker_verdict.prospect import per_cent
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -365,3 +366,11 @@ def test_a_stored_forecast_is_no_step_of_undo(verdicts: Any) -> None:
     [step] = json.loads(verdicts("--json", "undo", "--list").ok())
     assert step["command_id"] != "f" * 24
     assert "took back codex before snapshot for W1" in verdicts("undo", "--yes").ok()
+
+
+@pytest.mark.parametrize("reset_at", [datetime(2026, 11, 29, 12, tzinfo=UTC), datetime(2026, 11, 29, 18, tzinfo=UTC)])
+def test_forecasts_of_one_reset_are_of_one_week(reset_at: datetime) -> None:
+    """Vendors compute it anew for each answer: on Sunday at noon they were two weeks, and the interval too narrow."""
+    said: Any = {"probability": 0.1, "is_linear_full": False, "was_full": False, "is_in_band": True}
+    resets = [reset_at + timedelta(weeks=week, seconds=moved) for week in (0, 1) for moved in (-20, 5, 20)]
+    assert score([Outcome(reset_at=one, **said) for one in resets])["weeks"] == 2

@@ -195,10 +195,13 @@ def score(found: Sequence[Outcome]) -> dict[str, Any]:
     from scipy.special import betaincinv
 
     count = len(found)
-    weeks: dict[int, list[bool]] = {}
-    for one in found:
-        weeks.setdefault(round(one.reset_at.timestamp() / WEEK.total_seconds()), []).append(one.is_in_band)
-    inside = sum(sum(own) / len(own) for own in weeks.values())
+    weeks: list[list[Outcome]] = []
+    for one in sorted(found, key=lambda one: one.reset_at):
+        # vendors compute a reset anew for each answer: no instant of the calendar parts two weeks
+        if not weeks or one.reset_at - weeks[-1][0].reset_at > WEEK / 2:
+            weeks.append([])
+        weeks[-1].append(one)
+    inside = sum(sum(one.is_in_band for one in own) / len(own) for own in weeks)
     k = len(weeks)
     low = float(betaincinv(inside, k - inside + 1, 0.025)) if inside > 0 else 0.0
     high = float(betaincinv(inside + 1, k - inside, 0.975)) if inside < k else 1.0

@@ -134,10 +134,13 @@ def shared_weight(
     return weight, float(-special.stdtrit(len(days) - 3, 0.025) * error)
 
 
-def scan_p(y: Sequence[float], x: Sequence[float], seed: int = 1) -> tuple[float, int, float]:
+def scan_p(
+    y: Sequence[float], x: Sequence[float], seed: int = 1, least_points: float = 0.0
+) -> tuple[float, int, float]:
     """The largest change of points `y` per dollar `x` of days: its statistic, its first day, and its p value.
 
     p is the share of orders of the days with as large a change: all orders of up to 7 days, else 199 random ones.
+    least_points: what both sides of a change have, in each order.
     """
     days = len(y)
     if days <= EXACT_DAYS:
@@ -146,18 +149,19 @@ def scan_p(y: Sequence[float], x: Sequence[float], seed: int = 1) -> tuple[float
         rng = np.random.default_rng(seed)
         # the order that was seen is one of the orders
         orders = np.array([np.arange(days), *(rng.permutation(days) for _ in range(SHUFFLES))])
-    most, first = _scan(np.array(y, float)[orders], np.array(x, float)[orders])
+    most, first = _scan(np.array(y, float)[orders], np.array(x, float)[orders], least_points)
     return float(most[0]), int(first[0]), float((most >= most[0] - ROUNDING).mean())
 
 
-def _scan(y: Array, x: Array) -> tuple[Array, Array]:
+def _scan(y: Array, x: Array, least_points: float = 0.0) -> tuple[Array, Array]:
     """Of each order the largest statistic, and behind how many days it is; 0 and 0 of too few days."""
     splits = range(LEAST_DAYS, y.shape[1] - LEAST_DAYS + 1)
     found = np.zeros((len(y), len(splits) + 1))
     for place, first in enumerate(splits, 1):
         (before, one), (after, other) = log_rate(y[:, :first], x[:, :first]), log_rate(y[:, first:], x[:, first:])
         statistic = abs(before - after) / np.sqrt(one + other)
-        found[:, place] = np.where(statistic > 0, statistic, 0)
+        is_enough = np.minimum(y[:, :first].sum(1), y[:, first:].sum(1)) >= least_points
+        found[:, place] = np.where(is_enough & (statistic > 0), statistic, 0)
     return found.max(1), np.array([0, *splits])[found.argmax(1)]
 
 
