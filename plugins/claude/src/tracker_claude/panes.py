@@ -15,9 +15,11 @@ from tracker_claude.sections import TITLE, Section, sections
 CUT_NUMBER = re.compile(r"(?<=[0-9])\n(?=[0-9])")  # only a terminal breaks a line there, and it does not indent
 PRINTED = loose("You are currently using your")  # ... subscription, or overages, to power your Claude Code usage
 # A command and the card under it, or the first line of a card or of the print mode without its command
+CARD = r"Set\w*:?\s+Sta\w*\s+Co"  # narrow cards cut these words: `Setting Status  Config`
 START = re.compile(
-    r"^[^\S\n]*(?:(?:[>❯][^\S\n]*)?/(?:usage|status)[^\S\n]*$"
-    r"|Set\w*:?\s+Sta\w*\s+Co"  # narrow cards cut these words: `Setting Status  Config`
+    # other programs have a `/status`, too
+    rf"^[^\S\n]*(?:(?:[>❯][^\S\n]*)?/(?:usage[^\S\n]*$|status(?=[\s─-▟]*{CARD}))"
+    rf"|{CARD}"
     rf"|{PRINTED})",
     re.MULTILINE,
 )
