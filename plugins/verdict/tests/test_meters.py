@@ -67,7 +67,7 @@ def test_a_change_is_found_and_what_was_new_then(world: Any) -> None:
     [found] = world.json("meters", "drift")
     assert found["since"] == str((world.start + timedelta(days=6)).date())
     assert found["ratio"][1] <= 2.1 <= found["ratio"][2]
-    assert "new since then: plan team" in world("meters", "drift")
+    assert "new since then: plan team; client 0.161.0\n" in world("meters", "drift")
     [rates] = world.json("meters", "calibrate")
     assert rates["since"] == found["since"]
     middle, *_ = next(iter(rates["points_per"].values()))
