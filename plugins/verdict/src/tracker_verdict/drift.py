@@ -40,6 +40,7 @@ class Drift:
             "p": change and change.p,
             "ratio": change and list(change.ratio),
             "new": list(self.new),
+            "assumes": [] if self.ledger.elsewhere is not None else [assumed(self.ledger)],
             "why_not": self.why,
         }
 
