@@ -21,7 +21,10 @@ from tracker.windows.captures import Capture, Pair, measure
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.mark.parametrize(("answer", "own"), [("None", None), ('Delta(changes=(Change(meter="calls", delta=58),))', 58)])
+CALLS = 'Delta(changes=(Change(meter="calls", delta={}),))'
+
+
+@pytest.mark.parametrize(("answer", "own"), [("None", None), (CALLS.format(58), 58), (CALLS.format(-5), None)])
 def test_a_count_across_a_reset_is_what_its_delta_says(
     program: Any, toy_code: dict[str, str], monkeypatch: pytest.MonkeyPatch, answer: str, own: int | None
 ) -> None:
@@ -39,6 +42,8 @@ def test_a_count_across_a_reset_is_what_its_delta_says(
     assert f"(baseline=12, calls={'n/a' if own is None else own})" in ended
     [stored] = [one for one in program.rows("tally_counts") if one["phase"] == "after"]
     assert (stored["baseline"], stored["calls_used"], stored["parsed"]["calls_used"]) == (12, own, 30)
+    if "-5" in answer:  # which cannot be
+        assert "the capacity meter of tally fell" in program("complete", "--window", "W0-01").refused()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "utf-8-sig"])

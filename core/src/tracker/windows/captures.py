@@ -185,7 +185,8 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
     values: dict[str, float | None] = {}
     errors, falls = [*before.errors, *after.errors], []
     for change in answer.changes:
-        key, delta, tags = change.meter, change.delta, [change.reason] if change.reason else []
+        key, delta, is_capacity = change.meter, change.delta, change.meter == source.capacity
+        tags = [change.reason] if change.reason else ["capacity-missing"] if delta is None and is_capacity else []
         if (meter := source.meter(key)) is None:
             continue
         if key in across:
@@ -193,13 +194,13 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
         elif delta is not None and delta >= 0:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif fall := _fall(before, after, key, is_capacity=key == source.capacity):
+        elif fall := _fall(before, after, key, is_capacity=is_capacity):
             # a plugin may measure across a reset; the core's default never does
             falls.append(fall)
-            delta, tags = None, [FELL if key == source.capacity else f"{FELL}:{key}"]
+            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"]
             tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
         elif delta is not None:
-            delta, tags = None, [f"{FELL}:{key}"]
+            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"]
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:
