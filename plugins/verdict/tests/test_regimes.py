@@ -90,6 +90,7 @@ def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: 
     assert f"({said})" in logs.verdicts("preview", "--last", "40").ok()
     board = logs.verdicts("scoreboard")
     assert f"note: codex: {said}\n" in board.err
+    assert f" codex: {said}." in logs.verdicts("report", "--format", "md").ok()
     [row] = [one for one in logs("scoreboard") if one["provider"] == "codex"]
     assert (row["older_points"], row["efficiency"]) == (ratio, own["efficiency"])
 
