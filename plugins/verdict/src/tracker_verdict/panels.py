@@ -146,17 +146,15 @@ def forecast(session: Session, provider: str | None = None) -> Panel:
         if one.used is not None
     ]
     rows = [_forecast_row(name, one) for name, one in read]
-    older = [f" {name} {one.meter}: {one.change.sentence}." for name, one in read if one.change]
+    about = "How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full."
+    about += "".join(f" {name} {one.meter}: {one.change.sentence}." for name, one in read if one.change)
     known = [row for row in rows if row.get("expected") is not None]
     unknown = [f"{row['name']}: {row['why']}." for row in rows if row not in known and row.get("why")]
     return Panel(
         name=FORECAST,
         title="Forecast",
         place=8,
-        about="How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full."
-        + "".join(older)
-        if known
-        else "",
+        about=about if known else "",
         columns=FORECAST_COLUMNS,
         rows=known,
         charts=(BAND,) if known else (),
