@@ -60,11 +60,57 @@ def test_a_wrapped_name_does_not_lend_its_row_to_the_main_bucket() -> None:
 
 def test_rows_whose_heading_is_lost_are_nobodys() -> None:
     assert used(read(pane(*MAIN, *OTHER))) == {"fiveh": 11, "weekly": 64}
-    assert used(read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))) == {"weekly": 64}
+    reading = read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))
+    assert (used(reading), reading.errors) == ({"weekly": 64}, ("heading-unknown:fiveh",))
     assert used(read(pane(MAIN[1], "  zeta_model Daily limit:  95% left", OTHER[0]))) == {
         "weekly": 64,
         "zeta_model_daily": 5,
     }
+
+
+@together("rest", ["limit:", "imit:", "t:", ":"])
+def test_rows_below_the_rest_of_a_heading_are_nobodys(rest: str) -> None:
+    """Of a pane that lost its top within a heading that was wrapped."""
+    reading = read("\n".join([f"  {rest}", *OTHER]))
+    assert (reading.gauges, reading.errors) == (
+        (),
+        ("insufficient-data", "heading-unknown:fiveh", "heading-unknown:weekly"),
+    )
+    assert used(read("\n".join([f"  {rest}", *OTHER, "  Codex Mini limit:", *MAIN]))) == {
+        "codex_mini_fiveh": 11,
+        "codex_mini_weekly": 64,
+    }
+
+
+@together(
+    "heading",
+    [
+        ["  GPT-5.3-Codex-Spark limits:"],
+        ["  GPT-5.3-Codex-Spark:"],
+        ["  GPT-5.3-Codex-Spark usage:"],
+        ["  Limits for", "  GPT-5.3-Codex-Spark:"],
+        ["  Spark limit (beta):"],
+        ["  Additional limits:"],
+        ["  O3: mini limit:"],
+        ["  100% Model limit:"],
+        ["  GPT-5.3-Codex-Spark, EU limit:"],
+    ],
+)
+def test_rows_below_a_heading_of_an_unknown_form_are_nobodys(heading: list[str]) -> None:
+    reading = read(pane(MAIN[1], *heading, *OTHER))
+    assert used(reading) == {"weekly": 64}
+    assert reading.errors == ("row-repeated:weekly", "heading-unknown:fiveh")
+
+
+@together(
+    "first",
+    [["  zeta_model Daily limit:  95% left"], ["  zeta_model Daily limit:  95% left", "  eta Daily limit:  95% left"]],
+)
+def test_a_bucket_in_one_line_above_the_main_one_is_no_heading(first: list[str]) -> None:
+    reading = read(pane(*first, *MAIN, "  GPT-5.3-Codex-Spark limit:", *OTHER))
+    rows = {"fiveh": 11, "weekly": 64, "gpt_5_3_codex_spark_fiveh": 30, "gpt_5_3_codex_spark_weekly": 100}
+    assert rows.items() <= used(reading).items()
+    assert reading.errors == ()
 
 
 @together("width", [18, 21, 24, 26])
