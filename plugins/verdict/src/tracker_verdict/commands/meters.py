@@ -120,9 +120,12 @@ def drift(provider: str | None, meter: str | None, since: datetime, accounts: tu
     A change is named at p 0.01: of a hundred meters that do not change, about one is named.
     """
     from tracker_verdict import drift as changes
+    from tracker_verdict.regimes import keep
 
     here = session()
     found = [changes.drift(ledger) for ledger in _ledgers(here, provider, meter, since, accounts)]
+    for one in found:
+        keep(here, one, since)
     if here.json:
         here.data([one.document() for one in found])
         return
