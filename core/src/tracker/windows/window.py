@@ -73,7 +73,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
     source, request = request.source, _checked(session, request)
     with nullcontext() if session.dry_run else session.journal.lock():
-        window = check_window(request.window or _window(session, request))
+        window = request.window or _window(session, request)
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         for phase in request.phases[1:]:
             # a pane that also opens the next window is a BEFORE there
