@@ -240,6 +240,17 @@ def test_an_interruption_while_the_program_is_imported_ends_it_quietly(tmp_path:
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+def test_a_plugin_in_the_folder_where_it_is_typed_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "acme-1.0.dist-info").mkdir()
+    (tmp_path / "acme-1.0.dist-info" / "entry_points.txt").write_text("[tracker]\nacme = acme\n")
+    (tmp_path / "acme.py").write_text("open('loaded', 'w')\n")
+    for path in ("", str(tmp_path)):
+        command, environment = [sys.executable, "-m", "tracker.cli", "preview"], os.environ | {"PYTHONPATH": path}
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        # unless the user says where it is
+        assert ("acme" in done.stderr, (tmp_path / "loaded").exists()) == (bool(path), bool(path)), done.stderr
+
+
 @pytest.mark.parametrize(
     ("code", "cause"),
     [

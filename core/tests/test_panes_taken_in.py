@@ -21,7 +21,10 @@ from tracker.windows.captures import Capture, Pair, measure
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.mark.parametrize(("answer", "own"), [("None", None), ('Delta(changes=(Change(meter="calls", delta=58),))', 58)])
+CALLS = 'Delta(changes=(Change(meter="calls", delta={}),))'
+
+
+@pytest.mark.parametrize(("answer", "own"), [("None", None), (CALLS.format(58), 58), (CALLS.format(-5), None)])
 def test_a_count_across_a_reset_is_what_its_delta_says(
     program: Any, toy_code: dict[str, str], monkeypatch: pytest.MonkeyPatch, answer: str, own: int | None
 ) -> None:
@@ -39,6 +42,8 @@ def test_a_count_across_a_reset_is_what_its_delta_says(
     assert f"(baseline=12, calls={'n/a' if own is None else own})" in ended
     [stored] = [one for one in program.rows("tally_counts") if one["phase"] == "after"]
     assert (stored["baseline"], stored["calls_used"], stored["parsed"]["calls_used"]) == (12, own, 30)
+    if "-5" in answer:  # which cannot be
+        assert "the capacity meter of tally fell" in program("complete", "--window", "W0-01").refused()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "utf-8-sig"])
@@ -92,6 +97,26 @@ def test_a_period_that_begins_behind_the_before_measures_nothing(
     assert info is not None
     found = measure(made, info, pair)
     assert (found.delta, found.errors) == ({"m_pct": delta}, () if delta is not None else ("reset-crossed:m",))
+
+
+@pytest.mark.parametrize("capacity", [None, "m"])
+def test_a_fall_at_a_reset_that_the_later_reading_tells(capacity: str | None) -> None:
+    """The vendor reset it early: the new period began within the window. Another meter is odd only without that."""
+    meters = (Meter(key="m", title="M", window=WEEK),)
+    made = registry(plugin("acme", source("acme", meters=meters, capacity=capacity)))
+    info = made.source("acme")
+    assert info is not None
+    for later, reset_at in ((WEEK + HOUR / 2, NOON + HOUR / 2), (4 * DAY, None)):
+        readings = (Gauge(meter="m", used=60, reset_at=NOON + 4 * DAY), Gauge(meter="m", used=3, reset_at=NOON + later))
+        both = [
+            Capture(one, "W1", one, at, None, 0, {}, Reading(gauges=(gauge,), as_of=at))
+            for one, at, gauge in zip(("before", "after"), (NOON, NOON + HOUR), readings, strict=True)
+        ]
+        found = measure(made, info, Pair(*both))
+        is_odd = bool(capacity) or reset_at is None
+        assert [one.reset_at for one in found.falls] == ([reset_at] if is_odd else [])
+        tags = [f"negative-delta{'' if capacity else ':m'}"] * is_odd + ["reset-crossed:m"] * (reset_at is not None)
+        assert (found.delta, found.errors) == ({"m_pct": None}, tuple(tags))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ def test_the_zone_of_a_time_is_that_of_the_command(program: Any) -> None:
     assert program.rows("snapshots")[0]["captured_at"].startswith("2026-11-22T06:00:00")
 
 
-@pytest.mark.parametrize("text", ["noon", "25:00", "12:60", "-h", "", " ", "-999999w", "tomorrow"])
+@pytest.mark.parametrize(
+    "text", ["noon", "25:00", "12:60", "-h", "", " ", "-999999w", "tomorrow", "0001-01-01T00:00:00Z"]
+)
 def test_a_time_that_is_not_one_is_refused(program: Any, text: str) -> None:
     said = program("alias", "start", "toy", "--stdin", "--captured-at", text, stdin="fuel 10%").refused(2)
     assert f"Invalid time {text!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z" in said

@@ -89,6 +89,8 @@ def test_no_value_raises(value: Any) -> None:
 def test_every_instant_comes_back(moment: datetime, minutes: int) -> None:
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     assert instant(aware.isoformat()) == aware
+    # a window or a buffer can be added to each: no calendar ends there
+    assert instant("0001-01-01T00:00:00Z") is instant("9999-12-31T23:00:00Z") is None
 
 
 WHOLE: dict[str, Any] = {

@@ -73,7 +73,7 @@ def test_stripped(text: str, expected: str) -> None:
         (f"one\r\ntwo{CSI}1FX", "Xne\ntwo"),
         (f"abc{CSI}D{CSI}K", "ab"),
         (f"abc\r{CSI}Kx", "x"),
-        (f"abc\r\ndef{CSI}2J{CSI}Hx", "x"),
+        (f"abc\r\ndef{CSI}2J{CSI}3J{CSI}Hx", "x"),
         (f"abc\r\ndef{CSI}1;2H{CSI}J", "a"),
         (f"abc\r\ndef{CSI}1J{CSI}Hx", "x"),
         (f"abc{CSI}2G{CSI}P", "ac"),
@@ -159,7 +159,15 @@ def test_the_second_screen_stays_readable() -> None:
 def test_erasing_what_scrolled_off() -> None:
     text = header(40, 10) + "".join(f"line {number}\r\n" for number in range(30))
     assert shown(f"{text}{CSI}2J{CSI}3J{CSI}Hnew") == ["new"]
-    assert shown(f"{text}{CSI}2J{CSI}Hnew")[-2:] == ["line 20", "new"]
+    assert shown(f"{text}{CSI}2J{CSI}Hnew")[-2:] == ["line 29", "new"]
+
+
+@pytest.mark.parametrize("erase", [f"{CSI}2J", f"{CSI}H{CSI}2J", f"{CSI}H{CSI}J", "\x1bc"])
+def test_a_screen_that_is_cleared_at_the_end_stays_readable(erase: str) -> None:
+    """As `tmux` clears at its exit, and a shell at Ctrl-L: of two panes the newer one is on the screen."""
+    text = header(40, 10) + "".join(f"line {number}\r\n" for number in range(30))
+    lines = [line for line in shown(f"{text}{erase}{CSI}?1049l[exited]\r\n") if line]
+    assert lines == [*(f"line {number}" for number in range(30)), "[exited]"]
 
 
 def test_each_recording_of_a_file_has_its_own_screen() -> None:

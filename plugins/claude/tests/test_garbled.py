@@ -22,8 +22,7 @@ def read(text: str) -> Reading:
 
 
 SCREENS = (Path(__file__).parent / "screens").glob("*.txt")
-# as a paste holds it: a rule at the very beginning may have been cut
-PANES = garbled.Panes({path.stem: f"❯ /usage\n{path.read_text()}" for path in sorted(SCREENS)}, read, words="used")
+PANES = garbled.Panes({path.stem: path.read_text() for path in sorted(SCREENS)}, read, words="used")
 
 
 @together("mutation", garbled.MUTATIONS)

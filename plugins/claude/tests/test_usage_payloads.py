@@ -98,6 +98,7 @@ def test_a_reset_that_is_no_time_is_kept_and_tagged() -> None:
         entry("weekly_all", 71, {"surface": "cowork"}),
         entry("weekly_all", 71, {"model": None}),
         entry("session", 71, model("Fable")),
+        entry("monthly_scoped", 71, model("Opus")),
         entry("weekly_scoped", 71, model(None)),
         entry(["session"], 71),
         entry(None, 71),
@@ -107,6 +108,7 @@ def test_a_reset_that_is_no_time_is_kept_and_tagged() -> None:
 )
 def test_takes_no_unknown_limit_for_a_known_one(limit: Any) -> None:
     assert (used({"limits": [limit]}), read({"limits": [limit]}).errors) == ({}, ("insufficient-data",))
+    assert (used(BASE | {"limits": [limit]}), read(BASE | {"limits": [limit]}).errors) == (used(BASE), ())
 
 
 def test_reads_the_status_line() -> None:

@@ -60,11 +60,57 @@ def test_a_wrapped_name_does_not_lend_its_row_to_the_main_bucket() -> None:
 
 def test_rows_whose_heading_is_lost_are_nobodys() -> None:
     assert used(read(pane(*MAIN, *OTHER))) == {"fiveh": 11, "weekly": 64}
-    assert used(read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))) == {"weekly": 64}
+    reading = read(pane(MAIN[1], "  Credits:       38 credits", OTHER[0]))
+    assert (used(reading), reading.errors) == ({"weekly": 64}, ("heading-unknown:fiveh",))
     assert used(read(pane(MAIN[1], "  zeta_model Daily limit:  95% left", OTHER[0]))) == {
         "weekly": 64,
         "zeta_model_daily": 5,
     }
+
+
+@together("rest", ["limit:", "imit:", "t:", ":"])
+def test_rows_below_the_rest_of_a_heading_are_nobodys(rest: str) -> None:
+    """Of a pane that lost its top within a heading that was wrapped."""
+    reading = read("\n".join([f"  {rest}", *OTHER]))
+    assert (reading.gauges, reading.errors) == (
+        (),
+        ("insufficient-data", "heading-unknown:fiveh", "heading-unknown:weekly"),
+    )
+    assert used(read("\n".join([f"  {rest}", *OTHER, "  Codex Mini limit:", *MAIN]))) == {
+        "codex_mini_fiveh": 11,
+        "codex_mini_weekly": 64,
+    }
+
+
+@together(
+    "heading",
+    [
+        ["  GPT-5.3-Codex-Spark limits:"],
+        ["  GPT-5.3-Codex-Spark:"],
+        ["  GPT-5.3-Codex-Spark usage:"],
+        ["  Limits for", "  GPT-5.3-Codex-Spark:"],
+        ["  Spark limit (beta):"],
+        ["  Additional limits:"],
+        ["  O3: mini limit:"],
+        ["  100% Model limit:"],
+        ["  GPT-5.3-Codex-Spark, EU limit:"],
+    ],
+)
+def test_rows_below_a_heading_of_an_unknown_form_are_nobodys(heading: list[str]) -> None:
+    reading = read(pane(MAIN[1], *heading, *OTHER))
+    assert used(reading) == {"weekly": 64}
+    assert reading.errors == ("row-repeated:weekly", "heading-unknown:fiveh")
+
+
+@together(
+    "first",
+    [["  zeta_model Daily limit:  95% left"], ["  zeta_model Daily limit:  95% left", "  eta Daily limit:  95% left"]],
+)
+def test_a_bucket_in_one_line_above_the_main_one_is_no_heading(first: list[str]) -> None:
+    reading = read(pane(*first, *MAIN, "  GPT-5.3-Codex-Spark limit:", *OTHER))
+    rows = {"fiveh": 11, "weekly": 64, "gpt_5_3_codex_spark_fiveh": 30, "gpt_5_3_codex_spark_weekly": 100}
+    assert rows.items() <= used(reading).items()
+    assert reading.errors == ()
 
 
 @together("width", [18, 21, 24, 26])
@@ -108,6 +154,20 @@ def test_a_bucket_never_takes_the_main_buckets_name() -> None:
     }
 
 
+@together("sign", ["⏳", "⏱️", "-", "*", "→"])
+def test_a_sign_before_a_label_is_no_name(sign: str) -> None:
+    rows = [row.replace("  ", f"{sign} ", 1) for row in (*MAIN, *OTHER)]
+    for head in ("0.169.0", None):
+        reading = read(pane(*rows[:2], f"{sign} GPT-5.3-Codex-Spark limit:", *rows[2:], version=head))
+        assert used(reading) == {
+            "fiveh": 11,
+            "weekly": 64,
+            "gpt_5_3_codex_spark_fiveh": 30,
+            "gpt_5_3_codex_spark_weekly": 100,
+        }
+        assert reading.errors == ()
+
+
 @together("headings", [("  GPT-6 Mini:", "  GPT-6 Sol:"), ("  Cloud tasks", "  Local tasks"), ("", "")])
 def test_rows_that_come_again_below_no_known_heading_are_said(headings: tuple[str, str]) -> None:
     first, second = headings
@@ -143,3 +203,10 @@ def test_a_table_above_or_below_a_pane_is_no_pane_at_its_side() -> None:
 
 def test_rows_that_were_copied_twice_need_no_tag() -> None:
     assert read("\n".join([*MAIN, "", *MAIN])).errors == ()
+
+
+def test_the_status_of_another_program_below_is_no_pane() -> None:
+    other = "\n> /status\n Settings:  Status   Config   Usage\n\n  Version: 2.1.330\n  Model: Default (sonnet)\n"
+    reading = read(pane(*MAIN) + other)
+    assert (used(reading), reading.errors) == ({"fiveh": 11, "weekly": 64}, ())
+    assert read(other).errors == ("insufficient-data",)

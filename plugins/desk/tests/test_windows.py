@@ -245,6 +245,12 @@ def test_the_same_selection_everywhere(filled: Any, tmp_path: Any) -> None:
     rows = [json.loads(line) for file in (tmp_path / "out").glob("*.jsonl") for line in file.read_text().splitlines()]
     assert rows
     assert {one["window"] for one in rows} == {"W2"}
+    named = ("--window", "W2", "--window", "W1")
+    assert filled("preview", *named).ok().startswith("Windows: W2, W1\n")
+    assert filled("preview", *named, "--until", "2026-01-10T23:00").ok().startswith("Windows: W1\n")
+    assert [one["window"] for one in json.loads(filled("--json", "windows", "--window", "W2").ok())] == ["W2"]
+    assert json.loads(filled("--json", "scoreboard", "--window", "W2").ok()) == [row]
+    assert "Did you mean W1?" in filled("windows", "--window", "W11").refused()
     nothing = filled("export", "--format", "csv", "--out", str(tmp_path / "none"), "--since", "1h").refused()
     assert "No record belongs to the windows" in nothing
     assert not (tmp_path / "none").exists()

@@ -260,3 +260,61 @@ def test_once_prints_a_picture_that_loads_nothing(recent: Any, tmp_path: Path) -
     assert "url(" not in written.replace("url(#", "")
     assert "needs a terminal" in recent("board").refused()
     assert "needs --once" in recent("board", "--out", "x.svg").refused(2)
+
+
+def test_a_column_of_texts_numbers_and_times_is_sorted(program: Any, add_feature: Callable[..., None]) -> None:
+    def panels(session: Any, period: Any) -> list[Panel]:
+        columns = (Column(key="day", title="Day", rank=0), Column(key="cups", title="Cups"))
+        values = ("many", 2, None, datetime(2026, 3, 12, tzinfo=UTC), 1)
+        return [Panel(name="coffee", title="Coffee", columns=columns, rows=[{"day": "x", "cups": v} for v in values])]
+
+    add_feature("coffee", panels=panels)
+
+    async def act(board: Any, pilot: Any) -> None:
+        await pilot.press("s", "s")
+        assert [row[1][:4] for row in cells(board)] == ["Cups", "1", "2", "2026", "many", "-"]
+        await pilot.press("S")
+        assert [row[1][:4] for row in cells(board)] == ["Cups", "many", "2026", "2", "1", "-"]
+
+    run(program, act)
+
+
+def test_a_filter_says_how_many_rows_it_hides(recent: Any) -> None:
+    async def act(board: Any, pilot: Any) -> None:
+        head = cells(board)[0]
+        await pilot.press("slash", *"zzz", "enter")
+        assert cells(board) == [head]
+        assert text(board, "#about").startswith("0 of 2 rows pass the filter 'zzz'. Escape shows all.")
+        await pilot.press("escape")
+        assert len(cells(board)) == 3
+        assert "filter" not in text(board, "#about")
+
+    run(recent, act)
+
+
+def test_the_head_names_the_period_of_the_rows(recent: Any) -> None:
+    from tracker_views.refresh import Answer
+
+    gate = Event()
+
+    async def act(board: Any, pilot: Any) -> None:
+        reader = board.reader
+
+        def slow(request: Any) -> Any:
+            assert gate.wait(60)
+            return reader(request)
+
+        board.reader = slow
+        await pilot.press("p", "s")
+        assert text(board, "#head").startswith("tracker · all, reading today… · read ")
+        gate.set()
+        await settled(pilot)
+        assert text(board, "#head").startswith("tracker · today · read ")
+        board.reader = lambda request: Answer(error="The disk is gone.")
+        await pilot.press("p")
+        await settled(pilot)
+        assert text(board, "#head").startswith("tracker · today · read ")
+        assert "The disk is gone." in text(board, "#about")
+        board.reader = reader
+
+    run(recent, act)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -145,3 +148,17 @@ def test_bars_keep_their_width_where_the_encoding_has_no_blocks(monkeypatch: pyt
         if encoding == "utf-8"
         else "a name that i~or its column  >$0.42  #+..====..  13%"
     )
+
+
+def test_a_reader_that_stops_early_is_no_fault_of_a_plugin(program: Any, filled: Any) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker.cli", "windows"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "FORCE_COLOR": "1", "TRACKER_DATA_DIR": str(program.root)},
+    )
+    os.close(writing)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert b"failed" not in done.stderr

@@ -3,7 +3,7 @@
 import math
 import sys
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import wraps
@@ -90,6 +90,7 @@ def moment(context: click.Context, parameter: click.Parameter, given: str | None
 class Selection(NamedTuple):
     """Which windows are wanted; None leaves a filter out. provider: captured in them. lane: of a pair that counts."""
 
+    named: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     last: int | None = None
@@ -97,17 +98,20 @@ class Selection(NamedTuple):
     provider: str | None = None
     is_open: bool = False
 
-    def windows(self, session: Session, among: Collection[str] = ()) -> list[str] | None:
-        """Their ids in natural order; None if nothing was selected: every window is wanted. among: of some alone."""
+    def windows(self, session: Session) -> list[str] | None:
+        """Their ids, as they were named, or in natural order; None if nothing was selected: every window is wanted."""
         from tracker.contract.readings import EPOCH
         from tracker.windows.captures import canonical, captures, spans
         from tracker.windows.reader import Windows
 
-        if self == Selection():
-            return None
-        if not among and self._replace(last=None) == Selection():
+        for window in self.named:
+            if not session.index.knows(window) or window in session.index.emptied():
+                raise Windows(session).no_window(window)
+        if self._replace(named=()) == Selection():
+            return list(dict.fromkeys(self.named)) or None
+        if self == Selection(last=self.last):
             return session.index.windows(self.last or -1)
-        own: dict[str, dict[str, Any]] = {name: {} for name in session.index.windows() if not among or name in among}
+        own: dict[str, dict[str, Any]] = {name: {} for name in self.named or session.index.windows()}
         for (window, provider), group in captures(session.index, session.registry.sources, list(own)).items():
             own[window][provider] = group
         done = Windows(session).finalized() if self.is_open else {}
@@ -138,6 +142,7 @@ class Selection(NamedTuple):
 def selection(last: str = "The last N windows.", of: str = "Only windows of this provider.") -> Callable[[Any], Any]:
     """The options that select windows, the same in every command; it gets them as `selection`."""
     options = (
+        window_option(names=("named",), multiple=True, metavar="W ...", help="Only these windows [default: all]."),
         click.option("--since", metavar="TIME", callback=moment, help="From this time on, such as `7d`."),
         click.option("--until", metavar="TIME", callback=moment, help="Up to this time, or to the end of a day."),
         click.option("--last", type=Number(int, min=1), metavar="N", help=last),

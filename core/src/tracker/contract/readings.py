@@ -170,7 +170,7 @@ def instant(value: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC) if "1" <= value < "9999" else None
     except (ValueError, OverflowError):
         return None
 

@@ -269,8 +269,7 @@ def owner(what: str, name: str) -> str | None:
 
     here = {one.distribution for one in installed() if one.info}
     brought = json.loads(_project()).items()
-    found: str | None = next((one for one, parts in brought if one not in here and name in parts[what]), None)
-    if found is None:
+    if not (found := next((one for one, parts in brought if one not in here and name in parts[what]), "")):
         return None
     if any(one.is_disabled and one.distribution == found for one in scan()):
         return f"{found} is disabled: unset {DISABLE}."

@@ -65,9 +65,6 @@ class Index:
         """The windows that got a record last, in the same order."""
         return sorted(self._named("ORDER BY at DESC", count), key=place)
 
-    def count(self) -> int:
-        return int(self._column(f"SELECT count(*) FROM window WHERE name NOT IN {LISTED}", [self.emptied()])[0])
-
     def _named(self, order: str, count: int) -> list[str]:
         query = f"SELECT name FROM window WHERE name NOT IN {LISTED} {order} LIMIT ?"
         return self._column(query, [self.emptied(), count])

@@ -37,7 +37,7 @@ def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool
             found = datetime.fromisoformat(text)
         found = found if found.tzinfo else found.replace(tzinfo=zone())
         rest = timedelta(days=1, microseconds=-1) if is_end and not re.search(r"\d[Tt]|[: ]", text) else timedelta()
-        return (found + rest).replace(fold=bool(rest)).astimezone(UTC)
+        return (found + rest).replace(fold=bool(rest)).astimezone(UTC) if found.year >= 1000 else None
     except (ValueError, OverflowError):
         return None
 

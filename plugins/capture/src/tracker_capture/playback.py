@@ -138,9 +138,12 @@ class Playback(pyte.Screen):
 
     def switch(self) -> None:
         """To or from the second screen: both stay readable, in the order of time."""
-        self.scrolled.extend(self._shown())
-        self.buffer.clear()
+        self._leave()
         self.cursor_position()
+
+    def reset(self) -> None:
+        self._leave()
+        super().reset()
 
     def draw(self, data: str) -> None:
         """Characters without width are left out: pyte drops all that follows one, such as the selector of an emoji."""
@@ -206,14 +209,20 @@ class Playback(pyte.Screen):
             self.save_cursor()
 
     def erase_in_display(self, how: int = 0, *_others: Any, **_private: Any) -> None:
-        """Forgets erased rows, where pyte overwrites each of their cells."""
-        erased = {0: range(self.cursor.y + 1, self.lines), 1: range(self.cursor.y), 2: range(self.lines)}
-        for row in erased.get(how, ()):
-            self.buffer.pop(row, None)
-        if how in (0, 1):
+        """Forgets erased rows, where pyte overwrites each of their cells; a whole screen stays readable."""
+        if how == 2 or (how == 0 and self.cursor.x == self.cursor.y == 0):
+            self._leave()
+        elif how in (0, 1):
+            for row in range(self.cursor.y + 1, self.lines) if how == 0 else range(self.cursor.y):
+                self.buffer.pop(row, None)
             self.erase_in_line(how)
         elif how == 3:
             self.scrolled.clear()
+
+    def _leave(self) -> None:
+        """The screen goes to what scrolled off: else a pane would be lost that is newer than those which are kept."""
+        self.scrolled.extend(self._shown())
+        self.buffer.clear()
 
     @property
     def _region(self) -> Margins:

@@ -11,6 +11,7 @@ RULE = re.compile("[▔─]+")
 WIDE = 20  # a shorter rule is none of a pane's
 PERCENT_BEHIND = re.compile(r"[ \u00a0]*(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
 MARGINS = (4, 2)  # columns beside a bar that stands on a line of its own: since 2.1.330, and before
+NARROW = 64  # columns; only a pane of fewer has its bars on lines of their own
 MARK = re.compile(r"⟦(?P<filled>[0-9]+)/(?P<least>[0-9]+)/(?P<most>[0-9]+)⟧")
 MOST_CELLS = 2  # by which a bar may differ from its number; panes print the floor and round their bars
 ABOVE = 300  # characters of white space that may stand between two parts of a bar
@@ -34,27 +35,27 @@ def marked(text: str) -> str:
             width = behind.end() - found.start() - 1
             return f"⟦{filled}/{width}/{width}⟧"
         at = bisect_left(rules, (found.start(), 0))
-        columns = rules[at - 1][1] if at else 0
+        start, columns = rules[at - 1] if at else (0, 0)
         if not columns:
             return " "
         least, most = (columns - margin for margin in MARGINS)
+        # at the beginning of the text the rule may have been cut
+        if not start:
+            most = max(most, NARROW - 1 - MARGINS[-1])
         return f"⟦{filled}/{least}/{most}⟧"
 
     return FRAMES.sub(mark, text)
 
 
 def _rules(text: str) -> list[tuple[int, int]]:
-    """Where the rules stand that are as wide as their pane, and how wide; 0 for one that goes on below.
-
-    A rule at the very beginning of a text may have been cut.
-    """
+    """Where the rules stand that are as wide as their pane, and how wide; 0 for one that goes on below."""
     found: list[tuple[int, int]] = []
     end = -1
     for rule in RULE.finditer(text):
         is_joined = bool(found) and not text[end : rule.start()].strip()
         if is_joined:
             found[-1] = found[-1][0], 0
-        elif len(rule[0]) >= WIDE and rule.start():
+        elif len(rule[0]) >= WIDE:
             found.append((rule.start(), len(rule[0])))
         end = rule.end()
     return found

@@ -61,7 +61,7 @@ def listed(limits: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         key = None
         if scope is None and isinstance(kind, str):
             key = KINDS.get(kind)
-        elif isinstance(model, str) and isinstance(kind, str) and KINDS.get(kind) != windows.SESSION:
+        elif isinstance(model, str) and isinstance(kind, str) and kind.startswith("weekly"):
             key = windows.weekly_key(model)
         if key:
             yield key, entry

@@ -6,13 +6,14 @@ import re
 from typing import NamedTuple
 
 from tracker_codex import resets
-from tracker_codex.meters import LABELS, MONTHLY_CREDIT, foreign, key_of, slug
+from tracker_codex.meters import KEYS, LABELS, MONTHLY_CREDIT, foreign, key_of, slug
 from tracker_codex.panes import Sheet
 
 LEFT_SINCE = (0, 58)  # versions before print what is used
 COMPACT_LABELS = {label.replace(" ", ""): meter for label, meter in LABELS.items()}
 KNOWN = re.compile(rf"({'|'.join(sorted(COMPACT_LABELS, key=len, reverse=True))}):")
 ANY = re.compile(r"[^:%,]{1,80}?limit:")
+REST = re.compile(r"(?:limit|imit|mit|it|t)?:")  # of a heading whose name stood above what was copied
 AT_END = re.compile(rf"({'|'.join(COMPACT_LABELS)})$")
 FIELD = re.compile(r"[A-Z][\w./'-]{0,40}:")
 CREDITS = re.compile(r"Credits:(?:(?P<count>[0-9][0-9,]*(?:\.[0-9]+)?)credits?|(?P<unlimited>Unlimited))")
@@ -26,7 +27,11 @@ FULL, CELLS = "█", frozenset("█░")  # of any other bar it is not known wha
 USUAL_CELLS, LEAST_CELLS, MOST_CELLS, MOST_USUAL_CELLS = 20, 10, 2, 1
 RESET = re.compile(rf"\([Rr]esets(?:{resets.WHEN.pattern}\)|(?P<vague>[a-z]{{1,20}})\))")
 CUT_RESET = re.compile(rf"\([Rr]esets{resets.WHEN.pattern}")  # the box cut the parenthesis off
-UNREAD = re.compile(r"[^%]{0,60}?\([Rr]eset(?P<words>s?[^()]{1,60})\)")  # on the rest of a line
+# Words of another form: on the rest of a line, in parentheses or to its end, or in those that a narrow pane wraps.
+UNREAD = re.compile(
+    r"[^%]{0,60}?\([Rr]eset(?P<words>s?[^()]{1,60})\)|[^%(]{0,60}?[Rr]esets(?P<bare>[^()\[\]]{1,60})\]?\Z"
+)
+WRAPPED = re.compile(r"\([Rr]eset(?P<words>s?[^()%]{1,60})\)")
 SPENT = re.compile(r"[0-9.,]+of[0-9.,]+creditsused")  # below the monthly credit
 TOKEN = re.compile(r"[0-9:.,%)<]{2}")
 
@@ -48,12 +53,14 @@ class Limits(NamedTuple):
     """All rows of a pane, the first of each key, and its credits.
 
     repeated: the meters whose rows come again below no heading that is known; the first counts.
+    nobodys: the labels of other rows below such a heading.
     is_whole: whether there are rows, each has its value, and every line from the first of them on was read.
     """
 
     rows: tuple[Limit, ...]
     credits: float | str | None
     repeated: tuple[str, ...]
+    nobodys: tuple[str, ...]
     is_whole: bool
 
 
@@ -92,6 +99,7 @@ class _Reader:
         self.rows: dict[str, Limit] = {}
         self.credits: float | str | None = None
         self.repeated: list[str] = []
+        self.nobodys: list[str] = []
 
     def read(self) -> Limits:
         line = 0
@@ -102,7 +110,7 @@ class _Reader:
             line = max(line + 1, self.sheet.line_after(end))
         rows = tuple(self.rows.values())
         is_whole = bool(rows) and not self.skipped and all(row.used is not None for row in rows)
-        return Limits(rows, self.credits, tuple(self.repeated), is_whole)
+        return Limits(rows, self.credits, tuple(self.repeated), tuple(self.nobodys), is_whole)
 
     def _entry(self, place: int) -> int:
         """Read what begins on a line; returns its end."""
@@ -114,6 +122,12 @@ class _Reader:
             return credits.end()
         if label := ANY.match(self.text, place):
             return self._named(place, label.end())
+        end = self.sheet.line_end(place + 1)
+        is_heading = self.text[end - 1] == ":" and KNOWN.match(self.text, end)
+        # of a form that is not known, so whose?
+        if is_heading and (self.rows or REST.fullmatch(self.text, place, end)):
+            self.lost, self.open = True, False
+            return end
         self.open = self.open or bool(FIELD.match(self.text, place))
         return place
 
@@ -127,6 +141,7 @@ class _Reader:
                 if self.sheet.is_cut(start):  # a heading that the box cut off, so whose?
                     self.lost = True
                     return start
+                self.lost = True
                 return self._row(self.sheet.words(place, start), COMPACT_LABELS[known[1]], known.end())
         if self.open and any(ANY.match(self.text, start) for start in starts):
             return place
@@ -145,7 +160,9 @@ class _Reader:
     def _row(self, name: str | None, meter: str, at: int) -> int:
         """A row of the bucket `name`, else of the one that the last heading named."""
         if name is not None or meter == MONTHLY_CREDIT:
-            self.lost = name is not None or bool(self.rows)
+            # a bucket in one line, which may stand above the main one, is no heading
+            is_first = self.bucket is None and KEYS.isdisjoint(self.rows)
+            self.lost = self.lost or not is_first
             return self._add(meter if name is None else key_of(name, meter), at)
         key = key_of(self.bucket, meter)
         known = self.rows.get(key)
@@ -154,7 +171,9 @@ class _Reader:
         if not self.lost:
             return self._add(key, at)
         value = self._value(at)
-        if known and (value.used, value.words) != (known.used, known.words):
+        if known is None:
+            self.nobodys.append(meter)
+        elif (value.used, value.words) != (known.used, known.words):
             self.repeated.append(key)
         return value.end
 
@@ -171,8 +190,9 @@ class _Reader:
         if contradicted:
             used = None
         words, when, end = self._reset(end)
-        if not words and (unread := UNREAD.match(self.text, end, self.sheet.line_end(end))):
-            words, end = self.sheet.words(*unread.span("words")).removeprefix("s").strip(), unread.end()
+        if not words and (unread := self._unread(end)):
+            span = unread.span(unread.lastgroup or 0)
+            words, end = self.sheet.words(*span).removeprefix("s").strip(), unread.end()
         if spent := SPENT.match(self.text, end):
             end = spent.end()
         known = used is not None or words is not None
@@ -235,6 +255,13 @@ class _Reader:
         if reset[0][-1] != ")" and (not reset["day"] or reset["year"] or not self.sheet.ends_line(reset.end())):
             return None, None, at  # more of it may have been cut off
         return resets.words(reset), reset, reset.end()
+
+    def _unread(self, at: int) -> re.Match[str] | None:
+        """A reset of a form that is not known; not one of the known form that was cut off."""
+        found = UNREAD.match(self.text, at, self.sheet.line_end(at))
+        if found or RESET.match(self.text, at) or not (found := WRAPPED.match(self.text, at)):
+            return found
+        return found if self._intact(*found.span()) and self.sheet.ends_line(found.end()) else None
 
     def _intact(self, begin: int, end: int) -> bool:
         """Whether no line break inside a number can be the end of one text and the begin of another."""

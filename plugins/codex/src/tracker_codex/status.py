@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracker_codex.panes import Sheet
 
 TRIMMED = "multi-pane-trimmed"
-BESIDE, REPEATED = "side-by-side", "row-repeated"
+BESIDE, REPEATED, UNKNOWN = "side-by-side", "row-repeated", "heading-unknown"
 STALE = "stale-data"
 NOT_AUTHENTICATED, NO_LIMITS, NO_METER = "not-authenticated", "no-limits", "no-meter"
 CAPACITY = "weekly"
@@ -29,6 +29,7 @@ TAGS = {
     UNREAD: "these words name no time that is known here, so the reset is left out",
     BESIDE: "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
     REPEATED: "the limit comes again under a name that is not known here; the first one counts",
+    UNKNOWN: "the row is below a heading that is not known here, so it may be another model's and is left out",
     STALE: "the figures may be old: Codex says so, or every reset in the pane is over; run /status and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
     NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",
@@ -137,6 +138,7 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     known = fields(sheet) | ({"credits": found.credits} if found.credits else {})
     errors = [f"{CONTRADICTED}:{row.key}" for row in found.rows if row.contradicted]
     errors += [f"{REPEATED}:{key}" for key in dict.fromkeys(found.repeated)]
+    errors += [f"{UNKNOWN}:{key}" for key in dict.fromkeys(found.nobodys)]
     errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
     keys = {row.key for row in found.rows}
     # the head, the account and the end are there, and nothing stands between the rows that may have been another one

@@ -63,7 +63,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         data=absolute(session.root),
         home=home(session),
         head=git.head(),
-        earlier=session.index.count() - sum(map(session.index.knows, set(shown) - set(session.index.emptied()))),
+        earlier=len(session.index.windows()) - sum(map(session.index.knows, set(shown) - set(session.index.emptied()))),
         windows=windows,
         openings=opened,
         steps=tuple(sorted(wanted, key=lambda step: step.rank)) or tuple(beginnings(session)),

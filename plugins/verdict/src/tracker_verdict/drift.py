@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import plural
+from tracker.kernel import iso, line, plural
 from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, changed
+from tracker_verdict.rates import SCANNED, Change, Rates, assumed, changed, elsewhere_at, priced, unknowable
+from tracker_verdict.shares import behind
 
 DAY = timedelta(days=1)
 
@@ -32,23 +33,30 @@ class Drift:
             "provider": self.ledger.source.name,
             "meter": self.ledger.meter,
             "account": self.ledger.account,
+            "until": self.ledger.until and iso(self.ledger.until),
+            "behind": len(self.ledger.behind),
             "days": self.days,
             "since": change and str(change.day),
             "p": change and change.p,
             "ratio": change and list(change.ratio),
             "new": list(self.new),
+            "assumes": [] if self.ledger.elsewhere is not None else [assumed(self.ledger)],
             "why_not": self.why,
         }
 
 
 def drift(ledger: Ledger) -> Drift:
     """Look for a change among the days with requests."""
-    pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
+    pieces = priced(ledger)
     days = len({piece.day for piece in pieces})
-    if days < SCANNED:
-        why = f"{plural(days, 'day')} so far; {SCANNED} are needed" if days else UNLOGGED
-        return Drift(ledger=ledger, days=days, change=None, why=why)
+    why = list(unknowable(ledger, pieces))
+    if not why and days < SCANNED:
+        why.append(f"{plural(days, 'day')} so far; {SCANNED} are needed")
+    if why:
+        return Drift(ledger=ledger, days=days, change=None, why="; ".join(why))
     change, doubt = changed(Rates(ledger=ledger, pieces=pieces, why=()))
+    if change is None and not doubt and ledger.is_old:
+        doubt = f"{behind(ledger)} not compared; read it again with `tracker sync`"
     new = tuple(_new(ledger, change)) if change else ()
     return Drift(ledger=ledger, days=days, change=change, new=new, why=doubt or None)
 
@@ -59,13 +67,10 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     The scan may find a change on the day after, if that is the first whole one.
     """
     # a pane and JSON, which one origin may show, have words of their own for a plan
-    for name, is_one in (("plan", alike), ("client", str.__eq__)):
-        sides: tuple[set[str], set[str]] = set(), set()
-        for reading in ledger.readings:
-            if found := getattr(reading, name):
-                sides[reading.at.astimezone(ledger.local).date() >= change.day - DAY].add(found)
-        if added := sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0])):
-            yield f"{name} {', '.join(added)}"
+    yield from _added("plan", ((one.at, one.plan) for one in ledger.readings), ledger, change, alike)
+    clients = [(one.at, one.client) for one in ledger.readings]
+    clients += [(datetime.fromtimestamp(one.at, UTC), one.client) for one in ledger.events]
+    yield from _added("client", clients, ledger, change, str.__eq__)
     models: tuple[dict[str, float], dict[str, float]] = {}, {}
     cached = [0.0, 0.0]
     for event in ledger.events:
@@ -77,9 +82,37 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
         before, after = (side.get(model, 0.0) / (sum(side.values()) or 1.0) for side in models)
         if abs(after - before) >= 0.1:
             yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
+    if bare := sorted(_bare(ledger, change, True) - _bare(ledger, change, False)):
+        yield f"requests without a list price of {', '.join(map(line, bare))}"
+    if (rates := elsewhere_at(ledger, change)) and abs(rates[1] - rates[0]) > 0.1 * max(rates):
+        yield f"other devices {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
     before, after = (read / (sum(side.values()) or 1.0) for read, side in zip(cached, models, strict=True))
     if abs(after - before) >= 0.1:
         yield f"cache reads {before:.0%} to {after:.0%} of the money"
+
+
+def _added(
+    name: str,
+    seen: Iterable[tuple[datetime, str | None]],
+    ledger: Ledger,
+    change: Change,
+    is_one: Callable[[str, str], bool],
+) -> Iterator[str]:
+    """What was seen since the day before a change, and not earlier."""
+    sides: tuple[set[str], set[str]] = set(), set()
+    for at, found in seen:
+        if found:
+            sides[at.astimezone(ledger.local).date() >= change.day - DAY].add(found)
+    added = sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0]))
+    if added:
+        yield f"{name} {', '.join(added[:3])}" + (f" and {len(added) - 3} more" if len(added) > 3 else "")
+
+
+def _bare(ledger: Ledger, change: Change, is_after: bool) -> set[str]:
+    """The models of one side of a change that have no price."""
+    bare = [event for event in ledger.events if event.fresh is None]
+    days = [datetime.fromtimestamp(event.at, ledger.local).date() for event in bare]
+    return {event.model or "(none)" for event, day in zip(bare, days, strict=True) if (day >= change.day) == is_after}
 
 
 def lines(found: Drift) -> Iterator[str]:
@@ -95,3 +128,7 @@ def lines(found: Drift) -> Iterator[str]:
             f" ({low:.2f} to {high:.2f}; p {found.change.p:.3f}, false alarms 1 in 100)"
         )
         yield f"  new since then: {'; '.join(found.new) or 'nothing that is known'}"
+        if found.ledger.is_old:
+            yield f"  {behind(found.ledger)} not compared"
+        if found.ledger.elsewhere is None:
+            yield f"  assuming: {assumed(found.ledger)}"

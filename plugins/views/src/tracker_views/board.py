@@ -99,7 +99,9 @@ class Board(App[None]):
     ) -> None:
         super().__init__()
         self.every, self.reader = every, reader or Reader()
-        self.origin, self.period, self.zone = session, period, session.zone
+        self.origin, self.zone = session, session.zone
+        # the one that is asked for, and the one of the content
+        self.period = self.shown_period = period
         self.content: Content | None = None
         self.panels: list[Panel] = []
         self.shown = ""
@@ -167,7 +169,8 @@ class Board(App[None]):
 
     def action_read(self) -> None:
         self._signature, self._begun = self._sizes(), asyncio.get_running_loop().time()
-        self.read(Request(root=self.origin.root, agent=self.origin.agent, since=self._since(self.origin.now)))
+        request = Request(root=self.origin.root, agent=self.origin.agent, since=self._since(self.origin.now))
+        self.read(request, self.period)
 
     def sample(self) -> None:
         """Read the meters that are due, unless the last reading still goes on."""
@@ -194,11 +197,11 @@ class Board(App[None]):
             self.call_from_thread(self._draw)
 
     @work(thread=True, exclusive=True, group="read")
-    def read(self, request: Request) -> None:
+    def read(self, request: Request, period: str) -> None:
         found = self.reader(request)
         # another period may have been asked for meanwhile
         if not get_current_worker().is_cancelled:
-            self.call_from_thread(self.take, found)  # type: ignore[arg-type]
+            self.call_from_thread(self.take, found, period)  # type: ignore[arg-type]
 
     def _since(self, now: datetime) -> datetime | None:
         length = PERIODS[self.period]
@@ -207,15 +210,15 @@ class Board(App[None]):
         today = now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         return now - length if length else today
 
-    async def take(self, answer: Answer) -> None:
-        """Show what was read; if it could not be read, keep what was shown."""
+    async def take(self, answer: Answer, period: str) -> None:
+        """Show what was read of a period; if it could not be read, keep what was shown."""
         self._ended, self._error = asyncio.get_running_loop().time(), answer.error
         if answer.content is None:
             if self.content is None:
                 self.strip.update(Text(answer.error or ""))
             self._draw()
             return
-        self.content = answer.content
+        self.content, self.shown_period = answer.content, period
         known = [one.name for one in self.panels]
         panels = [one for one in answer.panels if one.name != METERS and (one.rows or one.name == "anomalies")]
         # first what is shown first, so that its tab is in sight
@@ -271,13 +274,15 @@ class Board(App[None]):
         if self.content is None:
             return
         at = self.content.now.astimezone(self.zone)
-        self.query_one("#head", Static).update(f"tracker · {self.period} · read {at:%a %d %b %H:%M %Z}")
+        is_waiting = self.period != self.shown_period and not self._error
+        period = self.shown_period + (f", reading {self.period}…" if is_waiting else "")
+        self.query_one("#head", Static).update(f"tracker · {period} · read {at:%a %d %b %H:%M %Z}")
         if panel is None:
             self.table.clear(columns=True)
             return
         # margins, the padding of the outer cells, the scroll bar
-        left_out = self.table.draw(panel, max(self._width - 5, 20))
-        note = "  ".join(filter(None, (sparkline(panel), panel.about, left_out, self._failures())))
+        hidden, left_out = self.table.draw(panel, max(self._width - 5, 20))
+        note = "  ".join(filter(None, (hidden, sparkline(panel), panel.about, left_out, self._failures())))
         self.query_one("#about", Static).update(Text(note))
 
     def _draw_strip(self) -> None:
@@ -329,8 +334,9 @@ class Board(App[None]):
 
     def action_period(self) -> None:
         names = list(PERIODS)
-        self.period = names[(names.index(self.period) + 1) % len(names)]
+        self.period, self._error = names[(names.index(self.period) + 1) % len(names)], None
         self.action_read()
+        self._draw()
 
     def action_colours(self) -> None:
         self.theme = "textual-light" if self.theme == "textual-dark" else "textual-dark"

@@ -55,7 +55,7 @@ def period_of(session: Session, chosen: Selection) -> Period:
     windows = chosen.windows(session)
     if windows is None:
         return Period(windows=tuple(session.index.windows()))
-    in_windows = chosen.last is not None or chosen.lane is not None or chosen.is_open
+    in_windows = chosen._replace(since=None, until=None, provider=None) != Selection()
     since, until = _times(session, windows) if in_windows else (None, None)
     return Period(
         windows=tuple(windows),

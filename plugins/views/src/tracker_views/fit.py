@@ -69,7 +69,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     return TableLayout(
         columns=tuple(kept),
         widths=tuple(widths[one.key] for one in kept),
-        rows=tuple(zip(*(cells[one.key] for one in kept), strict=True)) if kept else (),
+        rows=tuple(zip(*(cells[one.key] for one in kept), strict=True)) if kept else ((),) * len(rows),
         left_out=tuple(reversed(left_out)),
     )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
+from typing import Any
 
+from attrs import evolve
 from rich.text import Text
 from textual.widgets import DataTable
 
 from tracker.api import Cell, Panel
+from tracker.kernel import plural
 from tracker_views.cells import is_number, text
 from tracker_views.fit import TableLayout, cut, fitted
 from tracker_views.terminal import styled
@@ -34,31 +37,38 @@ class PanelTable(DataTable[Text]):
         place = keys.index(self.sort_key) if self.sort_key in keys else 0
         self.sort_key = keys[(place + 1) % len(keys)]
 
-    def draw(self, panel: Panel, room: int) -> str:
-        """Show a panel, if it is not what is shown already. Returns what is left out."""
-        rows = self._chosen(panel)
-        found = fitted(panel.columns, rows, room, self.zone)
+    def draw(self, panel: Panel, room: int) -> tuple[str, str]:
+        """Show a panel, if it is not what is shown already. Returns what the filter hides, and what is left out."""
+        # all rows take part in the layout: what a filter hides changes no column
+        found = fitted(panel.columns, panel.rows, room, self.zone)
+        places = self._chosen(panel)
+        found = evolve(found, rows=tuple(found.rows[place] for place in places))
         drawn = (panel.name, self.sort_key, self.is_turned, found)
         if drawn != self.drawn:
             self.drawn = drawn
-            self._fill(rows, found)
-        return found.note
+            self._fill([panel.rows[place] for place in places], found)
+        count, passing = plural(len(panel.rows), "row"), "passes" if len(places) == 1 else "pass"
+        hidden = f"{len(places)} of {count} {passing} the filter {self.needle!r}. Escape shows all."
+        return hidden if self.needle else "", found.note
 
-    def _chosen(self, panel: Panel) -> list[Mapping[str, Cell]]:
-        rows = list(panel.rows)
+    def _chosen(self, panel: Panel) -> list[int]:
+        """The places of the rows that pass the filter, sorted."""
+        places = list(range(len(panel.rows)))
         if self.needle:
             words = self.needle.casefold()
-            rows = [
-                row
-                for row in rows
-                if any(words in text(row.get(one.key), one, self.zone).casefold() for one in panel.columns)
+            places = [
+                place
+                for place in places
+                if any(
+                    words in text(panel.rows[place].get(one.key), one, self.zone).casefold() for one in panel.columns
+                )
             ]
-        key = self.sort_key
-        if key is not None:
-            known = [row for row in rows if row.get(key) is not None]
-            known.sort(key=lambda row: row[key], reverse=self.is_turned)  # type: ignore[arg-type, return-value]
-            rows = [*known, *(row for row in rows if row.get(key) is None)]
-        return rows
+        values = {place: panel.rows[place].get(self.sort_key or "") for place in places}
+        if self.sort_key is not None:
+            known = [place for place in places if values[place] is not None]
+            known.sort(key=lambda place: _rank(values[place]), reverse=self.is_turned)
+            places = [*known, *(place for place in places if values[place] is None)]
+        return places
 
     def _fill(self, rows: Sequence[Mapping[str, Cell]], found: TableLayout) -> None:
         line, top = self.cursor_row, self.scroll_y
@@ -74,3 +84,8 @@ class PanelTable(DataTable[Text]):
             self.add_row(*shown)
         self.move_cursor(row=min(line, max(len(found.rows) - 1, 0)), scroll=False)
         self.scroll_to(y=top, animate=False)
+
+
+def _rank(value: Cell) -> tuple[int, Any]:
+    """Where a value stands among others: a column of a third party may hold several kinds."""
+    return (0 if isinstance(value, int | float) else 1 if isinstance(value, datetime) else 2), value

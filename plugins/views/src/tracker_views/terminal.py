@@ -20,6 +20,13 @@ HIGH, PRESSING = 70, 90  # per cent from which a bar is yellow, and red
 SIGNS = str.maketrans("█▌▒░…≥", "#+=.~>")
 
 
+class Screen(Console):
+    """A console that leaves it to the program what a reader that stopped early means."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 def show(session: Session, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], *, total: bool) -> None:
     """Print the rows. NO_COLOR and FORCE_COLOR are rich's own; a dumb terminal gets text alone."""
     write(session, lines(columns, rows, room(), session.zone, total=total))
@@ -32,7 +39,7 @@ def room() -> int:
 
 def write(session: Session, found: Iterable[Text]) -> None:
     """Print lines that fit already."""
-    console = Console(highlight=False, no_color=session.no_color or None, soft_wrap=True)
+    console = Screen(highlight=False, no_color=session.no_color or None, soft_wrap=True)
     for line in found:
         if not console.encoding.startswith("utf"):
             line.plain = line.plain.translate(SIGNS)

@@ -7,27 +7,21 @@ from itertools import islice
 import click
 
 from tracker.cli.command import Command
-from tracker.cli.options import Selection, selection, window_option
+from tracker.cli.options import Selection, selection
 from tracker.session import session
 
 LINES = 1000  # that are shown at once
 
 
 @click.command("preview", cls=Command, epilog="tracker preview --last 10")
-@window_option(names=("windows",), multiple=True, metavar="W ...", help="The windows [default: all].")
 @selection()
-def command(windows: tuple[str, ...], selection: Selection) -> None:
+def command(selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.preview import assemble
     from tracker.windows.reader import Windows
 
     here = session()
-    for window in windows:
-        if not here.index.knows(window) or window in here.index.emptied():
-            raise Windows(here).no_window(window)
-    chosen = selection.windows(here, windows)
-    named = [window for window in dict.fromkeys(windows) if chosen is None or window in chosen]
-    preview = assemble(here, named if windows else chosen)
+    preview = assemble(here, chosen := selection.windows(here))
     Windows(here).note_missing(preview.absent)
     if here.json:
         here.data(preview.document())
@@ -36,7 +30,7 @@ def command(windows: tuple[str, ...], selection: Selection) -> None:
     lines = iter(()) if has_tables else preview.lines()
     while some := list(islice(lines, LINES)):
         here.show("\n".join(some))
-    for note in preview.notes(is_all=len(preview.windows) == here.index.count()):
+    for note in preview.notes(is_all=len(preview.windows) == len(here.index.windows())):
         here.note(note)
     if not preview.windows and chosen is not None:
         here.note("note: No window fits. Run `tracker windows` to see all of them.")

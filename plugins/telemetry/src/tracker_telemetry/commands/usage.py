@@ -68,7 +68,7 @@ def command(
 
     here = session()
     sources = _sources(here, selection.provider)
-    in_windows = selection.lane is not None or selection.is_open
+    in_windows = bool(selection.named) or selection.lane is not None or selection.is_open
     query = report.Query(
         by=cast("report.By", by),
         columns=columns,
