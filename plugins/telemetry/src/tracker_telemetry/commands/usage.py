@@ -96,13 +96,17 @@ def command(
 
 
 def _windows(here: Session, selection: Selection) -> frozenset[str]:
-    """The windows of a lane, or the open ones, that go on at `since` or later: an open one has no end."""
+    """The windows that are named or selected, and go on at `since` or later: an open one has no end."""
     from tracker_telemetry.sessions.spans import Spans
     from tracker_telemetry.sessions.usage import begin
 
-    known = Spans.of_session(here).lasting(begin(selection.since))
     chosen = selection._replace(last=None, since=None)
-    return frozenset((known and chosen.windows(here, known)) or ())
+    if selection.since is not None and not selection.named:
+        known = Spans.of_session(here).lasting(begin(selection.since))
+        if not known:
+            return frozenset()
+        chosen = chosen._replace(named=tuple(window for window in here.index.windows() if window in known))
+    return frozenset(chosen.windows(here) or ())
 
 
 def _sources(here: Session, provider: str | None) -> Sequence[Source]:
