@@ -34,6 +34,23 @@ AND session IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT valu
 AND session NOT IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT value FROM json_each(:here)))
 """
 NO_MODEL = "(no model)"
+# What is counted, and the sentence, for how many of it and what else is known.
+SAID = {
+    "unreadable": ("line", "{} could not be read: {}"),
+    "partial": ("last line", "{} without an end, which may still come: {}"),
+    "unread_files": ("file", "{} could not be read: {}"),
+    "unread_folders": ("folder", "{} could not be read: {}"),
+    "unknown": ("row", "{} may hold tokens that are not counted, of a newer client: {}"),
+    "not_in_rows": ("session", "{} used more than the rows show: {}"),
+    "without_plugin": ("session", "{} left out: {}"),
+    "shared": ("request", "{} shared {}"),
+    "gone": ("session", "the files of {} are gone; what they held is counted: {}"),
+    "deleted": (
+        "session",
+        "the files of {} are deleted, or on another machine; their totals by day are counted, not what only a client's"
+        " own total held: {}",
+    ),
+}
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day in UTC,
 # and whether that may be another one here.
 Gone = tuple[str, str, str, bool]
@@ -56,33 +73,17 @@ def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         match one["kind"]:
             case "unpriced":
                 pass
-            case "unreadable":
-                yield f"{plural(count, 'line')} could not be read: {detail}"
-            case "deleted":
-                what = f"the files of {plural(count, 'session')} are deleted, or on another machine"
-                yield f"{what}; their totals by day are counted, not what only a client's own total held: {detail}"
-            case "gone":
-                yield f"the files of {plural(count, 'session')} are gone; what they held is counted: {detail}"
-            case "partial":
-                yield f"{plural(count, 'last line')} without an end, which may still come: {detail}"
-            case "unread_files" | "unread_folders" as kind:
-                yield f"{plural(count, kind.removeprefix('unread_')[:-1])} could not be read: {detail}"
-            case "unknown":
-                yield f"{plural(count, 'row')} may hold tokens that are not counted, of a newer client: {detail}"
+            case kind if kind in SAID:
+                noun, text = SAID[kind]
+                yield text.format(plural(count, noun), detail)
             case "extras":
                 title, _, name = detail.partition(": ")
                 yield f"the money leaves out {number(count)} {name} of {title}"
-            case "not_in_rows":
-                yield f"{plural(count, 'session')} used more than the rows show: {detail}"
             case "left_out" | "undated" as kind:
                 where = "left out" if kind == "left_out" else "in no period"
                 yield f"{plural(count, 'request')} {where}, of which {detail}"
             case "no_price_list":
                 yield detail
-            case "without_plugin":
-                yield f"{plural(count, 'session')} left out: {detail}"
-            case "shared":
-                yield f"{plural(count, 'request')} shared {detail}"
             case kind:
                 yield f"{number(count)} {kind.replace('_', ' ')}: {detail}"
 
@@ -174,11 +175,8 @@ def of_files(
         for error, some in groupby(database.execute(query, own), itemgetter(0)):
             names = [name for _, name in some]
             why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
-            yield {
-                "kind": "unread_files",
-                "count": len(names),
-                "detail": f"{source.title}: {why}: {_names(known, names)}",
-            }
+            detail = f"{source.title}: {why}: {_names(known, names)}"
+            yield {"kind": "unread_files", "count": len(names), "detail": detail}
         query = "SELECT name, stop FROM file WHERE source = ? AND stop < size AND error IS NULL"
         if names := [name for name, stop in database.execute(query, own) if _is_partial(known.get(name), stop)]:
             yield {"kind": "partial", "count": len(names), "detail": f"{source.title}: {_names(known, names)}"}
