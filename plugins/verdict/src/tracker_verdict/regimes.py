@@ -120,7 +120,7 @@ def _look(session: Session, source: Source, meter: str, account: tuple[str, bool
 
 
 def keep(session: Session, found: Drift, since: datetime) -> None:
-    """Keep what a look knows. One at less than a change was found in says nothing against it, as does one at nothing."""
+    """Keep what a look knows. One at less than a change was found in tells nothing against it, nor one at nothing."""
     ledger, change = found.ledger, found.change if found.why is None else None
     name = ledger.account or next(iter(ledger.accounts), NO_ACCOUNT)
     own, rows = [ledger.source.name, ledger.meter, name], _rows(session)
