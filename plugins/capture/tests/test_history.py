@@ -158,31 +158,6 @@ def test_a_burst_of_replayed_readings_is_its_last_one(machine: Any) -> None:
     assert machine.rows("readings")[0]["parsed"]["weekly_used"] == 19
 
 
-def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, event: Any) -> None:
-    """A legacy fork of Codex writes its parent's history with its own time: a meter would fall, and rise again."""
-
-    def meta(age: float, thread: str, parent: str | None = None) -> str:
-        stamp = json.loads(event(0, age))["timestamp"]
-        payload = {"id": thread, **({"forked_from_id": parent} if parent else {})}
-        return json.dumps({"timestamp": stamp, "type": "session_meta", "payload": payload}, separators=(",", ":"))
-
-    now = time.time()
-    machine.rollout("a", meta(7200, "a"), event(5, 7100), event(6, 7000), changed=now - 7000)
-    machine.rollout("b", meta(3600, "b"), event(15, 3500), event(20, 1800), changed=now - 1800)
-    fork = [meta(300, "c", "a"), meta(300, "a"), event(5, 300), event(6, 300)]
-    path = machine.rollout("c", *fork, changed=now - 300)
-    ok(machine("sync"))
-    assert [row["parsed"]["weekly_used"] for row in machine.rows("readings")] == [5, 6, 15, 20]
-    assert machine.ask("codex", "rollout").reading.gauges[-1].used == 20
-    for used, age in ((21, 200), (22, 100)):
-        with path.open("a") as file:
-            file.write(event(used, age) + "\n")
-        ok(machine("sync"))
-        assert machine.rows("readings")[-1]["parsed"]["weekly_used"] == used
-    assert [row["parsed"]["weekly_used"] for row in machine.rows("readings")] == [5, 6, 15, 20, 21, 22]
-    assert machine.ask("codex", "rollout").reading.gauges[-1].used == 22
-
-
 def test_every_capture_adds_its_reading(machine: Any, event: Any) -> None:
     machine.rollout("a", event(33))
     ok(machine("capture", "codex"))
