@@ -14,9 +14,10 @@ from attrs import asdict, evolve, frozen
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
 from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
-from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
+from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
 from tracker_verdict.price import EXAMPLE, Price
+from tracker_verdict.regimes import refresh
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
 from tracker_verdict.tally import Results, Tally
@@ -100,7 +101,7 @@ class Delivery:
 
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
-    """The finalized windows of some or of all, added up some thousand at a time."""
+    """The finalized windows of some or of all, added up some thousand at a time; with a look at what a point buys."""
     names, projects = list[str](), dict[str, set[str]]()
     tallies: dict[str, dict[str | None, Tally]] = {}
     providers = session.registry.providers
@@ -118,6 +119,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
         for (window, _), own_facts in facts.items():
             if own_facts.get("project") is not None:
                 projects.setdefault(window, set()).add(str(own_facts["project"]))
+    refresh(session, [providers[name] for name in tallies])
     return Delivery(windows=names, is_selection=windows is not None, tallies=tallies, projects=projects)
 
 
@@ -141,7 +143,7 @@ def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted:
     if names := several(own):
         problem = f"The windows of {name} are of {len(names)} accounts ({', '.join(names)}), and their percentages"
         chosen = one_of(names, wanted, f"{problem} are not the same.")
-        return own[None if chosen == NO_ACCOUNT and NO_ACCOUNT not in own else chosen].total()
+        return own[None if chosen == NO_ACCOUNT and NO_ACCOUNT not in own else chosen].total(chosen)
     whole = Tally(session, session.registry.providers[name])
     for one in own.values():
         whole.extend(one)
@@ -240,7 +242,8 @@ def _side(
         else of_results(kept, day_of(session), effect=effect, price=price)
     )
     assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
-    estimate = evolve(estimate, plans=figures.efficiency.plans)
+    whole = figures.efficiency
+    estimate = evolve(estimate, plans=whole.plans, change=since(whole.change, kept))
     unknown = sum(block(one) == NO_PROJECT for one in kept) if block else 0
     return Side(figures=figures, estimate=estimate, apart=apart, unknown=unknown)
 
@@ -332,12 +335,24 @@ def document(match: Match) -> dict[str, Any]:
         "windows_needed": found.windows_needed,
         "comparable": {
             "days": match.days,
+            "apart": _apart(*sides),
             **{side.name: [one.window for one in side.estimate.results] for side in sides},
             "left_out": [{"provider": side.name, "window": window} for side in sides for window in side.apart],
         },
         "pairs": match.certificate and _pairs(match, match.certificate),
         "providers": [_side_document(side) for side in sides],
     }
+
+
+def _apart(a: Side, b: Side) -> float | None:
+    """How many days half of the comparable windows are at most from one of the other side."""
+    times = [_times(side.estimate.given) for side in (a, b)]
+    found = array("q")
+    for own, other in (times, times[::-1]):
+        for at in own if other else ():
+            place = bisect_left(other, at)
+            found.append(min(abs(at - one) for one in other[max(place - 1, 0) : place + 1]))
+    return sorted(found)[(len(found) - 1) // 2] * MICROSECOND / timedelta(days=1) if found else None
 
 
 def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:

@@ -21,9 +21,12 @@ from tracker_verdict.stats.power import Range, in_windows
 
 if TYPE_CHECKING:
     from tracker_verdict.price import Price
+    from tracker_verdict.regimes import Regime
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
+# Windows of which a correlation says anything.
+LAGGED = 4
 # windows that a remark names
 NAMED = 3
 
@@ -47,7 +50,8 @@ class ProviderEstimate:
     """given: the windows. blocks: what they were summed by for the spread, None if each stands alone.
 
     waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
-    plans: those that the windows were measured on, if they are several.
+    plans: those that the windows were measured on, if they are several. change: that of what a point buys, if some of
+    the windows were before it: their capacity is in points of now.
     """
 
     given: Sequence[WindowResult]
@@ -57,6 +61,7 @@ class ProviderEstimate:
     price: Price | None = None
     waiting: Mapping[str, str] = {}
     plans: Sequence[str] = ()
+    change: Regime | None = None
 
     @property
     def results(self) -> tuple[WindowResult, ...]:
@@ -115,12 +120,17 @@ class ProviderEstimate:
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
         spread = f"spread over {plural(self.spread.n, self.blocks)}" if self.blocks else None
-        return tuple(one for one in (spread, self.unsure, self.mixed) if one)
+        return tuple(one for one in (spread, self.unsure, self.mixed, self.rescaled) if one)
 
     @property
     def mixed(self) -> str | None:
         """The plans, whose per cent are of different quotas, if they are several."""
         return f"of several plans: {', '.join(self.plans)}" if self.plans else None
+
+    @property
+    def rescaled(self) -> str | None:
+        """What older points count, if the vendor changed what one buys."""
+        return self.change.sentence if self.change else None
 
     @property
     def unsure(self) -> str | None:
@@ -131,6 +141,24 @@ class ProviderEstimate:
         more = f" and {len(self.waiting) - NAMED} more" if len(self.waiting) > NAMED else ""
         return f"would overlap if all were finalized: {named}{more}"
 
+    @property
+    def lag_1(self) -> float | None:
+        """The correlation of the efficiency of a window with that of the one before; None of under 4 with a time."""
+        times, rates = array("d"), array("d")
+        for one in self.given if self.efficiency else ():
+            if one.at and one.capacity:
+                times.append(one.at.timestamp())
+                rates.append(one.features / one.capacity)
+        if len(times) < LAGGED or min(rates) == max(rates):
+            return None
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            off = np.array(rates)[np.argsort(times, kind="stable")]
+            off -= off.mean()
+            found = float(off[1:] @ off[:-1] / (off @ off))
+        return found if math.isfinite(found) else None
+
     def figures(self) -> dict[str, Any]:
         """What `preview --json` prints, as JSON values."""
         needed = self.windows_needed
@@ -138,10 +166,13 @@ class ProviderEstimate:
             **self.spread.figures(),
             "efficiency_quality": self.whole.efficiency_quality,
             "n": self.n,
+            "fano": self.spread.fano,
+            "lag_1": self.lag_1,
             "windows_needed": None if needed is None else list(needed),
             "effect": self.whole.effect,
             "blocks": self.blocks and {"by": self.blocks, "n": self.spread.n},
             "money_per_feature": self.money_per_feature,
+            **({"change": self.change.document()} if self.change else {}),
         }
 
 
@@ -151,6 +182,7 @@ def estimate(
     results: Sequence[WindowResult],
     waiting: Mapping[str, str],
     plans: Sequence[str] = (),
+    change: Regime | None = None,
 ) -> ProviderEstimate:
     """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
     price = None
@@ -163,7 +195,12 @@ def estimate(
             session.warn(str(error))
     found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
     whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
-    return evolve(whole, waiting=found_waiting, plans=plans)
+    return evolve(whole, waiting=found_waiting, plans=plans, change=since(change, results))
+
+
+def since(change: Regime | None, results: Iterable[WindowResult]) -> Regime | None:
+    """The change, if one of the windows was before it."""
+    return change if change is not None and any(change.is_before(one.at) for one in results) else None
 
 
 def of_results(
