@@ -110,7 +110,7 @@ class Ledger:
 
 
 class NoReadings(TrackerError):
-    """The history has none of a meter; `is_known`: it has older ones."""
+    """The history has none of a meter; `is_known`: it has older ones, or of the provider's other meters."""
 
     def __init__(self, why: str, *, is_known: bool) -> None:
         self.is_known = is_known
@@ -160,7 +160,12 @@ def _filled(
     awake = {datetime.fromtimestamp(at, local).hour for at in times}
     parts = list(segments(empty.readings, length))
     silence = heard(empty.readings, taken, times, awake, local, length)
-    quiet = [one for one in _quiet(parts, times, awake, local) if is_own(one.start, one.end)]
+    # readings of a schedule by another origin show rises without a request where own ones come with a request each
+    begin = taken[0].at.timestamp() if taken and taken[0].origin != empty.origin else math.inf
+    quiet = [one for one in _quiet(parts, times, awake, local) if one.end <= begin and is_own(one.start, one.end)]
+    if begin < math.inf:
+        rises = _quiet(list(segments(taken, length)), times, awake, local)
+        quiet += [one for one in rises if is_own(one.start, one.end)]
     summed, moving = _Requests(empty.events, awake, local), _Requests(empty.moving, awake, local)
     return evolve(
         empty,
@@ -268,7 +273,9 @@ def _readings(session: Session, source: Source, meter: str, since: datetime | No
     if not every:
         older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()
         last = max((one.at for one in older if one.meter == meter), default=None)
-        raise NoReadings(_absence(f"{source.name} {meter}", since, last), is_known=last is not None)
+        others = sorted({one.meter for one in older} - {meter})
+        problem = _absence(f"{source.name} {meter}", since, last, others)
+        raise NoReadings(problem, is_known=last is not None or bool(others))
     return sorted(every, key=lambda one: one.at)
 
 
@@ -306,7 +313,11 @@ def scheduled(readings: Sequence[MeterReading], account: str | None) -> list[Met
     return [one for one in taken if one.origin == _most(taken)]
 
 
-def _absence(whose: str, since: datetime | None, last: datetime | None) -> str:
+def _absence(whose: str, since: datetime | None, last: datetime | None, others: Sequence[str]) -> str:
+    if last is None and others:
+        names = ", ".join(others)
+        cure = "Fill it with `tracker sync`, or name another --meter."
+        return f"The history has no reading of {whose}, but of {names}. {cure}"
     if since is None or last is None:
         return f"The history has no reading of {whose}. Fill it with `tracker sync`."
     return (
