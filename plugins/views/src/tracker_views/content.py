@@ -315,7 +315,9 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
 
 
 def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = one.get("ci") or (None, None)
+    # what rests on an assumption says nothing of this work, and a chart or a narrow screen could not mark it
+    is_measured = one.get("ci_kind") == "measured"
+    low, high = (one.get("ci") if is_measured else None) or (None, None)
     account = f" account {one['account']}" if one.get("account") else ""
     return {
         **one,
@@ -323,16 +325,18 @@ def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "low": low,
         "high": high,
         "spread": _spread(one),
+        "power": one.get("power") if is_measured else None,
         "needed": _range(one),
     }
 
 
 def _spread(figures: Mapping[str, Any]) -> Cell:
     """`measured`, and between what, if not between single windows: `measured over 6 days`."""
-    match figures.get("blocks"):
-        case {"by": str(by), "n": int(count)}:
-            return f"{figures.get('ci_kind')} over {plural(count, by)}"
-    return figures.get("ci_kind")
+    kind = figures.get("ci_kind")
+    match kind, figures.get("blocks"):
+        case "measured", {"by": str(by), "n": int(count)}:
+            return f"measured over {plural(count, by)}"
+    return "not measured" if kind == "assumed" else kind
 
 
 def _range(figures: Mapping[str, Any]) -> str | None:
