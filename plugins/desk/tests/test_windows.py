@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tracker.api import Column
 from tracker.session import Session
 from tracker_desk import fleet, window_list
-from tracker_desk.panels import table
+from tracker_desk.panels import _column, table
 from tracker_desk.window_list import ListedWindow
 
 
@@ -327,8 +328,6 @@ def test_windows_are_listed_although_a_feature_cannot_add_them_up(filled: Any, m
 
 
 def test_money_of_the_plan_is_money_and_no_list_price() -> None:
-    from tracker_desk.panels import _column
-
     assert [_column(key, 5, is_text=False) for key in ("money", "money_per_feature", "cost_usd")] == [
         Column(key="money", title="Plan, $", kind="money", rank=5),
         Column(key="money_per_feature", title="Plan per feature, $", kind="money", rank=5),
