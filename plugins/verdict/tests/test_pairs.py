@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tracker_verdict.stats import signflip
+
 FIELDS = {"codex": "weekly_pct", "claude": "all_models_pct"}
 PAIRS = 8
 EXACT = "for codex, whatever the days were like (sign flips)."
@@ -28,8 +30,9 @@ def measured(verdicts: Any, how: str) -> str:
             known = {"window": window, "captured_at": at.isoformat(), "schema_version": "1.1.0"}
             before = {"record_id": window.ljust(32, "0"), "phase": "before", "provider": provider, "source": "alias"}
             snapshots.append({**known, **before, "agent_id": None, "parsed": {FIELDS[provider]: 5, "errors": []}})
-            delta = {"delta": {FIELDS[provider]: 10}, "errors": []}
-            features = {provider: 4 if provider == "codex" else 1}
+            is_idle = how == "idle" and one is drawn[-1]
+            delta = {"delta": {FIELDS[provider]: 0 if is_idle and provider == "claude" else 10}, "errors": []}
+            features = {provider: 4 if provider == "codex" else 0 if is_idle else 1}
             rows.append({**known, "provider": None, "features": features, "providers": {provider: delta}})
     for name, found in (("snapshots", snapshots), ("windows", rows)):
         path = verdicts.folder / "data" / f"{name}.jsonl"
@@ -52,3 +55,13 @@ def test_windows_of_the_wrong_providers_are_said_to_be_in_no_certificate(verdict
     assert f"  {none} 8 finished pairs left out here.\n" in said
     [found] = json.loads(verdicts("--json", "compare", "codex", "claude").ok())
     assert (found["pairs"]["evidence"], found["pairs"]["favours"]) == (None, None)
+
+
+def test_a_pair_with_an_idle_window_is_not_left_out(verdicts: Any) -> None:
+    """A window without features and capacity says nothing of a rate, but all of its pair."""
+    said = measured(verdicts, "idle")
+    assert f"  {PAIRS} planned pairs: " in said
+    assert "left out here" not in said
+    [found] = json.loads(verdicts("--json", "compare", "codex", "claude").ok())
+    expected = signflip([((4, 10), (1, 10))] * (PAIRS - 1) + [((4, 10), (0, 0))])
+    assert found["pairs"]["evidence"] == pytest.approx(max(expected) / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from shlex import quote
 from typing import Any
 
@@ -13,6 +14,8 @@ MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
 # why a window does not count whose captures are of two accounts or of two plans
 OTHER_ACCOUNT, OTHER_PLAN = "other-account", "other-plan"
+# the kernel's reason of a window of which no `complete` said how many features it had
+FEATURES_MISSING = "features-missing"
 # windows in a note
 NAMED = 6
 
@@ -65,7 +68,7 @@ def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
 
 
 def note_excluded(session: Session, figures: ProviderFigures) -> None:
-    """Say which windows are left out because their meter moved for others, too, and whose figures are stale."""
+    """Say which windows are left out, and why, and whose figures are stale."""
     from tracker_verdict.estimate import ProviderEstimate
 
     name = figures.source.name
@@ -82,8 +85,26 @@ def note_excluded(session: Session, figures: ProviderFigures) -> None:
     for window, reason in figures.excluded.items():
         if two := {OTHER_ACCOUNT: "accounts", OTHER_PLAN: "plans"}.get(reason):
             session.note(f"note: {name} {line(window)} does not count: its BEFORE and its AFTER are of two {two}.")
+    _note_unknown(session, figures, {*shared})
     for window in figures.stale:
         session.note(f"note: {name} {line(window)} is stale. {_cure(window)}")
+
+
+def _note_unknown(session: Session, figures: ProviderFigures, said: Collection[str]) -> None:
+    """Say which windows have no capacity, or no features, with the reason; not of those of which more was said."""
+    unknown = {
+        window: reason
+        for window, reason in figures.excluded.items()
+        if window not in said and reason not in (OTHER_ACCOUNT, OTHER_PLAN)
+    }
+    if not unknown:
+        return
+    name = figures.source.name
+    named = ", ".join(f"{line(window)} ({line(reason)})" for window, reason in islice(unknown.items(), NAMED))
+    more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+    bare = next((window for window, reason in unknown.items() if reason == FEATURES_MISSING), None)
+    cure = f" Type `tracker complete --window {line(quote(bare))} --{name}-features N`." if bare else ""
+    session.note(f"note: {name} {named}{more}: not counted.{cure}")
 
 
 def _cure(window: str) -> str:

@@ -208,7 +208,8 @@ def _match(
     spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
     per_row = max(side.estimate.per_block for side in sides) if block else 1.0
     paired = {window for one in planned for window in one.windows.values()}
-    by_window = [{one.window: one for one in _counted(own) if one.window in paired} for own in (a, b)]
+    # also idle windows, which say nothing of a rate: a pair that is left out breaks the certificate
+    by_window = [{one.window: one for one in _given(own) if one.window in paired} for own in (a, b)]
     return Match(
         a=sides[0],
         b=sides[1],
@@ -246,8 +247,12 @@ def _side(
 
 def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:
     """The windows that count, one by one: a million of them do not fit into memory."""
+    return (one for one in _given(figures) if one.features or one.capacity)
+
+
+def _given(figures: ProviderFigures) -> Sequence[WindowResult]:
     assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
-    return (one for one in figures.efficiency.given if one.features or one.capacity)
+    return figures.efficiency.given
 
 
 def _times(results: Iterable[WindowResult]) -> Sequence[int]:
@@ -331,7 +336,7 @@ def document(match: Match) -> dict[str, Any]:
             "left_out": [{"provider": side.name, "window": window} for side in sides for window in side.apart],
         },
         "pairs": match.certificate and _pairs(match, match.certificate),
-        "providers": [{"provider": side.name, "unit": side.unit, **_figures(side.estimate)} for side in sides],
+        "providers": [_side_document(side) for side in sides],
     }
 
 
@@ -346,6 +351,8 @@ def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
     }
 
 
-def _figures(estimate: ProviderEstimate) -> dict[str, Any]:
-    found = estimate.figures()
-    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}
+def _side_document(side: Side) -> dict[str, Any]:
+    found = side.estimate.figures()
+    finite = {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}
+    excluded = [{"window": window, "reason": reason} for window, reason in side.figures.excluded.items()]
+    return {"provider": side.name, "unit": side.unit, **finite, "excluded": excluded}

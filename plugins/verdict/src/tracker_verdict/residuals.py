@@ -52,7 +52,7 @@ def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
 
 def _silent(ledger: Ledger) -> Iterator[Piece]:
     """Every rise without a request; those of one day, without a request in between, are one."""
-    long = [one for one in ledger.pieces if not one.requests and not _within(ledger.quiet, one)]
+    long = [one for one in ledger.pieces if not one.requests and not one.silent]
     times = [event.at for event in ledger.events]
     for _, group in groupby(ledger.quiet, key=lambda one: (bisect_right(times, one.end), one.day)):
         rises = list(group)
@@ -60,13 +60,8 @@ def _silent(ledger: Ledger) -> Iterator[Piece]:
     yield from long
 
 
-def _within(quiet: Sequence[Piece], piece: Piece) -> float:
-    """The points of a piece that are listed as a rise without a request."""
-    return sum(one.points for one in quiet if piece.start <= one.start and one.end <= piece.end)
-
-
 def _unlikely(ledger: Ledger, known: Rates) -> Iterator[Residual]:
-    for piece, left, certainty in _judged(ledger, known, known.pieces):
+    for piece, left, certainty in _judged(known, known.pieces):
         if certainty >= SURE and abs(left) >= 1:
             yield Residual(piece=piece, points=left, certainty=certainty)
 
@@ -74,12 +69,12 @@ def _unlikely(ledger: Ledger, known: Rates) -> Iterator[Residual]:
 def unmoved(ledger: Ledger, known: Rates) -> Iterator[Residual]:
     """The stretches before the first and behind the last piece between resets that moved too little for sure."""
     start = known.pieces[0].start if known.pieces else math.inf
-    for piece, left, certainty in _judged(ledger, known, [one for one in ledger.rests if one.start >= start]):
+    for piece, left, certainty in _judged(known, [one for one in ledger.rests if one.start >= start]):
         if certainty >= SURE and left <= -1:
             yield Residual(piece=piece, points=left, certainty=certainty)
 
 
-def _judged(ledger: Ledger, known: Rates, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
+def _judged(known: Rates, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
     """What pieces moved more than their requests explain, and how sure that is."""
     from tracker_verdict.stats.distributions import t_cdf
 
@@ -88,7 +83,7 @@ def _judged(ledger: Ledger, known: Rates, pieces: Sequence[Piece]) -> Iterator[t
         return
 
     def left(piece: Piece) -> float:
-        return piece.points - _within(ledger.quiet, piece) - known.points(piece.fresh, piece.cached)[0]
+        return piece.own - known.points(piece.fresh, piece.cached)[0]
 
     # from the median, so that what is looked for does not hide itself
     unit = MAD * statistics.median(abs(left(piece)) / math.sqrt(piece.dollars) for piece in usual)
