@@ -15,6 +15,7 @@ from tracker.api import MeterReading, Source
 from tracker_verdict.drift import drift
 from tracker_verdict.pieces import Ledger, Piece, scheduled
 from tracker_verdict.rates import rates
+from tracker_verdict.residuals import residuals
 from tracker_verdict.silence import heard
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -230,6 +231,17 @@ def test_a_change_of_what_other_devices_use_is_no_change_of_the_meter(
             "about 2026-01-15 what rises without a request changed, too, from 0 to 0.3 points an hour"
         )
         assert rates(evolve(known, silences=silences)).why[0].startswith("whether a point buys something else")
+
+
+def test_no_more_rises_are_sure_than_chance_has() -> None:
+    """What a dollar takes differs by a lognormal factor: taken for normal, 16 of 400 were sure where 4 may be."""
+    chance = random.Random(7)
+    known = ledger(40, lambda _day, fresh, cached: 15 * (fresh + cached) * chance.lognormvariate(0, 0.4), rises=10)
+    sure = [one for one in residuals(known, rates(known)) if one.certainty]
+    assert len(sure) <= 4
+    hidden = [evolve(one, points=one.points + 100 * (place == 200)) for place, one in enumerate(known.pieces)]
+    found = evolve(known, pieces=hidden)
+    assert next(one.piece for one in residuals(found, rates(found)) if one.certainty) == hidden[200]
 
 
 @pytest.mark.parametrize(("hours", "share"), [((21,), 0.1), (range(8, 17), 0.5)])
