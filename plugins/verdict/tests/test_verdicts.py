@@ -97,31 +97,6 @@ def test_a_report_compares_those_of_one_unit_and_says_what_the_others_need(
     assert missing.startswith("Different units cannot be compared (claude and codex in pp, glm in prompts).")
 
 
-def test_a_report_says_why_nothing_is_compared_as_it_was_asked(tracker_cli: Run, tmp_path: Path) -> None:
-    from tracker.api import Period
-    from tracker.session import Session
-    from tracker_verdict import panels
-
-    finalized(tmp_path, codex=D2)
-    session = Session()
-    session.data_dir = tmp_path / "data"
-    windows = tuple(session.index.windows())
-    for provider in (None, "codex"):
-        [said] = panels.comparison(session, Period(windows=windows, provider=provider)).headlines
-        assert said.endswith("only codex has any. Finish a window of each with `tracker complete --window W`.")
-    page = ok(tracker_cli("report", "--format", "md", "--last", "1"))
-    assert "only codex has any among those that you selected. Select more, or finish" in page
-
-
-def test_a_report_says_that_no_price_is_set(tracker_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finalized(tmp_path, codex=D2, claude=D1)
-    monkeypatch.chdir(tmp_path)
-    said = "nothing is compared for the money: `tracker init` asks for them."
-    assert said in ok(tracker_cli("report", "--format", "md"))
-    (tmp_path / "tracker.toml").write_text('[prices]\ncodex = "200/mo:4.3bars"\nclaude = "100/mo:4.3bars"\n')
-    assert said not in ok(tracker_cli("report", "--format", "md"))
-
-
 def test_one_that_never_delivers_can_be_dropped(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=[(3, 15)] * 10, claude=[(0, 15)] * 13)
     [found] = json.loads(ok(tracker_cli("compare", "codex", "claude", "--json")))

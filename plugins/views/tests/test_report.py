@@ -237,19 +237,6 @@ def test_of_one_provider_it_says_nothing_of_others(fill: Callable[[], Any], add_
     assert [row["Provider"] for row in Page(page).rows("Cups (acme-coffee)")] == ["toy", "not known"]
 
 
-def test_a_provider_that_the_sums_leave_out_is_named() -> None:
-    """Its windows are there, and the sums look like those of all."""
-    from tracker_views.content import USAGE, without_requests
-
-    columns = (Column(key="provider", title="Provider"),)
-    usage = Panel(name=USAGE, title="Usage", columns=columns, rows=[{"provider": "rival"}])
-    known = {"providers": [{"provider": "toy"}, {"provider": "rival"}]}
-    [said] = without_requests(known, [usage])
-    assert said == "Tokens and money leave out toy: no session log has a request of it."
-    assert not [*without_requests(known, [])]
-    assert not [*without_requests({"providers": [{"provider": "rival"}]}, [usage])]
-
-
 def test_windows_that_overlap_are_named_once(fill: Callable[[], Any]) -> None:
     filled = fill()
     for phase, hour, used in (("start", 8, 20), ("end", 10, 50)):
@@ -390,13 +377,3 @@ def test_the_installed_features_show_all_their_parts(tmp_path: Path) -> None:
     assert "could not show" not in done.stdout
     for title in ("Comparison", "Meters now", "Efficiency", "Usage by model", "Windows", "Lanes"):
         assert f"## {title}\n" in done.stdout
-
-
-def test_an_open_anomaly_is_said_with_its_cure(program: Any) -> None:
-    """`complete`, which the page named, is refused."""
-    for phase, used in (("start", 40), ("end", 30)):
-        at = (datetime.now(UTC) - timedelta(hours=2 if phase == "start" else 1)).isoformat()
-        own = ("--window", "W1", "--captured-at", at)
-        program("alias", phase, "toy", "--stdin", *own, stdin=f"fuel {used}%\nheat 1%").ok()
-    said = "1 window recorded, none finalized. W1 cannot be finalized: fuel fell from 40 to 30. To resolve it: capture"
-    assert said in program("report", "--format", "md").ok()
