@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,3 +29,15 @@ def test_a_provider_that_the_sums_leave_out_is_named() -> None:
     assert said == "Tokens and money leave out toy: no session log has a request of it."
     assert not [*without_requests(known, [])]
     assert not [*without_requests({"providers": [{"provider": "rival"}]}, [usage])]
+
+
+def test_json_has_what_the_tables_show(filled: Any) -> None:
+    found = json.loads(filled("report", "--json").ok())
+    assert found["windows"] == ["W10", "W11", "W12"]
+    assert found["headlines"][0].endswith("Finish a window of each with `tracker complete --window W`.")
+    assert "Not finalized: W12." in found["missing"]
+    panels = {one["name"]: one for one in found["panels"]}
+    [toy] = panels["efficiency"]["rows"]
+    assert (toy["provider"], toy["features"], toy["capacity"], toy["low"]) == ("toy", 5, 55, None)
+    assert panels["windows"]["rows"][0]["from"] == "2026-01-12T08:00:00Z"
+    assert "Leave out --out and --format." in filled("report", "--json", "--format", "md").refused(2)

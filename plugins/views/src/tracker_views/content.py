@@ -111,13 +111,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         headlines=tuple(headlines) or (_first(period, waiting, preview["anomalies"]),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
-        missing=(
-            *failures,
-            *_missing(preview),
-            *unused,
-            *without_requests(preview, panels),
-            *(one for panel in panels for one in panel.missing),
-        ),
+        missing=(*failures, *_missing(preview, panels), *unused, *(one for panel in panels for one in panel.missing)),
     )
 
 
@@ -187,7 +181,8 @@ def _section(period: Period, title: str, rows: Iterable[Row]) -> Section:
     return Section(title=title, lines=(*lines, *more))
 
 
-def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
+def _missing(preview: Mapping[str, Any], panels: Sequence[Panel]) -> Iterator[str]:
+    yield from without_requests(preview, panels)
     for error in preview["not_shown"]:
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
