@@ -34,7 +34,9 @@ class TableLayout:
     @property
     def note(self) -> str:
         """What is not shown; empty if everything is."""
-        return f"Not shown at this width: {', '.join(self.left_out)}." if self.left_out else ""
+        # a comma stands before a unit, too
+        names = ", ".join(one.partition(", ")[0] for one in self.left_out)
+        return f"Not shown at this width: {names}." if names else ""
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> TableLayout:
