@@ -33,9 +33,10 @@ def closed_again(session: Session, source: Source, window: str, gone: str) -> It
     counting = {one.record_id: one for one in canonical(group) if one}
     was_open = {entry.record_id for entry in windows.open_anomalies([window])}
     for entry in windows.open_anomalies([window], without=gone):
-        about = entry.record.get("records") or ()
+        known = entry.record.get("records")
+        about = {one for one in known if isinstance(one, str)} if isinstance(known, list) else set()
         others = [one for name, one in counting.items() if name not in about]
         is_own = entry.record.get("provider") == source.name and entry.record_id not in was_open
-        if is_own and others and not counting.keys() >= set(about):
+        if is_own and others and not counting.keys() >= about:
             cause = f"superseded by the {others[-1].phase} capture of {iso(others[-1].captured_at)}"
             yield closing(session, entry, cause, others[-1].record_id)
