@@ -176,7 +176,8 @@ def _settling(match: Match) -> str | None:
     if gate is None or found.kind == "none":
         return None
     step = "Moving work" if gate.name == "reallocate" else "Retiring a side"
-    takes = f"{step} takes {number(gate.evidence)} to 1."
+    among = f", as a choice among {found.rivals + 1} providers" if gate.name == "retire" and found.rivals > 1 else ""
+    takes = f"{step} takes {number(gate.evidence)} to 1{among}."
     if (amount := more(match)) is None:
         return takes
     if amount == ENOUGH:

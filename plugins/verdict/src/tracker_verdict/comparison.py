@@ -133,7 +133,18 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
     block = _block(session, found.projects, question.blocks)
     planned = pairs.planned(session)
-    return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
+    rivals = _rivals(session, wanted[0], found.tallies, question.prices)
+    return [_match(session, known[a], known[b], question, block, planned, rivals) for a, b in wanted]
+
+
+def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], prices: Mapping[str, Price]) -> int:
+    """How many providers can be held against the best: to name two of them, once all were seen, is no other choice."""
+    meters = {name: session.registry.providers[name].capacity_meter for name in (*pair, *names)}
+    units = {name: meter.unit if meter else "" for name, meter in meters.items()}
+    others = {name for name in units if name not in pair}
+    priced = {name for name in others if prices.keys() >= {*pair, name}}
+    alike = {name for name in others if units[name] == units[pair[0]] == units[pair[1]]}
+    return 1 + len(priced | alike)
 
 
 def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted: Collection[str]) -> ProviderFigures:
