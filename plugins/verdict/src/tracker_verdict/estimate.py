@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, number, plural
+from tracker.kernel import Session, TrackerError, number, plural, rate
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
 from tracker_verdict.stats.power import Range, in_windows
@@ -109,7 +109,10 @@ class ProviderEstimate:
     def remarks(self) -> tuple[str, ...]:
         """What the preview says after the figures."""
         money = self.money_per_feature
-        return self.caveats if money is None else (f"${number(money, 2)} per feature", *self.caveats)
+        if money is None:
+            return self.caveats
+        # what is under half a cent is not nothing
+        return f"${rate(money) if money < 0.005 else number(money, 2)} per feature", *self.caveats
 
     @property
     def caveats(self) -> tuple[str, ...]:
