@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number, plural, rate
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
-from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
+from tracker_verdict.stats.efficiency import Efficiency, measure
 from tracker_verdict.stats.power import Range, in_windows
 
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ def of_results(
     whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
     blocks = sums(results, block) if asked or whole.n >= BLOCKS_FROM else []
     spread = measure(blocks, effect=effect) if 0 < len(blocks) < whole.n else whole
-    is_enough = spread.n >= LEAST_WINDOWS and (spread.n_eff or 0.0) >= LEAST_EFFECTIVE
-    is_of_blocks = bool(blocks) and (asked is not None or is_enough)
+    # an assumed interval is of no spread
+    is_of_blocks = bool(blocks) and (asked is not None or spread.ci_kind == "measured")
     return ProviderEstimate(
         given=results,
         whole=whole,
