@@ -140,6 +140,7 @@ class ProviderEstimate:
         return {
             **self.spread.figures(),
             "efficiency_quality": self.whole.efficiency_quality,
+            "n_quality": self.whole.quality.n if self.whole.quality else 0,
             "n": self.n,
             "windows_needed": None if needed is None else list(needed),
             "effect": self.whole.effect,
