@@ -92,7 +92,7 @@ def _bands(status: Status) -> dict[tuple[str, str, str | None], dict[str, Cell]]
             if low is not None and high is not None:
                 # one rounding for the chart and the words beside it
                 first, last = number(low, 0), number(high, 0)
-                band = {"low": int(first), "high": int(last), "expected": f"{first} to {last}%"}
+                band: dict[str, Cell] = {"low": int(first), "high": int(last), "expected": f"{first} to {last}%"}
                 bands[provider, meter, one.account] = band
                 if len(own) == 1:
                     bands[provider, meter, None] = band
