@@ -16,7 +16,7 @@ from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
-from tracker_verdict.price import EXAMPLE, Price
+from tracker_verdict.price import Price, price_options
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
 from tracker_verdict.tally import Results, Tally
@@ -312,9 +312,7 @@ def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price])
         units.setdefault(one.unit, []).append(one.source.name)
     said = ", ".join(f"{' and '.join(names)} in {unit}" for unit, names in units.items())
     words = [one.source.name for one in found] if len(found) == 2 else []
-    for one in found:
-        if one.source.name not in prices:
-            words.append(f"--price {one.source.name}={EXAMPLE if one.unit == 'pp' else f'30/mo:2400{one.unit}'}")
+    words += price_options({one.source.name: one.unit for one in found}, prices)
     alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
     return TrackerError(
         f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
