@@ -377,6 +377,7 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
     done = toys("end", "toy", "--captured-at", T1, stdin="fuel 4%")
     assert ok(done)
     assert "fuel fell from 90 to 4; it was reset at 2026-01-10T08:30:00Z, inside the window" in done.stderr
+    assert "(an anomaly is open)" in done.stdout
     assert "readings of both sides of the reset measure across it" in done.stderr
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))
     assert "the capacity meter of toy fell (fuel fell from 90 to 4; it was reset at" in error

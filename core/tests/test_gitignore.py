@@ -43,3 +43,20 @@ def test_a_setting_leaves_it_out(start: Callable[[], str], tmp_path: Path) -> No
 def test_without_a_repository_there_is_none(toys: Run, tmp_path: Path) -> None:
     toys("alias", "start", "toy", "--stdin", stdin="fuel 10%")
     assert not (tmp_path / "data" / ".gitignore").exists()
+
+
+def test_at_the_root_of_a_repository_only_records_are_left_out(toys: Run, tmp_path: Path) -> None:
+    (tmp_path / "data" / ".git").mkdir(parents=True)
+    toys("alias", "start", "toy", "--stdin", stdin="fuel 10%")
+    assert "*.jsonl" in (tmp_path / "data" / ".gitignore").read_text().split()
+    assert "*" not in (tmp_path / "data" / ".gitignore").read_text().split()
+
+
+@pytest.mark.parametrize(("line", "is_warned"), [("*.o", True), ("*.jsonl", False), ("*", False)])
+def test_what_somebody_else_ignores_stays_and_is_looked_at(
+    start: Callable[[], str], tmp_path: Path, line: str, is_warned: bool
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / ".gitignore").write_text(f"{line}\n")
+    assert ("git may track your records, which hold panes. Add the line *.jsonl to " in start()) == is_warned
+    assert (tmp_path / "data" / ".gitignore").read_text() == f"{line}\n"

@@ -99,6 +99,26 @@ def test_a_period_that_begins_behind_the_before_measures_nothing(
     assert (found.delta, found.errors) == ({"m_pct": delta}, () if delta is not None else ("reset-crossed:m",))
 
 
+@pytest.mark.parametrize("capacity", [None, "m"])
+def test_a_fall_at_a_reset_that_the_later_reading_tells(capacity: str | None) -> None:
+    """The vendor reset it early: the new period began within the window. Another meter is odd only without that."""
+    meters = (Meter(key="m", title="M", window=WEEK),)
+    made = registry(plugin("acme", source("acme", meters=meters, capacity=capacity)))
+    info = made.source("acme")
+    assert info is not None
+    for later, reset_at in ((WEEK + HOUR / 2, NOON + HOUR / 2), (4 * DAY, None)):
+        readings = (Gauge(meter="m", used=60, reset_at=NOON + 4 * DAY), Gauge(meter="m", used=3, reset_at=NOON + later))
+        both = [
+            Capture(one, "W1", one, at, None, 0, {}, Reading(gauges=(gauge,), as_of=at))
+            for one, at, gauge in zip(("before", "after"), (NOON, NOON + HOUR), readings, strict=True)
+        ]
+        found = measure(made, info, Pair(*both))
+        is_odd = bool(capacity) or reset_at is None
+        assert [one.reset_at for one in found.falls] == ([reset_at] if is_odd else [])
+        tags = [f"negative-delta{'' if capacity else ':m'}"] * is_odd + ["reset-crossed:m"] * (reset_at is not None)
+        assert (found.delta, found.errors) == ({"m_pct": None}, tuple(tags))
+
+
 @pytest.mark.parametrize(
     ("reset", "shown"),
     [

@@ -10,6 +10,7 @@ from typing import Any
 
 ORDINARY = ("input_tokens", "output_tokens", "cache_read_tokens")
 WRITTEN = ("cache_write_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+COPY = "if-session:"
 Ingest = Callable[[bytes, dict[str, Any]], list[Any]]
 
 
@@ -29,9 +30,16 @@ def requests(ingest_line: Ingest, home: Path) -> list[Any]:
             json.dumps(scratch)  # the state of a file can be kept
     # a key without its second half fits every one that begins like it
     own = {key.rpartition("/")[0] for key in found if not key.endswith("/")}
-    events = [event for key, (_, event) in found.items() if not (key.endswith("/") and key[:-1] in own)]
-    known = {f"if-session:{event['session']}" for event in events}
-    return [event for event in events if known.issuperset(t for t in event.get("tags", ()) if t.startswith("if-"))]
+    events = {key: event for key, (_, event) in found.items() if not (key.endswith("/") and key[:-1] in own)}
+    known = {event["session"] for event in events.values()}
+
+    def counts(event: Any) -> bool:
+        """Whether it is no copy: its parent is known, and showed it not before."""
+        parents = [tag.removeprefix(COPY) for tag in event.get("tags", ()) if tag.startswith(COPY)]
+        before = [events.get(f"{event['key'].rpartition('/')[0]}/{name}") for name in parents]
+        return known.issuperset(parents) and not any(one and one["ts"] <= event["ts"] for one in before)
+
+    return [*filter(counts, events.values())]
 
 
 def assert_truth(ingest_line: Ingest, home: Path, truth: dict[str, Any]) -> None:

@@ -90,7 +90,7 @@ class Session:
         return journal
 
     def _ignore_in_git(self, *_appended: object) -> None:
-        """Keep a new data directory out of the repository around it: panes are private."""
+        """Keep a new data directory out of the repository around it, at its root only records: panes are private."""
         from tracker.settings import Data
 
         path = self.root.resolve() / ".gitignore"
@@ -98,10 +98,11 @@ class Session:
             return
         try:
             with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
-                file.write("*\n")
+                file.write("*.jsonl\n*.torn\n.index/\n.lock\nstate/\n" if (self.root / ".git").exists() else "*\n")
             self.note(f"note: git ignores the records, by {self.root}/.gitignore. To commit them, delete that file.")
         except FileExistsError:
-            return
+            if not {b"*", b"*.jsonl"} & {*path.read_bytes().split()}:
+                self.warn(f"git may track your records, which hold panes. Add the line *.jsonl to {path}.")
         except OSError as error:
             self.warn(f"cannot write {path}: {error.strerror}. git may track your records.")
 

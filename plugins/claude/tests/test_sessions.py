@@ -132,6 +132,22 @@ def test_what_a_newer_client_writes_is_noted() -> None:
     assert "unknown" not in scratch
 
 
+def test_tokens_of_an_unknown_kind_within_an_object_are_noted() -> None:
+    scratch: dict[str, Any] = {}
+    written = {"ephemeral_1h_input_tokens": 100, "ephemeral_24h_input_tokens": 500, "ephemeral_9h_input_tokens": 0}
+    usage = {"cache_creation_input_tokens": 600, "cache_creation": written, "video": {"frame_tokens": 5}}
+    for name in ("m", "n"):
+        [event] = ingest_line(row(name, 5, usage=usage), scratch)
+        assert (event["cache_write_5m_tokens"], event["cache_write_1h_tokens"]) == (500, 100)
+    assert scratch["unknown"] == {"rows with ephemeral_24h_input_tokens": 2, "rows with frame_tokens": 2}
+    usage |= {"cache_creation": {"ephemeral_1h_input_tokens": 100, "kept_until": "noon"}, "video": {}}
+    scratch = {}
+    for name in ("o", "p"):
+        [event] = ingest_line(row(name, 5, usage=usage), scratch)
+        assert (event["cache_write_5m_tokens"], event["cache_write_1h_tokens"]) == (500, 100)
+        assert scratch == {"is_newer": True, "last": scratch["last"], "ts": scratch["ts"]}
+
+
 def test_web_searches_are_noted_once_for_a_message() -> None:
     scratch: dict[str, Any] = {}
     for name, output, searches in (("a", 1, 2), ("a", 5, 3), ("a", 5, 3), ("b", 5, 1), ("c", 5, 0), ("d", 5, "9")):

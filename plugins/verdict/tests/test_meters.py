@@ -3,114 +3,23 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from tracker.cli.main import main
 
-START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=16)
-# Dollars per token of gpt-5: input, cache reads, output.
-PRICES = (1.25e-6, 0.125e-6, 10e-6)
-POINTS_PER_DOLLAR = 1.5
 
-
-class World:
-    """A home with Codex's session files, in which a weekly meter counts list-price dollars."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
-        self.home.mkdir()
-
-    def days(
-        self,
-        count: int,
-        *,
-        rate: Any = lambda _day: POINTS_PER_DOLLAR,
-        hidden: Any = lambda _day, _turn: 0.0,
-        model: Any = lambda _day: "gpt-5",
-        nights: Mapping[int, Sequence[float]] = {},
-    ) -> None:
-        """A file a day, 60 turns each; `hidden` points are used without a request here, just before a turn.
-
-        nights: points that are used in the hours before a day's first turn, with a reading after each.
-        """
-        chance, used, week = random.Random(5), 0.0, START
-        for day in range(count):
-            rows = []
-            meta = {"id": f"day-{day}", "cwd": f"/home/dev/{'acme' if day % 2 else 'other'}", "cli_version": "0.160.0"}
-            begin = START + timedelta(days=day, hours=9)
-            if begin >= week + timedelta(days=7):
-                used, week = 0.0, week + timedelta(days=7)
-            rows += [_line(begin, "session_meta", meta), _line(begin, "turn_context", {"model": model(day)})]
-            for hour, points in enumerate(nights.get(day, ())):
-                used += points
-                limit = {"used_percent": float(int(used)), "window_minutes": 10080}
-                limit["resets_at"] = int((week + timedelta(days=7)).timestamp())
-                payload = {"type": "token_count", "info": None, "rate_limits": {"limit_id": "codex", "primary": limit}}
-                rows.append(_line(begin - timedelta(hours=6 - hour), "event_msg", payload))
-            total = dict.fromkeys(("input_tokens", "cached_input_tokens", "output_tokens", "total_tokens"), 0)
-            for turn in range(60):
-                at = begin + timedelta(minutes=8 * turn + chance.uniform(0, 4))
-                fresh, read, output = (int(chance.lognormvariate(mean, 0.7)) for mean in (9.6, 11.4, 8.4))
-                last = {"input_tokens": fresh + read, "cached_input_tokens": read, "output_tokens": output}
-                last["total_tokens"] = fresh + read + output
-                total = {key: total[key] + last[key] for key in total}
-                dollars = sum(price * tokens for price, tokens in zip(PRICES, (fresh, read, output), strict=True))
-                used += rate(day) * dollars + hidden(day, turn)
-                limit = {
-                    "used_percent": float(min(int(used), 100)),
-                    "window_minutes": 10080,
-                    "resets_at": int((week + timedelta(days=7)).timestamp()),
-                }
-                payload = {
-                    "type": "token_count",
-                    "info": {"total_token_usage": total, "last_token_usage": last},
-                    "rate_limits": {"limit_id": "codex", "primary": limit, "plan_type": "pro" if day < 9 else "team"},
-                }
-                rows.append(_line(at, "event_msg", payload))
-            path = self.home / ".codex" / "sessions" / "2026" / "11" / "22" / f"rollout-{day:02d}.jsonl"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(rows))
-        self("sync")
-
-    def run(self, *arguments: str) -> Result:
-        unset = dict.fromkeys(("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "AGENT_ID"))
-        given = {"HOME": str(self.home), "TRACKER_DATA_DIR": str(self.home / "data"), "TZ": "UTC"}
-        return CliRunner().invoke(main, list(arguments), env={**unset, **given})
-
-    def __call__(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.exit_code == 0, (done.stderr, done.exception)
-        return str(done.stdout)
-
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self("--json", *arguments))
-
-
-def _line(at: datetime, kind: str, payload: dict[str, Any]) -> str:
-    stamp = at.isoformat().replace("+00:00", "Z")
-    return json.dumps({"timestamp": stamp, "type": kind, "payload": payload}) + "\n"
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.chdir(tmp_path)
-    return World(tmp_path)
-
-
-def test_the_rate_is_found_and_what_projects_took(world: World) -> None:
+def test_the_rate_is_found_and_what_projects_took(world: Any) -> None:
     world.days(13)
     [found] = world.json("meters", "calibrate", "--provider", "codex")
     assert found["why_not"] == []
     middle, low, high = next(iter(found["points_per"].values()))
-    assert low <= POINTS_PER_DOLLAR <= high
-    assert abs(middle / POINTS_PER_DOLLAR - 1) < 0.05
+    assert low <= world.rate <= high
+    assert abs(middle / world.rate - 1) < 0.05
     shares = {share["name"]: share for share in found["shares"]}
     assert shares.keys() == {"acme", "other"}
     assert sum(share["points"] for share in shares.values()) == pytest.approx(found["points"], rel=0.1)
@@ -121,29 +30,29 @@ def test_the_rate_is_found_and_what_projects_took(world: World) -> None:
     assert "gpt-5, points per million tokens: input 1.9, cache read" in said
 
 
-def test_requests_at_a_full_meter_move_nothing(world: World) -> None:
+def test_requests_at_a_full_meter_move_nothing(world: Any) -> None:
     """Two weeks have 200 points at most; 356 were said to be used."""
-    world.days(13, rate=lambda _day: 3 * POINTS_PER_DOLLAR)
+    world.days(13, rate=lambda _day: 3 * world.rate)
     [found] = world.json("meters", "calibrate", "--provider", "codex")
     assert found["why_not"] == []
     assert 170 < sum(share["points"] for share in found["shares"]) < 215
     assert "requests while the meter was full moved nothing, and are left out\n" in world("meters", "calibrate")
 
 
-def test_requests_while_the_meter_stands_still_are_listed_and_nobodys_share(world: World) -> None:
+def test_requests_while_the_meter_stands_still_are_listed_and_nobodys_share(world: Any) -> None:
     """No piece is behind the last tick before a reset, or before now: a free week was "explained" and shared out."""
-    world.days(13, rate=lambda day: POINTS_PER_DOLLAR if day < 7 else 0.0)
+    world.days(13, rate=lambda day: world.rate if day < 7 else 0.0)
     [found] = world.json("meters", "reconcile")
     [still] = [one for one in found["residuals"] if one["certainty"]]
     assert still["unexplained"] < -20
-    assert still["from"] >= (START + timedelta(days=7)).isoformat()[:19]
+    assert still["from"] >= (world.start + timedelta(days=7)).isoformat()[:19]
     assert "points less than the requests explain" in world("meters", "reconcile")
     [found] = world.json("meters", "calibrate")
     assert sum(share["points"] for share in found["shares"]) == pytest.approx(found["points"], rel=0.1)
     assert "requests while the meter stood still are left out; " in world("meters", "calibrate")
 
 
-def test_too_little_is_refused_with_what_is_needed(world: World) -> None:
+def test_too_little_is_refused_with_what_is_needed(world: Any) -> None:
     world.days(2)
     said = world("meters", "calibrate")
     assert "will not calibrate: " in said
@@ -152,40 +61,40 @@ def test_too_little_is_refused_with_what_is_needed(world: World) -> None:
     assert world.json("meters", "drift")[0]["since"] is None
 
 
-def test_a_change_is_found_and_what_was_new_then(world: World) -> None:
-    world.days(13, rate=lambda day: POINTS_PER_DOLLAR if day < 6 else 2.1 * POINTS_PER_DOLLAR)
+def test_a_change_is_found_and_what_was_new_then(world: Any) -> None:
+    world.days(13, rate=lambda day: world.rate if day < 6 else 2.1 * world.rate)
     [found] = world.json("meters", "drift")
-    assert found["since"] == str((START + timedelta(days=6)).date())
+    assert found["since"] == str((world.start + timedelta(days=6)).date())
     assert found["ratio"][1] <= 2.1 <= found["ratio"][2]
     assert "new since then: plan team" in world("meters", "drift")
     [rates] = world.json("meters", "calibrate")
     assert rates["since"] == found["since"]
     middle, *_ = next(iter(rates["points_per"].values()))
-    assert middle == pytest.approx(2.1 * POINTS_PER_DOLLAR, rel=0.06)
+    assert middle == pytest.approx(2.1 * world.rate, rel=0.06)
 
 
-def test_without_a_change_drift_is_silent(world: World) -> None:
+def test_without_a_change_drift_is_silent(world: Any) -> None:
     world.days(13)
     assert "no change is known in 13 days" in world("meters", "drift")
 
 
-def test_what_no_request_explains_is_listed(world: World) -> None:
+def test_what_no_request_explains_is_listed(world: Any) -> None:
     world.days(13, hidden=lambda day, turn: 6.0 if (day, turn) == (4, 30) else 0.0)
     [found] = world.json("meters", "reconcile")
     first = found["residuals"][0]
-    at = START + timedelta(days=4, hours=13)
+    at = world.start + timedelta(days=4, hours=13)
     assert first["from"] <= at.isoformat()
     assert first["to"] >= at.isoformat()[:16]
     assert first["unexplained"] == pytest.approx(6, abs=1.5)
     assert "more than the requests explain, 99." in world("meters", "reconcile")
 
 
-def test_every_rise_without_a_request_is_listed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_rise_without_a_request_is_listed(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one of a single point, and one just after a reset; what follows another without a request is one rise."""
     world.days(13, nights={4: [0, 1], 7: [0, 2], 10: [0, 1, 2]})
     [found] = world.json("meters", "reconcile")
     silent = [one for one in found["residuals"] if one["certainty"] is None]
-    days = {day: (START + timedelta(days=day)).date().isoformat() for day in (4, 7, 10)}
+    days = {day: (world.start + timedelta(days=day)).date().isoformat() for day in (4, 7, 10)}
     moved = {one["to"][:10]: one["moved"] for one in silent}
     assert moved == {days[4]: 1, days[7]: 2, days[10]: 3}
     assert not [one for one in found["residuals"] if one["certainty"] and one["to"][:10] in days.values()]
@@ -196,7 +105,7 @@ def test_every_rise_without_a_request_is_listed(world: World, monkeypatch: pytes
     assert "more: `--rows " in world("meters", "reconcile", "--rows", "1")
 
 
-def test_where_capacity_is_a_count_the_weekly_meter_is_meant(world: World) -> None:
+def test_where_capacity_is_a_count_the_weekly_meter_is_meant(world: Any) -> None:
     """GLM was left out without a word, and by name it had "no meter in per cent"."""
     said = world.run("meters", "drift", "--provider", "glm").stderr
     assert said.startswith("error: The history has no reading of glm weekly. ")
@@ -205,16 +114,20 @@ def test_where_capacity_is_a_count_the_weekly_meter_is_meant(world: World) -> No
     assert " weekly," in said
 
 
-def test_rises_of_several_days_without_a_request_are_a_row_each(world: World) -> None:
+def test_rises_of_several_days_without_a_request_are_a_row_each(world: Any) -> None:
     world.days(2)
-    first = START + timedelta(days=2, hours=9)
+    first = world.start + timedelta(days=2, hours=9)
     limits = [
-        {"used_percent": 50.0 + day, "window_minutes": 10080, "resets_at": int((START + timedelta(days=7)).timestamp())}
+        {
+            "used_percent": 50.0 + day,
+            "window_minutes": 10080,
+            "resets_at": int((world.start + timedelta(days=7)).timestamp()),
+        }
         for day in range(4)
     ]
     (world.home / ".codex" / "sessions" / "2026" / "11" / "22" / "rollout-idle.jsonl").write_text(
         "".join(
-            _line(
+            world.line(
                 first + timedelta(days=day),
                 "event_msg",
                 {"type": "token_count", "info": None, "rate_limits": {"limit_id": "codex", "primary": limit}},
@@ -228,7 +141,7 @@ def test_rises_of_several_days_without_a_request_are_a_row_each(world: World) ->
     assert {str((first + timedelta(days=day)).date()): 1 for day in (1, 2, 3)}.items() <= ends.items()
 
 
-def test_requests_without_a_price_are_requests(world: World) -> None:
+def test_requests_without_a_price_are_requests(world: Any) -> None:
     world.days(2, model=lambda day: "in-house-7b" if day else "gpt-5")
     [found] = world.json("meters", "reconcile")
     assert found["residuals"] == []
@@ -242,13 +155,13 @@ def test_requests_without_a_price_are_requests(world: World) -> None:
     assert "no rise without a request in" in said
 
 
-def test_without_readings_the_cure_is_named(world: World, tmp_path: Path) -> None:
+def test_without_readings_the_cure_is_named(world: Any, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["meters", "drift"], env={"TRACKER_DATA_DIR": str(tmp_path / "none")})
     assert done.exit_code == 1
     assert "Fill it with `tracker sync`" in done.stderr
 
 
-def test_without_readings_since_then_the_last_one_is_named(world: World, tmp_path: Path) -> None:
+def test_without_readings_since_then_the_last_one_is_named(world: Any, tmp_path: Path) -> None:
     world.days(2)
     done = world.run("meters", "reconcile", "--since", "2099-01-01")
     assert done.exit_code == 1
@@ -258,13 +171,13 @@ def test_without_readings_since_then_the_last_one_is_named(world: World, tmp_pat
 
 
 @pytest.fixture
-def shared(world: World) -> World:
+def shared(world: Any) -> Any:
     """Every fifth day on account work, whose points buy a fifth; the other days on home."""
-    world.days(15, rate=lambda day: POINTS_PER_DOLLAR * (5 if day % 5 == 4 else 1))
+    world.days(15, rate=lambda day: world.rate * (5 if day % 5 == 4 else 1))
     path = world.home / "data" / "readings.jsonl"
     rows = [json.loads(row) for row in path.read_text().splitlines()]
     for row in rows:
-        day = (datetime.fromisoformat(row["captured_at"]) - START).days
+        day = (datetime.fromisoformat(row["captured_at"]) - world.start).days
         # a run that goes on in the next day would be of two accounts
         row["until"] = row["captured_at"] if row["until"][:10] != row["captured_at"][:10] else row["until"]
         row["account"] = "work" if day % 5 == 4 else "home"
@@ -272,12 +185,12 @@ def shared(world: World) -> World:
     return world
 
 
-def test_of_two_accounts_one_is_chosen_and_only_its_time_counts(shared: World) -> None:
+def test_of_two_accounts_one_is_chosen_and_only_its_time_counts(shared: Any) -> None:
     [found] = shared.json("meters", "calibrate", "--account", "home", "--by", "session")
     assert (found["account"], found["why_not"]) == ("home", [])
     middle, low, high = next(iter(found["points_per"].values()))
-    assert low <= POINTS_PER_DOLLAR <= high
-    assert abs(middle / POINTS_PER_DOLLAR - 1) < 0.05
+    assert low <= shared.rate <= high
+    assert abs(middle / shared.rate - 1) < 0.05
     assert {share["name"] for share in found["shares"]} == {f"day-{day}" for day in range(15) if day % 5 != 4}
     [drift] = shared.json("meters", "drift", "--account", "home")
     assert (drift["account"], drift["since"]) == ("home", None)
@@ -285,7 +198,7 @@ def test_of_two_accounts_one_is_chosen_and_only_its_time_counts(shared: World) -
 
 
 @pytest.mark.parametrize("name", ["calibrate", "reconcile", "drift"])
-def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: World, name: str) -> None:
+def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: Any, name: str) -> None:
     why = "codex weekly has readings of 2 accounts (home, work), and session logs do not say which account"
     refused = shared.run("meters", name)
     assert refused.exit_code == 1

@@ -23,7 +23,7 @@ from tracker_verdict.standings import Standing
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.stats.forecast import course, runout
 from tracker_verdict.stats.room import fits
-from tracker_verdict.weeks import HOURS, PRIOR, WEEK, phase_of, weeks, weeks_before
+from tracker_verdict.weeks import HOURS, PRIOR, WEEK, current, phase_of, weeks, weeks_before
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -59,7 +59,7 @@ def calibrated(found: list[Piece], **more: Any) -> Rates:
     own: dict[str, Any] = {"readings": [reading(START, 0)], "elsewhere": 0.0, "unpriced": 0.0}
     ledger: Any = SimpleNamespace(
         source=SimpleNamespace(name="codex"), meter="weekly", account=None, origin="rollout", events=[], local=UTC,
-        pieces=found, **{**own, **more},
+        silences=(), pieces=found, **{**own, **more},
     )  # fmt: skip
     known: Ledger = ledger
     return rates(known)
@@ -138,6 +138,51 @@ def test_a_full_reading_of_long_before_its_week_hides_that_week() -> None:
     first, later = reading(START, 100, START + 16 * DAY), reading(START + 14 * DAY, 20, START + 20 * DAY)
     found = list(weeks([reading(START - DAY, 0, START), first, later], UTC))
     assert [set(one.rises) for one in found[1:]] == [{None}, {0.0, 20.0}]
+
+
+@pytest.mark.parametrize(
+    ("shown", "kept"),
+    [
+        # a point behind, and over a point behind for once
+        ([3, 4, 3, 4, 5], [3, 4, 4, 5]),
+        ([25, 20, 25, 26], [25, 25, 26]),
+        ([25, 20, 20, 26], [25, 26]),
+        # given back by the vendor
+        ([25, 20, 21, 22], [25, 20, 21, 22]),
+        ([25, 20], [25, 20]),
+    ],
+)
+def test_a_reading_that_is_behind_says_nothing(shown: list[float], kept: list[float]) -> None:
+    """A tick is the first reading of a value: the second one of a value that came and went would be late."""
+    found = [reading(START + hour * HOUR, used) for hour, used in enumerate(shown)]
+    assert [one.used for one in current(found, WEEK)] == kept
+
+
+def test_a_reading_of_the_next_period_is_never_behind() -> None:
+    found = [
+        reading(START, 2),
+        reading(START + WEEK, 1, START + 2 * WEEK),
+        reading(START + WEEK + HOUR, 2, START + 2 * WEEK),
+    ]
+    assert current(found, WEEK) == found
+
+
+@pytest.mark.parametrize("every", [DAY, timedelta(hours=3)])
+def test_a_meter_that_waits_for_its_first_use_is_no_week(every: timedelta) -> None:
+    """Its reset is a week from each reading: 21 idle days, read once a day, were as many weeks of history."""
+    used = [reading(START + hour * HOUR, hour // 3, START + WEEK) for hour in range(168)]
+    idle = [
+        reading(at, 0, at + WEEK) for step in range(21 * DAY // every) for at in [START + WEEK + HOUR + step * every]
+    ]
+    begin = START + WEEK + 21 * DAY + 12 * HOUR
+    now = [reading(begin + hour * HOUR, 1 + hour, begin + WEEK) for hour in range(20)]
+    assert [sum(one or 0 for one in week.rises) for week in weeks([*used, *idle, *now], UTC)] == [55, 20]
+
+
+def test_a_whole_week_without_use_is_one_of_history() -> None:
+    used = [reading(START + k * WEEK + day * DAY, use * day, START + (k + 1) * WEEK)
+            for k, use in enumerate((5, 0, 5)) for day in range(7)]  # fmt: skip
+    assert [sum(one or 0 for one in week.rises) for week in weeks(used, UTC)] == [30, 0, 30]
 
 
 # --- what bounds a forecast

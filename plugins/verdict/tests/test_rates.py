@@ -15,6 +15,7 @@ from tracker.api import MeterReading, Source
 from tracker_verdict.drift import drift
 from tracker_verdict.pieces import Ledger, Piece, scheduled
 from tracker_verdict.rates import rates
+from tracker_verdict.residuals import residuals
 from tracker_verdict.silence import heard
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -178,6 +179,69 @@ def test_a_change_is_found_behind_days_with_too_few_points() -> None:
     change = drift(evolve(known, pieces=little)).change
     assert change is not None
     assert change.day == date(2026, 1, 13)
+
+
+def at_work(days: int, points: Callable[[int, float], float]) -> Ledger:
+    """A piece a day, of the twelve hours from midnight to noon: points of the day and its dollars."""
+    known = ledger(days, lambda day, fresh, cached: points(day, fresh + cached), lambda _day: 0.0)
+    begin = [(START + timedelta(days=day)).timestamp() for day in range(days)]
+    pieces = [evolve(one, start=at, end=at + 12 * 3600) for one, at in zip(known.pieces, begin, strict=True)]
+    return evolve(known, pieces=pieces, elsewhere=0.1)
+
+
+def test_rises_without_a_price_or_a_request_are_no_change_of_the_meter() -> None:
+    """Half of the requests since the 14th day have no price, or half of the rise comes without a request."""
+    known = at_work(28, lambda day, dollars: dollars * (1 if day < 14 else 2))
+    assert drift(known).change is not None
+    bare = [evolve(one, bare=("in-house-7b",) if place >= 14 else ()) for place, one in enumerate(known.pieces)]
+    found = drift(evolve(known, pieces=bare))
+    assert (found.days, found.change) == (14, None)
+    silent = [evolve(one, silent=one.points / 2 if place >= 14 else 0.0) for place, one in enumerate(known.pieces)]
+    assert drift(evolve(known, pieces=silent)).change is None
+    middle, low, high = rates(evolve(known, pieces=silent, elsewhere=None)).points(1, 0)
+    assert low < 1 < high
+    assert middle == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("more", "word"), [({"unpriced": 0.25}, "25% of the tokens"), ({"elsewhere": 0.4}, "40% of its")]
+)
+def test_drift_is_silent_where_calibrate_refuses(more: dict[str, Any], word: str) -> None:
+    known = evolve(at_work(28, lambda day, dollars: dollars * (1 if day < 14 else 2)), **more)
+    assert (drift(known).why or "").startswith(word)
+
+
+@pytest.mark.parametrize(("rate", "elsewhere", "is_told"), [(1.0, 0.3, False), (2.0, 0.3, True), (2.0, 0.0, True)])
+def test_a_change_of_what_other_devices_use_is_no_change_of_the_meter(
+    rate: float, elsewhere: float, is_told: bool
+) -> None:
+    """From the 14th day on another device takes as much in each hour; the nights show it."""
+    known = at_work(28, lambda day, dollars: dollars * (1 if day < 14 else rate) + 12 * elsewhere * (day >= 14))
+    silences = [
+        (begin.timestamp(), begin.timestamp() + 11 * 3600, 11 * elsewhere * (day >= 14))
+        for day in range(28)
+        for begin in [START + timedelta(days=day, hours=12)]
+    ]
+    found = drift(evolve(known, silences=silences))
+    assert (found.change is not None) == is_told
+    if is_told:
+        assert list(found.new) == (["other devices 0 to 0.3 points an hour without a request"] if elsewhere else [])
+    else:
+        assert (found.why or "").startswith(
+            "about 2026-01-15 what rises without a request changed, too, from 0 to 0.3 points an hour"
+        )
+        assert rates(evolve(known, silences=silences)).why[0].startswith("whether a point buys something else")
+
+
+def test_no_more_rises_are_sure_than_chance_has() -> None:
+    """What a dollar takes differs by a lognormal factor: taken for normal, 16 of 400 were sure where 4 may be."""
+    chance = random.Random(7)
+    known = ledger(40, lambda _day, fresh, cached: 15 * (fresh + cached) * chance.lognormvariate(0, 0.4), rises=10)
+    sure = [one for one in residuals(known, rates(known)) if one.certainty]
+    assert len(sure) <= 4
+    hidden = [evolve(one, points=one.points + 100 * (place == 200)) for place, one in enumerate(known.pieces)]
+    found = evolve(known, pieces=hidden)
+    assert next(one.piece for one in residuals(found, rates(found)) if one.certainty) == hidden[200]
 
 
 @pytest.mark.parametrize(("hours", "share"), [((21,), 0.1), (range(8, 17), 0.5)])

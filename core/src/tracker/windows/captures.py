@@ -194,10 +194,11 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
         elif delta is not None and delta >= 0:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif fall := _fall(before, after, key, is_capacity=is_capacity):
+        elif fall := _fall(meter, before, after):
             # a plugin may measure across a reset; the core's default never does
-            falls.append(fall)
-            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"]
+            is_odd = is_capacity or not fall.reset_at
+            falls += [fall] if is_odd else []
+            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
             tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
         elif delta is not None:
             delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"]
@@ -246,17 +247,15 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
     return {key: n for key, one in known if isinstance(one, dict) and (n := amount(one.get("delta"))) is not None}
 
 
-def _fall(before: Reading, after: Reading, meter: str, *, is_capacity: bool) -> Fall | None:
-    """A meter's fall, unless it was reset in between; of the capacity meter even then."""
-    old, new = before.gauge(meter), after.gauge(meter)
-    if old is None or new is None or old.used is None or new.used is None or not fell(old.used, new.used):
+def _fall(meter: "Meter", before: Reading, after: Reading) -> Fall | None:
+    """A meter's fall, with the reset in between that either reading tells: the old period's end, or the new one's."""
+    old, new = before.gauge(meter.key), after.gauge(meter.key)
+    start, stop = before.as_of, after.as_of
+    if not (old and new and start and stop) or old.used is None or new.used is None or not fell(old.used, new.used):
         return None
-    assert before.as_of is not None
-    assert after.as_of is not None
-    is_crossed = old.reset_at is not None and before.as_of < old.reset_at <= after.as_of
-    if is_crossed and not is_capacity:
-        return None
-    return Fall(meter=meter, before=old.used, after=new.used, reset_at=old.reset_at if is_crossed else None)
+    begun = new.reset_at - meter.window if new.reset_at and isinstance(meter.window, timedelta) else None
+    resets = (one for one in (old.reset_at, begun) if one and start < one <= stop)
+    return Fall(meter=meter.key, before=old.used, after=new.used, reset_at=next(resets, None))
 
 
 def _difference(source: Source, after: Capture) -> Measurement:

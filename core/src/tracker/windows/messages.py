@@ -75,7 +75,8 @@ def _sentence(source: Source, records: Sequence[Mapping[str, Any]], added: Addit
     needed = [*pair.missing, *(str(one.phase).upper() for one in pair.lacking(meter))]
     is_begun = phase == "before" and not (pair.after and pair.before and pair.before.record is first)
     is_odd = meter is not None and meter.key in [row.get("meter") for row in added.anomalies]
-    ready = "an anomaly is open" if is_odd else "ready to finalize"
+    is_lost = meter and pair.after and pair.after.record is first and meter.field_name not in added.moved
+    ready = "an anomaly is open" if is_odd else f"ready to finalize{', without its capacity' if is_lost else ''}"
     state = "awaiting end" if is_begun else f"awaiting {needed[0]}" if needed else ready
     return f"stored {name} {phase} snapshot for {window}" + (seeded or f" ({state})")
 
@@ -90,8 +91,7 @@ def _values(session: Session, request: CaptureRequest, moved: Mapping[str, float
             continue
         unit = "%" if meter.unit == "pp" else "" if meter.unit == gauge.meter else f" {meter.unit}"
         text = f"{gauge.meter} {number(gauge.used)}{unit}{' used' if meter.unit == 'pp' and not parts else ''}"
-        if (delta := moved.get(meter.field_name)) is not None:
-            text += f" (+{number(delta)})"
+        text += "" if (delta := moved.get(meter.field_name)) is None else f" (+{number(delta)})"
         if gauge.reset_at is not None and (left := gauge.reset_at - request.captured_at) > timedelta():
             day = f"{gauge.reset_at.astimezone(session.zone):{'%a' if left.days < 7 else '%d %b %Y'} %H:%M}"
             text += f", resets {f'in {span(left)}' if left.days < 1 else day}"

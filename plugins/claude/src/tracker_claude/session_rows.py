@@ -18,11 +18,15 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 # The fields stand in the order of Claude's own rows: msgspec looks first for the one behind the last that it found.
 
 
-class Written(msgspec.Struct, gc=False):
+class Written(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The tokens that were written to the cache, by how long they stay."""
 
     ephemeral_1h_input_tokens: Count = None
     ephemeral_5m_input_tokens: Count = None
+
+
+class NewerWritten(Written, gc=False, forbid_unknown_fields=False):
+    """The same of a client whose further fields hold no tokens."""
 
 
 class Details(msgspec.Struct, gc=False):
@@ -52,6 +56,8 @@ class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 class NewerUsage(Usage, gc=False, forbid_unknown_fields=False):
     """The same of a client whose further fields hold no tokens."""
+
+    cache_creation: NewerWritten | None = None
 
 
 class Message(msgspec.Struct, gc=False):
@@ -95,7 +101,7 @@ class NewerRow(Row, gc=False):
 
 
 decode, decode_newer = msgspec.json.Decoder(Row).decode, msgspec.json.Decoder(NewerRow).decode
-FIELDS = frozenset(Usage.__struct_fields__)
+FIELDS, WRITTEN = frozenset(Usage.__struct_fields__), frozenset(Written.__struct_fields__)
 
 
 def fitted(value: dict[str, Any], kind: type[Kind]) -> Kind:

@@ -13,6 +13,7 @@ has seen yet.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -66,6 +67,7 @@ TOTALS = {
 }
 WITHIN = (None, "message", "fallback_message")  # types of iterations that the whole counts, if they are of its model
 SURCHARGE = "surcharges for inference in the US (10%)"  # which no list of prices has
+DATE = re.compile(r"[-@]\d{8}$")  # of a snapshot
 TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
 
 
@@ -235,7 +237,8 @@ def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
     for name, used in row.modelUsage.items() if isinstance(row.modelUsage, dict) else ():
         if not isinstance(used, dict):
             continue
-        model = name.partition("[")[0]  # no row shows the mark of a long context
+        # no row shows the mark of a long context, and a total may have a model under its alias and a snapshot's name
+        model = DATE.sub("", name.partition("[")[0])
         counts: dict[str, Any] = {name: used.get(own) for name, own in TOTALS.items()}
         long = {"ephemeral_1h_input_tokens": used.get("cacheCreationEphemeral1hInputTokens")}
         event = _event("", model, fitted({**counts, "cache_creation": long}, Usage), row, scratch)
@@ -288,12 +291,18 @@ def _has_tokens(value: object, depth: int = 4) -> bool:
 
 def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> None:
     """Note tokens of an unknown kind, if this is not the copy of another row."""
-    from tracker_claude.session_rows import FIELDS
+    from tracker_claude.session_rows import FIELDS, WRITTEN
 
-    odd = usage.keys() - FIELDS if isinstance(usage, dict) else set()
+    if not isinstance(usage, dict):
+        return
+    odd = {name: usage[name] for name in usage.keys() - FIELDS}
+    if isinstance(written := usage.get("cache_creation"), dict):
+        odd |= {name: written[name] for name in written.keys() - WRITTEN}
+    for value in [*odd.values()]:
+        odd |= value if isinstance(value, dict) else {}
     kinds = [name for name in sorted(odd) if name.endswith("_tokens")]
     for name in () if is_copy else kinds:
-        if usage[name] and len(name) <= LONGEST and name.isidentifier():  # type: ignore[index]
+        if odd[name] and len(name) <= LONGEST and name.isidentifier():
             _note(f"rows with {name}", scratch)
     if odd and not kinds:  # those of the next rows are read without a look
         scratch["is_newer"] = True

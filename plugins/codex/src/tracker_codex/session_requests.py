@@ -3,7 +3,7 @@
 `token_usage_record` stands once per response, compaction included, and its `response_id` is the key. A compaction holds
 the last one before it, which may stand nowhere else. Files of older clients have `token_count` alone, with running
 totals: there the key is the total and the thread, which a copy shows that lacks a line before. A legacy fork copies its
-parent's history at once: these copies have a key without a thread, which fits that of every thread with the same total.
+parent's history at once: of these requests those count that its parent did not show before, if the parent is known.
 So do some clients where a subagent begins: its first requests are its own unless its parent showed them before.
 
 `scratch` is the state of one file.
@@ -28,8 +28,8 @@ OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that m
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 # a subagent answers within a second, but not within milliseconds
 COPY_SECONDS = 0.05
-# tags: the event counts if that session is known, whose copy it may be, or unless that session showed it before, or
-# used as much with the last request before
+# tags: the event counts if that session is known, whose copy it may be, and did not show it before; or unless that
+# session showed it before; or unless it used as much with the last request before, up to the same total
 COPY, DOUBT, REPEAT = "if-session:", "unless-session:", "unless-repeated:"
 
 
@@ -201,8 +201,12 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     note_first(row, scratch)
     key = text(payload.response_id)
     if key is None:
-        key = hashed(thread, payload.turn_id, numbers(payload.thread_token_usage), usage)
+        whole = numbers(payload.thread_token_usage)
+        # without a total only its time tells a response from another one that used as much
+        key = hashed(thread, payload.turn_id, epoch(row.timestamp) if whole is None else whole, usage)
     event = _event(key, usage, row, scratch)
+    if thread is None and scratch.get("is_fork"):
+        event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
     if thread is not None and thread != scratch.get("thread"):
         event["session"] = thread
     return [event]
@@ -270,8 +274,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
         return []  # after a compaction
     _note(info.last_token_usage, scratch)
     note_first(row, scratch)
-    thread = "" if scratch.get("is_fork") else scratch.get("thread") or ""
-    key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{thread}"
+    key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{scratch.get('thread') or ''}"
     event = _event(key, usage, row, scratch)
     if scratch.get("is_fork"):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]

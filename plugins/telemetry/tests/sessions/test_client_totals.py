@@ -13,11 +13,13 @@ import pytest
 Make = Callable[..., str]
 
 
-def more(home: Any) -> dict[str, tuple[int, ...]]:
+def more(home: Any, *, is_certain: bool = True) -> dict[str, tuple[int, ...]]:
     """Of each model: how many sessions, and their input and output."""
     found = {}
     for one in home.usage()["missing"]:
         assert one["kind"] == "not_in_rows"
+        assert ("such as compaction: " in one["detail"]) is is_certain
+        assert ("such as compaction, at most: " in one["detail"]) is not is_certain
         model = one["detail"].split(": ")[1].split()[0]
         counts = dict(re.findall(r"(\w+)_tokens=(\d+)", one["detail"]))
         found[model] = one["count"], int(counts.get("input", 0)), int(counts.get("output", 0))
@@ -50,8 +52,41 @@ def test_a_parent_that_told_its_totals_only_after_the_fork(
     parent = message("a", sessionId="p") + message("b", minute=8, sessionId="p") + state(207, 103, "p")
     fork = message("a", sessionId="f") * has_copies + message("c", minute=2, sessionId="f") + state(230, 130, "f")
     put(home, p=parent, f=fork)
-    # 7 and 3 in the parent; the fork's own 100 and 50 and its parent's as much leave 30 and 30
-    assert more(home) == {OPUS: (2, 37, 33)}
+    # 7 and 3 in the parent; the fork's own 100 and 50 and its parent's as much leave 30 and 30, of which 7 and 3 may be
+    # the parent's: nothing tells when it used them
+    assert more(home, is_certain=not has_copies) == {OPUS: (2, 37, 33)}
+
+
+def test_what_a_fork_and_the_next_total_of_its_parent_both_have_was_used_before_the_fork(
+    home: Any, message: Make, state: Make
+) -> None:
+    both = message("a", sessionId="p") + message("b", minute=1, sessionId="p")
+    parent = both + message("c", minute=8, sessionId="p") + state(1300, 200, "p")
+    fork = both.replace('"p"', '"f"') + message("d", minute=5, sessionId="f") + state(1300, 200, "f")
+    put(home, p=parent, f=fork)
+    assert more(home) == {OPUS: (1, 1000, 50)}
+    put(home, f=fork + state(3300, 230, "f"))  # a compaction of the fork
+    assert more(home) == {OPUS: (2, 3000, 80)}
+
+
+@pytest.mark.parametrize("copy", [{}, {"forkedFrom": {"sessionId": "p"}}])
+def test_a_fork_from_an_earlier_point_takes_later_totals_over(
+    home: Any, message: Make, state: Make, copy: dict[str, Any]
+) -> None:
+    rows = [message(name, minute=at, sessionId="p") for at, name in enumerate("abc")]
+    parent = "".join(row + state(100 * at, 50 * at, "p") for at, row in enumerate(rows, 1))
+    fork = message("a", sessionId="f", **copy) + message("n", minute=5, sessionId="f") + state(400, 200, "f")
+    put(home, p=parent + message("d", minute=9, sessionId="p") + state(400, 200, "p"), f=fork)
+    assert more(home) == {}
+
+
+def test_what_a_parent_used_behind_the_fork_is_not_in_the_first_total_of_the_fork(
+    home: Any, message: Make, state: Make
+) -> None:
+    parent = message("a", sessionId="p") + state(100, 50, "p") + state(1100, 100, "p")
+    fork = message("a", sessionId="f", forkedFrom={"sessionId": "p"}) + message("b", minute=2, sessionId="f")
+    put(home, p=parent, f=fork + state(200, 100, "f") + state(5200, 300, "f"))
+    assert more(home) == {OPUS: (2, 1000 + 5000, 50 + 200)}
 
 
 @pytest.mark.parametrize("is_rebuilt", [False, True])
@@ -135,6 +170,44 @@ def test_the_mark_of_a_long_context_is_no_other_model(home: Any, message: Make, 
     both["modelUsage"][f"{OPUS}[1m]"] = {"inputTokens": 50, "outputTokens": 25, "costUSD": 0.2}
     put(home, s1=message("a") + text + json.dumps(both) + "\n")
     assert more(home) == {OPUS: (1, 10, 5)}
+
+
+def test_the_date_of_a_snapshot_is_no_other_model(home: Any, message: Make, state: Make) -> None:
+    """A total has the name that was asked for, and a row the one that answered."""
+    row = message("a", model="claude-haiku-4-5-20251001") + message("b", minute=1, model="claude-haiku-4-5")
+    put(home, s1=row + state(230, 110).replace(OPUS, "claude-haiku-4-5"))
+    assert more(home) == {"claude-haiku-4-5": (1, 30, 10)}
+    both = json.loads(state(130, 60).replace(OPUS, "claude-haiku-4-5"))
+    both["modelUsage"]["claude-haiku-4-5-20251001"] = {"inputTokens": 150, "outputTokens": 60}
+    put(home, s1=row + json.dumps(both) + "\n")
+    shutil.rmtree(home.data)
+    assert more(home) == {"claude-haiku-4-5": (1, 80, 20)}
+
+
+@pytest.mark.parametrize(
+    ("row", "total", "left"),
+    [
+        ({"ephemeral_1h_input_tokens": 900, "ephemeral_5m_input_tokens": 100}, {}, ""),  # as 2.1.300 writes it
+        (None, {"cacheCreationEphemeral1hInputTokens": 1000}, ""),
+        ({"ephemeral_1h_input_tokens": 700}, {}, "cache_write_5m_tokens=300"),
+        (
+            {"ephemeral_1h_input_tokens": 700},
+            {"cacheCreationEphemeral1hInputTokens": 900},
+            "cache_write_5m_tokens=100, cache_write_1h_tokens=200",
+        ),
+    ],
+)
+def test_what_was_written_to_the_cache_is_one_count(
+    home: Any, message: Make, state: Make, row: dict[str, int] | None, total: dict[str, int], left: str
+) -> None:
+    """A client may tell only in a row, or only in the total, for how long."""
+    written = 1000 if row is None else sum(row.values())
+    usage = {"cache_creation_input_tokens": written, "cache_creation": row}
+    found = json.loads(state(100, 50))
+    found["modelUsage"][OPUS] |= {"cacheCreationInputTokens": 1000, **total}
+    put(home, s1=message("a", usage=usage) + json.dumps(found) + "\n")
+    details = [one["detail"].rpartition(": ")[2] for one in home.usage()["missing"]]
+    assert details == ([left] if left else [])
 
 
 def test_requests_of_deleted_files_are_no_compaction(home: Any, message: Make, state: Make) -> None:

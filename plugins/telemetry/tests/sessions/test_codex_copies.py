@@ -219,13 +219,15 @@ def test_what_a_fork_writes_again_of_its_parents_last_request_is_no_request(
         shutil.rmtree(home.data)
 
 
-def test_the_first_request_of_a_fork_counts_if_it_used_otherwise_than_its_parents_last(home: Any) -> None:
+@pytest.mark.parametrize("at", [0, 1], ids=["otherwise", "as much"])
+def test_the_first_request_of_a_fork_counts_if_its_total_is_beyond_its_parents(home: Any, at: int) -> None:
+    """Also if it used as much as its parent's last one."""
     write(home, "p", PARENT)
     fork = {"forked_from_id": "p", "history_mode": "paginated", "history_base": {"thread_id": "p"}}
-    total = tuple(map(sum, zip(*USED[:2], USED[0], strict=True)))
+    total = tuple(map(sum, zip(*USED[:2], USED[at], strict=True)))
     meta = row(60, "session_meta", id="f", cwd="/w/acme", **fork)
-    write(home, "f", [meta, row(61, "turn_context", model="gpt-5.2"), counted(62, total, USED[0])])
-    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[0][2])}
+    write(home, "f", [meta, row(61, "turn_context", model="gpt-5.2"), counted(62, total, USED[at])])
+    assert sessions(home) == {"p": BOTH["p"], "f": (1, USED[at][2])}
 
 
 @pytest.mark.parametrize("is_recorded", [False, True])
@@ -277,3 +279,70 @@ def test_records_of_a_thread_that_no_line_names_are_copies_where_the_first_line_
     write(home, "f", [row(0, "session_meta", id="f", cwd="/w", **meta), *copied, *own])
     write(home, "late", [row(0, "session_meta", id="l", cwd="/w"), *asked(60, [(7, 0, 7)], thread="l"), *copied])
     assert sessions(home) == {"f": BOTH["s"], "l": (1, 7)}
+
+
+def forked(second: float, *names: str, used: list[tuple[int, ...]]) -> list[dict[str, Any]]:
+    """The beginning of a legacy fork: its own first line, those of its parents, and what these used, all at once."""
+    own = row(second, "session_meta", id=names[0], forked_from_id=names[1], cwd="/w/acme")
+    metas = [row(second, "session_meta", id=name, cwd="/w/acme") for name in names[1:]]
+    return [own, *metas, *({**one, "timestamp": EPOCH + second + 0.004} for one in asked(0, used))]
+
+
+def answered(second: float, used: list[tuple[int, ...]]) -> list[dict[str, Any]]:
+    """The last of these requests, as a fork shows its own."""
+    return [row(second - 0.06, "turn_context", model="gpt-5.2"), {**asked(0, used)[-1], "timestamp": EPOCH + second}]
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_forks_of_forks_that_answer_within_a_second_keep_their_requests(home: Any, *, is_asked: bool) -> None:
+    """Also those of one whose parent has no request of its own: its file was read."""
+    used = USED[: 2 + is_asked]
+    write(home, "p", PARENT)
+    write(home, "f", [*forked(60, "f", "p", used=USED[:2]), *(answered(60.16, used) if is_asked else ())])
+    write(home, "g", [*forked(90, "g", "f", "p", used=used), *answered(90.16, [*used, USED[3]])])
+    truth = {"p": BOTH["p"], **({"f": (1, USED[2][2])} if is_asked else {}), "g": (1, USED[3][2])}
+    assert sessions(home) == truth
+    for name in "fp":
+        (home.sessions / f"rollout-{name}.jsonl").unlink()
+        assert sessions(home) == truth
+
+
+def test_what_a_subagent_copied_makes_no_deleted_parent_known(home: Any) -> None:
+    """Else what a fork copied of it would count again."""
+    write(home, "p", PARENT)
+    write(home, "s", [spawned(30), *forked(30, "s", "p", used=USED[:1])[1:], *asked(33, USED[2:3])])
+    write(home, "f", [*forked(60, "f", "p", used=USED[:2]), *answered(69, [*USED[:2], USED[3]])])
+    for _ in range(3):
+        assert sessions(home) == {"p": BOTH["p"], "s": (1, USED[2][2]), "f": (1, USED[3][2])}
+        (home.sessions / "rollout-p.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(home.data / ".index")
+
+
+def test_what_its_parent_or_a_sibling_uses_later_is_no_original_of_a_forks_request(home: Any) -> None:
+    """Though all three have the same numbers, and the fork answers within a second."""
+    write(home, "p", [*PARENT, *answered(200, [*USED[:2], USED[2]])])
+    for second, name in ((60, "f"), (90, "g")):
+        write(home, name, [*forked(second, name, "p", used=USED[:2]), *answered(second + 0.5, [*USED[:2], USED[2]])])
+    own = USED[2][2]
+    assert sessions(home) == {"p": (3, BOTH["p"][1] + own), "f": (1, own), "g": (1, own)}
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_fork_whose_copies_lack_the_records_or_their_threads(home: Any, *, is_named: bool) -> None:
+    """What its parent shows by records counts once, and what a fork copied is none of its own if that is gone."""
+    parent = [PARENT[0], *asked(0, USED[:2], thread="p")]
+    copies = [one for one in parent[1:] if is_named or one["type"] != "token_usage_record"]
+    copies = [{**one, "payload": {**one["payload"], "thread_id": None}} for one in copies]
+    head = [row(60, "session_meta", id="s", forked_from_id="p"), row(60, "session_meta", id="p")]
+    own = asked(66, USED[2:], thread="s")
+    write(home, "s", [*head, *({**one, "timestamp": EPOCH + 60} for one in copies), *own])
+    assert sessions(home) == {"s": BOTH["s"]}
+    write(home, "p", parent)
+    assert sessions(home) == BOTH
+
+
+def test_records_without_names_and_totals_are_told_by_their_times(home: Any) -> None:
+    first, second = ([recorded(at, "p", "", USED[0]), counted(at, (at * 100, 0, at), USED[0])] for at in (1, 2))
+    write(home, "p", [PARENT[0], *first, *second])
+    write(home, "copy", [PARENT[0], *first, *second])
+    assert sessions(home) == {"p": (2, 2 * USED[0][2])}

@@ -8,10 +8,11 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import plural
+from tracker.kernel import iso, line, plural
 from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import SCANNED, UNLOGGED, Change, Rates, changed
+from tracker_verdict.rates import SCANNED, Change, Rates, assumed, changed, elsewhere_at, priced, unknowable
+from tracker_verdict.shares import behind
 
 DAY = timedelta(days=1)
 
@@ -32,6 +33,8 @@ class Drift:
             "provider": self.ledger.source.name,
             "meter": self.ledger.meter,
             "account": self.ledger.account,
+            "until": self.ledger.until and iso(self.ledger.until),
+            "behind": len(self.ledger.behind),
             "days": self.days,
             "since": change and str(change.day),
             "p": change and change.p,
@@ -43,12 +46,16 @@ class Drift:
 
 def drift(ledger: Ledger) -> Drift:
     """Look for a change among the days with requests."""
-    pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
+    pieces = priced(ledger)
     days = len({piece.day for piece in pieces})
-    if days < SCANNED:
-        why = f"{plural(days, 'day')} so far; {SCANNED} are needed" if days else UNLOGGED
-        return Drift(ledger=ledger, days=days, change=None, why=why)
+    why = list(unknowable(ledger, pieces))
+    if not why and days < SCANNED:
+        why.append(f"{plural(days, 'day')} so far; {SCANNED} are needed")
+    if why:
+        return Drift(ledger=ledger, days=days, change=None, why="; ".join(why))
     change, doubt = changed(Rates(ledger=ledger, pieces=pieces, why=()))
+    if change is None and not doubt and ledger.is_old:
+        doubt = f"{behind(ledger)} not compared; read it again with `tracker sync`"
     new = tuple(_new(ledger, change)) if change else ()
     return Drift(ledger=ledger, days=days, change=change, new=new, why=doubt or None)
 
@@ -77,9 +84,20 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
         before, after = (side.get(model, 0.0) / (sum(side.values()) or 1.0) for side in models)
         if abs(after - before) >= 0.1:
             yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
+    if bare := sorted(_bare(ledger, change, True) - _bare(ledger, change, False)):
+        yield f"requests without a list price of {', '.join(map(line, bare))}"
+    if (rates := elsewhere_at(ledger, change)) and abs(rates[1] - rates[0]) > 0.1 * max(rates):
+        yield f"other devices {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
     before, after = (read / (sum(side.values()) or 1.0) for read, side in zip(cached, models, strict=True))
     if abs(after - before) >= 0.1:
         yield f"cache reads {before:.0%} to {after:.0%} of the money"
+
+
+def _bare(ledger: Ledger, change: Change, is_after: bool) -> set[str]:
+    """The models of one side of a change that have no price."""
+    bare = [event for event in ledger.events if event.fresh is None]
+    days = [datetime.fromtimestamp(event.at, ledger.local).date() for event in bare]
+    return {event.model or "(none)" for event, day in zip(bare, days, strict=True) if (day >= change.day) == is_after}
 
 
 def lines(found: Drift) -> Iterator[str]:
@@ -95,3 +113,7 @@ def lines(found: Drift) -> Iterator[str]:
             f" ({low:.2f} to {high:.2f}; p {found.change.p:.3f}, false alarms 1 in 100)"
         )
         yield f"  new since then: {'; '.join(found.new) or 'nothing that is known'}"
+        if found.ledger.is_old:
+            yield f"  {behind(found.ledger)} not compared"
+        if found.ledger.elsewhere is None:
+            yield f"  assuming: {assumed(found.ledger)}"

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby, pairwise, takewhile
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
-from tracker_verdict.silence import LAG, awake_hours, full_spans, heard
+from tracker_verdict.silence import HOUR, LAG, Silent, awake_hours, full_spans, heard, silences
 from tracker_verdict.stats.calibration import ticks
-from tracker_verdict.weeks import is_reset
+from tracker_verdict.weeks import current, is_reset
 
+# What a rate needs, and the days that it may be old.
+POINTS, DAYS, NEAR = 20, 6, 3
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]
 
@@ -28,7 +30,8 @@ class Piece:
     """Whole points that a meter rose by, and list-price dollars of the requests meanwhile.
 
     awake: hours in it in which requests are usual. step: the most points between two readings. requests: how many were
-    made. bare: the models of those that have no price.
+    made. bare: the models of those that have no price. silent: the points between readings without a request; asleep:
+    those of hours in which none is usual.
     """
 
     start: float
@@ -41,6 +44,17 @@ class Piece:
     step: float
     requests: int = 0
     bare: tuple[str, ...] = ()
+    silent: float = 0.0
+    asleep: float = 0.0
+
+    @property
+    def own(self) -> float:
+        """The points that its requests may have taken."""
+        return self.points - self.silent
+
+    @property
+    def hours(self) -> float:
+        return (self.end - self.start) / HOUR
 
     @property
     def dollars(self) -> float:
@@ -55,7 +69,9 @@ class Ledger:
     not known, unheard: for which reason. unpriced: the share of tokens without a price. quiet: what it rose while no
     request was logged, however little, and also next to a reset, where pieces do not reach. rests: what lies before the
     first piece and behind the last one between two resets, with the most points that it may have moved. accounts: all
-    that its readings are of; account: the one that was chosen, None if there is only one.
+    that its readings are of; account: the one that was chosen, None if there is only one. silences: from when to when
+    the readings of a schedule show no request, and what it rose meanwhile. until: the last
+    reading; behind: the requests that are newer, and not among `events`.
     """
 
     source: Source
@@ -72,11 +88,19 @@ class Ledger:
     quiet: Sequence[Piece] = ()
     rests: Sequence[Piece] = ()
     unheard: str = ""
+    silences: Sequence[Silent] = ()
+    until: datetime | None = None
+    behind: Sequence[UsageEvent] = ()
 
     @property
     def moving(self) -> list[UsageEvent]:
         """The requests that could move the meter: not those that were made while it stood at its end."""
         return _moving(self.events, self.readings, _length(self.source, self.meter))
+
+    @property
+    def is_old(self) -> bool:
+        """Whether requests of the last days have no reading."""
+        return self.until is not None and any(one.at - self.until.timestamp() > NEAR * 24 * HOUR for one in self.behind)
 
     @property
     def title(self) -> str:
@@ -100,36 +124,52 @@ def ledger(
 
     wanted: which account to take of several. Only what was done while no other account was read counts for it.
     """
-    known = _readings(session, source, meter, since)
-    origin = _most([one for one in known if _name(one) in wanted] or known)
+    known, length = _readings(session, source, meter, since), _length(source, meter)
+    origin = _origin([one for one in known if _name(one) in wanted] or known)
     every = [one for one in known if one.origin == origin]
     accounts = sorted({_name(one) for one in every})
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
-    own = [one for one in every if account in (None, _name(one))]
-    requests = _requests(session, source, own[0].at)
-    is_own = _stretches(every, account)
+    own = current([one for one in every if account in (None, _name(one))], length)
+    requests, is_own = _requests(session, source, own[0].at), _stretches(every, account)
+    until = max(one.until for one in own)
     events = [event for event in requests if is_own(event.at, event.at)]
-    local = session.zone
-    awake = {datetime.fromtimestamp(event.at, local).hour for event in requests}
-    length = _length(source, meter)
-    parts = list(segments(own, length))
-    silence = heard(own, scheduled(known, account), [event.at for event in requests], awake, local, length)
-    summed, moving = _Requests(events, awake, local), _Requests(_moving(events, own, length), awake, local)
-    return Ledger(
+    read = [event for event in events if event.at <= until.timestamp() + LAG]
+    empty = Ledger(
         source=source,
         meter=meter,
         origin=origin,
         readings=own,
-        events=events,
-        pieces=[one for one in _pieces(parts, summed) if is_own(one.start, one.end)],
-        elsewhere=silence.share,
-        unheard=silence.why,
-        unpriced=_unpriced(events),
-        local=local,
+        events=read,
+        pieces=(),
+        elsewhere=None,
+        unpriced=_unpriced(read),
+        local=session.zone,
         accounts=accounts,
         account=account,
-        quiet=[one for one in _quiet(parts, [event.at for event in requests], local) if is_own(one.start, one.end)],
-        rests=[one for one in _rests(parts, moving) if is_own(one.start, one.end)],
+        until=until,
+        behind=events[len(read) :],
+    )
+    return _filled(empty, requests, is_own, current(scheduled(known, account), length))
+
+
+def _filled(
+    empty: Ledger, requests: Sequence[UsageEvent], is_own: Callable[[float, float], bool], taken: Sequence[MeterReading]
+) -> Ledger:
+    """A ledger with its pieces. requests: also those of other accounts; taken: the readings of a schedule."""
+    local, length, times = empty.local, _length(empty.source, empty.meter), [event.at for event in requests]
+    awake = {datetime.fromtimestamp(at, local).hour for at in times}
+    parts = list(segments(empty.readings, length))
+    silence = heard(empty.readings, taken, times, awake, local, length)
+    quiet = [one for one in _quiet(parts, times, awake, local) if is_own(one.start, one.end)]
+    summed, moving = _Requests(empty.events, awake, local), _Requests(empty.moving, awake, local)
+    return evolve(
+        empty,
+        pieces=[_heard(one, quiet) for one in _pieces(parts, summed) if is_own(one.start, one.end)],
+        elsewhere=silence.share,
+        unheard=silence.why,
+        quiet=quiet,
+        rests=[_heard(one, quiet) for one in _rests(parts, moving) if is_own(one.start, one.end)],
+        silences=list(silences(taken, times, length)),
     )
 
 
@@ -195,7 +235,7 @@ def _unpriced(events: Sequence[UsageEvent]) -> float:
     return bare / tokens if tokens else 0.0
 
 
-def _quiet(parts: Sequence[Segment], times: Sequence[float], local: tzinfo) -> list[Piece]:
+def _quiet(parts: Sequence[Segment], times: Sequence[float], awake: set[int], local: tzinfo) -> list[Piece]:
     """Rises between two readings without a request in them or shortly before."""
     found: list[Piece] = []
     for segment in parts:
@@ -203,8 +243,19 @@ def _quiet(parts: Sequence[Segment], times: Sequence[float], local: tzinfo) -> l
             if after <= before or bisect_right(times, end) > bisect_right(times, start - LAG):
                 continue
             day, points = datetime.fromtimestamp(end, local).date(), after - before
-            found.append(Piece(start=start, end=end, day=day, points=points, fresh=0, cached=0, awake=0, step=points))
+            hours = awake_hours(start, end, awake, local)
+            found.append(
+                Piece(start=start, end=end, day=day, points=points, fresh=0, cached=0, awake=hours, step=points)
+            )
     return found
+
+
+def _heard(piece: Piece, quiet: Sequence[Piece]) -> Piece:
+    """A piece with what it rose without a request."""
+    first = bisect_left(quiet, piece.start, key=lambda one: one.start)
+    inside = list(takewhile(lambda one: one.end <= piece.end, quiet[first:]))
+    asleep = sum(one.points * (1 - one.awake * HOUR / (one.end - one.start)) for one in inside)
+    return evolve(piece, silent=sum(one.points for one in inside), asleep=asleep)
 
 
 def _readings(session: Session, source: Source, meter: str, since: datetime | None) -> list[MeterReading]:
@@ -227,6 +278,20 @@ def _requests(session: Session, source: Source, since: datetime) -> list[UsageEv
         # behind a command that is missing here stands how to get it
         raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
     return [event for event in logged if event.provider == source.name]
+
+
+def _origin(readings: Sequence[MeterReading]) -> str:
+    """The one of the most that is still read, if there is one with enough for a rate: else of the most at all."""
+    rises, days, last = Counter[str](), dict[str, set[date]](), dict[tuple[str, str], MeterReading]()
+    for one in readings:
+        before = last.get((one.origin, _name(one)), one)
+        rises[one.origin] += max(int(one.used) - int(before.used), 0)
+        days.setdefault(one.origin, set()).add(one.at.date())
+        last[one.origin, _name(one)] = one
+    newest = max(one.until for one in readings) - timedelta(days=NEAR)
+    read = {origin for (origin, _), one in last.items() if one.until >= newest}
+    known = {origin for origin in read if rises[origin] >= POINTS and len(days[origin]) >= DAYS}
+    return _most([one for one in readings if one.origin in known] or readings)
 
 
 def _most(readings: Sequence[MeterReading]) -> str:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import evolve, field, frozen
 
-from tracker.kernel import number, plural
-from tracker_verdict.pieces import Ledger, Piece
-from tracker_verdict.silence import ELSEWHERE
+from tracker.kernel import iso, line, number, plural
+from tracker_verdict.pieces import DAYS, NEAR, POINTS, Ledger, Piece
+from tracker_verdict.silence import ELSEWHERE, HOUR
 from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p, shared_weight
 from tracker_verdict.stats.distributions import t_quantile
 
-POINTS, DAYS, PIECES = 20, 6, 8
+PIECES = 8
 # of fewer days too many of the orders that are tried look like any change: none is sure to 1 in 100
 SCANNED = 11
 WIDEST, HALVES = 1.5, 0.35
 ALPHA_REACH = 0.3
-SURE, NEAR = 0.01, 3
+SURE = 0.01
 SIDE_POINTS = 8.0
+# In fewer hours without a request single points would say too much of what other devices use.
+SILENT_HOURS = 24
 # Of 30 simulated doublings with a rise a day 11 are told after four weeks and all after twelve; with two rises all.
 TELLS = "more rises a day (sample more often: `tracker schedule print`) or more weeks tell the two apart"
 
@@ -70,7 +73,7 @@ UNLOGGED = "no request with a list price was logged while it rose; `tracker usag
 
 
 def rates(ledger: Ledger) -> Rates:
-    pieces = [piece for piece in ledger.pieces if piece.dollars > 0]
+    pieces = priced(ledger)
     known = Rates(ledger=ledger, pieces=pieces, why=tuple(_missing(ledger, pieces)))
     if known.why:
         return known
@@ -88,15 +91,33 @@ def rates(ledger: Ledger) -> Rates:
     return evolve(known, why=tuple(_doubts(known)))
 
 
-def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
-    """What is too little, and how much is needed."""
-    points, days = sum(piece.points for piece in pieces), len({piece.day for piece in pieces})
+def priced(ledger: Ledger) -> list[Piece]:
+    """The pieces with requests, each of which has a price: the money of the others is not known."""
+    return [piece for piece in ledger.pieces if piece.dollars > 0 and not piece.bare]
+
+
+def unknowable(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
+    """What no further days would cure."""
     if ledger.unpriced > 0.01:
-        has_prices = find_spec("genai_prices") is not None
-        cure = "give their models prices of your own" if has_prices else "install genai-prices, or give your own prices"
-        yield f"{ledger.unpriced:.0%} of the tokens have no list price; {cure}"
+        models = Counter(event.model or "(no model)" for event in ledger.events if event.fresh is None)
+        named = ", ".join(f"{line(model)} ({plural(count, 'request')})" for model, count in models.most_common(3))
+        more = f" and {len(models) - 3} more" if len(models) > 3 else ""
+        cure = "" if find_spec("genai_prices") else "install genai-prices, or "
+        yield (
+            f"{ledger.unpriced:.0%} of the tokens have no list price: {named}{more};"
+            f" {cure}give your own in the file that `tracker usage` names"
+        )
     if not pieces:
         yield UNLOGGED
+    elif ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
+        yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
+
+
+def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
+    """What is too little, and how much is needed."""
+    points, days = sum(piece.own for piece in pieces), len({piece.day for piece in pieces})
+    yield from unknowable(ledger, pieces)
+    if not pieces:
         return
     if points < POINTS:
         yield f"{number(points)} points so far; {POINTS} are needed"
@@ -104,9 +125,7 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
         yield f"{plural(days, 'day')} so far; {DAYS} are needed"
     if len(pieces) < PIECES:
         yield f"{plural(len(pieces), 'rise')} of 2 points so far; {PIECES} are needed"
-    if ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
-        yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
-    if pieces and sum(piece.step > 2 for piece in pieces) * 2 > len(pieces):
+    if sum(piece.step > 2 for piece in pieces) * 2 > len(pieces):
         yield "most readings are over 2 points apart; sample more often (`tracker schedule print`)"
     if not any(reading.reset_at for reading in ledger.readings):
         yield "no reading names a reset, so it may be a rolling window"
@@ -119,16 +138,20 @@ def _fitted(known: Rates) -> Rates:
     # hours without requests must not weigh without limit
     least = 0.05 * sum(piece.dollars for piece in pieces) / len(pieces)
     weights = [1 / max(piece.dollars, least) for piece in pieces]
-    points = [piece.points for piece in pieces]
 
     def solved(columns: tuple[str, ...]) -> Fit | None:
         """None if all days but one do not tell the columns apart, such as of requests that are all alike."""
         rows = [_row(columns, piece.fresh, piece.cached, piece.awake) for piece in pieces]
+        # the column takes what rises in the hours that it counts
+        points = [piece.points - piece.asleep if "elsewhere" in columns else piece.own for piece in pieces]
         with suppress(np.linalg.LinAlgError):
             return fit(points, rows, days, weights=weights)
         return None
 
-    assumes = () if more else (f"nothing else uses this account: {known.ledger.unheard}",)
+    assumes = () if more else (assumed(known.ledger),)
+    # other devices give nothing back
+    if more and (found := solved(("dollars", *more))) and found.slopes[-1] < 0:
+        more = ()
     if known.ledger.account:
         assumes = (*assumes, "requests between two readings of this account, with none of another between, are its own")
     alpha = None
@@ -144,6 +167,12 @@ def _fitted(known: Rates) -> Rates:
     if (summed := solved(one)) is None:
         one, summed = ("dollars",), solved(("dollars",))
     return evolve(known, fit=summed, columns=one, alpha=alpha, assumes=assumes)
+
+
+def assumed(ledger: Ledger) -> str:
+    """The assumption about other devices of a history that does not show them."""
+    when = " while requests are made here" if any(piece.silent for piece in ledger.pieces) else ""
+    return f"nothing else uses this account{when}: {ledger.unheard or 'too few days have hours without a request'}"
 
 
 def _is_told(pieces: Sequence[Piece], name: str) -> bool:
@@ -171,8 +200,7 @@ def _doubts(known: Rates) -> Iterator[str]:
     ordered, weight = sorted(known.pieces, key=lambda piece: piece.start), cache_weight(known)
     halves = ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
     a, b = (
-        sum(piece.points for piece in half) / sum(piece.fresh + weight * piece.cached for piece in half)
-        for half in halves
+        sum(piece.own for piece in half) / sum(piece.fresh + weight * piece.cached for piece in half) for half in halves
     )
     if max(a, b) / min(a, b) - 1 > HALVES:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
@@ -191,10 +219,12 @@ def changed(known: Rates) -> Scan:
     Else work with less of them would look like a change of the meter. Where the days do not tell that, both may be.
     """
     pieces, found = known.pieces, _scanned(known.pieces, 1.0)
+    if found is not None and (doubt := _elsewhere_too(known, found)):
+        return Scan(doubt=doubt)
     if found is None or not _is_told(pieces, "cached"):
         return Scan(found)
     weight, reach = shared_weight(
-        [piece.points for piece in pieces],
+        [piece.own for piece in pieces],
         [piece.fresh for piece in pieces],
         [piece.cached for piece in pieces],
         [piece.day >= found.day for piece in pieces],
@@ -208,12 +238,40 @@ def changed(known: Rates) -> Scan:
     return Scan(found)
 
 
+def elsewhere_at(ledger: Ledger, change: Change) -> tuple[float, float] | None:
+    """The points that rise in an hour without a request, before a change and since; None if too few hours tell it."""
+    sides = [[0.0, 0.0], [0.0, 0.0]]
+    for start, end, points in ledger.silences:
+        side = sides[datetime.fromtimestamp(end, ledger.local).date() >= change.day]
+        side[0], side[1] = side[0] + points, side[1] + (end - start) / HOUR
+    if min(hours for _, hours in sides) < SILENT_HOURS:
+        return None
+    return sides[0][0] / sides[0][1], sides[1][0] / sides[1][1]
+
+
+def _elsewhere_too(known: Rates, change: Change) -> str:
+    """Why a change may be one of what other devices use: less that in all hours, none is left."""
+    found = elsewhere_at(known.ledger, change)
+    if found is None or found[1] == found[0]:
+        return ""
+    rest = [
+        evolve(piece, points=max(piece.points - found[piece.day >= change.day] * piece.hours, 0.0), silent=0.0)
+        for piece in known.pieces
+    ]
+    if _scanned(rest, 1.0) is not None:
+        return ""
+    return (
+        f"about {change.day} what rises without a request changed, too, from {found[0]:.2g} to {found[1]:.2g} points an"
+        " hour, and other devices may use as much beside requests; days on which they rest tell the two apart"
+    )
+
+
 def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
     """The change that the scan finds, if it is sure. weight: that of a dollar of cache reads."""
     days = sorted({piece.day for piece in pieces})
     if len(days) < SCANNED:
         return None
-    points = [sum(piece.points for piece in pieces if piece.day == day) for day in days]
+    points = [sum(piece.own for piece in pieces if piece.day == day) for day in days]
     dollars = [sum(piece.fresh + weight * piece.cached for piece in pieces if piece.day == day) for day in days]
     _, first, p = scan_p(points, dollars, least_points=SIDE_POINTS)
     sides = (points[:first], dollars[:first]), (points[first:], dollars[first:])
@@ -246,8 +304,11 @@ def document(known: Rates) -> dict[str, Any]:
         "meter": known.ledger.meter,
         "account": known.ledger.account,
         "origin": known.ledger.origin,
+        "until": known.ledger.until and iso(known.ledger.until),
+        "behind": len(known.ledger.behind),
         "points": sum(piece.points for piece in known.pieces),
         "days": len({piece.day for piece in known.pieces}),
+        "silent": sum(piece.silent for piece in known.pieces),
         "elsewhere": known.ledger.elsewhere,
         "why_not": list(known.why),
         "assumes": list(known.assumes),

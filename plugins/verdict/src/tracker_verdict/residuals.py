@@ -19,8 +19,8 @@ from tracker_verdict.pieces import Ledger, Piece
 from tracker_verdict.rates import Rates
 
 SURE = 0.99
-# The median absolute deviation of normal data times this is their standard deviation.
-MAD = 1.4826
+# From a normal distribution to one without a mean.
+DEGREES = (1000.0, 30.0, 15.0, 10.0, 8.0, 6.0, 5.0, 4.0, 3.5, 3.0, 2.5, 2.0, 1.5, 1.0)
 
 
 @frozen(kw_only=True)
@@ -52,7 +52,7 @@ def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
 
 def _silent(ledger: Ledger) -> Iterator[Piece]:
     """Every rise without a request; those of one day, without a request in between, are one."""
-    long = [one for one in ledger.pieces if not one.requests and not _within(ledger.quiet, one)]
+    long = [one for one in ledger.pieces if not one.requests and not one.silent]
     times = [event.at for event in ledger.events]
     for _, group in groupby(ledger.quiet, key=lambda one: (bisect_right(times, one.end), one.day)):
         rises = list(group)
@@ -60,13 +60,8 @@ def _silent(ledger: Ledger) -> Iterator[Piece]:
     yield from long
 
 
-def _within(quiet: Sequence[Piece], piece: Piece) -> float:
-    """The points of a piece that are listed as a rise without a request."""
-    return sum(one.points for one in quiet if piece.start <= one.start and one.end <= piece.end)
-
-
 def _unlikely(ledger: Ledger, known: Rates) -> Iterator[Residual]:
-    for piece, left, certainty in _judged(ledger, known, known.pieces):
+    for piece, left, certainty in _judged(known, known.pieces):
         if certainty >= SURE and abs(left) >= 1:
             yield Residual(piece=piece, points=left, certainty=certainty)
 
@@ -74,12 +69,12 @@ def _unlikely(ledger: Ledger, known: Rates) -> Iterator[Residual]:
 def unmoved(ledger: Ledger, known: Rates) -> Iterator[Residual]:
     """The stretches before the first and behind the last piece between resets that moved too little for sure."""
     start = known.pieces[0].start if known.pieces else math.inf
-    for piece, left, certainty in _judged(ledger, known, [one for one in ledger.rests if one.start >= start]):
+    for piece, left, certainty in _judged(known, [one for one in ledger.rests if one.start >= start]):
         if certainty >= SURE and left <= -1:
             yield Residual(piece=piece, points=left, certainty=certainty)
 
 
-def _judged(ledger: Ledger, known: Rates, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
+def _judged(known: Rates, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
     """What pieces moved more than their requests explain, and how sure that is."""
     from tracker_verdict.stats.distributions import t_cdf
 
@@ -88,13 +83,30 @@ def _judged(ledger: Ledger, known: Rates, pieces: Sequence[Piece]) -> Iterator[t
         return
 
     def left(piece: Piece) -> float:
-        return piece.points - _within(ledger.quiet, piece) - known.points(piece.fresh, piece.cached)[0]
+        return piece.own - known.points(piece.fresh, piece.cached)[0]
 
-    # from the median, so that what is looked for does not hide itself
-    unit = MAD * statistics.median(abs(left(piece)) / math.sqrt(piece.dollars) for piece in usual)
+    off = [left(piece) / math.sqrt(piece.dollars) for piece in usual]
+    spreads = {
+        is_more: _spread([abs(one) for one in off if (one > 0) == is_more] or [0.0]) for is_more in (True, False)
+    }
     for piece in pieces:
+        unit, df = spreads[left(piece) > 0]
         if not piece.bare and (spread := unit * math.sqrt(piece.dollars)) > 0:
-            yield piece, left(piece), 2 * t_cdf(abs(left(piece)) / spread, len(usual) - 1) - 1
+            yield piece, left(piece), 2 * t_cdf(abs(left(piece)) / spread, df) - 1
+
+
+def _spread(sizes: Sequence[float]) -> tuple[float, float]:
+    """The scale and the degrees of freedom of a t distribution that has the median and the ninth decile of sizes.
+
+    What a dollar takes differs from turn to turn, and a piece often ends with a turn that took much, so that some are
+    large, above all of those that rose more. What is looked for is above the decile, and does not hide itself.
+    """
+    from tracker_verdict.stats.distributions import t_quantile
+
+    middle, high = statistics.median(sizes), statistics.quantiles([*sizes, *sizes], n=10, method="inclusive")[-1]
+    df = next((df for df in DEGREES if t_quantile(0.05, df) * middle >= t_quantile(0.25, df) * high), DEGREES[-1])
+    df = min(df, max(len(sizes) - 1, 1))
+    return middle / t_quantile(0.25, df), df
 
 
 def unpriced(ledger: Ledger) -> dict[str, Any]:

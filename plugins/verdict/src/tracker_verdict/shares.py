@@ -7,6 +7,7 @@ from typing import Any
 
 from tracker.api import UsageEvent
 from tracker.kernel import Session, Windows, canonical, number, plural
+from tracker_verdict.pieces import Ledger
 from tracker_verdict.rates import Rates, above_zero
 from tracker_verdict.rates import document as rates_document
 from tracker_verdict.residuals import unmoved
@@ -80,6 +81,12 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     for assumed in known.assumes:
         yield f"  assuming: {assumed}"
     yield from _models(known)
+    if ledger.behind:
+        yield f"  {behind(ledger)} left out"
+    if silent := sum(piece.silent for piece in known.pieces):
+        yield f"  {number(silent)} points rose without a request, and are in no share"
+    if bare := sum(piece.points for piece in ledger.pieces if piece.bare):
+        yield f"  {number(bare)} points are left out: requests in them have no list price"
     if left_out := len(ledger.events) - len(ledger.moving):
         yield f"  {plural(left_out, 'request')} while the meter was full moved nothing, and are left out"
     if still := len(ledger.moving) - len(_moving(known)):
@@ -92,6 +99,14 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
         yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)})"
     if len(found) > rows:
         yield f"  and {len(found) - rows} more (--rows)"
+
+
+def behind(ledger: Ledger) -> str:
+    """`12 requests behind its last reading (2026-11-20 18:03) are`"""
+    assert ledger.until is not None
+    count = len(ledger.behind)
+    when = f"{ledger.until.astimezone(ledger.local):%Y-%m-%d %H:%M}"
+    return f"{plural(count, 'request')} behind its last reading ({when}) {'is' if count == 1 else 'are'}"
 
 
 def _models(known: Rates) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tracker.api import MeterReading
 from tracker.kernel import number
@@ -17,6 +17,8 @@ from tracker_verdict.weeks import FULL, is_reset
 HOUR = 3600.0
 # A vendor may count a request so much later than the client logs it.
 LAG = 600.0
+# From when to when no request was made, and the rise meanwhile.
+Silent: TypeAlias = tuple[float, float, float]
 # The share of a rise that may come from elsewhere.
 ELSEWHERE = 0.25
 
@@ -55,7 +57,7 @@ def heard(
     if len(taken) < 2:
         return Silence(None, "no reading was taken by a schedule")
     by_day = by_night = hours = nights = 0.0
-    for start, end, rise in _silences(taken, times, length):
+    for start, end, rise in silences(taken, times, length):
         waking = awake_hours(start, end, awake, local)
         share = min(waking * HOUR / (end - start), 1.0)
         by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
@@ -76,13 +78,13 @@ def heard(
     return Silence(min((by_day / hours * every + by_night) / points, 1.0))
 
 
-def _silences(
-    taken: Sequence[MeterReading], times: Sequence[float], length: timedelta | None
-) -> Iterator[tuple[float, float, float]]:
+def silences(taken: Sequence[MeterReading], times: Sequence[float], length: timedelta | None) -> Iterator[Silent]:
     """From when to when no request was made, nor within an interval of the schedule before, and the rise meanwhile.
 
     Equal readings in a row are a run, in which nothing rose; so far apart as most runs are its readings, too.
     """
+    if len(taken) < 2:
+        return
     gaps = [other.at.timestamp() - one.until.timestamp() for one, other in pairwise(taken)]
     step = max(median(gaps), 1.0)
     least = max(LAG, step)

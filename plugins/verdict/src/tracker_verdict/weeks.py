@@ -59,33 +59,76 @@ def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None
     return after.used < before.used - 1
 
 
+def current(readings: Sequence[MeterReading], length: timedelta | None = None) -> list[MeterReading]:
+    """Those that are not behind: one that shows less than its period had before is an older answer.
+
+    A fall of over a point is none if the vendor gave it back, and not if what was there before follows in one step.
+    """
+    found: list[MeterReading] = []
+    for place, one in enumerate(readings):
+        before = found[-1] if found else one
+        has_ended = is_reset(before._replace(used=one.used), one, length) or not _is_same(one, before)
+        if one.used < before.used and not has_ended:
+            later = (other for other in readings[place + 1 :] if other.used > one.used or not _is_same(other, one))
+            after = next(later, None) if one.used < before.used - 1 else before
+            if after is not None and _is_same(after, before) and abs(after.used - before.used) <= 1:
+                continue
+        found.append(one)
+    return found
+
+
+def _is_same(one: MeterReading, other: MeterReading) -> bool:
+    """Whether two readings name the same reset."""
+    if one.reset_at is None or other.reset_at is None:
+        return one.reset_at is other.reset_at
+    return abs(one.reset_at - other.reset_at) < SAME
+
+
 def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
     """Every week with readings that name its reset, the earliest first; a history's first one only if it is whole."""
-    groups: list[list[MeterReading]] = []
-    for one in sorted((one for one in readings if one.reset_at is not None), key=lambda one: one.at):
-        before = groups[-1][-1] if groups else None
-        if before is None or before.reset_at is None or one.reset_at is None:
-            groups.append([one])
-        elif abs(moved := one.reset_at - before.reset_at) < SAME or (
-            abs(moved) < LATE and not is_reset(before, one, WEEK)
-        ):
-            # also if the vendor moved the reset by some hours
-            groups[-1].append(one)
-        elif moved > timedelta(0):
-            groups.append([one])
     found = []
-    for place, group in enumerate(map(steady, groups)):
+    periods = _periods(readings)
+    for place, group in enumerate(map(steady, periods)):
         reset_at = group[-1].reset_at
         assert reset_at is not None
-        first = group[0]
+        first, end = group[0], periods[place + 1][0].at if place + 1 < len(periods) else None
         if place == 0 and first.at - (reset_at - WEEK) > LATE and first.used > LITTLE:
             continue
-        end = groups[place + 1][0].at if place + 1 < len(groups) else None
+        # it only waited for its first use
+        if end is not None and end < reset_at and not any(one.used for one in group):
+            continue
         rises = _rises(group, reset_at - WEEK, end)
         is_cut = rises[-1] is not None and reset_at - max(one.until for one in group) > LATE
         phase, plans = phase_of(reset_at - WEEK, local), {(one.origin, one.plan) for one in group if one.plan}
         found.append(Week(reset_at=reset_at, phase=phase, rises=rises, is_cut=is_cut, plans=plans))
     return found
+
+
+def _periods(readings: Sequence[MeterReading]) -> list[list[MeterReading]]:
+    """The readings of each period, without those of one that ended before."""
+    groups: list[list[MeterReading]] = []
+    last: datetime | None = None
+    for one in sorted(readings, key=lambda one: one.at):
+        if one.reset_at is None:
+            continue
+        if last is not None and _goes_on(groups[-1], one, one.reset_at - last):
+            groups[-1].append(one)
+        elif last is None or one.reset_at > last:
+            groups.append([one])
+        else:
+            continue
+        last = one.reset_at
+    return groups
+
+
+def _goes_on(group: Sequence[MeterReading], one: MeterReading, moved: timedelta) -> bool:
+    """Whether a reading is of the same period as those of a group, also if the vendor moved its reset by some hours."""
+    before = group[-1]
+    if abs(moved) < SAME or (abs(moved) < LATE and not is_reset(before, one, WEEK)):
+        return True
+    # an unused meter may begin its period anew at each reading
+    is_before_the_end = before.reset_at is not None and one.at < before.reset_at
+    return moved > timedelta(0) and is_before_the_end and not any(other.used for other in (*group, one))
 
 
 def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:

@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from attrs import define, field
 
 from tracker.api import Source
 from tracker_telemetry.sessions import copies
+from tracker_telemetry.sessions.genai import SNAPSHOT
 from tracker_telemetry.sessions.scan import TOKENS
-from tracker_telemetry.sessions.tables import REQUESTS, STANDING
+from tracker_telemetry.sessions.tables import REQUESTS, STANDING, TOKEN_COLUMNS
 
 Tokens: TypeAlias = "list[int]"
-NAMES = TOKENS[:5]
-SUMS = ", ".join(f"sum({name})" for name in NAMES)
+# What is compared. What was written to the cache is one count: not every client's total tells for how long. As far as
+# it does, the last one is the part for an hour.
+COUNTS = (
+    *("input_tokens", "cache_read_tokens", "output_tokens"),
+    *("cache_write_5m_tokens + cache_write_1h_tokens", "cache_write_1h_tokens"),
+)
+SIZE = len(COUNTS) - 1
+SUMS = ", ".join(f"sum({count})" for count in COUNTS)
 NEVER = float("inf")
 STATES = f"""
-SELECT session, lineage, model, ts, {", ".join(NAMES)} FROM {REQUESTS}
+SELECT session, lineage, model, ts, {", ".join(COUNTS)} FROM {REQUESTS}
 WHERE source = ? AND whole = 1 ORDER BY ts, total
 """
 OWN = f"""
 SELECT session, model, min(first), {SUMS} FROM (
-  SELECT source, session, model, first, {", ".join(NAMES)} FROM summary
-  UNION ALL SELECT source, session, model, NULL, {", ".join(NAMES)} FROM lost)
+  SELECT source, session, model, first, {TOKEN_COLUMNS} FROM summary
+  UNION ALL SELECT source, session, model, NULL, {TOKEN_COLUMNS} FROM lost)
 WHERE source = ? GROUP BY 1, 2
 """
 UNTIL = f"""
@@ -60,50 +67,59 @@ class Totals:
 
     def __attrs_post_init__(self) -> None:
         for session, lineage, model, at, *tokens in self.database.execute(STATES, (self.source,)):
-            self._states[session or ""].append(State(lineage, model or "", at or 0.0, tokens))
+            self._states[session or ""].append(State(lineage, _plain(model), at or 0.0, tokens))
             self._lineages[lineage].add(session or "")
         if not self._states:
             return
         for session, model, first, *tokens in self.database.execute(OWN, (self.source,)):
-            self._own[session, model] = tokens
+            key = session, _plain(model)
+            self._own[key] = _sum(tokens, self._own.get(key, _NOTHING))
             self._began[session] = min(self._began.get(session, NEVER), NEVER if first is None else first)
         for (session, parent), until in copies.parents(self.database, self.source).items():
             self._parents[session] = max(self._parents.get(session, (until, parent)), (until, parent))
 
-    def more(self) -> Iterator[tuple[str, str, Tokens]]:
-        """Each session and model of which the client knows more than its requests tell."""
+    def more(self) -> Iterator[tuple[str, Tokens, bool]]:
+        """Each model of a session of which the client knows more than its requests tell, and whether that is certain.
+
+        It is the most where it cannot be told which of two sessions used it first.
+        """
         for session, states in self._states.items():
             for model in dict.fromkeys(state.model for state in states):
-                known = (
-                    self._before(session, model, self._most(session, model), ()),
-                    self._own.get((session, model), _NOTHING),
-                )
-                left = [max(a - b - c, 0) for a, b, c in zip(self._total(session, model, NEVER), *known, strict=True)]
-                if any(left):
-                    yield session, model, left
+                before, is_certain = self._before(session, model)
+                known = _sum(before, self._own.get((session, model), _NOTHING))
+                left = _less(self._total(session, model, NEVER), known)
+                if _size(left):
+                    yield model, left, is_certain
 
     def _total(self, session: str, model: str, until: float, most: Tokens | None = None) -> Tokens:
         """The client's own total: the largest of a lineage. One that begins anew adds up, unless it holds the other."""
         largest: dict[str, Tokens] = {}
-        for state in self._states.get(session, ()):
-            if state.model == model and state.at <= until and (most is None or _fits(state.tokens, most)):
-                largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=sum)
+        for state in self._of(session, model):
+            if state.at <= until and (most is None or _fits(state.tokens, most)):
+                largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=_size)
         total = _NOTHING
         for tokens in largest.values():
-            total = tokens if _fits(total, tokens) else [a + b for a, b in zip(total, tokens, strict=True)]
+            total = tokens if _fits(total, tokens) else _sum(total, tokens)
         return total
 
-    def _before(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> Tokens:
-        """What a fork took over from its parent, which is not more than it has."""
-        if session in seen:
-            return _NOTHING
-        if self._is_anew(session):
-            return _NOTHING
+    def _of(self, session: str, model: str) -> list[State]:
+        """What the client says of a session's model, the first first."""
+        return [state for state in self._states.get(session, ()) if state.model == model]
+
+    def _before(
+        self, session: str, model: str, most: Tokens | None = None, seen: Sequence[str] = ()
+    ) -> tuple[Tokens, bool]:
+        """What a fork took over from its parent, which is not more than it has, and whether that is certain."""
+        if session in seen or self._is_anew(session):
+            return _NOTHING, True
         if session in self._parents:
-            until, parent = self._parents[session]
-            # a total behind the fork may have the time of the request before it
-            return self._until(parent, model, until, most, (*seen, session))
-        return max(self._of_lineage(session, model, most), key=sum, default=_NOTHING)
+            most = self._most(session, model, most)
+            return self._from_parent(session, model, most, (*seen, session))
+        others = {one for state in self._states.get(session, ()) for one in self._lineages[state.lineage]} - {session}
+        if not others:
+            return _NOTHING, True
+        known = self._of_lineage(session, model, self._most(session, model, most), others)
+        return max(known, key=_size, default=_NOTHING), True
 
     def _is_anew(self, session: str) -> bool:
         """Whether a fork's totals begin with the fork: none is of a lineage that those before it show."""
@@ -114,34 +130,53 @@ class Totals:
             before |= {state.lineage for state in self._states.get(session, ())}
         return bool(own and before) and own.isdisjoint(before)
 
-    def _most(self, session: str, model: str) -> Tokens:
-        """What a session may have taken over: its total without its own requests."""
-        own = self._own.get((session, model), _NOTHING)
-        return [max(a - b, 0) for a, b in zip(self._total(session, model, NEVER), own, strict=True)]
+    def _most(self, session: str, model: str, most: Tokens | None) -> Tokens:
+        """What a session may have taken over: its total without its own requests, the first as well as the last."""
+        if states := self._of(session, model):
+            first, own = states[0], self._own.get((session, model), _NOTHING)
+            then = _less(first.tokens, self._requests(session, model, first.at))
+            most = _least(most, _least(then, _less(self._total(session, model, NEVER), own)))
+        return _NOTHING if most is None else most
 
-    def _until(self, session: str, model: str, until: float, most: Tokens, seen: Sequence[str]) -> Tokens:
-        """What a session had used: as the client says, or as its requests say."""
-        rows = dict(self._requests(session, until)).get(model, _NOTHING)
-        known = zip(
-            self._total(session, model, until, most), self._before(session, model, most, seen), rows, strict=True
-        )
-        return [max(a, b + c) for a, b, c in known]
+    def _from_parent(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> tuple[Tokens, bool]:
+        """What a session's parent had used at the fork: as the client says, or as its requests say."""
+        until, parent = self._parents[session]
+        # a fork from an earlier point takes over later totals, too; one behind the fork may have the time of a request
+        # before it
+        began = self._began.get(session, NEVER)
+        last = until if began == NEVER else max(until, began)
+        before, _ = self._before(parent, model, most, seen)
+        rows = _sum(before, self._requests(parent, model, until))
+        states = self._of(parent, model)
+        told = [state for state in states if state.at <= last and _fits(state.tokens, most)]
+        base = [*map(max, self._total(parent, model, last, most), rows)]
+        rest = _less(most, base)
+        later = next((state for state in states if state not in told), None)
+        if not _size(rest) or later is None:
+            return base, True
+        # what the parent's next total has more than its requests may be of the time before the fork
+        at = max((state.at for state in told), default=0.0)
+        beyond = _less(base, _sum(before, self._requests(parent, model, max(at, until))))
+        new = _less(_less(later.tokens, _sum(before, self._requests(parent, model, later.at))), beyond)
+        if new[:SIZE] == rest[:SIZE]:
+            return most, True
+        return base, at >= until or not _size(new)
 
-    def _requests(self, session: str, until: float) -> Iterator[tuple[str, Tokens]]:
-        for model, *tokens in self.database.execute(UNTIL, (self.source, session, until)):
-            yield model, tokens
+    def _requests(self, session: str, model: str, until: float) -> Tokens:
+        total = _NOTHING
+        for name, *tokens in self.database.execute(UNTIL, (self.source, session, until)):
+            total = _sum(total, tokens) if _plain(name) == model else total
+        return total
 
-    def _of_lineage(self, session: str, model: str, most: Tokens) -> Iterator[Tokens]:
+    def _of_lineage(self, session: str, model: str, most: Tokens, others: Collection[str]) -> Iterator[Tokens]:
         """Totals of others that a fork which shows none of their requests may have taken over."""
         began = self._began.get(session, NEVER)
-        order = began, sum(self._total(session, model, NEVER))
-        others = {one for state in self._states.get(session, ()) for one in self._lineages[state.lineage]} - {session}
+        order = began, _size(self._total(session, model, NEVER))
         for other in sorted(others):
-            if (self._began.get(other, NEVER), sum(self._total(other, model, NEVER))) >= order:
+            if (self._began.get(other, NEVER), _size(self._total(other, model, NEVER))) >= order:
                 continue
-            states = self._states[other]
-            known = [state.tokens for state in states if state.model == model and state.at <= began]
-            known += [tokens for of, tokens in self._requests(other, began) if of == model]
+            known = [state.tokens for state in self._of(other, model) if state.at <= began]
+            known.append(self._requests(other, model, began))
             yield from (tokens for tokens in known if _fits(tokens, most))
 
 
@@ -149,17 +184,43 @@ def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[tuple[
     """What is missing of the requests, by model."""
     more: dict[str, Tokens] = {}
     counts: dict[str, int] = defaultdict(int)
-    for _, model, left in Totals(database, source.name).more():
+    unsure = set[str]()
+    for model, left, is_certain in Totals(database, source.name).more():
         counts[model] += 1
-        more[model] = [a + b for a, b in zip(more.get(model, _NOTHING), left, strict=True)]
-    for model, left in sorted(more.items()):
-        tokens = ", ".join(f"{name}={count}" for name, count in zip(NAMES, left, strict=True) if count)
-        detail = f"{source.title}: {model} in the client's own totals alone, such as compaction: {tokens}"
+        left[SIZE] = min(left[SIZE - 1 :])
+        more[model] = _sum(more.get(model, _NOTHING), left)
+        unsure.update(() if is_certain else (model,))
+    for model, (plain, read, output, written, long) in sorted(more.items()):
+        left = [plain, read, written - long, long, output]
+        tokens = ", ".join(f"{name}={count}" for name, count in zip(TOKENS, left, strict=False) if count)
+        what = f"such as compaction{', at most' if model in unsure else ''}: {tokens}"
+        detail = f"{source.title}: {model} in the client's own totals alone, {what}"
         yield model, {"kind": "not_in_rows", "count": counts[model], "detail": detail}
 
 
-_NOTHING = [0] * len(NAMES)
+_NOTHING = [0] * len(COUNTS)
+
+
+def _plain(model: str | None) -> str:
+    """A model's name without the date of a snapshot: a total has the name that was asked for, a request the other."""
+    return SNAPSHOT.sub("", model or "")
+
+
+def _size(tokens: Tokens) -> int:
+    return sum(tokens[:SIZE])
+
+
+def _sum(one: Tokens, other: Tokens) -> Tokens:
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
+def _less(one: Tokens, other: Tokens) -> Tokens:
+    return [max(a - b, 0) for a, b in zip(one, other, strict=True)]
+
+
+def _least(one: Tokens | None, other: Tokens) -> Tokens:
+    return other if one is None else [*map(min, one, other)]
 
 
 def _fits(one: Tokens, other: Tokens) -> bool:
-    return all(a <= b for a, b in zip(one, other, strict=True))
+    return all(a <= b for a, b in zip(one[:SIZE], other[:SIZE], strict=True))

@@ -11,9 +11,11 @@ from typing import Any
 from tracker.api import Event, check_event, epoch
 
 LATEST = 1e11  # no request is of a later second
-# tags that say when an event counts: if a session is known, or unless that one showed it before the instant in `rid`
+# tags that say when an event counts: if a session is known that did not show it before, or unless that one showed it
+# before the instant in `rid`
 NEEDS, UNLESS, TOTAL = "if-session:", "unless-session:", "session-total"
-REPEATED = "unless-repeated:"  # unless that session's last request before the instant in `rid` used the same tokens
+# unless that session's last request before the instant in `rid` used the same tokens, with the same running total
+REPEATED = "unless-repeated:"
 FIELDS = Event.__annotations__.keys()
 
 

@@ -170,6 +170,7 @@ class Store:
         source, name = done.job.source, file_key(done.job.path)
         labels = [self._stored(source, one) for one in done.labels]
         own = [self._place(one) for one in labels]
+        self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", {one[:2] for one in labels if one[1]})
         if done.size:
             found = Requests.of(done, prices)
             rows = [*found.rows(own, source)]
@@ -238,6 +239,7 @@ class Store:
             self._ask(f"UPDATE row SET ts = ? WHERE ({tables.KEY}) = (?, ?, ?)", (at, *key))
             self._touch("id = ?", place)
         self._ask(tables.COPIED)
+        self._ask(tables.UNNAMED)
         self._ask(tables.REPEATED)
         self._ask(tables.DESCENDED)
         for key in before ^ set(self._ask("SELECT * FROM dropped")):

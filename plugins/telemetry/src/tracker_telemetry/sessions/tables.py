@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.columns import REPEATED as REPEAT
-from tracker_telemetry.sessions.scan import SHARED, TOKENS
+from tracker_telemetry.sessions.scan import ALONE, SHARED, TOKENS
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 24
+VERSION = 25
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then, at one
 # `speed` or at several
 KEPT = (
@@ -19,12 +19,14 @@ KEPT_COLUMNS = ", ".join(("source", *KEPT))
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share, and
-# `places` are those of a file, which `is_whole` if it holds all that it held; `version` is that of what read the files
+# `places` are those of a file, which `is_whole` if it holds all that it held; `version` is that of what read the files;
+# `met` are the sessions that files show, whether or not requests of theirs count
 SCHEMA = f"""
 CREATE TABLE file (name BLOB PRIMARY KEY, source TEXT, size INTEGER, mtime INTEGER, inode INTEGER, stop INTEGER,
   end TEXT, state TEXT, bad INTEGER, error TEXT, places TEXT, is_whole INTEGER);
 CREATE TABLE place (id INTEGER PRIMARY KEY, origin, {SHARED_COLUMNS});
 CREATE INDEX place_session ON place (origin, session);
+CREATE TABLE met (source, session, PRIMARY KEY (source, session)) WITHOUT ROWID;
 CREATE TABLE row (base, half, {GROWS}, place INTEGER, source, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE INDEX row_wild ON row (source, base) WHERE half = '';
 CREATE TABLE shown ({KEY}, place INTEGER, ts REAL, PRIMARY KEY ({KEY}, place)) WITHOUT ROWID;
@@ -97,16 +99,26 @@ SELECT d.ts, r.place, r.base, r.half, r.source FROM dropped JOIN row d USING ({K
 JOIN row r ON r.source = d.source AND r.base = d.base AND r.half <> d.half
 WHERE d.ts < coalesce(r.ts, 1e11) AND (SELECT count(*) FROM row o WHERE o.source = d.source AND o.base = d.base) = 2
 """
-# what a fork may have copied after a pause, and its parent showed before the fork began: `lineage` says when that was;
-# in this order, since few places are copies
+# what a fork copied, and its parent showed before: until the copy's own time, or, behind a pause, until the fork began,
+# which `lineage` says; in this order, since few places are copies
 COPIED = f"""
 INSERT OR IGNORE INTO dropped
 SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
 CROSS JOIN row p ON p.base = r.base AND p.source = r.source AND p.half IN (c.needs, '')
-AND p.ts <= CAST(c.lineage AS REAL)
-WHERE c.needs IS NOT NULL AND c.lineage IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
+AND iif(c.lineage IS NULL, coalesce(p.ts <= r.ts, 1), p.ts <= CAST(c.lineage AS REAL))
+WHERE c.needs IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
   SELECT 1 FROM place s WHERE s.origin = c.origin AND s.session = c.needs AND (s.id = p.place OR EXISTS (
     SELECT 1 FROM shown WHERE ({KEY}, place) = (p.base, p.half, p.source, s.id))))
+"""
+# the same where the parent has these requests under names of their own, which the copies lack; few are left to look for
+UNNAMED = f"""
+INSERT OR IGNORE INTO dropped
+SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
+WHERE c.needs IS NOT NULL AND c.lineage IS NULL AND c.whole = 0 AND r.half <> '{ALONE}'
+AND (r.base, r.half, r.source) NOT IN (SELECT {KEY} FROM dropped) AND EXISTS (
+  SELECT 1 FROM place s CROSS JOIN row p ON p.place = s.id
+  WHERE s.origin = c.origin AND s.session = c.needs AND s.whole = 0 AND p.half = '{ALONE}' AND p.ts <= r.ts
+  AND ({", ".join(f"p.{name}" for name in TOKENS)}) = ({", ".join(f"r.{name}" for name in TOKENS)}))
 """
 # the same of a parent whose file is gone, as far as the journal says until when the fork shows its requests
 DESCENDED = """
@@ -115,12 +127,16 @@ SELECT r.base, r.half, r.source FROM descent d CROSS JOIN place c
 ON c.origin = d.source AND c.session = d.session AND c.needs = d.parent
 CROSS JOIN row r ON r.place = c.id WHERE c.lineage IS NOT NULL AND c.whole = 0 AND r.ts <= d.until
 """
-# what a fork, or a thread's next file, writes again of the last request before it
+# what a fork, or a thread's next file, writes again of the last request before it: the same tokens, and the same key
+# behind the count of resets, if that one has a key of totals; a larger total is a request of its own
+TOTALS = "substr({0}.base, instr({0}.base, '.'))"
 REPEATED = f"""
 INSERT OR IGNORE INTO dropped
 SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
-WHERE substr(c.needs, 1, {len(REPEAT)}) = '{REPEAT}' AND ({", ".join(f"r.{name}" for name in TOKENS)}) = (
-  SELECT {", ".join(f"p.{name}" for name in TOKENS)} FROM place s CROSS JOIN row p ON p.place = s.id
+WHERE substr(c.needs, 1, {len(REPEAT)}) = '{REPEAT}'
+AND ({TOTALS.format("r")}, {", ".join(f"r.{name}" for name in TOKENS)}) = (
+  SELECT iif(p.half = '{ALONE}', {TOTALS.format("r")}, {TOTALS.format("p")}),
+    {", ".join(f"p.{name}" for name in TOKENS)} FROM place s CROSS JOIN row p ON p.place = s.id
   WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
   AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
 """
@@ -129,8 +145,7 @@ REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few 
 STANDING = f"""
 whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped)
 AND (needs IS NULL OR lineage IS NOT NULL OR EXISTS (
-  SELECT 1 FROM place s WHERE s.origin = place.origin AND s.session = place.needs
-  AND (s.needs IS NULL OR s.lineage IS NOT NULL)))
+  SELECT 1 FROM met WHERE met.source = place.origin AND met.session = place.needs))
 """
 
 
