@@ -138,7 +138,7 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
 
 
 def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], prices: Mapping[str, Price]) -> int:
-    """How many providers can be held against the best: to name two of them, once all were seen, is no other choice."""
+    """How many providers can be held against the best, also if two are named: all were seen before."""
     meters = {name: session.registry.providers[name].capacity_meter for name in (*pair, *names)}
     units = {name: meter.unit if meter else "" for name, meter in meters.items()}
     others = {name for name in units if name not in pair}
