@@ -32,6 +32,16 @@ def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Pat
     assert "abc" not in done.stdout + done.stderr
 
 
+def test_the_setup_is_judged_before_there_are_records(tmp_path: Path) -> None:
+    (tmp_path / "tracker.toml").write_text("timezon = 'UTC'\n")
+    environment = {name: text for name, text in os.environ.items() if name != "TRACKER_DATA_DIR"}
+    command = [sys.executable, "-m", "tracker.cli", "doctor", "--fix"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+    assert "note: no records in data/week0/live yet; begin with `tracker start PROVIDER`" in done.stderr
+    assert "Unknown setting 'timezon'" in done.stdout
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_provider_that_has_to_be_pasted_is_named_with_the_command(tmp_path: Path) -> None:
     """On a machine with none of the providers' programs and folders."""
     panes = Path(__file__).parents[3] / "docs" / "samples" / "panes"

@@ -181,7 +181,8 @@ def test_without_answers_nothing_is_changed(home: Path, setup: Setup) -> None:
     assert "error: The answers ended early, and nothing was written. Use --yes to run without questions." in done.stderr
     assert files(home) == before
     both = setup("--yes", "--undo")
-    assert both.stderr == "error: --yes and --undo exclude each other. Use one of them.\n"
+    assert both.stderr.endswith("error: --yes and --undo exclude each other. Use one of them.\n")
+    assert both.returncode == 2
 
 
 def test_three_questions_on_a_terminal(home: Path) -> None:

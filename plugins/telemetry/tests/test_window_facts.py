@@ -47,6 +47,17 @@ def test_each_provider_has_the_tokens_of_its_own_requests(session: Session) -> N
     assert window_facts.facts(session, ["W2"]) == {}
 
 
+def test_a_price_table_that_cannot_be_read_costs_the_prices_alone(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tracker_telemetry.prices._bundled", lambda *_given: "as_of =")
+    found = window_facts.facts(session, ["W1"])
+    assert {key: one["tokens"] for key, one in found.items()}["W1", "glm"] == 1000
+    said = capsys.readouterr().err
+    assert said.startswith("warning: Invalid price table prices.toml of proxy-telemetry: ")
+    assert said.endswith("; its own prices are left out (TRACKER_DISABLE_PLUGINS=proxy-telemetry leaves it out)\n")
+
+
 def test_a_price_that_depends_on_the_hour_is_that_of_each_request(tracker_inside: Run, session: Session) -> None:
     """Kept answers are by the day unless a model among them has such a price."""
     used = {"lane": "claude", "model": "deepseek-chat", "input_tokens": 10**6, "output_tokens": 10**6}

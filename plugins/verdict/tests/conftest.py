@@ -98,7 +98,11 @@ class World:
         chance, used, week = random.Random(5), 0.0, START
         for day in range(count):
             rows = []
-            meta = {"id": f"day-{day}", "cwd": f"/home/dev/{'acme' if day % 2 else 'other'}", "cli_version": "0.160.0"}
+            meta = {
+                "id": f"day-{day}",
+                "cwd": f"/home/dev/{'acme' if day % 2 else 'other'}",
+                "cli_version": "0.160.0" if day < 6 else "0.161.0",
+            }
             begin = START + timedelta(days=day, hours=9)
             if begin >= week + timedelta(days=7):
                 used, week = 0.0, week + timedelta(days=7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def test_a_change_is_found_and_what_was_new_then(world: Any) -> None:
     [found] = world.json("meters", "drift")
     assert found["since"] == str((world.start + timedelta(days=6)).date())
     assert found["ratio"][1] <= 2.1 <= found["ratio"][2]
-    assert "new since then: plan team" in world("meters", "drift")
+    assert "new since then: plan team; client 0.161.0\n" in world("meters", "drift")
     [rates] = world.json("meters", "calibrate")
     assert rates["since"] == found["since"]
     middle, *_ = next(iter(rates["points_per"].values()))
@@ -159,6 +160,32 @@ def test_without_readings_the_cure_is_named(world: Any, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["meters", "drift"], env={"TRACKER_DATA_DIR": str(tmp_path / "none")})
     assert done.exit_code == 1
     assert "Fill it with `tracker sync`" in done.stderr
+
+
+def test_without_readings_of_a_meter_the_provider_that_has_others_is_named(world: Any) -> None:
+    """It was the first of the alphabet, about which nobody asked."""
+    world.days(2)
+    said = world.run("meters", "drift", "--meter", "fiveh").stderr
+    assert said.startswith(
+        "error: The history has no reading of codex fiveh, but of weekly. Fill it with `tracker sync`, or"
+    )
+
+
+def test_a_window_that_is_not_whole_or_before_the_fit_is_called_so(world: Any) -> None:
+    """13.8 of 18 points read as what the window took, and older windows were missing without a word."""
+    world.days(16, rate=lambda day: world.rate if day < 5 else 2.5 * world.rate)
+    for name, first, last in (("W2", 2, 2), ("WX", 4, 5), ("W7", 7, 7)):
+        begin, end = (world.start + timedelta(days=day, hours=9 + hours) for day, hours in ((first, 0.2), (last, 7)))
+        world("windows", "add", name, "--from", begin.isoformat(), "--to", end.isoformat())
+    said = world("meters", "calibrate", "--by", "window")
+    start = r"20\d\d-\d\d-\d\d \d\d:\d\d"
+    assert re.search(rf"  WX: [\d.]+ points \([\d.]+ to [\d.]+\) since {start}, not of the whole window\n", said)
+    assert re.search(r"  W7: [\d.]+ points \([\d.]+ to [\d.]+\)\n", said)
+    assert re.search(rf"  1 window before {start}, where the fit begins: W2\n", said)
+    [found] = world.json("meters", "calibrate", "--by", "window")
+    assert {share["name"]: share["is_cut"] for share in found["shares"]} == {"(none)": False, "WX": True, "W7": False}
+    assert found["before"] == ["W2"]
+    assert " not of the whole " not in world("meters", "calibrate")
 
 
 def test_without_readings_since_then_the_last_one_is_named(world: Any, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tracker_verdict.drift import drift
 from tracker_verdict.pieces import Ledger, Piece, scheduled
 from tracker_verdict.rates import rates
 from tracker_verdict.residuals import residuals
+from tracker_verdict.shares import lines
 from tracker_verdict.silence import heard
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -242,6 +243,15 @@ def test_no_more_rises_are_sure_than_chance_has() -> None:
     hidden = [evolve(one, points=one.points + 100 * (place == 200)) for place, one in enumerate(known.pieces)]
     found = evolve(known, pieces=hidden)
     assert next(one.piece for one in residuals(found, rates(found)) if one.certainty) == hidden[200]
+
+
+def test_what_other_devices_took_is_said() -> None:
+    """It was in JSON alone, and the shares are so much less than the rise."""
+    known = at_work(28, lambda day, dollars: dollars + 0.2 * (4 + day % 3))
+    pieces = [evolve(one, awake=4.0 + place % 3) for place, one in enumerate(known.pieces)]
+    nobody: Any = None
+    said = list(lines(nobody, rates(evolve(known, pieces=pieces)), "project", 3))
+    assert "  other devices: about 10% of the rise (0.2 points per working hour, 0.18 to 0.22)" in said
 
 
 @pytest.mark.parametrize(("hours", "share"), [((21,), 0.1), (range(8, 17), 0.5)])

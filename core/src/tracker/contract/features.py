@@ -80,11 +80,10 @@ class MeterOutlook(Struct):
 
 
 class UsageEvent(NamedTuple):
-    """One request that a client wrote down, at `at` in epoch seconds; a tuple, because there are millions.
+    """One request that a `client` (its version) wrote down, at `at` in epoch seconds; a tuple: there are millions.
 
     tokens: all but cache reads. fresh, cached: dollars at list price of those and of cache reads, None without a price.
-    prices: dollars per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: whether it was
-    made in the folder that was asked about.
+    prices: per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: of the one asked for.
     """
 
     at: float
@@ -99,6 +98,7 @@ class UsageEvent(NamedTuple):
     cached: float | None
     prices: tuple[float, float, float, float, float] | None = None
     in_folder: bool = False
+    client: str = ""
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)

@@ -39,7 +39,8 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
     with contextlib.ExitStack() as stack:
         if fix:
             stack.enter_context(session.journal.lock())
-        found = [*map(_setting, wrong), *_files(session), *index_findings(session)]
+        files = _files(session) if session.root.is_dir() else ()
+        found = [*map(_setting, wrong), *files, *index_findings(session)]
         if session.index.path is None or any(one.check == "index" for one in found):
             # the other checks must not depend on an index that may be wrong
             session.index = stack.enter_context(contextlib.closing(session.index.fresh()))

@@ -78,7 +78,10 @@ def _folder(session: Session) -> Iterator[Finding]:
     words = ["-C", str(root), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
     command = [program, *words, "check-ignore", "--no-index", "--quiet", "any.jsonl"]
     if subprocess.run(command, capture_output=True, timeout=20, check=False, env=environment()).returncode == 1:
-        cure = f"printf '*\\n' > {shlex.quote(str(root / '.gitignore'))}"
+        path = root / ".gitignore"
+        # a file of somebody's own, and the work around records, stay as they are
+        line = r"'*.jsonl\n' >>" if path.exists() or (root / ".git").exists() else r"'*\n' >"
+        cure = f"printf {line} {shlex.quote(str(path))}"
         problem = "is in a git repository that would track your panes"
         yield Finding(severity="warning", check="folder", place=str(root), problem=problem, cure=cure)
 

@@ -25,7 +25,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     """Tokens and money by window and provider: of each provider its own requests alone."""
     found: dict[tuple[str, str], list[logs.Part]] = defaultdict(list)
     for source in sources_of(session, windows):
-        table = ListPrices.of_source(session, source)
+        table = ListPrices.of_view(session, source)
         sides: dict[tuple[str, str], Side] = defaultdict(Side)
         for window, lane, is_routed, model, *counts in groups(session, source, windows, table):
             provider = provider_of(session, source, lane, model, is_routed=is_routed)
@@ -96,7 +96,7 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
     rows: list[Mapping[str, Cell]] = []
     headlines = []
     for source in sources_of(session, period.windows):
-        table = ListPrices.of_source(session, source)
+        table = ListPrices.of_view(session, source)
         baseline, routed = sides = Side(), Side()
         # sums that are kept, so that a live view needs no database
         for _, _, is_routed, *counts in groups(session, source, period.windows, table):

@@ -14,9 +14,10 @@ from attrs import asdict, evolve, frozen
 from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
 from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
-from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results
+from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
 from tracker_verdict.price import Price, price_options
+from tracker_verdict.regimes import refresh
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
 from tracker_verdict.tally import Results, Tally
@@ -100,7 +101,7 @@ class Delivery:
 
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
-    """The finalized windows of some or of all, added up some thousand at a time."""
+    """The finalized windows of some or of all, added up some thousand at a time; with a look at what a point buys."""
     names, projects = list[str](), dict[str, set[str]]()
     tallies: dict[str, dict[str | None, Tally]] = {}
     providers = session.registry.providers
@@ -118,6 +119,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
         for (window, _), own_facts in facts.items():
             if own_facts.get("project") is not None:
                 projects.setdefault(window, set()).add(str(own_facts["project"]))
+    refresh(session, [providers[name] for name in tallies])
     return Delivery(windows=names, is_selection=windows is not None, tallies=tallies, projects=projects)
 
 
@@ -152,7 +154,7 @@ def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted:
     if names := several(own):
         problem = f"The windows of {name} are of {len(names)} accounts ({', '.join(names)}), and their percentages"
         chosen = one_of(names, wanted, f"{problem} are not the same.")
-        return own[None if chosen == NO_ACCOUNT and NO_ACCOUNT not in own else chosen].total()
+        return own[None if chosen == NO_ACCOUNT and NO_ACCOUNT not in own else chosen].total(chosen)
     whole = Tally(session, session.registry.providers[name])
     for one in own.values():
         whole.extend(one)
@@ -251,7 +253,8 @@ def _side(
         else of_results(kept, day_of(session), effect=effect, price=price)
     )
     assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
-    estimate = evolve(estimate, plans=figures.efficiency.plans)
+    whole = figures.efficiency
+    estimate = evolve(estimate, plans=whole.plans, change=since(whole.change, kept))
     unknown = sum(block(one) == NO_PROJECT for one in kept) if block else 0
     return Side(figures=figures, estimate=estimate, apart=apart, unknown=unknown)
 

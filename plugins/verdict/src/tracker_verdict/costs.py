@@ -5,12 +5,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from tracker.api import Meter, Source
 from tracker.kernel import Session, Windows
 from tracker_verdict.accounts import MIXED, accounts, alike, plans
 from tracker_verdict.overlaps import Ends, overlapping, spent_in
+from tracker_verdict.tally import moment
+
+if TYPE_CHECKING:
+    from tracker_verdict.regimes import Regime
 
 # When an origin named which plan.
 Plans: TypeAlias = list[tuple[datetime, str]]
@@ -23,6 +27,7 @@ class Moved(NamedTuple):
     delta: Mapping[str, Any]
     is_shared: bool
     pair: Ends
+    at: datetime | None = None
 
     def state(self, named: Mapping[str, Plans]) -> Literal["alone", "shared", "outdated"]:
         """Whether it says what a window costs: a per cent of another plan is of another quota.
@@ -53,18 +58,18 @@ def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[M
     owners = {window: account for (window, name), account in accounts(session, windows).items() if name == source.name}
     shared = overlapping(session, source, spent_in(source, rows, groups, ())).shared
     return [
-        Moved(owners.get(window), entry["delta"], window in shared, row.pair(source.name, group))
+        Moved(owners.get(window), entry["delta"], window in shared, pair, moment(pair, row))
         for window, row in rows.items()
         if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
         if owners.get(window) != MIXED
-        for group in [groups.get((window, source.name), ())]
+        for pair in [row.pair(source.name, groups.get((window, source.name), ()))]
     ]
 
 
-def costs_of(moved: Iterable[Moved], meter: Meter) -> list[float]:
-    """What windows cost, sorted."""
+def costs_of(moved: Iterable[Moved], meter: Meter, change: Regime | None = None) -> list[float]:
+    """What windows cost, sorted; before a change in points of now."""
     return sorted(
-        float(one)
+        float(one) * (change.factor(window.at) if change else 1.0)
         for window in moved
         if isinstance(one := window.delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
     )

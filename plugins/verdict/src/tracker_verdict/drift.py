@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from attrs import frozen
@@ -40,6 +40,7 @@ class Drift:
             "p": change and change.p,
             "ratio": change and list(change.ratio),
             "new": list(self.new),
+            "assumes": [] if self.ledger.elsewhere is not None else [assumed(self.ledger)],
             "why_not": self.why,
         }
 
@@ -66,13 +67,10 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     The scan may find a change on the day after, if that is the first whole one.
     """
     # a pane and JSON, which one origin may show, have words of their own for a plan
-    for name, is_one in (("plan", alike), ("client", str.__eq__)):
-        sides: tuple[set[str], set[str]] = set(), set()
-        for reading in ledger.readings:
-            if found := getattr(reading, name):
-                sides[reading.at.astimezone(ledger.local).date() >= change.day - DAY].add(found)
-        if added := sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0])):
-            yield f"{name} {', '.join(added)}"
+    yield from _added("plan", ((one.at, one.plan) for one in ledger.readings), ledger, change, alike)
+    clients = [(one.at, one.client) for one in ledger.readings]
+    clients += [(datetime.fromtimestamp(one.at, UTC), one.client) for one in ledger.events]
+    yield from _added("client", clients, ledger, change, str.__eq__)
     models: tuple[dict[str, float], dict[str, float]] = {}, {}
     cached = [0.0, 0.0]
     for event in ledger.events:
@@ -91,6 +89,23 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     before, after = (read / (sum(side.values()) or 1.0) for read, side in zip(cached, models, strict=True))
     if abs(after - before) >= 0.1:
         yield f"cache reads {before:.0%} to {after:.0%} of the money"
+
+
+def _added(
+    name: str,
+    seen: Iterable[tuple[datetime, str | None]],
+    ledger: Ledger,
+    change: Change,
+    is_one: Callable[[str, str], bool],
+) -> Iterator[str]:
+    """What was seen since the day before a change, and not earlier."""
+    sides: tuple[set[str], set[str]] = set(), set()
+    for at, found in seen:
+        if found:
+            sides[at.astimezone(ledger.local).date() >= change.day - DAY].add(found)
+    added = sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0]))
+    if added:
+        yield f"{name} {', '.join(added[:3])}" + (f" and {len(added) - 3} more" if len(added) > 3 else "")
 
 
 def _bare(ledger: Ledger, change: Change, is_after: bool) -> set[str]:

@@ -21,6 +21,7 @@ from tracker_verdict.stats.power import Range, in_windows
 
 if TYPE_CHECKING:
     from tracker_verdict.price import Price
+    from tracker_verdict.regimes import Regime
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
@@ -47,7 +48,8 @@ class ProviderEstimate:
     """given: the windows. blocks: what they were summed by for the spread, None if each stands alone.
 
     waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
-    plans: those that the windows were measured on, if they are several.
+    plans: those that the windows were measured on, if they are several. change: that of what a point buys, if some of
+    the windows were before it: their capacity is in points of now.
     """
 
     given: Sequence[WindowResult]
@@ -57,6 +59,7 @@ class ProviderEstimate:
     price: Price | None = None
     waiting: Mapping[str, str] = {}
     plans: Sequence[str] = ()
+    change: Regime | None = None
 
     @property
     def results(self) -> tuple[WindowResult, ...]:
@@ -118,12 +121,17 @@ class ProviderEstimate:
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
         spread = f"spread over {plural(self.spread.n, self.blocks)}" if self.blocks else None
-        return tuple(one for one in (spread, self.unsure, self.mixed) if one)
+        return tuple(one for one in (spread, self.unsure, self.mixed, self.rescaled) if one)
 
     @property
     def mixed(self) -> str | None:
         """The plans, whose per cent are of different quotas, if they are several."""
         return f"of several plans: {', '.join(self.plans)}" if self.plans else None
+
+    @property
+    def rescaled(self) -> str | None:
+        """What older points count, if the vendor changed what one buys."""
+        return self.change.sentence if self.change else None
 
     @property
     def unsure(self) -> str | None:
@@ -146,6 +154,7 @@ class ProviderEstimate:
             "effect": self.whole.effect,
             "blocks": self.blocks and {"by": self.blocks, "n": self.spread.n},
             "money_per_feature": self.money_per_feature,
+            **({"change": self.change.document()} if self.change else {}),
         }
 
 
@@ -155,6 +164,7 @@ def estimate(
     results: Sequence[WindowResult],
     waiting: Mapping[str, str],
     plans: Sequence[str] = (),
+    change: Regime | None = None,
 ) -> ProviderEstimate:
     """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
     price = None
@@ -167,7 +177,12 @@ def estimate(
             session.warn(str(error))
     found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
     whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
-    return evolve(whole, waiting=found_waiting, plans=plans)
+    return evolve(whole, waiting=found_waiting, plans=plans, change=since(change, results))
+
+
+def since(change: Regime | None, results: Iterable[WindowResult]) -> Regime | None:
+    """The change, if one of the windows was before it."""
+    return change if change is not None and any(change.is_before(one.at) for one in results) else None
 
 
 def of_results(

@@ -16,6 +16,7 @@ from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.prospect import LIKELY, RISK, Prospect, over, prospect, summary
+from tracker_verdict.regimes import Regime, regime
 from tracker_verdict.standings import (
     PERCENT,
     Read,
@@ -42,7 +43,8 @@ class Answer:
     """go, stop or unknown, and why. risk: the probability that the meter is full before its reset, if known.
 
     is_final: whether only another question has another answer. cure: what to type for a reading that is missing.
-    left_out: the time of a newer reading, if it has not come.
+    left_out: the time of a newer reading, if it has not come. change: that of what a point buys, if
+    the risk rests on it.
     """
 
     state: str
@@ -56,6 +58,7 @@ class Answer:
     is_final: bool = False
     cure: str | None = None
     left_out: datetime | None = None
+    change: Regime | None = None
 
     def document(self) -> dict[str, Any]:
         return {
@@ -67,6 +70,7 @@ class Answer:
             "taken_at": self.taken_at and iso(self.taken_at),
             "reset_at": self.reset_at and iso(self.reset_at),
             "risk": self.risk,
+            **({"change": self.change.document()} if self.change else {}),
         }
 
 
@@ -170,7 +174,8 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
         return evolve(_of_standing(meter, found, *refusal), cure=cure)
     weeks = partial(weeks_before, of_accounts(history, meter.key).get(found.account, []), local)
-    ahead = prospect(weeks, found, meter, now, local) if meter.unit == PERCENT else None
+    change = regime(session, source, meter.key, found.account, several=len(shown_now) > 1)
+    ahead = prospect(weeks, found, meter, now, local, change) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
     why = f"{number(_left(found.percent))} % left" + (f", {found.doubt}" if found.doubt else "")
     return _until_reset(_of_standing(meter, found, GO, why), ahead, question.max_risk)
@@ -194,7 +199,8 @@ def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> 
         reason = "only weekly meters are forecast" if ahead is None else ahead.why
         why = f"{go.why}, and its risk is not known: {reason}; leave out --max-risk to go by what is left"
         return go if is_any else evolve(go, state=UNKNOWN, why=why, is_final=ahead is None)
-    found = evolve(go, why=f"{go.why}, {summary(ahead)}")
+    rests = f"; {ahead.change.rule}" if ahead.change else ""
+    found = evolve(go, why=f"{go.why}, {summary(ahead)}{rests}", change=ahead.change)
     if ahead.is_probable:
         limit = RISK if max_risk is None else max_risk
         return evolve(found, state=STOP if ahead.probability > limit else GO, risk=ahead.probability)

@@ -15,6 +15,7 @@ from tracker_verdict.accounts import NO_ACCOUNT, plans
 from tracker_verdict.costs import Moved, Plans, costs_of, moved_by
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.prospect import Prospect, over, prospect
+from tracker_verdict.regimes import Regime, refresh, regime
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import (
     FRESH,
@@ -53,6 +54,7 @@ class Outlook:
     probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
     one costs is. doubt: what its value rests on, if anything. several: whether the provider has readings of more than
     one account. is_of_all: whether it stops all work if it is full. is_over: whether it was reset since it was read.
+    change: that of what a point buys, if its figures rest on what was used before it, in points of now.
     """
 
     meter: str
@@ -78,6 +80,7 @@ class Outlook:
     why: str | None = None
     doubt: str | None = None
     prospect: Prospect | None = None
+    change: Regime | None = None
 
     @property
     def is_unmoved(self) -> bool:
@@ -148,8 +151,11 @@ def outlooks(
 ) -> list[Outlook]:
     """Every meter of a provider, the capacity meter first; `windows` say what one costs.
 
-    is_brief: of few windows. max_age: how old a reading may be for GO.
+    is_brief: of few windows, and without a look at what a point buys, which reads session logs.
+    max_age: how old a reading may be for GO.
     """
+    if not is_brief:
+        refresh(session, [source])
     # a plan does not read years of windows
     if is_brief or windows is None:
         windows = session.index.newest_windows(USUAL)
@@ -217,21 +223,26 @@ def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outl
 
 def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Standing) -> Outlook:
     """With what is ahead of it, and how many windows fit."""
+    change = None
     if not standing.limit:
         return evolve(known, why=_no_bar(meter))
     if meter.unit == PERCENT:
+        change = regime(asked.session, asked.source, meter.key, standing.account, several=known.several)
         readings = of_accounts(asked.past, meter.key).get(standing.account, [])
         weeks = partial(weeks_before, readings, asked.local)
-        known = evolve(known, prospect=prospect(weeks, standing, meter, asked.now, asked.local))
+        ahead = prospect(weeks, standing, meter, asked.now, asked.local, change)
+        known = evolve(known, prospect=ahead, change=ahead.change if ahead else None)
     if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
     named = asked.plans(standing.account, several=known.several)
-    alone, shared, outdated = (
-        costs_of((one for one in own if one.state(named) == state), meter) for state in ("alone", "shared", "outdated")
-    )
+    states = ("alone", "shared", "outdated")
+    by_state = [[one for one in own if one.state(named) == state] for state in states]
+    alone, shared, outdated = (costs_of(moved, meter, change) for moved in by_state)
     costs, is_so = alone, holds(standing, asked.now, asked.max_age)
     known = evolve(known, costs=len(costs), left_out=len(shared), outdated=len(outdated))
+    if change is not None and any(change.is_before(one.at) for one in by_state[0]):
+        known = evolve(known, change=change)
     if not costs or (not costs[-1] and meter.unit != PERCENT):
         if is_so and not _room(known, asked.reserve):
             return evolve(known, verdict=STOP, why=_no_room(known, asked.reserve))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice, product
 
@@ -64,14 +64,19 @@ def comparison(session: Session, period: Period) -> Panel:
         title="Comparison",
         place=5,
         headlines=list(_headlines(found)) or (list(reasons) if rows.windows else ()),
-        about="Which provider delivers more, over the windows that lie close enough in time to be compared."
-        if found
-        else "",
+        about=_about(found) if found else "",
         columns=COLUMNS,
         rows=[_row(match, label) for match, label in found],
         charts=(CHART,) if any(match.comparison.ratio for match, _ in found) else (),
         missing=list(reasons) if found else (),
     )
+
+
+def _about(found: Sequence[tuple[Match, str]]) -> str:
+    sides = [side for match, _ in found for side in (match.a, match.b)]
+    older = dict.fromkeys(f" {side.name}: {side.estimate.rescaled}." for side in sides if side.estimate.change)
+    about = "Which provider delivers more, over the windows that lie close enough in time to be compared."
+    return about + "".join(older)
 
 
 def _accounts(found: Delivery) -> list[dict[str, str]]:
@@ -133,22 +138,23 @@ BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expect
 
 def forecast(session: Session, provider: str | None = None) -> Panel:
     """How full each meter is at its reset, as `plan` says it; those of one provider, or all."""
-    rows = [
-        _forecast_row(source.name, one)
+    read = [
+        (source.name, one)
         for source in session.registry.providers.values()
         if provider in (None, source.name)
         for one in outlooks(session, source, session.now, 1)
         if one.used is not None
     ]
+    rows = [_forecast_row(name, one) for name, one in read]
+    about = "How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full."
+    about += "".join(f" {name} {one.meter}: {one.change.sentence}." for name, one in read if one.change)
     known = [row for row in rows if row.get("expected") is not None]
     unknown = [f"{row['name']}: {row['why']}." for row in rows if row not in known and row.get("why")]
     return Panel(
         name=FORECAST,
         title="Forecast",
         place=8,
-        about="How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full."
-        if known
-        else "",
+        about=about if known else "",
         columns=FORECAST_COLUMNS,
         rows=known,
         charts=(BAND,) if known else (),

@@ -110,7 +110,7 @@ class Ledger:
 
 
 class NoReadings(TrackerError):
-    """The history has none of a meter; `is_known`: it has older ones."""
+    """The history has none of a meter; `is_known`: it has older ones, or of the provider's other meters."""
 
     def __init__(self, why: str, *, is_known: bool) -> None:
         self.is_known = is_known
@@ -268,7 +268,9 @@ def _readings(session: Session, source: Source, meter: str, since: datetime | No
     if not every:
         older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()
         last = max((one.at for one in older if one.meter == meter), default=None)
-        raise NoReadings(_absence(f"{source.name} {meter}", since, last), is_known=last is not None)
+        others = sorted({one.meter for one in older} - {meter})
+        problem = _absence(f"{source.name} {meter}", since, last, others)
+        raise NoReadings(problem, is_known=last is not None or bool(others))
     return sorted(every, key=lambda one: one.at)
 
 
@@ -306,7 +308,11 @@ def scheduled(readings: Sequence[MeterReading], account: str | None) -> list[Met
     return [one for one in taken if one.origin == _most(taken)]
 
 
-def _absence(whose: str, since: datetime | None, last: datetime | None) -> str:
+def _absence(whose: str, since: datetime | None, last: datetime | None, others: Sequence[str]) -> str:
+    if last is None and others:
+        names = ", ".join(others)
+        cure = "Fill it with `tracker sync`, or name another --meter."
+        return f"The history has no reading of {whose}, but of {names}. {cure}"
     if since is None or last is None:
         return f"The history has no reading of {whose}. Fill it with `tracker sync`."
     return (

@@ -69,6 +69,7 @@ def _said(one: Outlook, local: tzinfo) -> Iterator[str]:
     if one.costs and (rest := left_out(one)):
         yield rest
     yield from [one.assumption] if one.assumption else []
+    yield from [one.change.sentence] if one.change else []
     yield from [ONE_MODEL] if not one.is_of_all and one.verdict in (STOP, TIGHT) else []
     if one.prospect is not None and one.prospect.is_probable and one.prospect.full_at is not None:
         yield f"full around {one.prospect.full_at.astimezone(local):%a %H:%M}"

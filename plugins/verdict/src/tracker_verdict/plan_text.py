@@ -58,6 +58,8 @@ def lines(
         yield f"{source.name} {one.meter}{name}: {used}{at}{reset}"
         if one.prospect is not None:
             yield from prospect.lines(one.prospect, local)
+        if one.change is not None:
+            yield f"  {one.change.sentence}"
         if one.cost is None or one.fits is None or one.probability is None:
             # a meter that is full has said so already
             yield from [f"  {one.verdict}: {one.why}"] if one.why else []
@@ -120,6 +122,8 @@ def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterato
         parts = [text.strip() for text in prospect.lines(ahead, local, is_brief=True)] if ahead and has_words else []
         if one.fits is not None:
             parts.append(_room(*one.fits))
+        if parts and one.change is not None:
+            parts.append(one.change.rule)
         if parts:
             figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.shown()}
             figures["expected"] = ahead and ahead.expected
@@ -169,4 +173,5 @@ def _values(one: Outlook) -> dict[str, Any]:
         "verdict": one.verdict,
         "why": one.why or one.doubt,
         "forecast": one.prospect and one.prospect.shown(),
+        **({"change": one.change.document()} if one.change else {}),
     }

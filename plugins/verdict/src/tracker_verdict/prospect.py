@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
 from tracker.api import Meter
 from tracker.kernel import Clock, iso, number, plural
 from tracker_verdict.standings import Standing, too_old
-from tracker_verdict.weeks import FULL, HOUR, LITTLE, PRIOR, USUAL_POINTS, WEEK, Week, phase_of
+from tracker_verdict.weeks import FULL, HOUR, LATE, LITTLE, PRIOR, USUAL_POINTS, WEEK, Week, phase_of
+
+if TYPE_CHECKING:
+    from tracker_verdict.regimes import Regime
 
 # Weeks before which a probability overstates, see docs/explanation/statistics.md.
 NEEDED = 3
@@ -36,6 +39,7 @@ class Prospect:
     the reset. rest: the points that are still to come, with the range of four in five. full_at: when the usual course
     is full; None if that is not before the reset. linear: the per cent at the reset, if it goes on as on average since
     the week began. why: what keeps it unknown. is_full: whether it is so already: then there is nothing to forecast.
+    change: that of what a point buys, if some of the weeks were before it.
     """
 
     standing: Standing
@@ -49,6 +53,7 @@ class Prospect:
     linear: float | None = None
     why: str | None = None
     is_full: bool = False
+    change: Regime | None = None
 
     @property
     def unused(self) -> float | None:
@@ -106,15 +111,21 @@ class Prospect:
             "unused": self.unused,
             "linear_pace": self.linear,
             "why_not": self.why,
+            **({"change": self.change.document()} if self.change else {}),
         }
 
 
 def prospect(
-    past: Callable[[datetime], Sequence[Week]], standing: Standing, meter: Meter, now: datetime, local: tzinfo
+    past: Callable[[datetime], Sequence[Week]],
+    standing: Standing,
+    meter: Meter,
+    now: datetime,
+    local: tzinfo,
+    change: Regime | None = None,
 ) -> Prospect | None:
     """None for meters that are not weekly, unless they are full.
 
-    `past` answers with the weeks before the one that ends at an instant.
+    `past` answers with the weeks before the one that ends at an instant. change: that of what a point buys, if known.
     """
     known = Prospect(standing=standing)
     if standing.used >= FULL and standing.reset_at is not None and standing.reset_at > now:
@@ -136,7 +147,27 @@ def prospect(
     before = past(standing.reset_at)
     if not before and max(standing.used, _usual(start, standing.at, local)) < LITTLE:
         return evolve(known, why="so early a week says nothing without weeks before it")
-    return _forecast(known, before, start, local)
+    if change is None:
+        return _forecast(known, before, start, local)
+    # also of this week: how it began is held against how others did
+    so_far = [one for one in past(standing.reset_at + WEEK) if abs(one.reset_at - standing.reset_at) < LATE]
+    return _changed(known, before, so_far[-1:], start, local, change)
+
+
+def _changed(
+    known: Prospect,
+    before: Sequence[Week],
+    so_far: Sequence[Week],
+    start: datetime,
+    local: tzinfo,
+    change: Regime,
+) -> Prospect:
+    """The forecast with what was used before a change in points of now. so_far: this week, if it was read."""
+    old = sum(map(change.used_before, so_far))
+    if not old and not any(map(change.used_before, before)):
+        return _forecast(known, before, start, local)
+    scaled = [change.in_points_of_now(week) for week in before]
+    return evolve(_forecast(known, scaled, start, local, (change.ratio[0] - 1) * old), change=change)
 
 
 def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
@@ -147,13 +178,15 @@ def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
     )
 
 
-def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: tzinfo) -> Prospect:
+def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: tzinfo, more: float = 0.0) -> Prospect:
+    """more: what the points that this week used before a change count beyond what they moved the meter by."""
     from tracker_verdict.stats.forecast import course, runout
 
     standing = known.standing
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
-    rest, _, _, full, low, high = runout(rises, hours, standing.used, PRIOR, phases, now)
+    room = FULL - standing.used
+    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room)
     at = None
     used = standing.used
     for hour, points in enumerate(course(rises, hours, rest, PRIOR, phases, now)):
@@ -161,7 +194,7 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
         if used >= FULL:
             at = start + (hours + hour + 1) * HOUR
             break
-    at = min(max(at, standing.at), start + WEEK) if at is not None and rest >= FULL - standing.used else None
+    at = min(max(at, standing.at), start + WEEK) if at is not None and rest >= room else None
     cut = sum(week.is_cut for week in before)
     return evolve(known, weeks=len(before), cut=cut, probability=full, rest=rest, low=low, high=high, full_at=at)
 

@@ -42,6 +42,7 @@ PER_FEATURE = ("churn", "tokens", "cost_usd")
 # what the tokens and the money leave out, if there are any
 BESIDE = ("unpriced_requests", "shared_requests", "lost_sessions")
 SPREAD = "spread_over"  # what intervals are measured between, if that of any is not single windows
+OLDER = "older_points"  # what a point of before a change counts, if one of what a point buys is known
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
 # the columns as JSON values: an interval only if it is measured; churn, tokens and money only if they are known
@@ -53,6 +54,8 @@ class Sums:
 
     def __init__(self, session: Session, source: Source) -> None:
         self.tally, self.windows = Tally(session, source), 0
+        # the one that the windows were measured on, if there are several
+        self.account = ""
         # what is known of the provider, and of no provider
         self.own, self.others = Counter[str](), Counter[str]()
         # of each of the tally's results what is shown per feature, NaN if it is not known
@@ -165,8 +168,8 @@ def scoreboard(
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
     lines = sorted(_lines(session, sums, known_prices, is_logged=is_logged), key=_order)
-    is_spread = any(line[SPREAD] for line in lines)
-    return lines if is_spread else [{name: one for name, one in line.items() if name != SPREAD} for line in lines]
+    bare = {name for name in (SPREAD, OLDER) if not any(line[name] for line in lines)}
+    return [{name: one for name, one in line.items() if name not in bare} for line in lines] if bare else lines
 
 
 def _order(line: Line) -> tuple[bool, str, str]:
@@ -190,9 +193,9 @@ def _lines(
 ) -> Iterator[Line]:
     """A line for each group, all with the same columns."""
     others = sorted({name for _, one, _ in sums for name in one.others})
-    beside = [name for name in BESIDE if any(one.beside()[name] for _, one, _ in sums)]
+    beside, noted = [name for name in BESIDE if any(one.beside()[name] for _, one, _ in sums)], set[str]()
     for name, one, overlaps in sums:
-        figures = one.tally.total(overlaps=overlaps)
+        figures = one.tally.total(one.account, overlaps=overlaps)
         note_excluded(session, figures)
         _note_left_out(session, name, one)
         estimate, price = figures.efficiency, known_prices.get(figures.source.name)
@@ -222,6 +225,7 @@ def _lines(
             **(used if is_logged else {}),
             **{name: one.beside()[name] for name in beside},
             SPREAD: _spread(figures),
+            OLDER: _older(session, figures, noted),
         }
 
 
@@ -229,6 +233,17 @@ def _spread(figures: ProviderFigures) -> str | None:
     """What the interval is measured between, if that is not single windows: `6 days`."""
     found = figures.efficiency
     return plural(found.spread.n, found.blocks) if isinstance(found, ProviderEstimate) and found.blocks else None
+
+
+def _older(session: Session, figures: ProviderFigures, noted: set[str]) -> float | None:
+    """What a point of before a change counts, if there are some; of each provider it is noted once."""
+    found, name = figures.efficiency, figures.source.name
+    if not isinstance(found, ProviderEstimate) or found.change is None:
+        return None
+    if name not in noted:
+        noted.add(name)
+        session.note(f"note: {name}: {found.change.sentence}")
+    return found.change.ratio[0]
 
 
 def _numbers(found: Mapping[str, Any]) -> Numbers:
@@ -240,8 +255,8 @@ def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> I
     several = len({account for account, _ in own} - {None, MIXED}) > 1
     groups: dict[str, list[Sums]] = {}
     for (account, group), one in own.items():
-        end = f" ({account or NO_ACCOUNT})" if several else ""
-        groups.setdefault(group + end, []).append(one)
+        one.account = account or NO_ACCOUNT if several else ""
+        groups.setdefault(f"{group} ({one.account})" if several else group, []).append(one)
     # also of windows that are in different groups, or that nobody asked about
     tallies = [one.tally for one in own.values()]
     overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))

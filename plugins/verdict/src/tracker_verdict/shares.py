@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence, Set
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from tracker.api import UsageEvent
 from tracker.kernel import Session, Windows, canonical, number, plural
@@ -17,16 +18,27 @@ KINDS = ("input", "cache read", "5-minute cache write", "1-hour cache write", "o
 UNNAMED = "(none)"
 
 
-def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[float, float, float]]]:
+class Shares(NamedTuple):
     """The points that each took, the largest first, with limits: those of the mean rate of all.
 
-    Only requests of the fitted time count, and none that was made while the meter was full or stood still.
+    cut: those that have requests before `start` too, where the fitted time begins; before: those that have no others.
     """
-    start = known.pieces[0].start
+
+    found: list[tuple[str, tuple[float, float, float]]]
+    start: float = 0.0
+    cut: Set[str] = frozenset()
+    before: Sequence[str] = ()
+
+
+def shares(session: Session, known: Rates, by: str) -> Shares:
+    """What each took by the requests of the fitted time, without those made while the meter was full or stood still."""
+    start, begin = known.pieces[0].start, known.ledger.readings[0].at.timestamp()
     spans = _spans(session, known.ledger.source.name) if by == "window" else []
+    # requests before the first reading are not known here
+    early = {window for first, last, window in spans if first < begin < last}
     sums: dict[str, list[float]] = {}
     for event in _moving(known):
-        if event.at <= start or event.fresh is None or event.cached is None:
+        if event.fresh is None or event.cached is None:
             continue
         if by == "window":
             names = [window for first, last, window in spans if first < event.at <= last] or [UNNAMED]
@@ -34,11 +46,16 @@ def shares(session: Session, known: Rates, by: str) -> list[tuple[str, tuple[flo
             name = names[0] if len(names) == 1 else "+".join(sorted(names))
         else:
             name = (event.project if by == "project" else event.session) or UNNAMED
+        if event.at <= start:
+            early.add(name)
+            continue
         own = sums.setdefault(name, [0.0, 0.0])
         own[0] += event.fresh
         own[1] += event.cached
-    found = [(name, known.points(*own)) for name, own in sums.items()]
-    return sorted(found, key=lambda share: -share[1][0])
+    found = sorted(((name, known.points(*own)) for name, own in sums.items()), key=lambda share: -share[1][0])
+    # of a project, and of what has no name, nobody expects the whole
+    early = set() if by == "project" else early - {UNNAMED}
+    return Shares(found, start, early & sums.keys(), sorted(early - sums.keys()))
 
 
 def _moving(known: Rates) -> list[UsageEvent]:
@@ -57,10 +74,11 @@ def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
     return found
 
 
-def document(session: Session, known: Rates, by: str) -> list[dict[str, Any]]:
+def document(session: Session, known: Rates, by: str) -> dict[str, Any]:
     names = ("name", "points", "low", "high")
-    found = [] if known.why else shares(session, known, by)
-    return [dict(zip(names, (name, *points), strict=True)) for name, points in found]
+    own = Shares([]) if known.why else shares(session, known, by)
+    rows = [{**dict(zip(names, (name, *points), strict=True)), "is_cut": name in own.cut} for name, points in own.found]
+    return {"shares": rows, "before": list(own.before)}
 
 
 def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
@@ -78,6 +96,10 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
         if name in names:
             middle, low, high = above_zero(*row)
             yield f"  {middle:.3g} points per list-price dollar {names[name]} ({low:.3g} to {high:.3g})"
+    if ledger.elsewhere:
+        rate = limits(known.fit)[known.columns.index("elsewhere")] if "elsewhere" in known.columns else ()
+        hourly = "{:.2g} points per working hour, {:.2g} to {:.2g}".format(*above_zero(*rate)) if rate else ""
+        yield f"  other devices: about {ledger.elsewhere:.0%} of the rise{f' ({hourly})' if hourly else ''}"
     for assumed in known.assumes:
         yield f"  assuming: {assumed}"
     yield from _models(known)
@@ -92,13 +114,21 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     if still := len(ledger.moving) - len(_moving(known)):
         when = "`tracker meters reconcile` says when"
         yield f"  {plural(still, 'request')} while the meter stood still are left out; {when}"
-    found = shares(session, known, by)
-    if found:
+    yield from _listed(known, shares(session, known, by), by, rows)
+
+
+def _listed(known: Rates, own: Shares, by: str, rows: int) -> Iterator[str]:
+    begin = f"{datetime.fromtimestamp(own.start, known.ledger.local):%Y-%m-%d %H:%M}"
+    if own.found:
         yield f"  by list price alone: the ranges leave out how much a dollar differs from one {by} to the next"
-    for name, (middle, low, high) in found[:rows]:
-        yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)})"
-    if len(found) > rows:
-        yield f"  and {len(found) - rows} more (--rows)"
+    for name, (middle, low, high) in own.found[:rows]:
+        part = f" since {begin}, not of the whole {by}" if name in own.cut else ""
+        yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)}){part}"
+    if len(own.found) > rows:
+        yield f"  and {len(own.found) - rows} more (--rows)"
+    if own.before:
+        names = ", ".join(own.before[:3]) + (f" and {len(own.before) - 3} more" if len(own.before) > 3 else "")
+        yield f"  {plural(len(own.before), by)} before {begin}, where the fit begins: {names}"
 
 
 def behind(ledger: Ledger) -> str:

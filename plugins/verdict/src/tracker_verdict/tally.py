@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
@@ -16,6 +16,11 @@ from tracker_verdict.accounts import OTHER_ACCOUNT, plans, several_plans
 from tracker_verdict.estimate import WindowResult, estimate
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
 
+if TYPE_CHECKING:
+    from tracker_verdict.regimes import Regime
+
+# Changes of what a point buys, see `regimes`; no file if none is known.
+CHANGES = "state/.verdict/changes.json"
 # why a window does not count of which a capture was taken back and no other one is in its place
 REMOVED = "capture-removed"
 NO_TIME = -1 << 63
@@ -54,6 +59,15 @@ class Results(Sequence[WindowResult]):
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
+    def in_points_of_now(self, change: Regime) -> Results:
+        """The same with what was used before a change in points of now."""
+        found, start = Results(), (change.start - EPOCH) // MICROSECOND
+        found.extend(self)
+        for place, at in enumerate(found._at):
+            if NO_TIME < at < start:
+                found._capacity[place] *= change.ratio[0]
+        return found
+
 
 class Tally:
     """A provider's windows, added one by one, of each its numbers."""
@@ -75,7 +89,7 @@ class Tally:
             reason = reason or REMOVED
         if reason is None:
             self.plans |= plans(found.pair)
-            self.results.add(row.window, found.features, found.capacity, row.quality, _moment(found.pair, row))
+            self.results.add(row.window, found.features, found.capacity, row.quality, moment(found.pair, row))
         else:
             self.excluded[row.window] = reason
         if is_stale:
@@ -101,19 +115,28 @@ class Tally:
         """What the windows say together. overlaps: those of these and of others, if they are known."""
         known = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
         shared = {window: f"{OVERLAPS}{other}" for window, other in known.shared.items()}
-        results: Sequence[WindowResult] = self.results
+        change = self._change(account)
+        results: Sequence[WindowResult] = self.results.in_points_of_now(change) if change else self.results
         excluded = self.excluded
         if shared:
-            results = [one for one in self.results if one.window not in shared]
+            results = [one for one in results if one.window not in shared]
             own = [*excluded, *(one.window for one in self.results if one.window in shared)]
             reasons = {window: excluded.get(window, "") for window in sorted(own, key=_place)}
             excluded = {
                 window: reason if reason == OTHER_ACCOUNT else shared.get(window, reason)
                 for window, reason in reasons.items()
             }
-        found = estimate(self.session, self.source, results, known.waiting, several_plans(self.plans))
+        found = estimate(self.session, self.source, results, known.waiting, several_plans(self.plans), change)
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, found, excluded, self.stale, account)
+
+    def _change(self, account: str) -> Regime | None:
+        """The change of the meter that is known, without an import if none is."""
+        if not (self.session.root / CHANGES).exists():
+            return None
+        from tracker_verdict.regimes import regime
+
+        return regime(self.session, self.source, self.source.capacity, account, several=bool(account))
 
 
 def _compact(value: float) -> float:
@@ -125,7 +148,7 @@ def _place(window: str) -> list[tuple[int, str]]:
     return [(int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", window)]
 
 
-def _moment(pair: Ends, row: Finalized) -> datetime | None:
+def moment(pair: Ends, row: Finalized) -> datetime | None:
     """The middle between the captures that count, or when the window was finalized."""
     known = [capture.captured_at for capture in pair if capture is not None]
     if known:

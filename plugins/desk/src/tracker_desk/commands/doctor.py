@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,21 +28,23 @@ def command(fix: bool, restore: bool) -> None:
     """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
     from tracker.kernel import plural
     from tracker_desk import doctor
-    from tracker_desk.config_values import tolerate
+    from tracker_desk.config_values import DATA_DIR, tolerate
 
     here, wrong = session(), list[str]()
     tolerate(here, wrong.append)
     if not here.root.is_dir() and not here.root.is_symlink():
-        for problem in wrong:
-            here.warn(problem)
-        raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
+        if restore or here.data_dir or os.environ.get(DATA_DIR):
+            for problem in wrong:
+                here.warn(problem)
+            raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
+        here.note(f"note: no records in {here.root} yet; begin with `tracker start PROVIDER`")
     if restore:
         from tracker_desk import restoring
 
         count = restoring.restore(here)
         if not here.json:
             here.say(f"restored {plural(count, 'record')}")
-    found = doctor.examine(here, fix=fix, wrong=wrong)
+    found = doctor.examine(here, fix=fix and here.root.is_dir(), wrong=wrong)
     levels = Counter(one["level"] for one in found["findings"] if not one["fixed"])
     if here.json:
         here.data(found)

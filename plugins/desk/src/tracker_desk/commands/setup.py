@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import TrackerError, session
+from tracker.kernel import session
 from tracker_desk.commands.config import SettingCommand
 
 
@@ -19,7 +19,7 @@ def command(yes: bool, undo: bool) -> None:
     from tracker_desk import setup
 
     if yes and undo:
-        raise TrackerError("--yes and --undo exclude each other. Use one of them.")
+        raise click.UsageError("--yes and --undo exclude each other. Use one of them.")
     if undo:
         setup.take_back(session())
     else:

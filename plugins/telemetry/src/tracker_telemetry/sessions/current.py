@@ -20,7 +20,7 @@ from tracker_telemetry.sessions.tables import REQUESTS, STANDING
 T = TypeVar("T")
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
-  input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
+  input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, coalesce(client, '')
 FROM {REQUESTS} WHERE source = ? AND ts >= ? AND {STANDING}
 """
 
@@ -59,7 +59,7 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
         for source in sources:
             owner = by_model(session, source)
             for row in store.database.execute(QUERY, (source.name, start)):
-                at, name, project, branch, model, speed, cost, plain, read, short, long, output = row
+                at, name, project, branch, model, speed, cost, plain, read, short, long, output, client = row
                 key, counts = (model or None, at // QUARTER * QUARTER, speed), (plain, read, short, long, output)
                 known = None if cost is None else prices.cached(*key, counts)
                 cached = None if known is None else min(known, cost)
@@ -67,7 +67,7 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
                 found.append(
                     UsageEvent(
                         at, owner(model), name, project, branch, model, plain + short + long + output, read,
-                        fresh, cached, units(*key), bool(own) and project == own,
+                        fresh, cached, units(*key), bool(own) and project == own, client,
                     )
                 )  # fmt: skip
         return sorted(found, key=lambda event: event.at)

@@ -9,7 +9,7 @@ from typing import cast
 from attrs import define, field
 
 from tracker.api import Source
-from tracker.kernel import Session
+from tracker.kernel import Session, TrackerError
 from tracker_telemetry import DAY, blake2b, prices
 from tracker_telemetry.prices import Units
 from tracker_telemetry.sessions import genai
@@ -35,6 +35,20 @@ class ListPrices:
     def of_source(cls, session: Session, source: Source) -> ListPrices:
         """With the source's own table behind the user's."""
         return cls(prices.table(session, source), genai.version(), users=prices.own_table())
+
+    @classmethod
+    def of_view(cls, session: Session, source: Source) -> ListPrices:
+        """The same for what can do without its table: one that cannot be read is named and left out."""
+        users = prices.own_table()
+        try:
+            table: prices.Table | None = prices.table(session, source)
+        except TrackerError as error:
+            if session.registry.is_strict():
+                raise
+            cure = f"TRACKER_DISABLE_PLUGINS={source.name} leaves it out"
+            session.warn(f"{str(error).rstrip('.')}; its own prices are left out ({cure})")
+            table = users
+        return cls(table, genai.version(), users=users)
 
     @classmethod
     def of_user(cls) -> ListPrices:

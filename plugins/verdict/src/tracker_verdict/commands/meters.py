@@ -64,7 +64,7 @@ def calibrate(
     here = session()
     found = [(ledger, rates.rates(ledger)) for ledger in _ledgers(here, provider, meter, since, accounts)]
     if here.json:
-        here.data([{**rates.document(known), "shares": shares.document(here, known, by)} for _, known in found])
+        here.data([{**rates.document(known), **shares.document(here, known, by)} for _, known in found])
         return
     for _, known in found:
         for line in shares.lines(here, known, by, rows):
@@ -120,9 +120,12 @@ def drift(provider: str | None, meter: str | None, since: datetime, accounts: tu
     A change is named at p 0.01: of a hundred meters that do not change, about one is named.
     """
     from tracker_verdict import drift as changes
+    from tracker_verdict.regimes import keep
 
     here = session()
     found = [changes.drift(ledger) for ledger in _ledgers(here, provider, meter, since, accounts)]
+    for one in found:
+        keep(here, one, since)
     if here.json:
         here.data([one.document() for one in found])
         return
@@ -152,7 +155,7 @@ def _ledgers(
         try:
             found.append(ledger(here, source, key, since, accounts))
         except NoReadings as error:
-            # whose readings are only older says more than who never had any
+            # who has readings, if older ones or of another meter, says more than who never had any
             absent.insert(0 if error.is_known else len(absent), str(error))
         except TrackerError as error:
             problems.append(str(error))

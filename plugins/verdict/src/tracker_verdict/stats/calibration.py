@@ -158,8 +158,10 @@ def _scan(y: Array, x: Array, least_points: float = 0.0) -> tuple[Array, Array]:
     splits = range(LEAST_DAYS, y.shape[1] - LEAST_DAYS + 1)
     found = np.zeros((len(y), len(splits) + 1))
     for place, first in enumerate(splits, 1):
-        (before, one), (after, other) = log_rate(y[:, :first], x[:, :first]), log_rate(y[:, first:], x[:, first:])
-        statistic = abs(before - after) / np.sqrt(one + other)
+        # a side on which nothing moved has no rate, and too few points
+        with np.errstate(divide="ignore", invalid="ignore"):
+            (before, one), (after, other) = log_rate(y[:, :first], x[:, :first]), log_rate(y[:, first:], x[:, first:])
+            statistic = abs(before - after) / np.sqrt(one + other)
         is_enough = np.minimum(y[:, :first].sum(1), y[:, first:].sum(1)) >= least_points
         found[:, place] = np.where(is_enough & (statistic > 0), statistic, 0)
     return found.max(1), np.array([0, *splits])[found.argmax(1)]

@@ -26,11 +26,13 @@ def runout(
     prior: Sequence[float],
     phases: Sequence[int] | None = None,
     now: int = 0,
+    room: float | None = None,
 ) -> list[float]:
     """Points to come, spread, degrees of freedom, probability to be full before the reset, 80 % range of the points.
 
     weeks: points of each bin, None once the meter was full; each begins at bin phases[w] of the calendar week.
     h: bins of this week that are over, a: points used in them; this week begins at bin `now`. prior: the usual profile.
+    room: points until the meter is full; what `a` leaves, if a point bought the same all week.
     """
     profile = np.array(prior, float) / sum(prior)
     order = (now + np.arange(len(profile))) % len(profile)
@@ -47,7 +49,8 @@ def runout(
         guess = SPREAD_DF * (FANO / (rest + ADDED) + SPREAD**2)
         variance = ((errors**2).sum() + guess) / (len(errors) + SPREAD_DF)
         spread, df = np.sqrt(variance * (1 + 1 / (len(weeks) + PRIOR_WEIGHT))), len(errors) + SPREAD_DF - 1
-    full = 1.0 if a >= FULL else special.stdtr(df, (np.log(rest + ADDED) - np.log(FULL - a + ADDED)) / spread)
+    room = FULL - a if room is None else room
+    full = 1.0 if room <= 0 else special.stdtr(df, (np.log(rest + ADDED) - np.log(room + ADDED)) / spread)
     reach = -special.stdtrit(df, 0.1) * spread
     low, high = (max((rest + ADDED) * np.exp(sign * reach) - ADDED, 0.0) for sign in (-1, 1))
     return [float(one) for one in (rest, spread, df, full, low, high)]

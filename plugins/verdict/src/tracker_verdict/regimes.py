@@ -1,0 +1,165 @@
+"""Changes of what a point buys that are known for sure: kept, so that what must not wait reads no session logs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+from attrs import evolve
+
+from tracker.api import Source
+from tracker.kernel import Session, TrackerError, iso, replace_file
+from tracker_verdict.accounts import NO_ACCOUNT
+from tracker_verdict.tally import CHANGES
+from tracker_verdict.weeks import HOUR, Week
+
+if TYPE_CHECKING:
+    from tracker_verdict.drift import Drift
+
+# Of which account which readings were looked at last.
+LOOKS = "state/.verdict/looks.json"
+# As far back as `tracker meters drift` looks, unless a change is known by older readings.
+REACH = timedelta(weeks=8)
+PERCENT = "pp"
+
+
+class Regime(NamedTuple):
+    """From `start` on, when a local day begins, a point buys something else. ratio: as in `Change`."""
+
+    day: date
+    start: datetime
+    ratio: tuple[float, float, float]
+
+    def factor(self, at: datetime | None) -> float:
+        """What a point of an instant counts in points of now; without a time as it was read."""
+        return self.ratio[0] if self.is_before(at) else 1.0
+
+    def is_before(self, at: datetime | None) -> bool:
+        return at is not None and at < self.start
+
+    def used_before(self, week: Week) -> float:
+        """The points that a week used before the change."""
+        return sum(one or 0.0 for hour, one in enumerate(week.rises) if self.is_before(week.start + hour * HOUR))
+
+    def in_points_of_now(self, week: Week) -> Week:
+        hours = [self.factor(week.start + hour * HOUR) for hour in range(len(week.rises))]
+        rises = [None if one is None else one * factor for one, factor in zip(week.rises, hours, strict=True)]
+        return evolve(week, rises=rises)
+
+    @property
+    def rule(self) -> str:
+        return f"points of before {self.day} count {self.ratio[0]:.2f} times"
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.rule}: a point buys {'less' if self.ratio[0] > 1 else 'more'} since then"
+
+    def document(self) -> dict[str, Any]:
+        return {"day": str(self.day), "ratio": list(self.ratio)}
+
+
+def regime(session: Session, source: Source, meter: str | None, account: str | None, *, several: bool) -> Regime | None:
+    """The change of a meter that is kept. several: whether what is asked for is of more accounts than this one."""
+    for row in _rows(session):
+        is_own = row.get("account") == (account or NO_ACCOUNT) or (row.get("is_only") and not several)
+        if (row.get("provider"), row.get("meter")) == (source.name, meter) and is_own:
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                day, (middle, low, high) = date.fromisoformat(row["day"]), map(float, row["ratio"])
+                return Regime(day, datetime.combine(day, time(), session.zone), (middle, low, high))
+    return None
+
+
+def refresh(session: Session, sources: Iterable[Source]) -> None:
+    """Look for a change in each account's readings of a new day. It reads session logs, so for commands that may wait.
+
+    What cannot be looked at, or kept, stays as it was.
+    """
+    for source in () if session.dry_run or not session.root.is_dir() else sources:
+        meter = source.capacity_meter
+        if meter is None or meter.unit != PERCENT:
+            continue
+        with contextlib.suppress(TrackerError):
+            for account, days in _days(session, source, meter.key).items():
+                _look(session, source, meter.key, account, days)
+
+
+def _days(session: Session, source: Source, meter: str) -> Mapping[tuple[str, bool], tuple[str, str]]:
+    """The first and the last day with a reading of each account that has enough, and whether there is no other one."""
+    from tracker_verdict.rates import SCANNED
+
+    asked = {"session": session, "provider": source.name, "since": session.now - REACH, "hourly": True}
+    found: dict[str, set[str]] = {}
+    for one in session.registry.first("meter_readings", **asked) or ():
+        if one.meter == meter:
+            days = found.setdefault(one.account or NO_ACCOUNT, set())
+            days |= {at.astimezone(session.zone).date().isoformat() for at in (one.at, one.until)}
+    is_only = len(found) == 1
+    return {(account, is_only): (min(own), max(own)) for account, own in found.items() if len(own) >= SCANNED}
+
+
+def _look(session: Session, source: Source, meter: str, account: tuple[str, bool], days: tuple[str, str]) -> None:
+    from tracker_verdict.drift import drift
+    from tracker_verdict.pieces import ledger
+
+    path, (name, is_only) = session.root / LOOKS, account
+    looks, own = _read(path), [source.name, meter, name]
+    known = next((one for one in looks if one.get("of") == own), None)
+    if known is not None and str(known.get("first")) <= days[0] and days[1] <= str(known.get("last")):
+        return
+    row = next((row for row in _rows(session) if _of(row) == own), None)
+    since = session.now - REACH
+    if row is not None:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            since = min(since, datetime.fromisoformat(row["since"]))
+    keep(session, drift(ledger(session, source, meter, since, () if is_only else (name,))), since)
+    _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": days[0], "last": days[1]}])
+
+
+def keep(session: Session, found: Drift, since: datetime) -> None:
+    """Keep what a look at the time since then knows. One at less than a change was found in says nothing against it."""
+    ledger, change = found.ledger, found.change if found.why is None else None
+    name = ledger.account or next(iter(ledger.accounts), NO_ACCOUNT)
+    own, rows = [ledger.source.name, ledger.meter, name], _rows(session)
+    kept = next((row for row in rows if _of(row) == own), None)
+    if session.dry_run or (change is None and (kept is None or iso(since) > str(kept.get("since")))):
+        return
+    row = {
+        **dict(zip(("provider", "meter", "account"), own, strict=True)),
+        "is_only": ledger.account is None,
+        "day": change and str(change.day),
+        "ratio": change and list(change.ratio),
+        "p": change and change.p,
+        "origin": ledger.origin,
+        "since": iso(ledger.readings[0].at),
+        "until": iso(ledger.readings[-1].until),
+    }
+    _write(session.root / CHANGES, [one for one in rows if _of(one) != own] + ([row] if change else []))
+
+
+def _of(row: Mapping[str, Any]) -> list[Any]:
+    return [row.get("provider"), row.get("meter"), row.get("account")]
+
+
+def _rows(session: Session) -> list[dict[str, Any]]:
+    return _read(session.root / CHANGES)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """None without such a file, or if it is spoilt: the next look makes it anew."""
+    with contextlib.suppress(OSError, orjson.JSONDecodeError):
+        found = orjson.loads(path.read_bytes())
+        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return []
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Without rows there is no file, so that a preview without a change looks at nothing more."""
+    with contextlib.suppress(TrackerError, OSError):
+        if rows:
+            replace_file(path, orjson.dumps(rows), fsync=False)
+        else:
+            path.unlink(missing_ok=True)

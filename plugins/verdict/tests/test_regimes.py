@@ -1,0 +1,185 @@
+"""A change of what a point buys that drift is sure of reaches what adds points of before and after."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tracker.api import Meter, UsageEvent
+from tracker_verdict.prospect import prospect
+from tracker_verdict.regimes import Regime
+from tracker_verdict.standings import Standing
+from tracker_verdict.stats.forecast import runout
+from tracker_verdict.weeks import PRIOR, Week, phase_of
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAY, WEEK, HOUR = timedelta(days=1), timedelta(days=7), timedelta(hours=1)
+RESET = NOW + 3 * DAY
+CHANGED = 6
+GATE = ("gate", "codex", "--max-age", "2h")
+
+
+class Logs:
+    """Nine hours of work a day for six weeks, each with a request and a reading; the change came CHANGED days ago."""
+
+    def __init__(self, verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.verdicts, self.asked = verdicts, 0
+        self.events: list[UsageEvent] = []
+        monkeypatch.setattr("tracker_telemetry.sessions.current.events", self._events)
+
+    def _events(self, _session: Any, since: datetime | None, _folder: Any) -> list[UsageEvent]:
+        self.asked += 1
+        return [one for one in self.events if since is None or one.at >= since.timestamp()]
+
+    def work(self, ratio: float) -> None:
+        chance, used, end, rows = random.Random(3), 0.0, RESET - 7 * WEEK, []
+        self.events = []
+        for number in range(45 * 9):
+            at = NOW - (44 - number // 9) * DAY - (8 - number % 9) * HOUR
+            dollars = chance.uniform(0.6, 1.4)
+            self.events.append(UsageEvent(at.timestamp() - 60, "codex", "s", "", "", "gpt-5", 1000, 0, dollars, 0.0))
+            while at >= end:
+                used, end = 0.0, end + WEEK
+            used = min(used + 0.5 * dollars * (ratio if NOW - at < CHANGED * DAY else 1.0), 99.0)
+            parsed = {"weekly_used": int(used), "weekly_reset_at": end.isoformat()}
+            own = {"record_id": f"r{number}", "provider": "codex", "origin": "rollout", "account": None}
+            rows.append({**own, "parsed": parsed, "captured_at": at.isoformat(), "until": at.isoformat()})
+        data = self.verdicts.folder / "data"
+        data.mkdir(exist_ok=True)
+        (data / "readings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def windows(self) -> None:
+        """Of both providers on each of 12 days: codex's took 4 points before the change, and 8 since."""
+        days = [(NOW - back * DAY).isoformat() for back in (13, 12, 11, 10, 9, 8, 5, 4, 3, 2, 1, 0.5)]
+        codex = [(2, 4 if at < 6 else 8, when) for at, when in enumerate(days)]
+        self.verdicts.rows(codex=codex, claude=[(2, 10, when) for when in days])
+
+    def __call__(self, *arguments: str) -> Any:
+        return json.loads(self.verdicts("--json", *arguments).out)
+
+    @property
+    def kept(self) -> Any:
+        path = self.verdicts.folder / "data" / "state" / ".verdict" / "changes.json"
+        return json.loads(path.read_text()) if path.exists() else []
+
+
+@pytest.fixture
+def logs(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> Logs:
+    return Logs(verdicts, monkeypatch)
+
+
+def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: Logs) -> None:
+    """With raw points codex looked a third better than it is now."""
+    logs.work(2.0)
+    logs.windows()
+    [change] = logs("meters", "drift", "--provider", "codex")
+    logs.verdicts("meters", "drift").ok()
+    [found] = logs("compare", "codex", "claude")
+    ratio = change["ratio"][0]
+    assert ratio == pytest.approx(2.0, rel=0.1)
+    own, other = found["providers"]
+    assert own["change"] == {"day": change["since"], "ratio": change["ratio"]}
+    assert own["efficiency"] == pytest.approx(24 / (24 * ratio + 48))
+    assert (other["efficiency"], "change" in other) == (pytest.approx(0.2), False)
+    said = f"points of before {change['since']} count {ratio:.2f} times: a point buys less since then"
+    assert f"({said})" in logs.verdicts("compare", "codex", "claude").ok()
+    assert f"({said})" in logs.verdicts("preview", "--last", "40").ok()
+    board = logs.verdicts("scoreboard")
+    assert f"note: codex: {said}\n" in board.err
+    assert f" codex: {said}." in logs.verdicts("report", "--format", "md").ok()
+    [row] = [one for one in logs("scoreboard") if one["provider"] == "codex"]
+    assert (row["older_points"], row["efficiency"]) == (ratio, own["efficiency"])
+
+
+def test_compare_itself_looks_for_a_change(logs: Logs) -> None:
+    logs.work(2.0)
+    logs.windows()
+    [found] = logs("compare", "codex", "claude")
+    assert found["providers"][0]["change"]["ratio"][0] == pytest.approx(2.0, rel=0.1)
+    # once a day
+    asked = logs.asked
+    logs("compare", "codex", "claude")
+    assert logs.asked == asked > 0
+
+
+def test_gate_and_plan_hold_past_weeks_in_points_of_now(logs: Logs) -> None:
+    """The gate said go at half the chance; it reads no session logs, so `plan` or `meters drift` tells it."""
+    logs.work(2.0)
+    logs.windows()
+    raw = logs(*GATE)
+    assert (logs.asked, "change" in raw) == (0, False)
+    planned = logs("plan", "--provider", "codex", "--max-age", "2h")
+    [meter] = [one for one in planned["meters"] if one["capacity"]]
+    ratio = meter["change"]["ratio"][0]
+    assert meter["cost"]["least"] == pytest.approx(4 * ratio)
+    assert meter["cost"]["usual"] == pytest.approx((4 * ratio + 8) / 2, abs=1e-6)
+    asked, found = logs.asked, logs(*GATE)
+    assert logs.asked == asked
+    assert found["risk"] == meter["forecast"]["probability_full"] > raw["risk"]
+    assert found["change"] == meter["change"] == meter["forecast"]["change"]
+    rule = f"points of before {meter['change']['day']} count {ratio:.2f} times"
+    assert found["why"].endswith(f" (6 weeks of history); {rule}")
+    assert f"  {rule}: a point buys less since then\n" in logs.verdicts("plan").ok()
+    assert rule in logs.verdicts("status").ok()
+
+
+def test_without_a_change_nothing_is_said_and_figures_are_as_before(logs: Logs) -> None:
+    logs.work(1.0)
+    logs.windows()
+    before = logs.verdicts(*GATE).out, logs.verdicts("preview", "--last", "40").ok()
+    said = logs.verdicts("compare", "codex", "claude").ok() + logs.verdicts("plan").ok()
+    assert "points of before" not in said
+    assert logs.kept == []
+    assert (logs.verdicts(*GATE).out, logs.verdicts("preview", "--last", "40").ok()) == before
+    assert logs("compare", "codex", "claude")[0]["providers"][0]["capacity"] == 72
+
+
+def test_a_look_at_less_says_nothing_against_a_change_and_one_at_as_much_does(logs: Logs) -> None:
+    logs.work(2.0)
+    logs("meters", "drift")
+    [kept] = logs.kept
+    assert (kept["provider"], kept["meter"], kept["is_only"]) == ("codex", "weekly", True)
+    logs.work(1.0)
+    logs("meters", "drift", "--since", "3w")
+    assert logs.kept == [kept]
+    logs("meters", "drift")
+    assert logs.kept == []
+
+
+def test_of_several_accounts_a_change_is_that_of_its_own(logs: Logs) -> None:
+    logs.work(2.0)
+    logs.windows()
+    logs("compare", "codex", "claude")
+    path = logs.verdicts.folder / "data" / "state" / ".verdict" / "changes.json"
+    path.write_text(json.dumps([{**logs.kept[0], "account": "work", "is_only": False}]))
+    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+    path.write_text("[{")
+    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+
+
+def test_what_this_week_used_before_a_change_counts_as_past_weeks_do_and_leaves_the_room_that_it_leaves() -> None:
+    end = NOW.replace(minute=0, second=0) + 3 * DAY
+    start, day = end - WEEK, end - 5 * DAY
+    past = [Week(reset_at=end - back * WEEK, phase=0, rises=[0.3] * 168) for back in (3, 2, 1)]
+    own = Week(reset_at=end, phase=0, rises=[0.3] * 48 + [0.6] * 48 + [0.0] * 72)
+    standing = Standing(account=None, at=start + 96 * HOUR, taken_at=NOW, used=43.2, reset_at=end, limit=100.0)
+    meter = Meter(key="weekly", title="Week", window=WEEK)
+
+    def weeks(reset_at: datetime) -> list[Week]:
+        return [one for one in (*past, own) if one.reset_at < reset_at]
+
+    change = Regime(day.date(), day, (2.0, 1.9, 2.1))
+    found = prospect(weeks, standing, meter, start + 96 * HOUR, UTC, change)
+    rises, now = [[0.6] * 168] * 3, phase_of(start, UTC)
+    rest, _, _, full, *_ = runout(rises, 96, 2 * 14.4 + 28.8, PRIOR, [0, 0, 0], now, room=100 - 43.2)
+    assert found is not None
+    assert (found.rest, found.probability) == (pytest.approx(rest), pytest.approx(full))
+    assert (found.change, found.unused) == (change, pytest.approx(100 - 43.2 - rest))
+    # all before the weeks that are known: nothing to say
+    old = Regime(day.date(), end - 9 * WEEK, (2.0, 1.9, 2.1))
+    raw = prospect(weeks, standing, meter, start + 96 * HOUR, UTC)
+    assert prospect(weeks, standing, meter, start + 96 * HOUR, UTC, old) == raw
