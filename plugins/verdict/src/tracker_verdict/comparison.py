@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from attrs import asdict, evolve, frozen
 
@@ -207,8 +207,7 @@ def _match(
     planned: list[pairs.PlannedPair],
     rivals: int,
 ) -> Match:
-    names = (a.source.name, b.source.name)
-    prices = [question.prices.get(name) for name in names]
+    prices = [question.prices.get(one.source.name) for one in (a, b)]
     worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
     if None in prices and a.unit != b.unit:
         raise _incomparable([a, b], question.prices)
@@ -220,9 +219,6 @@ def _match(
     # e-values need one rule for all looks, so days join windows there only if that was asked for
     spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
     per_row = max(side.estimate.per_block for side in sides) if block else 1.0
-    paired = {window for one in planned for window in one.windows.values()}
-    # also idle windows, which say nothing of a rate: a pair that is left out breaks the certificate
-    by_window = [{one.window: one for one in _given(own) if one.window in paired} for own in (a, b)]
     return Match(
         a=sides[0],
         b=sides[1],
@@ -230,10 +226,25 @@ def _match(
         days=settings.comparable_days,
         row=question.blocks or "window",
         comparison=compare(
-            *spreads, worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals, per_row=per_row
+            *spreads,
+            worth=worth,
+            effect=question.effect,
+            tau=settings.tau,
+            rivals=rivals,
+            per_row=per_row,
+            first=_first(*(_times(side.estimate.results) for side in sides)),
         ),
-        certificate=pairs.certificate(planned, names, (by_window[0], by_window[1]), worth),
+        certificate=_certificate(planned, a, b, worth),
     )
+
+
+def _certificate(
+    planned: list[pairs.PlannedPair], a: ProviderFigures, b: ProviderFigures, worth: tuple[float, float]
+) -> pairs.Certificate | None:
+    """Also of idle windows, which say nothing of a rate: a pair that is left out breaks the certificate."""
+    paired = {window for one in planned for window in one.windows.values()}
+    by_window = [{one.window: one for one in _given(own) if one.window in paired} for own in (a, b)]
+    return pairs.certificate(planned, (a.source.name, b.source.name), (by_window[0], by_window[1]), worth)
 
 
 def _side(
@@ -272,6 +283,13 @@ def _given(figures: ProviderFigures) -> Sequence[WindowResult]:
 def _times(results: Iterable[WindowResult]) -> Sequence[int]:
     """When windows were measured, in microseconds, sorted."""
     return array("q", sorted((one.at - EPOCH) // MICROSECOND for one in results if one.at is not None))
+
+
+def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
+    """The side all of whose windows lie before those of the other. a, b: their times, sorted."""
+    if not (a and b):
+        return None
+    return "a" if a[-1] < b[0] else "b" if b[-1] < a[0] else None
 
 
 def comparable(
@@ -339,6 +357,7 @@ def document(match: Match) -> dict[str, Any]:
         "certainty": found.certainty,
         "tau": found.tau,
         "effect": found.effect,
+        "first": found.first and getattr(match, found.first).name,
         "gates": [asdict(one) for one in found.gates],
         "verdict": found.verdict or NOT_ENOUGH,
         "windows_needed": found.windows_needed,
