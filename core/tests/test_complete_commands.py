@@ -169,6 +169,10 @@ def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tm
     assert "  - weekly: used=60%\n  - divergent: weekly 60% here, toy fuel 28% on its meter" in shown
     ok(captured("complete", "--window", "W0-01", "--notes", "mine"))
     assert records(tmp_path, "windows")[0]["notes"] == "mine; divergent:toyreport"
+    # the tag alone is not kept but made anew
+    ok(captured("complete", "--window", "W0-01", "--notes", "divergent: toy saw less; ask Ann"))
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
+    assert records(tmp_path, "windows")[2]["notes"] == "divergent: toy saw less; ask Ann; divergent:toyreport"
     error = refused(captured("ingest", "toy-report", "--window", "W", "--scope", "hourly", "--stdin", stdin="1"), 2)
     assert "Invalid scope 'hourly' of toy-report. Expected weekly, daily." in error
 

@@ -158,6 +158,11 @@ class Model:
         gone.removed = True
         self.removals.append(gone)
         before, after = pair_of(self.group(provider, gone.window))
+        pair = [one for one in (before, after) if one]
+        for oddity in (one for one in self.oddities if one.is_open and one not in opened):
+            others = [one for one in pair if one not in oddity.shots]
+            if others and any(shot not in pair for shot in oddity.shots):
+                oddity.closed_by.append(others[-1])
         left = [one for one in self.oddities if one.is_open]
         said = any(one.kind == "negative-delta" and one.shots == [before, after] for one in left)
         if fell(before, after) and not said:

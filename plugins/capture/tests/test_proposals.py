@@ -153,6 +153,28 @@ def test_the_rest_of_a_stretch_is_proposed(worker: Worker) -> None:
     assert [one["window"] for one in worker.proposed()[2:]] == [rests[0]["window"]]
 
 
+@pytest.mark.parametrize("minute", [5, 30, 50])
+def test_a_time_in_the_middle_of_a_stretch_proposes_it_whole(worker: Worker, minute: float) -> None:
+    """Not a part with all of its features, and the other part with none."""
+    worker.ok("sync")
+    since = f"{NOON + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}"
+    assert json.loads(worker.ok("--json", "windows", "propose", "--since", since)) == worker.proposed()
+    worker.ok("windows", "accept", ID, "--since", since)
+    later = f"{NOON + timedelta(minutes=51):%Y-%m-%dT%H:%M:%SZ}"
+    assert [one["from"][11:16] for one in json.loads(worker.ok("--json", "windows", "propose", "--since", later))] == [
+        "15:20"
+    ]
+
+
+def test_a_stretch_of_several_days_is_whole(worker: Worker) -> None:
+    worker.codex(*[(-7200 + 50 * step, step / 3) for step in range(144)], name="b")
+    worker.ok("sync")
+    whole = worker.proposed()
+    assert whole[0]["from"] < f"{NOON - timedelta(days=4):%Y-%m-%d}"
+    since = f"{NOON - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert json.loads(worker.ok("--json", "windows", "propose", "--since", since)) == whole
+
+
 def test_what_other_projects_used_is_said(worker: Worker, tmp_path: Path) -> None:
     worker.codex((30, 13), cwd=tmp_path / "other", name="b")
     worker.ok("sync")

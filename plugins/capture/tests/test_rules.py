@@ -52,6 +52,20 @@ def test_a_window_has_a_name_that_every_command_takes(machine: Any, event: Any, 
     assert machine.rows() == []
 
 
+def test_a_reading_of_the_future_is_no_answer(machine: Any, event: Any) -> None:
+    """A container whose clock is fast wrote it: the next origin is asked, and no option that is not there is named."""
+    machine.rollout("a", event(10, age=-1200))
+    done = machine("capture", "codex")
+    assert "codex rollout: its reading is of 20" in done.stderr
+    assert "ahead: check the clock of the machine that wrote it; trying app-server next" in done.stderr
+    assert "--captured-at" not in error(done)
+    assert "check the clock of the machine" in error(
+        machine("capture", "codex", "--from", "stdin", stdin=event(10, -1200))
+    )
+    assert machine.rows() == []
+    ok(machine("capture", "codex", "--from", "rollout", "--force"))
+
+
 def test_auto_looks_at_this_lane_alone(machine: Any, event: Any) -> None:
     machine.rollout("a", event(10, age=60))
     ok(machine("capture", "codex", AGENT_ID="sub1"))

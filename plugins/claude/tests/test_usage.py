@@ -259,6 +259,15 @@ def test_a_command_and_the_card_under_it_are_one_pane() -> None:
         assert read(pane(name)).errors == ()
 
 
+def test_the_status_of_another_program_below_is_no_pane() -> None:
+    other = "$ other\n/status\n\n  >_ Other (v0.160.0)\n\n  Weekly limit:  [███░] 36% left (resets 06:27 on 25 Nov)\n"
+    for name in ("v2.0.76_base_max_110col", "v2.1.330_base_max_42col"):
+        reading = read(f"{pane(name)}\n{other}")
+        assert (reading.gauges, reading.errors) == (read(pane(name)).gauges, ())
+    mine = "❯ /status\n────────────────────────\n  Settings  Status   Config   Usage   Stats\n\n  Version: 2.1.330\n"
+    assert read(f"{pane(name)}\n{mine}").errors == ("insufficient-data", "multi-pane-trimmed")
+
+
 def test_a_recording_of_a_terminal_is_played() -> None:
     """`script` around a session: the command typed, a frame that loads, the pane, and a row drawn over itself."""
     assert "\x1b[1A" in pane("pty_v2.1.330_base_max_110col")

@@ -90,6 +90,66 @@ def test_a_cut_reset_is_none(words: str) -> None:
     text = f"Current session\n 1% used\n Resets {words}"
     [gauge] = usage.parse_status(text=text, captured_at=datetime.now(UTC), timezone=UTC).gauges
     assert (gauge.used, gauge.resets, gauge.reset_at) == (1, None, None)
+    # nothing tells yet that there is more than an abbreviation
+    assert usage.parse_status(text=text, captured_at=datetime.now(UTC), timezone=UTC).errors == (
+        "reset-unread:session",
+    )
+
+
+UNKNOWN = {  # as wide panes have it, as narrow ones wrap it: what is kept of it
+    "Resets 17:07 (Asia/Irkutsk)": "17:07 (Asia/Irkutsk)",
+    "Resets Nov 25, 17:43\n  (Asia/Irkutsk)": "Nov 25, 17:43 (Asia/Irkutsk)",
+    "Resets\n  25 Nov, 5:43pm\n  (Asia/Irkutsk)": "25 Nov, 5:43pm (Asia/Irkutsk)",
+    "Resets 5:07 p.m.": "5:07 p.m.",
+    "Resets in 2h 21m": "in 2h 21m",
+    "Starts when a message is sent": None,
+    "Starts when a message is\n  sent": None,
+}
+
+
+@together(("reset", "words"), UNKNOWN.items(), ids=UNKNOWN)
+def test_a_narrow_pane_keeps_its_percentage_below_words_that_are_not_known(reset: str, words: str | None) -> None:
+    for bar in ("  ██\n\n", "  ██\n", ""):
+        text = (
+            f"❯ /usage\n  Current session · {reset}\n{bar}  7% used\n\n  Current week · Resets 2pm (UTC)\n  9% used\n"
+        )
+        reading = usage.parse_status(text=text, captured_at=datetime.fromisoformat(NOON), timezone=UTC)
+        assert [(gauge.used, gauge.resets) for gauge in reading.gauges] == [(7, words), (9, "2pm (UTC)")]
+        assert reading.errors == (("reset-unread:session",) if words else ())
+
+
+def test_words_that_are_not_known_lend_no_percentage_of_another_section() -> None:
+    for below in ("\n  Weekly pace · Resets Dec 1\n  ██\n\n  12% used\n", "  Pace · Resets soon\n  ██\n  12% used\n"):
+        text = f"  Current session · Resets soon\n{below}"
+        [gauge] = usage.parse_status(text=text, captured_at=datetime.fromisoformat(NOON), timezone=UTC).gauges
+        assert gauge.used is None
+
+
+BETWEEN = [
+    "  (about 2 days left)",
+    " · about 2 days left",
+    "\n  About 2 days left at this pace",
+    "\n  So far\n  so good",
+]
+
+
+@together("words", BETWEEN)
+def test_a_reset_is_read_below_words_that_are_not(words: str) -> None:
+    text = f"  Current week\n  ██  7% used{words}\n  Resets Nov 25, 2pm (UTC)\n\n  Esc to close\n"
+    reading = usage.parse_status(text=text, captured_at=datetime.fromisoformat(NOON), timezone=UTC)
+    assert (reading.gauges[0].reset_at, reading.errors) == (datetime(2026, 11, 25, 14, tzinfo=UTC), ())
+
+
+def test_a_reset_that_is_not_read_is_tagged_and_that_of_another_section_is_not_taken() -> None:
+    for words, errors in (
+        ("\n  Pace  40% of time\n  Resets Nov 25, 2pm (UTC)\n", ("reset-unread:all_models",)),
+        ("\n  a\n  b\n  c\n  Resets Nov 25, 2pm (UTC)\n", ("reset-unread:all_models",)),
+        ("\n\n  Pace\n  Resets Nov 25, 2pm (UTC)\n", ()),
+    ):
+        text = f"  Current week\n  ██  7% used{words}"
+        reading = usage.parse_status(text=text, captured_at=datetime.fromisoformat(NOON), timezone=UTC)
+        assert [(gauge.used, gauge.reset_at) for gauge in reading.gauges] == [(7, None)]
+        assert reading.errors == errors
 
 
 ABOVE = {
@@ -115,6 +175,24 @@ def test_a_time_that_lost_its_zone_is_none(above: str) -> None:
         gauge = usage.parse_status(text=text, captured_at=datetime.fromisoformat(NOON), timezone=UTC).gauge("session")
         assert gauge is not None
         assert (gauge.used, gauge.reset_at) == (1, expected)
+
+
+def test_the_print_mode_without_zones() -> None:
+    """Its last line ends the text; what is above it tells that the version prints none."""
+    head = "You are currently using your subscription to power your Claude Code usage\n\n"
+    first = "Current session: 1% used · resets 2pm\n"
+    last = "Current week (all models): 90% used · resets Nov 25, 5:43pm"
+    whole = datetime(2026, 11, 25, 17, 43, tzinfo=UTC)
+    for text, expected in (
+        (head + first + last, whole),
+        (head + first + last + "\n$ ", whole),
+        (head + first.replace("2pm", "2pm (UTC)") + last + "\n", None),
+        (head + last + "\n", None),
+        (head + last + "\n\n", whole),
+    ):
+        reading = usage.parse_status(text=text, captured_at=datetime.fromisoformat(NOON), timezone=UTC)
+        assert reading.gauges[-1].reset_at == expected
+        assert reading.errors == (() if expected else ("reset-unread:all_models",))
 
 
 ZONES = ["UTC", "Asia/Irkutsk", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]

@@ -54,6 +54,27 @@ def test_every_meter_of_the_file_is_read_as_exactly_as_it_stands_there(name: str
     assert bool(reading.errors) == (not found)
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("*.usage.json")))
+def test_the_form_of_one_object_has_the_text_alone(name: str, indent: int | None) -> None:
+    """Which 2.1.250 does not mark as a command's."""
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    floors = TRUTH[name.replace(".json", ".stream.jsonl")]["text_meters"] or {}
+    for pasted in (json.dumps(json.loads(text), indent=indent), f"$ claude -p /usage\n{text}\n$ ", f"{text}\n$ "):
+        reading = read(pasted)
+        assert {gauge.meter: gauge.used for gauge in reading.gauges} == {
+            key_of(one): value for one, value in floors.items()
+        }
+        assert all(gauge.reset_at for gauge in reading.gauges)
+        assert reading.errors == (() if floors else ("usage-not-loaded",))
+
+
+def test_an_answer_of_the_model_is_no_report() -> None:
+    answer = "It printed: Current session: 1% used · resets Nov 22, 9:10am (UTC)"
+    reading = read(json.dumps({"type": "result", "subtype": "success", "result": answer}))
+    assert (reading.gauges, reading.errors) == ((), ("insufficient-data",))
+
+
 def test_an_error_of_the_vendor_is_no_zero() -> None:
     for case in ("e429", "empty"):
         reading = read((FOLDER / f"v2.1.332_{case}.usage.stream.jsonl").read_text(encoding="utf-8"))

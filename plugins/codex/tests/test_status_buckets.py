@@ -154,6 +154,20 @@ def test_a_bucket_never_takes_the_main_buckets_name() -> None:
     }
 
 
+@together("sign", ["⏳", "⏱️", "-", "*", "→"])
+def test_a_sign_before_a_label_is_no_name(sign: str) -> None:
+    rows = [row.replace("  ", f"{sign} ", 1) for row in (*MAIN, *OTHER)]
+    for head in ("0.169.0", None):
+        reading = read(pane(*rows[:2], f"{sign} GPT-5.3-Codex-Spark limit:", *rows[2:], version=head))
+        assert used(reading) == {
+            "fiveh": 11,
+            "weekly": 64,
+            "gpt_5_3_codex_spark_fiveh": 30,
+            "gpt_5_3_codex_spark_weekly": 100,
+        }
+        assert reading.errors == ()
+
+
 @together("headings", [("  GPT-6 Mini:", "  GPT-6 Sol:"), ("  Cloud tasks", "  Local tasks"), ("", "")])
 def test_rows_that_come_again_below_no_known_heading_are_said(headings: tuple[str, str]) -> None:
     first, second = headings
@@ -189,3 +203,10 @@ def test_a_table_above_or_below_a_pane_is_no_pane_at_its_side() -> None:
 
 def test_rows_that_were_copied_twice_need_no_tag() -> None:
     assert read("\n".join([*MAIN, "", *MAIN])).errors == ()
+
+
+def test_the_status_of_another_program_below_is_no_pane() -> None:
+    other = "\n> /status\n Settings:  Status   Config   Usage\n\n  Version: 2.1.330\n  Model: Default (sonnet)\n"
+    reading = read(pane(*MAIN) + other)
+    assert (used(reading), reading.errors) == ({"fiveh": 11, "weekly": 64}, ())
+    assert read(other).errors == ("insufficient-data",)

@@ -69,6 +69,25 @@ def test_words_that_name_no_known_time_are_kept_and_tagged(text: str) -> None:
     assert reading.errors == ("reset-unread:fiveh",)
 
 
+@together(
+    "rows",
+    [
+        ["36% left", "                 (resets 06:27 on Nov 25)"],
+        ["36% left (resets", "                 06:27 on Nov 25)"],
+        ["36% left", "  (resets", "  06:27", "  on", "  Nov 25)"],
+        ["36% left resets 06:27 on Nov 25"],
+        ["36% left [resets 06:27 on Nov 25]"],
+        ["36% left · resets 06:27 on Nov 25"],
+    ],
+)
+def test_such_words_may_be_wrapped_or_without_parentheses(rows: list[str]) -> None:
+    first, *others = rows
+    reading = read(pane(f"  Weekly limit:  {first}", *others, "  5h limit:  89% left (resets 08:27)"))
+    weekly, fiveh = reading.gauges
+    assert (weekly.used, weekly.resets, weekly.reset_at) == (64, "06:27 on Nov 25", None)
+    assert (fiveh.used, fiveh.resets, reading.errors) == (11, "08:27", ("reset-unread:weekly",))
+
+
 @together("tail", ["", " (resets", " (resets 08:2", " (resets 06:27", " (resets 06:27 on 2", " (resets 06:27 on 25 No"])
 def test_a_reset_that_was_cut_off_is_none(tail: str) -> None:
     text = boxed(f"  5h limit:      [███░] 89% left{tail}", "  Weekly limit:  [███░] 36% left", width=34 + len(tail))

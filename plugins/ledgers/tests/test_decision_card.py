@@ -80,8 +80,8 @@ def test_a_remark_makes_no_window_more_complete(toys: Run, tmp_path: Path) -> No
     (tmp_path / "usage.jsonl").write_text('{"ts": "2026-01-10T08:00:00Z", "rid": "A", "lane": "far"}\n')
     ok(toys("ingest", "toy-stream", "--window", "W1", "--file", "usage.jsonl"))
     card = toys("decision-card", "--window", "W1").stdout
-    assert "  - ok      It gives no figure of toy: features-missing.\n" in card
-    assert "  - ok      1 event of Toy " in card
+    assert "  - note    It gives no figure of toy: features-missing.\n" in card
+    assert "  - note    1 event of Toy " in card
     assert "Completeness: 60% (3/5)\n" in card
 
 
@@ -129,11 +129,23 @@ def test_older_rows_without_a_capability_do_not_count(finalized: Run, add: Calla
     assert "Evidence passed (1 row). 2 rows without a capability do not count." in said
 
 
+def test_the_cure_of_a_failed_acceptance_run_is_that_run(finalized: Run, add: Callable[..., None]) -> None:
+    """Rows that say `pass` would be a claim without a run."""
+    for capability in ("uat-pytest", "uat-behave"):
+        add("fail", capability)
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "no later run passed: uat-pytest, uat-behave. Run `tracker uat --window W0-20 --record`.\n" in said
+    add("fail", "login")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "`tracker uat --window W0-20 --record` repeats what it ran. Repeat login, and record the result" in said
+    assert "Run `tracker evidence add --window-id W0-20 --capability login --result pass`." in said
+
+
 def test_the_cure_of_a_failure_names_its_capability(finalized: Run, add: Callable[..., None]) -> None:
     add("fail", "two words")
     said = ok(finalized("decision-card", "--window", "W0-20"))
     cure = "evidence add --window-id W0-20 --capability 'two words' --result pass"
-    assert f"Repeat that run, and record the result if it passes. Run `tracker {cure}`." in said
+    assert f"Repeat two words, and record the result if it passes. Run `tracker {cure}`." in said
     ok(finalized(*shlex.split(cure)))
     assert "Verdict: GO" in ok(finalized("decision-card", "--window", "W0-20"))
 
@@ -296,11 +308,16 @@ def test_churn_of_nothing_says_how_to_measure_what_was_committed_later(
         )
         assert cure is not None, done.stderr
         assert "files=1, +7/-0" in ok(toys(*cure[1].split()))
-    # of each provider the newest row counts
-    assert "Churn is measured (2 rows)." in toys("decision-card", "--window", "W1").stdout
+    assert (
+        "Churn is measured (4 rows, of each provider the newest counts)."
+        in toys("decision-card", "--window", "W1").stdout
+    )
     ok(toys("churn", "--window", "W1"))
     ok(toys("churn", "--window", "W1", "--provider", "toy"))
-    assert "Churn is measured (2 rows, no file changed)." in toys("decision-card", "--window", "W1").stdout
+    assert (
+        "(6 rows, of each provider the newest counts, no file changed)."
+        in toys("decision-card", "--window", "W1").stdout
+    )
 
 
 def test_the_cure_of_a_card_works_in_the_lane_that_the_window_is_open_in(toys: Run) -> None:

@@ -283,6 +283,14 @@ def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path
     assert handoff(tmp_path) == before
 
 
+def test_an_undo_names_the_data_directory_that_was_given(toys: Run, tmp_path: Path) -> None:
+    given = ("--data-dir", str(tmp_path / "other"))
+    ok(toys(*given, "alias", "start", "toy", "--stdin", stdin="fuel 1%"))
+    ok(toys(*given, "handoff"))
+    ok(toys(*given, "alias", "end", "toy", "--stdin", stdin="fuel 2%"))
+    assert f"still tell of it: `tracker {' '.join(given)} handoff` writes it again" in ok(toys(*given, "undo", "--yes"))
+
+
 def test_a_command_of_a_lane_names_it(toys: Run, tmp_path: Path) -> None:
     ok(toys("start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%", AGENT_ID="sub1"))
     ok(toys("--agent", "sub2", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 1%"))

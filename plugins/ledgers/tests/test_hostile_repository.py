@@ -51,6 +51,28 @@ def test_a_commit_that_is_not_here_is_fetched_from_nowhere(finalized: Run, tmp_p
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("link", ["docs", "docs/Ledgers"])
+def test_a_link_to_another_folder_is_not_written_through(finalized: Run, tmp_path: Path, link: str) -> None:
+    """Whoever clones a repository did not make its links; a setting that leads out needs consent, too."""
+    victim = tmp_path.parent / f"{tmp_path.name}-victim"
+    victim.mkdir()
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(victim)
+    words = [("evidence", "add", "--window", "W0-20", "--capability", "c", "--result", "pass")]
+    words += [("checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "t", "--plan", "1", "--actual", "1")]
+    words += [("handoff",), ("uat", "--window", "W0-20", "--record")] if link == "docs" else []
+    for command in words:
+        done = finalized(*command)
+        assert done.returncode == 1, done.stdout
+        assert f"leads out of {tmp_path} through a link, to {victim}" in done.stderr
+    assert list(victim.iterdir()) == []
+    (tmp_path / "tracker.toml").write_text('[ledgers]\ndir = "docs/Ledgers"\n')
+    assert "needs your consent" in finalized(*words[0]).stderr
+    ok(finalized("config", "trust"))
+    ok(finalized(*words[0]))
+    assert list(victim.rglob("Acceptance_Evidence.csv"))
+
+
 def _split(name: str) -> tuple[str, str]:
     section, _, key = name.rpartition(".")
     head, dot, rest = section.partition(".")

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +130,26 @@ def test_a_runner_that_hangs_is_stopped(project: Run, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "  - behave: skip (there is no folder features/)\n" in done.stdout
     assert "failed: pytest (stopped after 0.5 s)" in done.stderr
+
+
+def test_what_a_runner_started_is_stopped_with_it(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "pytest"
+    program.write_text("#!/bin/sh\nsleep 99 &\necho $! > child\nwait\n")
+    program.chmod(0o755)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = project("uat", "--window", "W0-20", "--timeout", "2", "--quiet", PATH=path)
+    assert "pytest (stopped after 2 s)" in done.stderr
+    number, until = int((tmp_path / "child").read_text()), time.monotonic() + 10
+    while is_running(number) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_running(number)
+
+
+def is_running(number: int) -> bool:
+    """Whether a process is there, other than as one that nobody has waited for."""
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True, check=False)
+    return found.stdout.strip()[:1] not in ("", "Z")
 
 
 def test_a_window_without_records_and_a_project_without_tests(project: Run, tmp_path: Path) -> None:

@@ -74,6 +74,19 @@ def test_windows_of_unknown_projects_are_no_projects_of_their_own(verdicts: Any)
     assert "note: codex: 2 windows of no known project, or of several, are summed as one." in done.err
 
 
+def test_json_says_how_alike_neighbours_are_and_how_far_apart_the_sides(verdicts: Any) -> None:
+    """The interval counts on windows that are not alike in a row, and the choice on sides that are close in time."""
+    runs = [(features, 10, f"2026-01-0{1 + at}T12:00:00Z") for at, features in enumerate((1, 2, 2, 5, 6, 5))]
+    verdicts.rows(codex=runs, claude=[(2, 10, f"2026-01-0{1 + at}T18:00:00Z") for at in range(6)])
+    rows = {row["provider"]: row for row in json.loads(verdicts("--json", "preview").ok())["providers"]}
+    codex, claude = rows["codex"], rows["claude"]
+    assert codex["lag_1"] == pytest.approx(0.1125 / 0.215)
+    assert codex["fano"] > 1
+    assert claude["lag_1"] is None
+    [found] = json.loads(verdicts("--json", "compare", "codex", "claude").ok())
+    assert found["comparable"]["apart"] == 0.25
+
+
 def test_tables_say_what_an_interval_is_measured_between(verdicts: Any) -> None:
     """Of twelve windows on three days the scoreboard and the report showed the interval beside `12` alone."""
     windows = [(2 + at % 3, 10 + at % 4, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(12)]

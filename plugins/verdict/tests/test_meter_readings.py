@@ -48,6 +48,29 @@ def test_an_older_reading_in_between_is_no_rise(world: Any) -> None:
     assert found["residuals"] == []
 
 
+def test_what_rises_at_night_is_known_by_a_schedule_of_another_origin(world: Any) -> None:
+    """Session files show it with the first request of the day, as if that had taken it."""
+    world.days(13, hidden=lambda day, turn: 1.0 * (turn == 0 and day % 7 > 0))
+    path = world.home / "data" / "readings.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for day in (day for day in range(1, 13) if day % 7):
+        midnight = world.start + timedelta(days=day)
+        last = max(
+            (row for row in rows if row["captured_at"] < midnight.isoformat()), key=lambda row: row["captured_at"]
+        )
+        for hours, rise in ((1, 0), (4, 1), (8, 1)):
+            at = (midnight + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+            sample = {**last, "record_id": f"{day:016x}{hours:016x}", "origin": "app-server", "source": "sample"}
+            sample["parsed"] = {**last["parsed"], "weekly_used": last["parsed"]["weekly_used"] + rise}
+            rows.append({**sample, "captured_at": at, "until": at})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    [found] = world.json("meters", "calibrate")
+    assert (found["origin"], found["silent"]) == ("rollout", 11)
+    middle, low, high = next(iter(found["points_per"].values()))
+    assert low <= world.rate <= high
+    assert middle == pytest.approx(world.rate, rel=0.06)
+
+
 def test_the_origin_that_is_read_now_is_taken(world: Any) -> None:
     """The other has more rows: its rate ended ten days ago, and "no change is known" was said of it."""
     world.days(16, rate=lambda day: world.rate if day < 7 else 2 * world.rate)

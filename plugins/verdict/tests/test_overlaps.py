@@ -44,7 +44,7 @@ def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: A
     verdicts(*cure.split()).ok()
     card = verdicts("decision-card", "--window", "W1")
     assert "Verdict: SOFT GO" in card.out
-    assert "ok      It counts for codex as long as W2 is not finalized. W2 ran at the same time" in card.out
+    assert "note    It counts for codex as long as W2 is not finalized. W2 ran at the same time" in card.out
     assert "codex: features=3, capacity=10 pp" in verdicts("preview", "--window", "W1").ok()
 
 
@@ -53,7 +53,7 @@ def test_the_card_names_the_provider_of_which_the_preview_has_no_figure(verdicts
     verdicts("complete", "--window", "W1", "--outcome", "pass").ok()
     assert "(excluded W1: features-missing)" in verdicts("preview").ok()
     card = verdicts("decision-card", "--window", "W1").out
-    assert "  - ok      It gives no figure of codex: features-missing.\n" in card
+    assert "  - note    It gives no figure of codex: features-missing.\n" in card
     assert "Verdict: SOFT GO" in card
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
     assert "no figure" not in verdicts("decision-card", "--window", "W1").out

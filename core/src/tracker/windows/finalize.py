@@ -126,11 +126,11 @@ def _kept(
     for name in (one for one in CLEARABLE if one not in cleared and given.get(one) in (None, ())):
         old = quality if name == "quality" else row.get(name)
         if name == "notes" and isinstance(old, str):
-            old = "; ".join(part for part in old.split("; ") if not part.startswith(DIVERGENT))
+            tags = {f"{DIVERGENT}{source.title}" for source in session.registry.sources.values()}
+            old = "; ".join(part for part in old.split("; ") if part not in tags)
         if old not in (None, "", []):
             fields_kept[name] = old
-            label = name.replace("_", " ")
-            names.append(label if name in LONG else f"{label} {value(old)}")
+            names.append(name.replace("_", " ") + ("" if name in LONG else f" {value(old)}"))
     return {**features, **kept}, {**given, **fields_kept}, names
 
 

@@ -244,8 +244,8 @@ def divergences(session: Session, windows: Iterable[str], meters: Newest) -> lis
                 for entry in session.index.entries(source.stream, windows)
                 if isinstance(parsed := entry.record.get("parsed"), Mapping) and parsed.get("scope") == one.scope
                 if (figure := amount(parsed.get(one.figure))) is not None
-                if (at := instant(entry.record.get("captured_at")) or EPOCH)
-                and (not begun or begun <= at < (end or at))
+                if (at := instant(parsed.get("as_of")) or instant(entry.record.get("captured_at")) or EPOCH)
+                and (not begun or not end or (begun <= at < end and begun < (instant(parsed.get("reset")) or end)))
             ]
             if reported:
                 found.append(Divergence(source, one, max(reported)[-1], shown, session.config.divergence_pp))

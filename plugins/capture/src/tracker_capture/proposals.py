@@ -28,6 +28,10 @@ from tracker_capture.windows import Draft, draft_of, moved
 
 # Seconds. Less beside a window is its own last commit.
 LEAST_REST = 300.0
+# How far before `--since` a stretch is looked for that goes on behind it, and the most.
+LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
+
+Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], list[float]]
 
 
 @frozen(kw_only=True)
@@ -84,17 +88,11 @@ class Proposal:
 
 
 def proposals(session: Session, since: datetime) -> list[Proposal]:
-    """The stretches of work in this repository since an instant that no window holds yet, the earliest first."""
+    """The stretches of work in this repository that no window holds yet, the earliest first: whole, if a part of them
+    is of an instant or later."""
     settings = session.settings(Propose)
-    folder = repository.folder()
-    commits = repository.commits(since)
-    events = session.registry.first("usage_events", session=session, since=since, folder=folder) or []
-    own = [event.at for event in events if event.in_folder]
-    samples = [one for one in history(session, since=since) if one.at >= since]
-    # without session logs the readings say when somebody worked: clients write them at each turn
-    moments = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
-    moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
     pause = timedelta(minutes=settings.gap_minutes)
+    commits, events, samples, moments = _work(session, since, pause)
     ids = _logged_ids(session, settings)
     known = set(session.index.windows())
     spans = Windows(session).spans(known).values()
@@ -103,7 +101,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     for first, last in rests(moments, stretches(moments, pause.total_seconds()), taken, known):
         start, end = (datetime.fromtimestamp(at, UTC) for at in (first, last))
         window = named(first)
-        if window in known:
+        if window in known or end < since:
             continue
         inside = [commit for commit in commits if start <= commit.at <= end]
         within = [event for event in events if first <= event.at <= last]
@@ -122,6 +120,26 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
             )
         )
     return found
+
+
+def _work(session: Session, since: datetime, pause: timedelta) -> Work:
+    """What was done since an instant, and before it up to a pause: a stretch begins there, and not at an option."""
+    folder, back = repository.folder(), LOOK_BACK
+    while True:
+        begin = since - back
+        commits = repository.commits(begin)
+        events = session.registry.first("usage_events", session=session, since=begin, folder=folder) or []
+        own = [event.at for event in events if event.in_folder]
+        samples = history(session, since=begin)
+        # without session logs the readings say when somebody worked: clients write them at each turn
+        moments = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
+        moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
+        cut, edge = since.timestamp(), (begin + pause).timestamp()
+        if back > MOST_BACK or not any(
+            first <= edge and cut <= last for first, last in stretches(moments, pause.total_seconds())
+        ):
+            return commits, events, samples, moments
+        back *= 2
 
 
 def stretches(moments: Sequence[float], pause: float) -> Iterator[tuple[float, float]]:

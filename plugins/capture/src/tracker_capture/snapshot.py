@@ -19,6 +19,8 @@ from tracker_capture.wait import wait_until
 
 STALE = "stale-data"
 STDIN = "stdin"
+# Clocks of machines differ by as much: the store refuses what is further ahead.
+FUTURE = timedelta(minutes=5)
 # How long to wait before an origin that was not ready is asked again, and how often.
 RETRY, RETRY_SECONDS, RETRIES = "TRACKER_RETRY_SECONDS", 15.0, 40
 
@@ -156,6 +158,11 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     if is_over and not options.force and options.origin != STDIN:
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
         raise OriginError(f"its numbers are older than the reset at {iso(max(resets))}")
+    if answer.as_of > answer.taken + FUTURE and not options.force:
+        ahead = span(answer.as_of - answer.taken)
+        raise OriginError(
+            f"its reading is of {iso(answer.as_of)}, {ahead} ahead: check the clock of the machine that wrote it"
+        )
     is_stale = answer.age > limit * 60
     if not options.has_after:
         if is_stale:

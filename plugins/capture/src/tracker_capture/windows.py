@@ -9,11 +9,14 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.api import Gauge, Reading, Source, instant
+from tracker.api import Gauge, Meter, Reading, Source, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, span
 from tracker_capture.meters import Point, length_of, points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, compact, history
 from tracker_capture.settings import CaptureSettings
+
+# How long after a reset a floored 0 is taken as nothing used.
+AT_RESET = timedelta(minutes=5)
 
 
 @frozen(kw_only=True)
@@ -118,6 +121,8 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
     name, at = draft.source.name, draft.after.at
     buffer = timedelta(minutes=session.config.buffer_minutes)
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
+    # those of the BEFORE are not stored yet
+    resets += [gauge.reset_at for gauge in draft.before.sample.gauges.values()]
     reset = Windows(session).reset_before(draft.source, _reading(draft.after), at)
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
@@ -163,34 +168,57 @@ def _parts(
         length = length_of(source, key)
         if meter is None or meter.unit != "pp" or first is None or last is None:
             continue
-        part = _sum(with_resets(points, length), length, limit)
+        try:
+            part = _sum(meter, with_resets(points, length), length, limit)
+        except TooFar as error:
+            if key != source.capacity:
+                continue
+            raise TrackerError(f"{source.name} {error} Use --stale-ok to take it. Nothing was stored.") from error
         if part is not None:
             parts[key] = part
     return parts
 
 
-def _sum(points: Sequence[Point], length: timedelta | None, limit: timedelta) -> dict[str, Any] | None:
-    """None without a reset, or if no reading is close enough before one."""
-    total, base, most = 0.0, points[0].used, 0.0
+class TooFar(Exception):
+    """No reading is close enough before a reset."""
+
+
+def _sum(meter: Meter, points: Sequence[Point], length: timedelta | None, limit: timedelta) -> dict[str, Any] | None:
+    """None without a reset."""
+    total, base, most = 0.0, _stands_for(meter, points[0], length), 0.0
     resets = []
     for old, new in pairwise(points):
         if (reset := reset_between(old, new, length)) is not None:
             if reset - old.until > limit:
-                return None
-            total += max(0.0, old.used - base)
+                raise TooFar(
+                    f"has no reading within {span(limit)} before the reset of {meter.key} at {_said(reset)}; the last"
+                    f" one is of {_said(old.until)} and shows {compact(old.used)} %."
+                )
+            total += max(0.0, _stands_for(meter, old, length) - base)
             most += max(0.0, 100 - old.used)
             base = 0.0
             resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
     if not resets:
         return None
-    total += max(0.0, points[-1].used - base)
+    total += max(0.0, _stands_for(meter, points[-1], length) - base)
     return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
+
+
+def _stands_for(meter: Meter, point: Point, length: timedelta | None) -> float:
+    """What a value stands for: a floored one for half a point more, but 0 at a reset for 0, as in any window."""
+    is_new = point.reset_at and length and timedelta(0) <= point.at - point.reset_at + length <= AT_RESET
+    is_exact = meter.rounding != "floor" or not float(point.used).is_integer() or (is_new and not point.used)
+    return point.used if is_exact else point.used + 0.5
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None) -> None:
     before = _store(session, window, "before", draft.source, draft.before, notes, {})
     split = {"before": before, "meters": dict(draft.parts)} if draft.parts else None
-    _store(session, window, "after", draft.source, draft.after, notes, {"reset_split": split} if split else {})
+    try:
+        _store(session, window, "after", draft.source, draft.after, notes, {"reset_split": split} if split else {})
+    except TrackerError as error:
+        text = str(error).replace("Nothing was stored.", "").strip()
+        raise TrackerError(f"{text} The BEFORE is stored. `tracker undo` takes it back.") from error
 
 
 def _store(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
@@ -15,9 +15,11 @@ from tracker_claude.sections import TITLE, Section, sections
 CUT_NUMBER = re.compile(r"(?<=[0-9])\n(?=[0-9])")  # only a terminal breaks a line there, and it does not indent
 PRINTED = loose("You are currently using your")  # ... subscription, or overages, to power your Claude Code usage
 # A command and the card under it, or the first line of a card or of the print mode without its command
+CARD = r"Set\w*:?\s+Sta\w*\s+Co"  # narrow cards cut these words: `Setting Status  Config`
 START = re.compile(
-    r"^[^\S\n]*(?:(?:[>❯][^\S\n]*)?/(?:usage|status)[^\S\n]*$"
-    r"|Set\w*:?\s+Sta\w*\s+Co"  # narrow cards cut these words: `Setting Status  Config`
+    # other programs have a `/status`, too
+    rf"^[^\S\n]*(?:(?:[>❯][^\S\n]*)?/(?:usage[^\S\n]*$|status(?=[\s─-▟]*{CARD}))"
+    rf"|{CARD}"
     rf"|{PRINTED})",
     re.MULTILINE,
 )
@@ -42,12 +44,14 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text.expandtabs())))
     found = sections(pane)
     shown = found[_last_pane(found) :]
-    gauges = _gauges(pane, shown, captured_at, timezone)
+    cut = {section.key for section in shown if section.open and _cut(section.when, _prints_zones(pane, shown))}
+    gauges = _gauges(shown, cut, captured_at, timezone)
+    unread = [section.key for section in shown if section.key and (section.unread or section.key in cut)]
     group = next((section.extra for section in shown if section.extra), None)
     return Reading(
         gauges=gauges,
         fields={"extra": group} if group else {},
-        errors=tuple(_errors(pane, shown, gauges, bool(earlier) or len(shown) < len(found))),
+        errors=tuple(_errors(pane, shown, gauges, unread, bool(earlier) or len(shown) < len(found))),
     )
 
 
@@ -84,16 +88,23 @@ def _last_pane(found: Sequence[Section]) -> int:
     return begin
 
 
-def _gauges(pane: str, shown: Sequence[Section], captured_at: datetime, timezone: tzinfo) -> tuple[Gauge, ...]:
-    zones = START.match(pane) is not None or any(section.when and section.when.zone for section in shown)
+def _gauges(
+    shown: Sequence[Section], cut: Collection[str | None], captured_at: datetime, timezone: tzinfo
+) -> tuple[Gauge, ...]:
     gauges: dict[str, Gauge] = {}
     for section in shown:
         if section.key is None or section.key in gauges:
             continue
-        when = None if section.open and _cut(section.when, zones) else section.when
+        when = None if section.key in cut else section.when
         reset_at = when and resets.instant(when, captured_at, timezone, windows.length(section.key))
         gauges[section.key] = Gauge(meter=section.key, used=section.used, resets=when and when.words, reset_at=reset_at)
     return tuple(gauges.values())
+
+
+def _prints_zones(pane: str, shown: Sequence[Section]) -> bool:
+    """Whether the times of a pane have zones, as in every version; one above that has none says that they do not."""
+    clocks = [section.when.zone for section in shown if section.when and section.when.clock and not section.open]
+    return any(clocks) if clocks else START.match(pane) is not None
 
 
 def _cut(when: resets.When | None, zones: bool) -> bool:
@@ -107,7 +118,9 @@ def _cut(when: resets.When | None, zones: bool) -> bool:
     return zones if when.clock else when.words[0].isupper() or when.words[0].isdigit()
 
 
-def _errors(pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], trimmed: bool) -> Iterator[str]:
+def _errors(
+    pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], unread: Sequence[str], trimmed: bool
+) -> Iterator[str]:
     if all(gauge.used is None for gauge in gauges):
         notices = _notices(pane)
         if not notices and not shown and NOTHING_PRINTED.search(pane):
@@ -119,7 +132,8 @@ def _errors(pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], trimme
         missing.append("unknown")
     yield from (f"section-missing:{meter}" for meter in missing)
     yield from (f"bar-contradicts:{key}" for key in garbled)
-    yield from (f"reset-unread:{gauge.meter}" for gauge in gauges if gauge.resets and gauge.reset_at is None)
+    unread = [*unread, *(gauge.meter for gauge in gauges if gauge.resets and gauge.reset_at is None)]
+    yield from (f"reset-unread:{key}" for key in dict.fromkeys(unread))
     if STALE.search(pane):
         yield "stale-data"
     if trimmed:

@@ -1,5 +1,5 @@
-"""Claude Code's stream of JSON rows: what `/usage` answers with `--output-format stream-json`, a headless turn, or a
-transcript.
+"""Claude Code's stream of JSON rows: what `/usage` answers with `--output-format stream-json` (or `json`, one row
+that has the text alone), a headless turn, or a transcript.
 
 The best row is a report of the limits, exact and per model (`usage_report`, in transcripts `usageReport`). Its text
 shows some models that the report lacks, and stands alone before 2.1.300. A turn has only `unifiedWindows`.
@@ -19,6 +19,8 @@ from tracker.api import JSON, Gauge, Reading, account_id, instant
 from tracker_claude import payloads, windows
 
 MARKS = ('"usage_report"', '"usageReport"', '"unifiedWindows"', '"claude_code_version"', '"local_command"')
+# how the text begins that `/usage` prints, by which the `result` of 2.1.250 is told from an answer of the model
+PRINTED = "You are currently using your "
 TAGS = re.compile(r"</?local-command-stdout>")
 # Other windows of a turn are no quota of a model.
 UNIFIED = {
@@ -43,7 +45,7 @@ class _Rows:
 
 def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
     """The reading of rows; None if the text is not a stream."""
-    if not any(mark in text for mark in MARKS):
+    if not any(mark in text for mark in (*MARKS, PRINTED)):
         return None
     from tracker_claude import panes
 
@@ -89,7 +91,9 @@ def _rows(text: str) -> _Rows | None:
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    for line in text.splitlines():
+    """Of each line, or the only one, which may be indented."""
+    text = text.strip()
+    for line in text.splitlines() if "\n{" in text else (text[: text.rfind("}") + 1],):
         if line.startswith("{"):
             try:
                 yield payloads.mapping(orjson.loads(line))
@@ -104,6 +108,9 @@ def _words(row: Mapping[str, Any]) -> str | None:
     texts = [payloads.mapping(part).get("text") for part in parts] if isinstance(parts, list) else []
     if row.get("subtype") == "local_command":
         texts.append(row.get("content"))
+    result = row.get("result")
+    if row.get("local_command") == "usage" or str(result).startswith(PRINTED):
+        texts.append(result)
     return "\n".join(TAGS.sub("", one) for one in texts if isinstance(one, str)) or None
 
 

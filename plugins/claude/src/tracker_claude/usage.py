@@ -17,7 +17,7 @@ TAGS = {
     "side-by-side": "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
     "stale-data": "the figures may be old: /usage was still loading, or every reset in the pane is over; capture again",
     "limit-ambiguous": "the answer holds the limit twice with different values, so it is left empty",
-    "reset-unread": "these words name no time, or a time zone that nobody knows, so the reset is left out",
+    "reset-unread": "its words name no time or an unknown time zone, or lost their end, so the reset is left out",
     "section-missing": "a window's label is there without a readable percentage; capture again in a wider terminal",
     "multi-pane-trimmed": "the text holds several panes and only the last one counts; nothing to do",
 }

@@ -27,7 +27,11 @@ FULL, CELLS = "█", frozenset("█░")  # of any other bar it is not known wha
 USUAL_CELLS, LEAST_CELLS, MOST_CELLS, MOST_USUAL_CELLS = 20, 10, 2, 1
 RESET = re.compile(rf"\([Rr]esets(?:{resets.WHEN.pattern}\)|(?P<vague>[a-z]{{1,20}})\))")
 CUT_RESET = re.compile(rf"\([Rr]esets{resets.WHEN.pattern}")  # the box cut the parenthesis off
-UNREAD = re.compile(r"[^%]{0,60}?\([Rr]eset(?P<words>s?[^()]{1,60})\)")  # on the rest of a line
+# Words of another form: on the rest of a line, in parentheses or to its end, or in those that a narrow pane wraps.
+UNREAD = re.compile(
+    r"[^%]{0,60}?\([Rr]eset(?P<words>s?[^()]{1,60})\)|[^%(]{0,60}?[Rr]esets(?P<bare>[^()\[\]]{1,60})\]?\Z"
+)
+WRAPPED = re.compile(r"\([Rr]eset(?P<words>s?[^()%]{1,60})\)")
 SPENT = re.compile(r"[0-9.,]+of[0-9.,]+creditsused")  # below the monthly credit
 TOKEN = re.compile(r"[0-9:.,%)<]{2}")
 
@@ -186,8 +190,9 @@ class _Reader:
         if contradicted:
             used = None
         words, when, end = self._reset(end)
-        if not words and (unread := UNREAD.match(self.text, end, self.sheet.line_end(end))):
-            words, end = self.sheet.words(*unread.span("words")).removeprefix("s").strip(), unread.end()
+        if not words and (unread := self._unread(end)):
+            span = unread.span(unread.lastgroup or 0)
+            words, end = self.sheet.words(*span).removeprefix("s").strip(), unread.end()
         if spent := SPENT.match(self.text, end):
             end = spent.end()
         known = used is not None or words is not None
@@ -250,6 +255,13 @@ class _Reader:
         if reset[0][-1] != ")" and (not reset["day"] or reset["year"] or not self.sheet.ends_line(reset.end())):
             return None, None, at  # more of it may have been cut off
         return resets.words(reset), reset, reset.end()
+
+    def _unread(self, at: int) -> re.Match[str] | None:
+        """A reset of a form that is not known; not one of the known form that was cut off."""
+        found = UNREAD.match(self.text, at, self.sheet.line_end(at))
+        if found or RESET.match(self.text, at) or not (found := WRAPPED.match(self.text, at)):
+            return found
+        return found if self._intact(*found.span()) and self.sheet.ends_line(found.end()) else None
 
     def _intact(self, begin: int, end: int) -> bool:
         """Whether no line break inside a number can be the end of one text and the begin of another."""

@@ -17,8 +17,11 @@ PROMPTS = ("›", "▌", "⏎")  # the composer below the pane and its footer
 COMMAND = re.compile(r"(?:[>›❯▌$%]\s*)?/status")
 CARD = ">_ OpenAI"
 LIMIT = re.compile(rf"(?:{'|'.join(LABELS)}|Limits)\s*:")
+# before a row, such as an icon, or the mark of a list
+SIGNS = re.compile(rf"\A[^\w\s>(\[{''.join((*BOTTOM, *PROMPTS))}]+\s*(?={LIMIT.pattern})")
 # The welcome card, which is no pane, has its labels in small letters.
 FIELD = re.compile(r"(?:Model|Directory|Account|Session|Permissions|Approval|Agents\.md|Path|Login|Plan|Total)\s*:")
+UNTIL_0_40 = ("Path:", "Login:", "Plan:")  # whose panes have no card
 LONGEST, WIDEST = 200_000, 1000  # characters of a pane and of a line: a card in a terminal of 20 columns has 3000
 ABOVE = 400  # lines of the pane above its limits, which may have no head to begin with
 
@@ -41,6 +44,11 @@ class Line(NamedTuple):
     @property
     def is_limit(self) -> bool:
         return LIMIT.match(self.text) is not None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no other program prints it."""
+        return self.is_limit or self.text.startswith((CARD, *UNTIL_0_40))
 
     @property
     def is_pane(self) -> bool:
@@ -129,6 +137,8 @@ def last_pane(text: str) -> tuple[Sheet | None, bool]:
     panes = [lines[begin:end] for begin, end in pairwise([*begins, len(lines)])]
     # not the command alone, whose card has begun a pane of its own, nor the welcome card
     panes = [pane for pane in panes if any(line.is_pane for line in pane)]
+    # nor another program's `/status`, unless there is nothing else
+    panes = [pane for pane in panes if any(line.is_own for line in pane)] or panes
     above = lines[: begins[0]] if begins else lines
     if any(line.is_limit for line in above):  # a pane whose head was not copied
         panes.insert(0, above)
@@ -136,7 +146,7 @@ def last_pane(text: str) -> tuple[Sheet | None, bool]:
 
 
 def _line(raw: str) -> Line | None:
-    text = raw.strip(EDGES).removeprefix("•").lstrip()
+    text = SIGNS.sub("", raw.strip(EDGES).removeprefix("•").lstrip())
     if not text or (not text.strip(FRAME) and not text.startswith(BOTTOM)):
         return None
     # a card that says `run /status again` may break before and behind the command, but not at the terminal's edge

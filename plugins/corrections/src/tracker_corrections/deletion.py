@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 from attrs import frozen
 
 from tracker.api import Source, redact
-from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
+from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, iso, plural, stamp, value
 from tracker_corrections.closing import ANOMALIES, closing
 
 Row = dict[str, Any]
@@ -31,20 +32,23 @@ class Wanted:
 class Removal:
     """What is appended: the tombstone, the rows that close anomalies, and anomalies of the captures that count now.
 
-    missing: what the window then lacks to be finalized again.
+    again: rows that close what the capture had closed. missing: what the window then lacks to be finalized again. fell:
+    why it cannot be although its captures are there.
     """
 
     tombstone: Row
     closed: list[Row]
+    again: list[Row]
     raised: list[Row]
     missing: tuple[str, ...]
+    fell: str | None
 
 
 def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = False) -> None:
     """Append a tombstone for a capture, and close what it caused.
 
-    A capture of a finalized window, and one without a named window, is removed only if somebody is sure: asked on a
-    terminal, else by `is_sure`.
+    A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
+    sure: asked on a terminal, else by `is_sure`.
     """
     if session.dry_run:
         session.data(_prepare(session, wanted.source, _find(session, wanted), reason).tombstone)
@@ -56,18 +60,14 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
         removal = _prepare(session, wanted.source, found, reason)
         was_used = _use(session, wanted.source, found) == USED
         # the closings first: without the tombstone they close nothing
-        closed = {ANOMALIES: removal.closed} if removal.closed else {}
-        session.journal.append_all({**closed, wanted.source.stream: [removal.tombstone]})
+        closed = [*removal.closed, *removal.again]
+        rows = {ANOMALIES: closed, wanted.source.stream: [removal.tombstone]}
+        session.journal.append_all({stream: own for stream, own in rows.items() if own})
         _append_after(session, removal.raised)
         command_id = str(found.record.get("command_id") or "")
         session.registry.ask("undo_rows", session=session, command_id=command_id, records=[found.record])
-    if session.json:
-        session.data(removal.tombstone)
-    else:
-        what = f"{found.phase} snapshot" if found.phase else "count"
-        when = value(found.record.get("captured_at"))
-        session.say(f"removed {wanted.source.name} {what} for {found.window} (captured_at={when})")
-    if closed:
+    _say(session, wanted.source, found, removal)
+    if removal.closed:
         count = len(removal.closed)
         session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
     for row in removal.raised:
@@ -78,33 +78,53 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
         )
 
 
+def _say(session: Session, source: Source, found: Capture, removal: Removal) -> None:
+    if session.json:
+        session.data(removal.tombstone)
+        return
+    what = f"{found.phase} snapshot" if found.phase else "count"
+    when = value(found.record.get("captured_at"))
+    session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
+    others = {one.agent_id for one in _standing(session, source, found.window)} - {found.agent_id}
+    if found.agent_id != session.lane or others:
+        names = ", ".join(f"--agent {lane or repr('')}" for lane in sorted(others, key=str))
+        more = f"; those of other lanes stand (name one with {names})" if others else ""
+        session.note(f"note: it was of {_lane(found)}{more}")
+
+
+def _lane(found: Capture) -> str:
+    return f"lane {found.agent_id}" if found.agent_id else "the lane without a name"
+
+
 def _outlook(session: Session, source: Source, found: Capture, removal: Removal) -> str:
     """What makes a finalized window right again, without a capture that it was finalized with."""
     place = f"--window {found.window}"
-    if not removal.missing:
+    if not removal.missing and removal.fell is None:
         return f"is stale until `tracker complete {place} ...` runs again"
     # a BEFORE that is captured now would follow its AFTER
     lane = "" if found.agent_id == session.lane else f" --agent {found.agent_id or repr('')}"
     again = f"`tracker end {source.name} --stdin {place}{lane}` captures it again, "
-    what = f"{source.name} {' and '.join(removal.missing)} {'are' if removal.missing[1:] else 'is'} missing"
+    what = f"the {source.name} captures that count now fell ({removal.fell})"
+    if removal.missing:
+        what = f"its {source.name} {' and '.join(removal.missing)} {'are' if removal.missing[1:] else 'is'} missing"
     return (
-        f"is stale: its {what}. `tracker undo --yes` takes this back,"
-        f" {again if removal.missing == ('AFTER',) else ''}or `tracker complete --reopen {place}` opens the window"
+        f"is stale: {what}. `tracker undo --yes` takes this back, {again if 'BEFORE' not in removal.missing else ''}or"
+        f" `tracker complete --reopen {place}` opens the window"
     )
 
 
 def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bool) -> None:
-    use = _use(session, source, found)
-    if is_named and not use:
+    use, is_own = _use(session, source, found), found.agent_id == session.lane
+    if is_named and is_own and not use:
         return
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
-    why = f"{found.window} is {use}" if use else "no --window names it"
+    why = f"{found.window} is {use}" if use else "no --window names it" if is_own else f"it is of {_lane(found)}"
     if sys.stdin.isatty() and sys.stderr.isatty():
         if click.confirm(f"Remove {what}? ({why})", err=True):
             return
         raise TrackerError("Nothing was removed.")
     # a name alone is not enough for a capture that was finalized
-    named = "" if use else ", or name it with --window"
+    named = "" if use or is_named else ", or name it with --window"
     raise TrackerError(f"This would remove {what}, and {why}. Use --yes to remove it{named}.")
 
 
@@ -127,12 +147,34 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
         or (not about and entry.record.get("provider") == source.name)
     ]
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
-    left = Windows(session).open_anomalies([found.window], without=found.record_id)
-    raised = [row for row in Windows(session).falls(source, canonical(rest), tombstone) if not _is_said(row, left)]
+    left, pair = Windows(session).open_anomalies([found.window], without=found.record_id), canonical(rest)
+    fallen = Windows(session).falls(source, pair, tombstone)
+    raised = [row for row in fallen if not _is_said(row, left)]
     # a provider without any capture leaves the window, unless it is the last one
     is_needed = rest or not any(name != source.name for _, name in Windows(session).captures([found.window]))
-    missing = canonical(rest).missing if is_needed else ()
-    return Removal(tombstone=tombstone, closed=closed, raised=raised, missing=missing)
+    return Removal(
+        tombstone=tombstone,
+        closed=closed,
+        again=list(_closed_again(session, source, found, [one for one in pair if one], left)),
+        raised=raised,
+        missing=pair.missing if is_needed else (),
+        fell=next((str(row["cause"]) for row in fallen if row["meter"] == source.capacity), None),
+    )
+
+
+def _closed_again(
+    session: Session, source: Source, found: Capture, counting: Sequence[Capture], left: Sequence[Entry]
+) -> Iterator[Row]:
+    """What the capture had superseded stays so by what counts now, and its anomalies stay closed."""
+    was_open = {entry.record_id for entry in Windows(session).open_anomalies([found.window])}
+    for entry in left:
+        about = entry.record.get("records") or ()
+        others = [one for one in counting if one.record_id not in about]
+        is_of_these = {one.record_id for one in counting}.issuperset(about)
+        if entry.record_id in was_open or entry.record.get("provider") != source.name or is_of_these or not others:
+            continue
+        cause = f"superseded by the {others[-1].phase} capture of {iso(others[-1].captured_at)}"
+        yield closing(session, entry, cause, others[-1].record_id)
 
 
 def _is_said(row: Row, opened: list[Entry]) -> bool:

@@ -234,14 +234,14 @@ def elsewhere(session: Session, step: Step) -> list[str]:
         session.dry_run = was
 
 
-def undo(session: Session, step: Step) -> list[str]:
-    """Take the command back; what was done, a line for each record."""
+def undo(session: Session, step: Step) -> tuple[list[str], list[str]]:
+    """Take the command back; what was done, a line for each record, and what features did elsewhere."""
     if session.dry_run:
         for text in elsewhere(session, step):
             session.note(f"note: {text}")
         rows = _rows(session, step)
         session.data([row for stream in rows.values() for row in stream])
-        return []
+        return [], []
     with session.journal.lock():
         if step.command_id not in {one.command_id for one in _of_lanes(session)}:
             raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
@@ -249,7 +249,7 @@ def undo(session: Session, step: Step) -> list[str]:
         # first what may be refused, such as rows of a ledger that is not there
         also = _undo_rows(session, step)
         session.journal.append_all(_rows(session, step))
-    return said + also
+    return said, also
 
 
 def _undo_rows(session: Session, step: Step) -> list[str]:

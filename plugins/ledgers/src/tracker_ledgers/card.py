@@ -150,8 +150,13 @@ def lines(found: Card) -> Iterator[str]:
     yield f"Decision card: {line(found.window)}"
     yield f"Verdict: {found.verdict}"
     yield f"Completeness: {number(round(100 * done / of))}% ({done}/{of})"
-    for check in found.checks:
+    asked = {check.name for check in found.needed}
+    for check in found.needed:
         yield f"  - {check.state:7} {sentence(check)}"
+    for check in found.wanted:
+        # a remark on what is asked above: that a window gives no figure is not ok
+        word = "note" if check.name in asked and check.state == "ok" else check.state
+        yield f"  - {word:7} {sentence(check)}"
 
 
 def sentence(check: Check) -> str:

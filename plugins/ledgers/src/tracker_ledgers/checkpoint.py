@@ -37,8 +37,9 @@ def close(session: Session, request: Request, *, with_card: bool) -> None:
     measured = _measure(session, request)
     row = _row(session, request, measured)
     file = handoff.path_of(session)
+    documents.refuse_outside(session, file, handoff.FILE)
     handoff.parts(file, documents.read(file))
-    documents.read(standing_jobs.path_of(session))
+    standing_jobs.is_there(session)
     if session.dry_run:
         for ledger in (ledgers.TOKENS, ledgers.CHURN):
             ledgers.check(session, ledger)

@@ -14,8 +14,8 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
-from tracker_ledgers.documents import refuse_special
-from tracker_ledgers.ledgers import Ledger, Row, check_header, equals, path_of, split, standing
+from tracker_ledgers.documents import refuse_outside, refuse_special
+from tracker_ledgers.ledgers import DIR, Ledger, Row, check_header, equals, path_of, split, standing
 
 # do not follow links or wait for pipes
 OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -118,6 +118,8 @@ def opened(session: Session, ledger: Ledger, path: Path | None = None) -> Iterat
 
     Several data directories may share a repository's ledgers: therefore each file is locked, too.
     """
+    if path is None:
+        refuse_outside(session, path_of(session, ledger), DIR)
     found = OpenLedger(session, ledger, path or path_of(session, ledger))
     try:
         found.open()

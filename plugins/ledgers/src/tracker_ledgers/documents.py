@@ -29,6 +29,21 @@ def place(session: Session, path: Path) -> str:
     return os.path.relpath(os.path.realpath(path), os.path.realpath(session.root))
 
 
+def refuse_outside(session: Session, path: Path, key: str | None = None) -> None:
+    """Refuse a usual place that a link in the repository leads out of it: whoever clones it did not make its links.
+
+    key: the setting that names the place; one that leads out was consented to.
+    """
+    base, real = home(session), os.path.realpath(path.parent)
+    if key in session.settings_file.values or Path(real).is_relative_to(os.path.realpath(base)):
+        return
+    cure = f", or name the place as {key} in tracker.toml, which asks for your consent" if key else ""
+    raise TrackerError(
+        f"{path} leads out of {base} through a link, to {real}. Expected a place in that folder."
+        f" Take the link away{cure}. Nothing was written."
+    )
+
+
 def refuse_special(path: Path) -> None:
     """Refuse a link, pipe or directory in the place of a file."""
     try:

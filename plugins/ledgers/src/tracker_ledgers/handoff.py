@@ -21,6 +21,8 @@ BEGIN = "<!-- tracker handoff: begin. tracker rewrites what stands between these
 END = "<!-- tracker handoff: end -->"
 MARKER = re.compile(rb"^<!-- tracker handoff: (begin|end)\b[^\n]*-->[ \t]*\r?$", re.M)
 COMMANDS = 40
+# the setting that names the file
+FILE = "handoff.file"
 
 
 @frozen(kw_only=True)
@@ -53,6 +55,7 @@ def write(session: Session, asked: Sequence[str]) -> Brief:
 def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()) -> Written:
     """Write our part of the file, unless it says the same already; people's parts stay byte for byte."""
     path = path_of(session)
+    documents.refuse_outside(session, path, FILE)
     check(session, asked)
     for is_last in (False, False, True):
         # others must not wait while a long history is read

@@ -20,7 +20,7 @@ from attrs import frozen
 
 from tracker.api import Finding
 from tracker.kernel import TrackerError, csv_line, line
-from tracker_ledgers.documents import home, read
+from tracker_ledgers.documents import home, read, refuse_outside
 from tracker_ledgers.settings import Ledgers
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ FEATURES = _ledger(
 EVIDENCE = _ledger(
     "Acceptance_Evidence.csv", "window_id capability_id test_run_id runner result artifacts_path artifact_hash notes"
 )
+# the setting that names their folder
+DIR = "ledgers.dir"
 LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 # how the notes of a row begin that takes another one back, and the columns that a sum adds up
 REVERSED = "reversed by tracker undo"
@@ -207,7 +209,9 @@ def findings(session: Session) -> list[Finding]:
 
 def check(session: Session, ledger: Ledger, path: Path | None = None) -> Path:
     """Where a row would go, for `--dry-run`: refused as an append would be, nothing touched."""
-    path = path or path_of(session, ledger)
+    if path is None:
+        path = path_of(session, ledger)
+        refuse_outside(session, path, DIR)
     rows(path, ledger)
     return path
 

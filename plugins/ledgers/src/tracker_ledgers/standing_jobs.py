@@ -38,10 +38,19 @@ def _context(text: str, mark: re.Match[str]) -> str:
     return f"{headings[-1] if headings else ''}\n{mark['head']}"
 
 
+def is_there(session: Session) -> bool:
+    """Whether there is a file; one that cannot be written is refused."""
+    path = path_of(session)
+    if documents.read(path) is None:
+        return False
+    documents.refuse_outside(session, path)
+    return True
+
+
 def note(session: Session, run: str) -> bool:
     """Write this run into the file, if it exists; whether it does."""
     path = path_of(session)
-    if documents.read(path) is None:
+    if not is_there(session):
         return False
 
     def content(data: bytes | None) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,8 @@ from tracker_ledgers.window_state import unknown
 NESTED = "TRACKER_NESTED"  # "1": tests that start pytest, behave or `tracker uat` leave themselves out
 LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # not for the tests: they must not write into the session's data
 NO_TESTS = 5  # pytest's exit status where it collected nothing
+# How long a runner may take to end after Ctrl-C.
+END_SECONDS = 5.0
 
 
 @frozen(kw_only=True)
@@ -142,25 +146,38 @@ def _command(session: Session, text: str, seconds: float) -> RunnerResult:
 
 
 def _status(session: Session, words: list[str], seconds: float) -> int | None:
-    """Run a program in the repository, its output on stderr: its exit status, None if it took too long."""
+    """Run a program in the repository, its output on stderr: its exit status, None if it took too long.
+
+    It is ended with the processes that it started, which would write its report later and keep a pipe open.
+    """
     environment = {key: value for key, value in os.environ.items() if key not in _private(session)} | {NESTED: "1"}
     sys.stderr.flush()
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if session.quiet else sys.stderr.fileno(),
             stderr=subprocess.STDOUT,
             cwd=home(session),
             env=environment,
-            timeout=seconds,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return None
     except OSError as error:
         raise TrackerError(f"cannot run {words[0]}: {error.strerror}") from error
-    return done.returncode
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    except KeyboardInterrupt:
+        # the terminal does not reach another session
+        os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+        raise
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _private(session: Session) -> set[str]:

@@ -53,10 +53,11 @@ def section(session: Session) -> Block | None:
 
 
 def _churn(session: Session, window: str) -> Check:
-    # of each provider the newest row counts
     files = [found["files"] for found in facts(session, [window]).values() if "files" in found]
     if files:
-        text = f"Churn is measured ({plural(len(files), 'row')}{'' if any(files) else ', no file changed'})."
+        rows = sum(one.record.get("files_changed") is not None for one in session.index.entries("churn", [window]))
+        of = f"{plural(rows, 'row')}{', of each provider the newest counts' if rows > len(files) else ''}"
+        text = f"Churn is measured ({of}{'' if any(files) else ', no file changed'})."
         return Check(name="churn", state="ok", text=text)
     text, words = "No churn is measured.", ["tracker", "churn", "--window", window]
     if not has_start(session, window):
@@ -96,11 +97,14 @@ def _evidence(session: Session, window: str) -> Check:
     if failed:
         what = ", ".join(dict.fromkeys(_named(row) for row in failed))
         text = f"Evidence failed, and no later run passed: {what}.{more}"
-        if _capability(failed[0])[0] == "uat":
+        others = [row for row in failed if not _is_of_uat(row)]
+        if not others:
             return Check(name="evidence", state="failed", text=text, cure=uat)
         # the row alone would be a claim without a run
-        text += " Repeat that run, and record the result if it passes."
-        cure = quoted([*add, *_options(failed[0]), "--result", PASS])
+        if len(others) < len(failed):
+            text += f" `{uat}` repeats what it ran."
+        text += f" Repeat {_named(others[0])}, and record the result if it passes."
+        cure = quoted([*add, *_options(others[0]), "--result", PASS])
         return Check(name="evidence", state="failed", text=text, cure=cure)
     if passed:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(passed, 'row')}).{more}")
@@ -115,6 +119,11 @@ def _capability(row: Mapping[str, str]) -> tuple[str, str]:
     """What a row proves. Rows of an older `uat` differ by their runner."""
     name = row["capability_id"].strip()
     return name, row.get("runner", "") if name == "uat" else ""
+
+
+def _is_of_uat(row: Mapping[str, str]) -> bool:
+    """Whether `uat --record` wrote it, as `uat-pytest`, or `uat` in older versions: it writes the next result, too."""
+    return _capability(row)[0].partition("-")[0] == "uat"
 
 
 def _options(row: Mapping[str, str]) -> list[str]:

@@ -363,12 +363,24 @@ def document(match: Match) -> dict[str, Any]:
         "windows_needed": found.windows_needed,
         "comparable": {
             "days": match.days,
+            "apart": _apart(*sides),
             **{side.name: [one.window for one in side.estimate.results] for side in sides},
             "left_out": [{"provider": side.name, "window": window} for side in sides for window in side.apart],
         },
         "pairs": match.certificate and _pairs(match, match.certificate),
         "providers": [_side_document(side) for side in sides],
     }
+
+
+def _apart(a: Side, b: Side) -> float | None:
+    """How many days half of the comparable windows are at most from one of the other side."""
+    times = [_times(side.estimate.given) for side in (a, b)]
+    found = array("q")
+    for own, other in (times, times[::-1]):
+        for at in own if other else ():
+            place = bisect_left(other, at)
+            found.append(min(abs(at - one) for one in other[max(place - 1, 0) : place + 1]))
+    return sorted(found)[(len(found) - 1) // 2] * MICROSECOND / timedelta(days=1) if found else None
 
 
 def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:

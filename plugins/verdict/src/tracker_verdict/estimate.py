@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
+# Windows of which a correlation says anything.
+LAGGED = 4
 # windows that a remark names
 NAMED = 3
 
@@ -154,6 +156,24 @@ class ProviderEstimate:
         more = f" and {len(self.waiting) - NAMED} more" if len(self.waiting) > NAMED else ""
         return f"would overlap if all were finalized: {named}{more}"
 
+    @property
+    def lag_1(self) -> float | None:
+        """The correlation of the efficiency of a window with that of the one before; None of under 4 with a time."""
+        times, rates = array("d"), array("d")
+        for one in self.given if self.efficiency else ():
+            if one.at and one.capacity:
+                times.append(one.at.timestamp())
+                rates.append(one.features / one.capacity)
+        if len(times) < LAGGED or min(rates) == max(rates):
+            return None
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            off = np.array(rates)[np.argsort(times, kind="stable")]
+            off -= off.mean()
+            found = float(off[1:] @ off[:-1] / (off @ off))
+        return found if math.isfinite(found) else None
+
     def figures(self) -> dict[str, Any]:
         """What `preview --json` prints, as JSON values."""
         needed = self.windows_needed
@@ -162,6 +182,8 @@ class ProviderEstimate:
             "efficiency_quality": self.whole.efficiency_quality,
             "n_quality": self.whole.quality.n if self.whole.quality else 0,
             "n": self.n,
+            "fano": self.spread.fano,
+            "lag_1": self.lag_1,
             "windows_needed": None if needed is None else list(needed),
             "effect": self.whole.effect,
             "blocks": self.blocks and {"by": self.blocks, "n": self.spread.n},

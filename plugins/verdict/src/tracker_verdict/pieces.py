@@ -160,7 +160,12 @@ def _filled(
     awake = {datetime.fromtimestamp(at, local).hour for at in times}
     parts = list(segments(empty.readings, length))
     silence = heard(empty.readings, taken, times, awake, local, length)
-    quiet = [one for one in _quiet(parts, times, awake, local) if is_own(one.start, one.end)]
+    # readings of a schedule by another origin show rises without a request where own ones come with a request each
+    begin = taken[0].at.timestamp() if taken and taken[0].origin != empty.origin else math.inf
+    quiet = [one for one in _quiet(parts, times, awake, local) if one.end <= begin and is_own(one.start, one.end)]
+    if begin < math.inf:
+        rises = _quiet(list(segments(taken, length)), times, awake, local)
+        quiet += [one for one in rises if is_own(one.start, one.end)]
     summed, moving = _Requests(empty.events, awake, local), _Requests(empty.moving, awake, local)
     return evolve(
         empty,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from tracker.kernel import Clock, Command, WritingCommand, moment, session
+from tracker.kernel import Clock, Command, WritingCommand, moment, session, window_option
 
 SINCE = click.option(
     "--since",
@@ -17,13 +17,16 @@ SINCE = click.option(
     help="From this time on: ISO 8601, or a span such as `7d`.",
 )
 
+# an id as every command takes it
+ID = window_option()(lambda: None).__click_params__[0].type
+
 
 @click.command(
     "add",
     cls=WritingCommand,
     epilog="tracker windows add W0-09 --from 2026-11-26T11:30:00Z --to 2026-11-26T14:00:00Z --provider codex",
 )
-@click.argument("window", metavar="W")
+@click.argument("window", metavar="W", type=ID)
 @click.option("--from", "start", metavar="TIME", required=True, callback=moment, help="When the work began.")
 @click.option("--to", "end", metavar="TIME", required=True, callback=moment, help="When it ended.")
 @click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; may be repeated.")

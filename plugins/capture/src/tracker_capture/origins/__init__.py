@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Reading, Source
 from tracker.kernel import TrackerError
 from tracker_capture.origins.answer import MOST_SECONDS, Answer, OriginError, Query, query, quoted
 
@@ -65,7 +65,10 @@ def ask(
     """The reading that one origin gives now, with at least one value."""
     answer = _reader(origin)(query(session, source, origin, timezone, until=until))
     if not answer.has_value:
-        raise OriginError(_no_value(source, answer))
+        text = answer.text or ""
+        # of an exchange the last answer is the one that was asked for
+        said = text.rpartition("\n")[2] if isinstance(origin, ExchangeOrigin) else text
+        raise OriginError(_no_value(source, answer.reading, said))
     return answer
 
 
@@ -88,12 +91,12 @@ def _reader(origin: Origin) -> Callable[[Query], Answer]:
     return kept
 
 
-def _no_value(source: Source, answer: Answer) -> str:
+def _no_value(source: Source, reading: Reading, text: str) -> str:
     """Why a text gives no value: the reading's tags and their meaning, and how the text begins."""
-    tags = answer.reading.errors or ("insufficient-data",)
+    tags = reading.errors or ("insufficient-data",)
     meanings = dict.fromkeys(source.tags.get(tag.partition(":")[0]) for tag in tags)
     meant = "; ".join(meaning for meaning in meanings if meaning)
-    said = quoted(answer.text or "", first=True)
+    said = quoted(text, first=True)
     return f"{', '.join(tags)}{f' ({meant})' if meant else ''}{f'; it said {said}' if said else ''}"
 
 

@@ -49,12 +49,15 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
         raise TrackerError(f"The last command cannot be taken back. {before}")
     if not (yes or here.dry_run):
         _ask(here, step)
-    done = [re.sub("^take back", "took back", text) for text in undo.undo(here, step)]
+    records, also = undo.undo(here, step)
+    done = [re.sub("^take back", "took back", text) for text in records]
     if here.json and not here.dry_run:
-        here.data({"command_id": step.command_id, "command": step.words, "done": done})
+        here.data({"command_id": step.command_id, "command": step.words, "done": [*done, *also]})
         return
     for text in [f"undid {step.named}", *done] if done else ():
         here.say(text)
+    for text in () if here.quiet else also:
+        here.show(text, has_cures=True)
 
 
 def _list(here: Session, found: Sequence[Step]) -> None:

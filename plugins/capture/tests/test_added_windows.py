@@ -1,0 +1,88 @@
+"""`tracker windows add` near and across resets: what is refused, and what the parts of a floored meter add up to."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from outcomes import ok
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+WEEK = timedelta(days=7)
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def limits(age: float, fiveh: float, weekly: float, fiveh_age: float, weekly_age: float = -3000) -> str:
+    """A line of a session file: both meters, and how many minutes ago each is reset."""
+    ends = (("primary", fiveh, 300, fiveh_age), ("secondary", weekly, 10080, weekly_age))
+    windows = {
+        name: {"used_percent": used, "window_minutes": length, "resets_at": int(ago(end).timestamp())}
+        for name, used, length, end in ends
+    }
+    payload = {"type": "token_count", "info": None, "rate_limits": {"limit_id": "codex", **windows}}
+    return json.dumps({"timestamp": ago(age).isoformat(), "type": "event_msg", "payload": payload})
+
+
+def add(machine: Any, window: str, start: float, end: float, *words: str) -> Any:
+    times = ("--from", ago(start).isoformat(), "--to", ago(end).isoformat())
+    return machine("windows", "add", window, *times, *words)
+
+
+def refused(done: Any) -> str:
+    assert done.returncode == 1, done.stdout + done.stderr
+    return str(done.stderr)
+
+
+def test_an_after_in_the_buffer_of_the_before_s_reset_is_refused_before_anything_is_stored(machine: Any) -> None:
+    readings = [limits(70, 50, 10, 10), limits(9, 50, 12, -290), limits(1, 2, 13, -290)]
+    machine.rollout("a", *readings)
+    ok(machine("sync"))
+    assert "too closely: the vendor lags. Choose a later --to." in refused(add(machine, "W1", 70, 9))
+    assert machine.rows() == []
+    ok(add(machine, "W1", 70, 1))
+    assert [row["phase"] for row in machine.rows()] == ["before", "after"]
+
+
+def test_a_reset_without_a_reading_close_before_it_needs_consent(machine: Any) -> None:
+    """Stored as it was, the window could never be finalized, and its cure was to take it back."""
+    before = [limits(minutes, 1, used, -200, 1800) for minutes, used in ((3000, 74), (2400, 80), (1860, 88))]
+    after = [limits(minutes, 1, used, -200, 1800 - 10080) for minutes, used in ((1740, 2), (1500, 6), (1200, 11))]
+    machine.rollout("a", *before, *after)
+    ok(machine("sync"))
+    why = refused(add(machine, "W1", 3000, 1200))
+    assert "codex has no reading within 15 min before the reset of weekly at " in why
+    assert "and shows 88 %. Use --stale-ok to take it. Nothing was stored." in why
+    assert machine.rows() == []
+    done = add(machine, "W1", 3000, 1200, "--stale-ok")
+    assert "25 % is the sum of the parts; at most 12 % more is not covered" in done.stderr
+    assert "capacity=25 pp" in ok(machine("complete", "--window", "W1", "--codex-features", "1"))
+
+
+@pytest.mark.parametrize(("last", "capacity"), [(5, "17.5"), (0, "12.5")])
+def test_floored_readings_of_both_sides_of_a_reset_stand_for_half_a_point_more(
+    machine: Any, last: int, capacity: str
+) -> None:
+    """As in every window: 40 to 52 is 12, and from a reset to 5 it is 5.5."""
+    reset = NOW.replace(minute=0, second=0) - timedelta(hours=3)
+    readings = ((-180, 40, reset), (-10, 52, reset), (60, last, reset + WEEK))
+    for minutes, used, end in readings:
+        shown = f"{end:%b} {end.day}, {end.hour % 12 or 12}{'pm' if end.hour >= 12 else 'am'} (UTC)"
+        pane = f"  Current week (all models)\n  {used}% used\n  Resets {shown}\n"
+        at = (reset + timedelta(minutes=minutes)).isoformat()
+        ok(machine("start", "claude", "--stdin", "--window", f"A{minutes + 180}", "--captured-at", at, stdin=pane))
+    times = ("--from", (reset - timedelta(hours=3)).isoformat(), "--to", (reset + timedelta(hours=1)).isoformat())
+    ok(machine("windows", "add", "W1", "--provider", "claude", *times))
+    assert f"capacity={capacity} pp" in ok(machine("complete", "--window", "W1", "--claude-features", "2"))
+
+
+@pytest.mark.parametrize("window", ["../x y", "a@b.com", "$(touch pwned)"])
+def test_a_name_that_no_other_command_takes_is_refused(machine: Any, window: str) -> None:
+    machine.rollout("a", limits(70, 50, 10, -200), limits(9, 50, 12, -200))
+    ok(machine("sync"))
+    assert f"Invalid window id {window!r}." in refused(add(machine, window, 70, 9))
+    assert machine.rows() == []

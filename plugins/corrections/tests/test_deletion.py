@@ -1,0 +1,77 @@
+"""`tracker alias delete`: what a removed capture had superseded, whose it was, and what its window needs then."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+T = [f"2026-01-10T{hour:02}:00:00Z" for hour in range(24)]
+
+
+def capture(program: Any, verb: str, hour: int, fuel: float, lane: str = "") -> Any:
+    words = ("alias", verb, "toy", "--stdin", "--window", "W1", "--captured-at", T[hour])
+    return program(*words, stdin=f"fuel {fuel}%", lane=lane)
+
+
+def delete(program: Any, *words: str, lane: str = "") -> Any:
+    return program("alias", "delete", "toy", "--window", "W1", *words, lane=lane)
+
+
+def is_open(program: Any) -> list[bool]:
+    return [one["open"] for one in json.loads(program("--json", "window-audit", "--window", "W1").ok())["anomalies"]]
+
+
+def test_an_anomaly_stays_closed_while_another_capture_supersedes_its_own(program: Any) -> None:
+    for verb, hour, fuel in (("start", 8, 30), ("end", 9, 17), ("end", 10, 35), ("end", 11, 36)):
+        capture(program, verb, hour, fuel).ok()
+    program("complete", "--window", "W1", "--toy-features", "2", "--outcome", "pass").ok()
+    done = delete(program, "--phase", "after", "--index", "2", "--yes")
+    assert (done.ok(), done.err) == (f"removed toy after snapshot for W1 (captured_at={T[10]})\n", "")
+    assert is_open(program) == [False]
+    assert "capacity=6 pp" in program("complete", "--window", "W1").ok()
+    # the pair that fell counts again: no finalizing helps
+    done = delete(program, "--phase", "after", "--yes")
+    assert "is stale: the toy captures that count now fell (fuel fell from 30 to 17). `tracker undo --yes`" in done.err
+    assert "`tracker end toy --stdin --window W1` captures it again" in done.err
+    assert is_open(program) == [True]
+    program("undo", "--yes").ok()
+    assert is_open(program) == [False]
+
+
+def test_a_before_that_superseded_is_superseded_itself(program: Any) -> None:
+    for verb, hour, fuel in (("start", 7, 30), ("end", 10, 17), ("start", 8, 10), ("start", 9, 12)):
+        capture(program, verb, hour, fuel).ok()
+    delete(program, "--phase", "before", "--index", "2").ok()
+    assert is_open(program) == [False]
+    delete(program, "--phase", "before").ok()
+    assert is_open(program) == [True]
+
+
+def test_a_capture_of_another_lane_is_asked_about(program: Any) -> None:
+    capture(program, "start", 8, 10, lane="a").ok()
+    capture(program, "end", 9, 20, lane="a").ok()
+    refused = delete(program, "--phase", "after", lane="b").refused()
+    assert f"This would remove the toy after of {T[9]} in W1, and it is of lane a. Use --yes to remove it." in refused
+    done = delete(program, "--phase", "after", "--yes", lane="b")
+    assert done.ok()
+    assert done.notes == "note: it was of lane a\n"
+    delete(program, "--phase", "before", lane="a").ok()
+
+
+def test_a_removal_says_whose_capture_it_was_where_lanes_share_a_window(program: Any) -> None:
+    capture(program, "start", 8, 10).ok()
+    capture(program, "end", 10, 20).ok()
+    capture(program, "start", 8, 10, lane="b").ok()
+    capture(program, "end", 9, 20, lane="b").ok()
+    done = delete(program, "--phase", "after", lane="b")
+    assert done.notes == "note: it was of lane b; those of other lanes stand (name one with --agent '')\n"
+    assert "captured_at=2026-01-10T10" in delete(program, "--phase", "after", "--agent", "", lane="b").ok()
+
+
+def test_the_cure_of_a_fall_names_the_lane_of_the_after(program: Any) -> None:
+    """Not that of whoever made it count by taking another capture back."""
+    capture(program, "start", 7, 30, lane="a").ok()
+    capture(program, "start", 8, 10, lane="a").ok()
+    capture(program, "end", 9, 20, lane="a").ok()
+    done = delete(program, "--phase", "before", "--yes", lane="b")
+    assert "or tracker alias delete toy --phase after --window W1 --agent a (" in done.err
