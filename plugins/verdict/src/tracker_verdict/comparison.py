@@ -16,7 +16,7 @@ from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
-from tracker_verdict.price import Price, price_options
+from tracker_verdict.price import Price, incomparable
 from tracker_verdict.regimes import refresh
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
@@ -187,7 +187,7 @@ def _against_best(
 ) -> list[tuple[str, str]]:
     is_priced = all(name in prices for name in chosen)
     if len({known[name].unit for name in chosen}) > 1 and not is_priced:
-        raise _incomparable([known[name] for name in chosen], prices)
+        raise incomparable([known[name] for name in chosen], prices)
 
     def merit(name: str) -> tuple[bool, float]:
         # a window or two that went well are no best: the others are never held against each other then
@@ -210,7 +210,7 @@ def _match(
     prices = [question.prices.get(one.source.name) for one in (a, b)]
     worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
     if None in prices and a.unit != b.unit:
-        raise _incomparable([a, b], question.prices)
+        raise incomparable([a, b], question.prices)
     settings = session.settings(VerdictSettings)
     times = [_times(_counted(one)) for one in (a, b)]
     sides = [
@@ -325,20 +325,6 @@ def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> C
             " or use --blocks day."
         )
     return lambda one: projects.get(one.window, NO_PROJECT)
-
-
-def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:
-    units: dict[str, list[str]] = {}
-    for one in found:
-        units.setdefault(one.unit, []).append(one.source.name)
-    said = ", ".join(f"{' and '.join(names)} in {unit}" for unit, names in units.items())
-    words = [one.source.name for one in found] if len(found) == 2 else []
-    words += price_options({one.source.name: one.unit for one in found}, prices)
-    alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
-    return TrackerError(
-        f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
-        f" buys. Put your prices under [prices] in tracker.toml, or into `tracker compare {' '.join(words)}`{alike}."
-    )
 
 
 def document(match: Match) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number, plural, rate
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
-from tracker_verdict.stats.efficiency import Efficiency, measure
+from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency, measure
 from tracker_verdict.stats.power import Range, in_windows
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class ProviderEstimate:
     waiting: Mapping[str, str] = {}
     plans: Sequence[str] = ()
     change: Regime | None = None
+    few_days: int = 0
 
     @property
     def results(self) -> tuple[WindowResult, ...]:
@@ -122,8 +123,19 @@ class ProviderEstimate:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
-        spread = f"spread over {plural(self.spread.n, self.blocks)}" if self.blocks else None
-        return tuple(one for one in (spread, self.unsure, self.mixed, self.rescaled) if one)
+        return tuple(one for one in (self._spread_over, self.unsure, self.mixed, self.rescaled) if one)
+
+    @property
+    def _spread_over(self) -> str | None:
+        """What the interval is measured between; if that is single windows though there are many, why not days."""
+        if self.blocks:
+            return f"spread over {plural(self.spread.n, self.blocks)}"
+        if not self.few_days or self.ci_kind != "measured":
+            return None
+        few = (
+            f"{plural(self.few_days, 'day')} alone" if self.few_days < LEAST_WINDOWS else "one day outweighs the others"
+        )
+        return f"spread over single windows: {few}"
 
     @property
     def mixed(self) -> str | None:
@@ -230,6 +242,7 @@ def of_results(
         spread=spread if is_of_blocks else whole,
         blocks=(asked or "day") if is_of_blocks else None,
         price=price,
+        few_days=len(blocks) if not is_of_blocks and len(blocks) < whole.n else 0,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, near
+from tracker.kernel import ProviderFigures, Session, TrackerError, near
 from tracker_verdict.settings import PRICE, VerdictSettings
 
 EXAMPLE = "200/mo:4.3bars"
@@ -77,3 +77,18 @@ def prices(session: Session, given: Iterable[str] = ()) -> dict[str, Price]:
 def price_options(units: Mapping[str, str], known: Mapping[str, Price]) -> list[str]:
     """What to add to `tracker compare` so that providers of these units can be compared: an example for each price."""
     return [f"--price {name}={example_of(unit)}" for name, unit in units.items() if name not in known]
+
+
+def incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:
+    """Why providers of several units cannot be compared, and what to type."""
+    units: dict[str, list[str]] = {}
+    for one in found:
+        units.setdefault(one.unit, []).append(one.source.name)
+    said = ", ".join(f"{' and '.join(names)} in {unit}" for unit, names in units.items())
+    words = [one.source.name for one in found] if len(found) == 2 else []
+    words += price_options({one.source.name: one.unit for one in found}, prices)
+    alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
+    return TrackerError(
+        f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
+        f" buys. Put your prices under [prices] in tracker.toml, or into `tracker compare {' '.join(words)}`{alike}."
+    )

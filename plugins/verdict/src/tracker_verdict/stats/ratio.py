@@ -255,6 +255,8 @@ def ratio_assumed(
 ) -> tuple[float, float, float]:
     """Fano factor, low and high of the ratio if nothing but an assumption says how much windows vary."""
     found = compare(measure(A), measure(B), worth=(kA, kB), confidence=level)
+    if not (found.a.capacity and found.b.capacity):
+        raise ValueError("Expected windows that used capacity on each side.")
     fano = found.assumed_fano
     return (fano, *_count_limits(found.a.features / fano, found.b.features / fano, found._cost, (1 - level) / 2))
 
