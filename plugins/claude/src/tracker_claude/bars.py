@@ -37,11 +37,11 @@ def marked(text: str) -> str:
             width = behind.end() - found.start() - 1
             return f"⟦{filled}/{width}/{width}⟧"
         at = bisect_left(rules, (found.start(), 0))
-        start, columns = rules[at - 1] if at else (0, 0)
+        start, columns = rules[at - 1] if at else (0, WIDE)
         if not columns:
             return " "
         least, most = (columns - margin for margin in MARGINS)
-        # at the beginning of the text the rule may have been cut
+        # at the beginning of the text the rule may have been cut, or left out
         if not start:
             most = max(most, NARROW - 1 - MARGINS[-1])
         return f"⟦{filled}/{least}/{most}⟧"
