@@ -137,6 +137,17 @@ def test_a_clock_that_is_a_little_ahead_is_no_future(program: Any) -> None:
     assert "anomaly" not in done.err
 
 
+def test_numbers_of_the_buffer_after_a_reset_are_no_after_later_either(program: Any) -> None:
+    capture(program, "start", 8, 50, reset=T[9]).ok()
+    dated = "fuel 50%\nas of 2026-01-10T09:0"
+    for words in (("alias", "end", "toy"), ("ingest", "toy", "--phase", "after")):
+        given = (*words, "--stdin", "--window", "W1", "--captured-at", T[10])
+        refused = program(*given, stdin=f"{dated}1:00+00:00").refused()
+        assert f"The AFTER of toy comes too early: a meter was reset at {T[9]}, and panes lag behind." in refused
+        program(*given, "--dry-run", stdin=f"{dated}6:00+00:00").ok()
+    assert len(program.rows("snapshots")) == 1
+
+
 def test_a_crossed_reset_is_a_tag_and_no_anomaly(program: Any) -> None:
     capture(program, "start", 8, 30, reset="2026-01-10T08:30:00Z").ok()
     assert "anomaly" not in capture(program, "end", 9, 40).err

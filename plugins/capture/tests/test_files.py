@@ -156,3 +156,29 @@ def test_a_file_is_left_as_it_is(machine: Any, event: Any) -> None:
     assert weekly(machine) == 5
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert sorted(found.name for found in path.parent.iterdir()) == [path.name]
+
+
+def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, event: Any) -> None:
+    """A legacy fork of Codex writes its parent's history with its own time: a meter would fall, and rise again."""
+
+    now = time.time()
+
+    def meta(age: float, thread: str, parent: str | None = None) -> str:
+        stamp = json.loads(event(0, age, now=now))["timestamp"]
+        payload = {"id": thread, **({"forked_from_id": parent} if parent else {})}
+        return json.dumps({"timestamp": stamp, "type": "session_meta", "payload": payload}, separators=(",", ":"))
+
+    machine.rollout("a", meta(7200, "a"), event(5, 7100, now=now), event(6, 7000, now=now), changed=now - 7000)
+    machine.rollout("b", meta(3600, "b"), event(15, 3500, now=now), event(20, 1800, now=now), changed=now - 1800)
+    fork = [meta(300, "c", "a"), meta(300, "a"), event(5, 300, now=now), event(6, 300, now=now)]
+    path = machine.rollout("c", *fork, changed=now - 300)
+    assert machine("sync").returncode == 0
+    assert [row["parsed"]["weekly_used"] for row in machine.rows("readings")] == [5, 6, 15, 20]
+    assert weekly(machine) == 20
+    for used, age in ((21, 200), (22, 100)):
+        with path.open("a") as file:
+            file.write(event(used, age, now=now) + "\n")
+        assert machine("sync").returncode == 0
+        assert machine.rows("readings")[-1]["parsed"]["weekly_used"] == used
+    assert [row["parsed"]["weekly_used"] for row in machine.rows("readings")] == [5, 6, 15, 20, 21, 22]
+    assert weekly(machine) == 22

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,18 @@ def test_lines_that_are_no_json_are_passed_over() -> None:
     assert used(read(torn)) == {"fiveh": 11, "weekly": 64}
     assert used(read(text[100:])) == {"fiveh": 11, "weekly": 64}
     assert used(read(text.replace("\n", "\r\n"))) == {"fiveh": 11, "weekly": 64}
+
+
+@together("second", [0.0, 0.004, 0.16, -60.0])
+@together("mode", ["legacy", "paginated"])
+def test_what_a_fork_copied_is_no_reading(second: float, mode: str) -> None:
+    """It has the fork's time; an answer of its own comes later, and a copy may have its own time."""
+    meta = {"id": "f", "forked_from_id": "p", "history_mode": mode}
+    begun = (datetime.fromisoformat(AT) - timedelta(seconds=second)).isoformat()
+    first = json.dumps({"timestamp": begun, "type": "session_meta", "payload": meta}) + "\n"
+    is_copied = mode == "legacy" and 0 <= second < 0.1
+    found = read(first + event({"primary": window(7, 300)}))
+    assert used(found) == ({} if is_copied else {"fiveh": 7})
 
 
 def test_fields_of_a_session_file() -> None:

@@ -127,6 +127,17 @@ def test_gate_and_plan_hold_past_weeks_in_points_of_now(logs: Logs) -> None:
     assert rule in logs.verdicts("status").ok()
 
 
+def test_a_look_that_tells_nothing_leaves_a_change_that_is_known(logs: Logs) -> None:
+    """Requests of a model without a price came since then."""
+    logs.work(2.0)
+    logs.verdicts("meters", "drift").ok()
+    kept = logs.kept
+    assert kept
+    logs.events = [one._replace(fresh=None) if place % 20 == 0 else one for place, one in enumerate(logs.events)]
+    assert "cannot tell: 5% of the tokens have no list price" in logs.verdicts("meters", "drift").ok()
+    assert logs.kept == kept
+
+
 def test_without_a_change_nothing_is_said_and_figures_are_as_before(logs: Logs) -> None:
     logs.work(1.0)
     logs.windows()
@@ -153,12 +164,29 @@ def test_a_look_at_less_says_nothing_against_a_change_and_one_at_as_much_does(lo
 def test_of_several_accounts_a_change_is_that_of_its_own(logs: Logs) -> None:
     logs.work(2.0)
     logs.windows()
-    logs("compare", "codex", "claude")
+    path = logs.verdicts.folder / "data" / "readings.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    rows = [{**row, "account": "home" if at < 9 else "work"} for at, row in enumerate(rows)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    meters = logs("plan", "--provider", "codex")["meters"]
+    found = {one["account"]: "change" in one for one in meters if one["capacity"]}
+    assert found == {"home": False, "work": True}
+    assert [(one["account"], one["is_only"]) for one in logs.kept] == [("work", False)]
+    # of which account the windows are nobody said
+    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+
+
+def test_what_is_kept_is_made_anew_if_it_is_spoilt(logs: Logs) -> None:
+    logs.work(2.0)
+    logs.windows()
+    logs("meters", "drift")
+    [kept] = logs.kept
     path = logs.verdicts.folder / "data" / "state" / ".verdict" / "changes.json"
-    path.write_text(json.dumps([{**logs.kept[0], "account": "work", "is_only": False}]))
-    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
-    path.write_text("[{")
-    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+    for text in ("[{", "{}", json.dumps([{**kept, "day": "soon"}, 1])):
+        path.write_text(text)
+        assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+        logs("meters", "drift")
+        assert logs.kept == [kept]
 
 
 def test_what_this_week_used_before_a_change_counts_as_past_weeks_do_and_leaves_the_room_that_it_leaves() -> None:

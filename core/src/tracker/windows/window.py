@@ -193,11 +193,10 @@ def _broken_rules(
         yield Broken(CLOCK_SKEW, cause, advice, delete, (new,))
     # a finalized window keeps its account: another one's pair would take over the features that were counted
     others = [one for one in (before, canonical(standing).after) if one and Pair(one, new).mixed == OTHER_ACCOUNT]
-    if other := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
-        whose = f"{str(other.phase).upper()} of {new.window}"
-        cause = f"this {source.name} reading is from another account than the {whose}"
+    if old := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
+        cause = f"this {source.name} reading is from another account than the {str(old.phase).upper()} of {new.window}"
         advice = "Expected both of one account. Name another window with --window, or store it with --force."
-        yield Broken(OTHER_ACCOUNT, cause, advice, delete, (other, new))
+        yield Broken(OTHER_ACCOUNT, cause, advice, delete, (old, new))
     if new.phase != "after":
         return
     old = before or next((one for one in reversed(standing) if one.phase == "before"), None)
@@ -211,9 +210,10 @@ def _broken_rules(
             delete = f"tracker alias delete {source.name} --phase before --window {new.window}{theirs}"
             advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
-    if (reset := reset_before(session, source, request.reading, at)) is not None:
+    resets = [reset_before(session, source, request.reading, one) for one in (at, seen or at)]
+    if (reset := resets[0] or resets[1]) is not None:
         until = reset + timedelta(minutes=session.config.buffer_minutes)
-        wait = math.ceil((until - at).total_seconds())
+        wait = max(math.ceil((until - at).total_seconds()), 0)
         cause = f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and panes lag behind"
         advice = f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
         advice += f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."

@@ -142,9 +142,17 @@ def _gain(path: str, marks: dict[str, Any]) -> int:
 
 def _known(mark: Any, about: os.stat_result) -> int:
     match mark:
-        case [int(known), inode] if inode == about.st_ino:
+        case [int(known), inode, *_] if inode == about.st_ino:
             return known
     return 0
+
+
+def _is_owned(mark: Any) -> bool:
+    """Whether the file may have a line that names the owner of what follows; older versions did not note it."""
+    match mark:
+        case [_, _, is_owned]:
+            return bool(is_owned)
+    return True
 
 
 def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:
@@ -195,13 +203,14 @@ def _gained(job: Job) -> Gained:
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
-        end = start
-        for stop, lines in _texts(file, start, job.origin, is_packed=is_packed):
+        end, is_owned = start, job.origin.owner is not None and start > 0 and _is_owned(job.mark)
+        for stop, lines, has_owner in _texts(file, start, job.origin, is_packed=is_packed, is_owned=is_owned):
             found += _samples(job.session, job.source, job.origin, lines, changed)
-            end = stop
+            end, is_owned = stop, has_owner
         found = _without_bursts(found)
         # of a compressed file its own size: its lines are read from the first one on
-        return Gained([about.st_size if is_packed else end, about.st_ino], len(found), _ends_of_runs(found))
+        mark = [about.st_size if is_packed else end, about.st_ino, *([int(is_owned)] if job.origin.owner else [])]
+        return Gained(mark, len(found), _ends_of_runs(found))
     except ImportError:
         needed = Registry.installation("zstandard")
         return Gained(problem=f"Compressed session files were not read. They need {needed}.")
@@ -211,8 +220,13 @@ def _gained(job: Job) -> Gained:
         os.close(file)
 
 
-def _texts(file: int, start: int, origin: FileOrigin, *, is_packed: bool) -> Iterator[tuple[int, list[str]]]:
-    """Of each chunk the end of its whole lines, and those that contain the marker, each behind its owner's line."""
+def _texts(
+    file: int, start: int, origin: FileOrigin, *, is_packed: bool, is_owned: bool
+) -> Iterator[tuple[int, list[str], bool]]:
+    """Of each chunk the end of its whole lines, and those that contain the marker, each behind its owner's line.
+
+    is_owned: whether there may be one before the start; it also says if there was one.
+    """
 
     def batches(start: int, *markers: str) -> Iterator[tuple[int, list[str]]]:
         os.lseek(file, start, os.SEEK_SET)
@@ -220,23 +234,22 @@ def _texts(file: int, start: int, origin: FileOrigin, *, is_packed: bool) -> Ite
             read = _unpacked(packed) if is_packed else partial(os.read, file)
             yield from _batches(read, start, [one.encode() for one in markers])
 
-    if origin.owner is None:
-        yield from batches(start, origin.marker)
-        return
-    gained = list(batches(start, origin.marker))
-    if not any(lines for _, lines in gained):
-        yield from gained[-1:]
-        return
-    # what names the owner may stand before what the file gained
+    if is_owned:
+        gained = list(batches(start, origin.marker))
+        if not any(lines for _, lines in gained):
+            yield from ((stop, lines, True) for stop, lines in gained[-1:])
+            return
+        # what names the owner may stand before what the file gained
+        start = 0
     owner = ""
-    for stop, lines in batches(0, origin.marker, origin.owner):
+    for stop, lines in batches(start, origin.marker, *filter(None, (origin.owner,))):
         texts = []
         for line in lines:
             if origin.marker in line:
                 texts.append(owner + line)
             else:
                 owner = line + "\n"
-        yield stop, texts
+        yield stop, texts, bool(owner)
 
 
 def _unpacked(file: BinaryIO) -> Read:

@@ -12,6 +12,7 @@ ORIGINS = (
         folder="~/.codex",
         pattern="sessions/*/*/*/rollout-*.jsonl",
         marker="used_percent",  # in an event's limits whatever its version; not where they are null
+        owner='"forked_from_id":"',  # in a fork's first line, which tells from when its parent's events are copied
         cure="send Codex a message, which begins a session file",
         seconds=5,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,9 @@ from tracker_codex.meters import reading
 MAIN = (None, "codex")  # `limit_id`; other buckets have events of their own
 EVENT = '"token_count"'
 RELATIVE = b"resets_in_seconds"
+FORK = '"session_meta"'
+# A fork of older clients writes its parent's history with its own time; an answer takes longer than this.
+COPYING = timedelta(seconds=0.1)
 
 
 def read(text: str) -> Reading | None:
@@ -23,14 +26,27 @@ def read(text: str) -> Reading | None:
     if EVENT not in text:
         return None
     events = [event for line in text.split("\n") if EVENT in line and (event := _event(line)) is not None]
+    first = text.partition("\n")[0]
+    forked = _forked(first) if FORK in first else None
     for event in reversed(events):
         limits = backend.mapping(event["payload"].get("rate_limits"))
         as_of = instant(event.get("timestamp"))
+        if forked is not None and as_of is not None and forked <= as_of <= forked + COPYING:
+            continue  # of an earlier time, which it does not say
         known = orjson.dumps(limits)
         found = _reading(known, as_of if RELATIVE in known else None)
         if found.gauges and limits.get("limit_id") in MAIN:
             return Reading(gauges=found.gauges, fields=found.fields, errors=found.errors, as_of=as_of)
     return reading((), {}) if events else None
+
+
+@lru_cache(maxsize=8)
+def _forked(line: str) -> datetime | None:
+    """When a legacy fork began, if the line is its first one; paginated ones copy nothing."""
+    event = _row(line)
+    meta = backend.mapping(event.get("payload"))
+    is_paginated = meta.get("history_mode") == "paginated" or meta.get("history_base")
+    return instant(event.get("timestamp")) if meta.get("forked_from_id") and not is_paginated else None
 
 
 @lru_cache(maxsize=64)
@@ -41,9 +57,13 @@ def _reading(limits: bytes, as_of: datetime | None) -> Reading:
 
 
 def _event(line: str) -> Mapping[str, Any] | None:
-    try:
-        event = backend.mapping(orjson.loads(line))
-    except orjson.JSONDecodeError:  # a line that is still being written
-        return None
+    event = _row(line)
     payload = backend.mapping(event.get("payload"))
     return event if event.get("type") == "event_msg" and payload.get("type") == "token_count" else None
+
+
+def _row(line: str) -> Mapping[str, Any]:
+    try:
+        return backend.mapping(orjson.loads(line))
+    except orjson.JSONDecodeError:  # a line that is still being written
+        return {}

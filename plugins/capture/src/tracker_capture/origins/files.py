@@ -24,6 +24,8 @@ File = tuple[float, str]
 PATIENCE = 16
 # Bytes. The wanted line is mostly in the first chunk.
 FIRST_CHUNK, LARGEST_CHUNK = 1 << 14, 1 << 22
+# Bytes before a file's end in which its owner is looked for, and then at its beginning.
+NEAR = 1 << 26
 # A user's session files may be links; devices and pipes must not block.
 OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -111,12 +113,13 @@ def _last(query: Query, path: str, changed: float) -> Answer | None:
     """The reading of the file's last line that gives one; where it tells no time, that of the file's last change."""
     origin = query.origin
     assert isinstance(origin, FileOrigin)
+    owner: str | None = None
     try:
         for found in islice(_lines_backwards(path, origin.marker.encode(), query), origin.lines):
             text = found.decode("utf-8", "replace")
             answer = query.parse(text)
             if answer.has_value and origin.owner:
-                owner = next(_lines_backwards(path, origin.owner.encode(), query), b"").decode("utf-8", "replace")
+                owner = _owner(path, origin.owner.encode(), query) if owner is None else owner
                 answer = query.parse(f"{owner}\n{text}") if owner else answer
             if answer.has_value:
                 as_of = answer.reading.as_of or datetime.fromtimestamp(changed, UTC)
@@ -126,14 +129,23 @@ def _last(query: Query, path: str, changed: float) -> Answer | None:
     return None
 
 
-def _lines_backwards(path: str, marker: bytes, query: Query) -> Iterator[bytes]:
+def _owner(path: str, marker: bytes, query: Query) -> str:
+    """The last line that holds the marker; of a large file one near its end, or else at its beginning."""
+    size = os.stat(path).st_size
+    ends = ((None, max(0, size - NEAR)), (min(LARGEST_CHUNK, size), 0))
+    found = (line for end, stop in ends for line in _lines_backwards(path, marker, query, end, stop))
+    return next(found, b"").decode("utf-8", "replace")
+
+
+def _lines_backwards(path: str, marker: bytes, query: Query, end: int | None = None, stop: int = 0) -> Iterator[bytes]:
     """The file's lines that hold the marker, the last first, while there is time; those over the limit are left out."""
     file = os.open(path, OPEN)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError(errno.EINVAL, "no regular file")
-        end, size, rest = os.lseek(file, 0, os.SEEK_END), FIRST_CHUNK, b""
-        while end > 0 and query.remaining():
+        end = os.lseek(file, 0, os.SEEK_END) if end is None else end
+        size, rest = FIRST_CHUNK, b""
+        while end > stop and query.remaining():
             start = max(0, end - size)
             block = read_at(file, end - start, start) + rest
             head, newline, whole = block.partition(b"\n") if start else (b"", b"\n", block)

@@ -20,7 +20,11 @@ STREAMS = (
 
 
 @click.command("doctor", cls=Command, epilog="tracker doctor")
-@click.option("--fix", is_flag=True, help="Repair what can be repaired by appending rows or setting files aside.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Repair what can be repaired by appending rows or setting files aside. Without it those findings name it.",
+)
 @click.option(
     "--restore", is_flag=True, help="Bring back whole records that follow a torn line or were set aside with one."
 )

@@ -29,7 +29,7 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions.columns import REPEATED
 from tracker_telemetry.sessions.scan import LABELS, SHARED
-from tracker_telemetry.sessions.tables import KEY, REQUESTS, SHARED_COLUMNS, VALUES
+from tracker_telemetry.sessions.tables import IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 FIELDS = ("session", "parent", "until")  # of a record of the journal
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
@@ -49,7 +49,7 @@ NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half 
 # not those that repeat another one; a subagent's, whose lineage is its session, do not tell that this went on
 OWN = f"""
 SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
-AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped) ORDER BY ts
+AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND {IS_KEPT.format("row")} ORDER BY ts
 """
 # the copies that are known as such by what their parent shows
 DROPPED = f"""

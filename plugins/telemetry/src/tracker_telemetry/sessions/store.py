@@ -232,7 +232,8 @@ class Store:
         has_copies = self._ask("SELECT 1 FROM place WHERE needs IS NOT NULL").fetchone() is not None
         if self._touched or has_copies:
             self._ask(tables.BY_PLACE)
-        before = set(self._ask("SELECT * FROM dropped"))
+        self._ask("DROP TABLE IF EXISTS temp.before")
+        self._ask("CREATE TEMP TABLE before AS SELECT * FROM dropped")
         self._ask("DELETE FROM dropped")
         self._ask(tables.DROPPED)
         for at, place, *key in self._ask(tables.FIRST).fetchall():
@@ -242,8 +243,7 @@ class Store:
         self._ask(tables.UNNAMED)
         self._ask(tables.REPEATED)
         self._ask(tables.DESCENDED)
-        for key in before ^ set(self._ask("SELECT * FROM dropped")):
-            self._touch(f"id IN (SELECT place FROM row WHERE ({tables.KEY}) = (?, ?, ?))", *key)
+        self._touch(f"id IN ({tables.CHANGED})")
         self._settle()
         self._touch("needs IS NOT NULL")
         for source, names in self._sessions(self._touched):
@@ -324,6 +324,11 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
         yield Store(session, database)
     finally:
         database.close()
+
+
+def has_file(session: Session) -> bool:
+    """Whether the store was made before."""
+    return (session.root / FOLDER / FILE).exists()
 
 
 def file_key(path: str) -> bytes:

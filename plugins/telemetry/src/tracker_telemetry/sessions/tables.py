@@ -17,6 +17,8 @@ KEPT = (
 )
 KEPT_COLUMNS = ", ".join(("source", *KEPT))
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
+# NOT IN would compare a row with each that is dropped
+IS_KEPT = "NOT EXISTS (SELECT 1 FROM dropped d WHERE (d.base, d.half, d.source) = ({0}.base, {0}.half, {0}.source))"
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
 # `half` is the second part of a request's key, and empty if any other fits it; `place` is all that requests share, and
 # `places` are those of a file, which `is_whole` if it holds all that it held; `version` is that of what read the files;
@@ -95,7 +97,7 @@ WHERE b.own > 0 AND (r.half = '') = NOT (b.own = 1 AND b.wild > b.largest)
 """
 # the time of a row that another one stands for, if that is later and fits no other; and whose it is
 FIRST = f"""
-SELECT d.ts, r.place, r.base, r.half, r.source FROM dropped JOIN row d USING ({KEY})
+SELECT d.ts, r.place, r.base, r.half, r.source FROM dropped CROSS JOIN row d USING ({KEY})
 JOIN row r ON r.source = d.source AND r.base = d.base AND r.half <> d.half
 WHERE d.ts < coalesce(r.ts, 1e11) AND (SELECT count(*) FROM row o WHERE o.source = d.source AND o.base = d.base) = 2
 """
@@ -111,13 +113,13 @@ WHERE c.needs IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
     SELECT 1 FROM shown WHERE ({KEY}, place) = (p.base, p.half, p.source, s.id))))
 """
 # the same where the parent has these requests under names of their own, which the copies lack; few are left to look for
+PARENTS = "SELECT 1 FROM place s CROSS JOIN row p ON p.place = s.id WHERE s.origin = c.origin AND s.session = c.needs"
 UNNAMED = f"""
 INSERT OR IGNORE INTO dropped
 SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
-WHERE c.needs IS NOT NULL AND c.lineage IS NULL AND c.whole = 0 AND r.half <> '{ALONE}'
-AND (r.base, r.half, r.source) NOT IN (SELECT {KEY} FROM dropped) AND EXISTS (
-  SELECT 1 FROM place s CROSS JOIN row p ON p.place = s.id
-  WHERE s.origin = c.origin AND s.session = c.needs AND s.whole = 0 AND p.half = '{ALONE}' AND p.ts <= r.ts
+WHERE c.needs IS NOT NULL AND c.lineage IS NULL AND c.whole = 0 AND EXISTS ({PARENTS} AND p.half = '{ALONE}')
+AND r.half <> '{ALONE}' AND {IS_KEPT.format("r")} AND EXISTS (
+  {PARENTS} AND s.whole = 0 AND p.half = '{ALONE}' AND p.ts <= r.ts
   AND ({", ".join(f"p.{name}" for name in TOKENS)}) = ({", ".join(f"r.{name}" for name in TOKENS)}))
 """
 # the same of a parent whose file is gone, as far as the journal says until when the fork shows its requests
@@ -140,10 +142,16 @@ AND ({TOTALS.format("r")}, {", ".join(f"r.{name}" for name in TOKENS)}) = (
   WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
   AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
 """
+# the places of the requests that are dropped now and were not before, or the other way round
+CHANGED = f"""
+SELECT place FROM (
+  SELECT * FROM (SELECT {KEY} FROM dropped EXCEPT SELECT {KEY} FROM before)
+  UNION ALL SELECT * FROM (SELECT {KEY} FROM before EXCEPT SELECT {KEY} FROM dropped)) CROSS JOIN row USING ({KEY})
+"""
 REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
 # a copy counts if the session is known that it may be of; what may be none unless it was dropped
 STANDING = f"""
-whole = 0 AND (base, half, source) NOT IN (SELECT {KEY} FROM dropped)
+whole = 0 AND {IS_KEPT.format("row")}
 AND (needs IS NULL OR lineage IS NOT NULL OR EXISTS (
   SELECT 1 FROM met WHERE met.source = place.origin AND met.session = place.needs))
 """
