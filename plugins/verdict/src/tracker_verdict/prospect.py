@@ -167,7 +167,9 @@ def _changed(
     if not old and not any(map(change.used_before, before)):
         return _forecast(known, before, start, local)
     scaled = [change.in_points_of_now(week) for week in before]
-    return evolve(_forecast(known, scaled, start, local, (change.ratio[0] - 1) * old), change=change)
+    # a vendor may have given back more than what is left of it
+    more = max((change.ratio[0] - 1) * old, -known.standing.used)
+    return evolve(_forecast(known, scaled, start, local, more), change=change)
 
 
 def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
