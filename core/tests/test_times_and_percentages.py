@@ -58,6 +58,18 @@ def test_a_day_ends_with_its_last_moment(text: str, expected: datetime) -> None:
     assert moment(text, NOW, lambda: ZoneInfo("Europe/Berlin"), is_end=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "expected"),
+    [
+        ("America/Santiago", "2026-04-04", "2026-04-05T03:59:59.999999Z"),  # the last hour is there twice
+        ("America/Santiago", "2026-09-05", "2026-09-06T03:59:59.999999Z"),  # the next day begins at 01:00
+        ("America/Havana", "2026-10-31", "2026-11-01T03:59:59.999999Z"),  # the next day's first hour is there twice
+    ],
+)
+def test_a_day_ends_where_the_clock_changes_at_midnight(zone: str, day: str, expected: str) -> None:
+    assert moment(day, NOW, lambda: ZoneInfo(zone), is_end=True) == datetime.fromisoformat(expected)
+
+
 @pytest.mark.parametrize("option", ["--since", "--until"])
 @pytest.mark.parametrize("text", ["yesterday", "today 00:00", "-2h", "14:06", "2026-11-22"])
 def test_a_selection_takes_the_same_times(program: Any, option: str, text: str) -> None:

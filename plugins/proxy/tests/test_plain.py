@@ -69,6 +69,12 @@ def test_cache_tokens_stand_apart() -> None:
         ("output_tokens", 10**15, None, ["tokens:invalid"]),
         ("ts", 1760890961.5, 1760890961.5, None),
         ("ts", "2025-10-19T18:22:41+02:00", "2025-10-19T18:22:41+02:00", None),
+        ("ts", "2025-10-19 18:22:41.5", "2025-10-19 18:22:41.5", None),
+        # of another form, which the index of events does not read; the first is that of Python's own logs
+        ("ts", "2025-10-19 18:22:41,026", "2025-10-19T18:22:41.026000", None),
+        ("ts", "20251019T182241Z", "2025-10-19T18:22:41+00:00", None),
+        ("ts", "2025-W42-7T18:22:41Z", "2025-10-19T18:22:41+00:00", None),
+        ("ts", "2025-10-19T18", "2025-10-19T18:00:00", None),
         ("ts", "yesterday", None, ["ts:invalid"]),
         ("ts", "", None, ["ts:invalid"]),
         ("ts", 1760890961026, None, ["ts:invalid"]),  # milliseconds are no seconds
@@ -181,7 +187,7 @@ def test_lines_that_cannot_be_read(line: bytes, reason: str) -> None:
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-3, 2**64 - 1), st.floats(allow_nan=False), st.text())
 CHOICES: dict[str, list[object]] = {
-    "ts": ["2025-10-19T16:22:41Z", 1760890961, 1.5, -1, 10**12, "soon"],
+    "ts": ["2025-10-19T16:22:41Z", "2025-10-19 16:22:41,5", "20251019T16", 1760890961, 1.5, -1, 10**12, "soon"],
     "rid": [
         "F-1",
         "",

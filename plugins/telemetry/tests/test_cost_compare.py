@@ -183,6 +183,17 @@ def test_a_slip_in_a_table_of_ones_own_is_refused(text: str, said: str) -> None:
     assert len(parse(text, "prices.toml of acme").entries) == 1
 
 
+@pytest.mark.parametrize(("name", "saved"), [(None, None), ("house-x", None), ("claude-sonnet-4-5", 0.0045 - 0.00082)])
+def test_what_was_saved_is_not_known_without_the_baselines_price(
+    tracker_inside: Run, tmp_path: Path, name: str | None, saved: float | None
+) -> None:
+    own = {"rid": "a", "input_tokens": 1000, "output_tokens": 100}
+    (tmp_path / "log.jsonl").write_text(log({**own, "model": name}, {**own, "model": "glm-4.6"}))
+    totals = json.loads(tracker_inside("--json", "cost-compare", "--file", "log.jsonl").stdout)["totals"]
+    assert totals["saved_usd"] == pytest.approx(saved)
+    assert totals["glm_usd"] > 0
+
+
 def test_the_bundled_table_may_be_ones_own() -> None:
     text = (files("tracker_proxy") / "prices.toml").read_text(encoding="utf-8")
     assert parse(text, "prices.toml", "your prices.toml") == parse(text, "prices.toml of proxy-telemetry")
@@ -201,6 +212,19 @@ def test_each_request_has_the_price_of_its_day(tracker_inside: Run) -> None:
     assert usage[0] > usage[1] > 0
     assert found["totals"]["baseline_usd"] == pytest.approx(sum(usage))
     assert found["totals"]["saved_usd"] == 0
+
+
+def test_each_request_has_its_day_however_its_time_is_written(tracker_inside: Run, tmp_path: Path) -> None:
+    times = ["2026-11-01T23:30:00.1Z", "2026-11-01 23:30:00,123", "20261101T233000Z", "2026-W44-7T23:30:00Z"]
+    own = {"model": "glm-4.6", "input_tokens": 10, "output_tokens": 1}
+    text = "".join(json.dumps({"ts": at, "rid": f"F-{nth}", **own}) + "\n" for nth, at in enumerate(times))
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
+    stream = tmp_path / "data" / "proxy_telemetry.jsonl"
+    [first, *_] = stream.read_text().splitlines()
+    old = json.loads(first) | {"ts": times[1], "record_id": "0" * 32}  # as older versions stored it
+    stream.write_text(stream.read_text() + json.dumps(old) + "\n")
+    [row] = json.loads(tracker_inside("--json", "cost-compare", "--by", "day").stdout)["rows"]
+    assert (row["day"], row["glm_tokens"]) == ("2026-11-01", 5 * 11)
 
 
 def test_each_request_has_the_price_of_its_hour(tracker_inside: Run) -> None:

@@ -97,6 +97,10 @@ def test_lines_of_another_window_are_counted_in_both_and_said(toys: Run) -> None
     undated = re.sub(r'"ts": "[^"]*", ', "", first)
     assert said("W0-05", undated) == ""
     assert said("W0-06", undated).startswith("note: 1 event of W0-06 is stored in W0-05, too; ")
+    third = first.replace("2026-01-10", "2026-01-12")
+    assert said("W0-07", third * 5) == ""
+    assert said("W0-08", third).startswith("note: 1 event of W0-08 is stored in W0-07, too; ")
+    assert said("W0-08", third * 3).startswith("note: 3 events of W0-08 are stored in W0-07, too; ")
 
 
 def test_a_line_that_stands_twice_is_two_events(toys: Run, tmp_path: Path) -> None:
@@ -119,7 +123,7 @@ def test_what_cannot_be_read_is_kept_once_with_number_and_reason(toys: Run, tmp_
     assert "(events=1, new=1, duplicates=0, rejected=1, " in ingest(toys, '{"rid": "a"}\nnonsense\n')
     assert "(events=1, new=0, duplicates=1, rejected=1, " in ingest(toys, '{"rid": "a"}\nnonsense\n')
     [row] = rows(tmp_path, "toy_stream.rejected")
-    assert (row["line_number"], row["rejected"], row["line"]) == (2, "no JSON", "nonsense")
+    assert (row["line_number"], row["rejected"], row["line"]) == (2, "no JSON", "***")
     done = toys("ingest", "toy-stream", "--window", "W", "--stdin", "--strict", stdin="nonsense\n")
     assert done.returncode == 1
     assert "error: 1 line was rejected" in done.stderr

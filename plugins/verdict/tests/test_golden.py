@@ -203,3 +203,21 @@ def test_the_limits_are_where_the_evidence_is_twenty():
     for limit in (low, high):
         assert anytime(H8, Q10, 1.0, limit)[6] == pytest.approx(20, rel=1e-6)
         assert anytime(H8, Q10, limit, 1.0)[6] != pytest.approx(20, rel=1e-6)
+
+
+def test_the_assumed_windows_and_more_columns_are_as_in_the_reference():
+    """`d0` was a TypeError, and a third column added the ratio of the first two."""
+    assert interval(D1, 0.95, 3) == interval(D1, d0=3) == interval(D1)
+    # without them it is that of before they were assumed
+    assert interval(D1, 0.95, 0)[2:] == pytest.approx((0.085737, 0.355933), abs=1e-6)
+    points, dollars = [2, 3, 2, 4, 2, 3, 5, 2], [(8, 2, 1), (11, 5, 3), (7, 4, 0), (12, 10, 2)]
+    assert (
+        len(calibrate(points, dollars + [(one, fresh, 1) for fresh, one, _ in dollars], [1, 1, 2, 2, 3, 4, 5, 6])) == 3
+    )
+
+
+@pytest.mark.parametrize("asked", [lambda: ratio_assumed([], [(1, 2)]), lambda: anytime(D2, D1, 0, 1)])
+def test_what_makes_no_sense_is_refused_in_words(asked):
+    """It was a ZeroDivisionError."""
+    with pytest.raises(ValueError, match="Expected"):
+        asked()

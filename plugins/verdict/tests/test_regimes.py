@@ -127,6 +127,17 @@ def test_gate_and_plan_hold_past_weeks_in_points_of_now(logs: Logs) -> None:
     assert rule in logs.verdicts("status").ok()
 
 
+def test_a_look_that_tells_nothing_leaves_a_change_that_is_known(logs: Logs) -> None:
+    """Requests of a model without a price came since then."""
+    logs.work(2.0)
+    logs.verdicts("meters", "drift").ok()
+    kept = logs.kept
+    assert kept
+    logs.events = [one._replace(fresh=None) if place % 20 == 0 else one for place, one in enumerate(logs.events)]
+    assert "cannot tell: 5% of the tokens have no list price" in logs.verdicts("meters", "drift").ok()
+    assert logs.kept == kept
+
+
 def test_without_a_change_nothing_is_said_and_figures_are_as_before(logs: Logs) -> None:
     logs.work(1.0)
     logs.windows()

@@ -24,7 +24,7 @@ EMPTY_FILE = (b"TZif2" + bytes(15 + 19) + b"\1" + bytes(3) + b"\1" + bytes(7)) *
 def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool = False) -> datetime | None:
     """The instant that a person means, such as `yesterday 14:00` or `7d`; None if nobody could tell.
 
-    zone: that of a time without one. is_end: a day without a time is meant to its end.
+    zone: that of a time without one. is_end: a day without a time is meant to its end, the later of two.
     """
     try:
         if re.fullmatch(f"-?({AGO})+", text := text.strip()):
@@ -37,7 +37,7 @@ def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool
             found = datetime.fromisoformat(text)
         found = found if found.tzinfo else found.replace(tzinfo=zone())
         rest = timedelta(days=1, microseconds=-1) if is_end and not re.search(r"\d[Tt]|[: ]", text) else timedelta()
-        return (found + rest).astimezone(UTC) if found.year >= 1000 else None
+        return (found + rest).replace(fold=bool(rest)).astimezone(UTC) if found.year >= 1000 else None
     except (ValueError, OverflowError):
         return None
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from tracker.api import Event
 from tracker_proxy import values
-from tracker_proxy.values import LIMIT, YEAR_10000
+from tracker_proxy.values import LIMIT, YEAR_10000, is_usual
 
 Reader: TypeAlias = "tuple[Callable[[object], object], str]"
 
@@ -92,7 +92,7 @@ def as_is(record: Any) -> Event | None:
             and type(latency) in NUMBERS
             and 0 <= latency < LIMIT
             and type(status) is not float
-            and (_parse_time(ts) if type(ts) is str else type(ts) in NUMBERS and 0 <= ts < YEAR_10000)
+            and (is_usual(ts) and _parse_time(ts) if type(ts) is str else type(ts) in NUMBERS and 0 <= ts < YEAR_10000)
             and (
                 (len(rid) <= 36 and rid.replace("-", "").isalnum() and "sk-" not in rid)
                 or values.identifier(rid) is rid

@@ -42,14 +42,19 @@ PRIVATE = re.compile(
 
 
 def time(value: object) -> str | float | None:
-    """ISO 8601 text or epoch seconds, as it stands."""
+    """ISO 8601 text or epoch seconds, as it stands; a time of another form, such as `20261122T063000Z`, as usual."""
     if isinstance(value, str):
         try:
-            datetime.fromisoformat(value)
+            found = datetime.fromisoformat(value)
         except ValueError:
             return None
-        return value
+        return value if is_usual(value) else found.isoformat()
     return value if is_number(value) and 0 <= value < YEAR_10000 else None
+
+
+def is_usual(time: str) -> bool:
+    """Whether a time is written like `2026-11-22T06:30:00`: the index of events reads few other forms of ISO 8601."""
+    return time[7:8] == "-" and time[10:11] in ("T", " ") and time[16:17] == ":" and "," not in time
 
 
 def count(value: object) -> int | None:

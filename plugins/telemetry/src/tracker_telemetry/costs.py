@@ -73,8 +73,8 @@ class Side:
 
     def money(self, prices: ListPrices, instead: str | None = None) -> float | None:
         """What it cost, or would have at the prices of another model; None if a model has no price."""
-        known = [(counts, prices.units(instead or key[0], key[1], None, key[2])) for key, counts in self.used.items()]
-        costs = [units and product(counts, units) for counts, units in known]
+        known = {key: prices.units(key[0] if instead is None else instead, key[1], None, key[2]) for key in self.used}
+        costs = [units and product(self.used[key], units) for key, units in known.items()]
         return None if None in costs else sum(filter(None, costs))
 
 

@@ -31,12 +31,14 @@ FROM (SELECT {by} AS name, count(*) AS events, count(*) FILTER (routed) AS route
   quantile_cont(latency, [0.5, 0.95]) AS quantiles FROM standing GROUP BY 1 ORDER BY 1)
 """
 
-# events of a window that stand in others, too: of those that were written last
+# events of a window that stand in others, too: of those that were written last, equal ones one for one
 ELSEWHERE = """
-WITH dated AS (SELECT *, coalesce(ts, 0) AS time FROM standing), own AS (SELECT * FROM dated WHERE win = $1),
-  span AS (SELECT min(time) AS first, max(time) AS last FROM own)
-SELECT win, count(*) FROM dated SEMI JOIN own USING (time, rid, lane, model, routed, ok, input, output), span
-WHERE dated.win NOT IN ($1, '') AND dated.time BETWEEN first AND last GROUP BY win ORDER BY max(place) DESC LIMIT 5
+WITH dated AS (SELECT *, coalesce(ts, 0) AS time FROM standing),
+  own AS (SELECT time, rid, lane, model, routed, ok, input, output, count(*) AS size
+    FROM dated WHERE win = $1 GROUP BY ALL),
+  other AS (SELECT win, own.*, count(*) AS count, max(place) AS place
+    FROM dated NATURAL JOIN own WHERE win NOT IN ($1, '') GROUP BY ALL)
+SELECT win, sum(least(count, size))::BIGINT FROM other GROUP BY win ORDER BY max(place) DESC LIMIT 5
 """
 
 

@@ -100,6 +100,24 @@ def test_a_window_of_one_project_names_it(home: Any, message: Any) -> None:
     assert row["tokens"] == 4 * 150
 
 
+def test_a_window_that_is_open_goes_on_after_its_before(home: Any, message: Any) -> None:
+    usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    captures = (("a", "start", "W1", "20T09:00"), ("a", "end", "W1", "20T09:10"), ("a", "start", "W2", "20T23:00"))
+    for lane, phase, window, at in captures:
+        words = ("--window", window, "--force", "--captured-at", f"2026-11-{at}:00Z")
+        done = home.run("--agent", lane, "alias", phase, "claude", "--stdin", *words, stdin=usage.format(10))
+        assert done.exit_code == 0, done.stderr
+    rows = (("a", "20T09:05"), ("b", "20T23:30"), ("c", "21T00:30"))
+    made = [message(name, timestamp=f"2026-11-{at}:00Z") for name, at in rows]
+    (home.projects / "s1.jsonl").write_text("".join(made))
+    for words in (("--lane", "a"), ("--open",)):
+        done = home.run("--json", "usage", "window", *words, "--since", "2026-11-21")
+        [row] = json.loads(done.stdout)["rows"]
+        assert (row["window"], row["requests"]) == ("W2", 1)
+    assert home.total("--lane", "a", "--since", "2026-11-20T09:06") == (2, 200, 100)
+    assert home.total("--lane", "b", "--since", "2026-11-21") == (0, 0, 0)
+
+
 def test_only_requests_in_the_windows_of_a_lane(home: Any, message: Any) -> None:
     usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
     for lane, start in (("one", 0), ("two", 30)):

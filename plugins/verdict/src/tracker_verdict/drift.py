@@ -19,13 +19,17 @@ DAY = timedelta(days=1)
 
 @frozen(kw_only=True)
 class Drift:
-    """The change, if one is sure, and what was new since then; `why` says why nothing can be told."""
+    """The change, if one is sure, and what was new since then; `why` says why nothing can be told.
+
+    has_looked: whether the days were compared at all.
+    """
 
     ledger: Ledger
     days: int
     change: Change | None
     new: Sequence[str] = ()
     why: str | None = None
+    has_looked: bool = True
 
     def document(self) -> dict[str, Any]:
         change = self.change
@@ -53,7 +57,7 @@ def drift(ledger: Ledger) -> Drift:
     if not why and days < SCANNED:
         why.append(f"{plural(days, 'day')} so far; {SCANNED} are needed")
     if why:
-        return Drift(ledger=ledger, days=days, change=None, why="; ".join(why))
+        return Drift(ledger=ledger, days=days, change=None, why="; ".join(why), has_looked=False)
     change, doubt = changed(Rates(ledger=ledger, pieces=pieces, why=()))
     if change is None and not doubt and ledger.is_old:
         doubt = f"{behind(ledger)} not compared; read it again with `tracker sync`"

@@ -87,8 +87,7 @@ class Prospect:
         """Per cent used at the reset, in four of five cases; None before there are enough weeks."""
         if self.low is None or self.high is None or not self.is_probable:
             return None
-        low, high = (round(min(self.standing.used + points, FULL), 1) for points in (self.low, self.high))
-        return low, high
+        return min(self.standing.used + self.low, FULL), min(self.standing.used + self.high, FULL)
 
     def shown(self) -> dict[str, Any]:
         """The figures for programs: before there are enough weeks the word and the linear pace alone."""

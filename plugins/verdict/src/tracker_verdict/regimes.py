@@ -120,12 +120,14 @@ def _look(session: Session, source: Source, meter: str, account: tuple[str, bool
 
 
 def keep(session: Session, found: Drift, since: datetime) -> None:
-    """Keep what a look at the time since then knows. One at less than a change was found in says nothing against it."""
+    """Keep what a look knows. One at less than a change was found in tells nothing against it, nor one at nothing."""
     ledger, change = found.ledger, found.change if found.why is None else None
     name = ledger.account or next(iter(ledger.accounts), NO_ACCOUNT)
     own, rows = [ledger.source.name, ledger.meter, name], _rows(session)
     kept = next((row for row in rows if _of(row) == own), None)
-    if session.dry_run or (change is None and (kept is None or iso(since) > str(kept.get("since")))):
+    # the readings of another origin may begin later
+    is_less = kept is None or iso(max(since, ledger.readings[0].at)) > str(kept.get("since"))
+    if session.dry_run or not found.has_looked or (change is None and is_less):
         return
     row = {
         **dict(zip(("provider", "meter", "account"), own, strict=True)),

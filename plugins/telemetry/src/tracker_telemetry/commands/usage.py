@@ -76,7 +76,7 @@ def command(
         since=report.begin(selection.since),
         until=report.end(selection.until),
         last=selection.last,
-        windows=frozenset(selection._replace(last=None).windows(here) or ()) if in_windows else None,
+        windows=_windows(here, selection) if in_windows else None,
         zone=zone(timezone) if timezone else here.zone,
         first_weekday=DAYS.index(start_of_week),
     )
@@ -93,6 +93,20 @@ def command(
             click.echo(line, nl=False)
     else:
         _show(here, found)
+
+
+def _windows(here: Session, selection: Selection) -> frozenset[str]:
+    """The windows that are named or selected, and go on at `since` or later: an open one has no end."""
+    from tracker_telemetry.sessions.spans import Spans
+    from tracker_telemetry.sessions.usage import begin
+
+    chosen = selection._replace(last=None, since=None)
+    if selection.since is not None and not selection.named:
+        known = Spans.of_session(here).lasting(begin(selection.since))
+        if not known:
+            return frozenset()
+        chosen = chosen._replace(named=tuple(window for window in here.index.windows() if window in known))
+    return frozenset(chosen.windows(here) or ())
 
 
 def _sources(here: Session, provider: str | None) -> Sequence[Source]:

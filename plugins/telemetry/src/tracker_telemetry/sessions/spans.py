@@ -70,6 +70,10 @@ class Spans:
         latest = max((last for _, last in found), default=0.0)
         return min((first for first, _ in found), default=1.0), min(latest, LATEST)
 
+    def lasting(self, since: float) -> set[str]:
+        """The windows in which requests may be that were made at an instant or later."""
+        return {window for own in self._spans.values() for _, end, window, _ in own if end >= since}
+
     def within(self, provider: str, first: float, last: float) -> list[str]:
         """The windows that a request at the first instant or later, and before the last, may belong to."""
         return [window for begin, end, window, _ in self._spans.get(provider, []) if begin < last and end >= first]
