@@ -47,6 +47,17 @@ def test_a_before_that_superseded_is_superseded_itself(program: Any) -> None:
     assert is_open(program) == [True]
 
 
+def test_an_undo_opens_no_anomaly_of_captures_that_do_not_count(program: Any) -> None:
+    for verb, hour, fuel in (("start", 8, 30), ("end", 9, 17), ("end", 10, 35)):
+        capture(program, verb, hour, fuel, lane="a").ok()
+    capture(program, "start", 8, 30, lane="b").ok()
+    capture(program, "end", 11, 36, lane="b").ok()
+    assert "took back toy after snapshot" in program("undo", "--yes", lane="a").ok()
+    assert is_open(program) == [False]
+    program("undo", "--yes", lane="b").ok()
+    assert is_open(program) == [True]
+
+
 def test_a_capture_of_another_lane_is_asked_about(program: Any) -> None:
     capture(program, "start", 8, 10, lane="a").ok()
     capture(program, "end", 9, 20, lane="a").ok()

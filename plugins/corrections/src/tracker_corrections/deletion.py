@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 from attrs import frozen
 
 from tracker.api import Source, redact
-from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, iso, plural, stamp, value
-from tracker_corrections.closing import ANOMALIES, closing
+from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
+from tracker_corrections.closing import ANOMALIES, closed_again, closing
 
 Row = dict[str, Any]
 # of a capture that the finalize row was measured with
@@ -155,26 +154,11 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
     return Removal(
         tombstone=tombstone,
         closed=closed,
-        again=list(_closed_again(session, source, found, [one for one in pair if one], left)),
+        again=list(closed_again(session, source, found.window, found.record_id)),
         raised=raised,
         missing=pair.missing if is_needed else (),
         fell=next((str(row["cause"]) for row in fallen if row["meter"] == source.capacity), None),
     )
-
-
-def _closed_again(
-    session: Session, source: Source, found: Capture, counting: Sequence[Capture], left: Sequence[Entry]
-) -> Iterator[Row]:
-    """What the capture had superseded stays so by what counts now, and its anomalies stay closed."""
-    was_open = {entry.record_id for entry in Windows(session).open_anomalies([found.window])}
-    for entry in left:
-        about = entry.record.get("records") or ()
-        others = [one for one in counting if one.record_id not in about]
-        is_of_these = {one.record_id for one in counting}.issuperset(about)
-        if entry.record_id in was_open or entry.record.get("provider") != source.name or is_of_these or not others:
-            continue
-        cause = f"superseded by the {others[-1].phase} capture of {iso(others[-1].captured_at)}"
-        yield closing(session, entry, cause, others[-1].record_id)
 
 
 def _is_said(row: Row, opened: list[Entry]) -> bool:
