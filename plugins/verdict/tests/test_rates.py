@@ -229,6 +229,12 @@ def test_drift_is_silent_where_calibrate_refuses(more: dict[str, Any], word: str
     assert (drift(known).why or "").startswith(word)
 
 
+def test_half_of_the_time_without_a_rise_beside_requests_is_refused() -> None:
+    known = at_work(10, lambda _day, dollars: dollars)
+    pieces = [evolve(one, silent=one.points * (place < 5)) for place, one in enumerate(known.pieces)]
+    assert rates(evolve(known, pieces=pieces)).why[-1] == "in one half of the time nothing rose beside requests"
+
+
 @pytest.mark.parametrize(("rate", "elsewhere", "is_told"), [(1.0, 0.3, False), (2.0, 0.3, True), (2.0, 0.0, True)])
 def test_a_change_of_what_other_devices_use_is_no_change_of_the_meter(
     rate: float, elsewhere: float, is_told: bool

@@ -203,7 +203,9 @@ def _doubts(known: Rates) -> Iterator[str]:
     a, b = (
         sum(piece.own for piece in half) / sum(piece.fresh + weight * piece.cached for piece in half) for half in halves
     )
-    if max(a, b) / min(a, b) - 1 > HALVES:
+    if min(a, b) <= 0:
+        yield "in one half of the time nothing rose beside requests"
+    elif max(a, b) / min(a, b) - 1 > HALVES:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
 
 
