@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tracker.kernel import TrackerError
+from tracker.api import Source
+from tracker.kernel import Session, TrackerError
 from tracker_telemetry.costs import Costs, Side, money_line
 from tracker_telemetry.prices import parse
 from tracker_telemetry.sessions import genai
@@ -303,6 +304,18 @@ def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> Non
     side = Side(used={("house", None, 0): (1_000_000, 1_000_000, 1_000_000, 1_000_000, 0)})
     assert side.money(own) == pytest.approx(4 + 4 + 5 + 8)
     assert own.units("house", None) == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))
+
+
+def test_a_source_that_declares_no_prices_has_those_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source(contract="1.0", name="toy", title="Toy", kind="telemetry", stream="toy", routed_label="cheap")
+    side = Side(used={("claude-sonnet-4-5", None, 0): (10**6, 0, 0, 0, 0)})
+    for is_installed, said in ((True, rf"{genai.version()}: baseline \$3.00"), (False, "no table: baseline n/a")):
+        monkeypatch.setattr(genai, "is_installed", lambda is_installed=is_installed: is_installed)
+        prices = ListPrices.of_source(Session(), source)
+        assert re.match(
+            f"note: at list prices of {said}, ", money_line(Costs(label="cheap", sides=(side, Side()), prices=prices))
+        )
+        assert (prices.used()["as_of"] is None) is not is_installed
 
 
 def test_the_name_of_a_model_without_a_price_stays_in_its_line() -> None:

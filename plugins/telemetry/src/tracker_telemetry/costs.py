@@ -176,7 +176,7 @@ def money_line(found: Costs) -> str:
     amounts = (f"{name} {dollars(usd, *money.values())}" for name, usd in money.items())
     names = ", ".join(line(name) or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
-    return f"note: at list prices of {found.prices.used()['as_of']}: {', '.join(amounts)}{why}"
+    return f"note: at list prices of {found.prices.used()['as_of'] or 'no table'}: {', '.join(amounts)}{why}"
 
 
 def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) -> dict[str, Any]:

@@ -43,13 +43,16 @@ class Place:
     position: int = 0
     tail: bytes = b""
 
+    def is_of(self, file: int) -> bool:
+        """Whether an open file has the number."""
+        return (os.fstat(file).st_dev, os.fstat(file).st_ino) == (self.device, self.inode)
+
     def fits(self, file: int) -> bool:
         """Whether an open file is the one, or a copy of it, as far as it was read."""
-        found = os.fstat(file)
         if not self.tail:
-            return (found.st_dev, found.st_ino) == (self.device, self.inode)
+            return self.is_of(file)
         start = self.position - len(self.tail)
-        return found.st_size >= self.position and read_at(file, len(self.tail), start) == self.tail
+        return os.fstat(file).st_size >= self.position and read_at(file, len(self.tail), start) == self.tail
 
 
 @define
@@ -124,16 +127,14 @@ class Follower:
     def _find(self) -> int | None:
         """The file of the place, or the one that has the name now."""
         file = _opened(self.path)
-        if file is None or not self.place.inode or self.place.fits(file):
+        if file is None or not self.place.inode or (self.place.is_of(file) and self.place.fits(file)):
             return file
-        for sibling in self._siblings():
-            other = _opened(sibling)
-            if other is not None and self.place.fits(other):
-                os.close(file)
-                return other
-            if other is not None:
-                os.close(other)
-        return file
+        known = [file, *(one for one in map(_opened, self._siblings()) if one is not None)]
+        known.sort(key=self.place.is_of, reverse=True)  # another one may begin alike
+        found = next(filter(self.place.fits, known), file)
+        for one in {*known} - {found}:
+            os.close(one)
+        return found
 
     def _successor(self) -> int | None:
         """The file that was begun when the open one had been left: current, or rotated away since, too.

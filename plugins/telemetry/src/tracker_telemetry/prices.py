@@ -47,9 +47,12 @@ class Table:
         return next(fitting, None)
 
 
-def table(session: Session, source: Source) -> Table:
-    """The source's table with the user's entries before it."""
-    bundled, own = parse(_bundled(session, source), f"{source.prices} of {source.name}"), own_table()
+def table(session: Session, source: Source) -> Table | None:
+    """The source's table, if it has one, with the user's entries before it."""
+    own = own_table()
+    if source.prices is None:
+        return own
+    bundled = parse(_bundled(session, source, source.prices), f"{source.prices} of {source.name}")
     return evolve(bundled, entries=(own.entries if own else ()) + bundled.entries)
 
 
@@ -65,13 +68,11 @@ def own_table() -> Table | None:
     return parse(text, str(path), f"your {FILE}")
 
 
-def _bundled(session: Session, source: Source) -> str:
-    if source.prices is None:
-        return ""
+def _bundled(session: Session, source: Source, name: str) -> str:
     try:
-        return files(session.registry.package(source.name)).joinpath(source.prices).read_text(encoding="utf-8")
+        return files(session.registry.package(source.name)).joinpath(name).read_text(encoding="utf-8")
     except (OSError, ModuleNotFoundError, UnicodeDecodeError) as error:
-        raise PluginError(source.name, f"give its prices ({source.prices})", error) from error
+        raise PluginError(source.name, f"give its prices ({name})", error) from error
 
 
 @cache

@@ -28,8 +28,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         table = ListPrices.of_view(session, source)
         sides: dict[tuple[str, str], Side] = defaultdict(Side)
         for window, lane, is_routed, model, *counts in groups(session, source, windows, table):
-            provider = provider_of(session, source, lane, model, is_routed=is_routed)
-            if provider is not None:
+            if (provider := provider_of(session, source, lane, model, is_routed=is_routed)) is not None:
                 sides[window, provider].add(model, *counts)
         for key, side in sides.items():
             output = sum(counts[-1] for counts in side.used.values())
@@ -87,8 +86,7 @@ def findings(session: Session) -> list[Finding]:
 def sources_of(session: Session, windows: Sequence[str]) -> list[Source]:
     """The telemetry sources that have records of some windows."""
     known: Mapping[str, Source] = session.registry.sources
-    streams = [source for source in known.values() if source.kind == "telemetry"]
-    return [source for source in streams if session.index.spans(source.stream, windows)]
+    return [one for one in known.values() if one.kind == "telemetry" and session.index.spans(one.stream, windows)]
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:

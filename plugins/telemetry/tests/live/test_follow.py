@@ -148,6 +148,20 @@ def test_rotations_while_nobody_followed(follow: Start, log: Log, caught_up: Sta
     caught_up()
 
 
+def test_a_successor_that_begins_like_the_rotated_file(
+    follow: Start, log: Log, caught_up: Start, tmp_path: Path
+) -> None:
+    log.write("a")
+    run = follow()
+    caught_up()
+    run.signal(signal.SIGTERM)
+    log.write("b")
+    log.path.rename(tmp_path / "usage.jsonl.1")
+    log.write("a", "c")
+    follow()
+    caught_up()
+
+
 def test_dated_rotations_while_nobody_followed(follow: Start, log: Log, caught_up: Start, tmp_path: Path) -> None:
     log.write("a")
     run = follow()

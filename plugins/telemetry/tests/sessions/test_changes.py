@@ -104,7 +104,7 @@ def test_why_a_file_is_not_read_is_stored_without_its_name(
     [missing] = home.usage()["missing"]
     assert (missing["kind"], missing["detail"]) == (
         "unread_files",
-        "Claude Code sessions: [Errno 13] Permission denied",
+        "Claude Code sessions: [Errno 13] Permission denied: s1.jsonl",
     )
     assert not any(b"canary" in path.read_bytes() for path in home.data.rglob("*") if path.is_file())
     monkeypatch.undo()
@@ -142,11 +142,13 @@ def test_a_file_in_another_encoding_is_named(home: Any, message: Make, encoding:
     assert (home.total()[0], home.missing()) == (1, {})
 
 
-@pytest.mark.parametrize("begun", ["{", "{\n", "\0"])
-def test_a_file_that_has_just_begun_is_no_other_encoding(home: Any, message: Make, begun: str) -> None:
+@pytest.mark.parametrize(("begun", "missing"), [("{", {"partial": 1}), ("{\n", {}), ("\0", {})])
+def test_a_file_that_has_just_begun_is_no_other_encoding(
+    home: Any, message: Make, begun: str, missing: dict[str, int]
+) -> None:
     (home.projects / "s1.jsonl").write_text(begun)
     (home.projects / "s2.jsonl").write_text(message("a"))
-    assert (home.total()[0], home.missing()) == (1, {})
+    assert (home.total()[0], home.missing()) == (1, missing)
 
 
 def test_a_project_that_is_hashed_from_now_on_counts_once(home: Any, message: Make) -> None:

@@ -159,3 +159,34 @@ def test_a_name_that_is_too_long_costs_its_line(home: Any, message: Make, name: 
     (home.projects / "a.jsonl").write_text("".join(rows))
     assert home.total() == (2, 200, 100)
     assert home.missing() == {"unreadable": 1}
+
+
+def test_a_folder_that_a_variable_names_and_that_is_not_there_is_said(home: Any, message: Make) -> None:
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    wrong = {"CLAUDE_CONFIG_DIR": f"{home.folder}/.claude,/typo", "XDG_CONFIG_HOME": "/none", "CODEX_HOME": "/nowhere"}
+    found = [(one["kind"], one["count"], one["detail"]) for one in home.usage(**wrong)["missing"]]
+    assert sorted(found) == [
+        ("unread_folders", 1, "Claude Code sessions: /typo, which CLAUDE_CONFIG_DIR names, is not there"),
+        ("unread_folders", 1, "Codex sessions: /nowhere, which CODEX_HOME names, is not there"),
+    ]
+    assert home.usage(XDG_CONFIG_HOME="/none")["missing"] == []
+
+
+def test_sessions_whose_files_are_gone_are_said_with_their_first_day(home: Any, message: Make) -> None:
+    folder = home.projects / "s1" / "subagents"
+    folder.mkdir(parents=True)
+    (folder / "agent-x.jsonl").write_text(message("b", isSidechain=True))
+    for name in ("s1", "s2"):
+        (home.projects / f"{name}.jsonl").write_text(message(name, sessionId=name))
+    assert home.missing() == {}
+    for gone, count in (
+        (home.projects / "s2.jsonl", 1),
+        (folder / "agent-x.jsonl", 1),
+        (home.projects / "s1.jsonl", 2),
+    ):
+        gone.unlink()
+        [missing] = home.usage()["missing"]
+        assert missing == {"kind": "gone", "count": count, "detail": "Claude Code sessions, the first of 2026-11-20"}
+    assert home.total()[0] == 3
+    said = "missing: the files of 2 sessions are gone; what they held is counted: Claude Code sessions, the first of"
+    assert said in home.run("usage").stderr

@@ -81,14 +81,18 @@ def files(source: Source) -> list[Found]:
 
 
 def unlisted(source: Source) -> list[str]:
-    """Why folders cannot be listed in which files may be."""
+    """Why folders cannot be listed in which files may be; that one is not there tells only of those that are named."""
     errors: list[OSError] = []
-    for origin in _wanted(source):
+    lacking: dict[str, None] = {}
+    for origin in (wanted := _wanted(source)):
         for folder in _folders(origin):
+            # other programs' variables, such as that of the second place, may name what nobody made
+            if origin.variable == wanted[0].variable and os.environ.get(origin.variable or "") and not folder.exists():
+                lacking[f"{folder}, which {origin.variable} names, is not there"] = None
             for _ in _below(folder, origin.pattern, errors.append):
                 pass
     gone = FileNotFoundError, NotADirectoryError
-    return [f"[Errno {one.errno}] {one.strerror}" for one in errors if not isinstance(one, gone)]
+    return [*lacking, *(f"[Errno {one.errno}] {one.strerror}" for one in errors if not isinstance(one, gone))]
 
 
 def places(source: Source) -> list[str]:

@@ -140,11 +140,16 @@ class ListPrices:
         starts = {start for one in tiers if isinstance(one, genai.Price) for start in one.starts if start < longest}
         return QUARTER if any(hours) else DAY, tuple(sorted(starts))
 
-    def used(self) -> dict[str, str]:
-        """The dates and the sources of the tables that had a price that was asked for; of the first one if none had."""
+    def used(self) -> dict[str, str | None]:
+        """The dates and the sources of the tables that had a price that was asked for; of the first one if none had.
+
+        None if there is no table.
+        """
         listed = self.version, "genai-prices"
         own = {key: self.own and self.own.found(key[0] or "", key[2]) for key, one in self._known.items() if one}
         tables = {found[1:] if found else listed for found in own.values()}
+        if not tables and self.own is None and not genai.is_installed():
+            return {"as_of": None, "source": None}
         if not tables:
             tables = {(self.own.as_of, self.own.source) if self.own else listed}
         as_of, source = (", ".join(dict.fromkeys(part)) for part in zip(*sorted(tables), strict=True))

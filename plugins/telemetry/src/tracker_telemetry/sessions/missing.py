@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import Any
 
 from tracker.api import Source
@@ -14,7 +17,8 @@ from tracker.kernel import Registry, Session, line, number, plural
 from tracker_telemetry.prices import FILE, USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
-from tracker_telemetry.sessions.files import files, unlisted
+from tracker_telemetry.sessions.files import PACKED, files, unlisted
+from tracker_telemetry.sessions.lines import is_whole
 from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.scratch import NOTES, noted
@@ -22,7 +26,31 @@ from tracker_telemetry.sessions.spans import UNKNOWN
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
+# Sessions with requests that stand in no file that is there, and when the first was made.
+GONE = """
+SELECT count(DISTINCT session), min(first) FROM summary
+WHERE source = :source
+AND session IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT value FROM json_each(:gone)))
+AND session NOT IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT value FROM json_each(:here)))
+"""
 NO_MODEL = "(no model)"
+# What is counted, and the sentence, for how many of it and what else is known.
+SAID = {
+    "unreadable": ("line", "{} could not be read: {}"),
+    "partial": ("last line", "{} without an end, which may still come: {}"),
+    "unread_files": ("file", "{} could not be read: {}"),
+    "unread_folders": ("folder", "{} could not be read: {}"),
+    "unknown": ("row", "{} may hold tokens that are not counted, of a newer client: {}"),
+    "not_in_rows": ("session", "{} used more than the rows show: {}"),
+    "without_plugin": ("session", "{} left out: {}"),
+    "shared": ("request", "{} shared {}"),
+    "gone": ("session", "the files of {} are gone; what they held is counted: {}"),
+    "deleted": (
+        "session",
+        "the files of {} are deleted, or on another machine; their totals by day are counted, not what only a client's"
+        " own total held: {}",
+    ),
+}
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day in UTC,
 # and whether that may be another one here.
 Gone = tuple[str, str, str, bool]
@@ -46,29 +74,17 @@ def sentences(missing: Iterable[Mapping[str, Any]], *, are_private: bool) -> Ite
         match one["kind"]:
             case "unpriced":
                 pass
-            case "unreadable":
-                yield f"{plural(count, 'line')} could not be read: {detail}"
-            case "deleted":
-                what = f"the files of {plural(count, 'session')} are deleted, or on another machine"
-                yield f"{what}; their totals by day are counted: {detail}"
-            case "unread_files" | "unread_folders" as kind:
-                yield f"{plural(count, kind.removeprefix('unread_')[:-1])} could not be read: {detail}"
-            case "unknown":
-                yield f"{plural(count, 'row')} may hold tokens that are not counted, of a newer client: {detail}"
+            case kind if kind in SAID:
+                noun, text = SAID[kind]
+                yield text.format(plural(count, noun), detail)
             case "extras":
                 title, _, name = detail.partition(": ")
                 yield f"the money leaves out {number(count)} {name} of {title}"
-            case "not_in_rows":
-                yield f"{plural(count, 'session')} used more than the rows show: {detail}"
             case "left_out" | "undated" as kind:
                 where = "left out" if kind == "left_out" else "in no period"
                 yield f"{plural(count, 'request')} {where}, of which {detail}"
             case "no_price_list":
                 yield detail
-            case "without_plugin":
-                yield f"{plural(count, 'session')} left out: {detail}"
-            case "shared":
-                yield f"{plural(count, 'request')} shared {detail}"
             case kind:
                 yield f"{number(count)} {kind.replace('_', ' ')}: {detail}"
 
@@ -148,28 +164,58 @@ def of_files(
 ) -> Iterator[dict[str, Any]]:
     """What could not be read, whenever it was made, and what only a client's own totals have of a provider's models."""
     for source in sources:
-        own = (source.name,)
+        own, known = (source.name,), {file_key(one.path): one.path for one in files(source)}
         # a file and its copy in an archive are one
         query = "SELECT bad, name FROM file WHERE source = ? AND bad > 0 GROUP BY bad, stop, iif(end = '', name, end)"
         if bad := database.execute(query, own).fetchall():
-            detail = f"{source.title}: {_names(source, [name for _, name in bad])}"
+            detail = f"{source.title}: {_names(known, [name for _, name in bad])}"
             yield {"kind": "unreadable", "count": sum(count for count, _ in bad), "detail": detail}
         for kind in NOTES:
             yield from _noted(database, source, kind)
-        query = "SELECT error, count(*) FROM file WHERE source = ? AND error IS NOT NULL GROUP BY 1 ORDER BY 1"
-        for error, count in database.execute(query, own):
+        query = "SELECT error, name FROM file WHERE source = ? AND error IS NOT NULL ORDER BY 1"
+        for error, some in groupby(database.execute(query, own), itemgetter(0)):
+            names = [name for _, name in some]
             why = f"compressed files need {Registry.installation(UNPACKER)}" if error == UNPACKER else error
-            yield {"kind": "unread_files", "count": count, "detail": f"{source.title}: {why}"}
+            detail = f"{source.title}: {why}: {_names(known, names)}"
+            yield {"kind": "unread_files", "count": len(names), "detail": detail}
+        query = "SELECT name, stop FROM file WHERE source = ? AND stop < size AND error IS NULL"
+        if names := [name for name, stop in database.execute(query, own) if _is_partial(known.get(name), stop)]:
+            yield {"kind": "partial", "count": len(names), "detail": f"{source.title}: {_names(known, names)}"}
+        yield from _gone(database, source, known)
         for error, count in sorted(Counter(unlisted(source)).items()):
             yield {"kind": "unread_folders", "count": count, "detail": f"{source.title}: {error}"}
         owner = by_model(session, source)
         yield from (one for model, one in not_in_rows(database, source) if provider in (None, owner(model)))
 
 
-def _names(source: Source, keys: Sequence[bytes]) -> str:
+def _is_partial(path: str | None, stop: int) -> bool:
+    """Whether a file ends within a line; one that only lacks its end is read."""
+    if path is None or path.endswith(PACKED):
+        return False
+    try:
+        with open(path, "rb") as file:
+            file.seek(stop)
+            # a machine that lost its power leaves zeros
+            return any(line and not is_whole(line) for line in file.read().strip(b"\0").split(b"\r"))
+    except OSError:
+        return False
+
+
+def _gone(database: sqlite3.Connection, source: Source, known: Container[bytes]) -> Iterator[dict[str, Any]]:
+    """The sessions whose files are gone, of which the store has each request."""
+    places: dict[bool, set[int]] = {True: set(), False: set()}
+    for name, some in database.execute("SELECT name, places FROM file WHERE source = ?", (source.name,)):
+        places[name in known].update(json.loads(some))
+    here, gone = (json.dumps([*places[is_here]]) for is_here in (True, False))
+    [(count, first)] = database.execute(GONE, {"source": source.name, "here": here, "gone": gone})
+    if count:
+        day = datetime.fromtimestamp(first, UTC).date() if first is not None else "a day that is not known"
+        yield {"kind": "gone", "count": count, "detail": f"{source.title}, the first of {day}"}
+
+
+def _names(known: Mapping[bytes, str], keys: Sequence[bytes]) -> str:
     """The names of files by what the store knows them by, which does not tell them."""
-    known = {file_key(one.path): os.path.basename(one.path) for one in files(source)}
-    names = sorted(known.get(key, "a file that is gone") for key in keys)
+    names = sorted(os.path.basename(known.get(key, "a file that is gone")) for key in keys)
     more = [f"{len(names) - MOST_FILES} more"] if len(names) > MOST_FILES else []
     return ", ".join([*names[:MOST_FILES], *more])
 
