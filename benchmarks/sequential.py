@@ -60,6 +60,9 @@ SCENARIOS = (
     Scenario("kappa 0.5, a first, trend of 40 %, one a day", kappa=0.5, order="trend", promise=0.005),
     Scenario("kappa 0.5, a first, step to 0.48, one a day", kappa=0.5, order="step", promise=0.005),
     Scenario("kappa 0.5, a first, step to 0.48, two a day", kappa=0.5, order="step", daily=2, promise=0.01),
+    Scenario("kappa 0.5, a first, step to 0.48, four a day", kappa=0.5, order="step", daily=4, promise=0.13),
+    Scenario("kappa 0.5, a first, step to 0.48, eight a day", kappa=0.5, order="step", daily=8, promise=0.40),
+    Scenario("kappa 0.5, a first, trend of 40 %, eight a day", kappa=0.5, order="trend", daily=8, promise=0.05),
 )
 
 

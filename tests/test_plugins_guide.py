@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import attrs
 import pytest
@@ -116,6 +116,17 @@ def test_the_sections_that_messages_cite_exist() -> None:
                 cited |= {place.value} if isinstance(place, ast.Constant) else set()
     assert len(cited) > 10
     assert cited - SECTIONS.keys() == set()
+
+
+@pytest.mark.parametrize("part", [api.Panel, api.Column, api.Chart])
+def test_all_that_a_panel_is_made_of_is_named(part: Any) -> None:
+    """Who followed the page got no bar: its kind was not there."""
+    named = set(re.findall(r"`(\w+)`", SECTIONS["Panels"]))
+    # what the core sets is nobody's to give
+    assert {one.name for one in attrs.fields(part)} - named <= {"distribution"}
+    assert {
+        kind for one in attrs.fields(part) if one.name == "kind" for kind in get_args(get_type_hints(part)["kind"])
+    } <= named
 
 
 def test_the_annotations_of_settings_are_those_that_are_taken() -> None:

@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 from outcomes import ok
 
+from tracker.api import Gauge
+from tracker.session import Session
+from tracker_capture import windows
+from tracker_capture.readings import Sample
+from tracker_capture.windows import Draft, End
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 WEEK = timedelta(days=7)
 
@@ -78,6 +84,28 @@ def test_floored_readings_of_both_sides_of_a_reset_stand_for_half_a_point_more(
     times = ("--from", (reset - timedelta(hours=3)).isoformat(), "--to", (reset + timedelta(hours=1)).isoformat())
     ok(machine("windows", "add", "W1", "--provider", "claude", *times))
     assert f"capacity={capacity} pp" in ok(machine("complete", "--window", "W1", "--claude-features", "2"))
+
+
+@pytest.mark.parametrize(("minutes", "first", "moved"), [(2, 0, 5.5), (60, 0, 5), (2, 1, 4)])
+def test_a_proposal_has_the_half_point_of_a_window_that_begins_at_a_reset(
+    minutes: float, first: int, moved: float
+) -> None:
+    source, reset = Session().source("claude"), NOW - timedelta(days=1)
+    ends = [
+        End(
+            sample=Sample(
+                provider="claude",
+                origin="transcript",
+                gauges={"all_models": Gauge(meter="all_models", used=used, reset_at=reset + WEEK)},
+                at=at,
+                until=at,
+            ),
+            at=at,
+            distance=timedelta(0),
+        )
+        for used, at in ((first, reset + timedelta(minutes=minutes)), (5, reset + timedelta(hours=5)))
+    ]
+    assert windows.moved(Draft(source=source, before=ends[0], after=ends[1], parts={})) == {"all_models": moved}
 
 
 @pytest.mark.parametrize("window", ["../x y", "a@b.com", "$(touch pwned)"])

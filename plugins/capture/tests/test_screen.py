@@ -90,6 +90,9 @@ def test_stripped(text: str, expected: str) -> None:
         (f"{CSI}Hwide 漢字 ok", "wide 漢字 ok"),
         (f"{CSI}H⏱️ Usage Limits", "⏱ Usage Limits"),  # nothing behind the selector is lost
         (f"{CSI}He\u0301 ok", "e ok"),
+        (f"{CSI}H\x1b(0lqk~\x1b(Bq\x1b(0q\x1b(Aq", "┌─┐·q─q"),  # the set of lines, and others
+        (f"{CSI}H\x1b)0q\x0eq\x0fq", "q─q"),
+        (f"{CSI}Hq\x0eq", "qq"),
     ],
 )
 def test_played(text: str, expected: str) -> None:

@@ -7,6 +7,7 @@ word by word, by cursor positions, on the alternate screen.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,21 @@ def test_cut_anywhere_it_gives_the_true_value_or_none(recording: str) -> None:
         for gauge in read(recording, shown(text[:end])).gauges:
             assert gauge.used in (None, true[gauge.meter].used), (end, gauge)
             assert gauge.reset_at in (None, true[gauge.meter].reset_at), (end, gauge)
+
+
+DRAWN = str.maketrans("│─╭╮╰╯", "xqlkmj")
+
+
+@together("name", ["v0.155.0_base", "v0.160.0_base", "v0.169.0_narrow80"])
+def test_without_utf_8_a_box_is_drawn_in_letters_and_a_bar_is_a_line(name: str) -> None:
+    """As `tmux` does in a plain locale, whose terminal takes letters for lines."""
+    screen = SCREENS[name]
+    text = "".join(f"\x1b(0{one.translate(DRAWN)}\x1b(B" if ord(one) in DRAWN else one for one in screen.text)
+    played_text = shown("\x1b[H" + re.sub(r"[^\x00-\x7f]", "_", text).replace("\n", "\r\n"))
+    reading = status.parse_status(text=played_text, captured_at=screen.captured_at, timezone=screen.timezone)
+    expected = status.parse_status(text=screen.text, captured_at=screen.captured_at, timezone=screen.timezone)
+    assert "____" in played_text
+    assert (reading.gauges, reading.errors) == (expected.gauges, ())
 
 
 def test_a_value_that_is_redrawn_is_the_later_one() -> None:

@@ -59,6 +59,12 @@ def test_help_fits_a_narrow_pane(program: Any, monkeypatch: pytest.MonkeyPatch) 
         assert not wide, (name, wide)
 
 
+def test_no_line_of_a_list_of_commands_ends_within_a_sentence(program: Any) -> None:
+    for name in {"", *(name.rpartition(" ")[0] for name in commands()), "config", "plugins"}:
+        listed = program(*name.split(), "--help").ok().partition("Commands:\n")[2]
+        assert "..." not in listed, name
+
+
 def test_an_example_that_is_broken_can_be_copied(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "45")
     helped = program("complete", "--help").ok()

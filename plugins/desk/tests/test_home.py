@@ -10,13 +10,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tracker.api import FileOrigin, MeterReading, Panel
-from tracker_desk.home import first_lines
+from tracker.api import MeterReading, Panel
 from tracker_desk.meter_list import lines
 
 
@@ -41,20 +39,40 @@ def test_events_without_a_capture_are_not_denied(program: Any) -> None:
     assert program().ok().splitlines()[2] == "No captures here yet."
 
 
-def test_before_the_first_capture_it_names_the_folder_that_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A variable may name another one than the declared."""
-    own, other = (tmp_path / name for name in ("own", "other"))
-    declared = FileOrigin(
-        name="log", title="logs", cure="", folder=str(own), variable="TOY_HOME", pattern="*.log", marker="fuel"
-    )
-    registry = SimpleNamespace(providers={"toy": SimpleNamespace(origins=[declared])})
-    session: Any = SimpleNamespace(registry=registry, journal=SimpleNamespace(streams=list))
-    for folder, named in ((own, ""), (other, str(other))):
-        folder.mkdir()
-        monkeypatch.setenv("TOY_HOME", named)
-        assert [*first_lines(session)][1] == f"  toy: can be read from {folder}"
+@pytest.mark.parametrize("named", [False, True])
+def test_before_the_first_capture_it_promises_what_it_can_read(tmp_path: Path, tracker_cli: Any, named: bool) -> None:
+    """A folder of session files, which a variable may name, can be there and hold no meter."""
+    home = tmp_path / "home"
+    folder = tmp_path / "other" if named else home / ".codex"
+    file = folder / "sessions" / "2026" / "11" / "20" / "rollout-1.jsonl"
+    file.parent.mkdir(parents=True)
+    given = {"HOME": str(home), "CODEX_HOME": str(folder) if named else "", "PATH": "/usr/bin:/bin"}
+    usage = {"input_tokens": 100, "output_tokens": 5}
+    row = {"type": "token_usage_record", "payload": {"thread_id": "t", "response_id": "r", "usage": usage}}
+    file.write_text(json.dumps({"timestamp": at(-1), **row}) + "\n")
+    said = tracker_cli("home", **given).stdout.splitlines()
+    assert "  codex: has to be pasted" in said
+    assert said[-2:] == [
+        "Session logs are here: `tracker usage` shows their tokens and money.",
+        "Begin: tracker start claude",
+    ]
+    weekly = {
+        "used_percent": 23.0,
+        "window_minutes": 10080,
+        "resets_at": (datetime.now(UTC) + timedelta(hours=72)).timestamp() // 1,
+    }
+    count = {"type": "token_count", "info": None, "rate_limits": {"limit_id": "codex", "primary": weekly}}
+    limits = {"timestamp": at(-0.05), "type": "event_msg", "payload": count}
+    file.write_text(file.read_text() + json.dumps(limits) + "\n")
+    said = tracker_cli("home", **given).stdout.splitlines()
+    assert f"  codex: can be read from {folder if named else '~/.codex'}" in said
+    assert said[-1] == "Begin: tracker capture codex"
+    [line] = [one for one in tracker_cli("status", **given).stdout.splitlines() if one.startswith("Not stored: ")]
+    assert line.endswith(f" in {folder if named else '~/.codex'}: tracker capture codex")
+    [found] = json.loads(tracker_cli("--json", "status", **given).stdout)["at_hand"]
+    assert found["provider"] == "codex"
+    assert tracker_cli("capture", "codex", **given).returncode == 0
+    assert "Not stored" not in tracker_cli("status", **given).stdout
 
 
 def test_it_shows_meters_what_is_open_and_what_comes_next(program: Any) -> None:

@@ -122,10 +122,24 @@ def test_a_dry_run_and_json_show_the_changes_and_make_none(home: Path, setup: Se
     done = setup("--dry-run")
     assert done.stdout.count("this changes") == 3
     assert "nothing was changed; without --dry-run this makes 3 changes" in done.stdout
-    found = json.loads(setup("--json").stdout)
-    assert [change["title"] for change in found["changes"]] == ["Status line", "Short commands", "Schedule"]
-    assert found["next"][0] == "tracker capture claude --phase before"
-    assert files(home) == before
+    for words in (("--json",), ("--json", "--yes", "--dry-run"), ("--json", "--undo")):
+        found = json.loads(setup(*words).stdout)
+        assert {change["made"] for change in found["changes"]} <= {False}
+        if "--undo" not in words:
+            assert [change["title"] for change in found["changes"]] == ["Status line", "Short commands", "Schedule"]
+            assert found["next"][0] == "tracker capture claude --phase before"
+        assert files(home) == before
+
+
+def test_json_says_what_was_changed_and_taken_back(home: Path, setup: Setup) -> None:
+    before = files(home)
+    for word in ("--yes", "--undo"):
+        changes = json.loads(setup("--json", word).stdout)["changes"]
+        made = [change["title"] for change in changes if change["made"]]
+        assert made == ["Status line", "Short commands", "Schedule"]
+        assert all(change["diff"] for change in changes if change["made"])
+    assert json.loads(setup("--json", "--undo").stdout)["changes"] == []
+    assert {name: text for name, text in files(home).items() if name in before} == before
 
 
 def test_a_file_that_is_not_safe_to_change_is_left_alone(home: Path, setup: Setup) -> None:

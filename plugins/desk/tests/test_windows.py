@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tracker.api import Column
 from tracker.session import Session
 from tracker_desk import fleet, window_list
-from tracker_desk.panels import table
+from tracker_desk.panels import _column, table
 from tracker_desk.window_list import ListedWindow
 
 
@@ -324,3 +325,11 @@ def test_windows_are_listed_although_a_feature_cannot_add_them_up(filled: Any, m
     assert (
         "failed to add up the windows: ZeroDivisionError: division by zero; windows that it leaves out are" in done.err
     )
+
+
+def test_money_of_the_plan_is_money_and_no_list_price() -> None:
+    assert [_column(key, 5, is_text=False) for key in ("money", "money_per_feature", "cost_usd")] == [
+        Column(key="money", title="Plan, $", kind="money", rank=5),
+        Column(key="money_per_feature", title="Plan per feature, $", kind="money", rank=5),
+        Column(key="cost_usd", title="Cost, $", kind="money", rank=5),
+    ]

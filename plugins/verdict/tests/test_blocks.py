@@ -96,3 +96,28 @@ def test_tables_say_what_an_interval_is_measured_between(verdicts: Any) -> None:
     assert "| measured over 3 days | 12 |" in verdicts("report", "--format", "md").ok()
     verdicts.rows(codex=windows[:5])
     assert "spread_over" not in verdicts("scoreboard", "--format", "csv").ok()
+
+
+def test_an_assumed_interval_is_spread_over_no_days(verdicts: Any) -> None:
+    """Of twenty windows without a feature it was said to be `assumed` and `spread over 6 days`."""
+    windows = [(0, 15, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(20)]
+    verdicts.rows(claude=windows, codex=[(3, *one[1:]) for one in windows[:10]])
+    said = verdicts("compare", "codex", "claude").ok()
+    assert " assumed, n=20\n" in said
+    [_, claude] = json.loads(verdicts("--json", "compare", "codex", "claude").ok())[0]["providers"]
+    assert (claude["blocks"], claude["ci_kind"]) == (None, "assumed")
+    assert "spread_over" not in verdicts("scoreboard", "--format", "csv").ok()
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [([10, 1, 1], "one day outweighs the others"), ([6, 6], "2 days alone"), ([12], "1 day alone")]
+)
+def test_many_windows_of_too_few_days_say_so(verdicts: Any, days: list[int], said: str) -> None:
+    """What differs between days is not in their interval, and nothing told that from one over days."""
+    times = [f"2026-01-0{1 + day}T{8 + at:02d}:00:00Z" for day, count in enumerate(days) for at in range(count)]
+    verdicts.rows(codex=[(2 + at % 3, 10 + at % 4, time) for at, time in enumerate(times)])
+    line = verdicts("preview").ok()
+    assert "n=12, " in line
+    assert f" (spread over single windows: {said})\n" in line
+    verdicts.rows(codex=[(2 + at % 3, 10 + at % 4, time) for at, time in enumerate(times[:11])])
+    assert "spread over" not in verdicts("preview").ok()

@@ -128,6 +128,7 @@ def test_a_scan_of_many_days_takes_random_orders():
 W1, W2, W3 = [12, 15, 9, 20, 14, 2, 0], [18, 11, 16, 13, 19, 0, 5], [9, 22, 14, 17, 12, 6, 1]
 W4 = [25, 20, 21, 18, 16, None, None]
 PRIOR = [1, 1, 1, 1, 1, 0.3, 0.2]
+OTHERS = {"tau": 8.0, "kap": 0.5, "c": 3.0, "phi": 2.0, "sig": 0.3, "d0": 4.0, "b0": 0.2, "lam": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,10 @@ PRIOR = [1, 1, 1, 1, 1, 0.3, 0.2]
             {"phases": [0, 0, 2], "now": 2},
             "29.659099 0.479642 8 0.073099 12.735865 62.730172",
         ),
+        # with other constants, as the reference has them as an argument
+        ([], 3, 45, {"P": OTHERS}, "37.569061 0.425400 4 0.224033 18.131810 74.884889"),
+        ([W1], 3, 45, {"P": OTHERS}, "36.299085 0.484582 3 0.240289 14.771214 83.905602"),
+        ([W1, W2, W3], 3, 45, {"P": OTHERS}, "36.662643 0.321582 6 0.141005 21.963385 60.017305"),
     ],
 )
 def test_runout(weeks, gone, used, more, expected):
@@ -203,3 +208,21 @@ def test_the_limits_are_where_the_evidence_is_twenty():
     for limit in (low, high):
         assert anytime(H8, Q10, 1.0, limit)[6] == pytest.approx(20, rel=1e-6)
         assert anytime(H8, Q10, limit, 1.0)[6] != pytest.approx(20, rel=1e-6)
+
+
+def test_the_assumed_windows_and_more_columns_are_as_in_the_reference():
+    """`d0` was a TypeError, and a third column added the ratio of the first two."""
+    assert interval(D1, 0.95, 3) == interval(D1, d0=3) == interval(D1)
+    # without them it is that of before they were assumed
+    assert interval(D1, 0.95, 0)[2:] == pytest.approx((0.085737, 0.355933), abs=1e-6)
+    points, dollars = [2, 3, 2, 4, 2, 3, 5, 2], [(8, 2, 1), (11, 5, 3), (7, 4, 0), (12, 10, 2)]
+    assert (
+        len(calibrate(points, dollars + [(one, fresh, 1) for fresh, one, _ in dollars], [1, 1, 2, 2, 3, 4, 5, 6])) == 3
+    )
+
+
+@pytest.mark.parametrize("asked", [lambda: ratio_assumed([], [(1, 2)]), lambda: anytime(D2, D1, 0, 1)])
+def test_what_makes_no_sense_is_refused_in_words(asked):
+    """It was a ZeroDivisionError."""
+    with pytest.raises(ValueError, match="Expected"):
+        asked()

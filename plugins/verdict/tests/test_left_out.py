@@ -31,3 +31,15 @@ def test_windows_without_a_capacity_or_features_are_named(verdicts: Any) -> None
         ],
         [],
     ]
+
+
+def test_windows_without_a_quality_are_counted_beside_the_adjusted_efficiency(verdicts: Any) -> None:
+    """0.5 features for 9 points, of one window of three, stood beside `n: 3` as if quality cost most of them."""
+    day, rated = "2026-01-01T12:00:00Z", {"quality": 0.5}
+    verdicts.rows(codex=[(3, 0, day, {}), (2, 4, day, {}), (1, 9, day, rated), (0, 0, day, rated)])
+    [found] = json.loads(verdicts("--json", "preview").ok())["providers"]
+    assert (found["n"], found["n_quality"]) == (3, 1)
+    assert found["efficiency_quality"] == 0.5 / 9
+    verdicts.rows(codex=[(3, 1, day, {})])
+    [found] = json.loads(verdicts("--json", "preview").ok())["providers"]
+    assert (found["n_quality"], found["efficiency_quality"]) == (0, None)

@@ -149,10 +149,9 @@ def test_what_no_window_moved_costs_less_than_rounding_hides(
     words = ("plan", "--provider", "codex", "--windows-left", str(planned))
     said = verdicts(*words).ok()
     assert said.endswith(f"codex verdict: {verdict}\n")
-    assert f"likely to fit: {meter}\n" in said[said.index("codex fiveh") :]
-    assert ("  unknown: 3 finalized windows moved it by 0: a longer one says what one costs\n" in said) == (
-        meter == "unknown"
-    )
+    why = ", but not decided: 3 finalized windows moved it by 0: a longer one says what one costs"
+    decided = why if meter == "unknown" else f": {meter}"
+    assert f"likely to fit{decided}\n" in said[said.index("codex fiveh") :]
     assert "  no window moved it: the probability is for 1 pp each, the most that rounding hides\n" in said
     found = json.loads(verdicts("--json", *words).ok())
     own = next(one for one in found["meters"] if one["meter"] == "fiveh")

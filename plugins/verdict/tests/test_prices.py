@@ -14,3 +14,41 @@ def test_a_price_that_buys_nothing_is_not_set(verdicts: Any, price: str) -> None
     assert f"Invalid prices {{'codex': '{price}'}}. Expected a table with a text such as '200/mo:4.3bars'" in said
     verdicts("config", "set", "prices.codex", "200/mo:4.3bars").ok()
     verdicts("scoreboard").ok()
+
+
+def test_what_a_feature_costs_below_half_a_cent_is_not_nothing(verdicts: Any) -> None:
+    """`preview` and `compare` said $0.00 where `windows` and `scoreboard` had 0.0026."""
+    verdicts.settings('[prices]\nglm = "3/mo:17280prompts"\ncodex = "2/mo:4bars"\n')
+    verdicts.rows(glm=[(1, 15)] * 3, codex=[(1, 15)] * 3)
+    assert " ($0.0026 per feature)\n" in verdicts("preview").ok()
+    said = verdicts("compare", "codex", "glm").ok()
+    assert " ($0.0026 per feature)\n" in said
+    assert " ($0.08 per feature)\n" in said
+
+
+def test_a_price_that_is_not_used_is_named(verdicts: Any) -> None:
+    """`compare` fell back to points without a word."""
+    verdicts.settings('[prices]\ncodex = "200/mo:4.3bars"\nclaud = "100/mo:4.3bars"\n')
+    verdicts.rows(codex=[(3, 15)] * 3, claude=[(1, 15)] * 3)
+    done = verdicts("compare", "codex", "claude")
+    assert done.ok().startswith("codex against claude, features per pp:\n")
+    assert done.err == (
+        "warning: the price of 'claud' under [prices] is not used: no provider has that name. Did you mean claude?\n"
+        "note: claude has no price, so the two are compared per pp."
+        " Type `tracker config set prices.claude 200/mo:4.3bars`, with your price.\n"
+    )
+    verdicts.settings("")
+    assert not verdicts("compare", "codex", "claude").err
+
+
+def test_pairs_of_two_units_are_planned_with_a_command_that_compares_them(verdicts: Any) -> None:
+    """It was one that is refused, days of work later."""
+    (verdicts.folder / "data").mkdir()
+    said = verdicts("plan", "--pairs", "1", "codex", "glm").ok()
+    command = "tracker compare codex glm --price codex=200/mo:4.3bars --price glm=30/mo:2400prompts"
+    assert f" Then `{command}`, with your prices, says what the pairs show.\n" in said
+    verdicts.settings('[prices]\ncodex = "200/mo:4.3bars"\nglm = "30/mo:2400prompts"\n')
+    assert " Then `tracker compare codex glm` says what" in verdicts("plan", "--pairs", "1", "codex", "glm").ok()
+    assert " Then `tracker compare claude codex` says " in verdicts("plan", "--pairs", "1", "codex", "claude").ok()
+    refused = verdicts("plan", "--pairs", "1", "codex", "claude", "--last", "3").refused(2)
+    assert "Expected --pairs N A B" in refused

@@ -105,7 +105,7 @@ def test_a_low_meter_without_a_reset_is_not_known_once_its_reading_is_old(verdic
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
     assert "unknown: codex weekly: the newest reading is 40 min old" in verdicts("gate", "codex").out
     plan = verdicts("plan").ok()
-    assert "  unknown: the last reading is 40 min old; 15 min are the most" in plan
+    assert "likely to fit, but not decided: the last reading is 40 min old; 15 min are the most" in plan
     assert plan.endswith("codex verdict: unknown\n")
     assert verdicts("plan", "--max-age", "1h").ok().endswith("codex verdict: STOP\n")
     assert verdicts("gate", "codex", "--max-age", "1h").status == 3

@@ -259,6 +259,7 @@ def test_once_prints_a_picture_that_loads_nothing(recent: Any, tmp_path: Path) -
     assert "W1" in "".join(root.itertext())
     assert "url(" not in written.replace("url(#", "")
     assert "needs a terminal" in recent("board").refused()
+    assert "The board has no JSON. Type `tracker report --json`" in recent("board", "--json", "--once").refused(2)
     assert "needs --once" in recent("board", "--out", "x.svg").refused(2)
 
 

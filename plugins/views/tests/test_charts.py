@@ -61,7 +61,15 @@ def test_a_line_without_a_range_names_no_day_that_is_still_to_come() -> None:
     [line] = re.findall(r'<polyline points="([^"]*)"', found.body)
     # the last value has a little line of its own
     assert {"980,126", "1000,126"} <= set(line.split())
-    assert steps(10).description == "From 01 Mar 2026 to 01 Mar 2026: lowest 10%, highest 10%, last 10%."
+    assert steps(10).description == "On 01 Mar 2026: lowest 10%, highest 10%, last 10%."
+
+
+def test_one_column_is_of_one_day() -> None:
+    rows = [{"at": START + timedelta(days=day), "used": 10} for day in range(2)]
+    for known, said in ((rows[:1], "1 column on 01 Mar 2026;"), (rows, "2 columns from 01 Mar 2026 to 02 Mar 2026;")):
+        found = drawn(known, kind="columns", x="at", low=None, high=None)
+        assert found is not None
+        assert found.description.startswith(said)
 
 
 def test_a_long_name_stands_above_its_value() -> None:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tracker.api import Block, Chart, Column, Panel, Row
+from tracker_views.content import efficiency
 from tracker_views.html import zone_words
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -86,13 +87,32 @@ def test_the_efficiency_is_that_of_the_preview(filled: Any) -> None:
     assert toy["Provider"] == known["provider"] == "toy"
     assert (float(toy["Features"]), float(toy["Capacity"])) == (known["features"], known["capacity"]) == (5, 55)
     assert float(toy["Features per unit"]) == pytest.approx(known["efficiency"], abs=0.001)
-    assert [float(toy["95 % from"]), float(toy["95 % to"])] == pytest.approx(known["ci"], rel=0.1)
+    # of two windows it is assumed, which neither a chart nor a column could say
+    assert known["ci_kind"] == "assumed"
+    assert toy.keys().isdisjoint(("95 % from", "95 % to", "Power"))
+    assert toy["Interval"] == "not measured"
+    assert re.search("<desc[^>]*>toy 0.09[0-9]*. The scale", filled("report").ok())
     assert "Not finalized: W12." in page.text
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({}, (0.1, 0.3, "measured", 0.2)),
+        ({"blocks": {"by": "day", "n": 6}}, (0.1, 0.3, "measured over 6 days", 0.2)),
+        ({"ci_kind": "assumed"}, (None, None, "not measured", None)),
+        ({"ci_kind": "none", "ci": None}, (None, None, "none", None)),
+    ],
+)
+def test_an_interval_is_shown_if_it_is_measured(more: dict[str, Any], shown: tuple[Any, ...]) -> None:
+    figures = {"provider": "toy", "unit": "pp", "efficiency": 0.2, "ci": (0.1, 0.3), "ci_kind": "measured"}
+    [row] = efficiency([{**figures, "power": 0.2, **more}]).rows
+    assert (row["low"], row["high"], row["spread"], row["power"]) == shown
 
 
 def test_commands_are_marked_and_the_lane_without_a_name_is_known(program: Any) -> None:
     first = program("report").ok()
-    assert "Nothing is recorded in this time. <code>tracker start PROVIDER</code> captures" in first
+    assert "Nothing is recorded yet. <code>tracker start PROVIDER</code> captures" in first
     assert "`tracker start PROVIDER` captures the meters" in program("report", "--format", "md").ok()
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
     assert "Lane" not in Page(program("report").ok()).tables["Windows"][0]
@@ -254,7 +274,12 @@ def test_it_names_the_zone_of_its_times(filled: Any, form: str) -> None:
 
 def test_nothing_recorded_is_said(program: Any) -> None:
     text = Page(program("report").ok()).text
-    assert "Nothing is recorded in this time." in text
+    assert "Nothing is recorded yet." in text
+    # of nothing, nothing is missing
+    assert "missing" not in text
+    assert "missing" not in program("report", "--format", "md").ok()
+    of_toy = Page(program("report", "--provider", "toy", "--since", "2026-01-01").ok()).text
+    assert "Nothing is recorded of toy in this time. tracker start toy captures" in of_toy
     assert "Features for each unit" not in text
     assert "newest first" not in text
     assert not program.root.exists()

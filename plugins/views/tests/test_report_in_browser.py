@@ -48,6 +48,8 @@ def report(tmp_path_factory: pytest.TempPathFactory, often: Callable[[int, int],
 
     folder = tmp_path_factory.mktemp("year")
     fill(folder, often(45, 365))
+    # so that every column has a value
+    (folder / "tracker.toml").write_text('[prices]\ncodex = "200/mo:4.3bars"\nclaude = "100/mo:4.3bars"\n')
     command = [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "report", "--out", "report.html"]
     environment = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PATH": "/usr/bin:/bin"}
     subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
@@ -88,6 +90,14 @@ def test_no_table_scrolls_sideways_on_a_phone(report: Path, chromium: Browser) -
     # every value stands beside its column's title
     titles = "[...document.querySelectorAll('td')].map(one => getComputedStyle(one, '::before').content)"
     assert chromium.value(f"{titles}.filter(one => one === 'none' || one === '\"\"').length") == 0
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+def test_no_head_is_cut_on_a_screen(report: Path, chromium: Browser, width: int) -> None:
+    chromium.open(report, width)
+    chromium.value("document.querySelectorAll('details').forEach(one => one.open = true)")
+    wide = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth)"
+    assert chromium.value(f"{wide}.map(one => one.getAttribute('aria-label'))") == []
 
 
 @pytest.mark.parametrize("kind", ["bars", "intervals", "columns", "steps"])

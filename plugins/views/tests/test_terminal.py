@@ -100,6 +100,16 @@ def test_the_head_of_times_names_the_zone_of_all_of_them(zone: str, months: Sequ
     assert fitted([column], [*rows, {"at": None}], 80, ZoneInfo(zone)).columns[0].title == title
 
 
+@pytest.mark.parametrize("typed", ["tracker end toy --stdin --agent l1", "Type `tracker end toy --stdin`, or wait."])
+def test_a_command_is_whole_or_left_out(typed: str) -> None:
+    columns = (Column(key="lane", title="Lane", rank=0), Column(key="next", title="Next", rank=4))
+    rows = [{"lane": "a lane of a long name", "next": typed}]
+    for room in range(20, 70):
+        found = fitted(columns, rows, room, UTC)
+        assert found.left_out == ("Next",) if len(found.columns) == 1 else found.widths[1] == len(typed)
+    assert not found.left_out
+
+
 def test_wide_characters_take_two_cells() -> None:
     assert cell_len("表情e\u0301") == 5
     assert cut("表情符号", 5) == "表情…"

@@ -100,6 +100,11 @@ def screen_text(text: str) -> str:
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
+    # nobody gets it who did not ask for it: a file is read, and what it says is not recorded
+    if "at-hand" in period.names:
+        from tracker_capture.at_hand import panel
+
+        return [panel(session, period.provider)]
     if not period.wants("history"):
         return []
     from tracker_capture.panels import panels as found

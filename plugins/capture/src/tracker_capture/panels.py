@@ -34,7 +34,7 @@ def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:
     for one in session.registry.first("meter_outlooks", session=session, source=source) or ():
         expected = one.figures.get("expected")
         if (one.meter, one.account) == (found.meter, found.account) and expected:
-            yield {"at": reset, "expected_low": expected[0], "expected_high": expected[1]}
+            yield {"at": reset, "expected_low": round(expected[0], 1), "expected_high": round(expected[1], 1)}
 
 
 def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]], account: str) -> Panel:

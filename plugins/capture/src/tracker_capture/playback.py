@@ -21,6 +21,7 @@ SCROLLED = 20_000  # lines that are kept
 ESCAPE = re.compile(
     r"\x1b\[(?P<private>[<-?]?)(?P<numbers>[0-?]*)(?P<between>[ -/]*)(?P<final>[@-~])"
     r"|\x1b[]PX^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?"
+    r"|\x1b(?P<set>[()][0-~])"
     r"|\x1b[ -/]+[0-~]"
     r"|\x1b(?P<escape>[0-Z\\-~])"
     r"|\x1b(?:\[[0-?]*[ -/]*)?"
@@ -38,6 +39,7 @@ COLUMN = re.compile(r"\x1b\[(?:\d{0,4};(\d{1,4})[Hf]|(\d{1,4})[G`])")
 
 CONTROLS = {
     "\b": "backspace", "\t": "tab", "\n": "linefeed", "\x0b": "linefeed", "\x0c": "linefeed", "\r": "carriage_return",
+    "\x0e": "shift_out", "\x0f": "shift_in",
 }  # fmt: skip
 ESCAPES = {
     "7": "save_cursor", "8": "restore_cursor", "D": "index", "E": "next_line", "M": "reverse_index", "c": "reset",
@@ -48,6 +50,7 @@ MOVES = {  # each with one number, 1 unless given
     "P": "delete_characters", "S": "scroll_up", "T": "scroll_down", "X": "erase_characters",
     "`": "cursor_to_column", "a": "cursor_forward", "d": "cursor_to_line", "e": "cursor_down",
 }  # fmt: skip
+LINES, PLAIN = "0", "B"  # sets of characters
 ALTERNATE = {47, 1047, 1049}  # modes that switch to a second screen and back
 
 
@@ -115,6 +118,8 @@ class Playback(pyte.Screen):
             getattr(self, CONTROLS[token["control"]])()
         elif kind == "escape" and token["escape"] in ESCAPES:
             getattr(self, ESCAPES[token["escape"]])()
+        elif kind == "set":
+            self.define_charset(token["set"][1], token["set"][0])
         elif kind == "final" and not token["between"]:
             numbers = [_number(text) for text in token["numbers"].split(";", 2)[:2]]
             self._control(token["final"], token["private"], numbers[0], numbers[-1] if len(numbers) > 1 else 0)
@@ -144,6 +149,11 @@ class Playback(pyte.Screen):
     def reset(self) -> None:
         self._leave()
         super().reset()
+        self.g1_charset = self.g0_charset
+
+    def define_charset(self, code: str, mode: str) -> None:
+        """Of other sets than that of lines, as tmux draws them without UTF-8, the letters are taken as they come."""
+        super().define_charset(code if code == LINES else PLAIN, mode)
 
     def draw(self, data: str) -> None:
         """Characters without width are left out: pyte drops all that follows one, such as the selector of an emoji."""

@@ -27,7 +27,8 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     """Ask every provider, store the answers, and say what each meter shows. It fails if no provider answers."""
     answers, problems = look(session, wanted, origin, timezone)
     if len(wanted) == len(problems) == 1:
-        raise TrackerError(f"{problems[0]} Nothing was stored.")
+        pane = f"`tracker capture {wanted[0].name} --from stdin` takes a pane."
+        raise TrackerError(f"{problems[0]} Nothing was stored. {pane}")
     for problem in problems:
         # a scheduled job would tell it for ever
         if not (session.quiet and answers and problem.is_absent):

@@ -79,7 +79,12 @@ def moved(draft: Draft) -> dict[str, float]:
         if key in draft.parts:
             found[key] = float(draft.parts[key]["delta"])
         elif first is not None and first.used is not None and last.used is not None and last.used >= first.used:
-            found[key] = round(last.used - first.used, 6)
+            meter, length = draft.source.meter(key), length_of(draft.source, key)
+            ends = [
+                _stands_for(meter, gauge.used or 0, gauge.reset_at, at, length)
+                for gauge, at in ((first, draft.before.at), (last, draft.after.at))
+            ]
+            found[key] = max(0.0, round(ends[1] - ends[0], 6))
     return found
 
 
@@ -185,30 +190,33 @@ class TooFar(Exception):
 
 def _sum(meter: Meter, points: Sequence[Point], length: timedelta | None, limit: timedelta) -> dict[str, Any] | None:
     """None without a reset."""
-    total, base, most = 0.0, _stands_for(meter, points[0], length), 0.0
+    values = [_stands_for(meter, one.used, one.reset_at, one.at, length) for one in points]
+    total, base, most = 0.0, values[0], 0.0
     resets = []
-    for old, new in pairwise(points):
+    for (old, new), value in zip(pairwise(points), values, strict=False):
         if (reset := reset_between(old, new, length)) is not None:
             if reset - old.until > limit:
                 raise TooFar(
                     f"has no reading within {span(limit)} before the reset of {meter.key} at {_said(reset)}; the last"
                     f" one is of {_said(old.until)} and shows {compact(old.used)} %."
                 )
-            total += max(0.0, _stands_for(meter, old, length) - base)
+            total += max(0.0, value - base)
             most += max(0.0, 100 - old.used)
             base = 0.0
             resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
     if not resets:
         return None
-    total += max(0.0, _stands_for(meter, points[-1], length) - base)
+    total += max(0.0, values[-1] - base)
     return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
 
 
-def _stands_for(meter: Meter, point: Point, length: timedelta | None) -> float:
+def _stands_for(
+    meter: Meter | None, used: float, reset_at: datetime | None, at: datetime, length: timedelta | None
+) -> float:
     """What a value stands for: a floored one for half a point more, but 0 at a reset for 0, as in any window."""
-    is_new = point.reset_at and length and timedelta(0) <= point.at - point.reset_at + length <= AT_RESET
-    is_exact = meter.rounding != "floor" or not float(point.used).is_integer() or (is_new and not point.used)
-    return point.used if is_exact else point.used + 0.5
+    is_new = reset_at and length and timedelta(0) <= at - reset_at + length <= AT_RESET
+    is_exact = meter is None or meter.rounding != "floor" or not float(used).is_integer() or (is_new and not used)
+    return used if is_exact else used + 0.5
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None) -> None:

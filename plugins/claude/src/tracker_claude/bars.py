@@ -6,6 +6,8 @@ import re
 from bisect import bisect_left
 
 FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
+# what is left of a bar where the terminal, or the file, had no such characters
+OTHER = re.compile(r"^[^\S\n]*[#=*~_?■\ufffd]+(?=[^\S\n]+<?[0-9]{1,3}(?:\.[0-9]+)?%|[^\S\n]*$)", re.MULTILINE)
 EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
 RULE = re.compile("[▔─]+")
 WIDE = 20  # a shorter rule is none of a pane's
@@ -35,16 +37,16 @@ def marked(text: str) -> str:
             width = behind.end() - found.start() - 1
             return f"⟦{filled}/{width}/{width}⟧"
         at = bisect_left(rules, (found.start(), 0))
-        start, columns = rules[at - 1] if at else (0, 0)
+        start, columns = rules[at - 1] if at else (0, WIDE)
         if not columns:
             return " "
         least, most = (columns - margin for margin in MARGINS)
-        # at the beginning of the text the rule may have been cut
+        # at the beginning of the text the rule may have been cut, or left out
         if not start:
             most = max(most, NARROW - 1 - MARGINS[-1])
         return f"⟦{filled}/{least}/{most}⟧"
 
-    return FRAMES.sub(mark, text)
+    return OTHER.sub(" ", FRAMES.sub(mark, text))
 
 
 def _rules(text: str) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ AT_END = re.compile(rf"({'|'.join(COMPACT_LABELS)})$")
 FIELD = re.compile(r"[A-Z][\w./'-]{0,40}:")
 CREDITS = re.compile(r"Credits:(?:(?P<count>[0-9][0-9,]*(?:\.[0-9]+)?)credits?|(?P<unlimited>Unlimited))")
 
-BAR = re.compile(r"\[[^\]\w(%<]*\]")
+BAR = re.compile(r"\[(?:_|[^\]\w(%<])*\]")
 PERCENT = re.compile(r"(?:<1|[0-9]{1,3}(?:\.[0-9]{1,2})?)%")
 WORD = re.compile(r"used|left|use|us|u|lef|le|l")
 BOTH_WORDS = re.compile(r"left\W{0,2}used|used\W{0,2}left")

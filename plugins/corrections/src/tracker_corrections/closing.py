@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from tracker.kernel import Entry, Session, stamp
+from tracker.api import Source
+from tracker.kernel import Entry, Session, Windows, canonical, iso, stamp
 
 ANOMALIES = "anomalies"
 
@@ -22,3 +24,19 @@ def closing(session: Session, found: Entry, cause: str, by: str) -> dict[str, An
         cause=cause,
         by=by,
     )
+
+
+def closed_again(session: Session, source: Source, window: str, gone: str) -> Iterator[dict[str, Any]]:
+    """Rows for anomalies that a capture closed which is taken back: what counts without it supersedes theirs, too."""
+    windows = Windows(session)
+    group = [one for one in windows.captures([window]).get((window, source.name), ()) if one.record_id != gone]
+    counting = {one.record_id: one for one in canonical(group) if one}
+    was_open = {entry.record_id for entry in windows.open_anomalies([window])}
+    for entry in windows.open_anomalies([window], without=gone):
+        known = entry.record.get("records")
+        about = {one for one in known if isinstance(one, str)} if isinstance(known, list) else set()
+        others = [one for name, one in counting.items() if name not in about]
+        is_own = entry.record.get("provider") == source.name and entry.record_id not in was_open
+        if is_own and others and not counting.keys() >= about:
+            cause = f"superseded by the {others[-1].phase} capture of {iso(others[-1].captured_at)}"
+            yield closing(session, entry, cause, others[-1].record_id)

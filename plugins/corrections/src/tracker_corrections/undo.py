@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, record_id, stamp, value
-from tracker_corrections.closing import ANOMALIES, closing
+from tracker_corrections.closing import ANOMALIES, closed_again, closing
 
 TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, and mostly thousands of commands
 ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')
@@ -289,10 +289,14 @@ def _rows(session: Session, step: Step) -> dict[str, list[Row]]:
             rows[stream] = [_tombstone(session, step, record) for record in records]
     by = next(iter(row["record_id"] for stream in rows.values() for row in stream), None)
     for record in step.records.get(ANOMALIES, ()):
-        # what it closed is open again by itself: the record that closed it does not stand any more
+        # what it closed is open again by itself, unless another capture counts: its record does not stand any more
         if by is not None and "closes" not in record:
             entry = Entry(ANOMALIES, 0, record["record_id"], record)
             rows[ANOMALIES].append(closing(session, entry, "undo", by))
+    for record in (one for stream in session.registry.status_streams for one in step.records.get(stream, ())):
+        source = session.registry.source(str(record.get("provider")))
+        if source is not None and "tombstone" not in record:
+            rows[ANOMALIES] += closed_again(session, source, str(record.get("window")), record["record_id"])
     for stream, records in step.log.items():
         rows.setdefault(stream, []).extend(_tombstone(session, step, record) for record in records)
     return {stream: own for stream, own in rows.items() if own}

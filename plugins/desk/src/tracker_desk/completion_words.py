@@ -38,7 +38,9 @@ def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[C
     """What fits. A text whose placeholder or name is known has its words: no command needs to declare them."""
     context = _resolve_context(root, {}, PROGRAM, words)
     asked, incomplete = _resolve_incomplete(context, words, incomplete)
-    known = WORDS.get(str(getattr(asked, "metavar", None))) or WORDS.get(str(asked.name))
+    # `W ...` takes several
+    metavar = str(getattr(asked, "metavar", None)).removesuffix(" ...")
+    known = WORDS.get(metavar) or WORDS.get(str(asked.name))
     # a choice, or a path, has words of its own
     is_plain = isinstance(asked, click.Parameter) and (
         type(asked.type).shell_complete is click.ParamType.shell_complete

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta, tzinfo
 
@@ -65,25 +64,24 @@ def due_lines(status: Status) -> Iterator[str]:
 
 def first_lines(session: Session) -> Iterator[str]:
     """Before the first capture: what can be read here, and the one command to begin with."""
+    from tracker_desk.at_hand import readings
     from tracker_desk.setup_checks import missing
 
     # usage and events may stand there without one
     yield "No captures here yet." if session.journal.streams() else "Nothing is recorded here yet."
-    begin = None
+    begin, known = None, readings(session)
     for name, source in sorted(session.registry.providers.items()):
-        # session logs hold no meters, and a status line shows them only later
-        origins = [one for one in source.origins if not isinstance(one, LogOrigin | StatusLineOrigin)]
-        found = [origin for origin in origins if missing(origin) is None]
-        places = [_folder(origin) if isinstance(origin, FileOrigin) else origin.title for origin in found]
+        # a folder of session files may hold no meter, and session logs never do
+        others = [one for one in source.origins if not isinstance(one, FileOrigin | LogOrigin | StatusLineOrigin)]
+        places = [one.place for one in known if one.provider == name]
+        places += [one.title for one in others if missing(one) is None]
         yield f"  {name}: {'can be read from ' + ', '.join(places) if places else 'has to be pasted'}"
-        begin = begin or (f"tracker capture {name}" if found else None)
+        begin = begin or (f"tracker capture {name}" if places else None)
+    sources = session.registry.sources.values()
+    if any(session.registry.first("session_files", source=source) for source in sources):
+        yield "Session logs are here: `tracker usage` shows their tokens and money."
     first = next(iter(sorted(session.registry.providers)), "PROVIDER")
     yield f"Begin: {begin or f'tracker start {first}'}"
-
-
-def _folder(origin: FileOrigin) -> str:
-    """The folder that is read: another one if a variable names it."""
-    return line(os.environ.get(origin.variable or "") or origin.folder)
 
 
 def show(session: Session, status: Status, zone: tzinfo) -> None:

@@ -90,7 +90,9 @@ def _bands(status: Status) -> dict[tuple[str, str, str | None], dict[str, Cell]]
         for one in own:
             low, high = one.figures.get("expected") or (None, None)
             if low is not None and high is not None:
-                band = {"low": round(low), "high": round(high), "expected": f"{number(low, 0)} to {number(high, 0)}%"}
+                # one rounding for the chart and the words beside it
+                first, last = number(low, 0), number(high, 0)
+                band: dict[str, Cell] = {"low": int(first), "high": int(last), "expected": f"{first} to {last}%"}
                 bands[provider, meter, one.account] = band
                 if len(own) == 1:
                     bands[provider, meter, None] = band

@@ -14,6 +14,8 @@ from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WOULD_OVERLAP, Lis
 
 OWN = "window_"
 MOST = 1000  # windows of a panel; views show fewer
+# of the subscription's price, where `cost_usd` is at list prices
+PLAN = {"money": "Plan, $", "money_per_feature": "Plan per feature, $"}
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)
 START = (
@@ -115,10 +117,10 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
     counts = ("tokens", "requests", "files", "lost_sessions", "accounts")
-    kinds = {**dict.fromkeys(counts, "count"), "cost_usd": "money"}
+    kinds = {**dict.fromkeys(counts, "count"), **dict.fromkeys((*PLAN, "cost_usd"), "money")}
     name = key.removeprefix(OWN).removeprefix("shared_").removeprefix("unpriced_")
     kind = "text" if is_text else kinds.get(name, "number")
-    title = key.replace("_usd", ", $").replace("_", " ").capitalize()
+    title = PLAN.get(key) or key.replace("_usd", ", $").replace("_", " ").capitalize()
     return Column(key=key, title=title, kind=kind, rank=rank)  # type: ignore[arg-type]
 
 

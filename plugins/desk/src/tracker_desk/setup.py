@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from attrs import asdict, evolve
 
@@ -40,15 +41,10 @@ def set_up(session: Session, *, is_yes: bool) -> None:
     """Say what is here, offer each change, and make those that were agreed to."""
     found, edits = places(session), _edits(session)
     commands = next_commands(session, found)
-    if session.json and not is_yes:
-        changes = [edit.document() for edit in edits if edit.is_due or edit.refusal]
-        session.data(
-            {
-                "found": [asdict(one) for one in found],
-                "changes": changes,
-                "next": [command for command, _ in commands],
-            }
-        )
+    if session.json:
+        here = [asdict(one) for one in found]
+        changes = _make_quietly(session, edits if is_yes else [], edits)
+        session.data({"found": here, "changes": changes, "next": [command for command, _ in commands]})
         return
     session.say("On this machine:")
     for each in table(found):
@@ -65,6 +61,9 @@ def set_up(session: Session, *, is_yes: bool) -> None:
 def take_back(session: Session) -> None:
     """Remove what `set_up` added, and nothing else."""
     edits = _edits(session, is_undo=True)
+    if session.json:
+        session.data({"changes": _make_quietly(session, edits, [edit for edit in edits if not edit.is_absent])})
+        return
     for edit in edits:
         if edit.refusal and not edit.is_absent:
             session.warn(f"{edit.refusal} tracker leaves it alone.")
@@ -105,6 +104,16 @@ def _make(session: Session, edits: list[Edit]) -> None:
         session.say(f"changed {edit.place}")
     if edits and session.dry_run:
         session.say(f"nothing was changed; without --dry-run this makes {plural(len(edits), 'change')}")
+
+
+def _make_quietly(session: Session, wanted: list[Edit], shown: list[Edit]) -> list[dict[str, Any]]:
+    """Make the wanted edits that are due, and say of each that is shown whether it was made."""
+    made = [] if session.dry_run else [edit for edit in wanted if edit.is_due]
+    documents = [edit.document() | {"made": edit in made} for edit in shown if edit.is_due or edit.refusal]
+    for edit in made:
+        assert edit.write is not None
+        edit.write(edit)
+    return documents
 
 
 def outdated(session: Session) -> list[Edit]:

@@ -81,6 +81,15 @@ class Lane:
 
 
 @frozen(kw_only=True)
+class AtHand:
+    """A reading that can be stored at once: when it is from, and where it is."""
+
+    provider: str
+    at: datetime
+    place: str
+
+
+@frozen(kw_only=True)
 class Status:
     """Everything that `tracker status` says, at one instant."""
 
@@ -92,6 +101,7 @@ class Status:
     outlooks: tuple[MeterOutlook, ...]
     standings: tuple[Standing, ...] = ()
     is_cut: bool = False  # whether there are more windows that are not finalized
+    at_hand: tuple[AtHand, ...] = ()  # newer than what is stored
 
     def shown(self, lane: Lane) -> list[Standing]:
         """The meters of a lane's provider, and of its account if that is known."""

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from tracker.api import Cell, Column, Gauge
 from tracker.kernel import Clock, Session, iso, line, span, value
-from tracker_desk import meter_list
+from tracker_desk import at_hand, meter_list
 from tracker_desk.standings import UNNAMED, Standing
 from tracker_desk.status import CLOCKS, OPEN, Due, Lane, Status
 
@@ -50,7 +50,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         # a command stays in one line, so that it can be copied
         each = "\n".join(("", f"Next for {lane_name(lane)}: {due}", *(f"    {line(one)}" for one in typed)))
         session.show(each, has_cures=True)
-    for group in (_outlooks(status), _closing(status)):
+    for group in (_outlooks(status), _closing(clock, status)):
         session.show("\n".join(("", *group)), has_cures=True)
 
 
@@ -113,7 +113,7 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
         yield ""
     yield from _outlooks(status)
     yield ""
-    yield from _closing(status)
+    yield from _closing(clock, status)
 
 
 def _outlooks(status: Status) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _outlooks(status: Status) -> Iterator[str]:
         yield f"{one.provider} {one.meter}{account}: {line(one.text)}"
 
 
-def _closing(status: Status) -> Iterator[str]:
+def _closing(clock: Clock, status: Status) -> Iterator[str]:
     if ready := [line(due.window) for due in status.ready if not due.reason]:
         yield f"Ready to finalize: {', '.join(ready)}"
     shown = {lane.due.window for lane in status.lanes}
@@ -134,6 +134,7 @@ def _closing(status: Status) -> Iterator[str]:
         yield f"Of the windows that are not finalized, the newest {OPEN} are shown. `tracker windows` shows all."
     if status.lanes and status.missing:
         yield f"Not captured yet: {', '.join(status.missing)}"
+    yield from at_hand.lines(clock, status)
     yield f"Anomalies: {len(status.anomalies)} open"
     for found in status.anomalies:
         about = " ".join(line(found.record.get(key)) for key in ("window", "provider", "kind") if found.record.get(key))
@@ -218,6 +219,7 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
         ],
         "ready": [due.window for due in status.ready if not due.reason],
         "not_captured": list(status.missing),
+        "at_hand": [{"provider": one.provider, "at": iso(one.at), "place": one.place} for one in status.at_hand],
         "anomalies": [found.record | {"record_id": found.record_id} for found in status.anomalies],
     }
 

@@ -167,17 +167,22 @@ def _status(session: Session, words: list[str], seconds: float) -> int | None:
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
+        _end(process)
         return None
     except KeyboardInterrupt:
         # the terminal does not reach another session
         os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(END_SECONDS)
+        _end(process)
         raise
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a runner and what it started, which may be there without it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _private(session: Session) -> set[str]:

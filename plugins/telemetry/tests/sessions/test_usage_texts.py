@@ -88,3 +88,24 @@ def test_a_name_in_a_log_forges_no_row(home: Any, message: Make) -> None:
             for name in ("model", "speed", "file", columns.get(way, "model")):
                 assert rf"{name}\nforged\t\x1b[1m" in text
     assert home.usage("model")["rows"][0]["model"] == names["model"]
+
+
+def test_a_report_names_no_place_of_this_machine_and_no_part_costs_more_than_all(home: Any, message: Make) -> None:
+    rows = message("a", output=700) + message("b", model="claude-unknown-9")
+    (home.projects / "s1.jsonl").write_text(rows)
+    report = home.run("report", "--format", "md").stdout
+    assert "claude-unknown-9 (1 request); your own belong in the prices.toml of your own settings." in report
+    assert "/prices.toml" not in report
+    assert "/prices.toml" in home.run("usage").stderr
+    # $0.018
+    assert "for at least $0.01 at list prices" in report
+    assert "| claude-opus-4-6 | claude | $0.01 |" in report
+
+
+def test_a_question_where_there_is_nothing_makes_no_folder(home: Any, message: Make) -> None:
+    for command in ("usage", "report"):
+        assert home.run(command).exit_code == 0
+    assert not home.data.exists()
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    home.run("usage")
+    assert (home.data / ".index").is_dir()

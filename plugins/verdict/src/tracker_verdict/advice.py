@@ -87,8 +87,9 @@ def more(match: Match) -> str | None:
         return None
     have = min(found.a.n, found.b.n) if is_summed else min(match.a.estimate.n, match.b.estimate.n)
     left = [number(one - have) for one in needed if one > have]
-    # an assumed spread makes no window one that would have shown something
-    return " to ".join(dict.fromkeys(left)) or (None if match.comparison.evidence is None else ENOUGH)
+    # an assumed spread makes no window one that would have shown something, nor does a step between the two sides
+    is_vain = found.evidence is None or found.first is not None
+    return " to ".join(dict.fromkeys(left)) or (None if is_vain else ENOUGH)
 
 
 def today(match: Match) -> str:
@@ -98,7 +99,11 @@ def today(match: Match) -> str:
     if found.evidence < SAYS or better is None:
         return f"Not enough data: today nothing says that either delivers more (evidence {odds(found.evidence)} to 1)."
     start = "Today" if found.verdict else "Not enough data: today"
-    return f"{start} {odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}."
+    says = f"{start} {odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}"
+    if found.first is None:
+        return f"{says}."
+    older, newer = (match.a, match.b) if found.first == "a" else (match.b, match.a)
+    return f"{says}, but all of {older.name} was measured before {newer.name}: a step between looks the same."
 
 
 def odds(evidence: float) -> str:
@@ -176,7 +181,8 @@ def _settling(match: Match) -> str | None:
     if gate is None or found.kind == "none":
         return None
     step = "Moving work" if gate.name == "reallocate" else "Retiring a side"
-    takes = f"{step} takes {number(gate.evidence)} to 1."
+    among = f", as a choice among {found.rivals + 1} providers" if gate.name == "retire" and found.rivals > 1 else ""
+    takes = f"{step} takes {number(gate.evidence)} to 1{among}."
     if (amount := more(match)) is None:
         return takes
     if amount == ENOUGH:

@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from attrs import asdict, evolve, frozen
 
@@ -16,7 +16,7 @@ from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
-from tracker_verdict.price import EXAMPLE, Price
+from tracker_verdict.price import Price, incomparable
 from tracker_verdict.regimes import refresh
 from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison, compare
@@ -135,7 +135,18 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
     wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
     block = _block(session, found.projects, question.blocks)
     planned = pairs.planned(session)
-    return [_match(session, known[a], known[b], question, block, planned, len(wanted)) for a, b in wanted]
+    rivals = _rivals(session, wanted[0], found.tallies, question.prices)
+    return [_match(session, known[a], known[b], question, block, planned, rivals) for a, b in wanted]
+
+
+def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], prices: Mapping[str, Price]) -> int:
+    """How many providers can be held against the best, also if two are named: all were seen before."""
+    meters = {name: session.registry.providers[name].capacity_meter for name in (*pair, *names)}
+    units = {name: meter.unit if meter else "" for name, meter in meters.items()}
+    others = {name for name in units if name not in pair}
+    priced = {name for name in others if prices.keys() >= {*pair, name}}
+    alike = {name for name in others if units[name] == units[pair[0]] == units[pair[1]]}
+    return 1 + len(priced | alike)
 
 
 def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted: Collection[str]) -> ProviderFigures:
@@ -176,7 +187,7 @@ def _against_best(
 ) -> list[tuple[str, str]]:
     is_priced = all(name in prices for name in chosen)
     if len({known[name].unit for name in chosen}) > 1 and not is_priced:
-        raise _incomparable([known[name] for name in chosen], prices)
+        raise incomparable([known[name] for name in chosen], prices)
 
     def merit(name: str) -> tuple[bool, float]:
         # a window or two that went well are no best: the others are never held against each other then
@@ -196,11 +207,10 @@ def _match(
     planned: list[pairs.PlannedPair],
     rivals: int,
 ) -> Match:
-    names = (a.source.name, b.source.name)
-    prices = [question.prices.get(name) for name in names]
+    prices = [question.prices.get(one.source.name) for one in (a, b)]
     worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
     if None in prices and a.unit != b.unit:
-        raise _incomparable([a, b], question.prices)
+        raise incomparable([a, b], question.prices)
     settings = session.settings(VerdictSettings)
     times = [_times(_counted(one)) for one in (a, b)]
     sides = [
@@ -209,9 +219,6 @@ def _match(
     # e-values need one rule for all looks, so days join windows there only if that was asked for
     spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
     per_row = max(side.estimate.per_block for side in sides) if block else 1.0
-    paired = {window for one in planned for window in one.windows.values()}
-    # also idle windows, which say nothing of a rate: a pair that is left out breaks the certificate
-    by_window = [{one.window: one for one in _given(own) if one.window in paired} for own in (a, b)]
     return Match(
         a=sides[0],
         b=sides[1],
@@ -219,10 +226,25 @@ def _match(
         days=settings.comparable_days,
         row=question.blocks or "window",
         comparison=compare(
-            *spreads, worth=worth, effect=question.effect, tau=settings.tau, rivals=rivals, per_row=per_row
+            *spreads,
+            worth=worth,
+            effect=question.effect,
+            tau=settings.tau,
+            rivals=rivals,
+            per_row=per_row,
+            first=_first(*(_times(side.estimate.results) for side in sides)),
         ),
-        certificate=pairs.certificate(planned, names, (by_window[0], by_window[1]), worth),
+        certificate=_certificate(planned, a, b, worth),
     )
+
+
+def _certificate(
+    planned: list[pairs.PlannedPair], a: ProviderFigures, b: ProviderFigures, worth: tuple[float, float]
+) -> pairs.Certificate | None:
+    """Also of idle windows, which say nothing of a rate: a pair that is left out breaks the certificate."""
+    paired = {window for one in planned for window in one.windows.values()}
+    by_window = [{one.window: one for one in _given(own) if one.window in paired} for own in (a, b)]
+    return pairs.certificate(planned, (a.source.name, b.source.name), (by_window[0], by_window[1]), worth)
 
 
 def _side(
@@ -263,6 +285,13 @@ def _times(results: Iterable[WindowResult]) -> Sequence[int]:
     return array("q", sorted((one.at - EPOCH) // MICROSECOND for one in results if one.at is not None))
 
 
+def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
+    """The side all of whose windows lie before those of the other. a, b: their times, sorted."""
+    if not (a and b):
+        return None
+    return "a" if a[-1] < b[0] else "b" if b[-1] < a[0] else None
+
+
 def comparable(
     own: Iterable[WindowResult], other: Sequence[int], days: float
 ) -> tuple[Sequence[WindowResult], tuple[str, ...]]:
@@ -298,22 +327,6 @@ def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> C
     return lambda one: projects.get(one.window, NO_PROJECT)
 
 
-def _incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:
-    units: dict[str, list[str]] = {}
-    for one in found:
-        units.setdefault(one.unit, []).append(one.source.name)
-    said = ", ".join(f"{' and '.join(names)} in {unit}" for unit, names in units.items())
-    words = [one.source.name for one in found] if len(found) == 2 else []
-    for one in found:
-        if one.source.name not in prices:
-            words.append(f"--price {one.source.name}={EXAMPLE if one.unit == 'pp' else f'30/mo:2400{one.unit}'}")
-    alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
-    return TrackerError(
-        f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
-        f" buys. Put your prices under [prices] in tracker.toml, or into `tracker compare {' '.join(words)}`{alike}."
-    )
-
-
 def document(match: Match) -> dict[str, Any]:
     found, better, sides = match.comparison, match.better, (match.a, match.b)
     return {
@@ -330,6 +343,7 @@ def document(match: Match) -> dict[str, Any]:
         "certainty": found.certainty,
         "tau": found.tau,
         "effect": found.effect,
+        "first": found.first and getattr(match, found.first).name,
         "gates": [asdict(one) for one in found.gates],
         "verdict": found.verdict or NOT_ENOUGH,
         "windows_needed": found.windows_needed,

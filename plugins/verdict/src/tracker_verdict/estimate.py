@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from attrs import evolve, frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, number, plural
+from tracker.kernel import Session, TrackerError, number, plural, rate
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
-from tracker_verdict.stats.efficiency import LEAST_EFFECTIVE, LEAST_WINDOWS, Efficiency, measure
+from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency, measure
 from tracker_verdict.stats.power import Range, in_windows
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class ProviderEstimate:
     waiting: Mapping[str, str] = {}
     plans: Sequence[str] = ()
     change: Regime | None = None
+    few_days: int = 0
 
     @property
     def results(self) -> tuple[WindowResult, ...]:
@@ -114,13 +115,27 @@ class ProviderEstimate:
     def remarks(self) -> tuple[str, ...]:
         """What the preview says after the figures."""
         money = self.money_per_feature
-        return self.caveats if money is None else (f"${number(money, 2)} per feature", *self.caveats)
+        if money is None:
+            return self.caveats
+        # what is under half a cent is not nothing
+        return f"${rate(money) if money < 0.005 else number(money, 2)} per feature", *self.caveats
 
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
-        spread = f"spread over {plural(self.spread.n, self.blocks)}" if self.blocks else None
-        return tuple(one for one in (spread, self.unsure, self.mixed, self.rescaled) if one)
+        return tuple(one for one in (self._spread_over, self.unsure, self.mixed, self.rescaled) if one)
+
+    @property
+    def _spread_over(self) -> str | None:
+        """What the interval is measured between; if that is single windows though there are many, why not days."""
+        if self.blocks:
+            return f"spread over {plural(self.spread.n, self.blocks)}"
+        if not self.few_days or self.ci_kind != "measured":
+            return None
+        few = (
+            f"{plural(self.few_days, 'day')} alone" if self.few_days < LEAST_WINDOWS else "one day outweighs the others"
+        )
+        return f"spread over single windows: {few}"
 
     @property
     def mixed(self) -> str | None:
@@ -165,6 +180,7 @@ class ProviderEstimate:
         return {
             **self.spread.figures(),
             "efficiency_quality": self.whole.efficiency_quality,
+            "n_quality": self.whole.quality.n if self.whole.quality else 0,
             "n": self.n,
             "fano": self.spread.fano,
             "lag_1": self.lag_1,
@@ -218,14 +234,15 @@ def of_results(
     whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
     blocks = sums(results, block) if asked or whole.n >= BLOCKS_FROM else []
     spread = measure(blocks, effect=effect) if 0 < len(blocks) < whole.n else whole
-    is_enough = spread.n >= LEAST_WINDOWS and (spread.n_eff or 0.0) >= LEAST_EFFECTIVE
-    is_of_blocks = bool(blocks) and (asked is not None or is_enough)
+    # an assumed interval is of no spread
+    is_of_blocks = bool(blocks) and (asked is not None or spread.ci_kind == "measured")
     return ProviderEstimate(
         given=results,
         whole=whole,
         spread=spread if is_of_blocks else whole,
         blocks=(asked or "day") if is_of_blocks else None,
         price=price,
+        few_days=len(blocks) if not is_of_blocks and len(blocks) < whole.n else 0,
     )
 
 

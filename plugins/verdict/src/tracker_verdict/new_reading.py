@@ -10,7 +10,7 @@ from pathlib import Path
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source
 from tracker.kernel import Session, Windows, canonical, line
 from tracker_verdict.accounts import accounts
-from tracker_verdict.standings import FRESH, SKEW
+from tracker_verdict.standings import FRESH, MEMORY, SKEW, readings_since
 
 
 def new_reading(session: Session, source: Source, account: str | None, *, several: bool) -> str:
@@ -35,7 +35,7 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
         place = f"--phase before --window {shlex.quote(opened[lane].window)}"
         return f"`tracker alias delete {name} {place}{agent}` first: that BEFORE is of the future"
     # a sample may name no account, as those of Codex's session files do; of several it then says nothing of any
-    can_sample = not several and any(map(_is_here, source.origins))
+    can_sample = not several and _can_sample(session, source)
     if can_sample and session.registry.first("meter_sampler", session=session, every=FRESH):
         return f"`tracker capture --sample {name}`"
     if opened:
@@ -50,6 +50,16 @@ def _free_window(session: Session, name: str) -> str:
     while any(session.index.entries("windows", [found])) or (found, name) in Windows(session).captures([found]):
         found = Windows(session).following(found)
     return found
+
+
+def _can_sample(session: Session, source: Source) -> bool:
+    """Whether an origin can be asked. Files that are the last resort need hold no reading if they never gave one."""
+    here = [one for one in source.origins if _is_here(one)]
+    resorts = [one.name for one in here if isinstance(one, FileOrigin) and one is not source.origins[0]]
+    if len(resorts) < len(here) or not resorts:
+        return bool(here)
+    readings = readings_since(session, source, session.now - MEMORY, hourly=True)
+    return not {one.origin for one in readings}.isdisjoint(resorts)
 
 
 def _is_here(origin: Origin) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -132,12 +132,12 @@ def certificate(
     )
 
 
-def lines(drawn: list[PlannedPair]) -> Iterator[str]:
-    """What to measure, in order."""
-    first = list(drawn[0].windows)
+def lines(drawn: list[PlannedPair], prices: Sequence[str]) -> Iterator[str]:
+    """What to measure, in order. prices: the options without which two units cannot be compared."""
+    words = " ".join([*sorted(drawn[0].windows), *prices])
     yield (
         f"Measure {plural(len(drawn), 'pair')} in this order, the two windows of a pair one right after the other."
-        f" Then `tracker compare {min(first)} {max(first)}` says what the pairs show."
+        f" Then `tracker compare {words}`{', with your prices,' if prices else ''} says what the pairs show."
     )
     for at, one in enumerate(drawn, 1):
         steps = ", then ".join(f"{name} as --window {window}" for name, window in one.windows.items())

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice, product
 
+from attrs import evolve
+
 from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, TrackerError, number, plural
 from tracker_verdict import advice
@@ -18,6 +20,7 @@ from tracker_verdict.settings import effect_in_use
 
 NAME = "comparison"
 MOST_CHOICES = 6  # of accounts
+NO_PRICES = "No price of a subscription is set, so nothing is compared for the money: `tracker init` asks for them."
 COLUMNS = (
     Column(key="pair", title="Comparison", rank=0),
     Column(key="ratio", title="Ratio", kind="rate", rank=0),
@@ -42,18 +45,20 @@ def comparison(session: Session, period: Period) -> Panel:
     """The comparisons by money, if prices are set, and by the shared unit."""
     known, effect = prices(session), effect_in_use(session)
     rows = delivered(session, period.windows)
+    rows = evolve(rows, is_selection=len(period.windows) < len(session.index.windows()))
     found: list[tuple[Match, str]] = []
     reasons: dict[str, None] = {}
     # the other side's windows are selected by this one
     chosen = f", in windows of {period.provider}" if period.provider is not None else ""
     for named in _accounts(rows):
-        label = "".join(f", {name} account {account}" for name, account in named.items()) + chosen
+        whose = "".join(f", {name} account {account}" for name, account in named.items())
+        label = whose + chosen
         for given in (known, {}) if known else ({},):
             question = Question(prices=given, effect=effect, accounts=tuple(named.values()))
             try:
                 found += [(one, label) for one in matches(session, (), question, rows)]
             except TrackerError as error:
-                reasons[f"{error}{label and f' ({label[2:]})'}"] = None
+                reasons[f"{error}{whose and f' ({whose[2:]})'}"] = None
                 for names in _of_one_unit(session, rows) if not given else ():
                     with suppress(TrackerError):
                         found += [(one, label) for one in matches(session, names, question, rows)]
@@ -68,7 +73,7 @@ def comparison(session: Session, period: Period) -> Panel:
         columns=COLUMNS,
         rows=[_row(match, label) for match, label in found],
         charts=(CHART,) if any(match.comparison.ratio for match, _ in found) else (),
-        missing=list(reasons) if found else (),
+        missing=(list(reasons) or ([] if known else [NO_PRICES])) if found else (),
     )
 
 

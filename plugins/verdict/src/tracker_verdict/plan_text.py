@@ -70,10 +70,9 @@ def lines(
         yield f"  a usual window costs {usual} {one.unit} ({spread}of {plural(one.costs, 'window')}{more})"
         leave = "leaves" if one.fits[1] == 1 else "leave"
         yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
-        yield f"  {plural(windows_left, 'planned window')}: {per_cent(one.probability)}% likely to fit: {one.verdict}"
-        if one.verdict == UNKNOWN:
-            yield f"  unknown: {one.why}"
-        elif not one.is_of_all and one.verdict != GO:
+        said = f": {one.verdict}" if one.verdict != UNKNOWN else f", but not decided: {one.why}"
+        yield f"  {plural(windows_left, 'planned window')}: {per_cent(one.probability)}% likely to fit{said}"
+        if one.verdict != UNKNOWN and not one.is_of_all and one.verdict != GO:
             yield f"  {ONE_MODEL}"
         if one.assumption:
             yield f"  {one.assumption}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError
+from tracker.kernel import ProviderFigures, Session, TrackerError, near
 from tracker_verdict.settings import PRICE, VerdictSettings
 
 EXAMPLE = "200/mo:4.3bars"
@@ -32,12 +32,17 @@ class Price:
         return units / self.units_per_money
 
 
+def example_of(unit: str) -> str:
+    """A price of a provider whose capacity has this unit."""
+    return EXAMPLE if unit == "pp" else f"30/mo:2400{unit}"
+
+
 def parse(source: Source, value: Any) -> Price:
     """`200/mo:4.3bars` of a provider with bars, `30/mo:2400prompts` of one that counts; or a table of those parts."""
     meter = source.capacity_meter
     unit = meter.unit if meter else "pp"
     wanted = "bars" if unit == "pp" else unit
-    example = EXAMPLE if unit == "pp" else f"30/mo:2400{unit}"
+    example = example_of(unit)
     if isinstance(value, Mapping):
         price, amount, given = value.get("month"), value.get(wanted), wanted
     else:
@@ -58,9 +63,32 @@ def prices(session: Session, given: Iterable[str] = ()) -> dict[str, Price]:
     """Every price that is known; `NAME=PRICE` of the command line goes before the settings."""
     providers, settings = session.registry.providers, session.settings(VerdictSettings)
     found = {name: parse(providers[name], value) for name, value in settings.prices.items() if name in providers}
+    for name in settings.prices.keys() - found.keys():
+        hint = near(name, sorted(providers))
+        session.warn(f"the price of {name!r} under [prices] is not used: no provider has that name. {hint}")
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
             raise TrackerError(f"Invalid --price {text!r}. Expected PROVIDER={EXAMPLE}.")
         found[name] = parse(session.source(name, kinds=["status"]), value)
     return found
+
+
+def price_options(units: Mapping[str, str], known: Mapping[str, Price]) -> list[str]:
+    """What to add to `tracker compare` so that providers of these units can be compared: an example for each price."""
+    return [f"--price {name}={example_of(unit)}" for name, unit in units.items() if name not in known]
+
+
+def incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) -> TrackerError:
+    """Why providers of several units cannot be compared, and what to type."""
+    units: dict[str, list[str]] = {}
+    for one in found:
+        units.setdefault(one.unit, []).append(one.source.name)
+    said = ", ".join(f"{' and '.join(names)} in {unit}" for unit, names in units.items())
+    words = [one.source.name for one in found] if len(found) == 2 else []
+    words += price_options({one.source.name: one.unit for one in found}, prices)
+    alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
+    return TrackerError(
+        f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
+        f" buys. Put your prices under [prices] in tracker.toml, or into `tracker compare {' '.join(words)}`{alike}."
+    )

@@ -87,8 +87,7 @@ class Prospect:
         """Per cent used at the reset, in four of five cases; None before there are enough weeks."""
         if self.low is None or self.high is None or not self.is_probable:
             return None
-        low, high = (round(min(self.standing.used + points, FULL), 1) for points in (self.low, self.high))
-        return low, high
+        return min(self.standing.used + self.low, FULL), min(self.standing.used + self.high, FULL)
 
     def shown(self) -> dict[str, Any]:
         """The figures for programs: before there are enough weeks the word and the linear pace alone."""
@@ -187,7 +186,7 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
     room = FULL - standing.used
-    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room)
+    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room=room)
     at = None
     used = standing.used
     for hour, points in enumerate(course(rises, hours, rest, PRIOR, phases, now)):

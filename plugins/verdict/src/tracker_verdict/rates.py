@@ -145,7 +145,8 @@ def _fitted(known: Rates) -> Rates:
         # the column takes what rises in the hours that it counts
         points = [piece.points - piece.asleep if "elsewhere" in columns else piece.own for piece in pieces]
         with suppress(np.linalg.LinAlgError):
-            return fit(points, rows, days, weights=weights)
+            # hours that are a column weigh as well: by its dollars alone a piece of few of them weighs too much
+            return fit(points, rows, days, weights=None if "elsewhere" in columns else weights)
         return None
 
     assumes = () if more else (assumed(known.ledger),)
@@ -202,7 +203,9 @@ def _doubts(known: Rates) -> Iterator[str]:
     a, b = (
         sum(piece.own for piece in half) / sum(piece.fresh + weight * piece.cached for piece in half) for half in halves
     )
-    if max(a, b) / min(a, b) - 1 > HALVES:
+    if min(a, b) <= 0:
+        yield "in one half of the time nothing rose beside requests"
+    elif max(a, b) / min(a, b) - 1 > HALVES:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
 
 

@@ -305,7 +305,7 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
         "n": "count",
     }
     kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
-    kinds |= dict.fromkeys(LIST_PRICE, "money") | dict.fromkeys(BESIDE, "count")
+    kinds |= dict.fromkeys(MONEY, "money") | dict.fromkeys(BESIDE, "count")
     first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
     is_same = all(line["group"] == line["provider"] for line in found)
     if not is_same and all(str(line["group"]).startswith(f"{line['provider']} (") for line in found):
@@ -313,13 +313,19 @@ def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     columns = [
         Column(
             key=name,
-            title=name.replace("cost_usd", "list price").replace("_", " ").replace("ci ", "95 % ").capitalize(),
+            title=_title(name),
             kind=kinds.get(name, "number"),  # type: ignore[arg-type]
             rank=first.get(name, 5 if name != "group" else 9 if is_same else 0),
         )
         for name in names(found)
     ]
     return columns, [{**line, **{name: _marked(one) for name, one in _least(line).items()}} for line in found]
+
+
+def _title(name: str) -> str:
+    """The head of a column; money is of the subscription's price or at list prices."""
+    plain = name.replace("cost_usd", "list price").replace("money", "plan").replace("_", " ").replace("ci ", "95 % ")
+    return f"{plain.capitalize()}{', $' if name in MONEY else ''}"
 
 
 def _least(line: Line) -> Mapping[str, float]:

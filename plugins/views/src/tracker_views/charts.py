@@ -227,16 +227,19 @@ def columns(plot: Plot) -> Picture:
     body += _scales(plot, scale, across, begin, end)
     totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
     most = max(totals, key=lambda at: totals[at])
-    said = (
-        f"{len(stacks)} columns from {_day(plot, begin)} to {_day(plot, times[-1])}; the highest is"
-        f" {text(totals[most], plot.y, plot.zone)} at {_day(plot, most)}."
-    )
+    highest = f"{text(totals[most], plot.y, plot.zone)} at {_day(plot, most)}"
+    said = f"{plural(len(stacks), 'column')} {_days(plot, begin, times[-1])}; the highest is {highest}."
     shown = (*names[: SERIES - 1], "others") if len(names) > SERIES else tuple(names)
     return Picture(title=chart.title, description=said, height=HEAD + HEIGHT + 22, body=body, series=shown)
 
 
 def _day(plot: Plot, at: datetime) -> str:
     return f"{at.astimezone(plot.zone):%d %b %Y}"
+
+
+def _days(plot: Plot, begin: datetime, end: datetime) -> str:
+    first, last = _day(plot, begin), _day(plot, end)
+    return f"on {first}" if first == last else f"from {first} to {last}"
 
 
 def steps(plot: Plot) -> Picture:
@@ -279,8 +282,8 @@ def steps(plot: Plot) -> Picture:
 def _steps_words(plot: Plot, rows: Rows, coming: Rows, marks: int) -> str:
     values = [float(row[plot.chart.y]) for row in rows]
     low, high, last = (text(one, plot.y, plot.zone) for one in (min(values), max(values), values[-1]))
-    begin, end = (_day(plot, row[plot.chart.x]) for row in (rows[0], rows[-1]))
-    said = f"From {begin} to {end}: lowest {low}, highest {high}, last {last}"
+    days = _days(plot, rows[0][plot.chart.x], rows[-1][plot.chart.x])
+    said = f"{days[:1].upper()}{days[1:]}: lowest {low}, highest {high}, last {last}"
     said += f"; {plural(marks, 'reset')}." if marks else "."
     for row in coming:
         a, b = (text(one, plot.y, plot.zone) for one in plot.range_of(row))

@@ -19,6 +19,7 @@ CHARTS = ("bars", "columns", "steps", "intervals")
 LARGEST = 1e15  # from there on a float does not tell two whole numbers apart
 YEARS = range(1970, 2200)  # a chart of thousands of years shows nothing
 MOST_LINES = 12  # of a section
+USAGE = "usage"  # the panel that sums up session logs
 MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
     "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
@@ -107,10 +108,10 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         now=session.now,
         period=period,
         spans=spans,
-        headlines=tuple(headlines) or (_first(period.windows, waiting),),
+        headlines=tuple(headlines) or (_first(period, waiting, preview["anomalies"]),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
-        missing=(*failures, *_missing(preview), *unused, *(one for panel in panels for one in panel.missing)),
+        missing=(*failures, *_missing(preview, panels), *unused, *(one for panel in panels for one in panel.missing)),
     )
 
 
@@ -146,16 +147,28 @@ def _sections(session: Session, period: Period, failures: list[str]) -> Iterator
             yield _section(period, f"{answer.title}{owners.get(name, '')}", answer.rows)
 
 
-def _first(windows: Sequence[str], waiting: Sequence[str]) -> str:
-    """What to say if no part has a headline: what is there, and what to type next. waiting: not finalized."""
+def _first(period: Period, waiting: Sequence[str], wrong: Sequence[Mapping[str, Any]]) -> str:
+    """What to say if no part has a headline: what is there, and what to type next.
+
+    waiting: not finalized. wrong: the open anomalies, which have to be resolved first.
+    """
+    windows = period.windows
     if not windows:
-        return "Nothing is recorded in this time. `tracker start PROVIDER` captures the meters before the work."
+        when = "" if (period.since, period.until) == (None, None) else " in this time"
+        whose = f" of {period.provider}" if period.provider else ""
+        start = f"`tracker start {period.provider or 'PROVIDER'}` captures the meters before the work."
+        return f"Nothing is recorded{whose}{when}{'' if whose or when else ' yet'}. {start}"
     if not waiting:
         return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
     rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
+    counted = f"{plural(len(windows), 'window')} recorded, {rest} finalized."
+    held = next((one for one in reversed(wrong) if one["window"] in waiting and one.get("cure")), None)
+    if held is not None:
+        cause = line(held["cause"]).rstrip(".")
+        return f"{counted} {line(held['window'])} cannot be finalized: {cause}. To resolve it: {line(held['cure'])}."
     name, typed = line(waiting[-1]), line(quote(waiting[-1]))
     return (
-        f"{plural(len(windows), 'window')} recorded, {rest} finalized. `tracker status` says what {name} waits for;"
+        f"{counted} `tracker status` says what {name} waits for;"
         f" `tracker complete --window {typed}` finalizes it once its meters were read twice."
     )
 
@@ -168,13 +181,22 @@ def _section(period: Period, title: str, rows: Iterable[Row]) -> Section:
     return Section(title=title, lines=(*lines, *more))
 
 
-def _missing(preview: Mapping[str, Any]) -> Iterator[str]:
+def _missing(preview: Mapping[str, Any], panels: Sequence[Panel]) -> Iterator[str]:
+    yield from without_requests(preview, panels)
     for error in preview["not_shown"]:
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
         if one["stale"]:
             what = f"captures of {_some(one['stale'])} changed since"
             yield f"{one['provider']}: {what}: `tracker complete` again, or with `--reopen`."
+
+
+def without_requests(preview: Mapping[str, Any], panels: Sequence[Panel]) -> Iterator[str]:
+    """The providers with windows that the sums of tokens and money leave out, so that nobody takes these for all."""
+    summed = {row.get("provider") for one in panels if (one.name, one.distribution) == (USAGE, "") for row in one.rows}
+    absent = [line(one["provider"]) for one in preview["providers"] if one["provider"] not in summed]
+    if summed and absent:
+        yield f"Tokens and money leave out {' and '.join(dict.fromkeys(absent))}: no session log has a request of it."
 
 
 def _left_out(period: Period, preview: Any) -> Iterator[str]:
@@ -315,7 +337,9 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
 
 
 def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = one.get("ci") or (None, None)
+    # what rests on an assumption says nothing of this work, and a chart or a narrow screen could not mark it
+    is_measured = one.get("ci_kind") == "measured"
+    low, high = (one.get("ci") if is_measured else None) or (None, None)
     account = f" account {one['account']}" if one.get("account") else ""
     return {
         **one,
@@ -323,16 +347,18 @@ def _efficiency_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "low": low,
         "high": high,
         "spread": _spread(one),
+        "power": one.get("power") if is_measured else None,
         "needed": _range(one),
     }
 
 
 def _spread(figures: Mapping[str, Any]) -> Cell:
     """`measured`, and between what, if not between single windows: `measured over 6 days`."""
-    match figures.get("blocks"):
-        case {"by": str(by), "n": int(count)}:
-            return f"{figures.get('ci_kind')} over {plural(count, by)}"
-    return figures.get("ci_kind")
+    kind = figures.get("ci_kind")
+    match kind, figures.get("blocks"):
+        case "measured", {"by": str(by), "n": int(count)}:
+            return f"measured over {plural(count, by)}"
+    return "not measured" if kind == "assumed" else kind
 
 
 def _range(figures: Mapping[str, Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 
@@ -18,6 +19,7 @@ PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter, and a large coun
 LARGE = 100_000
 WIDE = 24  # cells that a long text column keeps before others are left out
 LEAST = 8  # cells that a long text column keeps
+COMMAND = re.compile(r"(?:^|`)tracker ")
 
 
 @frozen(kw_only=True)
@@ -32,13 +34,16 @@ class TableLayout:
     @property
     def note(self) -> str:
         """What is not shown; empty if everything is."""
-        return f"Not shown at this width: {', '.join(self.left_out)}." if self.left_out else ""
+        # a comma stands before a unit, too
+        names = ", ".join(one.partition(", ")[0] for one in self.left_out)
+        return f"Not shown at this width: {names}." if names else ""
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> TableLayout:
     """Leave out the columns without a value, then those of the highest rank, the last one first.
 
-    Times are those of the zone, whose letters stand in the head: of summer and winter both.
+    Times are those of the zone, whose letters stand in the head: of summer and winter both. A command that is cut would
+    be another one, so its column is whole or left out if it may be.
     """
     named = [evolve(one, title=_title(one, rows, zone)) if one.kind == "instant" else one for one in columns]
     kept = [one for one in named if not one.rank or any(row.get(one.key) is not None for row in rows)]
@@ -52,16 +57,18 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
         return _needed(widths, kept) <= room
 
     measure(kept, 0)
+    texts = [one for one in kept if one.kind == "text"]
+    narrow = [one for one in texts if not one.rank or not any(map(COMMAND.search, cells[one.key]))]
     shares = [one for one in kept if one.kind == "share"]
     sizes = (*BARS, SHORT) if room < PHONE else BARS
     if not any(measure(shares, size) for size in sizes):
         # cut long texts before any column is left out
-        widths.update({one.key: min(widths[one.key], WIDE) for one in kept if one.kind == "text"})
+        widths.update({one.key: min(widths[one.key], WIDE) for one in narrow})
     left_out = _leave_out(kept, widths, rows, room)
     for size in (*sizes, 0):
         if measure(shares, size):
             break
-    _narrow(kept, widths, room)
+    _narrow(kept, [one for one in narrow if one in kept], widths, room)
     for one in kept:
         # what was narrowed takes the room that is left
         whole = max(map(cell_len, (one.title, *cells[one.key])))
@@ -98,10 +105,10 @@ def _leave_out(
     return left_out
 
 
-def _narrow(kept: Sequence[Column], widths: dict[str, int], room: int) -> None:
+def _narrow(kept: Sequence[Column], texts: Sequence[Column], widths: dict[str, int], room: int) -> None:
     """Take from the widest text until all fit, or no text is longer than the least."""
     while (over := _needed(widths, kept) - room) > 0:
-        widest = max((one for one in kept if one.kind == "text"), key=lambda one: widths[one.key], default=None)
+        widest = max(texts, key=lambda one: widths[one.key], default=None)
         if widest is None or widths[widest.key] <= LEAST:
             break
         widths[widest.key] = max(LEAST, widths[widest.key] - over)

@@ -44,8 +44,9 @@ def _lines(content: Content, zone: tzinfo) -> Iterator[str]:
     yield from ("", "## Method")
     for line in METHOD:
         yield from ("", _plain(line))
-    yield from ("", "## What is missing", "")
-    yield from (f"- {_marked(line)}" for line in content.missing or ("Nothing.",))
+    if content.missing:
+        yield from ("", "## What is missing", "")
+        yield from (f"- {_marked(line)}" for line in content.missing)
 
 
 def _panel(found: Part) -> Iterator[str]:

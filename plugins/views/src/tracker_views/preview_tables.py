@@ -45,9 +45,8 @@ def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
     yield from _wrapped(f"Open anomalies: {len(preview.anomalies)}{cure}", width)
     if preview.providers:
         panel = efficiency(document["providers"])
-        rows = [{**row, **_unmeasured(row)} for row in panel.rows]
         columns = [one for one in panel.columns if one.key not in ("spread", "needed")]
-        yield from _section("Efficiency", columns, rows, width, local)
+        yield from _section("Efficiency", columns, panel.rows, width, local)
         # a narrow terminal has no room for a column that says why a window does not count
         for row, one in zip(panel.rows, preview.providers, strict=True):
             for text in (*excluded(one), *one.efficiency.remarks):
@@ -87,11 +86,6 @@ def _section(
     # a column without any value says nothing
     known = [one for one in columns if any(row.get(one.key) is not None for row in rows)]
     yield from lines(known, rows, width, local)
-
-
-def _unmeasured(row: Mapping[str, Any]) -> Mapping[str, Cell]:
-    """What the preview does not say: intervals and power that rest on an assumption."""
-    return {} if row["spread"] == "measured" else dict.fromkeys(("low", "high", "power"))
 
 
 def _window(one: Mapping[str, Any]) -> Mapping[str, Cell]:

@@ -28,6 +28,8 @@ def print_(provider: str | None, every: str, form: str) -> None:
     from tracker_capture import samples, schedule
 
     here = session()
+    if here.json:
+        raise click.UsageError("A job has the format of its scheduler. Leave out --json.")
     wanted = samples.sources(here, provider)
     click.echo(schedule.text(here, provider, wanted, schedule.interval(every), form), nl=False)
     for needed in schedule.keys(wanted):

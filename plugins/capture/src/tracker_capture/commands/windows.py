@@ -35,7 +35,10 @@ ID = window_option()(lambda: None).__click_params__[0].type
 def add(
     window: str, start: datetime, end: datetime, providers: tuple[str, ...], stale_ok: bool, notes: str | None
 ) -> None:
-    """Make a window from the readings around two times: BEFORE and AFTER of each provider."""
+    """Make a window from the readings around two times.
+
+    Each provider gets a BEFORE and an AFTER.
+    """
     from tracker_capture import windows
 
     here = session()
@@ -78,7 +81,10 @@ def propose(since: datetime) -> None:
 @SINCE
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None:
-    """Store proposed windows: BEFORE and AFTER of each provider that worked in them. Nothing is finalized."""
+    """Store proposed windows.
+
+    Each provider that worked in one gets a BEFORE and an AFTER. Nothing is finalized.
+    """
     from tracker_capture import proposals
     from tracker_capture.settings import Propose
     from tracker_capture.windows import save

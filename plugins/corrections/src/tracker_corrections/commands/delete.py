@@ -19,7 +19,12 @@ from tracker.kernel import Number, WritingCommand, session, window_option
 @click.option(
     "--reason", metavar="TEXT", default="deleted by the operator", help="Why; `tracker window-audit` shows it."
 )
-@click.option("--yes", "-y", is_flag=True, help="Do not ask, even if the window is finalized or you name none.")
+@click.option(
+    "--yes",
+    "-y",
+    is_flag=True,
+    help="Do not ask, even if the window is finalized, or the capture another lane's, or you name none.",
+)
 def command(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
     """Take a capture back: a row in the journal says so. Nothing is erased."""
     from tracker_corrections.deletion import Wanted, take_back

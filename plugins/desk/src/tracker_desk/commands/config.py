@@ -74,7 +74,10 @@ def get(key: str, verbose: bool) -> None:
 @click.argument("key")
 @click.argument("value")
 def set_(key: str, value: str) -> None:
-    """Change one setting in its file, whose comments and order stay; a list is written A,B,C."""
+    """Change one setting in its file.
+
+    Comments and order stay. A list is written A,B,C.
+    """
     from tracker_desk.config_values import change
 
     change(session(), key, value)
@@ -82,7 +85,10 @@ def set_(key: str, value: str) -> None:
 
 @command.command("trust", cls=SettingCommand, epilog="tracker config trust")
 def trust() -> None:
-    """Agree to entries that run commands, send keys, or write outside of the file's folder."""
+    """Agree to entries that act outside of the file.
+
+    They run commands, send keys, or write outside of the file's folder.
+    """
     from tracker_desk.config_values import trust as record
 
     record(session())

@@ -55,6 +55,12 @@ def _show(here: Session, *, is_home: bool = False) -> None:
 
     # outlooks read the whole meter history, for which the home screen has no time
     status, local = look(here, with_outlooks=here.json or not is_home), here.zone
+    if here.json or not is_home:
+        from attrs import evolve
+
+        from tracker_desk.at_hand import unstored
+
+        status = evolve(status, at_hand=unstored(here, status))
     if here.json:
         here.data(status_text.document(here, status, local))
     elif is_home:

@@ -131,7 +131,7 @@ def _show(here: Session, found: Usage) -> None:
             click.echo(line)
     for moved in found.meters:
         here.show(_moved(moved))
-    for text in sentences(found.missing):
+    for text in sentences(found.missing, are_private=True):
         here.note(f"missing: {text}")
 
 

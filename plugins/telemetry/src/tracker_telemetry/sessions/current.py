@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session, TrackerError
+from tracker_telemetry.sessions.files import files
 from tracker_telemetry.sessions.list_prices import QUARTER, ListPrices
 from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scratch import project as stored_project
-from tracker_telemetry.sessions.store import Store, discard, is_busy, log_sources, opened
+from tracker_telemetry.sessions.store import Store, discard, has_file, is_busy, log_sources, opened
 from tracker_telemetry.sessions.tables import REQUESTS, STANDING
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ def current(session: Session, sources: Sequence[Source], take: Callable[[Store, 
 def _current(
     session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T], *, is_stored: bool
 ) -> T:
+    # a question where nothing is recorded makes no data directory, which git would take for the project's
+    is_stored = is_stored and (has_file(session) or bool(session.journal.streams()) or any(map(files, sources)))
     with opened(session, is_stored=is_stored) as store:
         prices = ListPrices.of_user()
         store.sync(sources, prices)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tracker.api import Source
 from tracker.kernel import Registry, Session, line, number, plural
-from tracker_telemetry.prices import USUAL, user_file
+from tracker_telemetry.prices import FILE, USUAL, user_file
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.client_totals import not_in_rows
 from tracker_telemetry.sessions.files import PACKED, files, unlisted
@@ -60,14 +60,15 @@ NO_TIME, ONLY_DAYS = "no time can be read", "only the day is known"
 INSTEAD = {"": NO_TIME, UNKNOWN: "the window is not known"}
 
 
-def sentences(missing: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """What is missing in words."""
+def sentences(missing: Iterable[Mapping[str, Any]], *, are_private: bool) -> Iterator[str]:
+    """What is missing in words; where the user's own prices belong only where nobody else reads it."""
     counts = {line(one["detail"]): plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
     if nameless := counts.pop(NO_MODEL, None):
         yield f"no price can be known for {nameless} without the name of a model"
     if counts:
         models = ", ".join(f"{model} ({count})" for model, count in counts.items())
-        yield f"no price is known for {models}; your own belong in {user_file()}"
+        place = user_file() if are_private else f"the {FILE} of your own settings"
+        yield f"no price is known for {models}; your own belong in {place}"
     for one in missing:
         count, detail = one["count"], line(one["detail"])
         match one["kind"]:

@@ -93,7 +93,7 @@ def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usa
     rows = [{**row, "at": at} for row in rows if (at := _instant(row["period"], local)) is not None]
     rows.sort(key=lambda row: row["at"], reverse=True)
     y, title = ("cost_usd", "Cost, $") if _priced(rows) else ("tokens", "Tokens")
-    missing = [f"{text[:1].upper()}{text[1:]}." for text in sentences(daily.missing)]
+    missing = [f"{text[:1].upper()}{text[1:]}." for text in sentences(daily.missing, are_private=False)]
     total = daily.totals
     bare = total.unpriced
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
@@ -129,12 +129,14 @@ def _summed(found: usage.Usage, names: Sequence[str]) -> list[dict[str, Any]]:
     sums: dict[tuple[str, ...], usage.Sums] = {}
     for key, one in found.rows:
         sums.setdefault(tuple(key[place] for place in places), usage.Sums()).extend(one)
+    # one head stands over all amounts: if one is the least that it was, the others are shown no larger than they were
+    is_least = any(one.unpriced for one in sums.values())
     return [
         {
             **{name: text or "(none)" for name, text in zip(names, key, strict=True)},
             **one.document(),
             "tokens": one.whole,
-            "cost_usd": floored(one.cost) if one.unpriced and one.cost else one.cost,
+            "cost_usd": floored(one.cost) if is_least and one.cost else one.cost,
         }
         for key, one in sums.items()
     ]

@@ -326,6 +326,11 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
         database.close()
 
 
+def has_file(session: Session) -> bool:
+    """Whether the store was made before."""
+    return (session.root / FOLDER / FILE).exists()
+
+
 def file_key(path: str) -> bytes:
     """What a file is known by: a client writes the working directory into the names of its folders."""
     return blake2b(os.fsencode(path), digest_size=16).digest()

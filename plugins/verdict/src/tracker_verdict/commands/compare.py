@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,7 @@ from tracker_verdict.options import accounts_option, price_option
 if TYPE_CHECKING:
     from tracker.kernel import Session
     from tracker_verdict.comparison import Match
+    from tracker_verdict.price import Price
 
 effect_option = click.option(
     "--effect",
@@ -61,6 +62,7 @@ def command(
     Windows(here).note_missing(Windows(here).missing_plugins(known.windows))
     found = comparison.matches(here, names, question, known)
     _note(here, found)
+    _note_prices(here, found, question.prices)
     if here.json:
         here.data([comparison.document(match) for match in found])
     else:
@@ -77,6 +79,18 @@ def _note(here: Session, found: Sequence[Match]) -> None:
         if side.unknown:
             which = plural(side.unknown, "window")
             here.note(f"note: {side.name}: {which} of no known project, or of several, are summed as one.")
+
+
+def _note_prices(here: Session, found: Sequence[Match], known: Mapping[str, Price]) -> None:
+    """Say whose price is missing where that of the other side is known, and not used."""
+    from tracker_verdict.price import example_of
+
+    for match in found:
+        bare = [side for side in (match.a, match.b) if side.name not in known]
+        if len(bare) == 1:
+            name, unit = bare[0].name, bare[0].unit
+            cure = f"`tracker config set prices.{name} {example_of(unit)}`, with your price"
+            here.note(f"note: {name} has no price, so the two are compared per {unit}. Type {cure}.")
 
 
 def _check(names: tuple[str, ...], *, everyone: bool) -> None:

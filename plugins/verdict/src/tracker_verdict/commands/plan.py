@@ -46,7 +46,7 @@ def command(
     """
     provider = selection.provider
     if pairs is not None:
-        _plan_pairs(names, pairs, is_alone=not (provider or windows_left or accounts or is_score))
+        _plan_pairs(names, pairs, is_alone=not (any(selection) or windows_left or accounts or is_score))
         return
     if names:
         raise click.UsageError(f"Unexpected {names[0]!r}. Expected --provider {names[0]}, or --pairs N A B.")
@@ -121,12 +121,14 @@ def _score(sources: list[Source]) -> None:
 
 def _plan_pairs(names: tuple[str, ...], count: int, *, is_alone: bool) -> None:
     from tracker_verdict import pairs
+    from tracker_verdict.price import price_options, prices
 
     if len({*names}) != 2 or len(names) != 2 or not is_alone:
         raise click.UsageError("Expected --pairs N A B, such as `tracker plan --pairs 6 codex claude`.")
     here = session()
-    for name in names:
-        here.source(name, kinds=["status"])
+    meters = [(name, here.source(name, kinds=["status"]).capacity_meter) for name in names]
+    units = {name: meter.unit if meter else "" for name, meter in meters}
+    options = price_options(units, prices(here)) if len({*units.values()}) > 1 else []
     drawn = pairs.plan(here, (names[0], names[1]), count)
     if here.dry_run:
         return
@@ -134,4 +136,4 @@ def _plan_pairs(names: tuple[str, ...], count: int, *, is_alone: bool) -> None:
     if here.json:
         here.data(pairs.document(drawn))
     else:
-        here.show("\n".join(pairs.lines(drawn)))
+        here.show("\n".join(pairs.lines(drawn, options)))

@@ -29,7 +29,7 @@ from tracker_verdict.options import price_option
 def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows.
 
-    Tokens are those of session logs and streams. What `tracker checkpoint` records stands in the token ledger alone.
+    Tokens are those of session logs and streams. What `tracker checkpoint` records is in the token ledger alone.
     """
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices

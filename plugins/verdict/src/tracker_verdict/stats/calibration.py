@@ -84,7 +84,8 @@ def calibrate(
     y: points of each piece; Z: its dollars, a column for each kind; day: the day of each piece, left out one at a time.
     The ratio's limits are one word, ``unbounded``, if no finite ones exist.
     """
-    return limits(fit(y, Z, day, level))
+    found, columns = limits(fit(y, Z, day, level)), len(Z[0])
+    return found if columns == 2 else found[:columns]
 
 
 def limits(known: Fit) -> list[tuple[Any, ...]]:

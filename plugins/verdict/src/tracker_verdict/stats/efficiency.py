@@ -54,6 +54,7 @@ class Efficiency:
         fewer than 3 windows, no features, or one window outweighs the others; ``none``: there is no efficiency.
     quality: the same figures with every feature weighted by its window's quality, over the windows that have one.
     weight, shares, counts: what the intervals are computed from, see `tracker_verdict.stats.intervals`.
+    assumed_windows: how many of the assumed spread join the measured ones.
 
     Whatever needs scipy is computed when it is asked for.
     """
@@ -71,6 +72,7 @@ class Efficiency:
     weight: float = 1.0
     shares: Columns = field(factory=lambda: Columns((), ()), eq=False)
     counts: WeightedSum = field(default=WeightedSum(0.0, 0.0))
+    assumed_windows: float = ASSUMED_WINDOWS
 
     @property
     def efficiency_quality(self) -> float | None:
@@ -116,11 +118,11 @@ class Efficiency:
         # each Fano factor over the count, which may be tiny
         assumed = max(LEAST_FANO / self.count, 1 / self.count + 1 / (2 * self.n))
         measured = (self.n - 1) * self.relative_error**2
-        return math.sqrt((ASSUMED_WINDOWS * assumed + measured) / self._df)
+        return math.sqrt((self.assumed_windows * assumed + measured) / self._df)
 
     @property
     def _df(self) -> float:
-        return ASSUMED_WINDOWS + self.n - 1
+        return self.assumed_windows + self.n - 1
 
     @cached_property
     def ci(self) -> Interval | None:
@@ -156,7 +158,7 @@ class Efficiency:
     def _power_at(self, windows: int) -> float:
         """Never with less than a Poisson count's error: equal ratios in few windows are luck."""
         error = max(self._moderated, math.sqrt(1 / self.count)) * math.sqrt(self.n / windows)
-        return power.of_interval(self.effect, error, ASSUMED_WINDOWS + windows - 1, (1 - self.confidence) / 2)
+        return power.of_interval(self.effect, error, self.assumed_windows + windows - 1, (1 - self.confidence) / 2)
 
     def figures(self) -> dict[str, Any]:
         """What ``preview --json`` shows of it, as JSON values."""
@@ -165,9 +167,9 @@ class Efficiency:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def interval(w: Iterable[Window], level: float = 0.95) -> tuple[str, float, float, float]:
-    """Kind, Fano factor, low and high of windows (features, capacity)."""
-    found = measure(w, confidence=level)
+def interval(w: Iterable[Window], level: float = 0.95, d0: float = ASSUMED_WINDOWS) -> tuple[str, float, float, float]:
+    """Kind, Fano factor, low and high of windows (features, capacity); d0: how many of assumed spread join them."""
+    found = evolve(measure(w, confidence=level), assumed_windows=d0)
     if found.ci is None or found.fano is None:
         raise ValueError("Expected windows that used capacity.")
     return (found.ci_kind, found.fano, *found.ci)

@@ -137,6 +137,8 @@ def anytime(
     A, B: windows (features, capacity); kA, kB: units of capacity for one unit of money.
     """
     a, b = measure(A), measure(B)
+    if not all(0 < one < math.inf for one in (kA, kB)):
+        raise ValueError(f"Invalid kA {kA!r} and kB {kB!r}. Expected finite numbers above 0.")
     if not (is_measured(a) and is_measured(b) and a.features + b.features > 0):
         raise ValueError("Expected at least 3 windows on each side, none that outweighs the others, and a feature.")
     found = Evidence(Side.of(a), Side.of(b), math.log(b.capacity / kB) - math.log(a.capacity / kA))

@@ -49,7 +49,8 @@ class Comparison:
     worth: units of capacity for one unit of money, of both. rivals: how many providers are held against the best one.
     per_row: how many windows a row of a side is the sum of, on the side where that is more.
     effect: the true ratio that the windows needed are about; tau: how much subscriptions typically differ, as the
-    standard deviation of the logarithm of their ratio.
+    standard deviation of the logarithm of their ratio. first: the side all of whose windows lie before the other's: a
+    change between them looks like a difference, so that no gate opens.
     """
 
     a: Efficiency
@@ -60,6 +61,7 @@ class Comparison:
     tau: float = 0.5
     rivals: int = 1
     per_row: float = 1.0
+    first: Literal["a", "b"] | None = None
 
     @property
     def kind(self) -> Kind:
@@ -135,7 +137,7 @@ class Comparison:
             Gate(
                 name=name,
                 evidence=needed,
-                open=found >= needed and self.favours is not None,
+                open=found >= needed and self.favours is not None and self.first is None,
                 windows_needed=self._windows_needed(needed),
             )
             for name, needed in (("reallocate", REALLOCATE), ("retire", RETIRE * self.rivals))
@@ -224,6 +226,7 @@ def compare(
     tau: float = 0.5,
     rivals: int = 1,
     per_row: float = 1.0,
+    first: Literal["a", "b"] | None = None,
 ) -> Comparison:
     """Compare two efficiencies, each times the `worth` of one unit of its capacity.
 
@@ -235,7 +238,15 @@ def compare(
     if not (0 < confidence < 1 < effect < math.inf and 0 < tau < math.inf and rivals >= 1):
         raise ValueError("Expected a confidence between 0 and 1, an effect above 1, a tau above 0 and a rival.")
     return Comparison(
-        a=a, b=b, worth=worth, confidence=confidence, effect=effect, tau=tau, rivals=rivals, per_row=per_row
+        a=a,
+        b=b,
+        worth=worth,
+        confidence=confidence,
+        effect=effect,
+        tau=tau,
+        rivals=rivals,
+        per_row=per_row,
+        first=first,
     )
 
 
@@ -244,6 +255,8 @@ def ratio_assumed(
 ) -> tuple[float, float, float]:
     """Fano factor, low and high of the ratio if nothing but an assumption says how much windows vary."""
     found = compare(measure(A), measure(B), worth=(kA, kB), confidence=level)
+    if not (found.a.capacity and found.b.capacity):
+        raise ValueError("Expected windows that used capacity on each side.")
     fano = found.assumed_fano
     return (fano, *_count_limits(found.a.features / fano, found.b.features / fano, found._cost, (1 - level) / 2))
 

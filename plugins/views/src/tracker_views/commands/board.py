@@ -58,6 +58,8 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
         raise click.UsageError("--out needs --once.")
     if every is not None and once:
         raise click.UsageError("--every does not go with --once, which reads nothing.")
+    if session().json:
+        raise click.UsageError("The board has no JSON. Type `tracker report --json` or `tracker status --json`.")
     if not once:
         check_terminal()
     if once and out is None and sys.stdout.isatty():

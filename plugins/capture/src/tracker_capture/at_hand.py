@@ -1,0 +1,36 @@
+"""What could be stored at once: the newest reading in files that are here already. No program or server is asked."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from tracker.api import Cell, Column, FileOrigin, Panel, StatusLineOrigin
+from tracker.kernel import Session, line
+from tracker_capture.origins import ask
+from tracker_capture.origins.answer import OriginError
+
+NAME = "at-hand"
+# For each provider. A home screen does not wait for thousands of files in which nothing is.
+SECONDS = 0.3
+
+
+def panel(session: Session, provider: str | None) -> Panel:
+    """A row for each origin with a reading: when that is from, and the folder, or what else it is."""
+    columns = (Column(key="provider", title="Provider"), Column(key="at", title="At", kind="instant"))
+    found = _rows(session, provider)
+    return Panel(name=NAME, title="At hand", columns=(*columns, Column(key="place", title="Where")), rows=list(found))
+
+
+def _rows(session: Session, provider: str | None) -> Iterator[Mapping[str, Cell]]:
+    for name, source in session.registry.providers.items():
+        until = time.monotonic() + SECONDS
+        for origin in source.origins if provider in (None, name) else ():
+            if isinstance(origin, FileOrigin | StatusLineOrigin):
+                with suppress(OriginError):
+                    at = ask(session, source, origin, until=until).as_of
+                    is_file = isinstance(origin, FileOrigin)
+                    folder = os.environ.get(origin.variable or "") or origin.folder
+                    yield {"provider": name, "at": at, "place": line(folder if is_file else origin.title)}

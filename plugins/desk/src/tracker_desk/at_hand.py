@@ -1,0 +1,47 @@
+"""Readings that are in files here and were not stored yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from tracker.api import Period
+from tracker.kernel import Clock, Session, line
+from tracker_desk.status import CLOCKS, AtHand, Status
+
+# A value that was stored may have the second of its line, or the instant of its file's last change.
+NEWER = timedelta(minutes=1)
+
+
+def readings(session: Session) -> list[AtHand]:
+    """Each origin's newest reading, if a feature can look into files."""
+    found = []
+    for panels in session.registry.ask("panels", session=session, period=Period(names=("at-hand",))):
+        # other features may answer without looking at what is asked for, and own no name
+        for row in (row for one in panels if (one.name, one.distribution) == ("at-hand", "") for row in one.rows):
+            found.append(AtHand(provider=row["provider"], at=row["at"], place=row["place"]))
+    return found
+
+
+def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:
+    """Of each provider the newest one, if nothing that is stored is as new."""
+    known: dict[str, datetime] = {}
+    for name, at in (
+        *((one.provider, one.at) for one in status.standings),
+        *((one.mark.provider, one.as_of) for one in status.lanes),
+    ):
+        known[name] = max(at, known.get(name, at))
+    newest: dict[str, AtHand] = {}
+    for one in sorted(readings(session), key=lambda one: one.at):
+        if one.at <= status.now + CLOCKS and (one.provider not in known or one.at > known[one.provider] + NEWER):
+            newest[one.provider] = one
+    return tuple(newest.values())
+
+
+def lines(clock: Clock, status: Status) -> Iterator[str]:
+    """Each with the command that stores it: in the open window, or as the first; else in the meter history alone."""
+    for one in status.at_hand:
+        lanes = [lane for lane in status.lanes if lane.mark.provider == one.provider]
+        is_plain = not lanes or (len(lanes) == 1 and lanes[0].is_open and not lanes[0].agent_id)
+        command = f"tracker capture {one.provider}{'' if is_plain else ' --sample'}"
+        yield f"Not stored: {line(one.provider)}, a reading of {clock.at(one.at)} in {line(one.place)}: {command}"

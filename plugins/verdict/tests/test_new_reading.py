@@ -1,0 +1,35 @@
+"""What `plan` tells to type for a new reading is what can be done on this machine."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PANE = "Settings  Status   Config   Usage   Stats\n\n  Current week (all models)\n  {}% used\n"
+
+
+def test_files_that_never_gave_a_reading_are_not_asked_for_one(
+    verdicts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand transcripts without a meter made it `tracker capture --sample claude`, which failed."""
+    now, folder = datetime.now(UTC), tmp_path / "claude" / "projects" / "w"
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl").write_text(json.dumps({"type": "user", "timestamp": now.isoformat()}) + "\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
+    verdicts.rows(claude=[(3, 18)])
+    before = (now - timedelta(hours=3)).isoformat()
+    verdicts("alias", "start", "claude", "--stdin", "--captured-at", before, stdin=PANE.format(5)).ok()
+    said = verdicts("plan", "--provider", "claude").ok()
+    assert "15 min are the most: `tracker end claude`, which ends W0-01\n" in said
+    limit = {"kind": "weekly_all", "percent": 9, "resets_at": (now + timedelta(days=2)).isoformat()}
+    row = {"type": "system", "subtype": "local_command", "timestamp": (now - timedelta(hours=1)).isoformat()}
+    report = {**row, "version": "2.1.332", "usageReport": {"rate_limits": {"limits": [limit]}}}
+    (folder / "b.jsonl").write_text(json.dumps(report) + "\n")
+    verdicts("sync").ok()
+    said = verdicts("plan", "--provider", "claude").ok()
+    assert "15 min are the most: `tracker capture --sample claude`\n" in said

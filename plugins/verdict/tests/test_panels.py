@@ -1,0 +1,31 @@
+"""What the verdicts say in a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracker.api import Period
+from tracker.session import Session
+from tracker_verdict import panels
+
+FEW, MORE = [(3, 18), (2, 10), (4, 20)], [(2, 2), (3, 5), (1, 3), (4, 9), (2, 4), (3, 6)]
+
+
+def test_a_report_says_why_nothing_is_compared_as_it_was_asked(verdicts: Any) -> None:
+    verdicts.rows(codex=MORE)
+    session = Session()
+    session.data_dir = verdicts.folder / "data"
+    windows = tuple(session.index.windows())
+    for provider in (None, "codex"):
+        [said] = panels.comparison(session, Period(windows=windows, provider=provider)).headlines
+        assert said.endswith("only codex has any. Finish a window of each with `tracker complete --window W`.")
+    page = verdicts("report", "--format", "md", "--last", "1").ok()
+    assert "only codex has any among those that you selected. Select more, or finish" in page
+
+
+def test_a_report_says_that_no_price_is_set(verdicts: Any) -> None:
+    verdicts.rows(codex=MORE, claude=FEW)
+    said = "nothing is compared for the money: `tracker init` asks for them."
+    assert said in verdicts("report", "--format", "md").ok()
+    verdicts.settings('[prices]\ncodex = "200/mo:4.3bars"\nclaude = "100/mo:4.3bars"\n')
+    assert said not in verdicts("report", "--format", "md").ok()
