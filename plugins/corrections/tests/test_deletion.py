@@ -69,6 +69,19 @@ def test_a_capture_of_another_lane_is_asked_about(program: Any) -> None:
     delete(program, "--phase", "before", lane="a").ok()
 
 
+def test_the_cure_of_another_lane_s_anomaly_takes_no_capture_of_this_one(program: Any) -> None:
+    capture(program, "start", 8, 30).ok()
+    fell = capture(program, "end", 10, 20)
+    capture(program, "start", 8, 10, lane="b").ok()
+    capture(program, "end", 9, 20, lane="b").ok()
+    cure = fell.err.partition(", or tracker ")[2].partition(" (")[0].split()
+    why = "the open anomaly of W1 is about captures of the lane without a name (--agent '' names it). Use --yes"
+    assert why in program(*cure, lane="b").refused()
+    assert "captured_at=2026-01-10T10" in program(*cure, "--agent", "", lane="b").ok()
+    assert is_open(program) == [False]
+    delete(program, "--phase", "after", lane="b").ok()
+
+
 def test_a_removal_says_whose_capture_it_was_where_lanes_share_a_window(program: Any) -> None:
     capture(program, "start", 8, 10).ok()
     capture(program, "end", 10, 20).ok()

@@ -114,17 +114,38 @@ def _outlook(session: Session, source: Source, found: Capture, removal: Removal)
 
 def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bool) -> None:
     use, is_own = _use(session, source, found), found.agent_id == session.lane
-    if is_named and is_own and not use:
+    meant = _meant(session, source, found) if is_own else None
+    if is_named and is_own and not use and meant is None:
         return
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
     why = f"{found.window} is {use}" if use else "no --window names it" if is_own else f"it is of {_lane(found)}"
+    if meant is not None and not use:
+        option = f"--agent {meant.agent_id or repr('')}"
+        why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} names it)"
     if sys.stdin.isatty() and sys.stderr.isatty():
         if click.confirm(f"Remove {what}? ({why})", err=True):
             return
         raise TrackerError("Nothing was removed.")
     # a name alone is not enough for a capture that was finalized
-    named = "" if use or is_named else ", or name it with --window"
+    named = "" if use or is_named or meant else ", or name it with --window"
     raise TrackerError(f"This would remove {what}, and {why}. Use --yes to remove it{named}.")
+
+
+def _meant(session: Session, source: Source, found: Capture) -> Capture | None:
+    """A capture of another lane which an open anomaly is about that has nothing to do with this one.
+
+    The stored cure of the lane without a name says no lane: typed in another, it would take that one's own capture.
+    """
+    known = {one.record_id: one for one in _standing(session, source, found.window)}
+    about = [
+        [known[name] for name in records if isinstance(name, str) and name in known]
+        for entry in Windows(session).open_anomalies([found.window])
+        if isinstance(records := entry.record.get("records"), list)
+    ]
+    if any(found.record_id in {one.record_id for one in some} for some in about):
+        return None
+    others = [some[-1] for some in about if some and all(one.agent_id != found.agent_id for one in some)]
+    return others[-1] if others else None
 
 
 def _prepare(session: Session, source: Source, found: Capture, reason: str) -> Removal:

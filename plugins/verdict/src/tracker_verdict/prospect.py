@@ -188,7 +188,7 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
     room = FULL - standing.used
-    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room)
+    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room=room)
     at = None
     used = standing.used
     for hour, points in enumerate(course(rises, hours, rest, PRIOR, phases, now)):
