@@ -257,6 +257,19 @@ def test_a_change_of_what_other_devices_use_is_no_change_of_the_meter(
         assert rates(evolve(known, silences=silences)).why[0].startswith("whether a point buys something else")
 
 
+@pytest.mark.parametrize(("rate", "first", "shown"), [(1.0, 14, 0.24), (1.0, 11, 0.3), (2.0, 14, 0.24)])
+def test_few_points_without_a_request_tell_other_devices_roughly(rate: float, first: int, shown: float) -> None:
+    """The nights show less than was used, or it began with less some days before; drift said a fifth more since then."""
+    used = [0.0 if day < first else 0.1 if day < 14 else 0.3 for day in range(28)]
+    known = at_work(28, lambda day, dollars: dollars * (1 if day < 14 else rate) + 12 * used[day])
+    silences = [
+        (begin.timestamp(), begin.timestamp() + 11 * 3600, 11 * used[day] * shown / 0.3)
+        for day in range(28)
+        for begin in [START + timedelta(days=day, hours=12)]
+    ]
+    assert (drift(evolve(known, silences=silences)).change is not None) == (rate > 1)
+
+
 def test_no_more_rises_are_sure_than_chance_has() -> None:
     """What a dollar takes differs by a lognormal factor: taken for normal, 16 of 400 were sure where 4 may be."""
     chance = random.Random(7)

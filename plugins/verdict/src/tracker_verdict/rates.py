@@ -243,30 +243,48 @@ def changed(known: Rates) -> Scan:
 
 def elsewhere_at(ledger: Ledger, change: Change) -> tuple[float, float] | None:
     """The points that rise in an hour without a request, before a change and since; None if too few hours tell it."""
+    sides = _silent(ledger, change)
+    if min(hours for _, hours in sides) < SILENT_HOURS:
+        return None
+    before, after = (points / hours for points, hours in sides)
+    return before, after
+
+
+def _silent(ledger: Ledger, change: Change) -> list[list[float]]:
+    """The points that rise without a request, and the hours, before a change and since."""
     sides = [[0.0, 0.0], [0.0, 0.0]]
     for start, end, points in ledger.silences:
         side = sides[datetime.fromtimestamp(end, ledger.local).date() >= change.day]
         side[0], side[1] = side[0] + points, side[1] + (end - start) / HOUR
-    if min(hours for _, hours in sides) < SILENT_HOURS:
-        return None
-    return sides[0][0] / sides[0][1], sides[1][0] / sides[1][1]
+    return sides
 
 
 def _elsewhere_too(known: Rates, change: Change) -> str:
-    """Why a change may be one of what other devices use: less that in all hours, none is left."""
-    found = elsewhere_at(known.ledger, change)
-    if found is None or found[1] == found[0]:
-        return ""
-    rest = [
-        evolve(piece, points=max(piece.points - found[piece.day >= change.day] * piece.hours, 0.0), silent=0.0)
-        for piece in known.pieces
-    ]
-    if _scanned(rest, 1.0) is not None:
-        return ""
-    return (
-        f"about {change.day} what rises without a request changed, too, from {found[0]:.2g} to {found[1]:.2g} points an"
-        " hour, and other devices may use as much beside requests; days on which they rest tell the two apart"
-    )
+    """Why a change may be one of what other devices use: less that in all hours, none such is left.
+
+    Few points without a request tell their rate badly, and the scan may part the days beside where it changed: what is
+    then left is parted there.
+    """
+    sign, parted = math.copysign(1, math.log(change.ratio[0])), change
+    for _ in range(2):
+        found = elsewhere_at(known.ledger, parted)
+        if found is None or found[1] == found[0]:
+            return ""
+        reach = [sign * 2 * math.sqrt(points + 1) / hours for points, hours in _silent(known.ledger, parted)]
+        least = max(found[0] - reach[0], 0.0), max(found[1] + reach[1], 0.0)
+        rest = [
+            evolve(piece, points=max(piece.points - least[piece.day >= parted.day] * piece.hours, 0.0), silent=0.0)
+            for piece in known.pieces
+        ]
+        left = _scanned(rest, 1.0)
+        if left is None or math.log(left.ratio[0]) * sign < 0:
+            return (
+                f"about {change.day} what rises without a request changed, too, from {found[0]:.2g} to {found[1]:.2g}"
+                " points an hour, and other devices may use as much beside requests; days on which they rest tell the"
+                " two apart"
+            )
+        parted = left
+    return ""
 
 
 def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
