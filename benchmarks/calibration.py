@@ -52,6 +52,8 @@ SCENARIOS = (
     Scenario("4 weeks, others 10 %, as a column", 4, others=0.1, columns="dollars others"),
     Scenario("4 weeks, cache reads free, at list price", 4, alpha=0.0),
     Scenario("4 weeks, cache reads 0.4, a rate of their own", 4, alpha=0.4, columns="fresh cached"),
+    Scenario("2 weeks, others 30 %, as a column", 2, others=0.3, columns="dollars others"),
+    Scenario("4 weeks, others 30 %, as a column", 4, others=0.3, columns="dollars others"),
 )
 CHANGES = (
     Scenario("2 weeks, no change", 2),
@@ -110,14 +112,14 @@ def simulated(rng: np.random.Generator, scenario: Scenario) -> Pieces:
 def estimated(pieces: Pieces, columns: str) -> list[tuple[float, ...]] | None:
     """The limits of each column; None if there is too little."""
     dollars = pieces.fresh + pieces.cached
-    kept = np.ones(len(dollars), bool) if "others" in columns else dollars > 0
+    kept = dollars > 0
     if kept.sum() < 8 or len(set(pieces.day[kept])) < 6:
         return None
     known = {"dollars": dollars, "fresh": pieces.fresh, "cached": pieces.cached, "others": pieces.awake}
     rows = np.stack([known[name][kept] for name in columns.split()], 1)
-    weights = 1 / np.maximum(dollars[kept], 0.05 * dollars[kept].mean())
-    found = fit(pieces.points[kept].tolist(), rows.tolist(), pieces.day[kept].tolist(), weights=weights.tolist())
-    return limits(found)
+    weights = (1 / np.maximum(dollars[kept], 0.05 * dollars[kept].mean())).tolist()
+    points, days = pieces.points[kept].tolist(), pieces.day[kept].tolist()
+    return limits(fit(points, rows.tolist(), days, weights=None if "others" in columns else weights))
 
 
 def rates(scenarios: tuple[Scenario, ...], repetitions: int, seed: int) -> Iterator[str]:

@@ -293,6 +293,14 @@ def test_a_bar_of_other_signs_costs_no_number(name: str, sign: str) -> None:
     assert read(text) == read(pane(name))
 
 
+def test_bars_that_contradict_every_number_are_the_cause() -> None:
+    """No value is not all that is known: another cure would not help."""
+    text = pane("v2.1.200_base_pro_60col").replace("  1% used", "  91% used").replace("  90% used", "  10% used")
+    errors = read(text).errors
+    assert errors[:3] == ("bar-contradicts:session", "bar-contradicts:all_models", "insufficient-data")
+    assert len(set(errors)) == len(errors)
+
+
 def _tabbed(line: str) -> str:
     """A line whose white space before each eighth column is a tab, if it is two columns wide or more."""
     cells = [line[place : place + 8] for place in range(0, len(line), 8)]

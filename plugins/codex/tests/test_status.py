@@ -124,6 +124,9 @@ def test_a_bar_that_contradicts_its_number_is_said_once() -> None:
     """The row is there, so that no section is missing."""
     text = ">_ OpenAI Codex (v0.44.0)\n 5h limit: [██████████] 11% left\n Weekly limit: [█████████░] 90% left\n"
     assert read(text).errors == ("bar-contradicts:fiveh",)
+    # it says more than that there is no value, and another cure would not help
+    alone = text.replace(" Weekly limit: [█████████░] 90% left\n", "")
+    assert read(alone).errors == ("bar-contradicts:fiveh", "insufficient-data")
 
 
 @together("cells", ["▰▱", "■□", "= ", "▓░", "●○"])

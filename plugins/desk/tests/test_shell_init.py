@@ -137,3 +137,10 @@ def test_the_shells_own_words_are_known(shell: str) -> None:
     for word in makeable:
         prefix = re.sub(r"(s|e|x|d|d1|d2)$", "", word)
         assert word in provider("other", prefix).hidden_words, word
+
+
+def test_what_a_shell_reads_is_no_json(tracker_cli: Run) -> None:
+    for command in ("shell-init", "completion"):
+        done = tracker_cli("--json", command, "bash")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Leave out --json." in done.stderr

@@ -128,6 +128,7 @@ def test_a_scan_of_many_days_takes_random_orders():
 W1, W2, W3 = [12, 15, 9, 20, 14, 2, 0], [18, 11, 16, 13, 19, 0, 5], [9, 22, 14, 17, 12, 6, 1]
 W4 = [25, 20, 21, 18, 16, None, None]
 PRIOR = [1, 1, 1, 1, 1, 0.3, 0.2]
+OTHERS = {"tau": 8.0, "kap": 0.5, "c": 3.0, "phi": 2.0, "sig": 0.3, "d0": 4.0, "b0": 0.2, "lam": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,10 @@ PRIOR = [1, 1, 1, 1, 1, 0.3, 0.2]
             {"phases": [0, 0, 2], "now": 2},
             "29.659099 0.479642 8 0.073099 12.735865 62.730172",
         ),
+        # with other constants, as the reference has them as an argument
+        ([], 3, 45, {"P": OTHERS}, "37.569061 0.425400 4 0.224033 18.131810 74.884889"),
+        ([W1], 3, 45, {"P": OTHERS}, "36.299085 0.484582 3 0.240289 14.771214 83.905602"),
+        ([W1, W2, W3], 3, 45, {"P": OTHERS}, "36.662643 0.321582 6 0.141005 21.963385 60.017305"),
     ],
 )
 def test_runout(weeks, gone, used, more, expected):

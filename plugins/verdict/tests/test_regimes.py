@@ -211,3 +211,22 @@ def test_what_this_week_used_before_a_change_counts_as_past_weeks_do_and_leaves_
     old = Regime(day.date(), end - 9 * WEEK, (2.0, 1.9, 2.1))
     raw = prospect(weeks, standing, meter, start + 96 * HOUR, UTC)
     assert prospect(weeks, standing, meter, start + 96 * HOUR, UTC, old) == raw
+
+
+def test_a_week_of_which_most_was_given_back_at_a_change_has_a_forecast() -> None:
+    """Its rises of before the change come to more than the meter shows: less than nothing was left of them."""
+    end = NOW.replace(minute=0, second=0) + 3 * DAY
+    start, day = end - WEEK, end - 5 * DAY
+    past = [Week(reset_at=end - back * WEEK, phase=0, rises=[0.3] * 168) for back in (3, 2, 1)]
+    own = Week(reset_at=end, phase=0, rises=[1.5] * 40 + [0.0] * 128)
+    standing = Standing(account=None, at=start + 96 * HOUR, taken_at=NOW, used=8.0, reset_at=end, limit=100.0)
+    meter = Meter(key="weekly", title="Week", window=WEEK)
+
+    def weeks(reset_at: datetime) -> list[Week]:
+        return [one for one in (*past, own) if one.reset_at < reset_at]
+
+    found = prospect(weeks, standing, meter, start + 96 * HOUR, UTC, Regime(day.date(), day, (0.4, 0.3, 0.5)))
+    assert found is not None
+    assert found.chance == 1
+    assert found.expected is not None
+    assert 8 <= found.expected[0] < found.expected[1] < 60

@@ -44,9 +44,11 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text.expandtabs())))
     found = sections(pane)
     shown = found[_last_pane(found) :]
-    cut = {section.key for section in shown if section.open and _cut(section.when, _prints_zones(pane, shown))}
+    first = {section.key: section for section in reversed(shown) if section.key}
+    zones = _prints_zones(pane, shown)
+    cut = {key for key, section in first.items() if section.open and _cut(section.when, zones)}
     gauges = _gauges(shown, cut, captured_at, timezone)
-    unread = [section.key for section in shown if section.key and (section.unread or section.key in cut)]
+    unread = [key for key, section in reversed(first.items()) if section.unread or key in cut]
     group = next((section.extra for section in shown if section.extra), None)
     return Reading(
         gauges=gauges,
@@ -121,17 +123,20 @@ def _cut(when: resets.When | None, zones: bool) -> bool:
 def _errors(
     pane: str, shown: Sequence[Section], gauges: Sequence[Gauge], unread: Sequence[str], trimmed: bool
 ) -> Iterator[str]:
+    garbled = [section.key for section in shown if section.contradicted and section.key]
+    tags = [f"bar-contradicts:{key}" for key in garbled]
     if all(gauge.used is None for gauge in gauges):
         notices = _notices(pane)
         if not notices and not shown and NOTHING_PRINTED.search(pane):
             notices = ["usage-not-loaded"]
-        yield from notices or ["insufficient-data"]
-    garbled = [section.key for section in shown if section.contradicted and section.key]
+        # a bar that contradicts says why there is no value, and what helps
+        yield from notices or [*tags, "insufficient-data"]
+        tags = tags if notices else []
     missing = [gauge.meter for gauge in gauges if gauge.used is None and gauge.meter not in garbled]
     if any(section.key is None and section.extra is None for section in shown):
         missing.append("unknown")
     yield from (f"section-missing:{meter}" for meter in missing)
-    yield from (f"bar-contradicts:{key}" for key in garbled)
+    yield from tags
     unread = [*unread, *(gauge.meter for gauge in gauges if gauge.resets and gauge.reset_at is None)]
     yield from (f"reset-unread:{key}" for key in dict.fromkeys(unread))
     if STALE.search(pane):

@@ -103,4 +103,8 @@ def reading(
     is_insufficient = len(missing) == len(first) and not several
     # a tag of its own says why the meter has no value
     tags = [INSUFFICIENT] if is_insufficient else [f"{MISSING}:{key}" for key in missing if key not in told]
+    if is_insufficient:
+        # a bar that contradicts says why there is no value, and what helps
+        causes = (*causes, *(tag for tag in errors if tag.startswith(CONTRADICTED)))
+        errors = tuple(tag for tag in errors if tag not in causes)
     return Reading(gauges=tuple(first.values()), fields=fields, errors=(*causes, *tags, *errors), as_of=as_of)

@@ -96,6 +96,10 @@ def test_a_window_of_one_project_names_it(home: Any, message: Any) -> None:
     home.usage("daily")
     found = json.loads(home.run("--json", "windows").stdout)
     assert [one["providers"]["claude"].get("project") for one in found] == ["acme", None, "other"]
+    facts = json.loads(home.run("--json", "preview").stdout)["facts"]
+    for one in (*(one["providers"]["claude"] for one in found), *facts):
+        assert one["tokens_per_feature"] == one["tokens"] / 2 > 0
+        assert one["cost_usd_per_feature"] == one["cost_usd"] / 2 > 0
     [row] = json.loads(home.run("--json", "scoreboard").stdout)
     assert row["tokens"] == 4 * 150
 

@@ -167,7 +167,9 @@ def _changed(
     if not old and not any(map(change.used_before, before)):
         return _forecast(known, before, start, local)
     scaled = [change.in_points_of_now(week) for week in before]
-    return evolve(_forecast(known, scaled, start, local, (change.ratio[0] - 1) * old), change=change)
+    # a vendor may have given back more than what is left of it
+    more = max((change.ratio[0] - 1) * old, -known.standing.used)
+    return evolve(_forecast(known, scaled, start, local, more), change=change)
 
 
 def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
@@ -186,7 +188,7 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
     room = FULL - standing.used
-    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room)
+    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room=room)
     at = None
     used = standing.used
     for hour, points in enumerate(course(rises, hours, rest, PRIOR, phases, now)):

@@ -145,7 +145,8 @@ def _fitted(known: Rates) -> Rates:
         # the column takes what rises in the hours that it counts
         points = [piece.points - piece.asleep if "elsewhere" in columns else piece.own for piece in pieces]
         with suppress(np.linalg.LinAlgError):
-            return fit(points, rows, days, weights=weights)
+            # hours that are a column weigh as well: by its dollars alone a piece of few of them weighs too much
+            return fit(points, rows, days, weights=None if "elsewhere" in columns else weights)
         return None
 
     assumes = () if more else (assumed(known.ledger),)

@@ -22,6 +22,7 @@ def init(shell: str) -> None:
     from tracker_desk.shells import script
 
     here = session()
+    _check(here)
     named: dict[str, str] = {}
     for source in here.registry.sources.values():
         lost = here.registry.lost_functions(source.name)
@@ -31,6 +32,11 @@ def init(shell: str) -> None:
     if not named:
         here.note("note: no installed source declares a prefix for short functions")
     click.echo(script(shell, named, _carried(here)) + SCRIPTS[shell], nl=False)
+
+
+def _check(here: Session) -> None:
+    if here.json:
+        raise click.UsageError("A shell reads its own language. Leave out --json.")
 
 
 def _carried(here: Session) -> list[str]:
@@ -55,4 +61,5 @@ def completion(context: click.Context, shell: str, ask: bool) -> None:
 
         answer(shell, context.find_root().command)
     else:
+        _check(session())
         click.echo(SCRIPTS[shell], nl=False)

@@ -115,11 +115,16 @@ class Totals:
         if session in self._parents:
             most = self._most(session, model, most)
             return self._from_parent(session, model, most, (*seen, session))
-        others = {one for state in self._states.get(session, ()) for one in self._lineages[state.lineage]} - {session}
-        if not others:
+        others = {one for state in self._states.get(session, ()) for one in self._lineages[state.lineage]}
+        own = self._order(session, model)
+        # asked first: what a session had used at a time is a query
+        if not (earlier := [other for other in sorted(others - {session}) if self._order(other, model) < own]):
             return _NOTHING, True
-        known = self._of_lineage(session, model, self._most(session, model, most), others)
+        known = self._of_lineage(session, model, self._most(session, model, most), earlier)
         return max(known, key=_size, default=_NOTHING), True
+
+    def _order(self, session: str, model: str) -> tuple[float, int]:
+        return self._began.get(session, NEVER), _size(self._total(session, model, NEVER))
 
     def _is_anew(self, session: str) -> bool:
         """Whether a fork's totals begin with the fork: none is of a lineage that those before it show."""
@@ -171,10 +176,7 @@ class Totals:
     def _of_lineage(self, session: str, model: str, most: Tokens, others: Collection[str]) -> Iterator[Tokens]:
         """Totals of others that a fork which shows none of their requests may have taken over."""
         began = self._began.get(session, NEVER)
-        order = began, _size(self._total(session, model, NEVER))
-        for other in sorted(others):
-            if (self._began.get(other, NEVER), _size(self._total(other, model, NEVER))) >= order:
-                continue
+        for other in others:
             known = [state.tokens for state in self._of(other, model) if state.at <= began]
             known.append(self._requests(other, model, began))
             yield from (tokens for tokens in known if _fits(tokens, most))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tracker.api import Row
-from tracker.kernel import Session, TrackerError, Windows, plural
+from tracker.kernel import Finalized, Session, TrackerError, Windows, plural
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
@@ -24,6 +24,7 @@ Key: TypeAlias = tuple[str, str]
 Facts: TypeAlias = dict[Key, dict[str, Any]]
 Logged: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
+PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST = """
@@ -69,11 +70,13 @@ def with_streams(session: Session, streams: Mapping[Key, Sequence[Part]], window
         for key, parts in streams.items()
         if key[1] not in own and sum(part.output for part in parts) > before.get(key, -1)
     }
-    return {key: _together(parts) for key, parts in streams.items()} | {
+    found = {key: _together(parts) for key, parts in streams.items()} | {
         (label, provider): one
         for (label, provider), one in logged.items()
         if fuller.isdisjoint((window, provider) for window in label.split(BETWEEN))
     }
+    done = Windows(session).finalized(windows)
+    return {key: one | _per_feature(done.get(key[0]), key[1], one) for key, one in found.items()}
 
 
 def _together(parts: Sequence[Part]) -> dict[str, Any]:
@@ -83,11 +86,23 @@ def _together(parts: Sequence[Part]) -> dict[str, Any]:
     return {"tokens": sum(part.tokens for part in parts), "cost_usd": money}
 
 
+def _per_feature(row: Finalized | None, provider: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a feature of a finalized window took; not known of one that shares requests with others."""
+    features = row.features.get(provider, 0) if row is not None else 0
+    if not features or "tokens" not in found:
+        return {}
+    tokens, money = (None, None) if "shared_requests" in found else (found["tokens"], found.get("cost_usd"))
+    wholes = zip(PER_FEATURE, (tokens, money), strict=True)
+    return {name: None if whole is None else whole / features for name, whole in wholes}
+
+
 def rows(session: Session, windows: Sequence[str], found: Facts) -> list[Row]:
     """What session logs say of windows, for the handoff, in words; found: that with what streams say."""
     logged = facts(session, windows)
-    own = sorted((key, one) for key, one in found.items() if key[0] in windows and one == logged.get(key))
-    return [_used(session, window, provider, one) for (window, provider), one in own]
+    own = sorted(
+        key for key in found if key[0] in windows and key in logged and logged[key].items() <= found[key].items()
+    )
+    return [_used(*key, found[key]) for key in own]
 
 
 def _logged(session: Session, windows: Sequence[str]) -> Logged:
@@ -187,21 +202,14 @@ def _shared(sums: Mapping[tuple[str, str], usage.Sums], window: str, provider: s
     return {"shared_with": ", ".join(sorted(others - {window})), **figures} if others else {}
 
 
-def _used(session: Session, window: str, provider: str, found: Mapping[str, Any]) -> Row:
+def _used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
     """The tokens and the money of a window, and of each of its features if it is finalized."""
     for name, one, why in (("lost_sessions", "session", ONLY_TOTALS), ("accounts", "account", OF_ACCOUNTS)):
         if count := found.get(name):
             text = f"{{window}} {{provider}}: tokens not known, {why.format(plural(count, one))}"
             return Row(values={"window": window, "provider": provider, name: count}, text=text)
-    row = Windows(session).finalized([window]).get(window)
-    features = row.features.get(provider, 0) if row is not None else 0
-    tokens, money = found["tokens"], found["cost_usd"]
-    names = ("tokens", "requests", "cost_usd", "unpriced_requests", "shared_requests", "shared_with")
+    names = ("tokens", "requests", "cost_usd", "unpriced_requests", "shared_requests", "shared_with", *PER_FEATURE)
     values = {"window": window, "provider": provider, **{name: found[name] for name in names if name in found}}
-    is_shared = "shared_requests" in found
-    if features:
-        values["tokens_per_feature"] = None if is_shared else tokens / features
-        values["cost_usd_per_feature"] = None if is_shared or money is None else money / features
     return Row(values=values, text="".join(_texts(values)))
 
 
