@@ -93,9 +93,9 @@ class Model:
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
         joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
-        window = self.passing(joined if newest is None else following(newest.window), provider, lane)
+        window = self.passing(joined if newest is None else following(newest.window), lane)
         while self.is_open(provider, window, lane):
-            window = self.passing(following(window), provider, lane)
+            window = self.passing(following(window), lane)
         return window
 
     def is_open(self, provider: str, window: str, lane: str) -> bool:
@@ -103,11 +103,14 @@ class Model:
         own = [one for one in self.group(provider, window) if one.lane == lane]
         return bool(own) and max(own, key=lambda one: one.order).phase == "before"
 
-    def passing(self, window: str, provider: str, lane: str) -> str:
-        """The window, or the first behind it that is neither finalized nor another lane's."""
-        while window in self.finalized or lane not in ({one.lane for one in self.group(provider, window)} or {lane}):
+    def passing(self, window: str, lane: str) -> str:
+        """The window, or the first behind it that is neither finalized nor another lane's, whoever it captured."""
+        while window in self.finalized or lane not in (self.lanes_in(window) or {lane}):
             window = following(window)
         return window
+
+    def lanes_in(self, window: str) -> set[str]:
+        return {one.lane for name in METERS for one in self.group(name, window)}
 
     def is_late(self, provider: str, at: datetime, reset: datetime | None) -> bool:
         stored = [one.reset for one in self.shots if not one.removed and one.provider == provider]

@@ -94,11 +94,11 @@ class Session:
             return
         said = json.loads(done.ok())
         for phase, record in zip(phases, said if isinstance(said, list) else [said], strict=True):
-            here = chosen if phase == phases[0] else model.passing(following(chosen), provider, lane)
+            here = chosen if phase == phases[0] else model.passing(following(chosen), lane)
             shot = Shot(provider, here, phase, lane, at, used, when, len(model.shots), record["record_id"])
             model.store(shot, is_late=late and phase == "after")
             assert (record["window"], record["phase"]) == (here, phase)
-        for here in {chosen, model.passing(following(chosen), provider, lane)} if len(phases) > 1 else {chosen}:
+        for here in {chosen, model.passing(following(chosen), lane)} if len(phases) > 1 else {chosen}:
             self.settled(here, provider, lane)
 
     def delete(self, provider: str, lane: str, window: str | None, phase: str | None, position: int) -> None:
@@ -210,11 +210,11 @@ class Session:
         assert [one["id"] for one in shown["windows"] if one["finalized"]] == sorted(model.finalized)
         assert len(shown["anomalies"]) == sum(one.is_open for one in model.oddities)
         self.met["stale"] += len(self.stale(shown))
+        now = {(window, name): pair_of(model.group(name, window)) for window in model.finalized for name in METERS}
+        used = {(window, name): model.finalized[window].get(name) for window, name in now}
+        # one that was added after the window was finalized, too
         assert self.stale(shown) == {
-            (window, name)
-            for window, pairs in model.finalized.items()
-            for name, pair in pairs.items()
-            if pair != pair_of(model.group(name, window))
+            key for key, pair in now.items() if (pair != used[key] if used[key] else all(pair))
         }
         shutil.rmtree(self.program.root / ".index", ignore_errors=True)
         assert json.loads(self.program("--json", "preview").ok()) == shown
@@ -267,7 +267,8 @@ def test_random_sessions_agree_with_the_model(fresh: Callable[[], Any], often: C
         "stale",
         "another lane's pair",
     }
-    assert wanted <= {name for name, times in met.items() if times}, met
+    # a few sessions of other seeds need not meet everything
+    assert "TRACKER_SEED" in os.environ or wanted <= {name for name, times in met.items() if times}, met
 
 
 def test_sessions_that_hypothesis_makes_agree_with_the_model(

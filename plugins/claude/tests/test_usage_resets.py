@@ -195,6 +195,13 @@ def test_the_print_mode_without_zones() -> None:
         assert reading.errors == (() if expected else ("reset-unread:all_models",))
 
 
+def test_a_pane_keeps_its_reset_above_a_title_of_another_that_was_cut() -> None:
+    pane = "> /usage\n Current session · Resets 2:07pm\n (UTC)\n 1% used\n\n Esc to exit\n"
+    text = pane + " Current session · Resets 2:07pm\n"
+    reading = usage.parse_status(text=text, captured_at=datetime.fromisoformat(NOON), timezone=UTC)
+    assert (reading.gauges[0].reset_at, reading.errors) == (datetime(2026, 11, 22, 14, 7, tzinfo=UTC), ())
+
+
 ZONES = ["UTC", "Asia/Irkutsk", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
 INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2029, 12, 31), timezones=st.just(UTC))
 

@@ -102,6 +102,13 @@ def test_rows_below_a_heading_of_an_unknown_form_are_nobodys(heading: list[str])
     assert reading.errors == ("row-repeated:weekly", "heading-unknown:fiveh")
 
 
+def test_a_reset_that_was_cut_behind_its_hour_is_no_heading() -> None:
+    rows = ["  5h limit: 89% left", "    (resets 08:", "  Weekly limit: 36% left"]
+    reading = read("\n".join([">_ OpenAI Codex (v0.169.0)", *rows]))
+    assert reading.errors == ()
+    assert used(reading)["weekly"] == 64
+
+
 @together(
     "first",
     [["  zeta_model Daily limit:  95% left"], ["  zeta_model Daily limit:  95% left", "  eta Daily limit:  95% left"]],

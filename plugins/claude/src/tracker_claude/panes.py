@@ -44,9 +44,11 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text.expandtabs())))
     found = sections(pane)
     shown = found[_last_pane(found) :]
-    cut = {section.key for section in shown if section.open and _cut(section.when, _prints_zones(pane, shown))}
+    first = {section.key: section for section in reversed(shown) if section.key}
+    zones = _prints_zones(pane, shown)
+    cut = {key for key, section in first.items() if section.open and _cut(section.when, zones)}
     gauges = _gauges(shown, cut, captured_at, timezone)
-    unread = [section.key for section in shown if section.key and (section.unread or section.key in cut)]
+    unread = [key for key, section in reversed(first.items()) if section.unread or key in cut]
     group = next((section.extra for section in shown if section.extra), None)
     return Reading(
         gauges=gauges,

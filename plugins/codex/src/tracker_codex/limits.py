@@ -123,7 +123,7 @@ class _Reader:
         if label := ANY.match(self.text, place):
             return self._named(place, label.end())
         end = self.sheet.line_end(place + 1)
-        is_heading = self.text[end - 1] == ":" and KNOWN.match(self.text, end)
+        is_heading = self.text[end - 1] == ":" and self.text[place] != "(" and KNOWN.match(self.text, end)
         # of a form that is not known, so whose?
         if is_heading and (self.rows or REST.fullmatch(self.text, place, end)):
             self.lost, self.open = True, False
