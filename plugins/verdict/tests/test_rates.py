@@ -259,7 +259,7 @@ def test_a_change_of_what_other_devices_use_is_no_change_of_the_meter(
 
 @pytest.mark.parametrize(("rate", "first", "shown"), [(1.0, 14, 0.24), (1.0, 11, 0.3), (2.0, 14, 0.24)])
 def test_few_points_without_a_request_tell_other_devices_roughly(rate: float, first: int, shown: float) -> None:
-    """The nights show less than was used, or it began with less some days before; drift said a fifth more since then."""
+    """The nights show less than was used, or it began with less some days before: drift said that a point changed."""
     used = [0.0 if day < first else 0.1 if day < 14 else 0.3 for day in range(28)]
     known = at_work(28, lambda day, dollars: dollars * (1 if day < 14 else rate) + 12 * used[day])
     silences = [

@@ -63,7 +63,7 @@ def prices(session: Session, given: Iterable[str] = ()) -> dict[str, Price]:
     """Every price that is known; `NAME=PRICE` of the command line goes before the settings."""
     providers, settings = session.registry.providers, session.settings(VerdictSettings)
     found = {name: parse(providers[name], value) for name, value in settings.prices.items() if name in providers}
-    for name in settings.prices.keys() - found.keys():
+    for name in sorted(settings.prices.keys() - found.keys()):
         hint = near(name, sorted(providers))
         session.warn(f"the price of {name!r} under [prices] is not used: no provider has that name. {hint}")
     for text in given:

@@ -69,7 +69,9 @@ def current(readings: Sequence[MeterReading], length: timedelta | None = None) -
         before = found[-1] if found else one
         has_ended = is_reset(before._replace(used=one.used), one, length) or not _is_same(one, before)
         if one.used < before.used and not has_ended:
-            later = (other for other in readings[place + 1 :] if other.used > one.used or not _is_same(other, one))
+            # no copy of what follows: there may be a fall in each tenth of many readings
+            rest = (readings[at] for at in range(place + 1, len(readings)))
+            later = (other for other in rest if other.used > one.used or not _is_same(other, one))
             after = next(later, None) if one.used < before.used - 1 else before
             if after is not None and _is_same(after, before) and abs(after.used - before.used) <= 1:
                 continue
