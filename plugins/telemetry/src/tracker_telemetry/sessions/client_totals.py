@@ -153,14 +153,14 @@ class Totals:
         before, _ = self._before(parent, model, most, seen)
         rows = _sum(before, self._requests(parent, model, until))
         states = self._of(parent, model)
-        told = [state for state in states if state.at <= last and _fits(state.tokens, most)]
+        told = [state.at <= last and _fits(state.tokens, most) for state in states]
         base = [*map(max, self._total(parent, model, last, most), rows)]
         rest = _less(most, base)
-        later = next((state for state in states if state not in told), None)
+        later = next((state for state, is_told in zip(states, told, strict=True) if not is_told), None)
         if not _size(rest) or later is None:
             return base, True
         # what the parent's next total has more than its requests may be of the time before the fork
-        at = max((state.at for state in told), default=0.0)
+        at = max((state.at for state, is_told in zip(states, told, strict=True) if is_told), default=0.0)
         beyond = _less(base, _sum(before, self._requests(parent, model, max(at, until))))
         new = _less(_less(later.tokens, _sum(before, self._requests(parent, model, later.at))), beyond)
         if new[:SIZE] == rest[:SIZE]:
