@@ -70,6 +70,11 @@ def test_the_form_of_one_object_has_the_text_alone(name: str, indent: int | None
         assert reading.errors == (() if floors else ("usage-not-loaded",))
 
 
+def test_a_row_below_an_indented_object_is_read() -> None:
+    row = (FOLDER / "v2.1.300_fresh.usage.json").read_text(encoding="utf-8")
+    assert read('{\n  "numStartups": 5\n}\n' + row).gauges == read(row).gauges != ()
+
+
 def test_an_answer_of_the_model_is_no_report() -> None:
     answer = "It printed: Current session: 1% used · resets Nov 22, 9:10am (UTC)"
     reading = read(json.dumps({"type": "result", "subtype": "success", "result": answer}))

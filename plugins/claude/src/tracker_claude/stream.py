@@ -93,7 +93,8 @@ def _rows(text: str) -> _Rows | None:
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     """Of each line, or the only one, which may be indented."""
     text = text.strip()
-    for line in (text[: text.rfind("}") + 1],) if text.startswith("{\n") else text.split("\n"):
+    is_one = text.startswith("{\n") and "\n{" not in text
+    for line in (text[: text.rfind("}") + 1],) if is_one else text.split("\n"):
         if line.startswith("{"):
             try:
                 yield payloads.mapping(orjson.loads(line))
