@@ -60,7 +60,8 @@ def test_the_form_of_one_object_has_the_text_alone(name: str, indent: int | None
     """Which 2.1.250 does not mark as a command's."""
     text = (FOLDER / name).read_text(encoding="utf-8")
     floors = TRUTH[name.replace(".json", ".stream.jsonl")]["text_meters"] or {}
-    for pasted in (json.dumps(json.loads(text), indent=indent), f"$ claude -p /usage\n{text}\n$ ", f"{text}\n$ "):
+    rows = (f"$ claude -p /usage\n{text}\n$ ", f"{text}\n$ ", f"{text}\nWarning: {{x}}\n")
+    for pasted in (json.dumps(json.loads(text), indent=indent), *rows):
         reading = read(pasted)
         assert {gauge.meter: gauge.used for gauge in reading.gauges} == {
             key_of(one): value for one, value in floors.items()

@@ -93,7 +93,7 @@ def _rows(text: str) -> _Rows | None:
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     """Of each line, or the only one, which may be indented."""
     text = text.strip()
-    for line in text.splitlines() if "\n{" in text else (text[: text.rfind("}") + 1],):
+    for line in (text[: text.rfind("}") + 1],) if text.startswith("{\n") else text.split("\n"):
         if line.startswith("{"):
             try:
                 yield payloads.mapping(orjson.loads(line))
