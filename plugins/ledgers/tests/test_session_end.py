@@ -303,6 +303,10 @@ def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     # once a row says whose lines they are, a checkpoint keeps to it
     ok(finalized(*CLOSE, "--actual", "8"))
     assert [one["provider"] for one in records(tmp_path, "churn")][1:] == ["toy", "toy"]
+    if is_shared:
+        assert "`tracker churn --window W0-20` gives them to no one" in counted.stderr
+        ok(finalized("churn", "--window", "W0-20")), ok(finalized(*CLOSE, "--actual", "9"))
+        assert [one["provider"] for one in records(tmp_path, "churn")][3:] == [None, None]
 
 
 def test_a_checkpoint_says_that_its_provider_was_not_captured(finalized: Run, tmp_path: Path) -> None:

@@ -76,3 +76,8 @@ def test_sides_that_are_alike_lean_to_neither(verdicts: Any, features: int, name
     assert "  Nothing says that either delivers more.\n" in verdicts("compare", *names).ok()
     [found] = json.loads(verdicts("--json", "compare", *names).ok())
     assert found["favours"] is None
+
+
+def test_windows_without_an_interval_say_why(verdicts: Any) -> None:
+    verdicts.rows(claude=[(2, 30, "2026-01-01T12:00:00Z"), (2, 2, "2026-01-02T12:00:00Z"), (2, 2, WHEN)])
+    assert "ci=n/a, n=3, power=n/a (no interval: few windows used most of the capacity)" in verdicts("preview").ok()

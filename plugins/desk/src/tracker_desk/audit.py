@@ -47,6 +47,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
             for entry, closed_by in Windows(session).anomalies([window])
         ],
         "churn_rows": sum(1 for _ in session.index.entries("churn", [window])),
+        "other_records": _other(session, window),
     }
 
 
@@ -71,6 +72,17 @@ def _pair(group: list[Capture]) -> dict[str, Any]:
         else None
         for phase, capture in both
     }
+
+
+def _other(session: Session, window: str) -> dict[str, int]:
+    """How many records of each other stream belong to the window, such as events and reports."""
+    known = {"anomalies", "windows", "churn", "commands", *session.registry.status_streams}
+    counts = {
+        stream: sum(1 for _ in session.index.entries(stream, [window]))
+        for stream in session.journal.streams()
+        if stream not in known
+    }
+    return {stream: count for stream, count in counts.items() if count}
 
 
 def _repeated_lines(session: Session, window: str) -> dict[str, int]:
@@ -158,6 +170,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             lane = f" in lane {value(by['agent_id'])}" if by["agent_id"] else ""
             yield f"      {value(by['cause'])} ({value(by['captured_at'])}{lane}, record {value(by['by'])})"
     yield f"Churn rows: {found['churn_rows']}"
+    if other := found["other_records"]:
+        yield f"Other records: {', '.join(f'{line(stream)} {count}' for stream, count in other.items())}"
 
 
 def _stale(entry: dict[str, Any]) -> str:

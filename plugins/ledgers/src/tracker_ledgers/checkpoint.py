@@ -94,9 +94,10 @@ def _after_tokens() -> Iterator[None]:
 def _measure(session: Session, request: Request) -> churn.Churn | None:
     """The window's churn; a range that git cannot measure keeps nobody from closing the session."""
     provider: str | None = request.provider
-    # a row of the provider says that somebody has decided whose lines they are
+    # a row of the provider says that somebody has decided whose lines they are, a later one of no one the contrary
     rows = (entry.record for entry in session.index.entries(churn.STREAM, [request.window]))
-    is_decided = any(row.get("provider") == provider and row.get("files_changed") is not None for row in rows)
+    whose_lines = [row.get("provider") for row in rows if row.get("files_changed") is not None]
+    is_decided = [one for one in whose_lines if one in (None, provider)][-1:] == [provider]
     if not is_decided and (missing := churn.absent(session, request.window, request.provider)):
         provider = None
         cure = "If you meant another provider, run `tracker undo`, then this again with the other"

@@ -282,7 +282,8 @@ def measure(session: Session, request: Request) -> Churn:
     if found.files == 0:
         notes.append(_nothing(request, found, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
-        notes.append(f"{whose}: all lines count as {request.provider}'s. Leave --provider out to give them to no one")
+        cure = quoted(["tracker", "churn", "--window", request.window])
+        notes.append(f"{whose}: all lines count as {request.provider}'s. `{cure}` gives them to no one")
     record = _record(session, request, row, remarks, _figures(found, features) | figures)
     return Churn(record=record, warnings=found.warnings, notes=tuple(notes))
 

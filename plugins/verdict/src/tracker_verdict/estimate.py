@@ -123,7 +123,8 @@ class ProviderEstimate:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
-        return tuple(one for one in (self._spread_over, self.unsure, self.mixed, self.rescaled) if one)
+        uneven = "no interval: few windows used most of the capacity" if self.spread.is_lopsided else None
+        return tuple(one for one in (uneven, self._spread_over, self.unsure, self.mixed, self.rescaled) if one)
 
     @property
     def _spread_over(self) -> str | None:

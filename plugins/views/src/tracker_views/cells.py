@@ -26,9 +26,9 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
     if not isinstance(value, int | float):
         return line(value)
     if column.kind == "money":
-        # a price that is rounded away is not nothing
+        # a price that is rounded away is not nothing, and none is rounded up to a cent
         shown = f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
-        return shown if not value or abs(value) >= CENT / 2 else "<$0.01" if value > 0 else ">-$0.01"
+        return shown if not value or abs(value) >= CENT else "<$0.01" if value > 0 else ">-$0.01"
     if column.kind == "count":
         return f"{value:,.0f}"
     if column.kind in ("percent", "share"):
