@@ -9,6 +9,7 @@ from tracker.api import redact
 from tracker_telemetry.lines import KEPT, Line, TooLong
 
 REASON_LIMIT = 200
+WORDS = re.compile(r"(?=.{1,40}$)[\w.-]+(?: [\w.-]+){0,3}")  # of a line that is no JSON: too little to quote anybody
 # Of JSON, from left to right: a short value that names something, a field's name, any other text (the last one may be
 # cut off), and what stands outside of texts.
 TOKEN = re.compile(
@@ -32,12 +33,13 @@ def describe(line: Line) -> dict[str, Any]:
 
 
 def redact_line(line: bytes) -> str:
-    """JSON without its texts; of a header its name, of anything else nothing: a password is one word, too."""
+    """JSON without its texts; of a header its name, of anything else up to four words that are nothing but words."""
     text = redact(line.decode("utf-8", "replace"))
     if text.lstrip()[:1] in ("{", "["):
         return TOKEN.sub(_masked, text)
-    found = HEADER.match(text) if QUOTES.isdisjoint(text) else None  # of a piece of JSON a text may begin anywhere
-    return f"{found[1]}: ***" if found else "***"
+    if (found := HEADER.match(text)) and QUOTES.isdisjoint(text):
+        return f"{found[1]}: ***"
+    return text if WORDS.fullmatch(text) else "***"  # of a piece of JSON it is not known where a text begins
 
 
 def _masked(found: re.Match[str]) -> str:
