@@ -37,9 +37,8 @@ def redact_line(line: bytes) -> str:
     text = redact(line.decode("utf-8", "replace"))
     if text.lstrip()[:1] in ("{", "["):
         return TOKEN.sub(_masked, text)
-    if (found := HEADER.match(text)) and QUOTES.isdisjoint(text):
-        return f"{found[1]}: ***"
-    return text if WORDS.fullmatch(text) else "***"  # of a piece of JSON it is not known where a text begins
+    found = HEADER.match(text) if QUOTES.isdisjoint(text) else None  # of a piece of JSON a text may begin anywhere
+    return f"{found[1]}: ***" if found else text if WORDS.fullmatch(text) else "***"
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -34,11 +34,10 @@ FROM (SELECT {by} AS name, count(*) AS events, count(*) FILTER (routed) AS route
 # events of a window that stand in others, too: of those that were written last, equal ones one for one
 ELSEWHERE = """
 WITH dated AS (SELECT *, coalesce(ts, 0) AS time FROM standing),
-  own AS (SELECT time, rid, lane, model, routed, ok, input, output, count(*) AS size
-    FROM dated WHERE win = $1 GROUP BY ALL),
-  other AS (SELECT win, own.*, count(*) AS count, max(place) AS place
-    FROM dated NATURAL JOIN own WHERE win NOT IN ($1, '') GROUP BY ALL)
-SELECT win, sum(least(count, size))::BIGINT FROM other GROUP BY win ORDER BY max(place) DESC LIMIT 5
+own AS (SELECT time, rid, lane, model, routed, ok, input, output, count(*) AS n FROM dated WHERE win = $1 GROUP BY ALL),
+other AS (SELECT win, own.*, count(*) AS count, max(place) AS place
+  FROM dated NATURAL JOIN own WHERE win NOT IN ($1, '') GROUP BY ALL)
+SELECT win, sum(least(count, n))::BIGINT FROM other GROUP BY win ORDER BY max(place) DESC LIMIT 5
 """
 
 
