@@ -129,11 +129,16 @@ def test_it_goes_on_where_it_was(follow: Start, log: Log, caught_up: Start, numb
         assert "duplicates=0" in out
 
 
-def test_rotations_while_nobody_followed(follow: Start, log: Log, caught_up: Start, tmp_path: Path) -> None:
-    log.write("a", "b")
+def followed(follow: Start, caught_up: Start) -> None:
+    """Follow until everything is stored, and end."""
     run = follow()
     caught_up()
     run.signal(signal.SIGTERM)
+
+
+def test_rotations_while_nobody_followed(follow: Start, log: Log, caught_up: Start, tmp_path: Path) -> None:
+    log.write("a", "b")
+    followed(follow, caught_up)
     log.write("c")
     first = tmp_path / "usage.jsonl.2"
     log.path.rename(first)
@@ -152,9 +157,7 @@ def test_a_successor_that_begins_like_the_rotated_file(
     follow: Start, log: Log, caught_up: Start, tmp_path: Path
 ) -> None:
     log.write("a")
-    run = follow()
-    caught_up()
-    run.signal(signal.SIGTERM)
+    followed(follow, caught_up)
     log.write("b")
     log.path.rename(tmp_path / "usage.jsonl.1")
     log.write("a", "c")
@@ -164,9 +167,7 @@ def test_a_successor_that_begins_like_the_rotated_file(
 
 def test_dated_rotations_while_nobody_followed(follow: Start, log: Log, caught_up: Start, tmp_path: Path) -> None:
     log.write("a")
-    run = follow()
-    caught_up()
-    run.signal(signal.SIGTERM)
+    followed(follow, caught_up)
     log.write("b")
     log.path.rename(tmp_path / "usage.jsonl-20260110")
     log.write("c")
@@ -205,9 +206,7 @@ def test_without_its_index_it_reads_the_file_again_and_stores_nothing_twice(
     follow: Start, log: Log, caught_up: Start, data: Any
 ) -> None:
     log.write("a", "b", "a")
-    run = follow()
-    caught_up()
-    run.signal(signal.SIGTERM)
+    followed(follow, caught_up)
     shutil.rmtree(data.folder / ".index")
     log.write("c", "a")
     run = follow()

@@ -17,8 +17,8 @@ SINCE = click.option(
     help="From this time on: ISO 8601, or a span such as `7d`.",
 )
 
-# an id as every command takes it
-ID = window_option()(lambda: None).__click_params__[0].type
+# an id as every command takes it: the type of their option
+ID = window_option()(click.Command("add")).params[0].type
 
 
 @click.command(
