@@ -67,7 +67,7 @@ def render_preview_block(context: PreviewContext) -> Block | None:
     """The newest record, in one row; of two of one instant the later one."""
     if not context.records:
         return None
-    from tracker_claude.monitor_values import FIGURES
+    from tracker_claude.monitor_output import FIGURES
 
     fields = _fields(sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER)[-1])
     values = {name: FIGURES[name].honest(fields.get(name)) for name in SHOWN}

@@ -51,8 +51,8 @@ OLD_ROWS = READ % "'record_id': 'VARCHAR', 'window': 'VARCHAR', 'raw_text': 'VAR
 SCHEMA = f"""
 CREATE OR REPLACE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
 CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR,
-  lane VARCHAR, model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT, cache_write BIGINT,
-  cache_write_1h BIGINT, latency DOUBLE);
+  lane VARCHAR, model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT,
+  cache_write BIGINT, cache_write_1h BIGINT, latency DOUBLE);
 COMMENT ON TABLE event IS '{VERSION}';
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
