@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 import orjson
@@ -65,8 +65,8 @@ TOTALS = {"total_tokens": "tokens", "total_cost_usd": "cost_usd"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # The last part of both is missing in months. English months are spelt out here: strptime's depend on the locale.
-DAY = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?")
-NAMED_DAY = re.compile(rf"(?P<month>{'|'.join(MONTHS)}) (?:(?P<day>[0-9]{{1,2}}), )?(?P<year>[0-9]{{4}})")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
+NAMED = re.compile(rf"({'|'.join(MONTHS)}) (?:([0-9]{{1,2}}), )?([0-9]{{4}})")
 
 # What a row says, the names that it has had, and how an honest value is told.
 FIGURES: dict[str, tuple[tuple[str, ...], Callable[[object], float | None]]] = {
@@ -209,17 +209,14 @@ def _moment(value: object) -> tuple[datetime, str] | None:
     """What a time sorts by and how it is shown: `Oct 05, 2025` as 2025-10-05, a month as 2025-10, instants as given."""
     if not isinstance(value, str):
         return None
-    match = DAY.fullmatch(value) or NAMED_DAY.fullmatch(value)
-    if match is None:
-        found = instant(value)
-        return None if found is None else (found, value)
-    month = match["month"]
-    number = int(month) if month.isdecimal() else MONTHS.index(month) + 1
-    try:
-        start = datetime(int(match["year"]), number, int(match["day"] or 1), tzinfo=UTC)
-    except ValueError:
-        return None
-    return start, start.date().isoformat()[: None if match["day"] else len("2025-10")]
+    if named := NAMED.fullmatch(value):
+        month, day, year = named.groups()
+        value = f"{year}-{MONTHS.index(month) + 1:02}" + (f"-{day:0>2}" if day else "")
+    rest = ""
+    if DAY.fullmatch(value):
+        rest = "T00:00" if len(value) > len("2025-10") else "-01T00:00"
+    found = instant(value + rest)
+    return None if found is None else (found, value)
 
 
 def _time(scope: Scope, row: Object) -> object:
