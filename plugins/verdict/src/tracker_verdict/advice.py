@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tracker.api import Cell, Column
 from tracker.kernel import Session, line, number, plural, rate, value
+from tracker_verdict.accounts import first_of
 from tracker_verdict.comparison import Match, Side
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency
 from tracker_verdict.stats.evidence import is_measured
 from tracker_verdict.stats.ratio import Gate
 
-SHOWN_WINDOWS = 6
 MOST_ODDS = 1_000_000
 # More windows than a decision takes in four fifths of all cases are there.
 ENOUGH = "0"
@@ -116,9 +116,9 @@ def odds(evidence: float) -> str:
 def certainty(match: Match) -> str:
     """How sure the better side is better, and under which assumption."""
     found = match.comparison
-    lost = [side for side in (match.a, match.b) if side.overlapping and not side.estimate.n]
+    lost = [side for side in (match.a, match.b) if side.figures.overlapping and not side.estimate.n]
     if found.kind == "none" and lost:
-        named = " and ".join(f"{side.name} {_windows(side.overlapping)}" for side in lost)
+        named = " and ".join(f"{side.name} {_windows(side.figures.overlapping)}" for side in lost)
         return f"Nothing can be said: {named} are left out, because they overlap on the same meter."
     if found.kind == "none" and any(side.apart and not side.estimate.n for side in (match.a, match.b)):
         return "Nothing can be said: no windows of both lie near enough in time. Measure some of each, alternating."
@@ -268,8 +268,7 @@ def _apart(match: Match, side: Side) -> str:
 
 
 def _windows(found: Sequence[str]) -> str:
-    more = len(found) - SHOWN_WINDOWS
-    return ", ".join(map(line, found[:SHOWN_WINDOWS])) + (f" and {more} more" if more > 0 else "")
+    return first_of(map(line, found), len(found))
 
 
 def _unit(match: Match) -> str:

@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tracker.api import Source
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical
@@ -20,7 +20,14 @@ NOT_YET = (1 << 63) - 1
 PART = 2000
 # the reason of a window that is left out, before the name of the other one
 OVERLAPS = "overlaps "
-Ends = tuple[Capture | None, Capture | None]
+Ends: TypeAlias = tuple[Capture | None, Capture | None]
+# captures by window and provider
+Groups: TypeAlias = Mapping[tuple[str, str], Sequence[Capture]]
+
+
+def microseconds(at: datetime) -> int:
+    """Since the epoch."""
+    return (at - EPOCH) // MICROSECOND
 
 
 class Overlaps(NamedTuple):
@@ -50,7 +57,7 @@ class Spent:
         self._is_finalized.append(is_finalized)
         for capture, times, values in ((before, self._start, self._old), (after, self._end, self._new)):
             gauge = capture.reading.gauge(meter) if capture else None
-            times.append((capture.captured_at - EPOCH) // MICROSECOND if capture else NOT_YET)
+            times.append(microseconds(capture.captured_at) if capture else NOT_YET)
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
 
     @classmethod
@@ -120,7 +127,7 @@ def going_on(session: Session, source: Source) -> set[str]:
 def spent_in(
     source: Source,
     rows: Mapping[str, Finalized],
-    groups: Mapping[tuple[str, str], Sequence[Capture]],
+    groups: Groups,
     opened: Collection[str],
 ) -> Spent:
     """What windows moved the capacity meter by; of those that are not finalized what is known so far."""

@@ -12,9 +12,9 @@ from attrs import evolve, frozen
 
 from tracker.api import instant
 from tracker.kernel import Session, Windows, canonical, plural, stamp
-from tracker_verdict.estimate import WindowResult
 from tracker_verdict.standings import SKEW
 from tracker_verdict.stats.evidence import signflip
+from tracker_verdict.tally import Figures
 
 PAIRS = "pairs"
 
@@ -105,16 +105,20 @@ def _is_followed(pair: PlannedPair, drawn: datetime | None, begins: Mapping[tupl
 
 
 def certificate(
-    known: list[PlannedPair],
-    names: tuple[str, str],
-    results: tuple[Mapping[str, WindowResult], Mapping[str, WindowResult]],
-    worth: tuple[float, float],
+    known: list[PlannedPair], sides: tuple[Figures, Figures], worth: tuple[float, float]
 ) -> Certificate | None:
-    """Of the finished pairs of two providers; None if there is none."""
-    own = [one for one in known if set(one.windows) == set(names)]
+    """Of the finished pairs of two providers; None if there is none.
+
+    Also of idle windows, which say nothing of a rate: a pair that is left out breaks the certificate.
+    """
+    own = [one for one in known if one.windows.keys() == {side.source.name for side in sides}]
+    windows = {window for one in own for window in one.windows.values()}
+    results = {
+        (side.source.name, one.window): one for side in sides for one in side.efficiency.given if one.window in windows
+    }
     pairs, strayed = [], 0
     for one in own:
-        a, b = (side.get(one.windows[name]) for name, side in zip(names, results, strict=True))
+        a, b = (results.get((side.source.name, one.windows[side.source.name])) for side in sides)
         if a is not None and b is not None:
             pairs.append(((a.features, a.capacity), (b.features, b.capacity)))
             strayed += not one.is_followed

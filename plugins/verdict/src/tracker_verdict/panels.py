@@ -79,7 +79,8 @@ def comparison(session: Session, period: Period) -> Panel:
 
 def _about(found: Sequence[tuple[Match, str]]) -> str:
     sides = [side for match, _ in found for side in (match.a, match.b)]
-    older = dict.fromkeys(f" {side.name}: {side.estimate.rescaled}." for side in sides if side.estimate.change)
+    changes = [(side.name, side.estimate.change) for side in sides]
+    older = dict.fromkeys(f" {name}: {change.sentence}." for name, change in changes if change)
     about = "Which provider delivers more, over the windows that lie close enough in time to be compared."
     return about + "".join(older)
 
