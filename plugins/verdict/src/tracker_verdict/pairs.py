@@ -51,15 +51,14 @@ class Certificate:
 
 def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPair]:
     """Draw an order for each pair and store it before anything is measured."""
-    chance, plan_id = random.Random(seed := secrets.randbits(64)), secrets.token_hex(2)
-    drawn = []
+    seed, plan_id = secrets.randbits(64), secrets.token_hex(2)
+    chance, drawn, records = random.Random(seed), [], []
     for at in range(1, count + 1):
         order = list(names)
         chance.shuffle(order)
         windows = {name: f"P{plan_id}-{at:02d}{part}" for name, part in zip(order, "ab", strict=True)}
         drawn.append(PlannedPair(plan=plan_id, windows=windows))
-    records = [
-        stamp(
+        record = stamp(
             window=None,
             provider=None,
             captured_at=session.now,
@@ -67,12 +66,11 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPa
             agent_id=session.lane,
             plan=plan_id,
             pair=at,
-            order=list(one.windows),
-            windows=dict(one.windows),
+            order=order,
+            windows=windows,
             seed=str(seed),
         )
-        for at, one in enumerate(drawn, 1)
-    ]
+        records.append(record)
     if session.dry_run:
         session.data(records)
         return drawn
