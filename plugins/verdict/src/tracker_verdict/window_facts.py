@@ -9,7 +9,7 @@ from typing import Any
 
 from tracker.api import Check, Source
 from tracker.kernel import Finalized, Session, Windows, line
-from tracker_verdict.overlaps import Groups, Overlaps, going_on, overlapping, spent_in
+from tracker_verdict.overlaps import Groups, overlaps_of
 from tracker_verdict.price import prices
 from tracker_verdict.tally import Tally
 
@@ -32,7 +32,7 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
                     own["money"] = price.cost(one.capacity)
                     if one.features:
                         own["money_per_feature"] = own["money"] / one.features
-        overlaps = _overlaps(session, source, rows, groups)
+        overlaps = overlaps_of(session, source, rows, groups)
         for window, other in overlaps.shared.items():
             own = found[window, name]
             if "money_per_feature" in own:
@@ -48,7 +48,7 @@ def checks(session: Session, window: str) -> Iterator[Check]:
     """One for each provider whose meter another window moved at the same time, or that gives no figure."""
     rows, groups = Windows(session).finalized([window]), Windows(session).captures([window])
     for name, source in session.registry.providers.items():
-        found = _overlaps(session, source, rows, groups)
+        found = overlaps_of(session, source, rows, groups)
         if (other := found.shared.get(window)) is not None:
             text = (
                 f"{line(other)} ran at the same time on {name}'s meter, so that neither counts. Give lanes that work at"
@@ -73,7 +73,3 @@ def _tally(session: Session, source: Source, rows: Mapping[str, Finalized], grou
     for window, row in rows.items():
         found.add(row, groups.get((window, source.name), ()))
     return found
-
-
-def _overlaps(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> Overlaps:
-    return overlapping(session, source, spent_in(source, rows, groups, going_on(session, source)))
