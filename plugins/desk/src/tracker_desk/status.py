@@ -155,7 +155,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(outlooks),
-        standings=standings(session, [lane.mark for lane in lanes], groups, named),
+        standings=standings(session, groups, named, owners),
         is_cut=len(unfinished) >= OPEN,
     )
 
