@@ -59,7 +59,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
         )
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
-        found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
+        found = {stream: _take(session, other, stream, lambda _: None) for stream in streams}
     else:
         states = list(Windows(session).lane_files())
         with progress(session, size) as advance:
@@ -127,20 +127,20 @@ def _ids(
     return standing, known
 
 
-def _take(session: Session, other: Journal, stream: str, advance: Advance, *, is_dry: bool = False) -> Taken:
+def _take(session: Session, other: Journal, stream: str, advance: Advance) -> Taken:
     """Append what this directory has not, batch by batch.
 
     The lock is held for what others appended meanwhile and for the batch, however long the streams are.
     """
     taken, journal, seen = Taken(), session.journal, 0
-    with Ids() as ids:
+    with contextlib.closing(Ids()) as ids:
         for batch in _batches(other, stream, advance):
             # first all that stands here, before the lock is taken
             seen = _read(journal, stream, seen, ids, advance)
-            with contextlib.nullcontext() if is_dry else journal.lock():
+            with contextlib.nullcontext() if session.dry_run else journal.lock():
                 _read(journal, stream, seen, ids, advance)
                 new = [one for one in batch if _is_new(taken, ids, record_id(stream, *one), *one)]
-                if new and not is_dry:
+                if new and not session.dry_run:
                     lines = {stream: b"".join(line + b"\n" for line, _ in new)}
                     mark = _mark(session, other, [record for _, record in new])
                     # the mark first: what came in is never taken for this directory's own
