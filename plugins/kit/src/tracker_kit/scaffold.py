@@ -10,16 +10,12 @@ from importlib.metadata import distribution, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, line
-
-if TYPE_CHECKING:
-    from tracker.kernel import Registry
+from tracker.kernel import Registry, Session, TrackerError, line
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 SUFFIX = ".in"

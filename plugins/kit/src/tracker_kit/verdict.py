@@ -9,18 +9,16 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from tracker.kernel import Registry
 from tracker_kit.conformance import Conformance, SourceConformance
 from tracker_kit.features import FeatureConformance
 from tracker_kit.rules import installed
 from tracker_kit.streams import TelemetryConformance
 from tracker_kit.texts import ReportConformance, StatusConformance
-
-if TYPE_CHECKING:
-    from tracker.kernel import Registry
 
 KINDS: dict[str, type[SourceConformance]] = {
     "status": StatusConformance,
