@@ -246,7 +246,8 @@ def _line(row: Mapping[str, str], widths: Mapping[str, int]) -> str:
 
 def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[str, str]]:
     unmeasured: dict[str, Mapping[str, Any]] = {"-": {"lanes": one.lanes, "from": one.begin, "to": one.end}}
-    window, state, whole = one.window, one.state, {f"{WHOLE}{name}": _cell(found) for name, found in one.facts.items()}
+    window, state = one.window, str(one.state)
+    whole = {f"{WHOLE}{name}": _cell(found) for name, found in one.facts.items()}
     for name, columns in (one.providers or unmeasured).items():
         begin, end, efficiency = (columns.get(key) for key in ("from", "to", "efficiency"))
         yield {
