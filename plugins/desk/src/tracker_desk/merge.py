@@ -89,7 +89,7 @@ def _other(session: Session, folder: Path) -> Path:
 
 def _holds_records(other: Journal, stream: str) -> bool:
     """Whether a file holds records, and not the JSON lines of another program, such as a proxy's log; or nothing."""
-    first = next((record for _, _, record in other.records(stream)), None) or Journal.decode(_rest(other, stream))
+    first = next((record for _, record in _records(other, stream)), None)
     return not first or not first.keys().isdisjoint(("schema_version", "captured_at"))
 
 
@@ -180,18 +180,23 @@ def _is_new(taken: Taken, ids: Ids, own_id: str, line: bytes, record: Mapping[st
 
 def _batches(other: Journal, stream: str, advance: Advance) -> Iterator[list[tuple[bytes, Record]]]:
     batch, size = list[tuple[bytes, Record]](), 0
-    for _, line, record in other.records(stream, 0, other.size(stream)):
+    for line, record in _records(other, stream):
         advance(len(line) + 1)
         batch.append((line, record))
         size += len(line)
         if size >= BATCH:
             yield batch
             batch, size = [], 0
+    yield batch
+
+
+def _records(other: Journal, stream: str) -> Iterator[tuple[bytes, Record]]:
+    """Every record with its line, also a last one of which only the end is missing, as after an edit by hand."""
+    for _, line, record in other.records(stream, 0, other.size(stream)):
+        yield line, record
     rest = _rest(other, stream)
     if (last := Journal.decode(rest)) is not None:
-        # only its end is missing, as after an edit by hand
-        batch.append((rest, last))
-    yield batch
+        yield rest, last
 
 
 def _rest(other: Journal, stream: str) -> bytes:

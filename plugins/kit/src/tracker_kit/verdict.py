@@ -25,7 +25,6 @@ KINDS: dict[str, type[SourceConformance]] = {
     "report": ReportConformance,
     "telemetry": TelemetryConformance,
 }
-SOURCE, READS = "source", "reads"  # whose check it is, and whether that reads texts
 
 
 def case(source: str, inputs: Path) -> type[Conformance]:
@@ -82,24 +81,21 @@ class Verdict:
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         for item in kept:
             found: Any = item  # `cls` is not known to every item
-            item.user_properties.append((SOURCE, getattr(found.cls, "source", None) or found.cls.feature))
-            item.user_properties.append((READS, issubclass(found.cls, tuple(KINDS.values()))))
+            item.user_properties.append(("source", getattr(found.cls, "source", None) or found.cls.feature))
+            item.user_properties.append(("reads", issubclass(found.cls, tuple(KINDS.values()))))
         items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or (report.when == "call" and report.passed):
-            check, about = report.nodeid.rpartition("::")[2], dict(report.user_properties)
-            self._add(about[SOURCE], check, "" if report.passed else _message(report), reads=about[READS])
+            check, message = report.nodeid.rpartition("::")[2], "" if report.passed else _message(report)
+            self.rows.append(dict(report.user_properties) | {"check": check, "message": message})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._add(None, report.nodeid, _message(report))
+            self.rows.append({"source": None, "reads": False, "check": report.nodeid, "message": _message(report)})
 
     def pytest_sessionfinish(self) -> None:
         self.path.write_text(json.dumps(self.rows), encoding="utf-8")
-
-    def _add(self, source: Any, check: str, message: str, *, reads: Any = False) -> None:
-        self.rows.append({SOURCE: source, "check": check, "message": message, READS: reads})
 
 
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
