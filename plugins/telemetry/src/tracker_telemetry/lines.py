@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 from attrs import define, field, frozen
 
@@ -127,6 +130,18 @@ class Splitter:
 def _line(data: bytes) -> Line:
     line = data.removesuffix(b"\r")
     return line if len(line) <= LINE_LIMIT else TooLong.of(data)
+
+
+@contextlib.contextmanager
+def opened(path: str | Path | None) -> Iterator[BinaryIO]:
+    """A log; None is standard input, for which a terminal is asked."""
+    if path is None and sys.stdin.isatty():
+        print("paste the text, then press Ctrl-D:", file=sys.stderr)
+    try:
+        with contextlib.nullcontext(sys.stdin.buffer) if path is None else open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise TrackerError(f"cannot read {path or 'standard input'}: {error.strerror}") from error
 
 
 def refuse_packed(path: str) -> None:
