@@ -67,13 +67,11 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
 FROM {ROWS}
 """
-# a record that stands in the stream twice, as after a merge, counts once
-TWICE = """
-SELECT count(*) - count(DISTINCT id) + count(*) FILTER (id IN (SELECT id FROM event WHERE stream = $1 AND rowid < $2))
-FROM event WHERE stream = $1 AND rowid >= $2
-"""
+# a record that stands in the stream twice, as after a merge, counts once: of the new rows those are left out
 ONCE = """
-DELETE FROM event WHERE stream = $1 AND rowid NOT IN (SELECT min(rowid) FROM event WHERE stream = $1 GROUP BY id)
+DELETE FROM event WHERE stream = $1 AND rowid >= $2 AND (
+  id IN (SELECT id FROM event WHERE stream = $1 AND rowid < $2)
+  OR rowid NOT IN (SELECT min(rowid) FROM event WHERE stream = $1 AND rowid >= $2 GROUP BY id))
 """
 
 
@@ -187,8 +185,7 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
             path = Path(folder) / "events.jsonl"
             path.write_bytes(part)
             _load(session, source, database, path)
-    if database.execute(TWICE, [stream, first]).fetchone() != (0,):
-        database.execute(ONCE, [stream])
+    database.execute(ONCE, [stream, first])
     mark = journal.glance(stream, now.size)
     database.execute("DELETE FROM stream WHERE name = ?", [stream])
     database.execute("INSERT INTO stream VALUES (?, ?, ?, ?)", [stream, now.size, mark.head, mark.tail])
