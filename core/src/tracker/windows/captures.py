@@ -63,7 +63,7 @@ def read_text(
         if played is None:
             raise TrackerError(
                 "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."
-                f" {owner('hooks', 'screen_text') or ''}".rstrip()
+                f" {owner('hooks', 'screen_text')}".rstrip()
             )
         text = played
     answer = session.registry.call(source.name, "parse_status", text=text, captured_at=captured_at, **given)
