@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from shlex import quote
 from typing import Literal
 
@@ -112,11 +114,8 @@ class Status:
     def elsewhere(self) -> dict[str, list[Standing]]:
         """By provider the meters that no lane shows."""
         inside = {(one.provider, one.account) for lane in self.lanes for one in self.shown(lane)}
-        found: dict[str, list[Standing]] = {}
-        for one in self.standings:
-            if (one.provider, one.account) not in inside:
-                found.setdefault(one.provider, []).append(one)
-        return found
+        outside = [one for one in self.standings if (one.provider, one.account) not in inside]
+        return {name: list(own) for name, own in groupby(outside, key=lambda one: one.provider)}
 
 
 def look(session: Session, *, with_outlooks: bool = True) -> Status:
@@ -191,15 +190,16 @@ def _after_closing(
     again: Mapping[str, Finalized],
 ) -> dict[str, Due]:
     """What is due in each window that is to be finalized, if nothing is open in it. unread: what no plugin reads."""
-    groups: dict[str, dict[str, list[Capture]]] = {}
+    groups = defaultdict[str, dict[str, list[Capture]]](dict)
     for (window, name), group in Windows(session).captures([*unfinished, *again]).items():
-        groups.setdefault(window, {})[name] = group
+        groups[window][name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
     found = {window: _window_due(session, window, groups[window], fallen) for window in unfinished if window in groups}
     for window, row in again.items():
         # the features that the row says stay
         due = _window_due(session, window, groups[window], fallen, row.features)
-        found |= {window: due} if due.action == "complete" else {}
+        if due.action == "complete":
+            found[window] = due
     for mark in unread:
         if mark.window in found:
             reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
