@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
@@ -51,10 +51,11 @@ def short(account: str | None) -> str | None:
     return account[:6] if account and re.fullmatch(r"[0-9a-f]{12}", account) else account
 
 
-def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
+def accounts(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str], str]:
     """The account of each window and provider that names one."""
-    asked = {"session": session, "windows": sorted(set(windows))}
-    return (session.registry.first("window_accounts", **asked) if windows else None) or {}
+    if not windows:
+        return {}
+    return session.registry.first("window_accounts", session=session, windows=sorted(windows)) or {}
 
 
 def accounts_of_captures(groups: Groups, named: Mapping[tuple[str, str], str]) -> dict[str, str]:
@@ -66,9 +67,10 @@ def accounts_of_captures(groups: Groups, named: Mapping[tuple[str, str], str]) -
     names = {account: named[key] for key, ids in counts.items() if len(ids) == 1 for account in ids if account}
     found = {}
     for key, group in groups.items():
-        for one in group:
+        for one in group if named.get(key) != MIXED else ():
             account = _id(one)
-            if (name := names.get(account, account) if account else named.get(key)) and named.get(key) != MIXED:
+            name = names.get(account, account) if account else named.get(key)
+            if name:
                 found[one.record_id] = name
     return found
 
