@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, MeterReading, Source
-from tracker.kernel import Capture, Session, canonical
+from tracker.kernel import Capture, Session, canonical, value
 
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
@@ -44,6 +44,11 @@ class Standing:
         """The meter, and the account if there are several."""
         account = self.account or UNNAMED
         return f"{self.meter.key} account {account}" if self.several else self.meter.key
+
+    @property
+    def used(self) -> str:
+        """`11%`, `18 prompts`."""
+        return value(self.gauge.used, unit="%" if self.meter.unit == "pp" else f" {self.meter.unit}")
 
 
 def short(account: str | None) -> str | None:

@@ -165,9 +165,8 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
 def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
     width = max((len(line(one.label)) for one in shown), default=0)
     for one in shown:
-        unit = "%" if one.meter.unit == "pp" else f" {one.meter.unit}"
-        used, age = value(one.gauge.used, unit=unit), span(clock.now - one.at)
-        yield f"  {line(one.label):{width}}  {used}, {age} ago{_reset(clock, one.gauge)}"
+        age = span(clock.now - one.at)
+        yield f"  {line(one.label):{width}}  {one.used}, {age} ago{_reset(clock, one.gauge)}"
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
