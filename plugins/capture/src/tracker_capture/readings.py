@@ -240,6 +240,13 @@ def history(session: Session, provider: str | None = None, since: datetime | Non
     return _load(session, lambda sample: sample.until >= since, outline(session).spans(begin), may_be)
 
 
+def by_provider(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.provider, []).append(sample)
+    return found
+
+
 def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
     """The runs that the wanted samples may touch: mostly those at the stream's end."""
     series = {sample.series for sample in wanted}
