@@ -11,14 +11,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, account_id, amount, instant, redact
 from tracker.kernel import Session, iso, stamp
-from tracker_capture.outline import STREAM, outline, rows
+from tracker_capture.outline import STREAM, outline, rows, text_of
 
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
@@ -322,13 +321,3 @@ def from_record(row: Mapping[str, Any]) -> Sample | None:
         override=text_of(row.get("override")),
         record_id=record_id,
     )
-
-
-def text_of(value: object) -> str | None:
-    return _redacted(value) if isinstance(value, str) and value else None
-
-
-@cache
-def _redacted(text: str) -> str:
-    """Plans and versions are few, and stand in every row."""
-    return redact(text)
