@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tracker.api import Source, redact
 from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
-from tracker_corrections.closing import ANOMALIES, closed_again, closing
+from tracker_corrections.closing import ANOMALIES, closed_again, closing, texts
 
 Row = dict[str, Any]
 # of a capture that the finalize row was measured with
@@ -135,15 +135,14 @@ def _meant(session: Session, source: Source, found: Capture) -> Capture | None:
     The stored cure of the lane without a name says no lane: typed in another, it would take that one's own capture.
     """
     known = {one.record_id: one for one in _standing(session, source, found.window)}
-    about = [
-        [known[name] for name in records if isinstance(name, str) and name in known]
-        for entry in Windows(session).open_anomalies([found.window])
-        if isinstance(records := entry.record.get("records"), list)
-    ]
-    if any(found.record_id in {one.record_id for one in some} for some in about):
-        return None
-    others = [some[-1] for some in about if some and all(one.agent_id != found.agent_id for one in some)]
-    return others[-1] if others else None
+    meant = None
+    for entry in Windows(session).open_anomalies([found.window]):
+        about = [known[name] for name in texts(entry.record.get("records")) if name in known]
+        if any(one.record_id == found.record_id for one in about):
+            return None
+        if about and all(one.agent_id != found.agent_id for one in about):
+            meant = about[-1]
+    return meant
 
 
 def _prepare(session: Session, source: Source, found: Capture, reason: str) -> Removal:
