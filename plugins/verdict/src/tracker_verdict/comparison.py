@@ -19,7 +19,7 @@ from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
 from tracker_verdict.price import Price, incomparable
 from tracker_verdict.regimes import refresh
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.stats.ratio import Comparison, compare
+from tracker_verdict.stats.ratio import Comparison
 from tracker_verdict.tally import Results, Tally
 
 NOT_ENOUGH = "not enough data"
@@ -225,7 +225,7 @@ def _match(
         priced=None not in prices,
         days=settings.comparable_days,
         row=question.blocks or "window",
-        comparison=compare(
+        comparison=Comparison(
             *spreads,
             worth=worth,
             effect=question.effect,
