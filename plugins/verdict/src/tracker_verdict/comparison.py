@@ -226,7 +226,8 @@ def _match(
         days=settings.comparable_days,
         row=question.blocks or "window",
         comparison=Comparison(
-            *spreads,
+            spreads[0],
+            spreads[1],
             worth=worth,
             effect=question.effect,
             tau=settings.tau,
