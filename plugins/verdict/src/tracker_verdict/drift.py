@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from attrs import frozen
 
+from tracker.api import UsageEvent
 from tracker.kernel import iso, line, plural
 from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
@@ -75,24 +77,32 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     clients = [(one.at, one.client) for one in ledger.readings]
     clients += [(datetime.fromtimestamp(one.at, UTC), one.client) for one in ledger.events]
     yield from _added("client", clients, ledger, change, str.__eq__)
-    models: tuple[dict[str, float], dict[str, float]] = {}, {}
-    cached = [0.0, 0.0]
+    sides: tuple[list[UsageEvent], list[UsageEvent]] = [], []
     for event in ledger.events:
-        is_after = datetime.fromtimestamp(event.at, ledger.local).date() >= change.day
-        side = models[is_after]
-        cached[is_after] += event.cached or 0.0
-        side[event.model] = side.get(event.model, 0.0) + (event.fresh or 0.0) + (event.cached or 0.0)
-    for model in sorted(models[0] | models[1]):
-        before, after = (side.get(model, 0.0) / (sum(side.values()) or 1.0) for side in models)
+        sides[datetime.fromtimestamp(event.at, ledger.local).date() >= change.day].append(event)
+    money = [_money(side) for side in sides]
+    totals = [sum(own.values()) or 1.0 for own in money]
+    for model in sorted(money[0] | money[1]):
+        before, after = (own.get(model, 0.0) / total for own, total in zip(money, totals, strict=True))
         if abs(after - before) >= 0.1:
             yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
-    if bare := sorted(_bare(ledger, change, True) - _bare(ledger, change, False)):
-        yield f"requests without a list price of {', '.join(map(line, bare))}"
+    without, bare = ({event.model or "(none)" for event in side if event.fresh is None} for side in sides)
+    if bare - without:
+        yield f"requests without a list price of {', '.join(map(line, sorted(bare - without)))}"
     if (rates := elsewhere_at(ledger, change)) and abs(rates[1] - rates[0]) > 0.1 * max(rates):
         yield f"other devices {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
-    before, after = (read / (sum(side.values()) or 1.0) for read, side in zip(cached, models, strict=True))
+    cached = [sum(event.cached or 0.0 for event in side) for side in sides]
+    before, after = (read / total for read, total in zip(cached, totals, strict=True))
     if abs(after - before) >= 0.1:
         yield f"cache reads {before:.0%} to {after:.0%} of the money"
+
+
+def _money(events: Iterable[UsageEvent]) -> dict[str, float]:
+    """What requests cost by their model."""
+    found = defaultdict[str, float](float)
+    for event in events:
+        found[event.model] += (event.fresh or 0.0) + (event.cached or 0.0)
+    return found
 
 
 def _added(
@@ -110,13 +120,6 @@ def _added(
     added = sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0]))
     if added:
         yield f"{name} {', '.join(added[:3])}" + (f" and {len(added) - 3} more" if len(added) > 3 else "")
-
-
-def _bare(ledger: Ledger, change: Change, is_after: bool) -> set[str]:
-    """The models of one side of a change that have no price."""
-    bare = [event for event in ledger.events if event.fresh is None]
-    days = [datetime.fromtimestamp(event.at, ledger.local).date() for event in bare]
-    return {event.model or "(none)" for event, day in zip(bare, days, strict=True) if (day >= change.day) == is_after}
 
 
 def lines(found: Drift) -> Iterator[str]:
