@@ -9,7 +9,6 @@ from typing import Any
 
 from attrs import frozen
 
-from tracker.api import UsageEvent
 from tracker.kernel import iso, line, plural
 from tracker_verdict.accounts import alike
 from tracker_verdict.pieces import Ledger
@@ -77,32 +76,27 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     clients = [(one.at, one.client) for one in ledger.readings]
     clients += [(datetime.fromtimestamp(one.at, UTC), one.client) for one in ledger.events]
     yield from _added("client", clients, ledger, change, str.__eq__)
-    sides: tuple[list[UsageEvent], list[UsageEvent]] = [], []
+    money = defaultdict[str, float](float), defaultdict[str, float](float)
+    cached: list[float] = [0.0, 0.0]
+    bare: tuple[set[str], set[str]] = set(), set()
     for event in ledger.events:
-        sides[datetime.fromtimestamp(event.at, ledger.local).date() >= change.day].append(event)
-    money = [_money(side) for side in sides]
-    totals = [sum(own.values()) or 1.0 for own in money]
+        is_after = datetime.fromtimestamp(event.at, ledger.local).date() >= change.day
+        money[is_after][event.model] += (event.fresh or 0.0) + (event.cached or 0.0)
+        cached[is_after] += event.cached or 0.0
+        if event.fresh is None:
+            bare[is_after].add(event.model or "(none)")
+    totals = [sum(side.values()) or 1.0 for side in money]
     for model in sorted(money[0] | money[1]):
-        before, after = (own.get(model, 0.0) / total for own, total in zip(money, totals, strict=True))
+        before, after = (side[model] / total for side, total in zip(money, totals, strict=True))
         if abs(after - before) >= 0.1:
             yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
-    without, bare = ({event.model or "(none)" for event in side if event.fresh is None} for side in sides)
-    if bare - without:
-        yield f"requests without a list price of {', '.join(map(line, sorted(bare - without)))}"
+    if new := sorted(bare[1] - bare[0]):
+        yield f"requests without a list price of {', '.join(map(line, new))}"
     if (rates := elsewhere_at(ledger, change)) and abs(rates[1] - rates[0]) > 0.1 * max(rates):
         yield f"other devices {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
-    cached = [sum(event.cached or 0.0 for event in side) for side in sides]
     before, after = (read / total for read, total in zip(cached, totals, strict=True))
     if abs(after - before) >= 0.1:
         yield f"cache reads {before:.0%} to {after:.0%} of the money"
-
-
-def _money(events: Iterable[UsageEvent]) -> dict[str, float]:
-    """What requests cost by their model."""
-    found = defaultdict[str, float](float)
-    for event in events:
-        found[event.model] += (event.fresh or 0.0) + (event.cached or 0.0)
-    return found
 
 
 def _added(
