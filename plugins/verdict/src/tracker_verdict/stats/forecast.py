@@ -39,7 +39,7 @@ def runout(
     usual = past.profile(now)
     done, left = usual[:h].sum(), usual[h:].sum()
     if len(weeks) == 0:
-        rest = left * (a + added) / (done + added)
+        rest = left * USUAL_POINTS * (a + added) / (done * USUAL_POINTS + added)
         spread = np.sqrt(P["phi"] / (a + added) + P["phi"] / (rest + added) + P["sig"] ** 2)
     else:
         slope, errors = past.slope(h)
@@ -88,7 +88,12 @@ class _Past:
             self.rises[week] = np.roll(self.weeks[week], phase)
 
     def profile(self, phase: int, without: int = -1) -> Array:
-        """Points of each bin of a week that begins at bin `phase`, from all weeks or from all but one."""
+        """Points of each bin of a week that begins at bin `phase`, from all weeks or from all but one.
+
+        Without weeks it is the prior, as shares of the whole.
+        """
+        if len(self.weights) == 0:
+            return np.roll(self.prior, -phase)
         weights = (self.weights * (np.arange(len(self.weights)) != without))[:, None]
         sums, seen = (np.nan_to_num(self.rises) * weights).sum(0), (np.isfinite(self.rises) * weights).sum(0)
         # weeks that a full meter or an early reset hid from their first night on say nothing of a week's points
