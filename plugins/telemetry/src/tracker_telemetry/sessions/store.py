@@ -25,7 +25,7 @@ from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
-from tracker_telemetry.sessions.scan import LABELS, Job, Read
+from tracker_telemetry.sessions.scan import Job, Labels, Read
 from tracker_telemetry.sessions.scratch import project
 from tracker_telemetry.sessions.settings import Privacy
 
@@ -168,9 +168,11 @@ class Store:
 
     def _put(self, done: Read, prices: ListPrices) -> None:
         source, name = done.job.source, file_key(done.job.path)
-        labels = [self._stored(source, one) for one in done.labels]
-        own = [self._place(one) for one in labels]
-        self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", {one[:2] for one in labels if one[1]})
+        # a project is stored as reports show it
+        labels = [one._replace(project=project(one.project, is_hashed=self.is_hashed)) for one in done.labels]
+        own = [self._place(source, one) for one in labels]
+        met = {(source, one.session) for one in labels if one.session}
+        self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", met)
         if done.size:
             found = Requests.of(done, prices)
             rows = [*found.rows(own, source)]
@@ -178,7 +180,7 @@ class Store:
             self.database.executemany(tables.ADD, rows)
             if self.database.total_changes - before == done.size:
                 # no other file has shown them: they add to what is known, unless these sessions are summed up anew
-                names = [(source, *(label or "" for label in one[1:4])) for one in labels]
+                names = [(source, one.session or "", one.project or "", one.branch or "") for one in labels]
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
                 self._summed.update((source, one[1]) for one in names)
             else:
@@ -197,21 +199,17 @@ class Store:
         put = f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 12)})"
         self._ask(put, (*values, is_whole and done.job.is_whole))
 
-    def _stored(self, source: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What requests share, as it is stored: a project is there as reports show it."""
-        at = LABELS.index("project")
-        return source, *labels[:at], project(labels[at], is_hashed=self.is_hashed), *labels[at + 1 :]
-
-    def _place(self, labels: tuple[Any, ...]) -> int:
+    def _place(self, source: str, labels: Labels) -> int:
         """The number of what requests share."""
+        shared = source, *labels
         if not self._places:
             self._places.update(
                 {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {tables.SHARED_COLUMNS} FROM place")}
             )
-        if labels not in self._places:
-            put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
-            self._places[labels] = self._ask(put, labels).lastrowid or 0
-        return self._places[labels]
+        if shared not in self._places:
+            put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(shared))})"
+            self._places[shared] = self._ask(put, shared).lastrowid or 0
+        return self._places[shared]
 
     def _touch(self, condition: str, *values: object) -> None:
         """Let the sessions of these places be summed up anew."""
