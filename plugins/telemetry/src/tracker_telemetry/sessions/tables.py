@@ -142,6 +142,7 @@ AND ({TOTALS.format("r")}, {", ".join(f"r.{name}" for name in TOKENS)}) = (
   WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
   AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
 """
+COPIES = COPIED, UNNAMED, REPEATED, DESCENDED
 # the places of the requests that are dropped now and were not before, or the other way round
 CHANGED = f"""
 SELECT place FROM (
