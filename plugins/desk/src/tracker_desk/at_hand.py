@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from tracker.api import Period
 from tracker.kernel import Clock, Session, line
@@ -13,14 +14,20 @@ from tracker_desk.status import CLOCKS, AtHand, Status
 NEWER = timedelta(minutes=1)
 
 
+def rows_of(session: Session, period: Period) -> Iterator[Any]:
+    """The rows of the one panel that is asked for, if a feature of ours has it."""
+    [name] = period.names
+    for panels in session.registry.ask("panels", session=session, period=period):
+        for panel in panels:
+            # other features may answer without looking at what is asked for, and own no name
+            if (panel.name, panel.distribution) == (name, ""):
+                yield from panel.rows
+
+
 def readings(session: Session) -> list[AtHand]:
     """Each origin's newest reading, if a feature can look into files."""
-    found = []
-    for panels in session.registry.ask("panels", session=session, period=Period(names=("at-hand",))):
-        # other features may answer without looking at what is asked for, and own no name
-        for row in (row for one in panels if (one.name, one.distribution) == ("at-hand", "") for row in one.rows):
-            found.append(AtHand(provider=row["provider"], at=row["at"], place=row["place"]))
-    return found
+    rows = rows_of(session, Period(names=("at-hand",)))
+    return [AtHand(provider=row["provider"], at=row["at"], place=row["place"]) for row in rows]
 
 
 def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:

@@ -111,13 +111,11 @@ def note_ledgers(session: Session, text: str) -> None:
 def look_up(session: Session, key: str) -> Held:
     """A setting in force, or one provider's price."""
     found = held(session)
-    prices, (table, _, provider) = found[PRICES], key.partition(".")
-    if table == PRICES and provider in prices.value:
-        return evolve(prices, value=prices.value[provider])
-    if table == PRICES and provider:
+    name, provider = _setting_of(key)
+    if provider and provider not in found[name].value:
         raise TrackerError(f"No price is set for {provider!r}. Set one with `tracker config set {key} VALUE`.")
-    if key in found:
-        return found[key]
+    if provider:
+        return evolve(found[name], value=found[name].value[provider])
     try:
         return found[Settings.of(key).key]
     except ValueError as error:
@@ -130,19 +128,21 @@ def look_up(session: Session, key: str) -> Held:
 def change(session: Session, key: str, words: str) -> None:
     """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
     path = (Settings.find() or Path.cwd() / Settings.NAME).resolve()
-    value = _meant(key, words)
-    if key.startswith(f"{PRICES}."):
-        _check_provider(session, key.partition(".")[2])
+    value, (_, provider) = _meant(key, words), _setting_of(key)
+    if provider:
+        _check_provider(session, provider)
     with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
         _change(session, path, key, value)
     if session.dry_run or session.json:
         session.data({"key": key, "value": value, "path": str(path)})
     else:
         session.say(f"set {key} = {literal(value)} in {path}")
-    now = _data_dir(session) if key == "data_dir" and not session.dry_run else None
-    if now is not None and now.origin != "default":
+    if session.dry_run:
+        return
+    now = _data_dir(session)
+    if key == "data_dir" and now is not None and now.origin != "default":
         session.warn(f"{now.where} is given and wins: the data directory stays {now.value}")
-    if key == "data.track" and value and not session.dry_run:
+    if key == "data.track" and value:
         _note_ignored(session)
 
 
@@ -172,7 +172,7 @@ def _change(session: Session, path: Path, key: str, value: Any) -> None:
     new = changed(text, key, value)
     # what else is wrong there is mended by a change of its own
     found = Settings.check(new, path, session.warn)
-    if (PRICES if key.startswith(f"{PRICES}.") else key) not in found.values:
+    if _setting_of(key)[0] not in found.values:
         raise TrackerError(f"{key} cannot be set in {path}. Mend what is wrong there by hand. Nothing was written.")
     if not session.dry_run and new != text:
         replace_file(path, new.encode())
@@ -219,17 +219,22 @@ def trust(session: Session) -> None:
 
 def _meant(key: str, words: str) -> Any:
     """The checked value of a setting."""
-    name, _, provider = key.partition(".")
-    is_price = name == PRICES and bool(provider)
+    name, provider = _setting_of(key)
     try:
-        if is_price and "." in provider:
+        if "." in provider:
             raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole.")
-        setting = Settings.of(PRICES if is_price else key)
+        setting = Settings.of(name)
         value = meant(setting.kind.title, words)
-        setting._replace(fits=setting.fits_new or setting.fits).check({provider: value} if is_price else value)
+        setting._replace(fits=setting.fits_new or setting.fits).check({provider: value} if provider else value)
     except ValueError as error:
         raise TrackerError(f"{error} Nothing was written. `tracker config list` shows the settings.") from None
     return value
+
+
+def _setting_of(key: str) -> tuple[str, str]:
+    """The setting that a key is of, and the provider if that is the price of one."""
+    table, _, provider = key.partition(".")
+    return (PRICES, provider) if table == PRICES and provider else (key, "")
 
 
 def _check_provider(session: Session, provider: str) -> None:

@@ -135,14 +135,14 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     again = _to_finalize_again(session, groups)
     after_closing = _after_closing(session, anomalies, unfinished, unread, again)
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
-    lanes = [
-        _with_left(
-            _lane(session, agent, mark, groups, after_closing, absent.get(mark.provider)),
-            _left_open(session, agent, mark, unfinished),
-            account=owners.get(mark.record_id) or named.get((mark.window, mark.provider)),
-        )
-        for agent, mark in newest
-    ]
+    lanes = []
+    for agent, mark in newest:
+        lane = _lane(session, agent, mark, groups, after_closing, absent.get(mark.provider))
+        left = _left_open(session, agent, mark, unfinished)
+        account = owners.get(mark.record_id) or named.get((mark.window, mark.provider))
+        # one that has ended its newest window ends those that it left open before it begins another
+        due = left[0].due if left and lane.due.action == "before" and not lane.is_open else lane.due
+        lanes.append(evolve(lane, also_open=left, account=account, due=due))
     lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in lanes}
     outlooks: list[MeterOutlook] = []
@@ -155,7 +155,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(outlooks),
-        standings=standings(session, [lane.mark for lane in lanes], groups, named),
+        standings=standings(session, groups, named, owners),
         is_cut=len(unfinished) >= OPEN,
     )
 
@@ -297,21 +297,16 @@ def _left_open(
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
     lane, found = lane_option(session, agent), []
     for mark in marks:
-        command, reason = f"tracker end {mark.provider} --stdin --window {quote(mark.window)}", "it was never ended"
-        wanted = Due(action="after", window=mark.window, command=command, reason=reason)
-        group = groups.get((mark.window, mark.provider), [])
-        for capture in [one for one in group if one.record_id == mark.record_id]:
-            due = _open_due(session, session.registry.sources[mark.provider], capture)
-            # an AFTER behind a reset measures nothing
-            wanted = due if due.action == "before" else evolve(due, command=command, reason=reason)
-        found.append(LeftOpen(mark=mark, due=evolve(wanted, command=f"{wanted.command}{lane}")))
+        due = Due(action="after", window=mark.window)
+        for capture in groups.get((mark.window, mark.provider), ()):
+            if capture.record_id == mark.record_id:
+                due = _open_due(session, session.registry.sources[mark.provider], capture)
+        # an AFTER behind a reset measures nothing
+        if due.action != "before":
+            command = f"tracker end {mark.provider} --stdin --window {quote(mark.window)}"
+            due = evolve(due, command=command, reason="it was never ended")
+        found.append(LeftOpen(mark=mark, due=evolve(due, command=f"{due.command}{lane}")))
     return tuple(found)
-
-
-def _with_left(lane: Lane, left: tuple[LeftOpen, ...], account: str | None) -> Lane:
-    """A lane that has ended its newest window ends those that it left open before it begins another."""
-    due = left[0].due if left and lane.due.action == "before" and not lane.is_open else lane.due
-    return evolve(lane, also_open=left, account=account, due=due)
 
 
 def _open_due(session: Session, source: Source, before: Capture) -> Due:

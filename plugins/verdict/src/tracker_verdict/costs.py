@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from tracker.api import Meter, Source
 from tracker.kernel import Session, Windows
 from tracker_verdict.accounts import MIXED, accounts, alike, plans
-from tracker_verdict.overlaps import Ends, overlapping, spent_in
+from tracker_verdict.overlaps import Ends, overlaps_of
 from tracker_verdict.tally import moment
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[M
     """What each finalized window moved; of one account to another nothing moves."""
     rows, groups = Windows(session).finalized(windows), Windows(session).captures(windows)
     owners = {window: account for (window, name), account in accounts(session, windows).items() if name == source.name}
-    shared = overlapping(session, source, spent_in(source, rows, groups, ())).shared
+    shared = overlaps_of(session, source, rows, groups).shared
     return [
         Moved(owners.get(window), entry["delta"], window in shared, pair, moment(pair, row))
         for window, row in rows.items()
