@@ -50,7 +50,7 @@ class Job(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """What many requests of a file share; `whole` is no request but a client's own total, of a `lineage`."""
+    """What many requests of a file share. `whole`: not a request, but a client's own total, of a `lineage`."""
 
     session: str | None
     project: str | None
