@@ -67,7 +67,7 @@ def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
         if record and is_checked:
             rows = [_row(session, window, run_id, check) for check in checks]
             reversal.record(session, ledgers.EVIDENCE, rows)
-            note(session, {"window": window})
+            note(session, [window])
     _report(session, window, run_id, checks, shown)
     if not is_checked:
         skipped = ", ".join(f"{check.runner} ({check.detail})" for check in checks)
