@@ -74,25 +74,18 @@ def _churn(session: Session, window: str) -> Check:
 
 def _evidence(session: Session, window: str) -> Check:
     """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
-    newest: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
-    passed, checked, unnamed = 0, False, 0
-    for row in ledgers.readable(session, ledgers.EVIDENCE):
-        result = row.get("result", "").strip().lower()
-        if row.get("window_id") != window:
-            continue
-        if not is_named(row):
-            unnamed += 1
-        elif result in (PASS, FAIL):
-            # that the records are in order proves nothing that was built
-            is_preview = row.get("capability_id", "").strip() == PREVIEW
-            passed += result == PASS and not is_preview
-            checked |= result == PASS and is_preview
-            newest[_capability(row)] = result, row
+    rows = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") == window]
+    named = [row for row in rows if is_named(row)]
+    newest = {_capability(row): row for row in named if _result(row) in (PASS, FAIL)}
+    failed = [row for row in newest.values() if _result(row) == FAIL]
+    passed = [row for row in named if _result(row) == PASS]
+    # that the records are in order proves nothing that was built
+    tests = [row for row in passed if row["capability_id"].strip() != PREVIEW]
+    unnamed = len(rows) - len(named)
     verb = "does" if unnamed == 1 else "do"
     more = f" {plural(unnamed, 'row')} without a capability {verb} not count." if unnamed else ""
     add = ["evidence", "add", "--window-id", window]
     uat = typed("uat", "--window", window, "--record")
-    failed = [row for result, row in newest.values() if result == FAIL]
     if failed:
         what = ", ".join(dict.fromkeys(_named(row) for row in failed))
         text = f"Evidence failed, and no later run passed: {what}.{more}"
@@ -105,13 +98,17 @@ def _evidence(session: Session, window: str) -> Check:
         text += f" Repeat {_named(others[0])}, and record the result if it passes."
         cure = typed(*add, *_options(others[0]), "--result", PASS)
         return Check(name="evidence", state="failed", text=text, cure=cure)
+    if tests:
+        return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
-        return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(passed, 'row')}).{more}")
-    if checked:
         text = f"No test has passed; the preview alone was checked.{more}"
         cure = typed(*add, "--capability", "CAPABILITY", "--result", PASS)
         return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
+
+
+def _result(row: Mapping[str, str]) -> str:
+    return row.get("result", "").strip().lower()
 
 
 def _capability(row: Mapping[str, str]) -> tuple[str, str]:
