@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from attrs import frozen
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from rich.cells import cell_len
 
 from tracker.api import Chart, Column, Panel
@@ -91,39 +91,40 @@ def nice(most: float) -> float:
     return next(step * size for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= most * (1 - 1e-9))
 
 
-def _svg(pattern: str, **values: Any) -> Markup:
-    return Markup(pattern).format(**values)
+def _tag(name: str, content: str | None = None, **attributes: object) -> Markup:
+    """An element, its values escaped; `class_` is the attribute class, `text_anchor` is text-anchor."""
+    known = [(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None]
+    head = name + "".join(f' {key}="{escape(value)}"' for key, value in known)
+    return Markup(f"<{head}/>" if content is None else f"<{head}>{escape(content)}</{name}>")
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f}%"
 
 
 def _upright(x: float, top: int, bottom: int, kind: str) -> Markup:
-    shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="{kind}"/>'
-    return _svg(shape, x=x, a=top, b=bottom, kind=kind)
-
-
-def _stripe(x: float, width: float, top: int, height: int, kind: str) -> Markup:
-    shape = '<rect x="{x:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="{kind}"/>'
-    return _svg(shape, x=x, y=top, w=width, h=height, kind=kind)
+    return _tag("line", x1=_percent(x), x2=_percent(x), y1=top, y2=bottom, class_=kind)
 
 
 # --- a line for each row: places across are in per cent of the scale
 
 
 def _bar(value: float, ends: Ends | None, top: int) -> Markup:
-    bar = _svg('<rect x="0" y="{y}" width="{w:.2f}%" height="{h}" rx="2" class="s0"/>', y=top, w=value, h=BAR)
+    bar = _tag("rect", x=0, y=top, width=_percent(value), height=BAR, rx=2, class_="s0")
     if ends is None:
         return bar
     low, high = ends
-    return bar + _stripe(low, max(high - low, 0.5), top, BAR, "expected")
+    width = _percent(max(high - low, 0.5))
+    return bar + _tag("rect", x=_percent(low), y=top, width=width, height=BAR, class_="expected")
 
 
 def _interval(value: float, ends: Ends | None, top: int) -> Markup:
     middle, found = top + BAR // 2, Markup()
     if ends is not None:
         low, high = ends
-        shape = '<line x1="{a:.2f}%" x2="{b:.2f}%" y1="{y}" y2="{y}" class="range"/>'
-        found += _svg(shape, a=low, b=high, y=middle)
+        found += _tag("line", x1=_percent(low), x2=_percent(high), y1=middle, y2=middle, class_="range")
         found += _upright(low, top, top + BAR, "end") + _upright(high, top, top + BAR, "end")
-    return found + _svg('<circle cx="{x:.2f}%" cy="{y}" r="{r}" class="s0"/>', x=value, y=middle, r=DOT)
+    return found + _tag("circle", cx=_percent(value), cy=middle, r=DOT, class_="s0")
 
 
 def bars(plot: Plot) -> Picture:
@@ -142,21 +143,21 @@ def bars(plot: Plot) -> Picture:
     body = Markup()
     for place, (row, name, (_, value)) in enumerate(zip(shown, names, labels, strict=True)):
         top = first + place * step
-        shape = '<text x="0" y="{y}"{kind}>{name}</text>'
-        body += _svg(shape, y=top - first + 13, kind=Markup(' class="above"' if is_high else ""), name=name)
-        body += _svg('<text x="100%" y="{y}" class="end-text">{value}</text>', y=top + 13, value=value)
-        body += _svg('<rect x="0" y="{y}" width="100%" height="{h}" rx="2" class="rail"/>', y=top + 20, h=BAR)
+        body += _tag("text", name, x=0, y=top - first + 13, class_="above" if is_high else None)
+        body += _tag("text", value, x="100%", y=top + 13, class_="end-text")
+        body += _tag("rect", x=0, y=top + 20, width="100%", height=BAR, rx=2, class_="rail")
         if row.get(chart.y) is not None:
             low, high = plot.range_of(row)
             ends = None if low is None or high is None else (across(low), across(high))
             body += draw(across(row[chart.y]), ends, top + 20)
         if chart.at is not None and chart.at <= scale:
             body += _upright(100 * chart.at / scale, top + 16, top + 24 + BAR, "mark")
-    some = f"the first {len(shown)} of {len(plot.rows)}" if len(plot.rows) > len(shown) else ""
+    said, some = [" ".join(label) for label in labels], f"the first {len(shown)} of {len(plot.rows)}"
+    is_cut = len(plot.rows) > len(shown)
     end = f" The scale ends at {short(scale, plot.y)}." if chart.kind == "intervals" else ""
     return Picture(
-        title=f"{chart.title} ({some})" if some else chart.title,
-        description=f"{'; '.join((*map(' '.join, labels), *filter(None, (some,))))}.{end}",
+        title=f"{chart.title} ({some})" if is_cut else chart.title,
+        description=f"{'; '.join([*said, some] if is_cut else said)}.{end}",
         height=len(shown) * step,
         body=body,
     )
@@ -192,7 +193,7 @@ class Area:
 
 def _grid() -> Markup:
     lines = (HEAD + HEIGHT * (1 - share) for share in (0.0, 0.5, 1.0))
-    return Markup().join(_svg('<line x1="0" x2="100%" y1="{y}" y2="{y}" class="grid"/>', y=y) for y in lines)
+    return Markup().join(_tag("line", x1=0, x2="100%", y1=y, y2=y, class_="grid") for y in lines)
 
 
 def _scales(plot: Plot, area: Area, end: datetime) -> Markup:
@@ -200,13 +201,12 @@ def _scales(plot: Plot, area: Area, end: datetime) -> Markup:
     body = Markup()
     for share in (0.5, 1.0):
         y, shown = HEAD + HEIGHT * (1 - share) - 4, short(area.scale * share, plot.y)
-        body += _svg('<text x="0" y="{y}" class="scale">{v}</text>', y=y, v=shown)
+        body += _tag("text", shown, x=0, y=y, class_="scale")
     begin, length = area.begin, end - area.begin
     form = "%d %b %H:%M" if length < timedelta(days=3) else "%d %b" if length < timedelta(days=300) else "%b %Y"
     for anchor, at in (("start", begin), ("middle", begin + length / 2), ("end", end)):
-        words = f"{at.astimezone(plot.zone):{form}}"
-        shape = '<text x="{x:.0f}%" y="{y}" text-anchor="{a}" class="scale">{w}</text>'
-        body += _svg(shape, x=area.across(at), y=HEAD + HEIGHT + 16, a=anchor, w=words)
+        words, x = f"{at.astimezone(plot.zone):{form}}", f"{area.across(at):.0f}%"
+        body += _tag("text", words, x=x, y=HEAD + HEIGHT + 16, text_anchor=anchor, class_="scale")
     return body
 
 
@@ -221,7 +221,8 @@ def columns(plot: Plot) -> Picture:
     times = list(stacks)
     step = min((b - a for a, b in pairwise(times)), default=timedelta(days=1))
     begin, end = times[0], times[-1] + step
-    scale = chart.top or nice(max(sum(value for _, value in stack) for stack in stacks.values()))
+    totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
+    scale = chart.top or nice(max(totals.values()))
     area, body = Area(begin, end, scale), _grid()
     width = 0.8 * area.across(begin + step)
     for at, stack in stacks.items():
@@ -230,16 +231,10 @@ def columns(plot: Plot) -> Picture:
             height = HEIGHT * min(value / scale, 1.0)
             base -= height
             if height:
-                body += _svg(
-                    '<rect x="{x:.2f}%" y="{y:.1f}" width="{w:.2f}%" height="{h:.1f}" fill="url(#p{s})"/>',
-                    x=area.across(at) + width / 8,
-                    y=base,
-                    w=width,
-                    h=height,
-                    s=series,
-                )
+                x, y = _percent(area.across(at) + width / 8), f"{base:.1f}"
+                fill = f"url(#p{series})"
+                body += _tag("rect", x=x, y=y, width=_percent(width), height=f"{height:.1f}", fill=fill)
     body += _scales(plot, area, end)
-    totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
     most = max(totals, key=lambda at: totals[at])
     highest = f"{text(totals[most], plot.y, plot.zone)} at {_day(plot, most)}"
     said = f"{plural(len(stacks), 'column')} {_days(plot, begin, times[-1])}; the highest is {highest}."
@@ -271,7 +266,8 @@ def steps(plot: Plot) -> Picture:
     shown = shown if len(shown) <= MOST_BANDS else []
     for opened, closed in shown:
         a, b = max(area.across(opened), 0.0), min(area.across(closed), 100.0)
-        body += _stripe(a, max(b - a, 0.3), HEAD, HEIGHT, "band")
+        width = _percent(max(b - a, 0.3))
+        body += _tag("rect", x=_percent(a), y=HEAD, width=width, height=HEIGHT, class_="band")
     body += _grid()
     marks = [row for row in rows if chart.mark and row.get(chart.mark)]
     for row in marks:
@@ -306,7 +302,7 @@ def _expected(plot: Plot, last: Mapping[str, Any], row: Mapping[str, Any], area:
     """A band that opens from the last value to the range."""
     corners = [(last, float(last[plot.chart.y])), *((row, float(one)) for one in plot.range_of(row))]
     points = " ".join(f"{10 * area.across(at[plot.chart.x]):.0f},{area.down(y):.1f}" for at, y in corners)
-    return _svg('<polygon points="{points}" class="expected"/>', points=points)
+    return _tag("polygon", points=points, class_="expected")
 
 
 def _line(rows: Rows, chart: Chart, area: Area) -> Markup:
@@ -316,14 +312,11 @@ def _line(rows: Rows, chart: Chart, area: Area) -> Markup:
     for (_, before), (x, y) in pairwise(known):
         corners += [(x, before), (x, y)]
     path = " ".join(f"{x:.0f},{y:.1f}".removesuffix(".0") for x, y in corners)
-    return _svg('<polyline points="{points}" class="line" vector-effect="non-scaling-stroke"/>', points=path)
+    return _tag("polyline", points=path, class_="line", vector_effect="non-scaling-stroke")
 
 
 def _scaled(*shapes: Markup) -> Markup:
     """Shapes whose places across are in thousandths of the width."""
-    return _svg(
-        '<svg x="0" y="{top}" width="100%" height="{h}" viewBox="0 0 1000 {h}" preserveAspectRatio="none">{body}</svg>',
-        top=HEAD,
-        h=HEIGHT,
-        body=Markup().join(shapes),
-    )
+    box, body = f"0 0 1000 {HEIGHT}", Markup().join(shapes)
+    size = {"x": 0, "y": HEAD, "width": "100%", "height": HEIGHT}
+    return _tag("svg", body, **size, viewBox=box, preserveAspectRatio="none")
