@@ -36,11 +36,6 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     return logs.with_streams(session, found, windows)
 
 
-def used(session: Session, windows: Sequence[str]) -> Panel:
-    """The same as a table."""
-    return logs.panel(windows, facts(session, windows))
-
-
 def provider_of(session: Session, source: Source, lane: str, model: str, *, is_routed: bool) -> str | None:
     """Whose quota a request was made on; None if nothing tells."""
     names = session.registry.providers

@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
-from tracker.api import Cell, Column, Panel, Row
+from tracker.api import Row
 from tracker.kernel import Finalized, Session, TrackerError, Windows, plural
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
@@ -25,16 +25,6 @@ Facts: TypeAlias = dict[Key, dict[str, Any]]
 Logged: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
 PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
-PRICED = "cost_usd", "cost_usd_per_feature"
-COLUMNS = (
-    Column(key="window", title="Window", rank=0),
-    Column(key="provider", title="Provider", rank=0),
-    Column(key="tokens", title="Tokens", kind="count", rank=0),
-    Column(key="requests", title="Requests", kind="count", rank=3),
-    Column(key="cost_usd", title="Cost, $", kind="money", rank=0),
-    Column(key="tokens_per_feature", title="Tokens per feature", kind="count", rank=2),
-    Column(key="cost_usd_per_feature", title="$ per feature", kind="money", rank=1),
-)
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST = """
@@ -112,31 +102,7 @@ def rows(session: Session, windows: Sequence[str], found: Facts) -> list[Row]:
     own = sorted(
         key for key in found if key[0] in windows and key in logged and logged[key].items() <= found[key].items()
     )
-    return [_used(*key, found[key]) for key in own]
-
-
-def panel(windows: Sequence[str], found: Facts) -> Panel:
-    """The same as a table; what is not known is a sentence."""
-    places = {window: place for place, window in enumerate(windows)}
-    # what windows share stands behind the first of them
-    keys = sorted(found, key=lambda key: (places.get(key[0].split(BETWEEN)[0], len(places)), key))
-    return Panel(
-        name="usage-window",
-        title="Tokens and money",
-        columns=COLUMNS,
-        rows=[_cells(*key, found[key]) for key in keys if "tokens" in found[key]],
-        missing=[
-            f"{_used(*key, found[key])}." for key in keys if not {"lost_sessions", "accounts"}.isdisjoint(found[key])
-        ],
-    )
-
-
-def _cells(window: str, provider: str, one: Mapping[str, Any]) -> Mapping[str, Cell]:
-    """A row; money that leaves requests out is the least that it was."""
-    row = {column.key: one.get(column.key) for column in COLUMNS} | {"window": window, "provider": provider}
-    if one.get("unpriced_requests"):
-        row |= {name: f"≥{dollars(row[name], is_least=True)}" for name in PRICED if row[name] is not None}
-    return row
+    return [used(*key, found[key]) for key in own]
 
 
 def _logged(session: Session, windows: Sequence[str]) -> Logged:
@@ -236,7 +202,7 @@ def _shared(sums: Mapping[tuple[str, str], usage.Sums], window: str, provider: s
     return {"shared_with": ", ".join(sorted(others - {window})), **figures} if others else {}
 
 
-def _used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
+def used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
     """The tokens and the money of a window, and of each of its features if it is finalized."""
     for name, one, why in (("lost_sessions", "session", ONLY_TOTALS), ("accounts", "account", OF_ACCOUNTS)):
         if count := found.get(name):
