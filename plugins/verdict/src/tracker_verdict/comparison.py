@@ -18,7 +18,7 @@ from tracker_verdict.overlaps import MICROSECOND, microseconds
 from tracker_verdict.price import Price, incomparable
 from tracker_verdict.regimes import refresh
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.stats.ratio import Comparison, compare
+from tracker_verdict.stats.ratio import Comparison
 from tracker_verdict.tally import Figures, Results, Tally
 
 NOT_ENOUGH = "not enough data"
@@ -218,8 +218,9 @@ def _match(
         priced=None not in prices,
         days=settings.comparable_days,
         row=question.blocks or "window",
-        comparison=compare(
-            *(side.estimate.spread if is_summed else side.estimate.whole for side in (a, b)),
+        comparison=Comparison(
+            a.estimate.spread if is_summed else a.estimate.whole,
+            b.estimate.spread if is_summed else b.estimate.whole,
             worth=worth,
             effect=question.effect,
             tau=settings.tau,
