@@ -266,12 +266,10 @@ def test_a_file_keeps_its_line_ends(tmp_path: Path) -> None:
     before = b'{\r\n  "theme": "dark"\r\n}\r\n'
     path.write_bytes(before)
     edit = file_edit("Status line", path, change)
-    assert edit.write is not None
-    edit.write(edit)
+    edit.make()
     after = path.read_bytes()
     assert (json.loads(after)["theme"], after.count(b"\n")) == ("dark", after.count(b"\r\n"))
-    undone = file_edit("Status line", path, without_status_line)
-    edit.write(undone)
+    file_edit("Status line", path, without_status_line).make()
     assert path.read_bytes() == before
     path.write_bytes(before + b"\n")
     assert "line ends of two kinds" in str(file_edit("Status line", path, change).refusal)

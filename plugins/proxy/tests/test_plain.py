@@ -227,12 +227,12 @@ def test_common_lines_take_the_fast_way(record: dict[str, Any]) -> None:
     assert plain.as_is(dict(record)) is not None
 
 
-def test_what_the_fast_way_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    remembered = plain._Verdicts()
-    monkeypatch.setattr(plain, "_VERDICTS", remembered)
-    for number in range(remembered.SIZE + 10):
+def test_what_the_fast_way_remembers_is_bounded() -> None:
+    most = plain._verdict.cache_info().maxsize
+    assert most
+    for number in range(most + 10):
         assert plain.as_is(LINE | {"model": f"model-{number}"}) is not None
-    assert 0 < len(remembered) <= remembered.SIZE
+    assert plain._verdict.cache_info().currsize == most
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"], include_characters="-"), max_size=36))

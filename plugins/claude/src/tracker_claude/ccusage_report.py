@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import orjson
@@ -163,13 +163,11 @@ def _moment(value: object) -> tuple[datetime, str] | None:
     if named := NAMED.fullmatch(value):
         month, day, year = named.groups()
         value = f"{year}-{MONTHS.index(month) + 1:02}" + (f"-{day:0>2}" if day else "")
-    if not DAY.fullmatch(value):
-        found = instant(value)
-        return None if found is None else (found, value)
-    try:
-        return datetime.fromisoformat(value if len(value) > 7 else f"{value}-01").replace(tzinfo=UTC), value
-    except ValueError:
-        return None
+    rest = ""
+    if DAY.fullmatch(value):
+        rest = "T00:00" if len(value) > len("2025-10") else "-01T00:00"
+    found = instant(value + rest)
+    return None if found is None else (found, value)
 
 
 def _newest(rows: Sequence[Object], tags: Tags) -> tuple[str | None, Sequence[Object]]:

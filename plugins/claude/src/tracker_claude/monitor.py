@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -38,15 +39,7 @@ TEXT = (
     "token_usage={token_usage_pct:%} tokens={tokens_used}/{token_limit} burn_rate={burn_rate_per_min:.1 tokens/min}"
     " cost_rate={cost_rate_per_min:.4 $/min} messages={message_count} confidence={confidence}"
 )
-SHOWN = (
-    "token_usage_pct",
-    "tokens_used",
-    "token_limit",
-    "burn_rate_per_min",
-    "cost_rate_per_min",
-    "message_count",
-    "confidence",
-)
+SHOWN = re.findall(r"{(\w+):?", TEXT)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -67,7 +60,7 @@ def render_preview_block(context: PreviewContext) -> Block | None:
     """The newest record, in one row; of two of one instant the later one."""
     if not context.records:
         return None
-    from tracker_claude.monitor_values import FIGURES
+    from tracker_claude.monitor_output import FIGURES
 
     fields = _fields(sorted(context.records, key=lambda record: instant(record.get("captured_at")) or NEVER)[-1])
     values = {name: FIGURES[name].honest(fields.get(name)) for name in SHOWN}

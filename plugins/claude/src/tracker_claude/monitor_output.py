@@ -17,18 +17,50 @@ The figures, None where the output lacks them:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
-from tracker.api import Reading, amount, count, instant, percent, plain_text
-from tracker_claude.monitor_values import FIGURES
+from tracker.api import JSON, Reading, amount, count, instant, percent, plain_text
 
 Raw: TypeAlias = "dict[str, Any]"  # a value per figure as the output has it, nothing known of it
 LINE_LIMIT = 500  # longer lines are none of a screen's; it bounds the work of the patterns
 WHOLE = re.compile(r"[0-9]{1,15}|[1-9][0-9]{0,2}(,[0-9]{3}){1,4}")  # 0,123 is a fraction of another language
 DECIMAL = re.compile(rf"(?:{WHOLE.pattern})(\.[0-9]{{1,20}})?([eE][+-]?[0-9]{{1,2}})?")
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+
+
+def word(value: object) -> str | None:
+    """A name such as `max20` or `local_estimate`."""
+    return value if isinstance(value, str) and WORD.fullmatch(value) else None
+
+
+def instant_text(value: object) -> str | None:
+    """The text of an instant, as given."""
+    return value if isinstance(value, str) and instant(value) else None
+
+
+class Figure(NamedTuple):
+    """How an honest value is told, and where the one-shot output has it."""
+
+    honest: Callable[[object], JSON]
+    paths: tuple[str, ...]
+
+
+FIGURES = {
+    "token_usage_pct": Figure(percent, ("limits.five_hour.used_percentage",)),
+    "tokens_used": Figure(count, ("limits.five_hour.tokens_used",)),
+    "token_limit": Figure(count, ("limits.five_hour.token_limit",)),
+    "local_tokens": Figure(count, ("local.tokens.total_tokens", "local.tokens")),
+    "burn_rate_per_min": Figure(amount, ("local.burn_rate_tokens_per_minute",)),
+    "cost_rate_per_min": Figure(amount, ("local.burn_rate_cost_per_hour",)),
+    "message_count": Figure(count, ("local.sent_messages",)),
+    "cost_usd": Figure(amount, ("local.cost_usd",)),
+    "confidence": Figure(word, ("confidence",)),
+    "plan": Figure(word, ("plan",)),
+    "resets_at": Figure(instant_text, ("limits.five_hour.resets_at",)),
+}
 NUMBERS = [name for name, figure in FIGURES.items() if figure.honest in (amount, count, percent)]
 WORDS = {"null": None, "None": None, "": None, "True": True, "true": True}  # how lines print what is no text
 PATHS = {path: name for name, figure in FIGURES.items() for path in figure.paths}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 from tracker.api import Demo, DemoStep, Reading, Source, hookimpl, plain_text
@@ -23,46 +22,37 @@ TAGS = {
 }
 
 
-def _step(stage: int, command: str, captured_at: str, capture: str, window: str = "{window}") -> DemoStep:
-    words = (*command.split(), "claude", "--stdin", "--window", window, "--captured-at", captured_at)
-    return DemoStep(stage=stage, arguments=(*words, "--timezone", "UTC"), capture=capture)
+def _step(stage: int, command: str, capture: str | None = None) -> DemoStep:
+    return DemoStep(stage=stage, arguments=tuple(command.split()), capture=capture)
+
+
+def _capture(stage: int, command: str, window: str, at: str, name: str) -> DemoStep:
+    words = f"{command} claude --stdin --window {window} --captured-at {at} --timezone UTC"
+    return _step(stage, words, f"demo/usage_{name}.txt")
 
 
 def _complete(stage: int, window: str, features: int) -> DemoStep:
-    words = ("complete", "--window", window, "--claude-features", str(features), "--outcome", "pass", "--quality", "1")
-    return DemoStep(stage=stage, arguments=words)
+    return _step(stage, f"complete --window {window} --claude-features {features} --outcome pass --quality 1")
 
 
-def _time(name: str) -> str:
-    """`25_1010` as the instant of a pane."""
-    return f"2026-11-{name[:2]}T{name[3:5]}:{name[5:]}:00Z"
-
-
-def _later() -> Iterator[DemoStep]:
-    """Three windows in the next week, and one from the history between two of them."""
-    for place, start, end, features in LATER:
-        window = f"{{window+{place}}}"
-        yield _step(50 + 10 * place, "start", _time(start), f"demo/usage_{start}.txt", window)
-        yield _step(52 + 10 * place, "end", _time(end), f"demo/usage_{end}.txt", window)
-        yield _complete(54 + 10 * place, window, features)
-    times = ("--from", _time(LATER[1][2]), "--to", _time(LATER[2][1]))
-    yield DemoStep(stage=90, arguments=("windows", "add", "{window+4}", *times, "--provider", "claude"))
-    yield _complete(92, "{window+4}", 1)
-
-
-# window, start, end, features
-LATER = (
-    (1, "25_1012", "25_1302", 2),
-    (2, "26_0902", "26_1132", 2),
-    (3, "26_1402", "26_1532", 1),
-)
 # All are the pane of Claude Code 2.1.330 as captured, with other numbers and bars: usage_before.txt says 78%
 # where that said 90% of all models; usage_after.txt says 41% where it said 1% of the session, 34% of Sonnet for 33%.
 DEMO = Demo(
     steps=(
-        _step(10, "alias start", "2026-11-22T06:45:39Z", "demo/usage_before.txt"),
-        _step(30, "alias end", "2026-11-22T08:20:00Z", "demo/usage_after.txt"),
-        *_later(),
+        _capture(10, "alias start", "{window}", "2026-11-22T06:45:39Z", "before"),
+        _capture(30, "alias end", "{window}", "2026-11-22T08:20:00Z", "after"),
+        # three windows in the next week, and one from the history between two of them
+        _capture(60, "start", "{window+1}", "2026-11-25T10:12:00Z", "25_1012"),
+        _capture(62, "end", "{window+1}", "2026-11-25T13:02:00Z", "25_1302"),
+        _complete(64, "{window+1}", 2),
+        _capture(70, "start", "{window+2}", "2026-11-26T09:02:00Z", "26_0902"),
+        _capture(72, "end", "{window+2}", "2026-11-26T11:32:00Z", "26_1132"),
+        _complete(74, "{window+2}", 2),
+        _capture(80, "start", "{window+3}", "2026-11-26T14:02:00Z", "26_1402"),
+        _capture(82, "end", "{window+3}", "2026-11-26T15:32:00Z", "26_1532"),
+        _complete(84, "{window+3}", 1),
+        _step(90, "windows add {window+4} --from 2026-11-26T11:32:00Z --to 2026-11-26T14:02:00Z --provider claude"),
+        _complete(92, "{window+4}", 1),
     ),
     features=2,
 )

@@ -94,7 +94,7 @@ def _fields(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _row(scope: str, fields: Mapping[str, Any]) -> Row:
-    from tracker_codex.ccusage_values import stored_figure
+    from tracker_codex.ccusage_report import stored_figure
 
     text, figures = ROWS[scope]
     values = {shown: stored_figure(name, fields.get(name)) for shown, name in figures.items()}

@@ -19,14 +19,14 @@ A cost is None if ccusage had no price for one of its models: it says 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
-from attrs import frozen
 
-from tracker.api import JSON, Reading, count, instant
-from tracker_codex.ccusage_values import FIGURES, moment, shown_time
+from tracker.api import JSON, Reading, amount, count, instant, percent
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
 Tags: TypeAlias = "dict[str, None]"  # in order, each once
@@ -36,8 +36,7 @@ class Unreadable(ValueError):
     """Raised if a text gives no figures; its message is the tag that says why."""
 
 
-@frozen(kw_only=True, eq=False, repr=False, slots=False)
-class Scope:
+class Scope(NamedTuple):
     """How one kind of report looks: the key of its rows, the keys that mark one, and those that hold its time."""
 
     lists: tuple[str, ...]
@@ -63,6 +62,24 @@ AGENT = "codex"
 FOREIGN = {"modelBreakdowns", "modelsUsed", "tokenCounts", "totalCost"}
 
 TOTALS = {"total_tokens": "tokens", "total_cost_usd": "cost_usd"}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# The last part of both is missing in months. English months are spelt out here: strptime's depend on the locale.
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
+NAMED = re.compile(rf"({'|'.join(MONTHS)}) (?:([0-9]{{1,2}}), )?([0-9]{{4}})")
+
+# What a row says, the names that it has had, and how an honest value is told.
+FIGURES: dict[str, tuple[tuple[str, ...], Callable[[object], float | None]]] = {
+    "tokens": (("totalTokens", "tokensUsed"), count),
+    "input_tokens": (("inputTokens",), count),
+    "output_tokens": (("outputTokens",), count),
+    "reasoning_output_tokens": (("reasoningOutputTokens",), count),
+    "cache_read_tokens": (("cacheReadTokens", "cachedInputTokens"), count),
+    "cache_write_tokens": (("cacheCreationTokens",), count),
+    "cost_usd": (("costUSD", "totalCost"), amount),
+    "percent_used": (("percentUsed",), percent),
+    "tokens_remaining": (("tokensRemaining",), count),
+}
 
 
 def read_report(text: str, scope: str | None) -> Reading:
@@ -85,6 +102,19 @@ def read_report(text: str, scope: str | None) -> Reading:
         own = _figure(totals, name, tags, shown) if isinstance(totals, dict) else None
         fields[shown] = _sum(rows, name, tags, shown) if own is None else own
     return Reading(fields=fields, errors=tuple(tags), as_of=instant(payload.get("generated_at")))
+
+
+def shown_time(value: object) -> str | None:
+    """How a day, month or instant is shown."""
+    found = _moment(value)
+    return None if found is None else found[1]
+
+
+def stored_figure(name: str, value: object) -> JSON:
+    """A figure of a record that others may have written: None if a report has no such value."""
+    if name in ("latest", "reset"):
+        return shown_time(value)
+    return FIGURES[name][1](value) if name in FIGURES else count(value)
 
 
 def _payload(text: str, scope: str | None) -> Object:
@@ -164,7 +194,7 @@ def _normal(row: Object) -> Object:
 def _newest(scope: Scope, rows: list[Object], tags: Tags) -> tuple[str | None, list[Object]]:
     """The newest time and the rows that name it; neither if one of several rows has none that can be read."""
     times = [_time(scope, row) for row in rows]
-    known = [found for found in map(moment, times) if found is not None]
+    known = [found for found in map(_moment, times) if found is not None]
     if len(known) < len(rows):
         if any(time is not None for time in times):
             tags["section-missing:latest"] = None
@@ -173,6 +203,20 @@ def _newest(scope: Scope, rows: list[Object], tags: Tags) -> tuple[str | None, l
         return None, []
     last, shown = max(known, key=lambda found: found[0])
     return shown, [row for row, found in zip(rows, known, strict=True) if found[0] == last]
+
+
+def _moment(value: object) -> tuple[datetime, str] | None:
+    """What a time sorts by and how it is shown: `Oct 05, 2025` as 2025-10-05, a month as 2025-10, instants as given."""
+    if not isinstance(value, str):
+        return None
+    if named := NAMED.fullmatch(value):
+        month, day, year = named.groups()
+        value = f"{year}-{MONTHS.index(month) + 1:02}" + (f"-{day:0>2}" if day else "")
+    rest = ""
+    if DAY.fullmatch(value):
+        rest = "T00:00" if len(value) > len("2025-10") else "-01T00:00"
+    found = instant(value + rest)
+    return None if found is None else (found, value)
 
 
 def _time(scope: Scope, row: Object) -> object:

@@ -39,43 +39,15 @@ TOKEN = re.compile(r"[0-9:.,%)<]{2}")
 class Limit(NamedTuple):
     """One row: `used` is None if it cannot be read, `when` if there is no reset time.
 
-    contradicted: the row's bar shows another value than its number.
+    is_whole: whether it ends for certain at `end`. contradicted: its bar shows another value than its number.
     """
 
-    key: str
-    used: float | None
-    words: str | None = None
-    when: re.Match[str] | None = None
-    contradicted: bool = False
-
-
-class Limits(NamedTuple):
-    """All rows of a pane, the first of each key, and its credits.
-
-    repeated: the meters whose rows come again below no heading that is known; the first counts.
-    nobodys: the labels of other rows below such a heading.
-    is_whole: whether there are rows, each has its value, and every line from the first of them on was read.
-    """
-
-    rows: tuple[Limit, ...]
-    credits: float | str | None
-    repeated: tuple[str, ...]
-    nobodys: tuple[str, ...]
-    is_whole: bool
-
-
-class _Value(NamedTuple):
     used: float | None
     words: str | None
     when: re.Match[str] | None
     end: int
-    whole: bool  # whether the row ends here for certain
-    contradicted: bool = False
-
-
-def read(sheet: Sheet, version: tuple[int, int] | None) -> Limits:
-    """The limits of a pane; the version decides where the word behind a percent was cut off."""
-    return _Reader(sheet, version).read()
+    is_whole: bool
+    contradicted: bool
 
 
 def _percent(text: str) -> float:
@@ -87,8 +59,11 @@ def _amount(text: str) -> float:
     return int(amount) if amount.is_integer() else amount
 
 
-class _Reader:
-    """Walks down a pane's lines, and knows whose rows follow."""
+class Limits:
+    """The limits of a pane: walks down its lines, and knows whose rows follow.
+
+    The version decides where the word behind a percent was cut off.
+    """
 
     def __init__(self, sheet: Sheet, version: tuple[int, int] | None) -> None:
         self.sheet, self.text, self.version = sheet, sheet.compact, version
@@ -96,21 +71,21 @@ class _Reader:
         self.lost = False  # no heading says whose rows follow
         self.open = True  # a line without a label belongs to what stands above it; else it begins a name
         self.skipped = False  # a line below the first row, or a row
-        self.rows: dict[str, Limit] = {}
+        self.rows: dict[str, Limit] = {}  # the first of each key
         self.credits: float | str | None = None
-        self.repeated: list[str] = []
-        self.nobodys: list[str] = []
-
-    def read(self) -> Limits:
+        self.repeated: list[str] = []  # the meters whose rows come again below no heading that is known
+        self.nobodys: list[str] = []  # the labels of other rows below such a heading
         line = 0
-        while line < len(self.sheet.starts):
-            start = self.sheet.starts[line]
+        while line < len(sheet.starts):
+            start = sheet.starts[line]
             end = self._entry(start)
             self.skipped = self.skipped or (end == start and bool(self.rows))
-            line = max(line + 1, self.sheet.line_after(end))
-        rows = tuple(self.rows.values())
-        is_whole = bool(rows) and not self.skipped and all(row.used is not None for row in rows)
-        return Limits(rows, self.credits, tuple(self.repeated), tuple(self.nobodys), is_whole)
+            line = max(line + 1, sheet.line_after(end))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are rows, each has its value, and every line from the first of them on was read."""
+        return bool(self.rows) and not self.skipped and all(row.used is not None for row in self.rows.values())
 
     def _entry(self, place: int) -> int:
         """Read what begins on a line; returns its end."""
@@ -152,7 +127,7 @@ class _Reader:
         if self.sheet.starts_line(end) and KNOWN.match(self.text, end):
             self.bucket, self.lost, self.open = name, False, False
             return end
-        if self._value(end).used is None or not (self.rows or BAR.match(self.text, end)):
+        if self._limit(end).used is None or not (self.rows or BAR.match(self.text, end)):
             self.open = True  # a sentence about some limit
             return end
         return self._add(foreign(slug(name)), end)
@@ -170,20 +145,20 @@ class _Reader:
         self.skipped = self.skipped or self.lost
         if not self.lost:
             return self._add(key, at)
-        value = self._value(at)
+        limit = self._limit(at)
         if known is None:
             self.nobodys.append(meter)
-        elif (value.used, value.words) != (known.used, known.words):
+        elif (limit.used, limit.words) != (known.used, known.words):
             self.repeated.append(key)
-        return value.end
+        return limit.end
 
     def _add(self, key: str, at: int) -> int:
-        value = self._value(at)
-        self.open = not value.whole
-        self.rows.setdefault(key, Limit(key, value.used, value.words, value.when, value.contradicted))
-        return value.end
+        limit = self._limit(at)
+        self.open = not limit.is_whole
+        self.rows.setdefault(key, limit)
+        return limit.end
 
-    def _value(self, at: int) -> _Value:
+    def _limit(self, at: int) -> Limit:
         bar = BAR.match(self.text, at)
         used, end = self._used(at, bar.end() if bar else at)
         contradicted = bar is not None and used is not None and self._contradicts(*bar.span())
@@ -197,7 +172,7 @@ class _Reader:
             end = spent.end()
         known = used is not None or words is not None
         ended = end == len(self.text) or (self.sheet.ends_line(end) and self.text[end] != "(")
-        return _Value(used, words, when, end, known and ended, contradicted)
+        return Limit(used, words, when, end, known and ended, contradicted)
 
     def _contradicts(self, begin: int, end: int) -> bool:
         """Whether the bar in that span shows another value than the number behind it; both follow the same word."""

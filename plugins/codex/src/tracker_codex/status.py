@@ -40,46 +40,37 @@ TAGS = {
 JSON_BEGIN = re.compile(r"\s*(?:[<>]\s*)?\{")
 
 
-def _step(stage: int, command: str, captured_at: str, capture: str, window: str = "{window}") -> DemoStep:
-    words = (*command.split(), "codex", "--stdin", "--window", window, "--captured-at", captured_at)
-    return DemoStep(stage=stage, arguments=(*words, "--timezone", "UTC"), capture=capture)
+def _step(stage: int, command: str, capture: str | None = None) -> DemoStep:
+    return DemoStep(stage=stage, arguments=tuple(command.split()), capture=capture)
+
+
+def _capture(stage: int, command: str, window: str, at: str, name: str) -> DemoStep:
+    words = f"{command} codex --stdin --window {window} --captured-at {at} --timezone UTC"
+    return _step(stage, words, f"demo/status_{name}.txt")
 
 
 def _complete(stage: int, window: str, features: int) -> DemoStep:
-    words = ("complete", "--window", window, "--codex-features", str(features), "--outcome", "pass", "--quality", "1")
-    return DemoStep(stage=stage, arguments=words)
+    return _step(stage, f"complete --window {window} --codex-features {features} --outcome pass --quality 1")
 
 
-def _time(name: str) -> str:
-    """`25_1010` as the instant of a pane."""
-    return f"2026-11-{name[:2]}T{name[3:5]}:{name[5:]}:00Z"
-
-
-def _later() -> Iterator[DemoStep]:
-    """Three windows in the next week, and one from the history between two of them."""
-    for place, start, end, features in LATER:
-        window = f"{{window+{place}}}"
-        yield _step(50 + 10 * place, "start", _time(start), f"demo/status_{start}.txt", window)
-        yield _step(52 + 10 * place, "end", _time(end), f"demo/status_{end}.txt", window)
-        yield _complete(54 + 10 * place, window, features)
-    times = ("--from", _time(LATER[1][2]), "--to", _time(LATER[2][1]))
-    yield DemoStep(stage=90, arguments=("windows", "add", "{window+4}", *times, "--provider", "codex"))
-    yield _complete(92, "{window+4}", 2)
-
-
-# window, start, end, features
-LATER = (
-    (1, "25_1010", "25_1300", 3),
-    (2, "26_0900", "26_1130", 3),
-    (3, "26_1400", "26_1530", 2),
-)
 # All are the pane of Codex 0.169.0 as captured. `after` says 31% of the 5 h limit instead of 89%, 18% of the weekly
 # one instead of 36%, and its bars follow.
 DEMO = Demo(
     steps=(
-        _step(10, "alias start", "2026-11-22T06:28:16Z", "demo/status_before.txt"),
-        _step(30, "alias end", "2026-11-22T07:45:00Z", "demo/status_after.txt"),
-        *_later(),
+        _capture(10, "alias start", "{window}", "2026-11-22T06:28:16Z", "before"),
+        _capture(30, "alias end", "{window}", "2026-11-22T07:45:00Z", "after"),
+        # three windows in the next week, and one from the history between two of them
+        _capture(60, "start", "{window+1}", "2026-11-25T10:10:00Z", "25_1010"),
+        _capture(62, "end", "{window+1}", "2026-11-25T13:00:00Z", "25_1300"),
+        _complete(64, "{window+1}", 3),
+        _capture(70, "start", "{window+2}", "2026-11-26T09:00:00Z", "26_0900"),
+        _capture(72, "end", "{window+2}", "2026-11-26T11:30:00Z", "26_1130"),
+        _complete(74, "{window+2}", 3),
+        _capture(80, "start", "{window+3}", "2026-11-26T14:00:00Z", "26_1400"),
+        _capture(82, "end", "{window+3}", "2026-11-26T15:30:00Z", "26_1530"),
+        _complete(84, "{window+3}", 2),
+        _step(90, "windows add {window+4} --from 2026-11-26T11:30:00Z --to 2026-11-26T14:00:00Z --provider codex"),
+        _complete(92, "{window+4}", 2),
     ),
     features=3,
 )
@@ -125,22 +116,22 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
         return None
     if sheet.is_beside:
         return reading((), {}, causes=(BESIDE,))
-    found = limits.read(sheet, version(sheet))
+    found = limits.Limits(sheet, version(sheet))
     gauges = (
         Gauge(
-            meter=row.key,
+            meter=key,
             used=row.used,
             resets=row.words,
             reset_at=row.when and resets.instant(row.when, captured_at, timezone),
         )
-        for row in found.rows
+        for key, row in found.rows.items()
     )
     known = fields(sheet) | ({"credits": found.credits} if found.credits else {})
-    errors = [f"{CONTRADICTED}:{row.key}" for row in found.rows if row.contradicted]
+    errors = [f"{CONTRADICTED}:{key}" for key, row in found.rows.items() if row.contradicted]
     errors += [f"{REPEATED}:{key}" for key in dict.fromkeys(found.repeated)]
     errors += [f"{UNKNOWN}:{key}" for key in dict.fromkeys(found.nobodys)]
     errors += [tag for tag, seen in ((STALE, "limitsmaybestale" in sheet.compact), (TRIMMED, trimmed)) if seen]
-    keys = {row.key for row in found.rows}
+    keys = found.rows.keys()
     # the head, the account and the end are there, and nothing stands between the rows that may have been another one
     if found.is_whole and sheet.ended and {"version", "plan"} <= known.keys() and CAPACITY not in keys <= KEYS:
         errors.append(f"{NO_METER}:{CAPACITY}")
@@ -149,10 +140,10 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
 
 def _causes(sheet: Sheet, found: Limits) -> Iterator[str]:
     """Why a pane has no value, if it says so."""
-    if any(row.used is not None for row in found.rows):
+    if any(row.used is not None for row in found.rows.values()):
         return
     if "Account:APIkey" in sheet.compact:
         yield NOT_AUTHENTICATED
     elif "Limits:notavailableforthisaccount" in sheet.compact:
         yield NO_LIMITS
-    yield from (f"{MISSING}:{row.key}" for row in found.rows if not row.contradicted)
+    yield from (f"{MISSING}:{key}" for key, row in found.rows.items() if not row.contradicted)

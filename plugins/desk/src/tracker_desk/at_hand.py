@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from tracker.api import Period
 from tracker.kernel import Clock, Session, line
-from tracker_desk.status import CLOCKS, AtHand, Status
+from tracker_desk.standings import SKEW
+from tracker_desk.status import AtHand, Status
 
 # A value that was stored may have the second of its line, or the instant of its file's last change.
 NEWER = timedelta(minutes=1)
 
 
+def rows_of(session: Session, period: Period) -> Iterator[Any]:
+    """The rows of the one panel that is asked for, if a feature of ours has it."""
+    [name] = period.names
+    for panels in session.registry.ask("panels", session=session, period=period):
+        for panel in panels:
+            # other features may answer without looking at what is asked for, and own no name
+            if (panel.name, panel.distribution) == (name, ""):
+                yield from panel.rows
+
+
 def readings(session: Session) -> list[AtHand]:
     """Each origin's newest reading, if a feature can look into files."""
-    found = []
-    for panels in session.registry.ask("panels", session=session, period=Period(names=("at-hand",))):
-        # other features may answer without looking at what is asked for, and own no name
-        for row in (row for one in panels if (one.name, one.distribution) == ("at-hand", "") for row in one.rows):
-            found.append(AtHand(provider=row["provider"], at=row["at"], place=row["place"]))
-    return found
+    rows = rows_of(session, Period(names=("at-hand",)))
+    return [AtHand(provider=row["provider"], at=row["at"], place=row["place"]) for row in rows]
 
 
 def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:
@@ -33,7 +41,7 @@ def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:
         known[name] = max(at, known.get(name, at))
     newest: dict[str, AtHand] = {}
     for one in sorted(readings(session), key=lambda one: one.at):
-        if one.at <= status.now + CLOCKS and (one.provider not in known or one.at > known[one.provider] + NEWER):
+        if one.at <= status.now + SKEW and (one.provider not in known or one.at > known[one.provider] + NEWER):
             newest[one.provider] = one
     return tuple(newest.values())
 

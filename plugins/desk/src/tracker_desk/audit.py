@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tracker.kernel import Capture, Entry, Session, Windows, canonical, iso, line, plural, value
+from tracker.kernel import Capture, Entry, Finalized, Session, Windows, canonical, iso, line, plural, value
 
 
 def audit(session: Session, window: str) -> dict[str, Any]:
@@ -18,31 +18,20 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     open_ids = {entry.record_id for entry in Windows(session).open_anomalies([window])}
     return {
         "window": window,
-        "providers": {
-            name: _provider(found) | {"stale": bool(row and row.is_stale(name, found))}
-            for name in sorted(names)
-            for found in [groups.get(name, [])]
-        },
+        "providers": {name: _provider(name, groups.get(name, []), row) for name in sorted(names)},
         "finalize_rows": [
-            {
-                "record_id": entry.record_id,
-                "finalized_at": entry.record.get("finalized_at"),
-                "outcome": entry.record.get("outcome"),
-                "canonical": row is not None and entry.record_id == row.record_id,
-            }
+            _picked(entry, "finalized_at", "outcome")
+            | {"canonical": row is not None and entry.record_id == row.record_id}
             for entry in session.index.entries("windows", [window])
         ],
         "repeated_lines": _repeated_lines(session, window),
-        "tombstones": _tombstones(session, window),
+        "tombstones": list(_tombstones(session, window)),
         "anomalies": [
-            {
-                "record_id": entry.record_id,
-                "provider": entry.record.get("provider"),
-                "kind": entry.record.get("kind"),
-                "cause": entry.record.get("cause"),
-                "cure": entry.record.get("cure"),
+            _picked(entry, "provider", "kind", "cause", "cure")
+            | {
                 "open": entry.record_id in open_ids,
-                "closed_by": _closed(closed_by),
+                # when, why, by which record, in which lane
+                "closed_by": closed_by and _picked(closed_by, "captured_at", "cause", "by", "agent_id", "source"),
             }
             for entry, closed_by in Windows(session).anomalies([window])
         ],
@@ -51,7 +40,12 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     }
 
 
-def _provider(group: list[Capture]) -> dict[str, Any]:
+def _picked(entry: Entry, *keys: str) -> dict[str, Any]:
+    """Some fields of a record behind its id."""
+    return {"record_id": entry.record_id} | {key: entry.record.get(key) for key in keys}
+
+
+def _provider(name: str, group: list[Capture], row: Finalized | None) -> dict[str, Any]:
     phases = Counter(capture.phase or "count" for capture in group)
     lanes = dict.fromkeys(capture.agent_id for capture in group)
     return {
@@ -59,18 +53,16 @@ def _provider(group: list[Capture]) -> dict[str, Any]:
         "duplicates": {phase: count - 1 for phase, count in sorted(phases.items())},
         "canonical": _pair(group),
         "lanes": {lane or "": _pair([one for one in group if one.agent_id == lane]) for lane in lanes},
+        "stale": row is not None and row.is_stale(name, group),
     }
 
 
 def _pair(group: list[Capture]) -> dict[str, Any]:
     """The captures that count, by phase."""
-    pair = canonical(group)
-    both = (("before", pair.before), ("after", pair.after))
     return {
-        phase: {"record_id": capture.record_id, "captured_at": iso(capture.captured_at), "agent_id": capture.agent_id}
-        if capture
-        else None
-        for phase, capture in both
+        phase: capture
+        and {"record_id": capture.record_id, "captured_at": iso(capture.captured_at), "agent_id": capture.agent_id}
+        for phase, capture in zip(("before", "after"), canonical(group), strict=True)
     }
 
 
@@ -95,44 +87,31 @@ def _repeated_lines(session: Session, window: str) -> dict[str, int]:
     return found
 
 
-def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
-    found = []
+def _tombstones(session: Session, window: str) -> Iterator[dict[str, Any]]:
+    """What was taken back: when and why, and what it was."""
     for stream in session.journal.streams():
         if not session.index.tombstoned(stream):
             continue
-        entries = session.index.entries(stream, [window], removed=True)
-        everything = {entry.record_id: _without_text(entry.record) for entry in entries}
+        everything: dict[str, dict[str, Any]] = {}
+        for entry in session.index.entries(stream, [window], removed=True):
+            # without its pane: many panes do not fit into memory
+            everything[entry.record_id] = {key: one for key, one in entry.record.items() if key != "raw_text"}
         for record_id, record in everything.items():
-            if "tombstone" in record:
-                target = everything.get(str(record["tombstone"]), {})
-                found.append(
-                    {
-                        "record_id": record_id,
-                        "removed": record["tombstone"],
-                        "stream": stream,
-                        "provider": record.get("provider"),
-                        "phase": target.get("phase"),
-                        "captured_at": target.get("captured_at"),
-                        "outcome": target.get("outcome"),
-                        "removed_at": record.get("captured_at"),
-                        "reason": record.get("reason"),
-                        "agent_id": record.get("agent_id"),
-                    }
-                )
-    return found
-
-
-def _without_text(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without its pane: many panes do not fit into memory."""
-    return {key: value for key, value in record.items() if key != "raw_text"}
-
-
-def _closed(found: Entry | None) -> dict[str, Any] | None:
-    """The row that closes an anomaly: when, why, by which record, in which lane."""
-    if found is None:
-        return None
-    keys = ("captured_at", "cause", "by", "agent_id", "source")
-    return {"record_id": found.record_id} | {key: found.record.get(key) for key in keys}
+            if "tombstone" not in record:
+                continue
+            target = everything.get(str(record["tombstone"]), {})
+            yield {
+                "record_id": record_id,
+                "removed": record["tombstone"],
+                "stream": stream,
+                "provider": record.get("provider"),
+                "phase": target.get("phase"),
+                "captured_at": target.get("captured_at"),
+                "outcome": target.get("outcome"),
+                "removed_at": record.get("captured_at"),
+                "reason": record.get("reason"),
+                "agent_id": record.get("agent_id"),
+            }
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:

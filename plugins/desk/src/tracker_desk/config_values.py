@@ -24,14 +24,18 @@ PRICES = "prices"  # the table of a provider's own settings
 class Held:
     """A setting in force; `origin` is `default`, `file`, `variable` or `option`, `where` which one."""
 
-    key: str
+    setting: Any
     value: Any
-    origin: str = "default"
-    where: str | None = None
+    origin: str
+    where: str | None
+
+    @property
+    def key(self) -> str:
+        return str(self.setting.key)
 
     @property
     def type(self) -> str:
-        return Settings.of(self.key).kind.title
+        return str(self.setting.kind.title)
 
     @property
     def text(self) -> str:
@@ -44,13 +48,13 @@ class Held:
             "type": self.type,
             "origin": self.origin,
             "where": self.where,
-            "default": Settings.of(self.key).default,
-            "about": Settings.of(self.key).about,
+            "default": self.setting.default,
+            "about": self.setting.about,
         }
 
     def line(self, *, verbose: bool) -> str:
         origin = f"{self.origin} {self.where}" if verbose and self.where else self.origin
-        about = f"\n    {Settings.of(self.key).about}" if verbose else ""
+        about = f"\n    {self.setting.about}" if verbose else ""
         return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
 
 
@@ -63,36 +67,29 @@ def tolerate(session: Session, report: Callable[[str], object]) -> None:
 
 def held(session: Session) -> dict[str, Held]:
     """Every setting in force, by key."""
-    file = session.settings_file
     found = {}
-    for key, setting in file.known().items():
-        if key in file.values:
-            found[key] = Held(key=key, value=file.given[key], origin="file", where=file.place(key, " line {}"))
-        else:
-            found[key] = Held(key=key, value=setting.default)
-    for overriding in (_data_dir(session), _timezone(session)):
-        if overriding is not None:
-            found[overriding.key] = overriding
+    for key, setting in Settings.known().items():
+        value, origin, where = _in_force(session, key, setting.default)
+        found[key] = Held(setting=setting, value=value, origin=origin, where=where)
     return found
 
 
-def _data_dir(session: Session) -> Held | None:
-    """The data directory has more origins than a file."""
-    key = "data_dir"
-    if session.data_dir is not None:
-        return Held(key=key, value=str(session.data_dir), origin="option", where="--data-dir")
-    if os.environ.get(DATA_DIR):
-        return Held(key=key, value=os.environ[DATA_DIR], origin="variable", where=DATA_DIR)
-    return None if key in session.settings_file.values else Held(key=key, value=str(session.DEFAULT_ROOT))
-
-
-def _timezone(session: Session) -> Held | None:
-    if "timezone" in session.settings_file.values:
-        return None
-    name = str(zone(None))
-    if os.environ.get("TZ", "").lstrip(":") == name:
-        return Held(key="timezone", value=name, origin="variable", where="TZ")
-    return Held(key="timezone", value=name, where="of this machine")
+def _in_force(session: Session, key: str, default: Any) -> tuple[Any, str, str | None]:
+    """The value of a setting, its origin, and which one that is."""
+    file = session.settings_file
+    if key == "data_dir" and session.data_dir is not None:
+        return str(session.data_dir), "option", "--data-dir"
+    if key == "data_dir" and os.environ.get(DATA_DIR):
+        return os.environ[DATA_DIR], "variable", DATA_DIR
+    if key in file.values:
+        return file.given[key], "file", file.place(key, " line {}")
+    if key == "data_dir":
+        return str(session.DEFAULT_ROOT), "default", None
+    if key == "timezone":
+        name = str(zone(None))
+        is_given = os.environ.get("TZ", "").lstrip(":") == name
+        return (name, "variable", "TZ") if is_given else (name, "default", "of this machine")
+    return default, "default", None
 
 
 def ledgers_above(session: Session, place: Path) -> Path | None:
@@ -111,13 +108,11 @@ def note_ledgers(session: Session, text: str) -> None:
 def look_up(session: Session, key: str) -> Held:
     """A setting in force, or one provider's price."""
     found = held(session)
-    prices, (table, _, provider) = found[PRICES], key.partition(".")
-    if table == PRICES and provider in prices.value:
-        return evolve(prices, value=prices.value[provider])
-    if table == PRICES and provider:
+    name, provider = _setting_of(key)
+    if provider and provider not in found[name].value:
         raise TrackerError(f"No price is set for {provider!r}. Set one with `tracker config set {key} VALUE`.")
-    if key in found:
-        return found[key]
+    if provider:
+        return evolve(found[name], value=found[name].value[provider])
     try:
         return found[Settings.of(key).key]
     except ValueError as error:
@@ -130,19 +125,21 @@ def look_up(session: Session, key: str) -> Held:
 def change(session: Session, key: str, words: str) -> None:
     """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
     path = (Settings.find() or Path.cwd() / Settings.NAME).resolve()
-    value = _meant(key, words)
-    if key.startswith(f"{PRICES}."):
-        _check_provider(session, key.partition(".")[2])
+    value, (_, provider) = _meant(key, words), _setting_of(key)
+    if provider:
+        _check_provider(session, provider)
     with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
         _change(session, path, key, value)
     if session.dry_run or session.json:
         session.data({"key": key, "value": value, "path": str(path)})
     else:
         session.say(f"set {key} = {literal(value)} in {path}")
-    now = _data_dir(session) if key == "data_dir" and not session.dry_run else None
-    if now is not None and now.origin != "default":
-        session.warn(f"{now.where} is given and wins: the data directory stays {now.value}")
-    if key == "data.track" and value and not session.dry_run:
+    if session.dry_run:
+        return
+    now, origin, where = _in_force(session, "data_dir", None)
+    if key == "data_dir" and origin in ("option", "variable"):
+        session.warn(f"{where} is given and wins: the data directory stays {now}")
+    if key == "data.track" and value:
         _note_ignored(session)
 
 
@@ -172,7 +169,7 @@ def _change(session: Session, path: Path, key: str, value: Any) -> None:
     new = changed(text, key, value)
     # what else is wrong there is mended by a change of its own
     found = Settings.check(new, path, session.warn)
-    if (PRICES if key.startswith(f"{PRICES}.") else key) not in found.values:
+    if _setting_of(key)[0] not in found.values:
         raise TrackerError(f"{key} cannot be set in {path}. Mend what is wrong there by hand. Nothing was written.")
     if not session.dry_run and new != text:
         replace_file(path, new.encode())
@@ -219,17 +216,22 @@ def trust(session: Session) -> None:
 
 def _meant(key: str, words: str) -> Any:
     """The checked value of a setting."""
-    name, _, provider = key.partition(".")
-    is_price = name == PRICES and bool(provider)
+    name, provider = _setting_of(key)
     try:
-        if is_price and "." in provider:
+        if "." in provider:
             raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole.")
-        setting = Settings.of(PRICES if is_price else key)
+        setting = Settings.of(name)
         value = meant(setting.kind.title, words)
-        setting._replace(fits=setting.fits_new or setting.fits).check({provider: value} if is_price else value)
+        setting._replace(fits=setting.fits_new or setting.fits).check({provider: value} if provider else value)
     except ValueError as error:
         raise TrackerError(f"{error} Nothing was written. `tracker config list` shows the settings.") from None
     return value
+
+
+def _setting_of(key: str) -> tuple[str, str]:
+    """The setting that a key is of, and the provider if that is the price of one."""
+    table, _, provider = key.partition(".")
+    return (PRICES, provider) if table == PRICES and provider else (key, "")
 
 
 def _check_provider(session: Session, provider: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Set
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -12,6 +13,7 @@ import orjson
 
 from tracker.api import Finding
 from tracker.kernel import Journal, Session, TrackerError, Windows
+from tracker_desk.findings import REPAIR, finding
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -26,7 +28,7 @@ def index_findings(session: Session) -> Iterator[Finding]:
     index.close()
     if differs:
         problem = f"does not fit the journal ({', '.join(differs)})"
-        yield _finding("index", path, problem, "tracker doctor --fix", fix=index.discard)
+        yield finding("warning", "index", path, problem, REPAIR, index.discard)
 
 
 def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
@@ -39,7 +41,7 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         known.add(file.path)
         wrong = _problem(file)
         if wrong is not None:
-            yield _finding("state", file.path, wrong, "tracker doctor --fix", fix=lambda file=file: _mend(file))
+            yield finding("warning", "state", file.path, wrong, REPAIR, partial(_mend, file))
     folder = session.root / "state"
     for path in sorted(folder.rglob("*.json")):
         # a feature's own files stand under a name with a dot, which no lane has
@@ -50,9 +52,10 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
             problem = f"holds the open baseline of {found['window']}, of schema 1.0.0, which no command reads"
             cure = f"tracker override {path.stem} --window {quote(found['window'])} --phase before"
-            yield _finding("state", path, problem, cure, severity="note")
+            yield finding("note", "state", path, problem, cure)
         elif "open" not in found or found.get("window") is not None:
-            yield _finding("state", path, "belongs to no lane and provider in the journal", f"rm {quote(str(path))}")
+            problem, cure = "belongs to no lane and provider in the journal", f"rm {quote(str(path))}"
+            yield finding("warning", "state", path, problem, cure)
 
 
 def _problem(file: Any) -> str | None:
@@ -82,7 +85,3 @@ def _mend(file: Any) -> None:
     if file.path.exists():
         file.path.rename(file.path.with_name(f"{file.path.name}.aside-{secrets.token_hex(4)}"))
     file.write()
-
-
-def _finding(check: str, path: Path, problem: str, cure: str, severity: Any = "warning", fix: Any = None) -> Finding:
-    return Finding(check=check, place=str(path), problem=problem, cure=cure, severity=severity, fix=fix)

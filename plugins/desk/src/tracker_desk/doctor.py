@@ -17,7 +17,7 @@ from attrs import evolve
 from tracker.api import Finding
 from tracker.kernel import Finalized, Journal, Session, Windows, line, plural
 from tracker_desk.derived_checks import index_findings, state_findings
-from tracker_desk.findings import FindingReport, limited, repaired, unreadable
+from tracker_desk.findings import FindingReport, finding, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
@@ -73,7 +73,7 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress(session, size))
         for stream in session.journal.streams():
-            check = StreamCheck(session, stream, stack.enter_context(Ids()))
+            check = StreamCheck(session, stream, stack.enter_context(contextlib.closing(Ids())))
             checks.append(check)
             with unreadable(found, check.name, session.journal.path(stream)):
                 found += limited(check.run(advance), check.name)
@@ -88,7 +88,7 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
 
 def _setting(problem: str) -> Finding:
     place, _, what = problem.rstrip(".").partition(": ")
-    return Finding(check="settings", place=place, problem=what, cure="edit the file, or other commands refuse to run")
+    return finding("error", "settings", place, what, "edit the file, or other commands refuse to run")
 
 
 def _foreign(root: Path) -> str | None:
@@ -110,38 +110,33 @@ def _files(session: Session) -> Iterator[Finding]:
     root = session.root
     if not os.access(root, os.W_OK | os.X_OK):
         why, cure = _foreign(root) or "", shlex.join(["chmod", "u+rwx", str(root)])
-        yield Finding(
-            check="permissions", place=str(root), problem=f"is not writable{why}", cure=ELSEWHERE if why else cure
-        )
+        yield finding("error", "permissions", root, f"is not writable{why}", ELSEWHERE if why else cure)
     free = shutil.disk_usage(root).free
     if free < ROOM:
         problem = f"lies on a disk with {free >> 20} MB left, and a capture may take {ROOM >> 20} MB"
-        yield Finding(
-            check="space",
-            place=str(root),
-            problem=problem,
-            cure=f"free some space there; `{shlex.join(['df', '-h', str(root)])}` shows how much is left",
-        )
+        cure = f"free some space there; `{shlex.join(['df', '-h', str(root)])}` shows how much is left"
+        yield finding("error", "space", root, problem, cure)
     for path in [root, *sorted(root.rglob("*"))]:
-        mode = path.lstat().st_mode
-        name = str(path.relative_to(root.parent))
-        if path == root / ".index" and not stat.S_ISDIR(mode):
-            cure = shlex.join(["rm", str(path)])
-            yield Finding(severity="warning", check="index", place=name, problem="is not a directory", cure=cure)
-            continue
-        if stat.S_ISLNK(mode):
-            problem = "is a symbolic link, which no command follows"
-            target, cure = os.path.realpath(path), shlex.join(["rm", str(path)])
-            cure += f" && {shlex.join(['mv', target, str(path)])}" if os.path.exists(target) else ""
-            yield Finding(severity="warning", check="link", place=name, problem=problem, cure=cure)
-        elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            problem = "is not a regular file"
-            cure = shlex.join(["mv", str(path), "."])
-            yield Finding(severity="warning", check="file", place=name, problem=problem, cure=cure)
-        elif mode & 0o077:
-            problem = f"may be read by others ({stat.filemode(mode)})"
-            cure = shlex.join(["chmod", "-R", "go-rwx", str(root)])
-            yield Finding(severity="warning", check="permissions", place=name, problem=problem, cure=cure)
+        if fault := _fault(root, path):
+            check, problem, cure = fault
+            yield finding("warning", check, path.relative_to(root.parent), problem, cure)
+
+
+def _fault(root: Path, path: Path) -> tuple[str, str, str] | None:
+    """What is wrong with a file of the directory: the check, the problem and the cure."""
+    mode, remove = path.lstat().st_mode, shlex.join(["rm", str(path)])
+    if path == root / ".index" and not stat.S_ISDIR(mode):
+        return "index", "is not a directory", remove
+    if stat.S_ISLNK(mode):
+        target = os.path.realpath(path)
+        back = f" && {shlex.join(['mv', target, str(path)])}" if os.path.exists(target) else ""
+        return "link", "is a symbolic link, which no command follows", remove + back
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        return "file", "is not a regular file", shlex.join(["mv", str(path), "."])
+    if mode & 0o077:
+        problem = f"may be read by others ({stat.filemode(mode)})"
+        return "permissions", problem, shlex.join(["chmod", "-R", "go-rwx", str(root)])
+    return None
 
 
 def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
@@ -153,12 +148,11 @@ def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
         place = f"anomalies.jsonl, record {entry.record_id}"
         if missing:
             problem = f"is about {missing[0]}, which is not there: a command was stopped before it stored that"
-            cure = "nothing to do: it does not count"
-            yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
+            yield finding("note", "reference", place, problem, "nothing to do: it does not count")
         if isinstance(closes, str) and closes not in ids["anomalies"]:
             problem = f"closes {closes}, which is not there"
             cure = "nothing to do, unless that anomaly is still to be imported"
-            yield Finding(severity="note", check="reference", place=place, problem=problem, cure=cure)
+            yield finding("note", "reference", place, problem, cure)
 
 
 def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
@@ -174,17 +168,15 @@ def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
             place = f"windows.jsonl, record {entry.record_id}"
             problem = f"{line(window)} was finalized with {plural(len(lost), 'capture')} in no stream: {line(lost[0])}"
             cure = "bring them back from a copy of the data with `tracker import COPY`"
-            yield Finding(check="reference", place=place, problem=problem, cure=cure)
+            yield finding("error", "reference", place, problem, cure)
 
 
 def _plugins(session: Session, missing: Iterable[Any]) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
     for one in missing:
-        place = f"{one.stream}.jsonl"
-        yield Finding(severity="warning", check="plugin", place=place, problem=one.problem, cure=one.cure)
+        yield finding("warning", "plugin", f"{one.stream}.jsonl", one.problem, one.cure)
     for error in session.registry.failures:
-        cure = f"tracker plugins info {error.plugin}"
-        yield Finding(severity="warning", check="plugin", place=str(error.plugin), problem=str(error), cure=cure)
+        yield finding("warning", "plugin", error.plugin, str(error), f"tracker plugins info {error.plugin}")
 
 
 def _meters(session: Session) -> Iterator[Finding]:
@@ -206,4 +198,4 @@ def _meters(session: Session) -> Iterator[Finding]:
             fields = line(" and ".join(sorted(set[str]().union(*rows.values()))))
             problem = f"{plural(len(rows), 'window')} of {name} measured {fields}, and not {meter.field_name}"
             cure = f"install the version of {plugin.distribution} that measured so; until then they have no figure"
-            yield Finding(severity="warning", check="meter", place="windows.jsonl", problem=problem, cure=cure)
+            yield finding("warning", "meter", "windows.jsonl", problem, cure)

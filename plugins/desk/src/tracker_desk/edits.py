@@ -39,7 +39,7 @@ Change: TypeAlias = Callable[[str | None], str | None]
 
 @frozen(kw_only=True)
 class Edit:
-    """One change: what it is for, where, and the text before and after; `write` makes it.
+    """One change of a file: what it is for, where, and the text before and after.
 
     question: whether the user wants it. before, after: None if the file does not exist. refusal: why it cannot be made.
     is_absent: because what it changes is not on this machine. caution: what is lost by it.
@@ -53,7 +53,6 @@ class Edit:
     refusal: str | None = None
     is_absent: bool = False
     caution: str = ""
-    write: Callable[[Edit], None] | None = None
 
     @property
     def is_due(self) -> bool:
@@ -67,6 +66,13 @@ class Edit:
     def document(self) -> dict[str, Any]:
         return {"title": self.title, "place": self.place, "refusal": self.refusal, "diff": self.diff()}
 
+    def make(self) -> None:
+        path = Path(self.place)
+        if self.after is None:
+            path.unlink()
+        else:
+            replace_file(path, self.after.encode(), was=(self.before or "").encode())
+
 
 def file_edit(title: str, path: Path, changed: Change, question: str = "") -> Edit:
     """The change of a text file; a link is followed, and stays."""
@@ -78,7 +84,7 @@ def file_edit(title: str, path: Path, changed: Change, question: str = "") -> Ed
         after = _with_its_ends(changed, before)
     except TrackerError as error:
         return Edit(title=title, place=str(path), refusal=f"{path} {error}.")
-    return Edit(title=title, place=str(found), question=question, before=before, after=after, write=_write)
+    return Edit(title=title, place=str(found), question=question, before=before, after=after)
 
 
 def _read(path: Path) -> str | None:
@@ -113,14 +119,6 @@ def _with_its_ends(changed: Change, text: str | None) -> str | None:
         raise TrackerError("has line ends of two kinds, CR LF and LF; save it with one of them")
     after = changed(text.replace("\r\n", "\n"))
     return after and after.replace("\n", "\r\n")
-
-
-def _write(edit: Edit) -> None:
-    path = Path(edit.place)
-    if edit.after is None:
-        path.unlink()
-    else:
-        replace_file(path, edit.after.encode(), was=(edit.before or "").encode())
 
 
 # --- a block between two marker lines
@@ -233,10 +231,29 @@ def environment() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name in NEEDED}
 
 
-def crontab_edit(title: str, changed: Change, question: str = "") -> Edit:
+@frozen(kw_only=True)
+class CrontabEdit(Edit):
+    """A change of the crontab."""
+
+    place: str = "crontab"
+
+    def make(self) -> None:
+        if crontab_edit(self.title, lambda text: text).before != self.before:
+            raise TrackerError("The crontab changed meanwhile. Run the command again.")
+        words = ["crontab", "-r" if self.after is None else "-"]
+        text = (self.after or "").encode()
+        try:
+            done = subprocess.run(words, input=text, capture_output=True, timeout=20, check=False, env=environment())
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise TrackerError(f"`{' '.join(words)}` failed: {error}") from error
+        if done.returncode:
+            raise TrackerError(f"`{' '.join(words)}` failed: {done.stderr.decode('utf-8', 'replace').strip()[:200]}")
+
+
+def crontab_edit(title: str, changed: Change, question: str = "") -> CrontabEdit:
     program = shutil.which("crontab")
     if program is None:
-        return Edit(title=title, place="crontab", refusal="crontab is not on the PATH.", is_absent=True)
+        return CrontabEdit(title=title, refusal="crontab is not on the PATH.", is_absent=True)
     try:
         listed = subprocess.run([program, "-l"], capture_output=True, timeout=20, check=False, env=environment())
         # without a crontab, `crontab -l` fails with nothing on standard output
@@ -245,30 +262,11 @@ def crontab_edit(title: str, changed: Change, question: str = "") -> Edit:
             raise TrackerError(f"cannot be listed: {said[:200]}")
         before = None if listed.returncode else listed.stdout.decode("utf-8")
         after = changed(before)
-        return Edit(title=title, place="crontab", question=question, before=before, after=after, write=_install)
+        return CrontabEdit(title=title, question=question, before=before, after=after)
     except UnicodeDecodeError:
-        return Edit(title=title, place="crontab", refusal="The crontab is not UTF-8 text.")
+        refusal = "The crontab is not UTF-8 text."
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Edit(title=title, place="crontab", refusal=f"`crontab -l` failed: {error}.")
+        refusal = f"`crontab -l` failed: {error}."
     except TrackerError as error:
-        return Edit(title=title, place="crontab", refusal=f"The crontab {error}.")
-
-
-def _install(edit: Edit) -> None:
-    now = crontab_edit(edit.title, lambda text: text)
-    if now.before != edit.before:
-        raise TrackerError("The crontab changed meanwhile. Run the command again.")
-    words = ["crontab", "-r" if edit.after is None else "-"]
-    try:
-        done = subprocess.run(
-            words,
-            input=(edit.after or "").encode(),
-            capture_output=True,
-            timeout=20,
-            check=False,
-            env=environment(),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TrackerError(f"`{' '.join(words)}` failed: {error}") from error
-    if done.returncode:
-        raise TrackerError(f"`{' '.join(words)}` failed: {done.stderr.decode('utf-8', 'replace').strip()[:200]}")
+        refusal = f"The crontab {error}."
+    return CrontabEdit(title=title, refusal=refusal)

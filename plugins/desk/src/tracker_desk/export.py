@@ -28,7 +28,9 @@ from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
 
+# a format as features declare it, and as it is called here
 Write = Callable[[Session, str, Path], int]
+Writer = Callable[[str, Path, Advance], int]
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
@@ -136,12 +138,9 @@ def _check_target(session: Session, folder: Path, *, force: bool) -> None:
         raise TrackerError(f"{folder} is not empty. Name another one with --out, or replace its exports with --force.")
 
 
-def _writers(session: Session) -> dict[str, Callable[[str, Path, Advance], int]]:
+def _writers(session: Session) -> dict[str, Writer]:
     """What writes each format: ours, and those of the installed features."""
-    found: dict[str, Callable[[str, Path, Advance], int]] = {
-        "jsonl": partial(_lines, session),
-        "csv": partial(_table, session),
-    }
+    found: dict[str, Writer] = {"jsonl": partial(_lines, session), "csv": partial(_table, session)}
     if find_spec("duckdb"):
         found["parquet"] = partial(_of_feature, session, parquet.write)
     for feature, own in session.registry.each("export_formats"):

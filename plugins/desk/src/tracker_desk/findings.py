@@ -6,7 +6,7 @@ import contextlib
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -18,9 +18,15 @@ from tracker.kernel import Session, TrackerError, plural
 Level: TypeAlias = Literal["error", "warning", "note"]
 # what a cure begins with that can be typed as it is
 PROGRAMS = ("tracker ", "chmod ", "rm ", "mv ", "export ", "printf ")
-REPAIR = "tracker doctor --fix"
+REPAIR, RESTORE = "tracker doctor --fix", "tracker doctor --restore"
 # findings of one kind in one place that are shown one by one
 SHOWN = 20
+
+
+def finding(
+    level: Level, check: str, place: object, problem: str, cure: str, fix: Callable[[], object] | None = None
+) -> Finding:
+    return Finding(severity=level, check=check, place=str(place), problem=problem, cure=cure, fix=fix)
 
 
 @frozen
@@ -103,7 +109,7 @@ def unreadable(found: list[Finding], place: str, path: Path | None = None) -> It
         yield
     except (TrackerError, OSError) as error:
         cure = f"see the reason; `ls -l {shlex.quote(str(path))}` shows the file" if path else "see the reason"
-        found.append(Finding(check="unreadable", place=place, problem=str(error), cure=cure))
+        found.append(finding("error", "unreadable", place, str(error), cure))
 
 
 def verdict(levels: Counter[str]) -> str:

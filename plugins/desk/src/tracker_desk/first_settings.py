@@ -100,7 +100,7 @@ def _plain(value: Any) -> Any:
     """A value as people write it: `5`, not `5.0`."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return list(value) if isinstance(value, tuple) else "" if value is None else value
+    return "" if value is None else value
 
 
 def _prices(about: str, prices: Mapping[str, Any], providers: Mapping[str, Source]) -> Iterator[str]:

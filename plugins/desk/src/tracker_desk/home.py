@@ -8,8 +8,10 @@ from datetime import datetime, time, timedelta, tzinfo
 from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
+from tracker_desk.at_hand import readings, rows_of
 from tracker_desk.money import dollars, least
-from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
+from tracker_desk.standings import SKEW
+from tracker_desk.status import Lane, LeftOpen, Status
 from tracker_desk.status_text import heading, lane_name, next_of_meters
 
 MOST = 3  # commands that come next
@@ -20,12 +22,9 @@ def today_lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]
     today = status.now.astimezone(zone).date()
     # a request that is dated in the future is of its own day
     since, until = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
-    period = Period(since=since, until=until, names=("today",))
-    for panels in session.registry.ask("panels", session=session, period=period):
-        # other features may answer without looking at what is asked for, and own no name
-        for row in (row for one in panels if (one.name, one.distribution) == ("today", "") for row in one.rows):
-            requests = plural(int(row["requests"]), "request")
-            yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{_money(row)}"
+    for row in rows_of(session, Period(since=since, until=until, names=("today",))):
+        requests = plural(int(row["requests"]), "request")
+        yield f"Today: {line(row['provider'])} {requests}, {row['tokens']:,} tokens{_money(row)}"
 
 
 def _money(row: Mapping[str, Cell]) -> str:
@@ -43,7 +42,7 @@ def due_lines(status: Status) -> Iterator[str]:
     for lane in status.lanes:
         opened: Iterable[Lane | LeftOpen] = (lane, *lane.also_open) if lane.is_open else lane.also_open
         for one in opened:
-            is_ahead = one.taken - status.now > CLOCKS
+            is_ahead = one.taken - status.now > SKEW
             since = "since a time in the future" if is_ahead else f"for {span(status.now - one.taken)}"
             yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, {since}"
     unread = [lane for lane in status.lanes if lane.source is None]
@@ -64,7 +63,6 @@ def due_lines(status: Status) -> Iterator[str]:
 
 def first_lines(session: Session) -> Iterator[str]:
     """Before the first capture: what can be read here, and the one command to begin with."""
-    from tracker_desk.at_hand import readings
     from tracker_desk.setup_checks import missing
 
     # usage and events may stand there without one

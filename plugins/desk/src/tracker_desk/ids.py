@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from types import TracebackType
 
 
 class Ids:
@@ -18,12 +17,7 @@ class Ids:
         self._database.execute("CREATE TABLE known (id TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID")
         self._database.execute("BEGIN")
 
-    def __enter__(self) -> Ids:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._database.close()
 
     def add(self, record_id: str, line: bytes) -> bool | None:

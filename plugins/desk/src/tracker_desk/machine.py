@@ -54,15 +54,14 @@ def places(session: Session) -> list[Place]:
 
 def _place(origin: Origin, capture: str) -> Place | None:
     if isinstance(origin, CommandOrigin | ExchangeOrigin):
-        name = origin.argv[0]
-        path = shutil.which(name)
-        text = path or f"not on the PATH; {origin.cure}" if origin.cure else "not on the PATH"
-        return Place(name=name, is_here=path is not None, text=text, next=_used(capture, path))
-    if isinstance(origin, HttpOrigin):
-        is_set = bool(os.environ.get(origin.key))
-        text = "set" if is_set else f"not set; it lets `tracker capture` read {origin.title}"
-        return Place(name=origin.key, is_here=is_set, text=text, next=_used(capture, is_set))
-    return None
+        name, here = origin.argv[0], shutil.which(origin.argv[0])
+        text = here or "; ".join(filter(None, ("not on the PATH", origin.cure)))
+    elif isinstance(origin, HttpOrigin):
+        name, here = origin.key, os.environ.get(origin.key)
+        text = "set" if here else f"not set; it lets `tracker capture` read {origin.title}"
+    else:
+        return None
+    return Place(name=name, is_here=bool(here), text=text, next=_used(capture, here))
 
 
 def _used(command: str, is_here: object) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
         )
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
-        found = {stream: _take(session, other, stream, lambda _: None, is_dry=True) for stream in streams}
+        found = {stream: _take(session, other, stream, lambda _: None) for stream in streams}
     else:
         states = list(Windows(session).lane_files())
         with progress(session, size) as advance:
@@ -89,7 +89,7 @@ def _other(session: Session, folder: Path) -> Path:
 
 def _holds_records(other: Journal, stream: str) -> bool:
     """Whether a file holds records, and not the JSON lines of another program, such as a proxy's log; or nothing."""
-    first = next((record for _, _, record in other.records(stream)), None) or Journal.decode(_rest(other, stream))
+    first = next((record for _, record in _records(other, stream)), None)
     return not first or not first.keys().isdisjoint(("schema_version", "captured_at"))
 
 
@@ -127,20 +127,20 @@ def _ids(
     return standing, known
 
 
-def _take(session: Session, other: Journal, stream: str, advance: Advance, *, is_dry: bool = False) -> Taken:
+def _take(session: Session, other: Journal, stream: str, advance: Advance) -> Taken:
     """Append what this directory has not, batch by batch.
 
     The lock is held for what others appended meanwhile and for the batch, however long the streams are.
     """
     taken, journal, seen = Taken(), session.journal, 0
-    with Ids() as ids:
+    with contextlib.closing(Ids()) as ids:
         for batch in _batches(other, stream, advance):
             # first all that stands here, before the lock is taken
             seen = _read(journal, stream, seen, ids, advance)
-            with contextlib.nullcontext() if is_dry else journal.lock():
+            with contextlib.nullcontext() if session.dry_run else journal.lock():
                 _read(journal, stream, seen, ids, advance)
                 new = [one for one in batch if _is_new(taken, ids, record_id(stream, *one), *one)]
-                if new and not is_dry:
+                if new and not session.dry_run:
                     lines = {stream: b"".join(line + b"\n" for line, _ in new)}
                     mark = _mark(session, other, [record for _, record in new])
                     # the mark first: what came in is never taken for this directory's own
@@ -180,18 +180,23 @@ def _is_new(taken: Taken, ids: Ids, own_id: str, line: bytes, record: Mapping[st
 
 def _batches(other: Journal, stream: str, advance: Advance) -> Iterator[list[tuple[bytes, Record]]]:
     batch, size = list[tuple[bytes, Record]](), 0
-    for _, line, record in other.records(stream, 0, other.size(stream)):
+    for line, record in _records(other, stream):
         advance(len(line) + 1)
         batch.append((line, record))
         size += len(line)
         if size >= BATCH:
             yield batch
             batch, size = [], 0
+    yield batch
+
+
+def _records(other: Journal, stream: str) -> Iterator[tuple[bytes, Record]]:
+    """Every record with its line, also a last one of which only the end is missing, as after an edit by hand."""
+    for _, line, record in other.records(stream, 0, other.size(stream)):
+        yield line, record
     rest = _rest(other, stream)
     if (last := Journal.decode(rest)) is not None:
-        # only its end is missing, as after an edit by hand
-        batch.append((rest, last))
-    yield batch
+        yield rest, last
 
 
 def _rest(other: Journal, stream: str) -> bytes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from attrs import evolve
 
-from tracker.api import Cell, Chart, Column, MeterOutlook, Panel
+from tracker.api import Cell, Chart, Column, Panel
 from tracker.kernel import Clock, line, number, plural, span, value
 from tracker_desk.standings import Standing, short
 from tracker_desk.status import Status
@@ -52,7 +53,7 @@ def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
     used = gauge.used if meter.unit == "pp" and not is_past else None
     # a pane that was old when it was read shows a reset that was over by then
     past = "out of date" if reset and reset <= one.at else "reset since"
-    shown = past if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
+    shown = past if is_past else one.used
     ahead = None if used is None else _ahead(one, used)
     account = line(short(one.account) or "not named") if one.several else None
     pace = None if ahead is None else f"{plural(round(abs(ahead)), 'point')} {'ahead' if ahead > 0 else 'behind'}"
@@ -82,20 +83,18 @@ def _ahead(one: Standing, used: float) -> float | None:
 
 def _bands(status: Status) -> dict[tuple[str, str, str | None], dict[str, Cell]]:
     """What is expected at the reset, four times in five, by account; None stands for the only one."""
-    found: dict[tuple[str, str], list[MeterOutlook]] = {}
-    for one in status.outlooks:
-        found.setdefault((one.provider, one.meter), []).append(one)
+    accounts = Counter((one.provider, one.meter) for one in status.outlooks)
     bands: dict[tuple[str, str, str | None], dict[str, Cell]] = {}
-    for (provider, meter), own in found.items():
-        for one in own:
-            low, high = one.figures.get("expected") or (None, None)
-            if low is not None and high is not None:
-                # one rounding for the chart and the words beside it
-                first, last = number(low, 0), number(high, 0)
-                band: dict[str, Cell] = {"low": int(first), "high": int(last), "expected": f"{first} to {last}%"}
-                bands[provider, meter, one.account] = band
-                if len(own) == 1:
-                    bands[provider, meter, None] = band
+    for one in status.outlooks:
+        low, high = one.figures.get("expected") or (None, None)
+        if low is None or high is None:
+            continue
+        # one rounding for the chart and the words beside it
+        first, last = number(low, 0), number(high, 0)
+        band: dict[str, Cell] = {"low": int(first), "high": int(last), "expected": f"{first} to {last}%"}
+        bands[one.provider, one.meter, one.account] = band
+        if accounts[one.provider, one.meter] == 1:
+            bands[one.provider, one.meter, None] = band
     return bands
 
 

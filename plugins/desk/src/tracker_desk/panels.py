@@ -10,9 +10,8 @@ from tracker_desk import meter_list, status_text
 from tracker_desk.money import least
 from tracker_desk.standings import short
 from tracker_desk.status import Status, look
-from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WOULD_OVERLAP, ListedWindow, listed
+from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WHOLE, WOULD_OVERLAP, ListedWindow, listed
 
-OWN = "window_"
 MOST = 1000  # windows of a panel; views show fewer
 # of the subscription's price, where `cost_usd` is at list prices
 PLAN = {"money": "Plan, $", "money_per_feature": "Plan per feature, $"}
@@ -88,37 +87,36 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
         # rows of one provider differ in it
         extra["account"] = 0
         rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
-    # of known requests none lacks a price, and none is shared, unless it is said
-    bare = [key for key in extra if key in BARE.values()]
-    none = {key: "" if key in texts else 0 for key in (*bare, *(one for one in extra if one.startswith("shared_")))}
-    rows = [
-        {**(dict.fromkeys(bare, 0) if row.get("shared_requests") else none), **row} if "requests" in row else row
-        for row in rows
-    ]
-    # who overlaps no other window is known
-    alone = {key: "" for key in (OVERLAPS, WOULD_OVERLAP) if key in extra}
-    rows = [{**alone, **row} for row in rows]
-    # money that leaves requests out is the least that it was
-    amounts = {f"{prefix}{key}": f"{prefix}{count}" for key, count in BARE.items() for prefix in ("", OWN)}
-    marked = [
-        {
-            key: f"≥{least(usd)}"
-            for key, count in amounts.items()
-            if row.get(count) and isinstance(usd := row.get(key), int | float)
-        }
-        for row in rows
-    ]
-    rows = [{**row, **own} for row, own in zip(rows, marked, strict=True)]
     own = [_column(key, rank, is_text=key in texts) for key, rank in extra.items()]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]
-    return (*START[:place], *accounts, *START[place:], *others), rows
+    return (*START[:place], *accounts, *START[place:], *others), [_whole(row, own) for row in rows]
+
+
+def _whole(row: Mapping[str, Cell], columns: Sequence[Column]) -> Mapping[str, Cell]:
+    """A row with what is known of the columns that features add although no feature says it."""
+    found = dict(row)
+    for one in columns:
+        # of known requests none lacks a price, and none is shared, unless it is said
+        is_none = one.key in BARE.values() or (one.key.startswith("shared_") and not row.get("shared_requests"))
+        if "requests" in row and is_none:
+            found.setdefault(one.key, "" if one.kind == "text" else 0)
+        # who overlaps no other window is known
+        if one.key in (OVERLAPS, WOULD_OVERLAP):
+            found.setdefault(one.key, "")
+    for prefix in ("", WHOLE):
+        for key, count in BARE.items():
+            usd = row.get(f"{prefix}{key}")
+            # money that leaves requests out is the least that it was
+            if row.get(f"{prefix}{count}") and isinstance(usd, int | float):
+                found[f"{prefix}{key}"] = f"≥{least(usd)}"
+    return found
 
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
     counts = ("tokens", "requests", "files", "lost_sessions", "accounts")
     kinds = {**dict.fromkeys(counts, "count"), **dict.fromkeys((*PLAN, "cost_usd"), "money")}
-    name = key.removeprefix(OWN).removeprefix("shared_").removeprefix("unpriced_")
+    name = key.removeprefix(WHOLE).removeprefix("shared_").removeprefix("unpriced_")
     kind = "text" if is_text else kinds.get(name, "number")
     title = PLAN.get(key) or key.replace("_usd", ", $").replace("_", " ").capitalize()
     return Column(key=key, title=title, kind=kind, rank=rank)  # type: ignore[arg-type]
@@ -134,7 +132,7 @@ def _rows(one: ListedWindow) -> list[Mapping[str, Cell]]:
         if one.state != "finalized" or any(columns.get(key) is not None for key in (*FIGURES, "tokens"))
     }
     # what is of the window as a whole is shown once, and as no provider's
-    own = {f"{OWN}{key}": known for key, known in one.facts.items()}
+    own = {f"{WHOLE}{key}": known for key, known in one.facts.items()}
     rows: list[Mapping[str, Cell]] = []
     for name, columns in (shown or {"": whole}).items():
         lanes = columns.get("lanes", ())

@@ -13,9 +13,9 @@ Advance: TypeAlias = Callable[[int], None]
 
 
 @contextmanager
-def progress(session: Session, size: int, noun: str = "records") -> Iterator[Advance]:
+def progress(session: Session, size: int) -> Iterator[Advance]:
     """Gives what to call for each record, with its bytes."""
-    shown = session.registry.first("show_progress", session=session, size=size, noun=noun)
+    shown = session.registry.first("show_progress", session=session, size=size, noun="records")
     count = 0
 
     def advance(read: int) -> None:

@@ -14,7 +14,6 @@ from attrs import asdict, evolve
 
 from tracker.api import StatusLineOrigin
 from tracker.kernel import Session, plural
-from tracker_desk.completion_scripts import SCRIPTS
 from tracker_desk.edits import (
     BLOCK,
     Change,
@@ -28,7 +27,7 @@ from tracker_desk.edits import (
 )
 from tracker_desk.machine import next_commands, places, table
 from tracker_desk.prompts import answered
-from tracker_desk.shells import program
+from tracker_desk.shells import SCRIPTS, program
 
 SAMPLE = "Sample your meters every 15 minutes, so that windows can be made from the history later?"
 OTHER = (
@@ -43,7 +42,7 @@ def set_up(session: Session, *, is_yes: bool) -> None:
     commands = next_commands(session, found)
     if session.json:
         here = [asdict(one) for one in found]
-        changes = _make_quietly(session, edits if is_yes else [], edits)
+        changes = _changes(session, edits, is_made=is_yes)
         session.data({"found": here, "changes": changes, "next": [command for command, _ in commands]})
         return
     session.say("On this machine:")
@@ -62,7 +61,7 @@ def take_back(session: Session) -> None:
     """Remove what `set_up` added, and nothing else."""
     edits = _edits(session, is_undo=True)
     if session.json:
-        session.data({"changes": _make_quietly(session, edits, [edit for edit in edits if not edit.is_absent])})
+        session.data({"changes": _changes(session, [edit for edit in edits if not edit.is_absent])})
         return
     for edit in edits:
         if edit.refusal and not edit.is_absent:
@@ -96,24 +95,20 @@ def _show(session: Session, edit: Edit) -> None:
 
 
 def _make(session: Session, edits: list[Edit]) -> None:
-    for edit in edits:
-        if session.dry_run:
-            continue
-        assert edit.write is not None
-        edit.write(edit)
+    for edit in edits if not session.dry_run else ():
+        edit.make()
         session.say(f"changed {edit.place}")
     if edits and session.dry_run:
         session.say(f"nothing was changed; without --dry-run this makes {plural(len(edits), 'change')}")
 
 
-def _make_quietly(session: Session, wanted: list[Edit], shown: list[Edit]) -> list[dict[str, Any]]:
-    """Make the wanted edits that are due, and say of each that is shown whether it was made."""
-    made = [] if session.dry_run else [edit for edit in wanted if edit.is_due]
-    documents = [edit.document() | {"made": edit in made} for edit in shown if edit.is_due or edit.refusal]
-    for edit in made:
-        assert edit.write is not None
-        edit.write(edit)
-    return documents
+def _changes(session: Session, edits: list[Edit], *, is_made: bool = True) -> list[dict[str, Any]]:
+    """Make the edits that are due, and say of each whether it was made."""
+    is_made = is_made and not session.dry_run
+    for edit in edits:
+        if is_made and edit.is_due:
+            edit.make()
+    return [edit.document() | {"made": is_made and edit.is_due} for edit in edits if edit.is_due or edit.refusal]
 
 
 def outdated(session: Session) -> list[Edit]:

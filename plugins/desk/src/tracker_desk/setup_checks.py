@@ -26,7 +26,7 @@ from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk import status_text
 from tracker_desk.config_values import held
 from tracker_desk.edits import environment
-from tracker_desk.findings import Level
+from tracker_desk.findings import Level, finding
 from tracker_desk.status import Lane, Status, lane_option, look
 
 OLD = timedelta(days=8)
@@ -61,8 +61,7 @@ def _clock(session: Session) -> Iterator[Finding]:
         try:
             zone(None)
         except TrackerError as error:
-            cure = "tracker config set timezone Europe/Berlin"
-            yield Finding(severity="warning", check="clock", place="TZ", problem=str(error), cure=cure)
+            yield finding("warning", "clock", "TZ", str(error), "tracker config set timezone Europe/Berlin")
 
 
 def _folder(session: Session) -> Iterator[Finding]:
@@ -82,8 +81,7 @@ def _folder(session: Session) -> Iterator[Finding]:
         # a file of somebody's own, and the work around records, stay as they are
         line = r"'*.jsonl\n' >>" if path.exists() or (root / ".git").exists() else r"'*\n' >"
         cure = f"printf {line} {shlex.quote(str(path))}"
-        problem = "is in a git repository that would track your panes"
-        yield Finding(severity="warning", check="folder", place=str(root), problem=problem, cure=cure)
+        yield finding("warning", "folder", root, "is in a git repository that would track your panes", cure)
 
 
 def _keys(session: Session) -> Iterator[Finding]:
@@ -93,8 +91,7 @@ def _keys(session: Session) -> Iterator[Finding]:
         key = os.environ.get(name)
         if key and re.search(r"[\s\x00-\x1f]", key):
             cure = f'export {name}="$(printf %s "${name}" | tr -d "[:space:]")"'
-            problem = "contains white space, which no key does"
-            yield Finding(severity="warning", check="key", place=name, problem=problem, cure=cure)
+            yield finding("warning", "key", name, "contains white space, which no key does", cure)
 
 
 def _entries(session: Session) -> Iterator[Finding]:
@@ -103,7 +100,7 @@ def _entries(session: Session) -> Iterator[Finding]:
 
     for edit in outdated(session):
         problem = f"the {edit.title.lower()} that setup added calls another installation"
-        yield Finding(severity="warning", check="setup", place=edit.place, problem=problem, cure="tracker setup")
+        yield finding("warning", "setup", edit.place, problem, "tracker setup")
 
 
 def _origins(session: Session, source: Source, status: Status) -> Iterator[Finding]:
@@ -116,7 +113,7 @@ def _origins(session: Session, source: Source, status: Status) -> Iterator[Findi
         end = f"tracker end {source.name}{lane_option(session, opened[0].agent_id)}" if opened else None
         cure += f"`{end or f'tracker start {source.name}'}`"
         problem = f"cannot be read automatically: {'; '.join(dict.fromkeys(reasons))}"
-        yield Finding(severity="note", check="origin", place=source.name, problem=problem, cure=cure)
+        yield finding("note", "origin", source.name, problem, cure)
 
 
 def missing(origin: Origin) -> str | None:
@@ -138,14 +135,12 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
     if lane.is_open and age > FORGOTTEN:
         problem = f"{line(lane.mark.window)} has been open for {span(age)}"
         cure = lane.due.command or f"tracker end {name} --stdin{agent}"
-        yield Finding(severity="warning", check="open", place=place, problem=problem, cure=cure)
+        yield finding("warning", "open", place, problem, cure)
     elif lane.is_open and session.now - lane.as_of > OLD:
         problem = f"the BEFORE of {line(lane.mark.window)} shows values that are {span(session.now - lane.as_of)} old"
-        cure = f"tracker start {name} --stdin{agent}"
-        yield Finding(severity="warning", check="old", place=place, problem=problem, cure=cure)
+        yield finding("warning", "old", place, problem, f"tracker start {name} --stdin{agent}")
     for left in lane.also_open:
-        problem = f"{line(left.mark.window)} was never ended"
-        yield Finding(severity="warning", check="open", place=place, problem=problem, cure=left.command)
+        yield finding("warning", "open", place, f"{line(left.mark.window)} was never ended", left.command)
 
 
 def _anomalies(session: Session, status: Status) -> Iterator[Finding]:
@@ -157,5 +152,5 @@ def _anomalies(session: Session, status: Status) -> Iterator[Finding]:
         if window in latest and name in session.registry.sources:
             problem = line(f"{name} {kind}: {entry.record.get('cause')}")
             cure = shlex.join(["tracker", "window-audit", "--window", window])
-            severity: Level = "warning" if window in unfinished else "note"
-            yield Finding(severity=severity, check="anomaly", place=line(window), problem=problem, cure=cure)
+            level: Level = "warning" if window in unfinished else "note"
+            yield finding(level, "anomaly", line(window), problem, cure)

@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from tracker.api import Cell, Column, Gauge
 from tracker.kernel import Clock, Session, iso, line, span, value
 from tracker_desk import at_hand, meter_list
-from tracker_desk.standings import UNNAMED, Standing
-from tracker_desk.status import CLOCKS, OPEN, Due, Lane, Status
+from tracker_desk.standings import SKEW, UNNAMED, Standing
+from tracker_desk.status import OPEN, Due, Lane, Status
 
 LANES = (
     Column(key="provider", title="Provider", rank=0),
@@ -153,7 +153,7 @@ def _beginning(session: Session) -> Iterator[str]:
 
 
 def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
-    ago = span(clock.now - lane.taken) if lane.taken - clock.now <= CLOCKS else "in the future"
+    ago = span(clock.now - lane.taken) if lane.taken - clock.now <= SKEW else "in the future"
     state = f"open since {clock.at(lane.taken)} ({ago})" if lane.is_open else f"closed at {clock.at(lane.taken)}"
     yield f"{lane_name(lane)}: {line(lane.mark.window)} {state}"
     yield from _meters(clock, status.shown(lane))
@@ -165,9 +165,8 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
 def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
     width = max((len(line(one.label)) for one in shown), default=0)
     for one in shown:
-        unit = "%" if one.meter.unit == "pp" else f" {one.meter.unit}"
-        used, age = value(one.gauge.used, unit=unit), span(clock.now - one.at)
-        yield f"  {line(one.label):{width}}  {used}, {age} ago{_reset(clock, one.gauge)}"
+        age = span(clock.now - one.at)
+        yield f"  {line(one.label):{width}}  {one.used}, {age} ago{_reset(clock, one.gauge)}"
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:
@@ -219,13 +218,12 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
         ],
         "ready": [due.window for due in status.ready if not due.reason],
         "not_captured": list(status.missing),
-        "at_hand": [{"provider": one.provider, "at": iso(one.at), "place": one.place} for one in status.at_hand],
+        "at_hand": [asdict(one, value_serializer=_plain) for one in status.at_hand],
         "anomalies": [found.record | {"record_id": found.record_id} for found in status.anomalies],
     }
 
 
 def _lane_document(status: Status, lane: Lane) -> dict[str, Any]:
-    due, now = lane.due, status.now
     return {
         "provider": lane.mark.provider,
         "agent_id": lane.agent_id,
@@ -234,18 +232,15 @@ def _lane_document(status: Status, lane: Lane) -> dict[str, Any]:
         "phase": lane.mark.phase,
         "captured_at": iso(lane.taken),
         "also_open": [left.mark.window for left in lane.also_open],
-        "age_s": _seconds(now - lane.as_of),
+        "age_s": _seconds(status.now - lane.as_of),
         "meters": [_meter_document(one) for one in status.shown(lane)],
-        "next": {
-            "action": due.action,
-            "window": due.window,
-            "command": due.command,
-            "reason": due.reason,
-            "allowed_from": due.allowed_from and iso(due.allowed_from),
-            "resets_at": due.resets_at and iso(due.resets_at),
-            "buffered_until": due.buffered_until and iso(due.buffered_until),
-        },
+        "next": asdict(lane.due, value_serializer=_plain),
     }
+
+
+def _plain(_owner: object, _field: object, found: Any) -> Any:
+    """A value of a class as JSON has it."""
+    return iso(found) if isinstance(found, datetime) else found
 
 
 def _meter_document(one: Standing) -> dict[str, Any]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
-from attrs import define, evolve, field
+from attrs import define, field
 
 from tracker.api import Finding, instant
 from tracker.kernel import Journal, Session, plural, record_id
 from tracker.kernel import line as shown
-from tracker_desk.findings import Level
+from tracker_desk.findings import REPAIR, RESTORE, Level, finding
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance
 from tracker_desk.restoring import identity, lacking, set_aside, whole_record
@@ -85,13 +86,7 @@ class StreamCheck:
                 yield from self._tombstone(record)
         if self._out_of_order:
             what = f"{plural(self._out_of_order, 'record')} captured before an earlier line"
-            yield Finding(
-                severity="note",
-                check="order",
-                place=self.name,
-                problem=what,
-                cure="nothing to do: the capture time decides",
-            )
+            yield finding("note", "order", self.name, what, "nothing to do: the capture time decides")
         yield from self._behind()
         yield from self._tail()
 
@@ -101,15 +96,15 @@ class StreamCheck:
             if target not in self.ids:
                 what = f"takes back {shown(target)[:80]}, which is not there"
                 cure = f"nothing to do, unless that record is still to be imported; {self._look(number)}"
-                yield Finding(
-                    severity="warning", check="tombstone", place=f"{self.name} line {number}", problem=what, cure=cure
-                )
+                yield finding("warning", "tombstone", f"{self.name} line {number}", what, cure)
 
-    def _found(self, level: Level, check: str, what: str, cure: str) -> Finding:
+    def _found(
+        self, level: Level, check: str, what: str, cure: str, fix: Callable[[], object] | None = None
+    ) -> Finding:
         """A finding about the line that was just read."""
         if level != "note" and "`" not in cure:
             cure = f"{cure}; {self._look(self.lines)}"
-        return Finding(severity=level, check=check, place=f"{self.name} line {self.lines}", problem=what, cure=cure)
+        return finding(level, check, f"{self.name} line {self.lines}", what, cure, fix)
 
     def _look(self, number: int) -> str:
         return f"`sed -n {number}p {shlex.quote(str(self.session.journal.path(self.stream)))}` shows the line"
@@ -123,7 +118,7 @@ class StreamCheck:
             self.behind.append((self.lines, offset, identity(self.stream, whole)))
         else:
             self.broken.append(offset)
-            yield evolve(self._found("error", *_why(line), END_WARNINGS), fix=self._set_aside)
+            yield self._found("error", *_why(line), END_WARNINGS, self._set_aside)
 
     def _set_aside(self) -> None:
         """All of the broken lines: only so many are findings of their own."""
@@ -193,40 +188,28 @@ class StreamCheck:
         for number, offset, own_id in self.behind:
             place, what = f"{self.name} line {number}", "holds a whole record behind a torn one"
             if own_id not in self.ids:
-                yield Finding(check="json", place=place, problem=what, cure="tracker doctor --restore")
+                yield finding("error", "json", place, what, RESTORE)
                 continue
             self.broken.append(offset)
-            yield Finding(
-                severity="warning",
-                check="json",
-                place=place,
-                problem=f"{what}; it stands on a line of its own, too",
-                cure="tracker doctor --fix",
-                fix=self._set_aside,
-            )
+            what += "; it stands on a line of its own, too"
+            yield finding("warning", "json", place, what, REPAIR, self._set_aside)
         if self.copied:
             what = f"holds {plural(self.copied, 'line')} without a record; {self.name}.torn has copies"
             cure = "nothing to do; a copy of the data may have what stood there"
-            yield Finding(severity="note", check="json", place=self.name, problem=what, cure=cure)
+            yield finding("note", "json", self.name, what, cure)
 
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)
         rest = path.stat().st_size - journal.size(self.stream)
         if rest:
-            yield Finding(
-                severity="warning",
-                check="torn",
-                place=self.name,
-                problem=f"ends in a torn line of {rest} bytes, as a crash leaves it",
-                cure="tracker doctor --fix",
-                fix=lambda: journal.mend(self.stream),
-            )
+            what = f"ends in a torn line of {rest} bytes, as a crash leaves it"
+            yield finding("warning", "torn", self.name, what, REPAIR, partial(journal.mend, self.stream))
         aside = path.with_name(path.name + ".torn")
         if aside.exists():
-            what, cure = f"holds {aside.stat().st_size} bytes that were set aside", "tracker doctor --restore"
+            what, cure = f"holds {aside.stat().st_size} bytes that were set aside", RESTORE
             if not lacking(self.session, self.stream):
                 what, cure = f"{what}; no whole record of them is missing", "nothing to do"
-            yield Finding(severity="note", check="torn", place=aside.name, problem=what, cure=cure)
+            yield finding("note", "torn", aside.name, what, cure)
 
 
 def _why(line: bytes) -> tuple[str, str]:

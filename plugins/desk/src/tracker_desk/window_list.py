@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from tempfile import TemporaryFile
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
 from attrs import field, frozen
 
@@ -29,15 +29,15 @@ from tracker_desk.money import floored
 LEAST = 0.005  # what is less is not nothing, and has more digits
 FIGURES = ("features", "capacity", "efficiency")
 # who captured a provider, and from when to when
-OWN = ("lanes", "from", "to")
+MEASURED = ("lanes", "from", "to")
+# what the columns of the window as a whole begin with
+WHOLE = "window_"
 LEADING = ("window", "lane", "from", "to", "state", "provider")
 # of money the count of requests that it leaves out
 BARE = {"cost_usd": "unpriced_requests", "shared_cost_usd": "shared_unpriced_requests"}
 HEAD = (*LEADING, *FIGURES)
 # columns of a feature that name another window which moved the same meter at the same time; of the first neither counts
 OVERLAPS, WOULD_OVERLAP = "overlaps", "would_overlap"
-# whether a column is of the window as a whole, and its name
-Key: TypeAlias = tuple[bool, str]
 T = TypeVar("T")
 
 
@@ -167,9 +167,11 @@ def _unread(session: Session) -> dict[str, list[bool]]:
 
 
 def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
+    if row is None:
+        return ()
     # captures that no plugin reads cannot tell
-    names = {*row.providers, *own} & session.registry.sources.keys() if row else ()
-    return tuple(name for name in sorted(names) if row and row.is_stale(name, own.get(name, [])))
+    names = {*row.providers, *own} & session.registry.sources.keys()
+    return tuple(name for name in sorted(names) if row.is_stale(name, own.get(name, [])))
 
 
 def _providers(
@@ -190,7 +192,7 @@ def _providers(
         pair = canonical(group)
         figures = _figures(session, source, row, group) if row else {"capacity": pair.capacity(session, source)}
         measured = (_lanes(group), *(one and one.captured_at for one in pair))
-        columns = dict(zip(OWN, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
+        columns = dict(zip(MEASURED, measured, strict=True)) | {key: figures.get(key) for key in FIGURES}
         unit = source.capacity_meter.unit if source.capacity_meter else None
         found[name] = {**columns, "unit": unit, **known.get(name, {})}
         if name in reasons:
@@ -215,7 +217,7 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
 
     The rows wait in a temporary file until the width of each column is known.
     """
-    widths: dict[Key, int] = {(False, name): len(name) for name in HEAD}
+    widths = {name: len(name) for name in HEAD}
     sizes = array("L")
     with TemporaryFile() as spool:
         for row in (row for one in windows for row in _rows(one, clock)):
@@ -223,9 +225,11 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
             sizes.append(spool.write(marshal.dumps(row)))
             for key, text in row.items():
                 widths[key] = max(widths.get(key, 0), len(text))
-        # of the window as a whole last, by a name of its own
-        titles = {key: key[1] for key in sorted(widths, key=lambda key: key[0])}
-        titles |= {key: f"window_{name}" for key in titles if (name := key[1]) and key[0] and (False, name) in titles}
+        titles = {}
+        # of the window as a whole last, by its whole name if a provider has a column of that name
+        for key in sorted(widths, key=lambda key: key.startswith(WHOLE)):
+            name = key.removeprefix(WHOLE)
+            titles[key] = key if name in widths else name
         widths = {key: max(widths[key], len(title)) for key, title in titles.items()}
         yield _line(titles, widths)
         spool.seek(0)
@@ -233,32 +237,35 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
             yield _line(marshal.loads(spool.read(size)), widths)
 
 
-def _line(row: Mapping[Key, str], widths: Mapping[Key, int]) -> str:
-    # only the first row of a window has what is of the whole
-    lacking = "-" if row[False, "window"] else ""
-    cells = (
-        f"{row.get(key, lacking if key[0] else '-'):{'<' if key[1] in LEADING and not key[0] else '>'}{width}}"
-        for key, width in widths.items()
-    )
+def _line(row: Mapping[str, str], widths: Mapping[str, int]) -> str:
+    cells = []
+    for key, width in widths.items():
+        # only the first row of a window has what is of the whole
+        text = row.get(key, "-" if row["window"] or not key.startswith(WHOLE) else "")
+        cells.append(text.ljust(width) if key in LEADING else text.rjust(width))
     return "  ".join(cells).rstrip()
 
 
-def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[Key, str]]:
+def _rows(one: ListedWindow, clock: Clock) -> Iterator[dict[str, str]]:
     unmeasured: dict[str, Mapping[str, Any]] = {"-": {"lanes": one.lanes, "from": one.begin, "to": one.end}}
-    named, whole = [one.window, one.state], {(True, name): _cell(found) for name, found in one.facts.items()}
+    window, state = one.window, str(one.state)
+    whole = {f"{WHOLE}{name}": _cell(found) for name, found in one.facts.items()}
     for name, columns in (one.providers or unmeasured).items():
-        efficiency, lanes = columns.get("efficiency"), columns.get("lanes", ())
-        begin, end = (clock.at(at) if (at := columns.get(key)) else "-" for key in OWN[1:])
-        start = (named[0], ",".join(lane or "-" for lane in lanes) or "-", begin, end, named[1])
+        begin, end, efficiency = (columns.get(key) for key in ("from", "to", "efficiency"))
         yield {
-            **{(False, key): text for key, text in zip(LEADING, [*start, name], strict=True)},
-            (False, "features"): _cell(columns.get("features")),
-            (False, "capacity"): _cell(columns.get("capacity"), columns.get("unit")),
-            (False, "efficiency"): "-" if efficiency is None else rate(efficiency),
-            **{(False, key): _added(columns, key) for key in columns if key not in (*OWN, *FIGURES, "unit")},
+            "window": window,
+            "lane": ",".join(lane or "-" for lane in columns.get("lanes", ())) or "-",
+            "from": clock.at(begin) if begin else "-",
+            "to": clock.at(end) if end else "-",
+            "state": state,
+            "provider": name,
+            "features": _cell(columns.get("features")),
+            "capacity": _cell(columns.get("capacity"), columns.get("unit")),
+            "efficiency": "-" if efficiency is None else rate(efficiency),
+            **{key: _added(columns, key) for key in columns if key not in (*MEASURED, *FIGURES, "unit")},
             **whole,
         }
-        named, whole = ["", ""], {}
+        window, state, whole = "", "", {}
 
 
 def _added(columns: Mapping[str, Any], key: str) -> str:

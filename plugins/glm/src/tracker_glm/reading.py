@@ -9,6 +9,7 @@ Quota: `{"code": 200, "success": true, "data": {"level" or "planName", "limits":
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -17,7 +18,6 @@ from typing import Any, TypeAlias
 import orjson
 
 from tracker.api import JSON, Gauge, Reading, account_id, amount, count, instant, percent, plain_text
-from tracker_glm.values import epoch_ms, word
 
 Object: TypeAlias = "dict[str, Any]"  # a JSON object of which nothing is known
 
@@ -26,6 +26,8 @@ TOOL_TYPE = "TIME_LIMIT"
 POOLS = {(3, 5): "fiveh", (6, 1): "weekly"}  # (unit, number): 5 hours, 1 week
 LONG_AGO = timedelta(days=1)
 METERS = ("fiveh", "weekly", "mcp_month")
+EPOCH_MS = range(946_684_800_000, 4_102_444_800_000)  # 2000 to 2100; seconds taken for milliseconds would be 1970
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9 _.-]{0,39}")
 
 
 def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
@@ -87,8 +89,11 @@ def _read_quota(payload: Object) -> Reading:
 
 
 def _plan(data: Mapping[str, Any]) -> dict[str, JSON]:
-    plan = word(data.get("level")) or word(data.get("planName"))
-    return {} if plan is None else {"plan": plan}
+    """The plan's name, such as `pro`."""
+    for name in (data.get("level"), data.get("planName")):
+        if isinstance(name, str) and WORD.fullmatch(name):
+            return {"plan": name}
+    return {}
 
 
 def _gauges(limits: list[Any], tags: dict[str, None]) -> tuple[Gauge, ...]:
@@ -125,10 +130,12 @@ def _gauge(meter: str, limit: Object, tags: dict[str, None]) -> Gauge:
     if used is None:
         tags[f"section-missing:{meter}"] = None
     reset = limit.get("nextResetTime")
-    reset_at = epoch_ms(reset)
-    if reset is not None and reset_at is None:
+    known = count(reset)
+    if known is not None and known in EPOCH_MS:
+        return Gauge(meter=meter, used=used, reset_at=datetime.fromtimestamp(known / 1000, UTC))
+    if reset is not None:
         tags[f"reset-unreadable:{meter}"] = None
-    return Gauge(meter=meter, used=used, reset_at=reset_at)
+    return Gauge(meter=meter, used=used)
 
 
 def _used(limit: Object) -> float | None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tracker.api import Change, Gauge, Reading
+from attrs import evolve
+
+from tracker.api import Change, Gauge, Reading
 
 
 def later(before: Reading, change: Any) -> Reading:
     """A reading a minute later, in which every value has changed."""
-    import attrs
-
     assert before.as_of is not None
 
     def moved(gauge: Gauge) -> Gauge:
-        return attrs.evolve(gauge, used=None if gauge.used is None else change(gauge.used))
+        return evolve(gauge, used=None if gauge.used is None else change(gauge.used))
 
     as_of = before.as_of + timedelta(minutes=1)
-    return attrs.evolve(before, gauges=tuple(moved(gauge) for gauge in before.gauges), as_of=as_of)
+    return evolve(before, gauges=tuple(moved(gauge) for gauge in before.gauges), as_of=as_of)
 
 
 def values(reading: Reading) -> dict[str, float]:

@@ -6,17 +6,16 @@ import re
 import subprocess
 import sys
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from attrs import asdict
 
-from tracker.kernel import escape
+from tracker.api import Block, EventTotals, PreviewContext, Source
+from tracker.kernel import Registry, escape
 from tracker_kit import inventory
+from tracker_kit.purity import clock_calls
 from tracker_kit.rules import ask, installed, refused, rule
-
-if TYPE_CHECKING:
-    from tracker.api import Block, PreviewContext, Source
-    from tracker.kernel import Registry
 
 SLOW = 0.5  # seconds
 FIELD = re.compile(r"\{(\w+)(?::[^}]*)?\}")
@@ -73,8 +72,6 @@ class SourceConformance(Conformance):
         assert not unmarked, rule(f"{', '.join(unmarked)} is not marked with @hookimpl", "When something is wrong")
 
     def test_declares_the_same_each_time(self, registry: Registry, info: Source) -> None:
-        from attrs import asdict
-
         again = ask(registry, self.source, "source_info")
         said = rule("source_info gives another declaration when it is called again", "The declaration")
         assert asdict(again.as_source()) == asdict(info), said
@@ -117,15 +114,11 @@ class SourceConformance(Conformance):
         assert not touched, rule(f"importing {name} touches {touched}; it must do nothing", "Import late")
 
     def test_names_no_clock(self, registry: Registry, info: Source) -> None:
-        from tracker_kit.purity import clock_calls
-
         package = registry.package(self.source)
         calls = list(clock_calls(found for name, found in sys.modules.items() if f"{name}.".startswith(f"{package}.")))
         assert not calls, rule(f"{', '.join(calls)}; the time of the capture is an argument", "Purity")
 
     def test_shows_nothing_of_nothing(self, registry: Registry, info: Source) -> None:
-        from tracker.api import EventTotals, PreviewContext
-
         if not registry.has(self.source, "render_preview_block"):
             return  # it shows no block: nothing to hold against it
         events = EventTotals() if info.kind == "telemetry" else None

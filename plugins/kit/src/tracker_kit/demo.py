@@ -47,14 +47,6 @@ class Step:
     is_brief: bool = False
 
 
-@frozen(kw_only=True)
-class Scene:
-    """Some commands under a heading."""
-
-    title: str
-    steps: tuple[Step, ...]
-
-
 class Declared:
     """The steps that the plugins declare and that can run here, in the order in which they run.
 
@@ -75,8 +67,8 @@ class Declared:
 
     def has(self, arguments: Sequence[str], is_readable: bool = True) -> bool:
         """Whether a command can be run; one that cannot is noted."""
-        if found := is_readable and _is_there(arguments):
-            return found
+        if is_readable and _is_there(arguments):
+            return True
         self.left_out[" ".join(takewhile(lambda word: word[:1].isalpha(), arguments[:2]))] = None
         return False
 
@@ -95,11 +87,11 @@ def run(session: Session, window: str) -> None:
     places = {"TRACKER_DATA_DIR": data, "CODEX_HOME": folder / "codex", "CLAUDE_CONFIG_DIR": folder / "claude"}
     with mock.patch.dict(os.environ, {name: str(one) for name, one in places.items()}), contextlib.chdir(folder):
         os.environ.pop("AGENT_ID", None)
-        for number, scene in enumerate(scenes, 1):
-            click.secho(f"{number}. {scene.title}\n", bold=True)
-            for step in scene.steps:
+        for number, (title, steps) in enumerate(scenes, 1):
+            click.secho(f"{number}. {title}\n", bold=True)
+            for step in steps:
                 _run(step, data)
-            if scene.steps[-1].is_brief:  # any other ends with a blank line of its own
+            if steps[-1].is_brief:  # any other ends with a blank line of its own
                 click.echo()
     click.echo(f"The records of this demo are in {data}")
     name = program()
@@ -123,7 +115,8 @@ def program() -> str:
     return shlex.quote(typed) if is_path and not (found and os.path.samefile(found, typed)) else "tracker"
 
 
-def _scenes(session: Session, declared: Declared, window: str, folder: Path) -> Iterator[Scene]:
+def _scenes(session: Session, declared: Declared, window: str, folder: Path) -> Iterator[tuple[str, tuple[Step, ...]]]:
+    """Some commands under each heading."""
     steps = [_step(session, source, one, window, folder) for source, one in declared.steps]
     own, more = (tuple(one for one in steps if one.is_brief is is_brief) for is_brief in (False, True))
     features = [
@@ -134,13 +127,11 @@ def _scenes(session: Session, declared: Declared, window: str, folder: Path) -> 
     ]
     finalize = ("complete", "--window", window, *features, "--quality", "1.0", "--outcome", "pass", "--notes", "demo")
     ends = (Step(arguments=finalize), Step(arguments=("preview", "--window", window)))
-    yield Scene(title=f"One window: the meters before and after the work, in {window}", steps=(*own, *ends))
+    yield f"One window: the meters before and after the work, in {window}", (*own, *ends)
     if more:
-        yield Scene(title="More windows, and one from the readings in between, after the fact", steps=more)
-    yield Scene(
-        title="What they say together: which plan delivers more, what the proxy saved, what to do",
-        steps=tuple(_closing(declared, window)),
-    )
+        yield "More windows, and one from the readings in between, after the fact", more
+    end = "What they say together: which plan delivers more, what the proxy saved, what to do"
+    yield end, tuple(_closing(declared, window))
 
 
 def _step(session: Session, source: Source, declared: DemoStep, window: str, folder: Path) -> Step:

@@ -27,10 +27,9 @@ CASE = "from pathlib import Path\n\nfrom tracker_kit.verdict import case\n\n"
 
 @frozen(kw_only=True)
 class Target:
-    """Plugins, those of them that are features, their tests, and what stands before the installed packages."""
+    """Plugins, their tests, and what stands before the installed packages."""
 
     sources: tuple[str, ...]
-    features: tuple[str, ...] = ()
     tests: Path | None = None
     path: tuple[Path, ...] = ()
 
@@ -72,10 +71,9 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
 
 def _target(session: Session, name: str, folder: Path) -> Target:
     registry = session.registry
-    features = tuple(one.name for one in registry.features)
-    installed = sorted({*features, *(one.name for one in registry.plugins)})
+    installed = sorted({one.name for one in (*registry.features, *registry.plugins)})
     if name in installed:
-        return Target(sources=(name,), features=features)
+        return Target(sources=(name,))
     if Path(name).is_dir():
         return _project(Path(name).resolve(), folder)
     if any(one.name == name for one in registry.disabled):
@@ -105,8 +103,7 @@ def _project(project: Path, folder: Path) -> Target:
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     code = project / "src" if (project / "src").is_dir() else project
     tests = project / "tests" if (project / "tests").is_dir() else None
-    features = tuple(name for name, place in points.items() if place.endswith(".feature"))
-    return Target(sources=tuple(points), features=features, tests=tests, path=(info.parent, code))
+    return Target(sources=tuple(points), tests=tests, path=(info.parent, code))
 
 
 # --- running the checks

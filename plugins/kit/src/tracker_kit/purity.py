@@ -11,6 +11,7 @@ import threading
 import time
 import types
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 from unittest import mock
@@ -27,7 +28,12 @@ NAMES = {"now", "utcnow", "today"}  # of `datetime`, which is in C and cannot be
 
 # what was seen, and in which thread; what other threads of the process do is not the plugin's
 _watching: list[tuple[int, list[str]]] = []
-_installed: list[bool] = []
+
+
+@cache
+def _install() -> None:
+    """For the life of the process: the hook looks only while `_watching` holds something."""
+    sys.addaudithook(_hook)
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -40,9 +46,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 @contextlib.contextmanager
 def no_input_or_output() -> Iterator[list[str]]:
     """What the code inside touched: files, sockets, processes; and the clock functions of `time`."""
-    if not _installed:
-        sys.addaudithook(_hook)  # for the life of the process: it looks only while `_watching` holds something
-        _installed.append(True)
+    _install()
     seen: list[str] = []
     with contextlib.ExitStack() as stack:
         for name in (*CLOCKS, *GIVEN):

@@ -5,12 +5,9 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tracker.kernel import PluginError
-
-if TYPE_CHECKING:
-    from tracker.kernel import Registry
+from tracker.kernel import PluginError, Registry, Session
 
 GUIDE = "docs/reference/plugins.md"
 # where the guide explains what the core found at a step of loading
@@ -32,8 +29,6 @@ MUST = {
 @cache
 def installed() -> Registry:
     """Everything that is installed, loaded once for all tests of a process."""
-    from tracker.kernel import Session
-
     return Session().registry
 
 

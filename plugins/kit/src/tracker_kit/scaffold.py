@@ -7,19 +7,13 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import distribution, version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, line
-
-if TYPE_CHECKING:
-    from tracker.kernel import Registry
+from tracker.kernel import Registry, Session, TrackerError, line
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 SUFFIX = ".in"
@@ -104,17 +98,11 @@ def render(registry: Registry, name: str, kind: str) -> Iterator[tuple[PurePosix
     """The files of a new plugin, by their path below its folder."""
     words = _words(registry, name, kind)
     for part in ("shared", kind):
-        for path, text in _templates(files("tracker_kit") / "templates" / part, PurePosixPath()):
-            target = PurePosixPath(str(path).replace(MODULE, words["module"]).removesuffix(SUFFIX))
-            yield target, PLACE.sub(lambda found: words[found[1]], text)
-
-
-def _templates(folder: Traversable, below: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
-    for one in folder.iterdir():
-        if one.is_dir():
-            yield from _templates(one, below / one.name)
-        elif one.name.endswith(SUFFIX):
-            yield below / one.name, one.read_text(encoding="utf-8")
+        folder = Path(__file__).with_name("templates") / part
+        for template in folder.rglob(f"*{SUFFIX}"):
+            path = template.relative_to(folder).as_posix().replace(MODULE, words["module"]).removesuffix(SUFFIX)
+            text = template.read_text(encoding="utf-8")
+            yield PurePosixPath(path), PLACE.sub(lambda found: words[found[1]], text)
 
 
 def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from tracker.api import LogOrigin, Rejected, check_event
+from tracker.api import Event, EventTotals, LogOrigin, PreviewContext, Quantiles, Rejected, Source, check_event
+from tracker.kernel import Registry
 from tracker_kit import canary, mutations
 from tracker_kit.cases import together
 from tracker_kit.conformance import SourceConformance
+from tracker_kit.purity import no_input_or_output
 from tracker_kit.rules import asked, rule
-
-if TYPE_CHECKING:
-    from tracker.api import Event, EventTotals, Source
-    from tracker.kernel import Registry
 
 SHOWN = 200  # lines of the file that the slower checks look at
 LONGEST = 1 << 20  # characters of an event
@@ -50,8 +48,6 @@ class TelemetryConformance(SourceConformance):
 
     def test_goes_on_with_a_stored_scratch(self, registry: Registry, info: Source) -> None:
         """That of a session file is stored as JSON between two runs."""
-        from tracker.api import LogOrigin
-
         if not any(isinstance(origin, LogOrigin) for origin in info.origins):
             return
         kept: dict[str, Any] = {}
@@ -70,8 +66,6 @@ class TelemetryConformance(SourceConformance):
             assert not found, rule(f"an event keeps {found[0] if found else ''!r}", "Privacy")
 
     def test_touches_no_file_network_or_clock(self, registry: Registry, info: Source) -> None:
-        from tracker_kit.purity import no_input_or_output
-
         lines = self._lines()[:SHOWN]
         self._stream(registry, lines)  # what is imported late is imported now
         with no_input_or_output() as touched:
@@ -79,8 +73,6 @@ class TelemetryConformance(SourceConformance):
         assert not touched, rule(f"ingest_line touched {', '.join(touched)}; a hook only takes values", "Purity")
 
     def test_shows_its_totals_as_data(self, registry: Registry, info: Source) -> None:
-        from tracker.api import PreviewContext
-
         if registry.has(self.source, "render_preview_block"):
             totals = _totals([event for events in self._stream(registry, self._lines()) for event in events])
             self.block(registry, PreviewContext(windows=("W0-01",), events=totals))
@@ -140,8 +132,6 @@ def _stored(scratch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _totals(events: list[Event]) -> EventTotals:
-    from tracker.api import EventTotals, Quantiles
-
     latencies = [known for event in events if (known := event.get("latency_ms")) is not None]
     middle = sorted(latencies)[len(latencies) // 2] if latencies else None
     return EventTotals(

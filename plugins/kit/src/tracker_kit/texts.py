@@ -7,19 +7,18 @@ from collections.abc import Iterator
 from datetime import UTC
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 
-from tracker_kit import canary, claims, mutations
+from tracker.api import Delta, PreviewContext, Reading, Source
+from tracker.kernel import Registry
+from tracker_kit import canary, claims, mutations, purity
 from tracker_kit.cases import each_screen, together
 from tracker_kit.conformance import SourceConformance
 from tracker_kit.rules import ask, asked, installed, rule
 from tracker_kit.screen import CAPTURED_AT, Screen, screens
-
-if TYPE_CHECKING:
-    from tracker.api import Delta, Reading, Source
-    from tracker.kernel import Registry
 
 FAR_AWAY = "Pacific/Kiritimati"  # 14 hours before Greenwich: another day for most of it
 RISE = 5
@@ -40,16 +39,8 @@ class TextConformance(SourceConformance):
                 screen.text = shown
             yield screen
 
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        if "screen" in metafunc.fixturenames:
-            folder = getattr(metafunc.cls, "screens", None)
-            found = screens(folder) if folder else []
-            metafunc.parametrize("screen", found, ids=[screen.name for screen in found])
-
     def parse(self, registry: Registry, text: str, **arguments: Any) -> Reading:
         """The reading of a text; an empty one if the text is not the source's."""
-        from tracker.api import Reading
-
         given = {"captured_at": CAPTURED_AT, "timezone": UTC, "scope": None, "origin": None} | arguments
         answer: Reading | None = ask(registry, self.source, "parse_status", text=text, **given)
         return answer or Reading()
@@ -62,20 +53,17 @@ class TextConformance(SourceConformance):
     def test_reads_each_screen_as_recorded(
         self, registry: Registry, info: Source, request: pytest.FixtureRequest
     ) -> None:
-        for screen in self.all_screens():
-            self.check_recorded(registry, info, screen, is_new=request.config.getoption("--update-screens"))
-
-    def check_recorded(self, registry: Registry, info: Source, screen: Screen, *, is_new: bool) -> None:
-        answer = ask(registry, self.source, "parse_status", text=screen.text, **screen.arguments)
-        parsed = None if answer is None else registry.parsed(answer, registry.sources[self.source])
-        if is_new:
-            screen.record(parsed)
-            return
         how = "--update-screens records it"
-        assert screen.is_recorded, rule(f"{screen.beside.name} is not beside {screen.path.name}; {how}", "Testing")
-        assert parsed == screen.expected.get("parsed"), rule(
-            f"{screen.name} does not say what was recorded; {how} anew", "Testing"
-        )
+        for screen in self.all_screens():
+            answer = ask(registry, self.source, "parse_status", text=screen.text, **screen.arguments)
+            parsed = None if answer is None else registry.parsed(answer, info)
+            if request.config.getoption("--update-screens"):
+                screen.record(parsed)
+                continue
+            assert screen.is_recorded, rule(f"{screen.beside.name} is not beside {screen.path.name}; {how}", "Testing")
+            assert parsed == screen.expected.get("parsed"), rule(
+                f"{screen.name} does not say what was recorded; {how} anew", "Testing"
+            )
 
     @each_screen
     def test_explains_every_tag(self, registry: Registry, info: Source, screen: Screen) -> None:
@@ -127,32 +115,26 @@ class TextConformance(SourceConformance):
 
     @each_screen
     def test_touches_no_file_network_or_clock(self, registry: Registry, info: Source, screen: Screen) -> None:
-        from tracker_kit.purity import kept, no_input_or_output
-
         first = self.parse(registry, screen.text, **screen.arguments)  # what is imported late is imported now
         package = registry.package(self.source)
-        held = kept(package)
+        held = purity.kept(package)
         self.parse(registry, f"{screen.text}\nanother", **screen.arguments)
-        changed = sorted(name for name, now in kept(package).items() if held.get(name) != now)
+        changed = sorted(name for name, now in purity.kept(package).items() if held.get(name) != now)
         assert not changed, rule(f"parse_status changed {', '.join(changed)}; it must keep nothing", "Purity")
-        with no_input_or_output() as touched:
+        with purity.no_input_or_output() as touched:
             second = asked("Purity", lambda: self.parse(registry, screen.text, **screen.arguments))
         assert not touched, rule(f"parse_status touched {', '.join(touched)}; a hook only takes values", "Purity")
         assert first == second, rule("two readings of one text differ", "Purity")
 
     @each_screen
     def test_reads_alike_wherever_the_machine_is(self, registry: Registry, info: Source, screen: Screen) -> None:
-        from tracker_kit.purity import time_zone
-
         here = self.parse(registry, screen.text, **screen.arguments)
-        with time_zone(FAR_AWAY):
+        with purity.time_zone(FAR_AWAY):
             there = self.parse(registry, screen.text, **screen.arguments)
         assert here == there, rule(f"{screen.name} is read by the machine's own time zone", "Purity")
 
     @each_screen
     def test_shows_its_records_as_data(self, registry: Registry, info: Source, screen: Screen) -> None:
-        from tracker.api import PreviewContext
-
         if not registry.has(self.source, "render_preview_block") or screen.expected.get("parsed") is None:
             return
         record = {"provider": self.source, "window": "W0-01", "captured_at": "2026-01-01T12:00:00Z", "phase": "before"}
@@ -163,8 +145,6 @@ class TextConformance(SourceConformance):
 
     def test_shows_what_records_lack_as_missing(self, registry: Registry, info: Source) -> None:
         """Records of other versions, and those that were edited by hand."""
-        from tracker.api import PreviewContext
-
         if not registry.has(self.source, "render_preview_block"):
             return
         known = [screen.expected["parsed"] for screen in screens(self.screens) if screen.expected.get("parsed")]
@@ -221,7 +201,5 @@ class StatusConformance(TextConformance):
         return delta
 
     def _timed(self, registry: Registry, screen: Screen) -> Reading:
-        import attrs
-
         reading = self.parse(registry, screen.text, **screen.arguments)
-        return attrs.evolve(reading, as_of=reading.as_of or screen.captured_at)
+        return evolve(reading, as_of=reading.as_of or screen.captured_at)

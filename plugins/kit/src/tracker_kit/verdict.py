@@ -9,25 +9,22 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from tracker.kernel import Registry
 from tracker_kit.conformance import Conformance, SourceConformance
 from tracker_kit.features import FeatureConformance
 from tracker_kit.rules import installed
 from tracker_kit.streams import TelemetryConformance
 from tracker_kit.texts import ReportConformance, StatusConformance
 
-if TYPE_CHECKING:
-    from tracker.kernel import Registry
-
 KINDS: dict[str, type[SourceConformance]] = {
     "status": StatusConformance,
     "report": ReportConformance,
     "telemetry": TelemetryConformance,
 }
-SOURCE, READS = "source", "reads"  # whose check it is, and whether that reads texts
 
 
 def case(source: str, inputs: Path) -> type[Conformance]:
@@ -84,24 +81,21 @@ class Verdict:
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         for item in kept:
             found: Any = item  # `cls` is not known to every item
-            item.user_properties.append((SOURCE, getattr(found.cls, "source", None) or found.cls.feature))
-            item.user_properties.append((READS, issubclass(found.cls, tuple(KINDS.values()))))
+            item.user_properties.append(("source", getattr(found.cls, "source", None) or found.cls.feature))
+            item.user_properties.append(("reads", issubclass(found.cls, tuple(KINDS.values()))))
         items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or (report.when == "call" and report.passed):
-            check, about = report.nodeid.rpartition("::")[2], dict(report.user_properties)
-            self._add(about[SOURCE], check, "" if report.passed else _message(report), reads=about[READS])
+            check, message = report.nodeid.rpartition("::")[2], "" if report.passed else _message(report)
+            self.rows.append(dict(report.user_properties) | {"check": check, "message": message})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._add(None, report.nodeid, _message(report))
+            self.rows.append({"source": None, "reads": False, "check": report.nodeid, "message": _message(report)})
 
     def pytest_sessionfinish(self) -> None:
         self.path.write_text(json.dumps(self.rows), encoding="utf-8")
-
-    def _add(self, source: Any, check: str, message: str, *, reads: Any = False) -> None:
-        self.rows.append({SOURCE: source, "check": check, "message": message, READS: reads})
 
 
 def _message(report: pytest.TestReport | pytest.CollectReport) -> str:

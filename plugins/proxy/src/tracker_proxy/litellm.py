@@ -13,24 +13,22 @@ TELLING = frozenset(
 )
 
 
-def events(record: dict[str, Any], scratch: dict[str, Any]) -> list[Event]:
-    """The line's one event. `prompt_tokens` holds what came from a cache, so no cache tokens stand apart."""
+def event(record: dict[str, Any]) -> Event:
+    """The line's event. `prompt_tokens` holds what came from a cache, so no cache tokens stand apart."""
     start, end = record.get("startTime"), record.get("endTime")
-    return [
-        plain.event(
-            {
-                "ts": start if values.is_number(start) or start is None else values.UNREADABLE,
-                "rid": record.get("trace_id") or record.get("litellm_call_id"),
-                "lane": _lane(record.get("request_tags")) or record.get("model_group"),
-                "model": record.get("model"),
-                "status": record.get("status"),
-                "input_tokens": record.get("prompt_tokens"),
-                "output_tokens": record.get("completion_tokens"),
-                "reason": _error_class(record.get("error_information")),
-                "latency_ms": values.elapsed(start, end, 1000),
-            }
-        )
-    ]
+    return plain.event(
+        {
+            "ts": start if values.is_number(start) or start is None else values.UNREADABLE,
+            "rid": record.get("trace_id") or record.get("litellm_call_id"),
+            "lane": _lane(record.get("request_tags")) or record.get("model_group"),
+            "model": record.get("model"),
+            "status": record.get("status"),
+            "input_tokens": record.get("prompt_tokens"),
+            "output_tokens": record.get("completion_tokens"),
+            "reason": _error_class(record.get("error_information")),
+            "latency_ms": values.elapsed(start, end, 1000),
+        }
+    )
 
 
 def _lane(tags: object) -> object:

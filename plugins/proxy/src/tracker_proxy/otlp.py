@@ -31,7 +31,7 @@ def payload(record: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def events(export: dict[str, Any], scratch: dict[str, Any]) -> list[Event]:
+def events(export: dict[str, Any]) -> list[Event]:
     """The requests among the log records and the spans; prompts, tools and metrics are none."""
     logs = (
         claude_code.event(resource, record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, TypeAlias, cast
 
@@ -98,7 +99,7 @@ def as_is(record: Any) -> Event | None:
                 or values.identifier(rid) is rid
             )
         ):
-            record["routed"], record["ok"] = _VERDICTS[lane, model, status, reason]
+            record["routed"], record["ok"] = _verdict(lane, model, status, reason)
             whole: Event = record
             return whole
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -106,29 +107,16 @@ def as_is(record: Any) -> Event | None:
     return None
 
 
-Key: TypeAlias = "tuple[str | None, str | None, str | int | None, str | None]"
+# typed, since 0 and 1 equal False and True, which are no status
+@lru_cache(maxsize=1024, typed=True)
+def _verdict(lane: object, model: object, status: object, reason: object) -> tuple[bool, bool]:
+    """Routed and ok of a lane, model, status and reason that need no repair; a stream has few of these combinations.
 
-
-class _Verdicts(dict[Key, tuple[bool, bool]]):
-    """Routed and ok of each lane, model, status and reason that were met and need no repair.
-
-    A stream has few of these combinations. ValueError for any that `event` would change: those are never kept, so what
-    is kept is short, and no private text among it.
+    ValueError for any that `event` would change: those are never kept, so what is kept is short, and no private text
+    among it.
     """
-
-    SIZE = 1024
-
-    def __missing__(self, key: Key) -> tuple[bool, bool]:
-        fields = dict(zip(("lane", "model", "status", "reason"), key, strict=True))
-        judged = event(fields)
-        if "tags" in judged or any(judged.get(field) != value for field, value in fields.items()):
-            raise ValueError("needs repair")
-        if key[2] in (0, 1):  # as keys they equal False and True, which are no status
-            raise ValueError("ambiguous")
-        if len(self) >= self.SIZE:
-            self.clear()
-        self[key] = judged["routed"], judged["ok"]
-        return self[key]
-
-
-_VERDICTS = _Verdicts()
+    fields = {"lane": lane, "model": model, "status": status, "reason": reason}
+    judged = event(fields)
+    if "tags" in judged or any(judged.get(field) != value for field, value in fields.items()):
+        raise ValueError("needs repair")
+    return judged["routed"], judged["ok"]

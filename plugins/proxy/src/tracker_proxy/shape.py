@@ -33,12 +33,12 @@ def _events(record: Any, scratch: dict[str, Any]) -> list[Event]:
         raise Rejected("not a JSON object")
     export = otlp.payload(record)
     if export is not None:
-        return otlp.events(export, scratch)
+        return otlp.events(export)
     if PLAIN_ONLY.isdisjoint(record):
         if "reqId" in record or record.keys() >= router.PINO:
             return router.events(record, scratch)
         if not litellm.TELLING.isdisjoint(record):
-            return litellm.events(record, scratch)
+            return [litellm.event(record)]
         if plain.TELLING.isdisjoint(record):
             raise Rejected("no known field")
     return [plain.event(record)]

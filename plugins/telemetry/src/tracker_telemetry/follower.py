@@ -10,7 +10,6 @@ needed and nothing else. It is valid for one journal, whose length and last byte
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -22,8 +21,8 @@ from typing import Any
 import orjson
 from attrs import asdict, define, evolve, field, frozen
 
-from tracker.kernel import TrackerError, read_at
-from tracker_telemetry import FOLDER
+from tracker.kernel import TrackerError, read_at, replace_file
+from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.lines import BATCH, PACKED, Stop
 from tracker_telemetry.reader import Reader
 from tracker_telemetry.stored import SIZE, ids_of
@@ -101,16 +100,14 @@ class Follower:
 
         None if the file of the place is gone: it was compressed or deleted while nobody followed.
         """
-        if (file := self._find()) is None:
+        self._file = self._find()
+        if self._file is None:
             return b""
-        try:
-            if self.place.inode and not self.place.fits(file):
-                return None
-            start = max(self.place.position - size, 0)
-            found = read_at(file, self.place.position - start, start)
-            return found.partition(b"\n")[2] if start else found
-        finally:
-            os.close(file)
+        if self.place.inode and not self.place.fits(self._file):
+            return None
+        start = max(self.place.position - size, 0)
+        found = read_at(self._file, self.place.position - start, start)
+        return found.partition(b"\n")[2] if start else found
 
     # --- which file
 
@@ -144,25 +141,27 @@ class Follower:
         assert self._file is not None
         name, left = self._name_of(self._file), os.fstat(self._file)
         self._left.add((left.st_dev, left.st_ino))
-        newer = [] if name is None else [found for found in self._rotated(name) if found[0] >= left.st_mtime_ns]
+        newer = [
+            (found.st_mtime_ns, path)
+            for path, found in self._named()
+            if name is not None
+            and path != self.path
+            # the same rotation made it
+            and NUMBERS.sub("#", path.name) == NUMBERS.sub("#", name.name)
+            and (found.st_dev, found.st_ino) not in self._left
+            and found.st_mtime_ns >= left.st_mtime_ns
+        ]
         return _opened(min(newer)[1] if newer else self.path)
 
-    def _rotated(self, name: Path) -> Iterator[tuple[int, Path]]:
-        """The files beside this one that the same rotation made, each with the time of its last writing."""
-        for path in self._siblings():
-            with suppress(OSError):
-                found = path.stat()
-                is_alike = NUMBERS.sub("#", path.name) == NUMBERS.sub("#", name.name)
-                if is_alike and (found.st_dev, found.st_ino) not in self._left:
-                    yield found.st_mtime_ns, path
-
     def _name_of(self, file: int) -> Path | None:
-        found = os.fstat(file)
+        own = os.fstat(file)
+        return next((path for path, found in self._named() if os.path.samestat(found, own)), None)
+
+    def _named(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """The followed file, and those beside it that a rotation may have made of it."""
         for path in (self.path, *self._siblings()):
             with suppress(OSError):
-                if os.path.samestat(path.stat(), found):
-                    return path
-        return None
+                yield path, path.stat()
 
     def _siblings(self) -> list[Path]:
         """The files that a rotation may have made of the followed one."""
@@ -205,7 +204,7 @@ class Mark:
     def of(cls, reader: Reader, file: Path) -> Mark:
         name = f"{reader.source.name}\0{reader.window}\0{file.resolve()}".encode("utf-8", "surrogateescape")
         folder = reader.session.root / FOLDER
-        return cls(reader, folder / f"followed-{hashlib.blake2b(name, digest_size=8).hexdigest()}.json")
+        return cls(reader, folder / f"followed-{blake2b(name, digest_size=8).hexdigest()}.json")
 
     @property
     def _ids(self) -> Path:
@@ -223,16 +222,15 @@ class Mark:
             number = int(found["lines"])
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
-        self.reader.stored.leave_order(self.reader.shown)
         for keys in ids_of(ids):
-            self.reader.shown.count(keys)
+            self.reader.stored.count(keys)
         self.shown, self.reader.number = found["shown"], number
         return place
 
     def note(self, place: Place, shown: Sequence[bytes]) -> None:
         """Note a place and the lines that were shown since the last one."""
         values = {**asdict(place), "tail": place.tail.hex()}
-        with suppress(OSError):
+        with suppress(OSError, TrackerError):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(file, "wb") as ids:
@@ -241,10 +239,8 @@ class Mark:
                 ids.write(b"".join(shown))
             self.shown += len(shown)
             found = {"place": values, "lines": self.reader.number, "shown": self.shown, "streams": self._streams({})}
-            part = self.path.with_suffix(".part")
-            part.touch(0o600)
-            part.write_bytes(orjson.dumps(found))
-            os.replace(part, self.path)
+            self.path.touch(0o600)
+            replace_file(self.path, orjson.dumps(found), fsync=False)
 
     def _streams(self, known: dict[str, Any]) -> dict[str, Any]:
         """How long the streams are, or were, and what stands at their beginnings and before those ends."""

@@ -31,7 +31,7 @@ VERSION = 4
 PART = 8 << 20  # bytes of a stream that are inserted at once
 LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
-SETTINGS = {"preserve_insertion_order": "false", "TimeZone": "UTC"}
+SETTINGS = "SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
 # of the file; what does not fit is beside it
 MEMORY = "200MB"
 # without a file, and for exact percentiles of ten million latencies, in all and by lane and model, which hold 500 MB
@@ -48,11 +48,12 @@ ROWS = READ % ", ".join(
 )
 # of schema 1.0.0: a whole stream in one row
 OLD_ROWS = READ % "'record_id': 'VARCHAR', 'window': 'VARCHAR', 'raw_text': 'VARCHAR', 'routed': 'VARCHAR'"
-SCHEMA = """
-CREATE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
-CREATE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR, lane VARCHAR,
-  model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT, cache_write BIGINT,
-  cache_write_1h BIGINT, latency DOUBLE);
+SCHEMA = f"""
+CREATE OR REPLACE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
+CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR,
+  lane VARCHAR, model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT,
+  cache_write BIGINT, cache_write_1h BIGINT, latency DOUBLE);
+COMMENT ON TABLE event IS '{VERSION}';
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
 # `20260110` is a day
@@ -127,13 +128,10 @@ def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | 
 def _opened(session: Session | None, path: Path | None) -> Iterator[DuckDBPyConnection]:
     database = _connect(session, path)
     try:
-        for name, value in SETTINGS.items():
-            database.execute(f"SET {name} = '{value}'")
+        database.execute(SETTINGS)
         known = database.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'event'").fetchone()
         if known != (str(VERSION),):
-            for statement in SCHEMA.split(";")[:-1]:
-                database.execute(statement.replace("CREATE TABLE", "CREATE OR REPLACE TABLE"))
-            database.execute(f"COMMENT ON TABLE event IS '{VERSION}'")
+            database.execute(SCHEMA)
         yield database
     finally:
         database.close()
@@ -201,7 +199,7 @@ def _load(session: Session, source: Source, database: DuckDBPyConnection, path: 
     if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
         query = f'SELECT record_id, "window", raw_text FROM {OLD_ROWS} WHERE raw_text IS NOT NULL AND routed IS NULL'
         for record_id, window, text in database.execute(query, _file(path)).fetchall():
-            events = events_of(session, source, split(text))
+            events = filter(None, events_of(session, source, split(text)))
             _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"), str(record_id))
 
 
@@ -221,18 +219,16 @@ def _file(path: Path) -> dict[str, Any]:
     return {"path": str(path), "size": min(path.stat().st_size + 1, LARGEST)}
 
 
-def events_of(
-    session: Session, source: Source, lines: Iterator[bytes], refuse: Callable[[], None] = lambda: None
-) -> Iterator[dict[str, Any]]:
-    """The events that a plugin makes of lines; `refuse` is called for each that it cannot read."""
+def events_of(session: Session, source: Source, lines: Iterator[bytes]) -> Iterator[dict[str, Any] | None]:
+    """The events that a plugin makes of lines, and None for each line that it cannot read."""
     ingest_line = session.registry.bind(source.name, "ingest_line")
     scratch: dict[str, Any] = {}
     while part := list(islice(lines, 500)):  # read outside of the guard, which takes standard input away
-        found: list[dict[str, Any]] = []
+        found: list[dict[str, Any] | None] = []
         with session.registry.guarded(source.name, "ingest_line"):
             for line in part:
                 try:
                     found += ingest_line(line, scratch)
                 except Rejected:
-                    refuse()
+                    found.append(None)
         yield from found

@@ -143,7 +143,7 @@ class Intake:
         progress, splitter = Progress.of(self.session, 0), Splitter()
         try:
             for chunk in follower.chunks(self.stop):
-                shown = self._take(splitter.feed(chunk)) if chunk else []
+                shown = self._take(splitter.feed(chunk))
                 if shown and not self.session.dry_run:
                     mark.note(follower.before(splitter.pending), shown)
                 progress.advance(len(chunk), reader.summary.events)

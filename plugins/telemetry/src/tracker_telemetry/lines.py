@@ -84,11 +84,13 @@ Line = bytes | TooLong
 
 @define
 class Splitter:
-    """Cuts chunks into lines without their ends (`\\n` or `\\r\\n`), in bounded memory."""
+    """Cuts chunks into lines without their ends (`\\n` or `\\r\\n`), in bounded memory.
 
-    _rest: bytes = b""
-    _head: bytes = b""
-    _length: int = 0
+    pending: the bytes of the line that has no end yet; of one that is too long only the beginning is held.
+    """
+
+    pending: int = 0
+    _held: bytes = b""
     _long: hashlib._Hash | None = None
 
     def feed(self, chunk: bytes) -> list[Line]:
@@ -105,29 +107,23 @@ class Splitter:
         self._add(rest)
         return lines
 
-    @property
-    def pending(self) -> int:
-        """The bytes of the line that has no end yet."""
-        return self._length if self._long else len(self._rest)
-
     def end(self) -> list[Line]:
         """The line that has no end yet, if there is one."""
         return [self._close()] if self.pending else []
 
     def _close(self) -> Line:
-        found: Line = TooLong(self._head, self._length, self._long.hexdigest()) if self._long else _line(self._rest)
-        self._long, self._rest = None, b""
+        found = TooLong(self._held, self.pending, self._long.hexdigest()) if self._long else _line(self._held)
+        self.pending, self._held, self._long = 0, b"", None
         return found
 
     def _add(self, data: bytes) -> None:
-        if self._long is None:
-            self._rest += data
-            if len(self._rest) <= LINE_LIMIT + 1:
-                return
-            data, self._rest = self._rest, b""
-            self._long, self._head, self._length = hashlib.sha256(), data[:KEPT], 0
-        self._long.update(data)
-        self._length += len(data)
+        self.pending += len(data)
+        if self._long is not None:
+            self._long.update(data)
+            return
+        self._held += data
+        if self.pending > LINE_LIMIT + 1:
+            self._long, self._held = hashlib.sha256(self._held), self._held[:KEPT]
 
 
 def _line(data: bytes) -> Line:

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
 from attrs import define, field
@@ -19,7 +18,8 @@ from tracker.kernel import PluginError, Session, Windows, iso, number
 from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS, Line
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
-from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Shown, Stored, digest_of, row_id
+from tracker_telemetry.sessions.columns import columns_of
+from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Row, Stored, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
 TOTAL = tuple(f"{kind}_tokens" for kind in (*KINDS, "cache_write_5m"))
@@ -57,10 +57,6 @@ class Summary:
         self.first_reason = self.first_reason or other.first_reason
 
 
-# A row that may have to be stored: its id, its own fields as JSON without the first brace, and what it is tagged with.
-Row: TypeAlias = tuple[bytes, bytes, Sequence[Any]]
-
-
 @define
 class Batch:
     """What lines turned out to be.
@@ -90,13 +86,12 @@ TOO_LONG = Reason(f"longer than {LINE_LIMIT >> 20} MB")
 
 @define
 class Reader:
-    """One stream on its way into the journal; `shown` and `number` go on where a followed file was left."""
+    """One stream on its way into the journal; `number` goes on where a followed file was left."""
 
     session: Session
     source: Source
     window: str
     notes: str | None
-    shown: Shown = field(factory=Shown)
     number: int = 0
     summary: Summary = field(factory=Summary)
     stored: Stored = field(init=False)
@@ -168,17 +163,16 @@ class Reader:
         found = self._events(lines, timer)
         try:
             check_all(readable := flat(found))
-        except (TypeError, ValueError, LookupError):  # which do not say of which line
+        except (TypeError, LookupError, AttributeError):  # which do not say of which line
             found = [self._sound(events) for events in found]
             readable = flat(found)
         giving = [at for at, events in enumerate(found) if events]
         keys = [digests[at][ID] for at in giving]
         if self._is_replay(keys, batch):
             return
-        self.stored.leave_order(self.shown)
         batch.shown += keys
         batch.summary.count(readable)
-        for at, nth, key in zip(giving, self.shown.count(keys), keys, strict=True):
+        for at, nth, key in zip(giving, self.stored.count(keys), keys, strict=True):
             events, digest = found[at], digests[at]
             if type(events) is Reason:
                 self._refuse(batch, digest, nth, self.number + at + 1, events, lines[at])
@@ -273,11 +267,7 @@ class Reader:
         self.summary.add(batch.summary)
 
     def _leave_out(self, batch: Batch) -> None:
-        if batch.events or batch.refused:
-            self.stored.leave_order(self.shown)
-        if known := self.stored.ids:
-            batch.events = [row for row in batch.events if row[0][ID] not in known]
-            batch.refused = [row for row in batch.refused if row[0][ID] not in known]
+        batch.events, batch.refused = self.stored.new(batch.events), self.stored.new(batch.refused)
 
 
 def _row(row_id: bytes, values: dict[str, Any]) -> Row:
@@ -293,35 +283,33 @@ def flat(found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     return [event for events in found if type(events) is not Reason for event in events]
 
 
+def checked(event: Any) -> dict[str, Any]:
+    """The event; if it does not say whether it is routed, or well, it is not routed, and well."""
+    check_event(event)
+    whole = {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
+    check_all([whole])
+    return whole
+
+
 def check_all(events: Sequence[dict[str, Any]]) -> None:
-    """Check events of one shape by column, in a fifth of the time; raises something if one may be wrong."""
-    names = tuple(events[0])
-    if {*map(len, events)} != {len(names)} or not {"routed", "ok"} <= events[0].keys():
-        raise LookupError
-    for name, column in zip(names, zip(*map(itemgetter(*names), events), strict=True), strict=True):
+    """Check events by column, in a fifth of the time; raises something if one may be wrong."""
+    columns = columns_of(events)
+    if {*map(type, columns["routed"]), *map(type, columns["ok"])} != {bool}:
+        raise TypeError
+    for name, column in columns.items():
         kinds = {*map(type, column)}
         for kind in kinds:
             check_event({name: next(value for value in column if type(value) is kind)})
         if name in COUNTS:
             counts = [count for count in column if count is not None] or [0]
             if not (min(counts) >= 0 and sum(counts) < MOST):  # a NaN is in no order
-                raise ValueError
+                raise TypeError(f"invalid {name} of an event. Expected 0 or more, below 10^15.")
         elif name == "ts":
-            list(map(datetime.fromisoformat, column))
-        elif name in ("routed", "ok") and kinds != {bool}:
-            raise TypeError
+            try:
+                list(map(datetime.fromisoformat if kinds == {str} else _moment, column))
+            except (ValueError, OverflowError):
+                raise TypeError("invalid ts of an event. Expected ISO 8601 or epoch seconds.") from None
 
 
-def checked(event: Any) -> dict[str, Any]:
-    """The event; if it does not say whether it is routed, or well, it is not routed, and well."""
-    check_event(event)
-    for name in COUNTS & event.keys():
-        value = event[name]
-        if value is not None and not 0 <= value < MOST:
-            raise TypeError(f"invalid {name} of an event. Expected 0 or more, below 10^15.")
-    if (ts := event.get("ts")) is not None:
-        try:
-            EPOCH + timedelta(seconds=ts) if type(ts) is not str else datetime.fromisoformat(ts)
-        except (ValueError, OverflowError):
-            raise TypeError("invalid ts of an event. Expected ISO 8601 or epoch seconds.") from None
-    return {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
+def _moment(ts: str | float | None) -> datetime:
+    return datetime.fromisoformat(ts) if isinstance(ts, str) else EPOCH + timedelta(seconds=ts or 0)

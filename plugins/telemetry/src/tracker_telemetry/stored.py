@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import orjson
 from attrs import define, field
 
 from tracker.kernel import Journal, Session
+from tracker_telemetry import blake2b
 
+# A row that may have to be stored: its id, its own fields as JSON without the first brace, and what it is tagged with.
+Row: TypeAlias = tuple[bytes, bytes, Sequence[Any]]
 REJECTED = b"rejected"
 ID = slice(8, 16)  # the half of a row's id that tells copies and parts of one line apart
 SIZE, BUCKETS = 8, 1 << 16  # bytes of an id; how many its first two can tell apart
@@ -19,8 +22,8 @@ SIZE, BUCKETS = 8, 1 << 16  # bytes of an id; how many its first two can tell ap
 
 def digest_of(source: str, window: str) -> Callable[[bytes], bytes]:
     """The BLAKE2b-128 of a line of this source in this window."""
-    person = hashlib.blake2b(f"{source}\0{window}".encode(), digest_size=16).digest()
-    copy = hashlib.blake2b(digest_size=16, person=person).copy  # a third faster than making each anew
+    person = blake2b(f"{source}\0{window}".encode(), digest_size=16).digest()
+    copy = blake2b(digest_size=16, person=person).copy  # a third faster than making each anew
 
     def digest(line: bytes) -> bytes:
         state = copy()
@@ -34,7 +37,7 @@ def row_id(digest: bytes, nth: int, part: int, kind: bytes = b"") -> bytes:
     """The record id of a row: the line's digest; a further copy, event or a rejection gets another second half."""
     if not (nth or part or kind):
         return digest
-    rest = hashlib.blake2b(digest + nth.to_bytes(8, "big") + part.to_bytes(8, "big") + kind, digest_size=8)
+    rest = blake2b(digest + nth.to_bytes(8, "big") + part.to_bytes(8, "big") + kind, digest_size=8)
     return digest[:8] + rest.digest()
 
 
@@ -49,7 +52,7 @@ class Ids:
 
     def add(self, keys: Sequence[bytes]) -> list[int]:
         """Add ids; the places of those that were known."""
-        if keys and not self._buckets:
+        if not self._buckets:
             self._buckets = [bytearray() for _ in range(BUCKETS)]
         buckets, known = self._buckets, list[int]()
         for place, (number, key) in enumerate(zip(_numbers(keys), keys, strict=True)):
@@ -79,22 +82,6 @@ def _is_in(bucket: bytearray, key: bytes) -> bool:
     return at >= 0
 
 
-@define
-class Shown:
-    """How often a stream has shown each of its lines."""
-
-    _once: Ids = field(factory=Ids)
-    _more: dict[bytes, int] = field(factory=dict)
-
-    def count(self, keys: Sequence[bytes]) -> list[int]:
-        """Count lines once more; how often each was counted before."""
-        before = [0] * len(keys)
-        for place in self._once.add(keys):
-            before[place] = self._more.get(keys[place], 1)
-            self._more[keys[place]] = before[place] + 1
-        return before
-
-
 def ids_of(data: bytes) -> Iterator[list[bytes]]:
     """Ids that stand one behind the other, some at a time: a list of them takes ten times the memory."""
     for start in range(0, len(data), PART):
@@ -117,10 +104,11 @@ SHARED = (
 
 @define
 class Stored:
-    """The ids of a window's rows in some streams, and how often lines stand in rows of schema 1.0.0.
+    """The ids of a window's rows in some streams, and how often a stream has shown each of its lines.
 
-    A replay shows its lines in the order in which they are stored. As long as it does, they are compared with the next
-    stored ones alone; the sets are made of the first lines that are others, if ever.
+    old: how often lines stand in rows of schema 1.0.0. A replay shows its lines in the order in which they are stored.
+    As long as it does, they are compared with the next stored ones alone; the sets are made of the first lines that are
+    others, if ever.
     """
 
     session: Session
@@ -134,6 +122,8 @@ class Stored:
     # of each id in order: SINGLE, ROUTED, or 0 for one that needs its plugin
     _kinds: bytearray = field(factory=bytearray)
     _at: int = 0
+    _shown: Ids = field(factory=Ids)
+    _repeated: dict[bytes, int] = field(factory=dict)  # how often, of lines that were shown more than once
     _read: dict[str, int] = field(factory=dict)
 
     def catch_up(self) -> None:
@@ -160,7 +150,22 @@ class Stored:
         self._at = stop
         return kinds.count(ROUTED)
 
-    def leave_order(self, shown: Shown) -> None:
+    def count(self, keys: Sequence[bytes]) -> list[int]:
+        """Count lines that are shown once more; how often each was counted before."""
+        self._leave_order()
+        before = [0] * len(keys)
+        for place in self._shown.add(keys):
+            before[place] = self._repeated.get(keys[place], 1)
+            self._repeated[keys[place]] = before[place] + 1
+        return before
+
+    def new(self, rows: list[Row]) -> list[Row]:
+        """The rows that are not stored."""
+        if rows:
+            self._leave_order()
+        return [row for row in rows if row[0][ID] not in self.ids] if self.ids else rows
+
+    def _leave_order(self) -> None:
         """Make the sets, if that is not done: of what is stored, and of what was shown until now."""
         if not self.is_in_order:
             return
@@ -171,7 +176,7 @@ class Stored:
         for keys in ids_of(order):
             self.ids.add(keys)
         for keys in ids_of(order[: self._at * SIZE]):
-            shown.count(keys)
+            self.count(keys)
 
     def wrote(self, stream: str) -> None:
         """Say that the rows that were appended now are this run's own: it will not show those lines again."""

@@ -69,7 +69,7 @@ def test_an_endless_line_takes_bounded_memory() -> None:
     splitter = Splitter()
     for _ in range(64):
         assert splitter.feed(b"x" * LINE_LIMIT) == []
-        assert len(splitter._rest) + len(splitter._head) <= 2 * LINE_LIMIT
+        assert len(splitter._held) <= 2 * LINE_LIMIT
     [line] = splitter.end()
     assert isinstance(line, TooLong)
     assert line.length == 64 * LINE_LIMIT

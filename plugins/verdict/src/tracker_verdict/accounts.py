@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tracker.kernel import Capture, ProviderFigures, Session, TrackerError, Windows, canonical, line, near
+from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, line, near
+
+if TYPE_CHECKING:
+    from tracker_verdict.tally import Figures
 
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
 # why a window does not count whose captures are of two accounts or of two plans
-OTHER_ACCOUNT, OTHER_PLAN = "other-account", "other-plan"
+OTHER_ACCOUNT = "other-account"
+TWO = {OTHER_ACCOUNT: "two accounts", "other-plan": "two plans"}
 # the kernel's reason of a window of which no `complete` said how many features it had
 FEATURES_MISSING = "features-missing"
-# windows in a note
-NAMED = 6
 
 
 def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
@@ -67,44 +69,31 @@ def several_plans(known: Collection[tuple[str, str]]) -> list[str]:
     return sorted({plan for own in found.values() if len(own) > 1 for plan in own.values()})
 
 
-def note_excluded(session: Session, figures: ProviderFigures) -> None:
+def note_excluded(session: Session, figures: Figures) -> None:
     """Say which windows are left out, and why, and whose figures are stale."""
-    from tracker_verdict.estimate import ProviderEstimate
-
-    name = figures.source.name
-    shared = [window for window, reason in figures.excluded.items() if reason.startswith("overlaps ")]
+    name, excluded, shared = figures.source.name, figures.excluded, figures.overlapping
     if shared:
-        more = f" and {len(shared) - NAMED} more" if len(shared) > NAMED else ""
-        what = line(figures.excluded[shared[0]]) if len(shared) == 1 else "overlap"
-        session.note(
-            f"note: {name} {', '.join(map(line, shared[:NAMED]))}{more} {what}: not counted. {_cure(shared[0])}"
-        )
-    if isinstance(estimate := figures.efficiency, ProviderEstimate):
-        for text in filter(None, (estimate.unsure, estimate.mixed)):
-            session.note(f"note: {name}: {line(text)}")
-    for window, reason in figures.excluded.items():
-        if two := {OTHER_ACCOUNT: "accounts", OTHER_PLAN: "plans"}.get(reason):
-            session.note(f"note: {name} {line(window)} does not count: its BEFORE and its AFTER are of two {two}.")
-    _note_unknown(session, figures, {*shared})
+        what = line(excluded[shared[0]]) if len(shared) == 1 else "overlap"
+        session.note(f"note: {name} {first_of(map(line, shared), len(shared))} {what}: not counted. {_cure(shared[0])}")
+    for text in filter(None, (figures.efficiency.unsure, figures.efficiency.mixed)):
+        session.note(f"note: {name}: {line(text)}")
+    two = {window: TWO[reason] for window, reason in excluded.items() if reason in TWO}
+    for window, owners in two.items():
+        session.note(f"note: {name} {line(window)} does not count: its BEFORE and its AFTER are of {owners}.")
+    said = {*shared, *two}
+    if unknown := {window: reason for window, reason in excluded.items() if window not in said}:
+        named = first_of((f"{line(window)} ({line(reason)})" for window, reason in unknown.items()), len(unknown))
+        bare = next((window for window, reason in unknown.items() if reason == FEATURES_MISSING), None)
+        cure = f" Type `tracker complete --window {line(quote(bare))} --{name}-features N`." if bare else ""
+        session.note(f"note: {name} {named}: not counted.{cure}")
     for window in figures.stale:
         session.note(f"note: {name} {line(window)} is stale. {_cure(window)}")
 
 
-def _note_unknown(session: Session, figures: ProviderFigures, said: Collection[str]) -> None:
-    """Say which windows have no capacity, or no features, with the reason; not of those of which more was said."""
-    unknown = {
-        window: reason
-        for window, reason in figures.excluded.items()
-        if window not in said and reason not in (OTHER_ACCOUNT, OTHER_PLAN)
-    }
-    if not unknown:
-        return
-    name = figures.source.name
-    named = ", ".join(f"{line(window)} ({line(reason)})" for window, reason in islice(unknown.items(), NAMED))
-    more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-    bare = next((window for window, reason in unknown.items() if reason == FEATURES_MISSING), None)
-    cure = f" Type `tracker complete --window {line(quote(bare))} --{name}-features N`." if bare else ""
-    session.note(f"note: {name} {named}{more}: not counted.{cure}")
+def first_of(texts: Iterable[str], count: int, most: int = 6) -> str:
+    """The first of so many texts, and how many more there are."""
+    more = f" and {count - most} more" if count > most else ""
+    return ", ".join(islice(texts, most)) + more
 
 
 def _cure(window: str) -> str:

@@ -7,15 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tracker.api import Cell, Column
 from tracker.kernel import Session, line, number, plural, rate, value
+from tracker_verdict.accounts import first_of
 from tracker_verdict.comparison import Match, Side
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency
-from tracker_verdict.stats.evidence import is_measured
-from tracker_verdict.stats.ratio import Gate
 
-SHOWN_WINDOWS = 6
 MOST_ODDS = 1_000_000
-# More windows than a decision takes in four fifths of all cases are there.
-ENOUGH = "0"
 # Less than 1.1 to 1 is shown as 1.0, and that says nothing.
 SAYS = 1.1
 
@@ -68,28 +64,28 @@ def action(match: Match) -> str:
 
 
 def _measure(match: Match) -> str:
-    amount = more(match)
-    if amount is None:
+    left = more(match)
+    if left is None:
         return f"Measure more {match.row}s of each, alternating; how many is not known."
-    if amount == ENOUGH:
+    if not left:
         return f"Measure on only if a ratio below {number(match.comparison.effect)} matters to you."
-    return f"Measure {amount} more {match.row}{'' if amount == '1' else 's'} of each, alternating."
+    return f"Measure {' to '.join(left)} more {match.row}{'' if left == ['1'] else 's'} of each, alternating."
 
 
-def more(match: Match) -> str | None:
+def more(match: Match) -> list[str] | None:
     """How many windows, or days, of each side to add to those that there are until the next decision; None: not known.
 
-    With more than half of all cases take, the lower number is left out.
+    With what half of all cases take, and with what four fifths do; without those that are there.
     """
     found, is_summed = match.comparison, match.row != "window"
     needed = found.rows_needed if is_summed else found.windows_needed
     if needed is None:
         return None
     have = min(found.a.n, found.b.n) if is_summed else min(match.a.estimate.n, match.b.estimate.n)
-    left = [number(one - have) for one in needed if one > have]
+    left = dict.fromkeys(number(one - have) for one in needed if one > have)
     # an assumed spread makes no window one that would have shown something, nor does a step between the two sides
     is_vain = found.evidence is None or found.first is not None
-    return " to ".join(dict.fromkeys(left)) or (None if is_vain else ENOUGH)
+    return None if is_vain and not left else [*left]
 
 
 def today(match: Match) -> str:
@@ -116,9 +112,9 @@ def odds(evidence: float) -> str:
 def certainty(match: Match) -> str:
     """How sure the better side is better, and under which assumption."""
     found = match.comparison
-    lost = [side for side in (match.a, match.b) if side.overlapping and not side.estimate.n]
+    lost = [side for side in (match.a, match.b) if side.figures.overlapping and not side.estimate.n]
     if found.kind == "none" and lost:
-        named = " and ".join(f"{side.name} {_windows(side.overlapping)}" for side in lost)
+        named = " and ".join(f"{side.name} {_windows(side.figures.overlapping)}" for side in lost)
         return f"Nothing can be said: {named} are left out, because they overlap on the same meter."
     if found.kind == "none" and any(side.apart and not side.estimate.n for side in (match.a, match.b)):
         return "Nothing can be said: no windows of both lie near enough in time. Measure some of each, alternating."
@@ -129,7 +125,7 @@ def certainty(match: Match) -> str:
     sure = _percent(found.certainty if better is match.a else 1 - found.certainty)
     says = f"{sure} % sure that {better.name} delivers more"
     if found.kind == "assumed":
-        bare = [side.name for side, own in ((match.a, found.a), (match.b, found.b)) if not is_measured(own)]
+        bare = [side.name for side, own in ((match.a, found.a), (match.b, found.b)) if not own.tells_spread]
         if len(bare) == 1:
             return f"The spread of {bare[0]} is not measured yet: with an assumed one it is {says}."
         return f"Nothing is measured yet: by the assumed spread alone it is {says}."
@@ -177,23 +173,21 @@ def _lopsided(name: str, side: Efficiency, row: str) -> str:
 def _settling(match: Match) -> str | None:
     """What the next decision takes."""
     found = match.comparison
-    gate: Gate | None = next((one for one in found.gates if not one.open), None)
+    gate = next((one for one in found.gates if not one.open), None)
     if gate is None or found.kind == "none":
         return None
     step = "Moving work" if gate.name == "reallocate" else "Retiring a side"
     among = f", as a choice among {found.rivals + 1} providers" if gate.name == "retire" and found.rivals > 1 else ""
     takes = f"{step} takes {number(gate.evidence)} to 1{among}."
-    if (amount := more(match)) is None:
+    if (left := more(match)) is None:
         return takes
-    if amount == ENOUGH:
+    if not left:
         reached = f"So many {match.row}s would have reached it in four fifths of all cases if the true ratio were"
         return f"{takes} {reached} {number(found.effect)}: it is probably less."
-    least, is_range, most = amount.partition(" to ")
-    chance = (
-        f"{least} more of each reach it in half of all cases, and {most} in four fifths"
-        if is_range
-        else f"{amount} more of each reach{'es' if amount == '1' else ''} it in four fifths of all cases"
-    )
+    if len(left) == 1:
+        chance = f"{left[0]} more of each reach{'es' if left == ['1'] else ''} it in four fifths of all cases"
+    else:
+        chance = f"{left[0]} more of each reach it in half of all cases, and {left[1]} in four fifths"
     return f"{takes} If the true ratio is {number(found.effect)}, {chance}."
 
 
@@ -268,8 +262,7 @@ def _apart(match: Match, side: Side) -> str:
 
 
 def _windows(found: Sequence[str]) -> str:
-    more = len(found) - SHOWN_WINDOWS
-    return ", ".join(map(line, found[:SHOWN_WINDOWS])) + (f" and {more} more" if more > 0 else "")
+    return first_of(map(line, found), len(found))
 
 
 def _unit(match: Match) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
 from attrs import asdict, evolve, frozen
 
-from tracker.kernel import ProviderFigures, Session, TrackerError, Windows
+from tracker.kernel import Session, TrackerError, Windows
 from tracker_verdict import pairs
 from tracker_verdict.accounts import MIXED, NO_ACCOUNT, accounts, check, columns, one_of, several
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
-from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS
+from tracker_verdict.overlaps import MICROSECOND, microseconds
 from tracker_verdict.price import Price, incomparable
 from tracker_verdict.regimes import refresh
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.stats.ratio import Comparison, compare
-from tracker_verdict.tally import Results, Tally
+from tracker_verdict.stats.ratio import Comparison
+from tracker_verdict.tally import Figures, Results, Tally
 
 NOT_ENOUGH = "not enough data"
 NO_PROJECT = ""
@@ -30,13 +29,15 @@ NO_PROJECT = ""
 class Side:
     """A provider in a comparison: all of its windows, the estimate of those that are comparable, and those apart.
 
-    unknown: how many comparable ones have no known project, or several, if they are summed by that.
+    times: when the comparable ones were measured, in microseconds, sorted. unknown: how many of them have no known
+    project, or several, if they are summed by that.
     """
 
-    figures: ProviderFigures
+    figures: Figures
     estimate: ProviderEstimate
-    apart: tuple[str, ...]
-    unknown: int = 0
+    times: Sequence[int]
+    apart: Sequence[str]
+    unknown: int
 
     @property
     def name(self) -> str:
@@ -45,11 +46,6 @@ class Side:
     @property
     def unit(self) -> str:
         return self.figures.unit
-
-    @property
-    def overlapping(self) -> tuple[str, ...]:
-        """Those that are left out because another one moved the same meter at the same time."""
-        return tuple(window for window, reason in self.figures.excluded.items() if reason.startswith(OVERLAPS))
 
 
 @frozen(kw_only=True)
@@ -88,12 +84,12 @@ class Question:
 
 @frozen(kw_only=True)
 class Delivery:
-    """What finalized windows say: tallies by provider and account, and the projects of each window if asked for."""
+    """What finalized windows say: tallies by provider and account, and the project of each window if asked for."""
 
     windows: Sequence[str]
     is_selection: bool
     tallies: Mapping[str, Mapping[str | None, Tally]]
-    projects: Mapping[str, set[str]]
+    projects: Mapping[str, str]
 
     @property
     def accounts(self) -> set[str]:
@@ -102,7 +98,7 @@ class Delivery:
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
     """The finalized windows of some or of all, added up some thousand at a time; with a look at what a point buys."""
-    names, projects = list[str](), dict[str, set[str]]()
+    names, projects = list[str](), dict[str, str]()
     tallies: dict[str, dict[str | None, Tally]] = {}
     providers = session.registry.providers
     for part in Windows(session).parts(windows):
@@ -117,8 +113,10 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
                     own[account] = Tally(session, providers[name])
                 own[account].add(row, part.groups.get((window, name), ()))
         for (window, _), own_facts in facts.items():
-            if own_facts.get("project") is not None:
-                projects.setdefault(window, set()).add(str(own_facts["project"]))
+            if (project := own_facts.get("project")) is not None:
+                # of two projects a window is neither's
+                is_one = projects.setdefault(window, project) == project
+                projects[window] = project if is_one else NO_PROJECT
     refresh(session, [providers[name] for name in tallies])
     return Delivery(windows=names, is_selection=windows is not None, tallies=tallies, projects=projects)
 
@@ -136,7 +134,7 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
     block = _block(session, found.projects, question.blocks)
     planned = pairs.planned(session)
     rivals = _rivals(session, wanted[0], found.tallies, question.prices)
-    return [_match(session, known[a], known[b], question, block, planned, rivals) for a, b in wanted]
+    return [_match(session, (known[a], known[b]), question, block, planned, rivals) for a, b in wanted]
 
 
 def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], prices: Mapping[str, Price]) -> int:
@@ -149,7 +147,7 @@ def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], price
     return 1 + len(priced | alike)
 
 
-def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted: Collection[str]) -> ProviderFigures:
+def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted: Collection[str]) -> Figures:
     """The windows of the one account that was asked for; an error if there are several and none was."""
     if names := several(own):
         problem = f"The windows of {name} are of {len(names)} accounts ({', '.join(names)}), and their percentages"
@@ -161,7 +159,7 @@ def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted:
     return whole.total()
 
 
-def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Sequence[str], found: Delivery) -> list[str]:
+def _chosen(session: Session, known: Mapping[str, Figures], names: Sequence[str], found: Delivery) -> list[str]:
     """The providers that were asked for, each with finalized windows."""
     which = " among those that you selected" if found.is_selection else ""
     finish = "Select more, or finish" if found.is_selection else "Finish"
@@ -183,7 +181,7 @@ def _chosen(session: Session, known: Mapping[str, ProviderFigures], names: Seque
 
 
 def _against_best(
-    chosen: Sequence[str], known: Mapping[str, ProviderFigures], prices: Mapping[str, Price]
+    chosen: Sequence[str], known: Mapping[str, Figures], prices: Mapping[str, Price]
 ) -> list[tuple[str, str]]:
     is_priced = all(name in prices for name in chosen)
     if len({known[name].unit for name in chosen}) > 1 and not is_priced:
@@ -200,89 +198,58 @@ def _against_best(
 
 def _match(
     session: Session,
-    a: ProviderFigures,
-    b: ProviderFigures,
+    known: tuple[Figures, Figures],
     question: Question,
-    block: Callable[[WindowResult], str] | None,
+    block: Callable[[WindowResult], str],
     planned: list[pairs.PlannedPair],
     rivals: int,
 ) -> Match:
-    prices = [question.prices.get(one.source.name) for one in (a, b)]
-    worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
-    if None in prices and a.unit != b.unit:
-        raise incomparable([a, b], question.prices)
     settings = session.settings(VerdictSettings)
-    times = [_times(_counted(one)) for one in (a, b)]
-    sides = [
-        _side(session, figures, other, question, block) for figures, other in zip((a, b), times[::-1], strict=True)
-    ]
+    prices = [question.prices.get(one.source.name) for one in known]
+    worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
+    if None in prices and known[0].unit != known[1].unit:
+        raise incomparable(known, question.prices)
+    a, b = (_side(*both, settings.comparable_days, question, block) for both in (known, known[::-1]))
     # e-values need one rule for all looks, so days join windows there only if that was asked for
-    spreads = [side.estimate.spread if block else side.estimate.whole for side in sides]
-    per_row = max(side.estimate.per_block for side in sides) if block else 1.0
+    is_summed = question.blocks is not None
     return Match(
-        a=sides[0],
-        b=sides[1],
+        a=a,
+        b=b,
         priced=None not in prices,
         days=settings.comparable_days,
         row=question.blocks or "window",
-        comparison=compare(
-            *spreads,
+        comparison=Comparison(
+            a.estimate.spread if is_summed else a.estimate.whole,
+            b.estimate.spread if is_summed else b.estimate.whole,
             worth=worth,
             effect=question.effect,
             tau=settings.tau,
             rivals=rivals,
-            per_row=per_row,
-            first=_first(*(_times(side.estimate.results) for side in sides)),
+            per_row=max(a.estimate.per_block, b.estimate.per_block) if is_summed else 1.0,
+            first=_first(a.times, b.times),
         ),
-        certificate=_certificate(planned, a, b, worth),
+        certificate=pairs.certificate(planned, known, worth),
     )
-
-
-def _certificate(
-    planned: list[pairs.PlannedPair], a: ProviderFigures, b: ProviderFigures, worth: tuple[float, float]
-) -> pairs.Certificate | None:
-    """Also of idle windows, which say nothing of a rate: a pair that is left out breaks the certificate."""
-    paired = {window for one in planned for window in one.windows.values()}
-    by_window = [{one.window: one for one in _given(own) if one.window in paired} for own in (a, b)]
-    return pairs.certificate(planned, (a.source.name, b.source.name), (by_window[0], by_window[1]), worth)
 
 
 def _side(
-    session: Session,
-    figures: ProviderFigures,
-    other: Sequence[int],
-    question: Question,
-    block: Callable[[WindowResult], str] | None,
+    figures: Figures, other: Figures, days: float, question: Question, block: Callable[[WindowResult], str]
 ) -> Side:
-    """other: the times of the other side's windows, sorted."""
-    name, effect = figures.source.name, question.effect
-    price = question.prices.get(name)
-    kept, apart = comparable(_counted(figures), other, session.settings(VerdictSettings).comparable_days)
-    estimate = (
-        of_results(kept, block, effect=effect, price=price, asked=question.blocks)
-        if block
-        else of_results(kept, day_of(session), effect=effect, price=price)
+    whole, price = figures.efficiency, question.prices.get(figures.source.name)
+    kept, apart = comparable(whole.counted(), _times(other.efficiency.counted()), days)
+    estimate = of_results(kept, block, effect=question.effect, price=price, asked=question.blocks)
+    return Side(
+        figures=figures,
+        estimate=evolve(estimate, plans=whole.plans, change=since(whole.change, kept)),
+        times=_times(kept),
+        apart=apart,
+        unknown=sum(block(one) == NO_PROJECT for one in kept) if question.blocks == "project" else 0,
     )
-    assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
-    whole = figures.efficiency
-    estimate = evolve(estimate, plans=whole.plans, change=since(whole.change, kept))
-    unknown = sum(block(one) == NO_PROJECT for one in kept) if block else 0
-    return Side(figures=figures, estimate=estimate, apart=apart, unknown=unknown)
-
-
-def _counted(figures: ProviderFigures) -> Iterator[WindowResult]:
-    """The windows that count, one by one: a million of them do not fit into memory."""
-    return (one for one in _given(figures) if one.features or one.capacity)
-
-
-def _given(figures: ProviderFigures) -> Sequence[WindowResult]:
-    assert isinstance(figures.efficiency, ProviderEstimate), "the estimate is this feature's own"
-    return figures.efficiency.given
 
 
 def _times(results: Iterable[WindowResult]) -> Sequence[int]:
     """When windows were measured, in microseconds, sorted."""
-    return array("q", sorted((one.at - EPOCH) // MICROSECOND for one in results if one.at is not None))
+    return array("q", sorted(microseconds(one.at) for one in results if one.at is not None))
 
 
 def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
@@ -294,7 +261,7 @@ def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
 
 def comparable(
     own: Iterable[WindowResult], other: Sequence[int], days: float
-) -> tuple[Sequence[WindowResult], tuple[str, ...]]:
+) -> tuple[Sequence[WindowResult], Sequence[str]]:
     """The windows within so many days of a time of the other side, and the others: a trend moves those further apart.
 
     other: the times of the other side's windows, sorted.
@@ -302,28 +269,29 @@ def comparable(
     reach = timedelta(days=days) // MICROSECOND
     kept, apart = Results(), list[str]()
     for one in own:
-        at = None if one.at is None else (one.at - EPOCH) // MICROSECOND
-        place = 0 if at is None else bisect_left(other, at - reach)
-        if at is not None and place < len(other) and other[place] <= at + reach:
+        if one.at is not None and other and _distance(microseconds(one.at), other) <= reach:
             kept.add(*one)
         else:
             apart.append(one.window)
-    return kept, tuple(apart)
+    return kept, apart
 
 
-def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> Callable[[WindowResult], str] | None:
-    """What windows are summed by, if that was asked for. found: the projects of each window."""
-    if by is None:
-        return None
-    if by == "day":
+def _distance(at: int, times: Sequence[int]) -> int:
+    """From the nearest of some sorted times."""
+    place = bisect_left(times, at)
+    return min(abs(at - one) for one in times[max(place - 1, 0) : place + 1])
+
+
+def _block(session: Session, projects: Mapping[str, str], by: str | None) -> Callable[[WindowResult], str]:
+    """What windows are summed by: days, unless projects were asked for."""
+    if by != "project":
         return day_of(session)
-    # of two projects a window is neither's; with those without one it may be of the same, so they are summed, too
-    projects = {window: next(iter(names)) for window, names in found.items() if len(names) == 1}
-    if not projects:
+    if not any(projects.values()):
         raise TrackerError(
             "No window says its project. Expected session logs that name it: read them with `tracker usage`,"
             " or use --blocks day."
         )
+    # windows without a project, or of several, may be of the same, so they are summed, too
     return lambda one: projects.get(one.window, NO_PROJECT)
 
 
@@ -350,7 +318,7 @@ def document(match: Match) -> dict[str, Any]:
         "comparable": {
             "days": match.days,
             "apart": _apart(*sides),
-            **{side.name: [one.window for one in side.estimate.results] for side in sides},
+            **{side.name: [one.window for one in side.estimate.given] for side in sides},
             "left_out": [{"provider": side.name, "window": window} for side in sides for window in side.apart],
         },
         "pairs": match.certificate and _pairs(match, match.certificate),
@@ -360,13 +328,10 @@ def document(match: Match) -> dict[str, Any]:
 
 def _apart(a: Side, b: Side) -> float | None:
     """How many days half of the comparable windows are at most from one of the other side."""
-    times = [_times(side.estimate.given) for side in (a, b)]
-    found = array("q")
-    for own, other in (times, times[::-1]):
-        for at in own if other else ():
-            place = bisect_left(other, at)
-            found.append(min(abs(at - one) for one in other[max(place - 1, 0) : place + 1]))
-    return sorted(found)[(len(found) - 1) // 2] * MICROSECOND / timedelta(days=1) if found else None
+    if not (a.times and b.times):
+        return None
+    found = sorted([_distance(at, b.times) for at in a.times] + [_distance(at, a.times) for at in b.times])
+    return found[(len(found) - 1) // 2] * MICROSECOND / timedelta(days=1)
 
 
 def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
@@ -381,7 +346,5 @@ def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
 
 
 def _side_document(side: Side) -> dict[str, Any]:
-    found = side.estimate.figures()
-    finite = {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}
     excluded = [{"window": window, "reason": reason} for window, reason in side.figures.excluded.items()]
-    return {"provider": side.name, "unit": side.unit, **finite, "excluded": excluded}
+    return {"provider": side.name, "unit": side.unit, **side.estimate.figures(), "excluded": excluded}

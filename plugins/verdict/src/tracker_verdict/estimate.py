@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import sys
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, number, plural, rate
+from tracker_verdict.accounts import first_of
 from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency, measure
 from tracker_verdict.stats.power import Range, in_windows
@@ -64,10 +63,9 @@ class ProviderEstimate:
     change: Regime | None = None
     few_days: int = 0
 
-    @property
-    def results(self) -> tuple[WindowResult, ...]:
-        """The windows that count, made anew: a million of them do not fit into memory."""
-        return tuple(one for one in self.given if one.features or one.capacity)
+    def counted(self) -> Iterator[WindowResult]:
+        """The windows that count, one by one: a million of them do not fit into memory."""
+        return (one for one in self.given if one.features or one.capacity)
 
     @property
     def n(self) -> int:
@@ -124,7 +122,8 @@ class ProviderEstimate:
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
         uneven = "no interval: few windows used most of the capacity" if self.spread.is_lopsided else None
-        return tuple(one for one in (uneven, self._spread_over, self.unsure, self.mixed, self.rescaled) if one)
+        older = self.change.sentence if self.change else None
+        return tuple(one for one in (uneven, self._spread_over, self.unsure, self.mixed, older) if one)
 
     @property
     def _spread_over(self) -> str | None:
@@ -144,18 +143,12 @@ class ProviderEstimate:
         return f"of several plans: {', '.join(self.plans)}" if self.plans else None
 
     @property
-    def rescaled(self) -> str | None:
-        """What older points count, if the vendor changed what one buys."""
-        return self.change.sentence if self.change else None
-
-    @property
     def unsure(self) -> str | None:
         """Which windows count only as long as others are not finalized."""
         if not self.waiting:
             return None
-        named = ", ".join(f"{window} with {other}" for window, other in islice(self.waiting.items(), NAMED))
-        more = f" and {len(self.waiting) - NAMED} more" if len(self.waiting) > NAMED else ""
-        return f"would overlap if all were finalized: {named}{more}"
+        named = first_of((f"{window} with {other}" for window, other in self.waiting.items()), len(self.waiting), NAMED)
+        return f"would overlap if all were finalized: {named}"
 
     @property
     def lag_1(self) -> float | None:
@@ -254,7 +247,7 @@ def sums(results: Iterable[WindowResult], block: Callable[[WindowResult], str]) 
         if one.features or one.capacity:
             features, capacity = found.setdefault(block(one), (array("d"), array("d")))
             features.append(one.features)
-            capacity.append(min(one.capacity, sys.float_info.max))
+            capacity.append(one.capacity)
     return [(math.fsum(features), math.fsum(capacity)) for features, capacity in found.values()]
 
 

@@ -17,33 +17,27 @@ def feature_info() -> Feature:
     return Feature(
         name="verdict",
         commands={
-            "compare": _command("Results", "compare", "Compare what providers deliver for the quota or the money."),
-            "meters calibrate": Command(
+            "compare": _command(
+                "Results", "compare:command", "Compare what providers deliver for the quota or the money."
+            ),
+            "meters calibrate": _command(
                 "Results",
+                "meters:calibrate",
                 "Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.",
-                "tracker_verdict.commands.meters:calibrate",
             ),
-            "meters reconcile": Command(
+            "meters reconcile": _command(
                 "Results",
+                "meters:reconcile",
                 "List rises of a meter that no logged request explains, and requests that moved nothing.",
-                "tracker_verdict.commands.meters:reconcile",
             ),
-            "meters drift": Command(
-                "Results",
-                "Say whether a point of a meter buys less than before.",
-                "tracker_verdict.commands.meters:drift",
+            "meters drift": _command(
+                "Results", "meters:drift", "Say whether a point of a meter buys less than before."
             ),
-            "gate": _command("Daily", "gate", "Tell a script whether to start: exit 0 go, 3 stop, 4 unknown."),
+            "gate": _command("Daily", "gate:command", "Tell a script whether to start: exit 0 go, 3 stop, 4 unknown."),
             "scoreboard": _command(
-                "Results",
-                "scoreboard",
-                "Show features, capacity, efficiency and costs by group.",
+                "Results", "scoreboard:command", "Show features, capacity, efficiency and costs by group."
             ),
-            "plan": _command(
-                "Results",
-                "plan",
-                "Say how likely planned windows fit before each reset.",
-            ),
+            "plan": _command("Results", "plan:command", "Say how likely planned windows fit before each reset."),
         },
         settings={"": "tracker_verdict.settings:VerdictSettings"},
         streams=("pairs", "forecasts"),
@@ -96,5 +90,5 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
     return list(found(session, period))
 
 
-def _command(group: str, module: str, about: str) -> Command:
-    return Command(group, about, f"tracker_verdict.commands.{module}:command")
+def _command(group: str, place: str, about: str) -> Command:
+    return Command(group, about, f"tracker_verdict.commands.{place}")

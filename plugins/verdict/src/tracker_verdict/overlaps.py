@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tracker.api import Source
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical
@@ -20,7 +20,14 @@ NOT_YET = (1 << 63) - 1
 PART = 2000
 # the reason of a window that is left out, before the name of the other one
 OVERLAPS = "overlaps "
-Ends = tuple[Capture | None, Capture | None]
+Ends: TypeAlias = tuple[Capture | None, Capture | None]
+# captures by window and provider
+Groups: TypeAlias = Mapping[tuple[str, str], Sequence[Capture]]
+
+
+def microseconds(at: datetime) -> int:
+    """Since the epoch."""
+    return (at - EPOCH) // MICROSECOND
 
 
 class Overlaps(NamedTuple):
@@ -50,7 +57,7 @@ class Spent:
         self._is_finalized.append(is_finalized)
         for capture, times, values in ((before, self._start, self._old), (after, self._end, self._new)):
             gauge = capture.reading.gauge(meter) if capture else None
-            times.append((capture.captured_at - EPOCH) // MICROSECOND if capture else NOT_YET)
+            times.append(microseconds(capture.captured_at) if capture else NOT_YET)
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
 
     @classmethod
@@ -69,26 +76,18 @@ class Spent:
         """From the first BEFORE to the last AFTER, in epoch seconds; there must be one."""
         return min(self._start) / 1e6, max(self._end) / 1e6
 
-    def overlaps(self, named: Mapping[str, str]) -> Overlaps:
-        """The windows of these that moved the meter at the same time. named: their accounts, as far as known."""
-        shared, waiting = dict[str, str](), dict[str, str]()
-        for one, other in self._pairs(named):
-            found = shared if self._is_finalized[one] and self._is_finalized[other] else waiting
-            found |= {self.windows[other]: self.windows[one], self.windows[one]: self.windows[other]}
-        return Overlaps(shared, waiting)
-
-    def _pairs(self, named: Mapping[str, str]) -> Iterator[tuple[int, int]]:
-        """The places of two windows each; an account that is not known, or none, may be any other."""
+    def pairs(self) -> Iterator[tuple[str, str, bool]]:
+        """Two windows that moved the meter at the same time, and whether both are finalized."""
         running: list[int] = []
         for one in sorted(range(len(self.windows)), key=self._start.__getitem__):
-            start, own = self._start[one], named.get(self.windows[one], MIXED)
+            start = self._start[one]
             running = [other for other in running if self._end[other] > start]
             for other in running:
                 last = min(one, other, key=self._end.__getitem__)
                 # of two that go on nothing is known yet
-                has_moved = start < self._end[last] < NOT_YET and self._old[one] != self._new[last]
-                if has_moved and len({own, named.get(self.windows[other], MIXED)} - {MIXED}) < 2:
-                    yield one, other
+                if start < self._end[last] < NOT_YET and self._old[one] != self._new[last]:
+                    is_finalized = bool(self._is_finalized[one] and self._is_finalized[other])
+                    yield self.windows[one], self.windows[other], is_finalized
             running.append(one)
 
 
@@ -102,13 +101,23 @@ def overlapping(session: Session, source: Source, spent: Spent) -> Overlaps:
     every, others = Spent.of(spent), sorted(names | opened.difference(spent.windows))
     for part in Windows(session).parts(others, with_open=True):
         every.extend(spent_in(source, part.rows, part.groups, opened))
-    found = every.overlaps({})
     # an account is asked for only if it matters: a million windows are read for it otherwise
-    asked, named = [*{**found.shared, **found.waiting}], dict[str, str]()
+    asked, named = list(dict.fromkeys(window for *both, _ in every.pairs() for window in both)), dict[str, str]()
     for start in range(0, len(asked), PART):
         known = accounts(session, asked[start : start + PART])
         named |= {window: account for (window, name), account in known.items() if name == source.name}
-    return every.overlaps(named) if len({*named.values()} - {MIXED}) > 1 else found
+    shared, waiting = dict[str, str](), dict[str, str]()
+    for one, other, is_finalized in every.pairs() if asked else ():
+        # an account that is not known, or none, may be any other
+        if len({named.get(one, MIXED), named.get(other, MIXED)} - {MIXED}) < 2:
+            found = shared if is_finalized else waiting
+            found |= {other: one, one: other}
+    return Overlaps(shared, waiting)
+
+
+def overlaps_of(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> Overlaps:
+    """The same of windows by their finalize rows and captures."""
+    return overlapping(session, source, spent_in(source, rows, groups, going_on(session, source)))
 
 
 def going_on(session: Session, source: Source) -> set[str]:
@@ -120,7 +129,7 @@ def going_on(session: Session, source: Source) -> set[str]:
 def spent_in(
     source: Source,
     rows: Mapping[str, Finalized],
-    groups: Mapping[tuple[str, str], Sequence[Capture]],
+    groups: Groups,
     opened: Collection[str],
 ) -> Spent:
     """What windows moved the capacity meter by; of those that are not finalized what is known so far."""

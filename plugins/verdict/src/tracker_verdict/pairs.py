@@ -12,9 +12,9 @@ from attrs import evolve, frozen
 
 from tracker.api import instant
 from tracker.kernel import Session, Windows, canonical, plural, stamp
-from tracker_verdict.estimate import WindowResult
 from tracker_verdict.standings import SKEW
 from tracker_verdict.stats.evidence import signflip
+from tracker_verdict.tally import Figures
 
 PAIRS = "pairs"
 
@@ -51,15 +51,14 @@ class Certificate:
 
 def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPair]:
     """Draw an order for each pair and store it before anything is measured."""
-    chance, plan_id = random.Random(seed := secrets.randbits(64)), secrets.token_hex(2)
-    drawn = []
+    seed, plan_id = secrets.randbits(64), secrets.token_hex(2)
+    chance, drawn, records = random.Random(seed), [], []
     for at in range(1, count + 1):
         order = list(names)
         chance.shuffle(order)
         windows = {name: f"P{plan_id}-{at:02d}{part}" for name, part in zip(order, "ab", strict=True)}
         drawn.append(PlannedPair(plan=plan_id, windows=windows))
-    records = [
-        stamp(
+        record = stamp(
             window=None,
             provider=None,
             captured_at=session.now,
@@ -67,12 +66,11 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPa
             agent_id=session.lane,
             plan=plan_id,
             pair=at,
-            order=list(one.windows),
-            windows=dict(one.windows),
+            order=order,
+            windows=windows,
             seed=str(seed),
         )
-        for at, one in enumerate(drawn, 1)
-    ]
+        records.append(record)
     if session.dry_run:
         session.data(records)
         return drawn
@@ -105,16 +103,20 @@ def _is_followed(pair: PlannedPair, drawn: datetime | None, begins: Mapping[tupl
 
 
 def certificate(
-    known: list[PlannedPair],
-    names: tuple[str, str],
-    results: tuple[Mapping[str, WindowResult], Mapping[str, WindowResult]],
-    worth: tuple[float, float],
+    known: list[PlannedPair], sides: tuple[Figures, Figures], worth: tuple[float, float]
 ) -> Certificate | None:
-    """Of the finished pairs of two providers; None if there is none."""
-    own = [one for one in known if set(one.windows) == set(names)]
+    """Of the finished pairs of two providers; None if there is none.
+
+    Also of idle windows, which say nothing of a rate: a pair that is left out breaks the certificate.
+    """
+    own = [one for one in known if one.windows.keys() == {side.source.name for side in sides}]
+    windows = {window for one in own for window in one.windows.values()}
+    results = {
+        (side.source.name, one.window): one for side in sides for one in side.efficiency.given if one.window in windows
+    }
     pairs, strayed = [], 0
     for one in own:
-        a, b = (side.get(one.windows[name]) for name, side in zip(names, results, strict=True))
+        a, b = (results.get((side.source.name, one.windows[side.source.name])) for side in sides)
         if a is not None and b is not None:
             pairs.append(((a.features, a.capacity), (b.features, b.capacity)))
             strayed += not one.is_followed

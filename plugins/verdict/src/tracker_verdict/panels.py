@@ -79,7 +79,8 @@ def comparison(session: Session, period: Period) -> Panel:
 
 def _about(found: Sequence[tuple[Match, str]]) -> str:
     sides = [side for match, _ in found for side in (match.a, match.b)]
-    older = dict.fromkeys(f" {side.name}: {side.estimate.rescaled}." for side in sides if side.estimate.change)
+    changes = [(side.name, side.estimate.change) for side in sides]
+    older = dict.fromkeys(f" {name}: {change.sentence}." for name, change in changes if change)
     about = "Which provider delivers more, over the windows that lie close enough in time to be compared."
     return about + "".join(older)
 
@@ -113,7 +114,8 @@ def _unit(match: Match) -> str:
 def _row(match: Match, label: str) -> Mapping[str, Cell]:
     found, better = match.comparison, match.better
     low, high = found.interval or found.interval_fixed or (None, None)
-    limits = advice.limits(match)
+    limits, more = advice.limits(match), advice.more(match)
+    needed = None if more is None else " to ".join(more) or "0"
     return {
         "pair": f"{match.a.name} / {match.b.name}, per {'dollar' if match.priced else match.a.unit}{label}",
         "ratio": found.ratio,
@@ -122,7 +124,7 @@ def _row(match: Match, label: str) -> Mapping[str, Cell]:
         "interval": f"{limits} (assumed)" if limits and found.interval is None else limits,
         "favours": better.name if better else None,
         "evidence": None if found.evidence is None else advice.odds(found.evidence),
-        "needed": advice.more(match) or ("none" if found.verdict == "retire" else None),
+        "needed": "none" if found.verdict == "retire" and needed is None else needed,
     }
 
 

@@ -10,7 +10,7 @@ from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook, left_out
-from tracker_verdict.plan_text import ONE_MODEL, remark, verdicts
+from tracker_verdict.plan_text import ONE_MODEL, verdicts
 from tracker_verdict.prospect import per_cent
 from tracker_verdict.standings import PERCENT
 
@@ -51,9 +51,8 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
         session.show(f"{', '.join(names)}: {said}", has_cures=True)
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
-        for account, verdict in verdicts(found).items():
-            of = f" account {account}" if account else ""
-            session.show(f"{source.name}{of}: {verdict}{remark(found, account, verdict, windows_left)}")
+        for of, said in verdicts(found, windows_left):
+            session.show(f"{source.name}{of}: {said}")
     return True
 
 

@@ -25,9 +25,13 @@ def overall(found: Sequence[Outlook]) -> str:
     """
     said = {one.verdict for one in found if one.is_of_all}
     known = next((one.verdict for one in found if one.is_capacity), UNKNOWN)
-    if STOP in said or known == UNKNOWN:
-        return STOP if STOP in said else UNKNOWN
-    return TIGHT if TIGHT in said else UNKNOWN if _unknown(found) else known
+    if STOP in said:
+        return STOP
+    if known == UNKNOWN:
+        return UNKNOWN
+    if TIGHT in said:
+        return TIGHT
+    return UNKNOWN if _unknown(found) else known
 
 
 def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
@@ -72,25 +76,24 @@ def lines(
         yield f"  {_room(*one.fits)} and {leave} {number(reserve * (one.limit or FULL) / FULL)} {one.unit}"
         said = f": {one.verdict}" if one.verdict != UNKNOWN else f", but not decided: {one.why}"
         yield f"  {plural(windows_left, 'planned window')}: {per_cent(one.probability)}% likely to fit{said}"
-        if one.verdict != UNKNOWN and not one.is_of_all and one.verdict != GO:
+        if one.verdict in (STOP, TIGHT) and not one.is_of_all:
             yield f"  {ONE_MODEL}"
         if one.assumption:
             yield f"  {one.assumption}"
-    for account, verdict in verdicts(found).items():
-        of = f" account {account}" if account else ""
-        yield f"{source.name}{of} verdict: {verdict}{remark(found, account, verdict, windows_left)}"
+    for of, said in verdicts(found, windows_left):
+        yield f"{source.name}{of} verdict: {said}"
 
 
-def remark(found: Sequence[Outlook], account: str, verdict: str, windows_left: int) -> str:
-    """What to add to the verdict of an account: which meter keeps it unknown, or that the gate stops."""
-    own = [one for one in found if account in ("", one.account or NO_ACCOUNT)]
-    if verdict in (GO, TIGHT):
-        return _risk(own, windows_left)
-    capacity = next((one for one in own if one.is_capacity), None)
-    if verdict != UNKNOWN or capacity is None or capacity.verdict == UNKNOWN:
-        return ""
-    names = " and ".join(dict.fromkeys(one.meter for one in _unknown(own)))
-    return f": {names} not known, {capacity.meter} alone says {capacity.verdict}"
+def verdicts(found: Sequence[Outlook], windows_left: int) -> Iterator[tuple[str, str]]:
+    """Whose verdict, if there are several accounts, and which: also which meter keeps it unknown, or a gate's stop."""
+    for account, own in _by_account(found).items():
+        verdict = overall(own)
+        remark = _risk(own, windows_left) if verdict in (GO, TIGHT) else ""
+        capacity = next((one for one in own if one.is_capacity), None)
+        if verdict == UNKNOWN and capacity is not None and capacity.verdict != UNKNOWN:
+            names = " and ".join(dict.fromkeys(one.meter for one in _unknown(own)))
+            remark = f": {names} not known, {capacity.meter} alone says {capacity.verdict}"
+        yield f" account {account}" if account else "", f"{verdict}{remark}"
 
 
 def _risk(found: Sequence[Outlook], windows_left: int) -> str:
@@ -104,12 +107,12 @@ def _risk(found: Sequence[Outlook], windows_left: int) -> str:
     return ""
 
 
-def verdicts(found: list[Outlook]) -> dict[str, str]:
-    """The verdict of each account, by its name; of a single one under an empty name."""
-    several = {one.account or NO_ACCOUNT for one in found if one.several}
-    if not several:
-        return {"": overall(found)}
-    return {name: overall([one for one in found if (one.account or NO_ACCOUNT) == name]) for name in sorted(several)}
+def _by_account(found: Sequence[Outlook]) -> dict[str, Sequence[Outlook]]:
+    """The meters of each account, by its name; of a single one under an empty name."""
+    names = sorted({one.account or NO_ACCOUNT for one in found if one.several})
+    if not names:
+        return {"": found}
+    return {name: [one for one in found if (one.account or NO_ACCOUNT) == name] for name in names}
 
 
 def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterator[MeterOutlook]:
@@ -124,8 +127,11 @@ def brief(session: Session, source: Source, found: Sequence[Outlook]) -> Iterato
         if parts and one.change is not None:
             parts.append(one.change.rule)
         if parts:
-            figures: dict[str, Any] = {"windows_that_fit": one.fits, "forecast": ahead and ahead.shown()}
-            figures["expected"] = ahead and ahead.expected
+            figures = {
+                "windows_that_fit": one.fits,
+                "forecast": ahead and ahead.shown(),
+                "expected": ahead and ahead.expected,
+            }
             yield MeterOutlook(source.name, one.meter, one.account, "; ".join(parts), figures)
 
 
@@ -140,12 +146,13 @@ def _room(low: int, usual: int | None, high: int | None) -> str:
 
 
 def document(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> dict[str, Any]:
+    own = {account: overall(meters) for account, meters in _by_account(found).items() if account}
     return {
         "provider": source.name,
         "reserve_pp": reserve,
         "windows_planned": windows_left,
         "verdict": overall(found),
-        **({} if "" in (own := verdicts(found)) else {"verdict_of_account": own}),
+        **({"verdict_of_account": own} if own else {}),
         "meters": [_values(one) for one in found],
     }
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
+
+from attrs import evolve
 
 from tracker.api import Column, Source
 from tracker.kernel import (
     Capture,
     Finalized,
-    ProviderFigures,
     Session,
     Windows,
     canonical,
@@ -22,27 +22,50 @@ from tracker.kernel import (
     rate,
     value,
 )
-from tracker_verdict.accounts import MIXED, NO_ACCOUNT, columns, note_excluded
+from tracker_verdict.accounts import NO_ACCOUNT, columns, note_excluded, several
 from tracker_verdict.estimate import ProviderEstimate
 from tracker_verdict.overlaps import Overlaps, Spent, overlapping
 from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
 
 By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
-LIST_PRICE = ("cost_usd", "cost_usd_per_feature")
-MONEY = ("money", "money_per_feature", *LIST_PRICE)
-# those of every scoreboard
+# of every scoreboard
 COLUMNS = (
-    *("group", "provider", "windows", "features", "capacity", "unit", "efficiency", "ci_low", "ci_high", "n"),
-    *("churn_per_feature", "tokens", "money", "money_per_feature"),
+    Column(key="group", title="Group", rank=0),
+    Column(key="provider", title="Provider", rank=0),
+    Column(key="windows", title="Windows", kind="count", rank=5),
+    Column(key="features", title="Features", kind="number"),
+    Column(key="capacity", title="Capacity", kind="number"),
+    Column(key="unit", title="Unit"),
+    Column(key="efficiency", title="Efficiency", kind="rate", rank=0),
+    Column(key="ci_low", title="95 % low", kind="rate", rank=2),
+    Column(key="ci_high", title="95 % high", kind="rate", rank=2),
+    Column(key="n", title="N", kind="count", rank=5),
+    Column(key="churn_per_feature", title="Churn per feature", kind="number", rank=5),
+    Column(key="tokens", title="Tokens", kind="count", rank=5),
+    Column(key="money", title="Plan, $", kind="money", rank=5),
+    Column(key="money_per_feature", title="Plan per feature, $", kind="money", rank=5),
 )
+# if session logs are read
+LOGGED = (
+    Column(key="cost_usd", title="List price, $", kind="money", rank=5),
+    Column(key="tokens_per_feature", title="Tokens per feature", kind="number", rank=5),
+    Column(key="cost_usd_per_feature", title="List price per feature, $", kind="money", rank=5),
+)
+# if a group has some: what the tokens and the money leave out; what intervals are measured between, if not between
+# single windows; and what a point of before a change counts, if one of what a point buys is known
+RARE = (
+    Column(key="unpriced_requests", title="Unpriced requests", kind="count", rank=5),
+    Column(key="shared_requests", title="Shared requests", kind="count", rank=5),
+    Column(key="lost_sessions", title="Lost sessions", kind="count", rank=5),
+    Column(key="spread_over", title="Spread over", rank=5),
+    Column(key="older_points", title="Older points", kind="number", rank=5),
+)
+KNOWN = {one.key: one for one in (*COLUMNS, *LOGGED, *RARE)}
+DIGITS = {"churn_per_feature": 2, "tokens_per_feature": 0}
 UNNAMED = "(none)"
 CHURN = ("churn", "files")
 PER_FEATURE = ("churn", "tokens", "cost_usd")
-# what the tokens and the money leave out, if there are any
-BESIDE = ("unpriced_requests", "shared_requests", "lost_sessions")
-SPREAD = "spread_over"  # what intervals are measured between, if that of any is not single windows
-OLDER = "older_points"  # what a point of before a change counts, if one of what a point buys is known
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
 # the columns as JSON values: an interval only if it is measured; churn, tokens and money only if they are known
@@ -58,20 +81,20 @@ class Sums:
         self.account = ""
         # what is known of the provider, and of no provider
         self.own, self.others = Counter[str](), Counter[str]()
-        # of each of the tally's results what is shown per feature, NaN if it is not known
-        self.each = {name: array("d") for name in PER_FEATURE}
-        # what windows have in common, and the windows of which that may be
-        self.common, self.sharing = list[tuple[set[str], Numbers]](), set[str]()
+        # by window what is shown per feature, as far as it is known
+        self.each = dict[str, Numbers]()
+        # the windows that have something in common, what that is, and what they have in common with others
+        self.sharing, self.common, self.shared = set[str](), list[tuple[set[str], Numbers]](), Counter[str]()
 
     def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
-        features, counted = row.features.get(self.tally.source.name, 0), len(self.tally.results)
+        features = row.features.get(self.tally.source.name, 0)
         self.tally.add(row, group)
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         own = {name: one * features if name == "churn" else one for name, one in own.items()}
         self.own.update(own)
-        for name, column in self.each.items() if len(self.tally.results) > counted else ():
-            column.append(own.get(name, math.nan))
+        if each := {name: one for name, one in own.items() if name in PER_FEATURE}:
+            self.each[row.window] = each
         # what is known of the provider stands for it; churn of a window as a whole is no provider's
         self.others.update({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
         if "shared_requests" in own:
@@ -79,60 +102,42 @@ class Sums:
 
     def share(self, known: Mapping[str, Numbers]) -> None:
         """Count once what these windows alone have in common; what they share with others is not known to be theirs."""
-        self.common = [
-            (windows, numbers)
-            for names, numbers in known.items()
-            if not self.sharing.isdisjoint(windows := {*names.split(BETWEEN)})
-        ]
-        for windows, numbers in self.common:
-            if windows <= self.sharing:
-                self.own.update(numbers)
-
-    @property
-    def shared(self) -> Counter[str]:
-        """What these windows share with others."""
-        found = Counter[str]()
-        for windows, numbers in self.common:
-            if not windows <= self.sharing:
-                found.update(numbers)
-        return found
+        for names, numbers in known.items():
+            windows = {*names.split(BETWEEN)}
+            if not windows.isdisjoint(self.sharing):
+                self.common.append((windows, numbers))
+                (self.own if windows <= self.sharing else self.shared).update(numbers)
 
     def extend(self, more: Sums) -> None:
         self.tally.extend(more.tally)
         self.windows += more.windows
         self.own.update(more.own)
         self.others.update(more.others)
-        for name, column in self.each.items():
-            column.extend(more.each[name])
+        self.each |= more.each
         self.sharing |= more.sharing
 
     def per_feature(self, overlaps: Overlaps) -> dict[str, float | None]:
         """What a feature took in the windows that count and of which that is known; None if others may share it."""
         sums, features = defaultdict[str, float](float), defaultdict[str, float](float)
         counted, unknown = set[str](), set[str]()
-        for place, one in enumerate(self.tally.results):
+        for one in self.tally.results:
             if one.window in overlaps.shared or not (one.features or one.capacity):
                 continue
             if one.window in self.sharing:
                 counted.add(one.window)
-            for name, column in self.each.items():
-                if not math.isnan(column[place]):
-                    sums[name] += column[place]
-                    features[name] += one.features
+            for name, known in self.each.get(one.window, {}).items():
+                sums[name] += known
+                features[name] += one.features
         for windows, numbers in self.common:
             if windows <= counted:
-                for name in self.each:
+                for name in PER_FEATURE:
                     sums[name] += numbers.get(name, 0)
             elif not windows.isdisjoint(counted):
                 unknown |= numbers.keys()
         return {
-            name: sums[name] / features[name] if features[name] and name not in unknown else None for name in self.each
+            name: sums[name] / features[name] if features[name] and name not in unknown else None
+            for name in PER_FEATURE
         }
-
-    def beside(self) -> dict[str, int]:
-        """What the tokens or the money leave out."""
-        found = (self.own["unpriced_requests"], self.shared["requests"], self.own["lost_sessions"])
-        return dict(zip(BESIDE, found, strict=True))
 
 
 # the name of a group, its windows, and those that overlap
@@ -168,8 +173,8 @@ def scoreboard(
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
     lines = sorted(_lines(session, sums, known_prices, is_logged=is_logged), key=_order)
-    bare = {name for name in (SPREAD, OLDER) if not any(line[name] for line in lines)}
-    return [{name: one for name, one in line.items() if name not in bare} for line in lines] if bare else lines
+    bare = {one.key for one in RARE if not any(line[one.key] for line in lines)}
+    return [{name: one for name, one in line.items() if name not in bare} for line in lines]
 
 
 def _order(line: Line) -> tuple[bool, str, str]:
@@ -192,16 +197,18 @@ def _lines(
     session: Session, sums: Sequence[Group], known_prices: Mapping[str, Price], *, is_logged: bool
 ) -> Iterator[Line]:
     """A line for each group, all with the same columns."""
-    others = sorted({name for _, one, _ in sums for name in one.others})
-    beside, noted = [name for name in BESIDE if any(one.beside()[name] for _, one, _ in sums)], set[str]()
+    others, noted = sorted({name for _, one, _ in sums for name in one.others}), set[str]()
     for name, one, overlaps in sums:
         figures = one.tally.total(one.account, overlaps=overlaps)
         note_excluded(session, figures)
         _note_left_out(session, name, one)
-        estimate, price = figures.efficiency, known_prices.get(figures.source.name)
+        provider, estimate = figures.source.name, figures.efficiency
+        if estimate.change and provider not in noted:
+            noted.add(provider)
+            session.note(f"note: {provider}: {estimate.change.sentence}")
         low, high = estimate.ci if estimate.ci_kind == "measured" and estimate.ci else (None, None)
+        price, cost, per_feature = known_prices.get(provider), one.own.get("cost_usd"), one.per_feature(overlaps)
         money = price.cost(estimate.capacity) if price and estimate.n else None
-        per_feature, cost = one.per_feature(overlaps), one.own.get("cost_usd")
         used = {
             "cost_usd": None if cost is None else round(cost, 9),  # as `tracker usage` has it
             "tokens_per_feature": per_feature["tokens"],
@@ -209,7 +216,7 @@ def _lines(
         }
         yield {
             "group": name,
-            "provider": figures.source.name,
+            "provider": provider,
             "windows": one.windows,
             **figures.totals,
             "unit": figures.unit,
@@ -223,27 +230,18 @@ def _lines(
             "money_per_feature": money / estimate.features if money is not None and estimate.features else None,
             **{name: one.others.get(name) for name in others},
             **(used if is_logged else {}),
-            **{name: one.beside()[name] for name in beside},
-            SPREAD: _spread(figures),
-            OLDER: _older(session, figures, noted),
+            **_rare(one, estimate),
         }
 
 
-def _spread(figures: ProviderFigures) -> str | None:
-    """What the interval is measured between, if that is not single windows: `6 days`."""
-    found = figures.efficiency
-    return plural(found.spread.n, found.blocks) if isinstance(found, ProviderEstimate) and found.blocks else None
-
-
-def _older(session: Session, figures: ProviderFigures, noted: set[str]) -> float | None:
-    """What a point of before a change counts, if there are some; of each provider it is noted once."""
-    found, name = figures.efficiency, figures.source.name
-    if not isinstance(found, ProviderEstimate) or found.change is None:
-        return None
-    if name not in noted:
-        noted.add(name)
-        session.note(f"note: {name}: {found.change.sentence}")
-    return found.change.ratio[0]
+def _rare(one: Sums, estimate: ProviderEstimate) -> Line:
+    return {
+        "unpriced_requests": one.own["unpriced_requests"],
+        "shared_requests": one.shared["requests"],
+        "lost_sessions": one.own["lost_sessions"],
+        "spread_over": plural(estimate.spread.n, estimate.blocks) if estimate.blocks else None,
+        "older_points": estimate.change.ratio[0] if estimate.change else None,
+    }
 
 
 def _numbers(found: Mapping[str, Any]) -> Numbers:
@@ -252,18 +250,20 @@ def _numbers(found: Mapping[str, Any]) -> Numbers:
 
 def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> Iterator[Group]:
     """A provider's groups, of each account apart if two are named, with the provider's windows that overlap."""
-    several = len({account for account, _ in own} - {None, MIXED}) > 1
-    groups: dict[str, list[Sums]] = {}
-    for (account, group), one in own.items():
-        one.account = account or NO_ACCOUNT if several else ""
-        groups.setdefault(f"{group} ({one.account})" if several else group, []).append(one)
     # also of windows that are in different groups, or that nobody asked about
     tallies = [one.tally for one in own.values()]
     overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))
-    for name, (first, *others) in groups.items():
-        for one in others:
-            first.extend(one)
-        yield name, first, overlaps
+    is_apart = bool(several(account for account, _ in own))
+    groups: dict[str, Sums] = {}
+    for (account, group), one in own.items():
+        one.account = account or NO_ACCOUNT if is_apart else ""
+        name = f"{group} ({one.account})" if is_apart else group
+        if name in groups:
+            groups[name].extend(one)
+        else:
+            groups[name] = one
+    for name, one in groups.items():
+        yield name, one, overlaps
 
 
 def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> str:
@@ -275,63 +275,52 @@ def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> 
     return row.text(by) or UNNAMED
 
 
+def names(found: list[Line]) -> list[str]:
+    """The columns: those of every scoreboard, and those that features add."""
+    return list(found[0]) if found else [one.key for one in COLUMNS]
+
+
 def texts(found: Line) -> list[str]:
     """The columns as people read them."""
-    size = found["efficiency"]
-    small = {name: rate(found[name], size) for name in ("efficiency", "ci_low", "ci_high") if found[name] is not None}
-    digits = {"churn_per_feature": 2, "tokens_per_feature": 0}
-    digits |= dict.fromkeys(MONEY, 2)
+    least = _least(found)
+    return [
+        f"at least {rate(least[name])}" if name in least else _text(name, one, found["efficiency"])
+        for name, one in found.items()
+    ]
+
+
+def _text(name: str, one: Any, size: float | None) -> str:
+    kind = KNOWN[name].kind if name in KNOWN else "number"
+    if kind == "rate":
+        return rate(one, size)
     # what is under half a cent is not nothing
-    small |= {name: rate(found[name]) for name in MONEY if 0 < abs(found.get(name) or 0) < 0.005}
-    shown = {name: small.get(name) or value(one, digits=digits.get(name)) for name, one in found.items()}
-    shown |= {name: f"at least {rate(one)}" for name, one in _least(found).items()}
-    return list(shown.values())
-
-
-def names(found: list[Line]) -> Sequence[str]:
-    """The columns: those of every scoreboard, and those that features add."""
-    return list(found[0]) if found else COLUMNS
+    if kind == "money" and one is not None and abs(one) < 0.005:
+        return rate(one)
+    return value(one, digits=2 if kind == "money" else DIGITS.get(name))
 
 
 def table(found: list[Line]) -> tuple[list[Column], list[dict[str, Any]]]:
     """The columns for a terminal, in the order in which a narrow one keeps them."""
-    kinds = {
-        SPREAD: "text",
-        "unit": "text",
-        "group": "text",
-        "provider": "text",
-        "tokens": "count",
-        "windows": "count",
-        "n": "count",
-    }
-    kinds |= dict.fromkeys(("efficiency", "ci_low", "ci_high"), "rate")
-    kinds |= dict.fromkeys(MONEY, "money") | dict.fromkeys(BESIDE, "count")
-    first = {"provider": 0, "efficiency": 0, "features": 1, "capacity": 1, "unit": 1, "ci_low": 2, "ci_high": 2}
-    is_same = all(line["group"] == line["provider"] for line in found)
-    if not is_same and all(str(line["group"]).startswith(f"{line['provider']} (") for line in found):
-        first["provider"] = 9  # the groups are its accounts
-    columns = [
-        Column(
-            key=name,
-            title=_title(name),
-            kind=kinds.get(name, "number"),  # type: ignore[arg-type]
-            rank=first.get(name, 5 if name != "group" else 9 if is_same else 0),
-        )
-        for name in names(found)
-    ]
-    return columns, [{**line, **{name: _marked(one) for name, one in _least(line).items()}} for line in found]
+    last = None
+    if all(line["group"] == line["provider"] for line in found):
+        last = "group"
+    elif all(str(line["group"]).startswith(f"{line['provider']} (") for line in found):
+        # the groups are its accounts
+        last = "provider"
+    shown = [KNOWN.get(name) or _added(name) for name in names(found)]
+    shown = [evolve(one, rank=9) if one.key == last else one for one in shown]
+    return shown, [{**line, **{name: _marked(one) for name, one in _least(line).items()}} for line in found]
 
 
-def _title(name: str) -> str:
-    """The head of a column; money is of the subscription's price or at list prices."""
-    plain = name.replace("cost_usd", "list price").replace("money", "plan").replace("_", " ").replace("ci ", "95 % ")
-    return f"{plain.capitalize()}{', $' if name in MONEY else ''}"
+def _added(name: str) -> Column:
+    return Column(key=name, title=name.replace("_", " ").capitalize(), kind="number", rank=5)
 
 
 def _least(line: Line) -> Mapping[str, float]:
     """Money that leaves requests out: it was at least that."""
-    money = {name: line.get(name) for name in LIST_PRICE if line.get("unpriced_requests")}
-    return {name: _floored(one) for name, one in money.items() if one is not None}
+    money = {name: line.get(name) for name in ("cost_usd", "cost_usd_per_feature")}
+    is_least = bool(line.get("unpriced_requests"))
+    return {name: _floored(one) for name, one in money.items() if is_least and one is not None}
 
 
 def _marked(usd: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
@@ -75,7 +75,7 @@ def too_old(age: timedelta, most: timedelta) -> str:
 
 def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
     """Why a meter has no reading, if it has captures: they are of the future."""
-    return "its only reading is of the future" if any(_captured(captured, meter.key)) else None
+    return "its only reading is of the future" if _captured(captured, meter.key) else None
 
 
 def others(source: Source, known: Read, meter: Meter) -> list[str]:
@@ -167,42 +167,37 @@ def standings(
 ) -> list[Standing]:
     """The newest of each account."""
     captured = [one for one in captured if one.capture.captured_at <= now + SKEW]
-    groups = of_accounts(known, meter.key)
-    found: dict[str | None, list[Standing]] = {}
-    for account, own in groups.items():
-        found[account] = [
-            Standing(
-                account=account,
-                at=one.until,
-                taken_at=one.until,
-                used=one.used,
-                reset_at=one.reset_at,
-                limit=one.limit,
-            )
-            for one in own
-        ]
-    limits = {} if meter.unit == PERCENT else _limits(known, captured, meter.key)
-    for one in _captured(captured, meter.key):
-        # a reading repeats it and names its account
-        if one.account is not None or not any(
-            other.used == one.used and abs(other.at - one.at) <= SKEW for own in found.values() for other in own
-        ):
-            found.setdefault(one.account, []).append(one)
-    newest = [max(own, key=lambda one: (one.taken_at, one.at)) for own in found.values() if own]
-    full = {one.account: FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)) for one in newest}
-    return [
-        evolve(one, limit=full[one.account], doubt=_doubt(captured, meter.key, one))
-        for one in sorted(newest, key=lambda one: one.account or "")
+    read = [
+        Standing(
+            account=one.account,
+            at=one.until,
+            taken_at=one.until,
+            used=one.used,
+            reset_at=one.reset_at,
+            limit=one.limit,
+        )
+        for one in known
+        if one.meter == meter.key
     ]
-
-
-def _limits(
-    known: Sequence[MeterReading], captured: Sequence[OwnedCapture], meter: str
-) -> dict[str | None, float | None]:
-    """The newest limit of a count by account: the newest reading may show the count alone."""
-    read = [(one.until, one.account, one.limit) for one in known if one.meter == meter and one.limit]
-    shown = [(one.taken_at, one.account, one.limit) for one in _captured(captured, meter) if one.limit]
-    return {account: limit for _, account, limit in sorted([*read, *shown], key=lambda one: one[0])}
+    shown, every = _captured(captured, meter.key), read.copy()
+    for one in shown:
+        # a reading repeats it and names its account
+        is_repeated = any(other.used == one.used and abs(other.at - one.at) <= SKEW for other in every)
+        if one.account is not None or not is_repeated:
+            every.append(one)
+    newest: dict[str | None, Standing] = {}
+    for one in sorted(every, key=lambda one: (one.taken_at, one.at), reverse=True):
+        newest.setdefault(one.account, one)
+    # the newest reading of a count may show no limit
+    limits = {one.account: one.limit for one in sorted([*read, *shown], key=lambda one: one.taken_at) if one.limit}
+    return [
+        evolve(
+            one,
+            limit=FULL if meter.unit == PERCENT else limits.get(one.account, limits.get(None)),
+            doubt=_doubt(captured, meter.key, one),
+        )
+        for one in sorted(newest.values(), key=lambda one: one.account or "")
+    ]
 
 
 def _doubt(captured: Sequence[OwnedCapture], meter: str, found: Standing) -> str | None:
@@ -213,7 +208,7 @@ def _doubt(captured: Sequence[OwnedCapture], meter: str, found: Standing) -> str
     return UNUSED if any(found.at == (one.reading.as_of or one.captured_at) for one in panes) else None
 
 
-def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterable[Standing]:
+def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[Standing]:
     """What captures show, of two of one instant the later line."""
     found = {}
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
@@ -227,7 +222,7 @@ def _captured(captured: Sequence[OwnedCapture], meter: str) -> Iterable[Standing
                 reset_at=gauge.reset_at,
                 limit=gauge.limit,
             )
-    return found.values()
+    return list(found.values())
 
 
 def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Finalized, ProviderFigures, Session
 from tracker_verdict.accounts import OTHER_ACCOUNT, plans, several_plans
-from tracker_verdict.estimate import WindowResult, estimate
-from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, overlapping
+from tracker_verdict.estimate import ProviderEstimate, WindowResult, estimate
+from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, microseconds, overlapping
 
 if TYPE_CHECKING:
     from tracker_verdict.regimes import Regime
@@ -37,13 +37,11 @@ class Results(Sequence[WindowResult]):
         return len(self._windows)
 
     def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[one] for one in range(len(self))[place]]
         quality, at = self._quality[place], self._at[place]
         return WindowResult(
             window=self._windows[place],
-            features=_compact(self._features[place]),
-            capacity=_compact(self._capacity[place]),
+            features=self._features[place],
+            capacity=self._capacity[place],
             quality=None if math.isnan(quality) else quality,
             at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
         )
@@ -53,7 +51,7 @@ class Results(Sequence[WindowResult]):
         self._features.append(features)
         self._capacity.append(capacity)
         self._quality.append(math.nan if quality is None else quality)
-        self._at.append(NO_TIME if at is None else (at - EPOCH) // MICROSECOND)
+        self._at.append(NO_TIME if at is None else microseconds(at))
 
     def extend(self, other: Results) -> None:
         for name, column in vars(self).items():
@@ -61,12 +59,23 @@ class Results(Sequence[WindowResult]):
 
     def in_points_of_now(self, change: Regime) -> Results:
         """The same with what was used before a change in points of now."""
-        found, start = Results(), (change.start - EPOCH) // MICROSECOND
+        found, start = Results(), microseconds(change.start)
         found.extend(self)
         for place, at in enumerate(found._at):
             if NO_TIME < at < start:
                 found._capacity[place] *= change.ratio[0]
         return found
+
+
+class Figures(ProviderFigures):
+    """A provider over finalized windows, with this feature's own estimate."""
+
+    efficiency: ProviderEstimate
+
+    @property
+    def overlapping(self) -> list[str]:
+        """The windows that are left out because another one moved the same meter at the same time."""
+        return [window for window, reason in self.excluded.items() if reason.startswith(OVERLAPS)]
 
 
 class Tally:
@@ -111,24 +120,22 @@ class Tally:
         self.stale += other.stale
         self.plans |= other.plans
 
-    def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> ProviderFigures:
+    def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> Figures:
         """What the windows say together. overlaps: those of these and of others, if they are known."""
         known = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
-        shared = {window: f"{OVERLAPS}{other}" for window, other in known.shared.items()}
         change = self._change(account)
         results: Sequence[WindowResult] = self.results.in_points_of_now(change) if change else self.results
         excluded = self.excluded
-        if shared:
-            results = [one for one in results if one.window not in shared]
-            own = [*excluded, *(one.window for one in self.results if one.window in shared)]
-            reasons = {window: excluded.get(window, "") for window in sorted(own, key=_place)}
-            excluded = {
-                window: reason if reason == OTHER_ACCOUNT else shared.get(window, reason)
-                for window, reason in reasons.items()
-            }
+        if known.shared:
+            # it says more than another reason, but not than that of two accounts
+            own = {window for window, reason in excluded.items() if reason != OTHER_ACCOUNT}
+            own.update(one.window for one in results if one.window in known.shared)
+            excluded = excluded | {window: f"{OVERLAPS}{known.shared[window]}" for window in own & known.shared.keys()}
+            excluded = {window: excluded[window] for window in sorted(excluded, key=_place)}
+            results = [one for one in results if one.window not in known.shared]
         found = estimate(self.session, self.source, results, known.waiting, several_plans(self.plans), change)
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
-        return ProviderFigures(self.source, unit, found, excluded, self.stale, account)
+        return Figures(self.source, unit, found, excluded, self.stale, account)
 
     def _change(self, account: str) -> Regime | None:
         """The change of the meter that is known, without an import if none is."""
@@ -137,10 +144,6 @@ class Tally:
         from tracker_verdict.regimes import regime
 
         return regime(self.session, self.source, self.source.capacity, account, several=bool(account))
-
-
-def _compact(value: float) -> float:
-    return int(value) if value.is_integer() else value
 
 
 def _place(window: str) -> list[tuple[int, str]]:

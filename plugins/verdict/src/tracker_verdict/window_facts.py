@@ -8,8 +8,8 @@ from shlex import quote
 from typing import Any
 
 from tracker.api import Check, Source
-from tracker.kernel import Capture, Finalized, Session, Windows, line
-from tracker_verdict.overlaps import Overlaps, going_on, overlapping, spent_in
+from tracker.kernel import Finalized, Session, Windows, line
+from tracker_verdict.overlaps import Groups, overlaps_of
 from tracker_verdict.price import prices
 from tracker_verdict.tally import Tally
 
@@ -25,20 +25,18 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
     rows, found = Windows(session).finalized(windows), defaultdict[tuple[str, str], dict[str, Any]](dict)
     groups = Windows(session).captures(windows)
     for name, source in providers.items():
-        price = known.get(name)
-        for window, row in rows.items() if price else ():
-            tally = Tally(session, source)
-            tally.add(row, groups.get((window, name), ()))
-            for one in tally.results:
-                if price and (one.features or one.capacity):
-                    own = found[window, name]
+        if price := known.get(name):
+            for one in _tally(session, source, rows, groups).results:
+                if one.features or one.capacity:
+                    own = found[one.window, name]
                     own["money"] = price.cost(one.capacity)
                     if one.features:
                         own["money_per_feature"] = own["money"] / one.features
-        overlaps = _overlaps(session, source, rows, groups)
+        overlaps = overlaps_of(session, source, rows, groups)
         for window, other in overlaps.shared.items():
             own = found[window, name]
-            own |= {key: None for key in own if key == "money_per_feature"}
+            if "money_per_feature" in own:
+                own["money_per_feature"] = None
             own["overlaps"] = other
         for window, other in overlaps.waiting.items():
             found[window, name]["would_overlap"] = other
@@ -50,7 +48,7 @@ def checks(session: Session, window: str) -> Iterator[Check]:
     """One for each provider whose meter another window moved at the same time, or that gives no figure."""
     rows, groups = Windows(session).finalized([window]), Windows(session).captures([window])
     for name, source in session.registry.providers.items():
-        found = _overlaps(session, source, rows, groups)
+        found = overlaps_of(session, source, rows, groups)
         if (other := found.shared.get(window)) is not None:
             text = (
                 f"{line(other)} ran at the same time on {name}'s meter, so that neither counts. Give lanes that work at"
@@ -66,14 +64,12 @@ def checks(session: Session, window: str) -> Iterator[Check]:
                 text = f"{both}. If both are finalized, neither counts"
             # a remark is no question of its own: it makes no window more complete
             yield Check(name="finalized" if rows else "overlaps", state="ok" if rows else "failed", text=text)
-        for row in rows.values():
-            tally = Tally(session, source)
-            tally.add(row, groups.get((window, name), ()))
-            for reason in tally.excluded.values():
-                yield Check(name="finalized", state="ok", text=f"It gives no figure of {name}: {reason}")
+        for reason in _tally(session, source, rows, groups).excluded.values():
+            yield Check(name="finalized", state="ok", text=f"It gives no figure of {name}: {reason}")
 
 
-def _overlaps(
-    session: Session, source: Source, rows: Mapping[str, Finalized], groups: Mapping[tuple[str, str], Sequence[Capture]]
-) -> Overlaps:
-    return overlapping(session, source, spent_in(source, rows, groups, going_on(session, source)))
+def _tally(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> Tally:
+    found = Tally(session, source)
+    for window, row in rows.items():
+        found.add(row, groups.get((window, source.name), ()))
+    return found

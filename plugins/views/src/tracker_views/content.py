@@ -95,7 +95,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     # what it holds of each window is not kept beside what others are asked for
     del found, counted, brief
     failures: list[str] = []
-    panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *_panels(session, period, failures)]
+    panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *panels_of(session, period, failures)]
     # a panel of the same name says it better, and the table of windows what was captured
     shown = {panel.name for panel in panels}
     sections = [section for name, section in known if name not in shown]
@@ -115,7 +115,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     )
 
 
-def _panels(session: Session, period: Period, failures: list[str]) -> Iterator[Panel]:
+def panels_of(session: Session, period: Period, failures: list[str]) -> Iterator[Panel]:
     """The features' own; what one fails at is noted among the failures."""
     for name, answer in session.registry.each("panels", session=session, period=period):
         if isinstance(answer, PluginError):

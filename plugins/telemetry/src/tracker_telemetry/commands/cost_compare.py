@@ -84,14 +84,18 @@ def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
     from tracker_telemetry.lines import refuse_packed
 
     refuse_packed(path)
-    rejected: list[None] = []
+    rejected = 0
     if path == "-" and sys.stdin.isatty():
         print("paste the text, then press Ctrl-D:", file=sys.stderr)
     try:
         with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
             lines = (line.rstrip(b"\r\n") for line in file)
-            yield from events_of(here, source, lines, lambda: rejected.append(None))
+            for event in events_of(here, source, lines):
+                if event is None:
+                    rejected += 1
+                else:
+                    yield event
     except OSError as error:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
     if rejected:
-        here.warn(f"{len(rejected)} lines of {path} could not be read and are not counted")
+        here.warn(f"{rejected} lines of {path} could not be read and are not counted")
