@@ -19,7 +19,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from tracker_verdict.stats import scan_p, ticks
-from tracker_verdict.stats.calibration import fit, limits
+from tracker_verdict.stats.calibration import fit
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def estimated(pieces: Pieces, columns: str) -> list[tuple[float, ...]] | None:
     rows = np.stack([known[name][kept] for name in columns.split()], 1)
     weights = (1 / np.maximum(dollars[kept], 0.05 * dollars[kept].mean())).tolist()
     points, days = pieces.points[kept].tolist(), pieces.day[kept].tolist()
-    return limits(fit(points, rows.tolist(), days, weights=None if "others" in columns else weights))
+    return fit(points, rows.tolist(), days, weights=None if "others" in columns else weights).limits()
 
 
 def rates(scenarios: tuple[Scenario, ...], repetitions: int, seed: int) -> Iterator[str]:

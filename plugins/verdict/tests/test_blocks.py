@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tracker_verdict.stats.efficiency import Efficiency, measure
-from tracker_verdict.stats.ratio import compare
+from tracker_verdict.stats.ratio import Comparison
 
 
 def test_windows_are_summed_by_project(verdicts: Any) -> None:
@@ -36,7 +36,7 @@ def test_windows_that_are_summed_by_day_are_planned_in_days(verdicts: Any) -> No
     codex, claude = windows(14), windows(10)
     verdicts.rows(codex=codex, claude=claude)
     [found] = json.loads(verdicts("--json", "compare", "codex", "claude", "--blocks", "day").ok())
-    least, most = compare(days(codex), days(claude)).windows_needed or (0, 0)
+    least, most = Comparison(days(codex), days(claude)).windows_needed or (0, 0)
     needed = [math.ceil(2.8 * least), math.ceil(2.8 * most)]
     assert found["windows_needed"] == found["gates"][0]["windows_needed"] == needed
     said = verdicts("compare", "codex", "claude", "--blocks", "day").ok()

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tracker_verdict.stats.efficiency import measure
-from tracker_verdict.stats.ratio import compare
+from tracker_verdict.stats.ratio import Comparison
 
 EXTREMES = [0, 5e-324, 1e-300, 1e-290, 1e-150, 1e-17, 1, 3, 1e15, 1e17, 1e150, 1e290, 1e300, 1.7e308, 10**400]
 anything = (
@@ -63,8 +63,8 @@ def test_any_windows_are_measured(found, confidence, effect):
 @example([(1e290, 1), (1, 1)], [(1e-10, 1)], (1.0, 1.0), 0.5, 1)  # the ratio overflows
 def test_any_two_are_compared(some, others, worth, confidence, rivals):
     a, b = measure(some), measure(others)
-    found = compare(a, b, worth=worth, confidence=confidence, rivals=rivals)
-    mirrored = compare(b, a, worth=worth[::-1], confidence=confidence, rivals=rivals)
+    found = Comparison(a, b, worth=worth, confidence=confidence, rivals=rivals)
+    mirrored = Comparison(b, a, worth=worth[::-1], confidence=confidence, rivals=rivals)
     limits = (*(found.interval or ()), *(found.interval_fixed or ()))
     for value in (found.ratio, found.evidence, found.certainty, *limits):
         assert value is None or 0 <= value < math.inf
@@ -114,7 +114,7 @@ def test_another_unit_of_capacity_changes_the_unit_only(found, scale):
 def test_another_unit_with_its_worth_changes_no_comparison(some, others, scale):
     a, b = measure(some), measure(others)
     scaled = measure([(f, c * scale, q) for f, c, q in some])
-    before, after = compare(a, b), compare(scaled, b, worth=(scale, 1.0))
+    before, after = Comparison(a, b), Comparison(scaled, b, worth=(scale, 1.0))
     assert after.kind == before.kind
     assert after.ratio == pytest.approx(before.ratio)
     for name in ("interval", "interval_fixed"):
@@ -135,7 +135,7 @@ def test_more_confidence_is_never_narrower(found, others, levels):
         if narrow.ci:
             assert wide.ci[0] <= narrow.ci[0] * (1 + 1e-9)
             assert narrow.ci[1] <= wide.ci[1] * (1 + 1e-9)
-        ratios = [compare(side, other, confidence=side.confidence).interval_fixed for side in (narrow, wide)]
+        ratios = [Comparison(side, other, confidence=side.confidence).interval_fixed for side in (narrow, wide)]
         if ratios[0]:
             assert ratios[1][0] <= ratios[0][0] * (1 + 1e-9)
             assert ratios[1][1] is None or ratios[0][1] <= ratios[1][1] * (1 + 1e-9)

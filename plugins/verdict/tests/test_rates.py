@@ -19,7 +19,6 @@ from tracker_verdict.residuals import residuals
 from tracker_verdict.shares import lines
 from tracker_verdict.silence import heard
 from tracker_verdict.stats import calibrate
-from tracker_verdict.stats.calibration import limits
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CODEX = Source(name="codex", title="Codex", contract="1.2", prefix="c", stream="snapshots")
@@ -204,7 +203,7 @@ def test_hours_that_are_a_column_weigh_as_in_the_reference() -> None:
         [one.day.toordinal() for one in pieces],
     )[:2]
     assert found is not None
-    assert limits(found)[:2] == [pytest.approx(dollars), pytest.approx(hours)]
+    assert found.limits() == [pytest.approx(dollars), pytest.approx(hours)]
 
 
 def test_rises_without_a_price_or_a_request_are_no_change_of_the_meter() -> None:

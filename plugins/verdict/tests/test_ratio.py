@@ -11,7 +11,7 @@ from tracker_verdict.stats import anytime, ratio_assumed
 from tracker_verdict.stats.distributions import welch_df
 from tracker_verdict.stats.efficiency import measure
 from tracker_verdict.stats.evidence import bayes_factor, critical
-from tracker_verdict.stats.ratio import compare
+from tracker_verdict.stats.ratio import Comparison
 
 D1_WINDOWS = [(3, 18), (2, 10), (4, 20)]
 D2_WINDOWS = [(2, 2), (3, 5), (1, 3), (4, 9), (2, 4), (3, 6)]
@@ -31,7 +31,7 @@ def many(features, capacity, times):
 
 
 def test_golden_of_one_unit():
-    found = compare(D2, D1)
+    found = Comparison(D2, D1)
     assert (found.kind, found.favours) == ("measured", "a")
     assert (found.ratio, found.evidence, found.certainty) == digits(2.758621, 2.282026, 0.936009)
     assert found.interval == (0, None)
@@ -39,7 +39,7 @@ def test_golden_of_one_unit():
 
 
 def test_golden_of_two_units():
-    found = compare(D2, G, worth=(1, 4))
+    found = Comparison(D2, G, worth=(1, 4))
     assert (found.ratio, found.evidence, found.certainty) == digits(1.551724, 0.838107, 0.804477)
     assert found.interval == digits(0.196539, 13.636320)
     assert found.interval_fixed == digits(0.678074, 3.630619)
@@ -62,7 +62,7 @@ def test_the_critical_t_has_that_evidence(e, df, n):
 
 
 def test_the_sceptic_s_certainty_lies_between_even_and_the_test_s():
-    certainties = [compare(D2, D1, tau=tau).certainty for tau in (0.001, 0.2, 0.5, 1, 100)]
+    certainties = [Comparison(D2, D1, tau=tau).certainty for tau in (0.001, 0.2, 0.5, 1, 100)]
     assert certainties == sorted(certainties)
     assert certainties[0] == pytest.approx(0.5, abs=0.02)
     sides = []
@@ -83,7 +83,7 @@ def test_welch_df_between_the_smaller_side_and_both():
 def test_without_features_the_certainty_is_the_probability_that_one_gamma_exceeds_the_other():
     random = np.random.default_rng(7)
     for a, b, worth in ((NOTHING, D1, (2, 1)), (measure([(30, 18)]), measure([(1, 18)]), (1, 1))):
-        found = compare(a, b, worth=worth)
+        found = Comparison(a, b, worth=worth)
         rates = [
             random.gamma((side.features + 0.5) / found.assumed_fano, size=400_000) / (side.capacity / k)
             for side, k in zip((a, b), worth, strict=True)
@@ -102,12 +102,12 @@ def test_fixed_interval_is_the_hull_of_welch_and_clopper_pearson():
             middle = math.log((a.features + 0.5) / a.capacity) - math.log((b.features + 0.5) / b.capacity)
             lows.append(math.exp(middle - t * math.sqrt(va + vb)))
             highs.append(math.exp(middle + t * math.sqrt(va + vb)))
-        found = compare(a, b, confidence=confidence).interval_fixed
+        found = Comparison(a, b, confidence=confidence).interval_fixed
         assert found == pytest.approx((min(lows), max(highs)), rel=1e-9)
 
 
 def test_swapping_the_sides_mirrors_everything():
-    one, other = compare(D2, G, worth=(1, 4)), compare(G, D2, worth=(4, 1))
+    one, other = Comparison(D2, G, worth=(1, 4)), Comparison(G, D2, worth=(4, 1))
     assert one.certainty + other.certainty == pytest.approx(1)
     assert one.ratio * other.ratio == pytest.approx(1)
     assert one.interval == pytest.approx([1 / limit for limit in reversed(other.interval)])
@@ -118,7 +118,7 @@ def test_swapping_the_sides_mirrors_everything():
 
 def test_an_assumed_side_keeps_the_gates_shut():
     some, other = [(30, 18)], [(1, 18)]
-    found = compare(measure(some), measure(other))
+    found = Comparison(measure(some), measure(other))
     assert (found.kind, found.evidence, found.interval, found.verdict) == ("assumed", None, None, None)
     assert found.certainty > 0.85
     assert not any(gate.open for gate in found.gates)
@@ -128,44 +128,44 @@ def test_an_assumed_side_keeps_the_gates_shut():
 def test_an_assumed_side_leans_as_its_certainty_does():
     """Windows of one side that differ much: the mean of their logarithms says the opposite of their sum."""
     one, other = measure([(1, 4)]), measure([(2, 6), (3, 4), (0, 8)])
-    for found, better in ((compare(one, other), "b"), (compare(other, one), "a")):
+    for found, better in ((Comparison(one, other), "b"), (Comparison(other, one), "a")):
         assert (found.kind, found.favours) == ("assumed", better)
         assert (found.certainty > 0.5) == (better == "a")
 
 
 def test_a_side_that_never_delivers_is_measured():
     delivering, barren = [(3, 15), (2, 12), (4, 18), (3, 14)] * 3, [(0, 15)] * 12
-    found = compare(measure(delivering), measure(barren))
+    found = Comparison(measure(delivering), measure(barren))
     assert (found.kind, found.verdict, found.favours, found.ratio) == ("measured", "retire", "a", None)
     assert found.evidence == pytest.approx(anytime(delivering, barren)[6])
     assert found.interval[0] > 1
     assert found.interval[1] is None
-    both = compare(NOTHING, NOTHING)
+    both = Comparison(NOTHING, NOTHING)
     assert (both.kind, both.favours, both.certainty, both.verdict) == ("assumed", None, pytest.approx(0.5), None)
     assert both.windows_needed is not None
 
 
 def test_sides_without_efficiency():
     for a, b in ((measure([]), D1), (D1, measure([(1, 0)]))):
-        found = compare(a, b)
+        found = Comparison(a, b)
         assert (found.kind, found.ratio, found.interval, found.interval_fixed, found.evidence) == ("none", *[None] * 4)
         assert (found.certainty, found.favours, found.verdict) == (0.5, None, None)
 
 
 def test_gates_open_one_after_the_other():
-    assert compare(D1, EQUAL).verdict is None
-    assert compare(many(4, 10, 3), many(1, 10, 3)).verdict == "reallocate"
-    assert compare(many(5, 10, 6), many(1, 10, 6)).verdict == "retire"
-    assert compare(many(1, 10, 6), many(5, 10, 6)).verdict == "retire"
+    assert Comparison(D1, EQUAL).verdict is None
+    assert Comparison(many(4, 10, 3), many(1, 10, 3)).verdict == "reallocate"
+    assert Comparison(many(5, 10, 6), many(1, 10, 6)).verdict == "retire"
+    assert Comparison(many(1, 10, 6), many(5, 10, 6)).verdict == "retire"
 
 
 def test_more_rivals_need_more_evidence():
-    needed = [compare(D2, D1, rivals=rivals).gates[1].evidence for rivals in (1, 2, 4)]
+    needed = [Comparison(D2, D1, rivals=rivals).gates[1].evidence for rivals in (1, 2, 4)]
     assert needed == [10, 20, 40]
     pair = many(5, 10, 4), many(1, 10, 4)
-    e = compare(*pair).evidence
+    e = Comparison(*pair).evidence
     assert 10 <= e < 90
-    assert compare(*pair, rivals=9).verdict == "reallocate"
+    assert Comparison(*pair, rivals=9).verdict == "reallocate"
 
 
 @pytest.mark.parametrize("ratio", [1.5, 3.0])
@@ -186,7 +186,7 @@ def test_windows_needed_reach_the_evidence_in_half_and_in_four_fifths(a, b, rati
         t = grid[bisect_left(grid, needed, key=lambda one: bayes_factor(one, df, m / 2))]  # it rises with t
         return scipy.stats.nct.sf(t, df, shift)
 
-    for gate in compare(a, b, effect=ratio).gates:
+    for gate in Comparison(a, b, effect=ratio).gates:
         for chance, m in zip((0.5, 0.8), gate.windows_needed, strict=True):
             assert reached(gate.evidence, m) >= chance - 0.002
             assert reached(gate.evidence, m - 1) < chance + 0.002
@@ -195,7 +195,7 @@ def test_windows_needed_reach_the_evidence_in_half_and_in_four_fifths(a, b, rati
 @pytest.mark.parametrize("worth", [(0, 1), (1, -1), (math.inf, 1), (1, math.nan)])
 def test_impossible_worths_are_refused(worth):
     with pytest.raises(ValueError, match="Invalid worth"):
-        compare(D1, D2, worth=worth)
+        Comparison(D1, D2, worth=worth)
 
 
 @pytest.mark.parametrize(
@@ -203,12 +203,12 @@ def test_impossible_worths_are_refused(worth):
 )
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError, match="Expected a confidence between 0 and 1"):
-        compare(D1, D2, **settings)
+        Comparison(D1, D2, **settings)
 
 
 def test_windows_without_a_feature_do_not_make_a_plan_longer():
     """Each window of claude was planned with half a feature in all: 806 more were said where one sufficed."""
-    needed = [compare(measure([(2, 10)] * n), measure([(0, 10)] * n)).gates[1].windows_needed for n in (6, 7, 12)]
+    needed = [Comparison(measure([(2, 10)] * n), measure([(0, 10)] * n)).gates[1].windows_needed for n in (6, 7, 12)]
     assert all(60 < least < most < 120 for least, most in needed)
 
 
@@ -224,6 +224,6 @@ def test_windows_without_a_feature_do_not_make_a_plan_longer():
 def test_no_side_is_better_where_the_figures_disagree(a, b):
     """The ratio says one, the evidence or the certainty the other."""
     for one, other in ((a, b), (b, a)):
-        found = compare(measure(one), measure(other))
+        found = Comparison(measure(one), measure(other))
         assert (found.favours, found.certainty, found.verdict) == (None, 0.5, None)
         assert found.ratio != 1

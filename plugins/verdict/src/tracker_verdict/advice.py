@@ -10,7 +10,6 @@ from tracker.kernel import Session, line, number, plural, rate, value
 from tracker_verdict.accounts import first_of
 from tracker_verdict.comparison import Match, Side
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency
-from tracker_verdict.stats.evidence import is_measured
 
 MOST_ODDS = 1_000_000
 # Less than 1.1 to 1 is shown as 1.0, and that says nothing.
@@ -126,7 +125,7 @@ def certainty(match: Match) -> str:
     sure = _percent(found.certainty if better is match.a else 1 - found.certainty)
     says = f"{sure} % sure that {better.name} delivers more"
     if found.kind == "assumed":
-        bare = [side.name for side, own in ((match.a, found.a), (match.b, found.b)) if not is_measured(own)]
+        bare = [side.name for side, own in ((match.a, found.a), (match.b, found.b)) if not own.tells_spread]
         if len(bare) == 1:
             return f"The spread of {bare[0]} is not measured yet: with an assumed one it is {says}."
         return f"Nothing is measured yet: by the assumed spread alone it is {says}."

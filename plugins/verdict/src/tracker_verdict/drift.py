@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,22 +76,25 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     clients = [(one.at, one.client) for one in ledger.readings]
     clients += [(datetime.fromtimestamp(one.at, UTC), one.client) for one in ledger.events]
     yield from _added("client", clients, ledger, change, str.__eq__)
-    models: tuple[dict[str, float], dict[str, float]] = {}, {}
-    cached = [0.0, 0.0]
+    money = defaultdict[str, float](float), defaultdict[str, float](float)
+    cached: list[float] = [0.0, 0.0]
+    bare: tuple[set[str], set[str]] = set(), set()
     for event in ledger.events:
         is_after = datetime.fromtimestamp(event.at, ledger.local).date() >= change.day
-        side = models[is_after]
+        money[is_after][event.model] += (event.fresh or 0.0) + (event.cached or 0.0)
         cached[is_after] += event.cached or 0.0
-        side[event.model] = side.get(event.model, 0.0) + (event.fresh or 0.0) + (event.cached or 0.0)
-    for model in sorted(models[0] | models[1]):
-        before, after = (side.get(model, 0.0) / (sum(side.values()) or 1.0) for side in models)
+        if event.fresh is None:
+            bare[is_after].add(event.model or "(none)")
+    totals = [sum(side.values()) or 1.0 for side in money]
+    for model in sorted(money[0] | money[1]):
+        before, after = (side[model] / total for side, total in zip(money, totals, strict=True))
         if abs(after - before) >= 0.1:
             yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
-    if bare := sorted(_bare(ledger, change, True) - _bare(ledger, change, False)):
-        yield f"requests without a list price of {', '.join(map(line, bare))}"
+    if new := sorted(bare[1] - bare[0]):
+        yield f"requests without a list price of {', '.join(map(line, new))}"
     if (rates := elsewhere_at(ledger, change)) and abs(rates[1] - rates[0]) > 0.1 * max(rates):
         yield f"other devices {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
-    before, after = (read / (sum(side.values()) or 1.0) for read, side in zip(cached, models, strict=True))
+    before, after = (read / total for read, total in zip(cached, totals, strict=True))
     if abs(after - before) >= 0.1:
         yield f"cache reads {before:.0%} to {after:.0%} of the money"
 
@@ -110,13 +114,6 @@ def _added(
     added = sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0]))
     if added:
         yield f"{name} {', '.join(added[:3])}" + (f" and {len(added) - 3} more" if len(added) > 3 else "")
-
-
-def _bare(ledger: Ledger, change: Change, is_after: bool) -> set[str]:
-    """The models of one side of a change that have no price."""
-    bare = [event for event in ledger.events if event.fresh is None]
-    days = [datetime.fromtimestamp(event.at, ledger.local).date() for event in bare]
-    return {event.model or "(none)" for event, day in zip(bare, days, strict=True) if (day >= change.day) == is_after}
 
 
 def lines(found: Drift) -> Iterator[str]:

@@ -22,6 +22,8 @@ STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
 END = timedelta(hours=24)
 FOREVER = timedelta(weeks=520)
+# What of an instant names its hour.
+HOUR_LETTERS = len("2026-11-22T06")
 # Bytes at the stream's end that hold the rows of the last hour.
 TAIL = 1 << 16
 
@@ -35,12 +37,12 @@ def store(session: Session, source: Source, found: Iterable[tuple[str, Prospect 
     if not known or session.dry_run:
         return
     with contextlib.suppress(TrackerError), session.journal.lock(f"tracker {by}", wait=0):
-        kept = _kept(session)
+        kept, hour = _kept(session), iso(session.now)[:HOUR_LETTERS]
         # without the id of the running command: a view's own notes are no step of undo
         rows = [
             Context().run(_row, session, source, meter, one, by)
             for meter, one in known
-            if _key(session, source, meter, one) not in kept
+            if (source.name, meter, one.standing.account, hour) not in kept
         ]
         if rows:
             session.journal.append(STREAM, rows)
@@ -63,17 +65,14 @@ def _row(session: Session, source: Source, meter: str, found: Prospect, by: str)
     )
 
 
-def _key(session: Session, source: Source, meter: str, found: Prospect) -> tuple[Any, ...]:
-    return source.name, meter, found.standing.account, iso(session.now)[: len("2026-11-22T06")]
-
-
 def _kept(session: Session) -> set[tuple[Any, ...]]:
     """Provider, meter, account and hour of the newest rows."""
     found = set()
     for _, raw in session.journal.lines(STREAM, max(0, session.journal.size(STREAM) - TAIL)):
         with contextlib.suppress(orjson.JSONDecodeError, TypeError, AttributeError):
             row = orjson.loads(raw or b"")
-            found.add((row.get("provider"), row.get("meter"), row.get("account"), str(row.get("captured_at"))[:13]))
+            hour = str(row.get("captured_at"))[:HOUR_LETTERS]
+            found.add((row.get("provider"), row.get("meter"), row.get("account"), hour))
     return found
 
 
@@ -96,9 +95,7 @@ class Outcomes(NamedTuple):
     """
 
     scored: list[Outcome]
-    waiting: int = 0
-    unread: int = 0
-    words: int = 0
+    left_out: dict[str, int]
 
 
 class _Forecast(NamedTuple):
@@ -134,18 +131,18 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
     made, known = list(_stored(session, source)), history(session, source, now, FOREVER)
     groups = {meter: of_accounts(known, meter) for meter in {one.meter for one in made}}
     names = _names_now(session, source, [one for one in made if one.account not in groups[one.meter]])
-    found = Outcomes([])
+    found = Outcomes([], dict.fromkeys(("waiting", "unread", "words"), 0))
     for one in made:
         own = groups[one.meter]
         name = next(iter(own)) if len(own) == 1 else names.get(one.account, one.account)
         if isinstance(one.weeks, int) and one.weeks < NEEDED:
-            found = found._replace(words=found.words + 1)
+            found.left_out["words"] += 1
         elif one.reset_at > now:
-            found = found._replace(waiting=found.waiting + 1)
+            found.left_out["waiting"] += 1
         elif (came := _outcome(one, own.get(name, ()))) is not None:
             found.scored.append(came)
         else:
-            found = found._replace(unread=found.unread + 1)
+            found.left_out["unread"] += 1
     return found
 
 
@@ -218,12 +215,13 @@ def score(found: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def lines(source: Source, found: Outcomes) -> Iterator[str]:
-    left_out = (
-        (found.waiting, "cannot be scored yet"),
-        (found.unread, "cannot be scored, since nobody read the end of the week, or nothing tells its account's name"),
-        (found.words, f"{'was' if found.words == 1 else 'were'} a word alone, of under {NEEDED} weeks of history"),
-    )
-    later = "".join(f"; {plural(count, 'forecast')} {why}" for count, why in left_out if count)
+    was = "was" if found.left_out["words"] == 1 else "were"
+    why = {
+        "waiting": "cannot be scored yet",
+        "unread": "cannot be scored, since nobody read the end of the week, or nothing tells its account's name",
+        "words": f"{was} a word alone, of under {NEEDED} weeks of history",
+    }
+    later = "".join(f"; {plural(count, 'forecast')} {why[name]}" for name, count in found.left_out.items() if count)
     if not found.scored:
         yield f"{source.name}: no forecast is scored{later or '; `tracker plan`, `status` and `gate` store them'}"
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter, Source
+from tracker.api import Source
 from tracker.kernel import Session, iso, near, number
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
@@ -50,24 +50,26 @@ class Answer:
     state: str
     why: str
     meter: str
-    used: float | None = None
-    taken_at: datetime | None = None
-    reset_at: datetime | None = None
+    standing: Standing | None = None
     risk: float | None = None
-    account: str | None = None
     is_final: bool = False
     cure: str | None = None
     left_out: datetime | None = None
     change: Regime | None = None
 
+    @property
+    def reset_at(self) -> datetime | None:
+        return self.standing.reset_at if self.standing else None
+
     def document(self) -> dict[str, Any]:
+        found = self.standing
         return {
             "state": self.state,
             "why": self.why,
             "meter": self.meter,
-            "account": self.account,
-            "used_pct": self.used,
-            "taken_at": self.taken_at and iso(self.taken_at),
+            "account": found and found.account,
+            "used_pct": found and found.percent,
+            "taken_at": found and iso(found.at),
             "reset_at": self.reset_at and iso(self.reset_at),
             "risk": self.risk,
             **({"change": self.change.document()} if self.change else {}),
@@ -94,9 +96,9 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     known = read(session, source, now)
     found = _of_meter(session, source, question, now, known)
     if found.state != STOP and not found.is_final and not question.is_alone:
-        account = question.account if found.taken_at is None else found.account or NO_ACCOUNT
+        account = question.account if found.standing is None else found.standing.account or NO_ACCOUNT
         found = next(_stops(source, question, now, known, account), found)
-    if found.taken_at is None:
+    if found.standing is None:
         return found
     return evolve(found, left_out=ahead(session, source, known[1], found.meter, now))
 
@@ -113,7 +115,7 @@ def _stops(source: Source, question: Question, now: datetime, known: Read, accou
                 and holds(one, now, question.max_age)
                 and (why := _low(one, question.min_left))
             ):
-                yield _of_standing(meter, one, STOP, why)
+                yield Answer(state=STOP, why=why, meter=meter.key, standing=one)
 
 
 def _low(found: Standing, min_left: float) -> str | None:
@@ -127,18 +129,6 @@ def _low(found: Standing, min_left: float) -> str | None:
 def _left(percent: float) -> float:
     """In the digits that are shown: what is shown as the limit is at the limit."""
     return round(max(FULL - percent, 0.0), 2)
-
-
-def _of_standing(meter: Meter, one: Standing, state: str, why: str) -> Answer:
-    return Answer(
-        state=state,
-        why=why,
-        meter=meter.key,
-        used=one.percent,
-        taken_at=one.at,
-        reset_at=one.reset_at,
-        account=one.account,
-    )
 
 
 def _of_meter(session: Session, source: Source, question: Question, now: datetime, known: Read) -> Answer:
@@ -168,17 +158,17 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     if found.percent is None:
         why = f"{meter.unit} have no limit that the vendor tells"
         return evolve(unknown, why=f"{why}; add {there}" if there else why)
-    local = session.zone
+    local, several, told = session.zone, len(shown_now) > 1, evolve(unknown, standing=found)
     if refusal := _refusal(question, source.title, found, now, local):
-        several = len(shown_now) > 1
-        cure = new_reading(session, source, found.account, several=several) if refusal[0] == UNKNOWN else None
-        return evolve(_of_standing(meter, found, *refusal), cure=cure)
+        state, why = refusal
+        cure = new_reading(session, source, found.account, several=several) if state == UNKNOWN else None
+        return evolve(told, state=state, why=why, cure=cure)
     weeks = partial(weeks_before, of_accounts(history, meter.key).get(found.account, []), local)
-    change = regime(session, source, meter.key, found.account, several=len(shown_now) > 1)
+    change = regime(session, source, meter.key, found.account, several=several)
     ahead = prospect(weeks, found, meter, now, local, change) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
     why = f"{number(_left(found.percent))} % left" + (f", {found.doubt}" if found.doubt else "")
-    return _until_reset(_of_standing(meter, found, GO, why), ahead, question.max_risk)
+    return _until_reset(evolve(told, state=GO, why=why), ahead, question.max_risk)
 
 
 def _refusal(question: Question, title: str, found: Standing, now: datetime, local: tzinfo) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise, takewhile
 from typing import TypeAlias
@@ -95,7 +95,8 @@ class Ledger:
     @property
     def moving(self) -> list[UsageEvent]:
         """The requests that could move the meter: not those that were made while it stood at its end."""
-        return _moving(self.events, self.readings, _length(self.source, self.meter))
+        spans = list(full_spans(self.readings, _length(self.source, self.meter)))
+        return [event for event in self.events if not any(start < event.at <= end for start, end in spans)]
 
     @property
     def is_old(self) -> bool:
@@ -117,9 +118,7 @@ class NoReadings(TrackerError):
         super().__init__(why)
 
 
-def ledger(
-    session: Session, source: Source, meter: str, since: datetime | None, wanted: Collection[str] = ()
-) -> Ledger:
+def ledger(session: Session, source: Source, meter: str, since: datetime, wanted: Collection[str] = ()) -> Ledger:
     """Readings and requests from an instant on. It fails if there are none, or if they are of several accounts.
 
     wanted: which account to take of several. Only what was done while no other account was read counts for it.
@@ -158,15 +157,15 @@ def _filled(
     """A ledger with its pieces. requests: also those of other accounts; taken: the readings of a schedule."""
     local, length, times = empty.local, _length(empty.source, empty.meter), [event.at for event in requests]
     awake = {datetime.fromtimestamp(at, local).hour for at in times}
-    parts = list(segments(empty.readings, length))
-    silence = heard(empty.readings, taken, times, awake, local, length)
-    # readings of a schedule by another origin show rises without a request where own ones come with a request each
-    begin = taken[0].at.timestamp() if taken and taken[0].origin != empty.origin else math.inf
-    quiet = [one for one in _quiet(parts, times, awake, local) if one.end <= begin and is_own(one.start, one.end)]
-    if begin < math.inf:
-        rises = _quiet(list(segments(taken, length)), times, awake, local)
-        quiet += [one for one in rises if is_own(one.start, one.end)]
     summed, moving = _Requests(empty.events, awake, local), _Requests(empty.moving, awake, local)
+    parts = list(segments(empty.readings, length))
+    quiet = list(_quiet(parts, times, summed))
+    # readings of a schedule by another origin show rises without a request where own ones come with a request each
+    if taken and taken[0].origin != empty.origin:
+        begin = taken[0].at.timestamp()
+        quiet = [one for one in quiet if one.end <= begin] + list(_quiet(segments(taken, length), times, summed))
+    quiet = [one for one in quiet if is_own(one.start, one.end)]
+    silence = heard(empty.readings, taken, times, awake, local, length)
     return evolve(
         empty,
         pieces=[_heard(one, quiet) for one in _pieces(parts, summed) if is_own(one.start, one.end)],
@@ -227,32 +226,18 @@ def _rests(parts: Sequence[Segment], requests: _Requests) -> Iterator[Piece]:
         yield requests.piece(last, max(stop - LAG, last), high - values[last] + 1, 0.0)
 
 
-def _moving(
-    events: Sequence[UsageEvent], readings: Sequence[MeterReading], length: timedelta | None
-) -> list[UsageEvent]:
-    spans = list(full_spans(readings, length))
-    return [event for event in events if not any(start < event.at <= end for start, end in spans)]
-
-
 def _unpriced(events: Sequence[UsageEvent]) -> float:
     tokens = sum(event.tokens + event.cached_tokens for event in events)
     bare = sum(event.tokens + event.cached_tokens for event in events if event.fresh is None)
     return bare / tokens if tokens else 0.0
 
 
-def _quiet(parts: Sequence[Segment], times: Sequence[float], awake: set[int], local: tzinfo) -> list[Piece]:
-    """Rises between two readings without a request in them or shortly before."""
-    found: list[Piece] = []
+def _quiet(parts: Iterable[Segment], times: Sequence[float], requests: _Requests) -> Iterator[Piece]:
+    """Rises between two readings without a request of any account in them or shortly before, at one of `times`."""
     for segment in parts:
         for (start, before), (end, after) in pairwise(segment):
-            if after <= before or bisect_right(times, end) > bisect_right(times, start - LAG):
-                continue
-            day, points = datetime.fromtimestamp(end, local).date(), after - before
-            hours = awake_hours(start, end, awake, local)
-            found.append(
-                Piece(start=start, end=end, day=day, points=points, fresh=0, cached=0, awake=hours, step=points)
-            )
-    return found
+            if after > before and bisect_right(times, end) == bisect_right(times, start - LAG):
+                yield requests.piece(start, end, after - before, after - before)
 
 
 def _heard(piece: Piece, quiet: Sequence[Piece]) -> Piece:
@@ -263,13 +248,13 @@ def _heard(piece: Piece, quiet: Sequence[Piece]) -> Piece:
     return evolve(piece, silent=sum(one.points for one in inside), asleep=asleep)
 
 
-def _readings(session: Session, source: Source, meter: str, since: datetime | None) -> list[MeterReading]:
+def _readings(session: Session, source: Source, meter: str, since: datetime) -> list[MeterReading]:
     """Those of a meter, the earliest first; it fails if there are none."""
     asked = {"session": session, "provider": source.name, "since": since, "hourly": False}
     readings = session.registry.first("meter_readings", **asked)
     if readings is None:
         raise TrackerError("No feature in use keeps a meter history, as that of `tracker sync` does.")
-    every = [one for one in readings if one.meter == meter and (since is None or one.at >= since)]
+    every = [one for one in readings if one.meter == meter and one.at >= since]
     if not every:
         older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()
         last = max((one.at for one in older if one.meter == meter), default=None)
@@ -313,12 +298,12 @@ def scheduled(readings: Sequence[MeterReading], account: str | None) -> list[Met
     return [one for one in taken if one.origin == _most(taken)]
 
 
-def _absence(whose: str, since: datetime | None, last: datetime | None, others: Sequence[str]) -> str:
+def _absence(whose: str, since: datetime, last: datetime | None, others: Sequence[str]) -> str:
     if last is None and others:
         names = ", ".join(others)
         cure = "Fill it with `tracker sync`, or name another --meter."
         return f"The history has no reading of {whose}, but of {names}. {cure}"
-    if since is None or last is None:
+    if last is None:
         return f"The history has no reading of {whose}. Fill it with `tracker sync`."
     return (
         f"The history has no reading of {whose} since {iso(since)}; the last one is of {iso(last)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
@@ -12,7 +13,7 @@ from attrs import evolve, frozen
 from tracker.api import Meter
 from tracker.kernel import Clock, iso, number, plural
 from tracker_verdict.standings import Standing, too_old
-from tracker_verdict.weeks import FULL, HOUR, LATE, LITTLE, PRIOR, USUAL_POINTS, WEEK, Week, phase_of
+from tracker_verdict.weeks import FULL, HOUR, HOURS, LATE, LITTLE, PRIOR, USUAL_POINTS, WEEK, Week, phase_of
 
 if TYPE_CHECKING:
     from tracker_verdict.regimes import Regime
@@ -174,10 +175,8 @@ def _changed(
 
 def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
     """The points that people use in some hours of a week before anything is known of them."""
-    first = phase_of(start, local)
-    return (
-        USUAL_POINTS * sum(PRIOR[(first + hour) % len(PRIOR)] for hour in range(int((end - start) / HOUR))) / sum(PRIOR)
-    )
+    first, hours = phase_of(start, local), int((end - start) / HOUR)
+    return USUAL_POINTS * sum(PRIOR[(first + hour) % HOURS] for hour in range(hours)) / sum(PRIOR)
 
 
 def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: tzinfo, more: float = 0.0) -> Prospect:
@@ -189,13 +188,8 @@ def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: t
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
     room = FULL - standing.used
     rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room=room)
-    at = None
-    used = standing.used
-    for hour, points in enumerate(course(rises, hours, rest, PRIOR, phases, now)):
-        used += points
-        if used >= FULL:
-            at = start + (hours + hour + 1) * HOUR
-            break
+    used = accumulate(course(rises, hours, rest, PRIOR, phases, now), initial=standing.used)
+    at = next((start + (hours + hour) * HOUR for hour, points in enumerate(used) if points >= FULL), None)
     at = min(max(at, standing.at), start + WEEK) if at is not None and rest >= room else None
     cut = sum(week.is_cut for week in before)
     return evolve(known, weeks=len(before), cut=cut, probability=full, rest=rest, low=low, high=high, full_at=at)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from attrs import evolve, field, frozen
@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 from tracker.kernel import iso, line, number, plural
 from tracker_verdict.pieces import DAYS, NEAR, POINTS, Ledger, Piece
 from tracker_verdict.silence import ELSEWHERE, HOUR
-from tracker_verdict.stats.calibration import Fit, fit, limits, log_rate, scan_p, shared_weight
+from tracker_verdict.stats.calibration import Fit, Interval, Limits, fit, log_rate, scan_p, shared_weight
 from tracker_verdict.stats.distributions import t_quantile
 
 PIECES = 8
@@ -38,7 +38,7 @@ class Change:
 
     day: date
     p: float
-    ratio: tuple[float, float, float]
+    ratio: Limits
     is_recent: bool
 
 
@@ -55,21 +55,27 @@ class Rates:
     change: Change | None = None
     fit: Fit | None = None
     columns: tuple[str, ...] = ()
-    alpha: tuple[float, float | None, float | None] | None = None
+    alpha: tuple[float, Interval | None] | None = None
     assumes: tuple[str, ...] = field(factory=tuple)
 
-    def points(self, fresh: float, cached: float) -> tuple[float, float, float]:
+    @property
+    def per(self) -> dict[str, Limits]:
+        """Points per dollar, or hour, of each column; less than nothing is within some limits, and never true."""
+        found = self.fit.limits() if self.fit is not None and not self.why else []
+        return {
+            name: (max(middle, 0.0), max(low, 0.0), max(high, 0.0))
+            for name, (middle, low, high) in zip(self.columns, found, strict=False)
+        }
+
+    def points(self, fresh: float, cached: float) -> Limits:
         """What some dollars took of the meter, with limits."""
         assert self.fit is not None
         return self.fit.points(_row(self.columns, fresh, cached, 0.0))
 
 
 def _row(columns: Sequence[str], fresh: float, cached: float, awake: float) -> list[float]:
-    own = [fresh, cached] if "fresh" in columns else [fresh + cached]
-    return own + ([awake] if "elsewhere" in columns else [])
-
-
-UNLOGGED = "no request with a list price was logged while it rose; `tracker usage` shows what was logged"
+    amounts = {"fresh": fresh, "cached": cached, "dollars": fresh + cached, "elsewhere": awake}
+    return [amounts[name] for name in columns]
 
 
 def rates(ledger: Ledger) -> Rates:
@@ -108,7 +114,7 @@ def unknowable(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
             f" {cure}give your own in the file that `tracker usage` names"
         )
     if not pieces:
-        yield UNLOGGED
+        yield "no request with a list price was logged while it rose; `tracker usage` shows what was logged"
     elif ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
         yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
 
@@ -158,11 +164,11 @@ def _fitted(known: Rates) -> Rates:
     alpha = None
     two = ("fresh", "cached", *more)
     if _is_told(pieces, "cached") and (found := solved(two)):
-        ratio, *reach = limits(found)[-1]
-        alpha = (ratio, *(reach if len(reach) == 2 else (None, None)))
-        if len(reach) == 2 and reach[1] - reach[0] <= 2 * ALPHA_REACH:
+        alpha = found.ratio()
+        _, reach = alpha
+        if reach and reach[1] - reach[0] <= 2 * ALPHA_REACH:
             return evolve(known, fit=found, columns=two, alpha=alpha, assumes=assumes)
-        spread = f"{reach[0]:.1f} to {reach[1]:.1f}" if len(reach) == 2 else "no limits"
+        spread = f"{reach[0]:.1f} to {reach[1]:.1f}" if reach else "no limits"
         assumes = (*assumes, f"cache reads count as their list price: their own rate is not known yet ({spread})")
     one: tuple[str, ...] = ("dollars", *more)
     if (summed := solved(one)) is None:
@@ -181,24 +187,20 @@ def _is_told(pieces: Sequence[Piece], name: str) -> bool:
     return len({piece.day for piece in pieces if getattr(piece, name) > 0}) > 1
 
 
-def cache_weight(known: Rates) -> float:
-    """What a dollar of cache reads counts to one of fresh tokens: 1 until the days tell it.
-
-    Else work with less of them would look like a change of the meter.
-    """
-    found = _fitted(known)
-    return max(found.alpha[0], 0.0) if found.alpha and "cached" in found.columns else 1.0
-
-
 def _doubts(known: Rates) -> Iterator[str]:
     """Why a fit is not good enough."""
     assert known.fit is not None
-    _, low, high = limits(known.fit)[0]
+    (_, low, high), *more = known.fit.limits()
     if low <= 0 or high / low > WIDEST**2:
         yield f"the interval is wider than a factor of 1.5 either way ({low:.3g} to {high:.3g}); more days are needed"
-    if "cached" in known.columns and (reads := limits(known.fit)[1])[2] < 0:
-        yield f"cache reads would take less than nothing ({reads[1]:.3g} to {reads[2]:.3g} points per dollar)"
-    ordered, weight = sorted(known.pieces, key=lambda piece: piece.start), cache_weight(known)
+    weight = 1.0
+    if "cached" in known.columns and known.alpha:
+        # else work with less of them would look like a change of the meter
+        weight = max(known.alpha[0], 0.0)
+        _, low, high = more[0]
+        if high < 0:
+            yield f"cache reads would take less than nothing ({low:.3g} to {high:.3g} points per dollar)"
+    ordered = sorted(known.pieces, key=lambda piece: piece.start)
     halves = ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
     a, b = (
         sum(piece.own for piece in half) / sum(piece.fresh + weight * piece.cached for piece in half) for half in halves
@@ -209,23 +211,16 @@ def _doubts(known: Rates) -> Iterator[str]:
         yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
 
 
-class Scan(NamedTuple):
-    """The change that is sure; doubt: why none is, although one would be if cache reads counted as fresh tokens."""
-
-    change: Change | None = None
-    doubt: str = ""
-
-
-def changed(known: Rates) -> Scan:
-    """The change among days, if it is sure with what cache reads count on both sides of it.
+def changed(known: Rates) -> tuple[Change | None, str]:
+    """The change among days, if it is sure with what cache reads count on both sides of it; or why it is in doubt.
 
     Else work with less of them would look like a change of the meter. Where the days do not tell that, both may be.
     """
     pieces, found = known.pieces, _scanned(known.pieces, 1.0)
     if found is not None and (doubt := _elsewhere_too(known, found)):
-        return Scan(doubt=doubt)
+        return None, doubt
     if found is None or not _is_told(pieces, "cached"):
-        return Scan(found)
+        return found, ""
     weight, reach = shared_weight(
         [piece.own for piece in pieces],
         [piece.fresh for piece in pieces],
@@ -234,11 +229,11 @@ def changed(known: Rates) -> Scan:
         [piece.day.toordinal() for piece in pieces],
     )
     if reach <= ALPHA_REACH:
-        return Scan(_scanned(pieces, weight))
+        return _scanned(pieces, weight), ""
     fitted = _fitted(known).alpha
     if _scanned(pieces, max(fitted[0], 0.0) if fitted else 1.0) is None:
-        return Scan(doubt=f"about {found.day} the share of cache reads changed, too; {TELLS}")
-    return Scan(found)
+        return None, f"about {found.day} the share of cache reads changed, too; {TELLS}"
+    return found, ""
 
 
 def elsewhere_at(ledger: Ledger, change: Change) -> tuple[float, float] | None:
@@ -295,31 +290,21 @@ def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
     points = [sum(piece.own for piece in pieces if piece.day == day) for day in days]
     dollars = [sum(piece.fresh + weight * piece.cached for piece in pieces if piece.day == day) for day in days]
     _, first, p = scan_p(points, dollars, least_points=SIDE_POINTS)
-    sides = (points[:first], dollars[:first]), (points[first:], dollars[first:])
     if p > SURE or not first:
         return None
-    is_recent = days[-1] - days[first] < timedelta(days=NEAR)
-    return Change(day=days[first], p=p, ratio=_ratio(*sides), is_recent=is_recent)
-
-
-def _ratio(
-    before: tuple[list[float], list[float]], after: tuple[list[float], list[float]]
-) -> tuple[float, float, float]:
-    """Points per dollar after to before, with an interval at 95 % on the logarithmic scale."""
-    sides = [log_rate(np.array(points), np.array(dollars)) for points, dollars in (before, after)]
-    middle, df = float(sides[1][0] - sides[0][0]), len(before[0]) + len(after[0]) - 2
-    reach = t_quantile(0.025, df) * math.sqrt(sides[0][1] + sides[1][1])
-    return math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)
-
-
-def above_zero(*row: float) -> tuple[float, ...]:
-    """A rate and its limits: less than nothing is within the limits of some fits, and never true."""
-    return tuple(max(one, 0.0) for one in row)
+    before, one = log_rate(np.array(points[:first]), np.array(dollars[:first]))
+    after, other = log_rate(np.array(points[first:]), np.array(dollars[first:]))
+    # points per dollar after to before, with an interval at 95 % on the logarithmic scale
+    middle, reach = float(after - before), t_quantile(0.025, len(days) - 2) * math.sqrt(one + other)
+    return Change(
+        day=days[first],
+        p=p,
+        ratio=(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)),
+        is_recent=days[-1] - days[first] < timedelta(days=NEAR),
+    )
 
 
 def document(known: Rates) -> dict[str, Any]:
-    found = limits(known.fit) if known.fit is not None and not known.why else []
-    rows = {name: above_zero(*row) for name, row in zip(known.columns, found, strict=False)}
     return {
         "provider": known.ledger.source.name,
         "meter": known.ledger.meter,
@@ -334,6 +319,6 @@ def document(known: Rates) -> dict[str, Any]:
         "why_not": list(known.why),
         "assumes": list(known.assumes),
         "since": known.change and str(known.change.day),
-        "points_per": {name: list(row) for name, row in rows.items()},
-        "cache_read_share": known.alpha and list(known.alpha),
+        "points_per": {name: list(row) for name, row in known.per.items()},
+        "cache_read_share": known.alpha and [known.alpha[0], *(known.alpha[1] or (None, None))],
     }

@@ -47,7 +47,8 @@ def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
     What requests without a price took is not known: a piece with one of them is not judged.
     """
     found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in _silent(ledger)]
-    return sorted([*found, *_unlikely(ledger, known), *unmoved(ledger, known)], key=lambda one: -abs(one.points))
+    found += [one for one in _judged(known, known.pieces) if abs(one.points) >= 1]
+    return sorted([*found, *unmoved(ledger, known)], key=lambda one: -abs(one.points))
 
 
 def _silent(ledger: Ledger) -> Iterator[Piece]:
@@ -60,39 +61,35 @@ def _silent(ledger: Ledger) -> Iterator[Piece]:
     yield from long
 
 
-def _unlikely(ledger: Ledger, known: Rates) -> Iterator[Residual]:
-    for piece, left, certainty in _judged(known, known.pieces):
-        if certainty >= SURE and abs(left) >= 1:
-            yield Residual(piece=piece, points=left, certainty=certainty)
-
-
-def unmoved(ledger: Ledger, known: Rates) -> Iterator[Residual]:
+def unmoved(ledger: Ledger, known: Rates) -> list[Residual]:
     """The stretches before the first and behind the last piece between resets that moved too little for sure."""
     start = known.pieces[0].start if known.pieces else math.inf
-    for piece, left, certainty in _judged(known, [one for one in ledger.rests if one.start >= start]):
-        if certainty >= SURE and left <= -1:
-            yield Residual(piece=piece, points=left, certainty=certainty)
+    rests = [one for one in ledger.rests if one.start >= start]
+    return [one for one in _judged(known, rests) if one.points <= -1]
 
 
-def _judged(known: Rates, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, float, float]]:
-    """What pieces moved more than their requests explain, and how sure that is."""
+def _judged(known: Rates, pieces: Sequence[Piece]) -> Iterator[Residual]:
+    """The pieces that moved more or less than their requests explain for sure."""
     from tracker_verdict.stats.distributions import t_cdf
 
-    usual = [piece for piece in known.pieces if not piece.bare]
-    if known.fit is None or known.why or not usual:
+    if known.fit is None or known.why:
         return
 
     def left(piece: Piece) -> float:
         return piece.own - known.points(piece.fresh, piece.cached)[0]
 
-    off = [left(piece) / math.sqrt(piece.dollars) for piece in usual]
+    off = [left(piece) / math.sqrt(piece.dollars) for piece in known.pieces]
     spreads = {
         is_more: _spread([abs(one) for one in off if (one > 0) == is_more] or [0.0]) for is_more in (True, False)
     }
     for piece in pieces:
-        unit, df = spreads[left(piece) > 0]
-        if not piece.bare and (spread := unit * math.sqrt(piece.dollars)) > 0:
-            yield piece, left(piece), 2 * t_cdf(abs(left(piece)) / spread, df) - 1
+        points = left(piece)
+        unit, df = spreads[points > 0]
+        if piece.bare or not (spread := unit * math.sqrt(piece.dollars)):
+            continue
+        certainty = 2 * t_cdf(abs(points) / spread, df) - 1
+        if certainty >= SURE:
+            yield Residual(piece=piece, points=points, certainty=certainty)
 
 
 def _spread(sizes: Sequence[float]) -> tuple[float, float]:
@@ -178,5 +175,5 @@ def summary(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) 
     if known.why:
         yield f"  only rises without any request are listed, since it will not calibrate: {'; '.join(known.why)}"
     elif known.fit is not None:
-        count = sum(not piece.bare for piece in known.pieces)
+        count = len(known.pieces)
         yield f"  of {plural(count, 'rise')}, {number((1 - SURE) * count, 1)} would look like this by chance"

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 from tracker.api import UsageEvent
 from tracker.kernel import Session, Windows, canonical, number, plural
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import Rates, above_zero
+from tracker_verdict.rates import Rates
 from tracker_verdict.rates import document as rates_document
 from tracker_verdict.residuals import unmoved
-from tracker_verdict.stats.calibration import limits
 
 KINDS = ("input", "cache read", "5-minute cache write", "1-hour cache write", "output")
 UNNAMED = "(none)"
@@ -92,14 +91,16 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     since = f" since {data['since']}" if data["since"] else ""
     yield f"{head}: {number(data['points'])} points on {data['days']} days{since}"
     names = {"fresh": "of tokens but cache reads", "cached": "of cache reads", "dollars": "of tokens"}
-    for name, row in zip(known.columns, limits(known.fit), strict=False):
-        if name in names:
-            middle, low, high = above_zero(*row)
-            yield f"  {middle:.3g} points per list-price dollar {names[name]} ({low:.3g} to {high:.3g})"
+    per = known.per
+    for name, what in names.items():
+        if name in per:
+            middle, low, high = per[name]
+            yield f"  {middle:.3g} points per list-price dollar {what} ({low:.3g} to {high:.3g})"
     if ledger.elsewhere:
-        rate = limits(known.fit)[known.columns.index("elsewhere")] if "elsewhere" in known.columns else ()
-        hourly = "{:.2g} points per working hour, {:.2g} to {:.2g}".format(*above_zero(*rate)) if rate else ""
-        yield f"  other devices: about {ledger.elsewhere:.0%} of the rise{f' ({hourly})' if hourly else ''}"
+        hourly = ""
+        if "elsewhere" in per:
+            hourly = " ({:.2g} points per working hour, {:.2g} to {:.2g})".format(*per["elsewhere"])
+        yield f"  other devices: about {ledger.elsewhere:.0%} of the rise{hourly}"
     for assumed in known.assumes:
         yield f"  assuming: {assumed}"
     yield from _models(known)

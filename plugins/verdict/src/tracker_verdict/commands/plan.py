@@ -111,8 +111,7 @@ def _score(sources: list[Source]) -> None:
         found = forecasts.outcomes(here, source, here.now)
         if here.json:
             known = forecasts.score(found.scored) if found.scored else {"forecasts": 0}
-            counts = {"waiting": found.waiting, "unread": found.unread, "words": found.words}
-            documents.append({"provider": source.name, **known, **counts})
+            documents.append({"provider": source.name, **known, **found.left_out})
         else:
             here.show("\n".join(forecasts.lines(source, found)))
     if here.json:

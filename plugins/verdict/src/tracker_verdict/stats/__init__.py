@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tracker_verdict.stats.evidence import anytime as anytime
     from tracker_verdict.stats.evidence import signflip as signflip
     from tracker_verdict.stats.forecast import runout as runout
-    from tracker_verdict.stats.ratio import compare as compare
+    from tracker_verdict.stats.ratio import Comparison as Comparison
     from tracker_verdict.stats.ratio import ratio_assumed as ratio_assumed
     from tracker_verdict.stats.room import fits as fits
 
@@ -25,7 +25,7 @@ _MODULES = {
     **dict.fromkeys(("calibrate", "scan_p", "ticks"), "calibration"),
     **dict.fromkeys(("interval", "measure"), "efficiency"),
     **dict.fromkeys(("anytime", "signflip"), "evidence"),
-    **dict.fromkeys(("compare", "ratio_assumed"), "ratio"),
+    **dict.fromkeys(("Comparison", "ratio_assumed"), "ratio"),
     "fits": "room",
     "runout": "forecast",
 }

@@ -10,6 +10,9 @@ import numpy as np
 from scipy import special
 
 Array: TypeAlias = Any
+Interval: TypeAlias = tuple[float, float]
+# A figure, and how low and how high it may be.
+Limits: TypeAlias = tuple[float, float, float]
 
 # Up to so many days every order of them is tried; beyond, so many random ones.
 EXACT_DAYS, SHUFFLES = 7, 199
@@ -48,11 +51,29 @@ class Fit(NamedTuple):
     covariance: Array
     t: float
 
-    def points(self, amounts: Sequence[float]) -> tuple[float, float, float]:
+    def points(self, amounts: Sequence[float]) -> Limits:
         """What some amounts of the columns cost, with limits; never below 0."""
         x = np.array(amounts, float)
         middle, reach = float(x @ self.slopes), self.t * float(np.sqrt(x @ self.covariance @ x))
         return max(middle, 0.0), max(middle - reach, 0.0), max(middle + reach, 0.0)
+
+    def limits(self) -> list[Limits]:
+        """Points per unit of each column, with limits."""
+        reach = self.t * np.sqrt(np.diag(self.covariance))
+        return [
+            (float(slope), float(slope - one), float(slope + one))
+            for slope, one in zip(self.slopes, reach, strict=True)
+        ]
+
+    def ratio(self) -> tuple[float, Interval | None]:
+        """Of the second column to the first one, with Fieller's limits; None if no finite ones exist."""
+        one, other = self.slopes[:2]
+        spread = self.t * self.t * self.covariance
+        a, b, c = one**2 - spread[0, 0], one * other - spread[0, 1], other**2 - spread[1, 1]
+        if not (a > 0 and b * b >= a * c):
+            return float(other / one), None
+        root = np.sqrt(b * b - a * c)
+        return float(other / one), (float((b - root) / a), float((b + root) / a))
 
 
 def fit(
@@ -84,30 +105,12 @@ def calibrate(
     y: points of each piece; Z: its dollars, a column for each kind; day: the day of each piece, left out one at a time.
     The ratio's limits are one word, ``unbounded``, if no finite ones exist.
     """
-    found, columns = limits(fit(y, Z, day, level)), len(Z[0])
-    return found if columns == 2 else found[:columns]
-
-
-def limits(known: Fit) -> list[tuple[Any, ...]]:
-    """The limits of each column, and of the ratio of the second to the first one."""
-    slopes, t = known.slopes, known.t
-    reach = t * np.sqrt(np.diag(known.covariance))
-    found: list[tuple[Any, ...]] = [
-        (float(slope), float(slope - one), float(slope + one)) for slope, one in zip(slopes, reach, strict=True)
-    ]
-    if len(slopes) >= 2:
-        found.append((float(slopes[1] / slopes[0]), *_fieller(slopes, t * t * known.covariance)))
+    known = fit(y, Z, day, level)
+    found: list[tuple[Any, ...]] = [*known.limits()]
+    if len(known.slopes) == 2:
+        ratio, reach = known.ratio()
+        found.append((ratio, *(reach or ("unbounded",))))
     return found
-
-
-def _fieller(slopes: Array, spread: Array) -> tuple[Any, ...]:
-    a = slopes[0] ** 2 - spread[0, 0]
-    b = slopes[0] * slopes[1] - spread[0, 1]
-    c = slopes[1] ** 2 - spread[1, 1]
-    if not (a > 0 and b * b >= a * c):
-        return ("unbounded",)
-    root = np.sqrt(b * b - a * c)
-    return float((b - root) / a), float((b + root) / a)
 
 
 def shared_weight(

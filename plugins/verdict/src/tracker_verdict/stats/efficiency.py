@@ -83,10 +83,13 @@ class Efficiency:
         return self.se / self.efficiency if self.efficiency and self.se is not None else None
 
     @property
-    def is_barren(self) -> bool:
-        """Whether nothing was delivered in windows that would be enough for a measurement."""
-        enough = self.n >= LEAST_WINDOWS and (self.n_eff or 0.0) >= LEAST_EFFECTIVE
-        return enough and self.features == 0 and self.efficiency is not None
+    def relative_variance(self) -> float:
+        return (self.relative_error or 0.0) ** 2
+
+    @property
+    def tells_spread(self) -> bool:
+        """Whether the windows say how much they vary, be it that none of them delivered."""
+        return self.n >= LEAST_WINDOWS and self.n_eff is not None and self.n_eff >= LEAST_EFFECTIVE
 
     @property
     def is_lopsided(self) -> bool:

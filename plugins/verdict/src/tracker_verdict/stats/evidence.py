@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from tracker_verdict.stats.distributions import welch_df
+from tracker_verdict.stats.distributions import t_cdf, welch_df
 from tracker_verdict.stats.efficiency import Efficiency, Window, measure
 
 Pairs: TypeAlias = Sequence[tuple[tuple[float, float], tuple[float, float]]]
@@ -24,28 +24,15 @@ FARTHEST = 700.0
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
-@frozen
-class Side:
-    """What a comparison takes of one side: its features, windows, and the relative variance of its efficiency (HC3)."""
+def log_variance(side: Efficiency) -> float:
+    """The variance of ln((F + 1/2) / x), never below that of a count."""
+    share = min(1.0, 2 * side.features)
+    return max(side.relative_variance * share * share, 1 / (side.features + 0.5))
 
-    features: float
-    n: int
-    relative_variance: float
 
-    @classmethod
-    def of(cls, found: Efficiency) -> Side:
-        return cls(found.features, found.n, (found.relative_error or 0.0) ** 2)
-
-    @property
-    def log_variance(self) -> float:
-        """The variance of ln((F + 1/2) / x), never below that of a count."""
-        share = min(1.0, 2 * self.features)
-        return max(self.relative_variance * share * share, 1 / (self.features + 0.5))
-
-    @property
-    def root_variance(self) -> float:
-        """The variance of sqrt((F + 3/8) / x), times 4 x, never below that of a count."""
-        return max(self.relative_variance * self.features * min(1.0, 2 * self.features), 1.0)
+def root_variance(side: Efficiency) -> float:
+    """The variance of sqrt((F + 3/8) / x), times 4 x, never below that of a count."""
+    return max(side.relative_variance * side.features * min(1.0, 2 * side.features), 1.0)
 
 
 @frozen
@@ -61,8 +48,8 @@ class Statistic:
 class Evidence:
     """Side a against side b; `cost` is ln(exposure of b / exposure of a), the exposure being capacity in money."""
 
-    a: Side
-    b: Side
+    a: Efficiency
+    b: Efficiency
     cost: float
 
     @property
@@ -71,15 +58,14 @@ class Evidence:
         return math.log((self.a.features + 0.5) / (self.b.features + 0.5)) + self.cost
 
     def log_test(self, log_ratio: float = 0.0) -> Statistic:
-        variances = self.a.log_variance, self.b.log_variance
-        return self._test((self.difference - log_ratio) / math.sqrt(sum(variances)), variances)
+        return self._test(self.difference - log_ratio, self._log_variances)
 
     def root_test(self, log_ratio: float = 0.0) -> Statistic:
         """In units in which the exposures multiply to 1, so that neither under- nor overflows."""
         half = math.exp(max(-FARTHEST, min(FARTHEST, self.cost - log_ratio)) / 2)
-        variances = self.a.root_variance * half / 4, self.b.root_variance / half / 4
+        variances = root_variance(self.a) * half / 4, root_variance(self.b) / half / 4
         root = math.sqrt((self.a.features + 0.375) * half) - math.sqrt((self.b.features + 0.375) / half)
-        return self._test(root / math.sqrt(sum(variances)), variances)
+        return self._test(root, variances)
 
     def e(self, log_ratio: float = 0.0) -> float:
         """The evidence against the true ratio being exp(`log_ratio`)."""
@@ -87,9 +73,9 @@ class Evidence:
 
     def limits(self, alpha: float) -> tuple[float, float]:
         """Every ratio with evidence below 1/alpha against it; holds at all looks at once with probability 1 - alpha."""
-        return self._limit(alpha, -1) if self.a.features else 0.0, self._limit(
-            alpha, 1
-        ) if self.b.features else math.inf
+        low = self._limit(alpha, -1) if self.a.features else 0.0
+        high = self._limit(alpha, 1) if self.b.features else math.inf
+        return low, high
 
     def _limit(self, alpha: float, sign: int) -> float:
         near, far = self.difference, self.difference + 30 * sign
@@ -101,14 +87,16 @@ class Evidence:
 
     def certainty(self, tau: float) -> float:
         """That a delivers more, for a sceptic to whom the log ratio of subscriptions is N(0, tau^2) beforehand."""
-        from tracker_verdict.stats.distributions import t_cdf
+        v = sum(self._log_variances)
+        df = welch_df(self._log_variances, (self.a.n, self.b.n))
+        return t_cdf(self.difference * tau / math.sqrt(v * (tau * tau + v)), df)
 
-        variances = self.a.log_variance, self.b.log_variance
-        v = sum(variances)
-        return t_cdf(self.difference * tau / math.sqrt(v * (tau * tau + v)), welch_df(variances, (self.a.n, self.b.n)))
+    @property
+    def _log_variances(self) -> tuple[float, float]:
+        return log_variance(self.a), log_variance(self.b)
 
-    def _test(self, t: float, variances: tuple[float, float]) -> Statistic:
-        df = welch_df(variances, (self.a.n, self.b.n))
+    def _test(self, difference: float, variances: tuple[float, float]) -> Statistic:
+        t, df = difference / math.sqrt(sum(variances)), welch_df(variances, (self.a.n, self.b.n))
         return Statistic(t, df, bayes_factor(t, df, self.a.n * self.b.n / (self.a.n + self.b.n)))
 
 
@@ -124,11 +112,6 @@ def critical(e: float, df: float, n: float) -> float:
     return math.sqrt(df * (rise - 1) / (1 - rise / (1 + n))) if rise < 1 + n else math.inf
 
 
-def is_measured(found: Efficiency) -> bool:
-    """Whether a side's windows say how much they vary, be it that none of them delivered."""
-    return found.ci_kind == "measured" or found.is_barren
-
-
 def anytime(
     A: Sequence[Window], B: Sequence[Window], kA: float = 1.0, kB: float = 1.0, alpha: float = 0.05, tau: float = 0.5
 ) -> list[float]:
@@ -139,9 +122,9 @@ def anytime(
     a, b = measure(A), measure(B)
     if not all(0 < one < math.inf for one in (kA, kB)):
         raise ValueError(f"Invalid kA {kA!r} and kB {kB!r}. Expected finite numbers above 0.")
-    if not (is_measured(a) and is_measured(b) and a.features + b.features > 0):
+    if not (a.tells_spread and b.tells_spread and a.features + b.features > 0):
         raise ValueError("Expected at least 3 windows on each side, none that outweighs the others, and a feature.")
-    found = Evidence(Side.of(a), Side.of(b), math.log(b.capacity / kB) - math.log(a.capacity / kA))
+    found = Evidence(a, b, math.log(b.capacity / kB) - math.log(a.capacity / kA))
     log, root = found.log_test(), found.root_test()
     return [log.t, log.df, log.e, root.t, root.df, root.e, found.e(), *found.limits(alpha), found.certainty(tau)]
 

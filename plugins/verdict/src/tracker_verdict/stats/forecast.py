@@ -35,16 +35,13 @@ def runout(
     P: the constants. room: points until the meter is full; what `a` leaves, if a point bought the same all week.
     """
     added, df = P["c"], P["d0"]
-    profile = np.array(prior, float) / sum(prior)
-    order = (now + np.arange(len(profile))) % len(profile)
+    past = _Past(weeks, phases, prior, P)
+    usual = past.profile(now)
+    done, left = usual[:h].sum(), usual[h:].sum()
     if len(weeks) == 0:
-        done, left = profile[order[:h]].sum(), profile[order[h:]].sum()
         rest = left * USUAL_POINTS * (a + added) / (done * USUAL_POINTS + added)
         spread = np.sqrt(P["phi"] / (a + added) + P["phi"] / (rest + added) + P["sig"] ** 2)
     else:
-        past = _Past(weeks, phases, profile, P)
-        mean = past.profile()
-        done, left = mean[order[:h]].sum(), mean[order[h:]].sum()
         slope, errors = past.slope(h)
         rest = max((left + added) * ((a + added) / (done + added)) ** slope - added, 0.0)
         guess = df * (P["phi"] / (rest + added) + P["sig"] ** 2)
@@ -66,43 +63,43 @@ def course(
     now: int = 0,
 ) -> list[float]:
     """How the points to come, `rest`, usually spread over the bins that are left."""
-    profile = np.array(prior, float) / sum(prior)
-    if len(weeks):
-        profile = _Past(weeks, phases, profile).profile()
-    left = profile[(now + np.arange(len(profile))) % len(profile)][h:]
-    return [float(one) for one in left * rest / left.sum()] if left.sum() else [0.0] * len(left)
+    left = _Past(weeks, phases, prior, P).profile(now)[h:]
+    total = left.sum()
+    return [float(one) for one in left * rest / total] if total else [0.0] * len(left)
 
 
 class _Past:
-    """The past weeks by the bins of the calendar week, the newest with the most weight."""
+    """The past weeks, the newest with the most weight. Their rises are nan where a full meter hid them."""
 
     def __init__(
         self,
         weeks: Sequence[Sequence[float | None]],
         phases: Sequence[int] | None,
-        prior: Array,
-        P: Mapping[str, float] = P,
+        prior: Sequence[float],
+        P: Mapping[str, float],
     ) -> None:
-        self.P = P
-        count, bins = len(weeks), len(prior)
-        self.rises = np.array([[np.nan if one is None else one for one in week] for week in weeks], float)
-        self.places = (np.array(phases or [0] * count)[:, None] + np.arange(bins)) % bins
-        self.weights = np.exp(-np.arange(count - 1, -1, -1) / P["tau"])
-        self.prior = prior
-        self.sums, self.seen = np.zeros((count, bins)), np.zeros((count, bins))
-        for week in range(count):
-            known = np.isfinite(self.rises[week])
-            self.sums[week, self.places[week][known]] = self.rises[week][known]
-            self.seen[week, self.places[week][known]] = 1
+        self.P, self.prior = P, np.array(prior, float) / sum(prior)
+        self.phases = phases or [0] * len(weeks)
+        self.weeks = np.array(weeks, float).reshape(len(weeks), len(prior))
+        self.weights = np.exp(-np.arange(len(weeks) - 1, -1, -1) / P["tau"])
+        # by the bins of the calendar week
+        self.rises = self.weeks.copy()
+        for week, phase in enumerate(self.phases):
+            self.rises[week] = np.roll(self.weeks[week], phase)
 
-    def profile(self, without: int | None = None) -> Array:
-        """Points of each bin, of all weeks or of all but one."""
-        weights = self.weights * (np.arange(len(self.weights)) != without) if without is not None else self.weights
-        sums, seen = (self.sums * weights[:, None]).sum(0), (self.seen * weights[:, None]).sum(0)
+    def profile(self, phase: int, without: int = -1) -> Array:
+        """Points of each bin of a week that begins at bin `phase`, from all weeks or from all but one.
+
+        Without weeks it is the prior, as shares of the whole.
+        """
+        if len(self.weights) == 0:
+            return np.roll(self.prior, -phase)
+        weights = (self.weights * (np.arange(len(self.weights)) != without))[:, None]
+        sums, seen = (np.nan_to_num(self.rises) * weights).sum(0), (np.isfinite(self.rises) * weights).sum(0)
         # weeks that a full meter or an early reset hid from their first night on say nothing of a week's points
         usual = (self.prior * seen).sum()
         level = sums.sum() / usual if usual else USUAL_POINTS
-        return (sums + self.P["kap"] * level * self.prior) / (seen + self.P["kap"])
+        return np.roll((sums + self.P["kap"] * level * self.prior) / (seen + self.P["kap"]), -phase)
 
     def slope(self, h: int) -> tuple[float, Array]:
         """How far a busy start goes on: each week's rest against its start, predicted from the other weeks."""
@@ -110,14 +107,12 @@ class _Past:
             return self.P["b0"], np.zeros(0)
         starts, rests = [], []
         added, weight = self.P["c"], self.P["lam"]
-        for week in range(len(self.weights)):
-            usual = self.profile(week)[self.places[week]]
-            known = np.isfinite(self.rises[week])
-            rises = np.where(known, self.rises[week], 0.0)
-            level = max(1.0, (rises.sum() + added) / (usual[known].sum() + added))
-            rises = np.where(known, rises, usual * level)
-            starts.append(np.log((rises[:h].sum() + added) / (usual[:h].sum() + added)))
-            rests.append(np.log((rises[h:].sum() + added) / (usual[h:].sum() + added)))
+        for week, rises in enumerate(self.weeks):
+            usual, known = self.profile(self.phases[week], without=week), np.isfinite(rises)
+            level = max(1.0, (np.nan_to_num(rises).sum() + added) / (usual[known].sum() + added))
+            filled = np.where(known, rises, usual * level)
+            starts.append(np.log((filled[:h].sum() + added) / (usual[:h].sum() + added)))
+            rests.append(np.log((filled[h:].sum() + added) / (usual[h:].sum() + added)))
         u, v = np.array(starts), np.array(rests)
         learned, seen = (self.weights * u * v).sum(), (self.weights * u * u).sum()
         slope = (learned + weight * self.P["b0"]) / (seen + weight)

@@ -13,7 +13,7 @@ from attrs import frozen
 from tracker_verdict.stats import power
 from tracker_verdict.stats.distributions import beta_cdf, beta_odds_below, t_quantile, welch_df
 from tracker_verdict.stats.efficiency import LEAST_FANO, Efficiency, Kind, Window, in_range, measure
-from tracker_verdict.stats.evidence import Evidence, Side, critical, is_measured
+from tracker_verdict.stats.evidence import Evidence, critical, log_variance
 
 RatioInterval: TypeAlias = tuple[float, float | None]
 
@@ -42,15 +42,17 @@ class Gate:
 
 
 # slots would shut out cached_property, and each figure costs an import
-@frozen(kw_only=True, slots=False)
+@frozen(slots=False)
 class Comparison:
     """Provider a against provider b, by features for the money.
 
-    worth: units of capacity for one unit of money, of both. rivals: how many providers are held against the best one.
+    worth: units of capacity for one unit of money of both, such as 100 x full bars a month / price; (1, 1) if both have
+    the same unit and no price is known. rivals: how many providers are held against the best one.
     per_row: how many windows a row of a side is the sum of, on the side where that is more.
     effect: the true ratio that the windows needed are about; tau: how much subscriptions typically differ, as the
     standard deviation of the logarithm of their ratio. first: the side all of whose windows lie before the other's: a
     change between them looks like a difference, so that no gate opens.
+    Raises ValueError for a worth, confidence, effect or tau that makes no sense.
     """
 
     a: Efficiency
@@ -63,12 +65,18 @@ class Comparison:
     per_row: float = 1.0
     first: Literal["a", "b"] | None = None
 
+    def __attrs_post_init__(self) -> None:
+        if not all(0 < one < math.inf for one in self.worth):
+            raise ValueError(f"Invalid worth {self.worth!r}. Expected finite numbers above 0.")
+        if not (0 < self.confidence < 1 < self.effect < math.inf and 0 < self.tau < math.inf and self.rivals >= 1):
+            raise ValueError("Expected a confidence between 0 and 1, an effect above 1, a tau above 0 and a rival.")
+
     @property
     def kind(self) -> Kind:
         """``assumed`` if a side is, ``none`` if a side has no efficiency, or floats cannot hold what follows."""
         if not self._comparable:
             return "none"
-        return "measured" if is_measured(self.a) and is_measured(self.b) and self.features else "assumed"
+        return "measured" if self.a.tells_spread and self.b.tells_spread and self.features else "assumed"
 
     @property
     def features(self) -> float:
@@ -181,7 +189,7 @@ class Comparison:
 
     @property
     def _evidence(self) -> Evidence:
-        return Evidence(Side.of(self.a), Side.of(self.b), math.log(self._cost))
+        return Evidence(self.a, self.b, math.log(self._cost))
 
     def _welch_limits(self, tail: float) -> tuple[float, float] | None:
         """Welch's limits of the log efficiencies; None if neither side's windows differ."""
@@ -212,49 +220,15 @@ class Comparison:
 
     def _window_variance(self, side: Efficiency, least: float) -> float:
         """The variance of the log efficiency of one window, measured or assumed, with no less than so many features."""
-        found = Side.of(side).log_variance * (side.features + 0.5) if is_measured(side) else self.assumed_fano
+        found = log_variance(side) * (side.features + 0.5) if side.tells_spread else self.assumed_fano
         return side.n * found / (max(side.features, least) + 0.5)
-
-
-def compare(
-    a: Efficiency,
-    b: Efficiency,
-    *,
-    worth: tuple[float, float] = (1.0, 1.0),
-    confidence: float = 0.95,
-    effect: float = 1.5,
-    tau: float = 0.5,
-    rivals: int = 1,
-    per_row: float = 1.0,
-    first: Literal["a", "b"] | None = None,
-) -> Comparison:
-    """Compare two efficiencies, each times the `worth` of one unit of its capacity.
-
-    worth: units for one unit of money, such as 100 x full bars a month / price; (1, 1) if both have the same unit and
-    no price is known. Raises ValueError for a worth, confidence, effect or tau that makes no sense.
-    """
-    if not all(0 < one < math.inf for one in worth):
-        raise ValueError(f"Invalid worth {worth!r}. Expected finite numbers above 0.")
-    if not (0 < confidence < 1 < effect < math.inf and 0 < tau < math.inf and rivals >= 1):
-        raise ValueError("Expected a confidence between 0 and 1, an effect above 1, a tau above 0 and a rival.")
-    return Comparison(
-        a=a,
-        b=b,
-        worth=worth,
-        confidence=confidence,
-        effect=effect,
-        tau=tau,
-        rivals=rivals,
-        per_row=per_row,
-        first=first,
-    )
 
 
 def ratio_assumed(
     A: Sequence[Window], B: Sequence[Window], kA: float = 1.0, kB: float = 1.0, level: float = 0.95
 ) -> tuple[float, float, float]:
     """Fano factor, low and high of the ratio if nothing but an assumption says how much windows vary."""
-    found = compare(measure(A), measure(B), worth=(kA, kB), confidence=level)
+    found = Comparison(measure(A), measure(B), worth=(kA, kB), confidence=level)
     if not (found.a.capacity and found.b.capacity):
         raise ValueError("Expected windows that used capacity on each side.")
     fano = found.assumed_fano
