@@ -223,9 +223,7 @@ def _estimate(rows: Columns, empty: Efficiency) -> Efficiency:
         ci_kind="measured" if measured else "assumed",
         weight=weight,
         shares=shares,
-        counts=WeightedSum(
-            math.fsum(f * (q / weight) for f, _, q in rows), math.fsum(f * (q / weight) ** 2 for f, _, q in rows)
-        ),
+        counts=WeightedSum(features / weight, math.fsum(f * (q / weight) ** 2 for f, _, q in rows)),
     )
 
 
