@@ -184,18 +184,15 @@ def measure(windows: Iterable[Window], *, confidence: float = 0.95, effect: floa
     """
     # features, capacity and quality
     whole, rated = Columns((), (), ()), Columns((), (), ())
-    for features, capacity, quality in map(_row, windows):
+    for window in windows:
+        features, capacity = _number(window[0]), _number(window[1])
+        quality = window[2] if len(window) > 2 else None
         if features or capacity:
             whole.add(features, capacity, 1.0)
             if quality is not None:
-                rated.add(features, capacity, quality)
+                rated.add(features, capacity, _number(quality))
     empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect)
     return _estimate(whole, evolve(empty, quality=_estimate(rated, empty) if len(rated) else None))
-
-
-def _row(window: Window) -> tuple[float, float, float | None]:
-    quality = window[2] if len(window) > 2 else None
-    return _number(window[0]), _number(window[1]), None if quality is None else _number(quality)
 
 
 def _number(value: float) -> float:
