@@ -45,36 +45,26 @@ def test_the_folder_is_the_variable_s_or_the_home_s(machine: Any, event: Any) ->
     assert gone.startswith(f"no folder {machine.folder}/gone ($CODEX_HOME); ")
 
 
-def test_the_newest_event_counts_whatever_the_files_are_called(machine: Any, event: Any) -> None:
+@pytest.mark.parametrize(
+    ("files", "newest"),
+    [
+        # whatever they are called
+        ([("z", 10, 900, 900), ("b", 30, 60, 60), ("a", 20, 300, 300)], 30),
+        # copied trees have one time of change; a session that goes on without an answer has a late one
+        ([("a", 20, 600, 0), ("b", 40, 200, 0), ("c", 30, 400, 0), ("d", 35, 300, 0)], 40),
+        # a thousand old sessions cost no more than their names: this one says what no file of its age can
+        ([("new", 30, 60, 50), ("old", 99, 0, 3600)], 30),
+        # of a copied tree, changed now in no order, the last by name are read, too: they are named by their time
+        ([(f"{number:02}", number, 7000 - 100 * number, number) for number in range(60)], 59),
+    ],
+    ids=["names", "copies", "old ones", "many copies"],
+)
+def test_the_newest_event_counts(machine: Any, event: Any, files: list[tuple[str, int, int, int]], newest: int) -> None:
+    """Of files with a name, a meter, the age of their event, and that of their last change."""
     now = time.time()
-    machine.rollout("z", event(10, age=900), changed=now - 900)
-    machine.rollout("b", event(30, age=60), changed=now - 60)
-    machine.rollout("a", event(20, age=300), changed=now - 300)
-    assert weekly(machine) == 30
-
-
-def test_a_file_changed_last_need_not_hold_the_newest_event(machine: Any, event: Any) -> None:
-    """Copied trees have one time of change; a session that goes on without an answer has a late one."""
-    now = time.time()
-    for used, age in ((20, 600), (40, 200), (30, 400), (35, 300)):
-        machine.rollout(str(used), event(used, age=age), "{}", changed=now)
-    assert weekly(machine) == 40
-
-
-def test_files_that_cannot_hold_a_newer_reading_are_not_read(machine: Any, event: Any) -> None:
-    """A thousand old sessions cost no more than their names: this one says what no file of its age can."""
-    now = time.time()
-    machine.rollout("new", event(30, age=60), changed=now - 50)
-    machine.rollout("old", event(99, age=0), changed=now - 3600)
-    assert weekly(machine) == 30
-
-
-def test_of_a_copied_tree_the_last_by_name_are_read_too(machine: Any, event: Any) -> None:
-    """All changed now, in no order: files of a session are named by their time."""
-    now = time.time()
-    for number in range(60):
-        machine.rollout(f"{number:02}", event(number, age=7000 - 100 * number), changed=now - number)
-    assert weekly(machine) == 59
+    for name, used, age, changed in files:
+        machine.rollout(name, event(used, age=age), "{}", changed=now - changed)
+    assert weekly(machine) == newest
 
 
 def test_an_event_without_a_time_is_as_old_as_its_file(machine: Any, event: Any) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from outcomes import ok
+from outcomes import ok, refused
 
 from tracker_capture.meters import Point, sparkline, with_resets
 
@@ -19,12 +19,6 @@ WEEK_END = START + timedelta(days=3)
 
 def minute(number: float) -> datetime:
     return START + timedelta(minutes=number)
-
-
-def error(done: Any, status: int = 1) -> str:
-    assert done.returncode == status, done.stdout + done.stderr
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    return str(line)
 
 
 def iso(at: datetime) -> str:
@@ -235,17 +229,17 @@ def test_meters_shows_each_meter_with_its_resets(week: Any) -> None:
 
 
 def test_an_empty_history_says_how_to_fill_it(machine: Any) -> None:
-    said = error(machine("meters"))
+    said = refused(machine("meters"))
     assert "No reading is in the history. Fill it with `tracker sync`" in said
     assert "or paste a pane with `tracker start PROVIDER`." in said
-    assert "No reading of codex is in the history." in error(machine("meters", "--provider", "codex"))
+    assert "No reading of codex is in the history." in refused(machine("meters", "--provider", "codex"))
 
 
 def test_a_meter_or_a_time_without_readings_is_told_from_an_empty_history(week: Any) -> None:
-    assert "No reading of the meter 'wekly'. Did you mean weekly?" in error(week("meters", "--meter", "wekly"))
-    assert "No reading is of that time. `tracker meters` shows all." in error(week("meters", "--until", "2001-01-01"))
-    assert "Expected ISO 8601" in error(week("meters", "--since", "noon"), 2)
-    assert "Unknown provider 'codx'" in error(week("meters", "--provider", "codx"), 2)
+    assert "No reading of the meter 'wekly'. Did you mean weekly?" in refused(week("meters", "--meter", "wekly"))
+    assert "No reading is of that time. `tracker meters` shows all." in refused(week("meters", "--until", "2001-01-01"))
+    assert "Expected ISO 8601" in refused(week("meters", "--since", "noon"), 2)
+    assert "Unknown provider 'codx'" in refused(week("meters", "--provider", "codx"), 2)
 
 
 def test_a_reading_without_an_account_is_of_the_only_one_everywhere(machine: Any) -> None:
@@ -331,7 +325,7 @@ def test_a_window_is_made_from_the_readings_around_two_times(week: Any) -> None:
     assert (before["captured_at"], before["age_s"]) == (iso(minute(62)), 0)
     assert "capacity=2 pp" in ok(week("complete", "--window", "W0-07", "--codex-features", "3"))
     again = week("windows", "add", "W0-07", "--from", iso(minute(62)), "--to", iso(minute(183)))
-    assert "W0-07 already has captures of codex" in error(again)
+    assert "W0-07 already has captures of codex" in refused(again)
 
 
 def test_a_window_that_overlaps_another_says_which_and_how_to_take_it_back(week: Any) -> None:
@@ -373,20 +367,20 @@ def test_across_an_early_reset_the_parts_are_added_although_the_meter_only_rose(
 
 def test_what_is_too_far_away_is_refused(week: Any) -> None:
     add = ("windows", "add", "W0-09", "--from", iso(minute(300)), "--to")
-    wrong = error(week("windows", "add", "W0-09", "--from", "noonish", "--to", "-2h"), 2)
+    wrong = refused(week("windows", "add", "W0-09", "--from", "noonish", "--to", "-2h"), 2)
     assert wrong.startswith("error: Invalid value for '--from': Invalid time 'noonish'. Expected ISO 8601")
     # `-2h` is a time, of which there is no reading
-    assert "no reading within" in error(week("windows", "add", "W0-09", "--from", "-3h", "--to", "-2h"))
-    line = error(week(*add, iso(minute(1300))))
+    assert "no reading within" in refused(week("windows", "add", "W0-09", "--from", "-3h", "--to", "-2h"))
+    line = refused(week(*add, iso(minute(1300))))
     assert "codex has no reading within 15 min of 2026-11-23T03:40:00Z; the nearest is of 2026-11-23T01:57:00Z" in line
     assert "1 h 43 min away. Use --stale-ok" in line
-    assert "is not later than" in error(week(*add, iso(minute(300))))
-    ahead = error(week(*add, "2999-01-01T00:00:00Z"))
+    assert "is not later than" in refused(week(*add, iso(minute(300))))
+    ahead = refused(week(*add, "2999-01-01T00:00:00Z"))
     assert ahead == (
         "error: --to 2999-01-01T00:00:00Z lies in the future. Expected a time that has passed. Nothing was stored."
     )
-    assert "has no reading of glm" in error(week(*add, iso(minute(400)), "--provider", "glm"))
-    assert "follows the reset" in error(week(*add, iso(minute(603)), "--stale-ok"))
+    assert "has no reading of glm" in refused(week(*add, iso(minute(400)), "--provider", "glm"))
+    assert "follows the reset" in refused(week(*add, iso(minute(603)), "--stale-ok"))
     assert week.rows() == []
     ok(week(*add, iso(minute(1300)), "--stale-ok"))
     assert week.rows()[-1]["age_s"] == 6180

@@ -56,18 +56,13 @@ class Server:
         self.server.server_close()
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+def served() -> Iterator[Server]:
     made = Server()
     yield made
     made.close()
 
 
-@pytest.fixture
-def other() -> Iterator[Server]:
-    made = Server()
-    yield made
-    made.close()
+server, other = pytest.fixture(served), pytest.fixture(served)
 
 
 def reply(body: bytes, status: int = 200, **headers: str) -> Answer:

@@ -12,18 +12,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from outcomes import ok
+from outcomes import ok, refused
 
 from tracker.cli.main import main
 from tracker.session import Session
 from tracker_capture.wait import wait_until
-
-
-def error(done: Any, status: int = 1) -> str:
-    assert done.returncode == status, done.stdout + done.stderr
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    return str(line)
-
 
 # --- phases
 
@@ -48,7 +41,7 @@ def test_auto_ends_the_window_that_is_named(machine: Any, event: Any) -> None:
 @pytest.mark.parametrize("window", ["$(touch x)", "dev@example.com", "", "W0-01\nx"])
 def test_a_window_has_a_name_that_every_command_takes(machine: Any, event: Any, window: str) -> None:
     machine.rollout("a", event(10))
-    assert "Invalid window id" in error(machine("capture", "codex", "--window", window), 1)
+    assert "Invalid window id" in refused(machine("capture", "codex", "--window", window), 1)
     assert machine.rows() == []
 
 
@@ -58,8 +51,8 @@ def test_a_reading_of_the_future_is_no_answer(machine: Any, event: Any) -> None:
     done = machine("capture", "codex")
     assert "codex rollout: its reading is of 20" in done.stderr
     assert "ahead: check the clock of the machine that wrote it; trying app-server next" in done.stderr
-    assert "--captured-at" not in error(done)
-    assert "check the clock of the machine" in error(
+    assert "--captured-at" not in refused(done)
+    assert "check the clock of the machine" in refused(
         machine("capture", "codex", "--from", "stdin", stdin=event(10, -1200))
     )
     assert machine.rows() == []
@@ -86,8 +79,8 @@ def test_auto_with_another_window_than_the_open_one_is_before(machine: Any, even
 
 def test_an_after_needs_a_before(machine: Any, event: Any) -> None:
     machine.rollout("a", event(10))
-    assert "codex has no open window" in error(machine("capture", "codex", "--phase", "after"))
-    assert "W0-05 has no codex BEFORE" in error(machine("capture", "codex", "--phase", "after", "--window", "W0-05"))
+    assert "codex has no open window" in refused(machine("capture", "codex", "--phase", "after"))
+    assert "W0-05 has no codex BEFORE" in refused(machine("capture", "codex", "--phase", "after", "--window", "W0-05"))
     assert machine.rows() == []
 
 
@@ -106,12 +99,12 @@ def test_the_aliases_capture_by_themselves(machine: Any, event: Any) -> None:
 
 @pytest.mark.parametrize("arguments", [["--stdin"], ["--file", "x"], ["--captured-at", "2026-01-01T00:00:00Z"]])
 def test_an_automatic_capture_takes_no_text(machine: Any, arguments: list[str]) -> None:
-    assert "--auto reads the meters now" in error(machine("alias", "start", "codex", "--auto", *arguments), 2)
+    assert "--auto reads the meters now" in refused(machine("alias", "start", "codex", "--auto", *arguments), 2)
 
 
 @pytest.mark.parametrize("option", ["--wait", "--stale-ok"])
 def test_what_belongs_to_automatic_captures_says_so(machine: Any, option: str) -> None:
-    assert "--wait and --stale-ok need --auto" in error(machine("alias", "start", "codex", "--stdin", option), 2)
+    assert "--wait and --stale-ok need --auto" in refused(machine("alias", "start", "codex", "--stdin", option), 2)
 
 
 def test_a_dry_run_prints_the_record_and_writes_nothing(machine: Any, event: Any) -> None:
@@ -127,25 +120,25 @@ def test_a_pane_on_stdin(machine: Any) -> None:
     [row] = machine.rows()
     assert (row["source"], row["origin"], row["age_s"]) == ("automation", "stdin", 0)
     assert row["raw_text"].startswith(pane[:20])
-    assert "holds no claude reading" in error(machine("capture", "claude", "--from", "stdin", stdin="nothing"))
+    assert "holds no claude reading" in refused(machine("capture", "claude", "--from", "stdin", stdin="nothing"))
 
 
 def test_old_counts_on_stdin_are_no_after(machine: Any) -> None:
     counts = {"generated_at": "2026-01-10T08:00:00Z", "blocks": [{"window_id": "w", "prompts_used": 5}]}
     ok(machine("capture", "glm", "--from", "stdin", stdin=json.dumps(counts)))
     counts["generated_at"] = "2026-01-10T09:00:00Z"
-    line = error(machine("capture", "glm", "--from", "stdin", "--wait", stdin=json.dumps(counts)))
+    line = refused(machine("capture", "glm", "--from", "stdin", "--wait", stdin=json.dumps(counts)))
     assert line.startswith("error: glm stdin: its reading is ")
     assert line.endswith("over 15 min (--stale-ok takes it). Nothing was stored.")
     ok(machine("capture", "glm", "--from", "stdin", "--stale-ok", stdin=json.dumps(counts)))
 
 
 def test_an_origin_that_is_none(machine: Any) -> None:
-    assert "codex has no origin 'rolout'. Did you mean rollout?" in error(
+    assert "codex has no origin 'rolout'. Did you mean rollout?" in refused(
         machine("capture", "codex", "--from", "rolout"), 2
     )
-    assert "Missing provider." in error(machine("capture"), 2)
-    assert "Unknown source 'codx'" in error(machine("capture", "codx"), 2)
+    assert "Missing provider." in refused(machine("capture"), 2)
+    assert "Unknown source 'codx'" in refused(machine("capture", "codx"), 2)
 
 
 # --- old readings
@@ -161,7 +154,7 @@ def opened(machine: Any, event: Any) -> Any:
 
 def test_an_old_reading_is_no_after(opened: Any, event: Any) -> None:
     opened.rollout("a", event(20, age=16 * 60))
-    line = error(opened("capture", "codex", "--from", "rollout"))
+    line = refused(opened("capture", "codex", "--from", "rollout"))
     assert "its reading is 16 min old, over 15 min (--stale-ok takes it). Nothing is left to try" in line
     assert len(opened.rows()) == 1
     ok(opened("capture", "codex", "--from", "rollout", "--stale-ok"))
@@ -179,7 +172,7 @@ def test_a_reading_of_fourteen_minutes_is_one(opened: Any, event: Any) -> None:
 def test_how_old_is_a_setting(opened: Any, event: Any) -> None:
     (opened.folder / "tracker.toml").write_text("stale_minutes = 1\n")
     opened.rollout("a", event(20, age=90))
-    assert "1 min old, over 1 min" in error(opened("capture", "codex", "--from", "rollout"))
+    assert "1 min old, over 1 min" in refused(opened("capture", "codex", "--from", "rollout"))
     (opened.folder / "tracker.toml").write_text("stale_minutes = 2\n")
     ok(opened("capture", "codex"))
 
@@ -254,7 +247,7 @@ def test_no_after_within_the_buffer(machine: Any, event: Any) -> None:
     machine.rollout("a", event(10, age=60, now=now, resets_in=-5))
     ok(machine("capture", "codex"))
     machine.rollout("a", event(12, now=now, resets_in=3600))
-    assert "The AFTER of codex comes too early" in error(machine("capture", "codex"))
+    assert "The AFTER of codex comes too early" in refused(machine("capture", "codex"))
     assert len(machine.rows()) == 1
 
 
@@ -264,7 +257,7 @@ def test_numbers_from_within_the_buffer_are_no_after_once_it_is_over(machine: An
     machine.rollout("a", event(10, age=600, now=now, resets_in=-400))
     ok(machine("capture", "codex"))
     machine.rollout("a", event(12, age=300, now=now, resets_in=3600))
-    line = error(machine("capture", "codex", "--from", "rollout"))
+    line = refused(machine("capture", "codex", "--from", "rollout"))
     assert "its numbers are of " in line
     assert "within 5 min after the reset at " in line
     machine.rollout("a", event(12, age=50, now=now, resets_in=3600))
@@ -329,13 +322,13 @@ def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
 
 
 def test_what_cannot_become_ready_is_not_waited_for(machine: Any) -> None:
-    assert "Nothing is left to try" in error(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
+    assert "Nothing is left to try" in refused(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
 
 
 def test_waiting_ends(machine: Any) -> None:
     machine.program("claude", "open('asked', 'a').write('x'); print('Unknown skill: usage')")
     done = machine("capture", "claude", "--from", "print", "--wait", TRACKER_RETRY_SECONDS="0")
-    assert "it said 'Unknown skill: usage'" in error(done)
+    assert "it said 'Unknown skill: usage'" in refused(done)
     assert len((machine.folder / "asked").read_text()) == 40
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from outcomes import refused
 
 
 def ccusage(machine: Any, screen: str = "v20-codex-daily", name: str = "ccusage") -> None:
@@ -18,12 +19,6 @@ def run(machine: Any, source: str, *arguments: str, **extra: str) -> Any:
 
 def argv(machine: Any) -> str:
     return str((machine.folder / "argv").read_text())
-
-
-def error(done: Any, status: int = 1) -> str:
-    assert done.returncode == status, done.stdout + done.stderr
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    return str(line)
 
 
 def test_ccusage_is_run_and_taken_in(machine: Any) -> None:
@@ -44,10 +39,8 @@ def test_the_scope_is_the_command_s(machine: Any) -> None:
 
 def test_the_report_of_another_agent_is_refused_and_its_source_takes_it(machine: Any) -> None:
     ccusage(machine, "v20-claude-weekly")
-    refused = error(run(machine, "codex-ccusage"))
-    assert (
-        "this looks like claude-ccusage's, which `tracker ingest claude-ccusage` takes. Nothing was stored." in refused
-    )
+    said = refused(run(machine, "codex-ccusage"))
+    assert "this looks like claude-ccusage's, which `tracker ingest claude-ccusage` takes. Nothing was stored." in said
     assert machine.rows("codex_ccusage") == []
     done = run(machine, "claude-ccusage", "--scope", "weekly")
     assert done.returncode == 0, done.stderr
@@ -73,7 +66,7 @@ def test_claude_monitor_is_run_and_taken_in(machine: Any) -> None:
     ],
 )
 def test_a_program_that_is_not_there(machine: Any, source: str, cure: str) -> None:
-    line = error(run(machine, source))
+    line = refused(run(machine, source))
     assert line == f"error: {source}: {cure}. Or name your command in run_commands (tracker.toml). Nothing was stored."
 
 
@@ -82,7 +75,7 @@ def test_the_command_is_a_setting(machine: Any) -> None:
     (machine.folder / "tracker.toml").write_text(
         'run_commands = ["claude-monitor=x", "codex-ccusage=npx \'cc usage@20\' {scope} --json; rm -rf ."]\n'
     )
-    assert "run_commands needs your consent, because it runs commands" in error(run(machine, "codex-ccusage"))
+    assert "run_commands needs your consent, because it runs commands" in refused(run(machine, "codex-ccusage"))
     assert not (machine.folder / "argv").exists()
     assert machine("config", "trust").returncode == 0
     assert run(machine, "codex-ccusage", "--scope", "monthly").returncode == 0
@@ -94,7 +87,7 @@ def test_the_command_is_a_setting(machine: Any) -> None:
 def test_a_setting_that_is_no_command(machine: Any, entry: str) -> None:
     (machine.folder / "tracker.toml").write_text(f'run_commands = ["{entry}"]\n')
     assert machine("config", "trust").returncode == 0
-    assert "run_commands in tracker.toml: " in error(run(machine, "codex-ccusage"))
+    assert "run_commands in tracker.toml: " in refused(run(machine, "codex-ccusage"))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +103,7 @@ def test_a_setting_that_is_no_command(machine: Any, entry: str) -> None:
 )
 def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, why: str) -> None:
     machine.program("ccusage", code)
-    assert why in error(run(machine, "codex-ccusage", TRACKER_ORIGIN_SECONDS="1"))
+    assert why in refused(run(machine, "codex-ccusage", TRACKER_ORIGIN_SECONDS="1"))
     assert machine.rows("codex_ccusage") == []
 
 
@@ -125,4 +118,4 @@ def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, w
     ],
 )
 def test_wrong_usage(machine: Any, arguments: list[str], why: str) -> None:
-    assert why in error(run(machine, *arguments), 2)
+    assert why in refused(run(machine, *arguments), 2)

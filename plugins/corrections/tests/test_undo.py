@@ -18,6 +18,15 @@ def end(program: Any, used: int = 30, *words: str, lane: str = "") -> None:
     program("alias", "end", "toy", "--stdin", *words, stdin=f"fuel {used}%", lane=lane).ok()
 
 
+def ingest(program: Any) -> str:
+    """Store an event, which undo leaves; gives the command."""
+    file = program.root.parent / "events.jsonl"
+    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
+    words = f"ingest toy-stream --window W0-01 --file {file}"
+    program(*words.split()).ok()
+    return words
+
+
 def shown(program: Any) -> str:
     found: str = program("preview").ok()
     return found
@@ -133,36 +142,28 @@ def test_of_one_provider(program: Any) -> None:
 
 def test_a_newer_command_that_stays_is_named(program: Any) -> None:
     start(program)
-    file = program.root.parent / "events.jsonl"
-    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
-    program("ingest", "toy-stream", "--window", "W0-01", "--file", str(file)).ok()
+    words = ingest(program)
     refused = program("undo", "--yes").refused()
     assert refused.startswith("error: The last command cannot be taken back. Add --past to take back what was before: ")
     assert len(program.rows("snapshots")) == 1
     done = program("undo", "--yes", "--past")
     assert "took back toy before" in done.ok()
-    stays = f"ingest toy-stream --window W0-01 --file {file}` is newer and stays: undo cannot take back what it did"
-    assert stays in done.err
+    assert f"{words}` is newer and stays: undo cannot take back what it did" in done.err
     assert len(program.rows("toy_stream")) == 1
 
 
 def test_what_stays_is_named_where_nothing_else_can_be_taken_back(program: Any) -> None:
-    file = program.root.parent / "events.jsonl"
-    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
-    ingest = f"ingest toy-stream --window W0-01 --file {file}"
-    program(*ingest.split()).ok()
+    words = ingest(program)
     refused = program("undo").refused()
-    assert refused.startswith(f"error: There is nothing to take back in this lane. `tracker {ingest}` of 20")
+    assert refused.startswith(f"error: There is nothing to take back in this lane. `tracker {words}` of 20")
     assert refused.endswith(" stays: undo cannot take back what it did.")
     assert "Expected a command that stored records in" in program("undo", "toy").refused()
 
 
 def test_a_command_that_stays_is_named_once(program: Any) -> None:
     start(program)
-    file = program.root.parent / "events.jsonl"
-    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
     for _ in range(2):
-        program("ingest", "toy-stream", "--window", "W0-01", "--file", str(file)).ok()
+        ingest(program)
     assert program("undo", "--yes", "--past").err.count("is newer and stays") == 1
 
 
@@ -185,10 +186,7 @@ def test_records_of_a_plugin_that_is_not_in_use_stay(program: Any) -> None:
 def test_what_was_passed_once_is_not_asked_about_again(program: Any) -> None:
     start(program)
     end(program)
-    file = program.root.parent / "events.jsonl"
-    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
-    ingest = ("ingest", "toy-stream", "--window", "W0-01", "--file", str(file))
-    program(*ingest).ok()
+    ingest(program)
     # one provider's last command is taken back without a look at the others: that was no consent
     program("undo", "toy", "--yes").ok()
     assert "Add --past" in program("undo", "--yes").refused()
@@ -197,16 +195,14 @@ def test_what_was_passed_once_is_not_asked_about_again(program: Any) -> None:
     assert "stays" not in program("undo", "--yes").err
     # a newer one is asked about again
     start(program)
-    program(*ingest).ok()
+    ingest(program)
     assert "Add --past" in program("undo", "--yes").refused()
 
 
 def test_what_was_passed_is_passed_for_what_stood_before_it(program: Any) -> None:
     start(program)
     end(program)
-    file = program.root.parent / "events.jsonl"
-    file.write_text('{"rid": "1", "lane": "near", "ms": 1}\n')
-    program("ingest", "toy-stream", "--window", "W0-01", "--file", str(file)).ok()
+    ingest(program)
     assert "took back toy after" in program("undo", "--yes", "--past").ok()
     done = program("undo", "--yes")
     assert "took back toy before" in done.ok()

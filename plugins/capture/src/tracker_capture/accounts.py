@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from tracker.api import account_id
 from tracker.kernel import Session, Windows, canonical
-from tracker_capture.outline import Owner, outline
-from tracker_capture.readings import mask_of, text_of
+from tracker_capture.outline import Owner, outline, text_of
+from tracker_capture.readings import mask_of
 from tracker_capture.settings import CaptureSettings
 
 # What a window is shown with that was forced from one account to another: it belongs to neither.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from attrs import evolve
 
 from tracker.api import Source, instant
 from tracker.kernel import Capture, Session, Windows, iso, stamp
-from tracker_capture.outline import STREAM, rows
-from tracker_capture.readings import TAIL, Sample, add, from_record, history, record, sample_with, text_of
+from tracker_capture.outline import STREAM, rows, text_of
+from tracker_capture.readings import TAIL, Sample, add, from_record, history, record, sample_with
 
 
 def add_newest_capture(session: Session, provider: str) -> None:
@@ -19,9 +19,9 @@ def add_newest_capture(session: Session, provider: str) -> None:
     A person's own numbers are added where they correct a reading: the rest is what vendors said.
     """
     source = session.registry.source(provider)
-    row = _last_capture(session, source) if source is not None and source.kind == "status" else None
-    if source is None or row is None:
+    if source is None or source.kind != "status":
         return
+    row = _last_capture(session, source)
     sample = _sample(session, source, row)
     if sample is None or row.get("source") == "history":
         return
@@ -45,19 +45,20 @@ def _sample(session: Session, source: Source, row: Mapping[str, Any]) -> Sample 
     return evolve(sample, capture=str(row.get("record_id")))
 
 
-def _last_capture(session: Session, source: Source) -> Mapping[str, Any] | None:
-    """The last record of a source's stream, if it is a capture of its own."""
+def _last_capture(session: Session, source: Source) -> Mapping[str, Any]:
+    """The last record of a source's stream, if it is a capture of its own; else nothing."""
     start = max(0, session.journal.size(source.stream) - TAIL)
-    last = None
+    last: Mapping[str, Any] = {}
     for _, row in rows(session, source.stream, start):
         last = row
-    is_own = last is not None and last.get("provider") == source.name and last.get("agent_id") == session.lane
-    return last if is_own and last is not None and "tombstone" not in last else None
+    is_own = last.get("provider") == source.name and last.get("agent_id") == session.lane
+    return last if is_own and "tombstone" not in last else {}
 
 
 def _correct(session: Session, source: Source, typed: Sample, window: str) -> None:
     """Put typed values in the place of those of the captures that the override replaces; their other meters stand."""
-    every = list(_readings(session, _replaced(session, source, typed, window)))
+    replaced = _replaced(session, source, typed, window)
+    every = _runs(session, lambda row: text_of(row.get("capture")) in replaced) if replaced else []
     ids = {run.record_id for run in history(session, typed.provider)}
     standing = [run for run in every if run.record_id in ids]
     if session.dry_run or not standing:
@@ -105,11 +106,10 @@ def _is_of_one_pane(one: Capture, other: Capture) -> bool:
     return is_of_one_time and one.reading.gauges == other.reading.gauges
 
 
-def _readings(session: Session, captures: Set[str]) -> Iterator[Sample]:
-    """What the history holds of some captures, also what was taken out of it."""
-    for _, row in rows(session, STREAM, 0) if captures else ():
-        if text_of(row.get("capture")) in captures and (run := from_record(row)) is not None:
-            yield run
+def _runs(session: Session, is_wanted: Callable[[Mapping[str, Any]], bool]) -> list[Sample]:
+    """The history's runs by their rows, also those that were taken out of it, or that a later one replaced."""
+    found = (from_record(row) for _, row in rows(session, STREAM, 0) if is_wanted(row))
+    return [run for run in found if run is not None]
 
 
 def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
@@ -121,12 +121,13 @@ def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
     known = {own: record for record in records if (own := text_of(record.get("record_id"))) is not None}
     alone = [sample for record in known.values() for sample in _unshared(session, record, known.keys())]
     instants = {(sample.provider, iso(sample.at)) for sample in alone}
-    found = []
-    # also those that a later run replaced: they would count again if that is taken back, too
-    for _, row in rows(session, STREAM, 0) if known else ():
-        is_near = (row.get("provider"), row.get("captured_at")) in instants
-        if (is_near or _is_of(row, known.keys())) and (run := from_record(row)) is not None:
-            found.append(run)
+
+    def is_near(row: Mapping[str, Any]) -> bool:
+        is_of = any(text_of(row.get(name)) in known for name in ("capture", "override"))
+        return is_of or (row.get("provider"), row.get("captured_at")) in instants
+
+    # a run that was replaced would count again if the later one is taken back, too
+    found = _runs(session, is_near) if known else []
     # also the captures of these panes that went before
     lost = {one.capture for one in (*alone, *found) if any(one.is_of_pane(sample) for sample in alone)} - {None}
     gone = [run for run in found if run.capture in lost or run.override in known]
@@ -148,10 +149,6 @@ def _unshared(session: Session, record: Mapping[str, Any], gone: Set[str]) -> It
     twins = (_sample(session, source, one.record) for one in beside if one.record_id not in gone)
     if not any(twin.is_of_pane(sample) for twin in twins if twin is not None):
         yield sample
-
-
-def _is_of(row: Mapping[str, Any], captures: Set[str]) -> bool:
-    return any(text_of(row.get(name)) in captures for name in ("capture", "override"))
 
 
 def _tombstone(session: Session, sample: Sample) -> dict[str, Any]:

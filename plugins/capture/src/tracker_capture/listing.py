@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import Session, Windows, span, value
+from tracker.kernel import Session, Windows, value
 from tracker_capture.origins import ask, side_by_side
 from tracker_capture.origins.answer import Answer, OriginError
 from tracker_capture.snapshot import STDIN
@@ -55,7 +54,7 @@ def _line(row: Row) -> str:
     head = f"{source.name} {origin.name} ({origin.title}): "
     if isinstance(answer, OriginError):
         return f"{head}no reading: {answer}"
-    return f"{head}{values(source, answer.reading)}, {span(timedelta(seconds=answer.age))} old"
+    return f"{head}{values(source, answer.reading)}, {answer.age_in_words} old"
 
 
 def values(source: Source, reading: Reading) -> str:

@@ -103,7 +103,7 @@ class Outline:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 place = int(first // HOUR), round((reset or 0) / HOUR)
                 key = (provider, meter, account if isinstance(account, str) else None, str(origin))
-                limit, plan = amount(parsed.get(f"{meter}_limit")), _plan(row.get("plan"))
+                limit, plan = amount(parsed.get(f"{meter}_limit")), text_of(row.get("plan"))
                 self._add_peak(key, [*place, first, last, used, reset, limit, [last, first, used, reset, limit, plan]])
 
     def _add_peak(self, key: Key, new: Peak) -> None:
@@ -235,10 +235,12 @@ def _seconds_of(text: str) -> float | None:
     return None if found is None else found.timestamp()
 
 
-def _plan(value: object) -> str | None:
+def text_of(value: object) -> str | None:
+    """A text of a row without addresses, None for anything else."""
     return _redacted(value) if isinstance(value, str) and value else None
 
 
+# plans and versions are few, and stand in every row
 _redacted = lru_cache(maxsize=4096)(redact)
 
 

@@ -63,7 +63,7 @@ def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]
             Column(key="expected_low", title="Expected from, %", kind="percent", rank=3),
             Column(key="expected_high", title="to, %", kind="percent", rank=3),
         ),
-        rows=[*map(_cells, parts(points)), *coming],
+        rows=[*map(_cells, parts(points, step)), *coming],
         charts=(
             Chart(
                 kind="steps",
@@ -102,12 +102,11 @@ def _step(points: Sequence[Point]) -> timedelta | None:
     return (points[-1].at - points[0].at) / spans if len(points) > MOST else None
 
 
-def parts(points: Sequence[Point]) -> list[list[Point]]:
-    """The points one by one; of a long history those of equal spans of time together, but the newest one alone.
+def parts(points: Sequence[Point], step: timedelta | None) -> list[list[Point]]:
+    """The points one by one; of a long history those of each step of time together, but the newest one alone.
 
     A reset begins another part, unless there are many.
     """
-    step = _step(points)
     if step is None:
         return [[point] for point in points]
     *earlier, newest = points

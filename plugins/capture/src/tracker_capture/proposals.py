@@ -21,7 +21,7 @@ from attrs import frozen
 from tracker.api import UsageEvent
 from tracker.kernel import Session, TrackerError, Windows, iso, number, plural, rate, span
 from tracker_capture import repository
-from tracker_capture.readings import Sample, history
+from tracker_capture.readings import Sample, by_provider, history
 from tracker_capture.repository import Commit
 from tracker_capture.settings import Propose
 from tracker_capture.windows import Draft, draft_of, moved
@@ -93,7 +93,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     settings = session.settings(Propose)
     pause = timedelta(minutes=settings.gap_minutes)
     commits, events, samples, moments = _work(session, since, pause)
-    ids = _logged_ids(session, settings)
+    samples_of, ids = by_provider(samples), _logged_ids(session, settings)
     known = set(session.index.windows())
     spans = Windows(session).spans(known).values()
     taken = sorted((begin.timestamp(), (stop or session.now).timestamp()) for begin, stop in spans)
@@ -115,7 +115,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
                 branches=tuple(sorted({event.branch for event in within if event.in_folder and event.branch})),
                 features=tuple(counted(inside, settings.features, ids)),
                 commits=len(inside),
-                shares=tuple(_shares(session, window, (start, end), within, samples)),
+                shares=tuple(_shares(session, window, (start, end), within, samples_of)),
                 goes_on=session.now - end < pause,
             )
         )
@@ -222,11 +222,9 @@ def _shares(
     window: str,
     times: tuple[datetime, datetime],
     events: Sequence[UsageEvent],
-    all_samples: Sequence[Sample],
+    samples: Mapping[str, Sequence[Sample]],
 ) -> Iterator[Share]:
-    samples: dict[str, list[Sample]] = {}
-    for one in all_samples:
-        samples.setdefault(one.provider, []).append(one)
+    """What each provider did. samples: the readings of each."""
     for provider in sorted({event.provider for event in events if event.in_folder} or samples):
         draft, why = None, None
         try:

@@ -11,14 +11,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, account_id, amount, instant, redact
 from tracker.kernel import Session, iso, stamp
-from tracker_capture.outline import STREAM, outline, rows
+from tracker_capture.outline import STREAM, outline, rows, text_of
 
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
@@ -240,6 +239,13 @@ def history(session: Session, provider: str | None = None, since: datetime | Non
     return _load(session, lambda sample: sample.until >= since, outline(session).spans(begin), may_be)
 
 
+def by_provider(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.provider, []).append(sample)
+    return found
+
+
 def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
     """The runs that the wanted samples may touch: mostly those at the stream's end."""
     series = {sample.series for sample in wanted}
@@ -263,24 +269,21 @@ def _load(
 ) -> list[Sample]:
     """The runs that stand. `may_be` says of a row whether its run can be wanted."""
     removals: dict[str, list[object]] = {}
-    replaced: list[tuple[str | None, tuple[str, ...]]] = []
+    replaced: list[tuple[str, tuple[str, ...]]] = []
     found = []
     for row in (row for span in spans for _, row in rows(session, STREAM, *span)):
         if isinstance(row.get("tombstone"), str):
             removals.setdefault(row["tombstone"], []).append(row.get("record_id"))
             continue
-        old, record_id = row.get("supersedes"), row.get("record_id")
-        if isinstance(old, list) and isinstance(record_id, str):
-            replaced.append((record_id, tuple(one for one in old if isinstance(one, str))))
+        record_id = row.get("record_id")
+        if isinstance(record_id, str) and (old := _ids(row.get("supersedes"))):
+            replaced.append((record_id, old))
         if may_be(row) and (sample := from_record(row)) is not None and is_wanted(sample):
             found.append(sample)
     # a removal that was taken back removes nothing
-    gone = {target for target, by in removals.items() if any(one not in removals for one in by)}
+    taken_back = {target for target, by in removals.items() if any(one not in removals for one in by)}
     # a run that was taken back replaces nothing: what it had extended counts again
-    taken_back = frozenset(gone)
-    for record_id, supersedes in replaced:
-        if record_id not in taken_back:
-            gone.update(supersedes)
+    gone = taken_back.union(*(old for record_id, old in replaced if record_id not in taken_back))
     return sorted((run for run in found if run.record_id not in gone), key=lambda run: run.at)
 
 
@@ -291,7 +294,6 @@ def from_record(row: Mapping[str, Any]) -> Sample | None:
         return None
     if not isinstance(provider, str) or not isinstance(origin, str):
         return None
-    old = row.get("supersedes")
     gauges = {}
     for name, used in parsed.items():
         key = name.removesuffix("_used")
@@ -310,18 +312,12 @@ def from_record(row: Mapping[str, Any]) -> Sample | None:
         plan=text_of(row.get("plan")),
         client=text_of(row.get("client")),
         is_scheduled=row.get("source") == "sample",
-        supersedes=tuple(one for one in old if isinstance(one, str)) if isinstance(old, list) else (),
+        supersedes=_ids(row.get("supersedes")),
         capture=text_of(row.get("capture")),
         override=text_of(row.get("override")),
         record_id=record_id,
     )
 
 
-def text_of(value: object) -> str | None:
-    return _redacted(value) if isinstance(value, str) and value else None
-
-
-@cache
-def _redacted(text: str) -> str:
-    """Plans and versions are few, and stand in every row."""
-    return redact(text)
+def _ids(value: object) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()

@@ -9,7 +9,7 @@ import click
 
 from tracker.api import CommandOrigin, Source
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, line, read_text
-from tracker_capture.origins.answer import OriginError, query
+from tracker_capture.origins.answer import OriginError, Query
 from tracker_capture.origins.program import printed
 from tracker_capture.settings import CaptureSettings
 
@@ -58,7 +58,7 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
             f"Invalid --scope {scope!r} of {source.name}. Its command has no place for one: {shlex.join(argv)}"
         )
     try:
-        text = printed(origin, words, query(session, source, origin, limit=LONGEST))
+        text = printed(origin, words, Query(session=session, source=source, origin=origin, limit=LONGEST))
         if not text.strip():
             raise OriginError(f"`{line(shlex.join(words))}` printed nothing")
         return text

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-import click
-
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, near, span
+from tracker.kernel import Session, TrackerError
 from tracker_capture import readings
 from tracker_capture.listing import values
-from tracker_capture.origins import Unanswered, first, side_by_side
+from tracker_capture.origins import Unanswered, first, named, side_by_side
 from tracker_capture.origins.answer import Answer
+
+Found = tuple[Source, "Answer | Unanswered"]
 
 
 def sources(session: Session, provider: str | None) -> list[Source]:
@@ -25,7 +25,9 @@ def sources(session: Session, provider: str | None) -> list[Source]:
 
 def take(session: Session, wanted: Sequence[Source], origin: str | None, timezone: str | None) -> None:
     """Ask every provider, store the answers, and say what each meter shows. It fails if no provider answers."""
-    answers, problems = look(session, wanted, origin, timezone)
+    found = look(session, wanted, origin, timezone)
+    answers = [(source, one) for source, one in found if isinstance(one, Answer)]
+    problems = [one for _, one in found if isinstance(one, Unanswered)]
     if len(wanted) == len(problems) == 1:
         pane = f"`tracker capture {wanted[0].name} --from stdin` takes a pane."
         raise TrackerError(f"{problems[0]} Nothing was stored. {pane}")
@@ -33,7 +35,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
         # a scheduled job would tell it for ever
         if not (session.quiet and answers and problem.is_absent):
             session.warn(str(problem))
-    new = store(session, answers)
+    new = store(session, found)
     if session.json or session.dry_run:
         session.data([readings.record(sample, "sample") for sample in new])
     else:
@@ -45,36 +47,30 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
 
 def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
-) -> tuple[list[tuple[Source, Answer]], list[Unanswered]]:
-    """The answers, and why there are no others."""
-    found = side_by_side([partial(_one, session, source, origin, timezone) for source in wanted])
-    answers = [(source, one) for source, one in zip(wanted, found, strict=True) if isinstance(one, Answer)]
-    return answers, [one for one in found if isinstance(one, Unanswered)]
+) -> list[Found]:
+    """What each provider answers, or why it does not."""
+    answers = side_by_side([partial(_one, session, source, origin, timezone) for source in wanted])
+    return list(zip(wanted, answers, strict=True))
 
 
-def store(
-    session: Session, answers: Sequence[tuple[Source, Answer]], least: timedelta = timedelta(0)
-) -> list[readings.Sample]:
+def store(session: Session, found: Sequence[Found], least: timedelta = timedelta(0)) -> list[readings.Sample]:
+    """Add the answers to the history."""
     behind = readings.lag(session)
     samples = [
         readings.sample_of(source, one.reading, one.taken, one.origin, behind, one.text or "")
-        for source, one in answers
+        for source, one in found
+        if isinstance(one, Answer)
     ]
     return readings.add(session, [sample for sample in samples if sample is not None], by="sample", least=least)
 
 
 def sentence(source: Source, answer: Answer) -> str:
     """`codex (rollout, 2 min old): fiveh=11% weekly=64%`"""
-    age = span(timedelta(seconds=answer.age))
-    return f"{source.name} ({answer.origin}, {age} old): {values(source, answer.reading)}"
+    return f"{source.name} ({answer.origin}, {answer.age_in_words} old): {values(source, answer.reading)}"
 
 
 def _one(session: Session, source: Source, origin: str | None, timezone: str | None) -> Answer | Unanswered:
-    origins = [one for one in source.origins if origin in (None, one.name)]
-    if not origins:
-        names = [one.name for one in source.origins]
-        raise click.UsageError(f"{source.name} has no origin {origin!r}. {near(str(origin), names)}")
     try:
-        return first(session, source, origins, timezone)
+        return first(session, source, named(source, origin), timezone)
     except Unanswered as error:
         return error

@@ -89,19 +89,20 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     found: list[readings.Sample] = []
     size = sum(job.size for job in todo)
     shown = session.registry.first("show_progress", session=session, size=size, noun="readings") if todo else None
-    problems = []
+    problems: dict[str, None] = {}
     for job, gained in zip(todo, _read(todo, size), strict=True):
         if gained.mark is not None:
             marks[_name(job.path)] = gained.mark
             grown += 1
-        problems += [gained.problem] if gained.problem else []
+        if gained.problem:
+            problems[gained.problem] = None
         count += gained.number
         found += gained.samples
         if shown is not None:
             shown.advance(job.size, count)
     if shown is not None:
         shown.end()
-    for problem in dict.fromkeys(problems):
+    for problem in problems:
         session.warn(problem)
     new = readings.add(session, found, by="sync")
     if marks != kept and not session.dry_run and session.root.is_dir():
@@ -136,23 +137,19 @@ def _gain(path: str, marks: dict[str, Any]) -> int:
         return 0
     if not stat.S_ISREG(about.st_mode):
         return 0
-    known = _known(marks.get(_name(path)), about)
+    known, _ = _known(marks.get(_name(path)), about)
     return about.st_size - known if known <= about.st_size else about.st_size
 
 
-def _known(mark: Any, about: os.stat_result) -> int:
+def _known(mark: Any, about: os.stat_result) -> tuple[int, bool]:
+    """How far a file was read, and whether a line before may name the owner of what follows."""
     match mark:
+        case [int(known), inode, is_owned] if inode == about.st_ino:
+            return known, bool(is_owned)
+        # an older version did not note whose it is
         case [int(known), inode, *_] if inode == about.st_ino:
-            return known
-    return 0
-
-
-def _is_owned(mark: Any) -> bool:
-    """Whether the file may have a line that names the owner of what follows; older versions did not note it."""
-    match mark:
-        case [_, _, is_owned]:
-            return bool(is_owned)
-    return True
+            return known, True
+    return 0, False
 
 
 def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:
@@ -196,16 +193,16 @@ def _gained(job: Job) -> Gained:
         return Gained()
     try:
         about = os.fstat(file)
-        known = _known(job.mark, about)
+        known, is_owned = _known(job.mark, about)
         if known == about.st_size:
             return Gained()
         is_packed = job.path.endswith(PACKED)
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
-        end, is_owned = start, job.origin.owner is not None and start > 0 and _is_owned(job.mark)
+        end, is_owned = start, is_owned and job.origin.owner is not None and start > 0
         for stop, lines, has_owner in _texts(file, start, job.origin, is_packed=is_packed, is_owned=is_owned):
-            found += _samples(job.session, job.source, job.origin, lines, changed)
+            found += _samples(job, lines, changed)
             end, is_owned = stop, has_owner
         found = _without_bursts(found)
         # of a compressed file its own size: its lines are read from the first one on
@@ -227,22 +224,16 @@ def _texts(
 
     is_owned: whether there may be one before the start; it also says if there was one.
     """
-
-    def batches(start: int, *markers: str) -> Iterator[tuple[int, list[str]]]:
-        os.lseek(file, start, os.SEEK_SET)
-        with os.fdopen(file, "rb", closefd=False) as packed:
-            read = _unpacked(packed) if is_packed else partial(os.read, file)
-            yield from _batches(read, start, [one.encode() for one in markers])
-
     if is_owned:
-        gained = list(batches(start, origin.marker))
+        gained = list(_batches(file, start, [origin.marker], is_packed=is_packed))
         if not any(lines for _, lines in gained):
             yield from ((stop, lines, True) for stop, lines in gained[-1:])
             return
         # what names the owner may stand before what the file gained
         start = 0
     owner = ""
-    for stop, lines in batches(start, origin.marker, *filter(None, (origin.owner,))):
+    markers = [origin.marker, origin.owner] if origin.owner else [origin.marker]
+    for stop, lines in _batches(file, start, markers, is_packed=is_packed):
         texts = []
         for line in lines:
             if origin.marker in line:
@@ -266,14 +257,18 @@ def _unpacked(file: BinaryIO) -> Read:
     return read
 
 
-def _batches(read: Read, start: int, markers: Sequence[bytes]) -> Iterator[tuple[int, list[str]]]:
+def _batches(file: int, start: int, markers: Sequence[str], *, is_packed: bool) -> Iterator[tuple[int, list[str]]]:
     """Of each chunk the end of its whole lines, and those that contain a marker."""
-    rest, end = b"", start
-    while chunk := read(CHUNK):
-        block = rest + chunk
-        stop = block.rfind(b"\n") + 1
-        yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, markers)]
-        end, rest = end + stop, block[stop:]
+    os.lseek(file, start, os.SEEK_SET)
+    wanted = [marker.encode() for marker in markers]
+    with os.fdopen(file, "rb", closefd=False) as packed:
+        read = _unpacked(packed) if is_packed else partial(os.read, file)
+        rest, end = b"", start
+        while chunk := read(CHUNK):
+            block = rest + chunk
+            stop = block.rfind(b"\n") + 1
+            yield end + stop, [line.decode("utf-8", "replace") for line in _marked(block, stop, wanted)]
+            end, rest = end + stop, block[stop:]
 
 
 def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
@@ -289,36 +284,32 @@ def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
     return [found[begin] for begin in sorted(found)]
 
 
-def _samples(
-    session: Session, source: Source, origin: FileOrigin, lines: Sequence[str], changed: datetime
-) -> Iterator[readings.Sample]:
+def _samples(job: Job, lines: Sequence[str], changed: datetime) -> Iterator[readings.Sample]:
     """The readings of some lines. One without a time cannot be placed in the history."""
-    behind = readings.lag(session)
-    for reading in _readings(session, source, origin, lines, changed):
+    session, behind = job.session, readings.lag(job.session)
+    for reading in _readings(job, lines, changed):
         if isinstance(reading, Reading) and reading.as_of is not None:
-            sample = readings.sample_of(source, reading, session.now, origin.name, behind)
+            sample = readings.sample_of(job.source, reading, session.now, job.origin.name, behind)
             if sample is not None:
                 yield sample
 
 
-def _readings(
-    session: Session, source: Source, origin: FileOrigin, lines: Sequence[str], changed: datetime
-) -> Iterator[Reading | None]:
+def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading | None]:
     """What the plugin makes of each line: of all under one guard, because that costs as much as a line."""
-    local = session.zone
+    registry, name, local = job.session.registry, job.source.name, job.session.zone
     try:
-        with session.registry.guarded(source.name, "parse_status"):
-            parse = session.registry.bind(source.name, "parse_status")
-            found = [parse(text, changed, local, None, origin.name) for text in lines]
+        with registry.guarded(name, "parse_status"):
+            parse = registry.bind(name, "parse_status")
+            return [parse(text, changed, local, None, job.origin.name) for text in lines]
     except PluginError:
         # one line is at fault
+        found: list[Reading | None] = []
         for text in lines:
             try:
-                yield read_text(session, source, text, changed, None, origin=origin.name)
+                found.append(read_text(job.session, job.source, text, changed, None, origin=job.origin.name))
             except PluginError as error:
-                session.warn(str(error))
-        return
-    yield from found
+                job.session.warn(str(error))
+        return found
 
 
 def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]:

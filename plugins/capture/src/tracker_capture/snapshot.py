@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-import click
 from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, near, read_text, span, take_text
-from tracker_capture.origins import Unanswered, first
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, read_text, span, take_text
+from tracker_capture.origins import Unanswered, first, named
 from tracker_capture.origins.answer import Answer, OriginError, seconds_in
+from tracker_capture.readings import STALE
 from tracker_capture.settings import CaptureSettings
 from tracker_capture.wait import wait_until
 
-STALE = "stale-data"
 STDIN = "stdin"
 # Clocks of machines differ by as much: the store refuses what is further ahead.
 FUTURE = timedelta(minutes=5)
@@ -85,13 +84,12 @@ def capture(session: Session, options: Options) -> None:
         )
     )
     if options.origin != STDIN:
-        session.note(f"note: read from {answer.origin}, {span(timedelta(seconds=answer.age))} old")
+        session.note(f"note: read from {answer.origin}, {answer.age_in_words} old")
 
 
 def _from_stdin(session: Session, options: Options) -> Answer:
     """The pane on standard input, which cannot be asked twice."""
-    if options.wait:
-        _wait_for_buffer(session, options, None)
+    _wait_for_buffer(session, options, Reading())
     text, taken = take_text(), session.now
     reading = read_text(session, options.source, text, taken, options.timezone, origin=STDIN)
     answer = Answer(origin=STDIN, text=text, reading=reading, taken=taken)
@@ -106,8 +104,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
     source, origins = options.source, _origins(options)
     usable = partial(_usable, session, options)
     for tries_left in reversed(range(RETRIES if options.wait else 1)):
-        if options.wait:
-            _wait_for_buffer(session, options, None)
+        _wait_for_buffer(session, options, Reading())
         try:
             answer = first(session, source, origins, options.timezone, accept=usable, warn=session.warn)
         except Unanswered as error:
@@ -119,16 +116,15 @@ def _from_origins(session: Session, options: Options) -> Answer:
             session.warn(f"{error} Asking again every {pause:g} s.")
             time.sleep(pause)
             continue
-        if not options.wait or not _wait_for_buffer(session, options, answer):
+        if not _wait_for_buffer(session, options, answer.reading):
             return answer
     raise TrackerError(f"{source.name} reports a new reset each time it is asked. Nothing was stored. Try again later.")
 
 
-def _wait_for_buffer(session: Session, options: Options, answer: Answer | None) -> bool:
-    """Wait for the end of a buffer that the stored resets or the answer name; whether there was one."""
-    if not options.has_after or options.may_be_late:
+def _wait_for_buffer(session: Session, options: Options, reading: Reading) -> bool:
+    """With `wait`, wait for the end of a buffer that the stored resets or the reading name; whether there was one."""
+    if not (options.wait and options.has_after) or options.may_be_late:
         return False
-    reading = answer.reading if answer else Reading()
     reset = Windows(session).reset_before(options.source, reading, session.now)
     if reset is None:
         return False
@@ -143,11 +139,7 @@ def _origins(options: Options) -> Sequence[Origin]:
         raise TrackerError(
             f"{source.name} cannot be read by itself. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
         )
-    found = [origin for origin in source.origins if options.origin in (None, origin.name)]
-    if not found:
-        names = [*(origin.name for origin in source.origins), STDIN]
-        raise click.UsageError(f"{source.name} has no origin {options.origin!r}. {near(str(options.origin), names)}")
-    return found
+    return named(source, options.origin, STDIN)
 
 
 def _usable(session: Session, options: Options, answer: Answer) -> Answer:
@@ -166,7 +158,7 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     is_stale = answer.age > limit * 60
     if not options.has_after:
         if is_stale:
-            session.warn(f"the reading from {answer.origin} is {span(timedelta(seconds=answer.age))} old")
+            session.warn(f"the reading from {answer.origin} is {answer.age_in_words} old")
         return answer
     if answer.age and not options.may_be_late:
         reset = Windows(session).reset_before(options.source, answer.reading, answer.as_of)
@@ -177,8 +169,6 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     if not is_stale:
         return answer
     if not options.stale_ok:
-        raise OriginError(
-            f"its reading is {span(timedelta(seconds=answer.age))} old, over {limit:g} min (--stale-ok takes it)"
-        )
+        raise OriginError(f"its reading is {answer.age_in_words} old, over {limit:g} min (--stale-ok takes it)")
     errors = tuple(dict.fromkeys((*answer.reading.errors, STALE)))
     return evolve(answer, reading=evolve(answer.reading, errors=errors))

@@ -65,21 +65,18 @@ class Watch:
         return list(self._failures.values())
 
     def _ask(self, session: Session, due: Sequence[Pace]) -> None:
-        answers, problems = samples.look(session, [pace.source for pace in due])
-        samples.store(session, answers, LEAST)
-        found: dict[str, Answer] = {source.name: answer for source, answer in answers}
-        for pace in due:
-            name = pace.source.name
-            answer = found.get(name)
-            if answer is None:
+        found = samples.look(session, [pace.source for pace in due])
+        samples.store(session, found, LEAST)
+        for pace, (source, answer) in zip(due, found, strict=True):
+            name = source.name
+            if isinstance(answer, Answer):
+                pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
+                self._failures.pop(name, None)
+                self._shown[name] = f"{name} {values(source, answer.reading)}"
+            else:
                 pace.failed(session.now)
-                why = next((one for one in map(str, problems) if one.startswith(f"{name} ")), name)
-                self._failures[name] = f"{why.rstrip('.')}; asking again in {span(pace.due - session.now)}"
+                self._failures[name] = f"{str(answer).rstrip('.')}; asking again in {span(pace.due - session.now)}"
                 self._shown.setdefault(name, f"{name} n/a")
-                continue
-            pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
-            self._failures.pop(name, None)
-            self._shown[name] = f"{name} {values(pace.source, answer.reading)}"
 
     @property
     def text(self) -> str:

@@ -12,7 +12,7 @@ from attrs import frozen
 from tracker.api import Gauge, Meter, Reading, Source, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, span
 from tracker_capture.meters import Point, length_of, points_of, reset_between, with_resets
-from tracker_capture.readings import Sample, compact, history
+from tracker_capture.readings import Sample, by_provider, compact, history
 from tracker_capture.settings import CaptureSettings
 
 # How long after a reset a floored 0 is taken as nothing used.
@@ -52,22 +52,11 @@ def drafts(
         raise TrackerError(
             f"--to {_said(end)} lies in the future. Expected a time that has passed. Nothing was stored."
         )
-    limit = timedelta(days=36500) if stale_ok else timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
-    known: dict[str, list[Sample]] = {}
-    for sample in history(session):
-        known.setdefault(sample.provider, []).append(sample)
+    known = by_provider(history(session))
     wanted = list(providers) or sorted(known)
     if not wanted:
         raise TrackerError("The history is empty. Fill it with `tracker sync` or `tracker capture --sample --all`.")
-    return [_draft(session, window, name, known.get(name, []), (start, end), limit) for name in wanted]
-
-
-def draft_of(
-    session: Session, window: str, provider: str, samples: Sequence[Sample], times: tuple[datetime, datetime]
-) -> Draft:
-    """A window of one provider between two instants; an error says why there is none."""
-    limit = timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
-    return _draft(session, window, provider, samples, times, limit)
+    return [draft_of(session, window, one, known.get(one, []), (start, end), stale_ok=stale_ok) for one in wanted]
 
 
 def moved(draft: Draft) -> dict[str, float]:
@@ -88,14 +77,17 @@ def moved(draft: Draft) -> dict[str, float]:
     return found
 
 
-def _draft(
+def draft_of(
     session: Session,
     window: str,
     name: str,
     samples: Sequence[Sample],
     times: tuple[datetime, datetime],
-    limit: timedelta,
+    *,
+    stale_ok: bool = False,
 ) -> Draft:
+    """A window of one provider between two instants; an error says why there is none."""
+    limit = timedelta(days=36500) if stale_ok else timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
     source = session.source(name, kinds=["status"])
     if Windows(session).captures([window]).get((window, name)):
         raise TrackerError(f"{window} already has captures of {name}. Name another window. Nothing was stored.")

@@ -11,6 +11,11 @@ from tracker.kernel import Entry, Session, Windows, canonical, iso, stamp
 ANOMALIES = "anomalies"
 
 
+def texts(value: object) -> list[str]:
+    """What a list in a record holds; an edit by hand may have put anything in its place."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def closing(session: Session, found: Entry, cause: str, by: str) -> dict[str, Any]:
     """The row that closes an anomaly; `by` is the id of the tombstone that did it."""
     return stamp(
@@ -33,8 +38,7 @@ def closed_again(session: Session, source: Source, window: str, gone: str) -> It
     counting = {one.record_id: one for one in canonical(group) if one}
     was_open = {entry.record_id for entry in windows.open_anomalies([window])}
     for entry in windows.open_anomalies([window], without=gone):
-        known = entry.record.get("records")
-        about = {one for one in known if isinstance(one, str)} if isinstance(known, list) else set()
+        about = set(texts(entry.record.get("records")))
         others = [one for name, one in counting.items() if name not in about]
         is_own = entry.record.get("provider") == source.name and entry.record_id not in was_open
         if is_own and others and not counting.keys() >= about:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tracker.api import Source, redact
 from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
-from tracker_corrections.closing import ANOMALIES, closed_again, closing
+from tracker_corrections.closing import ANOMALIES, closed_again, closing, texts
 
 Row = dict[str, Any]
 # of a capture that the finalize row was measured with
@@ -49,38 +49,36 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
     A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
     sure: asked on a terminal, else by `is_sure`.
     """
+    source = wanted.source
     if session.dry_run:
-        session.data(_prepare(session, wanted.source, _find(session, wanted), reason).tombstone)
+        session.data(_prepare(session, source, _find(session, wanted), reason).tombstone)
         return
     if not is_sure:
-        _make_sure(session, wanted.source, _find(session, wanted), is_named=wanted.window is not None)
+        _make_sure(session, source, _find(session, wanted), is_named=wanted.window is not None)
     with session.journal.lock():
         found = _find(session, wanted)
-        removal = _prepare(session, wanted.source, found, reason)
-        was_used = _use(session, wanted.source, found) == USED
-        # the closings first: without the tombstone they close nothing
-        closed = [*removal.closed, *removal.again]
-        rows = {ANOMALIES: closed, wanted.source.stream: [removal.tombstone]}
+        removal = _prepare(session, source, found, reason)
+        was_used = _use(session, source, found) == USED
+        # anomalies first: without the tombstone the closings close nothing
+        anomalies = [*removal.closed, *removal.again, *removal.raised]
+        rows = {ANOMALIES: anomalies, source.stream: [removal.tombstone]}
         session.journal.append_all({stream: own for stream, own in rows.items() if own})
-        _append_after(session, removal.raised)
         command_id = str(found.record.get("command_id") or "")
         session.registry.ask("undo_rows", session=session, command_id=command_id, records=[found.record])
-    _say(session, wanted.source, found, removal)
+    if session.json:
+        session.data(removal.tombstone)
+    else:
+        _say(session, source, found)
     if removal.closed:
         count = len(removal.closed)
         session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
     for row in removal.raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
     if was_used:
-        session.note(
-            f"note: {found.window} was finalized with it and {_outlook(session, wanted.source, found, removal)}"
-        )
+        session.note(f"note: {found.window} was finalized with it and {_outlook(session, source, found, removal)}")
 
 
-def _say(session: Session, source: Source, found: Capture, removal: Removal) -> None:
-    if session.json:
-        session.data(removal.tombstone)
-        return
+def _say(session: Session, source: Source, found: Capture) -> None:
     what = f"{found.phase} snapshot" if found.phase else "count"
     when = value(found.record.get("captured_at"))
     session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
@@ -137,15 +135,14 @@ def _meant(session: Session, source: Source, found: Capture) -> Capture | None:
     The stored cure of the lane without a name says no lane: typed in another, it would take that one's own capture.
     """
     known = {one.record_id: one for one in _standing(session, source, found.window)}
-    about = [
-        [known[name] for name in records if isinstance(name, str) and name in known]
-        for entry in Windows(session).open_anomalies([found.window])
-        if isinstance(records := entry.record.get("records"), list)
-    ]
-    if any(found.record_id in {one.record_id for one in some} for some in about):
-        return None
-    others = [some[-1] for some in about if some and all(one.agent_id != found.agent_id for one in some)]
-    return others[-1] if others else None
+    meant = None
+    for entry in Windows(session).open_anomalies([found.window]):
+        about = [known[name] for name in texts(entry.record.get("records")) if name in known]
+        if any(one.record_id == found.record_id for one in about):
+            return None
+        if about and all(one.agent_id != found.agent_id for one in about):
+            meant = about[-1]
+    return meant
 
 
 def _prepare(session: Session, source: Source, found: Capture, reason: str) -> Removal:
@@ -185,15 +182,6 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
 def _is_said(row: Row, opened: list[Entry]) -> bool:
     keys = ("kind", "provider", "meter", "records")
     return any(all(entry.record.get(key) == row[key] for key in keys) for entry in opened)
-
-
-def _append_after(session: Session, rows: list[Row]) -> None:
-    """Append what follows from a row that is stored already: a failure is a warning, since that row stands."""
-    if rows:
-        try:
-            session.journal.append(ANOMALIES, rows)
-        except TrackerError as error:
-            session.warn(f"the capture was removed, but not what this shows: {error}")
 
 
 def _standing(session: Session, source: Source, window: str | None) -> list[Capture]:

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, record_id, stamp, value
-from tracker_corrections.closing import ANOMALIES, closed_again, closing
+from tracker_corrections.closing import ANOMALIES, closed_again, closing, texts
 
 TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, and mostly thousands of commands
 ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')
@@ -105,8 +105,7 @@ def _of_lanes(session: Session) -> list[Step]:
         for place, record in enumerate(_written(session, stream, start)):
             if start and not place:
                 cut = max(cut, LATEST if record["command_id"] in gone else record["command_id"])
-            for names in (record.get("imported"), record.get("past")):
-                gone.update(name for name in (names if isinstance(names, list) else ()) if isinstance(name, str))
+            gone.update(texts(record.get("imported")), texts(record.get("past")))
             if isinstance(undoes := record.get("undoes"), str):
                 gone |= {undoes, record["command_id"]}
             else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
 from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Reading, Source
-from tracker.kernel import TrackerError
-from tracker_capture.origins.answer import MOST_SECONDS, Answer, OriginError, Query, query, quoted
+from tracker.kernel import TrackerError, near
+from tracker_capture.origins.answer import MOST_SECONDS, Answer, OriginError, Query, in_thread, quoted
 
 if TYPE_CHECKING:
     from tracker.kernel import Session
@@ -25,6 +26,15 @@ class Unanswered(TrackerError):
         self.is_lasting = all(error.is_lasting for error in failed)
         self.is_absent = all(error.is_absent for error in failed)
         super().__init__(message)
+
+
+def named(source: Source, name: str | None, *others: str) -> list[Origin]:
+    """The source's origin of a name, or all in the declared order. others: what else may be named."""
+    found = [origin for origin in source.origins if name in (None, origin.name)]
+    if not found:
+        names = [*(origin.name for origin in source.origins), *others]
+        raise click.UsageError(f"{source.name} has no origin {name!r}. {near(str(name), names)}")
+    return found
 
 
 def first(
@@ -59,11 +69,10 @@ def first(
     raise Unanswered(f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.", failed)
 
 
-def ask(
-    session: Session, source: Source, origin: Origin, timezone: str | None = None, *, until: float | None = None
-) -> Answer:
+def ask(session: Session, source: Source, origin: Origin, timezone: str | None = None, *, until: float = inf) -> Answer:
     """The reading that one origin gives now, with at least one value."""
-    answer = _reader(origin)(query(session, source, origin, timezone, until=until))
+    query = Query(session=session, source=source, origin=origin, timezone=timezone, until=until)
+    answer = _reader(origin)(query)
     if not answer.has_value:
         text = answer.text or ""
         # of an exchange the last answer is the one that was asked for
@@ -101,24 +110,11 @@ def _no_value(source: Source, reading: Reading, text: str) -> str:
 
 
 def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of all jobs, each in a thread of its own, so that none waits for another. The first error is raised.
+    """The results of all jobs, each in a thread of its own: none waits for another. The first error is raised."""
+    from concurrent.futures import FIRST_EXCEPTION, wait
 
-    The threads are daemons, and the main thread stays interruptible.
-    """
-    results: SimpleQueue[tuple[int, T | None, BaseException | None]] = SimpleQueue()
-
-    def run(number: int, job: Callable[[], T]) -> None:
-        try:
-            results.put((number, job(), None))
-        except BaseException as error:  # noqa: BLE001  raised again in the main thread
-            results.put((number, None, error))
-
-    for number, job in enumerate(jobs):
-        threading.Thread(target=run, args=(number, job), daemon=True).start()
-    found: dict[int, T] = {}
-    for _ in jobs:
-        number, result, error = results.get()
-        if error is not None:
-            raise error
-        found[number] = result  # type: ignore[assignment]
-    return [found[number] for number in range(len(jobs))]
+    results = [in_thread(job) for job in jobs]
+    done, _ = wait(results, return_when=FIRST_EXCEPTION)
+    for result in done:
+        result.result()
+    return [result.result() for result in results]

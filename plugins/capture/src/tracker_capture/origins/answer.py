@@ -8,17 +8,23 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from math import inf
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import define, field, frozen
 
 from tracker.api import HttpOrigin, Origin, Reading, Source, redact
-from tracker.kernel import PluginError, TrackerError, line, read_text
+from tracker.kernel import PluginError, TrackerError, line, read_text, span
 from tracker_capture.settings import CaptureSettings
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tracker.kernel import Session
+
+T = TypeVar("T")
 
 # The seconds that every origin may take, instead of what its plugin declares.
 SECONDS = "TRACKER_ORIGIN_SECONDS"
@@ -62,26 +68,39 @@ class Answer:
         return max(0, round((self.taken - self.as_of).total_seconds()))
 
     @property
+    def age_in_words(self) -> str:
+        return span(timedelta(seconds=self.age))
+
+    @property
     def has_value(self) -> bool:
         return any(gauge.used is not None for gauge in self.reading.gauges)
 
 
 @define(kw_only=True)
 class Query:
-    """One question to one origin. `deadline` is monotonic, `limit` is in bytes."""
+    """One question to one origin, whose time runs from now, and ends at `until` (monotonic) at the latest.
+
+    limit: bytes of the answer.
+    """
 
     session: Session
     source: Source
     origin: Origin
-    timezone: str | None
-    seconds: float
-    deadline: float
+    timezone: str | None = None
+    until: float = inf
     limit: int = LIMIT
-    _next_notice: float = field(factory=lambda: NOTICE_SECONDS)
+    seconds: float = field(init=False)
+    _deadline: float = field(init=False)
+    _next_notice: float = field(init=False, factory=lambda: NOTICE_SECONDS)
+
+    def __attrs_post_init__(self) -> None:
+        now = time.monotonic()
+        seconds = max(0.0, min(seconds_in(SECONDS, self.origin.seconds), self.until - now))
+        self.seconds, self._deadline = round(seconds, 1), now + seconds
 
     def remaining(self) -> float:
         """Seconds until the deadline. Says on stderr from time to time that the origin is still waited for."""
-        left = self.deadline - time.monotonic()
+        left = self._deadline - time.monotonic()
         waited = self.seconds - left
         if waited >= self._next_notice:
             self._next_notice = waited + NOTICE_SECONDS
@@ -108,28 +127,20 @@ class Query:
         }
 
 
-def query(
-    session: Session,
-    source: Source,
-    origin: Origin,
-    timezone: str | None = None,
-    *,
-    limit: int = LIMIT,
-    until: float | None = None,
-) -> Query:
-    """A question whose time runs from now, and ends at `until` (monotonic) at the latest."""
-    seconds, now = seconds_in(SECONDS, origin.seconds), time.monotonic()
-    if until is not None:
-        seconds = max(0.0, min(seconds, until - now))
-    return Query(
-        session=session,
-        source=source,
-        origin=origin,
-        timezone=timezone,
-        seconds=round(seconds, 1),
-        deadline=now + seconds,
-        limit=limit,
-    )
+def in_thread(job: Callable[[], T]) -> Future[T]:
+    """The result of a job to come. Its thread is a daemon, and whoever waits for it stays interruptible."""
+    from concurrent.futures import Future
+
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(job())
+        except BaseException as error:  # noqa: BLE001  raised again where the result is asked for
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result
 
 
 def seconds_in(variable: str, usual: float) -> float:

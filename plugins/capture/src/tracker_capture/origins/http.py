@@ -9,10 +9,10 @@ from __future__ import annotations
 import http.client
 import os
 import re
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 from tracker import __version__
 from tracker.api import HttpOrigin
 from tracker.kernel import TrackerError, line
-from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query
+from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query, in_thread
 from tracker_capture.settings import CaptureSettings
 
 CHUNK = 1 << 16
@@ -98,25 +98,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 def _get(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> bytes:
     """The body, asked for in a thread: a name that does not resolve or a header that drips is given up, too."""
-    found: list[bytes | OriginError] = []
-
-    def run() -> None:
-        try:
-            found.append(_request(base, origin, key, query))
-        except OriginError as error:
-            found.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(query.remaining() + GRACE_SECONDS)
-    if not found:
-        raise _late(base.netloc, query)
-    if isinstance(found[0], OriginError):
-        raise found[0]
-    return found[0]
+    body = in_thread(partial(_request, base, origin, key, query))
+    try:
+        return body.result(query.remaining() + GRACE_SECONDS)
+    except TimeoutError:
+        raise OriginError(f"{base.netloc} did not answer within {query.seconds:g} s") from None
 
 
 def _request(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> bytes:
+    """The body; a `TimeoutError` if it takes too long."""
     headers = {origin.header: origin.prefix + key, "Accept": "application/json", "User-Agent": f"tracker/{__version__}"}
     request = urllib.request.Request(base.geturl() + origin.path, headers=headers)
     handlers: list[urllib.request.BaseHandler] = [_Redirects()]
@@ -130,10 +120,10 @@ def _request(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> b
         with error:
             raise OriginError(f"{host} answers {error.code}{_meaning(error.code)}") from None
     except TimeoutError:
-        raise _late(host, query) from None
+        raise
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError):
-            raise _late(host, query) from None
+            raise error.reason from None
         raise OriginError(f"{host} cannot be reached: {line(error.reason).replace(key, MASK)}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise OriginError(f"{host} gave no whole answer: {type(error).__name__}") from None
@@ -147,12 +137,8 @@ def _read(answer: Any, host: str, query: Query) -> bytes:
         if len(body) > LIMIT:
             raise OriginError(f"{host} answers with over {LIMIT >> 20} MB, which is refused")
         if not query.remaining():
-            raise _late(host, query)
+            raise TimeoutError
     return body
-
-
-def _late(host: str, query: Query) -> OriginError:
-    return OriginError(f"{host} did not answer within {query.seconds:g} s")
 
 
 def _meaning(code: int) -> str:
