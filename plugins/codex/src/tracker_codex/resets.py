@@ -19,7 +19,7 @@ def words(when: re.Match[str]) -> str:
     clock = f"{when['hour']}:{when['minute']}"
     if when["day"] is None:
         return clock
-    return " ".join([clock, "on", when["day"], when["month"], *([when["year"]] if when["year"] else [])])
+    return " ".join(filter(None, (clock, "on", when["day"], when["month"], when["year"])))
 
 
 def instant(when: re.Match[str], captured_at: datetime, timezone: tzinfo) -> datetime | None:
