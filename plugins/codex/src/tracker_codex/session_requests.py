@@ -203,7 +203,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if key is None:
         whole = numbers(payload.thread_token_usage)
         # without a total only its time tells a response from another one that used as much
-        key = hashed(thread, payload.turn_id, epoch(row.timestamp) if whole is None else whole, usage)
+        key = hashed(thread, payload.turn_id, tuple(whole) if whole else epoch(row.timestamp), tuple(usage))
     event = _event(key, usage, row, scratch)
     if thread is None and scratch.get("is_fork"):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
@@ -221,7 +221,7 @@ def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> lis
         scratch["total"] = whole  # which may be written again
     if usage is None or not any(usage) or text(record.thread_id) != scratch.get("thread"):
         return []
-    if tuple(scratch.get("early", ((),))[0]) == usage:
+    if scratch.get("early", (None,))[0] == usage:
         return []  # its own record is lost, and it was counted by its total
     key = text(record.response_id)
     return [] if key is None else [_event(key, usage, row, scratch)]
@@ -233,7 +233,7 @@ def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, 
     All that a fork copied at once has one time, which tells nothing.
     """
     shown, at, total = early
-    if tuple(shown) != usage:
+    if shown != usage:
         return False
     now, whole = epoch(row.timestamp), numbers(payload.thread_token_usage)
     if at is None or now is None or abs(now - at) > BURST_SECONDS:
@@ -241,7 +241,7 @@ def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, 
     if whole is None or total is None:
         return not is_copy
     # a further response has a larger total
-    return whole != tuple(a + b for a, b in zip(total, usage, strict=True))
+    return whole != [a + b for a, b in zip(total, usage, strict=True)]
 
 
 def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
@@ -254,8 +254,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
     total, last = numbers(info.total_token_usage), numbers(info.last_token_usage)
     if total is None and last is None:
         raise Rejected("token_count without usage")
-    known = scratch.get("total")
-    before: Numbers | None = None if known is None else tuple(known)
+    before: Numbers | None = scratch.get("total")
     if total is not None:
         scratch["total"] = total
         if total == before:
@@ -316,10 +315,9 @@ def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: boo
 
     An older client that goes on writes none. What it used is known unless the file's first total stands alone.
     """
-    covered = scratch.get("covered")
-    if not covered:
+    known: list[Numbers] = scratch.get("covered", [])
+    if not known:
         return False
-    known = [*map(tuple, covered)]
     scratch["covered"] = []
     if usage in known:
         # each covers its own
