@@ -103,31 +103,35 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
             scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
             scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
         return
-    git, account = payload.get("git"), payload.get("creator_account_id")
-    scratch["thread"] = thread
-    scratch["forked"] = epoch(row.timestamp)
-    scratch["parent"] = text(payload.get("forked_from_id"))
-    scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
-    is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
-    source = payload.get("source")  # "cli", or an object with one name, such as `custom`
-    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)  # whose totals start at 0
-    scratch["is_subagent"] = is_subagent
-    scratch["is_based"] = is_based and not is_subagent
-    scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
-    # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
-    scratch["may_copy"] = scratch["is_based"] and bool(scratch["parent"]) and not payload.get("history_base")
-    base = payload.get("history_base")
-    scratch["base"] = text(base.get("thread_id")) if scratch["is_based"] and isinstance(base, dict) else None
-    scratch["start"] = payload.get("subagent_history_start_ordinal")
-    if scratch["is_fork"]:
-        scratch["burst"] = scratch["forked"]
-    scratch["own"] = {
-        "session": thread,
-        "project": text(payload.get("cwd")),
-        "branch": text(git.get("branch")) if isinstance(git, dict) else None,
-        "account": digest(account, 6) if isinstance(account, str) else None,
-        "client": text(payload.get("cli_version")),
+    git, account, source, base = map(payload.get, ("git", "creator_account_id", "source", "history_base"))
+    parent, at = text(payload.get("forked_from_id")), epoch(row.timestamp)
+    # "cli", or an object with one name, such as `custom`; the totals of a subagent start at 0
+    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)
+    is_paginated = payload.get("history_mode") == "paginated" or bool(base)
+    is_based = bool(parent or base) and is_paginated and not is_subagent
+    is_fork = bool(parent) and not (is_paginated or is_subagent)
+    scratch |= {
+        "thread": thread,
+        "forked": at,
+        "parent": parent,
+        "is_paginated": is_paginated,
+        "is_subagent": is_subagent,
+        "is_based": is_based,
+        "is_fork": is_fork,
+        # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
+        "may_copy": is_based and bool(parent) and not base,
+        "base": text(base.get("thread_id")) if is_based and isinstance(base, dict) else None,
+        "start": payload.get("subagent_history_start_ordinal"),
+        "own": {
+            "session": thread,
+            "project": text(payload.get("cwd")),
+            "branch": text(git.get("branch")) if isinstance(git, dict) else None,
+            "account": digest(account, 6) if isinstance(account, str) else None,
+            "client": text(payload.get("cli_version")),
+        },
     }
+    if is_fork:
+        scratch["burst"] = at
 
 
 def _spawned(parent: str | None, row: Row, scratch: dict[str, Any]) -> None:
