@@ -94,17 +94,20 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     if thread and "\ufffd" in thread:  # by which its requests would count again
         raise Rejected("a damaged id")
     note_named(payload, scratch)
-    if "thread" in scratch:
-        if thread == scratch["thread"] or "total" in scratch:
-            return
-        if scratch["is_subagent"]:
-            _spawned(thread, row, scratch)
-        elif not scratch["is_paginated"]:
-            scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
-            scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
-        return
+    if "thread" not in scratch:
+        _begin(thread, payload, epoch(row.timestamp), scratch)
+    elif thread == scratch["thread"] or "total" in scratch:
+        pass
+    elif scratch["is_subagent"]:
+        _spawned(thread, row, scratch)
+    elif not scratch["is_paginated"]:
+        scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
+        scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
+
+
+def _begin(thread: str | None, payload: Mapping[str, Any], at: float | None, scratch: dict[str, Any]) -> None:
     git, account, source, base = map(payload.get, ("git", "creator_account_id", "source", "history_base"))
-    parent, at = text(payload.get("forked_from_id")), epoch(row.timestamp)
+    parent = text(payload.get("forked_from_id"))
     # "cli", or an object with one name, such as `custom`; the totals of a subagent start at 0
     is_subagent = isinstance(source, dict) and any("agent" in name for name in source)
     is_paginated = payload.get("history_mode") == "paginated" or bool(base)
