@@ -82,10 +82,12 @@ def test_a_line_that_the_terminal_has_no_room_for_is_cut(monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "30")
     out = Terminal()
     monkeypatch.setattr(sys, "stdout", out)
-    session: Any = SimpleNamespace(quiet=False)
-    drawn = watch._show(session, watch._fitting("codex weekly 64%, fiveh 11% | claude weekly 40%"), "")
-    drawn = watch._show(session, watch._fitting("codex n/a"), drawn)
-    assert (watch._erased(drawn), watch._fitting("x" * 29)) == ("", "x" * 29)
+    shown = watch.Line(SimpleNamespace(quiet=False))  # type: ignore[arg-type]
+    shown.show("codex weekly 64%, fiveh 11% | claude weekly 40%")
+    shown.show("codex n/a")
+    shown.erase()
+    shown.show("x" * 29)
+    assert shown.text == "x" * 29
     assert all(len(part) <= 29 for part in out.getvalue().split("\r"))
     assert "codex weekly 64%, fiveh 11..." in out.getvalue()
 
