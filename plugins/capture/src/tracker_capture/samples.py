@@ -40,7 +40,8 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
         session.data([readings.record(sample, "sample") for sample in new])
     else:
         for source, answer in answers:
-            session.say(f"sampled {sentence(source, answer)}")
+            about = f"{answer.origin}, {answer.age_in_words} old"
+            session.say(f"sampled {source.name} ({about}): {values(source, answer.reading)}")
     if wanted and not answers:
         raise TrackerError("No provider answered. Nothing was stored.")
 
@@ -62,8 +63,3 @@ def store(session: Session, found: Sequence[Found], least: timedelta = timedelta
         if isinstance(one, Answer)
     ]
     return readings.add(session, [sample for sample in samples if sample is not None], by="sample", least=least)
-
-
-def sentence(source: Source, answer: Answer) -> str:
-    """`codex (rollout, 2 min old): fiveh=11% weekly=64%`"""
-    return f"{source.name} ({answer.origin}, {answer.age_in_words} old): {values(source, answer.reading)}"
