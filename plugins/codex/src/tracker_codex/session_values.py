@@ -9,10 +9,7 @@ from tracker.api import Rejected
 from tracker_codex.session_rows import Usage
 
 Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
-KINDS = (
-    *("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens"),
-    *("reasoning_output_tokens", "total_tokens"),
-)
+KINDS = Usage.__struct_fields__
 LARGEST = 2**53
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tracker.api import Period
 from tracker.kernel import Clock, Session, line
-from tracker_desk.status import CLOCKS, AtHand, Status
+from tracker_desk.standings import SKEW
+from tracker_desk.status import AtHand, Status
 
 # A value that was stored may have the second of its line, or the instant of its file's last change.
 NEWER = timedelta(minutes=1)
@@ -40,7 +41,7 @@ def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:
         known[name] = max(at, known.get(name, at))
     newest: dict[str, AtHand] = {}
     for one in sorted(readings(session), key=lambda one: one.at):
-        if one.at <= status.now + CLOCKS and (one.provider not in known or one.at > known[one.provider] + NEWER):
+        if one.at <= status.now + SKEW and (one.provider not in known or one.at > known[one.provider] + NEWER):
             newest[one.provider] = one
     return tuple(newest.values())
 

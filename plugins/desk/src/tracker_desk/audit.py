@@ -25,7 +25,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
             for entry in session.index.entries("windows", [window])
         ],
         "repeated_lines": _repeated_lines(session, window),
-        "tombstones": _tombstones(session, window),
+        "tombstones": list(_tombstones(session, window)),
         "anomalies": [
             _picked(entry, "provider", "kind", "cause", "cure")
             | {
@@ -87,8 +87,8 @@ def _repeated_lines(session: Session, window: str) -> dict[str, int]:
     return found
 
 
-def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
-    found = []
+def _tombstones(session: Session, window: str) -> Iterator[dict[str, Any]]:
+    """What was taken back: when and why, and what it was."""
     for stream in session.journal.streams():
         if not session.index.tombstoned(stream):
             continue
@@ -97,23 +97,21 @@ def _tombstones(session: Session, window: str) -> list[dict[str, Any]]:
             # without its pane: many panes do not fit into memory
             everything[entry.record_id] = {key: one for key, one in entry.record.items() if key != "raw_text"}
         for record_id, record in everything.items():
-            if "tombstone" in record:
-                target = everything.get(str(record["tombstone"]), {})
-                found.append(
-                    {
-                        "record_id": record_id,
-                        "removed": record["tombstone"],
-                        "stream": stream,
-                        "provider": record.get("provider"),
-                        "phase": target.get("phase"),
-                        "captured_at": target.get("captured_at"),
-                        "outcome": target.get("outcome"),
-                        "removed_at": record.get("captured_at"),
-                        "reason": record.get("reason"),
-                        "agent_id": record.get("agent_id"),
-                    }
-                )
-    return found
+            if "tombstone" not in record:
+                continue
+            target = everything.get(str(record["tombstone"]), {})
+            yield {
+                "record_id": record_id,
+                "removed": record["tombstone"],
+                "stream": stream,
+                "provider": record.get("provider"),
+                "phase": target.get("phase"),
+                "captured_at": target.get("captured_at"),
+                "outcome": target.get("outcome"),
+                "removed_at": record.get("captured_at"),
+                "reason": record.get("reason"),
+                "agent_id": record.get("agent_id"),
+            }
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:

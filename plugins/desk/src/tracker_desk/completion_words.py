@@ -28,8 +28,9 @@ def answer(shell: str, root: click.Command) -> None:
         # bash gives `--window=W0` as three words, others as one
         words = [word for word in words if word != "="]
         option, equals, _ = incomplete.partition("=")
+        begin = f"{option}=" if equals and option.startswith("--") else ""
         for item in _items(root, words, incomplete):
-            item.value = f"{option}=" * (option.startswith("--") and bool(equals)) + item.value
+            item.value = begin + item.value
             lines.append(asked.format_completion(item))
     click.echo("\n".join(lines))
 

@@ -24,14 +24,18 @@ PRICES = "prices"  # the table of a provider's own settings
 class Held:
     """A setting in force; `origin` is `default`, `file`, `variable` or `option`, `where` which one."""
 
-    key: str
+    setting: Any
     value: Any
-    origin: str = "default"
-    where: str | None = None
+    origin: str
+    where: str | None
+
+    @property
+    def key(self) -> str:
+        return str(self.setting.key)
 
     @property
     def type(self) -> str:
-        return Settings.of(self.key).kind.title
+        return str(self.setting.kind.title)
 
     @property
     def text(self) -> str:
@@ -44,13 +48,13 @@ class Held:
             "type": self.type,
             "origin": self.origin,
             "where": self.where,
-            "default": Settings.of(self.key).default,
-            "about": Settings.of(self.key).about,
+            "default": self.setting.default,
+            "about": self.setting.about,
         }
 
     def line(self, *, verbose: bool) -> str:
         origin = f"{self.origin} {self.where}" if verbose and self.where else self.origin
-        about = f"\n    {Settings.of(self.key).about}" if verbose else ""
+        about = f"\n    {self.setting.about}" if verbose else ""
         return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
 
 
@@ -63,36 +67,29 @@ def tolerate(session: Session, report: Callable[[str], object]) -> None:
 
 def held(session: Session) -> dict[str, Held]:
     """Every setting in force, by key."""
-    file = session.settings_file
     found = {}
-    for key, setting in file.known().items():
-        if key in file.values:
-            found[key] = Held(key=key, value=file.given[key], origin="file", where=file.place(key, " line {}"))
-        else:
-            found[key] = Held(key=key, value=setting.default)
-    for overriding in (_data_dir(session), _timezone(session)):
-        if overriding is not None:
-            found[overriding.key] = overriding
+    for key, setting in Settings.known().items():
+        value, origin, where = _in_force(session, key, setting.default)
+        found[key] = Held(setting=setting, value=value, origin=origin, where=where)
     return found
 
 
-def _data_dir(session: Session) -> Held | None:
-    """The data directory has more origins than a file."""
-    key = "data_dir"
-    if session.data_dir is not None:
-        return Held(key=key, value=str(session.data_dir), origin="option", where="--data-dir")
-    if os.environ.get(DATA_DIR):
-        return Held(key=key, value=os.environ[DATA_DIR], origin="variable", where=DATA_DIR)
-    return None if key in session.settings_file.values else Held(key=key, value=str(session.DEFAULT_ROOT))
-
-
-def _timezone(session: Session) -> Held | None:
-    if "timezone" in session.settings_file.values:
-        return None
-    name = str(zone(None))
-    if os.environ.get("TZ", "").lstrip(":") == name:
-        return Held(key="timezone", value=name, origin="variable", where="TZ")
-    return Held(key="timezone", value=name, where="of this machine")
+def _in_force(session: Session, key: str, default: Any) -> tuple[Any, str, str | None]:
+    """The value of a setting, its origin, and which one that is."""
+    file = session.settings_file
+    if key == "data_dir" and session.data_dir is not None:
+        return str(session.data_dir), "option", "--data-dir"
+    if key == "data_dir" and os.environ.get(DATA_DIR):
+        return os.environ[DATA_DIR], "variable", DATA_DIR
+    if key in file.values:
+        return file.given[key], "file", file.place(key, " line {}")
+    if key == "data_dir":
+        return str(session.DEFAULT_ROOT), "default", None
+    if key == "timezone":
+        name = str(zone(None))
+        is_given = os.environ.get("TZ", "").lstrip(":") == name
+        return (name, "variable", "TZ") if is_given else (name, "default", "of this machine")
+    return default, "default", None
 
 
 def ledgers_above(session: Session, place: Path) -> Path | None:
@@ -139,9 +136,9 @@ def change(session: Session, key: str, words: str) -> None:
         session.say(f"set {key} = {literal(value)} in {path}")
     if session.dry_run:
         return
-    now = _data_dir(session)
-    if key == "data_dir" and now is not None and now.origin != "default":
-        session.warn(f"{now.where} is given and wins: the data directory stays {now.value}")
+    now, origin, where = _in_force(session, "data_dir", None)
+    if key == "data_dir" and origin in ("option", "variable"):
+        session.warn(f"{where} is given and wins: the data directory stays {now}")
     if key == "data.track" and value:
         _note_ignored(session)
 

@@ -10,7 +10,8 @@ from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
 from tracker_desk.at_hand import readings, rows_of
 from tracker_desk.money import dollars, least
-from tracker_desk.status import CLOCKS, Lane, LeftOpen, Status
+from tracker_desk.standings import SKEW
+from tracker_desk.status import Lane, LeftOpen, Status
 from tracker_desk.status_text import heading, lane_name, next_of_meters
 
 MOST = 3  # commands that come next
@@ -41,7 +42,7 @@ def due_lines(status: Status) -> Iterator[str]:
     for lane in status.lanes:
         opened: Iterable[Lane | LeftOpen] = (lane, *lane.also_open) if lane.is_open else lane.also_open
         for one in opened:
-            is_ahead = one.taken - status.now > CLOCKS
+            is_ahead = one.taken - status.now > SKEW
             since = "since a time in the future" if is_ahead else f"for {span(status.now - one.taken)}"
             yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, {since}"
     unread = [lane for lane in status.lanes if lane.source is None]

@@ -53,7 +53,7 @@ def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
     used = gauge.used if meter.unit == "pp" and not is_past else None
     # a pane that was old when it was read shows a reset that was over by then
     past = "out of date" if reset and reset <= one.at else "reset since"
-    shown = past if is_past else value(gauge.used, unit="%" if meter.unit == "pp" else f" {meter.unit}")
+    shown = past if is_past else one.used
     ahead = None if used is None else _ahead(one, used)
     account = line(short(one.account) or "not named") if one.several else None
     pace = None if ahead is None else f"{plural(round(abs(ahead)), 'point')} {'ahead' if ahead > 0 else 'behind'}"

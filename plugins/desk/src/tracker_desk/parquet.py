@@ -164,8 +164,12 @@ def _lines_of(session: Session, source: Source, text: str) -> Iterator[dict[str,
 
 def _put(path: Path, rows: Iterator[dict[str, Any]]) -> int:
     """Write rows as lines of JSON; how many there are."""
+    count = 0
     with path.open("wb") as file:
-        return sum(file.write(orjson.dumps(row) + b"\n") > 0 for row in rows)
+        for row in rows:
+            file.write(orjson.dumps(row) + b"\n")
+            count += 1
+    return count
 
 
 def _copy(database: DuckDBPyConnection, query: str, target: Path, layout: str = "") -> None:

@@ -14,7 +14,6 @@ from attrs import asdict, evolve
 
 from tracker.api import StatusLineOrigin
 from tracker.kernel import Session, plural
-from tracker_desk.completion_scripts import SCRIPTS
 from tracker_desk.edits import (
     BLOCK,
     Change,
@@ -28,7 +27,7 @@ from tracker_desk.edits import (
 )
 from tracker_desk.machine import next_commands, places, table
 from tracker_desk.prompts import answered
-from tracker_desk.shells import program
+from tracker_desk.shells import SCRIPTS, program
 
 SAMPLE = "Sample your meters every 15 minutes, so that windows can be made from the history later?"
 OTHER = (

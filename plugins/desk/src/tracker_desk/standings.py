@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, MeterReading, Source
-from tracker.kernel import Capture, Session, canonical
+from tracker.kernel import Capture, Session, canonical, value
 
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest one is enough.
 RECENT = timedelta(hours=2)
@@ -45,16 +45,22 @@ class Standing:
         account = self.account or UNNAMED
         return f"{self.meter.key} account {account}" if self.several else self.meter.key
 
+    @property
+    def used(self) -> str:
+        """`11%`, `18 prompts`."""
+        return value(self.gauge.used, unit="%" if self.meter.unit == "pp" else f" {self.meter.unit}")
+
 
 def short(account: str | None) -> str | None:
     """An account as a table shows it: its name, or the first digits of its hash."""
     return account[:6] if account and re.fullmatch(r"[0-9a-f]{12}", account) else account
 
 
-def accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], str]:
+def accounts(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str], str]:
     """The account of each window and provider that names one."""
-    asked = {"session": session, "windows": sorted(set(windows))}
-    return (session.registry.first("window_accounts", **asked) if windows else None) or {}
+    if not windows:
+        return {}
+    return session.registry.first("window_accounts", session=session, windows=sorted(windows)) or {}
 
 
 def accounts_of_captures(groups: Groups, named: Mapping[tuple[str, str], str]) -> dict[str, str]:
@@ -66,9 +72,10 @@ def accounts_of_captures(groups: Groups, named: Mapping[tuple[str, str], str]) -
     names = {account: named[key] for key, ids in counts.items() if len(ids) == 1 for account in ids if account}
     found = {}
     for key, group in groups.items():
-        for one in group:
+        for one in group if named.get(key) != MIXED else ():
             account = _id(one)
-            if (name := names.get(account, account) if account else named.get(key)) and named.get(key) != MIXED:
+            name = names.get(account, account) if account else named.get(key)
+            if name:
                 found[one.record_id] = name
     return found
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from shlex import quote
 from typing import Literal
 
@@ -11,10 +13,9 @@ from attrs import evolve, frozen
 
 from tracker.api import MeterOutlook, Source
 from tracker.kernel import Capture, CaptureMark, Entry, Finalized, Session, Windows, canonical, iso
-from tracker_desk.standings import Groups, Standing, accounts, accounts_of_captures, standings
+from tracker_desk.standings import SKEW, Groups, Standing, accounts, accounts_of_captures, standings
 
 YEAR = timedelta(days=366)
-CLOCKS = timedelta(minutes=5)  # those of machines differ; beyond that a capture is of the future
 # the tag of a pane whose plan has no such meter
 NO_METER = "no-meter"
 # windows that are not finalized, of which the newest are looked at
@@ -112,11 +113,8 @@ class Status:
     def elsewhere(self) -> dict[str, list[Standing]]:
         """By provider the meters that no lane shows."""
         inside = {(one.provider, one.account) for lane in self.lanes for one in self.shown(lane)}
-        found: dict[str, list[Standing]] = {}
-        for one in self.standings:
-            if (one.provider, one.account) not in inside:
-                found.setdefault(one.provider, []).append(one)
-        return found
+        outside = [one for one in self.standings if (one.provider, one.account) not in inside]
+        return {name: list(own) for name, own in groupby(outside, key=lambda one: one.provider)}
 
 
 def look(session: Session, *, with_outlooks: bool = True) -> Status:
@@ -131,7 +129,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     streams = sorted({*session.registry.status_streams, *(mark.stream for mark in unread)})
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
     windows = {mark.window for _, mark in newest} | _before_the_future(session, newest)
-    named, groups = accounts(session, list(windows)), Windows(session).captures(windows) if windows else {}
+    named, groups = accounts(session, windows), Windows(session).captures(windows) if windows else {}
     again = _to_finalize_again(session, groups)
     after_closing = _after_closing(session, anomalies, unfinished, unread, again)
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
@@ -162,7 +160,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
 
 def _before_the_future(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) -> set[str]:
     """Of each lane whose newest capture is of the future, the window before it: it says what the meters show."""
-    ahead = [(agent, mark) for agent, mark in newest if mark.at > (session.now + CLOCKS).timestamp()]
+    ahead = [(agent, mark) for agent, mark in newest if mark.at > (session.now + SKEW).timestamp()]
     found = (session.index.newest(mark.stream, agent, mark.provider, position=2) for agent, mark in ahead)
     return {mark.window for mark in found if mark}
 
@@ -191,15 +189,16 @@ def _after_closing(
     again: Mapping[str, Finalized],
 ) -> dict[str, Due]:
     """What is due in each window that is to be finalized, if nothing is open in it. unread: what no plugin reads."""
-    groups: dict[str, dict[str, list[Capture]]] = {}
+    groups = defaultdict[str, dict[str, list[Capture]]](dict)
     for (window, name), group in Windows(session).captures([*unfinished, *again]).items():
-        groups.setdefault(window, {})[name] = group
+        groups[window][name] = group
     fallen = {str(found.record.get("window")) for found in anomalies if _is_of_capacity(session, found)}
     found = {window: _window_due(session, window, groups[window], fallen) for window in unfinished if window in groups}
     for window, row in again.items():
         # the features that the row says stay
         due = _window_due(session, window, groups[window], fallen, row.features)
-        found |= {window: due} if due.action == "complete" else {}
+        if due.action == "complete":
+            found[window] = due
     for mark in unread:
         if mark.window in found:
             reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
@@ -314,7 +313,7 @@ def _open_due(session: Session, source: Source, before: Capture) -> Due:
     now = session.now
     capacity = before.reading.gauge(source.capacity) if source.capacity else None
     window = before.window
-    if before.captured_at > now + CLOCKS:
+    if before.captured_at > now + SKEW:
         command = f"tracker alias delete {source.name} --phase before --window {quote(window)}"
         return Due(action="before", window=window, command=command, reason="the one that stands is of the future")
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:

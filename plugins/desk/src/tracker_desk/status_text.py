@@ -14,8 +14,8 @@ from attrs import asdict, evolve
 from tracker.api import Cell, Column, Gauge
 from tracker.kernel import Clock, Session, iso, line, span, value
 from tracker_desk import at_hand, meter_list
-from tracker_desk.standings import UNNAMED, Standing
-from tracker_desk.status import CLOCKS, OPEN, Due, Lane, Status
+from tracker_desk.standings import SKEW, UNNAMED, Standing
+from tracker_desk.status import OPEN, Due, Lane, Status
 
 LANES = (
     Column(key="provider", title="Provider", rank=0),
@@ -153,7 +153,7 @@ def _beginning(session: Session) -> Iterator[str]:
 
 
 def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
-    ago = span(clock.now - lane.taken) if lane.taken - clock.now <= CLOCKS else "in the future"
+    ago = span(clock.now - lane.taken) if lane.taken - clock.now <= SKEW else "in the future"
     state = f"open since {clock.at(lane.taken)} ({ago})" if lane.is_open else f"closed at {clock.at(lane.taken)}"
     yield f"{lane_name(lane)}: {line(lane.mark.window)} {state}"
     yield from _meters(clock, status.shown(lane))
@@ -165,9 +165,8 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
 def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
     width = max((len(line(one.label)) for one in shown), default=0)
     for one in shown:
-        unit = "%" if one.meter.unit == "pp" else f" {one.meter.unit}"
-        used, age = value(one.gauge.used, unit=unit), span(clock.now - one.at)
-        yield f"  {line(one.label):{width}}  {used}, {age} ago{_reset(clock, one.gauge)}"
+        age = span(clock.now - one.at)
+        yield f"  {line(one.label):{width}}  {one.used}, {age} ago{_reset(clock, one.gauge)}"
 
 
 def _reset(clock: Clock, gauge: Gauge) -> str:

@@ -167,9 +167,11 @@ def _unread(session: Session) -> dict[str, list[bool]]:
 
 
 def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
+    if row is None:
+        return ()
     # captures that no plugin reads cannot tell
-    names = {*row.providers, *own} & session.registry.sources.keys() if row else ()
-    return tuple(name for name in sorted(names) if row and row.is_stale(name, own.get(name, [])))
+    names = {*row.providers, *own} & session.registry.sources.keys()
+    return tuple(name for name in sorted(names) if row.is_stale(name, own.get(name, [])))
 
 
 def _providers(

@@ -67,8 +67,8 @@ class Declared:
 
     def has(self, arguments: Sequence[str], is_readable: bool = True) -> bool:
         """Whether a command can be run; one that cannot is noted."""
-        if found := is_readable and _is_there(arguments):
-            return found
+        if is_readable and _is_there(arguments):
+            return True
         self.left_out[" ".join(takewhile(lambda word: word[:1].isalpha(), arguments[:2]))] = None
         return False
 

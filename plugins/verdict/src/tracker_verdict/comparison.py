@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -85,12 +84,12 @@ class Question:
 
 @frozen(kw_only=True)
 class Delivery:
-    """What finalized windows say: tallies by provider and account, and the projects of each window if asked for."""
+    """What finalized windows say: tallies by provider and account, and the project of each window if asked for."""
 
     windows: Sequence[str]
     is_selection: bool
     tallies: Mapping[str, Mapping[str | None, Tally]]
-    projects: Mapping[str, set[str]]
+    projects: Mapping[str, str]
 
     @property
     def accounts(self) -> set[str]:
@@ -99,7 +98,7 @@ class Delivery:
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
     """The finalized windows of some or of all, added up some thousand at a time; with a look at what a point buys."""
-    names, projects = list[str](), dict[str, set[str]]()
+    names, projects = list[str](), dict[str, str]()
     tallies: dict[str, dict[str | None, Tally]] = {}
     providers = session.registry.providers
     for part in Windows(session).parts(windows):
@@ -114,8 +113,10 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
                     own[account] = Tally(session, providers[name])
                 own[account].add(row, part.groups.get((window, name), ()))
         for (window, _), own_facts in facts.items():
-            if own_facts.get("project") is not None:
-                projects.setdefault(window, set()).add(str(own_facts["project"]))
+            if (project := own_facts.get("project")) is not None:
+                # of two projects a window is neither's
+                is_one = projects.setdefault(window, project) == project
+                projects[window] = project if is_one else NO_PROJECT
     refresh(session, [providers[name] for name in tallies])
     return Delivery(windows=names, is_selection=windows is not None, tallies=tallies, projects=projects)
 
@@ -281,17 +282,16 @@ def _distance(at: int, times: Sequence[int]) -> int:
     return min(abs(at - one) for one in times[max(place - 1, 0) : place + 1])
 
 
-def _block(session: Session, found: Mapping[str, set[str]], by: str | None) -> Callable[[WindowResult], str]:
-    """What windows are summed by: days, unless something else was asked for. found: the projects of each window."""
+def _block(session: Session, projects: Mapping[str, str], by: str | None) -> Callable[[WindowResult], str]:
+    """What windows are summed by: days, unless projects were asked for."""
     if by != "project":
         return day_of(session)
-    # of two projects a window is neither's; with those without one it may be of the same, so they are summed, too
-    projects = {window: next(iter(names)) for window, names in found.items() if len(names) == 1}
-    if not projects:
+    if not any(projects.values()):
         raise TrackerError(
             "No window says its project. Expected session logs that name it: read them with `tracker usage`,"
             " or use --blocks day."
         )
+    # windows without a project, or of several, may be of the same, so they are summed, too
     return lambda one: projects.get(one.window, NO_PROJECT)
 
 
@@ -346,7 +346,5 @@ def _pairs(match: Match, found: pairs.Certificate) -> dict[str, Any]:
 
 
 def _side_document(side: Side) -> dict[str, Any]:
-    found = side.estimate.figures()
-    finite = {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in found.items()}
     excluded = [{"window": window, "reason": reason} for window, reason in side.figures.excluded.items()]
-    return {"provider": side.name, "unit": side.unit, **finite, "excluded": excluded}
+    return {"provider": side.name, "unit": side.unit, **side.estimate.figures(), "excluded": excluded}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -248,7 +247,7 @@ def sums(results: Iterable[WindowResult], block: Callable[[WindowResult], str]) 
         if one.features or one.capacity:
             features, capacity = found.setdefault(block(one), (array("d"), array("d")))
             features.append(one.features)
-            capacity.append(min(one.capacity, sys.float_info.max))
+            capacity.append(one.capacity)
     return [(math.fsum(features), math.fsum(capacity)) for features, capacity in found.values()]
 
 

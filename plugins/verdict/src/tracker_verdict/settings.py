@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -50,8 +49,7 @@ def is_ratio(value: float) -> bool:
 
 
 def _is_amount(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return is_number and 0 <= value <= LARGEST_PRICE
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST_PRICE
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)

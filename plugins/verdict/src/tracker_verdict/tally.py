@@ -40,8 +40,8 @@ class Results(Sequence[WindowResult]):
         quality, at = self._quality[place], self._at[place]
         return WindowResult(
             window=self._windows[place],
-            features=_compact(self._features[place]),
-            capacity=_compact(self._capacity[place]),
+            features=self._features[place],
+            capacity=self._capacity[place],
             quality=None if math.isnan(quality) else quality,
             at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
         )
@@ -144,10 +144,6 @@ class Tally:
         from tracker_verdict.regimes import regime
 
         return regime(self.session, self.source, self.source.capacity, account, several=bool(account))
-
-
-def _compact(value: float) -> float:
-    return int(value) if value.is_integer() else value
 
 
 def _place(window: str) -> list[tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tracker.kernel import Command, Session, session
-from tracker_desk.completion_scripts import SCRIPTS
+from tracker_desk.shells import SCRIPTS, script
 
 SHELL = click.argument("shell", type=click.Choice(list(SCRIPTS)))
 
@@ -19,8 +19,6 @@ def init(shell: str) -> None:
 
     For fish: `tracker shell-init fish | source`.
     """
-    from tracker_desk.shells import script
-
     here = session()
     _check(here)
     named: dict[str, str] = {}

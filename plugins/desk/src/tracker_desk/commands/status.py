@@ -50,17 +50,16 @@ def _repeat(here: Session, seconds: float) -> None:
 
 
 def _show(here: Session, *, is_home: bool = False) -> None:
-    from tracker_desk import home, status_text
+    from attrs import evolve
+
+    from tracker_desk import at_hand, home, status_text
     from tracker_desk.status import look
 
     # outlooks read the whole meter history, for which the home screen has no time
-    status, local = look(here, with_outlooks=here.json or not is_home), here.zone
-    if here.json or not is_home:
-        from attrs import evolve
-
-        from tracker_desk.at_hand import unstored
-
-        status = evolve(status, at_hand=unstored(here, status))
+    is_whole = here.json or not is_home
+    status, local = look(here, with_outlooks=is_whole), here.zone
+    if is_whole:
+        status = evolve(status, at_hand=at_hand.unstored(here, status))
     if here.json:
         here.data(status_text.document(here, status, local))
     elif is_home:

@@ -62,13 +62,13 @@ def command(context: click.Context, selection: Selection) -> None:
     chosen = selection.windows(here)
     Windows(here).note_missing(Windows(here).missing_plugins(chosen))
     found = _noted(here, listed(here, chosen), remarks)
-    first = next(found, None)
+    some = list(islice(found, TABLE + 1))
+    found = chain(some, found)
     if here.json:
-        here.data(one.document() for one in (*([first] if first else ()), *found))
-    elif first is not None:
-        some = [first, *islice(found, TABLE)] if here.is_terminal else [first]
+        here.data(one.document() for one in found)
+    elif some:
         if len(some) > TABLE or not here.is_terminal or not here.table(*table(some)):
-            texts = lines(chain(some, found), Clock(here.now, here.zone))
+            texts = lines(found, Clock(here.now, here.zone))
             while part := list(islice(texts, TABLE)):
                 click.echo(escape("\n".join(part)))
     elif not here.index.windows():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.columns import REPEATED as REPEAT
-from tracker_telemetry.sessions.scan import ALONE, SHARED, TOKENS
+from tracker_telemetry.sessions.scan import ALONE, TOKENS, Labels
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
@@ -16,7 +16,7 @@ KEPT = (
     *("priced_requests", "cost_usd", "until", "speed"),
 )
 KEPT_COLUMNS = ", ".join(("source", *KEPT))
-SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(SHARED), ", ".join(TOKENS)
+SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(Labels._fields), ", ".join(TOKENS)
 # NOT IN would compare a row with each that is dropped
 IS_KEPT = "NOT EXISTS (SELECT 1 FROM dropped d WHERE (d.base, d.half, d.source) = ({0}.base, {0}.half, {0}.source))"
 KEY, GROWS = "base, half, source", f"ts, model, speed, {TOKEN_COLUMNS}, cost, total"
@@ -142,6 +142,7 @@ AND ({TOTALS.format("r")}, {", ".join(f"r.{name}" for name in TOKENS)}) = (
   WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
   AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
 """
+COPIES = COPIED, UNNAMED, REPEATED, DESCENDED
 # the places of the requests that are dropped now and were not before, or the other way round
 CHANGED = f"""
 SELECT place FROM (
