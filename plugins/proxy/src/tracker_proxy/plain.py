@@ -27,11 +27,9 @@ FIELDS: Final[dict[str, Reader]] = {
     "latency_ms": (values.milliseconds, "latency:invalid"),
 }
 # These stand in an event only where the line tells them apart from `input_tokens`.
-CACHE_FIELDS: Final[dict[str, Reader]] = {
-    "cache_read_tokens": (values.count, "tokens:invalid"),
-    "cache_write_tokens": (values.count, "tokens:invalid"),
-    "cache_write_1h_tokens": (values.count, "tokens:invalid"),
-}
+CACHE_FIELDS: Final[dict[str, Reader]] = dict.fromkeys(
+    ("cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"), (values.count, "tokens:invalid")
+)
 READERS: Final = FIELDS | CACHE_FIELDS
 BLANK: Final = dict.fromkeys(FIELDS)
 WIDTH: Final = len(FIELDS)
@@ -45,13 +43,11 @@ _fields = itemgetter(*FIELDS)
 
 def event(fields: Mapping[str, object]) -> Event:
     """The event of a line's fields; a value that cannot be read is left out and tagged, and the event stays."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict(BLANK)
     tags: list[str] = []
     for field, (read, tag) in READERS.items():
         value = fields.get(field)
         if value is None or (value == "" and field in TEXTS):
-            if field in FIELDS:
-                found[field] = None
             continue
         found[field] = read(value)
         if found[field] is None and tag not in tags:
