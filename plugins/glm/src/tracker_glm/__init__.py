@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import datetime, timedelta, tzinfo
 
-from tracker.api import Change, Delta, Demo, DemoStep, Meter, Reading, StatusSource, hookimpl
-from tracker_glm.origins import ORIGINS
+from tracker.api import Change, Delta, Demo, DemoStep, HttpOrigin, Meter, Reading, StatusSource, hookimpl
 from tracker_glm.reading import read
 
 PROMPTS = "prompts"
@@ -55,7 +54,17 @@ SOURCE = StatusSource(
         ),
         features=1,
     ),
-    origins=ORIGINS,
+    # no program is known that prints prompt counts: they are pasted or piped
+    origins=(
+        HttpOrigin(
+            name="quota",
+            title="the vendor's quota answer",
+            address="https://api.z.ai",
+            variable="TRACKER_GLM_URL",
+            path="/api/monitor/usage/quota/limit",
+            key="TRACKER_GLM_KEY",
+        ),
+    ),
 )
 
 
