@@ -91,9 +91,9 @@ def tags(gauges: Mapping[str, Gauge], several: Collection[str]) -> list[str]:
 
 def gauge_of(key: str, window: Mapping[str, Any]) -> Gauge:
     used = next((window[name] for name in ("utilization", "used_percentage", "percent") if name in window), None)
-    used, said = _number(used), window.get("resets_at")
+    used, said = number(used), window.get("resets_at")
     reset_at = _instant(said)
-    is_kept = isinstance(said, str) or (reset_at is None and _number(said) is not None)  # as it stands, if unread
+    is_kept = isinstance(said, str) or (reset_at is None and number(said) is not None)  # as it stands, if unread
     return Gauge(
         meter=key,
         used=used if used is not None and 0 <= used < windows.NONSENSE else None,
@@ -104,7 +104,7 @@ def gauge_of(key: str, window: Mapping[str, Any]) -> Gauge:
 
 def _instant(value: Any) -> datetime | None:
     """Of ISO 8601 text, or of epoch seconds."""
-    seconds = _number(value)
+    seconds = number(value)
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(value)
@@ -120,7 +120,7 @@ def fields(payload: Mapping[str, Any]) -> dict[str, JSON]:
     enabled, limit = credits.get("is_enabled"), credits.get("monthly_limit")
     group: dict[str, JSON] = {
         "enabled": enabled if isinstance(enabled, bool) else None,
-        "used_pct": _number(credits.get("utilization")),
+        "used_pct": number(credits.get("utilization")),
         "spent": _dollars(credits.get("used_credits")),
         "limit": _dollars(limit),
         "unlimited": True if enabled is True and "monthly_limit" in credits and limit is None else None,
@@ -130,13 +130,13 @@ def fields(payload: Mapping[str, Any]) -> dict[str, JSON]:
 
 
 def _dollars(cents: Any) -> float | None:
-    number = _number(cents)
-    return None if number is None else number / 100
+    known = number(cents)
+    return None if known is None else known / 100
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

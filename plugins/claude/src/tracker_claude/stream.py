@@ -23,12 +23,7 @@ MARKS = ('"usage_report"', '"usageReport"', '"unifiedWindows"', '"claude_code_ve
 PRINTED = "You are currently using your "
 TAGS = re.compile(r"</?local-command-stdout>")
 # Other windows of a turn are no quota of a model.
-UNIFIED = {
-    "five_hour": windows.SESSION,
-    "seven_day": windows.ALL_MODELS,
-    "seven_day_opus": "opus",
-    "seven_day_sonnet": "sonnet",
-}
+UNIFIED = payloads.NAMED | {"seven_day_opus": "opus", "seven_day_sonnet": "sonnet"}
 
 
 @define
@@ -119,7 +114,7 @@ def _unified(found: Mapping[str, Any]) -> Iterator[Gauge]:
     """The windows of a turn, whose utilization is a share of 1."""
     for name, key in UNIFIED.items():
         window = payloads.mapping(found.get(name))
-        share = window.get("utilization")
-        if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share < windows.NONSENSE / 100:
+        share = payloads.number(window.get("utilization"))
+        if share is not None and 0 <= share < windows.NONSENSE / 100:
             percent = {"percent": round(share * 100, 6), "resets_at": window.get("resetsAt")}
             yield payloads.gauge_of(key, percent)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tracker.api import JSON, Gauge, percent
+from tracker.api import JSON, Gauge, amount, percent
 from tracker_codex.meters import MONTHLY_CREDIT, key_of, of_length
 
 PLACES = ("primary", "secondary")
@@ -64,12 +64,10 @@ def _either(values: Mapping[str, Any], name: str, other: str) -> Any:
 
 def _balance(value: object) -> float | int | None:
     try:
-        amount = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
-    except (ValueError, OverflowError):
+        known = amount(float(value) if isinstance(value, str) else value)
+    except ValueError:
         return None
-    if not 0 < amount < LIMIT:
-        return None
-    return int(amount) if amount.is_integer() else amount
+    return known if known and known < LIMIT else None
 
 
 def _gauge(key: str, used: float | None, window: Mapping[str, Any], as_of: datetime | None) -> Gauge:
@@ -80,8 +78,9 @@ def _gauge(key: str, used: float | None, window: Mapping[str, Any], as_of: datet
     return Gauge(meter=key, used=used, resets=str(said)[:LONGEST] if is_kept else None, reset_at=reset_at)
 
 
-def _after(start: datetime | None, seconds: object) -> datetime | None:
-    if start is None or isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < LIMIT:
+def _after(start: datetime | None, given: object) -> datetime | None:
+    seconds = amount(given)
+    if start is None or seconds is None or seconds >= LIMIT:
         return None
     try:
         return (start + timedelta(seconds=seconds)).replace(microsecond=0)

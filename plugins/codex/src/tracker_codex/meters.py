@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from zlib import adler32
 
-from tracker.api import JSON, Gauge, Meter, Reading
+from tracker.api import JSON, Gauge, Meter, Reading, amount
 
 MONTHLY_CREDIT = "monthly_credit"
 # The pane prints whole points, rounded; what the backend says has decimals.
@@ -67,8 +67,9 @@ def foreign(key: str) -> str:
 
 def of_length(minutes: object, place: str) -> str:
     """The meter of a window that long; `place` is the backend's `primary` or `secondary`."""
-    if isinstance(minutes, int | float) and not isinstance(minutes, bool) and 0 < minutes < 1e7:
-        length = timedelta(minutes=minutes)
+    known = amount(minutes)
+    if known and known < 1e7:
+        length = timedelta(minutes=known)
         for window, key in WINDOWS.items():
             if abs(window - length) <= TOLERANCE:
                 return key
