@@ -151,7 +151,9 @@ def empty_tree() -> str:
 
 def _commit(name: str, *options: str) -> str:
     """The id of the commit that a name means; empty if it means none."""
-    return _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}").stdout.decode().strip()
+    done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
+    # of a range git prints both ends before it refuses it
+    return "" if done.returncode else done.stdout.decode().strip()
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
