@@ -106,7 +106,8 @@ class Sums:
             windows = {*names.split(BETWEEN)}
             if not windows.isdisjoint(self.sharing):
                 self.common.append((windows, numbers))
-                (self.own if windows <= self.sharing else self.shared).update(numbers)
+                whose = self.own if windows <= self.sharing else self.shared
+                whose.update(numbers)
 
     def extend(self, more: Sums) -> None:
         self.tally.extend(more.tally)
