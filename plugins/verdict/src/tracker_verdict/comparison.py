@@ -67,9 +67,8 @@ class Match:
     def better(self) -> Side | None:
         return {"a": self.a, "b": self.b, None: None}[self.comparison.favours]
 
-    @property
-    def worse(self) -> Side | None:
-        return {"a": self.b, "b": self.a, None: None}[self.comparison.favours]
+    def other(self, side: Side) -> Side:
+        return self.b if side is self.a else self.a
 
 
 @frozen(kw_only=True)
@@ -90,10 +89,6 @@ class Delivery:
     is_selection: bool
     tallies: Mapping[str, Mapping[str | None, Tally]]
     projects: Mapping[str, str]
-
-    @property
-    def accounts(self) -> set[str]:
-        return {one for own in self.tallies.values() for one in own if one not in (None, MIXED)}
 
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
@@ -123,7 +118,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
 
 def matches(session: Session, names: Sequence[str], question: Question, found: Delivery) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
-    check(found.accounts, question.accounts)
+    check({one for own in found.tallies.values() for one in own if one not in (None, MIXED)}, question.accounts)
     known = {
         name: _total(session, name, found.tallies[name], question.accounts)
         for name in session.registry.providers
