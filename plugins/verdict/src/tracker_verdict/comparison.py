@@ -21,7 +21,6 @@ from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison
 from tracker_verdict.tally import Figures, Results, Tally
 
-NOT_ENOUGH = "not enough data"
 NO_PROJECT = ""
 
 
@@ -303,7 +302,7 @@ def document(match: Match) -> dict[str, Any]:
         "effect": found.effect,
         "first": found.first and getattr(match, found.first).name,
         "gates": [asdict(one) for one in found.gates],
-        "verdict": found.verdict or NOT_ENOUGH,
+        "verdict": found.verdict or "not enough data",
         "windows_needed": found.windows_needed,
         "comparable": {
             "days": match.days,
