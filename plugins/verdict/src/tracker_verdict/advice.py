@@ -244,16 +244,12 @@ def _side_row(side: Side) -> Mapping[str, Cell]:
 
 def _side(side: Side) -> str:
     found = side.estimate
-    shown = [
-        f"features={value(found.features)}",
-        f"capacity={value(found.capacity, unit=f' {side.unit}')}",
-        f"efficiency={rate(found.efficiency)}",
-        f"n={found.n}",
-    ]
+    capacity, efficiency, interval = value(found.capacity, unit=f" {side.unit}"), rate(found.efficiency), ""
     if found.ci is not None:
         ends = "-".join(rate(limit, found.efficiency) for limit in found.ci)
-        shown.insert(3, f"ci={ends}{' assumed' if found.ci_kind == 'assumed' else ''}")
-    return f"{side.name}: {', '.join(shown)}" + "".join(f" ({line(one)})" for one in found.remarks)
+        interval = f", ci={ends}{' assumed' if found.ci_kind == 'assumed' else ''}"
+    figures = f"features={value(found.features)}, capacity={capacity}, efficiency={efficiency}{interval}, n={found.n}"
+    return f"{side.name}: {figures}" + "".join(f" ({line(one)})" for one in found.remarks)
 
 
 def _apart(match: Match, side: Side) -> str:
