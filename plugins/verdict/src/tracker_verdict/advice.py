@@ -144,10 +144,10 @@ def _percent(share: float) -> str:
 def _lacking(match: Match) -> str:
     found = ((match.a.name, match.comparison.a), (match.b.name, match.comparison.b))
     if few := [(name, side.n) for name, side in found if side.n < LEAST_WINDOWS]:
-        is_summed = match.row != "window"
-        rows = f"{match.row}%s of comparable windows" if is_summed else "comparable window%s"
-        have = " and ".join(f"{name} has {number(count)} {rows % ('s' * (count != 1))}" for name, count in few)
-        which = f"--blocks {match.row}" if is_summed else "a comparison"
+        noun, of, which = "comparable window", "", "a comparison"
+        if match.row != "window":
+            noun, of, which = match.row, " of comparable windows", f"--blocks {match.row}"
+        have = " and ".join(f"{name} has {plural(count, noun)}{of}" for name, count in few)
         return f"{have}, and {which} needs {LEAST_WINDOWS} on each side"
     if unused := _unused(match):
         return unused
