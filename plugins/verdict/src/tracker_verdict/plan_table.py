@@ -12,12 +12,12 @@ from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook, left_out
 from tracker_verdict.plan_text import ONE_MODEL, verdicts
 from tracker_verdict.prospect import per_cent
+from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import PERCENT
 
 
-def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
+def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], windows_left: int) -> bool:
     """A row for each meter, and the verdicts; False if there is no terminal."""
-    local = session.zone
     fit = "fits" if windows_left == 1 else "fit"
     several = any(one.several for _, found in plans for one in found)
     columns = (
@@ -45,10 +45,11 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
     remarks: dict[str, list[str]] = {}
     for source, found in plans:
         for one in found:
-            for said in _said(one, local):
+            for said in _said(one, session.zone):
                 remarks.setdefault(said, []).append(_name(source, one))
     for said, names in remarks.items():
         session.show(f"{', '.join(names)}: {said}", has_cures=True)
+    reserve = session.settings(VerdictSettings).reserve_pp
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
         for of, said in verdicts(found, windows_left):
