@@ -146,7 +146,7 @@ def forecast(session: Session, provider: str | None = None) -> Panel:
         (source.name, one)
         for source in session.registry.providers.values()
         if provider in (None, source.name)
-        for one in outlooks(session, source, session.now, 1)
+        for one in outlooks(session, source, 1)
         if one.used is not None
     ]
     rows = [_forecast_row(name, one) for name, one in read]

@@ -70,7 +70,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
 
     here, provider = session(), selection.provider
     windows = selection._replace(provider=None).windows(here)
-    plans = [(source, outlooks(here, source, here.now, left, windows, max_age=max_age)) for source in chosen]
+    plans = [(source, outlooks(here, source, left, windows, max_age=max_age)) for source in chosen]
     plans = only(plans, accounts)
     if provider is None:
         # also one whose only capture is of the future: its cure is said
