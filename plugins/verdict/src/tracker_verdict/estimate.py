@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from tracker.api import Source
-from tracker.kernel import Session, TrackerError, number, plural, rate
+from tracker.kernel import Session, number, plural, rate
 from tracker_verdict.accounts import first_of
-from tracker_verdict.settings import VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency, measure
 from tracker_verdict.stats.power import in_windows
 
@@ -179,28 +177,6 @@ class ProviderEstimate:
             "money_per_feature": self.money_per_feature,
             **({"change": self.change.document()} if self.change else {}),
         }
-
-
-def estimate(
-    session: Session,
-    source: Source,
-    results: Sequence[WindowResult],
-    waiting: Mapping[str, str],
-    plans: Sequence[str],
-    change: Regime | None,
-) -> ProviderEstimate:
-    """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
-    price = None
-    if (value := session.settings(VerdictSettings).prices.get(source.name)) is not None:
-        from tracker_verdict.price import parse
-
-        try:
-            price = parse(source, value)
-        except TrackerError as error:
-            session.warn(str(error))
-    found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
-    whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
-    return evolve(whole, waiting=found_waiting, plans=plans, change=since(change, results))
 
 
 def since(change: Regime | None, results: Iterable[WindowResult]) -> Regime | None:
