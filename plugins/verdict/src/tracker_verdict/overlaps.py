@@ -45,8 +45,8 @@ class Spent:
 
     def __init__(self) -> None:
         self.windows: list[str] = []
-        self.starts, self.ends, self._old, self._new = array("q"), array("q"), array("d"), array("d")
-        self._is_finalized = array("b")
+        self.starts, self.ends, self.old, self.new = array("q"), array("q"), array("d"), array("d")
+        self.finalized = array("b")
 
     def add(self, window: str, pair: Ends, meter: str, *, is_finalized: bool = True) -> None:
         """A window that has both captures; one that is not finalized may lack its AFTER, and goes on then."""
@@ -54,8 +54,8 @@ class Spent:
         if before is None or (is_finalized and after is None) or (after is not None and after.phase is None):
             return
         self.windows.append(window)
-        self._is_finalized.append(is_finalized)
-        for capture, times, values in ((before, self.starts, self._old), (after, self.ends, self._new)):
+        self.finalized.append(is_finalized)
+        for capture, times, values in ((before, self.starts, self.old), (after, self.ends, self.new)):
             gauge = capture.reading.gauge(meter) if capture else None
             times.append(microseconds(capture.captured_at) if capture else NOT_YET)
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
@@ -73,8 +73,8 @@ class Spent:
             for other in running:
                 last = min(one, other, key=self.ends.__getitem__)
                 # of two that go on nothing is known yet
-                if start < self.ends[last] < NOT_YET and self._old[one] != self._new[last]:
-                    is_finalized = bool(self._is_finalized[one] and self._is_finalized[other])
+                if start < self.ends[last] < NOT_YET and self.old[one] != self.new[last]:
+                    is_finalized = bool(self.finalized[one] and self.finalized[other])
                     yield self.windows[one], self.windows[other], is_finalized
             running.append(one)
 
