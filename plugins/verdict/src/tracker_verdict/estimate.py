@@ -18,6 +18,7 @@ from tracker_verdict.stats.power import in_windows
 if TYPE_CHECKING:
     from tracker_verdict.price import Price
     from tracker_verdict.regimes import Regime
+    from tracker_verdict.tally import Results
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
@@ -48,7 +49,7 @@ class ProviderEstimate:
     the windows were before it: their capacity is in points of now.
     """
 
-    given: Sequence[WindowResult]
+    given: Results
     whole: Efficiency
     spread: Efficiency
     blocks: str | None = None
@@ -185,7 +186,7 @@ def since(change: Regime | None, results: Iterable[WindowResult]) -> Regime | No
 
 
 def of_results(
-    results: Sequence[WindowResult],
+    results: Results,
     block: Callable[[WindowResult], str],
     *,
     effect: float,

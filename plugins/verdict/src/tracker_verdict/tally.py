@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -29,25 +29,23 @@ REMOVED = "capture-removed"
 NO_TIME = -1 << 63
 
 
-class Results(Sequence[WindowResult]):
+class Results:
     """What windows delivered, as columns: a million of them take 40 MB."""
 
     def __init__(self) -> None:
         self._windows: list[str] = []
         self._features, self._capacity, self._quality, self._at = array("d"), array("d"), array("d"), array("q")
 
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def __getitem__(self, place: Any) -> Any:
-        quality, at = self._quality[place], self._at[place]
-        return WindowResult(
-            window=self._windows[place],
-            features=self._features[place],
-            capacity=self._capacity[place],
-            quality=None if math.isnan(quality) else quality,
-            at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
-        )
+    def __iter__(self) -> Iterator[WindowResult]:
+        columns = self._windows, self._features, self._capacity, self._quality, self._at
+        for window, features, capacity, quality, at in zip(*columns, strict=True):
+            yield WindowResult(
+                window,
+                features,
+                capacity,
+                quality=None if math.isnan(quality) else quality,
+                at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
+            )
 
     def add(self, window: str, features: float, capacity: float, quality: float | None, at: datetime | None) -> None:
         self._windows.append(window)
