@@ -30,22 +30,14 @@ class Held:
     where: str | None
 
     @property
-    def key(self) -> str:
-        return str(self.setting.key)
-
-    @property
-    def type(self) -> str:
-        return str(self.setting.kind.title)
-
-    @property
     def text(self) -> str:
         return literal(self.value) if isinstance(self.value, dict) else shown(self.value)
 
     def document(self) -> dict[str, Any]:
         return {
-            "key": self.key,
+            "key": self.setting.key,
             "value": self.value,
-            "type": self.type,
+            "type": self.setting.kind.title,
             "origin": self.origin,
             "where": self.where,
             "default": self.setting.default,
@@ -55,7 +47,7 @@ class Held:
     def line(self, *, verbose: bool) -> str:
         origin = f"{self.origin} {self.where}" if verbose and self.where else self.origin
         about = f"\n    {self.setting.about}" if verbose else ""
-        return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
+        return f"{self.setting.key} = {self.text}  ({self.setting.kind.title}; {origin}){about}"
 
 
 def tolerate(session: Session, report: Callable[[str], object]) -> None:

@@ -119,8 +119,6 @@ class SourceConformance(Conformance):
         assert not calls, rule(f"{', '.join(calls)}; the time of the capture is an argument", "Purity")
 
     def test_shows_nothing_of_nothing(self, registry: Registry, info: Source) -> None:
-        if not registry.has(self.source, "render_preview_block"):
-            return  # it shows no block: nothing to hold against it
         events = EventTotals() if info.kind == "telemetry" else None
         block = self.block(registry, PreviewContext(windows=("W0-01",), events=events))
         assert block is None, rule("a block is shown although there is nothing to show", "render_preview_block")

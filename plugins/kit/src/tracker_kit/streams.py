@@ -73,9 +73,8 @@ class TelemetryConformance(SourceConformance):
         assert not touched, rule(f"ingest_line touched {', '.join(touched)}; a hook only takes values", "Purity")
 
     def test_shows_its_totals_as_data(self, registry: Registry, info: Source) -> None:
-        if registry.has(self.source, "render_preview_block"):
-            totals = _totals([event for events in self._stream(registry, self._lines()) for event in events])
-            self.block(registry, PreviewContext(windows=("W0-01",), events=totals))
+        totals = _totals([event for events in self._stream(registry, self._lines()) for event in events])
+        self.block(registry, PreviewContext(windows=("W0-01",), events=totals))
 
     def _lines(self) -> list[bytes]:
         return self.lines.read_bytes().splitlines()
