@@ -35,17 +35,12 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
 
-class Ended(KeyboardInterrupt):
-    """A signal that ends an export in good order, as Ctrl-C does: no temporary file stays."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 @contextmanager
 def _in_order() -> Iterator[None]:
+    """Signals end an export as Ctrl-C does, so that no temporary file stays."""
+
     def end(number: int, _frame: object) -> None:
-        raise Ended(number)
+        raise KeyboardInterrupt(number)
 
     heeded = [one for one in ENDING if signal.getsignal(one) != signal.SIG_IGN]
     before = {one: signal.signal(one, end) for one in heeded}
@@ -109,7 +104,8 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         except KeyboardInterrupt as error:
             missing = ", ".join(streams[len(counts) :])
             message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
-            raise Interrupted(message, getattr(error, "number", signal.SIGINT)) from None
+            [number] = error.args or [signal.SIGINT]
+            raise Interrupted(message, number) from None
     if session.json or session.dry_run:
         known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
         session.data({"format": form, "out": str(folder), **known})
