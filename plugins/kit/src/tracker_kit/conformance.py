@@ -14,7 +14,7 @@ from attrs import asdict
 from tracker.api import Block, EventTotals, PreviewContext, Source
 from tracker.kernel import Registry, escape
 from tracker_kit import inventory
-from tracker_kit.purity import clock_calls
+from tracker_kit.purity import clock_calls, modules_of
 from tracker_kit.rules import ask, installed, refused, rule
 
 SLOW = 0.5  # seconds
@@ -114,8 +114,7 @@ class SourceConformance(Conformance):
         assert not touched, rule(f"importing {name} touches {touched}; it must do nothing", "Import late")
 
     def test_names_no_clock(self, registry: Registry, info: Source) -> None:
-        package = registry.package(self.source)
-        calls = list(clock_calls(found for name, found in sys.modules.items() if f"{name}.".startswith(f"{package}.")))
+        calls = list(clock_calls(modules_of(registry.package(self.source))))
         assert not calls, rule(f"{', '.join(calls)}; the time of the capture is an argument", "Purity")
 
     def test_shows_nothing_of_nothing(self, registry: Registry, info: Source) -> None:
