@@ -8,17 +8,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The goal is 5,000.
-MOST_LINES = 7459
+MOST_LINES = 7456
 # Of telemetry without session logs: all but `sessions/` and `commands/usage.py`, which only reads them. The goal is
 # 1,200.
-MOST_OF_STREAMS = 2346
+MOST_OF_STREAMS = 2336
 # Of a file, tests included.
 MOST_OF_A_FILE = 400
 # Of a function, its decorators and its docstring included.
 MOST_OF_A_FUNCTION = 40
 # Functions that are longer. The list only gets shorter.
 LONGER = {
-    "core/src/tracker/preview.py _assembled",
     "core/src/tracker/windows/window.py _broken_rules",
     "plugins/capture/src/tracker_capture/commands/capture.py command",
     "plugins/telemetry/src/tracker_telemetry/commands/usage.py command",

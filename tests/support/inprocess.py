@@ -39,7 +39,7 @@ def _private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 @pytest.fixture(scope="session", autouse=True)
 def _git_in_repositories() -> Iterator[None]:
     """A capture of this process asks `git` only in a repository: elsewhere it would be started to say nothing."""
-    from tracker.windows import window
+    from tracker.windows import finalize, window
 
     asked = window.git_id
 
@@ -48,6 +48,8 @@ def _git_in_repositories() -> Iterator[None]:
         return asked(name) if any((folder / ".git").exists() for folder in (here, *here.parents)) else None
 
     with pytest.MonkeyPatch.context() as patched:
+        # imported by the first test that finalizes, it would keep what stands in its place just then
+        patched.setattr(finalize, "git_id", head)
         patched.setattr(window, "git_id", head)
         yield
 

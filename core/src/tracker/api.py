@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from tracker.contract.sources import StatusSource as StatusSource
     from tracker.contract.sources import TelemetrySource as TelemetrySource
     from tracker.contract.sources import View as View
-    from tracker.contract.tallies import Estimate as Estimate
-    from tracker.contract.tallies import Tally as Tally
     from tracker.text.pane import account_id as account_id
     from tracker.text.pane import plain_text as plain_text
     from tracker.text.pane import redact as redact
+    from tracker.windows.results import Estimate as Estimate
+    from tracker.windows.results import Tally as Tally
 
 __all__ = facade(globals())

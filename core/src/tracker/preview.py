@@ -1,6 +1,6 @@
 """The preview: the core's head, and a block from every source that has something to show."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from tracker.windows.results import Divergence, OpenFigures, ProviderFigures
 
 # the kernel's own block: what was captured of each provider
 SNAPSHOTS = Source(contract="1.0", name="snapshots", title="Snapshots", kind="view", stream="snapshots", place=90)
+NO_EVENTS = StreamFacts(totals=EventTotals())
 MARKS = 100  # windows that a line names as excluded: a long history has a million
 
 
@@ -61,12 +62,11 @@ class Snapshots:
 
 
 class Shown(NamedTuple):
-    """A block and where it comes from; of a stream also how many events lie outside of each window's span."""
+    """A block and where it comes from; of a stream also what its events say."""
 
     source: Source
     block: Block | Snapshots
-    outside: Mapping[str, int] = {}
-    notes: Sequence[str] = ()
+    facts: StreamFacts = NO_EVENTS
 
 
 class Preview(NamedTuple):
@@ -119,7 +119,7 @@ class Preview(NamedTuple):
                     "title": shown.block.title,
                     "source": shown.source.name,
                     "rows": [{**({"label": one.label} if one.label else {}), **one.values} for one in shown.block.rows],
-                    **({"outside_window": dict(shown.outside)} if shown.outside else {}),
+                    **({"outside_window": dict(shown.facts.outside)} if shown.facts.outside else {}),
                 }
                 for shown in self.blocks
             ],
@@ -134,7 +134,7 @@ class Preview(NamedTuple):
     def notes(self, *, is_all: bool = False) -> Iterator[str]:
         """What the features of streams note, and what to do for more than point figures."""
         for shown in self.blocks:
-            yield from shown.notes
+            yield from shown.facts.notes
         usable = max((figures.efficiency.n for figures in self.providers), default=0)
         kinds = {figures.efficiency.ci_kind for figures in self.providers}
         if usable and kinds == {"none"} and (how := owner("hooks", "tally")):
@@ -161,8 +161,9 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
     tallies, meters = results.Tallies(session, len(shown) == 1, is_plain), results.Newest()
     opened, outcomes = list[results.OpenFigures](), dict[str, Outcome]()
     captured, times, known = Snapshots(is_alone=len(shown) == 1), dict[str, Span](), dict[Outcome, Outcome]()
-    recorded = set(session.journal.streams())
-    has_events = any(one.is_stream and one.stream in recorded for one in session.registry.sources.values())
+    recorded = session.journal.streams()
+    sources = [one for one in session.registry.sources.values() if one.stream in recorded]
+    has_events = any(one.is_stream for one in sources)
     for part in Windows(session).parts(None if windows is None else shown, with_open=True):
         tallies.add(part.rows, part.groups)
         for window, finalized in part.rows.items():
@@ -172,16 +173,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         results.newest(session, part.groups, meters)
         captured.add(part.windows, part.groups)
         times |= spans(part.groups) if has_events else {}
-    blocks, not_shown = list[Shown](), list[PluginError]()
-    for source in sorted(session.registry.sources.values(), key=lambda source: (source.place, source.title)):
-        if source.stream not in recorded or not session.registry.has(source.name, "render_preview_block"):
-            continue
-        try:
-            blocks += _shown(session, source, shown, times)
-        except PluginError as error:
-            if session.registry.is_strict():
-                raise
-            not_shown.append(error)
+    blocks, not_shown = _blocks(session, sources, shown, times)
     if captured.found:
         blocks.insert(sum(one.source.place <= SNAPSHOTS.place for one in blocks), Shown(SNAPSHOTS, captured))
     asked = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()
@@ -199,11 +191,27 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
     )
 
 
+def _blocks(
+    session: Session, sources: Iterable[Source], windows: tuple[str, ...], times: Mapping[str, Span]
+) -> tuple[list[Shown], list[PluginError]]:
+    """What sources have to show, in their order, and why some cannot."""
+    blocks, not_shown = list[Shown](), list[PluginError]()
+    for source in sorted(sources, key=lambda source: (source.place, source.title)):
+        try:
+            if session.registry.has(source.name, "render_preview_block"):
+                blocks += _shown(session, source, windows, times)
+        except PluginError as error:
+            if session.registry.is_strict():
+                raise
+            not_shown.append(error)
+    return blocks, not_shown
+
+
 def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Shown]:
-    facts: StreamFacts | None = None
-    records, features = list[dict[str, Any]](), dict[str, dict[str, float]]()
+    facts, records, features = NO_EVENTS, list[dict[str, Any]](), dict[str, dict[str, float]]()
     if source.is_stream:
-        facts = session.registry.first("stream_facts", session=session, source=source, windows=windows, spans=times)
+        given = {"session": session, "source": source, "windows": windows, "spans": times}
+        facts = session.registry.first("stream_facts", **given) or NO_EVENTS
     else:
         found = (entry.record for entry in session.index.entries(source.stream, windows))
         records = [one for one in found if source.kind == VIEW or one.get("provider", source.name) == source.name]
@@ -211,10 +219,9 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
     if source.kind == VIEW and records:
         rows = Windows(session).finalized({text(record.get("window")) for record in records})
         features = {window: finalized.features for window, finalized in rows.items()}
-    events = facts.totals if facts else EventTotals()
-    context = PreviewContext(windows=windows, records=tuple(records), events=events, features=features)
+    context = PreviewContext(windows=windows, records=tuple(records), events=facts.totals, features=features)
     if (block := session.registry.call(source.name, "render_preview_block", context=context)) is not None:
-        yield Shown(source, block, *((facts.outside, facts.notes) if facts else ()))
+        yield Shown(source, block, facts)
 
 
 def _provider_line(figures: ProviderFigures) -> str:

@@ -4,5 +4,6 @@ import sys
 
 from tracker.cli.main import main
 
-sys.path[:1] = sys.path[:1] if sys.flags.safe_path else []  # where `-m` puts that folder
+if not sys.flags.safe_path:
+    del sys.path[0]  # where `-m` puts that folder
 main(prog_name="python -m tracker.cli")

@@ -140,8 +140,8 @@ class WritingCommand(Command):
         from tracker.journal.records import COMMAND
 
         session.lane  # noqa: B018
-        new = _new_windows(session, ctx.params)
-        if new and not session.dry_run and sys.stdin.isatty() and sys.stderr.isatty():
+        new = [] if session.dry_run else _new_windows(session, ctx.params)
+        if new and sys.stdin.isatty() and sys.stderr.isatty():
             for text, _ in new:
                 # behind a question a slip is likelier
                 if not click.confirm(f"{text} Go on?", default=not text.endswith("?"), err=True):
@@ -155,7 +155,7 @@ class WritingCommand(Command):
             session.finish()
         finally:
             COMMAND.reset(running)
-        for text, cure in new if not session.dry_run else ():
+        for text, cure in new:
             session.note(f"note: {text}{cure if is_undoable else ''}")
         return answer
 

@@ -51,7 +51,7 @@ def find(name: str) -> click.Command:
     if name in OWN_COMMANDS:
         return cast(click.Command, discovery.attribute(OWN_COMMANDS[name].place))
     if name not in commands():
-        raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name) or ''}".rstrip())
+        raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name)}".rstrip())
     place = commands()[name].place
     feature = next(one for one in discovery.installed() if one.info and name in one.info.commands)
     with feature.watched(f"load its command {name!r}", tell):

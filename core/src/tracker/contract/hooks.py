@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     )
     from tracker.contract.readings import Delta, Reading
     from tracker.contract.sources import Source
-    from tracker.contract.tallies import Tally
     from tracker.feature import Feature
     from tracker.preview import Preview
     from tracker.session import Session
+    from tracker.windows.results import Tally
 
 CONTRACT = (1, 2)  # major, minor; the minor grows with every argument, field or function that is added
 hookspec = pluggy.HookspecMarker("tracker")

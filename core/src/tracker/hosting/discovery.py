@@ -263,14 +263,14 @@ def _project() -> str:
         return file.read()
 
 
-def owner(what: str, name: str) -> str | None:
-    """How to get one of the project's `commands`, `settings` or `hooks` that is not in use here, if any has it."""
+def owner(what: str, name: str) -> str:
+    """How to get one of the project's `commands`, `settings` or `hooks` that is not in use here; else nothing."""
     import json
 
     here = {one.distribution for one in installed() if one.info}
     brought = json.loads(_project()).items()
     if not (found := next((one for one, parts in brought if one not in here and name in parts[what]), "")):
-        return None
+        return ""
     if any(one.is_disabled and one.distribution == found for one in scan()):
         return f"{found} is disabled: unset {DISABLE}."
     return f"Install {found}: {_installation(found.removeprefix('tracker-'))}."

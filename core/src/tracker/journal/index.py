@@ -219,8 +219,7 @@ class Index:
         with contextlib.suppress(OSError):
             while (found := self.path) is not None:
                 for suffix in ("-wal", "-shm", ""):
-                    with contextlib.suppress(FileNotFoundError):
-                        Path(f"{found}{suffix}").unlink()
+                    Path(f"{found}{suffix}").unlink(missing_ok=True)
 
     def _column(self, query: str, values: Iterable[Any] = (), streams: Iterable[str] | None = None) -> list[Any]:
         return [first for first, *_ in self._rows(query, values, streams)]

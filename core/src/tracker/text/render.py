@@ -160,8 +160,10 @@ def plain(value: Any) -> Any:
 
 def cell(value: object) -> str:
     """A value as a cell: nothing in it steers a terminal, and no text runs in a spreadsheet; numbers stay numbers."""
-    if value is None or isinstance(value, int | float):
-        return "" if value is None else str(value)
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
     text = decoded(str(value))
     is_formula = re.match(FORMULA, text) and not re.fullmatch(NUMBER, text)
     return f"'{escape(text)}" if is_formula else escape(text)

@@ -5,18 +5,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.readings import CROSSED, EPOCH, FELL, Reading, amount, fell, from_parsed, instant
+from tracker.contract.readings import CROSSED, EPOCH, FELL, Delta, Meter, Reading, amount, fell, from_parsed, instant
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
+from tracker.hosting.registry import Registry
 from tracker.journal.records import PHASES, WINDOWS, lane_of, text
 from tracker.session import Session
 from tracker.text.clock import zone
 from tracker.text.pane import MOVEMENT
 
 if TYPE_CHECKING:
-    from tracker.contract.readings import Delta, Meter
-    from tracker.hosting.registry import Registry
     from tracker.journal.index import Index
 
 KEPT = range(100, 20_000)  # windows of which what was read is kept: few are quickly read, more are too large
@@ -64,7 +63,7 @@ def read_text(
         if played is None:
             raise TrackerError(
                 "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."
-                f" {owner('hooks', 'screen_text') or ''}".rstrip()
+                f" {owner('hooks', 'screen_text')}".rstrip()
             )
         text = played
     answer = session.registry.call(source.name, "parse_status", text=text, captured_at=captured_at, **given)
@@ -136,7 +135,7 @@ class Pair(NamedTuple):
             return ("AFTER",) if self.before else ("BEFORE", "AFTER")
         return () if self.before or self.after.phase is None else ("BEFORE",)
 
-    def lacking(self, meter: "Meter | None") -> list[Capture]:
+    def lacking(self, meter: Meter | None) -> list[Capture]:
         """The captures that do not show a meter; a count of schema 1.0.0 is the difference itself."""
         known = [(one, one.reading.gauge(meter.key)) for one in self if one and one.phase and meter]
         return [one for one, gauge in known if gauge is None or gauge.used is None]
@@ -170,7 +169,7 @@ class Measurement(NamedTuple):
     falls: tuple[Fall, ...] = ()
 
 
-def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
+def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     """The delta of a pair, by the rules that hold for every provider; nothing of one that is not whole."""
     if pair.after is None:
         return Measurement()
@@ -210,7 +209,7 @@ def measure(registry: "Registry", source: Source, pair: Pair) -> Measurement:
     return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 
-def _risen(delta: float, meter: "Meter", before: Reading, after: Reading) -> float | None:
+def _risen(delta: float, meter: Meter, before: Reading, after: Reading) -> float | None:
     """A delta that is the difference of two readings: None if the later one's period began behind the other reading.
 
     Vendors reset early, too. A fifth of a period is left for resets that they move on; one of 0 % begins with its first
@@ -232,7 +231,7 @@ def _risen(delta: float, meter: "Meter", before: Reading, after: Reading) -> flo
     return max(round(new.used + _rest(meter, new.used, new.reset_at, after.as_of) - old.used - rest, 6), 0)
 
 
-def _rest(meter: "Meter", used: float, end: datetime | None, at: datetime | None) -> float:
+def _rest(meter: Meter, used: float, end: datetime | None, at: datetime | None) -> float:
     """What a floored value lacks on average: half a point, but nothing at a reset; one with decimals is exact."""
     is_new = at and end and isinstance(meter.window, timedelta) and timedelta(0) <= at - end + meter.window <= AT_RESET
     return 0.5 if float(used).is_integer() and not (is_new and used == 0) else 0.0
@@ -247,7 +246,7 @@ def _across_resets(before: Capture, after: Capture) -> dict[str, float]:
     return {key: n for key, one in known if isinstance(one, dict) and (n := amount(one.get("delta"))) is not None}
 
 
-def _fall(meter: "Meter", before: Reading, after: Reading) -> Fall | None:
+def _fall(meter: Meter, before: Reading, after: Reading) -> Fall | None:
     """A meter's fall, with the reset in between that either reading tells: the old period's end, or the new one's."""
     old, new = before.gauge(meter.key), after.gauge(meter.key)
     start, stop = before.as_of, after.as_of

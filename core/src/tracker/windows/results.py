@@ -1,10 +1,12 @@
 """What windows say together: the sums of each provider, open windows, reports against meters."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from tracker.contract import checks
 from tracker.contract.readings import EPOCH, amount, instant
@@ -14,11 +16,51 @@ from tracker.session import Session
 from tracker.windows.captures import MIXED, Capture, Groups, canonical, capacity_delta, measure
 from tracker.windows.reader import Finalized
 
-if TYPE_CHECKING:
-    from tracker.contract.tallies import Estimate, Tally
-
 UNNAMED = "(not named)"
 FIGURES = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")  # of every estimate
+
+
+class Estimate(Protocol):
+    """What a provider's windows say together; figures that cost much to compute are computed when they are read.
+
+    n: the windows that count. efficiency: features per unit of capacity.
+    ci: its interval at 95 %; ci_kind: where the spread comes from. power: that of telling a difference from nothing.
+    """
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def features(self) -> float: ...
+    @property
+    def capacity(self) -> float: ...
+    @property
+    def efficiency(self) -> float | None: ...
+    @property
+    def ci(self) -> tuple[float, float] | None: ...
+    @property
+    def ci_kind(self) -> Literal["measured", "assumed", "none"]: ...
+    @property
+    def power(self) -> float | None: ...
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What the preview says after the figures, such as the money per feature; must not cost much."""
+
+    def figures(self) -> dict[str, Any]:
+        """What `preview --json` prints of it, as JSON values."""
+
+
+@runtime_checkable
+class Tally(Protocol):
+    """What adds up a provider's finalized windows one by one, because a million of them do not fit into memory."""
+
+    def add(self, row: Finalized, group: Iterable[Capture]) -> None:
+        """Add a window by its finalize row and the provider's captures in it."""
+
+    def extend(self, other: Self) -> None:
+        """Add the windows of another one."""
+
+    def total(self, account: str = "") -> ProviderFigures:
+        """What they say together. account: the one that they were measured on, if there are several."""
 
 
 class Totals:
@@ -42,14 +84,14 @@ class Totals:
             self.capacity += found.capacity
         self.stale += [row.window] if row.is_stale(self.source.name, group) else []
 
-    def extend(self, other: "Totals") -> None:
+    def extend(self, other: Totals) -> None:
         self.n += other.n
         self.features += other.features
         self.capacity += other.capacity
         self.excluded |= other.excluded
         self.stale += other.stale
 
-    def total(self, account: str = "") -> "ProviderFigures":
+    def total(self, account: str = "") -> ProviderFigures:
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, self, self.excluded, self.stale, account)
 
@@ -70,7 +112,7 @@ class ProviderFigures(NamedTuple):
 
     source: Source
     unit: str
-    efficiency: "Estimate"
+    efficiency: Estimate
     excluded: Mapping[str, str] = {}
     stale: Sequence[str] = ()
     account: str = ""

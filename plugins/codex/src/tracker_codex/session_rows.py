@@ -64,34 +64,19 @@ class Row(msgspec.Struct, gc=False):
 decode = msgspec.json.Decoder(Row).decode
 
 
-def unchecked(row: dict[str, Any]) -> Row:
+# fields that hold an object, by its kind; a usage is checked where it is counted
+_OBJECTS = {"payload": Payload, "latest_token_usage_record": Payload, "info": Info, "rate_limits": Limits}
+_USAGES = frozenset(("usage", "thread_token_usage", "total_token_usage", "last_token_usage"))
+
+
+def unchecked(row: dict[str, Any], kind: Any = Row) -> Any:
     """The row of a line that `decode` refuses. What should be an object is one or None, and a usage is a dictionary."""
-    timestamp, ordinal, kind = map(row.get, ("timestamp", "ordinal", "type"))
-    return Row(timestamp=timestamp, ordinal=ordinal, type=kind, payload=_payload(row.get("payload")))
-
-
-def _payload(value: object) -> Payload | None:
-    if not isinstance(value, dict):
-        return None
-    get, info, limits = value.get, value.get("info"), value.get("rate_limits")
-    return Payload(
-        type=get("type"),
-        thread_id=get("thread_id"),
-        turn_id=get("turn_id"),
-        response_id=get("response_id"),
-        usage=_usage(get("usage")),
-        thread_token_usage=_usage(get("thread_token_usage")),
-        model=get("model"),
-        info=_info(info) if isinstance(info, dict) else None,
-        rate_limits=Limits(plan_type=limits.get("plan_type")) if isinstance(limits, dict) else None,
-        latest_token_usage_record=_payload(get("latest_token_usage_record")),
-    )
-
-
-def _info(value: dict[str, Any]) -> Info:
-    total, last = value.get("total_token_usage"), value.get("last_token_usage")
-    return Info(total_token_usage=_usage(total), last_token_usage=_usage(last))
-
-
-def _usage(value: Any) -> Any:
-    return value if isinstance(value, dict) else None
+    found = {}
+    for name in kind.__struct_fields__:
+        value = row.get(name)
+        if name in _OBJECTS:
+            value = unchecked(value, _OBJECTS[name]) if isinstance(value, dict) else None
+        elif name in _USAGES and not isinstance(value, dict):
+            value = None
+        found[name] = value
+    return kind(**found)

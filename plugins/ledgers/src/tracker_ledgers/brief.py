@@ -13,7 +13,7 @@ from attrs import frozen
 from tracker.api import Block, instant
 from tracker.kernel import Capture, Session, Windows
 from tracker_ledgers import card, git, ledgers
-from tracker_ledgers.command_log import commands, quoted
+from tracker_ledgers.command_log import commands, typed
 from tracker_ledgers.documents import home
 from tracker_ledgers.settings import Handoff
 from tracker_ledgers.window_state import Opening, Step, WindowState, beginnings, end_step, openings, state
@@ -72,8 +72,8 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
         sections=tuple(session.registry.ask("handoff_section", session=session, windows=shown)),
         anomalies=tuple(entry.record for entry in Windows(session).open_anomalies(shown)),
         checks=(
-            quoted(["tracker", "preview", *named]),
-            *(quoted(["tracker", "window-audit", "--window", one]) for one in shown),
+            typed("preview", *named),
+            *(typed("window-audit", "--window", one) for one in shown),
         ),
         preview=tuple(preview.lines()),
         cards=tuple(text for window in preview.outcomes for text in card.lines(card.card(session, window))),

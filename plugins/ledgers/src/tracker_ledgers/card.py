@@ -10,7 +10,7 @@ from attrs import frozen
 from tracker.api import Check
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, number
 from tracker_ledgers.churn import unread
-from tracker_ledgers.command_log import quoted
+from tracker_ledgers.command_log import typed
 from tracker_ledgers.window_state import (
     Loss,
     fallen,
@@ -86,7 +86,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
 
 
 def _again(window: str) -> str:
-    return quoted(["tracker", "complete", "--window", window])
+    return typed("complete", "--window", window)
 
 
 def _missing(text: str, cure: str | None = None) -> Check:
@@ -98,7 +98,7 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
     if problem := unread(session, window):
         return _missing(f"The window cannot be finalized: {problem}.")
     if not groups:
-        begin = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
+        begin = typed("start", "PROVIDER", "--stdin", "--window", window)
         return _missing("The window cannot be finalized: it holds no captures.", begin)
     if opened := [name for name, group in groups.items() if "AFTER" in canonical(group).missing]:
         group = groups[opened[0]]
@@ -140,7 +140,7 @@ def _anomalies(session: Session, window: str) -> Check:
     if not opened:
         return Check(name="anomalies", state="ok", text="No anomaly is open.")
     kinds = line(", ".join(str(entry.record.get("kind")) for entry in opened))
-    cure = quoted(["tracker", "window-audit", "--window", window])
+    cure = typed("window-audit", "--window", window)
     text = f"One anomaly is open ({kinds})." if len(opened) == 1 else f"{len(opened)} anomalies are open ({kinds})."
     return Check(name="anomalies", state="failed", text=text, cure=cure)
 

@@ -24,7 +24,7 @@ from tracker.kernel import (
 )
 from tracker_ledgers import csv_append, documents, git, ledgers, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
-from tracker_ledgers.command_log import quoted
+from tracker_ledgers.command_log import quoted, typed
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
@@ -55,7 +55,7 @@ class Request:
     @property
     def command(self) -> str:
         """What is typed to measure it."""
-        return quoted(["tracker", "churn", *self._options(*(one.name for one in fields(Request)))])
+        return typed("churn", *self._options(*(one.name for one in fields(Request))))
 
     def _options(self, *names: str) -> Iterator[str]:
         for name in names:
@@ -85,7 +85,7 @@ class Named:
         return f"{self.by} names {self.commit}, which may move on: `{self._complete(f'--{self.option}', sha)}` keeps it"
 
     def _complete(self, *words: str) -> str:
-        return quoted(["tracker", "complete", "--window", str(self.window), *words])
+        return typed("complete", "--window", str(self.window), *words)
 
 
 @frozen(kw_only=True)
@@ -156,10 +156,15 @@ def sentence(record: Mapping[str, Any]) -> str:
 # --- measuring again
 
 
+def measured_rows(session: Session, windows: Iterable[str]) -> list[Mapping[str, Any]]:
+    """The churn rows of windows in which something was measured, oldest first."""
+    rows = (entry.record for entry in session.index.entries(STREAM, windows))
+    return [row for row in rows if row.get("files_changed") is not None]
+
+
 def repeated(session: Session, window: str, provider: str | None, notes: str | None) -> Request:
     """What to measure again: what a person named for the window's newest row stands, and a note says so."""
-    rows = [entry.record for entry in session.index.entries(STREAM, [window])]
-    measured = [row for row in rows if row.get("files_changed") is not None]
+    measured = measured_rows(session, [window])
     own = (row for name in (provider, None) for row in reversed(measured) if row.get("provider") == name)
     last: Mapping[str, Any] = next(own, {})
     named = [name for name in ("commit_start", "commit_end") if name in (last.get("given") or ())]
@@ -282,7 +287,7 @@ def measure(session: Session, request: Request) -> Churn:
     if found.files == 0:
         notes.append(_nothing(request, found, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
-        cure = quoted(["tracker", "churn", "--window", request.window])
+        cure = typed("churn", "--window", request.window)
         notes.append(f"{whose}: all lines count as {request.provider}'s. `{cure}` gives them to no one")
     record = _record(session, request, row, remarks, _figures(found, features) | figures)
     return Churn(record=record, warnings=found.warnings, notes=tuple(notes))

@@ -26,8 +26,11 @@ ASSIGNED = re.compile(
 )  # no counts
 
 
-def note(session: Session, given: dict[str, Any], document: Path | None = None) -> None:
-    """Append the running command, and the document that it wrote; a failure is a warning, since what it did stands."""
+def note(session: Session, windows: Sequence[str], document: Path | None = None) -> None:
+    """Append the running command, the windows that it names, and the document that it wrote.
+
+    A failure is a warning, since what the command did stands.
+    """
     if session.dry_run or not session.words:
         return
     try:
@@ -37,16 +40,14 @@ def note(session: Session, given: dict[str, Any], document: Path | None = None) 
         # where records are is not agreed to
         session.warn(f"the command was carried out, but not noted in {STREAM}.jsonl: {error}")
         return
-    named = given.get("window") or given.get("windows") or ()
-    words = list(redacted(session.words))
     record = stamp(
         window=None,
         provider=None,
         captured_at=session.now,
         source="automation",
         agent_id=session.lane,
-        command=quoted(["tracker", *words]),
-        windows=[named] if isinstance(named, str) else list(named),
+        command=typed(*redacted(session.words)),
+        windows=list(windows),
         cwd=place(session, Path.cwd()),
         **({"document": place(session, document)} if document else {}),
     )
@@ -69,6 +70,11 @@ def redacted(words: Iterable[str]) -> Iterator[str]:
         else:
             yield ASSIGNED.sub(r"\1***", HEADER.sub(r"\1\2***", redact(word)))
         is_secret = not is_secret and SECRET.fullmatch(word) is not None
+
+
+def typed(*words: str) -> str:
+    """What a person types to run `tracker` with these words."""
+    return f"tracker {quoted(words)}"
 
 
 def quoted(words: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,9 +47,8 @@ class OpenLedger:
         found = self.equal_rows(values)
         if not found:
             return None
-        row = found[-1]
-        date = dict(zip(self.ledger.columns, row.cells, strict=True)).get("date", "")
-        return f"{date}, line {row.number} of {self.path.name}"
+        date = self.ledger.columns.index("date")
+        return f"{found[-1].cells[date]}, line {found[-1].number} of {self.path.name}"
 
     def equal_rows(self, values: Mapping[str, Any]) -> list[Row]:
         """The rows that say the same and that none reverses, in their order."""
@@ -58,28 +56,22 @@ class OpenLedger:
 
     def append(self, *rows: Mapping[str, Any]) -> None:
         """All rows in one write, flushed to disk; they are in the file that has the ledger's name afterwards."""
-        unknown = set[str]().union(*rows).difference(self.ledger.columns)
-        assert not unknown, unknown
         for _ in range(ATTEMPTS):
             self._read_again()
-            try:
+            with _explained("append to", self.path, UNSURE):
                 self._write([[row.get(name) for name in self.ledger.columns] for row in rows])
                 if _is_still(self.file, self.path):
                     return
-            except OSError as error:
-                raise _error("append to", self.path, error, UNSURE) from error
         raise TrackerError(f"{self.path} is replaced again and again by another program. The row is not in it.")
 
     def _read_again(self) -> None:
         """Read what a person appended, or the file that an editor put in the ledger's place, since it was read."""
-        try:
+        with _explained("read", self.path):
             if not _is_still(self.file, self.path):
                 self.close()
                 self.open()
             elif os.fstat(self.file).st_size != self.size:
                 _read(self)
-        except OSError as error:
-            raise _error("read", self.path, error) from error
 
     def _write(self, rows: Sequence[Sequence[Any]]) -> None:
         header = [self.ledger.columns] if self.needs_header else []
@@ -94,12 +86,10 @@ class OpenLedger:
     def open(self) -> None:
         """Open and lock the file, make it if there is none, and read it."""
         refuse_special(self.path)
-        try:
+        with _explained("open", self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.file, self.is_new = _locked(self.path)
             _read(self)
-        except OSError as error:
-            raise _error("open", self.path, error) from error
 
     def close(self) -> None:
         """Give the lock back; a new file that nothing was written to is removed."""
@@ -167,7 +157,7 @@ def _set_aside(book: OpenLedger, row: Row, torn: bytes) -> None:
         raise _damaged(book, row)
     aside = book.path.with_name(book.path.name + ".torn")
     refuse_special(aside)
-    try:
+    with _explained("set the torn last row aside of", book.path):
         kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
         try:
             _write_all(kept, torn + b"\n")
@@ -179,8 +169,6 @@ def _set_aside(book: OpenLedger, row: Row, torn: bytes) -> None:
         if os.fstat(book.file).st_size != row.start + len(torn):
             raise TrackerError(f"{book.path} grew while its torn last row was set aside. Try again.")
         os.ftruncate(book.file, row.start)
-    except OSError as error:
-        raise _error("set the torn last row aside of", book.path, error) from error
     book.size = row.start
     book.needs_header = row.start == 0
     book.session.warn(f"{book.path.name} ended in a torn row of {len(torn)} bytes, which was set aside in {aside.name}")
@@ -208,8 +196,13 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _error(action: str, path: Path, error: OSError, after: str = "Nothing was stored") -> TrackerError:
-    return TrackerError(f"cannot {action} {path}: {error.strerror or error}. {after}.")
+@contextlib.contextmanager
+def _explained(action: str, path: Path, after: str = "Nothing was stored") -> Iterator[None]:
+    """Name the file that the system refuses something with, and what became of the row."""
+    try:
+        yield
+    except OSError as error:
+        raise TrackerError(f"cannot {action} {path}: {error.strerror or error}. {after}.") from error
 
 
 # --- the file's own lock
@@ -222,8 +215,6 @@ def _locked(path: Path) -> tuple[int, bool]:
         is_new = not path.exists()
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise TrackerError(f"{path} is not a regular file. Move it away.")
             if _try_lock(file) and _is_still(file, path):
                 return file, is_new
             if time.monotonic() > deadline:

@@ -44,7 +44,8 @@ def feature_info() -> Feature:
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     from tracker_ledgers.command_log import note
 
-    note(session, dict(given))
+    named = given.get("window") or given.get("windows") or ()
+    note(session, [named] if isinstance(named, str) else named)
 
 
 @hookimpl

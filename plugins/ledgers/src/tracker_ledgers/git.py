@@ -87,7 +87,8 @@ class View:
 def view(commit: str) -> Iterator[View]:
     """A view whose attributes are those of a commit, placed where the working directory is in the repository."""
     prefix = _ask("rev-parse", "--show-prefix").removesuffix(b"\n")
-    objects, shallow = (Path(os.fsdecode(_path(name))).absolute() for name in ("objects", "shallow"))
+    paths = (_ask("rev-parse", "--git-path", name).removesuffix(b"\n") for name in ("objects", "shallow"))
+    objects, shallow = (Path(os.fsdecode(path)).absolute() for path in paths)
     kind = _ask("rev-parse", "--show-object-format").decode().strip()
     with tempfile.TemporaryDirectory(prefix="tracker-git-") as name:
         own, tree = Path(name) / "git", Path(name) / "tree"
@@ -98,23 +99,9 @@ def view(commit: str) -> Iterator[View]:
         folder.mkdir(parents=True)
         places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_OBJECT_DIRECTORY": str(objects)}
         made = View(folder=folder, environment=places)
-        _write_attributes(made, tree, commit)
+        # without a file of that name git takes the attributes from the index
+        _ask("read-tree", commit, view=made)
         yield made
-
-
-def _path(name: str) -> bytes:
-    return _ask("rev-parse", "--git-path", name).removesuffix(b"\n")
-
-
-def _write_attributes(made: View, tree: Path, commit: str) -> None:
-    """The `.gitattributes` of a commit, as files; links among them are left out."""
-    for entry in _ask("ls-tree", "-r", "-z", "--full-tree", commit, view=made).split(b"\0"):
-        mode, _, rest = entry.partition(b" ")
-        sha, _, name = rest.partition(b" ")[2].partition(b"\t")
-        if mode.startswith(b"100") and name.rpartition(b"/")[2] == b".gitattributes":
-            path = tree / os.fsdecode(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_ask("cat-file", "blob", sha, view=made))
 
 
 def _run(

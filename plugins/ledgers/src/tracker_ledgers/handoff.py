@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict
 
 from tracker.kernel import Session, TrackerError, line, plural
 from tracker_ledgers import documents
@@ -25,15 +25,6 @@ COMMANDS = 40
 FILE = "handoff.file"
 
 
-@frozen(kw_only=True)
-class Written:
-    """The brief, the file that holds it, and whether anything in it had to change."""
-
-    brief: Brief
-    path: Path
-    changed: bool
-
-
 def write(session: Session, asked: Sequence[str]) -> Brief:
     """Bring the file up to date, and say where it is; with `--dry-run` print the brief."""
     if session.dry_run:
@@ -42,43 +33,46 @@ def write(session: Session, asked: Sequence[str]) -> Brief:
         parts(path_of(session), documents.read(path_of(session)))
         session.data(document(found)) if session.json else session.say("\n".join(markdown(found)))
         return found
-    done = update(session, asked)
-    if done.changed:
-        note(session, {"windows": asked}, done.path)
+    path = path_of(session)
+    found, is_changed = update(session, asked)
+    if is_changed:
+        note(session, asked, path)
     if session.json:
-        session.data(document(done.brief) | {"file": str(done.path), "changed": done.changed})
+        session.data(document(found) | {"file": str(path), "changed": is_changed})
     else:
-        session.say(sentence(done))
-    return done.brief
+        session.say(sentence(found, path, is_changed=is_changed))
+    return found
 
 
-def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()) -> Written:
-    """Write our part of the file, unless it says the same already; people's parts stay byte for byte."""
+def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()) -> tuple[Brief, bool]:
+    """Write our part of the file, unless it says the same already; people's parts stay byte for byte.
+
+    Returns what it says, and whether anything in it had to change.
+    """
     path = path_of(session)
     documents.refuse_outside(session, path, FILE)
     check(session, asked)
-    for is_last in (False, False, True):
-        # others must not wait while a long history is read
-        sizes, found = _sizes(session), gather(session, asked, also)
+    # others must not wait while a long history is read
+    sizes, found = _sizes(session), gather(session, asked, also)
+    with session.journal.lock():
+        if _sizes(session) != sizes:
+            found = gather(session, asked, also)
         text = list(markdown(found))
 
-        def content(data: bytes | None, text: list[str] = text) -> bytes:
+        def content(data: bytes | None) -> bytes:
             before, after, end = parts(path, data)
             return before + end.join((BEGIN, *text, END)).encode() + after
 
-        with session.journal.lock():
-            if is_last or _sizes(session) == sizes:
-                return Written(brief=found, path=path, changed=documents.rewrite(path, content))
-    raise AssertionError  # the last one is written
+        return found, documents.rewrite(path, content)
 
 
 def _sizes(session: Session) -> dict[str, int]:
     return {stream: session.journal.size(stream) for stream in session.journal.streams()}
 
 
-def sentence(done: Written) -> str:
-    windows = ", ".join(line(one.window) for one in done.brief.windows)
-    return f"wrote the handoff of {windows} to {done.path}" if done.changed else f"{done.path} is up to date"
+def sentence(found: Brief, path: Path, *, is_changed: bool) -> str:
+    windows = ", ".join(line(one.window) for one in found.windows)
+    return f"wrote the handoff of {windows} to {path}" if is_changed else f"{path} is up to date"
 
 
 def outdated(session: Session) -> list[str]:

@@ -207,13 +207,12 @@ def findings(session: Session) -> list[Finding]:
     return found
 
 
-def check(session: Session, ledger: Ledger, path: Path | None = None) -> Path:
-    """Where a row would go, for `--dry-run`: refused as an append would be, nothing touched."""
+def check(session: Session, ledger: Ledger, path: Path | None = None) -> None:
+    """For `--dry-run`: refuse what an append would refuse, and touch nothing."""
     if path is None:
         path = path_of(session, ledger)
         refuse_outside(session, path, DIR)
     rows(path, ledger)
-    return path
 
 
 def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:

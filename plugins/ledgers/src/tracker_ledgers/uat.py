@@ -67,7 +67,7 @@ def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
         if record and is_checked:
             rows = [_row(session, window, run_id, check) for check in checks]
             reversal.record(session, ledgers.EVIDENCE, rows)
-            note(session, {"window": window})
+            note(session, [window])
     _report(session, window, run_id, checks, shown)
     if not is_checked:
         skipped = ", ".join(f"{check.runner} ({check.detail})" for check in checks)
@@ -224,11 +224,11 @@ def _preview(session: Session, window: str, folder: Path) -> tuple[Any, RunnerRe
     artifact = folder / "preview.txt"
     _create(artifact)
     artifact.write_text("\n".join(text) + "\n", encoding="utf-8")
-    anomalies = f"{len(found.anomalies)} open anomal{'y' if len(found.anomalies) == 1 else 'ies'}"
+    detail = f"{len(found.anomalies)} open anomal{'y' if len(found.anomalies) == 1 else 'ies'}"
     if found.not_shown:
-        missing = plural(len(found.not_shown), "block") + " not shown"
-        return found.document(), evolve(check, result=FAIL, detail=f"{missing}, {anomalies}", artifact=artifact)
-    return found.document(), evolve(check, result=PASS, detail=anomalies, artifact=artifact)
+        detail = f"{plural(len(found.not_shown), 'block')} not shown, {detail}"
+    result = FAIL if found.not_shown else PASS
+    return found.document(), evolve(check, result=result, detail=detail, artifact=artifact)
 
 
 # --- what is said and kept

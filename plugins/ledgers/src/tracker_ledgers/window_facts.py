@@ -10,9 +10,9 @@ from typing import Any
 from tracker.api import Block, Check, Row
 from tracker.kernel import Session, Windows, line, plural
 from tracker_ledgers import ledgers
-from tracker_ledgers.churn import has_start, unread
+from tracker_ledgers.churn import has_start, measured_rows, unread
 from tracker_ledgers.churn_view import current
-from tracker_ledgers.command_log import quoted
+from tracker_ledgers.command_log import typed
 from tracker_ledgers.evidence import FAIL, PASS, is_named
 from tracker_ledgers.features import built
 
@@ -27,8 +27,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
     found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     # whoever leaves the view out wants no columns of it either
     is_left_out = any(one.name == "churn" for one in session.registry.disabled)
-    known = () if is_left_out else session.index.entries("churn", windows)
-    records = [one.record for one in known if one.record.get("files_changed") is not None]
+    records = [] if is_left_out else measured_rows(session, windows)
     rows = Windows(session).finalized({str(record.get("window")) for record in records}) if records else {}
     for record in records:
         key = (str(record.get("window")), str(record.get("provider") or ""))
@@ -55,11 +54,11 @@ def section(session: Session) -> Block | None:
 def _churn(session: Session, window: str) -> Check:
     files = [found["files"] for found in facts(session, [window]).values() if "files" in found]
     if files:
-        rows = sum(one.record.get("files_changed") is not None for one in session.index.entries("churn", [window]))
+        rows = len(measured_rows(session, [window]))
         of = f"{plural(rows, 'row')}{', of each provider the newest counts' if rows > len(files) else ''}"
         text = f"Churn is measured ({of}{'' if any(files) else ', no file changed'})."
         return Check(name="churn", state="ok", text=text)
-    text, words = "No churn is measured.", ["tracker", "churn", "--window", window]
+    text, words = "No churn is measured.", ["churn", "--window", window]
     if not has_start(session, window):
         if problem := unread(session, window):
             return Check(name="churn", state="missing", text=f"No churn is measured: {problem}.")
@@ -70,30 +69,23 @@ def _churn(session: Session, window: str) -> Check:
             " Without a repository this stays missing."
         )
         words += ["--commit-start", "COMMIT"]
-    return Check(name="churn", state="missing", text=text, cure=quoted(words))
+    return Check(name="churn", state="missing", text=text, cure=typed(*words))
 
 
 def _evidence(session: Session, window: str) -> Check:
     """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
-    newest: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
-    passed, checked, unnamed = 0, False, 0
-    for row in ledgers.readable(session, ledgers.EVIDENCE):
-        result = row.get("result", "").strip().lower()
-        if row.get("window_id") != window:
-            continue
-        if not is_named(row):
-            unnamed += 1
-        elif result in (PASS, FAIL):
-            # that the records are in order proves nothing that was built
-            is_preview = row.get("capability_id", "").strip() == PREVIEW
-            passed += result == PASS and not is_preview
-            checked |= result == PASS and is_preview
-            newest[_capability(row)] = result, row
+    rows = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") == window]
+    named = [row for row in rows if is_named(row)]
+    newest = {_capability(row): row for row in named if _result(row) in (PASS, FAIL)}
+    failed = [row for row in newest.values() if _result(row) == FAIL]
+    passed = [row for row in named if _result(row) == PASS]
+    # that the records are in order proves nothing that was built
+    tests = [row for row in passed if row["capability_id"].strip() != PREVIEW]
+    unnamed = len(rows) - len(named)
     verb = "does" if unnamed == 1 else "do"
     more = f" {plural(unnamed, 'row')} without a capability {verb} not count." if unnamed else ""
-    add = ["tracker", "evidence", "add", "--window-id", window]
-    uat = quoted(["tracker", "uat", "--window", window, "--record"])
-    failed = [row for result, row in newest.values() if result == FAIL]
+    add = ["evidence", "add", "--window-id", window]
+    uat = typed("uat", "--window", window, "--record")
     if failed:
         what = ", ".join(dict.fromkeys(_named(row) for row in failed))
         text = f"Evidence failed, and no later run passed: {what}.{more}"
@@ -104,15 +96,19 @@ def _evidence(session: Session, window: str) -> Check:
         if len(others) < len(failed):
             text += f" `{uat}` repeats what it ran."
         text += f" Repeat {_named(others[0])}, and record the result if it passes."
-        cure = quoted([*add, *_options(others[0]), "--result", PASS])
+        cure = typed(*add, *_options(others[0]), "--result", PASS)
         return Check(name="evidence", state="failed", text=text, cure=cure)
+    if tests:
+        return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
-        return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(passed, 'row')}).{more}")
-    if checked:
         text = f"No test has passed; the preview alone was checked.{more}"
-        cure = quoted([*add, "--capability", "CAPABILITY", "--result", PASS])
+        cure = typed(*add, "--capability", "CAPABILITY", "--result", PASS)
         return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
+
+
+def _result(row: Mapping[str, str]) -> str:
+    return row.get("result", "").strip().lower()
 
 
 def _capability(row: Mapping[str, str]) -> tuple[str, str]:

@@ -7,14 +7,15 @@ from datetime import timedelta
 
 from attrs import frozen
 
+from tracker.api import Source
 from tracker.kernel import Capture, Entry, Finalized, Session, TrackerError, Windows, canonical, iso, line, value
 from tracker_ledgers import ledgers
-from tracker_ledgers.churn import has_start
-from tracker_ledgers.command_log import quoted
+from tracker_ledgers.churn import STREAM, has_start, measured_rows
+from tracker_ledgers.command_log import typed
 from tracker_ledgers.evidence import is_named
 from tracker_ledgers.features import built
 
-CHURN, NO_METER = "churn", "no-meter"
+NO_METER = "no-meter"
 CLOCKS = timedelta(minutes=5)  # those of machines differ
 
 # an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
@@ -28,7 +29,7 @@ def unknown(session: Session, window: str) -> TrackerError | None:
     held = [ledger.file for ledger in ledgers.LEDGERS if _holds(session, ledger, window)]
     if not held:
         return Windows(session).no_window(window)
-    start = quoted(["tracker", "start", "PROVIDER", "--stdin", "--window", window])
+    start = typed("start", "PROVIDER", "--stdin", "--window", window)
     return TrackerError(
         f"{line(window)} has no records. It has rows in {' and '.join(held)} alone."
         f" Begin with `{start}`, or look with `tracker undo --list` whether the rows can be taken back."
@@ -110,7 +111,7 @@ def state(
     steps = [end_step(session, found) for found in opened]
     if anomalies:
         why = "An anomaly is open; its cure is below"
-        steps.insert(0, Step(rank=CURE, command=quoted(["tracker", "window-audit", "--window", window]), why=why))
+        steps.insert(0, Step(rank=CURE, command=typed("window-audit", "--window", window), why=why))
     if row is not None:
         state, more = _finalized(session, window, groups, row)
     elif unread := [one.problem for one in Windows(session).missing_plugins([window]) if one.measured]:
@@ -139,24 +140,10 @@ def fallen(session: Session, anomalies: Iterable[Entry]) -> list[str]:
 
 def _uncaptured(session: Session, window: str) -> str:
     """What there is without a capture: a churn row that measured nothing does not count."""
-    others = [name for name in session.journal.streams() if name != CHURN and session.index.spans(name, {window})]
-    if others or any(_measured(session, window)):
+    others = [name for name in session.journal.streams() if name != STREAM and session.index.spans(name, {window})]
+    if others or measured_rows(session, [window]):
         return "no captures: telemetry, reports or churn alone"
     return "nothing is recorded in it: no captures, no churn"
-
-
-def _measured(session: Session, window: str) -> list[bool]:
-    """Of each churn row, whether anything was measured."""
-    return [entry.record.get("files_changed") is not None for entry in session.index.entries(CHURN, [window])]
-
-
-def _end_command(session: Session, lane: str | None, provider: str, window: str) -> str:
-    return quoted(["tracker", "end", provider, "--stdin", "--window", window, *_agent(session, lane)])
-
-
-def _delete_command(session: Session, lane: str | None, provider: str, phase: str, window: str) -> str:
-    words = ["tracker", "alias", "delete", provider, "--phase", phase, "--window", window]
-    return quoted([*words, *_agent(session, lane)])
 
 
 def _agent(session: Session, lane: str | None) -> list[str]:
@@ -166,17 +153,19 @@ def _agent(session: Session, lane: str | None) -> list[str]:
 
 def end_step(session: Session, found: Opening) -> Step:
     """The AFTER of an open window; of a BEFORE of the future there is none."""
+    place = ["--window", found.window, *_agent(session, found.lane)]
     if found.is_ahead:
-        command = _delete_command(session, found.lane, found.provider, "before", found.window)
+        command = typed("alias", "delete", found.provider, "--phase", "before", *place)
         return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
-    command = _end_command(session, found.lane, found.provider, found.window)
+    command = typed("end", found.provider, "--stdin", *place)
     return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
 
 
 def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step:
     """What a pair that is not whole wants. A stray AFTER goes: a BEFORE from now on would follow it."""
     if not (befores := [one for one in group if one.phase == "before"]):
-        command = _delete_command(session, group[-1].agent_id, provider, "after", group[-1].window)
+        place = ["--window", group[-1].window, *_agent(session, group[-1].agent_id)]
+        command = typed("alias", "delete", provider, "--phase", "after", *place)
         return Step(rank=END, command=command, why=f"{provider}'s AFTER has no BEFORE, so it measures nothing")
     last = befores[-1]
     since, ahead = str(last.record["captured_at"]), is_ahead(session, last.captured_at.timestamp())
@@ -189,56 +178,49 @@ def _closed(session: Session, window: str, groups: Mapping[str, list[Capture]]) 
     if missing:
         steps = [pair_step(session, name, groups[name]) for name in dict(missing)]
         return ", ".join(f"{name} has no {phase}" for name, phase in missing), steps
-    providers, against = session.registry.providers, []
-    for name in sorted(groups.keys() & providers.keys()):
-        meter = providers[name].capacity_meter
-        if found := [str(one.phase).upper() for one in canonical(groups[name]).lacking(meter)]:
+    against: list[str] = []
+    again: list[Step] = []
+    for name in sorted(groups.keys() & session.registry.providers.keys()):
+        source, group = session.registry.providers[name], groups[name]
+        if found := [str(one.phase).upper() for one in canonical(group).lacking(source.capacity_meter)]:
             lack = f"{' and '.join(found)} of {name} lack{'' if found[1:] else 's'}"
-            against.append(f"the {lack} {providers[name].capacity}, so its capacity is not known")
+            against.append(f"the {lack} {source.capacity}, so its capacity is not known")
+            again += _again(session, source, group)
     answers = session.registry.ask("window_checks", session=session, window=window)
     against += [check.text for answer in answers for check in answer if check.state == "failed"]
     state = "; ".join([f"ready to finalize ({', '.join(sorted(groups))})", *against])
-    again = [step for name in sorted(groups.keys() & providers.keys()) for step in _again(session, name, groups[name])]
     return state, [*again, _complete(session, window, sorted(groups))]
 
 
-def _again(session: Session, name: str, group: Sequence[Capture]) -> Iterator[Step]:
+def _again(session: Session, source: Source, group: Sequence[Capture]) -> Iterator[Step]:
     """What makes a pair measure of which one pane lacks the meter of capacity: the capture again, or its value."""
-    source = session.registry.providers[name]
-    pair, meter = canonical(group), source.capacity_meter
+    name, pair, meter = source.name, canonical(group), source.capacity_meter
     lacking = pair.lacking(meter)
     if meter is None or len(lacking) != 1 or f"{NO_METER}:{meter.key}" in lacking[0].reading.errors:
         return
     [one] = lacking
+    phase, place = str(one.phase), ["--window", one.window, *_agent(session, one.agent_id)]
+    command = typed("end", name, "--stdin", *place)
     newest = session.index.newest(source.stream, one.agent_id, name)
-    command = _end_command(session, one.agent_id, name, one.window)
     gauge = pair.before.reading.gauge(meter.key) if pair.before else None
     is_over = gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
     # what was captured since, or is of the next period, measures something else
     if one is pair.before or is_over or newest is None or newest.record_id != one.record_id:
-        words = [
-            "tracker",
-            "override",
-            name,
-            "--phase",
-            str(one.phase),
-            "--window",
-            one.window,
-            *_agent(session, one.agent_id),
-        ]
-        option = f"--{meter.field_name.replace('_', '-')}"
-        command = quoted([*words, "--captured-at", iso(one.captured_at), option, "N"])
-    why = f"{name}'s {str(one.phase).upper()} lacks {meter.key}, so the window measures nothing of it"
+        value_of = f"--{meter.field_name.replace('_', '-')}"
+        command = typed(
+            "override", name, "--phase", phase, *place, "--captured-at", iso(one.captured_at), value_of, "N"
+        )
+    why = f"{name}'s {phase.upper()} lacks {meter.key}, so the window measures nothing of it"
     yield Step(rank=END, command=command, why=why)
 
 
 def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
-    words, features = ["tracker", "complete", "--window", window], built(session, [window])
+    words, features = ["complete", "--window", window], built(session, [window])
     for name in providers:
         if name in session.registry.providers:
             words += [f"--{name}-features", str(len(features.get((window, name), ())) or "N")]
     why = "Every pair stands; N features, quality Q and outcome WORD are yours to judge"
-    return Step(rank=COMPLETE, command=quoted([*words, "--quality", "Q", "--outcome", "WORD"]), why=why)
+    return Step(rank=COMPLETE, command=typed(*words, "--quality", "Q", "--outcome", "WORD"), why=why)
 
 
 def unpaired(row: Finalized, groups: Mapping[str, Sequence[Capture]]) -> list[str]:
@@ -268,8 +250,9 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
         missing = canonical(groups.get(name, [])).missing
         if not missing or (groups and name not in groups):
             continue
-        reopen = quoted(["tracker", "complete", "--reopen", "--window", window])
-        end = _end_command(session, groups[name][-1].agent_id if name in groups else None, name, window)
+        reopen = typed("complete", "--reopen", "--window", window)
+        agent = _agent(session, groups[name][-1].agent_id if name in groups else None)
+        end = typed("end", name, "--stdin", "--window", window, *agent)
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
         otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"
@@ -292,18 +275,17 @@ def _finalized(
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
     steps = []
     if row.text("outcome") is None:
-        words = ["tracker", "complete", "--window", window, "--outcome", "WORD"]
+        command = typed("complete", "--window", window, "--outcome", "WORD")
         why = "No outcome is given; WORD is yours to judge: pass, partial or fail"
-        steps.append(Step(rank=COMPLETE, command=quoted(words), why=why))
-    if not any(_measured(session, window)):
+        steps.append(Step(rank=COMPLETE, command=command, why=why))
+    if not measured_rows(session, [window]):
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
         start = [] if has_start(session, window) else ["--commit-start", "COMMIT"]
         why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
-        words = ["tracker", "churn", "--window", window, *whose, *start]
-        steps.append(Step(rank=CHURN_IT, command=quoted(words), why=why))
+        steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *start), why=why))
     proofs = ledgers.readable(session, ledgers.EVIDENCE)
     if not any(row.get("window_id") == window and is_named(row) for row in proofs):
         why = "No evidence is recorded yet"
-        steps.append(Step(rank=PROVE, command=quoted(["tracker", "uat", "--window", window, "--record"]), why=why))
+        steps.append(Step(rank=PROVE, command=typed("uat", "--window", window, "--record"), why=why))
     return state, steps

@@ -108,6 +108,10 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
         from tracker_telemetry.sessions.today import panel
 
         return [panel(session, period)]
+    if period.names == ("usage-window",):
+        from tracker_telemetry.sessions.window_panel import panel as of_windows
+
+        return [of_windows(session, period.windows)]
     from tracker_telemetry.sessions.panels import panels as of_logs
     from tracker_telemetry.window_facts import panels as of_streams
 

@@ -52,7 +52,7 @@ def rows_of(lines: list[list[dict[str, Any]]], *, at_once: bool) -> Rows:
 @given(LINES)
 def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, Any]]]) -> None:
     together, alone = rows_of(lines, at_once=True), rows_of(lines, at_once=False)
-    assert (together.places, together.columns, together.bad) == (alone.places, alone.columns, alone.bad)
+    assert (together.found, together.bad) == (alone.found, alone.bad)
     assert together.labels == alone.labels
 
 
@@ -60,10 +60,11 @@ def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, An
 @given(st.lists(st.lists(SOUND, min_size=1, max_size=3), min_size=1, max_size=12))
 def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) -> None:
     rows = rows_of(lines, at_once=True)
-    done = Read(JOB, len(rows.places), marshal.dumps(rows.columns), [*rows.labels], 0, 0, "", "")
+    columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
+    done = Read(JOB, 0, "", size=len(rows.found), requests=columns, labels=[*rows.labels])
     expected: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
-    for _, _, at, model, _, *tokens, _, number in zip(*rows.columns, strict=True):
-        if not done.labels[number][6]:
+    for _, _, at, model, _, *tokens, _, number in rows.found.values():
+        if not done.labels[number].whole:
             sums = expected[number, model or "", -1 if at is None else at // 900]
             sums[:] = [a + b for a, b in zip(sums, (1, *tokens), strict=True)]
     found: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
@@ -109,13 +110,13 @@ UNFIT: list[dict[str, Any]] = [
 @pytest.mark.parametrize("unfit", UNFIT, ids=repr)
 def test_an_event_that_cannot_be_stored_costs_its_line(unfit: dict[str, Any]) -> None:
     rows = rows_of([[{"key": "k2", **unfit}], [{"key": "k", "ts": 1.0, "input_tokens": 1}]], at_once=True)
-    assert (rows.bad, list(rows.places)) == (1, ["k"])
+    assert (rows.bad, list(rows.found)) == (1, ["k"])
 
 
 def test_a_time_may_be_text() -> None:
     events = [{"key": "a", "ts": "2026-11-20T10:00:00Z"}, {"key": "b", "ts": 5.0}, {"key": "c", "ts": "soon"}]
     rows = rows_of([events], at_once=True)
-    assert (rows.columns[2], rows.bad, rows.fault) == ([1795168800.0, 5.0, None], 0, None)
+    assert ([row[2] for row in rows.found.values()], rows.bad, rows.fault) == ([1795168800.0, 5.0, None], 0, None)
 
 
 @pytest.mark.parametrize(
@@ -134,5 +135,5 @@ def test_a_time_may_be_text() -> None:
 def test_a_value_that_no_event_may_have_is_the_plugins_fault(wrong: dict[str, Any], why: str | None) -> None:
     for at_once in (False, True):
         rows = rows_of([[{"key": "a"}], [{"key": "b", **wrong}], [{"key": "c"}]], at_once=at_once)
-        assert (list(rows.places), rows.bad) == (["a", "c"], 1)
+        assert (list(rows.found), rows.bad) == (["a", "c"], 1)
         assert rows.fault is None if why is None else why in (rows.fault or "")

@@ -63,6 +63,17 @@ def test_what_windows_share_stands_for_each_and_counts_once(overlapping: Any) ->
     assert {window: row["requests"] for window, row in facts.items()} == {"W1": 1, "W1+W2": 5, "W2": 0}
 
 
+def test_a_preview_on_a_terminal_shows_tokens_and_money(overlapping: Any) -> None:
+    """A pipe goes without: it would wait until all logs are read."""
+    assert "Tokens" not in overlapping.run("preview").stdout
+    facts = [row for row in asked(overlapping, "preview")["facts"] if "tokens" in row]
+    wide = overlapping.run("preview", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
+    rows = [line.split()[:4] for line in wide.partition("Tokens and money")[2].splitlines()[2:5]]
+    # what windows share stands behind the first of them
+    assert [row[0] for row in rows] == ["W1", "W1+W2", "W2"]
+    assert sorted(rows) == sorted([one["window"], "claude", str(one["tokens"]), str(one["requests"])] for one in facts)
+
+
 def test_a_scoreboard_counts_each_request_once(overlapping: Any) -> None:
     [row] = asked(overlapping, "scoreboard")
     # both windows moved one meter at the same time: their features are left out, and what one took is not known
@@ -116,7 +127,7 @@ def test_money_that_leaves_requests_out_is_the_least_that_it_was(home: Any, mess
     [row] = asked(home, "scoreboard")
     assert (row["cost_usd"], row["unpriced_requests"]) == (priced, 2)
     assert home.run("scoreboard").stdout.count("at least ") == 2
-    for command in ("usage", "windows", "scoreboard"):  # as a terminal shows them
+    for command in ("usage", "windows", "scoreboard", "preview"):  # as a terminal shows them
         shown = home.run(command, FORCE_COLOR="1", COLUMNS="300").stdout
         assert ("≥$" in shown, "at least $" in shown) == (True, False), command
     assert home.run("report", "--format", "md").stdout.count("| Cost, at least $ |") == 3

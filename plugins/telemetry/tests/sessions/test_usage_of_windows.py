@@ -237,6 +237,8 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     assert "some windows have several accounts' requests" in two_days.run("scoreboard").stderr
     report = two_days.run("report", "--format", "md")
     assert "W1 claude: tokens not known, since the requests are of 2 accounts" in report.stdout
+    shown = two_days.run("preview", FORCE_COLOR="1", COLUMNS="120").stdout
+    assert "W1 claude: tokens not known, since the requests are of 2 accounts." in shown
     assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from tracker.api import Meter, Source
+from tracker.api import Meter, Source, amount
 from tracker.kernel import Session, Windows
 from tracker_verdict.accounts import MIXED, accounts, alike, plans
 from tracker_verdict.overlaps import Ends, overlaps_of
@@ -27,7 +27,7 @@ class Moved(NamedTuple):
     delta: Mapping[str, Any]
     is_shared: bool
     pair: Ends
-    at: datetime | None = None
+    at: datetime | None
 
     def state(self, named: Mapping[str, Plans]) -> Literal["alone", "shared", "outdated"]:
         """Whether it says what a window costs: a per cent of another plan is of another quota.
@@ -57,19 +57,18 @@ def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[M
     rows, groups = Windows(session).finalized(windows), Windows(session).captures(windows)
     owners = {window: account for (window, name), account in accounts(session, windows).items() if name == source.name}
     shared = overlaps_of(session, source, rows, groups).shared
-    return [
-        Moved(owners.get(window), entry["delta"], window in shared, pair, moment(pair, row))
-        for window, row in rows.items()
-        if isinstance(entry := row.providers.get(source.name), Mapping) and isinstance(entry.get("delta"), Mapping)
-        if owners.get(window) != MIXED
-        for pair in [row.pair(source.name, groups.get((window, source.name), ()))]
-    ]
+    found = []
+    for window, row in rows.items():
+        owner, delta = owners.get(window), row.providers.get(source.name, {}).get("delta")
+        if isinstance(delta, Mapping) and owner != MIXED:
+            pair = row.pair(source.name, groups.get((window, source.name), ()))
+            found.append(Moved(owner, delta, window in shared, pair, moment(pair, row)))
+    return found
 
 
 def costs_of(moved: Iterable[Moved], meter: Meter, change: Regime | None = None) -> list[float]:
     """What windows cost, sorted; before a change in points of now."""
+    known = [(window, amount(window.delta.get(meter.field_name))) for window in moved]
     return sorted(
-        float(one) * (change.factor(window.at) if change else 1.0)
-        for window in moved
-        if isinstance(one := window.delta.get(meter.field_name), int | float) and not isinstance(one, bool) and one >= 0
+        float(cost) * (change.factor(window.at) if change else 1.0) for window, cost in known if cost is not None
     )

@@ -59,7 +59,7 @@ def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook]:
     from tracker_verdict.outlook import outlooks
     from tracker_verdict.plan_text import brief
 
-    found = outlooks(session, source, session.now, 1, is_brief=True)
+    found = outlooks(session, source, 1, is_brief=True)
     forecasts.store(session, source, [(one.meter, one.prospect) for one in found], "status")
     return list(brief(session, source, found))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from functools import partial
 
 from attrs import evolve, frozen
@@ -58,7 +58,6 @@ class Outlook:
     """
 
     meter: str
-    title: str
     is_capacity: bool
     is_of_all: bool = True
     is_over: bool = False
@@ -107,7 +106,6 @@ class _Question:
     max_age: timedelta
     windows_left: int
     reserve: float
-    local: tzinfo
     past: Sequence[MeterReading]
     own: Sequence[OwnedCapture]
     moved: Sequence[Moved]
@@ -142,7 +140,6 @@ class _Question:
 def outlooks(
     session: Session,
     source: Source,
-    now: datetime,
     windows_left: int,
     windows: Sequence[str] | None = None,
     *,
@@ -159,6 +156,7 @@ def outlooks(
     # a plan does not read years of windows
     if is_brief or windows is None:
         windows = session.index.newest_windows(USUAL)
+    now = session.now
     past, own = read(session, source, now, None if is_brief else windows)
     asked = _Question(
         session=session,
@@ -167,7 +165,6 @@ def outlooks(
         max_age=max_age,
         windows_left=windows_left,
         reserve=session.settings(VerdictSettings).reserve_pp,
-        local=session.zone,
         past=past,
         own=own,
         moved=moved_by(session, source, windows),
@@ -197,7 +194,6 @@ def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outl
     """One of each account that has a reading; without any, one that says so."""
     known = Outlook(
         meter=meter.key,
-        title=meter.title,
         unit=meter.unit,
         is_capacity=meter.key == asked.source.capacity,
         is_of_all=is_of_all(asked.source, meter),
@@ -223,16 +219,15 @@ def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outl
 
 def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Standing) -> Outlook:
     """With what is ahead of it, and how many windows fit."""
-    change = None
-    if not standing.limit:
+    change, limit, local = None, standing.limit, asked.session.zone
+    if not limit:
         return evolve(known, why=_no_bar(meter))
     if meter.unit == PERCENT:
         change = regime(asked.session, asked.source, meter.key, standing.account, several=known.several)
         readings = of_accounts(asked.past, meter.key).get(standing.account, [])
-        weeks = partial(weeks_before, readings, asked.local)
-        ahead = prospect(weeks, standing, meter, asked.now, asked.local, change)
+        ahead = prospect(partial(weeks_before, readings, local), standing, meter, asked.now, local, change)
         known = evolve(known, prospect=ahead, change=ahead.change if ahead else None)
-    if why := over(standing, asked.source.title, asked.now, asked.local) or _aged(meter, standing, asked.now):
+    if why := over(standing, asked.source.title, asked.now, local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not known.several or one.account == standing.account]
     named = asked.plans(standing.account, several=known.several)
@@ -243,11 +238,13 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     known = evolve(known, costs=len(costs), left_out=len(shared), outdated=len(outdated))
     if change is not None and any(change.is_before(one.at) for one in by_state[0]):
         known = evolve(known, change=change)
+    kept = limit * asked.reserve / FULL
+    room = max(limit - standing.used - kept, 0.0)
     if not costs or (not costs[-1] and meter.unit != PERCENT):
-        if is_so and not _room(known, asked.reserve):
-            return evolve(known, verdict=STOP, why=_no_room(known, asked.reserve))
+        if is_so and not room:
+            return evolve(known, verdict=STOP, why=_no_room(known, limit - standing.used, kept))
         return evolve(known, why=_no_cost(own, meter, known))
-    found = _verdict(known, costs, asked.reserve, asked.windows_left)
+    found = _verdict(known, costs, room, asked.windows_left)
     age = asked.now - standing.at
     if age > asked.max_age and not (found.verdict == STOP and is_so):
         # what was used since is not known, so that it may not be GO
@@ -263,18 +260,10 @@ def _cure(asked: _Question, known: Outlook) -> str:
     return new_reading(asked.session, asked.source, known.account, several=known.several)
 
 
-def _room(known: Outlook, reserve: float) -> float:
-    """What windows may cost together, in the meter's unit."""
-    assert known.used is not None
-    assert known.limit is not None
-    return max(known.limit - known.used - known.limit * reserve / FULL, 0.0)
-
-
-def _no_room(known: Outlook, reserve: float) -> str | None:
+def _no_room(known: Outlook, left: float, kept: float) -> str | None:
     """Why no window fits, whatever one costs; a meter that is full until its reset has said so already."""
     if known.prospect is not None and known.prospect.is_full:
         return None
-    left, kept = ((known.limit or FULL) - (known.used or 0), reserve * (known.limit or FULL) / FULL)
     return f"{number(max(left, 0))} {known.unit} left, and {number(kept)} are the reserve: no window fits"
 
 
@@ -318,11 +307,12 @@ def _aged(meter: Meter, standing: Standing, now: datetime) -> str | None:
     return None
 
 
-def _verdict(known: Outlook, costs: list[float], reserve: float, windows_left: int) -> Outlook:
+def _verdict(known: Outlook, costs: list[float], room: float, windows_left: int) -> Outlook:
+    """room: what windows may cost together, in the meter's unit."""
     from tracker_verdict.stats.room import fits
 
     # several windows cost together what so many of the mean do: the median of lopsided costs would promise more
-    usual, room = round(math.fsum(costs) / len(costs), 6), _room(known, reserve)
+    usual = round(math.fsum(costs) / len(costs), 6)
     cost = (costs[0], usual, costs[-1])
 
     def fitting(one: float) -> int | None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise, takewhile
+from statistics import mode
 from typing import TypeAlias
 
 from attrs import evolve, frozen
@@ -283,19 +284,15 @@ def _origin(readings: Sequence[MeterReading]) -> str:
     newest = max(one.until for one in readings) - timedelta(days=NEAR)
     read = {origin for (origin, _), one in last.items() if one.until >= newest}
     known = {origin for origin in read if rises[origin] >= POINTS and len(days[origin]) >= DAYS}
-    return _most([one for one in readings if one.origin in known] or readings)
-
-
-def _most(readings: Sequence[MeterReading]) -> str:
-    """The origin of the most: origins differ in what they show, and are never mixed."""
-    counts = Counter(one.origin for one in readings)
-    return max(counts, key=counts.__getitem__, default="")
+    return mode(one.origin for one in readings if one.origin in known or not known)
 
 
 def scheduled(readings: Sequence[MeterReading], account: str | None) -> list[MeterReading]:
     """Those of an account, or of any, that were taken whether or not somebody worked."""
     taken = [one for one in readings if one.is_scheduled and account in (None, _name(one))]
-    return [one for one in taken if one.origin == _most(taken)]
+    # origins differ in what they show, and are never mixed
+    origin = mode(one.origin for one in taken) if taken else ""
+    return [one for one in taken if one.origin == origin]
 
 
 def _absence(whose: str, since: datetime, last: datetime | None, others: Sequence[str]) -> str:

@@ -148,29 +148,10 @@ def prospect(
     before = past(standing.reset_at)
     if not before and max(standing.used, _usual(start, standing.at, local)) < LITTLE:
         return evolve(known, why="so early a week says nothing without weeks before it")
-    if change is None:
-        return _forecast(known, before, start, local)
     # also of this week: how it began is held against how others did
-    so_far = [one for one in past(standing.reset_at + WEEK) if abs(one.reset_at - standing.reset_at) < LATE]
-    return _changed(known, before, so_far[-1:], start, local, change)
-
-
-def _changed(
-    known: Prospect,
-    before: Sequence[Week],
-    so_far: Sequence[Week],
-    start: datetime,
-    local: tzinfo,
-    change: Regime,
-) -> Prospect:
-    """The forecast with what was used before a change in points of now. so_far: this week, if it was read."""
-    old = sum(map(change.used_before, so_far))
-    if not old and not any(map(change.used_before, before)):
-        return _forecast(known, before, start, local)
-    scaled = [change.in_points_of_now(week) for week in before]
-    # a vendor may have given back more than what is left of it
-    more = max((change.ratio[0] - 1) * old, -known.standing.used)
-    return evolve(_forecast(known, scaled, start, local, more), change=change)
+    later = past(standing.reset_at + WEEK) if change else []
+    so_far = [one for one in later if abs(one.reset_at - standing.reset_at) < LATE][-1:]
+    return _forecast(known, before, so_far, start, local, change)
 
 
 def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
@@ -179,11 +160,23 @@ def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
     return USUAL_POINTS * sum(PRIOR[(first + hour) % HOURS] for hour in range(hours)) / sum(PRIOR)
 
 
-def _forecast(known: Prospect, before: Sequence[Week], start: datetime, local: tzinfo, more: float = 0.0) -> Prospect:
-    """more: what the points that this week used before a change count beyond what they moved the meter by."""
+def _forecast(
+    known: Prospect,
+    before: Sequence[Week],
+    so_far: Sequence[Week],
+    start: datetime,
+    local: tzinfo,
+    change: Regime | None,
+) -> Prospect:
+    """The forecast, with what was used before a change in points of now. so_far: this week, if it was read."""
     from tracker_verdict.stats.forecast import course, runout
 
-    standing = known.standing
+    standing, more = known.standing, 0.0
+    if change is not None and any(map(change.used_before, [*before, *so_far])):
+        known = evolve(known, change=change)
+        # a vendor may have given back more than what is left of it
+        more = max((change.ratio[0] - 1) * sum(map(change.used_before, so_far)), -standing.used)
+        before = [change.in_points_of_now(week) for week in before]
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
     room = FULL - standing.used

@@ -39,7 +39,6 @@ class Change:
     day: date
     p: float
     ratio: Limits
-    is_recent: bool
 
 
 @frozen(kw_only=True)
@@ -89,7 +88,7 @@ def rates(ledger: Ledger) -> Rates:
     if change is not None:
         pieces = [piece for piece in pieces if piece.day >= change.day]
         known = evolve(known, change=change, pieces=pieces)
-        if change.is_recent:
+        if max(piece.day for piece in pieces) - change.day < timedelta(days=NEAR):
             return evolve(known, why=(f"a point buys something else since {change.day}; 3 more days are needed",))
         if why := tuple(_missing(ledger, pieces)):
             return evolve(known, why=tuple(f"since the change of {change.day}: {one}" for one in why))
@@ -300,7 +299,6 @@ def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
         day=days[first],
         p=p,
         ratio=(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)),
-        is_recent=days[-1] - days[first] < timedelta(days=NEAR),
     )
 
 

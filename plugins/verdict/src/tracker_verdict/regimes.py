@@ -64,7 +64,7 @@ class Regime(NamedTuple):
 
 def regime(session: Session, source: Source, meter: str | None, account: str | None, *, several: bool) -> Regime | None:
     """The change of a meter that is kept. several: whether what is asked for is of more accounts than this one."""
-    for row in _rows(session):
+    for row in _read(session.root / CHANGES):
         is_own = row.get("account") == (account or NO_ACCOUNT) or (row.get("is_only") and not several)
         if (row.get("provider"), row.get("meter")) == (source.name, meter) and is_own:
             with contextlib.suppress(KeyError, TypeError, ValueError):
@@ -110,11 +110,10 @@ def _look(session: Session, source: Source, meter: str, account: tuple[str, bool
     known = next((one for one in looks if one.get("of") == own), None)
     if known is not None and str(known.get("first")) <= days[0] and days[1] <= str(known.get("last")):
         return
-    row = next((row for row in _rows(session) if _of(row) == own), None)
+    row = next((row for row in _read(session.root / CHANGES) if _of(row) == own), {})
     since = session.now - REACH
-    if row is not None:
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            since = min(since, datetime.fromisoformat(row["since"]))
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        since = min(since, datetime.fromisoformat(row["since"]))
     keep(session, drift(ledger(session, source, meter, since, () if is_only else (name,))), since)
     _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": days[0], "last": days[1]}])
 
@@ -123,7 +122,7 @@ def keep(session: Session, found: Drift, since: datetime) -> None:
     """Keep what a look knows. One at less than a change was found in tells nothing against it, nor one at nothing."""
     ledger, change = found.ledger, found.change if found.why is None else None
     name = ledger.account or next(iter(ledger.accounts), NO_ACCOUNT)
-    own, rows = [ledger.source.name, ledger.meter, name], _rows(session)
+    own, rows = [ledger.source.name, ledger.meter, name], _read(session.root / CHANGES)
     kept = next((row for row in rows if _of(row) == own), None)
     # the readings of another origin may begin later
     is_less = kept is None or iso(max(since, ledger.readings[0].at)) > str(kept.get("since"))
@@ -144,10 +143,6 @@ def keep(session: Session, found: Drift, since: datetime) -> None:
 
 def _of(row: Mapping[str, Any]) -> list[Any]:
     return [row.get("provider"), row.get("meter"), row.get("account")]
-
-
-def _rows(session: Session) -> list[dict[str, Any]]:
-    return _read(session.root / CHANGES)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

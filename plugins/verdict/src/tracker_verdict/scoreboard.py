@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -25,7 +24,7 @@ from tracker.kernel import (
 )
 from tracker_verdict.accounts import NO_ACCOUNT, columns, note_excluded, several
 from tracker_verdict.estimate import ProviderEstimate
-from tracker_verdict.overlaps import Overlaps, Spent, overlapping
+from tracker_verdict.overlaps import Overlaps, overlapping
 from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
 
@@ -82,21 +81,20 @@ class Sums:
         self.account = ""
         # what is known of the provider, and of no provider
         self.own, self.others = Counter[str](), Counter[str]()
-        # of each of the tally's results what is shown per feature, NaN if it is not known
-        self.each = {name: array("d") for name in PER_FEATURE}
+        # by window what is shown per feature, as far as it is known
+        self.each = dict[str, Numbers]()
         # the windows that have something in common, what that is, and what they have in common with others
         self.sharing, self.common, self.shared = set[str](), list[tuple[set[str], Numbers]](), Counter[str]()
 
     def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
-        features, counted = row.features.get(self.tally.source.name, 0), len(self.tally.results)
+        features = row.features.get(self.tally.source.name, 0)
         self.tally.add(row, group)
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         own = {name: one * features if name == "churn" else one for name, one in own.items()}
         self.own.update(own)
-        if len(self.tally.results) > counted:
-            for name, column in self.each.items():
-                column.append(own.get(name, math.nan))
+        if each := {name: one for name, one in own.items() if name in PER_FEATURE}:
+            self.each[row.window] = each
         # what is known of the provider stands for it; churn of a window as a whole is no provider's
         self.others.update({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
         if "shared_requests" in own:
@@ -108,38 +106,38 @@ class Sums:
             windows = {*names.split(BETWEEN)}
             if not windows.isdisjoint(self.sharing):
                 self.common.append((windows, numbers))
-                (self.own if windows <= self.sharing else self.shared).update(numbers)
+                whose = self.own if windows <= self.sharing else self.shared
+                whose.update(numbers)
 
     def extend(self, more: Sums) -> None:
         self.tally.extend(more.tally)
         self.windows += more.windows
         self.own.update(more.own)
         self.others.update(more.others)
-        for name, column in self.each.items():
-            column.extend(more.each[name])
+        self.each |= more.each
         self.sharing |= more.sharing
 
     def per_feature(self, overlaps: Overlaps) -> dict[str, float | None]:
         """What a feature took in the windows that count and of which that is known; None if others may share it."""
         sums, features = defaultdict[str, float](float), defaultdict[str, float](float)
         counted, unknown = set[str](), set[str]()
-        for place, one in enumerate(self.tally.results):
+        for one in self.tally.results:
             if one.window in overlaps.shared or not (one.features or one.capacity):
                 continue
             if one.window in self.sharing:
                 counted.add(one.window)
-            for name, column in self.each.items():
-                if not math.isnan(column[place]):
-                    sums[name] += column[place]
-                    features[name] += one.features
+            for name, known in self.each.get(one.window, {}).items():
+                sums[name] += known
+                features[name] += one.features
         for windows, numbers in self.common:
             if windows <= counted:
-                for name in self.each:
+                for name in PER_FEATURE:
                     sums[name] += numbers.get(name, 0)
             elif not windows.isdisjoint(counted):
                 unknown |= numbers.keys()
         return {
-            name: sums[name] / features[name] if features[name] and name not in unknown else None for name in self.each
+            name: sums[name] / features[name] if features[name] and name not in unknown else None
+            for name in PER_FEATURE
         }
 
 
@@ -255,7 +253,7 @@ def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> I
     """A provider's groups, of each account apart if two are named, with the provider's windows that overlap."""
     # also of windows that are in different groups, or that nobody asked about
     tallies = [one.tally for one in own.values()]
-    overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))
+    overlaps = overlapping(session, tallies[0].source, *(one.spent for one in tallies))
     is_apart = bool(several(account for account, _ in own))
     groups: dict[str, Sums] = {}
     for (account, group), one in own.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -32,8 +31,7 @@ def _is_price(price: Any) -> bool:
 
 def are_sound_prices(value: Any) -> bool:
     """Whether the prices also say an amount above 0, for money above 0."""
-    texts = (price for price in value.values() if isinstance(price, str)) if are_prices(value) else [""]
-    return all(map(_is_above_0, texts))
+    return are_prices(value) and all(_is_above_0(price) for price in value.values() if isinstance(price, str))
 
 
 def _is_above_0(price: str) -> bool:
@@ -50,8 +48,7 @@ def is_ratio(value: float) -> bool:
 
 
 def _is_amount(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return is_number and 0 <= value <= LARGEST_PRICE
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST_PRICE
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)

@@ -74,9 +74,11 @@ def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
 
 
 def document(session: Session, known: Rates, by: str) -> dict[str, Any]:
-    names = ("name", "points", "low", "high")
     own = Shares([]) if known.why else shares(session, known, by)
-    rows = [{**dict(zip(names, (name, *points), strict=True)), "is_cut": name in own.cut} for name, points in own.found]
+    rows = [
+        {"name": name, "points": points, "low": low, "high": high, "is_cut": name in own.cut}
+        for name, (points, low, high) in own.found
+    ]
     return {"shares": rows, "before": list(own.before)}
 
 

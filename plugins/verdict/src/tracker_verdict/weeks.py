@@ -109,17 +109,14 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
 def _periods(readings: Sequence[MeterReading]) -> list[list[MeterReading]]:
     """The readings of each period, without those of one that ended before."""
     groups: list[list[MeterReading]] = []
-    last: datetime | None = None
     for one in sorted(readings, key=lambda one: one.at):
+        last = groups[-1][-1].reset_at if groups else None
         if one.reset_at is None:
             continue
         if last is not None and _goes_on(groups[-1], one, one.reset_at - last):
             groups[-1].append(one)
         elif last is None or one.reset_at > last:
             groups.append([one])
-        else:
-            continue
-        last = one.reset_at
     return groups
 
 
@@ -162,16 +159,14 @@ def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | No
     """A rise counts in the hour of the reading that showed it. After an early reset hours are not known."""
     rises: list[float | None] = [0.0] * HOURS
     most = 0.0
-    full_at: datetime | None = None
     for one in readings:
         hour = min(max(int((one.at - start) / HOUR), 0), HOURS - 1)
         if one.used > most:
             rises[hour] = (rises[hour] or 0.0) + one.used - most
             most = one.used
-        if most >= FULL and full_at is None:
-            full_at = one.at
-    for hidden in (full_at, end if end is not None and end < start + WEEK else None):
+    full_at = next((one.at for one in readings if one.used >= FULL), None)
+    for hidden in (full_at, end):
         if hidden is not None:
-            for hour in range(max(int((hidden - start) / HOUR) + 1, 0), HOURS):
-                rises[hour] = None
+            first = max(int((hidden - start) / HOUR) + 1, 0)
+            rises[first:] = [None] * len(rises[first:])
     return rises

@@ -34,7 +34,7 @@ from tracker_views.hangup import STATUS, on_hangup
 from tracker_views.keys import Help, Keys
 from tracker_views.meter_strip import MeterStrip
 from tracker_views.panel_table import PanelTable
-from tracker_views.refresh import Answer, Reader, Request
+from tracker_views.refresh import Answer, Reader, Request, own_session
 
 CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
 # times as long as the last reading took: streams that always grow cost a twentieth of a core, ages a hundredth
@@ -183,15 +183,11 @@ class Board(App[None]):
     @work(thread=True, group=METERS)
     def read_meters(self) -> None:
         assert self._sampler is not None
-        here = Session()
-        here.data_dir, here.agent, here.quiet = self.origin.root, self.origin.agent, True
         try:
-            failures = self._sampler(here)
+            with own_session(self.origin.root, self.origin.agent) as here:
+                failures = self._sampler(here)
         except (TrackerError, OSError) as error:
             failures = [str(error)]
-        finally:
-            here.index.close()
-            here.journal.close()
         if failures != self._unread:
             self._unread = failures
             self.call_from_thread(self._draw)

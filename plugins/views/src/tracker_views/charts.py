@@ -7,14 +7,13 @@ of the same size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
-from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from attrs import frozen
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from rich.cells import cell_len
 
 from tracker.api import Chart, Column, Panel
@@ -24,6 +23,7 @@ from tracker_views.fit import cut
 
 Span: TypeAlias = tuple[datetime, datetime]  # from when to when a window was measured
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
+Ends: TypeAlias = tuple[float, float]
 MOST_BARS = 12
 MOST_BANDS = 60  # more windows than that are a grey wall
 HEIGHT = 180
@@ -79,13 +79,8 @@ def picture(panel: Panel, chart: Chart, zone: tzinfo, bands: Sequence[Span] = ()
     plot = Plot(panel, chart, zone, bands)
     if all(row.get(chart.y) is None for row in plot.rows):
         return None
-    kinds: Mapping[str, Callable[[Plot], Picture]] = {
-        "bars": bars,
-        "intervals": partial(bars, draw=_interval),
-        "columns": columns,
-        "steps": steps,
-    }
-    return kinds[chart.kind](plot)
+    over_time = {"columns": columns, "steps": steps}
+    return over_time.get(chart.kind, bars)(plot)
 
 
 def nice(most: float) -> float:
@@ -96,42 +91,50 @@ def nice(most: float) -> float:
     return next(step * size for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= most * (1 - 1e-9))
 
 
-def _svg(pattern: str, **values: Any) -> Markup:
-    return Markup(pattern).format(**values)
+def _tag(name: str, content: str | None = None, **attributes: object) -> Markup:
+    """An element, its values escaped; `class_` is the attribute class, `text_anchor` is text-anchor."""
+    known = [(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None]
+    head = name + "".join(f' {key}="{escape(value)}"' for key, value in known)
+    return Markup(f"<{head}/>" if content is None else f"<{head}>{escape(content)}</{name}>")
 
 
-# --- a line for each row
+def _percent(value: float) -> str:
+    return f"{value:.2f}%"
 
 
-def _bar(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Markup:
-    width = 100 * min(max(row[plot.chart.y], 0), scale) / scale
-    bar = _svg('<rect x="0" y="{y}" width="{w:.2f}%" height="{h}" rx="2" class="s0"/>', y=top, w=width, h=BAR)
-    low, high = plot.range_of(row)
-    if low is None or high is None:
+def _upright(x: float, top: int, bottom: int, kind: str) -> Markup:
+    return _tag("line", x1=_percent(x), x2=_percent(x), y1=top, y2=bottom, class_=kind)
+
+
+# --- a line for each row: places across are in per cent of the scale
+
+
+def _bar(value: float, ends: Ends | None, top: int) -> Markup:
+    bar = _tag("rect", x=0, y=top, width=_percent(value), height=BAR, rx=2, class_="s0")
+    if ends is None:
         return bar
-    a, b = (100 * min(max(one, 0), scale) / scale for one in (low, high))
-    shape = '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="expected"/>'
-    return bar + _svg(shape, a=a, y=top, w=max(b - a, 0.5), h=BAR)
+    low, high = ends
+    width = _percent(max(high - low, 0.5))
+    return bar + _tag("rect", x=_percent(low), y=top, width=width, height=BAR, class_="expected")
 
 
-def _interval(plot: Plot, row: Mapping[str, Any], top: int, scale: float) -> Markup:
-    chart, middle = plot.chart, top + BAR // 2
-    low, high = plot.range_of(row)
-    found = Markup()
-    if low is not None and high is not None:
-        a, b = (100 * min(max(one, 0), scale) / scale for one in (low, high))
-        found += _svg('<line x1="{a:.2f}%" x2="{b:.2f}%" y1="{y}" y2="{y}" class="range"/>', a=a, b=b, y=middle)
-        for end in (a, b):
-            found += _svg(
-                '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="end"/>', x=end, a=top, b=top + BAR
-            )
-    at = 100 * min(max(row[chart.y], 0), scale) / scale
-    return found + _svg('<circle cx="{x:.2f}%" cy="{y}" r="{r}" class="s0"/>', x=at, y=middle, r=DOT)
+def _interval(value: float, ends: Ends | None, top: int) -> Markup:
+    middle, found = top + BAR // 2, Markup()
+    if ends is not None:
+        low, high = ends
+        found += _tag("line", x1=_percent(low), x2=_percent(high), y1=middle, y2=middle, class_="range")
+        found += _upright(low, top, top + BAR, "end") + _upright(high, top, top + BAR, "end")
+    return found + _tag("circle", cx=_percent(value), cy=middle, r=DOT, class_="s0")
 
 
-def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Markup] = _bar) -> Picture:
+def bars(plot: Plot) -> Picture:
     chart, shown = plot.chart, plot.rows[:MOST_BARS]
+    draw = _interval if chart.kind == "intervals" else _bar
     scale = chart.top or nice(max(plot.most(shown), chart.at or 0))
+
+    def across(value: float) -> float:
+        return 100 * min(max(value, 0), scale) / scale
+
     labels = [(plot.words(row, chart.x), _value(plot, row)) for row in shown]
     names = [cut(name, NAME, is_name=True) for name, _ in labels]
     # on a phone the name stands above the value
@@ -140,20 +143,21 @@ def bars(plot: Plot, draw: Callable[[Plot, Mapping[str, Any], int, float], Marku
     body = Markup()
     for place, (row, name, (_, value)) in enumerate(zip(shown, names, labels, strict=True)):
         top = first + place * step
-        shape = '<text x="0" y="{y}"{kind}>{name}</text>'
-        body += _svg(shape, y=top - first + 13, kind=Markup(' class="above"' if is_high else ""), name=name)
-        body += _svg('<text x="100%" y="{y}" class="end-text">{value}</text>', y=top + 13, value=value)
-        body += _svg('<rect x="0" y="{y}" width="100%" height="{h}" rx="2" class="rail"/>', y=top + 20, h=BAR)
+        body += _tag("text", name, x=0, y=top - first + 13, class_="above" if is_high else None)
+        body += _tag("text", value, x="100%", y=top + 13, class_="end-text")
+        body += _tag("rect", x=0, y=top + 20, width="100%", height=BAR, rx=2, class_="rail")
         if row.get(chart.y) is not None:
-            body += draw(plot, row, top + 20, scale)
+            low, high = plot.range_of(row)
+            ends = None if low is None or high is None else (across(low), across(high))
+            body += draw(across(row[chart.y]), ends, top + 20)
         if chart.at is not None and chart.at <= scale:
-            shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
-            body += _svg(shape, x=100 * chart.at / scale, a=top + 16, b=top + 24 + BAR)
-    some = f"the first {len(shown)} of {len(plot.rows)}" if len(plot.rows) > len(shown) else ""
+            body += _upright(100 * chart.at / scale, top + 16, top + 24 + BAR, "mark")
+    said, some = [" ".join(label) for label in labels], f"the first {len(shown)} of {len(plot.rows)}"
+    is_cut = len(plot.rows) > len(shown)
     end = f" The scale ends at {short(scale, plot.y)}." if chart.kind == "intervals" else ""
     return Picture(
-        title=f"{chart.title} ({some})" if some else chart.title,
-        description=f"{'; '.join((*map(' '.join, labels), *filter(None, (some,))))}.{end}",
+        title=f"{chart.title} ({some})" if is_cut else chart.title,
+        description=f"{'; '.join([*said, some] if is_cut else said)}.{end}",
         height=len(shown) * step,
         body=body,
     )
@@ -171,28 +175,38 @@ def _value(plot: Plot, row: Mapping[str, Any]) -> str:
 # --- over time
 
 
-def _across(begin: datetime, end: datetime) -> Callable[[datetime], float]:
-    length = (end - begin) / timedelta(seconds=1) or 1.0
-    return lambda at: 100 * ((at - begin) / timedelta(seconds=1)) / length
+@frozen
+class Area:
+    """Where an instant is across, in per cent, and a value down, in pixels of the plot."""
+
+    begin: datetime
+    end: datetime
+    scale: float
+
+    def across(self, at: datetime) -> float:
+        length = (self.end - self.begin) / timedelta(seconds=1) or 1.0
+        return 100 * ((at - self.begin) / timedelta(seconds=1)) / length
+
+    def down(self, value: float) -> float:
+        return HEIGHT * (1 - min(value / self.scale, 1.0))
 
 
 def _grid() -> Markup:
     lines = (HEAD + HEIGHT * (1 - share) for share in (0.0, 0.5, 1.0))
-    return Markup().join(_svg('<line x1="0" x2="100%" y1="{y}" y2="{y}" class="grid"/>', y=y) for y in lines)
+    return Markup().join(_tag("line", x1=0, x2="100%", y1=y, y2=y, class_="grid") for y in lines)
 
 
-def _scales(plot: Plot, scale: float, across: Callable[[datetime], float], begin: datetime, end: datetime) -> Markup:
-    """The numbers of both axes; they are drawn last, so that nothing crosses them."""
+def _scales(plot: Plot, area: Area, end: datetime) -> Markup:
+    """The numbers of both axes, the times up to an end; they are drawn last, so that nothing crosses them."""
     body = Markup()
     for share in (0.5, 1.0):
-        y, shown = HEAD + HEIGHT * (1 - share) - 4, short(scale * share, plot.y)
-        body += _svg('<text x="0" y="{y}" class="scale">{v}</text>', y=y, v=shown)
-    length = end - begin
+        y, shown = HEAD + HEIGHT * (1 - share) - 4, short(area.scale * share, plot.y)
+        body += _tag("text", shown, x=0, y=y, class_="scale")
+    begin, length = area.begin, end - area.begin
     form = "%d %b %H:%M" if length < timedelta(days=3) else "%d %b" if length < timedelta(days=300) else "%b %Y"
     for anchor, at in (("start", begin), ("middle", begin + length / 2), ("end", end)):
-        words = f"{at.astimezone(plot.zone):{form}}"
-        shape = '<text x="{x:.0f}%" y="{y}" text-anchor="{a}" class="scale">{w}</text>'
-        body += _svg(shape, x=across(at), y=HEAD + HEIGHT + 16, a=anchor, w=words)
+        words, x = f"{at.astimezone(plot.zone):{form}}", f"{area.across(at):.0f}%"
+        body += _tag("text", words, x=x, y=HEAD + HEIGHT + 16, text_anchor=anchor, class_="scale")
     return body
 
 
@@ -207,25 +221,20 @@ def columns(plot: Plot) -> Picture:
     times = list(stacks)
     step = min((b - a for a, b in pairwise(times)), default=timedelta(days=1))
     begin, end = times[0], times[-1] + step
-    scale = chart.top or nice(max(sum(value for _, value in stack) for stack in stacks.values()))
-    across, body = _across(begin, end), _grid()
-    width = 0.8 * across(begin + step)
+    totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
+    scale = chart.top or nice(max(totals.values()))
+    area, body = Area(begin, end, scale), _grid()
+    width = 0.8 * area.across(begin + step)
     for at, stack in stacks.items():
         base = float(HEAD + HEIGHT)
         for series, value in sorted(stack):
             height = HEIGHT * min(value / scale, 1.0)
             base -= height
             if height:
-                body += _svg(
-                    '<rect x="{x:.2f}%" y="{y:.1f}" width="{w:.2f}%" height="{h:.1f}" fill="url(#p{s})"/>',
-                    x=across(at) + width / 8,
-                    y=base,
-                    w=width,
-                    h=height,
-                    s=series,
-                )
-    body += _scales(plot, scale, across, begin, end)
-    totals = {at: sum(value for _, value in stack) for at, stack in stacks.items()}
+                x, y = _percent(area.across(at) + width / 8), f"{base:.1f}"
+                fill = f"url(#p{series})"
+                body += _tag("rect", x=x, y=y, width=_percent(width), height=f"{height:.1f}", fill=fill)
+    body += _scales(plot, area, end)
     most = max(totals, key=lambda at: totals[at])
     highest = f"{text(totals[most], plot.y, plot.zone)} at {_day(plot, most)}"
     said = f"{plural(len(stacks), 'column')} {_days(plot, begin, times[-1])}; the highest is {highest}."
@@ -250,24 +259,22 @@ def steps(plot: Plot) -> Picture:
     begin, end = rows[0][chart.x], last[chart.x]
     # without a little more room the last value could not be seen
     drawn = end if coming else end + ((end - begin) / ROOM or timedelta(hours=1))
-    edge = max([drawn, *(row[chart.x] for row in coming)])
     most = plot.most(plot.rows)
     scale = chart.top if chart.top and chart.top >= most else nice(most)
-    across, body = _across(begin, edge), Markup()
-    shown = [band for band in plot.bands if band[1] >= begin and band[0] <= end]
+    area, body = Area(begin, max([drawn, *(row[chart.x] for row in coming)]), scale), Markup()
+    shown = [band for band in plot.bands if band[1] >= begin and band[0] <= area.end]
     shown = shown if len(shown) <= MOST_BANDS else []
     for opened, closed in shown:
-        a, b = max(across(opened), 0.0), min(across(closed), 100.0)
-        shape = '<rect x="{a:.2f}%" y="{y}" width="{w:.2f}%" height="{h}" class="band"/>'
-        body += _svg(shape, a=a, y=HEAD, w=max(b - a, 0.3), h=HEIGHT)
+        a, b = max(area.across(opened), 0.0), min(area.across(closed), 100.0)
+        width = _percent(max(b - a, 0.3))
+        body += _tag("rect", x=_percent(a), y=HEAD, width=width, height=HEIGHT, class_="band")
     body += _grid()
     marks = [row for row in rows if chart.mark and row.get(chart.mark)]
     for row in marks:
-        shape = '<line x1="{x:.2f}%" x2="{x:.2f}%" y1="{a}" y2="{b}" class="mark"/>'
-        body += _svg(shape, x=across(row[chart.x]), a=HEAD, b=HEAD + HEIGHT)
-    line = _line(_points([*rows, {**last, chart.x: drawn}], chart, across, scale))
-    body += _scaled(*(_expected(plot, last, row, across, scale) for row in coming), line)
-    body += _scales(plot, scale, across, begin, edge if coming or begin == end else end)
+        body += _upright(area.across(row[chart.x]), HEAD, HEAD + HEIGHT, "mark")
+    line = _line([*rows, {**last, chart.x: drawn}], chart, area)
+    body += _scaled(*(_expected(plot, last, row, area) for row in coming), line)
+    body += _scales(plot, area, area.end if coming or begin == end else end)
     return Picture(
         title=chart.title,
         description=_steps_words(plot, rows, coming, len(marks)),
@@ -291,41 +298,25 @@ def _steps_words(plot: Plot, rows: Rows, coming: Rows, marks: int) -> str:
     return said
 
 
-def _expected(
-    plot: Plot, last: Mapping[str, Any], row: Mapping[str, Any], across: Callable[[datetime], float], scale: float
-) -> Markup:
+def _expected(plot: Plot, last: Mapping[str, Any], row: Mapping[str, Any], area: Area) -> Markup:
     """A band that opens from the last value to the range."""
     corners = [(last, float(last[plot.chart.y])), *((row, float(one)) for one in plot.range_of(row))]
-    points = " ".join(f"{10 * across(at[plot.chart.x]):.0f},{_down(y, scale):.1f}" for at, y in corners)
-    return _svg('<polygon points="{points}" class="expected"/>', points=points)
+    points = " ".join(f"{10 * area.across(at[plot.chart.x]):.0f},{area.down(y):.1f}" for at, y in corners)
+    return _tag("polygon", points=points, class_="expected")
 
 
-def _down(value: float, scale: float) -> float:
-    return HEIGHT * (1 - min(value / scale, 1.0))
-
-
-def _points(
-    rows: Rows, chart: Chart, across: Callable[[datetime], float], scale: float
-) -> Iterator[tuple[float, float]]:
-    before: float | None = None
-    for row in rows:
-        x, y = 10 * across(row[chart.x]), _down(float(row[chart.y]), scale)
-        if before is not None:
-            yield x, before
-        yield x, y
-        before = y
-
-
-def _line(points: Iterator[tuple[float, float]]) -> Markup:
-    path = " ".join(f"{x:.0f},{y:.1f}".removesuffix(".0") for x, y in points)
-    return _svg('<polyline points="{points}" class="line" vector-effect="non-scaling-stroke"/>', points=path)
+def _line(rows: Rows, chart: Chart, area: Area) -> Markup:
+    """Each value stays until the next one."""
+    known = [(10 * area.across(row[chart.x]), area.down(float(row[chart.y]))) for row in rows]
+    corners = known[:1]
+    for (_, before), (x, y) in pairwise(known):
+        corners += [(x, before), (x, y)]
+    path = " ".join(f"{x:.0f},{y:.1f}".removesuffix(".0") for x, y in corners)
+    return _tag("polyline", points=path, class_="line", vector_effect="non-scaling-stroke")
 
 
 def _scaled(*shapes: Markup) -> Markup:
     """Shapes whose places across are in thousandths of the width."""
-    return _svg(
-        '<svg x="0" y="{top}" width="100%" height="{h}" viewBox="0 0 1000 {h}" preserveAspectRatio="none">{body}</svg>',
-        top=HEAD,
-        h=HEIGHT,
-        body=Markup().join(shapes),
-    )
+    box, body = f"0 0 1000 {HEIGHT}", Markup().join(shapes)
+    size = {"x": 0, "y": HEAD, "width": "100%", "height": HEIGHT}
+    return _tag("svg", body, **size, viewBox=box, preserveAspectRatio="none")

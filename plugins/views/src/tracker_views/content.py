@@ -95,7 +95,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     # what it holds of each window is not kept beside what others are asked for
     del found, counted, brief
     failures: list[str] = []
-    panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *_panels(session, period, failures)]
+    panels = [efficiency(preview["providers"]), anomalies(preview["anomalies"]), *panels_of(session, period, failures)]
     # a panel of the same name says it better, and the table of windows what was captured
     shown = {panel.name for panel in panels}
     sections = [section for name, section in known if name not in shown]
@@ -115,7 +115,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
     )
 
 
-def _panels(session: Session, period: Period, failures: list[str]) -> Iterator[Panel]:
+def panels_of(session: Session, period: Period, failures: list[str]) -> Iterator[Panel]:
     """The features' own; what one fails at is noted among the failures."""
     for name, answer in session.registry.each("panels", session=session, period=period):
         if isinstance(answer, PluginError):
@@ -240,32 +240,32 @@ def sound(panel: Panel) -> Panel:
     rows = [_sound_row(panel, row, kinds) for row in panel.rows]
     owner = line(panel.distribution)
     before, after = (f"{owner}: ", f" ({owner})") if owner else ("", "")
-    lost = sum(_is_lost(one) for row in panel.rows for one in row.values())
-    missing = (
-        [f"{line(panel.title)}: {plural(lost, 'figure')} {'is' if lost == 1 else 'are'} too large to be shown."]
-        if lost
-        else []
-    )
-    return Panel(
+    missing = list(panel.missing)
+    if lost := sum(_is_lost(one) for row in panel.rows for one in row.values()):
+        verb = "is" if lost == 1 else "are"
+        missing.append(f"{line(panel.title)}: {plural(lost, 'figure')} {verb} too large to be shown.")
+    return evolve(
+        panel,
         name=f"{before}{line(panel.name)}",
         title=f"{line(panel.title)}{after}",
-        place=panel.place,
         headlines=tuple(f"{before}{line(one)}" for one in panel.headlines),
         about=line(panel.about),
         columns=tuple(evolve(one, title=line(one.title)) for one in panel.columns),
         rows=rows,
         charts=tuple(evolve(one, title=line(one.title)) for one in panel.charts),
-        missing=tuple(f"{before}{line(one)}" for one in (*panel.missing, *missing)),
+        missing=tuple(f"{before}{line(one)}" for one in missing),
         distribution=owner,
     )
 
 
 def _wrong_parts(panel: Panel) -> Iterator[tuple[object, str]]:
     """What a plugin put into a panel that is of another type than declared, with what was expected."""
-    scales = [(one.kind, one.top or 0, one.at or 0) for one in panel.charts]
-    yield from ((kind, f"a kind of chart, such as {', '.join(CHARTS)}") for kind, *_ in scales if kind not in CHARTS)
-    numbers = (panel.place, *(number for _, *own in scales for number in own))
-    yield from ((one, "a number") for one in numbers if not isinstance(one, NUMBER) or not -LARGEST < one < LARGEST)
+    for chart in panel.charts:
+        if chart.kind not in CHARTS:
+            yield chart.kind, f"a kind of chart, such as {', '.join(CHARTS)}"
+    for number in (panel.place, *(one or 0 for chart in panel.charts for one in (chart.top, chart.at))):
+        if not isinstance(number, NUMBER) or not -LARGEST < number < LARGEST:
+            yield number, "a number"
 
 
 def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[type, ...]]) -> Mapping[str, Cell]:

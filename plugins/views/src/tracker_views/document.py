@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,10 +32,9 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "title": panel.title,
         "about": panel.about,
         "columns": [{"key": one.key, "title": one.title, "kind": one.kind} for one in panel.columns],
-        "rows": [_row(row, [one.key for one in panel.columns]) for row in panel.rows],
+        "rows": [{one.key: _plain(row.get(one.key)) for one in panel.columns} for row in panel.rows],
     }
 
 
-def _row(row: Mapping[str, Cell], keys: list[str]) -> dict[str, Any]:
-    found = {key: row.get(key) for key in keys}
-    return {key: iso(one) if isinstance(one, datetime) else one for key, one in found.items()}
+def _plain(value: Cell) -> Cell:
+    return iso(value) if isinstance(value, datetime) else value

@@ -66,6 +66,7 @@ def page(content: Content, zone: tzinfo) -> str:
         series=range(SERIES),
         unknown=UNKNOWN,
         plural=plural,
+        is_number=is_number,
     )
     return escape(rendered) + "\n"
 

@@ -10,7 +10,7 @@ from attrs import evolve
 from rich.text import Text
 from textual.widgets import DataTable
 
-from tracker.api import Cell, Panel
+from tracker.api import Cell, Column, Panel
 from tracker.kernel import plural
 from tracker_views.cells import is_number, text
 from tracker_views.fit import TableLayout, cut, fitted
@@ -41,34 +41,31 @@ class PanelTable(DataTable[Text]):
         """Show a panel, if it is not what is shown already. Returns what the filter hides, and what is left out."""
         # all rows take part in the layout: what a filter hides changes no column
         found = fitted(panel.columns, panel.rows, room, self.zone)
-        places = self._chosen(panel)
-        found = evolve(found, rows=tuple(found.rows[place] for place in places))
+        chosen = self._chosen(panel, found)
+        found = evolve(found, rows=tuple(cells for _, cells in chosen))
         drawn = (panel.name, self.sort_key, self.is_turned, found)
         if drawn != self.drawn:
             self.drawn = drawn
-            self._fill([panel.rows[place] for place in places], found)
-        count, passing = plural(len(panel.rows), "row"), "passes" if len(places) == 1 else "pass"
-        hidden = f"{len(places)} of {count} {passing} the filter {self.needle!r}. Escape shows all."
+            self._fill([row for row, _ in chosen], found)
+        count, passing = plural(len(panel.rows), "row"), "passes" if len(chosen) == 1 else "pass"
+        hidden = f"{len(chosen)} of {count} {passing} the filter {self.needle!r}. Escape shows all."
         return hidden if self.needle else "", found.note
 
-    def _chosen(self, panel: Panel) -> list[int]:
-        """The places of the rows that pass the filter, sorted."""
-        places = list(range(len(panel.rows)))
+    def _chosen(self, panel: Panel, found: TableLayout) -> list[tuple[Mapping[str, Cell], tuple[str, ...]]]:
+        """The rows that pass the filter, each with its cells, sorted; rows without a value of the column stay last."""
+        chosen = list(zip(panel.rows, found.rows, strict=True))
         if self.needle:
             words = self.needle.casefold()
-            places = [
-                place
-                for place in places
-                if any(
-                    words in text(panel.rows[place].get(one.key), one, self.zone).casefold() for one in panel.columns
-                )
-            ]
-        values = {place: panel.rows[place].get(self.sort_key or "") for place in places}
-        if self.sort_key is not None:
-            known = [place for place in places if values[place] is not None]
-            known.sort(key=lambda place: _rank(values[place]), reverse=self.is_turned)
-            places = [*known, *(place for place in places if values[place] is None)]
-        return places
+            chosen = [(row, cells) for row, cells in chosen if words in self._words(row, panel.columns)]
+        if (key := self.sort_key) is not None:
+            known = [(row, cells) for row, cells in chosen if row.get(key) is not None]
+            known.sort(key=lambda one: _rank(one[0][key]), reverse=self.is_turned)
+            chosen = [*known, *((row, cells) for row, cells in chosen if row.get(key) is None)]
+        return chosen
+
+    def _words(self, row: Mapping[str, Cell], columns: Sequence[Column]) -> str:
+        """The values of a row as they are filtered, apart from each other."""
+        return "\0".join(text(row.get(one.key), one, self.zone).casefold() for one in columns)
 
     def _fill(self, rows: Sequence[Mapping[str, Cell]], found: TableLayout) -> None:
         line, top = self.cursor_row, self.scroll_y

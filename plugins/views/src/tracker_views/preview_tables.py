@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.text import Text
 
-from tracker.api import Block, Cell, Column, Row
+from tracker.api import Block, Cell, Column, Period, Row
 from tracker.kernel import Session, line
-from tracker_views.content import efficiency, excluded
+from tracker_views.content import efficiency, excluded, panels_of
 from tracker_views.terminal import lines, room, write
 
 FIELD = re.compile(r"\{(\w+)(?::(?:\.\d)?([^}]*))?\}")
@@ -31,14 +31,16 @@ OPEN = (
 )
 # columns are as wide as all of their rows: more are printed as text, as they are read
 MOST_WINDOWS = 400
+USAGE = "usage-window"  # the panel of what each window used
 
 
 def show(session: Session, preview: Any) -> None:
     # in full before a line of it is printed: if a part fails, the text is printed instead
-    write(session, list(_screen(preview, room(), session.zone)))
+    write(session, list(_screen(session, preview, room())))
 
 
-def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
+def _screen(session: Session, preview: Any, width: int) -> Iterator[Text]:
+    local = session.zone
     document = preview.document()
     yield from _wrapped(f"Windows: {', '.join(map(line, preview.windows)) or 'none'}", width)
     cure = ": `tracker doctor` names them" if preview.anomalies else ""
@@ -61,6 +63,7 @@ def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
         yield from _section("Windows", WINDOWS, [_window(one) for one in document["windows"]], width, local)
     if moved := [one for one in document["open"] if one["capacity"] is not None]:
         yield from _section("Not finalized", OPEN, moved, width, local)
+    yield from _used(session, preview.windows, width)
     for shown in preview.blocks:
         yield from _block(shown.block, width, local)
         for found in preview.divergences:
@@ -72,6 +75,19 @@ def _screen(preview: Any, width: int, local: Any) -> Iterator[Text]:
                 yield from _wrapped(f"Divergent: {text} (over {found.threshold:g} points apart).", width)
     for error in preview.not_shown:
         yield from _wrapped(f"Not shown: {error.plugin}: {line(error.cause)}", width)
+
+
+def _used(session: Session, windows: tuple[str, ...], width: int) -> Iterator[Text]:
+    """Tokens and money of each window. A pipe goes without: its reader would wait for all session logs to be read."""
+    failures: list[str] = []
+    for panel in panels_of(session, Period(windows=windows, names=(USAGE,)), failures):
+        if (panel.name, panel.distribution) == (USAGE, ""):
+            if panel.rows:
+                yield from _section(panel.title, panel.columns, panel.rows, width, session.zone)
+            for text in panel.missing:
+                yield from _wrapped(text, width)
+    for text in failures:
+        yield from _wrapped(f"Not shown: {text}", width)
 
 
 def _wrapped(text: str, width: int) -> Iterator[Text]:

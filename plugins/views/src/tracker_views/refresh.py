@@ -9,6 +9,8 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,20 +45,28 @@ class Answer:
     error: str | None = None
 
 
+@contextmanager
+def own_session(root: Path, agent: str | None) -> Iterator[Session]:
+    """A session beside the command's, for another thread or process; what it opened is closed behind it."""
+    session = Session()
+    session.data_dir, session.agent, session.quiet = root, agent, True
+    try:
+        yield session
+    finally:
+        session.index.close()
+        session.journal.close()
+
+
 def read(request: Request) -> Answer:
     from tracker_views.content import gathered, period_of
     from tracker_views.journal_log import panel as log_panel
 
-    session = Session()
-    session.data_dir, session.agent, session.quiet = request.root, request.agent, True
     try:
-        found = gathered(session, period_of(session, Selection(since=request.since)), with_sections=False)
-        return Answer(content=found, panels=(*found.panels, log_panel(session)))
+        with own_session(request.root, request.agent) as session:
+            found = gathered(session, period_of(session, Selection(since=request.since)), with_sections=False)
+            return Answer(content=found, panels=(*found.panels, log_panel(session)))
     except (TrackerError, OSError) as error:
         return Answer(error=str(error))
-    finally:
-        session.index.close()
-        session.journal.close()
 
 
 class Reader:

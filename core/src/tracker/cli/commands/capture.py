@@ -148,4 +148,4 @@ def _ingest_stream(here: Session, source: Source, given: Mapping[str, Any]) -> N
     more = {key: given[key] for key in ("use_stdin", "notes", "follow", "strict")}
     stream = StreamInput(path=None if given["path"] is None else str(given["path"]), **more)
     if here.registry.first("ingest_stream", session=here, source=source, window=given["window"], given=stream) is None:
-        raise TrackerError(f"The stream {source.name} cannot be read. {owner('hooks', 'ingest_stream') or ''}".strip())
+        raise TrackerError(f"The stream {source.name} cannot be read. {owner('hooks', 'ingest_stream')}".strip())

@@ -6,20 +6,15 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Number, WritingCommand, provider_option, session, window_option
+from tracker.kernel import Number, provider_option, session, window_option
+from tracker_ledgers.commands import NotedByItself
 
 COUNT = Number(int, min=0)
 
 
-class CheckpointCommand(WritingCommand):
-    """It notes itself in the command log, before it writes the handoff that shows the log."""
-
-    is_noted = False
-
-
 @click.command(
     "checkpoint",
-    cls=CheckpointCommand,
+    cls=NotedByItself,
     epilog="tracker checkpoint --window W0-01 --provider codex --task session --plan 200000 --actual 168000",
 )
 @window_option(required=True)
@@ -37,6 +32,6 @@ class CheckpointCommand(WritingCommand):
 @click.option("--decision-card", "with_card", is_flag=True, help="Show the window's decision card, too.")
 def command(with_card: bool, **given: Any) -> None:
     """Close a session: token ledger, churn, handoff. Update the last run in the standing jobs, if any."""
-    from tracker_ledgers.checkpoint import Request, close
+    from tracker_ledgers.checkpoint import close
 
-    close(session(), Request(**given), with_card=with_card)
+    close(session(), given, with_card=with_card)

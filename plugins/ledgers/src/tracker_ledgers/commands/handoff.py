@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Windows, WritingCommand, session, window_option
+from tracker.kernel import Windows, session, window_option
+from tracker_ledgers.commands import NotedByItself
 
 
-class HandoffCommand(WritingCommand):
-    """It notes itself in the command log if the file changed: running it twice changes nothing."""
-
-    is_noted = False
-
-
-@click.command("handoff", cls=HandoffCommand, epilog="tracker handoff --window W0-01")
+@click.command("handoff", cls=NotedByItself, epilog="tracker handoff --window W0-01")
 @window_option(
     names=("windows",),
     multiple=True,

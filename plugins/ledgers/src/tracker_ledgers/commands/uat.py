@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import click
 
-from tracker.kernel import Number, WritingCommand, session, window_option
+from tracker.kernel import Number, session, window_option
+from tracker_ledgers.commands import NotedByItself
 
 
-class UatCommand(WritingCommand):
-    """It notes itself in the command log where it records anything."""
-
-    is_noted = False
-
-
-@click.command("uat", cls=UatCommand, epilog="tracker uat --window W0-01 --record")
+@click.command("uat", cls=NotedByItself, epilog="tracker uat --window W0-01 --record")
 @window_option(required=True)
 @click.option("--record", is_flag=True, help="Keep the reports, and append a row of evidence for each.")
 @click.option(

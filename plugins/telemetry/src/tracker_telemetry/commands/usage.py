@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -181,40 +179,32 @@ def _csv(found: Usage) -> Iterator[str]:
 
 
 def _table(found: Usage) -> Iterator[str]:
-    """An aligned table that fits the terminal: of a narrow one numbers are short, and long names are cut."""
+    """An aligned table."""
     from tracker.kernel import line
 
     if not found.rows:
         yield "No requests."
         return
-    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 10_000
     keys = [*(tuple(map(line, key)) for key, _ in found.rows), ("total", *[""] * (len(found.names) - 1))]
     sums = [*(one for _, one in found.rows), found.totals]
-    costs = _amounts(sums)
-    for is_short in (False, True):
-        figures = [_figures(one, cost, is_short=is_short) for one, cost in zip(sums, costs, strict=True)]
-        table = [(*found.names, *HEADINGS), *((*key, *own) for key, own in zip(keys, figures, strict=True))]
-        widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
-        if sum(widths) + 2 * len(widths) <= width:
-            break
+    figures = map(_figures, sums, _amounts(sums))
+    table = [(*found.names, *HEADINGS), *((*key, *own) for key, own in zip(keys, figures, strict=True))]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     names = len(found.names)
-    spare = width - sum(widths[names:]) - 2 * len(widths)
-    while sum(widths[:names]) > max(spare, 6 * names):
-        widths[widths.index(max(widths[:names]))] -= 1
     for row in table:
-        cells = [cell[:size].ljust(size) for cell, size in zip(row[:names], widths, strict=False)]
-        cells += [cell.rjust(size) for cell, size in zip(row[names:], widths[names:], strict=True)]
+        cells = [cell.ljust(width) for cell, width in zip(row[:names], widths, strict=False)]
+        cells += [cell.rjust(width) for cell, width in zip(row[names:], widths[names:], strict=True)]
         yield "  ".join(cells).rstrip()
 
 
-def _figures(sums: Sums, cost: str, *, is_short: bool) -> Sequence[str]:
+def _figures(sums: Sums, cost: str) -> Sequence[str]:
     plain, read, short, long, output, _ = sums.tokens
     requests, inputs, reads, writes, outputs = (
-        _short(count) if is_short else f"{count:,}" for count in (sums.requests, plain, read, short + long, output)
+        f"{count:,}" for count in (sums.requests, plain, read, short + long, output)
     )
     whole = plain + read + short + long
     share = f"{100 * read / whole:.0f}%" if whole else "n/a"
-    least = "" if not sums.unpriced or sums.cost is None else ">" if is_short else "at least "
+    least = "at least " if sums.unpriced and sums.cost is not None else ""
     return requests, inputs, reads, share, writes, outputs, f"{least}{cost}"
 
 
@@ -233,10 +223,3 @@ def _amounts(column: Sequence[Sums]) -> list[str]:
         else f"${rounded(cost, digits, is_least=is_least):,.{digits}f}"
         for cost, is_least in amounts
     ]
-
-
-def _short(count: int) -> str:
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= size:
-            return f"{count / size:.1f}{unit}"
-    return str(count)

@@ -21,14 +21,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from itertools import groupby, permutations
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import define, field
 
 from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions.columns import REPEATED
-from tracker_telemetry.sessions.scan import LABELS, SHARED
+from tracker_telemetry.sessions.scan import Labels
 from tracker_telemetry.sessions.tables import IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 FIELDS = ("session", "parent", "until")  # of a record of the journal
@@ -80,30 +80,23 @@ SELECT DISTINCT places FROM (
 """
 
 
-class Place(NamedTuple):
-    """What requests share, in the order of `SHARED`; the session comes first."""
-
-    labels: tuple[Any, ...]
+class Place(Labels):
+    """What requests share."""
 
     @property
-    def session(self) -> str:
-        return self.labels[0] or ""
+    def name(self) -> str:
+        """That of the session."""
+        return self.session or ""
 
     @property
     def names(self) -> tuple[tuple[bool, str], ...]:
         """The labels, in an order in which what is missing comes last."""
-        return tuple((name is None, name or "") for name in self.labels[: len(LABELS)])
+        return tuple((name is None, name or "") for name in self[:-3])
 
     @property
     def parent(self) -> str | None:
         """The session that a copy names as its original's."""
-        found: str | None = self.labels[SHARED.index("lineage")]
-        return None if self.labels[SHARED.index("whole")] or found == self.session else found
-
-    @property
-    def needs(self) -> str | None:
-        found: str | None = self.labels[SHARED.index("needs")]
-        return found
+        return None if self.whole or self.lineage == self.name else self.lineage
 
 
 @define
@@ -150,7 +143,7 @@ def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tup
     """Those that files do not tell: which of two that are there is the original they say, whatever was thought."""
     places = _places(database, source) if descents else {}
     shown = database.execute(PRESENT, (source,)).fetchall() if descents else []
-    present = {pair for (text,) in shown for pair in permutations({places[one].session for one in json.loads(text)}, 2)}
+    present = {pair for (text,) in shown for pair in permutations({places[one].name for one in json.loads(text)}, 2)}
     return {pair: until for pair, until in descents.items() if pair not in present}
 
 
@@ -197,26 +190,26 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     changed: set[str] = set()
     descents: Descents = {}
     thought = known(database, source)
-    named = {(one.session, one.parent) for one in places.values() if one.parent and one.needs is None}
+    named = {(one.name, one.parent) for one in places.values() if one.parent and one.needs is None}
     for shown, group in groups.items():
         # copies of copies are of the one whose own original is not among them
         ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
         left = [number for number in shown if ranks[number] == min(ranks.values())]
-        left = [number for number in left if places[number].session] or left  # one without is a damaged copy's
-        sessions = _parents_of(frozenset(places[number].session for number in left), named)
+        left = [number for number in left if places[number].name] or left  # one without is a damaged copy's
+        sessions = _parents_of(frozenset(places[number].name for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
         sessions = frozenset(one for one in sessions if told.get(one, NEVER) <= group.last) or sessions
         sessions = _parents_of(_last(sessions, own, starters, groups.values()), thought)
-        stands = _standing([number for number in left if places[number].session in sessions], places)
+        stands = _standing([number for number in left if places[number].name in sessions], places)
         moved = [(stands, base, half, source) for base, half, place in group.keys if place != stands]
         database.executemany("UPDATE row SET place = ? WHERE base = ? AND half = ? AND source = ?", moved)
-        changed |= {places[place].session for _, _, place in group.keys if place != stands}
+        changed |= {places[place].name for _, _, place in group.keys if place != stands}
         if moved:
-            changed.add(places[stands].session)
-        for copy in () if places[stands].needs else group.sessions - {places[stands].session}:
+            changed.add(places[stands].name)
+        for copy in () if places[stands].needs else group.sessions - {places[stands].name}:
             # what a session shows of another is told by its time if it stands before all that is its own
-            until, pair = group.until[copy], (copy, places[stands].session)
+            until, pair = group.until[copy], (copy, places[stands].name)
             if -NEVER < until < min(own[copy][:1], default=NEVER):
                 descents[pair] = max(descents.get(pair, until), until)
     return changed, descents
@@ -247,9 +240,9 @@ def adopt(
     left = {pair: until for pair, until in found.items() if not pair[1].startswith(REPEATED)}  # which are nobody's
     for (session, parent), until in sorted(left.items(), key=itemgetter(1, 0)):
         for number, place in places.items():
-            if place.session == session and place.needs is None and not place.labels[SHARED.index("whole")]:
-                labels = _folder(database, source, parent) or place.labels[1:3]  # a fork may be of another one
-                other = place_of((source, parent, *labels, *place.labels[3:]))
+            if place.name == session and place.needs is None and not place.whole:
+                project, branch = _folder(database, source, parent) or place[1:3]  # a fork may be of another one
+                other = place_of(source, place._replace(session=parent, project=project, branch=branch))
                 if database.execute(ADOPT, (other, number, begin[session], until, source, parent)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
@@ -264,7 +257,7 @@ def _folder(database: sqlite3.Connection, source: str, session: str) -> tuple[An
 
 def _places(database: sqlite3.Connection, source: str) -> dict[int, Place]:
     rows = database.execute(f"SELECT id, {SHARED_COLUMNS} FROM place WHERE origin = ?", (source,))
-    return {number: Place(tuple(labels)) for number, *labels in rows}
+    return {number: Place(*labels) for number, *labels in rows}
 
 
 def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Place]) -> dict[tuple[int, ...], Group]:
@@ -274,12 +267,12 @@ def _groups(database: sqlite3.Connection, source: str, places: Mapping[int, Plac
         shown = tuple(row[2] for row in rows)
         group = groups.get(shown)
         if group is None:
-            group = groups[shown] = Group(frozenset(places[place].session for place in shown))
+            group = groups[shown] = Group(frozenset(places[place].name for place in shown))
         group.keys.append((base, half, rows[0][3]))
         if rows[0][4] is not None:
             group.times.append(rows[0][4])
         for _, _, place, _, _, at in rows:
-            session = places[place].session
+            session = places[place].name
             group.until[session] = max(group.until.get(session, -NEVER), -NEVER if at is None else at)
     for group in groups.values():
         group.times.sort()
@@ -293,8 +286,8 @@ def _parents_of(sessions: frozenset[str], thought: Container[tuple[str, str]]) -
 
 def _standing(numbers: Sequence[int], places: Mapping[int, Place]) -> int:
     """The place of the session that was seen first that names the most."""
-    session = places[min(numbers)].session
-    same = [number for number in numbers if places[number].session == session]
+    session = places[min(numbers)].name
+    same = [number for number in numbers if places[number].name == session]
     return min(same, key=lambda number: (places[number].names, number))
 
 

@@ -37,7 +37,7 @@ class Day(NamedTuple):
         """The one or two days of a zone that it lies on, that of its name first."""
         if not self.name:
             return []
-        first, last = _date(self.first // QUARTER, zone), _date(self.last // QUARTER, zone)
+        first, last = date_of(self.first, zone), date_of(self.last, zone)
         if first == last:
             return [first]
         return [first, last] if str(first) == self.name else [last, first]
@@ -56,7 +56,11 @@ def _midnight(name: str) -> float:
         return inf
 
 
+def date_of(at: float, zone: tzinfo) -> date:
+    """The day of a zone that an instant lies on: no zone begins its days within a quarter of an hour."""
+    return _date(at // QUARTER, zone)
+
+
 @cache
 def _date(quarter: float, zone: tzinfo) -> date:
-    """The day of a zone that a quarter of an hour lies on: no zone begins its days within one."""
     return datetime.fromtimestamp(quarter * QUARTER, zone).date()

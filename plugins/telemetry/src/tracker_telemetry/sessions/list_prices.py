@@ -39,16 +39,15 @@ class ListPrices:
     @classmethod
     def of_view(cls, session: Session, source: Source) -> ListPrices:
         """The same for what can do without its table: one that cannot be read is named and left out."""
-        users = prices.own_table()
         try:
-            table: prices.Table | None = prices.table(session, source)
+            return cls.of_source(session, source)
         except TrackerError as error:
             if session.registry.is_strict():
                 raise
+            users = prices.own_table()
             cure = f"TRACKER_DISABLE_PLUGINS={source.name} leaves it out"
             session.warn(f"{str(error).rstrip('.')}; its own prices are left out ({cure})")
-            table = users
-        return cls(table, genai.version(), users=users)
+        return cls(users, genai.version(), users=users)
 
     @classmethod
     def of_user(cls) -> ListPrices:

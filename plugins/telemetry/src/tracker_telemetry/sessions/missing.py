@@ -44,6 +44,8 @@ SAID = {
     "not_in_rows": ("session", "{} used more than the rows show: {}"),
     "without_plugin": ("session", "{} left out: {}"),
     "shared": ("request", "{} shared {}"),
+    "left_out": ("request", "{} left out, of which {}"),
+    "undated": ("request", "{} in no period, of which {}"),
     "gone": ("session", "the files of {} are gone; what they held is counted: {}"),
     "deleted": (
         "session",
@@ -80,9 +82,6 @@ def sentences(missing: Iterable[Mapping[str, Any]], *, are_private: bool) -> Ite
             case "extras":
                 title, _, name = detail.partition(": ")
                 yield f"the money leaves out {number(count)} {name} of {title}"
-            case "left_out" | "undated" as kind:
-                where = "left out" if kind == "left_out" else "in no period"
-                yield f"{plural(count, 'request')} {where}, of which {detail}"
             case "no_price_list":
                 yield detail
             case kind:

@@ -11,10 +11,8 @@ from attrs import field, frozen
 
 from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.scan import SHARED, Read
+from tracker_telemetry.sessions.scan import Labels, Read
 from tracker_telemetry.sessions.tables import QUARTER, SEVERAL, STANDARD
-
-WHOLE = SHARED.index("whole")
 
 
 @frozen(kw_only=True)
@@ -22,7 +20,7 @@ class Requests:
     """Columns in the order of `scan.Rows.columns`; `labels` has what their last one, a number, stands for."""
 
     columns: Sequence[Sequence[Any]]
-    labels: Sequence[tuple[Any, ...]]
+    labels: Sequence[Labels]
     costs: Sequence[float | None] = field()
 
     @classmethod
@@ -30,8 +28,8 @@ class Requests:
         columns = marshal.loads(done.requests)
         _, _, times, models, speeds, *tokens, _, _, numbers = columns
         costs = prices.costs(models, times, speeds, tokens)
-        if any(labels[WHOLE] for labels in done.labels):
-            costs = [None if done.labels[at][WHOLE] else cost for at, cost in zip(numbers, costs, strict=True)]
+        if any(labels.whole for labels in done.labels):
+            costs = [None if done.labels[at].whole else cost for at, cost in zip(numbers, costs, strict=True)]
         return cls(columns=columns, labels=done.labels, costs=costs)
 
     def rows(self, places: Sequence[int], source: str) -> Iterator[tuple[Any, ...]]:
@@ -47,7 +45,7 @@ class Requests:
         ends = [at for at, (one, other) in enumerate(pairwise(keys), 1) if one != other]
         for start, stop in pairwise([0, *ends, len(keys)]):
             number, model, quarter = keys[start]
-            if not self.labels[number][WHOLE]:
+            if not self.labels[number].whole:
                 costs = [cost for cost in self.costs[start:stop] if cost is not None]
                 dated = [at for at in times[start:stop] if at is not None]
                 first, last = (min(dated), max(dated)) if dated else (None, None)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, count, groupby
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
@@ -26,9 +26,6 @@ TOKENS = (
     *("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
     *("output_tokens", "reasoning_tokens"),
 )
-LABELS = ("session", "project", "branch", "account", "client", "plan")
-# what many requests of a file share; `whole` is no request but a client's own total, of a `lineage`
-SHARED = (*LABELS, "whole", "needs", "lineage")
 UNPACKER = "zstandard"  # reads compressed files; an extra
 BATCH = 500  # lines whose events are checked together
 BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
@@ -52,6 +49,23 @@ class Job(NamedTuple):
     is_whole: bool
 
 
+class Labels(NamedTuple):
+    """What many requests of a file share. `whole`: not a request, but a client's own total, of a `lineage`."""
+
+    session: str | None
+    project: str | None
+    branch: str | None
+    account: str | None
+    client: str | None
+    plan: str | None
+    whole: bool
+    needs: str | None
+    lineage: str | None
+
+
+NAMES = Labels._fields[:-3]  # those that an event has under this name
+
+
 class Read(NamedTuple):
     """What a file gave: its requests by column, for the store; bad lines; where to go on.
 
@@ -60,13 +74,13 @@ class Read(NamedTuple):
     """
 
     job: Job
-    size: int
-    requests: bytes
-    labels: list[tuple[Any, ...]]
-    bad: int
     offset: int
-    end: str
     state: str
+    size: int = 0
+    requests: bytes = b""
+    labels: Sequence[Labels] = ()
+    bad: int = 0
+    end: str = ""
     error: str | None = None
     fault: str | None = None
 
@@ -102,8 +116,7 @@ def read(jobs: Sequence[Job]) -> list[Read]:
                     done.append(_read(job, timer))
         except PluginError as error:
             job, text = jobs[len(done)], redact(str(error))
-            fault = f"{text.rstrip('.')}; {UNLIKE}"
-            done.append(Read(job, 0, b"", [], 0, job.offset, "", job.state, text, fault))
+            done.append(Read(job, job.offset, job.state, error=text, fault=f"{text.rstrip('.')}; {UNLIKE}"))
     return done
 
 
@@ -122,15 +135,15 @@ def _read(job: Job, timer: Any) -> Read:
             stop = rows.read(Unpacked(file) if is_packed else file)
             end = "" if is_packed or not rows.kept else end_of(job.path, stop)
     except ImportError:
-        return Read(job, 0, b"", [], 0, job.offset, "", job.state, UNPACKER)
+        return Read(job, job.offset, job.state, error=UNPACKER)
     except PluginError:
         raise
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
         end, error = "", _reason(found)
     rows.settle()
-    columns = marshal.dumps(rows.columns)
-    state = rows.kept or "{}"
-    return Read(job, len(rows.places), columns, [*rows.labels], rows.bad, stop, end, state, error, rows.fault)
+    columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
+    labels = [*rows.labels]
+    return Read(job, stop, rows.kept or "{}", len(rows.found), columns, labels, rows.bad, end, error, rows.fault)
 
 
 def _reason(error: Exception) -> str:
@@ -150,10 +163,9 @@ class Rows:
         self.bad = 0
         self.fault: str | None = None
         self.waiting: list[Sequence[Any]] = []  # the events of lines, to be checked together
-        self.places: dict[str, int] = {}  # of each key, in the columns
-        # the halves of the key, time, model, speed, tokens, their total, and the number of the labels
-        self.columns: list[list[Any]] = [[] for _ in range(len(TOKENS) + 7)]
-        self.labels: dict[tuple[Any, ...], int] = {}
+        # by key: its halves, time, model, speed, tokens, their total, and the number of the labels
+        self.found: dict[str, tuple[Any, ...]] = {}
+        self.labels: dict[Labels, int] = {}
 
     def read(self, file: io.FileIO | Unpacked) -> int:
         """Take the lines from the job's offset on; returned is where the last whole one ends."""
@@ -290,51 +302,32 @@ class Rows:
         if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > LINE_LIMIT:
             raise TypeError("a name is too long")
         wholes, needs = tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
-        numbers = self._numbers([*map(column, LABELS), wholes, needs, column("rid")])
+        numbers = self._numbers([*zip(*map(column, NAMES), wholes, needs, column("rid"), strict=True)])
         parts = [key.rpartition("/") if "/" in key else (key, "", ALONE) for key in keys]
         bases, _, halves = zip(*parts, strict=True)
         tokens = plain, read, short, long, output, reasoning
-        self._keep(keys, (bases, halves, times, models, speeds, *tokens, totals, numbers))
+        self._keep(keys, zip(bases, halves, times, models, speeds, *tokens, totals, numbers, strict=True))
 
-    def _keep(self, keys: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
-        """Add rows, which mostly are new; of one key the first of those with the highest rank stands.
+    def _keep(self, keys: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add rows; of one key the first of those with the highest rank stands.
 
         Its time is that at which it was shown first, as `tables.PUT` has it.
         """
-        places, own = self.places, self.columns
-        new = dict(zip(keys, count(len(places))))
-        if len(new) == len(keys) and places.keys().isdisjoint(new):
-            places.update(new)
-            for column, values in zip(own, columns, strict=True):
-                column += values
-            return
-        for key, row in zip(keys, zip(*columns, strict=True), strict=True):
-            place = places.setdefault(key, len(places))
-            if place == len(own[0]):
-                for column, value in zip(own, row, strict=True):
-                    column.append(value)
-                continue
-            before = [column[place] for column in own]
-            first = min((at for at in (before[TIME], row[TIME]) if at is not None), default=None)
-            if _rank(row) > _rank(before):
-                for column, value in zip(own, row, strict=True):
-                    column[place] = value
-            own[TIME][place] = first
+        for key, row in zip(keys, rows, strict=True):
+            before = self.found.setdefault(key, row)
+            if before is not row:
+                first = min((at for at in (before[TIME], row[TIME]) if at is not None), default=None)
+                best = row if _rank(row) > _rank(before) else before
+                self.found[key] = (*best[:TIME], first, *best[TIME + 1 :])
 
-    def _numbers(self, columns: Sequence[Sequence[Any]]) -> list[int]:
+    def _numbers(self, shared: Sequence[tuple[Any, ...]]) -> list[int]:
         """The number of each event's labels, of all that it shares with others."""
-        size = len(columns[0])
-        is_same = all(one.count(one[0]) == size for one in columns)
-        shared = [tuple(one[0] for one in columns)] if is_same else [*zip(*columns, strict=True)]
-        numbers = [*map(self.labels.get, shared)]
-        if None in numbers:
-            new = [one for one in dict.fromkeys(shared) if one not in self.labels]
-            for one in new:
-                if len("".join(label or "" for label in (*one[:-3], one[-1])).encode()) > LINE_LIMIT:
-                    raise TypeError("a name is too long")
-            self.labels.update(zip(new, count(len(self.labels))))
-            numbers = [*map(self.labels.get, shared)]
-        return cast("list[int]", numbers * size if is_same else numbers)
+        new = [Labels._make(one) for one in dict.fromkeys(shared) if one not in self.labels]
+        for one in new:
+            if len("".join(label or "" for label in (*one[:-3], one.lineage)).encode()) > LINE_LIMIT:
+                raise TypeError("a name is too long")
+        self.labels.update(zip(new, count(len(self.labels))))
+        return [*map(self.labels.__getitem__, shared)]  # type: ignore[arg-type]
 
     def _stored(self) -> str:
         """The state as the store has it, without notes that count nothing; empty if the store cannot have it."""

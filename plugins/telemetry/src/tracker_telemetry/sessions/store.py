@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from attrs import define, field
 
@@ -25,12 +26,13 @@ from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
 from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
-from tracker_telemetry.sessions.scan import LABELS, Job, Read
+from tracker_telemetry.sessions.scan import Job, Labels, Read
 from tracker_telemetry.sessions.scratch import project
 from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
 CACHE = 64 << 10  # kibibytes
+Sessions: TypeAlias = defaultdict[str, set[str]]  # by source
 BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins that may be readable later
 
 
@@ -56,8 +58,8 @@ class Store:
 
     session: Session
     database: sqlite3.Connection
-    _touched: set[tuple[str, str]] = field(factory=set)  # sources and sessions that got something
-    _summed: set[tuple[str, str]] = field(factory=set)  # those whose sums were added to
+    _touched: Sessions = field(factory=lambda: defaultdict(set))  # those that got something
+    _summed: Sessions = field(factory=lambda: defaultdict(set))  # those whose sums were added to
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
     _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
     _news: dict[str, kept.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
@@ -109,7 +111,8 @@ class Store:
 
     def _set_aside(self, source: str) -> upgrades.Held:
         """Let the files of a source be read as if none was, but for what only those hold that are gone."""
-        self._touched.update(self._ask("SELECT DISTINCT source, session FROM summary WHERE source = ?", (source,)))
+        names = self._ask("SELECT DISTINCT session FROM summary WHERE source = ?", (source,))
+        self._touched[source].update(name for (name,) in names)
         return upgrades.set_aside(self.database, source)
 
     def _price(self, prices: ListPrices) -> None:
@@ -168,9 +171,11 @@ class Store:
 
     def _put(self, done: Read, prices: ListPrices) -> None:
         source, name = done.job.source, file_key(done.job.path)
-        labels = [self._stored(source, one) for one in done.labels]
-        own = [self._place(one) for one in labels]
-        self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", {one[:2] for one in labels if one[1]})
+        # a project is stored as reports show it
+        labels = [one._replace(project=project(one.project, is_hashed=self.is_hashed)) for one in done.labels]
+        own = [self._place(source, one) for one in labels]
+        met = {(source, one.session) for one in labels if one.session}
+        self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", met)
         if done.size:
             found = Requests.of(done, prices)
             rows = [*found.rows(own, source)]
@@ -178,9 +183,9 @@ class Store:
             self.database.executemany(tables.ADD, rows)
             if self.database.total_changes - before == done.size:
                 # no other file has shown them: they add to what is known, unless these sessions are summed up anew
-                names = [(source, *(label or "" for label in one[1:4])) for one in labels]
+                names = [(source, one.session or "", one.project or "", one.branch or "") for one in labels]
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
-                self._summed.update((source, one[1]) for one in names)
+                self._summed[source].update(one[1] for one in names)
             else:
                 self.database.executemany(tables.SHOW_KNOWN, [(row[-2], *row[:2], source) for row in rows])
                 self.database.executemany(tables.SHOW_OTHER, [(row[-2], *row[:2], source, row[2]) for row in rows])
@@ -197,25 +202,22 @@ class Store:
         put = f"INSERT OR REPLACE INTO file VALUES ({','.join('?' * 12)})"
         self._ask(put, (*values, is_whole and done.job.is_whole))
 
-    def _stored(self, source: str, labels: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What requests share, as it is stored: a project is there as reports show it."""
-        at = LABELS.index("project")
-        return source, *labels[:at], project(labels[at], is_hashed=self.is_hashed), *labels[at + 1 :]
-
-    def _place(self, labels: tuple[Any, ...]) -> int:
+    def _place(self, source: str, labels: Labels) -> int:
         """The number of what requests share."""
+        shared = source, *labels
         if not self._places:
             self._places.update(
                 {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {tables.SHARED_COLUMNS} FROM place")}
             )
-        if labels not in self._places:
-            put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(labels))})"
-            self._places[labels] = self._ask(put, labels).lastrowid or 0
-        return self._places[labels]
+        if shared not in self._places:
+            put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(shared))})"
+            self._places[shared] = self._ask(put, shared).lastrowid or 0
+        return self._places[shared]
 
     def _touch(self, condition: str, *values: object) -> None:
         """Let the sessions of these places be summed up anew."""
-        self._touched.update(self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}", values))
+        for source, name in self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}", values):
+            self._touched[source].add(name)
 
     def _ask(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self.database.execute(query, values)
@@ -227,10 +229,11 @@ class Store:
 
     def _sum_up(self) -> None:
         """Bring the sums up to the sessions that got something."""
-        if not (self._touched or self._summed):
+        is_touched = any(self._touched.values())
+        if not (is_touched or any(self._summed.values())):
             return
         has_copies = self._ask("SELECT 1 FROM place WHERE needs IS NOT NULL").fetchone() is not None
-        if self._touched or has_copies:
+        if is_touched or has_copies:
             self._ask(tables.BY_PLACE)
         self._ask("DROP TABLE IF EXISTS temp.before")
         self._ask("CREATE TEMP TABLE before AS SELECT * FROM dropped")
@@ -239,36 +242,30 @@ class Store:
         for at, place, *key in self._ask(tables.FIRST).fetchall():
             self._ask(f"UPDATE row SET ts = ? WHERE ({tables.KEY}) = (?, ?, ?)", (at, *key))
             self._touch("id = ?", place)
-        self._ask(tables.COPIED)
-        self._ask(tables.UNNAMED)
-        self._ask(tables.REPEATED)
-        self._ask(tables.DESCENDED)
+        for copied in tables.COPIES:
+            self._ask(copied)
         self._touch(f"id IN ({tables.CHANGED})")
         self._settle()
         self._touch("needs IS NOT NULL")
-        for source, names in self._sessions(self._touched):
-            self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", (source, names))
-            self._ask(tables.SUMMARY, (source, names))
-        self._touched |= self._summed
+        for source, sessions in self._touched.items():
+            own = source, json.dumps(sorted(sessions))
+            self._ask(f"DELETE FROM summary WHERE source = ? AND session IN ({tables.VALUES})", own)
+            self._ask(tables.SUMMARY, own)
+        for source, sessions in self._summed.items():
+            self._touched[source] |= sessions
 
     def _settle(self) -> None:
         """Give each request that several sessions show to the one that it came from."""
-        for source in {source for source, _ in self._touched | self._summed}:
+        for source in {*self._touched, *self._summed}:
             changed: set[str] = set()
             if copies.is_shared(self.database, source):
                 changed, self._descents[source] = copies.settle(self.database, source, is_anew=source in self._anew)
             self._descents[source] = copies.dropped(self.database, source) | self._descents.get(source, {})
-            names = {name for of, name in self._touched | self._summed if of == source}
-            if descents := {
-                pair: until for pair, until in copies.known(self.database, source).items() if pair[0] in names
-            }:
+            names = self._touched[source] | self._summed[source]
+            known = copies.known(self.database, source)
+            if descents := {pair: until for pair, until in known.items() if pair[0] in names}:
                 changed |= copies.adopt(self.database, source, descents, self._place)
-            self._touched.update((source, name) for name in changed)
-
-    @staticmethod
-    def _sessions(touched: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-        for source in {source for source, _ in touched}:
-            yield source, json.dumps(sorted({name for of, name in touched if of == source}))
+            self._touched[source] |= changed
 
     def _learn(self, source: Source) -> None:
         """Note what the journal has and this store did not put there: it is new, or others' records were imported."""
@@ -284,11 +281,12 @@ class Store:
         copies.put(self.database, source.name, copies.journalled(self.session, source))
         if source.name not in self._anew:
             for table in ("kept", "summary"):
-                self._touched.update(self._ask(f"SELECT source, session FROM {table} WHERE source = ?", (source.name,)))
+                names = self._ask(f"SELECT session FROM {table} WHERE source = ?", (source.name,))
+                self._touched[source.name].update(name for (name,) in names)
 
     def _keep(self, source: Source, prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
-        sessions = {name for of, name in self._touched if of == source.name}
+        sessions = self._touched[source.name]
         kept.settle(self.database, source.name, sessions, self._news.get(source.name, {}))
         new = kept.grown(self.database, source.name, sessions)
         descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))

@@ -14,11 +14,12 @@ from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.money import total
 from tracker_telemetry.sessions.owners import by_model
+from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.store import Store, log_sources
 from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
-ALL_TOKENS = "input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens"
+ALL_TOKENS = " + ".join(TOKENS[:5])
 # of deleted files, and of other machines, only the days in UTC are known, which `shown_day` has as `tracker usage` does
 QUERY = f"""
 SELECT model, sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (

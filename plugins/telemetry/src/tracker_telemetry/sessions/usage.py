@@ -15,7 +15,7 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing, money
 from tracker_telemetry.sessions.columns import LATEST
-from tracker_telemetry.sessions.days import Day
+from tracker_telemetry.sessions.days import Day, date_of
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.owners import by_model, owners, provider_of
@@ -165,8 +165,8 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)
     for source in sources:
-        for labels, at, day, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
-            values = {**labels, "period": _period(day, query)}
+        for labels, at, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
+            values = {**labels, "period": _period(_day(at, query), query)}
             if windows is not None:
                 names = labels["branch"], labels["project"]
                 values["window"] = window = windows.of(labels["provider"], at, names, known)
@@ -218,16 +218,17 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
     return [one for name in wanted for one in moves(session, name, period_of)]
 
 
-def _owned(
-    session: Session, store: Store, source: Source, query: Query, windows: Spans | None
-) -> Iterator[tuple[Any, ...]]:
-    """A log's rows that are asked for, with the time and the day, each with the provider that it is of."""
+def _owned(session: Session, store: Store, source: Source, query: Query, windows: Spans | None) -> Iterator[Counted]:
+    """A log's rows that are asked for, each with the provider that it is of."""
     owner = by_model(session, source)
+    shown = hashed(store.database) if store.is_hashed else None
     span = None if windows is None else windows.span(owners(session, [source]), query.windows)
-    for row in _dated(_hidden(store, _rows(store.database, source, query, span)), query):
-        row[0]["provider"] = provider = owner(row[0]["model"])
-        if query.provider in (None, provider):
-            yield row
+    for labels, at, requests, tokens, cost, priced in _rows(store.database, source, query, span):
+        labels["provider"] = owner(labels["model"])
+        if shown is not None and "project" in labels:
+            labels["project"] = shown(labels["project"])
+        if query.provider in (None, labels["provider"]) and _is_asked(at, query):
+            yield labels, at, requests, tokens, cost, priced
 
 
 def _rows(
@@ -242,39 +243,23 @@ def _rows(
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
     names = [name for name in ("session", "project", "branch", "account", "model") if name in is_asked]
     of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by what the journal has of them
-    of_request = "".join(f"coalesce({name}, ''), " for name in names)
-    rows = (
-        f"SELECT {of_request} ts, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL FROM {REQUESTS}"
-        f" WHERE source = ? AND {STANDING}{within}"
+    of_request = ", ".join(f"coalesce({name}, '')" for name in names)
+    files = (
+        f"SELECT {of_request}, ts, NULL, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL"
+        f" FROM {REQUESTS} WHERE source = ? AND {STANDING}{within}"
         if query.needs_requests
-        else f"SELECT {', '.join([*names, ''])} CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END,"
-        f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}",
-        f"SELECT {', '.join(of_days)}, day, sum(requests), {SUMS},"
-        f" sum({LOST_COST}), sum({LOST_PRICED}), until"
-        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}, until",
+        else f"SELECT {', '.join(names)}, CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, NULL,"
+        f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}"
     )
-    for row in database.execute(rows[0], (source.name,)):
-        *labels, at, requests = row[: len(names) + 2]
-        *tokens, cost, priced = row[len(names) + 2 :]
-        yield dict(zip(names, labels, strict=True)), at, requests, tokens, cost, priced
-    for row in database.execute(rows[1], (source.name,)):
-        *labels, day, requests = row[: len(of_days) + 2]
-        *tokens, cost, priced, until = row[len(of_days) + 2 :]
-        yield dict(zip(of_days, labels, strict=True)), Day.of(day, until), requests, tokens, cost, priced
-
-
-def _hidden(store: Store, rows: Iterable[Counted]) -> Iterable[Counted]:
-    """The rows without the names of projects, if these are hashed."""
-    if not store.is_hashed:
-        return rows
-    shown = hashed(store.database)
-
-    def hide(row: Counted) -> Counted:
-        if "project" in row[0]:
-            row[0]["project"] = shown(row[0]["project"])
-        return row
-
-    return map(hide, rows)
+    deleted = (
+        f"SELECT {', '.join(of_days)}, day, until, sum(requests), {SUMS}, sum({LOST_COST}), sum({LOST_PRICED})"
+        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}, until"
+    )
+    for labels, statement in ((names, files), (of_days, deleted)):
+        for row in database.execute(statement, (source.name,)):
+            at, until, requests, *tokens, cost, priced = row[len(labels) :]
+            at = Day.of(at, until) if isinstance(at, str) else at
+            yield dict(zip(labels, row, strict=False)), at, requests, tokens, cost, priced
 
 
 def _places(columns: Sequence[str]) -> str:
@@ -285,18 +270,19 @@ def _places(columns: Sequence[str]) -> str:
 # --- periods and windows
 
 
-def _dated(rows: Iterable[Counted], query: Query) -> Iterator[tuple[Any, ...]]:
-    """The rows that are asked for, with the time, if it is known, and the day; of deleted files the day is all."""
-    days: dict[float, date | None] = {}
-    for labels, at, *counts in rows:
-        if isinstance(at, Day):
-            if not query.is_limited or at.is_within(query.since, query.until):
-                yield labels, at, next(iter(at.dates(query.zone)), None), *counts
-        elif not query.is_limited or (at is not None and query.since <= at < query.until):
-            quarter = -1 if at is None else at // QUARTER
-            if quarter not in days:
-                days[quarter] = None if at is None else datetime.fromtimestamp(at, query.zone).date()
-            yield labels, at, days[quarter], *counts
+def _is_asked(at: float | Day | None, query: Query) -> bool:
+    """Whether rows of a time are asked for; of deleted files the day is all that is known."""
+    if not query.is_limited:
+        return True
+    if isinstance(at, Day):
+        return at.is_within(query.since, query.until)
+    return at is not None and query.since <= at < query.until
+
+
+def _day(at: float | Day | None, query: Query) -> date | None:
+    if isinstance(at, Day):
+        return next(iter(at.dates(query.zone)), None)
+    return None if at is None else date_of(at, query.zone)
 
 
 def _may_differ(day: Day, query: Query) -> bool:

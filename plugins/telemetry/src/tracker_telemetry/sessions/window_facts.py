@@ -102,7 +102,7 @@ def rows(session: Session, windows: Sequence[str], found: Facts) -> list[Row]:
     own = sorted(
         key for key in found if key[0] in windows and key in logged and logged[key].items() <= found[key].items()
     )
-    return [_used(*key, found[key]) for key in own]
+    return [used(*key, found[key]) for key in own]
 
 
 def _logged(session: Session, windows: Sequence[str]) -> Logged:
@@ -202,7 +202,7 @@ def _shared(sums: Mapping[tuple[str, str], usage.Sums], window: str, provider: s
     return {"shared_with": ", ".join(sorted(others - {window})), **figures} if others else {}
 
 
-def _used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
+def used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
     """The tokens and the money of a window, and of each of its features if it is finalized."""
     for name, one, why in (("lost_sessions", "session", ONLY_TOTALS), ("accounts", "account", OF_ACCOUNTS)):
         if count := found.get(name):

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from tracker_verdict.stats.calibration import ticks as ticks
     from tracker_verdict.stats.efficiency import interval as interval
     from tracker_verdict.stats.efficiency import measure as measure
-    from tracker_verdict.stats.evidence import anytime as anytime
     from tracker_verdict.stats.evidence import signflip as signflip
     from tracker_verdict.stats.forecast import runout as runout
     from tracker_verdict.stats.ratio import Comparison as Comparison
+    from tracker_verdict.stats.ratio import anytime as anytime
     from tracker_verdict.stats.ratio import ratio_assumed as ratio_assumed
     from tracker_verdict.stats.room import fits as fits
 
 _MODULES = {
     **dict.fromkeys(("calibrate", "scan_p", "ticks"), "calibration"),
     **dict.fromkeys(("interval", "measure"), "efficiency"),
-    **dict.fromkeys(("anytime", "signflip"), "evidence"),
-    **dict.fromkeys(("Comparison", "ratio_assumed"), "ratio"),
+    **dict.fromkeys(("Comparison", "anytime", "ratio_assumed"), "ratio"),
     "fits": "room",
     "runout": "forecast",
+    "signflip": "evidence",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -16,7 +15,6 @@ from tracker_verdict.stats.intervals import (
     Columns,
     Interval,
     WeightedSum,
-    effective_windows,
     fieller,
     poisson_limits,
     relative_error,
@@ -34,8 +32,8 @@ ASSUMED_WINDOWS = 3.0
 LEAST_WINDOWS = 3
 # 2, less the rounding of a sum
 LEAST_EFFECTIVE = 2 - 1e-12
-# Beyond, what follows would overflow or lose its digits.
-SMALLEST, LARGEST = 1e-290, 1e290
+# No quota, price or count is beyond; what follows from such a number might overflow or lose its digits.
+SMALLEST, LARGEST = 1e-50, 1e50
 # Above, floats skip integers.
 EXACT_INTEGERS = 2.0**53
 
@@ -186,40 +184,33 @@ def measure(windows: Iterable[Window], *, confidence: float = 0.95, effect: floa
     """
     # features, capacity and quality
     whole, rated = Columns((), (), ()), Columns((), (), ())
-    for features, capacity, quality in map(_row, windows):
+    for window in windows:
+        features, capacity = _number(window[0]), _number(window[1])
+        quality = window[2] if len(window) > 2 else None
         if features or capacity:
             whole.add(features, capacity, 1.0)
             if quality is not None:
-                rated.add(features, capacity, quality)
+                rated.add(features, capacity, _number(quality))
     empty = Efficiency(features=0, capacity=0, n=0, confidence=confidence, effect=effect)
     return _estimate(whole, evolve(empty, quality=_estimate(rated, empty) if len(rated) else None))
 
 
-def _row(window: Window) -> tuple[float, float, float | None]:
-    quality = window[2] if len(window) > 2 else None
-    return _number(window[0]), _number(window[1]), None if quality is None else _number(quality)
-
-
 def _number(value: float) -> float:
-    try:
-        number = float(value)
-    except OverflowError:
-        # an int beyond floats; the totals will be one as well
-        number = sys.float_info.max
-    if not 0 <= number < math.inf:
+    if not 0 <= value < math.inf:
         raise ValueError(f"features, capacity and quality must be finite numbers of at least 0, got {value!r}")
-    return number
+    # so that no total overflows
+    return float(min(value, 2 * LARGEST))
 
 
 def _estimate(rows: Columns, empty: Efficiency) -> Efficiency:
-    features, capacity = _sum(f * q for f, _, q in rows), _sum(c for _, c, _ in rows)
+    features, capacity = math.fsum(f * q for f, _, q in rows), math.fsum(c for _, c, _ in rows)
     totals = evolve(empty, features=_whole(features), capacity=_whole(capacity), n=len(rows))
     weight = max(q for _, _, q in rows) if features else 1.0
-    if _sum(f for f, _, _ in rows) > LARGEST or not _computable(features, capacity, weight):
+    if not in_range(capacity, weight) or (features and not in_range(features)):
         return totals
     efficiency = features / capacity
     shares = Columns((f * q / features if features else 0.0 for f, _, q in rows), (c / capacity for _, c, _ in rows))
-    n_eff = effective_windows(shares)
+    n_eff = 1 / math.fsum(h * h for _, h in shares)
     measured = features > 0 and len(rows) >= LEAST_WINDOWS and n_eff >= LEAST_EFFECTIVE
     return evolve(
         totals,
@@ -229,28 +220,13 @@ def _estimate(rows: Columns, empty: Efficiency) -> Efficiency:
         ci_kind="measured" if measured else "assumed",
         weight=weight,
         shares=shares,
-        counts=WeightedSum(_sum(f * (q / weight) for f, _, q in rows), _sum(f * (q / weight) ** 2 for f, _, q in rows)),
+        counts=WeightedSum(features / weight, math.fsum(f * (q / weight) ** 2 for f, _, q in rows)),
     )
 
 
-def _computable(features: float, capacity: float, weight: float) -> bool:
-    """Whether there is an efficiency, and floats hold it and all that follows from it."""
-    if not in_range(capacity, weight):
-        return False
-    return in_range(weight / capacity) and (features == 0 or in_range(features, features / weight, features / capacity))
-
-
 def in_range(*sizes: float) -> bool:
-    """Whether floats can be trusted with numbers of these sizes."""
+    """Whether floats can be trusted with what follows from numbers of these sizes."""
     return all(SMALLEST <= size <= LARGEST for size in sizes)
-
-
-def _sum(values: Iterable[float]) -> float:
-    """The exact sum, rounded once, so that it is the same in any order; inf beyond floats."""
-    try:
-        return math.fsum(values)
-    except OverflowError:
-        return math.inf
 
 
 def _whole(value: float) -> float:

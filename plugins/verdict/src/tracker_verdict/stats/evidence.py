@@ -15,11 +15,11 @@ from typing import TypeAlias
 from attrs import frozen
 
 from tracker_verdict.stats.distributions import t_cdf, welch_df
-from tracker_verdict.stats.efficiency import Efficiency, Window, measure
+from tracker_verdict.stats.efficiency import Efficiency
 
 Pairs: TypeAlias = Sequence[tuple[tuple[float, float], tuple[float, float]]]
 
-# The largest logarithm of a ratio that is looked at: floats hold its exponential.
+# The largest logarithm of which floats hold the exponential, or nearly.
 FARTHEST = 700.0
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
@@ -62,7 +62,7 @@ class Evidence:
 
     def root_test(self, log_ratio: float = 0.0) -> Statistic:
         """In units in which the exposures multiply to 1, so that neither under- nor overflows."""
-        half = math.exp(max(-FARTHEST, min(FARTHEST, self.cost - log_ratio)) / 2)
+        half = math.exp((self.cost - log_ratio) / 2)
         variances = root_variance(self.a) * half / 4, root_variance(self.b) / half / 4
         root = math.sqrt((self.a.features + 0.375) * half) - math.sqrt((self.b.features + 0.375) / half)
         return self._test(root, variances)
@@ -83,7 +83,7 @@ class Evidence:
             return 0.0 if sign < 0 else math.inf
         while (middle := (near + far) / 2) not in (near, far):
             near, far = (middle, far) if self.e(middle) < 1 / alpha else (near, middle)
-        return math.exp(near) if near < FARTHEST else math.inf
+        return math.exp(near)
 
     def certainty(self, tau: float) -> float:
         """That a delivers more, for a sceptic to whom the log ratio of subscriptions is N(0, tau^2) beforehand."""
@@ -112,23 +112,6 @@ def critical(e: float, df: float, n: float) -> float:
     return math.sqrt(df * (rise - 1) / (1 - rise / (1 + n))) if rise < 1 + n else math.inf
 
 
-def anytime(
-    A: Sequence[Window], B: Sequence[Window], kA: float = 1.0, kB: float = 1.0, alpha: float = 0.05, tau: float = 0.5
-) -> list[float]:
-    """T, df and e on the log scale, the same on the root scale, their mean, the interval, the sceptical certainty.
-
-    A, B: windows (features, capacity); kA, kB: units of capacity for one unit of money.
-    """
-    a, b = measure(A), measure(B)
-    if not all(0 < one < math.inf for one in (kA, kB)):
-        raise ValueError(f"Invalid kA {kA!r} and kB {kB!r}. Expected finite numbers above 0.")
-    if not (a.tells_spread and b.tells_spread and a.features + b.features > 0):
-        raise ValueError("Expected at least 3 windows on each side, none that outweighs the others, and a feature.")
-    found = Evidence(a, b, math.log(b.capacity / kB) - math.log(a.capacity / kA))
-    log, root = found.log_test(), found.root_test()
-    return [log.t, log.df, log.e, root.t, root.df, root.e, found.e(), *found.limits(alpha), found.certainty(tau)]
-
-
 def signflip(pairs: Pairs, kA: float = 1.0, kB: float = 1.0, theta: float = 1.0) -> list[float]:
     """e-values that a delivers more than theta times b, and less, from pairs in which chance gave the order.
 
@@ -143,10 +126,8 @@ def signflip(pairs: Pairs, kA: float = 1.0, kB: float = 1.0, theta: float = 1.0)
 
 def _bets(moves: Sequence[float]) -> float:
     """The mean over bets l of the product of exp(l D) / cosh(l D) = 2 / (1 + exp(-2 l D))."""
-    grown = [math.fsum(math.log(2) - _softplus(-2 * bet * move) for move in moves) for bet in BETS]
+    from numpy import array, logaddexp
+
+    D = array(moves, float)
+    grown = [math.fsum(math.log(2) - logaddexp(0, -2 * bet * D)) for bet in BETS]
     return math.fsum(math.exp(min(one, FARTHEST)) for one in grown) / len(BETS)
-
-
-def _softplus(x: float) -> float:
-    """ln(1 + exp(x))"""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))

@@ -46,11 +46,6 @@ class WeightedSum(NamedTuple):
     spread: float
 
 
-def effective_windows(shares: Columns) -> float:
-    """1 / sum h^2: how many windows of equal capacity would weigh as much."""
-    return 1 / math.fsum(h * h for _, h in shares)
-
-
 def relative_error(shares: Columns) -> float:
     """The HC3 standard error over the efficiency; needs every h below 1.
 

@@ -174,13 +174,8 @@ class Comparison:
 
     @property
     def _comparable(self) -> bool:
-        exposures = self.a.capacity / self.worth[0], self.b.capacity / self.worth[1]
-        if self.a.efficiency is None or self.b.efficiency is None or not in_range(*exposures):
-            return False
-        if max(self.a.features, self.b.features) > MOST_FEATURES:
-            return False
-        cost, share = self._cost, self.a.features / self.b.features if self.b.features else 0.0
-        return in_range(cost) and (share == 0 or in_range(share, share * cost))
+        is_known = all(side.efficiency is not None and side.features <= MOST_FEATURES for side in (self.a, self.b))
+        return is_known and in_range(*self.worth)
 
     @property
     def _cost(self) -> float:
@@ -233,6 +228,21 @@ def ratio_assumed(
         raise ValueError("Expected windows that used capacity on each side.")
     fano = found.assumed_fano
     return (fano, *_count_limits(found.a.features / fano, found.b.features / fano, found._cost, (1 - level) / 2))
+
+
+def anytime(
+    A: Sequence[Window], B: Sequence[Window], kA: float = 1.0, kB: float = 1.0, alpha: float = 0.05, tau: float = 0.5
+) -> list[float]:
+    """T, df and e on the log scale, the same on the root scale, their mean, the interval, the sceptical certainty.
+
+    A, B: windows (features, capacity); kA, kB: units of capacity for one unit of money.
+    """
+    found = Comparison(measure(A), measure(B), worth=(kA, kB))
+    if found.kind != "measured":
+        raise ValueError("Expected at least 3 windows on each side, none that outweighs the others, and a feature.")
+    known = found._evidence
+    log, root = known.log_test(), known.root_test()
+    return [log.t, log.df, log.e, root.t, root.df, root.e, known.e(), *known.limits(alpha), known.certainty(tau)]
 
 
 def _count_limits(a: float, b: float, cost: float, tail: float) -> tuple[float, float]:

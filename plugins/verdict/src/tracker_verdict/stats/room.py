@@ -10,15 +10,13 @@ ASSUMED_WINDOWS, ASSUMED_SQUARED_CV = 3, 0.5
 
 
 def fits(costs: Sequence[float], k: int, room: float) -> float:
-    """The probability that `k` more windows cost no more than `room`; at least one cost must be above 0."""
+    """The probability that `k` more windows, at least one, cost no more than `room`; a cost must be above 0."""
     from tracker_verdict.stats.distributions import t_cdf
 
-    n, total = len(costs), math.fsum(costs)
-    if not total > 0 or k < 1:
-        raise ValueError("Expected at least one cost above 0 and k of at least 1.")
     if room <= 0:
         return 0.0
-    mean = total / n
+    n = len(costs)
+    mean = math.fsum(costs) / n
     # (n - 1) s^2 / m^2, from shares, so that no square overflows
     squares = math.fsum((cost / mean - 1) ** 2 for cost in costs)
     squared_cv = (squares + ASSUMED_WINDOWS * ASSUMED_SQUARED_CV) / (n + ASSUMED_WINDOWS - 1)

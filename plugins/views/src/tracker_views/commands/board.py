@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from tracker.kernel import Command, TrackerError, replace_file, session
-from tracker_views.commands.output import out_option
+from tracker.kernel import Command, TrackerError, session
+from tracker_views.commands.output import deliver, out_option
 
 PERIODS = ("today", "7d", "30d", "all")
 
@@ -74,9 +74,4 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
         sys.exit(live.return_code)
     board = Board(session(), period)
     size = shutil.get_terminal_size((110, 34)) if sys.stdout.isatty() else (110, 34)
-    text = picture(board, (size[0], size[1]))
-    if out is None:
-        click.echo(text, nl=False)
-        return
-    replace_file(out, text.encode())
-    session().note(f"{out}: {len(text.encode()) // 1000 + 1} kB")
+    deliver(session(), picture(board, (size[0], size[1])), out)

@@ -1,4 +1,4 @@
-"""Where a page or a picture is written."""
+"""Where a page or a picture is written, and how."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from tracker.kernel import Session
 
 
 def out_option(about: str) -> Callable[[Any], Any]:
@@ -17,3 +19,15 @@ def out_option(about: str) -> Callable[[Any], Any]:
 
     kind = click.Path(dir_okay=False, path_type=Path)
     return click.option("--out", type=kind, callback=given, metavar="FILE", help=about)
+
+
+def deliver(session: Session, text: str, out: Path | None, *about: str) -> None:
+    """Write to the file, and say what it is of and how large; without a file to standard output."""
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    from tracker.kernel import replace_file
+
+    data = text.encode()
+    replace_file(out, data)
+    session.note(f"{out}: {', '.join((*about, f'{len(data) // 1000 + 1} kB'))}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tracker.kernel import Command, Selection, Session, TrackerError, selection, session
-from tracker_views.commands.output import out_option
+from tracker_views.commands.output import deliver, out_option
 
 
 @click.command("report", cls=Command, epilog="tracker report --since 30d --out report.html")
@@ -25,7 +25,7 @@ def command(out: Path | None, form: str | None, selection: Selection) -> None:
 
     --json prints what its tables show.
     """
-    from tracker.kernel import plural, replace_file
+    from tracker.kernel import plural
     from tracker_views.content import gathered, period_of
 
     here = session()
@@ -40,12 +40,7 @@ def command(out: Path | None, form: str | None, selection: Selection) -> None:
         from tracker_views.markdown import page
     else:
         from tracker_views.html import page
-    text = page(found, here.zone)
-    if out is None:
-        click.echo(text, nl=False)
-        return
-    replace_file(out, text.encode())
-    here.note(f"{out}: {plural(len(found.period.windows), 'window')}, {len(text.encode()) // 1000 + 1} kB")
+    deliver(here, page(found, here.zone), out, plural(len(found.period.windows), "window"))
 
 
 def _check(here: Session, out: Path | None, form: str | None) -> None:

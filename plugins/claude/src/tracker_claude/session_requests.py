@@ -1,0 +1,283 @@
+"""Claude Code's session files as requests: one message of the model is one request, whatever shows it.
+
+A message stands in one row per content block, in older versions with growing output, and again in forks and resumed
+sessions: of one key the most output counts. A subagent's replay has a request id of its own: its key ends with a
+slash and nothing behind it, which fits every key that begins like it. A row that `/branch` copied names the session
+that it is from: that is the `rid` of its event; a subagent's is its own session's.
+
+What may be a request but is not known as one is noted, as rows of `scratch["unknown"]`: newer clients write what nobody
+has seen yet.
+
+`cost-state` rows hold Claude's own totals of a session, with what no row shows, such as compaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, cast
+
+import orjson
+
+from tracker.api import Event, Rejected, epoch
+from tracker_claude.session_rows import FIELDS, WRITTEN, Message, Row, Usage, decode, decode_newer, fitted
+from tracker_claude.sessions import WORDS
+
+# rows that are no requests, though some repeat the usage of one
+OTHERS = frozenset(("user", "system", "progress", "attachment", "summary", "result", "file-history-snapshot"))
+OTHERS |= frozenset(("queue-operation", "api-request", "api-request-shape", "api-request-blob", "last-prompt"))
+MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
+KINDS = ("assistant", "cost-state", "session-owner")
+_WORDS = tuple(word.encode() for word in WORDS)
+SYNTHETIC = "<synthetic>"
+# of `modelUsage`: what a usage calls it
+TOTALS = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cache_read_input_tokens": "cacheReadInputTokens",
+    "cache_creation_input_tokens": "cacheCreationInputTokens",
+}
+WITHIN = (None, "message", "fallback_message")  # types of iterations that the whole counts, if they are of its model
+SURCHARGE = "surcharges for inference in the US (10%)"  # which no list of prices has
+DATE = re.compile(r"[-@]\d{8}$")  # of a snapshot
+TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
+
+
+def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    """As `ingest_line` has it."""
+    row: Row | None
+    try:
+        row = decode_newer(line) if "is_newer" in scratch else decode(line)
+    except ValueError:
+        row = _unfit(line, scratch)
+    if row is None:
+        return []
+    if row.type == "assistant":
+        if row.message is None or row.message.usage is None:
+            _note_row(_loaded(line), scratch)
+            return []
+        if row.message.id is None or row.sessionId is None:
+            _loaded(line)  # msgspec does not see that a name is damaged
+        return _requests(row.message, row.message.usage, row, scratch)
+    if row.type == "cost-state":
+        return _totals(row, scratch)
+    if row.type == "session-owner":
+        scratch["account"] = None if row.accountUuid is None else _digest(row.accountUuid, 6)
+    elif not (isinstance(row.type, str) and row.type in OTHERS):
+        _note_row(_loaded(line), scratch)
+    return []
+
+
+def _unfit(line: bytes, scratch: dict[str, Any]) -> Row | None:
+    """The row of a line with fields of other types than expected; None if it is of no kind that counts."""
+    row = _loaded(line)
+    if row.get("type") not in KINDS:
+        _note_row(row, scratch)
+        return None
+    if isinstance(message := row.get("message"), dict):
+        _note_tokens(message.get("usage"), scratch, is_copy=bool(row.get("forkedFrom")))
+    return fitted(row, Row)
+
+
+def _loaded(line: bytes) -> dict[str, Any]:
+    """The row of a line with all that it says; an empty one if it tells nothing here."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        if any(word in line for word in _WORDS):
+            raise Rejected("not JSON") from None
+        return {}
+    if not isinstance(row, dict):
+        raise Rejected("not a JSON object")
+    return row
+
+
+def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any]) -> list[Event]:
+    if message.model == SYNTHETIC:
+        return []
+    name, request = message.id or None, row.requestId or None
+    if name is None and request is None:
+        name = row.uuid or _digest(repr((row.sessionId, row.timestamp, usage)), 12)
+    # a message without an id is known by its request alone
+    is_wild = name is not None and (row.isSidechain is True or request is None)
+    name, half = name or "", "" if is_wild or request is None else request
+    if "/" in half:
+        half = half.replace("/", "|")
+    key = f"{name}/{half}"
+    kept, details = usage.cache_creation, usage.output_tokens_details
+    shown = (
+        key, usage.output_tokens, usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens,
+        kept and kept.ephemeral_1h_input_tokens, details and details.thinking_tokens, usage.iterations,
+    )  # fmt: skip
+    if scratch.get("last") == shown:
+        return []  # the row of another block of the same answer
+    model = message.model or None
+    events = [_event(key, model, usage, row, scratch)]
+    if isinstance(usage.iterations, list):
+        events = _with_iterations(key, events[0], usage.iterations, row, scratch)
+    if isinstance(tools := usage.server_tool_use, dict):
+        _note_extra("web searches", name or key, tools.get("web_search_requests"), scratch)
+    if usage.inference_geo == "us":
+        _note_extra(SURCHARGE, name or key, 1, scratch)
+    if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
+        scratch["ts"] = events[0]["ts"] or scratch.get("ts")
+    scratch["last"] = shown
+    return events
+
+
+def _with_iterations(key: str, whole: Event, iterations: list[Any], row: Row, scratch: dict[str, Any]) -> list[Event]:
+    """A request with what it leaves out: other models, an advisor, who may be of the same one, and compaction."""
+    (name, _, half), model, others = key.rpartition("/"), whole["model"], list[Event]()
+    for at, one in enumerate(iterations):
+        if not isinstance(one, dict):
+            continue
+        kind, other = one.get("type"), _text(one.get("model"))
+        if kind == "advisor_message" or other not in (None, model):
+            others.append(_event(f"{name}#{at}/{half}", other or model, fitted(one, Usage), row, scratch))
+        elif kind == "compaction":
+            whole = _added(whole, _event("", model, fitted(one, Usage), row, scratch))
+        elif kind not in WITHIN and not row.forkedFrom and _has_tokens(one):
+            _note(f"iterations of type {_named(kind)}", scratch)
+    return [whole, *others]
+
+
+def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping[str, Any]) -> Event:
+    short, output, kept, details = (
+        usage.cache_creation_input_tokens or 0,
+        usage.output_tokens or 0,
+        usage.cache_creation,
+        usage.output_tokens_details,
+    )
+    long = reasoning = 0
+    if kept is not None:
+        long = kept.ephemeral_1h_input_tokens or 0
+        short = max(short - long, kept.ephemeral_5m_input_tokens or 0)
+    if details is not None:
+        reasoning = min(details.thinking_tokens or 0, output)
+    event: Event = {
+        "ts": epoch(row.timestamp),
+        "key": key,
+        "model": model,
+        "input_tokens": usage.input_tokens or 0,
+        "cache_read_tokens": usage.cache_read_input_tokens or 0,
+        "cache_write_5m_tokens": short,
+        "cache_write_1h_tokens": long,
+        "output_tokens": output,
+        "reasoning_tokens": reasoning,
+        "session": row.sessionId or None,
+        "project": row.cwd or None,
+        "branch": row.gitBranch or None,
+        "account": scratch.get("account"),
+        "client": row.version or None,
+    }
+    for speed in (usage.speed, usage.service_tier):
+        if speed is not None and speed != "standard":
+            event["speed"] = speed
+            break
+    if isinstance(row.forkedFrom, dict) and (parent := _text(row.forkedFrom.get("sessionId"))):
+        event["rid"] = parent
+    elif row.isSidechain is True and row.sessionId:
+        event["rid"] = row.sessionId
+    if model is None:
+        event["tags"] = ["model:unknown"]
+    return event
+
+
+def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
+    """One event per model; `rid` is the lineage, which a fork shares with its parent."""
+    events: dict[str, Event] = {}
+    for name, used in row.modelUsage.items() if isinstance(row.modelUsage, dict) else ():
+        if not isinstance(used, dict):
+            continue
+        # no row shows the mark of a long context, and a total may have a model under its alias and a snapshot's name
+        model = DATE.sub("", name.partition("[")[0])
+        counts: dict[str, Any] = {name: used.get(own) for name, own in TOTALS.items()}
+        long = {"ephemeral_1h_input_tokens": used.get("cacheCreationEphemeral1hInputTokens")}
+        event = _event("", model, fitted({**counts, "cache_creation": long}, Usage), row, scratch)
+        cost = used.get("costUSD")
+        if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e12:
+            event["cost_usd"] = float(cost)
+        events[model] = _added(event, events[model]) if model in events else event
+    for model, event in events.items():
+        shown = [value for name, value in event.items() if name.endswith("_tokens")]
+        event["key"] = f"cost-state:{row.sessionId}:{row.startTime}:{model}:{shown}"
+        event["ts"], event["rid"], event["tags"] = scratch.get("ts"), str(row.startTime or row.sessionId), [TOTAL]
+    return [*events.values()]
+
+
+def _added(event: Event, other: Event) -> Event:
+    """One with the tokens and the cost of both."""
+    both: dict[str, Any] = {**event}
+    for name, value in other.items():
+        if name.endswith(("_tokens", "_usd")):
+            both[name] = both.get(name, 0) + value
+    return cast("Event", both)
+
+
+# --- what is not known
+
+
+def _note_row(row: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    """Note a row that shows tokens where none are expected."""
+    kind, message = row.get("type"), row.get("message")
+    is_synthetic = isinstance(message, dict) and message.get("model") == SYNTHETIC
+    is_known = _named(kind) in OTHERS or is_synthetic or bool(row.get("forkedFrom"))  # as a copy of another
+    if not is_known and _has_tokens(row):
+        _note(f"rows of type {_named(kind)}", scratch)
+
+
+def _named(kind: object) -> str:
+    """A type as it is shown: it may be anything."""
+    is_name = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
+    return str(kind) if is_name else "(odd)"
+
+
+def _has_tokens(value: object, depth: int = 4) -> bool:
+    """Whether it is or holds a usage; `toolUseResult` and the like repeat one of another row."""
+    if not isinstance(value, dict) or depth == 0:
+        return False
+    if any(isinstance(value.get(name), int) and value[name] > 0 for name in ("input_tokens", "output_tokens")):
+        return True
+    return any(_has_tokens(one, depth - 1) for name, one in value.items() if name != "toolUseResult")
+
+
+def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> None:
+    """Note tokens of an unknown kind, if this is not the copy of another row."""
+    if not isinstance(usage, dict):
+        return
+    odd = {name: usage[name] for name in usage.keys() - FIELDS}
+    if isinstance(written := usage.get("cache_creation"), dict):
+        odd |= {name: written[name] for name in written.keys() - WRITTEN}
+    for value in [*odd.values()]:
+        odd |= value if isinstance(value, dict) else {}
+    kinds = [name for name in sorted(odd) if name.endswith("_tokens")]
+    for name in () if is_copy else kinds:
+        if odd[name] and len(name) <= LONGEST and name.isidentifier():
+            _note(f"rows with {name}", scratch)
+    if odd and not kinds:  # those of the next rows are read without a look
+        scratch["is_newer"] = True
+
+
+def _note_extra(kind: str, message: str, count: object, scratch: dict[str, Any]) -> None:
+    """Note what costs more than a message's tokens, by message, since copies and its further rows show the same."""
+    if type(count) is int and count > 0:
+        noted = scratch.setdefault("extras", {}).setdefault(kind, {})
+        noted[message] = max(count, noted.get(message, 0))
+
+
+def _note(name: str, scratch: dict[str, Any]) -> None:
+    counts = scratch.setdefault("unknown", {})
+    if name in counts or len(counts) < MOST_NAMES:
+        counts[name] = counts.get(name, 0) + 1
+
+
+# --- values
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _digest(text: str, size: int) -> str:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
