@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -109,7 +109,12 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     if session.json or session.dry_run:
         known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
         session.data({"format": form, "out": str(folder), **known})
-        return
+    else:
+        _report(session, form, folder, counts, tables)
+
+
+def _report(session: Session, form: str, folder: Path, counts: Mapping[str, int], tables: Mapping[str, int]) -> None:
+    """Say what was written, and what was not."""
     written = [(name, count) for name, count in (*counts.items(), *tables.items()) if count]
     parts = ", ".join(f"{name} {count}" for name, count in written)
     rows = plural(sum(count for _, count in written), "row")

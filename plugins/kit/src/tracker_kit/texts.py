@@ -17,7 +17,7 @@ from tracker.kernel import Registry
 from tracker_kit import canary, claims, mutations, purity
 from tracker_kit.cases import each_screen, together
 from tracker_kit.conformance import SourceConformance
-from tracker_kit.rules import ask, asked, installed, rule
+from tracker_kit.rules import ask, installed, rule
 from tracker_kit.screen import CAPTURED_AT, Screen, screens
 
 FAR_AWAY = "Pacific/Kiritimati"  # 14 hours before Greenwich: another day for most of it
@@ -122,7 +122,7 @@ class TextConformance(SourceConformance):
         changed = sorted(name for name, now in purity.kept(package).items() if held.get(name) != now)
         assert not changed, rule(f"parse_status changed {', '.join(changed)}; it must keep nothing", "Purity")
         with purity.no_input_or_output() as touched:
-            second = asked("Purity", lambda: self.parse(registry, screen.text, **screen.arguments))
+            second = self.parse(registry, screen.text, **screen.arguments)
         assert not touched, rule(f"parse_status touched {', '.join(touched)}; a hook only takes values", "Purity")
         assert first == second, rule("two readings of one text differ", "Purity")
 
