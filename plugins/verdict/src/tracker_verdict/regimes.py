@@ -82,31 +82,33 @@ def refresh(session: Session, sources: Iterable[Source]) -> None:
         meter = source.capacity_meter
         if meter is None or meter.unit != PERCENT:
             continue
+        from tracker_verdict.rates import SCANNED
+
         with contextlib.suppress(TrackerError):
-            for account, days in _days(session, source, meter.key).items():
-                _look(session, source, meter.key, account, days)
+            days = _days(session, source, meter.key)
+            for account, own in days.items():
+                if len(own) >= SCANNED:
+                    _look(session, source, meter.key, account, (min(own), max(own)), is_only=len(days) == 1)
 
 
-def _days(session: Session, source: Source, meter: str) -> Mapping[tuple[str, bool], tuple[str, str]]:
-    """The first and the last day with a reading of each account that has enough, and whether there is no other one."""
-    from tracker_verdict.rates import SCANNED
-
+def _days(session: Session, source: Source, meter: str) -> dict[str, set[str]]:
+    """The days with a reading of each account."""
     asked = {"session": session, "provider": source.name, "since": session.now - REACH, "hourly": True}
     found: dict[str, set[str]] = {}
     for one in session.registry.first("meter_readings", **asked) or ():
         if one.meter == meter:
             days = found.setdefault(one.account or NO_ACCOUNT, set())
             days |= {at.astimezone(session.zone).date().isoformat() for at in (one.at, one.until)}
-    is_only = len(found) == 1
-    return {(account, is_only): (min(own), max(own)) for account, own in found.items() if len(own) >= SCANNED}
+    return found
 
 
-def _look(session: Session, source: Source, meter: str, account: tuple[str, bool], days: tuple[str, str]) -> None:
+def _look(session: Session, source: Source, meter: str, account: str, days: tuple[str, str], *, is_only: bool) -> None:
+    """Unless these days, the first and the last one, were looked at before."""
     from tracker_verdict.drift import drift
     from tracker_verdict.pieces import ledger
 
-    path, (name, is_only) = session.root / LOOKS, account
-    looks, own = _read(path), [source.name, meter, name]
+    path, own = session.root / LOOKS, [source.name, meter, account]
+    looks = _read(path)
     known = next((one for one in looks if one.get("of") == own), None)
     if known is not None and str(known.get("first")) <= days[0] and days[1] <= str(known.get("last")):
         return
@@ -114,7 +116,7 @@ def _look(session: Session, source: Source, meter: str, account: tuple[str, bool
     since = session.now - REACH
     with contextlib.suppress(KeyError, TypeError, ValueError):
         since = min(since, datetime.fromisoformat(row["since"]))
-    keep(session, drift(ledger(session, source, meter, since, () if is_only else (name,))), since)
+    keep(session, drift(ledger(session, source, meter, since, () if is_only else (account,))), since)
     _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": days[0], "last": days[1]}])
 
 
