@@ -82,13 +82,10 @@ def refresh(session: Session, sources: Iterable[Source]) -> None:
         meter = source.capacity_meter
         if meter is None or meter.unit != PERCENT:
             continue
-        from tracker_verdict.rates import SCANNED
-
         with contextlib.suppress(TrackerError):
             days = _days(session, source, meter.key)
             for account, own in days.items():
-                if len(own) >= SCANNED:
-                    _look(session, source, meter.key, account, (min(own), max(own)), is_only=len(days) == 1)
+                _look(session, source, meter.key, account, own, is_only=len(days) == 1)
 
 
 def _days(session: Session, source: Source, meter: str) -> dict[str, set[str]]:
@@ -102,22 +99,26 @@ def _days(session: Session, source: Source, meter: str) -> dict[str, set[str]]:
     return found
 
 
-def _look(session: Session, source: Source, meter: str, account: str, days: tuple[str, str], *, is_only: bool) -> None:
-    """Unless these days, the first and the last one, were looked at before."""
+def _look(session: Session, source: Source, meter: str, account: str, days: set[str], *, is_only: bool) -> None:
+    """Unless these days are too few, or were looked at before."""
     from tracker_verdict.drift import drift
     from tracker_verdict.pieces import ledger
+    from tracker_verdict.rates import SCANNED
 
+    if len(days) < SCANNED:
+        return
+    first, last = min(days), max(days)
     path, own = session.root / LOOKS, [source.name, meter, account]
     looks = _read(path)
     known = next((one for one in looks if one.get("of") == own), None)
-    if known is not None and str(known.get("first")) <= days[0] and days[1] <= str(known.get("last")):
+    if known is not None and str(known.get("first")) <= first and last <= str(known.get("last")):
         return
     row = next((row for row in _read(session.root / CHANGES) if _of(row) == own), {})
     since = session.now - REACH
     with contextlib.suppress(KeyError, TypeError, ValueError):
         since = min(since, datetime.fromisoformat(row["since"]))
     keep(session, drift(ledger(session, source, meter, since, () if is_only else (account,))), since)
-    _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": days[0], "last": days[1]}])
+    _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": first, "last": last}])
 
 
 def keep(session: Session, found: Drift, since: datetime) -> None:
