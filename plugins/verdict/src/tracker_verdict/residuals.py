@@ -6,7 +6,7 @@ import math
 import statistics
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -113,13 +113,6 @@ def unpriced(ledger: Ledger) -> dict[str, Any]:
     return {"rises": len(pieces), "moved": sum(piece.points for piece in pieces), "requests": dict(models)}
 
 
-def _not_judged(bare: Mapping[str, Any]) -> str:
-    requests = bare["requests"]
-    models = ", ".join(f"{model} {number(count)}" for model, count in requests.items())
-    these = plural(sum(requests.values()), "request")
-    return f"{number(bare['moved'])} points are not judged: {these} in them without a list price ({models})"
-
-
 COLUMNS = (
     Column(key="meter", title="Meter", rank=0),
     Column(key="from", title="From", kind="instant", rank=0),
@@ -171,7 +164,10 @@ def summary(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) 
     elif not found:
         yield f"{head}: everything is explained in {judged} points"
     if bare["rises"]:
-        yield f"{head}: {_not_judged(bare)}"
+        models = ", ".join(f"{model} {number(count)}" for model, count in bare["requests"].items())
+        these = plural(sum(bare["requests"].values()), "request")
+        points = f"{number(bare['moved'])} points are not judged"
+        yield f"{head}: {points}: {these} in them without a list price ({models})"
     if known.why:
         yield f"  only rises without any request are listed, since it will not calibrate: {'; '.join(known.why)}"
     elif known.fit is not None:
