@@ -34,6 +34,15 @@ class Machine:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def process(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        """The command line as a process that goes on."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tracker.cli", "--data-dir", "data", *arguments],
+            cwd=self.folder,
+            env=os.environ | self.environment,
+            **options,
+        )
+
     def settings(self, text: str) -> None:
         """A `tracker.toml` that its owner read and trusts."""
         (self.folder / "tracker.toml").write_text(text)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from outcomes import ok
+from outcomes import ok, refused
 
 from tracker.api import Gauge
 from tracker.session import Session
@@ -37,11 +37,6 @@ def limits(age: float, fiveh: float, weekly: float, fiveh_age: float, weekly_age
 def add(machine: Any, window: str, start: float, end: float, *words: str) -> Any:
     times = ("--from", ago(start).isoformat(), "--to", ago(end).isoformat())
     return machine("windows", "add", window, *times, *words)
-
-
-def refused(done: Any) -> str:
-    assert done.returncode == 1, done.stdout + done.stderr
-    return str(done.stderr)
 
 
 def test_an_after_in_the_buffer_of_the_before_s_reset_is_refused_before_anything_is_stored(machine: Any) -> None:

@@ -6,8 +6,8 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -275,20 +275,14 @@ def test_nothing_that_a_command_started_is_left_behind(machine: Any, end: str) -
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_capture_that_is_ended_leaves_nothing_behind(machine: Any, number: int) -> None:
     claude(machine, LEAVES_A_DAEMON + "time.sleep(600)")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "capture", "claude"],
-        stderr=subprocess.PIPE,
-        cwd=machine.folder,
-        env=os.environ | machine.environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    with process:
+    interruptible = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with machine.process("capture", "claude", stderr=subprocess.PIPE, preexec_fn=interruptible) as process:
         while not (machine.folder / "children").exists() or not (machine.folder / "children").read_text():
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(number)
         assert process.wait(30) == 128 + number
-        assert b"Traceback" not in process.stderr.read()  # type: ignore[union-attr]
+        assert b"Traceback" not in process.stderr.read()
     for one in (machine.folder / "children").read_text().split():
         assert is_gone(int(one))
 

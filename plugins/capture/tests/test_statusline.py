@@ -201,13 +201,7 @@ def test_no_data_directory_is_made_where_nobody_named_one(machine: Any) -> None:
 
 
 def test_a_pipe_that_stays_open_is_not_waited_for(machine: Any) -> None:
-    command = [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "statusline"]
-    environment = os.environ | machine.environment
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=machine.folder, env=environment
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+    with machine.process("statusline", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdin.write(handed().encode())
         process.stdin.flush()
         assert process.stdout.readline().startswith(b"session 42.5%")
@@ -217,17 +211,10 @@ def test_a_pipe_that_stays_open_is_not_waited_for(machine: Any) -> None:
 def test_nobody_need_read_the_line(machine: Any) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "statusline"],
-        input=handed().encode(),
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        cwd=machine.folder,
-        env=os.environ | machine.environment,
-        check=False,
-    )
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
+    with machine.process("statusline", stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        _, errors = process.communicate(handed().encode())
+    assert (process.returncode, errors) == (0, b"")
 
 
 def test_it_needs_none_of_what_other_commands_need(machine: Any) -> None:

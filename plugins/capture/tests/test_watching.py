@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,10 +82,12 @@ def test_a_line_that_the_terminal_has_no_room_for_is_cut(monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "30")
     out = Terminal()
     monkeypatch.setattr(sys, "stdout", out)
-    session: Any = SimpleNamespace(quiet=False)
-    drawn = watch._show(session, watch._fitting("codex weekly 64%, fiveh 11% | claude weekly 40%"), "")
-    drawn = watch._show(session, watch._fitting("codex n/a"), drawn)
-    assert (watch._erased(drawn), watch._fitting("x" * 29)) == ("", "x" * 29)
+    shown = watch.Line(SimpleNamespace(quiet=False))  # type: ignore[arg-type]
+    shown.show("codex weekly 64%, fiveh 11% | claude weekly 40%")
+    shown.show("codex n/a")
+    shown.erase()
+    shown.show("x" * 29)
+    assert shown.text == "x" * 29
     assert all(len(part) <= 29 for part in out.getvalue().split("\r"))
     assert "codex weekly 64%, fiveh 11..." in out.getvalue()
 
@@ -93,15 +96,7 @@ def test_watching_ends_if_the_terminal_vanishes_without_a_signal(machine: Any, e
     machine.rollout("a", event(64))
     ours, theirs = os.openpty()
     # it is no session of its own, so that nobody sends SIGHUP
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-        cwd=machine.folder,
-        env=os.environ | machine.environment,
-    )
-    with process:
+    with machine.process("watch", "codex", stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL) as process:
         os.close(theirs)
         seen = b""
         while b"weekly=64%" not in seen:
@@ -116,16 +111,9 @@ def test_watching_ends_if_the_terminal_vanishes_without_a_signal(machine: Any, e
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_watching_samples_and_ends_cleanly(machine: Any, event: Any, number: int) -> None:
     machine.rollout("a", event(64))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "watch", "codex"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=machine.folder,
-        env=os.environ | machine.environment,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    with process:
-        assert process.stdout is not None
+    interruptible = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with machine.process("watch", "codex", **pipes, preexec_fn=interruptible) as process:
         assert process.stdout.readline() == b"codex fiveh=11% weekly=64%\n"
         process.send_signal(number)
         rest, errors = process.communicate(timeout=30)

@@ -51,14 +51,14 @@ def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], 
     """
     owner, rows = owners(session), Windows(session).finalized(windows)
     found = {}
-    for key, group in Windows(session).captures(windows).items():
-        pair = rows[key[0]].pair(key[1], group) if key[0] in rows else canonical(group)
+    for (window, provider), group in Windows(session).captures(windows).items():
+        pair = rows[window].pair(provider, group) if window in rows else canonical(group)
         records = [capture.record for capture in pair if capture is not None]
         # older records have the redacted address alone
         parsed = [one for record in records if isinstance(one := record.get("parsed"), dict)]
         named = {text_of(record.get("account")) for record in records} - {None}
         named = named or {mask_of(one.get("account")) for one in parsed} - {None}
-        own = [name for name in {owner(key[1], one) for one in named or {None}} if name is not None]
+        own = [name for name in {owner(provider, one) for one in named or {None}} if name is not None]
         if own:
-            found[key] = own[0] if len(own) == 1 else MIXED
+            found[window, provider] = own[0] if len(own) == 1 else MIXED
     return found

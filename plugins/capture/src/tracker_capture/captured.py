@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from datetime import datetime
 from typing import Any
 
 from attrs import evolve
@@ -83,18 +84,22 @@ def _replaced(session: Session, source: Source, typed: Sample, window: str) -> s
     own = next((one for one in group if one.record_id == typed.capture), None)
     if own is None:
         return set()
-    # the windows that may share a pane, since a long history has a million
-    times = [one.captured_at.timestamp() for one in group]
-    near = session.index.meanwhile(source.stream, source.name, min(times) - 1, max(times) + 1, [window])
-    beside = Windows(session).captures(near)
-    every = [*group, *(one for (_, name), found in beside.items() if name == source.name for one in found)]
-    replaced = [one for one in every if _place(one) == _place(own) and one.order < own.order]
-    others = [one for one in every if _place(one) != _place(own)]
+    beside = _near(session, source, [one.captured_at for one in group], [window])
+    replaced = [one for one in group if _place(one) == _place(own) and one.order < own.order]
+    others = [one for one in (*group, *beside) if _place(one) != _place(own)]
     shared = [other for other in others if any(_is_of_one_pane(one, other) for one in replaced)]
     # also what a person typed for the other one of the two
     by_hand = [one for one in others if one.record.get("source") == "override"]
     corrected = [one for one in by_hand if any(_place(one) == _place(to) and one.order > to.order for to in shared)]
     return {one.record_id for one in (*replaced, *shared, *corrected)}
+
+
+def _near(session: Session, source: Source, times: Iterable[datetime], without: Sequence[str] = ()) -> list[Capture]:
+    """The captures of the windows that may share a pane of these times, since a long history has a million."""
+    seconds = [one.timestamp() for one in times]
+    windows = session.index.meanwhile(source.stream, source.name, min(seconds) - 1, max(seconds) + 1, without)
+    groups = Windows(session).captures(windows)
+    return [one for (_, name), group in groups.items() if name == source.name for one in group]
 
 
 def _place(capture: Capture) -> tuple[str, str | None, str | None]:
@@ -143,9 +148,7 @@ def _unshared(session: Session, record: Mapping[str, Any], gone: Set[str]) -> It
     sample = _sample(session, source, record) if source is not None and record.get("phase") else None
     if source is None or taken is None or sample is None:
         return
-    at = taken.timestamp()
-    groups = Windows(session).captures(session.index.meanwhile(source.stream, source.name, at - 1, at + 1, ()))
-    beside = [one for (_, name), group in groups.items() if name == source.name for one in group]
+    beside = _near(session, source, [taken])
     twins = (_sample(session, source, one.record) for one in beside if one.record_id not in gone)
     if not any(twin.is_of_pane(sample) for twin in twins if twin is not None):
         yield sample

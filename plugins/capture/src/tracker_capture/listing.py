@@ -19,7 +19,7 @@ Row = tuple[Source, Origin, "Answer | OriginError"]
 def show(session: Session, sources: Iterable[Source], name: str | None, timezone: str | None) -> None:
     """Ask every origin, all at once, and print the answers in the declared order."""
     wanted = [(source, origin) for source in sources for origin in source.origins if name in (None, origin.name)]
-    answers = side_by_side([partial(_look, session, *pair, timezone) for pair in wanted])
+    answers = side_by_side([partial(ask, session, *pair, timezone) for pair in wanted], OriginError)
     rows = [(*pair, answer) for pair, answer in zip(wanted, answers, strict=True)]
     if session.json:
         session.data([_document(session, row) for row in rows])
@@ -27,13 +27,6 @@ def show(session: Session, sources: Iterable[Source], name: str | None, timezone
     for row in rows:
         session.say(_line(row))
     session.note(f"note: every provider's pane can also be piped: tracker capture PROVIDER --from {STDIN}")
-
-
-def _look(session: Session, source: Source, origin: Origin, timezone: str | None) -> Answer | OriginError:
-    try:
-        return ask(session, source, origin, timezone)
-    except OriginError as error:
-        return error
 
 
 def _document(session: Session, row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from shutil import get_terminal_size
 from typing import Any, Literal
 
@@ -197,9 +197,9 @@ def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:
     return "".join(cells).rstrip()
 
 
-def lines(session: Session, found: Series, rows: int, local: tzinfo) -> Iterator[str]:
+def lines(session: Session, found: Series, rows: int) -> Iterator[str]:
     """The title, the sparkline, and the newest readings as a table."""
-    points, source = found.points, session.registry.source(found.provider)
+    points, source, local = found.points, session.registry.source(found.provider), session.zone
     account = f" account {found.account or UNNAMED}" if found.several else ""
     resets = sum(point.has_reset for point in points)
     yield f"{found.provider} {found.meter}{account}: {plural(len(points), 'reading')}, {plural(resets, 'reset')}"

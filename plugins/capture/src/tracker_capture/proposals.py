@@ -278,17 +278,28 @@ def _meters(share: Share) -> str:
 def _used(share: Share) -> str:
     if not share.requests:
         return ""
-    cost, smallest = share.cost, 0.005  # what is under half a cent is not nothing
-    if cost and share.unpriced:  # what it was at least
+    text = f", {plural(share.requests, 'request')}, {share.tokens:,} tokens"
+    if share.cost is not None:
+        least = "at least " if share.unpriced else ""
+        text += f", {least}${_dollars(share.cost, is_least=bool(share.unpriced))} at list price"
+    if share.unpriced:
+        text += f"; {plural(share.unpriced, 'request')} without a known price"
+    if share.elsewhere >= 0.01:
+        text += f"; {share.elsewhere:.0%} of its tokens went to other projects"
+    return text
+
+
+def _dollars(cost: float, *, is_least: bool) -> str:
+    """With cents; what is under half a cent is not nothing. What it was at least is not rounded up."""
+    smallest = 0.005
+    if is_least and cost:
         smallest = 0.01
         size = 10.0 ** (2 if cost >= smallest else 1 - math.floor(math.log10(cost)))
         cost = math.floor(round(cost * size, 7)) / size
-    shown = cost and (rate(cost) if cost < smallest else f"{cost * (1 + 1e-12):,.2f}")  # halves are rounded up
-    rest = f"; {plural(share.unpriced, 'request')} without a known price" if share.unpriced else ""
-    least = "at least " if rest else ""
-    money = rest if shown is None else f", {least}${shown} at list price{rest}"
-    other = f"; {share.elsewhere:.0%} of its tokens went to other projects" if share.elsewhere >= 0.01 else ""
-    return f", {plural(share.requests, 'request')}, {share.tokens:,} tokens{money}{other}"
+    if cost < smallest:
+        return rate(cost)
+    # halves are rounded up
+    return f"{cost * (1 + 1e-12):,.2f}"
 
 
 def chosen(found: Sequence[Proposal], windows: Sequence[str], pause: float) -> list[Proposal]:

@@ -40,7 +40,8 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
         session.data([readings.record(sample, "sample") for sample in new])
     else:
         for source, answer in answers:
-            session.say(f"sampled {sentence(source, answer)}")
+            about = f"{answer.origin}, {answer.age_in_words} old"
+            session.say(f"sampled {source.name} ({about}): {values(source, answer.reading)}")
     if wanted and not answers:
         raise TrackerError("No provider answered. Nothing was stored.")
 
@@ -49,8 +50,8 @@ def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
 ) -> list[Found]:
     """What each provider answers, or why it does not."""
-    answers = side_by_side([partial(_one, session, source, origin, timezone) for source in wanted])
-    return list(zip(wanted, answers, strict=True))
+    jobs = [partial(first, session, source, named(source, origin), timezone) for source in wanted]
+    return list(zip(wanted, side_by_side(jobs, Unanswered), strict=True))
 
 
 def store(session: Session, found: Sequence[Found], least: timedelta = timedelta(0)) -> list[readings.Sample]:
@@ -62,15 +63,3 @@ def store(session: Session, found: Sequence[Found], least: timedelta = timedelta
         if isinstance(one, Answer)
     ]
     return readings.add(session, [sample for sample in samples if sample is not None], by="sample", least=least)
-
-
-def sentence(source: Source, answer: Answer) -> str:
-    """`codex (rollout, 2 min old): fiveh=11% weekly=64%`"""
-    return f"{source.name} ({answer.origin}, {answer.age_in_words} old): {values(source, answer.reading)}"
-
-
-def _one(session: Session, source: Source, origin: str | None, timezone: str | None) -> Answer | Unanswered:
-    try:
-        return first(session, source, named(source, origin), timezone)
-    except Unanswered as error:
-        return error

@@ -30,8 +30,6 @@ INPUT_SECONDS = 2.0
 # Beside the lanes' states; no lane's name begins with a dot.
 FOLDER = ".statusline"
 FRESH = timedelta(minutes=1)
-# The kernel's own flags cost an import of 30 ms here.
-FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 # How often an unchanged reading goes into the history.
 SAMPLE_EVERY = timedelta(minutes=5)
 
@@ -132,9 +130,8 @@ def _path(session: Session, source: Source) -> Path:
 
 def _may_write(session: Session) -> bool:
     """A status line creates only a data directory that you named, because a prompt runs in every folder."""
-    return (
-        bool(session.data_dir or os.environ.get("TRACKER_DATA_DIR") or session.config.data_dir) or session.root.is_dir()
-    )
+    is_named = session.data_dir or os.environ.get("TRACKER_DATA_DIR") or session.config.data_dir
+    return bool(is_named) or session.root.is_dir()
 
 
 def _keep(session: Session, found: Kept) -> None:
@@ -164,7 +161,7 @@ def sample(session: Session, found: Kept) -> None:
     if is_due and session.now - found.at <= FRESH and _may_write(session):
         from tracker_capture import readings
 
-        [origin] = [origin for source, origin in _origins([found.source])][:1]
+        _, origin = next(_origins([found.source]))
         one = readings.sample_of(found.source, found.reading, found.at, origin.name, readings.lag(session))
         if one is not None:
             readings.add(session, [one], by="statusline")
@@ -175,16 +172,15 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     """Replace the file in one step, unflushed: a prompt does not wait for the disk, and the next one writes again."""
     import orjson
 
+    from tracker.kernel import replace_file
+
     if path.parents[1].is_symlink() or path.parent.is_symlink():
-        # Only files that tracker made are replaced, and never through a link.
+        # only files that tracker made are replaced, and never through a link
         return
     for folder in (path.parents[2], path.parents[1], path.parent):
         if not folder.is_dir():
             folder.mkdir(mode=0o700)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(beside, FLAGS, 0o600), "wb") as file:
-        file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2) + b"\n")
-    os.replace(beside, path)
+    replace_file(path, orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE), fsync=False)
 
 
 def _load(session: Session, source: Source) -> Kept | None:
@@ -193,11 +189,9 @@ def _load(session: Session, source: Source) -> Kept | None:
     if at is None or not isinstance(parsed, dict):
         return None
     reading = Windows(session).reading(parsed, source, at)
-    return (
-        Kept(source=source, reading=reading, at=at, sampled=instant(state.get("sampled_at")))
-        if reading.gauges
-        else None
-    )
+    if not reading.gauges:
+        return None
+    return Kept(source=source, reading=reading, at=at, sampled=instant(state.get("sampled_at")))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -84,12 +84,45 @@ class Watch:
         return " | ".join(self._shown[name] for name in names if name in self._shown)
 
 
+class Line:
+    """The line as it stands: drawn anew on a terminal, elsewhere a new one for each change."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.text = session, ""
+
+    def show(self, text: str) -> None:
+        """Show as much of a text as the terminal has room for: a line that is wrapped cannot be drawn anew."""
+        if sys.stdout.isatty():
+            text = line(text)
+            if len(text) > _room():
+                text = f"{text[: max(_room() - 3, 0)]}..."
+        if text == self.text:
+            return
+        if sys.stdout.isatty() and not self.session.quiet:
+            sys.stdout.write(f"\r{text.ljust(min(len(self.text), _room()))}")
+            sys.stdout.flush()
+        else:
+            self.session.say(text)
+        self.text = text
+
+    def erase(self) -> None:
+        """Take the line off the terminal, to print something else."""
+        if sys.stdout.isatty():
+            sys.stdout.write(f"\r{' ' * min(len(self.text), _room())}\r")
+            sys.stdout.flush()
+            self.text = ""
+
+
+def _room() -> int:
+    return get_terminal_size().columns - 1
+
+
 def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """Sample until a signal, or until the terminal is gone.
 
     On a terminal one line is drawn anew, elsewhere each change is a line.
     """
-    watched, drawn = Watch(wanted, every, session.now), ""
+    watched, shown = Watch(wanted, every, session.now), Line(session)
     told: list[str] = []
     on_terminal = sys.stdout.isatty()
     try:
@@ -98,43 +131,11 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
             failures = watched.turn(session)
             for failure in failures:
                 if failure not in told:
-                    drawn = _erased(drawn)
+                    shown.erase()
                     session.note(f"note: {failure}")
             told = failures
-            drawn = _show(session, _fitting(watched.text), drawn)
+            shown.show(watched.text)
             time.sleep(STEP_SECONDS)
     except (KeyboardInterrupt, SystemExit):
-        if drawn and sys.stdout.isatty():
+        if shown.text and sys.stdout.isatty():
             session.say("")
-
-
-def _erased(drawn: str) -> str:
-    """Take the line off the terminal, to print something else. Returns what is left of it."""
-    if not sys.stdout.isatty():
-        return drawn
-    sys.stdout.write(f"\r{' ' * min(len(drawn), _room())}\r")
-    sys.stdout.flush()
-    return ""
-
-
-def _fitting(text: str) -> str:
-    """As much of the line as the terminal has room for: one that is wrapped cannot be drawn anew."""
-    if not sys.stdout.isatty():
-        return text
-    whole = line(text)
-    return whole if len(whole) <= _room() else f"{whole[: max(_room() - 3, 0)]}..."
-
-
-def _room() -> int:
-    return get_terminal_size().columns - 1
-
-
-def _show(session: Session, text: str, drawn: str) -> str:
-    if text == drawn:
-        return drawn
-    if sys.stdout.isatty() and not session.quiet:
-        sys.stdout.write(f"\r{text.ljust(min(len(drawn), _room()))}")
-        sys.stdout.flush()
-    else:
-        session.say(text)
-    return text

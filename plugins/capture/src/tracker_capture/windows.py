@@ -161,36 +161,34 @@ def _parts(
                 found.setdefault(key, []).append(point)
     parts = {}
     for key, points in found.items():
-        meter, first, last = source.meter(key), before.sample.gauges.get(key), after.sample.gauges.get(key)
-        length = length_of(source, key)
-        if meter is None or meter.unit != "pp" or first is None or last is None:
+        meter, ends = source.meter(key), (before.sample.gauges.get(key), after.sample.gauges.get(key))
+        if meter is None or meter.unit != "pp" or None in ends:
             continue
         try:
-            part = _sum(meter, with_resets(points, length), length, limit)
-        except TooFar as error:
-            if key != source.capacity:
-                continue
-            raise TrackerError(f"{source.name} {error} Use --stale-ok to take it. Nothing was stored.") from error
+            part = _sum(source, meter, points, limit)
+        except TrackerError:
+            if key == source.capacity:
+                raise
+            continue
         if part is not None:
             parts[key] = part
     return parts
 
 
-class TooFar(Exception):
-    """No reading is close enough before a reset."""
-
-
-def _sum(meter: Meter, points: Sequence[Point], length: timedelta | None, limit: timedelta) -> dict[str, Any] | None:
-    """None without a reset."""
+def _sum(source: Source, meter: Meter, readings: Sequence[Point], limit: timedelta) -> dict[str, Any] | None:
+    """None without a reset. It is an error if no reading is close enough before one."""
+    length = length_of(source, meter.key)
+    points = with_resets(readings, length)
     values = [_stands_for(meter, one.used, one.reset_at, one.at, length) for one in points]
     total, base, most = 0.0, values[0], 0.0
     resets = []
     for (old, new), value in zip(pairwise(points), values, strict=False):
         if (reset := reset_between(old, new, length)) is not None:
             if reset - old.until > limit:
-                raise TooFar(
-                    f"has no reading within {span(limit)} before the reset of {meter.key} at {_said(reset)}; the last"
-                    f" one is of {_said(old.until)} and shows {compact(old.used)} %."
+                raise TrackerError(
+                    f"{source.name} has no reading within {span(limit)} before the reset of {meter.key} at"
+                    f" {_said(reset)}; the last one is of {_said(old.until)} and shows {compact(old.used)} %."
+                    " Use --stale-ok to take it. Nothing was stored."
                 )
             total += max(0.0, value - base)
             most += max(0.0, 100 - old.used)

@@ -103,18 +103,18 @@ def _of_lanes(session: Session) -> list[Step]:
     for stream in _streams(session):
         start = max(session.journal.size(stream) - TAIL, 0)
         for place, record in enumerate(_written(session, stream, start)):
+            own = record["command_id"]
             if start and not place:
-                cut = max(cut, LATEST if record["command_id"] in gone else record["command_id"])
+                cut = max(cut, LATEST if own in gone else own)
             gone.update(texts(record.get("imported")), texts(record.get("past")))
-            if isinstance(undoes := record.get("undoes"), str):
-                gone |= {undoes, record["command_id"]}
-            else:
-                if isinstance(lane := record.get("agent_id"), str):
-                    lanes[record["command_id"]] = lane
-                found.setdefault(record["command_id"], Step(command_id=record["command_id"])).add(stream, record)
-    kept = ((name, step) for name, step in found.items() if name not in gone)
-    known = [evolve(step, lane=lanes.get(name), is_cut=name <= cut) for name, step in kept]
-    return sorted(known, key=lambda step: step.command_id, reverse=True)
+            if isinstance(record.get("undoes"), str):
+                gone |= {record["undoes"], own}
+                continue
+            if isinstance(record.get("agent_id"), str):
+                lanes[own] = record["agent_id"]
+            found.setdefault(own, Step(command_id=own)).add(stream, record)
+    kept = sorted(found.keys() - gone, reverse=True)
+    return [evolve(found[name], lane=lanes.get(name), is_cut=name <= cut) for name in kept]
 
 
 def _whole(session: Session, steps: Sequence[Step]) -> list[Step]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
 from typing import Any
 
 from tracker.api import MeterOutlook, Source
@@ -12,6 +11,7 @@ from tracker_verdict import prospect
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook, left_out
 from tracker_verdict.prospect import local_time, per_cent
+from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import PERCENT
 from tracker_verdict.weeks import FULL, WEEK
 
@@ -48,9 +48,8 @@ def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
     ]
 
 
-def lines(
-    source: Source, found: list[Outlook], reserve: float, windows_left: int, now: datetime, local: tzinfo
-) -> Iterator[str]:
+def lines(session: Session, source: Source, found: list[Outlook], windows_left: int) -> Iterator[str]:
+    now, local, reserve = session.now, session.zone, session.settings(VerdictSettings).reserve_pp
     for one in found:
         doubt = f", {one.doubt}" if one.doubt else ""
         reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else doubt
@@ -145,11 +144,11 @@ def _room(low: int, usual: int | None, high: int | None) -> str:
     return more + (f" ({low} to {high})" if low != high else "")
 
 
-def document(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> dict[str, Any]:
+def document(session: Session, source: Source, found: list[Outlook], windows_left: int) -> dict[str, Any]:
     own = {account: overall(meters) for account, meters in _by_account(found).items() if account}
     return {
         "provider": source.name,
-        "reserve_pp": reserve,
+        "reserve_pp": session.settings(VerdictSettings).reserve_pp,
         "windows_planned": windows_left,
         "verdict": overall(found),
         **({"verdict_of_account": own} if own else {}),

@@ -24,7 +24,7 @@ from tracker.kernel import (
 )
 from tracker_verdict.accounts import NO_ACCOUNT, columns, note_excluded, several
 from tracker_verdict.estimate import ProviderEstimate
-from tracker_verdict.overlaps import Overlaps, Spent, overlapping
+from tracker_verdict.overlaps import Overlaps, overlapping
 from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
 
@@ -106,7 +106,8 @@ class Sums:
             windows = {*names.split(BETWEEN)}
             if not windows.isdisjoint(self.sharing):
                 self.common.append((windows, numbers))
-                (self.own if windows <= self.sharing else self.shared).update(numbers)
+                whose = self.own if windows <= self.sharing else self.shared
+                whose.update(numbers)
 
     def extend(self, more: Sums) -> None:
         self.tally.extend(more.tally)
@@ -252,7 +253,7 @@ def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> I
     """A provider's groups, of each account apart if two are named, with the provider's windows that overlap."""
     # also of windows that are in different groups, or that nobody asked about
     tallies = [one.tally for one in own.values()]
-    overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))
+    overlaps = overlapping(session, tallies[0].source, *(one.spent for one in tallies))
     is_apart = bool(several(account for account, _ in own))
     groups: dict[str, Sums] = {}
     for (account, group), one in own.items():

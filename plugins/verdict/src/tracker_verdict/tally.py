@@ -57,15 +57,6 @@ class Results(Sequence[WindowResult]):
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    def in_points_of_now(self, change: Regime) -> Results:
-        """The same with what was used before a change in points of now."""
-        found, start = Results(), microseconds(change.start)
-        found.extend(self)
-        for place, at in enumerate(found._at):
-            if NO_TIME < at < start:
-                found._capacity[place] *= change.ratio[0]
-        return found
-
 
 class Figures(ProviderFigures):
     """A provider over finalized windows, with this feature's own estimate."""
@@ -123,16 +114,19 @@ class Tally:
     def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> Figures:
         """What the windows say together. overlaps: those of these and of others, if they are known."""
         known = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
-        change = self._change(account)
-        results: Sequence[WindowResult] = self.results.in_points_of_now(change) if change else self.results
-        excluded = self.excluded
+        results, excluded, change = self.results, self.excluded, self._change(account)
+        if known.shared or change:
+            results = Results()
+            for one in self.results:
+                if one.window not in known.shared:
+                    factor = change.factor(one.at) if change else 1.0
+                    results.add(one.window, one.features, one.capacity * factor, one.quality, one.at)
         if known.shared:
             # it says more than another reason, but not than that of two accounts
             own = {window for window, reason in excluded.items() if reason != OTHER_ACCOUNT}
-            own.update(one.window for one in results if one.window in known.shared)
+            own.update(one.window for one in self.results if one.window in known.shared)
             excluded = excluded | {window: f"{OVERLAPS}{known.shared[window]}" for window in own & known.shared.keys()}
             excluded = {window: excluded[window] for window in sorted(excluded, key=_place)}
-            results = [one for one in results if one.window not in known.shared]
         found = estimate(self.session, self.source, results, known.waiting, several_plans(self.plans), change)
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return Figures(self.source, unit, found, excluded, self.stale, account)
@@ -156,5 +150,4 @@ def moment(pair: Ends, row: Finalized) -> datetime | None:
     known = [capture.captured_at for capture in pair if capture is not None]
     if known:
         return known[0] + (known[-1] - known[0]) / 2
-    stored: Iterable[datetime | None] = (instant(row.record.get(name)) for name in ("captured_at", "finalized_at"))
-    return next((at for at in stored if at is not None), None)
+    return instant(row.record.get("captured_at")) or instant(row.record.get("finalized_at"))

@@ -54,7 +54,7 @@ def _show(found: Series, rows: int) -> None:
     from tracker_capture import meters
 
     here = session()
-    head, sparkline, *rest = meters.lines(here, found, rows, here.zone)
+    head, sparkline, *rest = meters.lines(here, found, rows)
     here.show(head)
     here.show(sparkline)
     if here.quiet or not (rows and here.table(*meters.table(here, found, rows))):

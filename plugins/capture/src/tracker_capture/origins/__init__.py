@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
 
 
 class Unanswered(TrackerError):
@@ -109,12 +110,21 @@ def _no_value(source: Source, reading: Reading, text: str) -> str:
     return f"{', '.join(tags)}{f' ({meant})' if meant else ''}{f'; it said {said}' if said else ''}"
 
 
-def side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of all jobs, each in a thread of its own: none waits for another. The first error is raised."""
-    from concurrent.futures import FIRST_EXCEPTION, wait
+def side_by_side(jobs: Sequence[Callable[[], T]], kept: type[E]) -> list[T | E]:
+    """The results of all jobs, each in a thread of its own, so that none waits for another.
 
-    results = [in_thread(job) for job in jobs]
-    done, _ = wait(results, return_when=FIRST_EXCEPTION)
-    for result in done:
-        result.result()
-    return [result.result() for result in results]
+    An error that is kept stands in the place of its result. Any other is raised at once.
+    """
+    from concurrent.futures import as_completed
+
+    answers = [in_thread(job) for job in jobs]
+    for answer in as_completed(answers):
+        if not isinstance(answer.exception(), kept | None):
+            answer.result()
+    found: list[T | E] = []
+    for answer in answers:
+        try:
+            found.append(answer.result())
+        except kept as error:
+            found.append(error)
+    return found

@@ -11,7 +11,6 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -26,6 +25,7 @@ from tracker_capture.settings import CaptureSettings
 CHUNK = 1 << 16
 GRACE_SECONDS = 0.5  # for the request to say itself that it took too long
 MASK = "***"
+MEANINGS = {401: "the key is refused", 403: "the key is refused", 429: "it was asked too often"}
 
 
 def response(query: Query) -> Answer:
@@ -142,7 +142,6 @@ def _read(answer: Any, host: str, query: Query) -> bytes:
 
 
 def _meaning(code: int) -> str:
-    meanings: Mapping[int, str] = {401: "the key is refused", 403: "the key is refused", 429: "it was asked too often"}
-    if code in meanings:
-        return f": {meanings[code]}"
+    if code in MEANINGS:
+        return f": {MEANINGS[code]}"
     return f" ({http.client.responses[code]})" if code in http.client.responses else ""
