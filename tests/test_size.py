@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 MOST_LINES = 7456
 # Of telemetry without session logs: all but `sessions/` and `commands/usage.py`, which only reads them. The goal is
 # 1,200.
-MOST_OF_STREAMS = 2350
+MOST_OF_STREAMS = 2336
 # Of a file, tests included.
 MOST_OF_A_FILE = 400
 # Of a function, its decorators and its docstring included.

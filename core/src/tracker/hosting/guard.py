@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, chdir, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from signal import ITIMER_VIRTUAL, SIGINT, SIGVTALRM, getsignal, setitimer, signal
 from threading import current_thread, main_thread
 from typing import Any, cast
@@ -78,7 +78,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
             stack.callback(setattr, sys, name, getattr(sys, name))
             setattr(sys, name, Printed())
         with suppress(OSError):  # a folder that is gone has no name
-            stack.enter_context(chdir("."))
+            stack.callback(lambda folder: None if os.path.samefile(".", folder) else os.chdir(folder), os.getcwd())
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
             if names:
                 stack.callback(os.close, kept := os.dup(1))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -133,9 +133,8 @@ def _flat(row: Object) -> Object:
     return kinds | row if isinstance(kinds, dict) else row
 
 
-def _of_agent(rows: Iterable[Object]) -> list[Object]:
+def _of_agent(rows: list[Object]) -> list[Object]:
     """The agent's rows and parts of rows; a sum of several agents that has no parts cannot be taken apart."""
-    rows = list(rows)
     own = [row for row in rows if row.get("agent") == AGENT]
     known = {str(row.get("period")) for row in own}
     for row in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
 
@@ -44,11 +44,23 @@ def read(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     *earlier, pane = _panes(CUT_NUMBER.sub("", bars.marked(text.expandtabs())))
     found = sections(pane)
     shown = found[_last_pane(found) :]
-    first = {section.key: section for section in reversed(shown) if section.key}
+    first: dict[str, Section] = {}
+    for section in shown:
+        if section.key is not None:
+            first.setdefault(section.key, section)
     zones = _prints_zones(pane, shown)
     cut = {key for key, section in first.items() if section.open and _cut(section.when, zones)}
-    gauges = _gauges(shown, cut, captured_at, timezone)
-    unread = [key for key, section in reversed(first.items()) if section.unread or key in cut]
+    whens = {key: None if key in cut else section.when for key, section in first.items()}
+    gauges = tuple(
+        Gauge(
+            meter=key,
+            used=first[key].used,
+            resets=when and when.words,
+            reset_at=when and resets.instant(when, captured_at, timezone, windows.length(key)),
+        )
+        for key, when in whens.items()
+    )
+    unread = [key for key, section in first.items() if section.unread or key in cut]
     group = next((section.extra for section in shown if section.extra), None)
     return Reading(
         gauges=gauges,
@@ -88,19 +100,6 @@ def _last_pane(found: Sequence[Section]) -> int:
             begin, seen = place, set()
         seen.add(section.key)
     return begin
-
-
-def _gauges(
-    shown: Sequence[Section], cut: Collection[str | None], captured_at: datetime, timezone: tzinfo
-) -> tuple[Gauge, ...]:
-    gauges: dict[str, Gauge] = {}
-    for section in shown:
-        if section.key is None or section.key in gauges:
-            continue
-        when = None if section.key in cut else section.when
-        reset_at = when and resets.instant(when, captured_at, timezone, windows.length(section.key))
-        gauges[section.key] = Gauge(meter=section.key, used=section.used, resets=when and when.words, reset_at=reset_at)
-    return tuple(gauges.values())
 
 
 def _prints_zones(pane: str, shown: Sequence[Section]) -> bool:

@@ -6,6 +6,7 @@ type counts as absent, but an invalid count of tokens makes the line unreadable.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -115,7 +116,7 @@ def fitted(value: dict[str, Any], kind: type[Kind]) -> Kind:
 def _fitting(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]:
     """The fields of an object whose text is text and whose objects are objects; whole numbers may be written as 3.0."""
     found: dict[str, Any] = {}
-    for field in msgspec.structs.fields(kind):
+    for field in _fields(kind):
         one = value.get(field.name)
         if field.type == Text:
             found[field.name] = one if isinstance(one, str) else None
@@ -128,4 +129,5 @@ def _fitting(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any
     return found
 
 
+_fields = cache(msgspec.structs.fields)  # which takes longer than the whole row
 _STRUCTS: dict[Any, type[msgspec.Struct]] = {one | None: one for one in (Message, Usage, Written, Details)}

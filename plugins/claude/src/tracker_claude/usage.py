@@ -84,16 +84,13 @@ def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     rows = stream.read(plain, captured_at, timezone)
     if rows is not None:
         return rows
-    payload = None
-    if plain.strip()[:1] == "{" and plain.strip()[-1:] == "}":
-        # What a status line gets: it must not pay for the patterns of panes.
-        payload = payloads.read(plain)
-        if payload and any(gauge.used is not None for gauge in payload.gauges):
-            return payload
+    payload, text = payloads.read(plain), plain.strip()
+    # What a status line gets: it must not pay for the patterns of panes.
+    if payload and text[:1] + text[-1:] == "{}" and any(gauge.used is not None for gauge in payload.gauges):
+        return payload
     from tracker_claude import panes
 
     pane = panes.read(plain, captured_at, timezone)
     if pane.gauges:
         return pane
-    payload = payload or payloads.read(plain)
     return payload if payload and (payload.gauges or "insufficient-data" in pane.errors) else pane

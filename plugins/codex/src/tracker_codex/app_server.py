@@ -25,8 +25,9 @@ def read(text: str) -> Reading | None:
     for message in reversed(answers):
         result = backend.mapping(message.get("result"))
         if "rateLimits" in result or "rateLimitsByLimitId" in result:
-            main = _main(result)
-            return reading(_gauges(result, main), _fields(answers) | backend.fields(main))
+            others = _buckets(result)
+            main = others.pop(MAIN, {})
+            return reading(_gauges(main, others), _fields(answers) | backend.fields(main))
     if not answers:
         return None
     failed, known = _failed(answers), _fields(answers)
@@ -50,23 +51,21 @@ def _json(text: str) -> Mapping[str, Any] | None:
         return None
 
 
-def _main(result: Mapping[str, Any]) -> Mapping[str, Any]:
+def _buckets(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The limits of each bucket by its id; `rateLimits` are those of the main one if they name none."""
+    found = dict(backend.mapping(result.get("rateLimitsByLimitId")))
     limits = backend.mapping(result.get("rateLimits"))
     if limits and limits.get("limitId") in (None, MAIN):
-        return limits
-    return backend.mapping(backend.mapping(result.get("rateLimitsByLimitId")).get(MAIN))
+        found[MAIN] = limits
+    elif limits:
+        found.setdefault(str(limits.get("limitId")), limits)
+    return {name: backend.mapping(bucket) for name, bucket in found.items()}
 
 
-def _gauges(result: Mapping[str, Any], main: Mapping[str, Any]) -> Iterator[Gauge]:
+def _gauges(main: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> Iterator[Gauge]:
     yield from backend.gauges(main, None)
-    others = dict(backend.mapping(result.get("rateLimitsByLimitId")))
-    limits = backend.mapping(result.get("rateLimits"))
-    if limits is not main:
-        others.setdefault(str(limits.get("limitId")), limits)
-    for name, other in others.items():
-        bucket = backend.mapping(other)
-        if name != MAIN and bucket:
-            yield from backend.gauges(bucket, backend.text(bucket.get("limitName")) or name)
+    for name, bucket in others.items():
+        yield from backend.gauges(bucket, backend.text(bucket.get("limitName")) or name)
 
 
 def _failed(answers: list[Mapping[str, Any]]) -> str | None:

@@ -74,16 +74,13 @@ def _balance(value: object) -> float | int | None:
 
 def _gauge(key: str, used: float | None, window: Mapping[str, Any], as_of: datetime | None) -> Gauge:
     """A gauge; a reset that is there and names no instant is kept as it stands."""
-    reset_at, said = _reset(window, as_of), _either(window, "resets_at", "resetsAt")
+    said = _either(window, "resets_at", "resetsAt")
+    reset_at = _after(as_of, window.get("resets_in_seconds")) if said is None else _after(EPOCH, said)
     is_kept = reset_at is None and isinstance(said, int | float | str) and not isinstance(said, bool)
     return Gauge(meter=key, used=used, resets=str(said)[:LONGEST] if is_kept else None, reset_at=reset_at)
 
 
-def _reset(window: Mapping[str, Any], as_of: datetime | None) -> datetime | None:
-    start: datetime | None = EPOCH
-    seconds = _either(window, "resets_at", "resetsAt")
-    if seconds is None:
-        start, seconds = as_of, window.get("resets_in_seconds")
+def _after(start: datetime | None, seconds: object) -> datetime | None:
     if start is None or isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < LIMIT:
         return None
     try:

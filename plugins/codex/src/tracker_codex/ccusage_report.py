@@ -145,7 +145,8 @@ def _rows(payload: Object, scope: str | None) -> tuple[str, list[Object]]:
     rows = payload[found[scope]]
     if found[scope] == "currentWeek":
         rows = [rows]
-    if not isinstance(rows, list) or not all(_is_row(SCOPES[scope], row) for row in rows):
+    marks = set(SCOPES[scope].marks)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() & marks for row in rows):
         raise Unreadable("invalid-report")
     rows = [row for row in rows if row.get("isGap") is not True]
     if any("agent" in row for row in rows):
@@ -154,10 +155,6 @@ def _rows(payload: Object, scope: str | None) -> tuple[str, list[Object]]:
     if any(row.keys() & FOREIGN for row in (rows or [totals]) if isinstance(row, dict)):
         raise Unreadable("other-agent")
     return scope, [_normal(row) for row in rows]
-
-
-def _is_row(scope: Scope, row: object) -> bool:
-    return isinstance(row, dict) and any(mark in row for mark in scope.marks)
 
 
 def _of_agent(rows: list[Object]) -> list[Object]:

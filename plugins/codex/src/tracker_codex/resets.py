@@ -19,7 +19,7 @@ def words(when: re.Match[str]) -> str:
     clock = f"{when['hour']}:{when['minute']}"
     if when["day"] is None:
         return clock
-    return " ".join([clock, "on", when["day"], when["month"], *([when["year"]] if when["year"] else [])])
+    return " ".join(filter(None, (clock, "on", when["day"], when["month"], when["year"])))
 
 
 def instant(when: re.Match[str], captured_at: datetime, timezone: tzinfo) -> datetime | None:
@@ -31,9 +31,12 @@ def instant(when: re.Match[str], captured_at: datetime, timezone: tzinfo) -> dat
     try:
         today = captured_at.astimezone(timezone).date()
         day = today if when["day"] is None else _day(when, today)
-        return (
-            None if day is None else _moment(day, time(int(when["hour"]), int(when["minute"])), captured_at, timezone)
-        )
+        if day is None:
+            return None
+        clock = time(int(when["hour"]), int(when["minute"]))
+        # of a time that comes twice when summer time ends, the first that is still ahead, else the first
+        first, second = (datetime.combine(day, clock.replace(fold=fold), timezone).astimezone(UTC) for fold in (0, 1))
+        return second if first < captured_at <= second else first
     except (ValueError, OverflowError):  # 25:61, or next to the years 1 and 9999
         return None
 
@@ -49,9 +52,3 @@ def _day(when: re.Match[str], today: date) -> date | None:
         if when["year"] or found >= today:
             return found
     return None
-
-
-def _moment(day: date, clock: time, captured_at: datetime, timezone: tzinfo) -> datetime:
-    """Of a time that comes twice when summer time ends, the first that is still ahead, else the first."""
-    first, second = (datetime.combine(day, clock.replace(fold=fold), timezone).astimezone(UTC) for fold in (0, 1))
-    return second if first < captured_at <= second else first

@@ -23,12 +23,13 @@ COPYING = timedelta(seconds=0.1)
 
 def read(text: str) -> Reading | None:
     """The reading of a session file or of lines from one; None where the text is none."""
-    if EVENT not in text:
-        return None
-    events = [event for line in text.split("\n") if EVENT in line and (event := _event(line)) is not None]
-    first = text.partition("\n")[0]
-    forked = _forked(first) if FORK in first else None
-    for event in reversed(events):
+    lines = text.split("\n")
+    forked = _forked(lines[0]) if FORK in lines[0] else None
+    has_event = False
+    for line in reversed(lines):
+        if EVENT not in line or (event := _event(line)) is None:
+            continue
+        has_event = True
         limits = backend.mapping(event["payload"].get("rate_limits"))
         as_of = instant(event.get("timestamp"))
         if forked is not None and as_of is not None and forked <= as_of <= forked + COPYING:
@@ -37,7 +38,7 @@ def read(text: str) -> Reading | None:
         found = _reading(known, as_of if RELATIVE in known else None)
         if found.gauges and limits.get("limit_id") in MAIN:
             return Reading(gauges=found.gauges, fields=found.fields, errors=found.errors, as_of=as_of)
-    return reading((), {}) if events else None
+    return reading((), {}) if has_event else None
 
 
 @lru_cache(maxsize=8)

@@ -94,40 +94,47 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
     if thread and "\ufffd" in thread:  # by which its requests would count again
         raise Rejected("a damaged id")
     note_named(payload, scratch)
-    if "thread" in scratch:
-        if thread == scratch["thread"] or "total" in scratch:
-            return
-        if scratch["is_subagent"]:
-            _spawned(thread, row, scratch)
-        elif not scratch["is_paginated"]:
-            scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
-            scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
-        return
-    git, account = payload.get("git"), payload.get("creator_account_id")
-    scratch["thread"] = thread
-    scratch["forked"] = epoch(row.timestamp)
-    scratch["parent"] = text(payload.get("forked_from_id"))
-    scratch["is_paginated"] = payload.get("history_mode") == "paginated" or bool(payload.get("history_base"))
-    is_based = bool(scratch["parent"] or payload.get("history_base")) and scratch["is_paginated"]
-    source = payload.get("source")  # "cli", or an object with one name, such as `custom`
-    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)  # whose totals start at 0
-    scratch["is_subagent"] = is_subagent
-    scratch["is_based"] = is_based and not is_subagent
-    scratch["is_fork"] = bool(scratch["parent"]) and not (scratch["is_paginated"] or is_subagent)
-    # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
-    scratch["may_copy"] = scratch["is_based"] and bool(scratch["parent"]) and not payload.get("history_base")
-    base = payload.get("history_base")
-    scratch["base"] = text(base.get("thread_id")) if scratch["is_based"] and isinstance(base, dict) else None
-    scratch["start"] = payload.get("subagent_history_start_ordinal")
-    if scratch["is_fork"]:
-        scratch["burst"] = scratch["forked"]
-    scratch["own"] = {
-        "session": thread,
-        "project": text(payload.get("cwd")),
-        "branch": text(git.get("branch")) if isinstance(git, dict) else None,
-        "account": digest(account, 6) if isinstance(account, str) else None,
-        "client": text(payload.get("cli_version")),
+    if "thread" not in scratch:
+        _begin(thread, payload, epoch(row.timestamp), scratch)
+    elif thread == scratch["thread"] or "total" in scratch:
+        pass
+    elif scratch["is_subagent"]:
+        _spawned(thread, row, scratch)
+    elif not scratch["is_paginated"]:
+        scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
+        scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
+
+
+def _begin(thread: str | None, payload: Mapping[str, Any], at: float | None, scratch: dict[str, Any]) -> None:
+    git, account, source, base = map(payload.get, ("git", "creator_account_id", "source", "history_base"))
+    parent = text(payload.get("forked_from_id"))
+    # "cli", or an object with one name, such as `custom`; the totals of a subagent start at 0
+    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)
+    is_paginated = payload.get("history_mode") == "paginated" or bool(base)
+    is_based = bool(parent or base) and is_paginated and not is_subagent
+    is_fork = bool(parent) and not (is_paginated or is_subagent)
+    scratch |= {
+        "thread": thread,
+        "forked": at,
+        "parent": parent,
+        "is_paginated": is_paginated,
+        "is_subagent": is_subagent,
+        "is_based": is_based,
+        "is_fork": is_fork,
+        # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
+        "may_copy": is_based and bool(parent) and not base,
+        "base": text(base.get("thread_id")) if is_based and isinstance(base, dict) else None,
+        "start": payload.get("subagent_history_start_ordinal"),
+        "own": {
+            "session": thread,
+            "project": text(payload.get("cwd")),
+            "branch": text(git.get("branch")) if isinstance(git, dict) else None,
+            "account": digest(account, 6) if isinstance(account, str) else None,
+            "client": text(payload.get("cli_version")),
+        },
     }
+    if is_fork:
+        scratch["burst"] = at
 
 
 def _spawned(parent: str | None, row: Row, scratch: dict[str, Any]) -> None:
@@ -203,7 +210,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if key is None:
         whole = numbers(payload.thread_token_usage)
         # without a total only its time tells a response from another one that used as much
-        key = hashed(thread, payload.turn_id, epoch(row.timestamp) if whole is None else whole, usage)
+        key = hashed(thread, payload.turn_id, tuple(whole) if whole else epoch(row.timestamp), tuple(usage))
     event = _event(key, usage, row, scratch)
     if thread is None and scratch.get("is_fork"):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
@@ -221,7 +228,7 @@ def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> lis
         scratch["total"] = whole  # which may be written again
     if usage is None or not any(usage) or text(record.thread_id) != scratch.get("thread"):
         return []
-    if tuple(scratch.get("early", ((),))[0]) == usage:
+    if scratch.get("early", (None,))[0] == usage:
         return []  # its own record is lost, and it was counted by its total
     key = text(record.response_id)
     return [] if key is None else [_event(key, usage, row, scratch)]
@@ -233,7 +240,7 @@ def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, 
     All that a fork copied at once has one time, which tells nothing.
     """
     shown, at, total = early
-    if tuple(shown) != usage:
+    if shown != usage:
         return False
     now, whole = epoch(row.timestamp), numbers(payload.thread_token_usage)
     if at is None or now is None or abs(now - at) > BURST_SECONDS:
@@ -241,7 +248,7 @@ def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, 
     if whole is None or total is None:
         return not is_copy
     # a further response has a larger total
-    return whole != tuple(a + b for a, b in zip(total, usage, strict=True))
+    return whole != [a + b for a, b in zip(total, usage, strict=True)]
 
 
 def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]:
@@ -254,8 +261,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
     total, last = numbers(info.total_token_usage), numbers(info.last_token_usage)
     if total is None and last is None:
         raise Rejected("token_count without usage")
-    known = scratch.get("total")
-    before: Numbers | None = None if known is None else tuple(known)
+    before: Numbers | None = scratch.get("total")
     if total is not None:
         scratch["total"] = total
         if total == before:
@@ -316,10 +322,9 @@ def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: boo
 
     An older client that goes on writes none. What it used is known unless the file's first total stands alone.
     """
-    covered = scratch.get("covered")
-    if not covered:
+    known: list[Numbers] = scratch.get("covered", [])
+    if not known:
         return False
-    known = [*map(tuple, covered)]
     scratch["covered"] = []
     if usage in known:
         # each covers its own

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from tracker.api import Rejected
 from tracker_codex.session_rows import Usage
 
-Numbers: TypeAlias = "tuple[int, int, int, int, int]"  # input with caches, read, written, output, reasoning
+Numbers: TypeAlias = "list[int]"  # input with caches, read, written, output, reasoning
 KINDS = Usage.__struct_fields__
 LARGEST = 2**53
 
@@ -17,10 +17,9 @@ def numbers(usage: Usage | dict[str, Any] | None) -> Numbers | None:
     if usage is None:
         return None
     if isinstance(usage, dict):
-        a, b, c, d, e = (count(usage.get(name)) for name in KINDS[:5])
-        return a, b, c, d, e
+        return [count(usage.get(name)) for name in KINDS[:5]]
     read, written = usage.cached_input_tokens, usage.cache_write_input_tokens
-    return usage.input_tokens, read, written, usage.output_tokens, usage.reasoning_output_tokens
+    return [usage.input_tokens, read, written, usage.output_tokens, usage.reasoning_output_tokens]
 
 
 def count(value: object) -> int:
@@ -51,5 +50,4 @@ def grown(total: Numbers | None, before: Numbers | None) -> Numbers | None:
         return None
     if before is None or sum(total) < sum(before):  # the first, or counted from 0 anew
         return total
-    a, b, c, d, e = (max(new - old, 0) for new, old in zip(total, before, strict=True))
-    return a, b, c, d, e
+    return [max(new - old, 0) for new, old in zip(total, before, strict=True)]

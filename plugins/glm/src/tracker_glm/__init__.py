@@ -73,12 +73,8 @@ def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
 def compute_delta(before: Reading, after: Reading) -> Generator[None, Delta, Delta]:
     """The core's subtraction; if a reading has no prompt count, that is the reason and no percentage stands in."""
     delta = yield
-    if _has_count(before) and _has_count(after):
+    counts = [reading.gauge(PROMPTS) for reading in (before, after)]
+    if all(count is not None and count.used is not None for count in counts):
         return delta
     others = tuple(change for change in delta.changes if change.meter != PROMPTS)
     return Delta(changes=(Change(meter=PROMPTS, delta=None, reason=CAPACITY_MISSING), *others))
-
-
-def _has_count(reading: Reading) -> bool:
-    gauge = reading.gauge(PROMPTS)
-    return gauge is not None and gauge.used is not None

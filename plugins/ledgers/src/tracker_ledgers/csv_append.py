@@ -214,15 +214,11 @@ def _locked(path: Path) -> tuple[int, bool]:
     while True:
         is_new = not path.exists()
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
-        try:
-            if _try_lock(file) and _is_still(file, path):
-                return file, is_new
-            if time.monotonic() > deadline:
-                raise Busy(f"Another process keeps {path} locked. Nothing was written. Try again.")
-        except BaseException:
-            os.close(file)
-            raise
+        if _try_lock(file) and _is_still(file, path):
+            return file, is_new
         os.close(file)
+        if time.monotonic() > deadline:
+            raise Busy(f"Another process keeps {path} locked. Nothing was written. Try again.")
         time.sleep(RETRY_SECONDS)
 
 

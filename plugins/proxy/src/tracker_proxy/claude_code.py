@@ -26,10 +26,11 @@ def event(resource: dict[str, object], record: dict[str, Any]) -> Event | None:
     health = _health(scalar(record.get("body")), found.get("event.name"))
     if health is None:
         return None
+    stamp = found.get("event.timestamp")
     numbers = {name: values.number(value) for name, value in found.items()}
     return plain.event(
         {
-            "ts": _time(found.get("event.timestamp"), record.get("timeUnixNano")),
+            "ts": values.epoch_seconds(nanoseconds(record.get("timeUnixNano")), 10**9) if stamp is None else stamp,
             "rid": found.get("request_id") or _sequenced(found.get("session.id"), numbers.get("event.sequence")),
             "lane": resource.get("lane") or resource.get("service.name"),
             "model": found.get("model"),
@@ -52,10 +53,6 @@ def _health(body: object, name: object) -> str | None:
 def _status(health: str, code: object) -> object:
     """The code, unless it is none ("undefined": no answer came) or an error came in an answer of 200."""
     return code if type(code) is int and values.is_healthy(code) == (health == "ok") else health
-
-
-def _time(stamp: object, nanos: object) -> object:
-    return values.epoch_seconds(nanoseconds(nanos), 10**9) if stamp is None else stamp
 
 
 def _sequenced(session: object, sequence: object) -> object:

@@ -137,7 +137,5 @@ def _chat_usage(usage: dict[str, Any]) -> State:
     return {
         "input_tokens": usage.get("prompt_tokens"),
         "output_tokens": usage.get("completion_tokens"),
-        "cache_read_tokens": None,
-        "cache_write_tokens": None,
-        "cache_write_1h_tokens": None,
+        **dict.fromkeys(plain.CACHE_FIELDS),
     }

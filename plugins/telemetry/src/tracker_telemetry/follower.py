@@ -29,7 +29,6 @@ from tracker_telemetry.stored import SIZE, ids_of
 
 POLL_SECONDS = 0.25
 TAIL = 256  # bytes before a place by which it is known
-OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 NUMBERS = re.compile(r"[0-9]+")
 
 
@@ -181,7 +180,7 @@ class Follower:
 
 def _opened(path: Path) -> int | None:
     try:
-        file = os.open(path, os.O_RDONLY | OPEN)
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -67,13 +67,11 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
 FROM {ROWS}
 """
-# a record that stands in the stream twice, as after a merge, counts once
-TWICE = """
-SELECT count(*) - count(DISTINCT id) + count(*) FILTER (id IN (SELECT id FROM event WHERE stream = $1 AND rowid < $2))
-FROM event WHERE stream = $1 AND rowid >= $2
-"""
+# a record that stands in the stream twice, as after a merge, counts once: of the new rows those are left out
 ONCE = """
-DELETE FROM event WHERE stream = $1 AND rowid NOT IN (SELECT min(rowid) FROM event WHERE stream = $1 GROUP BY id)
+DELETE FROM event WHERE stream = $1 AND rowid >= $2 AND (
+  id IN (SELECT id FROM event WHERE stream = $1 AND rowid < $2)
+  OR rowid NOT IN (SELECT min(rowid) FROM event WHERE stream = $1 AND rowid >= $2 GROUP BY id))
 """
 
 
@@ -82,9 +80,10 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
     import duckdb
 
     folder = session.root / FOLDER
-    for place in (*[folder / FILE] * 2, None):
+    may_write = not session.dry_run and session.root.is_dir() and not folder.is_symlink()
+    for place in (*([folder / FILE] * 2 if may_write else []), None):
         try:
-            with _opened(session, place) as database:
+            with _opened(place) as database:
                 _catch_up(session, source, database)
                 _define(database, source.stream, windows, session.index.tombstoned(source.stream))
                 return take(database)
@@ -99,7 +98,7 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
 
 def ask_log(events: Iterator[dict[str, Any]], take: Callable[[DuckDBPyConnection], T]) -> T:
     """What `take` makes of events that are not stored."""
-    with _opened(None, None) as database, tempfile.TemporaryDirectory() as folder:
+    with _opened(None) as database, tempfile.TemporaryDirectory() as folder:
         _load_events(database, "log", "", events, Path(folder) / "events.jsonl")
         _define(database, "log", None, ())
         return take(database)
@@ -125,8 +124,8 @@ def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | 
 
 
 @contextlib.contextmanager
-def _opened(session: Session | None, path: Path | None) -> Iterator[DuckDBPyConnection]:
-    database = _connect(session, path)
+def _opened(path: Path | None) -> Iterator[DuckDBPyConnection]:
+    database = _connect(path)
     try:
         database.execute(SETTINGS)
         known = database.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'event'").fetchone()
@@ -137,25 +136,25 @@ def _opened(session: Session | None, path: Path | None) -> Iterator[DuckDBPyConn
         database.close()
 
 
-def _connect(session: Session | None, path: Path | None) -> DuckDBPyConnection:
-    """The file, if it may be made and nobody else holds it; else memory."""
+def _connect(path: Path | None) -> DuckDBPyConnection:
+    """The file, if there may be one and nobody else holds it; else memory."""
     import duckdb
 
-    if session is None or path is None or session.dry_run or not session.root.is_dir() or path.parent.is_symlink():
-        return duckdb.connect(config={"memory_limit": MORE_MEMORY})
     until = time.monotonic() + WAIT_SECONDS
-    while True:
+    while path is not None:
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             database = duckdb.connect(str(path), config={"memory_limit": MEMORY})
             path.chmod(0o600)
             return database
         except (duckdb.IOException, OSError) as error:
-            if "lock" not in str(error) and isinstance(error, duckdb.Error) and path.exists():
+            is_locked = "lock" in str(error)
+            if not is_locked and isinstance(error, duckdb.Error) and path.exists():
                 raise  # the file is spoilt
-            if "lock" not in str(error) or time.monotonic() > until:
-                return duckdb.connect(config={"memory_limit": MORE_MEMORY})
+            if not is_locked or time.monotonic() > until:
+                break
             time.sleep(0.05)
+    return duckdb.connect(config={"memory_limit": MORE_MEMORY})
 
 
 def _discard(path: Path) -> None:
@@ -186,8 +185,7 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
             path = Path(folder) / "events.jsonl"
             path.write_bytes(part)
             _load(session, source, database, path)
-    if database.execute(TWICE, [stream, first]).fetchone() != (0,):
-        database.execute(ONCE, [stream])
+    database.execute(ONCE, [stream, first])
     mark = journal.glance(stream, now.size)
     database.execute("DELETE FROM stream WHERE name = ?", [stream])
     database.execute("INSERT INTO stream VALUES (?, ?, ?, ?)", [stream, now.size, mark.head, mark.tail])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import sys
@@ -15,7 +14,7 @@ from attrs import define
 from tracker.api import Source, StreamInput
 from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, line, plural
 from tracker_telemetry.follower import Follower, Mark
-from tracker_telemetry.lines import BATCH, Line, Splitter, Stop, file_chunks, pipe_chunks, refuse_packed
+from tracker_telemetry.lines import BATCH, Line, Splitter, Stop, file_chunks, opened, pipe_chunks, refuse_packed
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.reader import Batch, Reader, Summary
 from tracker_telemetry.totals import elsewhere_notes, facts
@@ -33,8 +32,8 @@ def ingest_stream(session: Session, source: Source, window: str, given: StreamIn
             with intake.stop:
                 intake.follow(Follower(path))
         else:
-            with _opened(path) as file, intake.stop:
-                intake.read(file)
+            with opened(path) as file, intake.stop:
+                intake.read(file.fileno())
     except BaseException:
         if intake.reader.summary != Summary():
             intake.report()  # what was stored until then
@@ -64,10 +63,8 @@ def _path(given: StreamInput) -> Path | None:
         raise click.UsageError("--stdin and --file exclude each other. Give one of them.")
     if given.follow and path is None:
         raise click.UsageError("--follow expects --file PATH. A pipe is followed without it.")
-    if path is None and sys.stdin.isatty():
-        if not given.use_stdin:
-            raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
-        print("paste the text, then press Ctrl-D:", file=sys.stderr)
+    if path is None and sys.stdin.isatty() and not given.use_stdin:
+        raise click.UsageError("No stream was given. Expected --stdin or --file PATH.")
     refuse_packed(given.path or "")
     return path
 
@@ -79,18 +76,6 @@ def _notes(intake: Intake) -> Iterator[str]:
         yield from facts(session, source, [window], measured).notes
     if intake.reader.summary.new:
         yield from elsewhere_notes(session, source, window)
-
-
-@contextlib.contextmanager
-def _opened(path: Path | None) -> Iterator[int]:
-    if path is None:
-        yield sys.stdin.fileno()
-        return
-    try:
-        with path.open("rb", buffering=0) as file:
-            yield file.fileno()
-    except OSError as error:
-        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
 
 
 @define

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 from attrs import define, field, frozen
 
 from tracker.kernel import TrackerError
 
-ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PACKED = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat", ".zip": "unzip -p"}
 SECONDS = 0.1  # after which a wait looks whether it should end
 
@@ -31,7 +34,7 @@ class Stop:
 
     def __enter__(self) -> Stop:
         for number in ENDING:
-            if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue  # started with nohup
             self._before[number] = signal.signal(number, self._ask)
         return self
@@ -43,19 +46,17 @@ class Stop:
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         self.is_asked, self.number = True, number
 
-    def wait(self, file: int | None = None, seconds: float | None = None) -> None:
+    def wait(self, file: int | None = None, seconds: float = math.inf) -> None:
         """Wait until a descriptor can be read, a stop is asked for, or the time is over."""
-        until = time.monotonic() + (math.inf if seconds is None else seconds)
+        until = time.monotonic() + seconds
         while not self.is_asked and (left := min(SECONDS, until - time.monotonic())) > 0:
-            if file is None:
-                time.sleep(left)
-            elif is_ready(file, left):
+            if _is_ready(file, left):
                 break
 
 
-def is_ready(file: int, seconds: float) -> bool:
-    """Whether a descriptor can be read within some time. Windows selects sockets alone: there, reading itself waits."""
-    return os.name != "posix" or bool(select.select([file], [], [], max(seconds, 0))[0])
+def _is_ready(file: int | None, seconds: float) -> bool:
+    """Whether a descriptor can be read within some time; if there is none, that time is waited."""
+    return bool(select.select([] if file is None else [file], [], [], max(seconds, 0))[0])
 
 
 CHUNK = 1 << 20
@@ -131,6 +132,18 @@ def _line(data: bytes) -> Line:
     return line if len(line) <= LINE_LIMIT else TooLong.of(data)
 
 
+@contextlib.contextmanager
+def opened(path: str | Path | None) -> Iterator[BinaryIO]:
+    """A log; None is standard input, for which a terminal is asked."""
+    if path is None and sys.stdin.isatty():
+        print("paste the text, then press Ctrl-D:", file=sys.stderr)
+    try:
+        with contextlib.nullcontext(sys.stdin.buffer) if path is None else open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise TrackerError(f"cannot read {path or 'standard input'}: {error.strerror}") from error
+
+
 def refuse_packed(path: str) -> None:
     """Refuse a file whose name says that it is compressed: all of it would be an unreadable line."""
     for tool in (tool for ending, tool in PACKED.items() if path.endswith(ending)):
@@ -154,7 +167,7 @@ def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
         is_last = stop.is_asked  # a stop that is asked for from here on is granted in the next round
         parts: list[bytes] = []
         until = time.monotonic() + (0 if is_last else GATHER_SECONDS)
-        while sum(map(len, parts)) < BATCH and is_ready(file, until - time.monotonic()):
+        while sum(map(len, parts)) < BATCH and _is_ready(file, until - time.monotonic()):
             try:
                 chunk = os.read(file, CHUNK)
             except BlockingIOError:

@@ -61,7 +61,7 @@ def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, An
 def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) -> None:
     rows = rows_of(lines, at_once=True)
     columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
-    done = Read(JOB, len(rows.found), columns, [*rows.labels], 0, 0, "", "")
+    done = Read(JOB, 0, "", size=len(rows.found), requests=columns, labels=[*rows.labels])
     expected: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
     for _, _, at, model, _, *tokens, _, number in rows.found.values():
         if not done.labels[number].whole:

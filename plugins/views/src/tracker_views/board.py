@@ -10,7 +10,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,6 +29,7 @@ from textual.worker import get_current_worker
 from tracker.api import Panel
 from tracker.kernel import Session, TrackerError
 from tracker_views.cells import sparkline
+from tracker_views.commands.board import PERIODS
 from tracker_views.content import Content
 from tracker_views.hangup import STATUS, on_hangup
 from tracker_views.keys import Help, Keys
@@ -42,12 +43,6 @@ PAUSE, REST = 20, 100
 GRACE = 3.0  # seconds to end in, once the terminal is gone
 TURN = 5.0  # seconds between questions which meters are due
 LEAST = (44, 18)  # columns and rows that it needs
-PERIODS: Mapping[str, timedelta | None] = {
-    "today": timedelta(0),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "all": None,
-}
 METERS = "meters"
 
 

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
+from functools import partial
 from importlib.resources import files
 
 from attrs import frozen
@@ -32,7 +33,6 @@ class Part:
     panel: Panel
     columns: Sequence[Column]
     rows: Sequence[Sequence[tuple[str, bool, bool]]]  # text, whether it is a number, whether it is known
-    pictures: Sequence[Picture]
     left_out: int
     number: int = 0
 
@@ -67,6 +67,7 @@ def page(content: Content, zone: tzinfo) -> str:
         unknown=UNKNOWN,
         plural=plural,
         is_number=is_number,
+        pictures=partial(pictures, content=content, zone=zone),
     )
     return escape(rendered) + "\n"
 
@@ -99,7 +100,7 @@ def _time_span(content: Content, zone: tzinfo) -> str:
 
 
 def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
-    """A panel with its cells as text, and its charts drawn."""
+    """A panel with its cells as text."""
     kept = [column for column in panel.columns if any(row.get(column.key) is not None for row in panel.rows)]
     known = [column for column in panel.columns if column.rank == 0 or column in kept]
     rows = [
@@ -109,16 +110,14 @@ def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
         ]
         for row in panel.rows[:MOST_ROWS]
     ]
+    return Part(panel=panel, columns=known, rows=rows, left_out=max(0, len(panel.rows) - MOST_ROWS), number=number)
+
+
+def pictures(panel: Panel, content: Content, zone: tzinfo) -> list[Picture]:
+    """The charts of a panel that have something to show."""
     bands = [(begin, end or content.now) for begin, end in content.spans.values()]
     drawn = [picture(panel, chart, zone, bands) for chart in panel.charts]
-    return Part(
-        panel=panel,
-        columns=known,
-        rows=rows,
-        pictures=[one for one in drawn if one is not None],
-        left_out=max(0, len(panel.rows) - MOST_ROWS),
-        number=number,
-    )
+    return [one for one in drawn if one is not None]
 
 
 def _file(name: str) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -79,23 +77,16 @@ def _show(here: Session, found: costs.Costs, events: DuckDBPyConnection, by: cos
 
 def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
     """The events of a file, or of standard input for `-`."""
-    from tracker.kernel import TrackerError
     from tracker_telemetry.index import events_of
-    from tracker_telemetry.lines import refuse_packed
+    from tracker_telemetry.lines import opened, refuse_packed
 
     refuse_packed(path)
     rejected = 0
-    if path == "-" and sys.stdin.isatty():
-        print("paste the text, then press Ctrl-D:", file=sys.stderr)
-    try:
-        with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
-            lines = (line.rstrip(b"\r\n") for line in file)
-            for event in events_of(here, source, lines):
-                if event is None:
-                    rejected += 1
-                else:
-                    yield event
-    except OSError as error:
-        raise TrackerError(f"cannot read {path}: {error.strerror}") from error
+    with opened(None if path == "-" else path) as file:
+        for event in events_of(here, source, (line.rstrip(b"\r\n") for line in file)):
+            if event is None:
+                rejected += 1
+            else:
+                yield event
     if rejected:
         here.warn(f"{rejected} lines of {path} could not be read and are not counted")

@@ -6,6 +6,7 @@ They are cumulative, and a fork's hold those of its parent until then; both show
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -27,6 +28,7 @@ COUNTS = (
 )
 SIZE = len(COUNTS) - 1
 SUMS = ", ".join(f"sum({count})" for count in COUNTS)
+_NOTHING, UNLIMITED = [0] * len(COUNTS), [sys.maxsize] * len(COUNTS)
 NEVER = float("inf")
 STATES = f"""
 SELECT session, lineage, model, ts, {", ".join(COUNTS)} FROM {REQUESTS}
@@ -91,11 +93,11 @@ class Totals:
                 if _size(left):
                     yield model, left, is_certain
 
-    def _total(self, session: str, model: str, until: float, most: Tokens | None = None) -> Tokens:
+    def _total(self, session: str, model: str, until: float, most: Tokens = UNLIMITED) -> Tokens:
         """The client's own total: the largest of a lineage. One that begins anew adds up, unless it holds the other."""
         largest: dict[str, Tokens] = {}
         for state in self._of(session, model):
-            if state.at <= until and (most is None or _fits(state.tokens, most)):
+            if state.at <= until and _fits(state.tokens, most):
                 largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=_size)
         total = _NOTHING
         for tokens in largest.values():
@@ -107,7 +109,7 @@ class Totals:
         return [state for state in self._states.get(session, ()) if state.model == model]
 
     def _before(
-        self, session: str, model: str, most: Tokens | None = None, seen: Sequence[str] = ()
+        self, session: str, model: str, most: Tokens = UNLIMITED, seen: Sequence[str] = ()
     ) -> tuple[Tokens, bool]:
         """What a fork took over from its parent, which is not more than it has, and whether that is certain."""
         if session in seen or self._is_anew(session):
@@ -135,13 +137,13 @@ class Totals:
             before |= {state.lineage for state in self._states.get(session, ())}
         return bool(own and before) and own.isdisjoint(before)
 
-    def _most(self, session: str, model: str, most: Tokens | None) -> Tokens:
+    def _most(self, session: str, model: str, most: Tokens) -> Tokens:
         """What a session may have taken over: its total without its own requests, the first as well as the last."""
         if states := self._of(session, model):
             first, own = states[0], self._own.get((session, model), _NOTHING)
             then = _less(first.tokens, self._requests(session, model, first.at))
-            most = _least(most, _least(then, _less(self._total(session, model, NEVER), own)))
-        return _NOTHING if most is None else most
+            return [*map(min, most, then, _less(self._total(session, model, NEVER), own))]
+        return _NOTHING if most is UNLIMITED else most
 
     def _from_parent(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> tuple[Tokens, bool]:
         """What a session's parent had used at the fork: as the client says, or as its requests say."""
@@ -200,9 +202,6 @@ def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[tuple[
         yield model, {"kind": "not_in_rows", "count": counts[model], "detail": detail}
 
 
-_NOTHING = [0] * len(COUNTS)
-
-
 def _plain(model: str | None) -> str:
     """A model's name without the date of a snapshot: a total has the name that was asked for, a request the other."""
     return SNAPSHOT.sub("", model or "")
@@ -218,10 +217,6 @@ def _sum(one: Tokens, other: Tokens) -> Tokens:
 
 def _less(one: Tokens, other: Tokens) -> Tokens:
     return [max(a - b, 0) for a, b in zip(one, other, strict=True)]
-
-
-def _least(one: Tokens | None, other: Tokens) -> Tokens:
-    return other if one is None else [*map(min, one, other)]
 
 
 def _fits(one: Tokens, other: Tokens) -> bool:

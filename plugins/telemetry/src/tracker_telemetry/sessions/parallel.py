@@ -30,14 +30,12 @@ def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Rea
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
 
-    from tracker_telemetry.sessions.workers import end_with
-
     count = 0
     # lines become no cycles, and a collector looks for them all the time
     gc.disable()
     try:
         fork = get_context("fork")
-        with ProcessPoolExecutor(workers, fork, initializer=end_with, initargs=(os.getpid(),)) as pool:
+        with ProcessPoolExecutor(workers, fork, initializer=_end_with, initargs=(os.getpid(),)) as pool:
             for done in pool.map(read, runs):
                 yield from done
                 count += 1
@@ -46,3 +44,20 @@ def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Rea
         yield from chain.from_iterable(map(read, runs[count:]))
     finally:
         gc.enable()
+
+
+def _end_with(parent: int) -> None:
+    """Let this worker process end when the one that began it does, however that ends: a pipe of its is closed then."""
+    import fcntl
+    import signal
+    import sys
+    from multiprocessing import parent_process
+
+    own = parent_process()
+    assert own is not None
+    # the kernel ends the process: a handler of Python's is not run if the signal comes just before a call that waits
+    signal.signal(signal.SIGIO, signal.SIG_DFL if sys.platform == "linux" else lambda *_: os._exit(1))
+    fcntl.fcntl(own.sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(own.sentinel, fcntl.F_SETFL, fcntl.fcntl(own.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    if os.getppid() != parent:
+        os._exit(1)

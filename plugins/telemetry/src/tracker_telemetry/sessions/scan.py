@@ -74,13 +74,13 @@ class Read(NamedTuple):
     """
 
     job: Job
-    size: int
-    requests: bytes
-    labels: list[Labels]
-    bad: int
     offset: int
-    end: str
     state: str
+    size: int = 0
+    requests: bytes = b""
+    labels: Sequence[Labels] = ()
+    bad: int = 0
+    end: str = ""
     error: str | None = None
     fault: str | None = None
 
@@ -116,8 +116,7 @@ def read(jobs: Sequence[Job]) -> list[Read]:
                     done.append(_read(job, timer))
         except PluginError as error:
             job, text = jobs[len(done)], redact(str(error))
-            fault = f"{text.rstrip('.')}; {UNLIKE}"
-            done.append(Read(job, 0, b"", [], 0, job.offset, "", job.state, text, fault))
+            done.append(Read(job, job.offset, job.state, error=text, fault=f"{text.rstrip('.')}; {UNLIKE}"))
     return done
 
 
@@ -136,15 +135,15 @@ def _read(job: Job, timer: Any) -> Read:
             stop = rows.read(Unpacked(file) if is_packed else file)
             end = "" if is_packed or not rows.kept else end_of(job.path, stop)
     except ImportError:
-        return Read(job, 0, b"", [], 0, job.offset, "", job.state, UNPACKER)
+        return Read(job, job.offset, job.state, error=UNPACKER)
     except PluginError:
         raise
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
         end, error = "", _reason(found)
     rows.settle()
     columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
-    state = rows.kept or "{}"
-    return Read(job, len(rows.found), columns, [*rows.labels], rows.bad, stop, end, state, error, rows.fault)
+    labels = [*rows.labels]
+    return Read(job, stop, rows.kept or "{}", len(rows.found), columns, labels, rows.bad, end, error, rows.fault)
 
 
 def _reason(error: Exception) -> str:

@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate, chain
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from attrs import frozen
@@ -27,6 +27,15 @@ NO_LANE = re.compile(r"[^A-Za-z0-9_.-]")  # in the name of a branch or a project
 BETWEEN = "+"  # the names of windows that share requests; no name contains it
 
 
+class Span(NamedTuple):
+    """A window of a provider, and the lanes of its captures."""
+
+    begin: float
+    end: float
+    window: str
+    lanes: frozenset[str]
+
+
 @frozen(kw_only=True)
 class Spans:
     """Which window a provider's request belongs to, by its time.
@@ -34,7 +43,7 @@ class Spans:
     _ends: the latest end of each span and of all that begin before it.
     """
 
-    _spans: dict[str, list[tuple[float, float, str, frozenset[str]]]]
+    _spans: dict[str, list[Span]]
     _ends: dict[str, list[float]]
 
     @classmethod
@@ -48,17 +57,17 @@ class Spans:
     @classmethod
     def made(cls, session: Session) -> Spans:
         """The same from the captures."""
-        found: dict[str, list[tuple[float, float, str, frozenset[str]]]] = defaultdict(list)
+        found: dict[str, list[Span]] = defaultdict(list)
         groups = Windows(session).captures(session.index.windows())
         for (window, provider), group in groups.items():
             pair = canonical(group)
             if pair.before is not None:
                 end = _seen(pair.after) if pair.after is not None else float("inf")
                 lanes = frozenset(one.agent_id for one in group if one.agent_id)
-                found[provider].append((_seen(pair.before), end, window, lanes))
+                found[provider].append(Span(_seen(pair.before), end, window, lanes))
         for spans in found.values():
             spans.sort(key=lambda span: span[:3])
-        ends = {name: list(accumulate((one[1] for one in own), max)) for name, own in found.items()}
+        ends = {name: list(accumulate((span.end for span in own), max)) for name, own in found.items()}
         return cls(spans=found, ends=ends)
 
     def span(self, providers: Iterable[str], windows: frozenset[str] | None) -> tuple[float, float] | None:
@@ -66,17 +75,17 @@ class Spans:
         if windows is None:
             return None
         spans = chain.from_iterable(self._spans.get(name, ()) for name in providers)
-        found = [(first, last) for first, last, window, _ in spans if window in windows]
-        latest = max((last for _, last in found), default=0.0)
-        return min((first for first, _ in found), default=1.0), min(latest, LATEST)
+        found = [span for span in spans if span.window in windows]
+        latest = max((span.end for span in found), default=0.0)
+        return min((span.begin for span in found), default=1.0), min(latest, LATEST)
 
     def lasting(self, since: float) -> set[str]:
         """The windows in which requests may be that were made at an instant or later."""
-        return {window for own in self._spans.values() for _, end, window, _ in own if end >= since}
+        return {span.window for own in self._spans.values() for span in own if span.end >= since}
 
     def within(self, provider: str, first: float, last: float) -> list[str]:
         """The windows that a request at the first instant or later, and before the last, may belong to."""
-        return [window for begin, end, window, _ in self._spans.get(provider, []) if begin < last and end >= first]
+        return [span.window for span in self._spans.get(provider, ()) if span.begin < last and span.end >= first]
 
     def of(self, provider: str, at: float | Day | None, names: Sequence[str], known: Collection[str] = ()) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
@@ -90,23 +99,22 @@ class Spans:
             return OUTSIDE
         if at is None or isinstance(at, Day):
             return UNKNOWN
-        found: list[tuple[float, float, str, frozenset[str]]] = []
+        found: list[Span] = []
         # a log writes a request and the meters behind it with one time: the window that these began lacks the request
-        place = bisect_left(spans, at, key=itemgetter(0))
+        place = bisect_left(spans, at, key=attrgetter("begin"))
         while place and self._ends[provider][place - 1] >= at:
             place -= 1
-            if spans[place][1] >= at:
+            if spans[place].end >= at:
                 found.insert(0, spans[place])
         wanted = as_lanes(names)
-        own = [window for *_, window, lanes in found if not lanes.isdisjoint(wanted)]
-        others = [lanes for *_, lanes in found if lanes.isdisjoint(wanted)]
-        if USUAL in wanted and any(lanes.isdisjoint(known) for lanes in others):
+        own = [span for span in found if not span.lanes.isdisjoint(wanted)]
+        if USUAL in wanted and any(span.lanes.isdisjoint(known) for span in found if span not in own):
             own = []
-        return BETWEEN.join(own if len(own) == 1 else [window for *_, window, _ in found]) or OUTSIDE
+        return BETWEEN.join(span.window for span in (own if len(own) == 1 else found)) or OUTSIDE
 
     def last(self, labels: Collection[str], count: int) -> list[str]:
         """Of windows, and of names of several that share requests, those of the last so many windows."""
-        begins = {window: begin for own in self._spans.values() for begin, _, window, _ in own}
+        begins = {span.window: span.begin for own in self._spans.values() for span in own}
         known = {window for label in labels for window in label.split(BETWEEN)} - {OUTSIDE, UNKNOWN}
         chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]
         return [label for label in labels if not set(chosen).isdisjoint(label.split(BETWEEN))]

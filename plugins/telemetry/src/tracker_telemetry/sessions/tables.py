@@ -16,6 +16,7 @@ KEPT = (
     *("priced_requests", "cost_usd", "until", "speed"),
 )
 KEPT_COLUMNS = ", ".join(("source", *KEPT))
+OWN_TOKENS = ", ".join(f"{{0}}.{name}" for name in TOKENS)  # of a table
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(Labels._fields), ", ".join(TOKENS)
 # NOT IN would compare a row with each that is dropped
 IS_KEPT = "NOT EXISTS (SELECT 1 FROM dropped d WHERE (d.base, d.half, d.source) = ({0}.base, {0}.half, {0}.source))"
@@ -120,7 +121,7 @@ SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
 WHERE c.needs IS NOT NULL AND c.lineage IS NULL AND c.whole = 0 AND EXISTS ({PARENTS} AND p.half = '{ALONE}')
 AND r.half <> '{ALONE}' AND {IS_KEPT.format("r")} AND EXISTS (
   {PARENTS} AND s.whole = 0 AND p.half = '{ALONE}' AND p.ts <= r.ts
-  AND ({", ".join(f"p.{name}" for name in TOKENS)}) = ({", ".join(f"r.{name}" for name in TOKENS)}))
+  AND ({OWN_TOKENS.format("p")}) = ({OWN_TOKENS.format("r")}))
 """
 # the same of a parent whose file is gone, as far as the journal says until when the fork shows its requests
 DESCENDED = """
@@ -136,9 +137,9 @@ REPEATED = f"""
 INSERT OR IGNORE INTO dropped
 SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
 WHERE substr(c.needs, 1, {len(REPEAT)}) = '{REPEAT}'
-AND ({TOTALS.format("r")}, {", ".join(f"r.{name}" for name in TOKENS)}) = (
-  SELECT iif(p.half = '{ALONE}', {TOTALS.format("r")}, {TOTALS.format("p")}),
-    {", ".join(f"p.{name}" for name in TOKENS)} FROM place s CROSS JOIN row p ON p.place = s.id
+AND ({TOTALS.format("r")}, {OWN_TOKENS.format("r")}) = (
+  SELECT iif(p.half = '{ALONE}', {TOTALS.format("r")}, {TOTALS.format("p")}), {OWN_TOKENS.format("p")}
+  FROM place s CROSS JOIN row p ON p.place = s.id
   WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
   AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
 """

@@ -15,7 +15,7 @@ import click
 from tracker.kernel import Command, TrackerError, session
 from tracker_views.commands.output import deliver, out_option
 
-PERIODS = ("today", "7d", "30d", "all")
+PERIODS = {"today": timedelta(0), "7d": timedelta(days=7), "30d": timedelta(days=30), "all": None}
 
 
 class Every(click.ParamType):  # type: ignore[type-arg]
@@ -43,7 +43,7 @@ def check_terminal() -> None:
 
 
 @click.command("board", cls=Command, epilog="tracker board --once --out board.svg")
-@click.option("--period", type=click.Choice(PERIODS), default="today", show_default=True, help="The time to show.")
+@click.option("--period", type=click.Choice([*PERIODS]), default="today", show_default=True, help="The time to show.")
 @click.option(
     "--every",
     type=Every(),
