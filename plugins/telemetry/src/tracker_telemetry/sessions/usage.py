@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
 
@@ -61,14 +61,6 @@ class Sums:
     def extend(self, more: Sums) -> None:
         self.add(more.requests, more.tokens, None, more.priced)
         self.costs += more.costs
-
-    @classmethod
-    def over(cls, parts: Iterable[Sums]) -> Sums:
-        """All together."""
-        whole = cls()
-        for one in parts:
-            whole.extend(one)
-        return whole
 
     @property
     def cost(self) -> float | None:
@@ -179,7 +171,9 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
             if isinstance(at, Day):
                 gone[key].add((source.title, labels["session"], at.name, _may_differ(at, query)))
     rows = _last(found, query, windows)
-    totals = Sums.over(sums for _, sums in rows)
+    totals = Sums()
+    for _, sums in rows:
+        totals.extend(sums)
     if is_brief:
         return Usage(names=query.names, rows=rows, totals=totals, missing=())
     left = (*_of_days(session, database, sources, query, windows), *_unplaced(found, rows, query))
