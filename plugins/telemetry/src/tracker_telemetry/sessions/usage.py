@@ -178,7 +178,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         return Usage(names=query.names, rows=rows, totals=totals, missing=())
     left = (*_of_days(session, database, sources, query, windows), *_unplaced(found, rows, query))
     lacking = [
-        *_unpriced(database, rows, query),
+        *missing.unpriced(database, ((key[columns.index("model")], sums.unpriced) for key, sums in rows)),
         *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
@@ -186,15 +186,6 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     ]
     moved = _meters(session, sources, query, rows)
     return Usage(names=query.names, rows=rows, totals=totals, missing=lacking, meters=moved)
-
-
-def _unpriced(database: sqlite3.Connection, rows: Rows, query: Query) -> Iterator[dict[str, Any]]:
-    models: dict[str, int] = defaultdict(int)
-    at = query.names.index("model")
-    for key, sums in rows:
-        if sums.unpriced:
-            models[key[at]] += sums.unpriced
-    return missing.unpriced(database, models)
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
