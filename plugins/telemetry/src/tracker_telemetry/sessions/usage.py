@@ -281,10 +281,14 @@ def _may_differ(day: Day, query: Query) -> bool:
 def _left(
     labels: Mapping[str, str], at: float | Day | None, requests: int, query: Query, windows: Spans | None
 ) -> list[missing.Left]:
-    """Requests that are left out since only their day is known, or none, though some may be asked for."""
-    if requests and (at is None or (isinstance(at, Day) and _may_be_meant(at, query, windows, labels["provider"]))):
-        return [(labels["provider"], at.name if at else "", requests)]
-    return []
+    """Requests that are left out since only their day is known, or none, though a part of it is asked for."""
+    day = Day.of("", None) if at is None else at
+    if not (isinstance(day, Day) and requests) or day.last < query.since or query.until <= day.first:
+        return []
+    within = () if windows is None else windows.within(labels["provider"], day.first, day.last)
+    if day.name and query.windows is not None and query.windows.isdisjoint(within):
+        return []
+    return [(labels["provider"], day.name, requests)]
 
 
 def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[missing.Left]:
@@ -296,17 +300,6 @@ def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[m
             for key, sums in found.items()
             if key[1] in ("", UNKNOWN) and key not in shown
         )
-
-
-def _may_be_meant(day: Day, query: Query, windows: Spans | None, provider: str) -> bool:
-    """Whether a part of a day is asked for, or a window that has a part of it."""
-    if not day.name:
-        return True
-    if day.last < query.since or query.until <= day.first:
-        return False
-    if query.windows is None or windows is None:
-        return not day.is_within(query.since, query.until)
-    return not query.windows.isdisjoint(windows.within(provider, day.first, day.last))
 
 
 def _period(day: date | None, query: Query) -> str:
