@@ -59,7 +59,7 @@ def shares(session: Session, known: Rates, by: str) -> Shares:
 
 def _moving(known: Rates) -> list[UsageEvent]:
     """The requests that moved the meter as far as the readings tell."""
-    still = [one.piece for one in unmoved(known.ledger, known)]
+    still = [one.piece for one in unmoved(known)]
     return [one for one in known.ledger.moving if not any(piece.start < one.at <= piece.end for piece in still)]
 
 
