@@ -111,7 +111,7 @@ def test_the_sections_that_messages_cite_exist() -> None:
         text = path.read_text(encoding="utf-8")
         cited |= set(re.findall(r"docs/reference/plugins\.md, section '([\w ]+)'", text))
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("rule", "asked"):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("rule", "blamed"):
                 place = node.args[1 if node.func.id == "rule" else 0]  # type: ignore[attr-defined]
                 cited |= {place.value} if isinstance(place, ast.Constant) else set()
     assert len(cited) > 10

@@ -13,7 +13,7 @@ import pytest
 from attrs import evolve
 
 from tracker.api import Finding
-from tracker_desk.findings import FindingReport, repaired
+from tracker_desk.findings import document, repaired
 
 WARNING = "holds lines that are not records"
 
@@ -112,10 +112,11 @@ def test_a_repair_that_failed_is_not_offered_again() -> None:
     feature = SimpleNamespace(name="fixer", distribution="acme-fixer")
     registry: Any = SimpleNamespace(features=[feature], guarded=lambda name, _: nullcontext(blamed.append(name)))
     torn = Finding(place="a.csv", problem="is torn", cure="tracker mend", fix=fail, distribution="acme-fixer")
-    assert FindingReport(torn).command == "tracker doctor --fix"
+    assert document(torn)["command"] == "tracker doctor --fix"
     done = repaired(SimpleNamespace(registry=registry), torn)  # type: ignore[arg-type]
-    assert (done.failure, done.command, blamed) == ("no room", "tracker mend", ["fixer"])
-    assert FindingReport(evolve(torn, cure="tracker doctor --fix"), failure="no room").command is None
+    failed = ("tracker mend; the repair failed: no room", "tracker mend", ["fixer"])
+    assert (done["cure"], done["command"], blamed) == failed
+    assert document(evolve(torn, cure="tracker doctor --fix"), failure="no room")["command"] is None
 
 
 @pytest.fixture

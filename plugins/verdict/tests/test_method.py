@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.api import Meter, MeterReading
-from tracker_verdict.pieces import Ledger, Piece, is_reset, segments
+from tracker_verdict.pieces import Ledger, Piece, segments
 from tracker_verdict.prospect import prospect
 from tracker_verdict.rates import Rates, rates
 from tracker_verdict.standings import Standing
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.stats.forecast import course, runout
 from tracker_verdict.stats.room import fits
-from tracker_verdict.weeks import HOURS, PRIOR, WEEK, current, phase_of, weeks, weeks_before
+from tracker_verdict.weeks import HOURS, PRIOR, WEEK, current, is_reset, phase_of, weeks, weeks_before
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

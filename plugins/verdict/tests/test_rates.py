@@ -273,11 +273,11 @@ def test_no_more_rises_are_sure_than_chance_has() -> None:
     """What a dollar takes differs by a lognormal factor: taken for normal, 16 of 400 were sure where 4 may be."""
     chance = random.Random(7)
     known = ledger(40, lambda _day, fresh, cached: 15 * (fresh + cached) * chance.lognormvariate(0, 0.4), rises=10)
-    sure = [one for one in residuals(known, rates(known)) if one.certainty]
+    sure = [one for one in residuals(rates(known)) if one.certainty]
     assert len(sure) <= 4
     hidden = [evolve(one, points=one.points + 100 * (place == 200)) for place, one in enumerate(known.pieces)]
     found = evolve(known, pieces=hidden)
-    assert next(one.piece for one in residuals(found, rates(found)) if one.certainty) == hidden[200]
+    assert next(one.piece for one in residuals(rates(found)) if one.certainty) == hidden[200]
 
 
 def test_what_other_devices_took_is_said() -> None:

@@ -30,22 +30,14 @@ class Held:
     where: str | None
 
     @property
-    def key(self) -> str:
-        return str(self.setting.key)
-
-    @property
-    def type(self) -> str:
-        return str(self.setting.kind.title)
-
-    @property
     def text(self) -> str:
         return literal(self.value) if isinstance(self.value, dict) else shown(self.value)
 
     def document(self) -> dict[str, Any]:
         return {
-            "key": self.key,
+            "key": self.setting.key,
             "value": self.value,
-            "type": self.type,
+            "type": self.setting.kind.title,
             "origin": self.origin,
             "where": self.where,
             "default": self.setting.default,
@@ -55,7 +47,7 @@ class Held:
     def line(self, *, verbose: bool) -> str:
         origin = f"{self.origin} {self.where}" if verbose and self.where else self.origin
         about = f"\n    {self.setting.about}" if verbose else ""
-        return f"{self.key} = {self.text}  ({self.type}; {origin}){about}"
+        return f"{self.setting.key} = {self.text}  ({self.setting.kind.title}; {origin}){about}"
 
 
 def tolerate(session: Session, report: Callable[[str], object]) -> None:
@@ -126,8 +118,9 @@ def change(session: Session, key: str, words: str) -> None:
     """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
     path = (Settings.find() or Path.cwd() / Settings.NAME).resolve()
     value, (_, provider) = _meant(key, words), _setting_of(key)
-    if provider:
-        _check_provider(session, provider)
+    # it may be installed elsewhere
+    if provider and provider not in session.registry.providers:
+        session.warn(f"No provider {provider!r} is installed. {near(provider, session.registry.providers)}")
     with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
         _change(session, path, key, value)
     if session.dry_run or session.json:
@@ -232,13 +225,6 @@ def _setting_of(key: str) -> tuple[str, str]:
     """The setting that a key is of, and the provider if that is the price of one."""
     table, _, provider = key.partition(".")
     return (PRICES, provider) if table == PRICES and provider else (key, "")
-
-
-def _check_provider(session: Session, provider: str) -> None:
-    """Warn of a price for a provider that is not installed here; it may be elsewhere."""
-    providers = session.registry.providers
-    if provider not in providers:
-        session.warn(f"No provider {provider!r} is installed. {near(provider, providers)}")
 
 
 def example(source: Source) -> str:

@@ -17,7 +17,7 @@ from attrs import evolve
 from tracker.api import Finding
 from tracker.kernel import Finalized, Journal, Session, Windows, line, plural
 from tracker_desk.derived_checks import index_findings, state_findings
-from tracker_desk.findings import FindingReport, finding, limited, repaired, unreadable
+from tracker_desk.findings import document, finding, limited, repaired, unreadable
 from tracker_desk.ids import Ids
 from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
@@ -30,7 +30,7 @@ ELSEWHERE = "copy it to where you may write, and name the copy with --data-dir"
 WRITERS = ("anomaly", "file", "folder", "link", "old", "open", "permissions", "state", "torn")
 
 
-def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[str, Any]:
+def examine(session: Session, *, fix: bool, wrong: Iterable[str]) -> dict[str, Any]:
     """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside.
 
     wrong: what the settings file sets wrongly.
@@ -57,13 +57,13 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str] = ()) -> dict[s
             found += setup_findings(session)
         if any(one.cure == ELSEWHERE for one in found):
             found = [_possible(one) for one in found]
-        reported = [repaired(session, one) if fix else FindingReport(one) for one in found]
+        reported = [repaired(session, one) if fix else document(one) for one in found]
     counted = {check.stream: {key: getattr(check, key) for key in ("lines", "records", "removed")} for check in checks}
     return {
         "data_dir": str(session.root),
-        "ok": not any(one.is_bad for one in reported),
+        "ok": all(one["fixed"] or one["level"] != "error" for one in reported),
         "streams": counted,
-        "findings": [one.document() for one in reported],
+        "findings": reported,
     }
 
 

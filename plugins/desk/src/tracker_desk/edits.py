@@ -126,14 +126,17 @@ def _with_its_ends(changed: Change, text: str | None) -> str | None:
 
 def with_block(text: str | None, body: str) -> str:
     """The text with our block: in its place if it is there, else at the end."""
-    _check_markers(text or "")
-    found = BLOCK.search(text or "")
-    is_joined = bool(text) and not (text or "").endswith("\n")
-    mark = found["mark"] if found else NEW if text is None else JOINED if is_joined else ""
-    block = f"{BEGIN}{mark}\n{body.rstrip()}\n{END}\n"
-    if found:
-        return BLOCK.sub(lambda _found: block, text or "", count=1)
-    return (text or "") + ("\n" if is_joined else "") + block
+    known = text or ""
+    _check_markers(known)
+    if found := BLOCK.search(known):
+        return known[: found.start()] + _block(found["mark"], body) + known[found.end() :]
+    if known and not known.endswith("\n"):
+        return f"{known}\n{_block(JOINED, body)}"
+    return known + _block(NEW if text is None else "", body)
+
+
+def _block(mark: str, body: str) -> str:
+    return f"{BEGIN}{mark}\n{body.rstrip()}\n{END}\n"
 
 
 def without_block(text: str | None) -> str | None:

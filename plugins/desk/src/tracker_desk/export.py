@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -35,17 +35,12 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
 
 
-class Ended(KeyboardInterrupt):
-    """A signal that ends an export in good order, as Ctrl-C does: no temporary file stays."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 @contextmanager
 def _in_order() -> Iterator[None]:
+    """Signals end an export as Ctrl-C does, so that no temporary file stays."""
+
     def end(number: int, _frame: object) -> None:
-        raise Ended(number)
+        raise KeyboardInterrupt(number)
 
     heeded = [one for one in ENDING if signal.getsignal(one) != signal.SIG_IGN]
     before = {one: signal.signal(one, end) for one in heeded}
@@ -109,11 +104,17 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         except KeyboardInterrupt as error:
             missing = ", ".join(streams[len(counts) :])
             message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
-            raise Interrupted(message, getattr(error, "number", signal.SIGINT)) from None
+            [number] = error.args or [signal.SIGINT]
+            raise Interrupted(message, number) from None
     if session.json or session.dry_run:
         known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
         session.data({"format": form, "out": str(folder), **known})
-        return
+    else:
+        _report(session, form, folder, counts, tables)
+
+
+def _report(session: Session, form: str, folder: Path, counts: Mapping[str, int], tables: Mapping[str, int]) -> None:
+    """Say what was written, and what was not."""
     written = [(name, count) for name, count in (*counts.items(), *tables.items()) if count]
     parts = ", ".join(f"{name} {count}" for name, count in written)
     rows = plural(sum(count for _, count in written), "row")

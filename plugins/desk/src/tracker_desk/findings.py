@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from tracker.api import Finding
 from tracker.kernel import Session, TrackerError, plural
@@ -29,52 +29,37 @@ def finding(
     return Finding(severity=level, check=check, place=str(place), problem=problem, cure=cure, fix=fix)
 
 
-@frozen
-class FindingReport:
-    """A finding, and whether it was repaired; `failure` says why it could not be."""
-
-    finding: Finding
-    is_fixed: bool = False
-    failure: str | None = None
-
-    @property
-    def is_bad(self) -> bool:
-        return self.finding.severity == "error" and not self.is_fixed
-
-    @property
-    def command(self) -> str | None:
-        """What to type about it, None if nothing has to be done or no command does it."""
-        one = self.finding
-        if self.is_fixed:
-            return None
-        if one.fix is not None and self.failure is None:
-            return REPAIR
-        # what failed fails again
-        cure = one.cure if one.cure and not (self.failure and one.cure == REPAIR) else ""
-        if cure.startswith(PROGRAMS):
-            return cure
-        quoted = re.search(r"`((?:tracker|npm|uv|pip|sed|ls) [^`]*)`", cure)
-        return quoted[1] if quoted else None
-
-    def document(self) -> dict[str, Any]:
-        one = self.finding
-        cure = one.cure or "see the reason"
-        return {
-            "level": one.severity,
-            "check": one.check,
-            "where": one.place,
-            "what": f"{one.problem} (found by {one.distribution})" if one.distribution else one.problem,
-            "cure": f"{cure}; the repair failed: {self.failure}" if self.failure else cure,
-            "command": self.command,
-            "fixable": one.fix is not None,
-            "fixed": self.is_fixed,
-        }
+def document(one: Finding, *, is_fixed: bool = False, failure: str | None = None) -> dict[str, Any]:
+    """A finding as JSON values, and whether it was repaired; `failure` says why it could not be."""
+    cure = one.cure or "see the reason"
+    return {
+        "level": one.severity,
+        "check": one.check,
+        "where": one.place,
+        "what": f"{one.problem} (found by {one.distribution})" if one.distribution else one.problem,
+        "cure": f"{cure}; the repair failed: {failure}" if failure else cure,
+        "command": None if is_fixed else _command(one, failure),
+        "fixable": one.fix is not None,
+        "fixed": is_fixed,
+    }
 
 
-def repaired(session: Session, one: Finding) -> FindingReport:
+def _command(one: Finding, failure: str | None) -> str | None:
+    """What to type about it, None if nothing has to be done or no command does it."""
+    if one.fix is not None and failure is None:
+        return REPAIR
+    # what failed fails again
+    cure = one.cure if one.cure and not (failure and one.cure == REPAIR) else ""
+    if cure.startswith(PROGRAMS):
+        return cure
+    quoted = re.search(r"`((?:tracker|npm|uv|pip|sed|ls) [^`]*)`", cure)
+    return quoted[1] if quoted else None
+
+
+def repaired(session: Session, one: Finding) -> dict[str, Any]:
     """Repair a finding if that only appends, or sets something aside; a plugin that fails at it stops no other."""
     if one.fix is None:
-        return FindingReport(one)
+        return document(one)
     names = {plugin.distribution: plugin.name for plugin in session.registry.features}
     whose = names.get(one.distribution, one.distribution)
     guard = session.registry.guarded(whose, "repair") if whose else contextlib.nullcontext()
@@ -82,8 +67,8 @@ def repaired(session: Session, one: Finding) -> FindingReport:
         with guard:
             one.fix()
     except (TrackerError, OSError) as error:
-        return FindingReport(one, failure=str(error))
-    return FindingReport(one, is_fixed=True)
+        return document(one, failure=str(error))
+    return document(one, is_fixed=True)
 
 
 def limited(found: Iterable[Finding], place: str) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:
     for key, setting in Settings.known().items():
         section, _, name = key.rpartition(".")
         if key == PRICES:
-            lines += _prices(setting.about, values.get(PRICES) or {}, providers)
+            lines.append(_prices(setting.about, values.get(PRICES) or {}, providers))
             continue
         if section != table:
             lines.append(f"[{section}]\n")
@@ -103,8 +103,8 @@ def _plain(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _prices(about: str, prices: Mapping[str, Any], providers: Mapping[str, Source]) -> Iterator[str]:
+def _prices(about: str, prices: Mapping[str, Any], providers: Mapping[str, Source]) -> str:
     rows = [f"{spelled(name)} = {literal(price)}" for name, price in prices.items()]
     others = [source for name, source in providers.items() if name not in prices]
     rows += [f"# {spelled(source.name)} = {literal(example(source))}" for source in others]
-    yield "\n".join([f"[{PRICES}]", f"# {about}, as `--price` takes it", *rows, ""])
+    return "\n".join([f"[{PRICES}]", f"# {about}, as `--price` takes it", *rows, ""])

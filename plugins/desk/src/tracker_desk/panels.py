@@ -32,7 +32,7 @@ START = (
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
-    if period.wants("meters") or period.wants("lanes"):
+    if period.wants("meters", "lanes"):
         status = look(session)
         found = meter_list.panel(status, Clock(status.now, session.zone)), lanes(status)
         yield from (one for one in found if one.rows and period.wants(one.name))

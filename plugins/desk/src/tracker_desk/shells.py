@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 TEXT_COMMANDS = ("alias start", "alias end", "alias cross", "ingest")
@@ -124,18 +124,15 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 def script(shell: str, named: Mapping[str, str], options: Iterable[str]) -> str:
     """The definitions; `options` are the global ones that every function passes on, such as the lane."""
-    return "".join(_definitions(shell, named, [program(), *options]))
-
-
-def _definitions(shell: str, named: Mapping[str, str], start: list[str]) -> Iterator[str]:
     quote = _fish_quoted if shell == "fish" else _quoted
     text, plain = (FISH_TEXT, FISH_PLAIN) if shell == "fish" else (SH_TEXT, SH_PLAIN)
+    start, definitions = " ".join(map(quote, (program(), *options))), []
     for name, words in named.items():
         form = text if words.startswith(TEXT_COMMANDS) else plain
-        call = " ".join([*map(quote, start), words])
-        yield form.format(name=name, call=call, about=quote(f"tracker {words}"))
+        definitions.append(form.format(name=name, call=f"{start} {words}", about=quote(f"tracker {words}")))
     if named and shell != "fish":
-        yield SH_HIDDEN.format(names=" ".join(named))
+        definitions.append(SH_HIDDEN.format(names=" ".join(named)))
+    return "".join(definitions)
 
 
 def program() -> str:

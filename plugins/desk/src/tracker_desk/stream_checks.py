@@ -83,7 +83,10 @@ class StreamCheck:
                 yield from self._time(taken, own_id)
             if "tombstone" in record:
                 self.removed += 1
-                yield from self._tombstone(record)
+                if isinstance(record["tombstone"], str):
+                    self.targets.append((self.lines, record["tombstone"]))
+                else:
+                    yield self._found("warning", "tombstone", "takes back nothing: its target is not an id", BY_HAND)
         if self._out_of_order:
             what = f"{plural(self._out_of_order, 'record')} captured before an earlier line"
             yield finding("note", "order", self.name, what, "nothing to do: the capture time decides")
@@ -175,13 +178,6 @@ class StreamCheck:
         if self._latest is not None and taken < self._latest:
             self._out_of_order += 1
         self._latest = max(taken, self._latest or taken)
-
-    def _tombstone(self, record: Mapping[str, Any]) -> Iterator[Finding]:
-        target = record["tombstone"]
-        if isinstance(target, str):
-            self.targets.append((self.lines, target))
-        else:
-            yield self._found("warning", "tombstone", "takes back nothing: its target is not an id", BY_HAND)
 
     def _behind(self) -> Iterator[Finding]:
         """Lines on which a writer was stopped and another one went on."""

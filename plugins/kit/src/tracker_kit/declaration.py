@@ -92,11 +92,9 @@ def _lines(rows: Cells, room: int) -> Iterator[str]:
 
 
 def _wrapped(text: str, room: int) -> list[str]:
-    return (
-        [text]
-        if text.startswith("tracker ")
-        else wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
-    )
+    if text.startswith("tracker "):
+        return [text]
+    return wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _meter(source: Source, meter: Meter) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from attrs import field, frozen
+from attrs import frozen
 
 from tracker.kernel import Session, TrackerError, line, near, plural
 
@@ -34,20 +34,6 @@ class Target:
     path: tuple[Path, ...] = ()
 
 
-@frozen(kw_only=True)
-class Verdict:
-    """What the checks of one plugin found: their number, the messages with their counts, and what was not checked."""
-
-    source: str
-    checks: int
-    broken: Mapping[str, int] = field(factory=dict)
-    note: str | None = None
-
-    @property
-    def is_sound(self) -> bool:
-        return bool(self.checks) and not self.broken
-
-
 def check(session: Session, target: str, inputs: Path | None) -> None:
     """Print the verdict on an installed source, or on those of a project's folder; fail if any breaks a rule."""
     if find_spec("pytest") is None:
@@ -56,12 +42,12 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
         folder = Path(name)
         found = list(_verdicts(folder, _target(session, target, folder), inputs))
     if session.json:
-        session.data([_document(verdict) for verdict in found])
+        session.data(found)
     else:
         for verdict in found:
             for text in _lines(verdict):
                 session.say(text)
-    broken = [verdict.source for verdict in found if not verdict.is_sound]
+    broken = [verdict["source"] for verdict in found if not verdict["sound"]]
     if broken:
         raise TrackerError(f"{', '.join(broken)} broke a rule. Checked {plural(len(found), 'plugin')}.")
 
@@ -109,8 +95,11 @@ def _project(project: Path, folder: Path) -> Target:
 # --- running the checks
 
 
-def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[Verdict]:
-    """The project's own conformance classes first; a source that has none gets one."""
+def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[dict[str, Any]]:
+    """What the checks of each plugin found: their number, the messages with their counts, and what was not checked.
+
+    The project's own conformance classes first; a source that has none gets one.
+    """
     rows = _run(folder, target, target.tests) if target.tests and inputs is None else []
     errors = Counter(row["message"] for row in rows if row["source"] is None)
     for source in target.sources:
@@ -122,7 +111,13 @@ def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[Ver
             own = _run(folder, target, _case(folder, source, texts))
             note = _note(texts) if not inputs and any(row["reads"] for row in own) else None
         broken = errors + Counter(row["message"] for row in own if row["message"])
-        yield Verdict(source=source, checks=len(own), broken=broken, note=note)
+        yield {
+            "source": source,
+            "sound": bool(own) and not broken,
+            "checks": len(own),
+            "broken": [{"message": message, "times": count} for message, count in broken.items()],
+            "note": note,
+        }
 
 
 def _case(folder: Path, source: str, texts: Path) -> Path:
@@ -170,25 +165,16 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
 # --- saying what was found
 
 
-def _lines(verdict: Verdict) -> Iterator[str]:
-    checks = plural(verdict.checks, "check")
-    if verdict.is_sound:
-        yield f"{verdict.source}: sound ({checks})"
-    elif not verdict.checks and not verdict.broken:
-        yield f"{verdict.source}: not checked"
+def _lines(verdict: Mapping[str, Any]) -> Iterator[str]:
+    source, broken, checks = verdict["source"], verdict["broken"], plural(verdict["checks"], "check")
+    if verdict["sound"]:
+        yield f"{source}: sound ({checks})"
+    elif not verdict["checks"] and not broken:
+        yield f"{source}: not checked"
     else:
-        yield f"{verdict.source}: broken ({plural(len(verdict.broken), 'rule')}, {checks})"
-    for message, count in verdict.broken.items():
-        yield f"  - {line(message)}{f' [{count} times]' if count > 1 else ''}"
-    if verdict.note:
-        yield f"  note: {verdict.note}"
-
-
-def _document(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "source": verdict.source,
-        "sound": verdict.is_sound,
-        "checks": verdict.checks,
-        "broken": [{"message": message, "times": count} for message, count in verdict.broken.items()],
-        "note": verdict.note,
-    }
+        yield f"{source}: broken ({plural(len(broken), 'rule')}, {checks})"
+    for one in broken:
+        times = f" [{one['times']} times]" if one["times"] > 1 else ""
+        yield f"  - {line(one['message'])}{times}"
+    if verdict["note"]:
+        yield f"  note: {verdict['note']}"

@@ -87,12 +87,16 @@ def _asker() -> str:
     return str(frame and frame.f_globals.get("__name__"))
 
 
+def modules_of(package: str) -> list[types.ModuleType]:
+    """The modules of a package that are imported."""
+    return [found for name, found in sys.modules.items() if f"{name}.".startswith(f"{package}.")]
+
+
 def kept(package: str) -> dict[str, str]:
     """What the modules of a package hold in containers, which a hook leaves as it is."""
-    modules = [found for name, found in sys.modules.items() if f"{name}.".startswith(f"{package}.")]
     return {
         f"{module.__name__}.{name}": repr(value)
-        for module in modules
+        for module in modules_of(package)
         for name, value in vars(module).items()
         if isinstance(value, list | dict | set | bytearray) and not name.startswith("__")
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -43,13 +44,15 @@ def refused(failure: PluginError) -> str:
 
 def ask(registry: Registry, source: str, hook: str, **arguments: Any) -> Any:
     """A hook's answer as the core gets it; an answer that the core refuses fails the check."""
-    return asked(hook, lambda: registry.call(source, hook, **arguments))
+    with blamed(hook):
+        return registry.call(source, hook, **arguments)
 
 
-def asked(section: str, call: Callable[[], Any]) -> Any:
-    """What a call gives; a plugin's fault in it becomes the message of a failing check."""
+@contextmanager
+def blamed(section: str) -> Iterator[None]:
+    """A plugin's fault meanwhile becomes the message of a failing check."""
     try:
-        return call()
+        yield
     except PluginError as error:
         raise AssertionError(rule(f"{error}{_where(error)}", section)) from error
 

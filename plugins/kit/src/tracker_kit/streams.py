@@ -13,7 +13,7 @@ from tracker_kit import canary, mutations
 from tracker_kit.cases import together
 from tracker_kit.conformance import SourceConformance
 from tracker_kit.purity import no_input_or_output
-from tracker_kit.rules import asked, rule
+from tracker_kit.rules import blamed, rule
 
 SHOWN = 200  # lines of the file that the slower checks look at
 LONGEST = 1 << 20  # characters of an event
@@ -73,9 +73,8 @@ class TelemetryConformance(SourceConformance):
         assert not touched, rule(f"ingest_line touched {', '.join(touched)}; a hook only takes values", "Purity")
 
     def test_shows_its_totals_as_data(self, registry: Registry, info: Source) -> None:
-        if registry.has(self.source, "render_preview_block"):
-            totals = _totals([event for events in self._stream(registry, self._lines()) for event in events])
-            self.block(registry, PreviewContext(windows=("W0-01",), events=totals))
+        totals = _totals([event for events in self._stream(registry, self._lines()) for event in events])
+        self.block(registry, PreviewContext(windows=("W0-01",), events=totals))
 
     def _lines(self) -> list[bytes]:
         return self.lines.read_bytes().splitlines()
@@ -90,15 +89,15 @@ class TelemetryConformance(SourceConformance):
         hook, arguments = ("end_stream", (given,)) if line is None else ("ingest_line", (line, given))
         if not registry.has(self.source, hook):
             return []
-        found = asked("ingest_line", lambda: self._answer(registry, hook, arguments))
+        with blamed("ingest_line"):
+            found = self._answer(registry, hook, arguments)
         for event in found:
             try:
                 size = len(json.dumps(event, allow_nan=False))
             except (TypeError, ValueError) as error:
                 raise AssertionError(rule(f"an event is not JSON: {error}", "ingest_line")) from error
             assert size <= LONGEST, rule(f"an event has {size} characters. Expected at most {LONGEST}", "ingest_line")
-        events: list[Event] = found
-        return events
+        return found
 
     def _answer(self, registry: Registry, hook: str, arguments: tuple[Any, ...]) -> list[Event]:
         """The events of one line of a stream, or of its end; none of a line that is rejected."""

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from tracker.api import Check
 from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, number
-from tracker_ledgers.churn import unread
+from tracker_ledgers.churn import captures_of, unread
 from tracker_ledgers.command_log import typed
 from tracker_ledgers.window_state import (
     Loss,
@@ -64,7 +64,7 @@ def card(session: Session, window: str) -> Card:
 
 def _finalized(session: Session, window: str) -> Iterator[Check]:
     row = Windows(session).finalized([window]).get(window)
-    groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
+    groups = captures_of(session, window)
     fell = fallen(session, Windows(session).open_anomalies([window]))
     # `complete` refuses a window that is open, that lost a capture, or whose capacity meter fell
     if row is None:

@@ -187,9 +187,14 @@ def repeated(session: Session, window: str, provider: str | None, notes: str | N
 # --- who did the work
 
 
+def captures_of(session: Session, window: str) -> dict[str, list[Capture]]:
+    """The captures of a window by provider."""
+    return {name: group for (_, name), group in Windows(session).captures([window]).items()}
+
+
 def absent(session: Session, window: str, provider: str) -> str:
     """That a provider was not captured in a window that others were captured in, if so."""
-    captured = sorted({name for _, name in Windows(session).captures([window])})
+    captured = sorted(captures_of(session, window))
     if not captured or provider in captured:
         return ""
     return f"{provider} was not captured in {line(window)}, only {' and '.join(captured)}"
@@ -197,7 +202,7 @@ def absent(session: Session, window: str, provider: str) -> str:
 
 def shared(session: Session, window: str, provider: str) -> str:
     """That others used their quota in a window at the same time, if so: git does not say whose lines are whose."""
-    groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
+    groups = captures_of(session, window)
     if provider not in groups:
         return ""
     begin, end = _times(session, window, groups[provider])
@@ -249,7 +254,7 @@ def has_start(session: Session, window: str) -> bool:
 
 def _captured_at(session: Session, request: Request) -> tuple[Named | None, Named | None]:
     """`git_head` of the provider's canonical BEFORE and AFTER; without a provider, of the window's first and last."""
-    groups = {name: group for (_, name), group in Windows(session).captures([request.window]).items()}
+    groups = captures_of(session, request.window)
     pairs = [canonical(group) for name, group in groups.items() if request.provider in (None, name)]
     befores = sorted((pair.before for pair in pairs if pair.before), key=lambda capture: capture.order)
     afters = sorted((pair.after for pair in pairs if pair.after), key=lambda capture: capture.order)

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
-from tracker_ledgers.documents import refuse_outside, refuse_special
+from tracker_ledgers.documents import line_end, refuse_outside, refuse_special
 from tracker_ledgers.ledgers import DIR, Ledger, Row, check_header, equals, path_of, split, standing
 
 # do not follow links or wait for pipes
@@ -130,7 +130,7 @@ def _read(book: OpenLedger) -> None:
     check_header(book.path, book.ledger, found)
     book.rows = found[1:]
     book.needs_header = not found
-    book.end = "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
+    book.end = line_end(data)
     if found:
         _mend_last(book, found, data)
 
@@ -214,15 +214,11 @@ def _locked(path: Path) -> tuple[int, bool]:
     while True:
         is_new = not path.exists()
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
-        try:
-            if _try_lock(file) and _is_still(file, path):
-                return file, is_new
-            if time.monotonic() > deadline:
-                raise Busy(f"Another process keeps {path} locked. Nothing was written. Try again.")
-        except BaseException:
-            os.close(file)
-            raise
+        if _try_lock(file) and _is_still(file, path):
+            return file, is_new
         os.close(file)
+        if time.monotonic() > deadline:
+            raise Busy(f"Another process keeps {path} locked. Nothing was written. Try again.")
         time.sleep(RETRY_SECONDS)
 
 

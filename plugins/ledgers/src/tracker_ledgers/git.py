@@ -104,15 +104,13 @@ def view(commit: str) -> Iterator[View]:
         yield made
 
 
-def _run(
-    *arguments: str | bytes, data: bytes | None = None, view: View | None = None
-) -> subprocess.CompletedProcess[bytes]:
+def _run(*arguments: str, data: bytes = b"", view: View | None = None) -> subprocess.CompletedProcess[bytes]:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     overrides = [word for text in OVERRIDES for word in ("-c", text)]
     try:
         return subprocess.run(
             ["git", "--no-pager", *overrides, *(("-c", "core.bare=false") if view else ()), *arguments],
-            input=b"" if data is None else data,
+            input=data,
             capture_output=True,
             timeout=SECONDS,
             cwd=view.folder if view else None,
@@ -125,7 +123,7 @@ def _run(
         raise TrackerError(f"git {line(arguments[0])} took over {SECONDS} s and was stopped.") from None
 
 
-def _ask(*arguments: str | bytes, data: bytes | None = None, view: View | None = None) -> bytes:
+def _ask(*arguments: str, data: bytes = b"", view: View | None = None) -> bytes:
     done = _run(*arguments, data=data, view=view)
     if done.returncode:
         raise TrackerError(f"git says: {_complaint(done)}")
@@ -151,14 +149,20 @@ def empty_tree() -> str:
     return _ask("hash-object", "-t", "tree", "--stdin").decode().strip()
 
 
+def _commit(name: str, *options: str) -> str:
+    """The id of the commit that a name means; empty if it means none."""
+    done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
+    # of a range git prints both ends before it refuses it
+    return "" if done.returncode else done.stdout.decode().strip()
+
+
 def resolve(name: str, by: str, cure: str = "") -> str:
     """The full id of a commit, or the empty tree's; `by` is who named it, `cure` a sentence for an invalid one."""
     if not name.strip() or name.startswith("-") or not name.isprintable():
         why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
         raise TrackerError(f"Invalid commit {name!r} ({by}): it {why}.{cure}")
-    done = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    if done.returncode == 0:
-        return done.stdout.decode().strip()
+    if found := _commit(name):
+        return found
     if name == (empty := empty_tree()):
         return empty
     hint = ""
@@ -173,7 +177,7 @@ def lasting(name: str) -> str:
     """The id of the commit that a name such as `HEAD` means today. An id stays, and what git does not know."""
     if not shutil.which("git") or name.startswith("-") or not name.isprintable():
         return name
-    found = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").stdout.decode().strip()
+    found = _commit(name)
     return name if found.startswith(name) else found or name
 
 
@@ -181,7 +185,7 @@ def head() -> str | None:
     """Where the working directory's repository stands: `main at 1a2b3c4d5e6f`; None without one."""
     if shutil.which("git") is None:
         return None
-    commit = _run("rev-parse", "--verify", "--quiet", "--short=12", "HEAD").stdout.decode().strip()
+    commit = _commit("HEAD", "--short=12")
     branch = _run("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode("utf-8", "replace").strip()
     return f"{branch or 'no branch'} at {commit}" if commit else None
 

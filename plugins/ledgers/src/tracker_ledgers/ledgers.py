@@ -86,10 +86,11 @@ def path_of(session: Session, ledger: Ledger) -> Path:
 
 def reversing(row: Mapping[str, Any], reason: str = REVERSED) -> dict[str, Any]:
     """The row that takes another one back: its figures negated, its result void."""
-    result = row.get("result")
     found = {name: _negated(value) if name in FIGURES else value for name, value in row.items()}
-    found["notes"] = f"{reason}: {result}" if result else reason
-    return found | ({"result": "skip"} if result else {})
+    found["notes"] = reason
+    if result := row.get("result"):
+        found |= {"notes": f"{reason}: {result}", "result": "skip"}
+    return found
 
 
 def _negated(value: Any) -> Any:

@@ -55,9 +55,12 @@ def _churn(session: Session, window: str) -> Check:
     files = [found["files"] for found in facts(session, [window]).values() if "files" in found]
     if files:
         rows = len(measured_rows(session, [window]))
-        of = f"{plural(rows, 'row')}{', of each provider the newest counts' if rows > len(files) else ''}"
-        text = f"Churn is measured ({of}{'' if any(files) else ', no file changed'})."
-        return Check(name="churn", state="ok", text=text)
+        about = [plural(rows, "row")]
+        if rows > len(files):
+            about.append("of each provider the newest counts")
+        if not any(files):
+            about.append("no file changed")
+        return Check(name="churn", state="ok", text=f"Churn is measured ({', '.join(about)}).")
     text, words = "No churn is measured.", ["churn", "--window", window]
     if not has_start(session, window):
         if problem := unread(session, window):

@@ -9,6 +9,7 @@ from tracker.api import Cell, Column
 from tracker.kernel import Session, line, number, plural, rate, value
 from tracker_verdict.accounts import first_of
 from tracker_verdict.comparison import Match, Side
+from tracker_verdict.pairs import Certificate
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency
 
 MOST_ODDS = 1_000_000
@@ -50,17 +51,18 @@ def sentences(match: Match) -> Iterator[str]:
         yield f"  {settling}"
     yield f"  {_ratio(match)}"
     if match.certificate is not None:
-        yield f"  {_pairs(match)}"
+        yield f"  {_pairs(match, match.certificate)}"
 
 
 def action(match: Match) -> str:
-    found, better, worse = match.comparison, match.better, match.worse
-    if found.verdict == "retire" and better and worse:
+    verdict, better = match.comparison.verdict, match.better
+    if verdict is None or better is None:
+        return _measure(match)
+    worse = match.other(better)
+    if verdict == "retire":
         return f"Retire {worse.name}."
-    if found.verdict == "reallocate" and better and worse:
-        step = f"Move some work from {worse.name} to {better.name}, a step that you can take back."
-        return f"{step} {_measure(match)}"
-    return _measure(match)
+    step = f"Move some work from {worse.name} to {better.name}, a step that you can take back."
+    return f"{step} {_measure(match)}"
 
 
 def _measure(match: Match) -> str:
@@ -77,11 +79,10 @@ def more(match: Match) -> list[str] | None:
 
     With what half of all cases take, and with what four fifths do; without those that are there.
     """
-    found, is_summed = match.comparison, match.row != "window"
-    needed = found.rows_needed if is_summed else found.windows_needed
-    if needed is None:
+    found = match.comparison
+    if (needed := found.rows_needed) is None:
         return None
-    have = min(found.a.n, found.b.n) if is_summed else min(match.a.estimate.n, match.b.estimate.n)
+    have = min(found.a.n, found.b.n)
     left = dict.fromkeys(number(one - have) for one in needed if one > have)
     # an assumed spread makes no window one that would have shown something, nor does a step between the two sides
     is_vain = found.evidence is None or found.first is not None
@@ -98,7 +99,8 @@ def today(match: Match) -> str:
     says = f"{start} {odds(found.evidence)} to 1 says {better.name} delivers more per {_unit(match)}"
     if found.first is None:
         return f"{says}."
-    older, newer = (match.a, match.b) if found.first == "a" else (match.b, match.a)
+    older = getattr(match, found.first)
+    newer = match.other(older)
     return f"{says}, but all of {older.name} was measured before {newer.name}: a step between looks the same."
 
 
@@ -143,10 +145,10 @@ def _percent(share: float) -> str:
 def _lacking(match: Match) -> str:
     found = ((match.a.name, match.comparison.a), (match.b.name, match.comparison.b))
     if few := [(name, side.n) for name, side in found if side.n < LEAST_WINDOWS]:
-        is_summed = match.row != "window"
-        rows = f"{match.row}%s of comparable windows" if is_summed else "comparable window%s"
-        have = " and ".join(f"{name} has {number(count)} {rows % ('s' * (count != 1))}" for name, count in few)
-        which = f"--blocks {match.row}" if is_summed else "a comparison"
+        noun, of, which = "comparable window", "", "a comparison"
+        if match.row != "window":
+            noun, of, which = match.row, " of comparable windows", f"--blocks {match.row}"
+        have = " and ".join(f"{name} has {plural(count, noun)}{of}" for name, count in few)
         return f"{have}, and {which} needs {LEAST_WINDOWS} on each side"
     if unused := _unused(match):
         return unused
@@ -205,13 +207,10 @@ def _ratio(match: Match) -> str:
     if shown is None:
         return f"Ratio {value(None)}."
     note = "from an assumed spread" if found.interval is None else "however often you look"
-    ratio = value(None) if found.ratio is None else rate(found.ratio)
-    return f"Ratio {ratio}, {shown} ({number(100 * found.confidence)} %, {note})."
+    return f"Ratio {rate(found.ratio)}, {shown} ({number(100 * found.confidence)} %, {note})."
 
 
-def _pairs(match: Match) -> str:
-    found = match.certificate
-    assert found is not None
+def _pairs(match: Match, found: Certificate) -> str:
     left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
     if found.left_out:
         left += f" {plural(found.left_out, 'finished pair')} left out here."
@@ -243,21 +242,16 @@ def _side_row(side: Side) -> Mapping[str, Cell]:
 
 def _side(side: Side) -> str:
     found = side.estimate
-    shown = [
-        f"features={value(found.features)}",
-        f"capacity={value(found.capacity, unit=f' {side.unit}')}",
-        f"efficiency={rate(found.efficiency)}",
-        f"n={found.n}",
-    ]
+    capacity, efficiency, interval = value(found.capacity, unit=f" {side.unit}"), rate(found.efficiency), ""
     if found.ci is not None:
         ends = "-".join(rate(limit, found.efficiency) for limit in found.ci)
-        shown.insert(3, f"ci={ends}{' assumed' if found.ci_kind == 'assumed' else ''}")
-    return f"{side.name}: {', '.join(shown)}" + "".join(f" ({line(one)})" for one in found.remarks)
+        interval = f", ci={ends}{' assumed' if found.ci_kind == 'assumed' else ''}"
+    figures = f"features={value(found.features)}, capacity={capacity}, efficiency={efficiency}{interval}, n={found.n}"
+    return f"{side.name}: {figures}" + "".join(f" ({line(one)})" for one in found.remarks)
 
 
 def _apart(match: Match, side: Side) -> str:
-    other = match.b.name if side is match.a else match.a.name
-    near = f"within {number(match.days)} days"
+    other, near = match.other(side).name, f"within {number(match.days)} days"
     return f"Not comparable in time: {side.name} {_windows(side.apart)} (no window of {other} that counts {near})."
 
 

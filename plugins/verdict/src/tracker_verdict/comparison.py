@@ -21,7 +21,6 @@ from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.stats.ratio import Comparison
 from tracker_verdict.tally import Figures, Results, Tally
 
-NOT_ENOUGH = "not enough data"
 NO_PROJECT = ""
 
 
@@ -67,9 +66,8 @@ class Match:
     def better(self) -> Side | None:
         return {"a": self.a, "b": self.b, None: None}[self.comparison.favours]
 
-    @property
-    def worse(self) -> Side | None:
-        return {"a": self.b, "b": self.a, None: None}[self.comparison.favours]
+    def other(self, side: Side) -> Side:
+        return self.b if side is self.a else self.a
 
 
 @frozen(kw_only=True)
@@ -90,10 +88,6 @@ class Delivery:
     is_selection: bool
     tallies: Mapping[str, Mapping[str | None, Tally]]
     projects: Mapping[str, str]
-
-    @property
-    def accounts(self) -> set[str]:
-        return {one for own in self.tallies.values() for one in own if one not in (None, MIXED)}
 
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
@@ -123,18 +117,24 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
 
 def matches(session: Session, names: Sequence[str], question: Question, found: Delivery) -> list[Match]:
     """Two providers against each other in some windows; of more than two each other one against the best."""
-    check(found.accounts, question.accounts)
+    check({one for own in found.tallies.values() for one in own if one not in (None, MIXED)}, question.accounts)
     known = {
         name: _total(session, name, found.tallies[name], question.accounts)
         for name in session.registry.providers
         if name in found.tallies and (not names or name in names)
     }
     chosen = _chosen(session, known, names, found)
-    wanted = [(chosen[0], chosen[1])] if len(chosen) == 2 else _against_best(chosen, known, question.prices)
+    is_priced = all(name in question.prices for name in chosen)
+    if len({known[name].unit for name in chosen}) > 1 and not is_priced:
+        raise incomparable([known[name] for name in chosen], question.prices)
+    best = chosen[0]
+    if len(chosen) > 2:
+        best = max(chosen, key=lambda name: _merit(known[name], question.prices[name] if is_priced else None))
+    others = [name for name in chosen if name != best]
     block = _block(session, found.projects, question.blocks)
     planned = pairs.planned(session)
-    rivals = _rivals(session, wanted[0], found.tallies, question.prices)
-    return [_match(session, (known[a], known[b]), question, block, planned, rivals) for a, b in wanted]
+    rivals = _rivals(session, (best, others[0]), found.tallies, question.prices)
+    return [_match(session, (known[best], known[name]), question, block, planned, rivals) for name in others]
 
 
 def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], prices: Mapping[str, Price]) -> int:
@@ -180,20 +180,11 @@ def _chosen(session: Session, known: Mapping[str, Figures], names: Sequence[str]
     return chosen
 
 
-def _against_best(
-    chosen: Sequence[str], known: Mapping[str, Figures], prices: Mapping[str, Price]
-) -> list[tuple[str, str]]:
-    is_priced = all(name in prices for name in chosen)
-    if len({known[name].unit for name in chosen}) > 1 and not is_priced:
-        raise incomparable([known[name] for name in chosen], prices)
-
-    def merit(name: str) -> tuple[bool, float]:
-        # a window or two that went well are no best: the others are never held against each other then
-        found, scale = known[name].efficiency, prices[name].units_per_money if is_priced else 1.0
-        return found.ci_kind == "measured", (found.efficiency or 0.0) * scale
-
-    best = max(chosen, key=merit)
-    return [(best, name) for name in chosen if name != best]
+def _merit(figures: Figures, price: Price | None) -> tuple[bool, float]:
+    """What the best provider has most of."""
+    found, scale = figures.efficiency, price.units_per_money if price else 1.0
+    # a window or two that went well are no best: the others are never held against each other then
+    return found.ci_kind == "measured", (found.efficiency or 0.0) * scale
 
 
 def _match(
@@ -207,8 +198,6 @@ def _match(
     settings = session.settings(VerdictSettings)
     prices = [question.prices.get(one.source.name) for one in known]
     worth = (prices[0].units_per_money, prices[1].units_per_money) if prices[0] and prices[1] else (1.0, 1.0)
-    if None in prices and known[0].unit != known[1].unit:
-        raise incomparable(known, question.prices)
     a, b = (_side(*both, settings.comparable_days, question, block) for both in (known, known[::-1]))
     # e-values need one rule for all looks, so days join windows there only if that was asked for
     is_summed = question.blocks is not None
@@ -259,9 +248,7 @@ def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
     return "a" if a[-1] < b[0] else "b" if b[-1] < a[0] else None
 
 
-def comparable(
-    own: Iterable[WindowResult], other: Sequence[int], days: float
-) -> tuple[Sequence[WindowResult], Sequence[str]]:
+def comparable(own: Iterable[WindowResult], other: Sequence[int], days: float) -> tuple[Results, Sequence[str]]:
     """The windows within so many days of a time of the other side, and the others: a trend moves those further apart.
 
     other: the times of the other side's windows, sorted.
@@ -313,7 +300,7 @@ def document(match: Match) -> dict[str, Any]:
         "effect": found.effect,
         "first": found.first and getattr(match, found.first).name,
         "gates": [asdict(one) for one in found.gates],
-        "verdict": found.verdict or NOT_ENOUGH,
+        "verdict": found.verdict or "not enough data",
         "windows_needed": found.windows_needed,
         "comparable": {
             "days": match.days,

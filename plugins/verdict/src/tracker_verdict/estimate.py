@@ -6,28 +6,24 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from tracker.api import Source
-from tracker.kernel import Session, TrackerError, number, plural, rate
+from tracker.kernel import Session, number, plural, rate
 from tracker_verdict.accounts import first_of
-from tracker_verdict.settings import USUAL_EFFECT, VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency, measure
-from tracker_verdict.stats.power import Range, in_windows
+from tracker_verdict.stats.power import in_windows
 
 if TYPE_CHECKING:
     from tracker_verdict.price import Price
     from tracker_verdict.regimes import Regime
+    from tracker_verdict.tally import Results
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
 # Windows of which a correlation says anything.
 LAGGED = 4
-# windows that a remark names
-NAMED = 3
 
 
 class WindowResult(NamedTuple):
@@ -43,7 +39,7 @@ class WindowResult(NamedTuple):
     at: datetime | None = None
 
 
-# slots would shut out cached_property, and an interval costs an import
+# slots, comparisons and a repr would make every preview start later
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
 class ProviderEstimate:
     """given: the windows. blocks: what they were summed by for the spread, None if each stands alone.
@@ -53,7 +49,7 @@ class ProviderEstimate:
     the windows were before it: their capacity is in points of now.
     """
 
-    given: Sequence[WindowResult]
+    given: Results
     whole: Efficiency
     spread: Efficiency
     blocks: str | None = None
@@ -100,11 +96,6 @@ class ProviderEstimate:
         """How many windows a block has on average; 1 if the spread is that between windows."""
         return self.whole.n / self.spread.n if self.spread.n else 1.0
 
-    @cached_property
-    def windows_needed(self) -> Range | None:
-        """In windows, also if the spread is that between blocks of them."""
-        return in_windows(self.spread.windows_needed, self.per_block)
-
     @property
     def money_per_feature(self) -> float | None:
         return self.price.cost(self.capacity) / self.features if self.price and self.features else None
@@ -147,7 +138,9 @@ class ProviderEstimate:
         """Which windows count only as long as others are not finalized."""
         if not self.waiting:
             return None
-        named = first_of((f"{window} with {other}" for window, other in self.waiting.items()), len(self.waiting), NAMED)
+        named = first_of(
+            (f"{window} with {other}" for window, other in self.waiting.items()), len(self.waiting), most=3
+        )
         return f"would overlap if all were finalized: {named}"
 
     @property
@@ -170,7 +163,8 @@ class ProviderEstimate:
 
     def figures(self) -> dict[str, Any]:
         """What `preview --json` prints, as JSON values."""
-        needed = self.windows_needed
+        # in windows, also if the spread is that between blocks of them
+        needed = in_windows(self.spread.windows_needed, self.per_block)
         return {
             **self.spread.figures(),
             "efficiency_quality": self.whole.efficiency_quality,
@@ -186,39 +180,17 @@ class ProviderEstimate:
         }
 
 
-def estimate(
-    session: Session,
-    source: Source,
-    results: Sequence[WindowResult],
-    waiting: Mapping[str, str],
-    plans: Sequence[str] = (),
-    change: Regime | None = None,
-) -> ProviderEstimate:
-    """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
-    price = None
-    if (value := session.settings(VerdictSettings).prices.get(source.name)) is not None:
-        from tracker_verdict.price import parse
-
-        try:
-            price = parse(source, value)
-        except TrackerError as error:
-            session.warn(str(error))
-    found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
-    whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
-    return evolve(whole, waiting=found_waiting, plans=plans, change=since(change, results))
-
-
 def since(change: Regime | None, results: Iterable[WindowResult]) -> Regime | None:
     """The change, if one of the windows was before it."""
     return change if change is not None and any(change.is_before(one.at) for one in results) else None
 
 
 def of_results(
-    results: Sequence[WindowResult],
+    results: Results,
     block: Callable[[WindowResult], str],
     *,
-    effect: float = USUAL_EFFECT,
-    price: Price | None = None,
+    effect: float,
+    price: Price | None,
     asked: str | None = None,
 ) -> ProviderEstimate:
     """The estimate of some windows.

@@ -98,7 +98,7 @@ class Outlook:
 
 @frozen(kw_only=True)
 class _Question:
-    """What is asked of each meter of a provider, and the records that answer it."""
+    """What is asked of each meter of a provider, and the records that answer it; several: of more than one account."""
 
     session: Session
     source: Source
@@ -108,6 +108,7 @@ class _Question:
     reserve: float
     past: Sequence[MeterReading]
     own: Sequence[OwnedCapture]
+    several: bool
     moved: Sequence[Moved]
 
     @property
@@ -117,7 +118,7 @@ class _Question:
         keys = dict.fromkeys([self.source.capacity, *captured, *(one.meter for one in self.past)])
         return [meter for key in keys if key and (meter := self.source.meter(key))]
 
-    def plans(self, account: str | None, *, several: bool) -> dict[str, Plans]:
+    def plans(self, account: str | None) -> dict[str, Plans]:
         """The plans that each origin named, by time; of one account if there are several."""
         read = [(one.until, one.account, one.origin, one.plan) for one in self.past if one.plan]
         shown = [
@@ -128,13 +129,9 @@ class _Question:
         ]
         found: dict[str, Plans] = {}
         for at, owner, origin, plan in sorted([*read, *shown], key=lambda one: one[0]):
-            if not several or owner == account:
+            if not self.several or owner == account:
                 found.setdefault(origin, []).append((at, plan))
         return found
-
-    @property
-    def has_accounts(self) -> bool:
-        return len({*(one.account for one in self.own), *(one.account for one in self.past)}) > 1
 
 
 def outlooks(
@@ -154,7 +151,7 @@ def outlooks(
     if not is_brief:
         refresh(session, [source])
     # a plan does not read years of windows
-    if is_brief or windows is None:
+    if windows is None:
         windows = session.index.newest_windows(USUAL)
     now = session.now
     past, own = read(session, source, now, None if is_brief else windows)
@@ -167,10 +164,10 @@ def outlooks(
         reserve=session.settings(VerdictSettings).reserve_pp,
         past=past,
         own=own,
+        several=len({*(one.account for one in own), *(one.account for one in past)}) > 1,
         moved=moved_by(session, source, windows),
     )
-    several = asked.has_accounts
-    return [one for meter in asked.meters for one in _of_meter(asked, meter, several=several)]
+    return [one for meter in asked.meters for one in _of_meter(asked, meter)]
 
 
 def only(
@@ -190,7 +187,7 @@ def only(
     return [(source, found) for source, found in chosen if found]
 
 
-def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outlook]:
+def _of_meter(asked: _Question, meter: Meter) -> Iterator[Outlook]:
     """One of each account that has a reading; without any, one that says so."""
     known = Outlook(
         meter=meter.key,
@@ -206,7 +203,7 @@ def _of_meter(asked: _Question, meter: Meter, *, several: bool) -> Iterator[Outl
         one = evolve(
             known,
             account=standing.account,
-            several=several,
+            several=asked.several,
             used=standing.used,
             limit=standing.limit,
             percent=standing.percent,
@@ -223,14 +220,14 @@ def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Stand
     if not limit:
         return evolve(known, why=_no_bar(meter))
     if meter.unit == PERCENT:
-        change = regime(asked.session, asked.source, meter.key, standing.account, several=known.several)
+        change = regime(asked.session, asked.source, meter.key, standing.account, several=asked.several)
         readings = of_accounts(asked.past, meter.key).get(standing.account, [])
         ahead = prospect(partial(weeks_before, readings, local), standing, meter, asked.now, local, change)
         known = evolve(known, prospect=ahead, change=ahead.change if ahead else None)
     if why := over(standing, asked.source.title, asked.now, local) or _aged(meter, standing, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
-    own = [one for one in asked.moved if not known.several or one.account == standing.account]
-    named = asked.plans(standing.account, several=known.several)
+    own = [one for one in asked.moved if not asked.several or one.account == standing.account]
+    named = asked.plans(standing.account)
     states = ("alone", "shared", "outdated")
     by_state = [[one for one in own if one.state(named) == state] for state in states]
     alone, shared, outdated = (costs_of(moved, meter, change) for moved in by_state)

@@ -45,8 +45,8 @@ class Spent:
 
     def __init__(self) -> None:
         self.windows: list[str] = []
-        self._start, self._end, self._old, self._new = array("q"), array("q"), array("d"), array("d")
-        self._is_finalized = array("b")
+        self.starts, self.ends, self.old, self.new = array("q"), array("q"), array("d"), array("d")
+        self.finalized = array("b")
 
     def add(self, window: str, pair: Ends, meter: str, *, is_finalized: bool = True) -> None:
         """A window that has both captures; one that is not finalized may lack its AFTER, and goes on then."""
@@ -54,60 +54,53 @@ class Spent:
         if before is None or (is_finalized and after is None) or (after is not None and after.phase is None):
             return
         self.windows.append(window)
-        self._is_finalized.append(is_finalized)
-        for capture, times, values in ((before, self._start, self._old), (after, self._end, self._new)):
+        self.finalized.append(is_finalized)
+        for capture, times, values in ((before, self.starts, self.old), (after, self.ends, self.new)):
             gauge = capture.reading.gauge(meter) if capture else None
             times.append(microseconds(capture.captured_at) if capture else NOT_YET)
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
-
-    @classmethod
-    def of(cls, *parts: Spent) -> Spent:
-        found = cls()
-        for one in parts:
-            found.extend(one)
-        return found
 
     def extend(self, other: Spent) -> None:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    @property
-    def span(self) -> tuple[float, float]:
-        """From the first BEFORE to the last AFTER, in epoch seconds; there must be one."""
-        return min(self._start) / 1e6, max(self._end) / 1e6
-
     def pairs(self) -> Iterator[tuple[str, str, bool]]:
         """Two windows that moved the meter at the same time, and whether both are finalized."""
         running: list[int] = []
-        for one in sorted(range(len(self.windows)), key=self._start.__getitem__):
-            start = self._start[one]
-            running = [other for other in running if self._end[other] > start]
+        for one in sorted(range(len(self.windows)), key=self.starts.__getitem__):
+            start = self.starts[one]
+            running = [other for other in running if self.ends[other] > start]
             for other in running:
-                last = min(one, other, key=self._end.__getitem__)
+                last = min(one, other, key=self.ends.__getitem__)
                 # of two that go on nothing is known yet
-                if start < self._end[last] < NOT_YET and self._old[one] != self._new[last]:
-                    is_finalized = bool(self._is_finalized[one] and self._is_finalized[other])
+                if start < self.ends[last] < NOT_YET and self.old[one] != self.new[last]:
+                    is_finalized = bool(self.finalized[one] and self.finalized[other])
                     yield self.windows[one], self.windows[other], is_finalized
             running.append(one)
 
 
-def overlapping(session: Session, source: Source, spent: Spent) -> Overlaps:
+def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
     """The windows that overlap another one of the same account, be it among them or not."""
-    if not spent.windows:
+    every = Spent()
+    for some in spent:
+        every.extend(some)
+    if not every.windows:
         return Overlaps()
-    begin, end = spent.span
-    opened = going_on(session, source)
-    names = {*session.index.meanwhile(source.stream, source.name, begin, end, spent.windows)}
-    every, others = Spent.of(spent), sorted(names | opened.difference(spent.windows))
-    for part in Windows(session).parts(others, with_open=True):
-        every.extend(spent_in(source, part.rows, part.groups, opened))
+    # from the first BEFORE to the last AFTER, in epoch seconds
+    begin, end = min(every.starts) / 1e6, max(every.ends) / 1e6
+    opened = _going_on(session, source)
+    others = {*session.index.meanwhile(source.stream, source.name, begin, end, every.windows)}
+    others |= opened.difference(every.windows)
+    for part in Windows(session).parts(sorted(others), with_open=True):
+        every.extend(_spent(source, part.rows, part.groups, opened))
     # an account is asked for only if it matters: a million windows are read for it otherwise
-    asked, named = list(dict.fromkeys(window for *both, _ in every.pairs() for window in both)), dict[str, str]()
+    asked = sorted({window for one, other, _ in every.pairs() for window in (one, other)})
+    named = dict[str, str]()
     for start in range(0, len(asked), PART):
         known = accounts(session, asked[start : start + PART])
         named |= {window: account for (window, name), account in known.items() if name == source.name}
     shared, waiting = dict[str, str](), dict[str, str]()
-    for one, other, is_finalized in every.pairs() if asked else ():
+    for one, other, is_finalized in every.pairs():
         # an account that is not known, or none, may be any other
         if len({named.get(one, MIXED), named.get(other, MIXED)} - {MIXED}) < 2:
             found = shared if is_finalized else waiting
@@ -117,25 +110,22 @@ def overlapping(session: Session, source: Source, spent: Spent) -> Overlaps:
 
 def overlaps_of(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> Overlaps:
     """The same of windows by their finalize rows and captures."""
-    return overlapping(session, source, spent_in(source, rows, groups, going_on(session, source)))
+    return overlapping(session, source, _spent(source, rows, groups, _going_on(session, source)))
 
 
-def going_on(session: Session, source: Source) -> set[str]:
+def _going_on(session: Session, source: Source) -> set[str]:
     """The windows that lanes have open: each lane's newest capture is a BEFORE."""
     marks = (mark for _, mark in session.index.lanes(source.stream) if mark.provider == source.name)
     return {mark.window for mark in marks if mark.phase == "before"}
 
 
-def spent_in(
-    source: Source,
-    rows: Mapping[str, Finalized],
-    groups: Groups,
-    opened: Collection[str],
-) -> Spent:
+def _spent(source: Source, rows: Mapping[str, Finalized], groups: Groups, opened: Collection[str]) -> Spent:
     """What windows moved the capacity meter by; of those that are not finalized what is known so far."""
     spent, meter = Spent(), source.capacity or ""
     # without a capture nothing tells when a window moved it
-    for window, group in ((window, group) for (window, name), group in groups.items() if name == source.name):
+    for (window, name), group in groups.items():
+        if name != source.name:
+            continue
         if (row := rows.get(window)) is None:
             pair = canonical(group)
             if pair.after or window in opened:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from tracker.api import instant
 from tracker.kernel import Session, Windows, canonical, plural, stamp
+from tracker_verdict.overlaps import Groups
 from tracker_verdict.standings import SKEW
 from tracker_verdict.stats.evidence import signflip
 from tracker_verdict.tally import Figures
@@ -26,10 +27,9 @@ class PlannedPair:
     is_followed: not if their BEFOREs tell another order, or that they are older than the draw.
     """
 
-    plan: str
     windows: Mapping[str, str]
-    is_finished: bool = False
-    is_followed: bool = True
+    is_finished: bool
+    is_followed: bool
 
 
 @frozen(kw_only=True)
@@ -49,15 +49,13 @@ class Certificate:
     strayed: int
 
 
-def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPair]:
-    """Draw an order for each pair and store it before anything is measured."""
+def plan(session: Session, names: tuple[str, str], count: int) -> list[dict[str, Any]]:
+    """Draw an order for each pair and store it before anything is measured; the records."""
     seed, plan_id = secrets.randbits(64), secrets.token_hex(2)
-    chance, drawn, records = random.Random(seed), [], []
+    chance, records = random.Random(seed), []
     for at in range(1, count + 1):
         order = list(names)
         chance.shuffle(order)
-        windows = {name: f"P{plan_id}-{at:02d}{part}" for name, part in zip(order, "ab", strict=True)}
-        drawn.append(PlannedPair(plan=plan_id, windows=windows))
         record = stamp(
             window=None,
             provider=None,
@@ -67,38 +65,38 @@ def plan(session: Session, names: tuple[str, str], count: int) -> list[PlannedPa
             plan=plan_id,
             pair=at,
             order=order,
-            windows=windows,
+            windows={name: f"P{plan_id}-{at:02d}{part}" for name, part in zip(order, "ab", strict=True)},
             seed=str(seed),
         )
         records.append(record)
     if session.dry_run:
         session.data(records)
-        return drawn
+        return records
     with session.journal.lock("tracker plan --pairs"):
         session.journal.append(PAIRS, records)
-    return drawn
+    return records
 
 
 def planned(session: Session) -> list[PlannedPair]:
-    found = [
-        (PlannedPair(plan=str(entry.record.get("plan")), windows=windows), instant(entry.record.get("captured_at")))
-        for entry in session.index.entries(PAIRS)
-        if isinstance(windows := entry.record.get("windows"), dict)
-        if len(windows) == 2 and all(isinstance(one, str) for one in windows.values())
-    ]
-    windows = [window for one, _ in found for window in one.windows.values()]
+    drawn = []
+    for entry in session.index.entries(PAIRS):
+        own = entry.record.get("windows")
+        # a file may be edited
+        if isinstance(own, dict) and len(own) == 2 and all(isinstance(one, str) for one in own.values()):
+            drawn.append((own, instant(entry.record.get("captured_at"))))
+    windows = [window for own, _ in drawn for window in own.values()]
     done, groups = Windows(session).finalized(windows).keys(), Windows(session).captures(windows)
-    begins = {key: pair.before.captured_at for key, group in groups.items() if (pair := canonical(group)).before}
     return [
-        evolve(one, is_finished=done >= {*one.windows.values()}, is_followed=_is_followed(one, drawn, begins))
-        for one, drawn in found
+        PlannedPair(windows=own, is_finished=done >= {*own.values()}, is_followed=_is_followed(own, at, groups))
+        for own, at in drawn
     ]
 
 
-def _is_followed(pair: PlannedPair, drawn: datetime | None, begins: Mapping[tuple[str, str], datetime]) -> bool:
+def _is_followed(windows: Mapping[str, str], drawn: datetime | None, groups: Groups) -> bool:
     """Whether the windows began in their order, behind the draw; yes if no capture tells."""
-    times = [begins.get((window, name)) for name, window in pair.windows.items()]
-    known = [one for one in (drawn and drawn - SKEW, *times) if one is not None]
+    befores = [canonical(groups.get((window, name), ())).before for name, window in windows.items()]
+    times = [drawn and drawn - SKEW, *(one and one.captured_at for one in befores)]
+    known = [one for one in times if one is not None]
     return known == sorted(known)
 
 
@@ -134,20 +132,17 @@ def certificate(
     )
 
 
-def lines(drawn: list[PlannedPair], prices: Sequence[str]) -> Iterator[str]:
+def lines(drawn: Sequence[Mapping[str, Any]], prices: Sequence[str]) -> Iterator[str]:
     """What to measure, in order. prices: the options without which two units cannot be compared."""
-    words = " ".join([*sorted(drawn[0].windows), *prices])
+    words = " ".join([*sorted(drawn[0]["order"]), *prices])
     yield (
         f"Measure {plural(len(drawn), 'pair')} in this order, the two windows of a pair one right after the other."
         f" Then `tracker compare {words}`{', with your prices,' if prices else ''} says what the pairs show."
     )
-    for at, one in enumerate(drawn, 1):
-        steps = ", then ".join(f"{name} as --window {window}" for name, window in one.windows.items())
-        yield f"  pair {at}: {steps}"
+    for one in drawn:
+        steps = ", then ".join(f"{name} as --window {window}" for name, window in one["windows"].items())
+        yield f"  pair {one['pair']}: {steps}"
 
 
-def document(drawn: list[PlannedPair]) -> list[dict[str, Any]]:
-    return [
-        {"plan": one.plan, "pair": at, "order": list(one.windows), "windows": dict(one.windows)}
-        for at, one in enumerate(drawn, 1)
-    ]
+def document(drawn: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: one[name] for name in ("plan", "pair", "order", "windows")} for one in drawn]

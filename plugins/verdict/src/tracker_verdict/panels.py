@@ -102,13 +102,10 @@ def _of_one_unit(session: Session, found: Delivery) -> list[list[str]]:
 
 def _headlines(found: list[tuple[Match, str]]) -> Iterator[str]:
     for place, (match, label) in enumerate(found):
-        names = f"{match.a.name} and {match.b.name}, {_unit(match)}{label}"
+        what = "money" if match.priced else f"quota ({match.a.unit})"
         decision = f" {advice.action(match)}" if not place else ""
-        yield f"{names}:{decision} {advice.today(match)} {advice.certainty(match)}"
-
-
-def _unit(match: Match) -> str:
-    return f"for the {'money' if match.priced else f'quota ({match.a.unit})'}"
+        said = f"{advice.today(match)} {advice.certainty(match)}"
+        yield f"{match.a.name} and {match.b.name}, for the {what}{label}:{decision} {said}"
 
 
 def _row(match: Match, label: str) -> Mapping[str, Cell]:
@@ -143,7 +140,7 @@ FORECAST_COLUMNS = (
 BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expected", low="low", high="high", top=100)
 
 
-def forecast(session: Session, provider: str | None = None) -> Panel:
+def forecast(session: Session, provider: str | None) -> Panel:
     """How full each meter is at its reset, as `plan` says it; those of one provider, or all."""
     read = [
         (source.name, one)

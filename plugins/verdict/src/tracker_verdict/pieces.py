@@ -18,7 +18,7 @@ from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.silence import HOUR, LAG, Silent, awake_hours, full_spans, heard, silences
 from tracker_verdict.stats.calibration import ticks
-from tracker_verdict.weeks import current, is_reset
+from tracker_verdict.weeks import between_resets, current
 
 # What a rate needs, and the days that it may be old.
 POINTS, DAYS, NEAR = 20, 6, 3
@@ -344,18 +344,13 @@ def segments(readings: Sequence[MeterReading], length: timedelta | None = None) 
 
     length: of the meter's periods.
     """
-    found: Segment = []
-    before: MeterReading | None = None
-    for one in readings:
-        if before is not None and is_reset(before, one, length):
-            yield found
-            found = []
-        value = float(math.floor(one.used))
-        found.append((one.at.timestamp(), value))
-        if one.until > one.at:
-            found.append((one.until.timestamp(), value))
-        before = one
-    if found:
+    for period in between_resets(readings, length):
+        found: Segment = []
+        for one in period:
+            value = float(math.floor(one.used))
+            found.append((one.at.timestamp(), value))
+            if one.until > one.at:
+                found.append((one.until.timestamp(), value))
         yield found
 
 

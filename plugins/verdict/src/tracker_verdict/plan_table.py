@@ -12,12 +12,12 @@ from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook, left_out
 from tracker_verdict.plan_text import ONE_MODEL, verdicts
 from tracker_verdict.prospect import per_cent
+from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import PERCENT
 
 
-def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserve: float, windows_left: int) -> bool:
+def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], windows_left: int) -> bool:
     """A row for each meter, and the verdicts; False if there is no terminal."""
-    local = session.zone
     fit = "fits" if windows_left == 1 else "fit"
     several = any(one.several for _, found in plans for one in found)
     columns = (
@@ -45,10 +45,11 @@ def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], reserv
     remarks: dict[str, list[str]] = {}
     for source, found in plans:
         for one in found:
-            for said in _said(one, local):
+            for said in _said(one, session.zone):
                 remarks.setdefault(said, []).append(_name(source, one))
     for said, names in remarks.items():
         session.show(f"{', '.join(names)}: {said}", has_cures=True)
+    reserve = session.settings(VerdictSettings).reserve_pp
     session.show(f"\nThe windows that fit leave {number(reserve)}% of each meter as a reserve.")
     for source, found in plans:
         for of, said in verdicts(found, windows_left):
@@ -99,7 +100,7 @@ def _row(source: Source, one: Outlook) -> dict[str, Cell]:
         "expected": None if low is None or high is None else f"{number(low, 0)} to {number(high, 0)}%",
         "full": _chance(one),
         "unused": None if known is None or not known.is_probable or known.unused is None else round(known.unused),
-        "cost": "{1} {unit} ({0} to {2})".format(*_rounded(one.cost), unit=one.unit) if one.cost else None,
+        "cost": _cost(one),
         "fits": _fits(one),
         "planned": None if one.probability is None else per_cent(one.probability),
         "verdict": one.verdict,
@@ -108,9 +109,12 @@ def _row(source: Source, one: Outlook) -> dict[str, Cell]:
     }
 
 
-def _rounded(cost: Sequence[float]) -> list[str]:
+def _cost(one: Outlook) -> str | None:
     """In as few digits as a table needs."""
-    return [number(one, 0) if one >= 3 else number(round(one, 1)) for one in cost]
+    if one.cost is None:
+        return None
+    least, usual, most = (number(cost, 0) if cost >= 3 else number(round(cost, 1)) for cost in one.cost)
+    return f"{usual} {one.unit} ({least} to {most})"
 
 
 def _chance(one: Outlook) -> str | None:
@@ -127,4 +131,6 @@ def _fits(one: Outlook) -> str | None:
     least, usual, most = one.fits
     if usual is None:
         return f"{least} or more"
-    return f"{usual} ({least} {f'to {most}' if most is not None else 'or more'})" if most != least else str(usual)
+    if most is None:
+        return f"{usual} ({least} or more)"
+    return str(usual) if most == least else f"{usual} ({least} to {most})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
 from typing import Any
 
 from tracker.api import MeterOutlook, Source
@@ -12,6 +11,7 @@ from tracker_verdict import prospect
 from tracker_verdict.accounts import NO_ACCOUNT
 from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook, left_out
 from tracker_verdict.prospect import local_time, per_cent
+from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.standings import PERCENT
 from tracker_verdict.weeks import FULL, WEEK
 
@@ -48,9 +48,8 @@ def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
     ]
 
 
-def lines(
-    source: Source, found: list[Outlook], reserve: float, windows_left: int, now: datetime, local: tzinfo
-) -> Iterator[str]:
+def lines(session: Session, source: Source, found: list[Outlook], windows_left: int) -> Iterator[str]:
+    now, local, reserve = session.now, session.zone, session.settings(VerdictSettings).reserve_pp
     for one in found:
         doubt = f", {one.doubt}" if one.doubt else ""
         reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else doubt
@@ -87,24 +86,18 @@ def lines(
 def verdicts(found: Sequence[Outlook], windows_left: int) -> Iterator[tuple[str, str]]:
     """Whose verdict, if there are several accounts, and which: also which meter keeps it unknown, or a gate's stop."""
     for account, own in _by_account(found).items():
-        verdict = overall(own)
-        remark = _risk(own, windows_left) if verdict in (GO, TIGHT) else ""
+        verdict, remark = overall(own), ""
         capacity = next((one for one in own if one.is_capacity), None)
-        if verdict == UNKNOWN and capacity is not None and capacity.verdict != UNKNOWN:
+        ahead = capacity.prospect if capacity else None
+        if capacity and verdict == UNKNOWN and capacity.verdict != UNKNOWN:
             names = " and ".join(dict.fromkeys(one.meter for one in _unknown(own)))
             remark = f": {names} not known, {capacity.meter} alone says {capacity.verdict}"
-        yield f" account {account}" if account else "", f"{verdict}{remark}"
-
-
-def _risk(found: Sequence[Outlook], windows_left: int) -> str:
-    """What to add if planned windows fit, but the gate stops: it asks about the whole week."""
-    for one in found:
-        if one.is_capacity and one.prospect is not None and one.prospect.is_risky:
-            chance = one.prospect.chance
-            how = one.prospect.word if chance is None else f"{chance}% likely"
+        elif capacity and ahead and ahead.is_risky and verdict in (GO, TIGHT):
+            # planned windows fit, but the gate asks about the whole week
+            how = ahead.word if ahead.chance is None else f"{ahead.chance}% likely"
             planned = plural(windows_left, "window")
-            return f" for {planned}; {one.meter} is {how} to be full before the reset, so `tracker gate` stops"
-    return ""
+            remark = f" for {planned}; {capacity.meter} is {how} to be full before the reset, so `tracker gate` stops"
+        yield f" account {account}" if account else "", f"{verdict}{remark}"
 
 
 def _by_account(found: Sequence[Outlook]) -> dict[str, Sequence[Outlook]]:
@@ -145,11 +138,11 @@ def _room(low: int, usual: int | None, high: int | None) -> str:
     return more + (f" ({low} to {high})" if low != high else "")
 
 
-def document(source: Source, found: list[Outlook], reserve: float, windows_left: int) -> dict[str, Any]:
+def document(session: Session, source: Source, found: list[Outlook], windows_left: int) -> dict[str, Any]:
     own = {account: overall(meters) for account, meters in _by_account(found).items() if account}
     return {
         "provider": source.name,
-        "reserve_pp": reserve,
+        "reserve_pp": session.settings(VerdictSettings).reserve_pp,
         "windows_planned": windows_left,
         "verdict": overall(found),
         **({"verdict_of_account": own} if own else {}),

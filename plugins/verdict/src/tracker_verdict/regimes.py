@@ -14,6 +14,7 @@ from attrs import evolve
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, iso, replace_file
 from tracker_verdict.accounts import NO_ACCOUNT
+from tracker_verdict.standings import PERCENT
 from tracker_verdict.tally import CHANGES
 from tracker_verdict.weeks import HOUR, Week
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 LOOKS = "state/.verdict/looks.json"
 # As far back as `tracker meters drift` looks, unless a change is known by older readings.
 REACH = timedelta(weeks=8)
-PERCENT = "pp"
 
 
 class Regime(NamedTuple):
@@ -83,39 +83,42 @@ def refresh(session: Session, sources: Iterable[Source]) -> None:
         if meter is None or meter.unit != PERCENT:
             continue
         with contextlib.suppress(TrackerError):
-            for account, days in _days(session, source, meter.key).items():
-                _look(session, source, meter.key, account, days)
+            days = _days(session, source, meter.key)
+            for account, own in days.items():
+                _look(session, source, meter.key, account, own, is_only=len(days) == 1)
 
 
-def _days(session: Session, source: Source, meter: str) -> Mapping[tuple[str, bool], tuple[str, str]]:
-    """The first and the last day with a reading of each account that has enough, and whether there is no other one."""
-    from tracker_verdict.rates import SCANNED
-
+def _days(session: Session, source: Source, meter: str) -> dict[str, set[str]]:
+    """The days with a reading of each account."""
     asked = {"session": session, "provider": source.name, "since": session.now - REACH, "hourly": True}
     found: dict[str, set[str]] = {}
     for one in session.registry.first("meter_readings", **asked) or ():
         if one.meter == meter:
             days = found.setdefault(one.account or NO_ACCOUNT, set())
             days |= {at.astimezone(session.zone).date().isoformat() for at in (one.at, one.until)}
-    is_only = len(found) == 1
-    return {(account, is_only): (min(own), max(own)) for account, own in found.items() if len(own) >= SCANNED}
+    return found
 
 
-def _look(session: Session, source: Source, meter: str, account: tuple[str, bool], days: tuple[str, str]) -> None:
+def _look(session: Session, source: Source, meter: str, account: str, days: set[str], *, is_only: bool) -> None:
+    """Unless these days are too few, or were looked at before."""
     from tracker_verdict.drift import drift
     from tracker_verdict.pieces import ledger
+    from tracker_verdict.rates import SCANNED
 
-    path, (name, is_only) = session.root / LOOKS, account
-    looks, own = _read(path), [source.name, meter, name]
+    if len(days) < SCANNED:
+        return
+    first, last = min(days), max(days)
+    path, own = session.root / LOOKS, [source.name, meter, account]
+    looks = _read(path)
     known = next((one for one in looks if one.get("of") == own), None)
-    if known is not None and str(known.get("first")) <= days[0] and days[1] <= str(known.get("last")):
+    if known is not None and str(known.get("first")) <= first and last <= str(known.get("last")):
         return
     row = next((row for row in _read(session.root / CHANGES) if _of(row) == own), {})
     since = session.now - REACH
     with contextlib.suppress(KeyError, TypeError, ValueError):
         since = min(since, datetime.fromisoformat(row["since"]))
-    keep(session, drift(ledger(session, source, meter, since, () if is_only else (name,))), since)
-    _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": days[0], "last": days[1]}])
+    keep(session, drift(ledger(session, source, meter, since, () if is_only else (account,))), since)
+    _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": first, "last": last}])
 
 
 def keep(session: Session, found: Drift, since: datetime) -> None:

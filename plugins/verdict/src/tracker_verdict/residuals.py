@@ -6,7 +6,7 @@ import math
 import statistics
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -41,14 +41,25 @@ class Residual:
         }
 
 
-def residuals(ledger: Ledger, known: Rates) -> list[Residual]:
+def document(known: Rates) -> dict[str, Any]:
+    return {
+        "provider": known.ledger.source.name,
+        "meter": known.ledger.meter,
+        "account": known.ledger.account,
+        "why_not": list(known.why),
+        "residuals": [one.document() for one in residuals(known)],
+        "unpriced": unpriced(known.ledger),
+    }
+
+
+def residuals(known: Rates) -> list[Residual]:
     """The pieces that differ for sure, the largest first, and every rise without a request.
 
     What requests without a price took is not known: a piece with one of them is not judged.
     """
-    found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in _silent(ledger)]
+    found = [Residual(piece=piece, points=piece.points, certainty=None) for piece in _silent(known.ledger)]
     found += [one for one in _judged(known, known.pieces) if abs(one.points) >= 1]
-    return sorted([*found, *unmoved(ledger, known)], key=lambda one: -abs(one.points))
+    return sorted([*found, *unmoved(known)], key=lambda one: -abs(one.points))
 
 
 def _silent(ledger: Ledger) -> Iterator[Piece]:
@@ -61,10 +72,10 @@ def _silent(ledger: Ledger) -> Iterator[Piece]:
     yield from long
 
 
-def unmoved(ledger: Ledger, known: Rates) -> list[Residual]:
+def unmoved(known: Rates) -> list[Residual]:
     """The stretches before the first and behind the last piece between resets that moved too little for sure."""
     start = known.pieces[0].start if known.pieces else math.inf
-    rests = [one for one in ledger.rests if one.start >= start]
+    rests = [one for one in known.ledger.rests if one.start >= start]
     return [one for one in _judged(known, rests) if one.points <= -1]
 
 
@@ -113,13 +124,6 @@ def unpriced(ledger: Ledger) -> dict[str, Any]:
     return {"rises": len(pieces), "moved": sum(piece.points for piece in pieces), "requests": dict(models)}
 
 
-def _not_judged(bare: Mapping[str, Any]) -> str:
-    requests = bare["requests"]
-    models = ", ".join(f"{model} {number(count)}" for model, count in requests.items())
-    these = plural(sum(requests.values()), "request")
-    return f"{number(bare['moved'])} points are not judged: {these} in them without a list price ({models})"
-
-
 COLUMNS = (
     Column(key="meter", title="Meter", rank=0),
     Column(key="from", title="From", kind="instant", rank=0),
@@ -130,11 +134,11 @@ COLUMNS = (
 )
 
 
-def table(ledger: Ledger, found: Sequence[Residual], rows: int) -> list[dict[str, Cell]]:
+def table(known: Rates, found: Sequence[Residual], rows: int) -> list[dict[str, Cell]]:
     """The largest for a terminal."""
     return [
         {
-            "meter": f"{ledger.source.name} {ledger.meter}",
+            "meter": f"{known.ledger.source.name} {known.ledger.meter}",
             "from": datetime.fromtimestamp(one.piece.start, UTC),
             "to": datetime.fromtimestamp(one.piece.end, UTC),
             "points": round(abs(one.points), 1),
@@ -145,11 +149,11 @@ def table(ledger: Ledger, found: Sequence[Residual], rows: int) -> list[dict[str
     ]
 
 
-def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str]:
+def listed(known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]:
     """The largest as text."""
-    head = ledger.title
+    head, local = known.ledger.title, known.ledger.local
     for one in found[:rows]:
-        start, end = (datetime.fromtimestamp(at, ledger.local) for at in (one.piece.start, one.piece.end))
+        start, end = (datetime.fromtimestamp(at, local) for at in (one.piece.start, one.piece.end))
         when = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
         if one.certainty is None:
             yield f"{head}: {when}: {number(one.points)} point{'s' * (one.points != 1)}, and no request was logged"
@@ -159,9 +163,9 @@ def listed(ledger: Ledger, found: Sequence[Residual], rows: int) -> Iterator[str
             yield f"{head}: {when}: {number(abs(one.points), 1)} points {way} the requests explain, {sure}"
 
 
-def summary(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]:
+def summary(known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]:
     """What the list leaves out, and what it rests on."""
-    head = ledger.title
+    ledger, head = known.ledger, known.ledger.title
     if len(found) > rows:
         yield f"{head}: {len(found) - rows} more: `--rows {len(found)}` lists them"
     bare = unpriced(ledger)
@@ -171,7 +175,10 @@ def summary(ledger: Ledger, known: Rates, found: Sequence[Residual], rows: int) 
     elif not found:
         yield f"{head}: everything is explained in {judged} points"
     if bare["rises"]:
-        yield f"{head}: {_not_judged(bare)}"
+        models = ", ".join(f"{model} {number(count)}" for model, count in bare["requests"].items())
+        these = plural(sum(bare["requests"].values()), "request")
+        points = f"{number(bare['moved'])} points are not judged"
+        yield f"{head}: {points}: {these} in them without a list price ({models})"
     if known.why:
         yield f"  only rises without any request are listed, since it will not calibrate: {'; '.join(known.why)}"
     elif known.fit is not None:

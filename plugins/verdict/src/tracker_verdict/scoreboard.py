@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve
 
@@ -24,11 +24,10 @@ from tracker.kernel import (
 )
 from tracker_verdict.accounts import NO_ACCOUNT, columns, note_excluded, several
 from tracker_verdict.estimate import ProviderEstimate
-from tracker_verdict.overlaps import Overlaps, Spent, overlapping
+from tracker_verdict.overlaps import Overlaps, overlapping
 from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
 
-By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 # of every scoreboard
 COLUMNS = (
     Column(key="group", title="Group", rank=0),
@@ -106,7 +105,8 @@ class Sums:
             windows = {*names.split(BETWEEN)}
             if not windows.isdisjoint(self.sharing):
                 self.common.append((windows, numbers))
-                (self.own if windows <= self.sharing else self.shared).update(numbers)
+                whose = self.own if windows <= self.sharing else self.shared
+                whose.update(numbers)
 
     def extend(self, more: Sums) -> None:
         self.tally.extend(more.tally)
@@ -145,7 +145,7 @@ Group: TypeAlias = tuple[str, Sums, Overlaps]
 
 
 def scoreboard(
-    session: Session, by: By, known_prices: Mapping[str, Price], windows: Sequence[str] | None
+    session: Session, by: str, known_prices: Mapping[str, Price], windows: Sequence[str] | None
 ) -> list[Line]:
     """Every group of the finalized windows, by group and provider; notes what plugins are missing. None: all."""
     # by provider, then by account and group
@@ -252,7 +252,7 @@ def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> I
     """A provider's groups, of each account apart if two are named, with the provider's windows that overlap."""
     # also of windows that are in different groups, or that nobody asked about
     tallies = [one.tally for one in own.values()]
-    overlaps = overlapping(session, tallies[0].source, Spent.of(*(one.spent for one in tallies)))
+    overlaps = overlapping(session, tallies[0].source, *(one.spent for one in tallies))
     is_apart = bool(several(account for account, _ in own))
     groups: dict[str, Sums] = {}
     for (account, group), one in own.items():
@@ -266,7 +266,7 @@ def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> I
         yield name, one, overlaps
 
 
-def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> str:
+def _group(by: str, source: Source, row: Finalized, group: Sequence[Capture]) -> str:
     if by == "provider":
         return source.name
     if by == "lane":

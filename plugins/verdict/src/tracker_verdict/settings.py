@@ -31,8 +31,7 @@ def _is_price(price: Any) -> bool:
 
 def are_sound_prices(value: Any) -> bool:
     """Whether the prices also say an amount above 0, for money above 0."""
-    texts = (price for price in value.values() if isinstance(price, str)) if are_prices(value) else [""]
-    return all(map(_is_above_0, texts))
+    return are_prices(value) and all(_is_above_0(price) for price in value.values() if isinstance(price, str))
 
 
 def _is_above_0(price: str) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from tracker.api import MeterReading
 from tracker.kernel import number
-from tracker_verdict.weeks import FULL, is_reset
+from tracker_verdict.weeks import FULL, between_resets, is_reset
 
 HOUR = 3600.0
 # A vendor may count a request so much later than the client logs it.
@@ -66,13 +66,15 @@ def heard(
     # a full meter cannot rise, whoever works
     full = [(start, min(end, stop)) for start, end in full_spans(readings, length)]
     every = awake_hours(begin, stop, awake, local) - sum(awake_hours(*span, awake, local) for span in full)
-    points = sum(max(0.0, b.used - a.used) for a, b in pairwise(readings) if not is_reset(a, b, length))
+    pairs = (pair for period in between_resets(readings, length) for pair in pairwise(period))
+    points = sum(max(0.0, after.used - before.used) for before, after in pairs)
     # a schedule may have begun later than the session logs
     all_nights = (stop - begin - sum(end - start for start, end in full)) / HOUR - every
-    is_known = nights > 0 and all_nights <= nights * points * ELSEWHERE
-    by_night *= max(all_nights / nights, 1.0) if is_known else 1.0
+    tells_nights = nights > 0 and all_nights <= nights * points * ELSEWHERE
+    if tells_nights:
+        by_night *= max(all_nights / nights, 1.0)
     if not (hours and points) or every > hours * points * ELSEWHERE:
-        least = by_night / points if points and is_known else 0.0
+        least = by_night / points if points and tells_nights else 0.0
         why = f"{number(hours, 1)} working hours without a request are too few to tell"
         return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
     return Silence(min((by_day / hours * every + by_night) / points, 1.0))
@@ -106,16 +108,12 @@ def silences(taken: Sequence[MeterReading], times: Sequence[float], length: time
 
 def full_spans(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[float, float]]:
     """From when to when a meter stood at its end."""
-    start: float | None = None
-    before: MeterReading | None = None
-    for one in readings:
-        if start is not None and before is not None and is_reset(before, one, length):
-            reset = before.reset_at if before.reset_at and before.reset_at < one.at else one.at
-            yield start, reset.timestamp()
-            start = None
-        if start is None and one.used >= FULL:
-            start = one.at.timestamp()
-        before = one
-    if start is not None:
-        last = readings[-1].reset_at
-        yield start, math.inf if last is None else last.timestamp()
+    periods = list(between_resets(readings, length))
+    for place, period in enumerate(periods):
+        full_at = next((one.at for one in period if one.used >= FULL), None)
+        if full_at is None:
+            continue
+        end, after = period[-1].reset_at, periods[place + 1 : place + 2]
+        if after and (end is None or end >= after[0][0].at):
+            end = after[0][0].at
+        yield full_at.timestamp(), math.inf if end is None else end.timestamp()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from attrs import frozen
@@ -57,6 +57,18 @@ def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None
         if is_another and after.reset_at - before.until > length >= after.reset_at - after.at:
             return True
     return after.used < before.used - 1
+
+
+def between_resets(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[list[MeterReading]]:
+    """The readings of each stretch without a reset. length: of the meter's periods."""
+    found: list[MeterReading] = []
+    for one in readings:
+        if found and is_reset(found[-1], one, length):
+            yield found
+            found = []
+        found.append(one)
+    if found:
+        yield found
 
 
 def current(readings: Sequence[MeterReading], length: timedelta | None = None) -> list[MeterReading]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -27,8 +28,9 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
         return line(value)
     if column.kind == "money":
         # a price that is rounded away is not nothing, and none is rounded up to a cent
-        shown = f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
-        return shown if not value or abs(value) >= CENT else "<$0.01" if value > 0 else ">-$0.01"
+        if 0 < abs(value) < CENT:
+            return "<$0.01" if value > 0 else ">-$0.01"
+        return f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
     if column.kind == "count":
         return f"{value:,.0f}"
     if column.kind in ("percent", "share"):
@@ -52,6 +54,11 @@ def is_number(column: Column) -> bool:
     return column.kind in NUMBERS
 
 
+def is_filled(column: Column, rows: Iterable[Mapping[str, Cell]]) -> bool:
+    """Whether a row has a value of the column."""
+    return any(row.get(column.key) is not None for row in rows)
+
+
 def short(value: float, column: Column) -> str:
     """A value on a scale: few characters."""
     size, unit = next(
@@ -59,11 +66,9 @@ def short(value: float, column: Column) -> str:
     )
     is_small = 0 < abs(value) < 0.1  # such as half of a scale to 0.15
     digits = rate(value) if is_small else number(value / size, 1 if size > 1 else None).removesuffix(".0")
-    return (
-        f"${digits}{unit}"
-        if column.kind == "money"
-        else f"{digits}{unit}{'%' if column.kind in ('percent', 'share') else ''}"
-    )
+    before = "$" if column.kind == "money" else ""
+    after = "%" if column.kind in ("percent", "share") else ""
+    return f"{before}{digits}{unit}{after}"
 
 
 def sparkline(panel: Panel) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
+from functools import partial
 from importlib.resources import files
 
 from attrs import frozen
@@ -15,7 +16,7 @@ from markupsafe import Markup
 
 from tracker.api import Column, Panel
 from tracker.kernel import escape, plural
-from tracker_views.cells import is_number, text
+from tracker_views.cells import is_filled, is_number, text
 from tracker_views.charts import SERIES, Picture, picture
 from tracker_views.content import METHOD, UNKNOWN, Content
 
@@ -32,7 +33,6 @@ class Part:
     panel: Panel
     columns: Sequence[Column]
     rows: Sequence[Sequence[tuple[str, bool, bool]]]  # text, whether it is a number, whether it is known
-    pictures: Sequence[Picture]
     left_out: int
     number: int = 0
 
@@ -59,7 +59,7 @@ def page(content: Content, zone: tzinfo) -> str:
         zone=zone_words(zone),
         time_span=_time_span(content, zone),
         made_utc=f"{content.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        parts=[part(panel, content, zone, number) for number, panel in enumerate(content.panels)],
+        parts=[part(panel, zone, number) for number, panel in enumerate(content.panels)],
         style=Markup(style),
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         method=METHOD,
@@ -67,6 +67,7 @@ def page(content: Content, zone: tzinfo) -> str:
         unknown=UNKNOWN,
         plural=plural,
         is_number=is_number,
+        pictures=partial(pictures, content=content, zone=zone),
     )
     return escape(rendered) + "\n"
 
@@ -98,10 +99,9 @@ def _time_span(content: Content, zone: tzinfo) -> str:
     return f", {min(begins).astimezone(zone):%d %b %Y} to {max(ends).astimezone(zone):%d %b %Y}"
 
 
-def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
-    """A panel with its cells as text, and its charts drawn."""
-    kept = [column for column in panel.columns if any(row.get(column.key) is not None for row in panel.rows)]
-    known = [column for column in panel.columns if column.rank == 0 or column in kept]
+def part(panel: Panel, zone: tzinfo, number: int = 0) -> Part:
+    """A panel with its cells as text."""
+    known = [column for column in panel.columns if column.rank == 0 or is_filled(column, panel.rows)]
     rows = [
         [
             (text(row.get(column.key), column, zone), is_number(column), row.get(column.key) is not None)
@@ -109,16 +109,14 @@ def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
         ]
         for row in panel.rows[:MOST_ROWS]
     ]
+    return Part(panel=panel, columns=known, rows=rows, left_out=max(0, len(panel.rows) - MOST_ROWS), number=number)
+
+
+def pictures(panel: Panel, content: Content, zone: tzinfo) -> list[Picture]:
+    """The charts of a panel that have something to show."""
     bands = [(begin, end or content.now) for begin, end in content.spans.values()]
     drawn = [picture(panel, chart, zone, bands) for chart in panel.charts]
-    return Part(
-        panel=panel,
-        columns=known,
-        rows=rows,
-        pictures=[one for one in drawn if one is not None],
-        left_out=max(0, len(panel.rows) - MOST_ROWS),
-        number=number,
-    )
+    return [one for one in drawn if one is not None]
 
 
 def _file(name: str) -> str:

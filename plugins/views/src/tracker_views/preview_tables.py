@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
 from shlex import quote
 from textwrap import wrap
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.text import Text
 
 from tracker.api import Block, Cell, Column, Period, Row
 from tracker.kernel import Session, line
+from tracker_views.cells import is_filled
 from tracker_views.content import efficiency, excluded, panels_of
 from tracker_views.terminal import lines, room, write
 
@@ -32,76 +34,78 @@ OPEN = (
 # columns are as wide as all of their rows: more are printed as text, as they are read
 MOST_WINDOWS = 400
 USAGE = "usage-window"  # the panel of what each window used
+Table: TypeAlias = tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]
+Part: TypeAlias = str | Text | Table  # what is wrapped, what stands as it is, what is fitted
 
 
 def show(session: Session, preview: Any) -> None:
+    width = room()
     # in full before a line of it is printed: if a part fails, the text is printed instead
-    write(session, list(_screen(session, preview, room())))
+    write(session, [text for part in _parts(session, preview) for text in _drawn(part, width, session.zone)])
 
 
-def _screen(session: Session, preview: Any, width: int) -> Iterator[Text]:
-    local = session.zone
+def _drawn(part: Part, width: int, zone: tzinfo) -> Iterable[Text]:
+    if isinstance(part, str):
+        return map(Text, wrap(part, width, subsequent_indent="  ", break_on_hyphens=False))
+    if isinstance(part, Text):
+        return [part]
+    columns, rows = part
+    # a column without any value says nothing
+    return lines([one for one in columns if is_filled(one, rows)], rows, width, zone)
+
+
+def _parts(session: Session, preview: Any) -> Iterator[Part]:
     document = preview.document()
-    yield from _wrapped(f"Windows: {', '.join(map(line, preview.windows)) or 'none'}", width)
+    yield f"Windows: {', '.join(map(line, preview.windows)) or 'none'}"
     cure = ": `tracker doctor` names them" if preview.anomalies else ""
-    yield from _wrapped(f"Open anomalies: {len(preview.anomalies)}{cure}", width)
+    yield f"Open anomalies: {len(preview.anomalies)}{cure}"
     if preview.providers:
         panel = efficiency(document["providers"])
         columns = [one for one in panel.columns if one.key not in ("spread", "needed")]
-        yield from _section("Efficiency", columns, panel.rows, width, local)
+        yield from _section("Efficiency", columns, panel.rows)
         # a narrow terminal has no room for a column that says why a window does not count
         for row, one in zip(panel.rows, preview.providers, strict=True):
             for text in (*excluded(one), *one.efficiency.remarks):
-                yield from _wrapped(line(f"{row['provider']}: {text}."), width)
+                yield line(f"{row['provider']}: {text}.")
         # a figure above is not true any more
         for name, window in ((one.source.name, found) for one in preview.providers for found in one.stale):
             cure = f"`tracker decision-card --window {line(quote(window))}` names the cure"
-            yield from _wrapped(
-                f"{name} {line(window)} is stale: its captures changed after finalizing. {cure}.", width
-            )
+            yield f"{name} {line(window)} is stale: its captures changed after finalizing. {cure}."
     if document["windows"]:
-        yield from _section("Windows", WINDOWS, [_window(one) for one in document["windows"]], width, local)
+        yield from _section("Windows", WINDOWS, [_window(one) for one in document["windows"]])
     if moved := [one for one in document["open"] if one["capacity"] is not None]:
-        yield from _section("Not finalized", OPEN, moved, width, local)
-    yield from _used(session, preview.windows, width)
+        yield from _section("Not finalized", OPEN, moved)
+    yield from _used(session, preview.windows)
     for shown in preview.blocks:
-        yield from _block(shown.block, width, local)
+        yield from _block(shown.block)
         for found in preview.divergences:
             if found.is_divergent and found.source is shown.source:
-                one = found.compared
-                text = (
-                    f"{one.scope} {found.reported:g} % here, {one.provider} {one.meter} {found.shown:g} % on its meter"
-                )
-                yield from _wrapped(f"Divergent: {text} (over {found.threshold:g} points apart).", width)
+                one, apart = found.compared, f"over {found.threshold:g} points apart"
+                meter = f"{one.provider} {one.meter} {found.shown:g} % on its meter"
+                yield f"Divergent: {one.scope} {found.reported:g} % here, {meter} ({apart})."
     for error in preview.not_shown:
-        yield from _wrapped(f"Not shown: {error.plugin}: {line(error.cause)}", width)
+        yield f"Not shown: {error.plugin}: {line(error.cause)}"
 
 
-def _used(session: Session, windows: tuple[str, ...], width: int) -> Iterator[Text]:
+def _used(session: Session, windows: tuple[str, ...]) -> Iterator[Part]:
     """Tokens and money of each window. A pipe goes without: its reader would wait for all session logs to be read."""
     failures: list[str] = []
     for panel in panels_of(session, Period(windows=windows, names=(USAGE,)), failures):
         if (panel.name, panel.distribution) == (USAGE, ""):
             if panel.rows:
-                yield from _section(panel.title, panel.columns, panel.rows, width, session.zone)
-            for text in panel.missing:
-                yield from _wrapped(text, width)
-    for text in failures:
-        yield from _wrapped(f"Not shown: {text}", width)
+                yield from _section(panel.title, panel.columns, panel.rows)
+            yield from panel.missing
+    yield from (f"Not shown: {text}" for text in failures)
 
 
-def _wrapped(text: str, width: int) -> Iterator[Text]:
-    yield from (Text(part) for part in wrap(text, width, subsequent_indent="  ", break_on_hyphens=False))
-
-
-def _section(
-    title: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], width: int, local: Any
-) -> Iterator[Text]:
+def _heading(title: str) -> Iterator[Part]:
     yield Text()
     yield Text(line(title), style="bold underline")
-    # a column without any value says nothing
-    known = [one for one in columns if any(row.get(one.key) is not None for row in rows)]
-    yield from lines(known, rows, width, local)
+
+
+def _section(title: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]]) -> Iterator[Part]:
+    yield from _heading(title)
+    yield columns, rows
 
 
 def _window(one: Mapping[str, Any]) -> Mapping[str, Cell]:
@@ -109,23 +113,21 @@ def _window(one: Mapping[str, Any]) -> Mapping[str, Cell]:
     return {"window": one["id"], "state": state, **{key: one[key] for key in ("outcome", "quality", "notes")}}
 
 
-def _block(block: Block, width: int, local: Any) -> Iterator[Text]:
+def _block(block: Block) -> Iterator[Part]:
     """Rows with the same values are a table, others lines of text."""
     rows = list(block.rows)
     if len(rows) > 1 and len({tuple(row.values) for row in rows}) == 1 and all(map(_is_flat, rows)):
-        yield from _section(block.title, *_table(rows), width, local)
+        yield from _section(block.title, *_table(rows))
         return
-    yield Text()
-    yield Text(line(block.title), style="bold underline")
-    for row in rows:
-        yield from _wrapped(str(row), width)
+    yield from _heading(block.title)
+    yield from map(str, rows)
 
 
 def _is_flat(row: Row) -> bool:
     return all(one is None or isinstance(one, bool | int | float | str) for one in row.values.values())
 
 
-def _table(rows: Sequence[Row]) -> tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]:
+def _table(rows: Sequence[Row]) -> Table:
     """A column for each value, with the unit that the rows' text gives it; the label first if no value repeats it."""
     units = {key: unit.strip() for row in rows for key, unit in FIELD.findall(row.text or "")}
     values: list[dict[str, Any]] = [dict(row.values) for row in rows]

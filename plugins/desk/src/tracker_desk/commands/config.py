@@ -44,7 +44,10 @@ def list_(verbose: bool) -> None:
         here.data([one.document() for one in found])
         return
     columns = tuple(Column(key=key, title=key.capitalize(), rank=rank) for key, rank in COLUMNS.items())
-    rows = [{"setting": one.key, "value": one.text, "type": one.type, "origin": one.origin} for one in found]
+    rows = [
+        {"setting": one.setting.key, "value": one.text, "type": one.setting.kind.title, "origin": one.origin}
+        for one in found
+    ]
     if verbose or not here.table(columns, rows):
         for one in found:
             click.echo(escape(one.line(verbose=verbose)))

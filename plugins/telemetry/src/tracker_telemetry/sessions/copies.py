@@ -31,7 +31,6 @@ from tracker_telemetry.sessions.columns import REPEATED
 from tracker_telemetry.sessions.scan import Labels
 from tracker_telemetry.sessions.tables import IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
-FIELDS = ("session", "parent", "until")  # of a record of the journal
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
 NEVER = float("inf")
 SHOWN = """
@@ -170,11 +169,6 @@ def dropped(database: sqlite3.Connection, source: str) -> Descents:
 
 
 # --- whose they are
-
-
-def is_shared(database: sqlite3.Connection, source: str) -> bool:
-    """Whether any request of a source is shown by several places."""
-    return database.execute("SELECT 1 FROM shown WHERE source = ? LIMIT 1", (source,)).fetchone() is not None
 
 
 def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple[set[str], Descents]:

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from tracker.api import Source, epoch
 from tracker.kernel import Session, TrackerError, stamp
-from tracker_telemetry.sessions import copies, tables
+from tracker_telemetry.sessions import tables
 from tracker_telemetry.sessions.scan import TOKENS
 
 Row: TypeAlias = "tuple[Any, ...]"  # the source and `tables.KEPT`
@@ -207,8 +207,8 @@ def fields(
     """What the records say."""
     for row in totals:
         yield {"usage": dict(zip(tables.KEPT, row[1:], strict=True)), "prices": prices}
-    for pair, until in descents.items():
-        yield {"descent": dict(zip(copies.FIELDS, (*pair, until), strict=True))}
+    for (name, parent), until in descents.items():
+        yield {"descent": {"session": name, "parent": parent, "until": until}}
 
 
 def append(session: Session, source: Source, found: Iterable[dict[str, Any]], size: int) -> int:

@@ -257,14 +257,12 @@ class Store:
     def _settle(self) -> None:
         """Give each request that several sessions show to the one that it came from."""
         for source in {*self._touched, *self._summed}:
-            changed: set[str] = set()
-            if copies.is_shared(self.database, source):
-                changed, self._descents[source] = copies.settle(self.database, source, is_anew=source in self._anew)
-            self._descents[source] = copies.dropped(self.database, source) | self._descents.get(source, {})
+            changed, descents = copies.settle(self.database, source, is_anew=source in self._anew)
+            self._descents[source] = copies.dropped(self.database, source) | descents
             names = self._touched[source] | self._summed[source]
-            known = copies.known(self.database, source)
-            if descents := {pair: until for pair, until in known.items() if pair[0] in names}:
-                changed |= copies.adopt(self.database, source, descents, self._place)
+            known = copies.known(self.database, source).items()
+            if thought := {pair: until for pair, until in known if pair[0] in names}:
+                changed |= copies.adopt(self.database, source, thought, self._place)
             self._touched[source] |= changed
 
     def _learn(self, source: Source) -> None:

@@ -187,7 +187,7 @@ def _lost(
 
 def _figures(one: usage.Sums) -> dict[str, Any]:
     """The tokens of `tracker usage`, and the money; how many requests that leaves out only if there are any."""
-    figures = {"tokens": one.whole, **{name: one.document()[name] for name in ("requests", "cost_usd")}}
+    figures = {"tokens": one.whole, "requests": one.requests, "cost_usd": one.cost}
     return figures | ({"unpriced_requests": one.unpriced} if one.unpriced else {})
 
 

@@ -62,11 +62,11 @@ def calibrate(
     from tracker_verdict import rates, shares
 
     here = session()
-    found = [(ledger, rates.rates(ledger)) for ledger in _ledgers(here, provider, meter, since, accounts)]
+    found = [rates.rates(ledger) for ledger in _ledgers(here, provider, meter, since, accounts)]
     if here.json:
-        here.data([{**rates.document(known), **shares.document(here, known, by)} for _, known in found])
+        here.data([{**rates.document(known), **shares.document(here, known, by)} for known in found])
         return
-    for _, known in found:
+    for known in found:
         for line in shares.lines(here, known, by, rows):
             here.say(line)
 
@@ -87,29 +87,17 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, accounts
     from tracker_verdict import rates, residuals
 
     here = session()
-    documents = []
-    for ledger in _ledgers(here, provider, meter, since, accounts):
-        known = rates.rates(ledger)
-        found = residuals.residuals(ledger, known)
-        if here.json:
-            documents.append(
-                {
-                    "provider": ledger.source.name,
-                    "meter": ledger.meter,
-                    "account": ledger.account,
-                    "why_not": list(known.why),
-                    "residuals": [one.document() for one in found],
-                    "unpriced": residuals.unpriced(ledger),
-                }
-            )
-        else:
-            table = residuals.table(ledger, found, rows)
-            has_table = bool(table) and not here.quiet and here.table(residuals.COLUMNS, table)
-            listed = () if has_table else residuals.listed(ledger, found, rows)
-            for line in (*listed, *residuals.summary(ledger, known, found, rows)):
-                here.say(line)
+    found = [rates.rates(ledger) for ledger in _ledgers(here, provider, meter, since, accounts)]
     if here.json:
-        here.data(documents)
+        here.data([residuals.document(known) for known in found])
+        return
+    for known in found:
+        own = residuals.residuals(known)
+        table = residuals.table(known, own, rows)
+        has_table = bool(table) and not here.quiet and here.table(residuals.COLUMNS, table)
+        listed = () if has_table else residuals.listed(known, own, rows)
+        for line in (*listed, *residuals.summary(known, own, rows)):
+            here.say(line)
 
 
 @click.command("drift", cls=Command, epilog="tracker meters drift --provider codex")

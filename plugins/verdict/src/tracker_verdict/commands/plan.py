@@ -66,11 +66,9 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     from tracker_verdict.outlook import only, outlooks
     from tracker_verdict.plan_table import show
     from tracker_verdict.plan_text import document, lines
-    from tracker_verdict.settings import VerdictSettings
     from tracker_verdict.standings import newest_windows
 
     here, provider = session(), selection.provider
-    reserve, local = here.settings(VerdictSettings).reserve_pp, here.zone
     windows = selection._replace(provider=None).windows(here)
     plans = [(source, outlooks(here, source, left, windows, max_age=max_age)) for source in chosen]
     plans = only(plans, accounts)
@@ -93,13 +91,13 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     for source, found in plans:
         forecasts.store(here, source, [(one.meter, one.prospect) for one in found], "plan")
     if here.json:
-        documents = [document(source, found, reserve, left) for source, found in plans]
+        documents = [document(here, source, found, left) for source, found in plans]
         here.data(documents[0] if provider else documents)
         return
-    if show(here, plans, reserve, left):
+    if show(here, plans, left):
         return
     for source, found in plans:
-        here.show("\n".join(lines(source, found, reserve, left, here.now, local)), has_cures=True)
+        here.show("\n".join(lines(here, source, found, left)), has_cures=True)
 
 
 def _score(sources: list[Source]) -> None:

@@ -38,12 +38,10 @@ def noncentral_t_cdf(value: float, df: float, shift: float) -> float:
 
 
 def gamma_below(tail: float, shape: float) -> float:
-    """The value that a gamma variable of scale 1 stays below with probability `tail`; 0 where floats end."""
+    """The value that a gamma variable of scale 1 stays below with probability `tail`."""
     from scipy.special import gammaincinv
 
-    value = float(gammaincinv(shape, tail))
-    # nan for shapes near the smallest float, whose quantile is 0
-    return value if math.isfinite(value) else 0.0
+    return float(gammaincinv(shape, tail))
 
 
 def gamma_above(tail: float, shape: float) -> float:
