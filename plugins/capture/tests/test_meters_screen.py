@@ -22,19 +22,8 @@ def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -
         at = now + timedelta(hours=hours)
         text = row.format("5h limit", left, at + timedelta(hours=1))
         text += row.format("Weekly limit", left, at + timedelta(days=3))
-        ok(
-            machine(
-                "start",
-                "codex",
-                "--stdin",
-                "--force",
-                "--captured-at",
-                at.isoformat(),
-                "--window",
-                f"W{hours}",
-                stdin=text,
-            )
-        )
+        given = ("--captured-at", at.isoformat(), "--window", f"W{hours}")
+        ok(machine("start", "codex", "--stdin", "--force", *given, stdin=text))
     title, _, *rows = ok(machine("meters", "--meter", "fiveh")).splitlines()
     assert title == "codex fiveh: 2 readings, 0 resets"
     assert [row.split()[3] for row in rows] == ["alias", "future"]

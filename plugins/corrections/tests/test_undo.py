@@ -140,15 +140,17 @@ def test_of_one_provider(program: Any) -> None:
     assert "tally before" in program("undo", "--yes").ok()
 
 
-def test_a_newer_command_that_stays_is_named(program: Any) -> None:
+def test_a_newer_command_that_stays_is_named_once(program: Any) -> None:
     start(program)
+    ingest(program)
+    # of two that stay alike one is named
     words = ingest(program)
     refused = program("undo", "--yes").refused()
     assert refused.startswith("error: The last command cannot be taken back. Add --past to take back what was before: ")
     assert len(program.rows("snapshots")) == 1
     done = program("undo", "--yes", "--past")
     assert "took back toy before" in done.ok()
-    assert f"{words}` is newer and stays: undo cannot take back what it did" in done.err
+    assert done.err.count(f"{words}` is newer and stays: undo cannot take back what it did") == 1
     assert len(program.rows("toy_stream")) == 1
 
 
@@ -158,13 +160,6 @@ def test_what_stays_is_named_where_nothing_else_can_be_taken_back(program: Any) 
     assert refused.startswith(f"error: There is nothing to take back in this lane. `tracker {words}` of 20")
     assert refused.endswith(" stays: undo cannot take back what it did.")
     assert "Expected a command that stored records in" in program("undo", "toy").refused()
-
-
-def test_a_command_that_stays_is_named_once(program: Any) -> None:
-    start(program)
-    for _ in range(2):
-        ingest(program)
-    assert program("undo", "--yes", "--past").err.count("is newer and stays") == 1
 
 
 def test_records_of_a_plugin_that_is_not_in_use_stay(program: Any) -> None:

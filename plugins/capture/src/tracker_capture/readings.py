@@ -97,14 +97,14 @@ def sample_of(
     """A reading of a text as a sample of its instant; None if no meter has a value. behind: the vendor's lag."""
     at = min(reading.as_of or taken, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
-    for key, gauge in [*gauges.items()] if STALE not in reading.errors else ():
-        if gauge.reset_at is not None and gauge.reset_at + behind <= at:
-            # an idle meter may show its last reset until it is used; within the lag it may be the value of before, too
-            if gauge.used:
-                # what was used before it, as an idle program hands it over
-                del gauges[key]
-            else:
-                gauges[key] = evolve(gauge, reset_at=None)
+    # an idle meter may show its last reset until it is used; within the lag it may be the value of before, too
+    over = [gauge for gauge in gauges.values() if gauge.reset_at is not None and gauge.reset_at + behind <= at]
+    for gauge in () if STALE in reading.errors else over:
+        if gauge.used:
+            # what was used before it, as an idle program hands it over
+            del gauges[gauge.meter]
+        else:
+            gauges[gauge.meter] = evolve(gauge, reset_at=None)
     named = reading.fields.get("account")
     account = account_id(named, text) if isinstance(named, str) and named else None
     return sample_with(source.name, origin, gauges, at, reading.fields, account) if gauges else None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from shutil import get_terminal_size
 
-from attrs import define, field
+from attrs import define
 
 from tracker.api import Source
 from tracker.kernel import Session, line, span
@@ -26,20 +26,21 @@ LEAST = timedelta(minutes=5)
 
 @define(kw_only=True)
 class Pace:
-    """When one provider is asked next."""
+    """When one provider is asked next, its newest values in words, and why there are no newer ones."""
 
     source: Source
     usual: timedelta
     due: datetime
     failures: int = 0
-    resets: list[datetime] = field(factory=list)
+    shown: str = ""
+    problem: str = ""
 
     def succeeded(self, now: datetime, resets: Sequence[datetime]) -> None:
-        self.failures, self.resets = 0, list(resets)
+        self.failures = 0
         pace = self.usual
-        if any(abs(reset - now) <= NEAR_RESET for reset in self.resets):
+        if any(abs(reset - now) <= NEAR_RESET for reset in resets):
             pace = min(pace, NEAR_PACE)
-        coming = [reset - NEAR_RESET for reset in self.resets if reset - NEAR_RESET > now]
+        coming = [reset - NEAR_RESET for reset in resets if reset - NEAR_RESET > now]
         self.due = min([now + pace, *coming])
 
     def failed(self, now: datetime) -> None:
@@ -49,39 +50,30 @@ class Pace:
 
 
 class Watch:
-    """The providers that are watched, and the newest values of each in words."""
+    """The providers that are watched."""
 
     def __init__(self, wanted: Sequence[Source], every: timedelta, now: datetime) -> None:
         self.paces = [Pace(source=source, usual=every, due=now) for source in wanted]
-        self._shown: dict[str, str] = {}
-        self._failures: dict[str, str] = {}
 
     def turn(self, session: Session) -> list[str]:
         """Ask the providers that are due and store their answers; why others have none and when they are asked next."""
         now = session.now
         due = [pace for pace in self.paces if pace.due <= now]
-        if due:
-            self._ask(session, due)
-        return list(self._failures.values())
-
-    def _ask(self, session: Session, due: Sequence[Pace]) -> None:
         found = samples.look(session, [pace.source for pace in due])
         samples.store(session, found, LEAST)
         for pace, (source, answer) in zip(due, found, strict=True):
-            name = source.name
             if isinstance(answer, Answer):
                 pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
-                self._failures.pop(name, None)
-                self._shown[name] = f"{name} {values(source, answer.reading)}"
+                pace.shown, pace.problem = f"{source.name} {values(source, answer.reading)}", ""
             else:
                 pace.failed(session.now)
-                self._failures[name] = f"{str(answer).rstrip('.')}; asking again in {span(pace.due - session.now)}"
-                self._shown.setdefault(name, f"{name} n/a")
+                pace.shown = pace.shown or f"{source.name} n/a"
+                pace.problem = f"{str(answer).rstrip('.')}; asking again in {span(pace.due - session.now)}"
+        return [pace.problem for pace in self.paces if pace.problem]
 
     @property
     def text(self) -> str:
-        names = [pace.source.name for pace in self.paces]
-        return " | ".join(self._shown[name] for name in names if name in self._shown)
+        return " | ".join(pace.shown for pace in self.paces if pace.shown)
 
 
 class Line:

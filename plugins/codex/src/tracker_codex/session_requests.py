@@ -18,9 +18,8 @@ from typing import Any
 import orjson
 
 from tracker.api import Event, Rejected, epoch
-from tracker_codex.session_rows import Payload, Row, Usage, decode, unchecked
+from tracker_codex.session_rows import Numbers, Payload, Row, Usage, decode, digest, grown, numbers, text, unchecked
 from tracker_codex.session_threads import BURST_SECONDS, is_headless, note_first, note_named
-from tracker_codex.session_values import KINDS, Numbers, digest, grown, hashed, numbers, text
 from tracker_codex.sessions import LATEST, WORDS
 
 _WORDS = tuple(word.encode() for word in WORDS)
@@ -210,7 +209,8 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if key is None:
         whole = numbers(payload.thread_token_usage)
         # without a total only its time tells a response from another one that used as much
-        key = hashed(thread, payload.turn_id, tuple(whole) if whole else epoch(row.timestamp), tuple(usage))
+        told = tuple(whole) if whole else epoch(row.timestamp)
+        key = digest(repr((thread, payload.turn_id, told, tuple(usage))), 12)
     event = _event(key, usage, row, scratch)
     if thread is None and scratch.get("is_fork"):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
@@ -268,7 +268,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
             return []  # written again
         if before is not None and sum(total) < sum(before):
             scratch["resets"] = scratch.get("resets", 0) + 1
-    usage = last if last is not None else grown(total, before)
+    usage = grown(total, before) if last is None and total is not None else last
     if _is_covered(usage, scratch, is_known=last is not None or before is not None):
         return []
     if before is None and scratch.get("is_based"):
@@ -367,7 +367,7 @@ def _note(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None
     """Note tokens of an unknown kind, which a `Usage` cannot have."""
     if not isinstance(usage, dict):
         return
-    for name in sorted(usage.keys() - KINDS):
+    for name in sorted(usage.keys() - Usage.__struct_fields__):
         if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
             _count_unknown(f"rows with {name}", scratch)
 

@@ -5,11 +5,16 @@ It checks types as it reads. Of a line that it refuses `unchecked` makes the sam
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+from tracker.api import Rejected
+
+LARGEST = 2**53
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)]
+Numbers: TypeAlias = "list[int]"  # input with caches, read, written, output, reasoning
 # The fields stand in the order of Codex's own rows: msgspec looks first for the one behind the last that it found.
 
 
@@ -80,3 +85,40 @@ def unchecked(row: dict[str, Any], kind: Any = Row) -> Any:
             value = None
         found[name] = value
     return kind(**found)
+
+
+# --- values
+
+
+def numbers(usage: Usage | dict[str, Any] | None) -> Numbers | None:
+    if usage is None:
+        return None
+    if isinstance(usage, dict):
+        return [count(usage.get(name)) for name in Usage.__struct_fields__[:5]]
+    read, written = usage.cached_input_tokens, usage.cache_write_input_tokens
+    return [usage.input_tokens, read, written, usage.output_tokens, usage.reasoning_output_tokens]
+
+
+def count(value: object) -> int:
+    """A count; another value makes the line unreadable: unreadable is not zero."""
+    if value is None:
+        return 0
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is int and 0 <= value < LARGEST:
+        return value
+    raise Rejected("an invalid count of tokens")
+
+
+def grown(total: Numbers, before: Numbers | None) -> Numbers:
+    if before is None or sum(total) < sum(before):  # the first, or counted from 0 anew
+        return total
+    return [max(new - old, 0) for new, old in zip(total, before, strict=True)]
+
+
+def text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def digest(text: str, size: int) -> str:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracker.api import epoch
-from tracker_codex.session_rows import Row
-from tracker_codex.session_values import text
+from tracker_codex.session_rows import Row, text
 
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
 MOST = 50  # threads that a file names

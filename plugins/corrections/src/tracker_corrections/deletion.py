@@ -98,14 +98,18 @@ def _outlook(session: Session, source: Source, found: Capture, removal: Removal)
     place = f"--window {found.window}"
     if not removal.missing and removal.fell is None:
         return f"is stale until `tracker complete {place} ...` runs again"
-    # a BEFORE that is captured now would follow its AFTER
-    lane = "" if found.agent_id == session.lane else f" --agent {found.agent_id or repr('')}"
-    again = f"`tracker end {source.name} --stdin {place}{lane}` captures it again, "
-    what = f"the {source.name} captures that count now fell ({removal.fell})"
     if removal.missing:
-        what = f"its {source.name} {' and '.join(removal.missing)} {'are' if removal.missing[1:] else 'is'} missing"
+        verb = "are" if len(removal.missing) > 1 else "is"
+        what = f"its {source.name} {' and '.join(removal.missing)} {verb} missing"
+    else:
+        what = f"the {source.name} captures that count now fell ({removal.fell})"
+    again = ""
+    # one that is captured now would follow its AFTER
+    if "BEFORE" not in removal.missing:
+        lane = "" if found.agent_id == session.lane else f" --agent {found.agent_id or repr('')}"
+        again = f"`tracker end {source.name} --stdin {place}{lane}` captures it again, "
     return (
-        f"is stale: {what}. `tracker undo --yes` takes this back, {again if 'BEFORE' not in removal.missing else ''}or"
+        f"is stale: {what}. `tracker undo --yes` takes this back, {again}or"
         f" `tracker complete --reopen {place}` opens the window"
     )
 
@@ -116,10 +120,15 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
     if is_named and is_own and not use and meant is None:
         return
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
-    why = f"{found.window} is {use}" if use else "no --window names it" if is_own else f"it is of {_lane(found)}"
-    if meant is not None and not use:
+    if use:
+        why = f"{found.window} is {use}"
+    elif meant is not None:
         option = f"--agent {meant.agent_id or repr('')}"
         why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} names it)"
+    elif is_own:
+        why = "no --window names it"
+    else:
+        why = f"it is of {_lane(found)}"
     if sys.stdin.isatty() and sys.stderr.isatty():
         if click.confirm(f"Remove {what}? ({why})", err=True):
             return
@@ -157,12 +166,11 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
         reason=redact(reason),
     )
     cause = f"{source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} was removed"
-    closed = [
-        closing(session, entry, cause, tombstone["record_id"])
-        for entry in Windows(session).open_anomalies([found.window])
-        if found.record_id in (about := entry.record.get("records") or ())
-        or (not about and entry.record.get("provider") == source.name)
-    ]
+    closed = []
+    for entry in Windows(session).open_anomalies([found.window]):
+        about = entry.record.get("records") or ()
+        if found.record_id in about or (not about and entry.record.get("provider") == source.name):
+            closed.append(closing(session, entry, cause, tombstone["record_id"]))
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
     left, pair = Windows(session).open_anomalies([found.window], without=found.record_id), canonical(rest)
     fallen = Windows(session).falls(source, pair, tombstone)

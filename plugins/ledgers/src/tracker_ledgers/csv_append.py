@@ -13,7 +13,7 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
-from tracker_ledgers.documents import refuse_outside, refuse_special
+from tracker_ledgers.documents import line_end, refuse_outside, refuse_special
 from tracker_ledgers.ledgers import DIR, Ledger, Row, check_header, equals, path_of, split, standing
 
 # do not follow links or wait for pipes
@@ -130,7 +130,7 @@ def _read(book: OpenLedger) -> None:
     check_header(book.path, book.ledger, found)
     book.rows = found[1:]
     book.needs_header = not found
-    book.end = "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
+    book.end = line_end(data)
     if found:
         _mend_last(book, found, data)
 

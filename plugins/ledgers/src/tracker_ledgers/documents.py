@@ -68,6 +68,11 @@ def read(path: Path) -> bytes | None:
         raise TrackerError(f"cannot read {path}: {error.strerror}") from error
 
 
+def line_end(data: bytes) -> str:
+    """How the lines of a file end: as its first one does."""
+    return "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
+
+
 def rewrite(path: Path, change: Callable[[bytes | None], bytes]) -> bool:
     """Replace a file by what `change` makes of its bytes; whether anything in it changed.
 

@@ -95,8 +95,8 @@ def built(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str]
 
 
 def _row(session: Session, given: Mapping[str, Any], feature: str, remark: str | None) -> dict[str, Any]:
-    given = {name: git.lasting(one) if name in COMMITS and one else one for name, one in given.items()}
-    texts = {name: redact(text) for name, text in given.items() if isinstance(text, str)}
-    own = {"feature_id": redact(feature), "notes": Windows(session).notes(remark and redact(remark))}
-    row = dict(given) | texts | {"date": given["date"] or session.now.date().isoformat()} | own
-    return {column: row[column] for column in FEATURES.columns}
+    row = dict(given) | {"feature_id": feature, "notes": remark}
+    row |= {name: git.lasting(given[name]) for name in COMMITS if given[name]}
+    row = {column: redact(row[column]) if isinstance(row[column], str) else row[column] for column in FEATURES.columns}
+    date = given["date"] or session.now.date().isoformat()
+    return row | {"date": date, "notes": Windows(session).notes(row["notes"])}

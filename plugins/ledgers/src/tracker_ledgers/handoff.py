@@ -107,7 +107,7 @@ def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
     """What people wrote before and behind our part, and the file's line end; refused where the markers are damaged."""
     if data is None:
         return b"", b"\n", "\n"
-    end = "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
+    end = documents.line_end(data)
     marks = list(MARKER.finditer(data))
     if not marks:
         gap = b"" if not data.strip() else end.encode() * (1 if data.endswith(b"\n") else 2)

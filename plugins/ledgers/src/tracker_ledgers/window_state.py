@@ -146,14 +146,14 @@ def _uncaptured(session: Session, window: str) -> str:
     return "nothing is recorded in it: no captures, no churn"
 
 
-def _agent(session: Session, lane: str | None) -> list[str]:
-    """What a command needs to work in a lane, whichever the session's own is."""
-    return ["--agent", lane or ""] if lane or session.lane else []
+def _place(session: Session, window: str, lane: str | None) -> list[str]:
+    """The options with which a command works in a window and a lane, whichever the session's own is."""
+    return ["--window", window, *(["--agent", lane or ""] if lane or session.lane else [])]
 
 
 def end_step(session: Session, found: Opening) -> Step:
     """The AFTER of an open window; of a BEFORE of the future there is none."""
-    place = ["--window", found.window, *_agent(session, found.lane)]
+    place = _place(session, found.window, found.lane)
     if found.is_ahead:
         command = typed("alias", "delete", found.provider, "--phase", "before", *place)
         return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
@@ -164,7 +164,7 @@ def end_step(session: Session, found: Opening) -> Step:
 def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step:
     """What a pair that is not whole wants. A stray AFTER goes: a BEFORE from now on would follow it."""
     if not (befores := [one for one in group if one.phase == "before"]):
-        place = ["--window", group[-1].window, *_agent(session, group[-1].agent_id)]
+        place = _place(session, group[-1].window, group[-1].agent_id)
         command = typed("alias", "delete", provider, "--phase", "after", *place)
         return Step(rank=END, command=command, why=f"{provider}'s AFTER has no BEFORE, so it measures nothing")
     last = befores[-1]
@@ -199,7 +199,7 @@ def _again(session: Session, source: Source, group: Sequence[Capture]) -> Iterat
     if meter is None or len(lacking) != 1 or f"{NO_METER}:{meter.key}" in lacking[0].reading.errors:
         return
     [one] = lacking
-    phase, place = str(one.phase), ["--window", one.window, *_agent(session, one.agent_id)]
+    phase, place = str(one.phase), _place(session, one.window, one.agent_id)
     command = typed("end", name, "--stdin", *place)
     newest = session.index.newest(source.stream, one.agent_id, name)
     gauge = pair.before.reading.gauge(meter.key) if pair.before else None
@@ -251,8 +251,8 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
         if not missing or (groups and name not in groups):
             continue
         reopen = typed("complete", "--reopen", "--window", window)
-        agent = _agent(session, groups[name][-1].agent_id if name in groups else None)
-        end = typed("end", name, "--stdin", "--window", window, *agent)
+        lane = groups[name][-1].agent_id if name in groups else None
+        end = typed("end", name, "--stdin", *_place(session, window, lane))
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
         otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"

@@ -9,6 +9,7 @@ from tracker.api import Cell, Column
 from tracker.kernel import Session, line, number, plural, rate, value
 from tracker_verdict.accounts import first_of
 from tracker_verdict.comparison import Match, Side
+from tracker_verdict.pairs import Certificate
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency
 
 MOST_ODDS = 1_000_000
@@ -50,7 +51,7 @@ def sentences(match: Match) -> Iterator[str]:
         yield f"  {settling}"
     yield f"  {_ratio(match)}"
     if match.certificate is not None:
-        yield f"  {_pairs(match)}"
+        yield f"  {_pairs(match, match.certificate)}"
 
 
 def action(match: Match) -> str:
@@ -206,13 +207,10 @@ def _ratio(match: Match) -> str:
     if shown is None:
         return f"Ratio {value(None)}."
     note = "from an assumed spread" if found.interval is None else "however often you look"
-    ratio = value(None) if found.ratio is None else rate(found.ratio)
-    return f"Ratio {ratio}, {shown} ({number(100 * found.confidence)} %, {note})."
+    return f"Ratio {rate(found.ratio)}, {shown} ({number(100 * found.confidence)} %, {note})."
 
 
-def _pairs(match: Match) -> str:
-    found = match.certificate
-    assert found is not None
+def _pairs(match: Match, found: Certificate) -> str:
     left = f" {plural(found.open, 'pair')} of the plan not finished: finish every one." if found.open else ""
     if found.left_out:
         left += f" {plural(found.left_out, 'finished pair')} left out here."

@@ -248,9 +248,7 @@ def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
     return "a" if a[-1] < b[0] else "b" if b[-1] < a[0] else None
 
 
-def comparable(
-    own: Iterable[WindowResult], other: Sequence[int], days: float
-) -> tuple[Sequence[WindowResult], Sequence[str]]:
+def comparable(own: Iterable[WindowResult], other: Sequence[int], days: float) -> tuple[Results, Sequence[str]]:
     """The windows within so many days of a time of the other side, and the others: a trend moves those further apart.
 
     other: the times of the other side's windows, sorted.

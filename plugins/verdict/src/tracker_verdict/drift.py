@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.kernel import iso, line, plural
-from tracker_verdict.accounts import alike
+from tracker_verdict.accounts import alike, first_of
 from tracker_verdict.pieces import Ledger
 from tracker_verdict.rates import SCANNED, Change, Rates, assumed, changed, elsewhere_at, priced, unknowable
 from tracker_verdict.shares import behind
@@ -113,7 +113,7 @@ def _added(
             sides[at.astimezone(ledger.local).date() >= change.day - DAY].add(found)
     added = sorted(one for one in sides[1] if not any(is_one(one, other) for other in sides[0]))
     if added:
-        yield f"{name} {', '.join(added[:3])}" + (f" and {len(added) - 3} more" if len(added) > 3 else "")
+        yield f"{name} {first_of(added, len(added), 3)}"
 
 
 def lines(found: Drift) -> Iterator[str]:

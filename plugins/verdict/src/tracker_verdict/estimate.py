@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from tracker.api import Source
-from tracker.kernel import Session, TrackerError, number, plural, rate
+from tracker.kernel import Session, number, plural, rate
 from tracker_verdict.accounts import first_of
-from tracker_verdict.settings import VerdictSettings, effect_in_use
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency, measure
 from tracker_verdict.stats.power import in_windows
 
 if TYPE_CHECKING:
     from tracker_verdict.price import Price
     from tracker_verdict.regimes import Regime
+    from tracker_verdict.tally import Results
 
 # From so many windows on the spread is that between days: windows of one day are alike.
 BLOCKS_FROM = 12
@@ -50,7 +49,7 @@ class ProviderEstimate:
     the windows were before it: their capacity is in points of now.
     """
 
-    given: Sequence[WindowResult]
+    given: Results
     whole: Efficiency
     spread: Efficiency
     blocks: str | None = None
@@ -181,35 +180,13 @@ class ProviderEstimate:
         }
 
 
-def estimate(
-    session: Session,
-    source: Source,
-    results: Sequence[WindowResult],
-    waiting: Mapping[str, str],
-    plans: Sequence[str],
-    change: Regime | None,
-) -> ProviderEstimate:
-    """The estimate with the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
-    price = None
-    if (value := session.settings(VerdictSettings).prices.get(source.name)) is not None:
-        from tracker_verdict.price import parse
-
-        try:
-            price = parse(source, value)
-        except TrackerError as error:
-            session.warn(str(error))
-    found_waiting = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
-    whole = of_results(results, day_of(session), effect=effect_in_use(session), price=price)
-    return evolve(whole, waiting=found_waiting, plans=plans, change=since(change, results))
-
-
 def since(change: Regime | None, results: Iterable[WindowResult]) -> Regime | None:
     """The change, if one of the windows was before it."""
     return change if change is not None and any(change.is_before(one.at) for one in results) else None
 
 
 def of_results(
-    results: Sequence[WindowResult],
+    results: Results,
     block: Callable[[WindowResult], str],
     *,
     effect: float,

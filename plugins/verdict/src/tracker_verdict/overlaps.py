@@ -45,8 +45,8 @@ class Spent:
 
     def __init__(self) -> None:
         self.windows: list[str] = []
-        self._start, self._end, self._old, self._new = array("q"), array("q"), array("d"), array("d")
-        self._is_finalized = array("b")
+        self.starts, self.ends, self.old, self.new = array("q"), array("q"), array("d"), array("d")
+        self.finalized = array("b")
 
     def add(self, window: str, pair: Ends, meter: str, *, is_finalized: bool = True) -> None:
         """A window that has both captures; one that is not finalized may lack its AFTER, and goes on then."""
@@ -54,8 +54,8 @@ class Spent:
         if before is None or (is_finalized and after is None) or (after is not None and after.phase is None):
             return
         self.windows.append(window)
-        self._is_finalized.append(is_finalized)
-        for capture, times, values in ((before, self._start, self._old), (after, self._end, self._new)):
+        self.finalized.append(is_finalized)
+        for capture, times, values in ((before, self.starts, self.old), (after, self.ends, self.new)):
             gauge = capture.reading.gauge(meter) if capture else None
             times.append(microseconds(capture.captured_at) if capture else NOT_YET)
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
@@ -64,22 +64,17 @@ class Spent:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    @property
-    def span(self) -> tuple[float, float]:
-        """From the first BEFORE to the last AFTER, in epoch seconds; there must be one."""
-        return min(self._start) / 1e6, max(self._end) / 1e6
-
     def pairs(self) -> Iterator[tuple[str, str, bool]]:
         """Two windows that moved the meter at the same time, and whether both are finalized."""
         running: list[int] = []
-        for one in sorted(range(len(self.windows)), key=self._start.__getitem__):
-            start = self._start[one]
-            running = [other for other in running if self._end[other] > start]
+        for one in sorted(range(len(self.windows)), key=self.starts.__getitem__):
+            start = self.starts[one]
+            running = [other for other in running if self.ends[other] > start]
             for other in running:
-                last = min(one, other, key=self._end.__getitem__)
+                last = min(one, other, key=self.ends.__getitem__)
                 # of two that go on nothing is known yet
-                if start < self._end[last] < NOT_YET and self._old[one] != self._new[last]:
-                    is_finalized = bool(self._is_finalized[one] and self._is_finalized[other])
+                if start < self.ends[last] < NOT_YET and self.old[one] != self.new[last]:
+                    is_finalized = bool(self.finalized[one] and self.finalized[other])
                     yield self.windows[one], self.windows[other], is_finalized
             running.append(one)
 
@@ -91,7 +86,8 @@ def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
         every.extend(some)
     if not every.windows:
         return Overlaps()
-    begin, end = every.span
+    # from the first BEFORE to the last AFTER, in epoch seconds
+    begin, end = min(every.starts) / 1e6, max(every.ends) / 1e6
     opened = _going_on(session, source)
     others = {*session.index.meanwhile(source.stream, source.name, begin, end, every.windows)}
     others |= opened.difference(every.windows)

@@ -140,7 +140,7 @@ FORECAST_COLUMNS = (
 BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expected", low="low", high="high", top=100)
 
 
-def forecast(session: Session, provider: str | None = None) -> Panel:
+def forecast(session: Session, provider: str | None) -> Panel:
     """How full each meter is at its reset, as `plan` says it; those of one provider, or all."""
     read = [
         (source.name, one)

@@ -86,24 +86,18 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
 def verdicts(found: Sequence[Outlook], windows_left: int) -> Iterator[tuple[str, str]]:
     """Whose verdict, if there are several accounts, and which: also which meter keeps it unknown, or a gate's stop."""
     for account, own in _by_account(found).items():
-        verdict = overall(own)
-        remark = _risk(own, windows_left) if verdict in (GO, TIGHT) else ""
+        verdict, remark = overall(own), ""
         capacity = next((one for one in own if one.is_capacity), None)
-        if verdict == UNKNOWN and capacity is not None and capacity.verdict != UNKNOWN:
+        ahead = capacity.prospect if capacity else None
+        if capacity and verdict == UNKNOWN and capacity.verdict != UNKNOWN:
             names = " and ".join(dict.fromkeys(one.meter for one in _unknown(own)))
             remark = f": {names} not known, {capacity.meter} alone says {capacity.verdict}"
-        yield f" account {account}" if account else "", f"{verdict}{remark}"
-
-
-def _risk(found: Sequence[Outlook], windows_left: int) -> str:
-    """What to add if planned windows fit, but the gate stops: it asks about the whole week."""
-    for one in found:
-        if one.is_capacity and one.prospect is not None and one.prospect.is_risky:
-            chance = one.prospect.chance
-            how = one.prospect.word if chance is None else f"{chance}% likely"
+        elif capacity and ahead and ahead.is_risky and verdict in (GO, TIGHT):
+            # planned windows fit, but the gate asks about the whole week
+            how = ahead.word if ahead.chance is None else f"{ahead.chance}% likely"
             planned = plural(windows_left, "window")
-            return f" for {planned}; {one.meter} is {how} to be full before the reset, so `tracker gate` stops"
-    return ""
+            remark = f" for {planned}; {capacity.meter} is {how} to be full before the reset, so `tracker gate` stops"
+        yield f" account {account}" if account else "", f"{verdict}{remark}"
 
 
 def _by_account(found: Sequence[Outlook]) -> dict[str, Sequence[Outlook]]:

@@ -11,9 +11,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from tracker.kernel import iso, line, number, plural
+from tracker_verdict.accounts import first_of
 from tracker_verdict.pieces import DAYS, NEAR, POINTS, Ledger, Piece
 from tracker_verdict.silence import ELSEWHERE, HOUR
 from tracker_verdict.stats.calibration import Fit, Interval, Limits, fit, log_rate, scan_p, shared_weight
@@ -55,7 +56,7 @@ class Rates:
     fit: Fit | None = None
     columns: tuple[str, ...] = ()
     alpha: tuple[float, Interval | None] | None = None
-    assumes: tuple[str, ...] = field(factory=tuple)
+    assumes: tuple[str, ...] = ()
 
     @property
     def per(self) -> dict[str, Limits]:
@@ -105,11 +106,10 @@ def unknowable(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
     """What no further days would cure."""
     if ledger.unpriced > 0.01:
         models = Counter(event.model or "(no model)" for event in ledger.events if event.fresh is None)
-        named = ", ".join(f"{line(model)} ({plural(count, 'request')})" for model, count in models.most_common(3))
-        more = f" and {len(models) - 3} more" if len(models) > 3 else ""
+        named = (f"{line(model)} ({plural(count, 'request')})" for model, count in models.most_common())
         cure = "" if find_spec("genai_prices") else "install genai-prices, or "
         yield (
-            f"{ledger.unpriced:.0%} of the tokens have no list price: {named}{more};"
+            f"{ledger.unpriced:.0%} of the tokens have no list price: {first_of(named, len(models), 3)};"
             f" {cure}give your own in the file that `tracker usage` names"
         )
     if not pieces:

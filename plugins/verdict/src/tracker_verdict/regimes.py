@@ -14,6 +14,7 @@ from attrs import evolve
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, iso, replace_file
 from tracker_verdict.accounts import NO_ACCOUNT
+from tracker_verdict.standings import PERCENT
 from tracker_verdict.tally import CHANGES
 from tracker_verdict.weeks import HOUR, Week
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 LOOKS = "state/.verdict/looks.json"
 # As far back as `tracker meters drift` looks, unless a change is known by older readings.
 REACH = timedelta(weeks=8)
-PERCENT = "pp"
 
 
 class Regime(NamedTuple):

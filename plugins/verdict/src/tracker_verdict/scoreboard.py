@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve
 
@@ -28,7 +28,6 @@ from tracker_verdict.overlaps import Overlaps, overlapping
 from tracker_verdict.price import Price
 from tracker_verdict.tally import Tally
 
-By: TypeAlias = Literal["provider", "methodology", "lane", "outcome"]
 # of every scoreboard
 COLUMNS = (
     Column(key="group", title="Group", rank=0),
@@ -146,7 +145,7 @@ Group: TypeAlias = tuple[str, Sums, Overlaps]
 
 
 def scoreboard(
-    session: Session, by: By, known_prices: Mapping[str, Price], windows: Sequence[str] | None
+    session: Session, by: str, known_prices: Mapping[str, Price], windows: Sequence[str] | None
 ) -> list[Line]:
     """Every group of the finalized windows, by group and provider; notes what plugins are missing. None: all."""
     # by provider, then by account and group
@@ -267,7 +266,7 @@ def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> I
         yield name, one, overlaps
 
 
-def _group(by: By, source: Source, row: Finalized, group: Sequence[Capture]) -> str:
+def _group(by: str, source: Source, row: Finalized, group: Sequence[Capture]) -> str:
     if by == "provider":
         return source.name
     if by == "lane":

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tracker.api import UsageEvent
 from tracker.kernel import Session, Windows, canonical, number, plural
+from tracker_verdict.accounts import first_of
 from tracker_verdict.pieces import Ledger
 from tracker_verdict.rates import Rates
 from tracker_verdict.rates import document as rates_document
@@ -130,8 +131,8 @@ def _listed(known: Rates, own: Shares, by: str, rows: int) -> Iterator[str]:
     if len(own.found) > rows:
         yield f"  and {len(own.found) - rows} more (--rows)"
     if own.before:
-        names = ", ".join(own.before[:3]) + (f" and {len(own.before) - 3} more" if len(own.before) > 3 else "")
-        yield f"  {plural(len(own.before), by)} before {begin}, where the fit begins: {names}"
+        count = len(own.before)
+        yield f"  {plural(count, by)} before {begin}, where the fit begins: {first_of(own.before, count, 3)}"
 
 
 def behind(ledger: Ledger) -> str:

@@ -70,10 +70,11 @@ def heard(
     points = sum(max(0.0, after.used - before.used) for before, after in pairs)
     # a schedule may have begun later than the session logs
     all_nights = (stop - begin - sum(end - start for start, end in full)) / HOUR - every
-    is_known = nights > 0 and all_nights <= nights * points * ELSEWHERE
-    by_night *= max(all_nights / nights, 1.0) if is_known else 1.0
+    tells_nights = nights > 0 and all_nights <= nights * points * ELSEWHERE
+    if tells_nights:
+        by_night *= max(all_nights / nights, 1.0)
     if not (hours and points) or every > hours * points * ELSEWHERE:
-        least = by_night / points if points and is_known else 0.0
+        least = by_night / points if points and tells_nights else 0.0
         why = f"{number(hours, 1)} working hours without a request are too few to tell"
         return Silence(min(least, 1.0) if least > ELSEWHERE else None, why)
     return Silence(min((by_day / hours * every + by_night) / points, 1.0))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from tracker.api import Source, instant
-from tracker.kernel import Capture, Finalized, ProviderFigures, Session
+from tracker.kernel import Capture, Finalized, ProviderFigures, Session, TrackerError
 from tracker_verdict.accounts import OTHER_ACCOUNT, plans, several_plans
-from tracker_verdict.estimate import ProviderEstimate, WindowResult, estimate
+from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, microseconds, overlapping
+from tracker_verdict.settings import VerdictSettings, effect_in_use
 
 if TYPE_CHECKING:
     from tracker_verdict.regimes import Regime
@@ -26,25 +29,23 @@ REMOVED = "capture-removed"
 NO_TIME = -1 << 63
 
 
-class Results(Sequence[WindowResult]):
+class Results:
     """What windows delivered, as columns: a million of them take 40 MB."""
 
     def __init__(self) -> None:
         self._windows: list[str] = []
         self._features, self._capacity, self._quality, self._at = array("d"), array("d"), array("d"), array("q")
 
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def __getitem__(self, place: Any) -> Any:
-        quality, at = self._quality[place], self._at[place]
-        return WindowResult(
-            window=self._windows[place],
-            features=self._features[place],
-            capacity=self._capacity[place],
-            quality=None if math.isnan(quality) else quality,
-            at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
-        )
+    def __iter__(self) -> Iterator[WindowResult]:
+        columns = self._windows, self._features, self._capacity, self._quality, self._at
+        for window, features, capacity, quality, at in zip(*columns, strict=True):
+            yield WindowResult(
+                window,
+                features,
+                capacity,
+                quality=None if math.isnan(quality) else quality,
+                at=None if at == NO_TIME else EPOCH + at * MICROSECOND,
+            )
 
     def add(self, window: str, features: float, capacity: float, quality: float | None, at: datetime | None) -> None:
         self._windows.append(window)
@@ -127,9 +128,23 @@ class Tally:
             own.update(one.window for one in self.results if one.window in known.shared)
             excluded = excluded | {window: f"{OVERLAPS}{known.shared[window]}" for window in own & known.shared.keys()}
             excluded = {window: excluded[window] for window in sorted(excluded, key=_place)}
-        found = estimate(self.session, self.source, results, known.waiting, several_plans(self.plans), change)
+        found = self._estimate(results, known.waiting, change)
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return Figures(self.source, unit, found, excluded, self.stale, account)
+
+    def _estimate(self, results: Results, waiting: Mapping[str, str], change: Regime | None) -> ProviderEstimate:
+        """With the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
+        price = None
+        if (value := self.session.settings(VerdictSettings).prices.get(self.source.name)) is not None:
+            from tracker_verdict.price import parse
+
+            try:
+                price = parse(self.source, value)
+            except TrackerError as error:
+                self.session.warn(str(error))
+        whole = of_results(results, day_of(self.session), effect=effect_in_use(self.session), price=price)
+        own = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
+        return evolve(whole, waiting=own, plans=several_plans(self.plans), change=since(change, results))
 
     def _change(self, account: str) -> Regime | None:
         """The change of the meter that is known, without an import if none is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,7 @@ GRACE = 3.0  # seconds to end in, once the terminal is gone
 TURN = 5.0  # seconds between questions which meters are due
 LEAST = (44, 18)  # columns and rows that it needs
 METERS = "meters"
+FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # from a server: a picture loads nothing
 
 
 class Board(App[None]):
@@ -134,6 +136,19 @@ class Board(App[None]):
             self._sampler = self.origin.registry.first("meter_sampler", session=self.origin, every=self.every)
         if self._sampler is not None:
             self.set_interval(TURN, self.sample)
+
+    def picture(self, size: tuple[int, int]) -> str:
+        """The board as SVG, once everything is read."""
+
+        async def shot() -> str:
+            async with self.run_test(size=size) as pilot:
+                await self.workers.wait_for_complete()
+                await pilot.pause()
+                await self.workers.wait_for_complete()
+                await pilot.wait_for_scheduled_animations()
+                return self.export_screenshot(title="tracker board")
+
+        return FONT.sub("", asyncio.run(shot()))
 
     def on_unmount(self) -> None:
         self.reader.stop()

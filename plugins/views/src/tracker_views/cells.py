@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -51,6 +52,11 @@ def bar(used: float, low: Cell, high: Cell, width: int) -> str:
 
 def is_number(column: Column) -> bool:
     return column.kind in NUMBERS
+
+
+def is_filled(column: Column, rows: Iterable[Mapping[str, Cell]]) -> bool:
+    """Whether a row has a value of the column."""
+    return any(row.get(column.key) is not None for row in rows)
 
 
 def short(value: float, column: Column) -> str:

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from rich.cells import cell_len, set_cell_size
 
 from tracker.api import Cell, Column
-from tracker_views.cells import bar, short, text
+from tracker_views.cells import bar, is_filled, short, text
 
 GAP = 2
 NONE = "-"  # what is not known, in narrow cells
@@ -46,7 +46,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     be another one, so its column is whole or left out if it may be.
     """
     named = [evolve(one, title=_title(one, rows, zone)) if one.kind == "instant" else one for one in columns]
-    kept = [one for one in named if not one.rank or any(row.get(one.key) is not None for row in rows)]
+    kept = [one for one in named if not one.rank or is_filled(one, rows)]
     cells: dict[str, list[str]] = {}
     widths: dict[str, int] = {}
 
@@ -92,7 +92,7 @@ def _leave_out(
     kept: list[Column], widths: Mapping[str, int], rows: Sequence[Mapping[str, Cell]], room: int
 ) -> list[str]:
     """Take columns out until the others fit: empty ones first; of a range both ends. The titles, the last one first."""
-    empty = {one.key for one in kept[1:] if all(row.get(one.key) is None for row in rows)}
+    empty = {one.key for one in kept[1:] if not is_filled(one, rows)}
     left_out = []
     while len(kept) > 1 and _needed(widths, kept) > room:
         last = max(kept[1:], key=lambda one: (one.key in empty, one.rank, kept.index(one)))

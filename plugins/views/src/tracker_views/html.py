@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from tracker.api import Column, Panel
 from tracker.kernel import escape, plural
-from tracker_views.cells import is_number, text
+from tracker_views.cells import is_filled, is_number, text
 from tracker_views.charts import SERIES, Picture, picture
 from tracker_views.content import METHOD, UNKNOWN, Content
 
@@ -59,7 +59,7 @@ def page(content: Content, zone: tzinfo) -> str:
         zone=zone_words(zone),
         time_span=_time_span(content, zone),
         made_utc=f"{content.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        parts=[part(panel, content, zone, number) for number, panel in enumerate(content.panels)],
+        parts=[part(panel, zone, number) for number, panel in enumerate(content.panels)],
         style=Markup(style),
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         method=METHOD,
@@ -99,10 +99,9 @@ def _time_span(content: Content, zone: tzinfo) -> str:
     return f", {min(begins).astimezone(zone):%d %b %Y} to {max(ends).astimezone(zone):%d %b %Y}"
 
 
-def part(panel: Panel, content: Content, zone: tzinfo, number: int = 0) -> Part:
+def part(panel: Panel, zone: tzinfo, number: int = 0) -> Part:
     """A panel with its cells as text."""
-    kept = [column for column in panel.columns if any(row.get(column.key) is not None for row in panel.rows)]
-    known = [column for column in panel.columns if column.rank == 0 or column in kept]
+    known = [column for column in panel.columns if column.rank == 0 or is_filled(column, panel.rows)]
     rows = [
         [
             (text(row.get(column.key), column, zone), is_number(column), row.get(column.key) is not None)

@@ -37,7 +37,7 @@ def _lines(content: Content, zone: tzinfo) -> Iterator[str]:
     for line in content.headlines:
         yield from ("", _marked(line))
     for panel in content.panels:
-        yield from _panel(part(panel, content, zone))
+        yield from _panel(part(panel, zone))
     for section in content.sections:
         yield from ("", f"## {_plain(section.title)}", "")
         yield from (f"- {_marked(line)}" for line in section.lines)

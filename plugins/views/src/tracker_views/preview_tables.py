@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tracker.api import Block, Cell, Column, Period, Row
 from tracker.kernel import Session, line
+from tracker_views.cells import is_filled
 from tracker_views.content import efficiency, excluded, panels_of
 from tracker_views.terminal import lines, room, write
 
@@ -50,8 +51,7 @@ def _drawn(part: Part, width: int, zone: tzinfo) -> Iterable[Text]:
         return [part]
     columns, rows = part
     # a column without any value says nothing
-    known = [one for one in columns if any(row.get(one.key) is not None for row in rows)]
-    return lines(known, rows, width, zone)
+    return lines([one for one in columns if is_filled(one, rows)], rows, width, zone)
 
 
 def _parts(session: Session, preview: Any) -> Iterator[Part]:

@@ -40,11 +40,10 @@ def answer(query: Query) -> Answer:
     return query.parse(printed(origin, origin.argv, query))
 
 
-def printed(origin: Origin, argv: Sequence[str], query: Query) -> str:
+def printed(origin: CommandOrigin, argv: Sequence[str], query: Query) -> str:
     """What a program prints; none of it counts where it fails."""
     with _Program(origin, argv, query) as program:
-        program.send(getattr(origin, "stdin", "").encode())
-        program.end_input()
+        program.send(origin.stdin.encode(), is_last=True)
         output = b"".join(program.output()).decode("utf-8-sig", "replace")
         if program.status():
             raise OriginError(f"{program.end()}{program.complaint(output)}")
@@ -108,17 +107,14 @@ class _Program:
         for chunk in _chunks(self.process.stderr):
             self._said = (self._said + chunk)[-COMPLAINT:]
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, *, is_last: bool = False) -> None:
         """Write to its input; one that has ended says so by its output."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(data)
             self.process.stdin.flush()
-
-    def end_input(self) -> None:
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+            if is_last:
+                self.process.stdin.close()
 
     def output(self) -> Iterator[bytes]:
         """What it prints until it ends, within the deadline and the limit."""

@@ -54,10 +54,13 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     if here.json and not here.dry_run:
         here.data({"command_id": step.command_id, "command": step.words, "done": [*done, *also]})
         return
-    for text in [f"undid {step.named}", *done] if done else ():
+    if done:
+        here.say(f"undid {step.named}")
+    for text in done:
         here.say(text)
-    for text in () if here.quiet else also:
-        here.show(text, has_cures=True)
+    if not here.quiet:
+        for text in also:
+            here.show(text, has_cures=True)
 
 
 def _list(here: Session, found: Sequence[Step]) -> None:

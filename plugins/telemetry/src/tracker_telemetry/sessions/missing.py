@@ -88,8 +88,12 @@ def sentences(missing: Iterable[Mapping[str, Any]], *, are_private: bool) -> Ite
                 yield f"{number(count)} {kind.replace('_', ' ')}: {detail}"
 
 
-def unpriced(database: sqlite3.Connection, models: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+def unpriced(database: sqlite3.Connection, counts: Iterable[tuple[str, int]]) -> Iterator[dict[str, Any]]:
     """The requests of each model without a price, or without one for their speed."""
+    models: dict[str, int] = defaultdict(int)
+    for model, count in counts:
+        if count:
+            models[model] += count
     speeds: dict[str, set[str]] = defaultdict(set)
     for model, speed in database.execute("SELECT model, coalesce(speed, '') FROM rate WHERE units IS NULL"):
         speeds[model].add(speed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Literal, TypeAlias
 
@@ -31,12 +31,6 @@ Key: TypeAlias = tuple[str, ...]
 Rows: TypeAlias = "Sequence[tuple[Key, Sums]]"
 PERIODS = ("daily", "weekly", "monthly")
 MICROSECONDS = 10**6
-# of requests whose time is not known: what is known is their day, or nothing
-DAYS = """
-SELECT day, until, model, sum(requests) FROM (
-  SELECT '' AS day, NULL AS until, model, requests FROM summary WHERE source = ?1 AND quarter < 0
-  UNION ALL SELECT day, until, model, requests FROM lost WHERE source = ?1) GROUP BY 1, 2, 3 HAVING sum(requests) > 0
-"""
 NAMES = " UNION ".join(
     f"SELECT {name} FROM {table} WHERE {name} <> ''" for name in ("branch", "project") for table in ("place", "kept")
 )
@@ -156,18 +150,17 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)
+    left: list[missing.Left] = []
     for source in sources:
         for labels, at, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
-            values = {**labels, "period": _period(_day(at, query), query)}
-            if windows is not None:
-                names = labels["branch"], labels["project"]
-                values["window"] = window = windows.of(labels["provider"], at, names, known)
-                if query.windows is not None and query.windows.isdisjoint(window.split(BETWEEN)):
-                    continue
+            if (window := _window(labels, at, query, windows, known)) is None:
+                left += _left(labels, at, requests, query, windows)
+                continue
+            values = {**labels, "period": _period(_day(at, query), query), "window": window}
             key = tuple([values[name] for name in columns])
             found[key].add(requests, tokens, cost, priced)
-            if BETWEEN in values.get("window", ""):
-                shared[key][values["window"]] += requests
+            if BETWEEN in window:
+                shared[key][window] += requests
             if isinstance(at, Day):
                 gone[key].add((source.title, labels["session"], at.name, _may_differ(at, query)))
     rows = _last(found, query, windows)
@@ -176,9 +169,9 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         totals.extend(sums)
     if is_brief:
         return Usage(names=query.names, rows=rows, totals=totals, missing=())
-    left = (*_of_days(session, database, sources, query, windows), *_unplaced(found, rows, query))
+    left += _unplaced(found, rows, query)
     lacking = [
-        *_unpriced(database, rows, query),
+        *missing.unpriced(database, ((key[columns.index("model")], sums.unpriced) for key, sums in rows)),
         *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
@@ -186,15 +179,6 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     ]
     moved = _meters(session, sources, query, rows)
     return Usage(names=query.names, rows=rows, totals=totals, missing=lacking, meters=moved)
-
-
-def _unpriced(database: sqlite3.Connection, rows: Rows, query: Query) -> Iterator[dict[str, Any]]:
-    models: dict[str, int] = defaultdict(int)
-    at = query.names.index("model")
-    for key, sums in rows:
-        if sums.unpriced:
-            models[key[at]] += sums.unpriced
-    return missing.unpriced(database, models)
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
@@ -213,7 +197,7 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
 
 
 def _owned(session: Session, store: Store, source: Source, query: Query, windows: Spans | None) -> Iterator[Counted]:
-    """A log's rows that are asked for, each with the provider that it is of."""
+    """A log's rows of the provider that is asked for, each with that which it is of."""
     owner = by_model(session, source)
     shown = hashed(store.database) if store.is_hashed else None
     span = None if windows is None else windows.span(owners(session, [source]), query.windows)
@@ -221,7 +205,7 @@ def _owned(session: Session, store: Store, source: Source, query: Query, windows
         labels["provider"] = owner(labels["model"])
         if shown is not None and "project" in labels:
             labels["project"] = shown(labels["project"])
-        if query.provider in (None, labels["provider"]) and _is_asked(at, query):
+        if query.provider in (None, labels["provider"]):
             yield labels, at, requests, tokens, cost, priced
 
 
@@ -233,7 +217,7 @@ def _rows(
     Where sums do not tell the answer, each request by itself, of windows those in the span, if there is one.
     """
     first, last = max(query.since, span[0] if span else 0.0), min(query.until, span[1] if span else LATEST)
-    within = f" AND ts BETWEEN {first!r} AND {last!r}" if span or query.is_limited else ""
+    within = f" AND (ts IS NULL OR ts BETWEEN {first!r} AND {last!r})" if span or query.is_limited else ""
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
     names = [name for name in ("session", "project", "branch", "account", "model") if name in is_asked]
     of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by what the journal has of them
@@ -264,13 +248,22 @@ def _places(columns: Sequence[str]) -> str:
 # --- periods and windows
 
 
-def _is_asked(at: float | Day | None, query: Query) -> bool:
-    """Whether rows of a time are asked for; of deleted files the day is all that is known."""
-    if not query.is_limited:
-        return True
+def _is_within(at: float | Day | None, query: Query) -> bool:
     if isinstance(at, Day):
         return at.is_within(query.since, query.until)
     return at is not None and query.since <= at < query.until
+
+
+def _window(
+    labels: Mapping[str, str], at: float | Day | None, query: Query, windows: Spans | None, known: Collection[str]
+) -> str | None:
+    """The window of rows that are asked for, empty if none is; None of others."""
+    if query.is_limited and not _is_within(at, query):
+        return None
+    if windows is None:
+        return ""
+    window = windows.of(labels["provider"], at, (labels["branch"], labels["project"]), known)
+    return window if query.windows is None or not query.windows.isdisjoint(window.split(BETWEEN)) else None
 
 
 def _day(at: float | Day | None, query: Query) -> date | None:
@@ -285,17 +278,17 @@ def _may_differ(day: Day, query: Query) -> bool:
     return len(dates) > 1 and _period(dates[0], query) != _period(dates[1], query)
 
 
-def _of_days(
-    session: Session, database: sqlite3.Connection, sources: Sequence[Source], query: Query, windows: Spans | None
-) -> Iterator[missing.Left]:
-    """The requests that were left out since only their day is known, or none, though some may be asked for."""
-    if query.is_limited or query.windows is not None:
-        for source in sources:
-            owner = by_model(session, source)
-            for name, until, model, count in database.execute(DAYS, (source.name,)):
-                provider, day = owner(model), Day.of(name, until)
-                if query.provider in (None, provider) and _may_be_meant(day, query, windows, provider):
-                    yield provider, day.name, count
+def _left(
+    labels: Mapping[str, str], at: float | Day | None, requests: int, query: Query, windows: Spans | None
+) -> list[missing.Left]:
+    """Requests that are left out since only their day is known, or none, though a part of it is asked for."""
+    day = Day.of("", None) if at is None else at
+    if not (isinstance(day, Day) and requests) or day.last < query.since or query.until <= day.first:
+        return []
+    within = () if windows is None else windows.within(labels["provider"], day.first, day.last)
+    if day.name and query.windows is not None and query.windows.isdisjoint(within):
+        return []
+    return [(labels["provider"], day.name, requests)]
 
 
 def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[missing.Left]:
@@ -307,17 +300,6 @@ def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[m
             for key, sums in found.items()
             if key[1] in ("", UNKNOWN) and key not in shown
         )
-
-
-def _may_be_meant(day: Day, query: Query, windows: Spans | None, provider: str) -> bool:
-    """Whether a part of a day is asked for, or a window that has a part of it."""
-    if not day.name:
-        return True
-    if day.last < query.since or query.until <= day.first:
-        return False
-    if query.windows is None or windows is None:
-        return not day.is_within(query.since, query.until)
-    return not query.windows.isdisjoint(windows.within(provider, day.first, day.last))
 
 
 def _period(day: date | None, query: Query) -> str:

@@ -37,7 +37,7 @@ def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) 
     here = session()
     known = prices(here, given)
     windows = selection.windows(here)
-    found = board.scoreboard(here, by, known, windows)  # type: ignore[arg-type]
+    found = board.scoreboard(here, by, known, windows)
     if here.json or layout == "json":
         here.data(found)
         return

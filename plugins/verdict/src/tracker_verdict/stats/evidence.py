@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from attrs import frozen
 
@@ -35,8 +35,7 @@ def root_variance(side: Efficiency) -> float:
     return max(side.relative_variance * side.features * min(1.0, 2 * side.features), 1.0)
 
 
-@frozen
-class Statistic:
+class Statistic(NamedTuple):
     """A difference over its standard error, its degrees of freedom, and the e-value of both."""
 
     t: float

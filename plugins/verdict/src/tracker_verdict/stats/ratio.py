@@ -74,9 +74,10 @@ class Comparison:
     @property
     def kind(self) -> Kind:
         """``assumed`` if a side is, ``none`` if a side has no efficiency, or floats cannot hold what follows."""
-        if not self._comparable:
+        sides = self.a, self.b
+        if any(side.efficiency is None or side.features > MOST_FEATURES for side in sides) or not in_range(*self.worth):
             return "none"
-        return "measured" if self.a.tells_spread and self.b.tells_spread and self.features else "assumed"
+        return "measured" if all(side.tells_spread for side in sides) and self.features else "assumed"
 
     @property
     def features(self) -> float:
@@ -146,7 +147,7 @@ class Comparison:
                 name=name,
                 evidence=needed,
                 open=found >= needed and self.favours is not None and self.first is None,
-                windows_needed=self._windows_needed(needed),
+                windows_needed=power.in_windows(self._rows_needed(needed), self.per_row),
             )
             for name, needed in (("reallocate", REALLOCATE), ("retire", RETIRE * self.rivals))
         )
@@ -173,11 +174,6 @@ class Comparison:
         return max(LEAST_FANO, 1 + self.features / (2 * windows)) if windows else LEAST_FANO
 
     @property
-    def _comparable(self) -> bool:
-        is_known = all(side.efficiency is not None and side.features <= MOST_FEATURES for side in (self.a, self.b))
-        return is_known and in_range(*self.worth)
-
-    @property
     def _cost(self) -> float:
         """The exposure of b over that of a: capacity in money."""
         return (self.b.capacity / self.worth[1]) / (self.a.capacity / self.worth[0])
@@ -195,9 +191,6 @@ class Comparison:
         df = welch_df((variances[0], variances[1]), (self.a.n, self.b.n))
         reach, middle = t_quantile(tail, df) * math.sqrt(sum(variances)), self._evidence.difference
         return _exp(middle - reach), _exp(middle + reach)
-
-    def _windows_needed(self, needed: float) -> power.Range | None:
-        return power.in_windows(self._rows_needed(needed), self.per_row)
 
     def _rows_needed(self, needed: float) -> power.Range | None:
         if self.kind == "none" or self.a.is_lopsided or self.b.is_lopsided:
@@ -241,8 +234,7 @@ def anytime(
     if found.kind != "measured":
         raise ValueError("Expected at least 3 windows on each side, none that outweighs the others, and a feature.")
     known = found._evidence
-    log, root = known.log_test(), known.root_test()
-    return [log.t, log.df, log.e, root.t, root.df, root.e, known.e(), *known.limits(alpha), known.certainty(tau)]
+    return [*known.log_test(), *known.root_test(), known.e(), *known.limits(alpha), known.certainty(tau)]
 
 
 def _count_limits(a: float, b: float, cost: float, tail: float) -> tuple[float, float]:

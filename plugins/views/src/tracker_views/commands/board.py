@@ -65,7 +65,6 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
     if once and out is None and sys.stdout.isatty():
         raise TrackerError("A terminal does not show SVG. Type `tracker board --once --out board.svg`.")
     from tracker_views.board import Board
-    from tracker_views.picture import picture
     from tracker_views.refresh import ProcessReader
 
     if not once:
@@ -74,4 +73,4 @@ def command(period: str, every: timedelta | None, once: bool, out: Path | None) 
         sys.exit(live.return_code)
     board = Board(session(), period)
     size = shutil.get_terminal_size((110, 34)) if sys.stdout.isatty() else (110, 34)
-    deliver(session(), picture(board, (size[0], size[1])), out)
+    deliver(session(), board.picture((size[0], size[1])), out)
