@@ -26,11 +26,16 @@ def panel(session: Session, provider: str | None) -> Panel:
 
 def _rows(session: Session, provider: str | None) -> Iterator[Mapping[str, Cell]]:
     for name, source in session.registry.providers.items():
+        if provider not in (None, name):
+            continue
         until = time.monotonic() + SECONDS
-        for origin in source.origins if provider in (None, name) else ():
-            if isinstance(origin, FileOrigin | StatusLineOrigin):
-                with suppress(OriginError):
-                    at = ask(session, source, origin, until=until).as_of
-                    is_file = isinstance(origin, FileOrigin)
-                    folder = os.environ.get(origin.variable or "") or origin.folder
-                    yield {"provider": name, "at": at, "place": line(folder if is_file else origin.title)}
+        for origin in source.origins:
+            if isinstance(origin, FileOrigin):
+                place = os.environ.get(origin.variable or "") or origin.folder
+            elif isinstance(origin, StatusLineOrigin):
+                place = origin.title
+            else:
+                continue
+            with suppress(OriginError):
+                at = ask(session, source, origin, until=until).as_of
+                yield {"provider": name, "at": at, "place": line(place)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -39,12 +39,13 @@ class Unreadable(Exception):
 
 
 class Job(NamedTuple):
-    """A file to read: the bytes that it gained, and the mark of the last run."""
+    """A file to read: what it is known by, the bytes that it gained, and the mark of the last run."""
 
     session: Session
     source: Source
     origin: FileOrigin
     path: str
+    name: str
     size: int
     mark: Any
 
@@ -77,25 +78,19 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     path = session.root / ".index" / MARKS
     kept = _load(path)
     marks = {name: mark for name, mark in kept.items() if "/" not in name}  # older versions kept paths
-    files = [
-        (source, origin, file)
-        for source in wanted
-        for origin in source.origins
-        if isinstance(origin, FileOrigin)
-        for file in _files(session, source, origin)
-    ]
-    todo = [Job(session, *one, size, marks.get(_name(one[2]))) for one in files if (size := _gain(one[2], marks))]
+    jobs = list(_jobs(session, wanted, marks))
+    todo = [job for job in jobs if job.size]
     grown, count = 0, 0
     found: list[readings.Sample] = []
     size = sum(job.size for job in todo)
     shown = session.registry.first("show_progress", session=session, size=size, noun="readings") if todo else None
-    problems: dict[str, None] = {}
+    problems = []
     for job, gained in zip(todo, _read(todo, size), strict=True):
         if gained.mark is not None:
-            marks[_name(job.path)] = gained.mark
+            marks[job.name] = gained.mark
             grown += 1
         if gained.problem:
-            problems[gained.problem] = None
+            problems.append(gained.problem)
         count += gained.number
         found += gained.samples
         if shown is not None:
@@ -107,7 +102,17 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     new = readings.add(session, found, by="sync")
     if marks != kept and not session.dry_run and session.root.is_dir():
         replace_file(path, orjson.dumps(marks))
-    return Counts(files=len(files), read=grown, readings=count, new=len(new))
+    return Counts(files=len(jobs), read=grown, readings=count, new=len(new))
+
+
+def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) -> Iterator[Job]:
+    """Every session file of some sources."""
+    origins = [(source, one) for source in wanted for one in source.origins if isinstance(one, FileOrigin)]
+    for source, origin in origins:
+        for path in _files(session, source, origin):
+            name = _name(path)
+            mark = marks.get(name)
+            yield Job(session, source, origin, path, name, _gain(path, mark), mark)
 
 
 def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
@@ -129,7 +134,7 @@ def _forked(place: int) -> Gained:
     return _gained(forked[place])
 
 
-def _gain(path: str, marks: dict[str, Any]) -> int:
+def _gain(path: str, mark: Any) -> int:
     """Bytes of a file that were not read yet, told without opening it."""
     try:
         about = os.stat(path)
@@ -137,7 +142,7 @@ def _gain(path: str, marks: dict[str, Any]) -> int:
         return 0
     if not stat.S_ISREG(about.st_mode):
         return 0
-    known, _ = _known(marks.get(_name(path)), about)
+    known, _ = _known(mark, about)
     return about.st_size - known if known <= about.st_size else about.st_size
 
 

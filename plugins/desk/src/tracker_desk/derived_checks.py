@@ -48,10 +48,10 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if is_hidden or path.stem in missing or path in known:
             continue
-        found = content(path)
-        if "open" not in found and isinstance(found.get("window"), str) and "baseline" in found:
-            problem = f"holds the open baseline of {found['window']}, of schema 1.0.0, which no command reads"
-            cure = f"tracker override {path.stem} --window {quote(found['window'])} --phase before"
+        found, window = _content(path), old_baseline(path)
+        if window is not None:
+            problem = f"holds the open baseline of {window}, of schema 1.0.0, which no command reads"
+            cure = f"tracker override {path.stem} --window {quote(window)} --phase before"
             yield finding("note", "state", path, problem, cure)
         elif "open" not in found or found.get("window") is not None:
             problem, cure = "belongs to no lane and provider in the journal", f"rm {quote(str(path))}"
@@ -73,7 +73,14 @@ def _problem(file: Any) -> str | None:
     return None if is_right else "does not fit the journal"
 
 
-def content(path: Path) -> dict[str, Any]:
+def old_baseline(path: Path) -> str | None:
+    """The window whose open baseline a state file of schema 1.0.0 holds, None if it holds none."""
+    found = _content(path)
+    window = found.get("window")
+    return window if isinstance(window, str) and "baseline" in found and "open" not in found else None
+
+
+def _content(path: Path) -> dict[str, Any]:
     """What a state file holds; nothing if it cannot be read."""
     try:
         return Journal.decode(path.read_bytes()) or {}

@@ -63,7 +63,7 @@ def due_lines(status: Status) -> Iterator[str]:
 
 def first_lines(session: Session) -> Iterator[str]:
     """Before the first capture: what can be read here, and the one command to begin with."""
-    from tracker_desk.setup_checks import missing
+    from tracker_desk.machine import missing
 
     # usage and events may stand there without one
     yield "No captures here yet." if session.journal.streams() else "Nothing is recorded here yet."

@@ -10,7 +10,16 @@ from pathlib import Path
 
 from attrs import frozen
 
-from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, LogOrigin, Origin, Source
+from tracker.api import (
+    CommandOrigin,
+    ExchangeOrigin,
+    FileOrigin,
+    HttpOrigin,
+    LogOrigin,
+    Origin,
+    Source,
+    StatusLineOrigin,
+)
 from tracker.kernel import Session, TrackerError, plural
 
 # files that are looked at as a proxy's log, and how much of the first line
@@ -64,6 +73,23 @@ def _place(origin: Origin, capture: str) -> Place | None:
     return Place(name=name, is_here=bool(here), text=text, next=_used(capture, here))
 
 
+def missing(origin: Origin) -> str | None:
+    """Why an origin cannot be read on this machine, None if it may work."""
+    if isinstance(origin, CommandOrigin | ExchangeOrigin):
+        return None if shutil.which(origin.argv[0]) else f"{origin.argv[0]} is not on the PATH"
+    if isinstance(origin, HttpOrigin):
+        return None if os.environ.get(origin.key) else f"{origin.key} is not set"
+    if isinstance(origin, FileOrigin | LogOrigin | StatusLineOrigin):
+        folder = folder_of(origin)
+        return None if Path(folder).expanduser().is_dir() else f"{folder} does not exist"
+    return None
+
+
+def folder_of(origin: FileOrigin | LogOrigin | StatusLineOrigin) -> str:
+    """Where its files are: what it declares, unless the variable for it says another place."""
+    return os.environ.get(origin.variable or "") or origin.folder
+
+
 def _used(command: str, is_here: object) -> tuple[str, ...]:
     return (command,) if command and is_here else ()
 
@@ -75,7 +101,7 @@ def _has_file(origins: Sequence[Origin]) -> bool:
 def _files(origins: Sequence[FileOrigin | LogOrigin], capture: str) -> Place:
     """The session files of one folder: meters may be in them, and usage is."""
     first = next((one for one in origins if isinstance(one, FileOrigin)), origins[0])
-    folder = Path(os.environ.get(first.variable or "") or first.folder)
+    folder = Path(folder_of(first))
     top = folder.expanduser()
     count = len({path for one in origins for path in top.glob(one.pattern)}) if top.is_dir() else 0
     has_usage = any(isinstance(one, LogOrigin) for one in origins)

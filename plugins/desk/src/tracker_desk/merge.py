@@ -13,7 +13,7 @@ from attrs import asdict, define, field
 
 from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id, stamp
 from tracker_desk.config_values import ledgers_above, note_ledgers
-from tracker_desk.derived_checks import content
+from tracker_desk.derived_checks import old_baseline
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
 
@@ -242,7 +242,5 @@ def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
             what = f"{other.path(name)} ends in a torn line of {len(rest)} bytes, which was not imported"
             session.warn(f"{what}. If that is a copy, copy the file again and import it once more.")
     for path in sorted(other.root.glob("state/**/*.json")):
-        state = content(path)
-        if "open" in state or "baseline" not in state or not isinstance(window := state.get("window"), str):
-            continue
-        session.warn(f"{path} holds the open baseline of {window}, of schema 1.0.0, which is not imported")
+        if (window := old_baseline(path)) is not None:
+            session.warn(f"{path} holds the open baseline of {window}, of schema 1.0.0, which is not imported")

@@ -25,7 +25,7 @@ from tracker_desk.edits import (
     without_block,
     without_status_line,
 )
-from tracker_desk.machine import next_commands, places, table
+from tracker_desk.machine import folder_of, next_commands, places, table
 from tracker_desk.prompts import answered
 from tracker_desk.shells import SCRIPTS, program
 
@@ -139,7 +139,7 @@ def _edits(session: Session, *, is_undo: bool = False) -> list[Edit]:
 def _status_lines(session: Session) -> list[tuple[str, Path]]:
     """The settings files in which a program's status line is named."""
     return [
-        (source.title, Path(os.environ.get(one.variable or "") or one.folder).expanduser() / one.settings)
+        (source.title, Path(folder_of(one)).expanduser() / one.settings)
         for source in session.registry.sources.values()
         for one in source.origins
         if isinstance(one, StatusLineOrigin) and one.settings

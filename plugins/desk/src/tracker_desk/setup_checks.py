@@ -9,24 +9,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-from tracker.api import (
-    CommandOrigin,
-    ExchangeOrigin,
-    FileOrigin,
-    Finding,
-    HttpOrigin,
-    LogOrigin,
-    Origin,
-    Source,
-    StatusLineOrigin,
-)
+from tracker.api import Finding, HttpOrigin, Source
 from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk import status_text
 from tracker_desk.config_values import held
 from tracker_desk.edits import environment
 from tracker_desk.findings import Level, finding
+from tracker_desk.machine import missing
 from tracker_desk.status import Lane, Status, lane_option, look
 
 OLD = timedelta(days=8)
@@ -114,18 +104,6 @@ def _origins(session: Session, source: Source, status: Status) -> Iterator[Findi
         cure += f"`{end or f'tracker start {source.name}'}`"
         problem = f"cannot be read automatically: {'; '.join(dict.fromkeys(reasons))}"
         yield finding("note", "origin", source.name, problem, cure)
-
-
-def missing(origin: Origin) -> str | None:
-    """Why an origin cannot be read on this machine, None if it may work."""
-    if isinstance(origin, CommandOrigin | ExchangeOrigin):
-        return None if shutil.which(origin.argv[0]) else f"{origin.argv[0]} is not on the PATH"
-    if isinstance(origin, FileOrigin | LogOrigin | StatusLineOrigin):
-        folder = os.environ.get(origin.variable or "") or origin.folder
-        return None if Path(folder).expanduser().is_dir() else f"{folder} does not exist"
-    if isinstance(origin, HttpOrigin):
-        return None if os.environ.get(origin.key) else f"{origin.key} is not set"
-    return None
 
 
 def _lane(session: Session, lane: Lane) -> Iterator[Finding]:

@@ -106,8 +106,12 @@ def _no_value(source: Source, reading: Reading, text: str) -> str:
     tags = reading.errors or ("insufficient-data",)
     meanings = dict.fromkeys(source.tags.get(tag.partition(":")[0]) for tag in tags)
     meant = "; ".join(meaning for meaning in meanings if meaning)
-    said = quoted(text, first=True)
-    return f"{', '.join(tags)}{f' ({meant})' if meant else ''}{f'; it said {said}' if said else ''}"
+    why = ", ".join(tags)
+    if meant:
+        why += f" ({meant})"
+    if said := quoted(text, first=True):
+        why += f"; it said {said}"
+    return why
 
 
 def side_by_side(jobs: Sequence[Callable[[], T]], kept: type[E]) -> list[T | E]:
