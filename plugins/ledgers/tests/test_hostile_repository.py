@@ -105,3 +105,19 @@ def test_committed_attributes_count(finalized: Run, tmp_path: Path, make_reposit
     words = ("churn", "--window", "W0-20", "--commit-start", start, "--commit-end", "HEAD", "--json")
     found = json.loads(ok(finalized(*words)))
     assert (found["files_changed"], found["insertions"]) == (3, 2)
+
+
+def test_committed_attributes_are_read_as_git_reads_the_files(
+    finalized: Run, tmp_path: Path, make_repository: Any
+) -> None:
+    """A byte order mark belongs to no pattern, and what a link points to names no attribute."""
+    work = make_repository(tmp_path)
+    start = work.git("rev-parse", "HEAD")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / ".gitattributes").symlink_to("*.data -diff")
+    marked = b"\xef\xbb\xbf*.data -diff\n"
+    work.commit(**{"sub/.gitattributes": marked, "sub/big.data": "one\ntwo\n", "linked/big.data": "one\n"})
+    words = ("churn", "--window", "W0-20", "--commit-start", start, "--commit-end", "HEAD", "--json")
+    found = json.loads(ok(finalized(*words)))
+    # the attributes, the link and a line of the data beside it
+    assert (found["files_changed"], found["insertions"]) == (4, 3)

@@ -99,9 +99,23 @@ def view(commit: str) -> Iterator[View]:
         folder.mkdir(parents=True)
         places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_OBJECT_DIRECTORY": str(objects)}
         made = View(folder=folder, environment=places)
-        # without a file of that name git takes the attributes from the index
-        _ask("read-tree", commit, view=made)
+        _write_attributes(made, tree, commit)
         yield made
+
+
+def _write_attributes(made: View, tree: Path, commit: str) -> None:
+    """The `.gitattributes` of a commit, as files; links among them are left out.
+
+    Read from an index, git would take a byte order mark for a part of the first pattern, a link's target for
+    attributes, and a file that a partial clone lacks for an empty one.
+    """
+    for entry in _ask("ls-tree", "-r", "-z", "--full-tree", commit, view=made).split(b"\0"):
+        mode, _, rest = entry.partition(b" ")
+        sha, _, name = rest.partition(b" ")[2].partition(b"\t")
+        if mode.startswith(b"100") and name.rpartition(b"/")[2] == b".gitattributes":
+            path = tree / os.fsdecode(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_ask("cat-file", "blob", sha.decode(), view=made))
 
 
 def _run(*arguments: str, data: bytes = b"", view: View | None = None) -> subprocess.CompletedProcess[bytes]:
