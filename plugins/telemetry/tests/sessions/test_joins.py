@@ -74,9 +74,7 @@ def test_a_preview_on_a_terminal_shows_tokens_and_money(overlapping: Any) -> Non
     assert sorted(rows) == sorted([one["window"], "claude", str(one["tokens"]), str(one["requests"])] for one in facts)
 
 
-def test_what_windows_share_stands_behind_the_first_that_is_shown(
-    overlapping: Any, capture: Callable[..., None]
-) -> None:
+def test_what_windows_share_follows_the_first_that_is_shown(overlapping: Any, capture: Callable[..., None]) -> None:
     capture("W3", "", 38, 50)
     chosen = ("--window", "W2", "--window", "W3")
     shown = overlapping.run("preview", *chosen, FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout

@@ -30,7 +30,7 @@ def panel(session: Session, windows: Sequence[str]) -> Panel:
     places = {window: place for place, window in enumerate(windows)}
 
     def order(key: tuple[str, str]) -> tuple[int, int, tuple[str, str]]:
-        """What windows share stands behind the first of them that is shown."""
+        """What windows share follows the first of them that is shown."""
         names = key[0].split(BETWEEN)
         return min(places.get(name, len(places)) for name in names), len(names), key
 
