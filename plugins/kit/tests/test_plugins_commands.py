@@ -235,6 +235,10 @@ def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys_apar
     root = tmp_path / "tracker-acme"
     assert toys_apart("plugins", "new", "acme").returncode == 0
     (root / "tests" / "test_other.py").write_text("def test_no():\n    raise AssertionError\n")
+    # a check of the project's own may have properties, which need not be JSON
+    tests, name = root / "tests" / "test_acme.py", '    source = "acme"\n'
+    own = "\n    def test_more(self, record_property):\n        record_property('a', self)\n\n"
+    tests.write_text(tests.read_text().replace(name, name + own))
     sound = toys_apart("plugins", "check", str(root))
     assert (sound.returncode, sound.stdout.startswith("acme: sound (")) == (0, True), sound.stdout + sound.stderr
     pane = root / "tests" / "screens" / "pane.json"

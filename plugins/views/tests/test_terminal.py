@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +51,17 @@ def test_a_window_without_figures_is_listed(program: Any, monkeypatch: pytest.Mo
     program("complete", "--window", "W1", "--outcome", "fail")
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "W1" in program("windows").ok()
+
+
+def test_what_a_plugin_raises_does_not_steer_the_terminal(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, add_feature: Callable[..., None]
+) -> None:
+    def panels(session: Any, period: Any) -> Any:
+        raise ValueError("the pot\x1b[2J is empty")
+
+    add_feature("tea", panels=panels)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "Not shown: tea could not show its part: ValueError: the pot\\x1b[2J is empty" in filled("preview").ok()
 
 
 COLUMNS = (

@@ -87,8 +87,10 @@ class Verdict:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or (report.when == "call" and report.passed):
-            check, message = report.nodeid.rpartition("::")[2], "" if report.passed else _message(report)
-            self.rows.append(dict(report.user_properties) | {"check": check, "message": message})
+            about, check = dict(report.user_properties), report.nodeid.rpartition("::")[2]
+            # a test may have properties of its own, which need not be JSON
+            row = {"source": about["source"], "reads": about["reads"], "check": check}
+            self.rows.append(row | {"message": "" if report.passed else _message(report)})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

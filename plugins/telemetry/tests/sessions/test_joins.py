@@ -74,6 +74,14 @@ def test_a_preview_on_a_terminal_shows_tokens_and_money(overlapping: Any) -> Non
     assert sorted(rows) == sorted([one["window"], "claude", str(one["tokens"]), str(one["requests"])] for one in facts)
 
 
+def test_what_windows_share_follows_the_first_that_is_shown(overlapping: Any, capture: Callable[..., None]) -> None:
+    capture("W3", "", 38, 50)
+    chosen = ("--window", "W2", "--window", "W3")
+    shown = overlapping.run("preview", *chosen, FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
+    rows = shown.partition("Tokens and money")[2].splitlines()[2:5]
+    assert [row.split()[0] for row in rows] == ["W2", "W1+W2", "W3"]
+
+
 def test_a_scoreboard_counts_each_request_once(overlapping: Any) -> None:
     [row] = asked(overlapping, "scoreboard")
     # both windows moved one meter at the same time: their features are left out, and what one took is not known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -80,20 +81,21 @@ class Sums:
         self.account = ""
         # what is known of the provider, and of no provider
         self.own, self.others = Counter[str](), Counter[str]()
-        # by window what is shown per feature, as far as it is known
-        self.each = dict[str, Numbers]()
+        # of each of the tally's results what is shown per feature, NaN if it is not known
+        self.each = {name: array("d") for name in PER_FEATURE}
         # the windows that have something in common, what that is, and what they have in common with others
         self.sharing, self.common, self.shared = set[str](), list[tuple[set[str], Numbers]](), Counter[str]()
 
     def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
-        features = row.features.get(self.tally.source.name, 0)
+        features, counted = row.features.get(self.tally.source.name, 0), len(self.tally.results)
         self.tally.add(row, group)
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         own = {name: one * features if name == "churn" else one for name, one in own.items()}
         self.own.update(own)
-        if each := {name: one for name, one in own.items() if name in PER_FEATURE}:
-            self.each[row.window] = each
+        if len(self.tally.results) > counted:
+            for name, column in self.each.items():
+                column.append(own.get(name, math.nan))
         # what is known of the provider stands for it; churn of a window as a whole is no provider's
         self.others.update({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
         if "shared_requests" in own:
@@ -113,21 +115,23 @@ class Sums:
         self.windows += more.windows
         self.own.update(more.own)
         self.others.update(more.others)
-        self.each |= more.each
+        for name, column in self.each.items():
+            column.extend(more.each[name])
         self.sharing |= more.sharing
 
     def per_feature(self, overlaps: Overlaps) -> dict[str, float | None]:
         """What a feature took in the windows that count and of which that is known; None if others may share it."""
         sums, features = defaultdict[str, float](float), defaultdict[str, float](float)
         counted, unknown = set[str](), set[str]()
-        for one in self.tally.results:
+        for one, *each in zip(self.tally.results, *self.each.values(), strict=True):
             if one.window in overlaps.shared or not (one.features or one.capacity):
                 continue
             if one.window in self.sharing:
                 counted.add(one.window)
-            for name, known in self.each.get(one.window, {}).items():
-                sums[name] += known
-                features[name] += one.features
+            for name, known in zip(self.each, each, strict=True):
+                if not math.isnan(known):
+                    sums[name] += known
+                    features[name] += one.features
         for windows, numbers in self.common:
             if windows <= counted:
                 for name in PER_FEATURE:

@@ -182,9 +182,9 @@ def standings(
     shown, every = _captured(captured, meter.key), read.copy()
     for one in shown:
         # a reading repeats it and names its account
-        is_repeated = any(other.used == one.used and abs(other.at - one.at) <= SKEW for other in every)
-        if one.account is not None or not is_repeated:
-            every.append(one)
+        if one.account is None and any(other.used == one.used and abs(other.at - one.at) <= SKEW for other in every):
+            continue
+        every.append(one)
     newest: dict[str | None, Standing] = {}
     for one in sorted(every, key=lambda one: (one.taken_at, one.at), reverse=True):
         newest.setdefault(one.account, one)

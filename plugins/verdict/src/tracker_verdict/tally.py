@@ -36,6 +36,9 @@ class Results:
         self._windows: list[str] = []
         self._features, self._capacity, self._quality, self._at = array("d"), array("d"), array("d"), array("q")
 
+    def __len__(self) -> int:
+        return len(self._windows)
+
     def __iter__(self) -> Iterator[WindowResult]:
         columns = self._windows, self._features, self._capacity, self._quality, self._at
         for window, features, capacity, quality, at in zip(*columns, strict=True):

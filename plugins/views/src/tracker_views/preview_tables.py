@@ -95,7 +95,7 @@ def _used(session: Session, windows: tuple[str, ...]) -> Iterator[Part]:
             if panel.rows:
                 yield from _section(panel.title, panel.columns, panel.rows)
             yield from panel.missing
-    yield from (f"Not shown: {text}" for text in failures)
+    yield from (f"Not shown: {line(text)}" for text in failures)
 
 
 def _heading(title: str) -> Iterator[Part]:

@@ -28,8 +28,13 @@ def panel(session: Session, windows: Sequence[str]) -> Panel:
     """Tokens and money of windows as a table; what is not known is a sentence."""
     found = facts(session, windows)
     places = {window: place for place, window in enumerate(windows)}
-    # what windows share stands behind the first of them
-    keys = sorted(found, key=lambda key: (places.get(key[0].split(BETWEEN)[0], len(places)), key))
+
+    def order(key: tuple[str, str]) -> tuple[int, int, tuple[str, str]]:
+        """What windows share follows the first of them that is shown."""
+        names = key[0].split(BETWEEN)
+        return min(places.get(name, len(places)) for name in names), len(names), key
+
+    keys = sorted(found, key=order)
     return Panel(
         name="usage-window",
         title="Tokens and money",
