@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from outcomes import ok, records, refused
+
+from tracker_ledgers import handoff as handoff_module
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CLOSE = ("checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "end_of_session", "--plan", "200000")
@@ -35,6 +39,22 @@ def test_an_unread_capture_is_named_beside_the_window(toys: Run, tmp_path: Path)
     ok(toys("alias", "end", "toy", "--stdin", "--window", "W0-20", stdin="heat 1%"))
     ok(toys("handoff"))
     assert "; the BEFORE and AFTER of toy lack fuel, so its" in section(handoff(tmp_path).decode(), "Windows")
+
+
+def test_others_write_while_it_is_gathered(finalized: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is gathered again for what they wrote, and still keeps nobody waiting."""
+    gather = handoff_module.gather
+
+    def gathered(*arguments: Any) -> Any:
+        found = gather(*arguments)
+        with (tmp_path / "data" / ".lock").open() as lock, (tmp_path / "data" / "others.jsonl").open("a") as stream:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stream.write("{}\n")
+        return found
+
+    monkeypatch.setattr(handoff_module, "gather", gathered)
+    ok(finalized("handoff"))
+    assert (tmp_path / "data" / "others.jsonl").read_text() == "{}\n" * 3
 
 
 def test_a_stranger_can_continue(finalized: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tracker.api import Chart, Column, Panel
 from tracker_views.cells import short
-from tracker_views.charts import Picture, nice, picture
+from tracker_views.charts import Picture, Span, nice, picture
 
 COLUMNS = (
     Column(key="at", title="From", kind="instant"),
@@ -22,10 +23,10 @@ COLUMNS = (
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 
 
-def drawn(rows: list[dict[str, Any]], **chart: Any) -> Picture | None:
+def drawn(rows: list[dict[str, Any]], bands: Sequence[Span] = (), **chart: Any) -> Picture | None:
     given = {"title": "Used", "y": "used", "low": "low", "high": "high", **chart}
     panel = Panel(name="used", title="Used", columns=COLUMNS, rows=rows)
-    return picture(panel, Chart(**given), UTC)
+    return picture(panel, Chart(**given), UTC, bands)
 
 
 def steps(*values: int, expected: tuple[int, int] | None = None) -> Picture:
@@ -52,6 +53,20 @@ def test_a_line_ends_at_its_last_value_and_what_is_expected_begins_there() -> No
     [line] = re.findall(r'<polyline points="([^"]*)"', found.body)
     [fan] = re.findall(r'<polygon points="([^"]*)"', found.body)
     assert (line.split()[-1], fan.split()) == ("500,144", ["500,144.0", "1000,108.0", "1000,72.0"])
+
+
+def test_a_window_is_shown_where_readings_measured_it() -> None:
+    """Not where the line has ended and what is expected begins."""
+    rows: list[dict[str, Any]] = [
+        {"at": START, "used": 10},
+        {"at": START + timedelta(hours=2), "used": 30},
+        {"at": START + timedelta(hours=20), "low": 40, "high": 60},
+    ]
+    for begin, is_shown in ((1, True), (3, False)):
+        band = START + timedelta(hours=begin), START + timedelta(hours=begin + 1)
+        found = drawn(rows, [band], kind="steps", x="at", top=100)
+        assert found is not None
+        assert (found.has_bands, 'class="band"' in found.body) == (is_shown, is_shown)
 
 
 def test_a_line_without_a_range_names_no_day_that_is_still_to_come() -> None:

@@ -52,18 +52,19 @@ def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()
     path = path_of(session)
     documents.refuse_outside(session, path, FILE)
     check(session, asked)
-    # others must not wait while a long history is read
-    sizes, found = _sizes(session), gather(session, asked, also)
-    with session.journal.lock():
-        if _sizes(session) != sizes:
-            found = gather(session, asked, also)
+    for is_last in (False, False, True):
+        # others must not wait while a long history is read
+        sizes, found = _sizes(session), gather(session, asked, also)
         text = list(markdown(found))
 
-        def content(data: bytes | None) -> bytes:
+        def content(data: bytes | None, text: list[str] = text) -> bytes:
             before, after, end = parts(path, data)
             return before + end.join((BEGIN, *text, END)).encode() + after
 
-        return found, documents.rewrite(path, content)
+        with session.journal.lock():
+            if is_last or _sizes(session) == sizes:
+                return found, documents.rewrite(path, content)
+    raise AssertionError  # the last one is written
 
 
 def _sizes(session: Session) -> dict[str, int]:

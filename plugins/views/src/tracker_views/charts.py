@@ -262,7 +262,7 @@ def steps(plot: Plot) -> Picture:
     most = plot.most(plot.rows)
     scale = chart.top if chart.top and chart.top >= most else nice(most)
     area, body = Area(begin, max([drawn, *(row[chart.x] for row in coming)]), scale), Markup()
-    shown = [band for band in plot.bands if band[1] >= begin and band[0] <= area.end]
+    shown = [band for band in plot.bands if band[1] >= begin and band[0] <= end]
     shown = shown if len(shown) <= MOST_BANDS else []
     for opened, closed in shown:
         a, b = max(area.across(opened), 0.0), min(area.across(closed), 100.0)
