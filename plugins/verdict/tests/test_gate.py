@@ -234,11 +234,8 @@ def of_claude(verdicts: Any, age: timedelta = timedelta(minutes=1), **meters: fl
 
 def test_a_meter_of_one_model_stops_neither_gate_nor_plan(verdicts: Any) -> None:
     of_claude(verdicts, all_models=20, opus=97, session=10)
-    assert verdicts(
-        "gate", "claude"
-    ).ok() == "go: claude all_models: 80 % left, unlikely to be full before the reset" + (
-        " (0 weeks of history, 3 are needed for a probability)\n"
-    )
+    left = "go: claude all_models: 80 % left, unlikely to be full before the reset"
+    assert verdicts("gate", "claude").ok() == f"{left} (0 weeks of history, 3 are needed for a probability)\n"
     assert verdicts("gate", "claude", "--meter", "opus").status == 3
     assert verdicts("gate", "claude", "--meter", "session").status == 0
     said = verdicts("plan", "--provider", "claude").ok()
