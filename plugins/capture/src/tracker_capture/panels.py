@@ -63,7 +63,8 @@ def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]
             Column(key="expected_low", title="Expected from, %", kind="percent", rank=3),
             Column(key="expected_high", title="to, %", kind="percent", rank=3),
         ),
-        rows=[*map(_cells, parts(points, step)), *coming],
+        # whose windows a view may show behind the line
+        rows=[{**row, "provider": found.provider} for row in (*map(_cells, parts(points, step)), *coming)],
         charts=(
             Chart(
                 kind="steps",
