@@ -6,18 +6,22 @@ import json
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from inprocess import tracker
 
+from tracker.api import CommandOrigin, Source
 from tracker.kernel import TrackerError
 from tracker_desk.edits import BEGIN, END, file_edit, with_block, with_status_line, without_block, without_status_line
+from tracker_desk.machine import places
 
 PATIENCE = 60  # seconds
 CRONTAB = """#!/bin/sh
@@ -273,6 +277,17 @@ def test_a_status_line_goes_in_and_out_and_the_rest_stays_byte_for_byte() -> Non
         assert without_status_line(changed) == without_status_line(moved) == without_status_line(text) == text
     first = '{"statusLine": {"command": "tracker statusline", "type": "command"}, "z": 1}'
     assert json.loads(without_status_line(first) or "") == {"z": 1}
+
+
+def test_a_program_that_is_here_is_shown_with_its_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also without a declared cure: what is on the PATH was said not to be."""
+    monkeypatch.chdir(home)
+    origins = tuple(CommandOrigin(name=one, title=one, argv=(one,)) for one in ("sh", "acme-cli"))
+    source = Source(contract="1.2", name="acme", title="Acme", kind="report", stream="acme", origins=origins)
+    registry = SimpleNamespace(sources={"acme": source})
+    found = {one.name: (one.is_here, one.text) for one in places(SimpleNamespace(registry=registry))}  # type: ignore[arg-type]
+    assert found["sh"] == (True, shutil.which("sh"))
+    assert found["acme-cli"] == (False, "not on the PATH")
 
 
 def test_a_file_keeps_its_line_ends(tmp_path: Path) -> None:

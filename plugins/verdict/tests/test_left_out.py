@@ -33,6 +33,14 @@ def test_windows_without_a_capacity_or_features_are_named(verdicts: Any) -> None
     ]
 
 
+def test_providers_of_one_window_are_noted_in_their_order(verdicts: Any) -> None:
+    """They came in another order in each run."""
+    crossed = {name: {"delta": None, "errors": ["reset-crossed"]} for name in ("glm", "codex", "claude")}
+    verdicts.rows(codex=[(3, 15, "2026-01-01T12:00:00Z", {"providers": crossed})])
+    noted = [f"note: {name} codex-01 (reset-crossed): not counted." for name in ("claude", "codex", "glm")]
+    assert verdicts("scoreboard").err.splitlines() == noted
+
+
 def test_windows_without_a_quality_are_counted_beside_the_adjusted_efficiency(verdicts: Any) -> None:
     """0.5 features for 9 points, of one window of three, stood beside `n: 3` as if quality cost most of them."""
     day, rated = "2026-01-01T12:00:00Z", {"quality": 0.5}

@@ -101,7 +101,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
         facts = columns(session, list(part.rows)) if with_projects else {}
         known = accounts(session, list(part.rows))
         for window, row in part.rows.items():
-            for name in row.named & providers.keys():
+            for name in sorted(row.named & providers.keys()):
                 account, own = known.get((window, name)), tallies.setdefault(name, {})
                 if account not in own:
                     own[account] = Tally(session, providers[name])

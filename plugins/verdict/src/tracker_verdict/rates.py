@@ -291,10 +291,11 @@ def _scanned(pieces: Sequence[Piece], weight: float) -> Change | None:
     _, first, p = scan_p(points, dollars, least_points=SIDE_POINTS)
     if p > SURE or not first:
         return None
-    before, one = log_rate(np.array(points[:first]), np.array(dollars[:first]))
-    after, other = log_rate(np.array(points[first:]), np.array(dollars[first:]))
+    before, variance_before = log_rate(np.array(points[:first]), np.array(dollars[:first]))
+    after, variance_after = log_rate(np.array(points[first:]), np.array(dollars[first:]))
     # points per dollar after to before, with an interval at 95 % on the logarithmic scale
-    middle, reach = float(after - before), t_quantile(0.025, len(days) - 2) * math.sqrt(one + other)
+    middle = float(after - before)
+    reach = t_quantile(0.025, len(days) - 2) * math.sqrt(variance_before + variance_after)
     return Change(
         day=days[first],
         p=p,

@@ -165,7 +165,7 @@ def scoreboard(
             if BETWEEN in window:
                 shared.setdefault(provider, {})[window] = numbers
         for window, row in part.rows.items():
-            for source in (providers[name] for name in row.named & providers.keys()):
+            for source in (providers[name] for name in sorted(row.named & providers.keys())):
                 place, group = (window, source.name), part.groups.get((window, source.name), [])
                 key = said.get(place, {}).get("account"), _group(by, source, row, group)
                 own = found.setdefault(source.name, {})

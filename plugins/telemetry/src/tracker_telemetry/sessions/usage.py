@@ -153,8 +153,9 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     left: list[missing.Left] = []
     for source in sources:
         for labels, at, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
-            if (window := _window(labels, at, query, windows, known)) is None:
-                left += _left(labels, at, requests, query, windows)
+            window = _window(labels, at, query, windows, known)
+            if window is None:
+                left += [] if is_brief else _left(labels, at, requests, query, windows)
                 continue
             values = {**labels, "period": _period(_day(at, query), query), "window": window}
             key = tuple([values[name] for name in columns])
@@ -214,7 +215,8 @@ def _rows(
 ) -> Iterator[Counted]:
     """What the files hold, and what deleted ones held.
 
-    Where sums do not tell the answer, each request by itself, of windows those in the span, if there is one.
+    Where sums do not tell the answer, each request by itself: of windows those in the span, if there is one, and those
+    without a time.
     """
     first, last = max(query.since, span[0] if span else 0.0), min(query.until, span[1] if span else LATEST)
     within = f" AND (ts IS NULL OR ts BETWEEN {first!r} AND {last!r})" if span or query.is_limited else ""
@@ -283,12 +285,15 @@ def _left(
 ) -> list[missing.Left]:
     """Requests that are left out since only their day is known, or none, though a part of it is asked for."""
     day = Day.of("", None) if at is None else at
-    if not (isinstance(day, Day) and requests) or day.last < query.since or query.until <= day.first:
+    if not isinstance(day, Day) or not requests:
         return []
-    within = () if windows is None else windows.within(labels["provider"], day.first, day.last)
-    if day.name and query.windows is not None and query.windows.isdisjoint(within):
+    if day.last < query.since or query.until <= day.first:
         return []
-    return [(labels["provider"], day.name, requests)]
+    found = [(labels["provider"], day.name, requests)]
+    if query.windows is None or windows is None or not day.name:
+        return found
+    within = windows.within(labels["provider"], day.first, day.last)
+    return [] if query.windows.isdisjoint(within) else found
 
 
 def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[missing.Left]:
