@@ -284,7 +284,7 @@ def test_a_program_that_is_here_is_shown_with_its_place(home: Path, monkeypatch:
     monkeypatch.chdir(home)
     origins = tuple(CommandOrigin(name=one, title=one, argv=(one,)) for one in ("sh", "acme-cli"))
     source = Source(contract="1.2", name="acme", title="Acme", kind="report", stream="acme", origins=origins)
-    registry = SimpleNamespace(sources={"acme": source})
+    registry = SimpleNamespace(sources={"acme": source}, ask=lambda *_, **__: [])
     found = {one.name: (one.is_here, one.text) for one in places(SimpleNamespace(registry=registry))}  # type: ignore[arg-type]
     assert found["sh"] == (True, shutil.which("sh"))
     assert found["acme-cli"] == (False, "not on the PATH")
