@@ -54,6 +54,12 @@ def test_init_asks_for_prices_alone_and_asks_again(toys: Run, file: Path) -> Non
     assert "What does Tally cost, as PRICE/mo:WHAT-IT-GIVES, such as 30/mo:2400calls? Press Enter " in done.stderr
     assert "Invalid price 'many'. Expected one such as 30/mo:2400calls." in done.stderr
     assert done.stderr.count("Press Enter") == 3
+    file.unlink()
+    # bars buy no calls
+    again = toys("init", stdin="200/mo:4.3bars\n30/mo:0calls\n\n200/mo:4.3bars\n")
+    assert ok(again) == f"wrote {file}\n"
+    assert "Invalid price '200/mo:4.3bars'. Expected one such as 30/mo:2400calls." in again.stderr
+    assert "Invalid price '30/mo:0calls'. Expected one such as 30/mo:2400calls." in again.stderr
     found = tomllib.loads(file.read_text())
     assert (found["data_dir"], found["buffer_minutes"]) == ("data/week0/live", 5)
     assert found["prices"] == {"toy": "200/mo:4.3bars"}
@@ -218,6 +224,17 @@ def test_set_begins_a_file_and_takes_what_init_wrote(toys: Run, file: Path) -> N
         ("churn.exclude", "[1]", 'Invalid churn.exclude [1]. Expected a list of texts such as ["a", "b"].'),
         ("prices.toy", "many", "Invalid prices {'toy': 'many'}. Expected a table with a text such as '200/mo:4.3bars'"),
         ("prices.toy", "[1]", "Invalid prices {'toy': [1]}. Expected a table with a text such as '200/mo:4.3bars'"),
+        (
+            "prices.tally",
+            "9/mo:4bars",
+            "Invalid price '9/mo:4bars' of tally. Expected calls, such as '30/mo:2400calls'.",
+        ),
+        (
+            "prices.toy",
+            "{month = 9, calls = 5}",
+            "Invalid price {'month': 9, 'calls': 5} of toy. Expected bars, such as",
+        ),
+        ("prices", "{tally = '9/mo:4bars'}", "Invalid price '9/mo:4bars' of tally. Expected calls"),
         ("prices.toy.month", "5", "prices.toy.month is a part of a price: set prices.toy as a whole"),
         ("prices", "5", "Invalid prices 5. Expected a table with a text such as '200/mo:4.3bars'"),
         ("path", "x", "Unknown setting 'path'"),

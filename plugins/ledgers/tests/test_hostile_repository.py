@@ -98,6 +98,19 @@ def test_settings_and_replaced_objects_change_nothing(
     assert churned(finalized) == expected
 
 
+@pytest.mark.parametrize("setting", ["[core]\nbigFileThreshold = 1\n", '[diff "own"]\nbinary = true\n'])
+def test_settings_of_the_user_change_nothing(
+    finalized: Run, tmp_path: Path, make_repository: Any, setting: str
+) -> None:
+    work = make_repository(tmp_path)
+    start = work.git("rev-parse", "HEAD")
+    work.commit(**{".gitattributes": "*.data diff=own\n", "one.data": "one\ntwo\n"})
+    (tmp_path / "gitconfig").write_text(setting)
+    words = ("churn", "--window", "W0-20", "--commit-start", start, "--commit-end", "HEAD", "--json")
+    found = json.loads(ok(finalized(*words)))
+    assert (found["files_changed"], found["insertions"]) == (2, 3)
+
+
 def test_committed_attributes_count(finalized: Run, tmp_path: Path, make_repository: Any) -> None:
     work = make_repository(tmp_path)
     start = work.git("rev-parse", "HEAD")

@@ -13,8 +13,6 @@ from outcomes import ok
 
 from tracker_verdict.standings import too_old
 
-NOW = datetime.now(UTC)
-
 
 def reading(
     verdicts: Any,
@@ -24,15 +22,16 @@ def reading(
     reset: timedelta | None = None,
     account: str | None = None,
 ) -> None:
-    """A reading of codex's weekly meter that belongs to no window."""
+    """A reading of codex's weekly meter that belongs to no window, so old when the test asks."""
+    now = datetime.now(UTC)
     row = {
         "record_id": f"r-{used}-{age}",
         "origin": "rollout",
         "account": account,
         "provider": "codex",
-        "captured_at": (NOW - age - timedelta(hours=1)).isoformat(),
-        "until": (NOW - age).isoformat(),
-        "parsed": {"weekly_used": used, "weekly_reset_at": None if reset is None else (NOW + reset).isoformat()},
+        "captured_at": (now - age - timedelta(hours=1)).isoformat(),
+        "until": (now - age).isoformat(),
+        "parsed": {"weekly_used": used, "weekly_reset_at": None if reset is None else (now + reset).isoformat()},
     }
     data = verdicts.folder / "data"
     data.mkdir(exist_ok=True)
@@ -194,7 +193,7 @@ def test_a_full_meter_stops_although_another_has_room(verdicts: Any) -> None:
 
 def test_a_full_week_has_no_forecast(verdicts: Any) -> None:
     reading(verdicts, 100, reset=timedelta(hours=90))
-    end = (NOW + timedelta(hours=90)).strftime("%d %b")
+    end = (datetime.now(UTC) + timedelta(hours=90)).strftime("%d %b")
     for said in (verdicts("plan").ok(), verdicts("status").ok()):
         assert "it is full until " in said
         assert end in said
@@ -217,9 +216,10 @@ def test_plan_says_that_the_gate_stops(verdicts: Any) -> None:
 
 def of_claude(verdicts: Any, age: timedelta = timedelta(minutes=1), **meters: float) -> None:
     """A reading of Claude's meters."""
+    now = datetime.now(UTC)
     parsed = {f"{key}_used": used for key, used in meters.items()}
-    parsed |= {f"{key}_reset_at": (NOW + timedelta(hours=30)).isoformat() for key in meters}
-    at = (NOW - age).isoformat()
+    parsed |= {f"{key}_reset_at": (now + timedelta(hours=30)).isoformat() for key in meters}
+    at = (now - age).isoformat()
     row = {"record_id": f"r-{age}", "origin": "statusline", "provider": "claude", "captured_at": at, "parsed": parsed}
     data = verdicts.folder / "data"
     data.mkdir(exist_ok=True)
@@ -234,11 +234,8 @@ def of_claude(verdicts: Any, age: timedelta = timedelta(minutes=1), **meters: fl
 
 def test_a_meter_of_one_model_stops_neither_gate_nor_plan(verdicts: Any) -> None:
     of_claude(verdicts, all_models=20, opus=97, session=10)
-    assert verdicts(
-        "gate", "claude"
-    ).ok() == "go: claude all_models: 80 % left, unlikely to be full before the reset" + (
-        " (0 weeks of history, 3 are needed for a probability)\n"
-    )
+    left = "go: claude all_models: 80 % left, unlikely to be full before the reset"
+    assert verdicts("gate", "claude").ok() == f"{left} (0 weeks of history, 3 are needed for a probability)\n"
     assert verdicts("gate", "claude", "--meter", "opus").status == 3
     assert verdicts("gate", "claude", "--meter", "session").status == 0
     said = verdicts("plan", "--provider", "claude").ok()
@@ -252,7 +249,7 @@ def test_a_meter_of_one_model_stops_neither_gate_nor_plan(verdicts: Any) -> None
 def test_what_was_full_is_full_until_its_reset_however_old_the_reading_is(verdicts: Any) -> None:
     of_claude(verdicts, age=timedelta(hours=2), all_models=20, session=97)
     path = verdicts.folder / "data" / "readings.jsonl"
-    at = (NOW - timedelta(minutes=1)).isoformat()
+    at = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     new = {"record_id": "new", "origin": "print", "provider": "claude", "captured_at": at}
     path.write_text(path.read_text() + json.dumps({**new, "parsed": {"all_models_used": 21}}) + "\n")
     assert verdicts("gate", "claude").out == "stop: claude session: 3 % left, less than 10 %\n"
@@ -388,12 +385,13 @@ def test_where_the_meters_can_be_read_plan_advises_a_sample(verdicts: Any, tmp_p
     words = opened(verdicts)
     assert words == "capture --sample codex"
     known = befores(verdicts)
-    limits = {"primary": {"used_percent": 35.0, "window_minutes": 10080, "resets_at": int(NOW.timestamp()) + 90_000}}
+    now = datetime.now(UTC)
+    limits = {"primary": {"used_percent": 35.0, "window_minutes": 10080, "resets_at": int(now.timestamp()) + 90_000}}
     payload = {"type": "token_count", "info": None, "rate_limits": limits}
-    folder = tmp_path / "codex-home" / "sessions" / f"{NOW:%Y}" / f"{NOW:%m}" / f"{NOW:%d}"
+    folder = tmp_path / "codex-home" / "sessions" / f"{now:%Y}" / f"{now:%m}" / f"{now:%d}"
     folder.mkdir(parents=True)
-    line = json.dumps({"timestamp": datetime.now(UTC).isoformat(), "type": "event_msg", "payload": payload})
-    (folder / f"rollout-{NOW:%Y-%m-%dT%H-%M-%S}-x.jsonl").write_text(line + "\n")
+    line = json.dumps({"timestamp": now.isoformat(), "type": "event_msg", "payload": payload})
+    (folder / f"rollout-{now:%Y-%m-%dT%H-%M-%S}-x.jsonl").write_text(line + "\n")
     verdicts(*words.split()).ok()
     assert befores(verdicts) == known
     assert verdicts("plan", "--provider", "codex").ok().startswith("codex weekly: 35% used")

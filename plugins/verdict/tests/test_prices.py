@@ -52,3 +52,31 @@ def test_pairs_of_two_units_are_planned_with_a_command_that_compares_them(verdic
     assert " Then `tracker compare claude codex` says " in verdicts("plan", "--pairs", "1", "codex", "claude").ok()
     refused = verdicts("plan", "--pairs", "1", "codex", "claude", "--last", "3").refused(2)
     assert "Expected --pairs N A B" in refused
+
+
+@pytest.mark.parametrize(
+    ("name", "price", "expected"),
+    [
+        ("glm", '"200/mo:4.3bars"', "Expected prompts, such as '30/mo:2400prompts'"),
+        ("codex", '"200/mo:2400prompts"', "Expected bars, such as '200/mo:4.3bars'"),
+        ("codex", "{month = 200, prompts = 2400}", "Expected one such as '200/mo:4.3bars'"),
+    ],
+)
+def test_a_price_in_another_unit_costs_the_money_alone(verdicts: Any, name: str, price: str, expected: str) -> None:
+    """It ended `windows`, `scoreboard`, `compare` and `preview --json`, also of other providers."""
+    verdicts.settings(f'[prices]\n{name} = {price}\nclaude = "100/mo:4.3bars"\n')
+    verdicts.rows(codex=[(3, 15)] * 3, claude=[(1, 15)] * 3)
+    cure = f"tracker config set prices.{name} {expected.split()[-1].strip(chr(39))}"
+    for words in (("windows",), ("scoreboard",), ("compare", "codex", "claude"), ("preview", "--json"), ("preview",)):
+        done = verdicts(*words)
+        done.ok()
+        # of providers without windows the text of the preview asks no price
+        if (words, name) != (("preview",), "glm"):
+            assert done.err.count(f"warning: prices.{name} in tracker.toml is not used: Invalid price ") == 1, words
+            assert f" of {name}. {expected}. Type `{cure}`, with your price.\n" in done.err
+    assert " money_per_feature" in verdicts("windows").out
+    doctor = verdicts("doctor").out
+    assert "tracker.toml (line 1): Invalid price " in doctor
+    assert f"; with your price: `{cure}`\n" in doctor
+    verdicts(*cure.split()[1:]).ok()
+    assert "not used" not in verdicts("windows").err

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from shutil import which
 from typing import Any, cast
 
@@ -44,11 +45,14 @@ def axe() -> Path | None:
 def report(tmp_path_factory: pytest.TempPathFactory, often: Callable[[int, int], int]) -> Path:
     """A report of six weeks of invented records; in full, of a year."""
     sys.path.insert(0, str(DATA))
-    from data import fill
+    from data import fill, write_sessions
 
     folder = tmp_path_factory.mktemp("year")
-    fill(folder, often(45, 365))
-    # so that every column has a value
+    days = often(45, 365)
+    fill(folder, days)
+    # so that every column has a value: the requests of the afternoon's windows, and prices
+    afternoon = datetime.now(UTC).replace(hour=16, minute=5) - timedelta(days=1)
+    write_sessions(folder, days, afternoon, Random(1))
     (folder / "tracker.toml").write_text('[prices]\ncodex = "200/mo:4.3bars"\nclaude = "100/mo:4.3bars"\n')
     command = [sys.executable, "-m", "tracker.cli", "--data-dir", "data", "report", "--out", "report.html"]
     environment = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PATH": "/usr/bin:/bin"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ def change(session: Session, key: str, words: str) -> None:
     # it may be installed elsewhere
     if provider and provider not in session.registry.providers:
         session.warn(f"No provider {provider!r} is installed. {near(provider, session.registry.providers)}")
+    if wrong := next(wrong_prices(session, {provider: value} if provider else value if key == PRICES else {}), None):
+        raise TrackerError(f"{wrong[1]} Nothing was written.")
     with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
         _change(session, path, key, value)
     if session.dry_run or session.json:
@@ -231,3 +234,20 @@ def example(source: Source) -> str:
     """A price as it is written for the provider's unit."""
     meter = source.capacity_meter
     return "200/mo:4.3bars" if meter is None or meter.unit == "pp" else f"30/mo:2400{meter.unit}"
+
+
+def wrong_prices(session: Session, prices: Mapping[str, Any]) -> Iterator[tuple[Source, str]]:
+    """The providers whose price is in another unit than their own, and what is wrong with it."""
+    for name, price in prices.items():
+        if (source := session.registry.providers.get(name)) and (wrong := wrong_unit(source, price)):
+            yield source, wrong
+
+
+def wrong_unit(source: Source, price: Any) -> str | None:
+    """What is wrong with a price in another unit than the provider's: bars, or what it counts."""
+    meter = source.capacity_meter
+    unit = "bars" if meter is None or meter.unit == "pp" else meter.unit
+    given = list(price) if isinstance(price, dict) else re.findall(r"[a-z]+$", str(price).strip().lower())
+    if unit.rstrip("s") in (one.rstrip("s") for one in given):
+        return None
+    return f"Invalid price {price!r} of {source.name}. Expected {unit}, such as {example(source)!r}."

@@ -11,7 +11,7 @@ import click
 
 from tracker.api import Source
 from tracker.kernel import Session, Settings, TrackerError, replace_file, zone
-from tracker_desk.config_values import PRICES, consent, example
+from tracker_desk.config_values import PRICES, consent, example, wrong_unit
 from tracker_desk.prompts import asked
 from tracker_desk.toml_edit import literal, spelled
 
@@ -72,12 +72,16 @@ def _asked(session: Session) -> dict[str, Any]:
 
 
 def _take_price(source: Source, words: str) -> str:
+    price, setting = words.strip(), Settings.known()[PRICES]
     try:
-        return words.strip() and Settings.known()[PRICES].check({source.name: words.strip()})[source.name]
+        if price:
+            setting._replace(fits=setting.fits_new or setting.fits).check({source.name: price})
+        is_sound = not (price and wrong_unit(source, price))
     except ValueError:
-        raise click.BadParameter(
-            f"Invalid price {words.strip()!r:.60}. Expected one such as {example(source)}."
-        ) from None
+        is_sound = False
+    if not is_sound:
+        raise click.BadParameter(f"Invalid price {price!r:.60}. Expected one such as {example(source)}.")
+    return price
 
 
 def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:

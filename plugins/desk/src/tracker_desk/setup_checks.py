@@ -13,7 +13,7 @@ from datetime import timedelta
 from tracker.api import Finding, HttpOrigin, Source
 from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk import status_text
-from tracker_desk.config_values import held
+from tracker_desk.config_values import PRICES, example, held, wrong_prices
 from tracker_desk.edits import environment
 from tracker_desk.findings import Level, finding
 from tracker_desk.machine import missing
@@ -28,6 +28,7 @@ LATEST = 20
 def setup_findings(session: Session) -> Iterator[Finding]:
     """Problems of the set-up; none of them concerns what is recorded."""
     yield from _clock(session)
+    yield from _prices(session)
     yield from _folder(session)
     yield from _keys(session)
     yield from _entries(session)
@@ -52,6 +53,16 @@ def _clock(session: Session) -> Iterator[Finding]:
             zone(None)
         except TrackerError as error:
             yield finding("warning", "clock", "TZ", str(error), "tracker config set timezone Europe/Berlin")
+
+
+def _prices(session: Session) -> Iterator[Finding]:
+    """Prices in another unit than their provider's, which no command counts."""
+    for source, problem in wrong_prices(session, session.settings_file.values.get(PRICES, {})):
+        place, cure = (
+            session.settings_file.place(PRICES),
+            f"tracker config set {PRICES}.{source.name} {example(source)}",
+        )
+        yield finding("warning", "settings", place, problem.rstrip("."), f"with your price: `{cure}`")
 
 
 def _folder(session: Session) -> Iterator[Finding]:

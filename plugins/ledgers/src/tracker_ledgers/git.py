@@ -75,8 +75,8 @@ class Commit:
 class View:
     """A git directory of our own over a repository's objects, with the attributes that a commit has, and nothing else.
 
-    Neither settings, hooks and filters of the repository nor `info/attributes`, replaced objects and files that are not
-    committed reach it: churn is the same in every clone.
+    Neither settings of the user or the repository, hooks and filters nor `info/attributes`, replaced objects and files
+    that are not committed reach it: churn is the same in every clone.
     """
 
     folder: Path
@@ -98,7 +98,8 @@ def view(commit: str) -> Iterator[View]:
         folder = tree / os.fsdecode(prefix)
         folder.mkdir(parents=True)
         places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_OBJECT_DIRECTORY": str(objects)}
-        made = View(folder=folder, environment=places)
+        # a user's own settings tell what is binary, too
+        made = View(folder=folder, environment=places | {"GIT_CONFIG_GLOBAL": os.devnull})
         _write_attributes(made, tree, commit)
         yield made
 

@@ -16,11 +16,11 @@ NOW = datetime(2026, 11, 29, 17, tzinfo=UTC)
 
 
 def moved(readings: Sequence[tuple[Any, ...]], zone: str = "UTC") -> dict[str, float]:
-    """What moved on each day, if a feature keeps these readings."""
-    every = [
-        MeterReading("codex", "weekly", None, "rollout", at, at, used, *(reset or [None]))
-        for at, used, *reset in readings
-    ]
+    """What moved on each day, if a feature keeps these readings: when, how much, the reset and the origin, if any."""
+    every = []
+    for at, used, *more in readings:
+        reset, origin = (*more, *(None, "rollout")[len(more) :])
+        every.append(MeterReading("codex", "weekly", None, origin, at, at, used, reset))
 
     class Source:
         class capacity_meter:
@@ -75,3 +75,33 @@ def test_an_early_reset_is_known_by_when_the_later_period_began(
     start, before = NOW - timedelta(days=5), NOW + timedelta(days=1)
     readings = [(start, used[0], before), (NOW, used[1], before + timedelta(hours=hours))]
     assert moved(readings) == {"2026-11-29": rise}
+
+
+@pytest.mark.parametrize(
+    ("shown", "total"),
+    [
+        # two panes around the work, and what a log has in between
+        ([(5, 0, "alias"), (15, 0, "log"), (24, 0, "log"), (31, 0, "log"), (40, 0, "alias")], 35),
+        # a pane rounds, and names the reset by the hour
+        ([(20, 0, "alias"), (19.6, 0.4, "log"), (20, 0, "alias"), (20.4, 0.4, "log")], 0.4),
+        # one origin still shows the period that the vendor ended
+        ([(70, 0, "log"), (80, 0, "log"), (2, 60, "alias"), (80, 0, "log"), (3, 60, "alias"), (4, 60, "log")], 14),
+        # an older pane that names no reset, between two readings of one period
+        ([(30, 0, "log"), (34, 0, "log"), (31, None, "alias"), (36, 0, "log")], 6),
+        # behind the reset, one origin names none
+        ([(30, -50, "log"), (2, None, "alias"), (3, 100, "log")], 3),
+    ],
+)
+def test_readings_of_several_origins_count_once(shown: Sequence[tuple[float, float | None, str]], total: float) -> None:
+    start = datetime(2026, 11, 29, 8, tzinfo=UTC)
+    readings = [
+        (start + timedelta(hours=hour), used, None if later is None else NOW + timedelta(hours=40 + later), origin)
+        for hour, (used, later, origin) in enumerate(shown)
+    ]
+    assert moved(readings) == {"2026-11-29": pytest.approx(total)}
+
+
+def test_a_reading_of_the_future_moves_nothing() -> None:
+    start = NOW - timedelta(days=1)
+    readings = [(start, 10.0), (NOW, 20.0), (NOW + timedelta(days=400), 90.0, None, "alias")]
+    assert moved(readings) == {"2026-11-29": 10.0}

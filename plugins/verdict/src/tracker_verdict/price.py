@@ -59,11 +59,25 @@ def parse(source: Source, value: Any) -> Price:
     return known
 
 
+def price_of(session: Session, source: Source) -> Price | None:
+    """The price in the settings; a wrong one costs the money alone."""
+    value = session.settings(VerdictSettings).prices.get(source.name)
+    try:
+        return None if value is None else parse(source, value)
+    except TrackerError as error:
+        key = f"prices.{source.name}"
+        example = example_of(source.capacity_meter.unit if source.capacity_meter else "pp")
+        cure = f"Type `tracker config set {key} {example}`, with your price."
+        session.warn(f"{key} in tracker.toml is not used: {error} {cure}")
+        return None
+
+
 def prices(session: Session, given: Iterable[str] = ()) -> dict[str, Price]:
     """Every price that is known; `NAME=PRICE` of the command line goes before the settings."""
     providers, settings = session.registry.providers, session.settings(VerdictSettings)
-    found = {name: parse(providers[name], value) for name, value in settings.prices.items() if name in providers}
-    for name in sorted(settings.prices.keys() - found.keys()):
+    sources = [providers[name] for name in settings.prices if name in providers]
+    found = {source.name: price for source in sources if (price := price_of(session, source)) is not None}
+    for name in sorted(settings.prices.keys() - providers.keys()):
         hint = near(name, sorted(providers))
         session.warn(f"the price of {name!r} under [prices] is not used: no provider has that name. {hint}")
     for text in given:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from tracker.api import Source, instant
-from tracker.kernel import Capture, Finalized, ProviderFigures, Session, TrackerError
+from tracker.kernel import Capture, Finalized, ProviderFigures, Session
 from tracker_verdict.accounts import OTHER_ACCOUNT, plans, several_plans
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, microseconds, overlapping
@@ -138,13 +138,10 @@ class Tally:
     def _estimate(self, results: Results, waiting: Mapping[str, str], change: Regime | None) -> ProviderEstimate:
         """With the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
         price = None
-        if (value := self.session.settings(VerdictSettings).prices.get(self.source.name)) is not None:
-            from tracker_verdict.price import parse
+        if self.source.name in self.session.settings(VerdictSettings).prices:
+            from tracker_verdict.price import price_of
 
-            try:
-                price = parse(self.source, value)
-            except TrackerError as error:
-                self.session.warn(str(error))
+            price = price_of(self.session, self.source)
         whole = of_results(results, day_of(self.session), effect=effect_in_use(self.session), price=price)
         own = {one.window: waiting[one.window] for one in results if one.window in waiting} if waiting else {}
         return evolve(whole, waiting=own, plans=several_plans(self.plans), change=since(change, results))

@@ -24,6 +24,8 @@ from tracker_views.content import METHOD, UNKNOWN, Content
 MOST_ROWS = 120
 # Longer tables are folded.
 OPEN_ROWS = 12
+# More columns than that have upright heads: heads beside each other would be wider than a screen.
+FLAT_COLUMNS = 13
 
 
 @frozen(kw_only=True)
@@ -44,6 +46,10 @@ class Part:
     @property
     def is_folded(self) -> bool:
         return len(self.rows) > OPEN_ROWS
+
+    @property
+    def is_wide(self) -> bool:
+        return len(self.columns) > FLAT_COLUMNS
 
 
 def page(content: Content, zone: tzinfo) -> str:

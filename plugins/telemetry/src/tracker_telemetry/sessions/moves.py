@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from attrs import frozen
@@ -15,6 +14,7 @@ from tracker.kernel import Session
 
 # vendors compute a reset anew for every answer, and panes show it to the minute, or some by the hour
 TOLERANCE, COARSE = timedelta(seconds=90), timedelta(hours=1)
+FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 ROUNDING = 1.0  # a pane rounds what a log has exactly
 EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
 
@@ -38,7 +38,7 @@ class Moves:
 
 
 def moves(session: Session, provider: str, period_of: Callable[[datetime], str | None]) -> list[Moves]:
-    """The moves of each account; of several origins the one with the most readings tells them.
+    """The moves of each account, from the readings of all origins together, as `tracker meters` lists them.
 
     A rise between two readings belongs to the period of the later one; behind a reset it is all that the meter shows.
     """
@@ -47,21 +47,53 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
     if meter is None:
         return []
     length = meter.window if isinstance(meter.window, timedelta) else None
-    series: dict[str | None, dict[str, list[MeterReading]]] = defaultdict(lambda: defaultdict(list))
+    series: dict[str | None, list[MeterReading]] = defaultdict(list)
     for reading in _readings(session, provider):
-        if reading.meter == meter.key:
-            series[reading.account][reading.origin].append(reading)
+        if reading.meter == meter.key and reading.until <= session.now + FUTURE:
+            series[reading.account].append(reading)
     found = []
-    for account, origins in sorted(series.items(), key=lambda one: one[0] or ""):
-        most = max(origins, key=lambda name: len(origins[name]))
+    for account, readings in sorted(series.items(), key=lambda one: one[0] or ""):
         periods: dict[str, float] = defaultdict(float)
-        for before, after in pairwise(sorted(origins[most], key=lambda one: one.at)):
-            period = period_of(after.at)
+        for at, rise in _rises(_with_resets(sorted(readings, key=lambda one: one.at)), length):
+            period = period_of(at)
             if period is not None:
-                periods[period] += after.used - (0 if _is_reset(before, after, length) else before.used)
+                periods[period] += rise
         if periods:
             moved = dict(sorted(periods.items()))
             found.append(Moves(provider=provider, account=account, meter=meter.key, unit=meter.unit, periods=moved))
+    return found
+
+
+def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[datetime, float]]:
+    """How far each reading is from the one before it in its own period: an origin may still show the last one."""
+    before, last = readings[0], None
+    for one in readings[1:]:
+        if last is not None and _has_reset_of(last, one) and not _has_reset_of(before, one):
+            yield one.at, one.used - last.used
+            last = one
+        elif _is_reset(before, one, length):
+            yield one.at, one.used
+            before, last = one, before
+        else:
+            yield one.at, one.used - before.used
+            before = one
+
+
+def _has_reset_of(one: MeterReading, other: MeterReading) -> bool:
+    """Whether both name the same reset."""
+    return one.reset_at is not None and other.reset_at is not None and abs(one.reset_at - other.reset_at) <= COARSE
+
+
+def _with_resets(readings: Sequence[MeterReading]) -> list[MeterReading]:
+    """The readings; those that name no reset have that of their neighbours, if these name the same one."""
+    found, before = [], readings[0]
+    named = [one for one in reversed(readings) if one.reset_at is not None]
+    for one in readings:
+        if one.reset_at is not None:
+            before = named.pop()
+        elif named and _has_reset_of(before, named[-1]):
+            one = one._replace(reset_at=before.reset_at)
+        found.append(one)
     return found
 
 
@@ -78,11 +110,14 @@ def _is_reset(before: MeterReading, after: MeterReading, length: timedelta | Non
     The earlier reset is over and the later reading shows another one, or none. Vendors reset early, too: then the meter
     fell, and shows another reset or, if one of the readings shows none, fell by more than a rounding; or the later
     period, of such a length, began behind the earlier reading, if both show use: an unused meter begins with its use.
+    Of two origins, one may name a reset by the hour alone.
     """
     one, other, fall = before.reset_at, after.reset_at, before.used - after.used
     if one is None or other is None:
         return fall > ROUNDING or (one is not None and one <= after.at)
-    if abs(one - other) > TOLERANCE and (fall > 0 or (one <= after.at and other > one)):
+    if abs(one - other) > (TOLERANCE if before.origin == after.origin else COARSE) and (
+        fall > 0 or (one <= after.at and other > one)
+    ):
         return True
     is_later = length is not None and other - one > COARSE and before.until < other - length <= after.at
     return is_later and before.used > 0 and after.used > 0
