@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +79,20 @@ def test_a_model_has_the_window_of_its_label() -> None:
     assert meter is not None
     assert meter.window == timedelta(days=7)
     assert [(one.window, one.rounding) for one in (usage.source_info().meter("fable"),) if one] == [(None, "floor")]
+
+
+PANE = """>_ OpenAI Codex (v0.169.0)
+  5h limit: {0}% left (resets 18:00)
+  Weekly limit: {0}% left (resets 06:00 on {1})
+"""
+
+
+@pytest.mark.parametrize("day", ["20 Nov", "21 Nov", "22 Nov"])
+def test_an_old_before_in_which_a_time_of_day_fits_measures_nothing(tracker_inside: Any, day: str) -> None:
+    """Its week was over when it was captured: what the new week used since is no rise from it."""
+    for phase, hour, pane in (("start", 15, PANE.format(67, day)), ("end", 16, PANE.format(60, "28 Nov"))):
+        at = f"2026-11-22T{hour}:04:00Z"
+        assert tracker_inside(phase, "codex", "--stdin", "--captured-at", at, stdin=pane, TZ="UTC").returncode == 0
+    done = tracker_inside("complete", "--window", "W0-01", "--codex-features", "1")
+    assert "capacity=n/a" in done.stdout
+    assert "note: codex: reset-crossed:weekly (the meter was reset in between" in done.stderr

@@ -80,6 +80,10 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
         (WEEK, 10, 4 * DAY, 3 * DAY, None),
         (WEEK, 10, 4 * DAY, 4 * DAY - 12 * HOUR, 5),
         (5 * HOUR, 10, 4 * HOUR, 3 * HOUR, None),
+        # a pane of last week, in which another meter's reset fits; an idle meter's reset that is over
+        (WEEK, 10, -DAY, 6 * DAY, None),
+        (WEEK, 10, -DAY, -DAY, 5),
+        (WEEK, 0, -DAY, 7 * DAY, 15),
     ],
 )
 def test_a_period_that_begins_behind_the_before_measures_nothing(

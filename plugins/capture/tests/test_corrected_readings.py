@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -145,3 +146,23 @@ def test_what_was_typed_for_one_of_two_captures_stands_when_the_other_one_goes(c
 def test_a_pane_that_was_crossed_with_goes_as_a_whole(crossed: Any) -> None:
     crossed("undo", "--yes").ok()
     assert runs(crossed) == [{"fuel": 10}]
+
+
+def test_a_before_below_what_the_same_meter_showed_is_told(program: Any) -> None:
+    """A pane of the scrollback began a window, whose capacity then held what was used before it."""
+    reset = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
+    later = (datetime.now(UTC) + timedelta(days=9)).isoformat(timespec="seconds")
+
+    def notes(verb: str, ago: str, used: int, end: str = reset) -> str:
+        words = (verb, "toy", "--stdin", "--captured-at", ago)
+        return str(program(*words, stdin=f"fuel {used}% reset {end}").notes)
+
+    assert "was at" not in notes("start", "-3h", 30)
+    assert "was at" not in notes("end", "-2h", 34)
+    said = notes("start", "-1h", 31)
+    assert "note: fuel is at 31%, and was at 34% " in said
+    assert "before the same reset: if this pane is an old one, `tracker undo` takes it back\n" in said
+    program("undo", "--yes").ok()
+    assert "was at" not in notes("start", "-1h", 33), "origins round otherwise"
+    program("undo", "--yes").ok()
+    assert "was at" not in notes("start", "-1h", 2, later), "the meter was reset"

@@ -52,6 +52,21 @@ def test_what_fails_is_said_and_nothing_is_stored(machine: Any) -> None:
     assert machine.rows("readings") == []
 
 
+def test_a_sample_that_says_nothing_of_now_says_so(machine: Any, event: Any) -> None:
+    """It was sampled with success, and every command that had named it as a cure named it again."""
+    now = time.time()
+    machine.rollout("a", event(64, age=1800, now=now))
+    first, again = (machine("capture", "--sample", "codex", "--from", "rollout") for _ in range(2))
+    assert "note: " not in first.stderr
+    assert first.stdout == again.stdout
+    assert "note: that is not newer than the stored reading of " in again.stderr
+    assert "; codex has a new reading once it is used, and `tracker capture codex --from stdin` takes a pane" in (
+        again.stderr
+    )
+    machine.rollout("a", event(64, age=30 * 86400, now=now - 30 * 86400))
+    assert "note: that is older than the reset at " in machine("capture", "--sample", "codex").stderr
+
+
 def test_a_piped_pane_is_no_sample(machine: Any) -> None:
     said = refused(machine("capture", "--sample", "codex", "--from", "stdin"), 2)
     assert "A pane on stdin belongs to a window. Leave out --sample" in said

@@ -132,6 +132,20 @@ def test_other_lanes_are_left_alone(program: Any) -> None:
     assert "in this lane" in program("undo", "--yes").refused()
 
 
+def test_what_two_lanes_took_back_is_not_said_to_come_back(program: Any) -> None:
+    """Undo in one lane of what a reopen in another one had taken back said "put back", and the row stayed away."""
+    start(program, lane="b")
+    end(program, 20, lane="b")
+    program("complete", "--window", "W0-01", "--toy-features", "1", lane="b").ok()
+    program("complete", "--reopen", "--window", "W0-01").ok()
+    said = program("undo", "--yes", lane="b").ok()
+    assert re.search(r"^finalize row for W0-01 \(.*\) was taken back already$", said, re.M), said
+    said = program("undo", "--yes").ok()
+    assert re.search(r"^finalize row for W0-01 \(.*\) stays taken back: another command took it back, too$", said, re.M)
+    assert "put back" not in said
+    assert json.loads(program("windows", "--json").ok())[0]["state"] != "finalized"
+
+
 def test_of_one_provider(program: Any) -> None:
     start(program)
     program("alias", "start", "tally", "--stdin", stdin="3").ok()

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,13 @@ def test_before_the_first_capture_it_promises_what_it_can_read(tmp_path: Path, t
         "resets_at": (datetime.now(UTC) + timedelta(hours=72)).timestamp() // 1,
     }
     count = {"type": "token_count", "info": None, "rate_limits": {"limit_id": "codex", "primary": weekly}}
+    # before a reset that is over it says nothing of now, and no capture takes it
+    old = {**count, "rate_limits": {"limit_id": "codex", "primary": {**weekly, "resets_at": int(time.time()) - 3600}}}
+    bare = file.read_text()
+    file.write_text(bare + json.dumps({"timestamp": at(-30), "type": "event_msg", "payload": old}) + "\n")
+    said = tracker_cli("home", **given).stdout.splitlines()
+    assert ("  codex: has to be pasted" in said, said[-1]) == (True, "Begin: tracker start claude")
+    file.write_text(bare)
     limits = {"timestamp": at(-0.05), "type": "event_msg", "payload": count}
     file.write_text(file.read_text() + json.dumps(limits) + "\n")
     said = tracker_cli("home", **given).stdout.splitlines()

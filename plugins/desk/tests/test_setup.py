@@ -135,6 +135,20 @@ def test_a_dry_run_and_json_show_the_changes_and_make_none(home: Path, setup: Se
         assert files(home) == before
 
 
+def test_files_without_a_reading_of_now_are_no_reason_to_capture(home: Path, setup: Setup) -> None:
+    """It recommended what failed: that Codex's files are here says nothing of what is in them."""
+    for name in ("codex", "claude"):
+        (home / "bin" / name).unlink()
+    path = {"PATH": f"{home / 'bin'}:/usr/bin:/bin"}
+    assert json.loads(setup("--json", **path).stdout)["next"][0] == "tracker start claude"
+    limits = {"primary": {"used_percent": 23.0, "window_minutes": 10080, "resets_at": int(time.time()) + 9000}}
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    row = {"timestamp": stamp, "type": "event_msg", "payload": {"type": "token_count", "rate_limits": limits}}
+    [file] = (home / ".codex").rglob("*.jsonl")
+    file.write_text(json.dumps(row) + "\n")
+    assert json.loads(setup("--json", **path).stdout)["next"][0] == "tracker capture codex --phase before"
+
+
 def test_json_says_what_was_changed_and_taken_back(home: Path, setup: Setup) -> None:
     before = files(home)
     for word in ("--yes", "--undo"):
@@ -270,7 +284,7 @@ def test_a_program_that_is_here_is_shown_with_its_place(home: Path, monkeypatch:
     monkeypatch.chdir(home)
     origins = tuple(CommandOrigin(name=one, title=one, argv=(one,)) for one in ("sh", "acme-cli"))
     source = Source(contract="1.2", name="acme", title="Acme", kind="report", stream="acme", origins=origins)
-    registry = SimpleNamespace(sources={"acme": source})
+    registry = SimpleNamespace(sources={"acme": source}, ask=lambda *_, **__: [])
     found = {one.name: (one.is_here, one.text) for one in places(SimpleNamespace(registry=registry))}  # type: ignore[arg-type]
     assert found["sh"] == (True, shutil.which("sh"))
     assert found["acme-cli"] == (False, "not on the PATH")

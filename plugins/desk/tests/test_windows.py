@@ -288,16 +288,18 @@ def test_a_part_is_never_exported_as_the_whole(
 
 def test_money_that_leaves_requests_out_is_the_least(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """And never more than it was."""
-    known = {("W1", "toy"): {"cost_usd": 1.509, "unpriced_requests": 3}, ("W2", "toy"): {"cost_usd": 1.509}}
+    own = {"cost_usd": 1.509, "cost_usd_per_feature": 0.377675}
+    known = {("W1", "toy"): {**own, "unpriced_requests": 3}, ("W2", "toy"): {**own}}
     monkeypatch.setattr("tracker_ledgers.window_facts.facts", lambda session, windows: known)
     _, first, second, _ = filled("windows").ok().splitlines()
-    assert "at least 1.5 " in first
-    assert " 1.51 " in second
+    assert ("at least 1.5 " in first, "at least 0.37 " in first) == (True, True)
+    assert (" 1.51 " in second, " 0.38" in second) == (True, True)
     assert "at least" not in second
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "300")
     _, first, second, *_ = filled("windows").ok().splitlines()
-    assert ("≥$1.50" in first, "$1.51" in second) == (True, True)
+    assert ("≥$1.50 " in first, "≥$0.37 " in first) == (True, True)
+    assert ("$1.51 " in second, " $0.38 " in second) == (True, True)
     known["W1", "toy"]["cost_usd"] = 0.00225
     assert "≥$0.0022 " in filled("windows").ok()
     monkeypatch.delenv("FORCE_COLOR")
@@ -346,4 +348,11 @@ def test_money_of_the_plan_is_money_and_no_list_price() -> None:
         Column(key="money", title="Plan, $", kind="money", rank=5),
         Column(key="money_per_feature", title="Plan per feature, $", kind="money", rank=5),
         Column(key="cost_usd", title="Cost, $", kind="money", rank=5),
+    ]
+
+
+def test_figures_of_a_feature_are_shown_as_those_of_a_window() -> None:
+    assert [_column(key, 5, is_text=False) for key in ("tokens_per_feature", "cost_usd_per_feature")] == [
+        Column(key="tokens_per_feature", title="Tokens per feature", kind="count", rank=5),
+        Column(key="cost_usd_per_feature", title="Cost per feature, $", kind="money", rank=5),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -166,8 +167,12 @@ class World:
 @pytest.fixture(autouse=True)
 def codex_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with Codex, whether or not the developer's has it."""
-    (tmp_path / "codex-home").mkdir()
-    monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex-home"))
+    program = tmp_path / "codex-home" / "codex"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setenv("CODEX_HOME", str(program.parent))
 
 
 @pytest.fixture

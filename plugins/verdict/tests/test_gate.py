@@ -278,8 +278,8 @@ def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, mon
     known = verdicts("gate", "codex")
     assert (known.out, known.err) == ("go: codex weekly: 60 % left\n", "")
     verdicts("undo", "--yes").ok()
-    (tmp_path / "codex").mkdir()
-    assert "and not read since: `tracker capture --sample codex`\n" in verdicts("plan", "--provider", "codex").ok()
+    (tmp_path / "codex" / "sessions").mkdir(parents=True)
+    assert "and not read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_what_is_too_old_never_reads_like_what_is_not(seconds: float, most: floa
 
 @pytest.mark.parametrize("lane", ["", "night"])
 def test_what_plan_advises_in_an_open_window_replaces_no_before(verdicts: Any, tmp_path: Path, lane: str) -> None:
-    (tmp_path / "codex-home").rmdir()
+    (tmp_path / "codex-home" / "codex").unlink()
     found = opened(verdicts, lane)
     words, _, rest = found.partition(", ")
     assert (words, rest) == (f"end codex{' --agent night' if lane else ''}", "which ends W2")

@@ -31,5 +31,11 @@ def test_files_that_never_gave_a_reading_are_not_asked_for_one(
     report = {**row, "version": "2.1.332", "usageReport": {"rate_limits": {"limits": [limit]}}}
     (folder / "b.jsonl").write_text(json.dumps(report) + "\n")
     verdicts("sync").ok()
+    paste = "15 min are the most: `tracker end claude`, which ends W0-01\n"
+    assert paste in verdicts("plan", "--provider", "claude").ok(), "what is stored is no new reading"
+    limit["percent"], report["timestamp"] = 10, (now - timedelta(minutes=2)).isoformat()
+    (folder / "c.jsonl").write_text(json.dumps(report) + "\n")
     said = verdicts("plan", "--provider", "claude").ok()
     assert "15 min are the most: `tracker capture --sample claude`\n" in said
+    verdicts("capture", "--sample", "claude").ok()
+    assert "15 min are the most" not in verdicts("plan", "--provider", "claude").ok()

@@ -24,6 +24,7 @@ AT_RESET = timedelta(minutes=5)  # how long after a reset a floored 0 is taken a
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 # Tags of a pair that measured nothing: of two accounts, as which `window_accounts` names them, or of two plans.
 OTHER_ACCOUNT, OTHER_PLAN, MIXED = "other-account", "other-plan", "2 accounts"
+TOO_FAR = "reset-implausible"  # the tag of a reset that cannot be
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
 Span = tuple[datetime, datetime | None]
@@ -222,7 +223,9 @@ def _risen(delta: float, meter: Meter, before: Reading, after: Reading) -> float
     if old.used and new.reset_at and before.as_of and meter.longest:
         latest, early = before.as_of + meter.longest, old.reset_at and old.reset_at - meter.longest / 10
         late = max(latest, (old.reset_at or latest) + meter.longest / 5)
-        if new.reset_at > late or (early and new.reset_at < early):
+        # what an old pane shows is of a period that is over, even if another meter's reset fits
+        is_old = old.reset_at <= before.as_of if old.reset_at else f"{TOO_FAR}:{meter.key}" in before.errors
+        if new.reset_at > late or (early and new.reset_at < early) or (is_old and new.reset_at != old.reset_at):
             return None
     if meter.rounding != "floor":
         return delta

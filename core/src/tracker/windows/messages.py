@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import CROSSED, NOT_AFTER, NOT_BEFORE, iso
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
-from tracker.windows.captures import OTHER_ACCOUNT, OTHER_PLAN, SPLIT, canonical, is_finalized
+from tracker.windows.captures import OTHER_ACCOUNT, OTHER_PLAN, SPLIT, TOO_FAR, canonical, is_finalized
 from tracker.windows.lanes import lane_option
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
 
-# of a reset that cannot be, one that is over, a pane of which every reset is one of these, a plan without a meter
-IMPLAUSIBLE, OVER, STALE, NO_METER = "reset-implausible", "reset-over", "stale-data", "no-meter"
+# of a reset that is over, a pane of which every reset is over or cannot be, a plan without a meter
+OVER, STALE, NO_METER = "reset-over", "stale-data", "no-meter"
 # of the tags that no source declares
 MEANINGS = {
-    IMPLAUSIBLE: "this reset is too far ahead, so it is left out; the pane may be old",
+    TOO_FAR: "this reset is too far ahead, so it is left out; the pane may be old",
     OVER: "this reset was over when the pane was captured; if the meter was used since, the pane is old",
     STALE: "every reset in the pane is over, or cannot be",
     OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",

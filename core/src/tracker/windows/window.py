@@ -18,9 +18,9 @@ from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
 from tracker.windows import anomalies
-from tracker.windows.captures import OTHER_ACCOUNT, Capture, Pair, canonical, captures, is_finalized, measure
+from tracker.windows.captures import OTHER_ACCOUNT, TOO_FAR, Capture, Pair, canonical, captures, is_finalized, measure
 from tracker.windows.lanes import FIRST_WINDOW, lane_option, next_window, stamped_notes
-from tracker.windows.messages import IMPLAUSIBLE, OVER, STALE, say
+from tracker.windows.messages import OVER, STALE, say
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
 # clocks of machines differ; beyond that a capture is from the future, and would count as the newest until then
@@ -243,7 +243,7 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
         dating = "" if request.origin == "automation" else " give the right time of this one with --captured-at,"
         what = f"This {source.name} pane is {'older than' if is_older else 'not of'} {seen:%Y-%m-%d %H:%M} UTC{fits}."
         raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
-    tags = [*reading.errors, *(f"{IMPLAUSIBLE}:{name}" for name in sorted(far))]
+    tags = [*reading.errors, *(f"{TOO_FAR}:{name}" for name in sorted(far))]
     tags += [STALE] if is_old else [f"{OVER}:{name}" for name in sorted(over)]
     idle = {one.meter for one in reading.gauges if one.meter in over and one.used == 0 and STALE not in tags}
     gauges = tuple(evolve(one, reset_at=None) if one.meter in far | idle else one for one in reading.gauges)

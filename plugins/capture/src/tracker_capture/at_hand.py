@@ -37,5 +37,8 @@ def _rows(session: Session, provider: str | None) -> Iterator[Mapping[str, Cell]
             else:
                 continue
             with suppress(OriginError):
-                at = ask(session, source, origin, until=until).as_of
-                yield {"provider": name, "at": at, "place": line(place)}
+                answer = ask(session, source, origin, until=until)
+                resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
+                # of meters that were all reset since it says nothing, and no capture takes it
+                if not resets or max(resets) > session.now:
+                    yield {"provider": name, "at": answer.as_of, "place": line(place)}

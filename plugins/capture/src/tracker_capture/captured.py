@@ -9,9 +9,21 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Source, instant
-from tracker.kernel import Capture, Session, Windows, iso, stamp
+from tracker.kernel import Capture, Clock, Session, Windows, iso, stamp, value
 from tracker_capture.outline import STREAM, rows, text_of
-from tracker_capture.readings import TAIL, Sample, add, from_record, history, record, sample_with
+from tracker_capture.readings import (
+    TAIL,
+    Sample,
+    add,
+    from_record,
+    history,
+    is_same_reset,
+    newest,
+    record,
+    sample_with,
+)
+
+ROUNDED = 1  # points that origins differ by
 
 
 def add_newest_capture(session: Session, provider: str) -> None:
@@ -29,7 +41,26 @@ def add_newest_capture(session: Session, provider: str) -> None:
     if row.get("source") == "override":
         _correct(session, source, sample, str(row.get("window")))
     else:
+        if row.get("phase") == "before" and (text := _fall(session, source, sample)):
+            session.note(f"note: {text}: if this pane is an old one, `tracker undo` takes it back")
         add(session, [sample], by="capture")
+
+
+def _fall(session: Session, source: Source, sample: Sample) -> str | None:
+    """How far a meter lies below what it showed before the same reset: no quota gives back what was used."""
+    for run in reversed(newest(session, source.name)):
+        is_one = run.account == sample.account or None in (run.account, sample.account)
+        for key, gauge in sample.gauges.items() if is_one and run.until < sample.at else ():
+            old, meter = run.gauges.get(key), source.meter(key)
+            if old is None or old.reset_at is None or meter is None or meter.unit != "pp":
+                continue
+            assert old.used is not None
+            assert gauge.used is not None
+            # origins round otherwise
+            if is_same_reset(old.reset_at, gauge.reset_at) and old.used - gauge.used > ROUNDED:
+                at = Clock(session.now, session.zone).at(run.until)
+                return f"{key} is at {value(gauge.used)}%, and was at {value(old.used)}% {at} before the same reset"
+    return None
 
 
 def _sample(session: Session, source: Source, row: Mapping[str, Any]) -> Sample | None:

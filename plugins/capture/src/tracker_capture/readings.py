@@ -246,6 +246,12 @@ def by_provider(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
     return found
 
 
+def newest(session: Session, provider: str) -> list[Sample]:
+    """The provider's runs at the stream's end, the earliest first."""
+    start = max(0, session.journal.size(STREAM) - TAIL)
+    return _load(session, lambda sample: sample.provider == provider, [(start, None)])
+
+
 def _known(session: Session, wanted: Sequence[Sample]) -> list[Sample]:
     """The runs that the wanted samples may touch: mostly those at the stream's end."""
     series = {sample.series for sample in wanted}

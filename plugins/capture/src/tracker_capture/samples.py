@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError
+from tracker.kernel import Session, TrackerError, iso
 from tracker_capture import readings
 from tracker_capture.listing import values
 from tracker_capture.origins import Unanswered, first, named, side_by_side
@@ -35,6 +35,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
         # a scheduled job would tell it for ever
         if not (session.quiet and answers and problem.is_absent):
             session.warn(str(problem))
+    old = {source.name: text for source, answer in answers if (text := _says_nothing(session, source, answer))}
     new = store(session, found)
     if session.json or session.dry_run:
         session.data([readings.record(sample, "sample") for sample in new])
@@ -42,8 +43,21 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
         for source, answer in answers:
             about = f"{answer.origin}, {answer.age_in_words} old"
             session.say(f"sampled {source.name} ({about}): {values(source, answer.reading)}")
+            if source.name in old:
+                pane = f"`tracker capture {source.name} --from stdin` takes a pane"
+                session.note(f"note: {old[source.name]}; {source.name} has a new reading once it is used, and {pane}")
     if wanted and not answers:
         raise TrackerError("No provider answered. Nothing was stored.")
+
+
+def _says_nothing(session: Session, source: Source, answer: Answer) -> str | None:
+    """Why an answer says nothing of now: its meters were all reset since, or what is stored is as new."""
+    resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
+    if resets and max(resets) <= session.now:
+        return f"that is older than the reset at {iso(max(resets))}"
+    known = readings.history(session, source.name, answer.as_of) if answer.age else []
+    newest = max((run.until for run in known if run.until <= session.now), default=None)
+    return f"that is not newer than the stored reading of {iso(newest)}" if newest else None
 
 
 def look(

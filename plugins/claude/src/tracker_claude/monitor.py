@@ -39,7 +39,7 @@ TEXT = (
     "token_usage={token_usage_pct:%} tokens={tokens_used}/{token_limit} burn_rate={burn_rate_per_min:.1 tokens/min}"
     " cost_rate={cost_rate_per_min:.4 $/min} messages={message_count} confidence={confidence}"
 )
-SHOWN = re.findall(r"{(\w+):?", TEXT)
+SHOWN = re.findall(r"{(\w+)", TEXT)  # the figures that the text names
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 

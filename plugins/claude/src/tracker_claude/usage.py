@@ -84,9 +84,11 @@ def parse_status(text: str, captured_at: datetime, timezone: tzinfo) -> Reading:
     rows = stream.read(plain, captured_at, timezone)
     if rows is not None:
         return rows
-    payload, text = payloads.read(plain), plain.strip()
+    payload = payloads.read(plain)
+    whole = plain.strip()
+    is_object = whole.startswith("{") and whole.endswith("}")
     # What a status line gets: it must not pay for the patterns of panes.
-    if payload and text[:1] + text[-1:] == "{}" and any(gauge.used is not None for gauge in payload.gauges):
+    if payload and is_object and any(gauge.used is not None for gauge in payload.gauges):
         return payload
     from tracker_claude import panes
 

@@ -192,6 +192,12 @@ def described(session: Session, step: Step) -> list[str]:
             verb, about = "take back", record
             if isinstance(target, str):
                 verb, about = "put back", _removed(session, stream, record, target)
+                if _is_removed_twice(session, stream, record):
+                    found.append(f"{_name(stream, about)} stays taken back: another command took it back, too")
+                    continue
+            elif record["record_id"] in session.index.tombstoned(stream):
+                found.append(f"{_name(stream, about)} was taken back already")
+                continue
             again = "; the one before it counts again" if _has_another(session, stream, record) else ""
             found.append(f"{verb} {_name(stream, about)}{again}")
     return found
@@ -203,6 +209,17 @@ def _has_another(session: Session, stream: str, record: Row) -> bool:
         return False
     entries = session.index.entries(FINALIZED, [str(record.get("window"))])
     return any(entry.record_id != record["record_id"] for entry in entries)
+
+
+def _is_removed_twice(session: Session, stream: str, tombstone: Row) -> bool:
+    """Whether another standing record takes the same one back, as that of another lane's undo."""
+    windows = [window] if isinstance(window := tombstone.get("window"), str) else None
+    same = (
+        entry.record_id
+        for entry in session.index.entries(stream, windows, removed=True)
+        if entry.record.get("tombstone") == tombstone["tombstone"]
+    )
+    return not {*same} - session.index.tombstoned(stream) <= {tombstone["record_id"]}
 
 
 def _removed(session: Session, stream: str, tombstone: Row, target: str) -> Row:

@@ -21,6 +21,7 @@ from tracker.api import (
     StatusLineOrigin,
 )
 from tracker.kernel import Session, TrackerError, plural
+from tracker_desk.at_hand import readings
 
 # files that are looked at as a proxy's log, and how much of the first line
 LOGS = 50
@@ -45,12 +46,14 @@ def places(session: Session) -> list[Place]:
     programs: dict[str, Place] = {}
     folders: dict[tuple[str | None, str], list[FileOrigin | LogOrigin]] = {}
     captures: dict[str, str] = {}
+    # a capture takes no files in which there is no reading of now
+    readable = {one.provider for one in readings(session)}
     for source in session.registry.sources.values():
         capture = f"tracker capture {source.name} --phase before" if source.is_provider else ""
         for origin in source.origins:
             if isinstance(origin, FileOrigin | LogOrigin):
                 folders.setdefault((origin.variable, origin.folder), []).append(origin)
-                captures[origin.folder] = capture or captures.get(origin.folder, "")
+                captures[origin.folder] = (source.name in readable and capture) or captures.get(origin.folder, "")
             elif (place := _place(origin, capture)) and (place.name not in programs or not programs[place.name].next):
                 programs[place.name] = place
     files = [_files(origins, captures[folder]) for (_, folder), origins in folders.items()]

@@ -15,7 +15,11 @@ from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WHOLE, WOULD_OVERL
 
 MOST = 1000  # windows of a panel; views show fewer
 # of the subscription's price, where `cost_usd` is at list prices
-PLAN = {"money": "Plan, $", "money_per_feature": "Plan per feature, $"}
+TITLES = {
+    "money": "Plan, $",
+    "money_per_feature": "Plan per feature, $",
+    "cost_usd_per_feature": "Cost per feature, $",
+}
 NEVER = datetime.min.replace(tzinfo=UTC)
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)
@@ -119,11 +123,11 @@ def _whole(row: Mapping[str, Cell], columns: Sequence[Column]) -> Mapping[str, C
 
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
-    counts = ("tokens", "requests", "files", "lost_sessions", "accounts")
-    kinds = {**dict.fromkeys(counts, "count"), **dict.fromkeys((*PLAN, "cost_usd"), "money")}
+    counts = ("tokens", "tokens_per_feature", "requests", "files", "lost_sessions", "accounts")
+    kinds = {**dict.fromkeys(counts, "count"), **dict.fromkeys((*TITLES, "cost_usd"), "money")}
     name = key.removeprefix(WHOLE).removeprefix("shared_").removeprefix("unpriced_")
     kind = "text" if is_text else kinds.get(name, "number")
-    title = PLAN.get(key) or key.replace("_usd", ", $").replace("_", " ").capitalize()
+    title = TITLES.get(key) or key.replace("_usd", ", $").replace("_", " ").capitalize()
     return Column(key=key, title=title, kind=kind, rank=rank)  # type: ignore[arg-type]
 
 

@@ -34,7 +34,10 @@ MEASURED = ("lanes", "from", "to")
 WHOLE = "window_"
 LEADING = ("window", "lane", "from", "to", "state", "provider")
 # of money the count of requests that it leaves out
-BARE = {"cost_usd": "unpriced_requests", "shared_cost_usd": "shared_unpriced_requests"}
+BARE = {
+    **dict.fromkeys(("cost_usd", "cost_usd_per_feature"), "unpriced_requests"),
+    "shared_cost_usd": "shared_unpriced_requests",
+}
 HEAD = (*LEADING, *FIGURES)
 # columns of a feature that name another window which moved the same meter at the same time; of the first neither counts
 OVERLAPS, WOULD_OVERLAP = "overlaps", "would_overlap"

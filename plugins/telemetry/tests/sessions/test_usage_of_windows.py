@@ -240,6 +240,14 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     shown = two_days.run("preview", FORCE_COLOR="1", COLUMNS="120").stdout
     assert "W1 claude: tokens not known, since the requests are of 2 accounts." in shown
     assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
+    said = "missing: requests of 2 accounts are in claude W1, which measures one of them"
+    for words, is_said in (
+        (("window",), True),
+        (("daily", "--window", "W1"), True),
+        (("daily", "--since", "2026-11-01T00:01:00Z"), False),
+    ):
+        assert (said in two_days.run("usage", *words).stderr) is is_said
+    assert said not in two_days.run("usage", "window", "--last", "1").stderr
 
 
 def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, message: Any) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from pathlib import Path
+from datetime import datetime
 
-from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Origin, Source
+from tracker.api import CommandOrigin, ExchangeOrigin, HttpOrigin, Origin, Period, Source
 from tracker.kernel import Session, Windows, canonical, line
 from tracker_verdict.accounts import accounts
-from tracker_verdict.standings import FRESH, MEMORY, SKEW, readings_since
+from tracker_verdict.standings import FRESH, SKEW, readings_since
 
 
 def new_reading(session: Session, source: Source, account: str | None, *, several: bool) -> str:
@@ -53,13 +53,16 @@ def _free_window(session: Session, name: str) -> str:
 
 
 def _can_sample(session: Session, source: Source) -> bool:
-    """Whether an origin can be asked. Files that are the last resort need hold no reading if they never gave one."""
-    here = [one for one in source.origins if _is_here(one)]
-    resorts = [one.name for one in here if isinstance(one, FileOrigin) and one is not source.origins[0]]
-    if len(resorts) < len(here) or not resorts:
-        return bool(here)
-    readings = readings_since(session, source, session.now - MEMORY, hourly=True)
-    return not {one.origin for one in readings}.isdisjoint(resorts)
+    """Whether an origin can be asked for a reading of now, or one is at hand that is as good, and not stored yet."""
+    if any(_is_here(one) for one in source.origins):
+        return True
+    period = Period(provider=source.name, names=("at-hand",))
+    panels = [one for found in session.registry.ask("panels", session=session, period=period) for one in found]
+    # a sample takes the first origin that answers, whichever is the newest
+    at = next((row["at"] for one in panels if one.name in period.names for row in one.rows), None)
+    if not isinstance(at, datetime) or at < session.now - FRESH:
+        return False
+    return all(one.until < at for one in readings_since(session, source, session.now - FRESH, hourly=False))
 
 
 def _is_here(origin: Origin) -> bool:
@@ -67,8 +70,5 @@ def _is_here(origin: Origin) -> bool:
         return shutil.which(origin.argv[0]) is not None
     if isinstance(origin, HttpOrigin):
         return bool(os.environ.get(origin.key))
-    if isinstance(origin, FileOrigin):
-        folders = (os.environ.get(origin.variable or "") or origin.folder).split(",")
-        return any(Path(one.strip()).expanduser().is_dir() for one in folders if one.strip())
-    # only the other program knows whether it was asked
+    # files and a status line have a new reading only when the other program is used
     return False

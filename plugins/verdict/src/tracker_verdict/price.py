@@ -65,10 +65,8 @@ def price_of(session: Session, source: Source) -> Price | None:
     try:
         return None if value is None else parse(source, value)
     except TrackerError as error:
-        key, example = (
-            f"prices.{source.name}",
-            example_of(source.capacity_meter.unit if source.capacity_meter else "pp"),
-        )
+        key = f"prices.{source.name}"
+        example = example_of(source.capacity_meter.unit if source.capacity_meter else "pp")
         cure = f"Type `tracker config set {key} {example}`, with your price."
         session.warn(f"{key} in tracker.toml is not used: {error} {cure}")
         return None

@@ -22,7 +22,7 @@ from tracker_telemetry.sessions.lines import is_whole
 from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scan import UNPACKER
 from tracker_telemetry.sessions.scratch import NOTES, noted
-from tracker_telemetry.sessions.spans import UNKNOWN
+from tracker_telemetry.sessions.spans import OUTSIDE, UNKNOWN
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
@@ -44,6 +44,7 @@ SAID = {
     "not_in_rows": ("session", "{} used more than the rows show: {}"),
     "without_plugin": ("session", "{} left out: {}"),
     "shared": ("request", "{} shared {}"),
+    "accounts": ("account", "requests of {} are in {}, which measures one of them, so that `windows` leaves them out"),
     "left_out": ("request", "{} left out, of which {}"),
     "undated": ("request", "{} in no period, of which {}"),
     "gone": ("session", "the files of {} are gone; what they held is counted: {}"),
@@ -120,6 +121,16 @@ def shared(windows: Iterable[Mapping[str, int]], *, is_hashed: bool) -> Iterator
     cure = f"give each lane the name of its {tells} to tell them apart"
     for names, count in sorted(found.items()):
         yield {"kind": "shared", "count": count, "detail": f"within {names} at once; {cure}"}
+
+
+def accounts(known: Iterable[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
+    """The windows with requests of several accounts, of which each measures one; from provider, window and account."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for provider, window, account in known:
+        found[provider, window].add(account)
+    for (provider, window), names in sorted(found.items()):
+        if len(names) > 1 and window not in (OUTSIDE, UNKNOWN):
+            yield {"kind": "accounts", "count": len(names), "detail": f"{provider} {window}"}
 
 
 def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:

@@ -150,6 +150,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[missing.Gone]] = defaultdict(set)
+    accounts: dict[Key, set[tuple[str, str]]] = defaultdict(set)
     left: list[missing.Left] = []
     for source in sources:
         for labels, at, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
@@ -162,24 +163,31 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
             found[key].add(requests, tokens, cost, priced)
             if BETWEEN in window:
                 shared[key][window] += requests
+            elif account := labels.get("account"):
+                accounts[key].add((window, account))
             if isinstance(at, Day):
                 gone[key].add((source.title, labels["session"], at.name, _may_differ(at, query)))
     rows = _last(found, query, windows)
-    totals = Sums()
-    for _, sums in rows:
-        totals.extend(sums)
     if is_brief:
-        return Usage(names=query.names, rows=rows, totals=totals, missing=())
+        return Usage(names=query.names, rows=rows, totals=_total(rows), missing=())
     left += _unplaced(found, rows, query)
     lacking = [
         *missing.unpriced(database, ((key[columns.index("model")], sums.unpriced) for key, sums in rows)),
         *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
+        *missing.accounts((key[0], *one) for key, _ in rows for one in accounts.get(key, ())),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
         *missing.of_files(session, database, sources, query.provider),
     ]
     moved = _meters(session, sources, query, rows)
-    return Usage(names=query.names, rows=rows, totals=totals, missing=lacking, meters=moved)
+    return Usage(names=query.names, rows=rows, totals=_total(rows), missing=lacking, meters=moved)
+
+
+def _total(rows: Rows) -> Sums:
+    whole = Sums()
+    for _, sums in rows:
+        whole.extend(sums)
+    return whole
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
@@ -221,6 +229,7 @@ def _rows(
     first, last = max(query.since, span[0] if span else 0.0), min(query.until, span[1] if span else LATEST)
     within = f" AND (ts IS NULL OR ts BETWEEN {first!r} AND {last!r})" if span or query.is_limited else ""
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
+    is_asked |= {"account"} if "window" in query.names or query.windows is not None else set()
     names = [name for name in ("session", "project", "branch", "account", "model") if name in is_asked]
     of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by what the journal has of them
     of_request = ", ".join(f"coalesce({name}, '')" for name in names)
