@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Column
+from tracker.api import Column, Period
 from tracker.session import Session
-from tracker_desk import fleet, window_list
+from tracker_desk import fleet, panels, window_list
 from tracker_desk.panels import _column, table
 from tracker_desk.window_list import ListedWindow
 
@@ -62,6 +62,20 @@ def test_in_a_table_nothing_is_not_unknown() -> None:
     assert (plain["unpriced_requests"], plain["shared_with"], plain["shared_cost_usd"]) == (0, "", 0)
     assert (both["unpriced_requests"], both["shared_cost_usd"]) == (1, "≥$1.00")
     assert not unknown.keys() & {"unpriced_requests", *shared}
+
+
+def test_the_newest_window_of_the_panel_is_the_one_that_was_captured_last(filled: Any) -> None:
+    """Whatever its name; without a capture there is no time."""
+    filled("ingest", "toy-report", "--window", "W20", "--stdin", stdin="60").ok()
+    for phase, hour, used in (("start", 8, 40), ("end", 9, 45)):
+        at = f"2026-01-13T{hour:02}:00:00Z"
+        filled("alias", phase, "toy", "--stdin", "--window", "W0", "--captured-at", at, stdin=f"fuel {used}%").ok()
+    session = Session()
+    session.data_dir = filled.root
+    names = tuple(session.index.windows())
+    assert names == ("W0", "W1", "W2", "W10", "W20")
+    shown = panels.windows(session, Period(windows=names)).rows
+    assert [row["window"] for row in shown] == ["W0", "W10", "W2", "W1", "W20"]
 
 
 def test_a_window_without_a_capture_is_open(filled: Any) -> None:

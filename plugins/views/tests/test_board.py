@@ -293,6 +293,27 @@ def test_a_filter_says_how_many_rows_it_hides(recent: Any) -> None:
     run(recent, act)
 
 
+def test_on_eighty_columns_all_that_is_not_shown_is_named(recent: Any, add_feature: Callable[..., None]) -> None:
+    names = [f"Weight of part {number:02}" for number in range(16)]
+    columns = [Column(key=name, title=name, kind="count", rank=rank) for rank, name in enumerate(names)]
+    parts = Panel(
+        name="windows", title="Parts", columns=columns, rows=[dict.fromkeys(names, 1)], about="In grams. " * 6
+    )
+    add_feature("parts", panels=lambda session, period: [parts])
+
+    async def act(board: Any, pilot: Any) -> None:
+        while board.shown != "acme-parts: windows":
+            await pilot.press("right")
+        await pilot.pause()
+        about = board.query_one("#about")
+        assert text(board, "#about").endswith(f"{names[-1]}.")
+        width = about.size.width
+        assert about.size.height == about.get_content_height(board.size, board.size, width) > 3
+        assert board.table.size.height > 5
+
+    run(recent, act, (80, 24))
+
+
 def test_the_head_names_the_period_of_the_rows(recent: Any) -> None:
     from tracker_views.refresh import Answer
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Chart, Column, Panel
+from tracker.api import Chart, Column, Panel, Period
 from tracker_views.cells import short
 from tracker_views.charts import Picture, Span, nice, picture
+from tracker_views.content import Content
+from tracker_views.html import pictures
 
 COLUMNS = (
     Column(key="at", title="From", kind="instant"),
@@ -67,6 +69,25 @@ def test_a_window_is_shown_where_readings_measured_it() -> None:
         found = drawn(rows, [band], kind="steps", x="at", top=100)
         assert found is not None
         assert (found.has_bands, 'class="band"' in found.body) == (is_shown, is_shown)
+
+
+def test_behind_a_line_are_the_windows_of_its_provider() -> None:
+    """The windows of others did not move it; a line of nobody has all."""
+    own, others = ((START + timedelta(minutes=at), START + timedelta(minutes=at + 6)) for at in (0, 60))
+    content = Content(
+        now=START,
+        period=Period(windows=("W1", "W2")),
+        spans={"toy": [own], "rival": [others, own]},
+        headlines=(),
+        panels=(),
+        sections=(),
+        missing=(),
+    )
+    for name, places in (("toy", ["0.00%"]), ("rival", ["49.02%", "0.00%"]), (None, ["0.00%", "49.02%"])):
+        rows = [{"at": START + timedelta(hours=at), "used": at, "provider": name} for at in (0, 2)]
+        chart = Chart(kind="steps", title="Used", x="at", y="used")
+        [found] = pictures(Panel(name="used", title="Used", columns=COLUMNS, rows=rows, charts=[chart]), content, UTC)
+        assert re.findall(r'<rect x="([^"]*)"[^>]*class="band"', found.body) == places
 
 
 def test_a_line_without_a_range_names_no_day_that_is_still_to_come() -> None:

@@ -37,7 +37,7 @@ def _coming(session: Session, found: Series) -> Iterator[Mapping[str, Cell]]:
             yield {"at": reset, "expected_low": round(expected[0], 1), "expected_high": round(expected[1], 1)}
 
 
-def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]], account: str) -> Panel:
+def _panel(session: Session, found: Series, coming: list[Mapping[str, Cell]], account: str) -> Panel:
     source = session.registry.source(found.provider)
     meter = source.meter(found.meter) if source else None
     is_share = meter is not None and meter.unit == "pp"
@@ -63,7 +63,7 @@ def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]
             Column(key="expected_low", title="Expected from, %", kind="percent", rank=3),
             Column(key="expected_high", title="to, %", kind="percent", rank=3),
         ),
-        rows=[*map(_cells, parts(points, step)), *coming],
+        rows=[_cells(found.provider, part) for part in parts(points, step)] + coming,
         charts=(
             Chart(
                 kind="steps",
@@ -79,8 +79,10 @@ def _panel(session: Session, found: Series, coming: Sequence[Mapping[str, Cell]]
     )
 
 
-def _cells(part: Sequence[Point]) -> Mapping[str, Cell]:
+def _cells(provider: str, part: Sequence[Point]) -> Mapping[str, Cell]:
     return {
+        # no column has it: a view shows this provider's windows behind the line
+        "provider": provider,
         "at": part[0].at,
         "until": max(point.until for point in part),
         "used": part[-1].used,

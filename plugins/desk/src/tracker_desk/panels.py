@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural
@@ -19,6 +20,7 @@ TITLES = {
     "money_per_feature": "Plan per feature, $",
     "cost_usd_per_feature": "Cost per feature, $",
 }
+NEVER = datetime.min.replace(tzinfo=UTC)
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)
 START = (
@@ -65,7 +67,10 @@ def windows(session: Session, period: Period) -> Panel:
     """The windows of a period, with the columns that features add."""
     shown = period.windows[-MOST:]
     earlier = len(period.windows) - len(shown)
-    columns, rows = table(list(listed(session, shown))[::-1])
+    # those without a capture have no time, and stand last by their names
+    found = list(listed(session, shown))[::-1]
+    found.sort(key=lambda one: one.end or one.begin or NEVER, reverse=True)
+    columns, rows = table(found)
     return Panel(
         name="windows",
         title="Windows",

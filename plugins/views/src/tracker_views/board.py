@@ -54,7 +54,7 @@ class Board(App[None]):
     CSS = """
     #head { height: 1; padding: 0 1; background: $panel; color: $text; text-style: bold; }
     #meters { height: auto; padding: 1 1 0 1; }
-    #about { height: auto; max-height: 3; padding: 0 1; color: $text-muted; }
+    #about { height: auto; max-height: 40%; padding: 0 1; color: $text-muted; }
     #filter { display: none; height: 3; }
     #filter.asked { display: block; }
     #table { height: 1fr; margin: 0 1; background: $background; scrollbar-size: 0 1; }
@@ -288,7 +288,7 @@ class Board(App[None]):
             return
         # margins, the padding of the outer cells, the scroll bar
         hidden, left_out = self.table.draw(panel, max(self._width - 5, 20))
-        note = "  ".join(filter(None, (hidden, sparkline(panel), panel.about, left_out, self._failures())))
+        note = "  ".join(filter(None, (hidden, sparkline(panel), panel.about, self._failures(), left_out)))
         self.query_one("#about", Static).update(Text(note))
 
     def _draw_strip(self) -> None:

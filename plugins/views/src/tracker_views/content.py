@@ -22,7 +22,8 @@ MOST_LINES = 12  # of a section
 USAGE = "usage"  # the panel that sums up session logs
 MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
-    "A window counts for a provider if its meters were read before and after the work and no reset lies between.",
+    "A window counts for a provider if the meter that measures its capacity was read before and after the work, was not"
+    " reset in between, and no other window overlaps; resets of other meters do not matter.",
     "Efficiency is features divided by the capacity that was used, over all windows that count; the 95 % interval comes"
     " from how much windows differ from each other, or days if there are many windows.",
     "Tokens and money come from the agents' own logs and streams, money at list prices; what was not recorded is shown"
@@ -40,11 +41,11 @@ class Section:
 
 @frozen(kw_only=True)
 class Content:
-    """Everything that a view shows of a period."""
+    """Everything that a view shows of a period. spans: when each provider was measured in windows, by its name."""
 
     now: datetime
     period: Period
-    spans: Mapping[str, tuple[datetime, datetime | None]]
+    spans: Mapping[str, Sequence[tuple[datetime, datetime | None]]]
     headlines: tuple[str, ...]
     panels: tuple[Panel, ...]
     sections: tuple[Section, ...]
@@ -74,10 +75,18 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
     return min((begin for begin, _ in spans), default=None), max(ends) if ends and len(ends) == len(spans) else None
 
 
+def _measured(session: Session, windows: Sequence[str]) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    found: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    for (window, provider), group in Windows(session).captures(windows).items():
+        times = Windows(session).spans((), {(window, provider): group}).values()
+        found.setdefault(provider, []).extend(times)
+    return found
+
+
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
     # first, so that what it reads of all windows is there for the others; no chart could show those of a longer history
-    spans = {} if len(period.windows) > MOST_WINDOWS else Windows(session).spans(period.windows)
+    spans = {} if len(period.windows) > MOST_WINDOWS else _measured(session, period.windows)
     found = Windows(session).preview(period.windows)
     # a million windows do not fit into memory as values of JSON: what is said of them is said now
     unused = list(_left_out(period, found))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 from importlib.resources import files
+from itertools import chain
 
 from attrs import frozen
 from jinja2 import Environment, StrictUndefined
@@ -98,8 +99,9 @@ def zone_words(zone: tzinfo) -> str:
 
 def _time_span(content: Content, zone: tzinfo) -> str:
     """From the first window's beginning to the last one's end."""
-    begins = [begin for begin, _ in content.spans.values()]
-    ends = [end or content.now for _, end in content.spans.values()]
+    spans = list(chain.from_iterable(content.spans.values()))
+    begins = [begin for begin, _ in spans]
+    ends = [end or content.now for _, end in spans]
     if not begins:
         return ""
     return f", {min(begins).astimezone(zone):%d %b %Y} to {max(ends).astimezone(zone):%d %b %Y}"
@@ -119,8 +121,10 @@ def part(panel: Panel, zone: tzinfo, number: int = 0) -> Part:
 
 
 def pictures(panel: Panel, content: Content, zone: tzinfo) -> list[Picture]:
-    """The charts of a panel that have something to show."""
-    bands = [(begin, end or content.now) for begin, end in content.spans.values()]
+    """The charts of a panel that have something to show, with the windows of the providers that its rows name."""
+    named = {row.get("provider") for row in panel.rows} - {None} or content.spans.keys()
+    spans = chain.from_iterable(own for name, own in content.spans.items() if name in named)
+    bands = [(begin, end or content.now) for begin, end in dict.fromkeys(spans)]
     drawn = [picture(panel, chart, zone, bands) for chart in panel.charts]
     return [one for one in drawn if one is not None]
 
