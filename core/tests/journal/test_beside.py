@@ -220,7 +220,7 @@ def test_a_capture_into_a_finalized_window_says_that_its_figures_are_stale(progr
     complete(program, "W2").ok()
     done = take(program, "end", "W2", "fuel 35%", 8)
     assert done.ok() == "stored toy after snapshot for W2 (ready to finalize)\n"
-    stale = "note: W2 is finalized without this capture; its figures are stale until"
+    stale = "note: W2 is finalized without this capture; it counts once"
     assert done.notes.endswith(f"\n{stale} `tracker complete --window W2 ...` runs again\n")
     assert "finalized" not in take(program, "end", "W2", "fuel 33%", 7.5).err  # it does not count
     assert "capacity=15 pp" in complete(program, "W2").ok()

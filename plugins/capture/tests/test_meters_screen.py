@@ -40,3 +40,15 @@ def test_what_no_plugin_in_use_measures_has_no_unit(machine: Any) -> None:
         said = ok(machine("meters", TRACKER_DISABLE_PLUGINS="glm", **more)).splitlines()[-1]
         assert "1000" in said
         assert "%" not in said
+
+
+def test_a_run_of_one_day_is_shown_without_its_weekday(program: Any) -> None:
+    program.root.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for hour, until in ((1, "2026-11-22T06:00:00Z"), (23, "2026-11-23T02:00:00Z")):
+        known = {"provider": "toy", "origin": "alias", "record_id": f"r{hour}", "until": until}
+        rows.append({**known, "captured_at": f"2026-11-22T{hour:02}:00:00Z", "parsed": {"fuel_used": hour}})
+    (program.root / "readings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = program("meters").ok()
+    assert "2026-11-22 01:00 to 06:00     " in said
+    assert "2026-11-22 23:00 to Mon 02:00 " in said

@@ -365,3 +365,10 @@ def test_figures_of_a_feature_are_shown_as_those_of_a_window() -> None:
         Column(key="tokens_per_feature", title="Tokens per feature", kind="count", rank=5),
         Column(key="cost_usd_per_feature", title="Cost per feature, $", kind="money", rank=5),
     ]
+
+
+def test_records_without_a_window_are_not_denied(program: Any) -> None:
+    assert "note: no records in " in program("windows").notes
+    program("start", "toy", "--stdin", stdin="fuel 10%").ok()
+    program("undo", "--yes").ok()
+    assert "note: no windows in " in program("windows").notes

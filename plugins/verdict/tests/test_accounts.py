@@ -219,7 +219,7 @@ def test_an_after_of_another_account_is_refused(verdicts: Any) -> None:
     words = ("alias", "end", "codex", "--stdin")
     refused = verdicts(*words, stdin=PANE.format(OTHER, 50)).refused(1)
     assert "This codex reading is from another account than the BEFORE of W0-01." in refused
-    assert "--window" in refused
+    assert "Capture the pane of that account, or store it with --force." in refused, "another window has no BEFORE"
     verdicts(*words, "--force", stdin=PANE.format(OTHER, 50)).ok()
     assert "other-account" in verdicts("window-audit", "--window", "W0-01").ok()
 

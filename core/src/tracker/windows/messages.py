@@ -54,8 +54,8 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         # a capture that counts in a finalized window changes no figure until that is finalized again
         if any(end and end.record is one.record for end in one.pair) and is_finalized(session.index, one.window):
             needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
-            stale = f"its figures are stale until {needed}`tracker complete --window {one.window} ...` runs again"
-            session.note(f"note: {one.window} is finalized without this capture; {stale}")
+            counts = f"it counts once {needed}`tracker complete --window {one.window} ...` runs again"
+            session.note(f"note: {one.window} is finalized without this capture; {counts}")
     for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"] if NO_METER not in tag):
         session.note(f"note: {explained(tag, source)}")
 

@@ -93,8 +93,7 @@ class Finalized:
         return isinstance(used, Mapping) and [*map(used.get, PHASES)] != [one and one.record_id for one in now]
 
     def text(self, name: str) -> str | None:
-        found = self.record.get(name)
-        return found if isinstance(found, str) else None
+        return text(self.record.get(name)) or None
 
     def _table(self, name: str) -> dict[str, Any]:
         found = self.record.get(name)

@@ -195,7 +195,8 @@ def _broken_rules(
     others = [one for one in (before, canonical(standing).after) if one and Pair(one, new).mixed == OTHER_ACCOUNT]
     if old := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
         cause = f"this {source.name} reading is from another account than the {str(old.phase).upper()} of {new.window}"
-        advice = "Expected both of one account. Name another window with --window, or store it with --force."
+        other = "Capture the pane of that account" if new.phase == "after" else "Name another window with --window"
+        advice = f"Expected both of one account. {other}, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (old, new))
     if new.phase != "after":
         return

@@ -207,8 +207,10 @@ def lines(session: Session, found: Series, rows: int) -> Iterator[str]:
     yield f"  {sparkline(points, max(1, min(room, WIDTH)))}"
     for point, change in newest(found, rows):
         shown = value(point.used, unit=unit_of(source, found.meter))
-        until = f" to {point.until.astimezone(local):%a %H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
-        yield f"  {point.at.astimezone(local):%Y-%m-%d %H:%M}{until:<13} {shown:>8} {change:>7}  {point.origin}"
+        at, end = point.at.astimezone(local), point.until.astimezone(local)
+        day = "" if at.date() == end.date() else "%a "
+        until = f" to {end:{day}%H:%M}" if point.until - point.at >= RESET_TOLERANCE else ""
+        yield f"  {at:%Y-%m-%d %H:%M}{until:<13} {shown:>8} {change:>7}  {point.origin}"
 
 
 def newest(found: Series, rows: int) -> Iterator[tuple[Point, str]]:

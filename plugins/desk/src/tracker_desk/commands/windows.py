@@ -72,7 +72,8 @@ def command(context: click.Context, selection: Selection) -> None:
             while part := list(islice(texts, TABLE)):
                 click.echo(escape("\n".join(part)))
     elif not here.index.windows():
-        here.note(f"note: no records in {here.root}; begin with `tracker start PROVIDER`")
+        what = "windows" if here.journal.streams() else "records"
+        here.note(f"note: no {what} in {here.root}; begin with `tracker start PROVIDER`")
     else:
         here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
     for column, text in REMARKS.items():
