@@ -17,9 +17,9 @@ class Meters(Group):
     """Other commands take the provider as a word; here a word is one of its own commands."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args[0] in session().registry.sources:
+        if args[0] in session().registry.providers:
             words = f"tracker meters --provider {args[0]}"
-            raise click.UsageError(f"{args[0]} is no command of `tracker meters`. Name it as `{words}`.", ctx)
+            raise click.UsageError(f"{args[0]} is a provider, not a command of `meters`. Name it as `{words}`.", ctx)
         return super().resolve_command(ctx, args)
 
 
