@@ -24,7 +24,7 @@ AT_RESET = timedelta(minutes=5)  # how long after a reset a floored 0 is taken a
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 # Tags of a pair that measured nothing: of two accounts, as which `window_accounts` names them, or of two plans.
 OTHER_ACCOUNT, OTHER_PLAN, MIXED = "other-account", "other-plan", "2 accounts"
-TOO_FAR = "reset-implausible"  # the tag of a reset that cannot be
+TOO_FAR, NO_METER = "reset-implausible", "no-meter"  # tags of a reset that cannot be, of a plan without the meter
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
 Span = tuple[datetime, datetime | None]
@@ -183,7 +183,9 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
     values: dict[str, float | None] = {}
-    errors, falls = [*before.errors, *after.errors], []
+    # what one of both shows is a meter of the plan
+    denied = f"{NO_METER}:{source.capacity}" if len(pair.lacking(capacity)) == 1 else None
+    errors, falls = [tag for tag in (*before.errors, *after.errors) if tag != denied], []
     for change in answer.changes:
         key, delta, is_capacity = change.meter, change.delta, change.meter == source.capacity
         tags = [change.reason] if change.reason else ["capacity-missing"] if delta is None and is_capacity else []
@@ -194,14 +196,12 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
         elif delta is not None and delta >= 0:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif fall := _fall(meter, before, after):
+        elif (fall := _fall(meter, before, after)) or delta is not None:
             # a plugin may measure across a reset; the core's default never does
-            is_odd = is_capacity or not fall.reset_at
-            falls += [fall] if is_odd else []
+            is_odd = is_capacity or not (reset := fall and fall.reset_at)
+            falls += [fall] if fall and is_odd else []
             delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
-            tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
-        elif delta is not None:
-            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"]
+            tags += [f"{CROSSED}:{key}"] if reset else []
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:
