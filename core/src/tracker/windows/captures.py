@@ -198,7 +198,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
             tags += [f"{CROSSED}:{key}"] if delta is None else []
         elif (fall := _fall(meter, before, after)) or delta is not None:
             # a plugin may measure across a reset; the core's default never does
-            is_odd = is_capacity or not (reset := fall and fall.reset_at)
+            is_odd = not (reset := fall and fall.reset_at) or is_capacity
             falls += [fall] if fall and is_odd else []
             delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
             tags += [f"{CROSSED}:{key}"] if reset else []
