@@ -52,3 +52,8 @@ def test_a_run_of_one_day_is_shown_without_its_weekday(program: Any) -> None:
     said = program("meters").ok()
     assert "2026-11-22 01:00 to 06:00     " in said
     assert "2026-11-22 23:00 to Mon 02:00 " in said
+
+
+def test_a_provider_as_a_word_is_told_the_option(program: Any) -> None:
+    assert "Name it as `tracker meters --provider toy`." in program("meters", "toy").refused(2)
+    assert "Unknown command 'tob'." in program("meters", "tob").refused(2)

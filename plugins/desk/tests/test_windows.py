@@ -78,6 +78,15 @@ def test_the_newest_window_of_the_panel_is_the_one_that_was_captured_last(filled
     assert [row["window"] for row in shown] == ["W0", "W10", "W2", "W1", "W20"]
 
 
+def test_why_a_window_does_not_count_stays_longer_than_its_times(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_list, "facts", lambda _session, _windows: {("W1", "toy"): {"overlaps": "W2"}})
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for width, is_timed in ((80, False), (120, True)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        head, first, *_ = filled("windows").ok().splitlines()
+        assert ("From" in head, "Overlaps" in head, "W2" in first) == (is_timed, True, True)
+
+
 def test_a_window_without_a_capture_is_open(filled: Any) -> None:
     filled("ingest", "toy-report", "--window", "W3", "--stdin", stdin="60").ok()
     assert {one["window"]: one["state"] for one in windows(filled)}["W3"] == "open"

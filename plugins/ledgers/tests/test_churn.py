@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from outcomes import ok, records
 
+from tracker.api import Period
 from tracker.errors import TrackerError
+from tracker.kernel import Windows
 from tracker.session import Session
-from tracker_ledgers import churn
+from tracker_ledgers import churn, panel
 
 Text = Callable[..., str]
 
@@ -85,6 +88,19 @@ def test_the_user_s_settings_change_nothing(
     (repository.path / "sub").mkdir()
     monkeypatch.chdir(repository.path / "sub")
     assert figures(measure(session, start, end)) == plain == (0, 0, 0, 0)
+
+
+def test_the_newest_window_of_the_panel_was_captured_last(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its name; those without a capture have no time."""
+    names = ("W1", "W2", "W9", "W10")
+    known = {(window, "toy"): {"churn": 1, "files": 1} for window in names}
+    monkeypatch.setattr(panel, "facts", lambda session, windows: known)
+    at = datetime(2026, 1, 10, tzinfo=UTC)
+    spans = {"W1": (at, at + timedelta(hours=3)), "W10": (at, at + timedelta(hours=1)), "W2": (at, None)}
+    monkeypatch.setattr(Windows, "spans", lambda self, windows: spans)
+    found = panel.panel(session, Period(windows=names))
+    assert found is not None
+    assert [row["window"] for row in found.rows] == ["W1", "W10", "W2", "W9"]
 
 
 # --- prototypes

@@ -92,6 +92,9 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     if any(row.get("tokens") and row.get("from") is None for row in rows):
         # a row without captures has nothing else
         extra["tokens"] = FROM.rank - 1
+    if OVERLAPS in extra:
+        # it says why a figure is missing
+        extra[OVERLAPS] = FROM.rank - 2
     if len({row.get("account") for row in rows} - {None}) > 1:
         # rows of one provider differ in it
         extra["account"] = 0

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from tracker.api import Chart, Column, Panel, Period
-from tracker.kernel import Session
+from tracker.kernel import Session, Windows
 from tracker_ledgers.window_facts import facts
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def panel(session: Session, period: Period) -> Panel | None:
     """Net lines per feature and files of each window, the newest first."""
     order = {window: place for place, window in enumerate(period.windows)}
     found = [(key, one) for key, one in facts(session, period.windows).items() if one.get("files") is not None]
-    found.sort(key=lambda item: -order.get(item[0][0], -1))
+    # without a capture there is no time
+    spans = Windows(session).spans({window for (window, _), _ in found})
+    times = {window: end or begin for window, (begin, end) in spans.items()}
+    found.sort(key=lambda item: (times.get(item[0][0], NEVER), order.get(item[0][0], -1)), reverse=True)
     if not found:
         return None
     rows = [

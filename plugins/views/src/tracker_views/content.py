@@ -22,8 +22,8 @@ MOST_LINES = 12  # of a section
 USAGE = "usage"  # the panel that sums up session logs
 MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
-    "A window counts for a provider if the meter that measures its capacity was read before and after the work, was not"
-    " reset in between, and no other window overlaps; resets of other meters do not matter.",
+    "A window counts for a provider if the meter that measures its capacity was read before and after the work and"
+    " was not reset in between; resets of other meters do not matter.",
     "Efficiency is features divided by the capacity that was used, over all windows that count; the 95 % interval comes"
     " from how much windows differ from each other, or days if there are many windows.",
     "Tokens and money come from the agents' own logs and streams, money at list prices; what was not recorded is shown"

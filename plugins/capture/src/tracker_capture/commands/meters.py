@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from tracker_capture.meters import Series
 
 
-@click.group("meters", cls=Group, invoke_without_command=True, epilog="tracker meters --provider codex")
+class Meters(Group):
+    """Other commands take the provider as a word; here a word is one of its own commands."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args[0] in session().registry.providers:
+            words = f"tracker meters --provider {args[0]}"
+            raise click.UsageError(f"{args[0]} is a provider, not a command of `meters`. Name it as `{words}`.", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group("meters", cls=Meters, invoke_without_command=True, epilog="tracker meters --provider codex")
 @click.option("--provider", metavar="P", help="Only this provider.")
 @click.option("--meter", metavar="M", help="Only this meter, such as weekly.")
 @click.option("--since", metavar="TIME", callback=moment, help="Only readings from this time on.")
