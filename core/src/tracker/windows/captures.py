@@ -183,9 +183,7 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     answer: Delta = registry.call(source.name, "compute_delta", before=before, after=after)
     across = _across_resets(pair.before, pair.after) if SPLIT_FIELD in pair.after.record else {}
     values: dict[str, float | None] = {}
-    # what one of both shows is a meter of the plan
-    denied = f"{NO_METER}:{source.capacity}" if len(pair.lacking(capacity)) == 1 else None
-    errors, falls = [tag for tag in (*before.errors, *after.errors) if tag != denied], []
+    errors, falls = [*before.errors, *after.errors], []
     for change in answer.changes:
         key, delta, is_capacity = change.meter, change.delta, change.meter == source.capacity
         tags = [change.reason] if change.reason else ["capacity-missing"] if delta is None and is_capacity else []
@@ -207,6 +205,9 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     if capacity and capacity.field_name not in values:
         values[capacity.field_name] = None
         errors.append("capacity-missing")
+    # what one of both shows is a meter of the plan
+    elif (denied := f"{NO_METER}:{source.capacity}") in errors:
+        errors.remove(denied)
     return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 
