@@ -205,9 +205,8 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
     if capacity and capacity.field_name not in values:
         values[capacity.field_name] = None
         errors.append("capacity-missing")
-    # what one of both shows is a meter of the plan
-    elif (denied := f"{NO_METER}:{source.capacity}") in errors:
-        errors.remove(denied)
+    elif (refuted := f"{NO_METER}:{source.capacity}") in errors:
+        errors.remove(refuted)
     return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 
