@@ -80,6 +80,16 @@ def test_a_meter_that_the_after_shows_is_one_of_the_plan(verdicts: Any) -> None:
     _check_that_it_measures(verdicts, at[1])
 
 
+def test_the_meter_of_another_plan_is_asked_of_none(verdicts: Any) -> None:
+    """What the BEFORE of a plan without the meter showed cannot be typed, and would measure nothing."""
+    now = datetime.now(UTC)
+    at = [("--captured-at", (now - timedelta(minutes=ago)).isoformat()) for ago in (30, 5)]
+    verdicts("start", "codex", *at[0], stdin=WITHOUT).ok()
+    ended = verdicts("end", "codex", *at[1], stdin=WHOLE.format(66).replace("(Pro 200)", "(Plus)"))
+    assert "this plan has no such meter" in ended.err
+    assert "override" not in ended.err + verdicts("status").out
+
+
 def _check_that_it_measures(verdicts: Any, at: tuple[str, str]) -> None:
     """The cure that the AFTER and the status name brings what the window costs."""
     ended = verdicts("end", "codex", *at, stdin=WHOLE.format(66))
