@@ -118,6 +118,15 @@ def test_a_before_behind_the_after_says_that_it_does_not_count(program: Any) -> 
     assert "closed at" in program("status").ok()
 
 
+def test_a_before_behind_a_finalized_window_says_so(program: Any) -> None:
+    take(program, "start", "W1", "fuel 20%", 6)
+    take(program, "end", "W1", "fuel 30%", 7)
+    complete(program, "W1").ok()
+    done = take(program, "start", "W1", "fuel 35%", 8)
+    assert " in W1, which is finalized, so it does not count until an AFTER follows: " in done.err
+    assert "or `tracker alias delete toy --phase before --window W1` takes it back" in done.err
+
+
 def test_a_window_that_is_left_behind_is_named_with_what_ends_it(program: Any) -> None:
     take(program, "start", "W2", "fuel 20%", 6)
     done = take(program, "start", "W3", "fuel 30%", 7)

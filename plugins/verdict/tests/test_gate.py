@@ -89,7 +89,7 @@ def test_waiting_ends_with_go(verdicts: Any, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("time.sleep", lambda _seconds: reading(verdicts, 5, age=timedelta(0)))
     done = verdicts("gate", "codex", "--wait")
     assert (done.status, done.out) == (0, "go: codex weekly: 95 % left\n")
-    assert "waiting: stop: 5 % left, less than 10 %" in done.err
+    assert "waiting: stop: codex weekly: 5 % left, less than 10 %" in done.err
 
 
 def test_waiting_ends_at_the_reset(verdicts: Any) -> None:

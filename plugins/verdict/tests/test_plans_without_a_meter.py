@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,54 @@ def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
     now = ("--captured-at", datetime.now(UTC).isoformat())
     assert "lacks" not in verdicts("start", "codex", *now, stdin=">_ OpenAI Codex\n Weekly limit: 80% left\n").err
     assert verdicts("gate", "codex").out.startswith("go: codex weekly: 80 % left")
+
+
+# without its reset the pane fits any day
+WITHOUT = re.sub(r" \(resets .*\)", "", pane("v0.169.0_monthly"))
+WHOLE = WITHOUT.replace("  Monthly limit:", "  Weekly limit:        {}% left\n  Monthly limit:")
+
+
+def test_a_pane_whose_lines_are_lost_is_not_of_a_plan_without_the_meter(verdicts: Any) -> None:
+    """A BEFORE of a plan that showed its meter an hour ago was said to measure nothing, whatever one types."""
+    now = datetime.now(UTC)
+    at = [("--captured-at", (now - timedelta(minutes=ago)).isoformat()) for ago in (90, 60, 30, 5)]
+    verdicts("start", "codex", *at[0], stdin=WHOLE.format(80)).ok()
+    verdicts("end", "codex", *at[1], stdin=WHOLE.format(70)).ok()
+    verdicts("complete", "--window", "W0-01", "--codex-features", "1").ok()
+    begun = verdicts("start", "codex", *at[2], stdin=WITHOUT)
+    assert "lacks weekly, so it measures no window: capture the whole pane with `tracker start codex" in begun.err
+    _check_that_it_measures(verdicts, at[3])
+
+
+def test_a_meter_that_the_after_shows_is_one_of_the_plan(verdicts: Any) -> None:
+    now = datetime.now(UTC)
+    at = [("--captured-at", (now - timedelta(minutes=ago)).isoformat()) for ago in (30, 5)]
+    assert "this plan has no such meter" in verdicts("start", "codex", *at[0], stdin=WITHOUT).err
+    _check_that_it_measures(verdicts, at[1])
+
+
+def test_the_meter_of_another_plan_is_asked_of_none(verdicts: Any) -> None:
+    """What the BEFORE of a plan without the meter showed cannot be typed, and would measure nothing."""
+    now = datetime.now(UTC)
+    at = [("--captured-at", (now - timedelta(minutes=ago)).isoformat()) for ago in (30, 5)]
+    verdicts("start", "codex", *at[0], stdin=WITHOUT).ok()
+    ended = verdicts("end", "codex", *at[1], stdin=WHOLE.format(66).replace("(Pro 200)", "(Plus)"))
+    assert "this plan has no such meter" in ended.err
+    assert "override" not in ended.err + verdicts("status").out
+
+
+def _check_that_it_measures(verdicts: Any, at: tuple[str, str]) -> None:
+    """The cure that the AFTER and the status name brings what the window costs."""
+    ended = verdicts("end", "codex", *at, stdin=WHOLE.format(66))
+    assert "this plan has no such meter" not in ended.err
+    [cure] = re.findall(r"lacks weekly, so it measures no window: type what it showed with `tracker (.+?)`", ended.err)
+    assert cure in verdicts("status").out
+    window = cure.split("--window ")[1].split()[0]
+    lost = verdicts("complete", "--window", window, "--codex-features", "1")
+    assert "capacity=n/a" in lost.out
+    assert "no-meter" not in lost.err
+    verdicts(*cure.replace(" N", " 32").split()).ok()
+    assert "capacity=2 pp" in verdicts("complete", "--window", window, "--codex-features", "1").ok()
 
 
 @pytest.mark.parametrize(

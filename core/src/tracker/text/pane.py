@@ -113,8 +113,7 @@ def account_id(named: str, text: str = "") -> str:
         return named
     from tracker.journal.records import blake2b
 
-    whole = with_addresses(named.partition(" ")[0], text)
-    return blake2b(str(whole).casefold().encode(), digest_size=6).hexdigest()
+    return blake2b(str(with_addresses(named.partition(" ")[0], text)).casefold().encode(), digest_size=6).hexdigest()
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:

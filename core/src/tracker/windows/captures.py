@@ -24,7 +24,7 @@ AT_RESET = timedelta(minutes=5)  # how long after a reset a floored 0 is taken a
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"
 # Tags of a pair that measured nothing: of two accounts, as which `window_accounts` names them, or of two plans.
 OTHER_ACCOUNT, OTHER_PLAN, MIXED = "other-account", "other-plan", "2 accounts"
-TOO_FAR = "reset-implausible"  # the tag of a reset that cannot be
+TOO_FAR, NO_METER = "reset-implausible", "no-meter"  # tags of a reset that cannot be, of a plan without the meter
 
 Groups = Mapping[tuple[str, str], list["Capture"]]
 Span = tuple[datetime, datetime | None]
@@ -194,19 +194,19 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
         elif delta is not None and delta >= 0:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif fall := _fall(meter, before, after):
+        elif (fall := _fall(meter, before, after)) or delta is not None:
             # a plugin may measure across a reset; the core's default never does
-            is_odd = is_capacity or not fall.reset_at
-            falls += [fall] if is_odd else []
+            is_odd = not (reset := fall and fall.reset_at) or is_capacity
+            falls += [fall] if fall and is_odd else []
             delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
-            tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
-        elif delta is not None:
-            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"]
+            tags += [f"{CROSSED}:{key}"] if reset else []
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:
         values[capacity.field_name] = None
         errors.append("capacity-missing")
+    elif (refuted := f"{NO_METER}:{source.capacity}") in errors:
+        errors.remove(refuted)
     return Measurement(delta=values, errors=tuple(dict.fromkeys(errors)), falls=tuple(falls))
 
 

@@ -59,8 +59,7 @@ class LaneFile(NamedTuple):
 
     @property
     def path(self) -> Path:
-        folder = self.session.state_dir or self.session.root / "state"
-        return folder / (self.lane or "") / f"{self.source.name}.json"
+        return (self.session.state_dir or self.session.root / "state") / (self.lane or "") / f"{self.source.name}.json"
 
     def content(self) -> dict[str, Any]:
         """What the journal says: the newest capture, and whether its window is open."""

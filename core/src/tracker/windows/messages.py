@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.contract.readings import CROSSED, NOT_AFTER, NOT_BEFORE, iso
 from tracker.text.clock import Clock, span
 from tracker.text.render import line, number, value
-from tracker.windows.captures import OTHER_ACCOUNT, OTHER_PLAN, SPLIT, TOO_FAR, canonical, is_finalized
+from tracker.windows.captures import NO_METER, OTHER_ACCOUNT, OTHER_PLAN, SPLIT, TOO_FAR, canonical, is_finalized
 from tracker.windows.lanes import lane_option
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
 
-# of a reset that is over, a pane of which every reset is over or cannot be, a plan without a meter
-OVER, STALE, NO_METER = "reset-over", "stale-data", "no-meter"
+# of a reset that is over, a pane of which every reset is over or cannot be
+OVER, STALE = "reset-over", "stale-data"
 # of the tags that no source declares
 MEANINGS = {
     TOO_FAR: "this reset is too far ahead, so it is left out; the pane may be old",
@@ -108,9 +108,10 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"
     pair = canonical(one for one in added.standing if one.agent_id == agent)
     if not is_after and pair.after and taken > pair.after.captured_at:
+        state = ", which is finalized" if is_finalized(session.index, added.window) else ""
         yield (
-            f"this BEFORE is later than the AFTER of {clock.at(pair.after.captured_at)} in {added.window}, so it does"
-            f" not count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete} it back"
+            f"this BEFORE is later than the AFTER of {clock.at(pair.after.captured_at)} in {added.window}{state}, so it"
+            f" does not count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete} it back"
         )
     elif (counted := pair[is_after]) and counted.captured_at <= taken:
         yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} it back"
@@ -138,7 +139,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
 
 
 def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
-    """Say which captures that count do not show the meter of capacity, and what helps; once of a plan without it."""
+    """Say which of a pair lack the meter of capacity, and what helps; once of a plan that showed none for a week."""
     name, meter = source.name, source.capacity_meter
     for one in reversed(added.pair.lacking(meter)):
         assert meter is not None
@@ -149,7 +150,11 @@ def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
             what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
             typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
             cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
-        is_of_plan = f"{NO_METER}:{meter.key}" in one.reading.errors
+        since, is_of_plan = one.captured_at - timedelta(7), f"{NO_METER}:{meter.key}" in one.reading.errors
+        if is_of_plan:
+            own = (meter.key, one.record.get("account"), one.record["parsed"].get("plan"))
+            known = session.registry.first("meter_readings", session=session, provider=name, since=since, hourly=True)
+            is_of_plan = own not in [(found.meter, found.account, found.plan) for found in known or ()]
         cure = source.tags.get(NO_METER if is_of_plan else "capacity-missing", cure)
         session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")
         if is_of_plan:

@@ -16,8 +16,6 @@ from tracker.kernel import Capture, CaptureMark, Entry, Finalized, Session, Wind
 from tracker_desk.standings import SKEW, Groups, Standing, accounts, accounts_of_captures, standings
 
 YEAR = timedelta(days=366)
-# the tag of a pane whose plan has no such meter
-NO_METER = "no-meter"
 # windows that are not finalized, of which the newest are looked at
 OPEN = 100
 
@@ -241,7 +239,7 @@ def _again_due(session: Session, name: str, group: Sequence[Capture]) -> Due | N
     source = session.registry.sources[name]
     pair, meter = canonical(group), source.capacity_meter
     lacking = pair.lacking(meter)
-    if meter is None or len(lacking) != 1 or f"{NO_METER}:{meter.key}" in lacking[0].reading.errors:
+    if meter is None or len(lacking) != 1 or pair.mixed:
         return None
     [one] = lacking
     place = f"--window {quote(one.window)}{lane_option(session, one.agent_id)}"

@@ -15,7 +15,6 @@ from tracker_ledgers.command_log import typed
 from tracker_ledgers.evidence import is_named
 from tracker_ledgers.features import built
 
-NO_METER = "no-meter"
 CLOCKS = timedelta(minutes=5)  # those of machines differ
 
 # an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
@@ -196,7 +195,7 @@ def _again(session: Session, source: Source, group: Sequence[Capture]) -> Iterat
     """What makes a pair measure of which one pane lacks the meter of capacity: the capture again, or its value."""
     name, pair, meter = source.name, canonical(group), source.capacity_meter
     lacking = pair.lacking(meter)
-    if meter is None or len(lacking) != 1 or f"{NO_METER}:{meter.key}" in lacking[0].reading.errors:
+    if meter is None or len(lacking) != 1 or pair.mixed:
         return
     [one] = lacking
     phase, place = str(one.phase), _place(session, one.window, one.agent_id)

@@ -91,7 +91,7 @@ def _answer(here: Session, source: Source, question: Question, *, wait: bool) ->
 
     found = answer(here, source, question, here.now)
     while wait and found.state != GO and not found.is_final and (found.reset_at is None or found.reset_at > here.now):
-        here.note(f"waiting: {found.state}: {found.why}")
+        here.note(f"waiting: {found.state}: {source.name} {found.meter}: {found.why}")
         time.sleep(PAUSE)
         here.index.close()
         del here.index
