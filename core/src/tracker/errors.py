@@ -35,7 +35,8 @@ class PluginError(TrackerError):
     def __init__(self, plugin: str, step: str, cause: BaseException | str) -> None:
         self.plugin, self.step = plugin, step
         found = cause if isinstance(cause, str) else _describe(cause)
-        self.cause = " ".join(found[: self.MESSAGE_LIMIT].split()) + "..." * (len(found) > self.MESSAGE_LIMIT)
+        end = "..." if len(found) > self.MESSAGE_LIMIT else ""
+        self.cause = " ".join(found[: self.MESSAGE_LIMIT].split()) + end
         super().__init__(f"plugin {plugin!r} failed to {step}: {self.cause}")
 
 

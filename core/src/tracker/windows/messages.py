@@ -150,10 +150,11 @@ def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
             what = f"the {phase.upper()} of {Clock(session.now, session.zone).at(one.captured_at)}"
             typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
             cure = f"type what it showed with `tracker override {name} --phase {phase} {place} {typed}`"
-        since, is_of_plan = one.captured_at - timedelta(7), f"{NO_METER}:{meter.key}" in one.reading.errors
+        is_of_plan = f"{NO_METER}:{meter.key}" in one.reading.errors
         if is_of_plan:
-            own = (meter.key, one.record.get("account"), one.record["parsed"].get("plan"))
+            since = one.captured_at - timedelta(days=7)
             known = session.registry.first("meter_readings", session=session, provider=name, since=since, hourly=True)
+            own = meter.key, one.record.get("account"), one.record["parsed"].get("plan")
             is_of_plan = own not in [(found.meter, found.account, found.plan) for found in known or ()]
         cure = source.tags.get(NO_METER if is_of_plan else "capacity-missing", cure)
         session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")

@@ -178,7 +178,8 @@ class Windows:
 
     def unfinished(self, newest: int = -1) -> list[str]:
         """The windows that are not finalized, or the newest of them, in natural order."""
-        done = self.finalized(windows := self.session.index.unfinalized(newest))
+        windows = self.session.index.unfinalized(newest)
+        done = self.finalized(windows)
         return [window for window in windows if window not in done]
 
     def spans(self, windows: Iterable[str], groups: "Groups | None" = None) -> "dict[str, Span]":
