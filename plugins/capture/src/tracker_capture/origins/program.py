@@ -158,8 +158,8 @@ class _Program:
                 other = other or raw.strip()
             elif found.get("id") == message["id"] and "method" not in found:
                 return raw, found
-        complaint = self.complaint(other.decode("utf-8", "replace"))
-        raise OriginError(f"{self.end()} before it answered {asked}{complaint}")
+        ended = self.end()  # only of a program that has ended is all of its complaint waited for
+        raise OriginError(f"{ended} before it answered {asked}{self.complaint(other.decode('utf-8', 'replace'))}")
 
     def status(self) -> int | None:
         """The exit status, None where it closed its output and goes on."""
