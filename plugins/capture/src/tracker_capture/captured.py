@@ -49,8 +49,8 @@ def add_newest_capture(session: Session, provider: str) -> None:
 def _fall(session: Session, source: Source, sample: Sample) -> str | None:
     """How far a meter lies below what it showed before the same reset: no quota gives back what was used."""
     for run in reversed(newest(session, source.name)):
-        is_one = run.account == sample.account or None in (run.account, sample.account)
-        for key, gauge in sample.gauges.items() if is_one and run.until < sample.at else ():
+        may_be_same = run.account == sample.account or None in (run.account, sample.account)
+        for key, gauge in sample.gauges.items() if may_be_same and run.until < sample.at else ():
             old, meter = run.gauges.get(key), source.meter(key)
             if old is None or old.reset_at is None or meter is None or meter.unit != "pp":
                 continue

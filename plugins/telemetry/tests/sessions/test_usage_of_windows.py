@@ -239,6 +239,9 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     assert "W1 claude: tokens not known, since the requests are of 2 accounts" in report.stdout
     shown = two_days.run("preview", FORCE_COLOR="1", COLUMNS="120").stdout
     assert "W1 claude: tokens not known, since the requests are of 2 accounts." in shown
+    # also where there is nothing else to say of tokens
+    alone = two_days.run("preview", "--window", "W1", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
+    assert "Tokens and money\x1b[0m\nW1 claude: tokens not known" in alone
     assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
     said = "missing: requests of 2 accounts are in claude W1, which measures one of them"
     for words, is_said in (

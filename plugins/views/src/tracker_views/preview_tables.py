@@ -94,6 +94,8 @@ def _used(session: Session, windows: tuple[str, ...]) -> Iterator[Part]:
         if (panel.name, panel.distribution) == (USAGE, ""):
             if panel.rows:
                 yield from _section(panel.title, panel.columns, panel.rows)
+            elif panel.missing:
+                yield from _heading(panel.title)
             yield from panel.missing
     yield from (f"Not shown: {line(text)}" for text in failures)
 
