@@ -288,3 +288,21 @@ def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, m
     stored = (home.data / "claude_sessions.jsonl").read_bytes()
     assert home.total()[0] == 2
     assert (home.data / "claude_sessions.jsonl").read_bytes() == stored
+
+
+def test_a_checkpoint_books_what_the_session_logs_have_of_its_window(home: Any, message: Any) -> None:
+    """168000 were typed where the logs had 1,106,500, and nothing said so."""
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for phase, used, at in (("start", 10, "10:00"), ("end", 20, "10:30")):
+        words = ("--window", "W1", "--captured-at", f"2026-11-20T{at}:00Z")
+        assert home.run(phase, "claude", "--stdin", *words, stdin=pane.format(used)).exit_code == 0
+    words = ("checkpoint", "--window", "W1", "--provider", "claude", "--task", "t", "--plan", "1000")
+    unknown = home.run(*words)
+    assert (unknown.exit_code, "in W1 is not known from session logs. Type --actual N." in unknown.stderr) == (2, True)
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a", minute=5) + message("b", minute=6))
+    assert "booked 300 tokens for W1 (delta=-700)" in home.run(*words).stdout
+    said = "session logs have 300 tokens of claude in W1, with cached ones; without --actual these are booked"
+    for typed, is_said in ((200, True), (300, False)):
+        done = home.run(*words, "--actual", str(typed))
+        assert (f"booked {typed} tokens for W1" in done.stdout, said in done.stderr) == (True, is_said)
