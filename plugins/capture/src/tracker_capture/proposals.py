@@ -131,7 +131,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
 
 
 def _told(samples: Iterable[Sample]) -> list[datetime]:
-    """When requests were made, where no session log is: clients write their meters behind them."""
+    """When requests were made, if no session log tells: clients write their meters behind them."""
     found = (at for one in samples if not one.is_scheduled and one.capture is None for at in (one.at, one.until))
     return sorted(set(found))
 
