@@ -88,13 +88,14 @@ def test_what_windows_share_follows_the_first_that_is_shown(overlapping: Any, ca
 def test_a_scoreboard_counts_each_request_once(overlapping: Any) -> None:
     [row] = asked(overlapping, "scoreboard")
     # both windows moved one meter at the same time: their features are left out, and what one took is not known
-    assert (row["tokens"], row["features"], row["tokens_per_feature"]) == (OUTER * 150, None, None)
+    assert (row["tokens"], row["features"], row["tokens_per_feature"]) == (None, None, None)
+    assert row["left_out_tokens"] == OUTER * 150
     assert "shared_requests" not in row
 
 
 def test_what_rows_of_a_scoreboard_share_is_not_known_per_feature(overlapping: Any) -> None:
     rows = {row["group"]: row for row in asked(overlapping, "scoreboard", "--by", "lane")}
-    assert {name: row["tokens"] for name, row in rows.items()} == {"(none)": 150, "sub1": 0}
+    assert {name: row["left_out_tokens"] for name, row in rows.items()} == {"(none)": 150, "sub1": 0}
     assert [row["tokens_per_feature"] for row in rows.values()] == [None, None]
     assert [row["cost_usd_per_feature"] for row in rows.values()] == [None, None]
     assert [row["shared_requests"] for row in rows.values()] == [5, 5]
@@ -116,8 +117,8 @@ def test_every_order_of_commands_gives_the_same(overlapping: Any, message: Make)
     """No command needs another one that reads the session logs first."""
     [before] = asked(overlapping, "scoreboard")
     (overlapping.projects / "s2.jsonl").write_text(message("new", minute=6, sessionId="s2"))
-    after = [asked(overlapping, "scoreboard")[0]["tokens"], asked(overlapping, "windows")[0]["providers"]["claude"]]
-    assert (after[0], after[1]["requests"]) == (before["tokens"] + 150, 2)
+    [after], own = asked(overlapping, "scoreboard"), asked(overlapping, "windows")[0]["providers"]["claude"]
+    assert (after["left_out_tokens"], own["requests"]) == (before["left_out_tokens"] + 150, 2)
     assert "W1 claude: 300 tokens, 2 requests" in overlapping.run("handoff", "--dry-run").stdout
 
 
