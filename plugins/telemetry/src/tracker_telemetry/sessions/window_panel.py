@@ -40,8 +40,10 @@ def panel(session: Session, windows: Sequence[str]) -> Panel:
     """Tokens and money of windows as a table, and the same as sentences; of what is not known there are only these."""
     rows: Sequence[Mapping[str, Cell]] = ()
     said: Sequence[str] = ()
-    missing: Sequence[str] = [f"not shown of more than {MOST_WINDOWS} windows: `tracker windows` has them"]
-    if len(windows) <= MOST_WINDOWS:
+    missing: Sequence[str] = ()
+    if len(windows) > MOST_WINDOWS:
+        missing = [f"not shown of more than {MOST_WINDOWS} windows: `tracker windows` has them"]
+    elif windows:
         rows, said, missing = _kept(session, windows)
     return Panel(name="preview", title="Tokens and money", headlines=said, columns=COLUMNS, rows=rows, missing=missing)
 
