@@ -184,6 +184,7 @@ def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> Non
     said = verdicts("scoreboard").err
     assert "note: codex: tokens are known of 1 of 2 windows.\n" in said
     assert "note: codex: windows that do not count used 110 tokens more.\n" in said
+    assert "note: codex (none): tokens are known of 1 of 2" in verdicts("scoreboard", "--by", "methodology").err
     verdicts.facts["W5", "codex"] = {"shared_requests": 1, "tokens": 0, "cost_usd": 0}
     verdicts.facts["W3", "codex"]["shared_requests"] = 1
     verdicts.facts["W3+W5", "codex"] = {"tokens": 40, "requests": 1, "cost_usd": 80}

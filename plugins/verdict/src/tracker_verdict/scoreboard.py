@@ -100,8 +100,13 @@ def scoreboard(
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
     lines = sorted(_lines(session, sums, known_prices, is_logged=is_logged), key=_order)
-    bare = {one.key for one in RARE if not any(line[one.key] for line in lines)}
+    bare = {one.key for one in RARE if not any(_says(line, one.key) for line in lines)}
     return [{name: one for name, one in line.items() if name not in bare} for line in lines]
+
+
+def _says(line: Line, name: str) -> bool:
+    """Whether a rare column has something to say in a row; if no tokens are known at all, the tokens say so."""
+    return bool(line[name]) and (name != "unknown_windows" or line["tokens"] is not None)
 
 
 def _order(line: Line) -> tuple[bool, str, str]:
@@ -110,8 +115,8 @@ def _order(line: Line) -> tuple[bool, str, str]:
     return name == UNNAMED or name.startswith(f"{UNNAMED} ("), name, str(line["provider"])
 
 
-def _note_left_out(session: Session, name: str, one: Totals, n: int) -> None:
-    """Say what the tokens and the money of a group leave out."""
+def _note_left_out(session: Session, provider: str, group: str, one: Totals, n: int) -> None:
+    """Say what the tokens and the money of a group leave out; groups of several providers may have one name."""
     notes = []
     if one.sums["lost_sessions"]:
         notes.append("of some windows only daily totals are left: not in tokens and money.")
@@ -125,8 +130,9 @@ def _note_left_out(session: Session, name: str, one: Totals, n: int) -> None:
         notes.append(f"money at list prices is known of {priced} of {n} windows.")
     if count := one.left_out["tokens"]:
         notes.append(f"windows that do not count used {count:,} tokens more.")
+    where = group if group.startswith(provider) else f"{provider} {group}"
     for note in notes:
-        session.note(f"note: {escape(name)}: {note}")
+        session.note(f"note: {escape(where)}: {note}")
 
 
 def _lines(
@@ -138,7 +144,7 @@ def _lines(
         figures = one.tally.total(one.account, overlaps=overlaps)
         note_excluded(session, figures)
         provider, estimate, totals = figures.source.name, figures.efficiency, one.totals(overlaps)
-        _note_left_out(session, name, totals, estimate.n)
+        _note_left_out(session, provider, name, totals, estimate.n)
         if estimate.change and provider not in noted:
             noted.add(provider)
             session.note(f"note: {provider}: {estimate.change.sentence}")
@@ -171,12 +177,11 @@ def _lines(
 
 
 def _rare(one: Totals, estimate: ProviderEstimate) -> Line:
-    known = one.windows["tokens"]
     return {
         "unpriced_requests": one.sums["unpriced_requests"],
         "shared_requests": one.shared["requests"],
         "lost_sessions": one.sums["lost_sessions"],
-        "unknown_windows": estimate.n - known if known else 0,
+        "unknown_windows": estimate.n - one.windows["tokens"],
         "left_out_tokens": one.left_out["tokens"],
         "spread_over": plural(estimate.spread.n, estimate.blocks) if estimate.blocks else None,
         "older_points": estimate.change.ratio[0] if estimate.change else None,
