@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -63,15 +64,17 @@ def test_what_windows_share_stands_for_each_and_counts_once(overlapping: Any) ->
     assert {window: row["requests"] for window, row in facts.items()} == {"W1": 1, "W1+W2": 5, "W2": 0}
 
 
-def test_a_preview_on_a_terminal_shows_tokens_and_money(overlapping: Any) -> None:
-    """A pipe goes without: it would wait until all logs are read."""
-    assert "Tokens" not in overlapping.run("preview").stdout
+def test_a_preview_shows_tokens_and_money(overlapping: Any) -> None:
     facts = [row for row in asked(overlapping, "preview")["facts"] if "tokens" in row]
     wide = overlapping.run("preview", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
     rows = [line.split()[:4] for line in wide.partition("Tokens and money")[2].splitlines()[2:5]]
     # what windows share stands behind the first of them
     assert [row[0] for row in rows] == ["W1", "W1+W2", "W2"]
-    assert sorted(rows) == sorted([one["window"], "claude", str(one["tokens"]), str(one["requests"])] for one in facts)
+    known = sorted([one["window"], "claude", str(one["tokens"]), str(one["requests"])] for one in facts)
+    assert sorted(rows) == known
+    piped = overlapping.run("preview").stdout.partition("Tokens and money:\n")[2].splitlines()
+    words = [re.findall(r"[\w+]+", line) for line in piped]
+    assert sorted([window, provider, tokens, requests] for window, provider, tokens, _, requests, *_ in words) == known
 
 
 def test_what_windows_share_follows_the_first_that_is_shown(overlapping: Any, capture: Callable[..., None]) -> None:
