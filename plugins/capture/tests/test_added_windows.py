@@ -12,8 +12,9 @@ from outcomes import ok, refused
 from tracker.api import Gauge
 from tracker.session import Session
 from tracker_capture import windows
+from tracker_capture.ends import End
 from tracker_capture.readings import Sample
-from tracker_capture.windows import Draft, End
+from tracker_capture.windows import Draft
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WEEK = timedelta(days=7)
@@ -96,7 +97,8 @@ def test_a_proposal_has_the_half_point_of_a_window_that_begins_at_a_reset(
                 until=at,
             ),
             at=at,
-            distance=timedelta(0),
+            wanted=at,
+            edge=at,
         )
         for used, at in ((first, reset + timedelta(minutes=minutes)), (5, reset + timedelta(hours=5)))
     ]

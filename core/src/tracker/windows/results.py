@@ -1,7 +1,5 @@
 """What windows say together: the sums of each provider, open windows, reports against meters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -59,7 +57,7 @@ class Tally(Protocol):
     def extend(self, other: Self) -> None:
         """Add the windows of another one."""
 
-    def total(self, account: str = "") -> ProviderFigures:
+    def total(self, account: str = "") -> "ProviderFigures":
         """What they say together. account: the one that they were measured on, if there are several."""
 
 
@@ -84,14 +82,14 @@ class Totals:
             self.capacity += found.capacity
         self.stale += [row.window] if row.is_stale(self.source.name, group) else []
 
-    def extend(self, other: Totals) -> None:
+    def extend(self, other: "Totals") -> None:
         self.n += other.n
         self.features += other.features
         self.capacity += other.capacity
         self.excluded |= other.excluded
         self.stale += other.stale
 
-    def total(self, account: str = "") -> ProviderFigures:
+    def total(self, account: str = "") -> "ProviderFigures":
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, self, self.excluded, self.stale, account)
 

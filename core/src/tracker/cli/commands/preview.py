@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 
 import click
 
 from tracker.cli.command import Command
 from tracker.cli.options import Selection, selection
 from tracker.session import session
+from tracker.text.render import line
 
 LINES = 1000  # that are shown at once
 
@@ -17,6 +18,7 @@ LINES = 1000  # that are shown at once
 @selection()
 def command(selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
+    from tracker.contract.features import Period
     from tracker.windows.reader import Windows
 
     here = session()
@@ -29,6 +31,10 @@ def command(selection: Selection) -> None:
     lines = iter(()) if has_tables else preview.lines()
     while some := list(islice(lines, LINES)):
         here.show("\n".join(some))
+    period = Period(windows=preview.windows, names=("preview",))
+    for panel in () if has_tables else chain(*here.registry.ask("panels", session=here, period=period)):
+        if panel.name in period.names and (said := [*panel.headlines, *panel.missing]):
+            here.show("\n  - ".join(map(line, (f"{panel.title}:", *said))))
     for note in preview.notes(is_all=len(preview.windows) == len(here.index.windows())):
         here.note(note)
     if not preview.windows and chosen is not None:

@@ -67,6 +67,11 @@ def propose(since: datetime) -> None:
         return
     for line in proposals.lines(found, here.zone):
         here.say(line)
+    if any(share.requests and share.draft is None for one in found for share in one.shares):
+        here.note(
+            "note: a capacity is known from a reading before the first request to one behind the last;"
+            " `tracker schedule print` prints a job that takes them"
+        )
     if any(share.draft for one in found if not one.goes_on for share in one.shares):
         here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
     elif found:
