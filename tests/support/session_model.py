@@ -189,8 +189,11 @@ def fell(before: Shot | None, after: Shot | None) -> bool:
 
 
 def turned_pair(new: Shot, group: list[Shot]) -> tuple[Shot, Shot] | None:
-    """A new AFTER that is earlier than every BEFORE of its window, with the newest of these."""
+    """A new AFTER that is not later than its BEFORE, with this one; the newest if all are later."""
     befores = [one for one in group if one.phase == "before"]
-    if new.phase != "after" or not befores or any(one.at <= new.at for one in befores):
+    if new.phase != "after" or not befores:
         return None
-    return max(befores, key=lambda one: one.order), new
+    before, _ = pair_of([*befores, new])
+    if before is not None and before.at < new.at:
+        return None
+    return before or max(befores, key=lambda one: one.order), new

@@ -94,6 +94,15 @@ def test_an_after_that_is_earlier_than_its_before(program: Any) -> None:
     assert "capacity=10 pp" in program("complete", "--window", "W1").ok()
 
 
+def test_an_after_of_the_instant_of_its_before(program: Any) -> None:
+    """`start` typed for `end`, and then `end` with the same time: the window cost nothing, and counted."""
+    for minute in (8, 9):
+        capture(program, "start", minute, 10).ok()
+    refused = capture(program, "end", 9, 10).refused()
+    assert f"from {T[9]}, which is not later than the BEFORE of W1, from {T[9]}." in refused
+    assert len(program.rows("snapshots")) == 2
+
+
 def test_a_capture_from_the_future(program: Any) -> None:
     words = ["alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", "2999-01-01T00:00:00Z"]
     assert "Expected a time that has passed. Check --captured-at" in program(*words, stdin="fuel 1%").refused()

@@ -16,7 +16,7 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from session_model import LANES, METERS, START, WINDOWS, Model, Shot, following, iso, pair_of
+from session_model import LANES, METERS, START, WINDOWS, Model, Shot, following, iso, pair_of, turned_pair
 
 STEPS: dict[str, dict[str, list[Any]]] = {  # what may happen, with the values of its arguments, likely ones twice
     "capture": {
@@ -82,8 +82,10 @@ class Session:
         model = self.model
         chosen = window or model.choose(provider, lane, phases[0])
         late = "after" in phases and model.is_late(provider, at, when)
-        befores = [one.at for one in model.group(provider, chosen) if one.phase == "before"] if chosen else []
-        turned = bool(befores) and min(befores) > at
+        group = model.group(provider, chosen) if chosen else []
+        befores = [one for one in group if one.phase == "before"]
+        ahead = Shot(provider, chosen or "", phases[0], lane, at, used, when, len(model.shots), "")
+        turned = turned_pair(ahead, group) is not None
         if (
             chosen is None
             or ("after" in phases and not befores)

@@ -201,7 +201,7 @@ def _broken_rules(
     if new.phase != "after":
         return
     old = before or next((one for one in reversed(standing) if one.phase == "before"), None)
-    is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
+    is_younger = before is not None and (before.reading.as_of is None or (seen or at) > before.reading.as_of)
     if old is not None and not is_younger:
         cause = f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of"
         cause += f" {new.window}, from {iso(old.reading.as_of or old.captured_at)}"
