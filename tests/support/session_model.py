@@ -32,7 +32,13 @@ class Shot:
     reset: datetime | None
     place: int
     record_id: str = ""
+    is_typed: bool = False
     removed: bool = False
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What it says; another one that says the same is none other."""
+        return self.phase, self.at, self.used, self.reset, self.is_typed
 
     @property
     def order(self) -> tuple[datetime, int]:
@@ -53,6 +59,10 @@ class Oddity:
     def is_open(self) -> bool:
         stands = not any(shot.removed for shot in self.shots)
         return stands and not any(by is None or not by.removed for by in self.closed_by)
+
+
+def values(pair: tuple[Shot | None, Shot | None]) -> list[Any]:
+    return [one and one.values for one in pair]
 
 
 def pair_of(shots: Iterable[Shot]) -> tuple[Shot | None, Shot | None]:
@@ -189,11 +199,11 @@ def fell(before: Shot | None, after: Shot | None) -> bool:
 
 
 def turned_pair(new: Shot, group: list[Shot]) -> tuple[Shot, Shot] | None:
-    """A new AFTER that is not later than its BEFORE, with this one; the newest if all are later."""
+    """A new AFTER that no BEFORE of its window precedes, with the newest of these; or with the one that it repeats."""
     befores = [one for one in group if one.phase == "before"]
     if new.phase != "after" or not befores:
         return None
-    before, _ = pair_of([*befores, new])
-    if before is not None and before.at < new.at:
-        return None
-    return before or max(befores, key=lambda one: one.order), new
+    if any(one.at <= new.at for one in befores):
+        before, _ = pair_of([*befores, new])
+        return (before, new) if before and (before.at, before.used) == (new.at, new.used) else None
+    return max(befores, key=lambda one: one.order), new

@@ -94,15 +94,6 @@ def test_an_after_that_is_earlier_than_its_before(program: Any) -> None:
     assert "capacity=10 pp" in program("complete", "--window", "W1").ok()
 
 
-def test_an_after_of_the_instant_of_its_before(program: Any) -> None:
-    """`start` typed for `end`, and then `end` with the same time: the window cost nothing, and counted."""
-    for minute in (8, 9):
-        capture(program, "start", minute, 10).ok()
-    refused = capture(program, "end", 9, 10).refused()
-    assert f"from {T[9]}, which is not later than the BEFORE of W1, from {T[9]}." in refused
-    assert len(program.rows("snapshots")) == 2
-
-
 def test_a_capture_from_the_future(program: Any) -> None:
     words = ["alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", "2999-01-01T00:00:00Z"]
     assert "Expected a time that has passed. Check --captured-at" in program(*words, stdin="fuel 1%").refused()
@@ -215,6 +206,26 @@ def test_a_closing_by_hand_counts(program: Any) -> None:
     with (program.root / "anomalies.jsonl").open("a") as file:
         file.write(json.dumps({"record_id": "c" * 32, "window": "W1", "closes": raised["record_id"]}) + "\n")
     assert anomalies(program) == [("negative-delta", False)]
+
+
+def test_an_after_that_is_the_before_itself_is_refused(program: Any) -> None:
+    """As when `start` was typed for `end`: the window would have begun where it ended, and cost nothing."""
+    capture(program, "start", 8, 10).ok()
+    capture(program, "start", 9, 20).ok()
+    delete = "tracker alias delete toy --phase before --window W1"
+    assert capture(program, "end", 9, 20).refused() == (
+        f"error: This toy reading is from {T[9]}, which is not later than the BEFORE of W1, from {T[9]}."
+        f" Take that BEFORE back with `{delete}`, since it is this very reading, or store this with --force."
+        " Nothing was stored."
+    )
+    # another reading of the same minute is none
+    capture(program, "end", 9, 21).ok()
+    program("undo", "--yes").ok()
+    capture(program, "end", 9, 20, "--force").ok()
+    assert anomalies(program) == [("clock-skew", True)]
+    program(*delete.split()[1:]).ok()
+    assert anomalies(program) == [("clock-skew", False)]
+    assert "capacity=10 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
 
 
 # --- deletion

@@ -201,15 +201,18 @@ def _broken_rules(
     if new.phase != "after":
         return
     old = before or next((one for one in reversed(standing) if one.phase == "before"), None)
-    is_younger = before is not None and (before.reading.as_of is None or (seen or at) > before.reading.as_of)
-    if old is not None and not is_younger:
+    is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
+    shown, known = ([(one.meter, one.used) for one in read.reading.gauges] for read in (new, before or new))
+    is_same = before is not None and at == before.captured_at and shown == known  # of one instant, so no other reading
+    if old is not None and (is_same or not is_younger):
         cause = f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of"
         cause += f" {new.window}, from {iso(old.reading.as_of or old.captured_at)}"
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
-        if max(old.captured_at, old.reading.as_of or old.captured_at) > now:  # no AFTER helps until then
+        if (is_ahead := max(old.captured_at, old.reading.as_of or old.captured_at) > now) or is_same:  # no AFTER helps
             theirs = lane_option(session, old.agent_id)
             delete = f"tracker alias delete {source.name} --phase before --window {new.window}{theirs}"
-            advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
+            why = "its time has not come" if is_ahead else "it is this very reading"
+            advice = f"Take that BEFORE back with `{delete}`, since {why}, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     resets = [reset_before(session, source, request.reading, one) for one in (at, seen or at)]
     if (reset := resets[0] or resets[1]) is not None:

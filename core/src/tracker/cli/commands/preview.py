@@ -19,11 +19,10 @@ LINES = 1000  # that are shown at once
 def command(selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
     from tracker.contract.features import Period
-    from tracker.preview import assemble
     from tracker.windows.reader import Windows
 
     here = session()
-    preview = assemble(here, chosen := selection.windows(here))
+    preview = Windows(here).preview(chosen := selection.windows(here))
     Windows(here).note_missing(preview.absent)
     if here.json:
         here.data(preview.document())
