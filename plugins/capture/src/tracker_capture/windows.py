@@ -113,20 +113,25 @@ def draft_of(
         return _pair(source, some, times, requests, limit, is_exact=is_exact)
 
     before, after, samples = _of_one_account(session, name, samples, pair)
-    if after.at <= before.at:
-        raise TrackerError(
-            f"{name} has one reading for both ends of {window}, of {said(after.at)}. Nothing was stored."
-        )
-    if any(times[0] <= at <= times[1] for at in requests) and not any(before.at < at <= after.at for at in requests):
-        raise TrackerError(
-            f"No request of {name} came between the readings of {said(before.at)} and {said(after.at)}, which are the"
-            f" nearest to --from and --to: they measure nothing of {window}. Nothing was stored."
-        )
+    _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
     parts = _parts(source, samples, before, after, requests, limit)
     draft = Draft(source=source, before=before, after=after, parts=parts)
     _refuse_other_period(draft)
     _refuse_lagging(session, draft)
     return draft
+
+
+def _refuse_empty(name: str, window: str, before: End, after: End, requests: Sequence[datetime]) -> None:
+    """One reading measures nothing, nor do two without any of the requests between them."""
+    if after.at <= before.at:
+        raise TrackerError(
+            f"{name} has one reading for both ends of {window}, of {said(after.at)}. Nothing was stored."
+        )
+    if requests and not any(before.at < at <= after.at for at in requests):
+        raise TrackerError(
+            f"No request of {name} came between the readings of {said(before.at)} and {said(after.at)}, which are the"
+            f" nearest to --from and --to: they measure nothing of {window}. Nothing was stored."
+        )
 
 
 def _pair(
