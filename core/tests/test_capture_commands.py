@@ -61,6 +61,11 @@ def test_a_finalized_window_is_not_begun_again(toys: Run) -> None:
     crossed = ("alias", "cross", "toy", "--stdin", "--window", "W0-01", "--dry-run")
     assert '"window": "W0-03"' in ok(toys(*crossed, stdin="fuel 20%"))
     ok(toys("complete", "--window", "W0-02", "--reopen"))
+    # nor is one that was measured: its pair would be replaced
+    assert "W0-03" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
+    assert '"window": "W0-03"' in ok(toys(*crossed, stdin="fuel 20%"))
+    ok(toys("alias", "delete", "toy", "--window", "W0-02", "--phase", "after", "--yes"))
+    ok(toys("alias", "delete", "toy", "--window", "W0-02", "--phase", "before", "--yes"))
     assert "W0-02" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
 
 

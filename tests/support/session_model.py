@@ -103,9 +103,9 @@ class Model:
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
         joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
-        window = self.passing(joined if newest is None else following(newest.window), lane)
+        window = self.passing(joined if newest is None else following(newest.window), lane, provider)
         while self.is_open(provider, window, lane):
-            window = self.passing(following(window), lane)
+            window = self.passing(following(window), lane, provider)
         return window
 
     def is_open(self, provider: str, window: str, lane: str) -> bool:
@@ -113,9 +113,13 @@ class Model:
         own = [one for one in self.group(provider, window) if one.lane == lane]
         return bool(own) and max(own, key=lambda one: one.order).phase == "before"
 
-    def passing(self, window: str, lane: str) -> str:
-        """The window, or the first behind it that is neither finalized nor another lane's, whoever it captured."""
-        while window in self.finalized or lane not in (self.lanes_in(window) or {lane}):
+    def passing(self, window: str, lane: str, provider: str) -> str:
+        """The window, or the first behind it that is not finalized, another lane's, whoever it captured, or ended."""
+        while (
+            window in self.finalized
+            or lane not in (self.lanes_in(window) or {lane})
+            or any((one.lane, one.phase) == (lane, "after") for one in self.group(provider, window))
+        ):
             window = following(window)
         return window
 

@@ -96,11 +96,11 @@ class Session:
             return
         said = json.loads(done.ok())
         for phase, record in zip(phases, said if isinstance(said, list) else [said], strict=True):
-            here = chosen if phase == phases[0] else model.passing(following(chosen), lane)
+            here = chosen if phase == phases[0] else model.passing(following(chosen), lane, provider)
             shot = Shot(provider, here, phase, lane, at, used, when, len(model.shots), record["record_id"])
             model.store(shot, is_late=late and phase == "after")
             assert (record["window"], record["phase"]) == (here, phase)
-        for here in {chosen, model.passing(following(chosen), lane)} if len(phases) > 1 else {chosen}:
+        for here in {chosen, model.passing(following(chosen), lane, provider)} if len(phases) > 1 else {chosen}:
             self.settled(here, provider, lane)
 
     def delete(self, provider: str, lane: str, window: str | None, phase: str | None, position: int) -> None:

@@ -124,3 +124,14 @@ def test_a_name_that_no_other_command_takes_is_refused(machine: Any, window: str
     ok(machine("sync"))
     assert f"Invalid window id {window!r}." in refused(add(machine, window, 70, 9))
     assert machine.rows() == []
+
+
+def test_a_capture_goes_past_the_window_that_was_added(machine: Any) -> None:
+    """Its BEFORE of now went into yesterday's window, and the AFTER replaced what was measured there."""
+    machine.rollout("a", limits(70, 50, 10, -200), limits(9, 50, 12, -200))
+    ok(machine("sync"))
+    shown = f">_ OpenAI Codex (v0.169.0)\n  Weekly limit: 80% left (resets {NOW + WEEK / 2:%H:%M on %-d %b})\n"
+    for verb in ("start", "end"):
+        assert " for W0-01 " in ok(machine(verb, "codex", "--stdin", stdin=shown))
+    ok(add(machine, "W0-02", 70, 9))
+    assert " for W0-03 " in ok(machine("start", "codex", "--stdin", stdin=shown))
