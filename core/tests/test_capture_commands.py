@@ -87,7 +87,7 @@ def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
     assert error.startswith("error: W0-02 has no toy BEFORE. Capture it first with `tracker start toy")
     assert refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%")).startswith(
-        f"error: toy has no open window. {tmp_path}/data holds no records. If it was begun in another folder, end it"
+        f"error: toy has no open window. {tmp_path}/data holds no windows. If it was begun in another folder, end it"
     )
     assert records(tmp_path, "snapshots") == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,18 @@ def limits(age: float, fiveh: float, weekly: float, fiveh_age: float, weekly_age
 def add(machine: Any, window: str, start: float, end: float, *words: str) -> Any:
     times = ("--from", ago(start).isoformat(), "--to", ago(end).isoformat())
     return machine("windows", "add", window, *times, *words)
+
+
+def test_a_forgotten_before_names_the_commands_that_make_its_window(machine: Any) -> None:
+    machine.rollout("a", limits(70, 50, 10, -100), limits(9, 60, 12, -100))
+    why = refused(machine("capture", "codex", "--phase", "after"))
+    sync, made = re.findall("`tracker ([^`]*)`", why)[:2]
+    assert (sync, made) == ("sync", "windows add W0-01 --from TIME --to TIME --provider codex")
+    ok(machine(sync))
+    for minutes in (70, 9):
+        made = made.replace("TIME", ago(minutes).isoformat(), 1)
+    ok(machine(*made.split()))
+    assert "capacity=2 pp" in ok(machine("complete", "--window", "W0-01", "--codex-features", "1"))
 
 
 def test_an_after_in_the_buffer_of_the_before_s_reset_is_refused_before_anything_is_stored(machine: Any) -> None:

@@ -165,3 +165,43 @@ def test_a_reading_seconds_too_far_away_is_not_said_to_be_near_enough(worker: An
         log.unlink()
     stderr = add(worker, "W1", -15, 31, "--provider", "codex").stderr
     assert re.search(r"codex has no reading within 15 min of \S+; the nearest is of \S+, just over 15 min away", stderr)
+
+
+def test_a_reset_long_behind_the_last_request_before_it_is_covered_by_the_logs(worker: Any, elsewhere: Path) -> None:
+    """No reading was within 15 minutes before it, so the window was refused, or `at most 20 % more` was not covered."""
+    worker.week_end = worker.noon + timedelta(minutes=45)
+    worker.codex((-900, 80), cwd=elsewhere, name="evening")
+    worker.codex((0, 82), (10, 85), (50, 2))
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 7}
+    done = worker("windows", "accept", worker.proposed()[0]["window"])
+    assert "note: codex weekly was reset in between: 7 % is the sum of the parts\n" in done.stderr
+
+
+def test_a_provider_that_worked_without_a_reading_is_said_to_be_left_out(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    row = {"type": "assistant", "sessionId": "s", "cwd": str(worker.repository), "requestId": "r", "uuid": "u"}
+    usage = {"input_tokens": 5, "output_tokens": 5}
+    message = {"id": "m", "role": "assistant", "model": "claude-opus-4-5", "content": [], "usage": usage}
+    path = worker.home / ".claude" / "projects" / "-acme" / "s.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(row | {"timestamp": at(worker, 5), "message": message}) + "\n")
+    worker.ok("sync")
+    window = worker.proposed()[0]["window"]
+    done = worker("windows", "accept", window)
+    assert (
+        f"note: claude worked in {window}, too, but is not in it: The history has no reading of claude." in done.stderr
+    )
+
+
+@pytest.mark.parametrize("used", [3, 60])
+def test_readings_of_two_accounts_that_name_none_make_no_window(worker: Any, elsewhere: Path, used: float) -> None:
+    """Codex's session files name no account: 52 of one and 60 of another were 8 points."""
+    worker.codex((-900, 52), cwd=elsewhere, name="evening")
+    worker.week_end += timedelta(days=2)
+    worker.codex((0, used), (10, used + 2))
+    worker.ok("sync")
+    assert "no reset between the two is known: the readings may be of two accounts." in meters(worker)["why"]
+    done = worker("windows", "accept", worker.proposed()[0]["window"])
+    assert (done.exit_code, (worker.home / "data" / "snapshots.jsonl").exists()) == (1, False)

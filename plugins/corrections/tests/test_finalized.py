@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -60,3 +61,16 @@ def test_features_that_cost_nothing_are_said(finished: Any) -> None:
     assert "It is finalized. The capacity meter of toy did not move: its features cost nothing." in card
     assert "cost nothing" not in finished("decision-card", "--window", "W0-01").out
     assert "did not move" not in finished("complete", "--window", "W0-02", "--toy-features", "0").err
+
+
+def test_a_before_that_was_replaced_can_be_made_to_count(finished: Any) -> None:
+    """`start` was typed for `end`, and then `end`: the window held no work."""
+    for verb, hour, fuel in (("start", 10, 27), ("start", 12, 30), ("end", 13, 30)):
+        take(finished, verb, hour, fuel)
+    words = ("complete", "--window", "W0-02", "--toy-features", "2")
+    note = finished(*words).err.rpartition("cost nothing. If the work began at the BEFORE of ")[2]
+    assert "10:00, `tracker alias delete toy --phase before --window W0-02 --yes` lets that count" in note
+    finished(*shlex.split(note.split("`")[1])[1:]).ok()
+    done = finished(*words)
+    assert "capacity=3 pp" in done.ok()
+    assert "cost nothing" not in done.err

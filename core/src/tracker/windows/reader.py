@@ -195,7 +195,7 @@ class Windows:
     def no_window(self, window: str) -> TrackerError:
         """What to say of a window that has no records. All names are read for the error alone."""
         known = self.session.index.windows()
-        what = near(window, known) if known else f"{self.session.root} holds no records."
+        what = near(window, known) if known else f"{self.session.root} holds no windows."
         return TrackerError(f"Unknown window {window!r}. {what}")
 
     def preview(self, windows: Sequence[str] | None) -> "Preview":

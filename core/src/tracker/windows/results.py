@@ -1,6 +1,6 @@
 """What windows say together: the sums of each provider, open windows, reports against meters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import product
@@ -226,15 +226,14 @@ def _check(found: object) -> None:
         raise ValueError(f"An Estimate's {name} is {getattr(one, name)!r:.80}. See docs/reference/plugins.md.")
 
 
-def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
+def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> Iterator[OpenFigures]:
     """What the meters of windows that are not finalized say so far."""
-    found, providers = [], session.registry.providers
+    providers = session.registry.providers
     for window, name in product(windows, sorted(providers)):
         if (window, name) in groups and (meter := providers[name].capacity_meter) is not None:
             measured = measure(session.registry, providers[name], canonical(groups[window, name]))
             capacity = capacity_delta(providers[name], measured.delta)
-            found.append(OpenFigures(name, measured.errors, window, capacity, meter.unit))
-    return found
+            yield OpenFigures(name, measured.errors, window, capacity, meter.unit)
 
 
 class Divergence(NamedTuple):
@@ -271,9 +270,9 @@ def newest(session: Session, groups: Groups, known: Newest) -> Newest:
     return known
 
 
-def divergences(session: Session, windows: Iterable[str], meters: Newest) -> list[Divergence]:
+def divergences(session: Session, windows: Iterable[str], meters: Newest) -> Iterator[Divergence]:
     """The newest report against the newest meter of the same period, for every comparison that a source declares."""
-    windows, found = list(windows), []
+    windows = list(windows)
     for source in session.registry.sources.values():
         for one in (one for one in source.comparisons if (one.provider, one.meter) in meters):
             _, shown, end = meters[one.provider, one.meter]
@@ -288,5 +287,4 @@ def divergences(session: Session, windows: Iterable[str], meters: Newest) -> lis
                 and (not begun or not end or (begun <= at < end and begun < (instant(parsed.get("reset")) or end)))
             ]
             if reported:
-                found.append(Divergence(source, one, max(reported)[-1], shown, session.config.divergence_pp))
-    return found
+                yield Divergence(source, one, max(reported)[-1], shown, session.config.divergence_pp)

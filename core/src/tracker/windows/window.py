@@ -301,10 +301,12 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
     ends += [(agent, window, "never ended", "ends it") for agent, window in opened[:3]]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
     if not index.newest_windows(1):
-        text += f" {session.root.resolve()} holds no records. If it was begun in another folder, end it there."
+        text += f" {session.root.resolve()} holds no windows. If it was begun in another folder, end it there."
     for agent, window, state, does in ends:
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."
+    add = f"`tracker windows add {_following(session, last)} --from TIME --to TIME --provider {name}`"
+    text += f" For work that is over, run `tracker sync`, then {add}." if source.origins else ""
     begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"
     return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
 

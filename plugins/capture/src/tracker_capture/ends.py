@@ -55,16 +55,16 @@ class End:
 
 def ends_at(samples: Sequence[Sample], wanted: datetime, requests: Sequence[datetime], *, is_first: bool) -> list[End]:
     """The readings by their time, as the first or the last end of a window. A request of that very instant is in it."""
-    edge = wanted - TICK if is_first and _count(requests, wanted - TICK, wanted) else wanted
+    edge = wanted - TICK if is_first and count(requests, wanted - TICK, wanted) else wanted
     found = []
     for one in sorted(samples, key=lambda one: one.at):
         at = min(max(edge, one.at), one.until)
-        between = _count(requests, *sorted((at, edge))) if requests else None
+        between = count(requests, *sorted((at, edge))) if requests else None
         found.append(End(sample=one, at=at, wanted=wanted, edge=edge, between=between))
     return found
 
 
-def _count(requests: Sequence[datetime], start: datetime, end: datetime) -> int:
+def count(requests: Sequence[datetime], start: datetime, end: datetime) -> int:
     """How many were made behind one instant and up to another."""
     return bisect_right(requests, end) - bisect_right(requests, start)
 

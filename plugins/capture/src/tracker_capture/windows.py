@@ -12,8 +12,8 @@ from attrs import frozen
 from tracker.api import Gauge, Meter, Reading, Source, UsageEvent, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span
 from tracker_capture.accounts import owners
-from tracker_capture.ends import End, ends_at, exact, said, unknown
-from tracker_capture.meters import UNNAMED, Point, length_of, points_of, reset_between, with_resets
+from tracker_capture.ends import End, count, ends_at, exact, said, unknown
+from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, Point, length_of, points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, by_provider, compact, history
 from tracker_capture.settings import CaptureSettings
 
@@ -113,18 +113,25 @@ def draft_of(
         return _pair(source, some, times, requests, limit, is_exact=is_exact)
 
     before, after, samples = _of_one_account(session, name, samples, pair)
+    _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
+    parts = _parts(source, samples, before, after, requests, limit)
+    draft = Draft(source=source, before=before, after=after, parts=parts)
+    _refuse_other_period(draft)
+    _refuse_lagging(session, draft)
+    return draft
+
+
+def _refuse_empty(name: str, window: str, before: End, after: End, requests: Sequence[datetime]) -> None:
+    """One reading measures nothing, nor do two without any of the requests between them."""
     if after.at <= before.at:
         raise TrackerError(
             f"{name} has one reading for both ends of {window}, of {said(after.at)}. Nothing was stored."
         )
-    if any(times[0] <= at <= times[1] for at in requests) and not any(before.at < at <= after.at for at in requests):
+    if requests and not any(before.at < at <= after.at for at in requests):
         raise TrackerError(
             f"No request of {name} came between the readings of {said(before.at)} and {said(after.at)}, which are the"
             f" nearest to --from and --to: they measure nothing of {window}. Nothing was stored."
         )
-    draft = Draft(source=source, before=before, after=after, parts=_parts(source, samples, before, after, limit))
-    _refuse_lagging(session, draft)
-    return draft
 
 
 def _pair(
@@ -161,9 +168,32 @@ def _of_one_account(
         return *pair(own), own
     except TrackerError:
         raise TrackerError(
-            f"The {name} readings around --from and --to are of different accounts"
+            f"The {name} readings at the two ends are of different accounts"
             f" ({first or UNNAMED}, {last or UNNAMED}). Nothing was stored."
         ) from None
+
+
+def _refuse_other_period(draft: Draft) -> None:
+    """Readings that name no account may be of two: the meter of capacity fell, or its reset moved, without a reset."""
+    meter, ends = draft.source.capacity or "", (draft.before, draft.after)
+    old, new = (end.sample.gauges.get(meter) for end in ends)
+    if meter in draft.parts or old is None or new is None or old.used is None or new.used is None:
+        return
+    is_mixed = float(old.used).is_integer() != float(new.used).is_integer()
+    fell = new.used < old.used and not (is_mixed and old.used - new.used < ROUNDING)
+    # a meter at 0 begins its period with its first use
+    is_moved = old.used and old.reset_at and new.reset_at and abs(old.reset_at - new.reset_at) > COARSE
+    if fell or is_moved:
+        shown = " and ".join(_shown(gauge, end) for gauge, end in zip((old, new), ends, strict=True))
+        raise TrackerError(
+            f"{draft.source.name} {meter} was at {shown}, and no reset between the two is known: the readings may be of"
+            " two accounts. Nothing was stored."
+        )
+
+
+def _shown(gauge: Gauge, end: End) -> str:
+    until = f" until {said(gauge.reset_at)}" if gauge.reset_at else ""
+    return f"{compact(gauge.used or 0)} %{until} by the reading of {said(end.at)}"
 
 
 def _refuse_lagging(session: Session, draft: Draft) -> None:
@@ -196,12 +226,17 @@ def _nearest(name: str, ends: Sequence[End], limit: timedelta) -> End:
 
 
 def _parts(
-    source: Source, samples: Sequence[Sample], before: End, after: End, limit: timedelta
+    source: Source,
+    samples: Sequence[Sample],
+    before: End,
+    after: End,
+    requests: Sequence[datetime],
+    limit: timedelta,
 ) -> dict[str, dict[str, Any]]:
     """The delta of each meter that was reset in between, as the sum of its parts, and the most that is not covered.
 
     After a reset a meter begins at 0. What was used between the last reading before a reset and the reset itself is
-    not known; it is at most the rest of the bar.
+    not known; it is at most the rest of the bar, and nothing if the logs have no request of then.
     """
     found: dict[str, list[Point]] = {}
     for one in samples:
@@ -214,7 +249,7 @@ def _parts(
         if meter is None or meter.unit != "pp" or None in ends:
             continue
         try:
-            part = _sum(source, meter, points, before.begin, limit)
+            part = _sum(source, meter, points, before.begin, requests, limit)
         except TrackerError:
             if key == source.capacity:
                 raise
@@ -225,7 +260,12 @@ def _parts(
 
 
 def _sum(
-    source: Source, meter: Meter, readings: Sequence[Point], begin: datetime, limit: timedelta
+    source: Source,
+    meter: Meter,
+    readings: Sequence[Point],
+    begin: datetime,
+    requests: Sequence[datetime],
+    limit: timedelta,
 ) -> dict[str, Any] | None:
     """None without a reset. It is an error if no reading is close enough before one.
 
@@ -238,14 +278,15 @@ def _sum(
     resets = []
     for (old, new), value in zip(pairwise(points), values, strict=False):
         if (reset := reset_between(old, new, length)) is not None:
-            if reset - max(old.until, begin) > limit:
+            is_covered = reset <= begin or (requests and not count(requests, old.until, reset))
+            if reset - max(old.until, begin) > limit and not is_covered:
                 raise TrackerError(
                     f"{source.name} has no reading within {span(limit)} before the reset of {meter.key} at"
                     f" {said(reset)}; the last one is of {said(old.until)} and shows {compact(old.used)} %."
                     " Use --stale-ok to take it. Nothing was stored."
                 )
             total += max(0.0, value - base)
-            most += max(0.0, 100 - old.used) if reset > begin else 0.0
+            most += 0.0 if is_covered else max(0.0, 100 - old.used)
             base = 0.0
             resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
     if not resets:
@@ -271,6 +312,11 @@ def save(session: Session, window: str, draft: Draft, notes: str | None) -> None
     except TrackerError as error:
         text = str(error).replace("Nothing was stored.", "").strip()
         raise TrackerError(f"{text} The BEFORE is stored. `tracker undo` takes it back.") from error
+    for meter, part in draft.parts.items():
+        more = f"; at most {part['not_covered_at_most']} % more is not covered" if part["not_covered_at_most"] else ""
+        session.note(
+            f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts{more}"
+        )
 
 
 def _store(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.kernel import CaptureMark, Finalized, Session, Windows, line, plural, value
+from tracker.kernel import CaptureMark, Clock, Finalized, Session, Windows, canonical, line, plural, value
 
 WINDOWS = "windows"
 
@@ -27,7 +27,20 @@ def _of_complete(session: Session, window: str) -> Iterator[str]:
     for name, capacity in _capacities(session, row).items():
         if capacity == 0 and (count := row.features.get(name)):
             meter, cost = session.source(name).capacity, f"{plural(count, 'feature')} cost nothing"
-            yield f"{name}: {meter} did not move from BEFORE to AFTER, so {cost}"
+            yield f"{name}: {meter} did not move from BEFORE to AFTER, so {cost}{_earlier(session, window, name)}"
+
+
+def _earlier(session: Session, window: str, name: str) -> str:
+    """A BEFORE that another one replaced, and what makes it count: `start` may have been typed for `end`."""
+    group = Windows(session).captures([window]).get((window, name), [])
+    now = canonical(group).before
+    befores = [one for one in group if now and one.phase == "before" and one.agent_id == now.agent_id]
+    if now is None or befores[0] is now:
+        return ""
+    lane = f" --agent {now.agent_id or repr('')}" if now.agent_id or session.lane else ""
+    at = Clock(session.now, session.zone).at(befores[befores.index(now) - 1].captured_at)
+    delete = f"`tracker alias delete {name} --phase before --window {line(window)}{lane} --yes`"
+    return f". If the work began at the BEFORE of {at}, {delete} lets that count, then `complete` again"
 
 
 def _of_before(session: Session, name: str) -> Iterator[str]:

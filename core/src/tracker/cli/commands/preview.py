@@ -40,4 +40,4 @@ def command(selection: Selection) -> None:
     if not preview.windows and chosen is not None:
         here.note("note: No window fits. Run `tracker windows` to see all of them.")
     elif not preview.windows:
-        here.note(f"note: {here.root} holds no records. Begin with `tracker start PROVIDER --stdin`.")
+        here.note(f"note: {here.root} holds no windows. Begin with `tracker start PROVIDER --stdin`.")

@@ -44,11 +44,6 @@ def add(
     here = session()
     for draft in windows.drafts(here, window, providers, start, end, stale_ok=stale_ok):
         windows.save(here, window, draft, notes)
-        for meter, part in draft.parts.items():
-            here.note(
-                f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts;"
-                f" at most {part['not_covered_at_most']} % more is not covered"
-            )
     for check in (one for found in here.registry.ask("window_checks", session=here, window=window) for one in found):
         if check.state == "failed":
             here.note(f"note: {check.text}. `tracker undo` takes {window} back")
@@ -100,6 +95,9 @@ def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None
         drafts = [share.draft for share in one.shares if share.draft]
         for draft in drafts:
             save(here, one.window, draft, notes)
+        for share in one.shares:
+            if share.draft is None and share.requests:
+                here.note(f"note: {share.provider} worked in {one.window}, too, but is not in it: {share.why}")
         names = [draft.source.name for draft in drafts]
         counts = f"--{names[0]}-features {len(one.features)}" if len(names) == 1 else "--PROVIDER-features N ..."
         here.note(f"note: finish it with `tracker complete --window {one.window} {counts}`")
