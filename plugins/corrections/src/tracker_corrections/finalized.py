@@ -60,7 +60,7 @@ def _of_before(session: Session, name: str) -> Iterator[str]:
 
 
 def _is_new(session: Session, mark: CaptureMark) -> bool:
-    """Whether the running command stored a capture: it stored something there, and nothing stands behind it."""
+    """Whether the running command stored a capture: it stored something there, and this is the last record."""
     stored = session.journal.stored.get(mark.stream)
     return bool(stored) and sum(1 for _ in session.journal.lines(mark.stream, mark.offset)) == 1
 
