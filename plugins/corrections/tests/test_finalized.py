@@ -34,7 +34,8 @@ def test_a_before_in_a_finalized_window_names_its_figures_and_the_window_that_wa
     assert "is finalized" not in take(finished, "end", 11, 28).err
     take(finished, "start", 12, 28)
     assert said.format("W0-03, which is open") in take(finished, "start", 13, 28, "--window", "W0-01").err
-    # an AFTER of before that BEFORE opens nothing, nor does what is not stored
+    # other commands of the provider opened nothing, nor did an AFTER of before that BEFORE, nor what is not stored
+    assert "If you meant" not in finished("churn", "--window", "W0-01", "--provider", "toy").err
     assert "If you meant" not in take(finished, "end", 9, 27, "--window", "W0-01").err
     assert "If you meant" not in take(finished, "start", 14, 28, "--window", "W0-01", "--dry-run").err
 

@@ -21,6 +21,8 @@ def notes(session: Session, given: Mapping[str, Any]) -> Iterator[str]:
 def _of_complete(session: Session, window: str) -> Iterator[str]:
     """The figures that a later row replaces, and features that cost nothing."""
     rows = [Finalized(window, one.record_id, one.record) for one in session.index.entries(WINDOWS, [window])]
+    if not rows:  # nobody knows whether it was stored
+        return
     row, *earlier = reversed(rows)
     if earlier and (was := _figures(session, earlier[0])) not in ("", _figures(session, row)):
         yield f"this replaces {was}"
@@ -47,7 +49,7 @@ def _of_before(session: Session, name: str) -> Iterator[str]:
     """A BEFORE in a window that is finalized opens it again."""
     source = session.registry.source(name)
     mark = session.index.newest(source.stream, session.lane, name) if source and source.kind == "status" else None
-    if mark is None or mark.phase != "before" or not _is_last(session, mark):
+    if mark is None or mark.phase != "before" or not _is_new(session, mark):
         return
     if (row := Windows(session).finalized([mark.window]).get(mark.window)) is not None:
         done, other = _figures(session, row), _meant(session, mark)
@@ -57,9 +59,10 @@ def _of_before(session: Session, name: str) -> Iterator[str]:
         )
 
 
-def _is_last(session: Session, mark: CaptureMark) -> bool:
-    """Whether nothing was stored behind a capture."""
-    return sum(1 for _ in session.journal.lines(mark.stream, mark.offset)) == 1
+def _is_new(session: Session, mark: CaptureMark) -> bool:
+    """Whether the running command stored a capture: it stored something there, and this is the last record."""
+    stored = session.journal.stored.get(mark.stream)
+    return bool(stored) and sum(1 for _ in session.journal.lines(mark.stream, mark.offset)) == 1
 
 
 def _meant(session: Session, mark: CaptureMark) -> str:
