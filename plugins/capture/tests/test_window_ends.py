@@ -205,3 +205,45 @@ def test_readings_of_two_accounts_that_name_none_make_no_window(worker: Any, els
     assert "no reset between the two is known: the readings may be of two accounts." in meters(worker)["why"]
     done = worker("windows", "accept", worker.proposed()[0]["window"])
     assert (done.exit_code, (worker.home / "data" / "snapshots.jsonl").exists()) == (1, False)
+
+
+def test_what_was_done_behind_a_window_that_was_stored_at_once_is_proposed(worker: Any, elsewhere: Path) -> None:
+    """It had the id of the stretch, which then had no rest, however long it went on."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    worker.commit(17, "feat: one")
+    worker.ok("sync")
+    window = worker.proposed()[0]["window"]
+    worker.ok("windows", "accept", window)
+    worker.commit(19, "docs: more")
+    assert worker.proposed() == []
+    worker.codex((0, 24), (10, 26), (40, 29), (60, 30))
+    worker.ok("sync")
+    [rest] = worker.proposed()
+    assert (rest["from"], rest["to"], rest["commits"]) == (at(worker, 17), at(worker, 60), 2)
+    assert rest["providers"]["codex"]["meters"] == {"weekly": 4}
+
+
+def test_a_window_that_nobody_ended_is_said_to_hold_what_was_done_since(worker: Any, elsewhere: Path) -> None:
+    """It hid every later stretch, and `propose` asked for a `sync`."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    worker.ok("sync")
+    pane = worker.home / "pane.txt"
+    pane.write_text(">_ OpenAI Codex (v0.169.0)\n  Weekly limit: 84% left\n")
+    worker.ok("start", "codex", str(pane), "--captured-at", at(worker, -500))
+    assert worker.proposed() == []
+    cure = "`tracker alias delete codex --phase before --window W0-01`"
+    assert re.search(
+        rf"W0-01 is open since .* holds all that was done since.* {cure}", worker("windows", "propose").stderr
+    )
+    worker.ok("alias", "delete", "codex", "--phase", "before", "--window", "W0-01", "--yes")
+    assert len(worker.proposed()) == 1
+
+
+def test_a_history_without_the_meter_of_capacity_says_which_one_it_lacks(worker: Any) -> None:
+    worker.codex((0, 24), (10, 26))
+    worker.ok("sync")
+    path = worker.home / "data" / "readings.jsonl"
+    path.write_text(path.read_text().replace("weekly_", "fiveh_"))
+    assert "The history has no reading of codex's weekly, which measures its windows." in meters(worker)["why"]

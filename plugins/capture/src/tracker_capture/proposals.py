@@ -33,7 +33,8 @@ LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
 # How old the reading before a stretch may be: no period of a meter of a week, or of less, goes on for longer.
 OLDEST = timedelta(days=8)
 
-Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], list[float]]
+# Commits, requests, readings; when somebody worked, by requests and commits, and by requests alone.
+Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], list[float], list[float]]
 
 
 @frozen(kw_only=True)
@@ -94,7 +95,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     is of an instant or later."""
     settings = session.settings(Propose)
     pause = timedelta(minutes=settings.gap_minutes)
-    commits, events, samples, moments = _work(session, since, pause)
+    commits, events, samples, moments, worked = _work(session, since, pause)
     samples_of, ids = by_provider(samples), _logged_ids(session, settings)
     logged = requests_of(events)
     requests = {name: _told(own) for name, own in samples_of.items()} | logged
@@ -102,7 +103,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     spans = Windows(session).spans(known).values()
     taken = sorted((begin.timestamp(), (stop or session.now).timestamp()) for begin, stop in spans)
     found = []
-    for first, last in rests(moments, stretches(moments, pause.total_seconds()), taken, known):
+    for first, last in rests(moments, worked, stretches(moments, pause.total_seconds()), taken, known):
         start, end = (datetime.fromtimestamp(at, UTC) for at in (first, last))
         window = named(first)
         if window in known or end < since:
@@ -146,14 +147,14 @@ def _work(session: Session, since: datetime, pause: timedelta) -> Work:
         own = [event.at for event in events if event.in_folder]
         samples = history(session, since=begin - OLDEST)
         # without session logs the readings say when somebody worked: clients write them at each turn
-        moments = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
-        moments = [at for at in moments if at >= begin.timestamp()]
-        moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
+        times = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
+        worked = sorted(at for at in times if at >= begin.timestamp())
+        moments = sorted([*worked, *(commit.at.timestamp() for commit in commits)])
         cut, edge = since.timestamp(), (begin + pause).timestamp()
         if back > MOST_BACK or not any(
             first <= edge and cut <= last for first, last in stretches(moments, pause.total_seconds())
         ):
-            return commits, events, samples, moments
+            return commits, events, samples, moments, worked
         back *= 2
 
 
@@ -171,24 +172,40 @@ def stretches(moments: Sequence[float], pause: float) -> Iterator[tuple[float, f
 
 def rests(
     moments: Sequence[float],
+    worked: Sequence[float],
     found: Iterable[tuple[float, float]],
     taken: Sequence[tuple[float, float]],
     known: Set[str],
 ) -> Iterator[tuple[float, float]]:
-    """What no window holds of each stretch, if that is more than a moment beside it; an accepted one has no rest."""
+    """What no window holds of each stretch, if that is more than a moment beside it.
+
+    Behind an accepted one that went on it is a rest only if requests were made.
+    """
     for first, last in found:
         edges = [(begin, stop) for begin, stop in taken if begin < last + LEAST_REST and stop > first - LEAST_REST]
         if not edges:
             yield first, last
-        elif named(first) not in known:
-            start = first
-            for begin, stop in [*edges, (last + 1, last + 1)]:
-                # a window has the request of its begin, and that of its end
-                place = bisect_left(moments, start) if start == first else bisect_right(moments, start)
-                own = moments[place : min(bisect_left(moments, begin), bisect_right(moments, last))]
-                if own and own[-1] - own[0] >= LEAST_REST:
-                    yield own[0], own[-1]
-                start = max(start, stop)
+            continue
+        start, is_accepted = first, named(first) in known
+        for begin, stop in [*edges, (last + 1, last + 1)]:
+            # a window has the request of its begin, and that of its end
+            place = bisect_left(moments, start) if start == first else bisect_right(moments, start)
+            own = moments[place : min(bisect_left(moments, begin), bisect_right(moments, last))]
+            is_behind = start > first and bool(own) and bisect_left(worked, own[0]) < bisect_right(worked, own[-1])
+            if own and own[-1] - own[0] >= LEAST_REST and (is_behind or not is_accepted):
+                yield own[0], own[-1]
+            start = max(start, stop)
+
+
+def opened(session: Session, before: datetime) -> Iterator[tuple[str, datetime, str]]:
+    """The windows that are open since before an instant, which hold all that was done since; when each began, and of
+    which provider."""
+    known = set(session.index.unfinalized())
+    spans = Windows(session).spans(known)
+    for window, provider in Windows(session).captures(sorted(known)):
+        begin, stop = spans.get(window, (before, before))
+        if stop is None and begin < before:
+            yield window, begin, provider
 
 
 def named(start: float) -> str:

@@ -105,14 +105,15 @@ def draft_of(
     source = session.source(name, kinds=["status"])
     if Windows(session).captures([window]).get((window, name)):
         raise TrackerError(f"{window} already has captures of {name}. Name another window. Nothing was stored.")
-    samples = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
-    if not samples:
-        raise TrackerError(f"The history has no reading of {name}. Fill it with `tracker sync`. Nothing was stored.")
+    known = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
+    if not known:
+        of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
+        raise TrackerError(f"The history has no reading of {of}. Fill it with `tracker sync`. Nothing was stored.")
 
     def pair(some: Sequence[Sample]) -> tuple[End, End]:
         return _pair(source, some, times, requests, limit, is_exact=is_exact)
 
-    before, after, samples = _of_one_account(session, name, samples, pair)
+    before, after, samples = _of_one_account(session, name, known, pair)
     _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
     parts = _parts(source, samples, before, after, requests, limit)
     draft = Draft(source=source, before=before, after=after, parts=parts)

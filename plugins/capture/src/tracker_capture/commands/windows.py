@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
@@ -56,7 +56,12 @@ def propose(since: datetime) -> None:
     from tracker_capture import proposals
 
     here = session()
-    found = proposals.proposals(here, since)
+    found, clock = proposals.proposals(here, since), Clock(here.now, here.zone)
+    for window, begin, provider in proposals.opened(here, here.now - timedelta(hours=12)):
+        here.note(
+            f"note: {window} is open since {clock.at(begin)} and holds all that was done since. If nobody ended it,"
+            f" `tracker alias delete {provider} --phase before --window {window}` takes its BEFORE back"
+        )
     if here.json:
         here.data([one.document() for one in found])
         return
@@ -72,8 +77,8 @@ def propose(since: datetime) -> None:
     elif found:
         here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
     else:
-        at = Clock(here.now, here.zone).at(since)
-        here.note(f"note: no new window since {at}. Run `tracker sync` first, in the repository where you worked.")
+        since_then = f"since {clock.at(since)}"
+        here.note(f"note: no new window {since_then}. Run `tracker sync` first, in the repository where you worked.")
 
 
 @click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")
