@@ -23,7 +23,7 @@ from itertools import groupby, permutations
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session
@@ -146,6 +146,46 @@ def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tup
     return {pair: until for pair, until in descents.items() if pair not in present}
 
 
+@frozen
+class Kin:
+    """Which sessions share requests, as far as files and the journal tell: the first of all, and until when each does."""
+
+    _firsts: Mapping[str, str]
+    _until: Mapping[str, float]
+
+    def first(self, session: str) -> str:
+        """The same for all that share some, also by way of others."""
+        return self._firsts.get(session, session)
+
+    def until(self, session: str) -> float:
+        """The last time of a request that it shares."""
+        return self._until.get(session, -NEVER)
+
+    def of(self, sessions: Collection[str]) -> set[str]:
+        """These, and all that they share some with."""
+        firsts = {self.first(one) for one in sessions}
+        return {*sessions, *(one for one, first in self._firsts.items() if first in firsts)}
+
+
+def kin(database: sqlite3.Connection, source: str) -> Kin:
+    """The sessions that share requests."""
+    firsts: dict[str, str] = {}
+    last: dict[str, float] = {}
+
+    def first(session: str) -> str:
+        while (other := firsts.setdefault(session, session)) != session:
+            firsts[session] = session = firsts[other]
+        return session
+
+    shown = {(one, other): -NEVER if at is None else at for one, other, at in database.execute(PARENTS, (source,))}
+    for pair, until in (*known(database, source).items(), *shown.items()):
+        one, other = sorted(map(first, pair))
+        firsts[other] = one
+        for session in pair:
+            last[session] = max(last.get(session, -NEVER), until)
+    return Kin({session: first(session) for session in [*firsts]}, last)
+
+
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
     """What a source's stream of the journal says."""
     found = (entry.record.get("descent") for entry in session.index.entries(source.stream))
@@ -234,7 +274,8 @@ def adopt(
     left = {pair: until for pair, until in found.items() if not pair[1].startswith(REPEATED)}  # which are nobody's
     for (session, parent), until in sorted(left.items(), key=itemgetter(1, 0)):
         for number, place in places.items():
-            if place.name == session and place.needs is None and not place.whole:
+            # what its subagents made is its own
+            if place.name == session != place.lineage and place.needs is None and not place.whole:
                 project, branch = _folder(database, source, parent) or place[1:3]  # a fork may be of another one
                 other = place_of(source, place._replace(session=parent, project=project, branch=branch))
                 if database.execute(ADOPT, (other, number, begin[session], until, source, parent)).rowcount:
