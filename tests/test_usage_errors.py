@@ -159,6 +159,15 @@ def test_a_text_of_nobody_says_what_the_source_wants(tracker_inside: Run) -> Non
     assert "send Codex a message" in done.stderr
 
 
+def test_an_option_without_its_beginning_names_all_that_end_so(tracker_inside: Run) -> None:
+    """Click names the three that are spelled alike, and one of them was `--feature-id`."""
+    done = tracker_inside("complete", "--window", "W1", "--features", "2")
+    assert done.returncode == 2
+    said = done.stderr.splitlines()[-1]
+    assert all(f"--{name}-features" in said for name in ("claude", "codex", "glm"))
+    assert "--feature-id" not in said
+
+
 @pytest.mark.parametrize(
     "words",
     [

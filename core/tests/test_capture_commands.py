@@ -61,6 +61,11 @@ def test_a_finalized_window_is_not_begun_again(toys: Run) -> None:
     crossed = ("alias", "cross", "toy", "--stdin", "--window", "W0-01", "--dry-run")
     assert '"window": "W0-03"' in ok(toys(*crossed, stdin="fuel 20%"))
     ok(toys("complete", "--window", "W0-02", "--reopen"))
+    # nor is one that was measured: its pair would be replaced
+    assert "W0-03" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
+    assert '"window": "W0-03"' in ok(toys(*crossed, stdin="fuel 20%"))
+    ok(toys("alias", "delete", "toy", "--window", "W0-02", "--phase", "after", "--yes"))
+    ok(toys("alias", "delete", "toy", "--window", "W0-02", "--phase", "before", "--yes"))
     assert "W0-02" in ok(toys("alias", "start", "toy", "--stdin", "--dry-run", stdin="fuel 20%"))
 
 
@@ -87,7 +92,7 @@ def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
     assert error.startswith("error: W0-02 has no toy BEFORE. Capture it first with `tracker start toy")
     assert refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%")).startswith(
-        f"error: toy has no open window. {tmp_path}/data holds no records. If it was begun in another folder, end it"
+        f"error: toy has no open window. {tmp_path}/data holds no windows. If it was begun in another folder, end it"
     )
     assert records(tmp_path, "snapshots") == []
 

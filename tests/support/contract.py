@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 
 import attrs
@@ -52,7 +53,7 @@ def _lines() -> Iterator[str]:
 
 def _kind(kind: object) -> str:
     """An annotation as it is written, whether its module evaluates annotations or not."""
-    return kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("collections.abc.")
+    return kind.__name__ if isinstance(kind, type) else re.sub(r"\b(?:[a-z_]+\.)+(?=\w)", "", str(kind))
 
 
 def _default(default: object) -> str:

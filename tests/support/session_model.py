@@ -32,7 +32,13 @@ class Shot:
     reset: datetime | None
     place: int
     record_id: str = ""
+    is_typed: bool = False
     removed: bool = False
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What it says; another one that says the same is none other."""
+        return self.phase, self.at, self.used, self.reset, self.is_typed
 
     @property
     def order(self) -> tuple[datetime, int]:
@@ -53,6 +59,10 @@ class Oddity:
     def is_open(self) -> bool:
         stands = not any(shot.removed for shot in self.shots)
         return stands and not any(by is None or not by.removed for by in self.closed_by)
+
+
+def values(pair: tuple[Shot | None, Shot | None]) -> list[Any]:
+    return [one and one.values for one in pair]
 
 
 def pair_of(shots: Iterable[Shot]) -> tuple[Shot | None, Shot | None]:
@@ -93,9 +103,9 @@ class Model:
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
         joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
-        window = self.passing(joined if newest is None else following(newest.window), lane)
+        window = self.passing(joined if newest is None else following(newest.window), lane, provider)
         while self.is_open(provider, window, lane):
-            window = self.passing(following(window), lane)
+            window = self.passing(following(window), lane, provider)
         return window
 
     def is_open(self, provider: str, window: str, lane: str) -> bool:
@@ -103,9 +113,13 @@ class Model:
         own = [one for one in self.group(provider, window) if one.lane == lane]
         return bool(own) and max(own, key=lambda one: one.order).phase == "before"
 
-    def passing(self, window: str, lane: str) -> str:
-        """The window, or the first behind it that is neither finalized nor another lane's, whoever it captured."""
-        while window in self.finalized or lane not in (self.lanes_in(window) or {lane}):
+    def passing(self, window: str, lane: str, provider: str) -> str:
+        """The window, or the first behind it that is not finalized, another lane's, whoever it captured, or ended."""
+        while (
+            window in self.finalized
+            or lane not in (self.lanes_in(window) or {lane})
+            or any((one.lane, one.phase) == (lane, "after") for one in self.group(provider, window))
+        ):
             window = following(window)
         return window
 
@@ -189,8 +203,11 @@ def fell(before: Shot | None, after: Shot | None) -> bool:
 
 
 def turned_pair(new: Shot, group: list[Shot]) -> tuple[Shot, Shot] | None:
-    """A new AFTER that is earlier than every BEFORE of its window, with the newest of these."""
+    """A new AFTER that no BEFORE of its window precedes, with the newest of these; or with the one that it repeats."""
     befores = [one for one in group if one.phase == "before"]
-    if new.phase != "after" or not befores or any(one.at <= new.at for one in befores):
+    if new.phase != "after" or not befores:
         return None
+    if any(one.at <= new.at for one in befores):
+        before, _ = pair_of([*befores, new])
+        return (before, new) if before and (before.at, before.used) == (new.at, new.used) else None
     return max(befores, key=lambda one: one.order), new

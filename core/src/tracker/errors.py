@@ -1,7 +1,5 @@
 """Errors a person can act on: each says what is wrong, where, and what to do."""
 
-from __future__ import annotations
-
 
 class TrackerError(Exception):
     """Base of every error raised on purpose: one `error:` line, and `status` as the exit status."""

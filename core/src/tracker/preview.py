@@ -100,7 +100,11 @@ class Preview(NamedTuple):
                 yield f"  - {one}"
             for found in self.divergences:
                 if found.is_divergent and found.source is shown.source:
-                    yield _divergence_line(found)
+                    meant, reported, seen = found.compared, number(found.reported), number(found.shown)
+                    yield (
+                        f"  - divergent: {meant.scope} {reported}% here, {meant.provider} {meant.meter} {seen}% on its"
+                        f" meter (over {number(found.threshold)} points apart)"
+                    )
         for error in self.not_shown:
             yield f"not shown: {error.plugin}: {line(error.cause)}"
 
@@ -260,11 +264,3 @@ def _outcomes(preview: Preview) -> Iterator[str]:
     else:
         yield "Notes:"
         yield from (f"  - {line(window)}: {value(text)}" for window, text in notes)
-
-
-def _divergence_line(found: Divergence) -> str:
-    one, reported, shown = found.compared, number(found.reported), number(found.shown)
-    return (
-        f"  - divergent: {one.scope} {reported}% here, {one.provider} {one.meter} {shown}% on its meter"
-        f" (over {number(found.threshold)} points apart)"
-    )

@@ -48,7 +48,7 @@ class Session:
         self.state_dir: Path | None = None
         self.words: tuple[str, ...] = ()  # the arguments as they were given, for the command log
         self.running: Mapping[str, Any] | None = None  # the parameters of a writing command that has not ended
-        self._warned: set[str] = set()
+        self.warned: set[str] = set()  # what was said
 
     @cached_property
     def settings_file(self) -> Settings:
@@ -199,8 +199,8 @@ class Session:
 
     def warn(self, text: str) -> None:
         """Something that is wrong but stops nothing, said once."""
-        if text not in self._warned:
-            self._warned.add(text)
+        if text not in self.warned:
+            self.warned.add(text)
             tell(cured(f"warning: {text}", self))
 
     def note(self, text: str) -> None:

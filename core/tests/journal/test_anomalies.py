@@ -208,6 +208,26 @@ def test_a_closing_by_hand_counts(program: Any) -> None:
     assert anomalies(program) == [("negative-delta", False)]
 
 
+def test_an_after_that_is_the_before_itself_is_refused(program: Any) -> None:
+    """As when `start` was typed for `end`: the window would have begun where it ended, and cost nothing."""
+    capture(program, "start", 8, 10).ok()
+    capture(program, "start", 9, 20).ok()
+    delete = "tracker alias delete toy --phase before --window W1"
+    assert capture(program, "end", 9, 20).refused() == (
+        f"error: This toy reading is from {T[9]}, which is not later than the BEFORE of W1, from {T[9]}."
+        f" Take that BEFORE back with `{delete}`, since it is this very reading, or store this with --force."
+        " Nothing was stored."
+    )
+    # another reading of the same minute is none
+    capture(program, "end", 9, 21).ok()
+    program("undo", "--yes").ok()
+    capture(program, "end", 9, 20, "--force").ok()
+    assert anomalies(program) == [("clock-skew", True)]
+    program(*delete.split()[1:]).ok()
+    assert anomalies(program) == [("clock-skew", False)]
+    assert "capacity=10 pp" in program("complete", "--window", "W1", "--toy-features", "1").ok()
+
+
 # --- deletion
 
 

@@ -245,6 +245,32 @@ def test_a_capture_into_a_finalized_window_says_that_its_figures_are_stale(progr
     assert "stale" not in program("windows").err
 
 
+def test_the_same_capture_once_more_changes_nothing_of_a_finalized_window(program: Any) -> None:
+    """As after an arrow up: the finalized window was stale, its card NO-GO, and its one cure made the same row."""
+    take(program, "start", "W2", "fuel 20%", 6)
+    words = ("alias", "end", "toy", "--stdin", "--window", "W2", "--captured-at", at(7))
+    program(*words, stdin="fuel 30%").ok()
+    complete(program, "W2").ok()
+    again = program(*words, stdin="fuel 30%")
+    assert "finalized" not in again.err
+
+    def is_stale() -> bool:
+        audit = json.loads(program("--json", "window-audit", "--window", "W2").ok())
+        said = {"stale" in program(view).err for view in ("windows", "scoreboard")}
+        said |= {"stale" in program("preview", "--window", "W2").ok(), audit["providers"]["toy"]["stale"]}
+        said |= {"changed after it was finalized" in program("decision-card", "--window", "W2").out}
+        assert len(said) == 1
+        return said.pop()
+
+    assert not is_stale()
+    # either of the two may go
+    gone = program("alias", "delete", "toy", "--yes", "--window", "W2", "--phase", "after", "--index", "2")
+    assert "finalized with it" not in gone.err
+    assert not is_stale()
+    assert "this replaces the AFTER of " in program(*words, stdin="fuel 31%").notes
+    assert is_stale()
+
+
 def test_an_after_alone_awaits_its_before(program: Any) -> None:
     words = ("override", "toy", "--window", "W7", "--phase", "after", "--fuel-pct", "20")
     assert program(*words).ok() == "stored toy after snapshot for W7 (awaiting BEFORE)\n"

@@ -16,7 +16,7 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from session_model import LANES, METERS, START, WINDOWS, Model, Shot, following, iso, pair_of
+from session_model import LANES, METERS, START, WINDOWS, Model, Shot, following, iso, pair_of, turned_pair, values
 
 STEPS: dict[str, dict[str, list[Any]]] = {  # what may happen, with the values of its arguments, likely ones twice
     "capture": {
@@ -82,8 +82,10 @@ class Session:
         model = self.model
         chosen = window or model.choose(provider, lane, phases[0])
         late = "after" in phases and model.is_late(provider, at, when)
-        befores = [one.at for one in model.group(provider, chosen) if one.phase == "before"] if chosen else []
-        turned = bool(befores) and min(befores) > at
+        group = model.group(provider, chosen) if chosen else []
+        befores = [one for one in group if one.phase == "before"]
+        tried = Shot(provider, chosen or "", "after", lane, at, used, when, len(model.shots))
+        turned = turned_pair(tried, [*group, tried]) is not None
         if (
             chosen is None
             or ("after" in phases and not befores)
@@ -94,11 +96,11 @@ class Session:
             return
         said = json.loads(done.ok())
         for phase, record in zip(phases, said if isinstance(said, list) else [said], strict=True):
-            here = chosen if phase == phases[0] else model.passing(following(chosen), lane)
+            here = chosen if phase == phases[0] else model.passing(following(chosen), lane, provider)
             shot = Shot(provider, here, phase, lane, at, used, when, len(model.shots), record["record_id"])
             model.store(shot, is_late=late and phase == "after")
             assert (record["window"], record["phase"]) == (here, phase)
-        for here in {chosen, model.passing(following(chosen), lane)} if len(phases) > 1 else {chosen}:
+        for here in {chosen, model.passing(following(chosen), lane, provider)} if len(phases) > 1 else {chosen}:
             self.settled(here, provider, lane)
 
     def delete(self, provider: str, lane: str, window: str | None, phase: str | None, position: int) -> None:
@@ -112,7 +114,10 @@ class Session:
         if gone:
             assert json.loads(done.out)["tombstone"] == gone.record_id
             used = self.model.finalized.get(gone.window, {}).get(provider, ())
-            assert ("was finalized with it and is stale" in done.err) is (gone in used)
+            is_lost = gone in used and gone.values not in [
+                one.values for one in self.model.group(provider, gone.window)
+            ]
+            assert ("was finalized with it and is stale" in done.err) is is_lost
             self.settled(gone.window, provider, lane)
 
     def complete(self, window: str, features: int) -> None:
@@ -127,7 +132,8 @@ class Session:
         done = self.program("--json", *words, "--captured-at", iso(self.clock), lane=lane)
         late = self.model.is_late("toy", self.clock, None)
         place = len(self.model.shots)
-        shot = Shot("toy", window, "after", lane, self.clock, used, None, place, json.loads(done.ok())["record_id"])
+        own = json.loads(done.ok())["record_id"]
+        shot = Shot("toy", window, "after", lane, self.clock, used, None, place, own, is_typed=True)
         self.model.store(shot, is_late=late)
         self.settled(window, "toy", lane)
 
@@ -187,7 +193,7 @@ class Session:
             # a pair that was added after the window was finalized is in no figure of it
             used = model.finalized.get(window, {}).get(name)
             is_added = window in model.finalized and used is None and all(pair_of(group))
-            assert shown["stale"] is (is_added or (used is not None and used != pair_of(group)))
+            assert shown["stale"] is (is_added or (used is not None and values(used) != values(pair_of(group))))
         told = sorted((one["kind"], one["open"]) for one in found["anomalies"])
         assert told == sorted((one.kind, one.is_open) for one in model.oddities if one.window == window)
         removed = {one["removed"] for one in found["tombstones"]}
@@ -214,7 +220,7 @@ class Session:
         used = {(window, name): model.finalized[window].get(name) for window, name in now}
         # one that was added after the window was finalized, too
         assert self.stale(shown) == {
-            key for key, pair in now.items() if (pair != used[key] if used[key] else all(pair))
+            key for key, pair in now.items() if (values(pair) != values(used[key]) if used[key] else all(pair))
         }
         shutil.rmtree(self.program.root / ".index", ignore_errors=True)
         assert json.loads(self.program("--json", "preview").ok()) == shown

@@ -1,4 +1,7 @@
-"""A machine of the test's own: a home, a PATH with nothing but what the test puts there, the installed plugins."""
+"""A machine of the test's own: a home, a PATH with nothing but what the test puts there, the installed plugins.
+
+And a worker: a repository, and session files in a home.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+from tracker.cli.main import main
 
 SCREENS = Path(__file__).parents[3] / "plugins"
 
@@ -162,3 +169,85 @@ def machine_of_processes(
 @pytest.fixture(name="event")
 def _event() -> Callable[..., str]:
     return event
+
+
+class Worker:
+    """A repository, a home with Codex's session files, and the program in between."""
+
+    def __init__(self, folder: Path, noon: datetime) -> None:
+        self.noon, self.week_end = noon, noon + timedelta(days=3)
+        self.repository, self.home = folder / "acme", folder / "home"
+        self.repository.mkdir()
+        self.home.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str, at: datetime | None = None, environment: dict[str, str] | None = None) -> None:
+        made = (at or self.noon).isoformat()
+        when = {"GIT_AUTHOR_DATE": made, "GIT_COMMITTER_DATE": made, "HOME": str(self.home)}
+        who = {
+            f"GIT_{role}_{part}": "dev@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
+        }
+        command = ["git", "-c", "commit.gpgsign=false", *arguments]
+        given = {**os.environ, **when, **who, **(environment or {})}
+        subprocess.run(command, cwd=self.repository, env=given, check=True, capture_output=True)
+
+    def commit(self, minute: float, *message: str) -> None:
+        texts = [word for text in message for word in ("-m", text)]
+        self.git("commit", "--allow-empty", "--quiet", *texts, at=self.noon + timedelta(minutes=minute))
+
+    def codex(self, *turns: tuple[float, float | None], cwd: Path | None = None, name: str = "a") -> None:
+        """A session file: minutes and the weekly meter after each turn, of 1,000 tokens and 500 cache reads.
+
+        Before `week_end` it is that of the week which ends then. None: the client wrote no reading.
+        """
+        folder = cwd or self.repository
+        meta = {"id": name, "cwd": str(folder), "cli_version": "0.160.0", "git": {"branch": "topic"}}
+        rows = [("session_meta", meta), ("turn_context", {"model": "gpt-5", "cwd": str(folder)})]
+        path = self.home / ".codex" / "sessions" / "2026" / "11" / "22" / f"rollout-{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [self.line(turns[0][0], kind, payload) for kind, payload in rows]
+        for count, (minute, weekly) in enumerate(turns, 1):
+            last = {"input_tokens": 1400, "cached_input_tokens": 500, "output_tokens": 100, "total_tokens": 1500}
+            total = {key: value * count for key, value in last.items()}
+            info = {"total_token_usage": total, "last_token_usage": last}
+            lines.append(self.line(minute, "event_msg", self.count(minute, weekly, info)))
+        path.write_text("".join(lines))
+
+    def reading(self, minute: float, weekly: float) -> None:
+        """A session file with a reading, and no request."""
+        path = self.home / ".codex" / "sessions" / f"rollout-reading{minute}.jsonl"
+        path.write_text(self.line(minute, "event_msg", self.count(minute, weekly, None)))
+
+    def count(self, minute: float, weekly: float | None, info: Any) -> dict[str, Any]:
+        at = self.noon + timedelta(minutes=minute)
+        end = self.week_end if at < self.week_end else self.week_end + timedelta(days=7)
+        limit = {"used_percent": weekly, "window_minutes": 10080, "resets_at": int(end.timestamp())}
+        limits = {"limit_id": "codex", "primary": limit, "secondary": None}
+        return {"type": "token_count", "info": info, "rate_limits": None if weekly is None else limits}
+
+    def __call__(self, *arguments: str) -> Any:
+        unset = dict.fromkeys(("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "AGENT_ID"))
+        given = {"HOME": str(self.home), "TRACKER_DATA_DIR": str(self.home / "data"), "TZ": "UTC"}
+        done = CliRunner().invoke(main, list(arguments), env={**unset, **given})
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done
+
+    def ok(self, *arguments: str) -> str:
+        done = self(*arguments)
+        assert done.exit_code == 0, done.stderr
+        return str(done.stdout)
+
+    def proposed(self) -> Any:
+        return json.loads(self.ok("--json", "windows", "propose"))
+
+    def line(self, minute: float, kind: str, payload: dict[str, Any]) -> str:
+        stamp = (self.noon + timedelta(minutes=minute)).isoformat().replace("+00:00", "Z")
+        return json.dumps({"timestamp": stamp, "type": kind, "payload": payload}) + "\n"
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
+    made = Worker(tmp_path, noon)
+    monkeypatch.chdir(made.repository)
+    return made

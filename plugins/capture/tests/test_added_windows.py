@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,9 @@ from outcomes import ok, refused
 from tracker.api import Gauge
 from tracker.session import Session
 from tracker_capture import windows
+from tracker_capture.ends import End
 from tracker_capture.readings import Sample
-from tracker_capture.windows import Draft, End
+from tracker_capture.windows import Draft
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WEEK = timedelta(days=7)
@@ -37,6 +39,18 @@ def limits(age: float, fiveh: float, weekly: float, fiveh_age: float, weekly_age
 def add(machine: Any, window: str, start: float, end: float, *words: str) -> Any:
     times = ("--from", ago(start).isoformat(), "--to", ago(end).isoformat())
     return machine("windows", "add", window, *times, *words)
+
+
+def test_a_forgotten_before_names_the_commands_that_make_its_window(machine: Any) -> None:
+    machine.rollout("a", limits(70, 50, 10, -100), limits(9, 60, 12, -100))
+    why = refused(machine("capture", "codex", "--phase", "after"))
+    sync, made = re.findall("`tracker ([^`]*)`", why)[:2]
+    assert (sync, made) == ("sync", "windows add W0-01 --from TIME --to TIME --provider codex")
+    ok(machine(sync))
+    for minutes in (70, 9):
+        made = made.replace("TIME", ago(minutes).isoformat(), 1)
+    ok(machine(*made.split()))
+    assert "capacity=2 pp" in ok(machine("complete", "--window", "W0-01", "--codex-features", "1"))
 
 
 def test_an_after_in_the_buffer_of_the_before_s_reset_is_refused_before_anything_is_stored(machine: Any) -> None:
@@ -96,7 +110,8 @@ def test_a_proposal_has_the_half_point_of_a_window_that_begins_at_a_reset(
                 until=at,
             ),
             at=at,
-            distance=timedelta(0),
+            wanted=at,
+            edge=at,
         )
         for used, at in ((first, reset + timedelta(minutes=minutes)), (5, reset + timedelta(hours=5)))
     ]
@@ -109,3 +124,14 @@ def test_a_name_that_no_other_command_takes_is_refused(machine: Any, window: str
     ok(machine("sync"))
     assert f"Invalid window id {window!r}." in refused(add(machine, window, 70, 9))
     assert machine.rows() == []
+
+
+def test_a_capture_goes_past_the_window_that_was_added(machine: Any) -> None:
+    """Its BEFORE of now went into yesterday's window, and the AFTER replaced what was measured there."""
+    machine.rollout("a", limits(70, 50, 10, -200), limits(9, 50, 12, -200))
+    ok(machine("sync"))
+    shown = f">_ OpenAI Codex (v0.169.0)\n  Weekly limit: 80% left (resets {NOW + WEEK / 2:%H:%M on %-d %b})\n"
+    for verb in ("start", "end"):
+        assert " for W0-01 " in ok(machine(verb, "codex", "--stdin", stdin=shown))
+    ok(add(machine, "W0-02", 70, 9))
+    assert " for W0-03 " in ok(machine("start", "codex", "--stdin", stdin=shown))

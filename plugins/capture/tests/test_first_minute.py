@@ -77,8 +77,13 @@ def test_two_commands_and_a_minute(tmp_path: Path) -> None:
     assert time.monotonic() - began < 60
     found: Any = json.loads(run("--json", "windows", "propose"))
     assert [one["from"][:10] for one in found] == [f"{NOON - timedelta(days=days):%Y-%m-%d}" for days in (5, 3, 2)]
-    for one in found:
-        capacity = one["providers"]["codex"]["meters"]["weekly"]
+    first, *later = (one["providers"]["codex"] for one in found)
+    # where its meter stood before the first request of all no reading tells
+    assert first["meters"] == {}
+    assert "codex has no reading before its first request" in first["why"]
+    assert "; weekly moved by at least " in first["why"]
+    for one in later:
+        capacity = one["meters"]["weekly"]
         assert capacity >= 1
         assert f"  codex: weekly {capacity:g}" in said
-        assert one["providers"]["codex"]["tokens"] > 0
+        assert one["tokens"] > 0

@@ -5,89 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-
-from tracker.cli.main import main
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
-WEEK_END = NOON + timedelta(days=3)
 ID = f"H{NOON:%Y%m%d}-1200"
 
 
-class Worker:
-    """A repository, a home with Codex's session files, and the program in between."""
-
-    def __init__(self, folder: Path) -> None:
-        self.repository, self.home = folder / "acme", folder / "home"
-        self.repository.mkdir()
-        self.home.mkdir()
-        self.git("init", "--quiet", "--initial-branch=main")
-
-    def git(self, *arguments: str, at: datetime = NOON, environment: dict[str, str] | None = None) -> None:
-        when = {"GIT_AUTHOR_DATE": at.isoformat(), "GIT_COMMITTER_DATE": at.isoformat(), "HOME": str(self.home)}
-        who = {
-            f"GIT_{role}_{part}": "dev@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
-        }
-        command = ["git", "-c", "commit.gpgsign=false", *arguments]
-        given = {**os.environ, **when, **who, **(environment or {})}
-        subprocess.run(command, cwd=self.repository, env=given, check=True, capture_output=True)
-
-    def commit(self, minute: float, *message: str) -> None:
-        texts = [word for text in message for word in ("-m", text)]
-        self.git("commit", "--allow-empty", "--quiet", *texts, at=NOON + timedelta(minutes=minute))
-
-    def codex(self, *turns: tuple[float, float], cwd: Path | None = None, name: str = "a") -> None:
-        """A session file: minutes and the weekly meter after each turn, of 1,000 tokens and 500 cache reads."""
-        folder = cwd or self.repository
-        meta = {"id": name, "cwd": str(folder), "cli_version": "0.160.0", "git": {"branch": "topic"}}
-        rows = [("session_meta", meta), ("turn_context", {"model": "gpt-5", "cwd": str(folder)})]
-        path = self.home / ".codex" / "sessions" / "2026" / "11" / "22" / f"rollout-{name}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [_line(NOON + timedelta(minutes=turns[0][0]), kind, payload) for kind, payload in rows]
-        for count, (minute, weekly) in enumerate(turns, 1):
-            last = {"input_tokens": 1400, "cached_input_tokens": 500, "output_tokens": 100, "total_tokens": 1500}
-            total = {key: value * count for key, value in last.items()}
-            limit = {"used_percent": weekly, "window_minutes": 10080, "resets_at": int(WEEK_END.timestamp())}
-            payload = {
-                "type": "token_count",
-                "info": {"total_token_usage": total, "last_token_usage": last},
-                "rate_limits": {"limit_id": "codex", "primary": limit, "secondary": None},
-            }
-            lines.append(_line(NOON + timedelta(minutes=minute), "event_msg", payload))
-        path.write_text("".join(lines))
-
-    def __call__(self, *arguments: str) -> Any:
-        unset = dict.fromkeys(("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "AGENT_ID"))
-        given = {"HOME": str(self.home), "TRACKER_DATA_DIR": str(self.home / "data"), "TZ": "UTC"}
-        done = CliRunner().invoke(main, list(arguments), env={**unset, **given})
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        return done
-
-    def ok(self, *arguments: str) -> str:
-        done = self(*arguments)
-        assert done.exit_code == 0, done.stderr
-        return str(done.stdout)
-
-    def proposed(self) -> Any:
-        return json.loads(self.ok("--json", "windows", "propose"))
-
-
-def _line(at: datetime, kind: str, payload: dict[str, Any]) -> str:
-    stamp = at.isoformat().replace("+00:00", "Z")
-    return json.dumps({"timestamp": stamp, "type": kind, "payload": payload}) + "\n"
-
-
 @pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
-    made = Worker(tmp_path)
-    monkeypatch.chdir(made.repository)
+def worker(worker: Any, tmp_path: Path) -> Any:
+    made = worker
+    # that of this module's constants, also if a day begins meanwhile
+    made.noon, made.week_end = NOON, NOON + timedelta(days=3)
+    # the evening before, elsewhere: where the meter stood when the first session began
+    made.codex((-600, 9), cwd=tmp_path / "home", name="0")
     made.codex((0, 10), (20, 12), (50, 17), (200, 18), (230, 25))
     made.commit(10, "feat: login")
     made.commit(45, "feat(api)!: tokens", "Feature: A-1")
@@ -96,27 +31,27 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
     return made
 
 
-def test_two_commands_show_windows_with_their_capacity(worker: Worker) -> None:
+def test_two_commands_show_windows_with_their_capacity(worker: Any) -> None:
     worker.ok("sync")
     said = worker.ok("windows", "propose")
     assert f"{ID}: {NOON:%a %Y-%m-%d} 12:00 to {NOON:%a} 12:50 (50 min), 2 features, 3 commits, on topic" in said
-    # the reading of 12:00, with which the window begins, has the request of 12:00 already
-    assert "codex: weekly 7, 2 requests, 3,000 tokens" in said
+    # the reading of 12:00 has the request of 12:00 already, with which the window begins
+    assert "codex: weekly 8, 3 requests, 4,500 tokens" in said
     assert "+ feat: login\n" in said
     first, second = worker.proposed()
     assert (first["features"], second["features"]) == (2, 0)
-    assert second["providers"]["codex"]["meters"] == {"weekly": 7}
+    assert second["providers"]["codex"]["meters"] == {"weekly": 8}
     assert not (worker.home / "data" / "snapshots.jsonl").exists()
 
 
-def test_a_person_accepts_and_nothing_is_finalized(worker: Worker) -> None:
+def test_a_person_accepts_and_nothing_is_finalized(worker: Any) -> None:
     worker.ok("sync")
     done = worker("windows", "accept", ID)
     assert done.exit_code == 0, done.stderr
     assert f"finish it with `tracker complete --window {ID} --codex-features 2`" in done.stderr
     [window] = json.loads(worker.ok("--json", "windows"))
     assert (window["window"], window["state"]) == (ID, "closed")
-    assert window["providers"]["codex"]["capacity"] == 7
+    assert window["providers"]["codex"]["capacity"] == 8
     assert [one["features"] for one in worker.proposed()] == [0]
     again = worker("windows", "accept", ID)
     assert again.exit_code == 1
@@ -127,7 +62,7 @@ def test_a_person_accepts_and_nothing_is_finalized(worker: Worker) -> None:
     ("rule", "counts"),
     [("commits", [2, 0]), ("merges", [0, 1]), ("trailer:feature", [1, 0]), ("log", [0, 1])],
 )
-def test_the_rule_counts_features(worker: Worker, rule: str, counts: list[int]) -> None:
+def test_the_rule_counts_features(worker: Any, rule: str, counts: list[int]) -> None:
     (worker.repository / "tracker.toml").write_text(f'[propose]\nfeatures = "{rule}"\nfeature_log = "log.csv"\n')
     (worker.repository / "log.csv").write_text("feature_id,date\nF-002,\nF-0,\nF-003,\n")
     worker.git("checkout", "-q", "-b", "topic", "HEAD~1")
@@ -138,7 +73,7 @@ def test_the_rule_counts_features(worker: Worker, rule: str, counts: list[int]) 
     assert [one["features"] for one in worker.proposed()] == counts
 
 
-def test_the_rest_of_a_stretch_is_proposed(worker: Worker) -> None:
+def test_the_rest_of_a_stretch_is_proposed(worker: Any) -> None:
     """A window in the middle of a stretch leaves what was before it and what came after it."""
     worker.codex(*[(300 + 10 * step, 30 + step) for step in range(13)], name="b")
     worker.ok("sync")
@@ -147,14 +82,14 @@ def test_the_rest_of_a_stretch_is_proposed(worker: Worker) -> None:
     at = (f"{NOON + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}" for minute in (330, 370))
     worker.ok("windows", "add", "W1", "--from", next(at), "--to", next(at), "--provider", "codex")
     rests = worker.proposed()[2:]
-    assert [(one["from"][11:16], one["to"][11:16]) for one in rests] == [("17:00", "17:30"), ("18:10", "19:00")]
-    assert [one["providers"]["codex"]["meters"] for one in rests] == [{"weekly": 3}, {"weekly": 5}]
+    assert [(one["from"][11:16], one["to"][11:16]) for one in rests] == [("17:00", "17:20"), ("18:20", "19:00")]
+    assert [one["providers"]["codex"]["meters"] for one in rests] == [{"weekly": 7}, {"weekly": 5}]
     worker.ok("windows", "accept", rests[1]["window"])
     assert [one["window"] for one in worker.proposed()[2:]] == [rests[0]["window"]]
 
 
 @pytest.mark.parametrize("minute", [5, 30, 50])
-def test_a_time_in_the_middle_of_a_stretch_proposes_it_whole(worker: Worker, minute: float) -> None:
+def test_a_time_in_the_middle_of_a_stretch_proposes_it_whole(worker: Any, minute: float) -> None:
     """Not a part with all of its features, and the other part with none."""
     worker.ok("sync")
     since = f"{NOON + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}"
@@ -166,7 +101,7 @@ def test_a_time_in_the_middle_of_a_stretch_proposes_it_whole(worker: Worker, min
     ]
 
 
-def test_a_stretch_of_several_days_is_whole(worker: Worker) -> None:
+def test_a_stretch_of_several_days_is_whole(worker: Any) -> None:
     worker.codex(*[(-7200 + 50 * step, step / 3) for step in range(144)], name="b")
     worker.ok("sync")
     whole = worker.proposed()
@@ -175,14 +110,14 @@ def test_a_stretch_of_several_days_is_whole(worker: Worker) -> None:
     assert json.loads(worker.ok("--json", "windows", "propose", "--since", since)) == whole
 
 
-def test_what_other_projects_used_is_said(worker: Worker, tmp_path: Path) -> None:
+def test_what_other_projects_used_is_said(worker: Any, tmp_path: Path) -> None:
     worker.codex((30, 13), cwd=tmp_path / "other", name="b")
     worker.ok("sync")
-    assert worker.proposed()[0]["providers"]["codex"]["elsewhere"] == 0.333
-    assert "33% of its tokens went to other projects" in worker.ok("windows", "propose")
+    assert worker.proposed()[0]["providers"]["codex"]["elsewhere"] == 0.25
+    assert "25% of its tokens went to other projects" in worker.ok("windows", "propose")
 
 
-def test_a_stretch_that_may_go_on_is_not_accepted(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stretch_that_may_go_on_is_not_accepted(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime.now(UTC)
     minutes = (now - NOON) / timedelta(minutes=1)
     worker.codex((minutes - 10, 30), (minutes - 1, 31), name="c")
@@ -197,11 +132,11 @@ def test_a_stretch_that_may_go_on_is_not_accepted(worker: Worker, monkeypatch: p
     worker.ok(*typed.split())
 
 
-def test_what_goes_on_with_one_reading_gets_no_command_that_cannot_work(worker: Worker) -> None:
+def test_what_goes_on_with_one_reading_gets_no_command_that_cannot_work(worker: Any) -> None:
     now = datetime.now(UTC)
     minutes = (now - NOON) / timedelta(minutes=1)
-    # one run of equal readings, which ends where the last stretch begins
     worker.codex((minutes - 20, 30))
+    next(worker.home.rglob("rollout-0.jsonl")).unlink()
     worker.git("commit", "--allow-empty", "-q", "-m", "feat: one", at=now - timedelta(minutes=12))
     worker.ok("sync")
     done = worker("windows", "propose")
@@ -209,12 +144,12 @@ def test_what_goes_on_with_one_reading_gets_no_command_that_cannot_work(worker: 
     last = worker.proposed()[-1]
     assert last["goes_on"]
     refused = worker("windows", "accept", last["window"]).stderr
-    assert "Its capacity is not known yet: codex has one reading for both ends of" in refused
-    assert "(`tracker capture PROVIDER --sample` adds one). Nothing was stored." in refused
+    assert "Its capacity is not known: codex has no reading before its first request, at " in refused
+    assert "one behind the last (`tracker capture PROVIDER --sample`). Nothing was stored." in refused
     assert "windows add" not in refused
 
 
-def test_a_moment_beside_a_window_is_not_proposed(worker: Worker) -> None:
+def test_a_moment_beside_a_window_is_not_proposed(worker: Any) -> None:
     """The commits that somebody made right before or after it."""
     (worker.repository / "tracker.toml").write_text("[propose]\ngap_minutes = 1\n")
     worker.ok("sync")
@@ -226,7 +161,7 @@ def test_a_moment_beside_a_window_is_not_proposed(worker: Worker) -> None:
     assert worker.proposed() == []
 
 
-def test_without_readings_the_reason_is_said(worker: Worker) -> None:
+def test_without_readings_the_reason_is_said(worker: Any) -> None:
     said = worker.ok("windows", "propose")
     assert "codex: capacity not known: The history has no reading of codex. Fill it with `tracker sync`" in said
     assert ".," not in said
@@ -241,13 +176,13 @@ def test_without_readings_the_reason_is_said(worker: Worker) -> None:
         (lambda worker: os.chdir(worker.home), "is in no git repository"),
     ],
 )
-def test_what_cannot_be_proposed(worker: Worker, arrange: Callable[[Worker], Any], words: str) -> None:
+def test_what_cannot_be_proposed(worker: Any, arrange: Callable[[Any], Any], words: str) -> None:
     arrange(worker)
     done = worker("windows", "propose")
     assert (done.exit_code, words in done.stderr) == (1, True)
 
 
-def test_nothing_of_a_hostile_repository_is_run(worker: Worker, tmp_path: Path) -> None:
+def test_nothing_of_a_hostile_repository_is_run(worker: Any, tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\necho ran >> '{tmp_path}/ran'\n")
     program.chmod(0o755)
@@ -261,7 +196,7 @@ def test_nothing_of_a_hostile_repository_is_run(worker: Worker, tmp_path: Path) 
 
 
 def test_a_repository_where_nobody_worked_has_no_windows(
-    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker.ok("sync")
     worker.repository = tmp_path / "idle"
@@ -272,12 +207,12 @@ def test_a_repository_where_nobody_worked_has_no_windows(
     assert re.search(r"no new window since \w+ \d\d.* \d\d:\d\d", worker("windows", "propose").stderr)
 
 
-def test_money_that_leaves_requests_out_is_the_least(worker: Worker) -> None:
+def test_money_that_leaves_requests_out_is_the_least(worker: Any) -> None:
     path = next(worker.home.rglob("rollout-a.jsonl"))
     lines = path.read_text().splitlines(keepends=True)
-    turn = _line(NOON + timedelta(minutes=40), "turn_context", {"model": "house-model", "cwd": str(worker.repository)})
+    turn = worker.line(40, "turn_context", {"model": "house-model", "cwd": str(worker.repository)})
     path.write_text("".join([*lines[:-3], turn, *lines[-3:]]))
     worker.ok("sync")
     said = worker.ok("windows", "propose")
     assert re.search(r"tokens, at least \$[\d.]+ at list price; 1 request without a known price", said)
-    assert sum(one["providers"]["codex"]["unpriced_requests"] for one in worker.proposed()) == 2
+    assert sum(one["providers"]["codex"]["unpriced_requests"] for one in worker.proposed()) == 3

@@ -267,7 +267,8 @@ def test_what_is_open_is_ended_before_anything_begins(program: Any) -> None:
     for count, lane in enumerate("abcd"):
         words = ("alias", "{}", "toy", "--stdin", "--window", f"W{lane}", "--captured-at", at(count - 9))
         for verb in ("start", "end") if lane < "d" else ("start",):
-            program(*(word.format(verb) for word in words), stdin=f"fuel {20 + count}%", lane=lane).ok()
+            used = 20 + count + (verb == "end")
+            program(*(word.format(verb) for word in words), stdin=f"fuel {used}%", lane=lane).ok()
         if lane < "d":
             program("complete", "--window", f"W{lane}", "--toy-features", "1", lane=lane).ok()
     following = [row.removeprefix("Next: ") for row in program().ok().splitlines() if row.startswith("Next: ")]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from importlib.resources import files
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +305,15 @@ def test_a_price_of_ones_own_means_the_same_to_streams_and_session_logs() -> Non
     side = Side(used={("house", None, 0): (1_000_000, 1_000_000, 1_000_000, 1_000_000, 0)})
     assert side.money(own) == pytest.approx(4 + 4 + 5 + 8)
     assert own.units("house", None) == pytest.approx((4e-6, 4e-6, 5e-6, 8e-6, 8e-6))
+
+
+def test_money_is_the_same_in_whichever_order_groups_come() -> None:
+    """Two runs disagreed in the last digit: 0.8641989999999999, and 0.864199."""
+    sizes = (1, 2, 4)
+    text = "".join(f'[[model]]\nname = "m{at}"\ninput = {at}\noutput = {at}\n' for at in sizes)
+    table = ListPrices(parse(text, "here"), "")
+    groups = {(f"m{at}", None, 0): (123_457, 0, 0, 0, 0) for at in sizes}
+    assert {Side(used=dict(one)).money(table) for one in permutations(groups.items())} == {0.864199}
 
 
 def test_a_source_that_declares_no_prices_has_those_of_the_list(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,3 +51,18 @@ def test_windows_without_a_quality_are_counted_beside_the_adjusted_efficiency(ve
     verdicts.rows(codex=[(3, 1, day, {})])
     [found] = json.loads(verdicts("--json", "preview").ok())["providers"]
     assert (found["n_quality"], found["efficiency_quality"]) == (0, None)
+
+
+def test_of_how_many_windows_no_tokens_are_known(verdicts: Any) -> None:
+    """`5 windows, 8 features, 3975 tokens` was the sum over one window."""
+    verdicts.rows(codex=[(3, 18), (2, 10)], claude=[(1, 5)])
+    assert "unknown_windows" not in verdicts("scoreboard").ok(), "nothing tells tokens here"
+    verdicts.facts["codex-01", "codex"] = {"tokens": 1200}
+    found = json.loads(verdicts("--json", "scoreboard").ok())
+    assert [(row["provider"], row["tokens"], row["unknown_windows"]) for row in found] == [
+        ("claude", None, 1),
+        ("codex", 1200, 1),
+    ]
+    assert verdicts("scoreboard").err == "note: codex: tokens are known of 1 of 2 windows.\n"
+    verdicts.facts["codex-02", "codex"] = {"tokens": 800}
+    assert "unknown_windows" not in verdicts("scoreboard").ok()

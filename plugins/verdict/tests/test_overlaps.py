@@ -178,14 +178,20 @@ def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> Non
     for window, tokens in (("W1", 10), ("W2", 20), ("W3", 400), ("W4", 80)):
         verdicts.facts[window, "codex"] = {"churn": tokens, "tokens": tokens, "requests": 1, "cost_usd": 2 * tokens}
     (row,) = json.loads(verdicts("--json", "scoreboard").ok())
-    assert (row["features"], row["tokens"], row["cost_usd"]) == (4, 510, 1020)
-    # the tokens of W5 are not known
+    assert (row["features"], row["tokens"], row["cost_usd"], row["left_out_tokens"]) == (4, 400, 800, 110)
+    assert (row["n"], row["unknown_windows"]) == (2, 1), "the tokens of W5 are not known"
     assert (row["tokens_per_feature"], row["cost_usd_per_feature"], row["churn_per_feature"]) == (200, 400, 400)
+    said = verdicts("scoreboard").err
+    assert "note: codex: tokens are known of 1 of 2 windows.\n" in said
+    assert "note: codex: windows that do not count used 110 tokens more.\n" in said
+    assert "note: codex (none): tokens are known of 1 of 2" in verdicts("scoreboard", "--by", "methodology").err
     verdicts.facts["W5", "codex"] = {"shared_requests": 1, "tokens": 0, "cost_usd": 0}
     verdicts.facts["W3", "codex"]["shared_requests"] = 1
     verdicts.facts["W3+W5", "codex"] = {"tokens": 40, "requests": 1, "cost_usd": 80}
     (row,) = json.loads(verdicts("--json", "scoreboard").ok())
-    assert (row["tokens"], row["tokens_per_feature"], row["cost_usd_per_feature"]) == (550, 110, 220)
+    assert (row["tokens"], row["tokens_per_feature"], row["cost_usd_per_feature"]) == (440, 110, 220)
+    assert row["tokens"] / row["features"] == row["tokens_per_feature"]
+    assert "unknown_windows" not in row
     # of the other row's W5 nobody knows how much of the request is its own
     verdicts("complete", "--window", "W5", "--methodology", "other").ok()
     rows = json.loads(verdicts("--json", "scoreboard", "--by", "methodology").ok())

@@ -346,7 +346,8 @@ def test_no_figure_per_feature_stands_where_features_are_not_known(verdicts: Any
     one, other = sorted(known, key=lambda row: row["features"] is None)
     names = ("churn_per_feature", "tokens_per_feature", "cost_usd_per_feature")
     assert [one[name] for name in ("features", *names)] == [3, 2, 400, pytest.approx(2 / 3)]
-    assert [other[name] for name in ("features", "tokens", *names)] == [None, 1200, None, None, None]
+    assert [other[name] for name in ("features", "tokens", *names)] == [None, None, None, None, None]
+    assert [row.get("left_out_tokens") for row in (one, other)] == [0, 1200]
 
 
 def test_the_scoreboard_in_every_form(tracker_cli: Run, tmp_path: Path) -> None:

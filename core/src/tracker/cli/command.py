@@ -57,6 +57,10 @@ class Command(click.Command):
         except click.MissingParameter as error:
             text = error.format_message()  # a type may say what was expected
             raise click.UsageError(f"{text} {self._cure(ctx)}" if text.endswith("'.") else text, ctx) from error
+        except click.NoSuchOption as error:
+            known, word = [name for one in self.get_params(ctx) for name in one.opts], error.option_name.lstrip("-")
+            fitting = [name for name in known if name.endswith(f"-{word}")] or error.possibilities
+            raise click.NoSuchOption(error.option_name, possibilities=fitting, ctx=ctx) from error
         if rest and not takes_all and not ctx.resilient_parsing:
             raise click.UsageError(f"Unexpected argument {rest[0]!r}. {self._cure(ctx, rest[0])}", ctx)
         return rest

@@ -1,7 +1,5 @@
 """The values that features give to the kernel and to each other; `hooks.py` has the hooks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -10,8 +8,8 @@ from attrs import field, frozen
 
 from tracker.contract import Struct, checks
 
-Value: TypeAlias = "bool | int | float | str | None"
-Cell: TypeAlias = "bool | int | float | str | datetime | None"
+Value: TypeAlias = bool | int | float | str | None
+Cell: TypeAlias = bool | int | float | str | datetime | None
 SEVERITY = checks.one_of("error", "warning", "note")
 
 

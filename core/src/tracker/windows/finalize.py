@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,7 +16,7 @@ from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.lanes import lane_option
 from tracker.windows.messages import explained
-from tracker.windows.reader import Absent, Finalized, Windows
+from tracker.windows.reader import Finalized, Windows
 from tracker.windows.results import divergences, newest
 from tracker.windows.window import git_id
 
@@ -44,7 +44,10 @@ def finalize(
         found = captures(session.index, session.registry.sources, [window])
         groups = {name: group for (_, name), group in sorted(found.items())}
         unread = Windows(session).missing_plugins([window])
-        _check_read(window, unread)
+        if lost := [one for one in unread if one.measured]:  # the row would take them out of every figure
+            what, cures = "; ".join(one.problem for one in lost), "; ".join(dict.fromkeys(one.cure for one in lost))
+            what = f"{window} cannot be finalized without what was measured in it: {what}. To finalize it, {cures}."
+            raise TrackerError(f"{what} Nothing was stored.")
         _check_pairs(session, window, groups)
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
         _check_falls(session, window, groups, entries)
@@ -132,15 +135,6 @@ def _kept(
             fields_kept[name] = old
             names.append(name.replace("_", " ") + ("" if name in LONG else f" {value(old)}"))
     return {**features, **kept}, {**given, **fields_kept}, names
-
-
-def _check_read(window: str, unread: Iterable[Absent]) -> None:
-    """Refuse a row that would take a provider out of every figure because its plugin is missing."""
-    if lost := [one for one in unread if one.measured]:
-        raise TrackerError(
-            f"{window} cannot be finalized without what was measured in it: {'; '.join(one.problem for one in lost)}."
-            f" To finalize it, {'; '.join(dict.fromkeys(one.cure for one in lost))}. Nothing was stored."
-        )
 
 
 def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Capture]]) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.readings import EPOCH, Reading, amount, from_parsed, instant, to_parsed
+from tracker.contract.readings import EPOCH, Reading, amount, from_parsed, instant, iso, to_parsed
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
@@ -87,10 +87,16 @@ class Finalized:
         return used if all(used) else canonical(known.values())
 
     def is_stale(self, provider: str, group: "Iterable[Capture]") -> bool:
-        """Whether other captures count than were finalized, or a pair that was not; rows without ids cannot tell."""
+        """Whether others count than were finalized, or a pair that was not; rows without ids cannot tell."""
         row, now = self.providers.get(provider), canonical(group)
-        used = {} if row is None and not now.missing else (row or {}).get("records")
-        return isinstance(used, Mapping) and [*map(used.get, PHASES)] != [one and one.record_id for one in now]
+        if row is None or not isinstance(ids := row.get("records"), Mapping):
+            return row is None and not now.missing
+        if [*map(ids.get, PHASES)] == [one and one.record_id for one in now]:
+            return False
+        # the same values of one instant, captured once more, are no others
+        times = {phase: one and iso(one.captured_at) for phase, one in now._asdict().items()}
+        known = [*map(row.get, PHASES), row.get("captured_at")]
+        return known != [*(one and one.record.get("parsed") for one in now), times]
 
     def text(self, name: str) -> str | None:
         return text(self.record.get(name)) or None
@@ -189,10 +195,10 @@ class Windows:
     def no_window(self, window: str) -> TrackerError:
         """What to say of a window that has no records. All names are read for the error alone."""
         known = self.session.index.windows()
-        what = near(window, known) if known else f"{self.session.root} holds no records."
+        what = near(window, known) if known else f"{self.session.root} holds no windows."
         return TrackerError(f"Unknown window {window!r}. {what}")
 
-    def preview(self, windows: Sequence[str]) -> "Preview":
+    def preview(self, windows: Sequence[str] | None) -> "Preview":
         from tracker.preview import assemble
 
         return assemble(self.session, windows)

@@ -1,8 +1,6 @@
 """What windows say together: the sums of each provider, open windows, reports against meters."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import product
@@ -59,7 +57,7 @@ class Tally(Protocol):
     def extend(self, other: Self) -> None:
         """Add the windows of another one."""
 
-    def total(self, account: str = "") -> ProviderFigures:
+    def total(self, account: str = "") -> "ProviderFigures":
         """What they say together. account: the one that they were measured on, if there are several."""
 
 
@@ -84,14 +82,14 @@ class Totals:
             self.capacity += found.capacity
         self.stale += [row.window] if row.is_stale(self.source.name, group) else []
 
-    def extend(self, other: Totals) -> None:
+    def extend(self, other: "Totals") -> None:
         self.n += other.n
         self.features += other.features
         self.capacity += other.capacity
         self.excluded |= other.excluded
         self.stale += other.stale
 
-    def total(self, account: str = "") -> ProviderFigures:
+    def total(self, account: str = "") -> "ProviderFigures":
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return ProviderFigures(self.source, unit, self, self.excluded, self.stale, account)
 
@@ -228,15 +226,14 @@ def _check(found: object) -> None:
         raise ValueError(f"An Estimate's {name} is {getattr(one, name)!r:.80}. See docs/reference/plugins.md.")
 
 
-def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> list[OpenFigures]:
+def open_figures(session: Session, windows: Iterable[str], groups: Groups) -> Iterator[OpenFigures]:
     """What the meters of windows that are not finalized say so far."""
-    found, providers = [], session.registry.providers
+    providers = session.registry.providers
     for window, name in product(windows, sorted(providers)):
         if (window, name) in groups and (meter := providers[name].capacity_meter) is not None:
             measured = measure(session.registry, providers[name], canonical(groups[window, name]))
             capacity = capacity_delta(providers[name], measured.delta)
-            found.append(OpenFigures(name, measured.errors, window, capacity, meter.unit))
-    return found
+            yield OpenFigures(name, measured.errors, window, capacity, meter.unit)
 
 
 class Divergence(NamedTuple):
@@ -273,9 +270,9 @@ def newest(session: Session, groups: Groups, known: Newest) -> Newest:
     return known
 
 
-def divergences(session: Session, windows: Iterable[str], meters: Newest) -> list[Divergence]:
+def divergences(session: Session, windows: Iterable[str], meters: Newest) -> Iterator[Divergence]:
     """The newest report against the newest meter of the same period, for every comparison that a source declares."""
-    windows, found = list(windows), []
+    windows = list(windows)
     for source in session.registry.sources.values():
         for one in (one for one in source.comparisons if (one.provider, one.meter) in meters):
             _, shown, end = meters[one.provider, one.meter]
@@ -290,5 +287,4 @@ def divergences(session: Session, windows: Iterable[str], meters: Newest) -> lis
                 and (not begun or not end or (begun <= at < end and begun < (instant(parsed.get("reset")) or end)))
             ]
             if reported:
-                found.append(Divergence(source, one, max(reported)[-1], shown, session.config.divergence_pp))
-    return found
+                yield Divergence(source, one, max(reported)[-1], shown, session.config.divergence_pp)

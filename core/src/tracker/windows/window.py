@@ -12,7 +12,7 @@ from attrs import evolve
 from tracker.contract.readings import Reading, amount, iso, to_parsed
 from tracker.contract.sources import Source
 from tracker.errors import PluginError, TrackerError
-from tracker.journal.records import ANOMALIES, check_window, stamp
+from tracker.journal.records import ANOMALIES, PHASES, check_window, stamp
 from tracker.session import Session
 from tracker.text.clock import span
 from tracker.text.pane import account_id, each_text, redact, with_addresses
@@ -75,9 +75,8 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     with nullcontext() if session.dry_run else session.journal.lock():
         window = request.window or _window(session, request)
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
-        for phase in request.phases[1:]:
-            # a pane that also opens the next window is a BEFORE there
-            added.append(add(session, request, _following(session, window), phase))
+        # a pane that also opens the next window is a BEFORE there
+        added += [add(session, request, _following(session, source, window), phase) for phase in request.phases[1:]]
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
         found = [row for one in added for row in one.anomalies]
         rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
@@ -110,29 +109,30 @@ def _window(session: Session, request: CaptureRequest) -> str:
         return newest.window
     if request.phases[0] == "after":
         raise _nothing_open(session, source, newest and newest.window)
-    window = _following(session, newest and newest.window)
+    window = _following(session, source, newest and newest.window, PHASES)
     if newest is None:
         # a provider that is new in this lane joins the window that another one has open in it
         marks = [mark for stream in session.journal.streams() for agent, mark in index.lanes(stream) if agent == lane]
         opened = [mark for mark in marks if mark.phase == "before"]
         window = max(opened, key=lambda mark: mark.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
-    while _is_taken(session, window) or index.left_open(source.stream, lane, source.name, [window]):
-        window = _following(session, window)
-    return window
+    return _following(session, source, window, PHASES) if _is_taken(session, source, window, PHASES) else window
 
 
-def _following(session: Session, window: str | None) -> str:
+def _following(session: Session, source: Source, window: str | None, kept: Sequence[str] = ("after",)) -> str:
     """The next window that is not taken; the first one after none."""
     found = FIRST_WINDOW if window is None else next_window(window)
-    while _is_taken(session, found):
+    while _is_taken(session, source, found, kept):
         found = next_window(found)
     return check_window(found)
 
 
-def _is_taken(session: Session, window: str) -> bool:
-    """Whether a capture would not count, since the window is finalized, or only other lanes captured in it."""
-    return is_finalized(session.index, window) or session.lane not in (session.index.lanes_in(window) or {session.lane})
+def _is_taken(session: Session, source: Source, window: str, kept: Sequence[str]) -> bool:
+    """Whether a capture would not count there, or replace one of a phase to be kept: it is of the next window then."""
+    lane, index = session.lane, session.index
+    own = captures(index, {source.name: source}, [window]).get((window, source.name), ())
+    is_foreign = lane not in (index.lanes_in(window) or {lane})
+    return is_foreign or is_finalized(index, window) or any(one.agent_id == lane and one.phase in kept for one in own)
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
@@ -202,14 +202,17 @@ def _broken_rules(
         return
     old = before or next((one for one in reversed(standing) if one.phase == "before"), None)
     is_younger = before is not None and (seen is None or before.reading.as_of is None or seen > before.reading.as_of)
-    if old is not None and not is_younger:
+    shown, known = ([(one.meter, one.used) for one in read.reading.gauges] for read in (new, before or new))
+    is_same = before is not None and at == before.captured_at and shown == known  # of one instant, so no other reading
+    if old is not None and (is_same or not is_younger):
         cause = f"this {source.name} reading is from {iso(seen or at)}, which is not later than the BEFORE of"
         cause += f" {new.window}, from {iso(old.reading.as_of or old.captured_at)}"
         advice = f"Send {source.title} a message for a new reading, then capture again, or store it with --force."
-        if max(old.captured_at, old.reading.as_of or old.captured_at) > now:  # no AFTER helps until then
+        if (is_ahead := max(old.captured_at, old.reading.as_of or old.captured_at) > now) or is_same:  # no AFTER helps
             theirs = lane_option(session, old.agent_id)
             delete = f"tracker alias delete {source.name} --phase before --window {new.window}{theirs}"
-            advice = f"Take that BEFORE back with `{delete}`, since its time has not come, or store this with --force."
+            why = "its time has not come" if is_ahead else "it is this very reading"
+            advice = f"Take that BEFORE back with `{delete}`, since {why}, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     resets = [reset_before(session, source, request.reading, one) for one in (at, seen or at)]
     if (reset := resets[0] or resets[1]) is not None:
@@ -298,10 +301,12 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
     ends += [(agent, window, "never ended", "ends it") for agent, window in opened[:3]]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
     if not index.newest_windows(1):
-        text += f" {session.root.resolve()} holds no records. If it was begun in another folder, end it there."
+        text += f" {session.root.resolve()} holds no windows. If it was begun in another folder, end it there."
     for agent, window, state, does in ends:
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."
+    add = f"`tracker windows add {_following(session, source, last)} --from TIME --to TIME --provider {name}`"
+    text += f" For work that is over, run `tracker sync`, then {add}." if source.origins else ""
     begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"
     return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
 

@@ -24,14 +24,17 @@ from tracker_capture import repository
 from tracker_capture.readings import Sample, by_provider, history
 from tracker_capture.repository import Commit
 from tracker_capture.settings import Propose
-from tracker_capture.windows import Draft, draft_of, moved
+from tracker_capture.windows import Draft, draft_of, moved, requests_of
 
 # Seconds. Less beside a window is its own last commit.
 LEAST_REST = 300.0
 # How far before `--since` a stretch is looked for that goes on behind it, and the most.
 LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
+# How old the reading before a stretch may be: no period of a meter of a week, or of less, goes on for longer.
+OLDEST = timedelta(days=8)
 
-Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], list[float]]
+# Commits, requests, readings; when somebody worked, by requests and commits, and by requests alone.
+Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], list[float], list[float]]
 
 
 @frozen(kw_only=True)
@@ -92,13 +95,15 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     is of an instant or later."""
     settings = session.settings(Propose)
     pause = timedelta(minutes=settings.gap_minutes)
-    commits, events, samples, moments = _work(session, since, pause)
+    commits, events, samples, moments, worked = _work(session, since, pause)
     samples_of, ids = by_provider(samples), _logged_ids(session, settings)
+    logged = requests_of(events)
+    requests = {name: _told(own) for name, own in samples_of.items()} | logged
     known = set(session.index.windows())
     spans = Windows(session).spans(known).values()
     taken = sorted((begin.timestamp(), (stop or session.now).timestamp()) for begin, stop in spans)
     found = []
-    for first, last in rests(moments, stretches(moments, pause.total_seconds()), taken, known):
+    for first, last in rests(moments, worked, stretches(moments, pause.total_seconds()), taken, known):
         start, end = (datetime.fromtimestamp(at, UTC) for at in (first, last))
         window = named(first)
         if window in known or end < since:
@@ -115,11 +120,21 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
                 branches=tuple(sorted({event.branch for event in within if event.in_folder and event.branch})),
                 features=tuple(counted(inside, settings.features, ids)),
                 commits=len(inside),
-                shares=tuple(_shares(session, window, (start, end), within, samples_of)),
+                shares=tuple(
+                    _share(session, window, name, (start, end), within, samples_of.get(name, ()), requests[name])
+                    # without a request here only one of which there is no log may have worked
+                    for name in sorted({one.provider for one in within if one.in_folder} or samples_of.keys() - logged)
+                ),
                 goes_on=session.now - end < pause,
             )
         )
     return found
+
+
+def _told(samples: Iterable[Sample]) -> list[datetime]:
+    """When requests were made, if no session log tells: clients write their meters behind them."""
+    found = (at for one in samples if not one.is_scheduled and one.capture is None for at in (one.at, one.until))
+    return sorted(set(found))
 
 
 def _work(session: Session, since: datetime, pause: timedelta) -> Work:
@@ -128,17 +143,18 @@ def _work(session: Session, since: datetime, pause: timedelta) -> Work:
     while True:
         begin = since - back
         commits = repository.commits(begin)
-        events = session.registry.first("usage_events", session=session, since=begin, folder=folder) or []
+        events = session.registry.first("usage_events", session=session, since=begin - OLDEST, folder=folder) or []
         own = [event.at for event in events if event.in_folder]
-        samples = history(session, since=begin)
+        samples = history(session, since=begin - OLDEST)
         # without session logs the readings say when somebody worked: clients write them at each turn
-        moments = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
-        moments = sorted([*moments, *(commit.at.timestamp() for commit in commits)])
+        times = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
+        worked = sorted(at for at in times if at >= begin.timestamp())
+        moments = sorted([*worked, *(commit.at.timestamp() for commit in commits)])
         cut, edge = since.timestamp(), (begin + pause).timestamp()
         if back > MOST_BACK or not any(
             first <= edge and cut <= last for first, last in stretches(moments, pause.total_seconds())
         ):
-            return commits, events, samples, moments
+            return commits, events, samples, moments, worked
         back *= 2
 
 
@@ -156,22 +172,40 @@ def stretches(moments: Sequence[float], pause: float) -> Iterator[tuple[float, f
 
 def rests(
     moments: Sequence[float],
+    worked: Sequence[float],
     found: Iterable[tuple[float, float]],
     taken: Sequence[tuple[float, float]],
     known: Set[str],
 ) -> Iterator[tuple[float, float]]:
-    """What no window holds of each stretch, if that is more than a moment beside it; an accepted one has no rest."""
+    """What no window holds of each stretch, if that is more than a moment beside it.
+
+    Behind an accepted one that went on it is a rest only if requests were made.
+    """
     for first, last in found:
         edges = [(begin, stop) for begin, stop in taken if begin < last + LEAST_REST and stop > first - LEAST_REST]
         if not edges:
             yield first, last
-        elif named(first) not in known:
-            start = first
-            for begin, stop in [*edges, (last + 1, last + 1)]:
-                own = moments[bisect_left(moments, start) : bisect_right(moments, min(begin, last))]
-                if own and own[-1] - own[0] >= LEAST_REST:
-                    yield own[0], own[-1]
-                start = max(start, stop)
+            continue
+        start, is_accepted = first, named(first) in known
+        for begin, stop in [*edges, (last + 1, last + 1)]:
+            # a window has the request of its begin, and that of its end
+            place = bisect_left(moments, start) if start == first else bisect_right(moments, start)
+            own = moments[place : min(bisect_left(moments, begin), bisect_right(moments, last))]
+            is_behind = start > first and bool(own) and bisect_left(worked, own[0]) < bisect_right(worked, own[-1])
+            if own and own[-1] - own[0] >= LEAST_REST and (is_behind or not is_accepted):
+                yield own[0], own[-1]
+            start = max(start, stop)
+
+
+def opened(session: Session, before: datetime) -> Iterator[tuple[str, datetime, str]]:
+    """The windows that are open since before an instant, which hold all that was done since; when each began, and of
+    which provider."""
+    known = set(session.index.unfinalized())
+    spans = Windows(session).spans(known)
+    for window, provider in Windows(session).captures(sorted(known)):
+        begin, stop = spans.get(window, (before, before))
+        if stop is None and begin < before:
+            yield window, begin, provider
 
 
 def named(start: float) -> str:
@@ -217,35 +251,40 @@ def _logged_ids(session: Session, settings: Propose) -> list[str]:
     return list(dict.fromkeys(one.strip() for one in rows if one.strip()))
 
 
-def _shares(
+def _share(
     session: Session,
     window: str,
+    provider: str,
     times: tuple[datetime, datetime],
     events: Sequence[UsageEvent],
-    samples: Mapping[str, Sequence[Sample]],
-) -> Iterator[Share]:
-    """What each provider did. samples: the readings of each."""
-    for provider in sorted({event.provider for event in events if event.in_folder} or samples):
-        draft, why = None, None
-        try:
-            draft = draft_of(session, window, provider, samples.get(provider, []), times)
-        except TrackerError as error:
-            # both are about `windows add`
-            why = str(error).removesuffix(" Nothing was stored.").removesuffix(" Use --stale-ok to take it.")
-        measured = [one for one in events if one.provider == provider and (draft is None or _is_in(draft, one))]
-        mine = [event for event in measured if event.in_folder]
-        total, used = (sum(event.tokens + event.cached_tokens for event in some) for some in (measured, mine))
-        costs = [event.fresh + event.cached for event in mine if event.fresh is not None and event.cached is not None]
-        yield Share(
-            provider=provider,
-            requests=len(mine),
-            tokens=used,
-            cost=round(math.fsum(costs), 9) if costs else None,  # as `tracker usage` has it
-            unpriced=len(mine) - len(costs),
-            elsewhere=1 - used / total if total else 0.0,
-            draft=draft,
-            why=why,
-        )
+    samples: Sequence[Sample],
+    requests: Sequence[datetime],
+) -> Share:
+    """What a provider did. events: all of the stretch; samples, requests: its own, also those around the stretch."""
+    draft, why = None, None
+    here = [one for one in events if one.provider == provider and one.in_folder]
+    own = requests_of(here).get(provider) or [at for at in requests if times[0] <= at <= times[1]]
+    start, end = (own[0], own[-1]) if own else times
+    samples, requests = [one for one in samples if one.until >= start - OLDEST], requests if own else ()
+    try:
+        draft = draft_of(session, window, provider, samples, (start, end), requests, is_exact=bool(own))
+    except TrackerError as error:
+        # both are about `windows add`
+        why = str(error).removesuffix(" Nothing was stored.").removesuffix(" Use --stale-ok to take it.")
+    measured = [one for one in events if one.provider == provider and (draft is None or _is_in(draft, one))]
+    mine = [event for event in measured if event.in_folder]
+    total, used = (sum(event.tokens + event.cached_tokens for event in some) for some in (measured, mine))
+    costs = [event.fresh + event.cached for event in mine if event.fresh is not None and event.cached is not None]
+    return Share(
+        provider=provider,
+        requests=len(mine),
+        tokens=used,
+        cost=round(math.fsum(costs), 9) if costs else None,  # as `tracker usage` has it
+        unpriced=len(mine) - len(costs),
+        elsewhere=1 - used / total if total else 0.0,
+        draft=draft,
+        why=why,
+    )
 
 
 def _is_in(draft: Draft, event: UsageEvent) -> bool:
@@ -317,8 +356,7 @@ def chosen(found: Sequence[Proposal], windows: Sequence[str], pause: float) -> l
                 f" Accept it later{_at_once(one)} Nothing was stored."
             )
         if not any(share.draft for share in one.shares):
-            why = "; ".join(filter(None, (share.why for share in one.shares))) or "no provider worked in it"
-            raise TrackerError(f"The capacity of {window} is not known: {why} Nothing was stored.")
+            raise TrackerError(f"The capacity of {window} is not known: {_why(one)}. Nothing was stored.")
         wanted.append(one)
     return wanted
 
@@ -329,6 +367,10 @@ def _at_once(one: Proposal) -> str:
         times = f"--from {iso(one.start)} --to {iso(one.end)}"
         options = "".join(f" --provider {name}" for name in names)
         return f", or store it now with `tracker windows add {one.window} {times}{options}`."
-    why = " ".join(share.why for share in one.shares if share.why)
-    needs = "It takes a reading near its start and another near its end (`tracker capture PROVIDER --sample` adds one)."
-    return f". Its capacity is not known yet: {why} {needs}" if why else "."
+    needs = "It takes a reading before the first request and one behind the last (`tracker capture PROVIDER --sample`)."
+    return f". Its capacity is not known: {_why(one)}. {needs}"
+
+
+def _why(one: Proposal) -> str:
+    reasons = [share.why.removesuffix(".") for share in one.shares if share.why]
+    return "; ".join(reasons) or "no provider worked in it"

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from attrs import frozen
 
-from tracker.api import Gauge, Meter, Reading, Source, instant
-from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, span
-from tracker_capture.meters import Point, length_of, points_of, reset_between, with_resets
+from tracker.api import Gauge, Meter, Reading, Source, UsageEvent, instant
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span
+from tracker_capture.accounts import owners
+from tracker_capture.ends import End, count, ends_at, exact, said, unknown
+from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, Point, length_of, points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, by_provider, compact, history
 from tracker_capture.settings import CaptureSettings
 
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
-
-
-@frozen(kw_only=True)
-class End:
-    """A reading at one end of a window, and how far its instant is from the wanted one."""
-
-    sample: Sample
-    at: datetime
-    distance: timedelta
-
-    @property
-    def age(self) -> int:
-        return round(self.distance.total_seconds())
 
 
 @frozen(kw_only=True)
@@ -47,16 +36,35 @@ def drafts(
 ) -> list[Draft]:
     """What can be stored of every named provider, or of all in the history. Nothing is stored if one is refused."""
     if end <= start:
-        raise TrackerError(f"--to {_said(end)} is not later than --from {_said(start)}. Nothing was stored.")
+        raise TrackerError(f"--to {said(end)} is not later than --from {said(start)}. Nothing was stored.")
     if end > session.now:
-        raise TrackerError(
-            f"--to {_said(end)} lies in the future. Expected a time that has passed. Nothing was stored."
-        )
+        raise TrackerError(f"--to {said(end)} lies in the future. Expected a time that has passed. Nothing was stored.")
     known = by_provider(history(session))
     wanted = list(providers) or sorted(known)
     if not wanted:
         raise TrackerError("The history is empty. Fill it with `tracker sync` or `tracker capture --sample --all`.")
-    return [draft_of(session, window, one, known.get(one, []), (start, end), stale_ok=stale_ok) for one in wanted]
+    requests = _logged(session, [run for name in wanted for run in known.get(name, ())], start, end)
+    return [
+        draft_of(session, window, one, known.get(one, []), (start, end), requests.get(one, ()), stale_ok=stale_ok)
+        for one in wanted
+    ]
+
+
+def _logged(session: Session, samples: Sequence[Sample], start: datetime, end: datetime) -> dict[str, list[datetime]]:
+    """The requests of each provider that has some between two instants, from the readings before them on."""
+    # of each account the last one before
+    last = {(run.provider, run.account): run.at for run in sorted(samples, key=lambda run: run.at) if run.at <= start}
+    since = min(last.values(), default=start)
+    events = session.registry.first("usage_events", session=session, since=since, folder=None) or ()
+    return {name: own for name, own in requests_of(events).items() if any(start <= at <= end for at in own)}
+
+
+def requests_of(events: Iterable[UsageEvent]) -> dict[str, list[datetime]]:
+    """When each provider's requests were made, the earliest first."""
+    found: dict[str, list[datetime]] = {}
+    for event in events:
+        found.setdefault(event.provider, []).append(datetime.fromtimestamp(event.at, UTC))
+    return found
 
 
 def moved(draft: Draft) -> dict[str, float]:
@@ -83,34 +91,110 @@ def draft_of(
     name: str,
     samples: Sequence[Sample],
     times: tuple[datetime, datetime],
+    requests: Sequence[datetime] = (),
     *,
     stale_ok: bool = False,
+    is_exact: bool = False,
 ) -> Draft:
-    """A window of one provider between two instants; an error says why there is none."""
+    """A window of one provider between two instants; an error says why there is none.
+
+    requests: the provider's by the logs, also those around both instants; none if no log tells. is_exact: the readings
+    must show what the meter showed then, and may be as old as that allows.
+    """
     limit = timedelta(days=36500) if stale_ok else timedelta(minutes=session.settings(CaptureSettings).stale_minutes)
     source = session.source(name, kinds=["status"])
     if Windows(session).captures([window]).get((window, name)):
         raise TrackerError(f"{window} already has captures of {name}. Name another window. Nothing was stored.")
-    samples = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
-    before, after = (_nearest(name, samples, at, limit) for at in times)
-    if None not in (before.sample.account, after.sample.account) and before.sample.account != after.sample.account:
-        raise TrackerError(
-            f"The {name} readings around --from and --to are of different accounts"
-            f" ({before.sample.account}, {after.sample.account}). Nothing was stored."
-        )
-    if after.at <= before.at:
-        raise TrackerError(
-            f"{name} has one reading for both ends of {window}, of {_said(after.at)}. Nothing was stored."
-        )
-    account = after.sample.account or before.sample.account
-    own = [one for one in samples if account is None or one.account in (None, account)]
-    draft = Draft(source=source, before=before, after=after, parts=_parts(source, own, before, after, limit))
+    known = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
+    if not known:
+        of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
+        raise TrackerError(f"The history has no reading of {of}. Fill it with `tracker sync`. Nothing was stored.")
+
+    def pair(some: Sequence[Sample]) -> tuple[End, End]:
+        return _pair(source, some, times, requests, limit, is_exact=is_exact)
+
+    before, after, samples = _of_one_account(session, name, known, pair)
+    _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
+    parts = _parts(source, samples, before, after, requests, limit)
+    draft = Draft(source=source, before=before, after=after, parts=parts)
+    _refuse_other_period(draft)
     _refuse_lagging(session, draft)
     return draft
 
 
-def _said(at: datetime) -> str:
-    return iso(at.replace(microsecond=0))
+def _refuse_empty(name: str, window: str, before: End, after: End, requests: Sequence[datetime]) -> None:
+    """One reading measures nothing, nor do two without any of the requests between them."""
+    if after.at <= before.at:
+        raise TrackerError(
+            f"{name} has one reading for both ends of {window}, of {said(after.at)}. Nothing was stored."
+        )
+    if requests and not any(before.at < at <= after.at for at in requests):
+        raise TrackerError(
+            f"No request of {name} came between the readings of {said(before.at)} and {said(after.at)}, which are the"
+            f" nearest to --from and --to: they measure nothing of {window}. Nothing was stored."
+        )
+
+
+def _pair(
+    source: Source,
+    samples: Sequence[Sample],
+    times: tuple[datetime, datetime],
+    requests: Sequence[datetime],
+    limit: timedelta,
+    *,
+    is_exact: bool,
+) -> tuple[End, End]:
+    """The readings at both ends: those that show what the meter showed then, or the nearest ones."""
+    sides = [ends_at(samples, at, requests, is_first=place == 0) for place, at in enumerate(times)]
+    known = [exact(ends, source.capacity) for ends in sides]
+    if is_exact and None in known:
+        raise TrackerError(f"{unknown(source.name, source.capacity or '', *sides)}. Nothing was stored.")
+    first, last = (end or _nearest(source.name, ends, limit) for end, ends in zip(known, sides, strict=True))
+    return first, last
+
+
+def _of_one_account(
+    session: Session, name: str, samples: Sequence[Sample], pair: Callable[[Sequence[Sample]], tuple[End, End]]
+) -> tuple[End, End, Sequence[Sample]]:
+    """The readings at both ends, and all of the same account: that of the AFTER."""
+    if len({one.account for one in samples}) < 2:
+        return *pair(samples), samples
+    owner = owners(session)
+    before, after = pair(samples)
+    first, last = (owner(name, end.sample.account) for end in (before, after))
+    own = [one for one in samples if owner(name, one.account) == last]
+    if first == last:
+        return *pair(own), own
+    try:
+        return *pair(own), own
+    except TrackerError:
+        raise TrackerError(
+            f"The {name} readings at the two ends are of different accounts"
+            f" ({first or UNNAMED}, {last or UNNAMED}). Nothing was stored."
+        ) from None
+
+
+def _refuse_other_period(draft: Draft) -> None:
+    """Readings that name no account may be of two: the meter of capacity fell, or its reset moved, without a reset."""
+    meter, ends = draft.source.capacity or "", (draft.before, draft.after)
+    old, new = (end.sample.gauges.get(meter) for end in ends)
+    if meter in draft.parts or old is None or new is None or old.used is None or new.used is None:
+        return
+    is_mixed = float(old.used).is_integer() != float(new.used).is_integer()
+    fell = new.used < old.used and not (is_mixed and old.used - new.used < ROUNDING)
+    # a meter at 0 begins its period with its first use
+    is_moved = old.used and old.reset_at and new.reset_at and abs(old.reset_at - new.reset_at) > COARSE
+    if fell or is_moved:
+        shown = " and ".join(_shown(gauge, end) for gauge, end in zip((old, new), ends, strict=True))
+        raise TrackerError(
+            f"{draft.source.name} {meter} was at {shown}, and no reset between the two is known: the readings may be of"
+            " two accounts. Nothing was stored."
+        )
+
+
+def _shown(gauge: Gauge, end: End) -> str:
+    until = f" until {said(gauge.reset_at)}" if gauge.reset_at else ""
+    return f"{compact(gauge.used or 0)} %{until} by the reading of {said(end.at)}"
 
 
 def _refuse_lagging(session: Session, draft: Draft) -> None:
@@ -124,35 +208,36 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
             raise TrackerError(
-                f"The {name} reading of {_said(at)} follows the reset at {_said(found)} too closely: the vendor lags."
+                f"The {name} reading of {said(at)} follows the reset at {said(found)} too closely: the vendor lags."
                 " Choose a later --to. Nothing was stored."
             )
 
 
-def _nearest(name: str, samples: Sequence[Sample], at: datetime, limit: timedelta) -> End:
+def _nearest(name: str, ends: Sequence[End], limit: timedelta) -> End:
     """The reading that is closest to an instant, before or after it."""
-    ends = [
-        End(sample=one, at=min(max(at, one.at), one.until), distance=max(one.at - at, at - one.until, timedelta(0)))
-        for one in samples
-    ]
-    found = min(ends, key=lambda end: (end.distance, end.at > at), default=None)
-    if found is None:
-        raise TrackerError(f"The history has no reading of {name}. Fill it with `tracker sync`. Nothing was stored.")
+    found = min(ends, key=lambda end: (end.distance, end.at > end.wanted))
     if found.distance > limit:
+        # times are said to the minute
+        away = span(found.distance) if span(found.distance) != span(limit) else f"just over {span(limit)}"
         raise TrackerError(
-            f"{name} has no reading within {span(limit)} of {_said(at)}; the nearest is of {_said(found.at)},"
-            f" {span(found.distance)} away. Use --stale-ok to take it. Nothing was stored."
+            f"{name} has no reading within {span(limit)} of {said(found.wanted)}; the nearest is of {said(found.at)},"
+            f" {away} away. Use --stale-ok to take it. Nothing was stored."
         )
     return found
 
 
 def _parts(
-    source: Source, samples: Sequence[Sample], before: End, after: End, limit: timedelta
+    source: Source,
+    samples: Sequence[Sample],
+    before: End,
+    after: End,
+    requests: Sequence[datetime],
+    limit: timedelta,
 ) -> dict[str, dict[str, Any]]:
     """The delta of each meter that was reset in between, as the sum of its parts, and the most that is not covered.
 
     After a reset a meter begins at 0. What was used between the last reading before a reset and the reset itself is
-    not known; it is at most the rest of the bar.
+    not known; it is at most the rest of the bar, and nothing if the logs have no request of then.
     """
     found: dict[str, list[Point]] = {}
     for one in samples:
@@ -165,7 +250,7 @@ def _parts(
         if meter is None or meter.unit != "pp" or None in ends:
             continue
         try:
-            part = _sum(source, meter, points, limit)
+            part = _sum(source, meter, points, before.begin, requests, limit)
         except TrackerError:
             if key == source.capacity:
                 raise
@@ -175,8 +260,18 @@ def _parts(
     return parts
 
 
-def _sum(source: Source, meter: Meter, readings: Sequence[Point], limit: timedelta) -> dict[str, Any] | None:
-    """None without a reset. It is an error if no reading is close enough before one."""
+def _sum(
+    source: Source,
+    meter: Meter,
+    readings: Sequence[Point],
+    begin: datetime,
+    requests: Sequence[datetime],
+    limit: timedelta,
+) -> dict[str, Any] | None:
+    """None without a reset. It is an error if no reading is close enough before one.
+
+    begin: when the window begins, up to which the meter stood where the first reading shows it.
+    """
     length = length_of(source, meter.key)
     points = with_resets(readings, length)
     values = [_stands_for(meter, one.used, one.reset_at, one.at, length) for one in points]
@@ -184,14 +279,15 @@ def _sum(source: Source, meter: Meter, readings: Sequence[Point], limit: timedel
     resets = []
     for (old, new), value in zip(pairwise(points), values, strict=False):
         if (reset := reset_between(old, new, length)) is not None:
-            if reset - old.until > limit:
+            is_covered = reset <= begin or (requests and not count(requests, old.until, reset))
+            if reset - max(old.until, begin) > limit and not is_covered:
                 raise TrackerError(
                     f"{source.name} has no reading within {span(limit)} before the reset of {meter.key} at"
-                    f" {_said(reset)}; the last one is of {_said(old.until)} and shows {compact(old.used)} %."
+                    f" {said(reset)}; the last one is of {said(old.until)} and shows {compact(old.used)} %."
                     " Use --stale-ok to take it. Nothing was stored."
                 )
             total += max(0.0, value - base)
-            most += max(0.0, 100 - old.used)
+            most += 0.0 if is_covered else max(0.0, 100 - old.used)
             base = 0.0
             resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
     if not resets:
@@ -217,6 +313,11 @@ def save(session: Session, window: str, draft: Draft, notes: str | None) -> None
     except TrackerError as error:
         text = str(error).replace("Nothing was stored.", "").strip()
         raise TrackerError(f"{text} The BEFORE is stored. `tracker undo` takes it back.") from error
+    for meter, part in draft.parts.items():
+        more = f"; at most {part['not_covered_at_most']} % more is not covered" if part["not_covered_at_most"] else ""
+        session.note(
+            f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts{more}"
+        )
 
 
 def _store(
@@ -229,7 +330,7 @@ def _store(
         phases=(phase,),
         reading=_reading(end),
         text=None,
-        captured_at=end.at,
+        captured_at=end.begin if phase == "before" else end.at,
         origin="history",
         window=window,
         notes=notes,
@@ -237,8 +338,20 @@ def _store(
         is_last=False,
     )
     [record] = Windows(session).store(request)
-    session.note(f"note: read from {end.sample.origin}, {span(timedelta(seconds=end.age))} from the given time")
+    session.note(f"note: {_read_from(source, window, end, is_before=phase == 'before')}")
     return str(record["record_id"])
+
+
+def _read_from(source: Source, window: str, end: End, *, is_before: bool) -> str:
+    """Where a reading is from, how old it is, and what it means for the window."""
+    text = f"read from {end.sample.origin}, {span(timedelta(seconds=end.age))} from the given time"
+    if end.is_exact and end.age:
+        return f"{text}; no request of {source.name} came in between"
+    if end.between:
+        is_left_out = (end.at > end.edge) == is_before
+        text += f"; {plural(end.between, 'request')} of {source.name} came in between, and"
+        text += f" {'is' if end.between == 1 else 'are'} {'not ' if is_left_out else ''}in {window}"
+    return text
 
 
 def _reading(end: End) -> Reading:

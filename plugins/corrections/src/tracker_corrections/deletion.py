@@ -74,7 +74,7 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
         session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
     for row in removal.raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
-    if was_used:
+    if was_used and not _is_repeated(session, source, found):
         session.note(f"note: {found.window} was finalized with it and {_outlook(session, source, found, removal)}")
 
 
@@ -196,6 +196,13 @@ def _standing(session: Session, source: Source, window: str | None) -> list[Capt
     """The provider's captures in a window, or in all."""
     groups = Windows(session).captures([window] if window else None)
     return [capture for (_, name), group in groups.items() if name == source.name for capture in group]
+
+
+def _is_repeated(session: Session, source: Source, gone: Capture) -> bool:
+    """Whether the same values of the same instant stand as those of a capture that is gone."""
+    keys = ("phase", "captured_at", "parsed")
+    group = _standing(session, source, gone.window)
+    return any(all(one.record.get(key) == gone.record.get(key) for key in keys) for one in group)
 
 
 def _find(session: Session, wanted: Wanted) -> Capture:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -48,7 +48,8 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if is_hidden or path.stem in missing or path in known:
             continue
-        found, window = _content(path), old_baseline(path)
+        found = _content(path)
+        window = _baseline(found)
         if window is not None:
             problem = f"holds the open baseline of {window}, of schema 1.0.0, which no command reads"
             cure = f"tracker override {path.stem} --window {quote(window)} --phase before"
@@ -75,7 +76,10 @@ def _problem(file: Any) -> str | None:
 
 def old_baseline(path: Path) -> str | None:
     """The window whose open baseline a state file of schema 1.0.0 holds, None if it holds none."""
-    found = _content(path)
+    return _baseline(_content(path))
+
+
+def _baseline(found: Mapping[str, Any]) -> str | None:
     window = found.get("window")
     return window if isinstance(window, str) and "baseline" in found and "open" not in found else None
 

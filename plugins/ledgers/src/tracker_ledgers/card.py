@@ -123,6 +123,8 @@ def _of_row(
     cure = _again(row.window) if changed and not is_fallen else None
     if absent := sorted(row.providers.keys() - session.registry.sources.keys()):
         text += f" Whether captures of {', '.join(absent)} changed is not known: no plugin reads them here."
+    if idle := [name for name in sorted(row.features) if not changed and _is_idle(session, row, name)]:
+        text += f" The capacity meter of {', '.join(idle)} did not move: its features cost nothing."
     split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
     if split and not changed:
         text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
@@ -133,6 +135,13 @@ def _of_row(
         text = f"It lost its {lost.what} after it was finalized; {lost.otherwise}."
         cure = lost.cure
     return Check(name="finalized", state="failed" if changed or begun or lost else "ok", text=text, cure=cure)
+
+
+def _is_idle(session: Session, row: Finalized, name: str) -> bool:
+    """Whether a provider finished features, and its meter of capacity did not move."""
+    source = session.registry.providers.get(name)
+    found = row.result(source, ()) if source else None
+    return found is not None and found.reason is None and found.features > 0 and found.capacity == 0
 
 
 def _anomalies(session: Session, window: str) -> Check:

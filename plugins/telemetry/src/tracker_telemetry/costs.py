@@ -21,7 +21,7 @@ from tracker_telemetry import DAY
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.sessions.genai import Tokens, product
 from tracker_telemetry.sessions.list_prices import Grain, ListPrices
-from tracker_telemetry.sessions.money import dollars
+from tracker_telemetry.sessions.money import dollars, total
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -75,7 +75,7 @@ class Side:
         """What it cost, or would have at the prices of another model; None if a model has no price."""
         known = {key: prices.units(key[0] if instead is None else instead, key[1], None, key[2]) for key in self.used}
         costs = [units and product(self.used[key], units) for key, units in known.items()]
-        return None if None in costs else sum(filter(None, costs))
+        return None if None in costs else total([*filter(None, costs)]) or 0
 
 
 Sides: TypeAlias = tuple[Side, Side]  # the baseline and what was routed

@@ -108,7 +108,7 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
         from tracker_telemetry.sessions.today import panel
 
         return [panel(session, period)]
-    if period.names == ("usage-window",):
+    if period.names == ("preview",):
         from tracker_telemetry.sessions.window_panel import panel as of_windows
 
         return [of_windows(session, period.windows)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -63,15 +64,17 @@ def test_what_windows_share_stands_for_each_and_counts_once(overlapping: Any) ->
     assert {window: row["requests"] for window, row in facts.items()} == {"W1": 1, "W1+W2": 5, "W2": 0}
 
 
-def test_a_preview_on_a_terminal_shows_tokens_and_money(overlapping: Any) -> None:
-    """A pipe goes without: it would wait until all logs are read."""
-    assert "Tokens" not in overlapping.run("preview").stdout
+def test_a_preview_shows_tokens_and_money(overlapping: Any) -> None:
     facts = [row for row in asked(overlapping, "preview")["facts"] if "tokens" in row]
     wide = overlapping.run("preview", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
     rows = [line.split()[:4] for line in wide.partition("Tokens and money")[2].splitlines()[2:5]]
     # what windows share stands behind the first of them
     assert [row[0] for row in rows] == ["W1", "W1+W2", "W2"]
-    assert sorted(rows) == sorted([one["window"], "claude", str(one["tokens"]), str(one["requests"])] for one in facts)
+    known = sorted([one["window"], "claude", str(one["tokens"]), str(one["requests"])] for one in facts)
+    assert sorted(rows) == known
+    piped = overlapping.run("preview").stdout.partition("Tokens and money:\n")[2].splitlines()
+    words = [re.findall(r"[\w+]+", line) for line in piped]
+    assert sorted([window, provider, tokens, requests] for window, provider, tokens, _, requests, *_ in words) == known
 
 
 def test_what_windows_share_follows_the_first_that_is_shown(overlapping: Any, capture: Callable[..., None]) -> None:
@@ -85,13 +88,14 @@ def test_what_windows_share_follows_the_first_that_is_shown(overlapping: Any, ca
 def test_a_scoreboard_counts_each_request_once(overlapping: Any) -> None:
     [row] = asked(overlapping, "scoreboard")
     # both windows moved one meter at the same time: their features are left out, and what one took is not known
-    assert (row["tokens"], row["features"], row["tokens_per_feature"]) == (OUTER * 150, None, None)
+    assert (row["tokens"], row["features"], row["tokens_per_feature"]) == (None, None, None)
+    assert row["left_out_tokens"] == OUTER * 150
     assert "shared_requests" not in row
 
 
 def test_what_rows_of_a_scoreboard_share_is_not_known_per_feature(overlapping: Any) -> None:
     rows = {row["group"]: row for row in asked(overlapping, "scoreboard", "--by", "lane")}
-    assert {name: row["tokens"] for name, row in rows.items()} == {"(none)": 150, "sub1": 0}
+    assert {name: row["left_out_tokens"] for name, row in rows.items()} == {"(none)": 150, "sub1": 0}
     assert [row["tokens_per_feature"] for row in rows.values()] == [None, None]
     assert [row["cost_usd_per_feature"] for row in rows.values()] == [None, None]
     assert [row["shared_requests"] for row in rows.values()] == [5, 5]
@@ -113,8 +117,8 @@ def test_every_order_of_commands_gives_the_same(overlapping: Any, message: Make)
     """No command needs another one that reads the session logs first."""
     [before] = asked(overlapping, "scoreboard")
     (overlapping.projects / "s2.jsonl").write_text(message("new", minute=6, sessionId="s2"))
-    after = [asked(overlapping, "scoreboard")[0]["tokens"], asked(overlapping, "windows")[0]["providers"]["claude"]]
-    assert (after[0], after[1]["requests"]) == (before["tokens"] + 150, 2)
+    [after], own = asked(overlapping, "scoreboard"), asked(overlapping, "windows")[0]["providers"]["claude"]
+    assert (after["left_out_tokens"], own["requests"]) == (before["left_out_tokens"] + 150, 2)
     assert "W1 claude: 300 tokens, 2 requests" in overlapping.run("handoff", "--dry-run").stdout
 
 

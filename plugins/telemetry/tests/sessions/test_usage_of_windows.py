@@ -243,6 +243,9 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     alone = two_days.run("preview", "--window", "W1", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
     assert "Tokens and money\x1b[0m\nW1 claude: tokens not known" in alone
     assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
+    cure = "in a lane with the name of its branch or project, tells them apart"
+    assert f"A window of each account, {cure}" in two_days.run("windows").stderr
+    assert f"a window of each, {cure}" in two_days.run("usage", "window").stderr
     said = "missing: requests of 2 accounts are in claude W1, which measures one of them"
     for words, is_said in (
         (("window",), True),
@@ -251,6 +254,25 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     ):
         assert (said in two_days.run("usage", *words).stderr) is is_said
     assert said not in two_days.run("usage", "window", "--last", "1").stderr
+
+
+def test_a_lane_of_each_account_tells_their_requests_apart(home: Any, message: Any) -> None:
+    """As `windows` and `usage window` say."""
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for lane in ("feat-a", "feat-b"):
+        for phase, used, at in (("start", 10, "10:00"), ("end", 20, "10:30")):
+            words = ("--window", lane, "--captured-at", f"2026-11-20T{at}:00Z")
+            done = home.run("--agent", lane, phase, "claude", "--stdin", *words, stdin=pane.format(used))
+            assert done.exit_code == 0, done.stderr
+    for name in ("a", "b"):
+        owner = json.dumps({"type": "session-owner", "accountUuid": name, "sessionId": name}) + "\n"
+        text = message(name, minute=5, sessionId=name, gitBranch=f"feat/{name}")
+        (home.projects / f"{name}.jsonl").write_text(owner + text)
+    found = {one["window"]: one["providers"]["claude"] for one in json.loads(home.run("--json", "windows").stdout)}
+    assert {name: (one["requests"], one.get("accounts")) for name, one in found.items()} == {
+        "feat-a": (1, None),
+        "feat-b": (1, None),
+    }
 
 
 def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, message: Any) -> None:
@@ -266,3 +288,21 @@ def test_what_came_from_another_machine_goes_where_its_file_is_here(home: Any, m
     stored = (home.data / "claude_sessions.jsonl").read_bytes()
     assert home.total()[0] == 2
     assert (home.data / "claude_sessions.jsonl").read_bytes() == stored
+
+
+def test_a_checkpoint_books_what_the_session_logs_have_of_its_window(home: Any, message: Any) -> None:
+    """168000 were typed where the logs had 1,106,500, and nothing said so."""
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for phase, used, at in (("start", 10, "10:00"), ("end", 20, "10:30")):
+        words = ("--window", "W1", "--captured-at", f"2026-11-20T{at}:00Z")
+        assert home.run(phase, "claude", "--stdin", *words, stdin=pane.format(used)).exit_code == 0
+    words = ("checkpoint", "--window", "W1", "--provider", "claude", "--task", "t", "--plan", "1000")
+    unknown = home.run(*words)
+    assert (unknown.exit_code, "in W1 is not known from session logs. Type --actual N." in unknown.stderr) == (2, True)
+    log = home.projects / "s1.jsonl"
+    log.write_text(message("a", minute=5) + message("b", minute=6))
+    assert "booked 300 tokens for W1 (delta=-700)" in home.run(*words).stdout
+    said = "session logs have 300 tokens of claude in W1, with cached ones; without --actual these are booked"
+    for typed, is_said in ((200, True), (300, False)):
+        done = home.run(*words, "--actual", str(typed))
+        assert (f"booked {typed} tokens for W1" in done.stdout, said in done.stderr) == (True, is_said)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
+
+import pytest
+
+from tracker_telemetry import prices
 
 Make = Callable[..., str]
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
@@ -109,3 +114,29 @@ def test_a_question_where_there_is_nothing_makes_no_folder(home: Any, message: M
     (home.projects / "s1.jsonl").write_text(message("a"))
     home.run("usage")
     assert (home.data / ".index").is_dir()
+
+
+def test_the_price_that_is_missing_can_be_pasted(
+    home: Any, message: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each entry that `usage` shows prices what it is shown for, as it is."""
+    path = tmp_path / "prices.toml"
+    monkeypatch.setattr(prices, "user_file", lambda: path)
+    fast = {"speed": "fast"}
+    rows = message("a", model="house/big-1"), message("b", usage=fast), message("c", model="own@2", usage=fast)
+    (home.projects / "s1.jsonl").write_text("".join(rows) + message("d", model="odd\x9b2J"))
+    pasted = []
+    for left in (4, 3, 2, 1):
+        assert home.usage()["totals"]["unpriced_requests"] == left
+        head, said, entry = home.run("usage").stderr.partition("prices (US dollars per million tokens):\n")
+        assert ("missing: no price is known for" in head, bool(said)) == (True, left > 1), (
+            "no name that no terminal shows"
+        )
+        pasted.append(textwrap.dedent(entry))
+        path.write_text("".join(pasted))
+    assert pasted == [
+        '[[model]]\nname = "claude-opus-4-6"\ninput = 1.00\noutput = 4.00\nspeed = "fast"\n',
+        '[[model]]\nname = "big-1"\ninput = 1.00\noutput = 4.00\n',
+        '[[model]]\nname = "own@2"\ninput = 1.00\noutput = 4.00\nspeed = "fast"\n',
+        "",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
@@ -64,19 +64,20 @@ class Spent:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    def pairs(self) -> Iterator[tuple[str, str, bool]]:
-        """Two windows that moved the meter at the same time, and whether both are finalized."""
-        running: list[int] = []
+    def pairs(self) -> tuple[array[int], array[int]]:
+        """The places of two windows each that moved the meter at the same time, as columns: many make millions."""
+        ones, others, running, ends = array("I"), array("I"), list[int](), self.ends
         for one in sorted(range(len(self.windows)), key=self.starts.__getitem__):
-            start = self.starts[one]
-            running = [other for other in running if self.ends[other] > start]
+            start, old = self.starts[one], self.old[one]
+            running = [other for other in running if ends[other] > start]
             for other in running:
-                last = min(one, other, key=self.ends.__getitem__)
+                last = one if ends[one] <= ends[other] else other
                 # of two that go on nothing is known yet
-                if start < self.ends[last] < NOT_YET and self.old[one] != self.new[last]:
-                    is_finalized = bool(self.finalized[one] and self.finalized[other])
-                    yield self.windows[one], self.windows[other], is_finalized
+                if start < ends[last] < NOT_YET and old != self.new[last]:
+                    ones.append(one)
+                    others.append(other)
             running.append(one)
+        return ones, others
 
 
 def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
@@ -94,17 +95,20 @@ def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
     for part in Windows(session).parts(sorted(others), with_open=True):
         every.extend(_spent(source, part.rows, part.groups, opened))
     # an account is asked for only if it matters: a million windows are read for it otherwise
-    asked = sorted({window for one, other, _ in every.pairs() for window in (one, other)})
+    pairs = every.pairs()
+    asked = sorted(every.windows[place] for place in {*pairs[0], *pairs[1]})
     named = dict[str, str]()
     for start in range(0, len(asked), PART):
         known = accounts(session, asked[start : start + PART])
         named |= {window: account for (window, name), account in known.items() if name == source.name}
     shared, waiting = dict[str, str](), dict[str, str]()
-    for one, other, is_finalized in every.pairs():
-        # an account that is not known, or none, may be any other
-        if len({named.get(one, MIXED), named.get(other, MIXED)} - {MIXED}) < 2:
-            found = shared if is_finalized else waiting
-            found |= {other: one, one: other}
+    # an account that is not known, or none, may be any other
+    owners = [None if (name := named.get(window)) == MIXED else name for window in every.windows]
+    for one, other in zip(*pairs, strict=True):
+        if owners[one] is None or owners[other] is None or owners[one] == owners[other]:
+            found = shared if every.finalized[one] and every.finalized[other] else waiting
+            found[every.windows[other]] = every.windows[one]
+            found[every.windows[one]] = every.windows[other]
     return Overlaps(shared, waiting)
 
 

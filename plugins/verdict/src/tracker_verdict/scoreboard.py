@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from array import array
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -27,7 +25,7 @@ from tracker_verdict.accounts import NO_ACCOUNT, columns, note_excluded, several
 from tracker_verdict.estimate import ProviderEstimate
 from tracker_verdict.overlaps import Overlaps, overlapping
 from tracker_verdict.price import Price
-from tracker_verdict.tally import Tally
+from tracker_verdict.sums import BETWEEN, Numbers, Sums, Totals
 
 # of every scoreboard
 COLUMNS = (
@@ -52,98 +50,23 @@ LOGGED = (
     Column(key="tokens_per_feature", title="Tokens per feature", kind="number", rank=5),
     Column(key="cost_usd_per_feature", title="List price per feature, $", kind="money", rank=5),
 )
-# if a group has some: what the tokens and the money leave out; what intervals are measured between, if not between
-# single windows; and what a point of before a change counts, if one of what a point buys is known
+# if a group has some: what the tokens and the money leave out, also windows that count, and what windows used that do
+# not; what intervals are measured between, if not between single windows; and what a point of before a change counts,
+# if one of what a point buys is known
 RARE = (
     Column(key="unpriced_requests", title="Unpriced requests", kind="count", rank=5),
     Column(key="shared_requests", title="Shared requests", kind="count", rank=5),
     Column(key="lost_sessions", title="Lost sessions", kind="count", rank=5),
+    Column(key="unknown_windows", title="Windows without tokens", kind="count", rank=5),
+    Column(key="left_out_tokens", title="Tokens of windows left out", kind="count", rank=5),
     Column(key="spread_over", title="Spread over", rank=5),
     Column(key="older_points", title="Older points", kind="number", rank=5),
 )
 KNOWN = {one.key: one for one in (*COLUMNS, *LOGGED, *RARE)}
 DIGITS = {"churn_per_feature": 2, "tokens_per_feature": 0}
 UNNAMED = "(none)"
-CHURN = ("churn", "files")
-PER_FEATURE = ("churn", "tokens", "cost_usd")
-BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
-Numbers: TypeAlias = Mapping[str, float]
 # the columns as JSON values: an interval only if it is measured; churn, tokens and money only if they are known
 Line: TypeAlias = Mapping[str, Any]
-
-
-class Sums:
-    """The windows of one group and provider, added one by one."""
-
-    def __init__(self, session: Session, source: Source) -> None:
-        self.tally, self.windows = Tally(session, source), 0
-        # the one that the windows were measured on, if there are several
-        self.account = ""
-        # what is known of the provider, and of no provider
-        self.own, self.others = Counter[str](), Counter[str]()
-        # of each of the tally's results what is shown per feature, NaN if it is not known
-        self.each = {name: array("d") for name in PER_FEATURE}
-        # the windows that have something in common, what that is, and what they have in common with others
-        self.sharing, self.common, self.shared = set[str](), list[tuple[set[str], Numbers]](), Counter[str]()
-
-    def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
-        features, counted = row.features.get(self.tally.source.name, 0), len(self.tally.results)
-        self.tally.add(row, group)
-        self.windows += 1
-        # `churn` is net lines per feature, so that windows with more features weigh more
-        own = {name: one * features if name == "churn" else one for name, one in own.items()}
-        self.own.update(own)
-        if len(self.tally.results) > counted:
-            for name, column in self.each.items():
-                column.append(own.get(name, math.nan))
-        # what is known of the provider stands for it; churn of a window as a whole is no provider's
-        self.others.update({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
-        if "shared_requests" in own:
-            self.sharing.add(row.window)
-
-    def share(self, known: Mapping[str, Numbers]) -> None:
-        """Count once what these windows alone have in common; what they share with others is not known to be theirs."""
-        for names, numbers in known.items():
-            windows = {*names.split(BETWEEN)}
-            if not windows.isdisjoint(self.sharing):
-                self.common.append((windows, numbers))
-                whose = self.own if windows <= self.sharing else self.shared
-                whose.update(numbers)
-
-    def extend(self, more: Sums) -> None:
-        self.tally.extend(more.tally)
-        self.windows += more.windows
-        self.own.update(more.own)
-        self.others.update(more.others)
-        for name, column in self.each.items():
-            column.extend(more.each[name])
-        self.sharing |= more.sharing
-
-    def per_feature(self, overlaps: Overlaps) -> dict[str, float | None]:
-        """What a feature took in the windows that count and of which that is known; None if others may share it."""
-        sums, features = defaultdict[str, float](float), defaultdict[str, float](float)
-        counted, unknown = set[str](), set[str]()
-        for one, *each in zip(self.tally.results, *self.each.values(), strict=True):
-            if one.window in overlaps.shared or not (one.features or one.capacity):
-                continue
-            if one.window in self.sharing:
-                counted.add(one.window)
-            for name, known in zip(self.each, each, strict=True):
-                if not math.isnan(known):
-                    sums[name] += known
-                    features[name] += one.features
-        for windows, numbers in self.common:
-            if windows <= counted:
-                for name in PER_FEATURE:
-                    sums[name] += numbers.get(name, 0)
-            elif not windows.isdisjoint(counted):
-                unknown |= numbers.keys()
-        return {
-            name: sums[name] / features[name] if features[name] and name not in unknown else None
-            for name in PER_FEATURE
-        }
-
-
 # the name of a group, its windows, and those that overlap
 Group: TypeAlias = tuple[str, Sums, Overlaps]
 
@@ -177,8 +100,13 @@ def scoreboard(
     for _, one, _ in sums:
         one.share(shared.get(one.tally.source.name, {}))
     lines = sorted(_lines(session, sums, known_prices, is_logged=is_logged), key=_order)
-    bare = {one.key for one in RARE if not any(line[one.key] for line in lines)}
+    bare = {one.key for one in RARE if not any(_says(line, one.key) for line in lines)}
     return [{name: one for name, one in line.items() if name not in bare} for line in lines]
+
+
+def _says(line: Line, name: str) -> bool:
+    """Whether a rare column has something to say in a row; if no tokens are known at all, the tokens say so."""
+    return bool(line[name]) and (name != "unknown_windows" or line["tokens"] is not None)
 
 
 def _order(line: Line) -> tuple[bool, str, str]:
@@ -187,36 +115,46 @@ def _order(line: Line) -> tuple[bool, str, str]:
     return name == UNNAMED or name.startswith(f"{UNNAMED} ("), name, str(line["provider"])
 
 
-def _note_left_out(session: Session, name: str, one: Sums) -> None:
-    """Say what the tokens and the money of a group leave out."""
-    if one.own["lost_sessions"]:
-        session.note(f"note: {escape(name)}: of some windows only daily totals are left: not in tokens and money.")
-    if one.own["accounts"]:
-        session.note(f"note: {escape(name)}: some windows have several accounts' requests: not in tokens and money.")
+def _note_left_out(session: Session, provider: str, group: str, one: Totals, n: int) -> None:
+    """Say what the tokens and the money of a group leave out; groups of several providers may have one name."""
+    notes = []
+    if one.sums["lost_sessions"]:
+        notes.append("of some windows only daily totals are left: not in tokens and money.")
+    if one.sums["accounts"]:
+        notes.append("some windows have several accounts' requests: not in tokens and money.")
     if count := one.shared["requests"]:
-        session.note(f"note: {escape(name)}: {plural(count, 'more request')} may be of other windows: not counted.")
+        notes.append(f"{plural(count, 'more request')} may be of other windows: not counted.")
+    if 0 < (known := one.windows["tokens"]) < n:
+        notes.append(f"tokens are known of {known} of {n} windows.")
+    if 0 < (priced := one.windows["cost_usd"]) < known:
+        notes.append(f"money at list prices is known of {priced} of {n} windows.")
+    if count := one.left_out["tokens"]:
+        notes.append(f"windows that do not count used {count:,} tokens more.")
+    where = group if group.startswith(provider) else f"{provider} {group}"
+    for note in notes:
+        session.note(f"note: {escape(where)}: {note}")
 
 
 def _lines(
     session: Session, sums: Sequence[Group], known_prices: Mapping[str, Price], *, is_logged: bool
 ) -> Iterator[Line]:
     """A line for each group, all with the same columns."""
-    others, noted = sorted({name for _, one, _ in sums for name in one.others}), set[str]()
+    others, noted = sorted({name for _, one, _ in sums for name in one.others.columns}), set[str]()
     for name, one, overlaps in sums:
         figures = one.tally.total(one.account, overlaps=overlaps)
         note_excluded(session, figures)
-        _note_left_out(session, name, one)
-        provider, estimate = figures.source.name, figures.efficiency
+        provider, estimate, totals = figures.source.name, figures.efficiency, one.totals(overlaps)
+        _note_left_out(session, provider, name, totals, estimate.n)
         if estimate.change and provider not in noted:
             noted.add(provider)
             session.note(f"note: {provider}: {estimate.change.sentence}")
         low, high = estimate.ci if estimate.ci_kind == "measured" and estimate.ci else (None, None)
-        price, cost, per_feature = known_prices.get(provider), one.own.get("cost_usd"), one.per_feature(overlaps)
+        price, cost = known_prices.get(provider), totals.sums.get("cost_usd")
         money = price.cost(estimate.capacity) if price and estimate.n else None
         used = {
             "cost_usd": None if cost is None else round(cost, 9),  # as `tracker usage` has it
-            "tokens_per_feature": per_feature["tokens"],
-            "cost_usd_per_feature": per_feature["cost_usd"],
+            "tokens_per_feature": totals.per_feature("tokens"),
+            "cost_usd_per_feature": totals.per_feature("cost_usd"),
         }
         yield {
             "group": name,
@@ -228,21 +166,23 @@ def _lines(
             "ci_low": low,
             "ci_high": high,
             "n": estimate.n,
-            "churn_per_feature": per_feature["churn"],
-            "tokens": one.own.get("tokens"),
+            "churn_per_feature": totals.per_feature("churn"),
+            "tokens": totals.sums.get("tokens"),
             "money": money,
             "money_per_feature": money / estimate.features if money is not None and estimate.features else None,
-            **{name: one.others.get(name) for name in others},
+            **{name: totals.others.get(name) for name in others},
             **(used if is_logged else {}),
-            **_rare(one, estimate),
+            **_rare(totals, estimate),
         }
 
 
-def _rare(one: Sums, estimate: ProviderEstimate) -> Line:
+def _rare(one: Totals, estimate: ProviderEstimate) -> Line:
     return {
-        "unpriced_requests": one.own["unpriced_requests"],
+        "unpriced_requests": one.sums["unpriced_requests"],
         "shared_requests": one.shared["requests"],
-        "lost_sessions": one.own["lost_sessions"],
+        "lost_sessions": one.sums["lost_sessions"],
+        "unknown_windows": estimate.n - one.windows["tokens"],
+        "left_out_tokens": one.left_out["tokens"],
         "spread_over": plural(estimate.spread.n, estimate.blocks) if estimate.blocks else None,
         "older_points": estimate.change.ratio[0] if estimate.change else None,
     }

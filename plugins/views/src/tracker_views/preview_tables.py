@@ -33,7 +33,7 @@ OPEN = (
 )
 # columns are as wide as all of their rows: more are printed as text, as they are read
 MOST_WINDOWS = 400
-USAGE = "usage-window"  # the panel of what each window used
+PANEL = "preview"  # the name of panels that stand here
 Table: TypeAlias = tuple[Sequence[Column], Sequence[Mapping[str, Cell]]]
 Part: TypeAlias = str | Text | Table  # what is wrapped, what stands as it is, what is fitted
 
@@ -88,10 +88,10 @@ def _parts(session: Session, preview: Any) -> Iterator[Part]:
 
 
 def _used(session: Session, windows: tuple[str, ...]) -> Iterator[Part]:
-    """Tokens and money of each window. A pipe goes without: its reader would wait for all session logs to be read."""
+    """What features have to show beside the blocks, such as the tokens and money of each window."""
     failures: list[str] = []
-    for panel in panels_of(session, Period(windows=windows, names=(USAGE,)), failures):
-        if (panel.name, panel.distribution) == (USAGE, ""):
+    for panel in panels_of(session, Period(windows=windows, names=(PANEL,)), failures):
+        if panel.name == PANEL:
             if panel.rows:
                 yield from _section(panel.title, panel.columns, panel.rows)
             elif panel.missing:

@@ -14,7 +14,7 @@ from tracker.cli.options import moment, take_text, window_option
 from tracker.contract.sources import REPORT, STATUS, STREAM, Source
 from tracker.errors import TrackerError
 from tracker.hosting.discovery import owner
-from tracker.session import Session, session
+from tracker.session import session
 
 FILE = click.Path(path_type=Path)
 ORIGIN = "Who or what made the record, such as your script's name."
@@ -64,20 +64,18 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
         given["path"] = given["path"] or file
         source = session().source(provider, kinds=["status"])
         if auto:
-            _read_origins(phases, given, provider=provider, wait=wait, stale_ok=stale_ok)
+            if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
+                why = "--auto reads the meters now. Leave --stdin, --file, --captured-at and --source out."
+                raise click.UsageError(why)
+            more = {name: given[name] for name in ("window", "notes", "timezone", "force")}
+            more |= {"provider": provider, "phase": "cross" if len(phases) > 1 else phases[0]}
+            run_command("capture", wait=wait, stale_ok=stale_ok, **more)
         elif wait or stale_ok:
             raise click.UsageError("--wait and --stale-ok need --auto, which reads the meters itself. Add --auto.")
         else:
             store_text(source, phases, given, origin=given["origin"], needs_before=True)
 
     return run
-
-
-def _read_origins(phases: tuple[str, ...], given: Mapping[str, Any], **more: Any) -> None:
-    if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
-        raise click.UsageError("--auto reads the meters now. Leave --stdin, --file, --captured-at and --source out.")
-    more |= {name: given[name] for name in ("window", "notes", "timezone", "force")}
-    run_command("capture", phase="cross" if len(phases) > 1 else phases[0], **more)
 
 
 def store_text(
@@ -119,7 +117,13 @@ def ingest(name: str, **given: Any) -> None:
     source = here.source(name)
     _check_fit(source, given)
     if source.is_stream:
-        _ingest_stream(here, source, given)
+        from tracker.contract.events import StreamInput
+
+        more = {key: given[key] for key in ("use_stdin", "notes", "follow", "strict")}
+        stream = StreamInput(path=None if given["path"] is None else str(given["path"]), **more)
+        asked = {"source": source, "window": given["window"], "given": stream}
+        if here.registry.first("ingest_stream", session=here, **asked) is None:
+            raise TrackerError(f"The stream {name} cannot be read. {owner('hooks', 'ingest_stream')}".strip())
     elif given["run"]:
         more = {key: given[key] for key in ("window", "scope", "notes", "timezone", "force")}
         run_command("capture", provider=name, **more)
@@ -140,12 +144,3 @@ def _check_fit(source: Source, given: Mapping[str, Any]) -> None:
         raise click.UsageError("--run reads what the program prints. Leave out --stdin and --file.")
     if source.kind == STATUS and given["phase"] is None:
         raise click.UsageError(f"The phase of {name} is missing. Type --phase before or --phase after.")
-
-
-def _ingest_stream(here: Session, source: Source, given: Mapping[str, Any]) -> None:
-    from tracker.contract.events import StreamInput
-
-    more = {key: given[key] for key in ("use_stdin", "notes", "follow", "strict")}
-    stream = StreamInput(path=None if given["path"] is None else str(given["path"]), **more)
-    if here.registry.first("ingest_stream", session=here, source=source, window=given["window"], given=stream) is None:
-        raise TrackerError(f"The stream {source.name} cannot be read. {owner('hooks', 'ingest_stream')}".strip())

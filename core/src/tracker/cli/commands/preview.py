@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 
 import click
 
 from tracker.cli.command import Command
 from tracker.cli.options import Selection, selection
 from tracker.session import session
+from tracker.text.render import line
 
 LINES = 1000  # that are shown at once
 
@@ -17,11 +18,11 @@ LINES = 1000  # that are shown at once
 @selection()
 def command(selection: Selection) -> None:
     """Show what the windows delivered per unit of quota."""
-    from tracker.preview import assemble
+    from tracker.contract.features import Period
     from tracker.windows.reader import Windows
 
     here = session()
-    preview = assemble(here, chosen := selection.windows(here))
+    preview = Windows(here).preview(chosen := selection.windows(here))
     Windows(here).note_missing(preview.absent)
     if here.json:
         here.data(preview.document())
@@ -30,9 +31,13 @@ def command(selection: Selection) -> None:
     lines = iter(()) if has_tables else preview.lines()
     while some := list(islice(lines, LINES)):
         here.show("\n".join(some))
+    period = Period(windows=preview.windows, names=("preview",))
+    for panel in () if has_tables else chain(*here.registry.ask("panels", session=here, period=period)):
+        if panel.name in period.names and (said := [*panel.headlines, *panel.missing]):
+            here.show("\n  - ".join(map(line, (f"{panel.title}:", *said))))
     for note in preview.notes(is_all=len(preview.windows) == len(here.index.windows())):
         here.note(note)
     if not preview.windows and chosen is not None:
         here.note("note: No window fits. Run `tracker windows` to see all of them.")
     elif not preview.windows:
-        here.note(f"note: {here.root} holds no records. Begin with `tracker start PROVIDER --stdin`.")
+        here.note(f"note: {here.root} holds no windows. Begin with `tracker start PROVIDER --stdin`.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
@@ -44,11 +44,6 @@ def add(
     here = session()
     for draft in windows.drafts(here, window, providers, start, end, stale_ok=stale_ok):
         windows.save(here, window, draft, notes)
-        for meter, part in draft.parts.items():
-            here.note(
-                f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts;"
-                f" at most {part['not_covered_at_most']} % more is not covered"
-            )
     for check in (one for found in here.registry.ask("window_checks", session=here, window=window) for one in found):
         if check.state == "failed":
             here.note(f"note: {check.text}. `tracker undo` takes {window} back")
@@ -61,19 +56,29 @@ def propose(since: datetime) -> None:
     from tracker_capture import proposals
 
     here = session()
-    found = proposals.proposals(here, since)
+    found, clock = proposals.proposals(here, since), Clock(here.now, here.zone)
+    for window, begin, provider in proposals.opened(here, here.now - timedelta(hours=12)):
+        here.note(
+            f"note: {window} is open since {clock.at(begin)} and holds all that was done since. If nobody ended it,"
+            f" `tracker alias delete {provider} --phase before --window {window}` takes its BEFORE back"
+        )
     if here.json:
         here.data([one.document() for one in found])
         return
     for line in proposals.lines(found, here.zone):
         here.say(line)
+    if any(share.requests and share.draft is None for one in found for share in one.shares):
+        here.note(
+            "note: a capacity is known from a reading before the first request to one behind the last;"
+            " `tracker schedule print` prints a job that takes them"
+        )
     if any(share.draft for one in found if not one.goes_on for share in one.shares):
         here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
     elif found:
         here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
     else:
-        at = Clock(here.now, here.zone).at(since)
-        here.note(f"note: no new window since {at}. Run `tracker sync` first, in the repository where you worked.")
+        since_then = f"since {clock.at(since)}"
+        here.note(f"note: no new window {since_then}. Run `tracker sync` first, in the repository where you worked.")
 
 
 @click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")
@@ -95,6 +100,9 @@ def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None
         drafts = [share.draft for share in one.shares if share.draft]
         for draft in drafts:
             save(here, one.window, draft, notes)
+        for share in one.shares:
+            if share.draft is None and share.requests:
+                here.note(f"note: {share.provider} worked in {one.window}, too, but is not in it: {share.why}")
         names = [draft.source.name for draft in drafts]
         counts = f"--{names[0]}-features {len(one.features)}" if len(names) == 1 else "--PROVIDER-features N ..."
         here.note(f"note: finish it with `tracker complete --window {one.window} {counts}`")

@@ -33,7 +33,8 @@ REMARKS = {
     ),
     "accounts": (
         "what {} used is not known: requests of several accounts were made then, and session logs do not tell which is"
-        " the account that the pane names."
+        " the account that the pane names. A window of each account, in a lane with the name of its branch or project,"
+        " tells them apart (feat-a for feat/a)."
     ),
     SPLIT: (
         "several lanes captured {}. The pair of the last AFTER counts alone; `tracker window-audit --window {}` shows"

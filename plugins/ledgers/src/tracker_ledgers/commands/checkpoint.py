@@ -21,7 +21,9 @@ COUNT = Number(int, min=0)
 @provider_option(required=True)
 @click.option("--task", required=True, metavar="T", help="What the session was for.")
 @click.option("--plan", required=True, type=COUNT, metavar="N", help="Tokens that you planned.")
-@click.option("--actual", required=True, type=COUNT, metavar="N", help="Tokens that the session used.")
+@click.option(
+    "--actual", type=COUNT, metavar="N", help="Tokens that the session used [default: the window's in session logs]."
+)
 @click.option("--session-id", metavar="ID", help="What the ledger calls the session [default: the window].")
 @click.option("--commits", type=COUNT, metavar="N", help="Commits of the session [default: as measured].")
 @click.option("--lines-added", type=COUNT, metavar="N", help="Lines added [default: as measured].")

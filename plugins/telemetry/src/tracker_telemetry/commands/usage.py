@@ -121,7 +121,7 @@ def _sources(here: Session, provider: str | None) -> Sequence[Source]:
 
 def _show(here: Session, found: Usage) -> None:
     """The table, what the meters moved, and what is missing."""
-    from tracker_telemetry.sessions.missing import sentences
+    from tracker_telemetry.sessions.missing import example, sentences
     from tracker_telemetry.sessions.panels import table
 
     if not (found.rows and here.table(*table(found), total=True)):
@@ -131,6 +131,8 @@ def _show(here: Session, found: Usage) -> None:
         here.show(_moved(moved))
     for text in sentences(found.missing, are_private=True):
         here.note(f"missing: {text}")
+    if entry := example(found.missing):
+        here.note(entry)
 
 
 def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tracker.api import Source
 from tracker_telemetry.sessions import copies
 from tracker_telemetry.sessions.genai import SNAPSHOT
 from tracker_telemetry.sessions.scan import TOKENS
-from tracker_telemetry.sessions.tables import REQUESTS, STANDING, TOKEN_COLUMNS
+from tracker_telemetry.sessions.tables import BY_PLACE, REQUESTS, STANDING, TOKEN_COLUMNS
 
 Tokens: TypeAlias = "list[int]"
 # What is compared. What was written to the cache is one count: not every client's total tells for how long. As far as
@@ -68,6 +68,9 @@ class Totals:
     _parents: dict[str, tuple[float, str]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
+        if self.database.execute("SELECT 1 FROM place WHERE whole = 1 LIMIT 1").fetchone() is None:
+            return
+        self.database.execute(BY_PLACE)
         for session, lineage, model, at, *tokens in self.database.execute(STATES, (self.source,)):
             self._states[session or ""].append(State(lineage, _plain(model), at or 0.0, tokens))
             self._lineages[lineage].add(session or "")

@@ -16,13 +16,13 @@ from tracker_telemetry.sessions.list_prices import QUARTER, ListPrices
 from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scratch import project as stored_project
 from tracker_telemetry.sessions.store import Store, discard, has_file, is_busy, log_sources, opened
-from tracker_telemetry.sessions.tables import REQUESTS, STANDING
+from tracker_telemetry.sessions.tables import EVERY_REQUEST, STANDING
 
 T = TypeVar("T")
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
   input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, coalesce(client, '')
-FROM {REQUESTS} WHERE source = ? AND ts >= ? AND {STANDING}
+FROM {EVERY_REQUEST} WHERE source = ? AND ts >= ? AND {STANDING}
 """
 
 

@@ -1,7 +1,5 @@
 """The files of a source's session logs, and how one is told from what it was."""
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence

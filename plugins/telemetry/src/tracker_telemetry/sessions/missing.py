@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,9 @@ AND session IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT valu
 AND session NOT IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT value FROM json_each(:here)))
 """
 NO_MODEL = "(no model)"
+AT_SPEED = " at speed "
+ONLY_TOTALS = " where only daily totals are left"
+PLAIN = re.compile(r"[\w.:@+-]+", re.ASCII)  # a name that stands in TOML and on a terminal as it is
 # What is counted, and the sentence, for how many of it and what else is known.
 SAID = {
     "unreadable": ("line", "{} could not be read: {}"),
@@ -44,7 +48,11 @@ SAID = {
     "not_in_rows": ("session", "{} used more than the rows show: {}"),
     "without_plugin": ("session", "{} left out: {}"),
     "shared": ("request", "{} shared {}"),
-    "accounts": ("account", "requests of {} are in {}, which measures one of them, so that `windows` leaves them out"),
+    "accounts": (
+        "account",
+        "requests of {} are in {}, which measures one of them, so that `windows` leaves them out; a window of each, in"
+        " a lane with the name of its branch or project, tells them apart",
+    ),
     "left_out": ("request", "{} left out, of which {}"),
     "undated": ("request", "{} in no period, of which {}"),
     "gone": ("session", "the files of {} are gone; what they held is counted: {}"),
@@ -89,6 +97,20 @@ def sentences(missing: Iterable[Mapping[str, Any]], *, are_private: bool) -> Ite
                 yield f"{number(count)} {kind.replace('_', ' ')}: {detail}"
 
 
+def example(missing: Iterable[Mapping[str, Any]]) -> str | None:
+    """An entry of the user's own prices that fits the first model without one, in words and lines."""
+    for detail in (str(one["detail"]) for one in missing if one["kind"] == "unpriced"):
+        name, _, speeds = detail.removesuffix(ONLY_TOTALS).partition(AT_SPEED)
+        # as the table looks it up
+        model, speed = name.rpartition("/")[2], speeds.partition(", ")[0]
+        if PLAIN.fullmatch(model) and (not speed or PLAIN.fullmatch(speed)):
+            entry = ["[[model]]", f'name = "{model}"', "input = 1.00", "output = 4.00"]
+            entry += [f'speed = "{speed}"'] if speed else []
+            lines = "\n".join(f"  {one}" for one in entry)
+            return f"an entry of {FILE}, with yours for these prices (US dollars per million tokens):\n{lines}"
+    return None
+
+
 def unpriced(database: sqlite3.Connection, counts: Iterable[tuple[str, int]]) -> Iterator[dict[str, Any]]:
     """The requests of each model without a price, or without one for their speed."""
     models: dict[str, int] = defaultdict(int)
@@ -102,10 +124,10 @@ def unpriced(database: sqlite3.Connection, counts: Iterable[tuple[str, int]]) ->
         lacking = speeds[model]
         at = ""
         if lacking and lacking.isdisjoint(USUAL):
-            at = f" at speed {', '.join(sorted(lacking))}"
+            at = f"{AT_SPEED}{', '.join(sorted(lacking))}"
         elif model and not lacking and genai.price(model):
             # the usual price may not be that of totals of the journal
-            at = " where only daily totals are left"
+            at = ONLY_TOTALS
         yield {"kind": "unpriced", "count": count, "detail": f"{model or NO_MODEL}{at}"}
     if models and not genai.is_installed():
         cure = Registry.installation("genai-prices")

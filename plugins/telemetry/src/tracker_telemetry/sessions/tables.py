@@ -153,7 +153,8 @@ SELECT place FROM (
   SELECT * FROM (SELECT {KEY} FROM dropped EXCEPT SELECT {KEY} FROM before)
   UNION ALL SELECT * FROM (SELECT {KEY} FROM before EXCEPT SELECT {KEY} FROM dropped)) CROSS JOIN row USING ({KEY})
 """
-REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order: few places are asked for
+REQUESTS = "place CROSS JOIN row ON row.place = place.id"  # in this order, where few places are asked for: see BY_PLACE
+EVERY_REQUEST = "row CROSS JOIN place ON place.id = row.place"
 # a copy counts if the session is known that it may be of; what may be none unless it was dropped
 STANDING = f"""
 whole = 0 AND {IS_KEPT.format("row")}

@@ -22,7 +22,7 @@ from tracker_telemetry.sessions.owners import by_model, owners, provider_of
 from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, UNKNOWN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
-from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER, REQUESTS, STANDING, SUMS
+from tracker_telemetry.sessions.tables import EVERY_REQUEST, LOST_COST, LOST_PRICED, QUARTER, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one
@@ -235,7 +235,7 @@ def _rows(
     of_request = ", ".join(f"coalesce({name}, '')" for name in names)
     files = (
         f"SELECT {of_request}, ts, NULL, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL"
-        f" FROM {REQUESTS} WHERE source = ? AND {STANDING}{within}"
+        f" FROM {EVERY_REQUEST} WHERE source = ? AND {STANDING}{within}"
         if query.needs_requests
         else f"SELECT {', '.join(names)}, CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, NULL,"
         f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}"

@@ -217,7 +217,9 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     """The row in parts; money that leaves requests out is the least that it was."""
     bare = values.get("unpriced_requests")
     least = "at least " if bare else ""
-    yield f"{{window}} {{provider}}: {{tokens}} tokens, {plural(values['requests'], 'request')}"
+    yield "{window} {provider}: {tokens} tokens"
+    if "requests" in values:  # a stream has events
+        yield f", {plural(values['requests'], 'request')}"
     if values["cost_usd"] is not None:
         yield f", {least}{dollars(values['cost_usd'], is_least=bool(bare))}"
     if bare:

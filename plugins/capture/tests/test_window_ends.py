@@ -1,0 +1,249 @@
+"""Which readings a window lies between: a client writes its meter behind a request, so that the first one has it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Where another project's sessions run."""
+    return tmp_path / "other"
+
+
+def meters(worker: Any, place: int = -1) -> Any:
+    return worker.proposed()[place]["providers"]["codex"]
+
+
+def at(worker: Any, minute: float) -> str:
+    return f"{worker.noon + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def add(worker: Any, window: str, start: float, end: float, *words: str) -> Any:
+    return worker("windows", "add", window, "--from", at(worker, start), "--to", at(worker, end), *words)
+
+
+def test_a_session_of_one_request_costs_what_the_meter_rose_by_since_the_reading_before(
+    worker: Any, elsewhere: Path
+) -> None:
+    """Its one reading was BEFORE and AFTER: 0 points, and `plan` said GO."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24))
+    worker.commit(1, "feat: login")
+    worker.ok("sync")
+    found = meters(worker)
+    assert (found["meters"], found["requests"], found["elsewhere"]) == ({"weekly": 9}, 1, 0)
+    window = worker.proposed()[0]["window"]
+    done = worker("windows", "accept", window)
+    assert "note: read from rollout, 15 h 0 min from the given time; no request of codex came in between" in done.stderr
+    worker.ok("complete", "--window", window, "--codex-features", "1")
+    [row] = json.loads(worker.ok("--json", "windows"))
+    assert (row["providers"]["codex"]["capacity"], row["from"]) == (9, at(worker, 0))
+    assert row["providers"]["codex"]["tokens"] == 1500
+    assert "a usual window costs 9 pp" in worker.ok("plan")
+
+
+def test_a_night_and_another_window_s_night_are_in_no_window(worker: Any, elsewhere: Path) -> None:
+    """The window begins with its work, though its BEFORE is of the evening: what ran meanwhile stays to be proposed."""
+    (worker.repository / "tracker.toml").write_text("[propose]\ngap_minutes = 10\n")
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (8, 25), name="late")
+    worker.ok("sync")
+    worker.ok("windows", "accept", worker.proposed()[-1]["window"])
+    worker.commit(-60, "feat: by hand")
+    worker.commit(-52, "feat: and again")
+    assert [one["from"] for one in worker.proposed()] == [at(worker, -60)]
+
+
+def test_requests_without_a_reading_before_leave_bounds(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 15), (-60, None), (-50, None), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    worker.codex((30, None), (200, 31), cwd=elsewhere, name="next")
+    worker.ok("sync")
+    found = meters(worker)
+    assert found["meters"] == {}
+    assert found["why"] == (
+        f"codex has no reading right before its first request, at {at(worker, 0)}: 2 others came since the one of"
+        f" {at(worker, -900)}; weekly moved by 2 to 11."
+    )
+    done = worker("windows", "propose")
+    assert "note: a capacity is known from a reading before the first request to one behind the last" in done.stderr
+    refused = worker("windows", "accept", worker.proposed()[-1]["window"])
+    assert refused.exit_code == 1
+    assert "weekly moved by 2 to 11. Nothing was stored." in refused.stderr
+
+
+def test_requests_until_the_next_reading_leave_bounds(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, None))
+    worker.codex((40, None), (200, 31), cwd=elsewhere, name="next")
+    worker.ok("sync")
+    assert meters(worker)["why"] == (
+        f"codex has no reading right behind its last request, at {at(worker, 10)}: 2 others came until the one of"
+        f" {at(worker, 200)}; weekly moved by 9 to 16."
+    )
+
+
+def test_a_meter_that_stood_between_two_readings_is_known_there(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 15), (-60, None), cwd=elsewhere, name="evening")
+    worker.codex((0, 15), (10, 17))
+    worker.ok("sync")
+    assert (meters(worker)["meters"], meters(worker)["requests"]) == ({"weekly": 2}, 2)
+
+
+def test_after_a_reset_without_a_request_a_window_is_counted_from_0(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 80), cwd=elsewhere, name="evening")
+    worker.week_end = worker.noon - timedelta(hours=2)
+    worker.codex((-900, 80), cwd=elsewhere, name="evening")
+    worker.codex((0, 3), (10, 5))
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 5}
+    worker.ok("windows", "accept", worker.proposed()[0]["window"])
+    [row] = json.loads(worker.ok("--json", "windows"))
+    assert row["providers"]["codex"]["capacity"] == 5
+    split = json.loads((worker.home / "data" / "snapshots.jsonl").read_text().splitlines()[-1])["reset_split"]
+    assert split["meters"]["weekly"]["not_covered_at_most"] == 0
+
+
+def test_a_reset_in_a_session_leaves_out_what_was_used_before_it(worker: Any, elsewhere: Path) -> None:
+    worker.week_end = worker.noon + timedelta(minutes=25)
+    worker.codex((-900, 80), cwd=elsewhere, name="evening")
+    worker.codex((0, 82), (20, 85), (40, 2))
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 7}
+
+
+def test_commits_beside_another_project_s_requests_cost_nothing_of_theirs(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 15), (5, 20), cwd=elsewhere, name="other")
+    worker.commit(0, "feat: by hand")
+    worker.commit(10, "feat: and again")
+    worker.ok("sync")
+    [found] = worker.proposed()
+    assert (found["commits"], found["providers"]) == (2, {})
+
+
+def test_two_times_that_a_user_gives_take_the_readings_that_no_request_parts_from_them(
+    worker: Any, elsewhere: Path
+) -> None:
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24))
+    worker.ok("sync")
+    done = add(worker, "W1", -1, 5, "--provider", "codex")
+    assert done.exit_code == 0
+    [row] = json.loads(worker.ok("--json", "windows"))
+    assert row["providers"]["codex"]["capacity"] == 9
+
+
+def test_readings_between_which_no_request_came_measure_nothing(worker: Any) -> None:
+    """BEFORE and AFTER were seconds apart, and the window of all that work cost 0 points."""
+    worker.codex((0, None), (1, None))
+    worker.reading(5, 24)
+    worker.reading(6, 25)
+    worker.ok("sync")
+    done = add(worker, "W1", -3, 6, "--provider", "codex")
+    assert (done.exit_code, "they measure nothing of W1. Nothing was stored." in done.stderr) == (1, True)
+
+
+def test_requests_that_a_reading_nearby_leaves_out_are_said(worker: Any) -> None:
+    worker.codex((0, None), (2, None), (5, 24), (30, 26))
+    worker.ok("sync")
+    done = add(worker, "W1", -1, 31, "--provider", "codex")
+    assert "6 min from the given time; 3 requests of codex came in between, and are not in W1" in done.stderr
+
+
+def test_a_reading_seconds_too_far_away_is_not_said_to_be_near_enough(worker: Any) -> None:
+    """`no reading within 15 min; the nearest is 15 min away` contradicts itself."""
+    worker.codex((0.1, 24), (30, 26))
+    worker.ok("sync")
+    for log in worker.home.rglob("rollout-*.jsonl"):
+        log.unlink()
+    stderr = add(worker, "W1", -15, 31, "--provider", "codex").stderr
+    assert re.search(r"codex has no reading within 15 min of \S+; the nearest is of \S+, just over 15 min away", stderr)
+
+
+def test_a_reset_long_behind_the_last_request_before_it_is_covered_by_the_logs(worker: Any, elsewhere: Path) -> None:
+    """No reading was within 15 minutes before it, so the window was refused, or `at most 20 % more` was not covered."""
+    worker.week_end = worker.noon + timedelta(minutes=45)
+    worker.codex((-900, 80), cwd=elsewhere, name="evening")
+    worker.codex((0, 82), (10, 85), (50, 2))
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 7}
+    done = worker("windows", "accept", worker.proposed()[0]["window"])
+    assert "note: codex weekly was reset in between: 7 % is the sum of the parts\n" in done.stderr
+
+
+def test_a_provider_that_worked_without_a_reading_is_said_to_be_left_out(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    row = {"type": "assistant", "sessionId": "s", "cwd": str(worker.repository), "requestId": "r", "uuid": "u"}
+    usage = {"input_tokens": 5, "output_tokens": 5}
+    message = {"id": "m", "role": "assistant", "model": "claude-opus-4-5", "content": [], "usage": usage}
+    path = worker.home / ".claude" / "projects" / "-acme" / "s.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(row | {"timestamp": at(worker, 5), "message": message}) + "\n")
+    worker.ok("sync")
+    window = worker.proposed()[0]["window"]
+    done = worker("windows", "accept", window)
+    assert (
+        f"note: claude worked in {window}, too, but is not in it: The history has no reading of claude." in done.stderr
+    )
+
+
+@pytest.mark.parametrize("used", [3, 60])
+def test_readings_of_two_accounts_that_name_none_make_no_window(worker: Any, elsewhere: Path, used: float) -> None:
+    """Codex's session files name no account: 52 of one and 60 of another were 8 points."""
+    worker.codex((-900, 52), cwd=elsewhere, name="evening")
+    worker.week_end += timedelta(days=2)
+    worker.codex((0, used), (10, used + 2))
+    worker.ok("sync")
+    assert "no reset between the two is known: the readings may be of two accounts." in meters(worker)["why"]
+    done = worker("windows", "accept", worker.proposed()[0]["window"])
+    assert (done.exit_code, (worker.home / "data" / "snapshots.jsonl").exists()) == (1, False)
+
+
+def test_what_was_done_behind_a_window_that_was_stored_at_once_is_proposed(worker: Any, elsewhere: Path) -> None:
+    """It had the id of the stretch, which then had no rest, however long it went on."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    worker.commit(17, "feat: one")
+    worker.ok("sync")
+    window = worker.proposed()[0]["window"]
+    worker.ok("windows", "accept", window)
+    worker.commit(19, "docs: more")
+    assert worker.proposed() == []
+    worker.codex((0, 24), (10, 26), (40, 29), (60, 30))
+    worker.ok("sync")
+    [rest] = worker.proposed()
+    assert (rest["from"], rest["to"], rest["commits"]) == (at(worker, 17), at(worker, 60), 2)
+    assert rest["providers"]["codex"]["meters"] == {"weekly": 4}
+
+
+def test_a_window_that_nobody_ended_is_said_to_hold_what_was_done_since(worker: Any, elsewhere: Path) -> None:
+    """It hid every later stretch, and `propose` asked for a `sync`."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    worker.ok("sync")
+    pane = worker.home / "pane.txt"
+    pane.write_text(">_ OpenAI Codex (v0.169.0)\n  Weekly limit: 84% left\n")
+    worker.ok("start", "codex", str(pane), "--captured-at", at(worker, -500))
+    assert worker.proposed() == []
+    cure = "`tracker alias delete codex --phase before --window W0-01`"
+    assert re.search(
+        rf"W0-01 is open since .* holds all that was done since.* {cure}", worker("windows", "propose").stderr
+    )
+    worker.ok("alias", "delete", "codex", "--phase", "before", "--window", "W0-01", "--yes")
+    assert len(worker.proposed()) == 1
+
+
+def test_a_history_without_the_meter_of_capacity_says_which_one_it_lacks(worker: Any) -> None:
+    worker.codex((0, 24), (10, 26))
+    worker.ok("sync")
+    path = worker.home / "data" / "readings.jsonl"
+    path.write_text(path.read_text().replace("weekly_", "fiveh_"))
+    assert "The history has no reading of codex's weekly, which measures its windows." in meters(worker)["why"]

@@ -1,0 +1,150 @@
+"""The windows of a row of the scoreboard, added up: those that count, and what the others used."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import define, field
+
+from tracker.api import Source
+from tracker.kernel import Capture, Finalized, Session
+from tracker_verdict.overlaps import Overlaps
+from tracker_verdict.tally import Tally
+
+CHURN = ("churn", "files")
+PER_FEATURE = ("churn", "tokens", "cost_usd")
+FIGURES = (*PER_FEATURE, "unpriced_requests", "lost_sessions", "accounts")
+BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
+Numbers: TypeAlias = Mapping[str, float]
+
+
+class Known:
+    """What is known of windows, a column for each figure: NaN of a window of which it is not."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, array[float]] = {}
+        self.fractions = set[str]()  # the figures that are not whole numbers
+        self.size = 0
+
+    def add(self, numbers: Numbers) -> None:
+        self._widen(numbers)
+        self.fractions.update(name for name, one in numbers.items() if isinstance(one, float))
+        for name, column in self.columns.items():
+            column.append(numbers.get(name, math.nan))
+        self.size += 1
+
+    def extend(self, other: Known) -> None:
+        self._widen(other.columns)
+        for name, column in self.columns.items():
+            column.extend(other.columns.get(name) or array("d", [math.nan]) * other.size)
+        self.fractions |= other.fractions
+        self.size += other.size
+
+    def at(self, place: int) -> dict[str, float]:
+        """What is known of one window."""
+        found = ((name, column[place]) for name, column in self.columns.items())
+        return {name: one if name in self.fractions else int(one) for name, one in found if not math.isnan(one)}
+
+    def _widen(self, names: Mapping[str, object]) -> None:
+        for name in names:
+            if name not in self.columns:
+                self.columns[name] = array("d", [math.nan]) * self.size
+
+
+@define
+class Totals:
+    """A row's figures: of each the sum over the windows that count and of which it is known.
+
+    features and windows: those of these windows. unsure: what others may share, so that nothing is known per feature.
+    """
+
+    sums: dict[str, float] = field(factory=lambda: defaultdict(int))
+    features: dict[str, float] = field(factory=lambda: defaultdict(int))
+    windows: Counter[str] = field(factory=Counter)
+    others: Counter[str] = field(factory=Counter)
+    shared: Counter[str] = field(factory=Counter)
+    left_out: Counter[str] = field(factory=Counter)
+    unsure: set[str] = field(factory=set)
+
+    def per_feature(self, name: str) -> float | None:
+        features = self.features[name]
+        return self.sums[name] / features if features and name not in self.unsure else None
+
+
+class Sums:
+    """The windows of one group and provider, added one by one."""
+
+    def __init__(self, session: Session, source: Source) -> None:
+        self.tally, self.windows = Tally(session, source), 0
+        # the one that the windows were measured on, if there are several
+        self.account = ""
+        # what is known of the provider in each of the tally's results, and of no provider
+        self.own, self.others = Known(), Known()
+        # what is known of the provider in windows without a result
+        self.left_out = Counter[str]()
+        # the windows that have something in common, and what that is
+        self.sharing, self.common = set[str](), list[tuple[set[str], Numbers]]()
+
+    def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
+        features, counted = row.features.get(self.tally.source.name, 0), len(self.tally.results)
+        self.tally.add(row, group)
+        self.windows += 1
+        # `churn` is net lines per feature, so that windows with more features weigh more
+        known = {name: own[name] * (features if name == "churn" else 1) for name in FIGURES if name in own}
+        if len(self.tally.results) > counted:
+            self.own.add(known)
+            # what is known of the provider stands for it; churn of a window as a whole is no provider's
+            self.others.add({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
+        else:
+            self.left_out.update(known)
+        if "shared_requests" in own:
+            self.sharing.add(row.window)
+
+    def share(self, known: Mapping[str, Numbers]) -> None:
+        """What several windows have in common, by their names."""
+        for names, numbers in known.items():
+            windows = {*names.split(BETWEEN)}
+            if not windows.isdisjoint(self.sharing):
+                self.common.append((windows, numbers))
+
+    def extend(self, more: Sums) -> None:
+        self.tally.extend(more.tally)
+        self.windows += more.windows
+        self.own.extend(more.own)
+        self.others.extend(more.others)
+        self.left_out.update(more.left_out)
+        self.sharing |= more.sharing
+
+    def totals(self, overlaps: Overlaps) -> Totals:
+        """Every figure of the same windows, those that count: who divides one by another gets what they took."""
+        found, counted = Totals(left_out=Counter(self.left_out)), set[str]()
+        for place, one in enumerate(self.tally.results):
+            if one.window in overlaps.shared or not (one.features or one.capacity):
+                found.left_out.update(self.own.at(place))
+                continue
+            if one.window in self.sharing:
+                counted.add(one.window)
+            for name, known in self.own.at(place).items():
+                found.sums[name] += known
+                found.features[name] += one.features
+                found.windows[name] += 1
+            found.others.update(self.others.at(place))
+        for windows, numbers in self.common:
+            self._add_common(found, windows, numbers, counted)
+        return found
+
+    def _add_common(self, found: Totals, windows: set[str], numbers: Numbers, counted: set[str]) -> None:
+        """Count once what these windows alone have in common; what they share with others is not known to be theirs."""
+        known = {name: numbers[name] for name in FIGURES if name in numbers}
+        if windows <= counted:
+            for name, one in known.items():
+                found.sums[name] += one
+        elif windows <= self.sharing and windows.isdisjoint(counted):
+            found.left_out.update(known)
+        else:
+            found.shared.update(numbers)
+            found.unsure |= known.keys() if not windows.isdisjoint(counted) else set()
