@@ -59,7 +59,8 @@ class Known:
 class Totals:
     """A row's figures: of each the sum over the windows that count and of which it is known.
 
-    features: those of these windows; windows: how many of them say something of the efficiency. unsure: what others may share, so that nothing is known per feature.
+    features: those of these windows; windows: how many of them say something of the efficiency. unsure: what others may
+    share, so that nothing is known per feature.
     """
 
     sums: dict[str, float] = field(factory=lambda: defaultdict(int))
