@@ -327,11 +327,6 @@ def test_what_other_features_know_stands_on_the_scoreboard(verdicts: Any, monkey
     assert not {"churn", "files"} & row.keys()
     verdicts.facts["codex-01", "codex"] = {"tokens": 1, "requests": 2, "cost_usd": 0.418, "unpriced_requests": 1}
     assert " at least 0.41 " in verdicts("scoreboard").ok()  # and not 0.42, with what the other window cost
-    # of its three features nobody knows more than that they cost something
-    del verdicts.facts["codex-01", "codex"]["cost_usd"]
-    verdicts.facts["codex-02", "codex"]["cost_usd"] = 10.0
-    [row] = json.loads(verdicts("scoreboard", "--format", "json").ok())
-    assert (row["cost_usd"], row["cost_usd_per_feature"]) == (10, 2)
     verdicts.facts["codex-01", "codex"]["cost_usd"], verdicts.facts["codex-02", "codex"]["cost_usd"] = 0.003375, 0.0
     assert " at least 0.0033 " in verdicts("scoreboard").ok()
     monkeypatch.setenv("FORCE_COLOR", "1")
