@@ -28,7 +28,7 @@ from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import Job, Labels, Read
-from tracker_telemetry.sessions.scratch import project
+from tracker_telemetry.sessions.scratch import stored
 from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
@@ -173,7 +173,7 @@ class Store:
     def _put(self, done: Read, prices: ListPrices) -> None:
         source, name = done.job.source, file_key(done.job.path)
         # a project is stored as reports show it
-        labels = [one._replace(project=project(one.project, is_hashed=self.is_hashed)) for one in done.labels]
+        labels = [one._replace(**stored(one.project, is_hashed=self.is_hashed)) for one in done.labels]
         own = [self._place(source, one) for one in labels]
         met = {(source, one.session) for one in labels if one.session}
         self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", met)
