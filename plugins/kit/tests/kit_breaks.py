@@ -138,6 +138,14 @@ BREAKS = {
         "sound-status has no meter 'oil' to compare with",
         "The declaration",
     ),
+    "logs": Break(
+        "status",
+        'capacity="fuel", meters=(',
+        'origins=(LogOrigin(name="a", title="A", folder="~/.kit", pattern="*.a"),), capacity="fuel", meters=(',
+        "declares_what_fits_together",
+        "a LogOrigin is read line by line",
+        "Origins",
+    ),
     "capacity": Break(
         "status",
         'capacity="fuel", meters=(',
