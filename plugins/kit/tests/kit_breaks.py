@@ -191,7 +191,7 @@ BREAKS = {
         'one.get("parsed") or {}',
         'one["parsed"]',
         "shows_what_records_lack_as_missing",
-        "KeyError: 'parsed', at kit_lacking, line 24; records may lack anything",
+        "KeyError: 'parsed', at kit_lacking, line 25; records may lack anything",
         "render_preview_block",
     ),
     "untagged": Break(
