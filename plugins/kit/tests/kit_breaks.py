@@ -33,6 +33,7 @@ RAISE = "    if not text:\n        raise ZeroDivisionError('empty')\n"
 CHANGE = "    rows = tuple"
 CAREFUL = "except (ValueError, TypeError, KeyError, RecursionError)"
 ID = 'str(found["id"])'
+LOG = '__import__("tracker.api").api.LogOrigin'
 FILES = 'stream="kit_stream")\n\n@hookimpl\ndef ingest_line(line, scratch):\n'
 OF_FILES = FILES.replace(")\n\n", ", origins=(LogOrigin(name='a', title='A', folder='~/.kit', pattern='*.a'),))\n\n")
 
@@ -141,7 +142,7 @@ BREAKS = {
     "logs": Break(
         "status",
         'capacity="fuel", meters=(',
-        'origins=(LogOrigin(name="a", title="A", folder="~/.kit", pattern="*.a"),), capacity="fuel", meters=(',
+        f'origins=({LOG}(name="a", title="A", folder="~/.kit", pattern="*.a"),), capacity="fuel", meters=(',
         "declares_what_fits_together",
         "a LogOrigin is read line by line",
         "Origins",
@@ -191,7 +192,7 @@ BREAKS = {
         'one.get("parsed") or {}',
         'one["parsed"]',
         "shows_what_records_lack_as_missing",
-        "KeyError: 'parsed', at kit_lacking, line 25; records may lack anything",
+        "KeyError: 'parsed', at kit_lacking, line 24; records may lack anything",
         "render_preview_block",
     ),
     "untagged": Break(

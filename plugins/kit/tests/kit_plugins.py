@@ -6,8 +6,7 @@ PANE = """\
 import json, re
 from datetime import UTC, datetime
 from tracker.api import (
-    Block, Change, Comparison, Delta, Demo, DemoStep, Gauge, LogOrigin, Meter, Reading, Row, Source, hookimpl,
-    plain_text, redact,
+    Block, Change, Comparison, Delta, Demo, DemoStep, Gauge, Meter, Reading, Row, Source, hookimpl, plain_text, redact
 )
 NUMBERS = iter(range(10**9))
 ROW = re.compile(r"^fuel: (\\d{1,3})% used, resets (\\S+Z) by (\\S+)[ ]*$", re.M)
