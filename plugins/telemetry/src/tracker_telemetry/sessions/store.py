@@ -40,7 +40,9 @@ BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins 
 def log_sources(session: Session) -> list[Source]:
     """The sources whose logs are files of a client."""
     sources: Iterable[Source] = session.registry.sources.values()
-    return [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+    logs = [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+    # a log is read line by line, which a provider's pane is not
+    return [source for source in logs if source.is_stream]
 
 
 class Known(NamedTuple):
