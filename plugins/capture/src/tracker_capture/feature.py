@@ -51,11 +51,16 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 
 @hookimpl
 def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Take the readings of captures that were taken back out of the meter history."""
+    """Take the readings of captures that were taken back out of the meter history; a `sync` can read its own again."""
     from tracker_capture.captured import take_back
 
     take_back(session, records)
-    return []
+    if not any(record.get("source") == "sync" for record in records):
+        return []
+    from tracker_capture.session_files import forget
+
+    forget(session)
+    return ["the next `tracker sync` reads the session files that are still there again"]
 
 
 @hookimpl

@@ -105,6 +105,12 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     return Counts(files=len(jobs), read=grown, readings=count, new=len(new))
 
 
+def forget(session: Session) -> None:
+    """Let the next run read every file again: what the files gave was taken back."""
+    if not session.dry_run:
+        (session.root / ".index" / MARKS).unlink(missing_ok=True)
+
+
 def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) -> Iterator[Job]:
     """Every session file of some sources."""
     origins = [(source, one) for source in wanted for one in source.origins if isinstance(one, FileOrigin)]
