@@ -86,19 +86,6 @@ def test_sync_leaves_out_what_no_right_clock_told(machine: Any) -> None:
     assert "left out" not in machine("sync").stderr
 
 
-def test_what_undo_took_back_of_a_sync_comes_with_the_next_one(machine: Any) -> None:
-    machine.rollout("a", *[limits(minute(number), 5 + number) for number in range(3)])
-    ok(machine("sync"))
-    # nothing is forgotten before somebody is sure
-    assert "`tracker sync` reads" in machine("undo", "--dry-run").stderr
-    assert (machine.folder / "data" / ".index" / "readings.json").exists()
-    said = ok(machine("undo", "--yes"))
-    assert said.endswith("the next `tracker sync` reads the session files that are still there again\n")
-    assert "Fill it with `tracker sync`" in refused(machine("meters"))
-    assert ok(machine("sync")) == "synced 3 readings in 1 of 1 file; 3 rows added to the history\n"
-    assert "codex weekly: 3 readings" in ok(machine("meters"))
-
-
 def test_sync_keeps_no_path_of_a_session_file(machine: Any) -> None:
     """A client writes the working directory into the names of its folders. Marks of older versions are read anew."""
     machine.rollout("a-client-of-mine", limits(minute(1), 5))

@@ -128,9 +128,8 @@ def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
 
 
 def forget(session: Session) -> None:
-    """Let the next run read every file again: what the files gave was taken back."""
-    if not session.dry_run:
-        (session.root / ".index" / MARKS).unlink(missing_ok=True)
+    """Have the next run read every file from its start."""
+    (session.root / ".index" / MARKS).unlink(missing_ok=True)
 
 
 def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) -> Iterator[Job]:

@@ -305,11 +305,13 @@ def _stands_for(
     return used if is_exact else used + 0.5
 
 
-def save(session: Session, window: str, draft: Draft, notes: str | None) -> None:
-    before = _store(session, window, "before", draft.source, draft.before, notes, {})
-    split = {"before": before, "meters": dict(draft.parts)} if draft.parts else None
+def save(session: Session, window: str, draft: Draft, notes: str | None, heads: tuple[str | None, str | None]) -> None:
+    """heads: the commits before and behind the work."""
+    first, last = ({"git_head": head} for head in heads)
+    before = _store(session, window, "before", draft.source, draft.before, notes, first)
+    split = {"reset_split": {"before": before, "meters": dict(draft.parts)}} if draft.parts else {}
     try:
-        _store(session, window, "after", draft.source, draft.after, notes, {"reset_split": split} if split else {})
+        _store(session, window, "after", draft.source, draft.after, notes, last | split)
     except TrackerError as error:
         text = str(error).replace("Nothing was stored.", "").strip()
         raise TrackerError(f"{text} The BEFORE is stored. `tracker undo` takes it back.") from error

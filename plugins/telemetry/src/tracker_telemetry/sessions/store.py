@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -180,7 +181,10 @@ class Store:
             found = Requests.of(done, prices)
             rows = [*found.rows(own, source)]
             before = self.database.total_changes
-            self.database.executemany(tables.ADD, rows)
+            cut = len(rows) - len(rows) % tables.MANY
+            many = ([*chain.from_iterable(rows[at : at + tables.MANY])] for at in range(0, cut, tables.MANY))
+            self.database.executemany(tables.ADD_MANY, many)
+            self.database.executemany(tables.ADD, rows[cut:])
             if self.database.total_changes - before == done.size:
                 # no other file has shown them: they add to what is known, unless these sessions are summed up anew
                 names = [(source, one.session or "", one.project or "", one.branch or "") for one in labels]
