@@ -62,30 +62,6 @@ def test_sync_reads_the_session_files_once(machine: Any) -> None:
     assert machine.rows("readings")[-1]["supersedes"] == [rows[-1]["record_id"]]
 
 
-def test_sync_leaves_out_what_no_right_clock_told(machine: Any) -> None:
-    """As one of the run's time it would look fresh; from the year 1970 on its run would last until today."""
-    now = datetime.now(UTC)
-
-    def line(at: datetime) -> str:
-        return limits(at, 9, week_end=now + timedelta(days=3))
-
-    fast = now + timedelta(hours=2, minutes=29, seconds=30)
-    path = machine.rollout("a", line(fast))
-    done = machine("sync")
-    assert ok(done) == "synced 0 readings in 1 of 1 file; 0 rows added to the history\n"
-    assert f"warning: 1 reading in {path} is left out: of {fast:%Y-%m-%dT%H:%M}" in done.stderr
-    assert ", 2 h 29 min ahead. Check the clock of the machine that wrote it." in done.stderr
-    path.unlink()
-    machine.rollout("b", line(datetime.fromtimestamp(0, UTC)), line(now + timedelta(seconds=110)))
-    machine.rollout("c", line(now + timedelta(hours=9)))
-    done = machine("sync")
-    assert "synced 1 reading in 2 of 2 files; 1 row added" in ok(done)
-    assert "warning: 2 readings in 2 files, such as " in done.stderr
-    [row] = machine.rows("readings")
-    assert row["captured_at"] == row["until"]
-    assert "left out" not in machine("sync").stderr
-
-
 def test_sync_keeps_no_path_of_a_session_file(machine: Any) -> None:
     """A client writes the working directory into the names of its folders. Marks of older versions are read anew."""
     machine.rollout("a-client-of-mine", limits(minute(1), 5))
