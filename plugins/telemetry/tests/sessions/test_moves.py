@@ -101,6 +101,30 @@ def test_readings_of_several_origins_count_once(shown: Sequence[tuple[float, flo
     assert moved(readings) == {"2026-11-29": pytest.approx(total)}
 
 
+@pytest.mark.parametrize(
+    ("shown", "total"),
+    [
+        # the vendor gave back what it had shown by mistake
+        ([28, 40, 41, 43, 10, 11], 16),
+        ([43, 10], 0),
+        ([43, 10, 11, 20, 35, 50], 40),
+        # answers of parallel sessions are older
+        ([22, 21, 22], 0),
+        ([40, 30, 45], 5),
+        ([40, 30, 32, 45], 5),
+        ([40, 30], 0),
+        # another terminal's pane
+        ([20, 60, 20, 21], 1),
+    ],
+)
+def test_no_move_is_negative(shown: Sequence[float], total: float) -> None:
+    start = datetime(2026, 11, 29, 8, tzinfo=UTC)
+    readings = [(start + timedelta(minutes=20 * at), used, NOW + timedelta(days=2)) for at, used in enumerate(shown)]
+    found = moved(readings)
+    assert sum(found.values()) == total
+    assert all(one > 0 for one in found.values())
+
+
 def test_a_reading_of_the_future_moves_nothing() -> None:
     start = NOW - timedelta(days=1)
     readings = [(start, 10.0), (NOW, 20.0), (NOW + timedelta(days=400), 90.0, None, "alias")]

@@ -16,6 +16,7 @@ from tracker.kernel import Session
 TOLERANCE, COARSE = timedelta(seconds=90), timedelta(hours=1)
 FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 ROUNDING = 1.0  # a pane rounds what a log has exactly
+LITTLE = 10.0  # points that one step may well be
 EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
 
 
@@ -65,18 +66,47 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
 
 
 def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[datetime, float]]:
-    """How far each reading is from the one before it in its own period: an origin may still show the last one."""
-    before, last = readings[0], None
+    """How far each reading is above those before it in its own period. Points that the vendor gave back were used."""
+    for number, period in enumerate(_periods(readings, length)):
+        # what the history's first period had used before is not known
+        level = 0.0 if number else period[0].used
+        for place, one in enumerate(period):
+            if one.used > level and not _is_corrected(period, place, level):
+                yield one.at, one.used - level
+                level = one.used
+            elif one.used < level - ROUNDING and _is_given_back(level, period, place):
+                level = one.used
+
+
+def _periods(readings: Sequence[MeterReading], length: timedelta | None) -> list[list[MeterReading]]:
+    """The readings of each period: an origin may still show the last one."""
+    found = [[readings[0]]]
     for one in readings[1:]:
-        if last is not None and _has_reset_of(last, one) and not _has_reset_of(before, one):
-            yield one.at, one.used - last.used
-            last = one
-        elif _is_reset(before, one, length):
-            yield one.at, one.used
-            before, last = one, before
+        last = found[-2] if len(found) > 1 else None
+        if last is not None and _has_reset_of(last[-1], one) and not _has_reset_of(found[-1][-1], one):
+            last.append(one)
+        elif _is_reset(found[-1][-1], one, length):
+            found.append([one])
         else:
-            yield one.at, one.used - before.used
-            before = one
+            found[-1].append(one)
+    return found
+
+
+def _is_corrected(period: Sequence[MeterReading], place: int, level: float) -> bool:
+    """Whether the next reading of the origin goes on from before, soon: no vendor gives back so fast."""
+    one, after = period[place], period[min(place + 1, len(period) - 1)]
+    is_next = after.origin == one.origin and after.at - one.until < COARSE
+    return is_next and level <= after.used < one.used - LITTLE
+
+
+def _is_given_back(level: float, period: Sequence[MeterReading], place: int) -> bool:
+    """Whether the vendor gave points back. Else what was there before follows in one step."""
+    lowest = last = period[place].used
+    for at in range(place + 1, len(period)):
+        if (used := period[at].used) >= level - ROUNDING:
+            return 2 * (level - last) <= level - lowest
+        lowest, last = min(lowest, used), used
+    return True
 
 
 def _has_reset_of(one: MeterReading, other: MeterReading) -> bool:
