@@ -9,15 +9,12 @@ import subprocess
 import time
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from tracker.api import ExchangeOrigin
 from tracker.session import Session
-from tracker_capture.origins import Unanswered, first, program
-from tracker_capture.origins.answer import OriginError
+from tracker_capture.origins import Unanswered, first
 
 # Answers each request as the recorded program did, with everything that it said in between before it.
 REPLAY = """
@@ -148,16 +145,6 @@ def test_an_answer_may_come_in_pieces(machine: Any) -> None:
 def test_what_fails_in_an_exchange_is_one_line(machine: Any, code: str, screen: str, why: str) -> None:
     codex(machine, code, screen)
     assert why in machine.why_not("codex", "app-server")
-
-
-def test_a_message_that_is_no_json_is_one_line() -> None:
-    """A slip of a plugin's author ended the sample of all other providers."""
-    origin = ExchangeOrigin(name="p", title="t", argv=("cat",), messages=({"id": 1, "params": {1: "x"}},))
-    query = cast(
-        Any, SimpleNamespace(environment=lambda: dict(os.environ), seconds=5.0, limit=1 << 20, remaining=lambda: 5.0)
-    )
-    with pytest.raises(OriginError, match="its plugin declares a message that is no JSON: Dict key must be str"):
-        program._exchange(origin, query)
 
 
 def test_a_silent_program_is_ended_with_everything_it_started(machine: Any) -> None:
