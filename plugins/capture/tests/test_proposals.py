@@ -52,11 +52,43 @@ def test_a_person_accepts_and_nothing_is_finalized(worker: Any) -> None:
     assert f"finish it with `tracker complete --window {ID} --codex-features 2`" in done.stderr
     [window] = json.loads(worker.ok("--json", "windows"))
     assert (window["window"], window["state"]) == (ID, "closed")
+    second = worker.proposed()[0]["window"]
+    assert "is a new window" not in worker("windows", "accept", second, "--dry-run").stderr
     assert window["providers"]["codex"]["capacity"] == 8
     assert [one["features"] for one in worker.proposed()] == [0]
     again = worker("windows", "accept", ID)
     assert again.exit_code == 1
     assert f"No window '{ID}' is proposed. Proposed are H" in again.stderr
+
+
+def test_a_repository_has_the_requests_of_its_subfolders_and_none_of_its_namesake(worker: Any, tmp_path: Path) -> None:
+    worker.codex((300, 30), (320, 32), cwd=tmp_path / "work" / "acme", name="namesake")
+    worker.codex((400, 40), (420, 42), cwd=worker.repository / "backend" / "api", name="part")
+    worker.codex((500, 50), (520, 52), cwd=tmp_path / "acme-old", name="beside")
+    worker.ok("sync")
+    requests = [one["providers"]["codex"]["requests"] for one in worker.proposed()]
+    assert requests == [3, 2, 2]
+    last = worker.proposed()[-1]
+    assert last["from"] == (NOON + timedelta(minutes=400)).isoformat().replace("+00:00", "Z")
+
+
+def test_a_file_that_went_on_stays_in_its_repository(worker: Any) -> None:
+    worker.codex((400, 40), cwd=worker.repository / "backend", name="part")
+    worker.ok("sync")
+    worker.proposed()
+    worker.codex((400, 40), (420, 42), cwd=worker.repository / "backend", name="part")
+    assert worker.proposed()[-1]["providers"]["codex"]["requests"] == 2
+
+
+def test_a_repository_that_was_moved_has_the_requests_of_its_name(
+    worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tmp_path / "elsewhere" / "acme"
+    moved.parent.mkdir()
+    worker.ok("sync")
+    worker.repository.rename(moved)
+    monkeypatch.chdir(moved)
+    assert len(worker.proposed()) == 2
 
 
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"

@@ -247,3 +247,17 @@ def test_a_history_without_the_meter_of_capacity_says_which_one_it_lacks(worker:
     path = worker.home / "data" / "readings.jsonl"
     path.write_text(path.read_text().replace("weekly_", "fiveh_"))
     assert "The history has no reading of codex's weekly, which measures its windows." in meters(worker)["why"]
+
+
+def test_a_short_meter_of_before_a_reset_that_no_reading_names_is_left_out(worker: Any, elsewhere: Path) -> None:
+    """It fell overnight, which was an anomaly, and the card said NO-GO."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    for path, used in (("evening", 60), ("a", 25)):
+        log = next(worker.home.rglob(f"rollout-{path}.jsonl"))
+        fiveh = json.dumps({"used_percent": used, "window_minutes": 300})
+        log.write_text(log.read_text().replace('"secondary": null', f'"secondary": {fiveh}'))
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 11}
+    done = worker("windows", "accept", worker.proposed()[0]["window"])
+    assert (done.exit_code, "anomaly" in done.stderr) == (0, False)

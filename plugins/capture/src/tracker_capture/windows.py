@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, Reading, Source, UsageEvent, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span
@@ -115,6 +115,7 @@ def draft_of(
 
     before, after, samples = _of_one_account(session, name, known, pair)
     _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
+    before = _without_older_periods(source, before, after)
     parts = _parts(source, samples, before, after, requests, limit)
     draft = Draft(source=source, before=before, after=after, parts=parts)
     _refuse_other_period(draft)
@@ -172,6 +173,20 @@ def _of_one_account(
             f"The {name} readings at the two ends are of different accounts"
             f" ({first or UNNAMED}, {last or UNNAMED}). Nothing was stored."
         ) from None
+
+
+def _without_older_periods(source: Source, before: End, after: End) -> End:
+    """A BEFORE that may be a day old, without the meters that began anew since: none of their readings says when."""
+
+    def is_older(key: str, gauge: Gauge) -> bool:
+        new, length = after.sample.gauges.get(key), length_of(source, key)
+        if key == source.capacity or gauge.reset_at is not None or new is None:
+            return False
+        fell = gauge.used is not None and new.used is not None and new.used < gauge.used
+        return fell or (length is not None and after.at - before.at > length)
+
+    gauges = {key: gauge for key, gauge in before.sample.gauges.items() if not is_older(key, gauge)}
+    return evolve(before, sample=evolve(before.sample, gauges=gauges))
 
 
 def _refuse_other_period(draft: Draft) -> None:

@@ -83,10 +83,11 @@ def propose(since: datetime) -> None:
 
 
 @click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")
-@click.argument("windows", metavar="W...", nargs=-1, required=True)
+# not `windows`: those are checked for slips, and these were just proposed
+@click.argument("proposed", metavar="W...", nargs=-1, required=True)
 @SINCE
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None:
+def accept(proposed: tuple[str, ...], since: datetime, notes: str | None) -> None:
     """Store proposed windows.
 
     Each provider that worked in one gets a BEFORE and an AFTER. Nothing is finalized.
@@ -97,7 +98,7 @@ def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None
 
     here = session()
     pause = here.settings(Propose).gap_minutes
-    for one in proposals.chosen(proposals.proposals(here, since), windows, pause):
+    for one in proposals.chosen(proposals.proposals(here, since), proposed, pause):
         drafts, heads = [share.draft for share in one.shares if share.draft], repository.heads(one.start, one.end)
         for draft in drafts:
             save(here, one.window, draft, notes, heads)

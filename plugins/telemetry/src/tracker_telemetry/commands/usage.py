@@ -187,7 +187,7 @@ def _table(found: Usage) -> Iterator[str]:
     if not found.rows:
         yield "No requests."
         return
-    keys = [*(tuple(map(line, key)) for key, _ in found.rows), ("total", *[""] * (len(found.names) - 1))]
+    keys = [*(tuple(map(line, key)) for key, _ in found.rows), (found.total_name, *[""] * (len(found.names) - 1))]
     sums = [*(one for _, one in found.rows), found.totals]
     figures = map(_figures, sums, _amounts(sums))
     table = [(*found.names, *HEADINGS), *((*key, *own) for key, own in zip(keys, figures, strict=True))]

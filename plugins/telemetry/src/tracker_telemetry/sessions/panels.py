@@ -97,12 +97,13 @@ def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usa
     total = daily.totals
     bare = total.unpriced
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
+    whole = f"{'At least ' if daily.is_partial else ''}{total.requests:,} request{'s' * (total.requests != 1)}"
     money = rest if total.cost is None else f" for {least}{dollars(total.cost, is_least=bare > 0)} at list prices{rest}"
     return Panel(
         name="usage",
         title="Tokens and money",
         place=40,
-        headlines=[f"{total.requests:,} request{'s' * (total.requests != 1)} used {total.whole:,} tokens{money}."],
+        headlines=[f"{whole} used {total.whole:,} tokens{money}."],
         about=f"From the agents' session logs, {by}. Tokens are input, output and what was cached.{_least(rows)}",
         columns=(
             Column(key="period", title="From", rank=0),
@@ -157,7 +158,7 @@ def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
 def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
     """The rows of `tracker usage` with their total, for a terminal. A narrow one loses the provider: models name it."""
     named = [Column(key=name, title=name.capitalize(), rank=0) for name in found.names if name != PROVIDER.key]
-    keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {named[0].key: "total"}]
+    keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {named[0].key: found.total_name}]
     sums = [*(one for _, one in found.rows), found.totals]
     rows: list[dict[str, Cell]] = [
         {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": one.whole, **_marked(one)}

@@ -28,7 +28,7 @@ from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import Job, Labels, Read
-from tracker_telemetry.sessions.scratch import project
+from tracker_telemetry.sessions.scratch import stored
 from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
@@ -40,7 +40,9 @@ BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins 
 def log_sources(session: Session) -> list[Source]:
     """The sources whose logs are files of a client."""
     sources: Iterable[Source] = session.registry.sources.values()
-    return [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+    logs = [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+    # a log is read line by line, which a provider's pane is not
+    return [source for source in logs if source.is_stream]
 
 
 class Known(NamedTuple):
@@ -173,7 +175,7 @@ class Store:
     def _put(self, done: Read, prices: ListPrices) -> None:
         source, name = done.job.source, file_key(done.job.path)
         # a project is stored as reports show it
-        labels = [one._replace(project=project(one.project, is_hashed=self.is_hashed)) for one in done.labels]
+        labels = [one._replace(**stored(one.project, is_hashed=self.is_hashed)) for one in done.labels]
         own = [self._place(source, one) for one in labels]
         met = {(source, one.session) for one in labels if one.session}
         self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", met)

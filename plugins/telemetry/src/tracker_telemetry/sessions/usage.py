@@ -120,6 +120,15 @@ class Usage:
     missing: Sequence[Mapping[str, Any]]
     meters: Sequence[Moves] = ()
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether files that could not be read hold more."""
+        return any(one["kind"] == "unread_files" for one in self.missing)
+
+    @property
+    def total_name(self) -> str:
+        return "total, at least" if self.is_partial else "total"
+
     def document(self) -> dict[str, Any]:
         rows = [{**dict(zip(self.names, key, strict=True)), **sums.document()} for key, sums in self.rows]
         return {
