@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from attrs import define, frozen
@@ -16,6 +17,7 @@ from tracker.kernel import Session
 TOLERANCE, COARSE = timedelta(seconds=90), timedelta(hours=1)
 FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 ROUNDING = 1.0  # a pane rounds what a log has exactly
+NEAR = 8  # periods that readings may still be of: those of a few accounts, and what an origin still shows
 LITTLE = 10.0  # points that one step may well be
 EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
 
@@ -101,7 +103,8 @@ def _stretches(readings: Sequence[MeterReading], length: timedelta | None) -> li
     # the newest of each account
     current = every[:]
     for place, one in enumerate(readings[1:], 1):
-        own = next((stretch for stretch in reversed(every) if _has_reset_of(stretch.last, one)), None)
+        near = islice(reversed(every), NEAR)
+        own = next((stretch for stretch in near if _has_reset_of(stretch.last, one)), None)
         before = own or next((stretch for stretch in current if _is_over(stretch.last, one)), current[-1])
         if own is None and _goes_on(before.last, readings, place):
             new = _Stretch(one.used, [one])
