@@ -58,7 +58,9 @@ def _exchange(origin: ExchangeOrigin, query: Query) -> str:
             try:
                 text = orjson.dumps(message)
             except TypeError as error:
-                raise OriginError(f"its plugin declares a message that is no JSON: {error}", is_lasting=True) from error
+                raise OriginError(
+                    f"its plugin declares a message that JSON cannot hold: {error}", is_lasting=True
+                ) from error
             program.send(text + b"\n")
             if "id" not in message:
                 continue
