@@ -78,6 +78,20 @@ def files(home: Path) -> dict[str, bytes]:
     }
 
 
+def test_compressed_session_files_are_counted(home: Path, setup: Setup) -> None:
+    """The client compresses all that are older than a week."""
+    [session] = (home / ".codex").rglob("*.jsonl")
+    for number in range(3):
+        session.with_name(f"{session.stem}{number}.jsonl.zst").write_bytes(b"")
+    said = setup("--dry-run").stdout
+    assert "  yes  Codex's session files      4 files in ~/.codex, 3 of them compressed\n" in said
+    session.unlink()
+    said = setup("--dry-run").stdout
+    assert "  yes  Codex's session files      3 files in ~/.codex, 3 of them compressed\n" in said
+    assert "  tracker usage " in said
+    assert "tracker capture codex" not in said
+
+
 def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, setup: Setup) -> None:
     before = files(home)
     done = setup("--yes", TRACKER_GLM_KEY="secret-key")
