@@ -261,3 +261,24 @@ def test_a_short_meter_of_before_a_reset_that_no_reading_names_is_left_out(worke
     assert meters(worker)["meters"] == {"weekly": 11}
     done = worker("windows", "accept", worker.proposed()[0]["window"])
     assert (done.exit_code, "anomaly" in done.stderr) == (0, False)
+
+
+def test_a_reading_of_the_next_morning_ends_the_window_with_its_work(worker: Any, elsewhere: Path) -> None:
+    """The window lasted until then, and what was done meanwhile was held for its."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, None))
+    worker.reading(900, 27)
+    worker.commit(400, "feat: by hand")
+    worker.commit(410, "feat: and again")
+    worker.ok("sync")
+    first, second = worker.proposed()
+    assert first["providers"]["codex"]["meters"] == {"weekly": 12}
+    done = worker("windows", "accept", first["window"])
+    assert (
+        "note: read from rollout, 14 h 50 min from the given time; no request of codex came in between" in done.stderr
+    )
+    [row] = json.loads(worker.ok("--json", "windows"))
+    assert (row["to"], row["providers"]["codex"]["capacity"], row["providers"]["codex"]["tokens"]) == (
+        at(worker, 10), 12, 3000,
+    )  # fmt: skip
+    assert [one["window"] for one in worker.proposed()] == [second["window"]]

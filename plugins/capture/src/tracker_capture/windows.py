@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from tracker.api import Gauge, Meter, Reading, Source, UsageEvent, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span
 from tracker_capture.accounts import owners
-from tracker_capture.ends import End, count, ends_at, exact, said, unknown
+from tracker_capture.ends import End, at_edge, count, ends_at, exact, said, unknown
 from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, Point, length_of, points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, by_provider, compact, history
 from tracker_capture.settings import CaptureSettings
@@ -151,7 +151,8 @@ def _pair(
     if is_exact and None in known:
         raise TrackerError(f"{unknown(source.name, source.capacity or '', *sides)}. Nothing was stored.")
     first, last = (end or _nearest(source.name, ends, limit) for end, ends in zip(known, sides, strict=True))
-    return first, last
+    settled = at_edge(last, sides[1]) if last.distance > limit else last
+    return first, settled if source.capacity in settled.sample.gauges else last
 
 
 def _of_one_account(
@@ -214,7 +215,7 @@ def _shown(gauge: Gauge, end: End) -> str:
 
 def _refuse_lagging(session: Session, draft: Draft) -> None:
     """An AFTER within the buffer after a reset would show what the vendor had not updated yet."""
-    name, at = draft.source.name, draft.after.at
+    name, at = draft.source.name, draft.after.read or draft.after.at
     buffer = timedelta(minutes=session.config.buffer_minutes)
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
     # those of the BEFORE are not stored yet
