@@ -282,3 +282,16 @@ def test_a_reading_of_the_next_morning_ends_the_window_with_its_work(worker: Any
         at(worker, 10), 12, 3000,
     )  # fmt: skip
     assert [one["window"] for one in worker.proposed()] == [second["window"]]
+
+
+def test_readings_that_a_sync_would_add_are_named(worker: Any, elsewhere: Path) -> None:
+    """The logs of the work were read, and its readings were not: `schedule print` would add none of then."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.ok("sync")
+    worker.codex((0, 24), (10, 26))
+    cure = "`tracker sync` may add some: session files were written to since it ran"
+    assert cure in worker("windows", "propose").stderr
+    assert cure in worker("windows", "accept", worker.proposed()[0]["window"]).stderr
+    worker.ok("sync")
+    assert "tracker sync" not in worker("windows", "propose").stderr
+    worker.ok("windows", "accept", worker.proposed()[0]["window"])

@@ -79,17 +79,10 @@ def files(home: Path) -> dict[str, bytes]:
 
 
 def test_compressed_session_files_are_counted(home: Path, setup: Setup) -> None:
-    """The client compresses all that are older than a week."""
-    [session] = (home / ".codex").rglob("*.jsonl")
-    for number in range(3):
-        session.with_name(f"{session.stem}{number}.jsonl.zst").write_bytes(b"")
-    said = setup("--dry-run").stdout
-    assert "  yes  Codex's session files      4 files in ~/.codex, 3 of them compressed\n" in said
-    session.unlink()
-    said = setup("--dry-run").stdout
-    assert "  yes  Codex's session files      3 files in ~/.codex, 3 of them compressed\n" in said
-    assert "  tracker usage " in said
-    assert "tracker capture codex" not in said
+    """Codex packs what is older than a week: of two months of sessions setup counted that week alone."""
+    sessions = home / ".codex" / "sessions" / "2026" / "11" / "22"
+    (sessions / "rollout-2.jsonl.zst").write_bytes(b"packed")
+    assert "  yes  Codex's session files      2 files in ~/.codex" in setup("--dry-run").stdout
 
 
 def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, setup: Setup) -> None:

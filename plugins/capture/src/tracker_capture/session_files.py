@@ -132,6 +132,15 @@ def forget(session: Session) -> None:
     (session.root / ".index" / MARKS).unlink(missing_ok=True)
 
 
+def is_behind(session: Session) -> bool:
+    """Whether session files were written to since the last run."""
+    marks = _load(session.root / ".index" / MARKS)
+    origins = [one for source in session.registry.sources.values() for one in source.origins]
+    logs = (logs for one in origins if isinstance(one, FileOrigin) for logs in _logs(session, one))
+    paths = (path for one in logs for path in session.registry.first("session_files", source=one) or ())
+    return any(_gain(path, marks.get(_name(path))) for path in paths)
+
+
 def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) -> Iterator[Job]:
     """Every session file of some sources."""
     origins = [(source, one) for source in wanted for one in source.origins if isinstance(one, FileOrigin)]

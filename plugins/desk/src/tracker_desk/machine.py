@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from attrs import frozen
@@ -21,14 +20,14 @@ from tracker.api import (
     Source,
     StatusLineOrigin,
 )
-from tracker.kernel import Registry, Session, TrackerError, plural
+from tracker.kernel import Session, TrackerError, plural
 from tracker_desk.at_hand import readings
 
 # files that are looked at as a proxy's log, and how much of the first line
 LOGS = 50
 LINE = 1 << 16
-# the end of compressed session files, and what reads them
-PACKED, UNPACKER = ".zst", "zstandard"
+# how the name of a compressed file ends
+PACKED = ".zst"
 
 
 @frozen(kw_only=True)
@@ -109,15 +108,11 @@ def _files(origins: Sequence[FileOrigin | LogOrigin], capture: str) -> Place:
     first = next((one for one in origins if isinstance(one, FileOrigin)), origins[0])
     folder = Path(folder_of(first))
     top = folder.expanduser()
-    logs = [one for one in origins if isinstance(one, LogOrigin)]
-    plain = len({path for one in origins for path in top.glob(one.pattern)}) if top.is_dir() else 0
-    packed = len({path for one in logs for path in top.glob(f"{one.pattern}{PACKED}")}) if top.is_dir() else 0
-    count = plain + packed
-    used = (*_used(capture, plain and _has_file(origins)), *_used("tracker usage", count and logs))
+    patterns = {f"{one.pattern}{end}" for one in origins for end in ("", PACKED)} if top.is_dir() else set()
+    count = len({path for pattern in patterns for path in top.glob(pattern)})
+    has_usage = any(isinstance(one, LogOrigin) for one in origins)
+    used = (*_used(capture, count and _has_file(origins)), *_used("tracker usage", count and has_usage))
     text = f"{plural(count, 'file')} in {folder}" if count else f"none in {folder}"
-    if packed:
-        text += f", {packed:,} of them compressed"
-        text += "" if find_spec(UNPACKER) else f": not read without {Registry.installation(UNPACKER)}"
     return Place(name=first.title, is_here=count > 0, text=text, next=used)
 
 
