@@ -26,6 +26,8 @@ from tracker_desk.at_hand import readings
 # files that are looked at as a proxy's log, and how much of the first line
 LOGS = 50
 LINE = 1 << 16
+# how the name of a compressed file ends
+PACKED = ".zst"
 
 
 @frozen(kw_only=True)
@@ -106,7 +108,8 @@ def _files(origins: Sequence[FileOrigin | LogOrigin], capture: str) -> Place:
     first = next((one for one in origins if isinstance(one, FileOrigin)), origins[0])
     folder = Path(folder_of(first))
     top = folder.expanduser()
-    count = len({path for one in origins for path in top.glob(one.pattern)}) if top.is_dir() else 0
+    patterns = {f"{one.pattern}{end}" for one in origins for end in ("", PACKED)} if top.is_dir() else set()
+    count = len({path for pattern in patterns for path in top.glob(pattern)})
     has_usage = any(isinstance(one, LogOrigin) for one in origins)
     used = (*_used(capture, count and _has_file(origins)), *_used("tracker usage", count and has_usage))
     text = f"{plural(count, 'file')} in {folder}" if count else f"none in {folder}"
