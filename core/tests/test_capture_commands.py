@@ -50,14 +50,6 @@ def test_a_closed_window_is_followed_by_the_next(captured: Run) -> None:
     assert "for W0-02" in ok(captured("alias", "start", "toy", "--stdin", stdin="fuel 31%"))
 
 
-def test_behind_a_window_that_is_named_after_its_time_no_other_time_is_named(toys: Run) -> None:
-    for phase, level in (("start", 10), ("end", 12)):
-        ok(toys("alias", phase, "toy", "--stdin", "--window", "H20260110-1337", stdin=f"fuel {level}%"))
-    for following in ("H20260110-1337-02", "H20260110-1337-03"):
-        assert f"for {following} " in ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 20%"))
-        assert f"for {following} " in ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 22%"))
-
-
 def test_a_finalized_window_is_not_begun_again(toys: Run) -> None:
     for window, day in (("W0-02", "2026-01-03"), ("W0-01", "2026-01-10")):
         for phase in ("start", "end"):
