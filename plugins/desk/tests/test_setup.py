@@ -104,6 +104,7 @@ def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, 
     assert [line.partition("  #")[0].strip() for line in after.splitlines()] == [
         "tracker capture claude --phase before",
         "tracker usage",
+        "tracker sync",
         "tracker ingest proxy-telemetry --window W0-01 --file logs/usage.jsonl",
     ]
     settings = json.loads((home / ".claude" / "settings.json").read_text())
