@@ -88,5 +88,14 @@ def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     assert wrong == []
 
 
+def test_what_is_said_to_be_part_of_the_whole_program_is_installed_with_it() -> None:
+    page = (ROOT / "docs" / "reference" / "dependencies.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {extra for one in project["dependencies"] for extra in re.findall(r"[\w-]+", one.partition("@")[0])}
+    said = re.findall(r"extra `(\w+)`, part of the whole program", page)
+    assert "zstd" in said, "most session files of Codex are compressed"
+    assert {*said} <= extras
+
+
 if __name__ == "__main__":
     FILE.write_text(json.dumps(found(), indent=2) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,11 +52,106 @@ def test_a_person_accepts_and_nothing_is_finalized(worker: Any) -> None:
     assert f"finish it with `tracker complete --window {ID} --codex-features 2`" in done.stderr
     [window] = json.loads(worker.ok("--json", "windows"))
     assert (window["window"], window["state"]) == (ID, "closed")
+    second = worker.proposed()[0]["window"]
+    assert "is a new window" not in worker("windows", "accept", second, "--dry-run").stderr
     assert window["providers"]["codex"]["capacity"] == 8
     assert [one["features"] for one in worker.proposed()] == [0]
     again = worker("windows", "accept", ID)
     assert again.exit_code == 1
     assert f"No window '{ID}' is proposed. Proposed are H" in again.stderr
+
+
+def test_a_repository_has_the_requests_of_its_subfolders_and_none_of_its_namesake(worker: Any, tmp_path: Path) -> None:
+    worker.codex((300, 30), (320, 32), cwd=tmp_path / "work" / "acme", name="namesake")
+    worker.codex((400, 40), (420, 42), cwd=worker.repository / "backend" / "api", name="part")
+    worker.codex((500, 50), (520, 52), cwd=tmp_path / "acme-old", name="beside")
+    worker.ok("sync")
+    requests = [one["providers"]["codex"]["requests"] for one in worker.proposed()]
+    assert requests == [3, 2, 2]
+    last = worker.proposed()[-1]
+    assert last["from"] == (NOON + timedelta(minutes=400)).isoformat().replace("+00:00", "Z")
+
+
+def test_a_file_that_went_on_stays_in_its_repository(worker: Any) -> None:
+    worker.codex((400, 40), cwd=worker.repository / "backend", name="part")
+    worker.ok("sync")
+    worker.proposed()
+    worker.codex((400, 40), (420, 42), cwd=worker.repository / "backend", name="part")
+    assert worker.proposed()[-1]["providers"]["codex"]["requests"] == 2
+
+
+def test_a_repository_that_was_moved_has_the_requests_of_its_name(
+    worker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tmp_path / "elsewhere" / "acme"
+    moved.parent.mkdir()
+    worker.ok("sync")
+    worker.repository.rename(moved)
+    monkeypatch.chdir(moved)
+    assert len(worker.proposed()) == 2
+
+
+EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+def commit_of(worker: Any, name: str) -> str:
+    command = ["git", "rev-parse", name]
+    return subprocess.run(command, cwd=worker.repository, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def between(start: float, end: float) -> list[str]:
+    return [f"--{name}={(NOON + timedelta(minutes=at)).isoformat()}" for name, at in (("from", start), ("to", end))]
+
+
+def heads(worker: Any) -> list[tuple[str, str, str | None]]:
+    rows = map(json.loads, (worker.home / "data" / "snapshots.jsonl").read_text().splitlines())
+    return [(row["window"], row["phase"], row["git_head"]) for row in rows]
+
+
+def test_captures_of_the_past_have_the_commits_of_then(worker: Any) -> None:
+    typo, docs = commit_of(worker, "HEAD~1"), commit_of(worker, "HEAD")
+    worker.ok("sync")
+    first, second = (one["window"] for one in worker.proposed())
+    # it was made one commit since
+    worker.git("reset", "-q", "--soft", "HEAD~3", at=NOON + timedelta(minutes=300))
+    worker.git("commit", "-q", "--amend", "--allow-empty", "-m", "feat: all", at=NOON + timedelta(minutes=300))
+    for window, start, end in ((first, 0, 60), (second, 200, 240)):
+        worker.ok("windows", "add", window, *between(start, end))
+    assert heads(worker) == [
+        (first, "before", EMPTY),
+        (first, "after", typo),
+        (second, "before", typo),
+        (second, "after", docs),
+    ]
+
+
+def test_what_is_accepted_has_the_commits_of_its_stretch(worker: Any) -> None:
+    """The last request of the second one is before its last commit."""
+    typo, docs = commit_of(worker, "HEAD~1"), commit_of(worker, "HEAD")
+    worker.codex((0, 10), (20, 12), (50, 17), (200, 18), (220, 25))
+    worker.commit(300, "feat: later")
+    worker.ok("sync")
+    window = worker.proposed()[1]["window"]
+    worker.ok("windows", "accept", window)
+    assert heads(worker) == [(window, "before", typo), (window, "after", docs)]
+
+
+@pytest.mark.parametrize("is_shallow", [False, True])
+def test_a_clone_has_the_last_commits_of_then(
+    worker: Any, is_shallow: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """git's log of HEAD begins with the clone."""
+    typo, docs = commit_of(worker, "HEAD~1"), commit_of(worker, "HEAD")
+    worker.commit(300, "feat: later")
+    depth = ["--depth", "2"] if is_shallow else []
+    cloned = NOON + timedelta(minutes=400)
+    worker.git("clone", "-q", *depth, worker.repository.as_uri(), str(tmp_path / "clone"), at=cloned)
+    monkeypatch.chdir(tmp_path / "clone")
+    worker.ok("sync")
+    for window, start, end in (("W1", 0, 60), ("W2", 200, 240)):
+        worker.ok("windows", "add", window, *between(start, end))
+    found = [head for _, _, head in heads(worker)]
+    assert found == ([None, None, None, docs] if is_shallow else [EMPTY, typo, typo, docs])
 
 
 @pytest.mark.parametrize(

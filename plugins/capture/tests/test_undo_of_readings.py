@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from outcomes import ok, refused
 
 from tracker.kernel import Session
 from tracker_capture.outline import SMALL, VALUE, outline
@@ -63,3 +64,17 @@ def test_a_pane_that_is_ingested_is_in_the_history(program: Any) -> None:
     program("ingest", "toy", "--phase", "before", "--window", "W1", "--stdin", stdin="fuel 10%").ok()
     [row], [capture] = program.rows("readings"), program.rows("snapshots")
     assert (row["capture"], row["parsed"]["fuel_used"]) == (capture["record_id"], 10)
+
+
+def test_readings_of_a_sync_that_was_taken_back_are_read_again(machine: Any, event: Any) -> None:
+    """What said that the history is empty named `tracker sync`, which held the files for read."""
+    machine.rollout("a", event(64))
+    assert "1 row added" in ok(machine("sync"))
+    again = "the next `tracker sync` reads the session files that are still there again\n"
+    # nothing is forgotten before somebody is sure
+    assert again in machine("undo", "--dry-run").stderr
+    assert (machine.folder / "data" / ".index" / "readings.json").exists()
+    assert ok(machine("undo", "--yes")).endswith(again)
+    assert "Fill it with `tracker sync`" in refused(machine("meters"))
+    assert "1 row added" in ok(machine("sync"))
+    assert "64%" in ok(machine("meters", "--meter", "weekly"))

@@ -33,6 +33,7 @@ RAISE = "    if not text:\n        raise ZeroDivisionError('empty')\n"
 CHANGE = "    rows = tuple"
 CAREFUL = "except (ValueError, TypeError, KeyError, RecursionError)"
 ID = 'str(found["id"])'
+LOG = '__import__("tracker.api").api.LogOrigin'
 FILES = 'stream="kit_stream")\n\n@hookimpl\ndef ingest_line(line, scratch):\n'
 OF_FILES = FILES.replace(")\n\n", ", origins=(LogOrigin(name='a', title='A', folder='~/.kit', pattern='*.a'),))\n\n")
 
@@ -137,6 +138,14 @@ BREAKS = {
         "declares_what_fits_together",
         "sound-status has no meter 'oil' to compare with",
         "The declaration",
+    ),
+    "logs": Break(
+        "status",
+        'capacity="fuel", meters=(',
+        f'origins=({LOG}(name="a", title="A", folder="~/.kit", pattern="*.a"),), capacity="fuel", meters=(',
+        "declares_what_fits_together",
+        "a LogOrigin is read line by line",
+        "Origins",
     ),
     "capacity": Break(
         "status",

@@ -176,6 +176,7 @@ def test_cells_that_a_spreadsheet_would_run(session: Session, path: Path) -> Non
     harmless = ["-5", "+1.5e3", "a=b", "-", "3-4", "it's"]
     numbers = [-32000, 1.25, 0]
     data = csv_line([*hostile, *harmless, *numbers])
+    assert csv_line([*hostile, *harmless, *numbers], end="") == data[:-1]  # a line break in a cell is quoted, too
     [cells] = csv.reader(io.StringIO(data.decode(), newline=""))
     assert all(cell.startswith("'") for cell in cells[: len(hostile)])
     assert cells[len(hostile) :] == ["-5", "+1.5e3", "a=b", "'-", "3-4", "it's", "-32000", "1.25", "0"]

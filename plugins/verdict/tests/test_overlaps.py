@@ -171,25 +171,25 @@ def test_a_selection_of_a_provider_says_whose_figures_are_of_it_too(verdicts: An
 
 
 def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> None:
-    """W1 and W2 overlap, W4 has no figure: their features are not shown, so nothing of theirs is divided."""
+    """W1 and W2 overlap: their features are not shown, so nothing of theirs is divided. W4 used its tokens in vain."""
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
     verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 2), ("W4", ONE, 70, 70, "-3h", "-2h", 0))
     verdicts.measure(("W5", ONE, 70, 60, "-1h", "-30m", 2))
     for window, tokens in (("W1", 10), ("W2", 20), ("W3", 400), ("W4", 80)):
         verdicts.facts[window, "codex"] = {"churn": tokens, "tokens": tokens, "requests": 1, "cost_usd": 2 * tokens}
     (row,) = json.loads(verdicts("--json", "scoreboard").ok())
-    assert (row["features"], row["tokens"], row["cost_usd"], row["left_out_tokens"]) == (4, 400, 800, 110)
+    assert (row["features"], row["tokens"], row["cost_usd"], row["left_out_tokens"]) == (4, 480, 960, 30)
     assert (row["n"], row["unknown_windows"]) == (2, 1), "the tokens of W5 are not known"
-    assert (row["tokens_per_feature"], row["cost_usd_per_feature"], row["churn_per_feature"]) == (200, 400, 400)
+    assert (row["tokens_per_feature"], row["cost_usd_per_feature"], row["churn_per_feature"]) == (240, 480, 400)
     said = verdicts("scoreboard").err
     assert "note: codex: tokens are known of 1 of 2 windows.\n" in said
-    assert "note: codex: windows that do not count used 110 tokens more.\n" in said
+    assert "note: codex: windows that do not count used 30 tokens more.\n" in said
     assert "note: codex (none): tokens are known of 1 of 2" in verdicts("scoreboard", "--by", "methodology").err
     verdicts.facts["W5", "codex"] = {"shared_requests": 1, "tokens": 0, "cost_usd": 0}
     verdicts.facts["W3", "codex"]["shared_requests"] = 1
     verdicts.facts["W3+W5", "codex"] = {"tokens": 40, "requests": 1, "cost_usd": 80}
     (row,) = json.loads(verdicts("--json", "scoreboard").ok())
-    assert (row["tokens"], row["tokens_per_feature"], row["cost_usd_per_feature"]) == (440, 110, 220)
+    assert (row["tokens"], row["tokens_per_feature"], row["cost_usd_per_feature"]) == (520, 130, 260)
     assert row["tokens"] / row["features"] == row["tokens_per_feature"]
     assert "unknown_windows" not in row
     # of the other row's W5 nobody knows how much of the request is its own
@@ -200,7 +200,7 @@ def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> Non
     verdicts.facts["W1", "codex"]["shared_requests"] = 1
     verdicts.facts["W1+W2", "codex"] = verdicts.facts.pop(("W3+W5", "codex"))
     rows = json.loads(verdicts("--json", "scoreboard", "--by", "methodology").ok())
-    assert [row["tokens_per_feature"] for row in rows] == [0, 200]
+    assert [row["tokens_per_feature"] for row in rows] == [0, 240]
 
 
 def test_windows_that_overlap_count_if_nothing_moved_or_the_accounts_differ(verdicts: Any) -> None:

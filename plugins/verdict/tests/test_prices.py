@@ -1,7 +1,8 @@
-"""Prices that are set from the command line."""
+"""Prices that are set from the command line, and what a feature costs."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -80,3 +81,12 @@ def test_a_price_in_another_unit_costs_the_money_alone(verdicts: Any, name: str,
     assert f"; with your price: `{cure}`\n" in doctor
     verdicts(*cure.split()[1:]).ok()
     assert "not used" not in verdicts("windows").err
+
+
+def test_the_least_of_a_feature_is_that_of_all_whose_requests_are_known(verdicts: Any) -> None:
+    """Of three features nobody knows more than that they cost something."""
+    verdicts.rows(codex=[(3, 18), (2, 10)])
+    verdicts.facts["codex-01", "codex"] = {"tokens": 1, "requests": 2, "unpriced_requests": 2}
+    verdicts.facts["codex-02", "codex"] = {"tokens": 1, "requests": 1, "cost_usd": 10.0}
+    [row] = json.loads(verdicts("scoreboard", "--format", "json").ok())
+    assert (row["cost_usd"], row["cost_usd_per_feature"]) == (10, 2)

@@ -175,5 +175,5 @@ def csv_line(values: Sequence[object], end: str = "\n") -> bytes:
     import io
 
     text = io.StringIO()
-    csv.writer(text, lineterminator=end).writerow([cell(value) for value in values])
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\n").writerow([cell(value) for value in values])  # it quotes this one in a value
+    return f"{text.getvalue()[:-1]}{end}".encode()

@@ -51,11 +51,20 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 
 @hookimpl
 def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Take the readings of captures that were taken back out of the meter history."""
+    """Take the readings of captures that were taken back out of the meter history.
+
+    Those of `sync` are read again by the next one: nothing else brings them back.
+    """
     from tracker_capture.captured import take_back
 
     take_back(session, records)
-    return []
+    if not any(record.get("source") == "sync" for record in records):
+        return []
+    if not session.dry_run:
+        from tracker_capture.session_files import forget
+
+        forget(session)
+    return ["the next `tracker sync` reads the session files that are still there again"]
 
 
 @hookimpl

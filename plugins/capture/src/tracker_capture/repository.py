@@ -5,9 +5,11 @@ Repositories may be hostile: nothing that their settings name is run, and no val
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,6 +97,33 @@ def commits(since: datetime) -> list[Commit]:
             continue
         found.append(Commit(sha=sha, at=made, parents=len(parents.split()), message=message, is_main=sha in main))
     return sorted(found, key=lambda commit: commit.at)
+
+
+def heads(start: datetime, end: datetime) -> tuple[str | None, str | None]:
+    """The commits before and behind work that is over: what was checked out, as captures of then would have it.
+
+    Where git's log of HEAD does not reach back so far, the last commit of HEAD or a local branch, and on its line the
+    last one before the work. None where nothing tells.
+    """
+    # git counts whole seconds, and a commit of the first one is of the work
+    first, last = math.ceil(start.timestamp()) - 1, math.floor(end.timestamp())
+    with suppress(TrackerError):
+        new = _checked_out(last) or _newest(last, "HEAD", "--branches")
+        old = _checked_out(first) or (_newest(first, new) if new else "")
+        if new and not old and _ask("rev-parse", "--is-shallow-repository").strip() == "false":
+            old = _ask("hash-object", "-t", "tree", os.devnull).strip()
+        return old or None, new or None
+    return None, None
+
+
+def _checked_out(at: int) -> str:
+    done = _run("rev-parse", "--verify", f"HEAD@{{{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}}}")
+    # of a time before its first entry it gives that one, and says so
+    return "" if done.returncode or done.stderr else done.stdout.decode().strip()
+
+
+def _newest(until: int, *names: str) -> str:
+    return _ask("rev-list", "-1", f"--min-age={until}", *names, "--").strip()
 
 
 def _ask(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from attrs import asdict
 
-from tracker.api import Block, EventTotals, PreviewContext, Source
+from tracker.api import Block, EventTotals, LogOrigin, PreviewContext, Source
 from tracker.kernel import Registry, escape
 from tracker_kit import inventory
 from tracker_kit.purity import clock_calls, modules_of
@@ -88,6 +88,9 @@ class SourceConformance(Conformance):
         assert info.kind != "view" or info.stream in written, rule(text, "A view")
 
     def test_declares_what_fits_together(self, registry: Registry, info: Source) -> None:
+        is_log = any(isinstance(origin, LogOrigin) for origin in info.origins)
+        text = "a LogOrigin is read line by line, which a source of its own does: a TelemetrySource"
+        assert info.is_stream or not is_log, rule(text, "Origins")
         for held in info.comparisons:
             text = f"a comparison has the scope {held.scope!r}, which is none of its scopes"
             assert held.scope in info.scopes, rule(text, "The declaration")

@@ -108,7 +108,7 @@ class TelemetryConformance(SourceConformance):
             is_log = any(isinstance(one, LogOrigin) for one in registry.sources[self.source].origins)
             for event in found:
                 check_event(event)
-                if is_log and event.get("key") is None:
+                if is_log and not event.get("key"):
                     raise TypeError("an event of a session file has no key.")
             return list(found)
         return []

@@ -105,14 +105,14 @@ def ask_log(events: Iterator[dict[str, Any]], take: Callable[[DuckDBPyConnection
 
 
 def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | None, removed: Iterable[str]) -> None:
-    """Define `standing`: without what was taken back, and of events with one key the one with the largest total."""
+    """Define `standing`: without what was taken back; of a key the event with the largest total, ended first."""
     where = "stream = getvariable('stream')"
     if windows is not None:
         where += " AND list_contains(getvariable('windows'), win)"
     if removed:
         where += " AND id NOT IN (SELECT hash(unnest(getvariable('removed'))))"
     if database.execute("SELECT 1 FROM event WHERE key IS NOT NULL LIMIT 1").fetchone():
-        order = "input + output + cache_read + cache_write + cache_write_1h DESC, id"
+        order = "input + output + cache_read + cache_write + cache_write_1h DESC, NOT ok, latency IS NULL, id"
         where += f" QUALIFY key IS NULL OR row_number() OVER (PARTITION BY win, key ORDER BY {order}) = 1"
     for name, value in (("windows", windows or ()), ("removed", removed)):
         database.execute(f"SET VARIABLE {name} = $1::VARCHAR[]", [list(value)])

@@ -198,7 +198,7 @@ class Reader:
                 if type(events) not in GIVEN:
                     raise TypeError(f"ingest_line returned a {type(events).__name__}. Expected a list of events.")
             except Rejected as error:
-                events = Reason(error)
+                events = Reason(error) or Reason("the plugin gave no reason")
             except timer.FAULTS as error:  # a plugin's fault costs a line, not the stream
                 timer.restart()
                 events = Reason(self._fault(error))
@@ -219,11 +219,10 @@ class Reader:
             own = {"line_number": number, "rejected": reason, **describe(line)}
             batch.refused.append(_row(row, own | ({"nth": nth} if nth else {})))
 
-    def _keyed(self, event: dict[str, Any]) -> bytes | None:
+    def _keyed(self, event: dict[str, Any], kind: bytes = b"\0key\0") -> bytes | None:
         """The id of an event with a key, its total a later state of it; None if another line of this run showed it."""
-        total = sum(event.get(name) or 0 for name in TOTAL)
-        row = self._digest(b"\0key\0" + orjson.dumps([event["key"], total]))
-        return None if self._keys.add([row[ID]]) else row
+        state = orjson.dumps([event["key"], sum(event.get(name) or 0 for name in TOTAL)])
+        return None if self._keys.add([self._digest(state)[ID]]) else self._digest(kind + state)
 
     def finish(self) -> Batch:
         """What the last lines completed, of a format that holds requests back."""
@@ -232,7 +231,9 @@ class Reader:
             end_stream = self.session.registry.bind(self.source.name, "end_stream")
             with self.session.registry.guarded(self.source.name, "end_stream"):
                 for event in map(checked, end_stream(self._scratch)):
-                    row = self._keyed(event) if event.get("key") else self._digest(b"\0end\0" + orjson.dumps(event))
+                    # lines that follow may say how a request ended, which has the same tokens then
+                    is_open = event.get("key") is not None
+                    row = self._keyed(event, b"\0open\0") if is_open else self._digest(b"\0end\0" + orjson.dumps(event))
                     batch.events += [] if row is None else [_row(row, event)]
                     batch.summary.count([event])
         return batch
@@ -304,12 +305,11 @@ def check_all(events: Sequence[dict[str, Any]]) -> None:
             counts = [count for count in column if count is not None] or [0]
             if not (min(counts) >= 0 and sum(counts) < MOST):  # a NaN is in no order
                 raise TypeError(f"invalid {name} of an event. Expected 0 or more, below 10^15.")
+        elif name == "key" and "" in column:
+            raise TypeError("an event's key is empty. Expected the request's own id, or None.")
         elif name == "ts":
             try:
-                list(map(datetime.fromisoformat if kinds == {str} else _moment, column))
+                for at in column:
+                    datetime.fromisoformat(at) if type(at) is str else EPOCH + timedelta(seconds=at or 0)
             except (ValueError, OverflowError):
                 raise TypeError("invalid ts of an event. Expected ISO 8601 or epoch seconds.") from None
-
-
-def _moment(ts: str | float | None) -> datetime:
-    return datetime.fromisoformat(ts) if isinstance(ts, str) else EPOCH + timedelta(seconds=ts or 0)

@@ -29,9 +29,11 @@ def source_info() -> Source:
 
 @hookimpl
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[dict[str, Any]]:
-    """JSON: an object is an event, a list several, a number is the next event's latency."""
+    """JSON: an object is an event, a list several, a number is the next event's latency; a text is a reason."""
     if not line.strip():
         return []
+    if line.startswith(b'"'):
+        raise Rejected(json.loads(line))
     try:
         found = json.loads(line)
     except ValueError:

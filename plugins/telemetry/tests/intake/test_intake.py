@@ -196,6 +196,20 @@ def test_what_no_record_can_hold_costs_its_line(intake: Any, stored: Any, wrong:
     assert (kept["line_number"], kept["rejected"]) == (2, "the plugin failed: TypeError")
 
 
+def test_a_line_that_is_refused_without_a_reason_is_kept_and_counted(intake: Any, stored: Any) -> None:
+    assert intake().give(b'{"rid": "a"}\n""\n').end().startswith("events=1, new=1, duplicates=0, rejected=1, ")
+    [kept] = stored("toy_stream.rejected")
+    assert (kept["line_number"], kept["rejected"]) == (2, "the plugin gave no reason")
+
+
+def test_an_empty_key_is_refused(intake: Any, stored: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would make one request of all that have it."""
+    lines = b'{"rid": "a", "key": ""}\n{"rid": "b", "key": ""}\n{"rid": "c", "key": "k"}\n'
+    assert intake().give(lines).end().startswith("events=1, new=1, duplicates=0, rejected=2, ")
+    assert "an event's key is empty. Expected the request's own id, or None" in capsys.readouterr().err
+    assert [row["rid"] for row in stored()] == ["c"]
+
+
 def test_a_text_that_is_too_long_is_named(intake: Any, capsys: pytest.CaptureFixture[str]) -> None:
     row = json.dumps([{"rid": "a", "reason": "x" * (LINE_LIMIT - 40)}]).encode()
     assert len(row) <= LINE_LIMIT

@@ -151,3 +151,39 @@ def test_events_outside_a_span_of_time_are_counted(
     years = parse("2025-01-01T00:00:00Z"), parse("2027-01-01T00:00:00Z")
     assert facts(session, toy, ["W1"], {"W1": years}).outside == {}
     session.index.close()
+
+
+@pytest.mark.parametrize("orders", [("open", "whole"), ("whole", "open"), ("open", "whole", "open")])
+def test_a_request_that_was_open_at_the_end_of_a_stream_is_not_open_for_ever(
+    new_session: Callable[[], Session], orders: tuple[str, ...]
+) -> None:
+    """The line that ends it may have no more tokens."""
+    from types import ModuleType
+
+    from tracker.api import hookimpl
+    from tracker.hosting.discovery import Plugin
+    from tracker_telemetry.reader import Reader
+
+    request = {"key": "r1", "rid": "r1", "input_tokens": 10, "output_tokens": 40}
+
+    def ingest_line(line: bytes, scratch: dict[str, Any]) -> list[dict[str, Any]]:
+        if line == b"begin":
+            scratch["open"] = True
+            return []
+        return [{**request, "ok": True, "routed": False, "latency_ms": 300}] if scratch.pop("open", False) else []
+
+    def end_stream(scratch: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{**request, "ok": False, "routed": False}] if scratch else []
+
+    module = ModuleType("toy")
+    vars(module).update(vars(new_session().registry.find("toy-stream").module))  # type: ignore[union-attr]
+    vars(module).update(ingest_line=hookimpl(ingest_line), end_stream=hookimpl(end_stream))
+    for order in orders:
+        session = new_session()
+        session.__dict__["registry"] = type(session.registry)(plugins=[Plugin("toy-stream", load=lambda: module)])
+        reader = Reader(session, source := session.registry.sources["toy-stream"], "W1", None)
+        reader.store(reader.read([b"begin"] + ([b"end"] if order == "whole" else [])))
+        reader.store(reader.finish())
+        session.index.close()
+    found = totals(session, source, ["W1"])
+    assert (found.events, found.errors, found.latency_ms.n, found.output_tokens) == (1, 0, 1, 40)

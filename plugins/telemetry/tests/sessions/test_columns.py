@@ -80,7 +80,10 @@ WORDS = (b'"usage"', b'"cost-state"', b"usage")
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from([*WORDS, b"\n", b"text", b'"usag']), max_size=40).map(b"".join), st.integers(0, 9))
+@given(
+    st.lists(st.sampled_from([*WORDS, b"\n", b"text", b'"usag', b"\xff" * 3]), max_size=40).map(b"".join),
+    st.integers(0, 9),
+)
 def test_a_line_with_a_word_is_found_once_with_and_without_the_extra(data: bytes, cut: int) -> None:
     stop = data.rfind(b"\n", 0, max(len(data) - cut, 0)) + 1
     expected = [one for one in data[:stop].splitlines(keepends=True) if any(word in one for word in WORDS)]

@@ -118,8 +118,12 @@ def test_what_ends_a_plugin_costs_the_file_until_it_is_mended(home: Any, message
     ingest(interrupt)
     assert home.total() == (1, 100, 50)
     assert home.missing()["unread_files"] == 1
+    assert "\ntotal, at least  " in home.run("usage").stdout
+    assert "total, at least " in home.run("usage", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
+    assert "\nAt least 1 request used 150 tokens" in home.run("report", "--format", "md").stdout
     ingest(lambda _line: None)
     assert home.total() == (3, 300, 150)
+    assert "at least" not in home.run("usage").stdout + home.run("report", "--format", "md").stdout.casefold()
 
 
 def test_a_line_that_never_ends_is_given_up(home: Any, message: Make, ingest: Any, processes: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from tracker.api import Meter, MeterReading, Period, StatusSource, TelemetrySource
+from tracker.api import LogOrigin, Meter, MeterReading, Period, StatusSource, TelemetrySource
 from tracker.hosting.registry import Registry
 from tracker.session import Session
 from tracker_telemetry import window_facts as of_streams
@@ -234,6 +234,9 @@ def test_of_a_stream_and_the_logs_of_others_the_fuller_counts(both: Any, monkeyp
         handed = both.run("handoff", "--dry-run").stdout
         assert ("W1 glm: 150450 tokens, 3 requests" in handed) == (count < 4)
         assert "W1 claude: 200600 tokens, 4 requests" in handed
+        shown = both.run("preview").stdout
+        assert ("W1 glm: 600 tokens by a proxy's stream alone, $" in shown) == (count == 4)
+        assert shown.count("by a proxy's stream") == (count == 4)
 
 
 def test_what_windows_share_is_not_counted_beside_a_fuller_stream(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,3 +276,13 @@ def test_a_meter_is_weighed_by_its_own_requests(home: Any, message: Make, monkey
     cost = home.usage("--provider", "glm")["totals"]
     assert found["why_not"] == []
     assert found["points_per"]["dollars"] == pytest.approx([cost["requests"] / 10 / cost["cost_usd"]] * 3)
+
+
+def test_the_log_of_a_source_that_reads_no_lines_is_left_alone() -> None:
+    """A provider's plugin may list all origins that its vendor has."""
+    log = LogOrigin(name="log", title="Log", folder="~/.toy", pattern="*.jsonl")
+    meters = (Meter(key="weekly", title="Weekly"),)
+    pane = StatusSource(contract="1.2", name="toy", title="Toy", meters=meters, origins=(log,)).as_source()
+    lines = TelemetrySource(contract="1.2", name="toy-log", title="Toy", stream="toy_log", origins=(log,)).as_source()
+    registry = SimpleNamespace(sources={one.name: one for one in (pane, lines)})
+    assert log_sources(cast(Session, SimpleNamespace(registry=registry))) == [lines]

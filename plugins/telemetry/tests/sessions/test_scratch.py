@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tracker.kernel import Registry
+from tracker_telemetry.sessions.scratch import as_json, begun, stored
 
 Make = Callable[..., str]
 Leave = Callable[[dict[str, Any]], None]
@@ -106,3 +107,18 @@ def test_a_strict_run_ends_with_a_scratch_that_cannot_be_stored(home: Any, messa
     done = home.run("usage", TRACKER_STRICT="1")
     assert done.exit_code == 1
     assert "the scratch cannot be stored" in done.stderr
+
+
+@pytest.mark.parametrize("is_hashed", [False, True])
+def test_a_folder_is_stored_as_its_name_and_hashes_and_read_on_as_the_same(is_hashed: bool) -> None:
+    known = stored("/made/up/acme/backend", is_hashed=is_hashed)
+    assert known["project"] == (known["folders"].split()[-1] if is_hashed else "backend")
+    kept = begun(as_json({"project": "/made/up/acme/backend", "more": 1}, is_hashed=is_hashed))["project"]
+    assert not any(name in kept for name in ("made", "up", "acme"))
+    assert stored(kept, is_hashed=is_hashed) == known
+    hashes = known["folders"].split()
+    assert hashes[:3] == stored("/made/up/acme", is_hashed=is_hashed)["folders"].split()
+    assert not set(hashes[2:]) & set(stored("/other/acme", is_hashed=is_hashed)["folders"].split())
+    assert stored(r"C:\made\up", is_hashed=is_hashed)["folders"] == stored("C:/made/up", is_hashed=is_hashed)["folders"]
+    assert stored("up", is_hashed=is_hashed)["folders"] == stored("/", is_hashed=is_hashed)["folders"] == ""
+    assert stored(None, is_hashed=is_hashed) == {"project": None, "folders": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -95,16 +96,18 @@ def test_a_name_in_a_log_forges_no_row(home: Any, message: Make) -> None:
     assert home.usage("model")["rows"][0]["model"] == names["model"]
 
 
-def test_a_report_names_no_place_of_this_machine_and_no_part_costs_more_than_all(home: Any, message: Make) -> None:
+def test_a_report_names_no_place_and_only_what_lacks_a_price_is_the_least(home: Any, message: Make) -> None:
     rows = message("a", output=700) + message("b", model="claude-unknown-9")
     (home.projects / "s1.jsonl").write_text(rows)
     report = home.run("report", "--format", "md").stdout
     assert "claude-unknown-9 (1 request); your own belong in the prices.toml of your own settings." in report
     assert "/prices.toml" not in report
     assert "/prices.toml" in home.run("usage").stderr
-    # $0.018
+    # $0.018, and as `usage` says it if every request of a row has a price
     assert "for at least $0.01 at list prices" in report
-    assert "| claude-opus-4-6 | claude | $0.01 |" in report
+    assert "| claude-opus-4-6 | claude | $0.02 | 1 |" in report
+    assert re.search(r"claude-opus-4-6 .* \$0.02$", home.run("usage", "model").stdout, re.MULTILINE)
+    assert re.search(r"\| claude \| \$0\.01 \| 2 \|.* \| 1 \|$", report, re.MULTILINE)
 
 
 def test_a_question_where_there_is_nothing_makes_no_folder(home: Any, message: Make) -> None:
@@ -140,3 +143,23 @@ def test_the_price_that_is_missing_can_be_pasted(
         '[[model]]\nname = "own@2"\ninput = 1.00\noutput = 4.00\nspeed = "fast"\n',
         "",
     ]
+
+
+def test_each_of_several_periods_has_its_sum(home: Any, message: Make) -> None:
+    """What a week cost stood in no row."""
+    models = {"2026-11-20": ("claude-opus-4-6", "claude-haiku-4-5"), "2026-11-21": ("claude-opus-4-6",)}
+    rows = [
+        message(f"{day}-{model}", timestamp=f"{day}T10:00:00Z", model=model)
+        for day, own in models.items()
+        for model in own
+    ]
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    for environment in ({}, {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "120"}):
+        lines = [line.split() for line in home.run("usage", **environment).stdout.splitlines()]
+        [own] = [line for line in lines if "all" in line]
+        # a day of one row is its own sum
+        assert {*own} >= {"2026-11-20", "all", "2"}
+        assert lines.index(own) == 3
+    # the total says it of one alone
+    assert " all " not in home.run("usage", "weekly").stdout + home.run("usage", "model").stdout
+    assert len(home.usage()["rows"]) == len(home.run("usage", "--csv").stdout.splitlines()) - 1 == 3

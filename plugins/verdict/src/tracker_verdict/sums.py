@@ -59,7 +59,8 @@ class Known:
 class Totals:
     """A row's figures: of each the sum over the windows that count and of which it is known.
 
-    features and windows: those of these windows. unsure: what others may share, so that nothing is known per feature.
+    features: those of these windows; windows: how many of them say something of the efficiency. unsure: what others may
+    share, so that nothing is known per feature.
     """
 
     sums: dict[str, float] = field(factory=lambda: defaultdict(int))
@@ -72,7 +73,7 @@ class Totals:
 
     def per_feature(self, name: str) -> float | None:
         features = self.features[name]
-        return self.sums[name] / features if features and name not in self.unsure else None
+        return self.sums[name] / features if features and name in self.sums and name not in self.unsure else None
 
 
 class Sums:
@@ -120,19 +121,27 @@ class Sums:
         self.sharing |= more.sharing
 
     def totals(self, overlaps: Overlaps) -> Totals:
-        """Every figure of the same windows, those that count: who divides one by another gets what they took."""
+        """Every figure of the same windows, those that count: who divides one by another gets what they took.
+
+        What a window without features used counts in full, though its meter did not move a whole point.
+        """
         found, counted = Totals(left_out=Counter(self.left_out)), set[str]()
         for place, one in enumerate(self.tally.results):
-            if one.window in overlaps.shared or not (one.features or one.capacity):
-                found.left_out.update(self.own.at(place))
+            known = self.own.at(place)
+            if one.window in overlaps.shared:
+                found.left_out.update(known)
                 continue
             if one.window in self.sharing:
                 counted.add(one.window)
-            for name, known in self.own.at(place).items():
-                found.sums[name] += known
+            for name, number in known.items():
+                found.sums[name] += number
+            if one.features or one.capacity:
+                found.windows.update(known.keys())
+                found.others.update(self.others.at(place))
+            # requests without a price cost something: the sum is the least that these features took, too
+            priced = {"cost_usd"} if known.get("unpriced_requests") else set[str]()
+            for name in known.keys() | priced:
                 found.features[name] += one.features
-                found.windows[name] += 1
-            found.others.update(self.others.at(place))
         for windows, numbers in self.common:
             self._add_common(found, windows, numbers, counted)
         return found

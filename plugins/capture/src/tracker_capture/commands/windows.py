@@ -39,11 +39,12 @@ def add(
 
     Each provider gets a BEFORE and an AFTER.
     """
-    from tracker_capture import windows
+    from tracker_capture import repository, windows
 
     here = session()
-    for draft in windows.drafts(here, window, providers, start, end, stale_ok=stale_ok):
-        windows.save(here, window, draft, notes)
+    drafts, heads = windows.drafts(here, window, providers, start, end, stale_ok=stale_ok), repository.heads(start, end)
+    for draft in drafts:
+        windows.save(here, window, draft, notes, heads)
     for check in (one for found in here.registry.ask("window_checks", session=here, window=window) for one in found):
         if check.state == "failed":
             here.note(f"note: {check.text}. `tracker undo` takes {window} back")
@@ -69,8 +70,7 @@ def propose(since: datetime) -> None:
         here.say(line)
     if any(share.requests and share.draft is None for one in found for share in one.shares):
         here.note(
-            "note: a capacity is known from a reading before the first request to one behind the last;"
-            " `tracker schedule print` prints a job that takes them"
+            f"note: a capacity is known from a reading before the first request to one behind the last; {_more()}"
         )
     if any(share.draft for one in found if not one.goes_on for share in one.shares):
         here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
@@ -81,25 +81,38 @@ def propose(since: datetime) -> None:
         here.note(f"note: no new window {since_then}. Run `tracker sync` first, in the repository where you worked.")
 
 
+def _more() -> str:
+    """What may add the readings that windows lack."""
+    from tracker_capture.session_files import is_behind
+
+    if is_behind(session()):
+        return "`tracker sync` may add some: session files were written to since it ran"
+    return "`tracker schedule print` prints a job that takes them"
+
+
 @click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")
-@click.argument("windows", metavar="W...", nargs=-1, required=True)
+# not `windows`: those are checked for slips, and these were just proposed
+@click.argument("proposed", metavar="W...", nargs=-1, required=True)
 @SINCE
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None:
+def accept(proposed: tuple[str, ...], since: datetime, notes: str | None) -> None:
     """Store proposed windows.
 
     Each provider that worked in one gets a BEFORE and an AFTER. Nothing is finalized.
     """
-    from tracker_capture import proposals
+    from tracker_capture import proposals, repository
     from tracker_capture.settings import Propose
     from tracker_capture.windows import save
 
     here = session()
     pause = here.settings(Propose).gap_minutes
-    for one in proposals.chosen(proposals.proposals(here, since), windows, pause):
-        drafts = [share.draft for share in one.shares if share.draft]
+    found = proposals.proposals(here, since)
+    if any(one.window in proposed and share.draft is None for one in found for share in one.shares):
+        here.note(f"note: a reading is missing; {_more()}")
+    for one in proposals.chosen(found, proposed, pause):
+        drafts, heads = [share.draft for share in one.shares if share.draft], repository.heads(one.start, one.end)
         for draft in drafts:
-            save(here, one.window, draft, notes)
+            save(here, one.window, draft, notes, heads)
         for share in one.shares:
             if share.draft is None and share.requests:
                 here.note(f"note: {share.provider} worked in {one.window}, too, but is not in it: {share.why}")

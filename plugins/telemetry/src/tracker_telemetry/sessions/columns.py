@@ -40,7 +40,7 @@ def check(events: Sequence[Any]) -> None:
     """Refuse what no event may have, and one without a key, by which copies of a request are known."""
     for event in events:
         check_event(event)
-        if event.get("key") is None:
+        if not event.get("key"):
             raise TypeError("an event of a session file has no key. Expected the request's own id.")
 
 

@@ -277,7 +277,9 @@ def adopt(
             # what its subagents made is its own
             if place.name == session != place.lineage and place.needs is None and not place.whole:
                 project, branch = _folder(database, source, parent) or place[1:3]  # a fork may be of another one
-                other = place_of(source, place._replace(session=parent, project=project, branch=branch))
+                folders = place.folders if project == place.project else None
+                own = place._replace(session=parent, project=project, branch=branch, folders=folders)
+                other = place_of(source, own)
                 if database.execute(ADOPT, (other, number, begin[session], until, source, parent)).rowcount:
                     changed |= {session, parent}
         begin[session] = until

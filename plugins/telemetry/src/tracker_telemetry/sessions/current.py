@@ -14,15 +14,19 @@ from tracker.kernel import Session, TrackerError
 from tracker_telemetry.sessions.files import files
 from tracker_telemetry.sessions.list_prices import QUARTER, ListPrices
 from tracker_telemetry.sessions.owners import by_model
-from tracker_telemetry.sessions.scratch import project as stored_project
+from tracker_telemetry.sessions.scratch import stored
 from tracker_telemetry.sessions.store import Store, discard, has_file, is_busy, log_sources, opened
 from tracker_telemetry.sessions.tables import EVERY_REQUEST, STANDING
 
 T = TypeVar("T")
+NOWHERE = ("", "")
+# by the hash of the folder, or by the name of its project; of a session whose file is gone there may be that alone
+IS_WITHIN = "iif(?1 <> '' AND folders <> '', instr(folders, ?1), project = ?2 AND project <> '')"
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
-  input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, coalesce(client, '')
-FROM {EVERY_REQUEST} WHERE source = ? AND ts >= ? AND {STANDING}
+  input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, coalesce(client, ''),
+  {IS_WITHIN}
+FROM {EVERY_REQUEST} WHERE source = ?3 AND ts >= ?4 AND {STANDING}
 """
 
 
@@ -57,12 +61,12 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
 
     def take(store: Store, prices: ListPrices) -> list[UsageEvent]:
         units = cache(prices.units)
-        own = stored_project(str(folder), is_hashed=store.is_hashed) if folder else None
+        own = _place(store, folder) if folder else NOWHERE
         found = []
         for source in sources:
             owner = by_model(session, source)
-            for row in store.database.execute(QUERY, (source.name, start)):
-                at, name, project, branch, model, speed, cost, plain, read, short, long, output, client = row
+            for row in store.database.execute(QUERY, (*own, source.name, start)):
+                at, name, project, branch, model, speed, cost, plain, read, short, long, output, client, is_in = row
                 key, counts = (model or None, at // QUARTER * QUARTER, speed), (plain, read, short, long, output)
                 known = None if cost is None else prices.cached(*key, counts)
                 cached = None if known is None else min(known, cost)
@@ -70,9 +74,20 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
                 found.append(
                     UsageEvent(
                         at, owner(model), name, project, branch, model, plain + short + long + output, read,
-                        fresh, cached, units(*key), bool(own) and project == own, client,
+                        fresh, cached, units(*key), bool(is_in), client,
                     )
                 )  # fmt: skip
         return sorted(found, key=lambda event: event.at)
 
     return current(session, sources, take)
+
+
+def _place(store: Store, folder: Path) -> tuple[str, str]:
+    """The hash by which requests in a folder, and in those within it, are known, and its project.
+
+    Without one of them the name alone tells: the folder was moved since, or has another path in a container.
+    """
+    known = stored(str(folder), is_hashed=store.is_hashed)
+    own = (known["folders"] or "").rpartition(" ")[2]
+    found = store.database.execute("SELECT 1 FROM place WHERE instr(folders, ?) LIMIT 1", (own,)).fetchone()
+    return own if found else "", known["project"] or ""

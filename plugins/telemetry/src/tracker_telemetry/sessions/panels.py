@@ -30,8 +30,8 @@ FIGURES = (
     Column(key="output_tokens", title="Output", kind="count", rank=3),
     Column(key="cache_read_tokens", title="Cache read", kind="count", rank=5),
 )
-LEAST = evolve(FIGURES[0], title="Cost, at least $")
-UNPRICED = Column(key="unpriced_requests", title="Without price", kind="count", rank=1)
+UNPRICED = Column(key="unpriced_requests", title="Without price", kind="count", rank=0)
+LEAST = " The cost of a row with requests without a price is the least that it was."
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
@@ -78,7 +78,7 @@ def _of_logs(ask: Callable[[usage.By], usage.Usage], local: tzinfo, period: Peri
                 name=f"usage-{by}",
                 title=f"Usage by {by}",
                 place=45 if by == "model" else 46,
-                about=f"Tokens and money of each {by}, the most expensive first.",
+                about=f"Tokens and money of each {by}, the most expensive first.{_least(rows)}",
                 columns=(Column(key=by, title=title, rank=0), PROVIDER, *_figures(rows)),
                 rows=rows,
                 charts=(Chart(kind="bars", title=f"Cost by {by}, $", x="name", y="cost_usd"),) if _priced(rows) else (),
@@ -97,13 +97,14 @@ def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usa
     total = daily.totals
     bare = total.unpriced
     least, rest = ("at least ", f"; {plural(bare, 'request')} without a known price") if bare else ("", "")
+    whole = f"{'At least ' if daily.is_partial else ''}{total.requests:,} request{'s' * (total.requests != 1)}"
     money = rest if total.cost is None else f" for {least}{dollars(total.cost, is_least=bare > 0)} at list prices{rest}"
     return Panel(
         name="usage",
         title="Tokens and money",
         place=40,
-        headlines=[f"{total.requests:,} request{'s' * (total.requests != 1)} used {total.whole:,} tokens{money}."],
-        about=f"From the agents' session logs, {by}. Tokens are input, output and what was cached.",
+        headlines=[f"{whole} used {total.whole:,} tokens{money}."],
+        about=f"From the agents' session logs, {by}. Tokens are input, output and what was cached.{_least(rows)}",
         columns=(
             Column(key="period", title="From", rank=0),
             Column(key="provider", title="Provider", rank=0),
@@ -129,27 +130,25 @@ def _summed(found: usage.Usage, names: Sequence[str]) -> list[dict[str, Any]]:
     sums: dict[tuple[str, ...], usage.Sums] = {}
     for key, one in found.rows:
         sums.setdefault(tuple(key[place] for place in places), usage.Sums()).extend(one)
-    # one head stands over all amounts: if one is the least that it was, the others are shown no larger than they were
-    is_least = any(one.unpriced for one in sums.values())
     return [
         {
             **{name: text or "(none)" for name, text in zip(names, key, strict=True)},
             **one.document(),
             "tokens": one.whole,
-            "cost_usd": floored(one.cost) if is_least and one.cost else one.cost,
+            "cost_usd": floored(one.cost) if one.unpriced and one.cost else one.cost,
         }
         for key, one in sums.items()
     ]
 
 
-def _figures(rows: Sequence[Mapping[str, Any]], *, are_marked: bool = False) -> Sequence[Column]:
-    """The columns; how many requests the money leaves out only if there are any.
+def _figures(rows: Sequence[Mapping[str, Any]]) -> Sequence[Column]:
+    """The columns; how many requests the money leaves out only if there are any."""
+    return (*FIGURES, UNPRICED) if _least(rows) else FIGURES
 
-    Charts draw the money as it is: unless its rows are marked, the head says that it is the least.
-    """
-    if not any(row["unpriced_requests"] for row in rows):
-        return FIGURES
-    return FIGURES[0] if are_marked else LEAST, *FIGURES[1:], UNPRICED
+
+def _least(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Charts draw the money as a number, which can have no mark: `UNPRICED` tells of which rows it is the least."""
+    return LEAST if any(row["unpriced_requests"] for row in rows) else ""
 
 
 def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -159,15 +158,17 @@ def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
 def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
     """The rows of `tracker usage` with their total, for a terminal. A narrow one loses the provider: models name it."""
     named = [Column(key=name, title=name.capitalize(), rank=0) for name in found.names if name != PROVIDER.key]
-    keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {named[0].key: "total"}]
-    sums = [*(one for _, one in found.rows), found.totals]
     rows: list[dict[str, Cell]] = [
-        {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": one.whole, **_least(one)}
-        for key, one in zip(keys, sums, strict=True)
+        {**dict(zip(found.names, key, strict=True)), **one.document(), "tokens": one.whole, **_marked(one)}
+        for key, one in found.lines
     ]
-    return [named[0], PROVIDER, *named[1:], *_figures(rows, are_marked=True)], rows
+    # the name of the total stands in the first column that is shown
+    rows[-1] |= {PROVIDER.key: "", named[0].key: rows[-1][PROVIDER.key]}
+    # the money has a mark, so that a narrow terminal needs no count beside it
+    figures = [evolve(one, rank=6) if one is UNPRICED else one for one in _figures(rows)]
+    return [named[0], PROVIDER, *named[1:], *figures], rows
 
 
-def _least(sums: usage.Sums) -> Mapping[str, Cell]:
+def _marked(sums: usage.Sums) -> Mapping[str, Cell]:
     """Money that leaves requests out, as the least that it was."""
     return {"cost_usd": f"≥{dollars(sums.cost, is_least=True)}"} if sums.unpriced and sums.cost is not None else {}

@@ -14,7 +14,8 @@ from tracker_telemetry import blake2b
 NOTES = ("unknown", "extras")
 MOST = 10**12  # no note counts more
 LONGEST = 16 << 20  # characters
-STORED = "\0"  # begins a project that is shortened or hashed already
+STORED = "\0"  # begins a project that is shortened or hashed already, and the hashes of its folders
+DEEPEST = 40  # folders that are told apart
 END = "\0end"  # the notes of what a file's end leaves open, which are made anew when it goes on
 
 
@@ -54,10 +55,15 @@ def noted(stored: str, kind: str) -> dict[str, Any]:
     return {**(found.get(END, {}).get(kind) or found.get(kind) or {})}
 
 
+def stored(folder: str | None, *, is_hashed: bool) -> dict[str, Any]:
+    """A working directory by the labels under which the store has it."""
+    return {"project": project(folder, is_hashed=is_hashed), "folders": folders(folder)}
+
+
 def _hidden(value: Any, *, is_hashed: bool) -> Any:
     if isinstance(value, dict):
         return {
-            name: STORED + (project(one, is_hashed=is_hashed) or "")
+            name: "".join(STORED + (own or "") for own in stored(one, is_hashed=is_hashed).values())
             if name == "project" and isinstance(one, str)
             else _hidden(one, is_hashed=is_hashed)
             for name, one in value.items()
@@ -69,6 +75,23 @@ def _hidden(value: Any, *, is_hashed: bool) -> Any:
 def project(folder: str | None, *, is_hashed: bool) -> str | None:
     """The last part of the working directory, or its hash."""
     if folder is None or folder.startswith(STORED):
-        return folder and folder[len(STORED) :]
-    name = folder.replace("\\", "/").rstrip("/").rpartition("/")[2] or folder
-    return blake2b(folder.encode("utf-8", "replace"), digest_size=6).hexdigest() if is_hashed else name
+        return folder and folder.split(STORED)[1]
+    name = _plain(folder).rpartition("/")[2] or folder
+    return _hash(folder) if is_hashed else name
+
+
+@cache
+def folders(folder: str | None) -> str | None:
+    """The hashes of the working directory and of those that it lies in: two of one name are told apart by them."""
+    if folder is None or folder.startswith(STORED):
+        return folder and folder.split(STORED, 2)[-1]
+    parts = _plain(folder).split("/")[: DEEPEST + 1]
+    return " ".join(_hash("/".join(parts[:end])) for end in range(2, len(parts) + 1))
+
+
+def _plain(folder: str) -> str:
+    return folder.replace("\\", "/").rstrip("/")
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()

@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -27,7 +28,7 @@ from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
 from tracker_telemetry.sessions.scan import Job, Labels, Read
-from tracker_telemetry.sessions.scratch import project
+from tracker_telemetry.sessions.scratch import stored
 from tracker_telemetry.sessions.settings import Privacy
 
 FILE = "sessions.sqlite3"
@@ -39,7 +40,9 @@ BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins 
 def log_sources(session: Session) -> list[Source]:
     """The sources whose logs are files of a client."""
     sources: Iterable[Source] = session.registry.sources.values()
-    return [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+    logs = [source for source in sources if any(isinstance(origin, LogOrigin) for origin in source.origins)]
+    # a log is read line by line, which a provider's pane is not
+    return [source for source in logs if source.is_stream]
 
 
 class Known(NamedTuple):
@@ -90,18 +93,18 @@ class Store:
             held = {name: self._set_aside(name) for name in {job.source for job in jobs} & self._upgraded}
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             faults: dict[str, str | None] = {}
-            read = set[bytes]()
+            read = set[str]()
             try:
                 for done in parallel.run(self.session.registry, jobs, is_hashed=self.is_hashed):
                     self._put(done, prices)
-                    read.update((file_key(done.job.path),) if done.job.is_whole and not done.error else ())
+                    read.update((done.job.path,) if done.job.is_whole and not done.error else ())
                     faults[done.job.source] = faults.get(done.job.source) or done.fault
                     requests += done.size
                     progress.advance(scan.size_of(done.job), requests)
             finally:
                 progress.end()
             for name, own in held.items():
-                upgrades.put_back(self.database, name, own, read)
+                upgrades.put_back(self.database, name, own, {*map(file_key, read)})
                 self._places.clear()
             for fault in filter(None, faults.values()):
                 if self.session.registry.is_strict():
@@ -142,13 +145,12 @@ class Store:
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT name, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
         known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in self._ask(query, (source.name,))}
-        found = files(source)
-        gone = known.keys() - {file_key(one.path) for one in found}
+        found = {file_key(one.path): one for one in files(source)}
+        gone = known.keys() - found.keys()
         moved = {known[name].now.inode: name for name in gone}
-        for one in found:
-            name = file_key(one.path)
+        for name, one in found.items():
             before, old = known.get(name), moved.get(one.now.inode)
-            for other in (one.path.removesuffix(PACKED), f"{one.path}{PACKED}"):
+            for other in (one.path.removesuffix(PACKED), f"{one.path}{PACKED}") if gone else ():
                 if before is None and (key := file_key(other)) in gone:
                     # compressed in the meantime, or unpacked: its unreadable lines count once
                     self._ask("DELETE FROM file WHERE name = ?", (key,))
@@ -172,7 +174,7 @@ class Store:
     def _put(self, done: Read, prices: ListPrices) -> None:
         source, name = done.job.source, file_key(done.job.path)
         # a project is stored as reports show it
-        labels = [one._replace(project=project(one.project, is_hashed=self.is_hashed)) for one in done.labels]
+        labels = [one._replace(**stored(one.project, is_hashed=self.is_hashed)) for one in done.labels]
         own = [self._place(source, one) for one in labels]
         met = {(source, one.session) for one in labels if one.session}
         self.database.executemany("INSERT OR IGNORE INTO met VALUES (?, ?)", met)
@@ -180,7 +182,10 @@ class Store:
             found = Requests.of(done, prices)
             rows = [*found.rows(own, source)]
             before = self.database.total_changes
-            self.database.executemany(tables.ADD, rows)
+            cut = len(rows) - len(rows) % tables.MANY
+            many = ([*chain.from_iterable(rows[at : at + tables.MANY])] for at in range(0, cut, tables.MANY))
+            self.database.executemany(tables.ADD_MANY, many)
+            self.database.executemany(tables.ADD, rows[cut:])
             if self.database.total_changes - before == done.size:
                 # no other file has shown them: they add to what is known, unless these sessions are summed up anew
                 names = [(source, one.session or "", one.project or "", one.branch or "") for one in labels]

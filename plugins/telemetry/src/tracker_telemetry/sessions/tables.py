@@ -8,7 +8,7 @@ from tracker_telemetry.sessions.scan import ALONE, TOKENS, Labels
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 25
+VERSION = 26
 # what the journal has of a session, day and model, per project and branch; all of it was made `until` then, at one
 # `speed` or at several
 KEPT = (
@@ -54,7 +54,10 @@ RANK = (
     "coalesce(instr({0}.model, char(65533)) = 0, 0), -coalesce({0}.ts, 1e11), coalesce({0}.model, ''), "
     "coalesce({0}.speed, ''), {0}.cache_read_tokens, {0}.cache_write_5m_tokens"
 )
-ADD = f"INSERT OR IGNORE INTO row VALUES ({','.join('?' * (len(GROWS.split(',')) + 4))})"
+ROW = f"({','.join('?' * (len(GROWS.split(',')) + 4))})"
+ADD = f"INSERT OR IGNORE INTO row VALUES {ROW}"
+MANY = 20
+ADD_MANY = ADD + f", {ROW}" * (MANY - 1)  # so many rows, in five sixths of the time
 # a request is of the time at which it was shown first, so that it never goes to a later day
 BETTER = f"({RANK.format('excluded')}) > ({RANK.format('row')})"
 PUT = (

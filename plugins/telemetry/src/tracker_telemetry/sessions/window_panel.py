@@ -85,7 +85,7 @@ def _state(session: Session, windows: Sequence[str], prices: str) -> str:
     registry = session.registry
     plugins = [(one.name, one.distribution, one.version) for one in (*registry.features, *registry.plugins)]
     folders = [os.environ.get(name) for name in FOLDERS]
-    logs = [(one.path, *one.now) for source in registry.sources.values() for one in files(source)]
+    logs = [(one.path, *one.now) for source in registry.sources.values() if source.is_stream for one in files(source)]
     own = [session.root / f"{stream}.jsonl" for stream in session.journal.streams()]
     own += [session.root / FOLDER / f"{STORE}{end}" for end in ("", "-wal")]
     own += [Path(prices)]
