@@ -1,4 +1,4 @@
-"""Of sessions that share requests each request counts once, whichever files are gone, and in what order they come back."""
+"""Each request that sessions share counts once, whichever files are gone, and in what order they come back."""
 
 from __future__ import annotations
 

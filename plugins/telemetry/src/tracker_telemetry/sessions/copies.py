@@ -148,7 +148,7 @@ def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tup
 
 @frozen
 class Kin:
-    """Which sessions share requests, as far as files and the journal tell: the first of all, and until when each does."""
+    """Which sessions share requests, as files and the journal tell: the first of all, and until when each does."""
 
     _firsts: Mapping[str, str]
     _until: Mapping[str, float]
