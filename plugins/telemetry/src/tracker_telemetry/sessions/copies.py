@@ -23,7 +23,7 @@ from itertools import groupby, permutations
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from tracker.api import Source
 from tracker.kernel import Session
@@ -146,44 +146,20 @@ def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tup
     return {pair: until for pair, until in descents.items() if pair not in present}
 
 
-@frozen
-class Kin:
-    """Which sessions share requests, as files and the journal tell: the first of all, and until when each does."""
-
-    _firsts: Mapping[str, str]
-    _until: Mapping[str, float]
-
-    def first(self, session: str) -> str:
-        """The same for all that share some, also by way of others."""
-        return self._firsts.get(session, session)
-
-    def until(self, session: str) -> float:
-        """The last time of a request that it shares."""
-        return self._until.get(session, -NEVER)
-
-    def of(self, sessions: Collection[str]) -> set[str]:
-        """These, and all that they share some with."""
-        firsts = {self.first(one) for one in sessions}
-        return {*sessions, *(one for one, first in self._firsts.items() if first in firsts)}
-
-
-def kin(database: sqlite3.Connection, source: str) -> Kin:
-    """The sessions that share requests."""
+def kin(database: sqlite3.Connection, source: str) -> dict[str, str]:
+    """The first of all sessions that share requests, also by way of others, for each; as files and the journal tell."""
     firsts: dict[str, str] = {}
-    last: dict[str, float] = {}
 
     def first(session: str) -> str:
         while (other := firsts.setdefault(session, session)) != session:
             firsts[session] = session = firsts[other]
         return session
 
-    shown = {(one, other): -NEVER if at is None else at for one, other, at in database.execute(PARENTS, (source,))}
-    for pair, until in (*known(database, source).items(), *shown.items()):
+    shown = {(one, other) for one, other, _ in database.execute(PARENTS, (source,))}
+    for pair in {*known(database, source), *shown}:
         one, other = sorted(map(first, pair))
         firsts[other] = one
-        for session in pair:
-            last[session] = max(last.get(session, -NEVER), until)
-    return Kin({session: first(session) for session in [*firsts]}, last)
+    return {session: first(session) for session in [*firsts]}
 
 
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:

@@ -76,7 +76,9 @@ def settle(database: sqlite3.Connection, source: str, sessions: Collection[str],
     if not (news or database.execute("SELECT 1 FROM lost WHERE source = ? LIMIT 1", (source,)).fetchone()):
         return set()
     kin = copies.kin(database, source)
-    names = kin.of({*sessions, *(session for session, *_ in news)})
+    names = {*sessions, *(session for session, *_ in news)}
+    firsts = {kin.get(one) for one in names}
+    names |= {one for one, first in kin.items() if first in firsts}
     own = source, json.dumps(sorted(names))
     lost, had = (_of(database, table, own) for table in ("lost", "kept"))
     before, anew = _together({**had, **news}, kin), _together({group: had[group] for group in news}, kin).keys()
@@ -84,9 +86,9 @@ def settle(database: sqlite3.Connection, source: str, sessions: Collection[str],
     for group in {*lost, *anew}:
         known = left = lost.get(group, {})
         if known:
-            left = _still(known, _missing(database, before.get(group, {}), shown.get(group, {}), kin))
+            left = _still(known, _missing(database, before.get(group, {}), shown.get(group, {})))
         if group in anew:
-            left = max(left, _missing(database, had[group], shown.get(group, {}), kin), key=_size)
+            left = max(left, _missing(database, had[group], shown.get(group, {})), key=_size)
         if left != known:
             key = tables.KEPT_KEY
             database.executemany(f"DELETE FROM lost WHERE ({key}) = (?, ?, ?, ?, ?, ?)", known)
@@ -94,40 +96,26 @@ def settle(database: sqlite3.Connection, source: str, sessions: Collection[str],
     return names
 
 
-def _together(groups: Groups, kin: copies.Kin) -> Groups:
+def _together(groups: Groups, kin: Mapping[str, str]) -> Groups:
     """Those of sessions that share requests as one."""
     found: Groups = defaultdict(dict)
     for (session, *rest), totals in groups.items():
-        found[(kin.first(session), *rest)].update(totals)
+        found[(kin.get(session, session), *rest)].update(totals)
     return found
 
 
-def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals, kin: copies.Kin) -> Totals:
+def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Totals:
     """What rows do not show of what the journal has of a day and model of sessions that share requests."""
     if not _size(kept):
         return {}
-    until: dict[str, float] = defaultdict(lambda: -NEVER)
-    for row in kept.values():
-        if any(row[COUNTS]):
-            until[row[1]] = max(until[row[1]], _until(row))
-    last = max(until.values())
-    seen: Totals = {}
-    for (source, session, day, model), own in _by_session(shown).items():
-        # what it shares may be what the journal has of another one
-        end = max(until[session], min(last, kin.until(session)))
-        if any(row[UNTIL] is not None and row[UNTIL] > end for row in own.values()):
-            database.execute(tables.BY_PLACE)
-            rows = database.execute(tables.DAILY_UNTIL, (source, session, day, model, end))
-            own = {row[KEY]: row for row in rows}
-        seen |= own
+    until = max(_until(row) for row in kept.values() if any(row[COUNTS]))
+    later = {row[:4] for row in shown.values() if row[UNTIL] is not None and row[UNTIL] > until}
+    if later:
+        database.execute(tables.BY_PLACE)
+    seen = {key: row for key, row in shown.items() if key[:4] not in later}
+    for own in later:
+        seen |= {row[KEY]: row for row in database.execute(tables.DAILY_UNTIL, (*own, until))}
     return _rest(kept, seen)
-
-
-def _by_session(totals: Totals) -> Groups:
-    found: Groups = defaultdict(dict)
-    for key, row in totals.items():
-        found[row[:4]][key] = row
-    return found
 
 
 def _until(row: Row) -> float:
@@ -154,11 +142,17 @@ def _still(lost: Totals, missing: Totals) -> Totals:
 def _cut(totals: Totals, most: Sequence[float]) -> Totals:
     """Of totals no more in all than this, without those that have nothing."""
     found: Totals = {}
+    is_cut = False
     for key, row in totals.items():
         values = [*map(min, _values(row), most)]
         most = [*map(_more, most, values)]
+        is_cut |= values[: len(NOTHING)] != [*_values(row)][: len(NOTHING)]
         if any(values[: len(NOTHING)]):
             found[key] = _with(row, values)
+    if is_cut and (ends := [row[UNTIL] for row in totals.values()]):
+        # which of them are left is not known, nor whether the last is
+        until = None if None in ends else max(ends)
+        found = {key: (*row[:UNTIL], until, *row[UNTIL + 1 :]) for key, row in found.items()}
     return found
 
 
