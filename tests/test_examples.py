@@ -82,7 +82,7 @@ def test_each_command_has_one_line_in_the_help() -> None:
 
 
 def session_file(home: Path, folder: Path, ago: timedelta) -> None:
-    """A session of Codex in a folder: two turns with their tokens and limits."""
+    """A session of Codex in a folder: a reading, and two turns with their tokens and limits."""
     end = datetime.now(UTC).replace(microsecond=0) - ago
     lines = []
 
@@ -91,11 +91,12 @@ def session_file(home: Path, folder: Path, ago: timedelta) -> None:
 
     add(end - timedelta(minutes=40), "session_meta", {"id": "a", "cwd": str(folder), "cli_version": "0.160.0"})
     add(end - timedelta(minutes=40), "turn_context", {"model": "gpt-5", "cwd": str(folder)})
-    for count, (minutes, used) in enumerate(((40, 10), (0, 14)), 1):
+    # the first one shows where the meter stood before the work
+    for count, (minutes, used) in enumerate(((200, 9), (40, 10), (0, 14))):
         last = {"input_tokens": 1400, "cached_input_tokens": 500, "output_tokens": 100, "total_tokens": 1500}
         total = {key: value * count for key, value in last.items()}
         limit = {"used_percent": used, "window_minutes": 10080, "resets_at": int(end.timestamp()) + 260000}
-        info = {"total_token_usage": total, "last_token_usage": last}
+        info = {"total_token_usage": total, "last_token_usage": last} if count else None
         limits = {"limit_id": "codex", "primary": limit, "secondary": None}
         payload = {"type": "token_count", "info": info, "rate_limits": limits}
         add(end - timedelta(minutes=minutes), "event_msg", payload)

@@ -133,6 +133,14 @@ def test_what_a_plugin_prints_is_no_data(with_bad: Callable[[str], Run]) -> None
     assert done.stderr.count("noise") == 6
 
 
+def test_the_trace_says_where_a_plugin_failed(with_bad: Callable[[str], Run]) -> None:
+    code = "@hookimpl\ndef parse_status(text):\n    return {}['weekly']\n"
+    done = with_bad(HEAD + code)("alias", "start", "bad", "--stdin", stdin="x", TRACKER_TRACE="1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert ", in parse_status\n" in done.stderr
+    assert "failed to parse_status: KeyError: 'weekly'" in done.stderr.splitlines()[-1]
+
+
 CHANGES = {
     "signal.signal(signal.SIGCHLD, signal.SIG_IGN)": "the handler of SIGCHLD",
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)": "the handler of SIGTERM",

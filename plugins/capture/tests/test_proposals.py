@@ -52,6 +52,8 @@ def test_a_person_accepts_and_nothing_is_finalized(worker: Any) -> None:
     assert f"finish it with `tracker complete --window {ID} --codex-features 2`" in done.stderr
     [window] = json.loads(worker.ok("--json", "windows"))
     assert (window["window"], window["state"]) == (ID, "closed")
+    second = worker.proposed()[0]["window"]
+    assert "is a new window" not in worker("windows", "accept", second, "--dry-run").stderr
     assert window["providers"]["codex"]["capacity"] == 8
     assert [one["features"] for one in worker.proposed()] == [0]
     again = worker("windows", "accept", ID)

@@ -67,6 +67,16 @@ def test_a_sample_that_says_nothing_of_now_says_so(machine: Any, event: Any) -> 
     assert "note: that is older than the reset at " in machine("capture", "--sample", "codex").stderr
 
 
+def test_a_reading_of_the_future_is_no_sample(machine: Any, event: Any) -> None:
+    machine.rollout("a", event(10, age=-1200))
+    assert "ahead: check the clock of the machine that wrote it" in refused(
+        machine("capture", "--sample", "codex", "--from", "rollout")
+    )
+    assert machine.rows("readings") == []
+    machine.rollout("a", event(10, age=-110))
+    ok(machine("capture", "--sample", "codex"))
+
+
 def test_a_piped_pane_is_no_sample(machine: Any) -> None:
     said = refused(machine("capture", "--sample", "codex", "--from", "stdin"), 2)
     assert "A pane on stdin belongs to a window. Leave out --sample" in said

@@ -70,7 +70,11 @@ def test_readings_of_a_sync_that_was_taken_back_are_read_again(machine: Any, eve
     """What said that the history is empty named `tracker sync`, which held the files for read."""
     machine.rollout("a", event(64))
     assert "1 row added" in ok(machine("sync"))
-    ok(machine("undo", "--yes"))
+    again = "the next `tracker sync` reads the session files that are still there again\n"
+    # nothing is forgotten before somebody is sure
+    assert again in machine("undo", "--dry-run").stderr
+    assert (machine.folder / "data" / ".index" / "readings.json").exists()
+    assert ok(machine("undo", "--yes")).endswith(again)
     assert "Fill it with `tracker sync`" in refused(machine("meters"))
     assert "1 row added" in ok(machine("sync"))
     assert "64%" in ok(machine("meters", "--meter", "weekly"))

@@ -247,3 +247,51 @@ def test_a_history_without_the_meter_of_capacity_says_which_one_it_lacks(worker:
     path = worker.home / "data" / "readings.jsonl"
     path.write_text(path.read_text().replace("weekly_", "fiveh_"))
     assert "The history has no reading of codex's weekly, which measures its windows." in meters(worker)["why"]
+
+
+def test_a_short_meter_of_before_a_reset_that_no_reading_names_is_left_out(worker: Any, elsewhere: Path) -> None:
+    """It fell overnight, which was an anomaly, and the card said NO-GO."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26))
+    for path, used in (("evening", 60), ("a", 25)):
+        log = next(worker.home.rglob(f"rollout-{path}.jsonl"))
+        fiveh = json.dumps({"used_percent": used, "window_minutes": 300})
+        log.write_text(log.read_text().replace('"secondary": null', f'"secondary": {fiveh}'))
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 11}
+    done = worker("windows", "accept", worker.proposed()[0]["window"])
+    assert (done.exit_code, "anomaly" in done.stderr) == (0, False)
+
+
+def test_a_reading_of_the_next_morning_ends_the_window_with_its_work(worker: Any, elsewhere: Path) -> None:
+    """The window lasted until then, and what was done meanwhile was held for its."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, None))
+    worker.reading(900, 27)
+    worker.commit(400, "feat: by hand")
+    worker.commit(410, "feat: and again")
+    worker.ok("sync")
+    first, second = worker.proposed()
+    assert first["providers"]["codex"]["meters"] == {"weekly": 12}
+    done = worker("windows", "accept", first["window"])
+    assert (
+        "note: read from rollout, 14 h 50 min from the given time; no request of codex came in between" in done.stderr
+    )
+    [row] = json.loads(worker.ok("--json", "windows"))
+    assert (row["to"], row["providers"]["codex"]["capacity"], row["providers"]["codex"]["tokens"]) == (
+        at(worker, 10), 12, 3000,
+    )  # fmt: skip
+    assert [one["window"] for one in worker.proposed()] == [second["window"]]
+
+
+def test_readings_that_a_sync_would_add_are_named(worker: Any, elsewhere: Path) -> None:
+    """The logs of the work were read, and its readings were not: `schedule print` would add none of then."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.ok("sync")
+    worker.codex((0, 24), (10, 26))
+    cure = "`tracker sync` may add some: session files were written to since it ran"
+    assert cure in worker("windows", "propose").stderr
+    assert cure in worker("windows", "accept", worker.proposed()[0]["window"]).stderr
+    worker.ok("sync")
+    assert "tracker sync" not in worker("windows", "propose").stderr
+    worker.ok("windows", "accept", worker.proposed()[0]["window"])

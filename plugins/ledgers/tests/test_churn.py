@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -286,6 +287,26 @@ def test_histories_that_have_nothing_in_common(session: Session, repository: Any
     other = repository.commit(b="b\n")
     with pytest.raises(TrackerError, match="have no history in common"):
         measure(session, first, other)
+
+
+@pytest.mark.parametrize("has_log", [True, False])
+def test_a_capture_that_was_stored_later_has_the_commit_of_its_time(
+    toys: Any, work: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch, has_log: bool
+) -> None:
+    now, ids = datetime.now(UTC), []
+    for hours, count in ((5, 1), (3, 4), (1, 9)):
+        for role in ("AUTHOR", "COMMITTER"):
+            monkeypatch.setenv(f"GIT_{role}_DATE", (now - timedelta(hours=hours)).isoformat())
+        ids.append(work.commit(a=text_of(count)))
+    if not has_log:
+        shutil.rmtree(work.path / ".git" / "logs")
+    for verb, hours, level in (("start", 4, 10), ("end", 2, 18)):
+        at = (now - timedelta(hours=hours)).isoformat()
+        ok(toys("alias", verb, "toy", "--stdin", "--window", "W1", "--captured-at", at, stdin=f"fuel {level}%"))
+    done = toys("churn", "--window", "W1", "--provider", "toy")
+    assert "files=1, +3/-0" in done.stdout
+    assert f"the BEFORE capture names {ids[2][:12]}, which was made later: of then is {ids[0][:12]}" in done.stderr
+    assert f"the AFTER capture names {ids[2][:12]}, which was made later: of then is {ids[1][:12]}" in done.stderr
 
 
 def test_a_shallow_clone(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tracker.api import Meter, MeterReading
 from tracker_verdict.pieces import Ledger, Piece, segments
-from tracker_verdict.prospect import prospect
+from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.rates import Rates, rates
 from tracker_verdict.standings import Standing
 from tracker_verdict.stats.calibration import ticks
@@ -217,6 +217,31 @@ def test_no_forecast_points_beyond_the_reset(gone: float, used: float, rate: flo
     assert found.probability is not None
     assert found.full_at is None or at <= found.full_at <= START + WEEK
     assert found.linear == pytest.approx(used / (gone / HOURS))
+
+
+def test_points_that_were_given_back_make_no_quiet_week() -> None:
+    """This week went as the one before it, until the bar fell from 44 to 11: as much is to come as without."""
+    at = START + 96 * HOUR
+    past = [reading(START - WEEK + hour * HOUR, 0.5 * hour, START) for hour in range(HOURS)]
+    own = [reading(START + hour * HOUR, 0.5 * hour, START + WEEK) for hour in range(89)]
+    back = [reading(START + hour * HOUR, 0.5 * hour - 33, START + WEEK) for hour in (88.001, *range(89, 97))]
+    meter = Meter(key="weekly", title="7 d", window=WEEK)
+
+    def found(readings: Sequence[MeterReading], used: float) -> Prospect:
+        standing = Standing(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
+        shown = prospect(lambda reset: weeks_before([*past, *readings], UTC, reset), standing, meter, at, UTC)
+        assert shown is not None
+        return shown
+
+    without = found([*own, *(one._replace(used=one.used + 33) for one in back)], 48)
+    given = found([*own, *back], 15)
+    assert without.rest is not None
+    assert given.rest == pytest.approx(without.rest, rel=1e-3)
+    assert given.unused == pytest.approx(100 - 15 - without.rest, rel=1e-3)
+    assert given.linear == pytest.approx(48 / (96 / HOURS) - 33, rel=1e-3)
+    # an older answer gives nothing back
+    stale = [*own, reading(START + 88.5 * HOUR, 11, START + WEEK), reading(at, 48, START + WEEK)]
+    assert found(stale, 48).rest == pytest.approx(without.rest)
 
 
 @pytest.mark.parametrize("window", [timedelta(hours=5), "month", timedelta(days=30), None])

@@ -90,7 +90,17 @@ def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: 
     assert f"({said})" in logs.verdicts("preview", "--last", "40").ok()
     board = logs.verdicts("scoreboard")
     assert f"note: codex: {said}\n" in board.err
-    assert f" codex: {said}." in logs.verdicts("report", "--format", "md").ok()
+    report = logs.verdicts("report", "--format", "md").ok()
+    assert f" codex: {said}." in report
+    # beside the figures in points of now, and beside each window's own, which are as read
+    rule = f"points of before {change['since']} count {ratio:.2f} times"
+    assert f" codex: {rule}." in report.partition("## Efficiency")[2]
+    assert "Points are as they were read: " in report.partition("## Windows")[2]
+    listed = {one["window"]: one["providers"] for one in logs("windows")}
+    older = [own["codex"].get("older_points") for window, own in sorted(listed.items()) if "codex" in own]
+    assert older == [ratio] * 6 + [None] * 6
+    assert not any("older_points" in own["claude"] for own in listed.values() if "claude" in own)
+    assert "codex-06 ran before a change of what a point buys" in logs.verdicts("windows").err
     [row] = [one for one in logs("scoreboard") if one["provider"] == "codex"]
     assert (row["older_points"], row["efficiency"]) == (ratio, own["efficiency"])
 

@@ -14,7 +14,7 @@ import click
 from tracker import __version__
 from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
-from tracker.errors import Interrupted, TrackerError
+from tracker.errors import Interrupted, PluginError, TrackerError
 from tracker.feature import GROUPS
 from tracker.hosting import discovery
 from tracker.hosting.discovery import ALSO, OWN_COMMANDS, commands
@@ -195,6 +195,8 @@ class Root(Group):
                 text = f"{text} {discovery.DISABLE} leaves out {off}: unset it to have all commands and options."
             _stop(here, text, error.exit_code)
         except TrackerError as error:
+            if isinstance(error, PluginError) and os.environ.get(discovery.TRACE) == "1":
+                raise
             _stop(here, str(error), error.status)
         except (click.Abort, KeyboardInterrupt):
             _stop(here, "interrupted", 130)

@@ -25,7 +25,8 @@ class End:
     """A reading at one end of a window, its instant, and the wanted one.
 
     edge: the wanted instant, or just before it if a request of that instant belongs into the window. between: how many
-    requests were made between the reading and the edge; None if no log tells.
+    requests were made between the reading and the edge; None if no log tells. read: when the vendor said it, if `at` is
+    an instant that it stands for.
     """
 
     sample: Sample
@@ -33,10 +34,11 @@ class End:
     wanted: datetime
     edge: datetime
     between: int | None = None
+    read: datetime | None = None
 
     @property
     def distance(self) -> timedelta:
-        return abs(self.at - self.edge)
+        return abs((self.read or self.at) - self.edge)
 
     @property
     def age(self) -> int:
@@ -80,6 +82,23 @@ def exact(ends: Sequence[End], capacity: str | None) -> End | None:
     if capacity not in same:
         return None
     return evolve(old, sample=evolve(old.sample, gauges=same, until=new.at), at=old.edge, between=0)
+
+
+def at_edge(end: End, ends: Sequence[End]) -> End:
+    """A reading long behind the last request as one of that request, without the meters that began anew since.
+
+    The window would last until that reading, and hold what others did meanwhile.
+    """
+    old, _ = around(ends)
+    if not end.is_exact or end.at <= end.edge or old is None:
+        return end
+    known = old.sample.gauges
+    same = {
+        key: gauge
+        for key, gauge in end.sample.gauges.items()
+        if key in known and is_same_reset(known[key].reset_at, gauge.reset_at)
+    }
+    return evolve(end, sample=evolve(end.sample, gauges=same), at=end.edge, read=end.at)
 
 
 def _stood(old: Sample, new: Sample, key: str) -> bool:

@@ -22,6 +22,8 @@ from tracker_capture.outline import STREAM, outline, rows, text_of
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
+# Clocks of machines differ by as much: what is further ahead is not stored.
+FUTURE = timedelta(minutes=5)
 # Bytes at the stream's end that usually hold the newest run of each series.
 TAIL = 1 << 18
 # The tag of figures that the vendor calls old.

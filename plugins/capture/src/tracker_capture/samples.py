@@ -11,7 +11,7 @@ from tracker.kernel import Session, TrackerError, iso
 from tracker_capture import readings
 from tracker_capture.listing import values
 from tracker_capture.origins import Unanswered, first, named, side_by_side
-from tracker_capture.origins.answer import Answer
+from tracker_capture.origins.answer import Answer, not_ahead
 
 Found = tuple[Source, "Answer | Unanswered"]
 
@@ -64,7 +64,7 @@ def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
 ) -> list[Found]:
     """What each provider answers, or why it does not."""
-    jobs = [partial(first, session, source, named(source, origin), timezone) for source in wanted]
+    jobs = [partial(first, session, source, named(source, origin), timezone, accept=not_ahead) for source in wanted]
     return list(zip(wanted, side_by_side(jobs, Unanswered), strict=True))
 
 

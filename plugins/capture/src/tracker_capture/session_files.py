@@ -19,7 +19,7 @@ import orjson
 from attrs import frozen
 
 from tracker.api import FileOrigin, LogOrigin, Reading, Source
-from tracker.kernel import Journal, PluginError, Registry, Session, read_text, replace_file
+from tracker.kernel import Journal, PluginError, Registry, Session, iso, plural, read_text, replace_file, span
 from tracker_capture import readings
 from tracker_capture.origins.answer import LIMIT, OriginError
 from tracker_capture.origins.files import OPEN, listed
@@ -29,6 +29,8 @@ CHUNK = 1 << 22
 BURST = timedelta(seconds=1)
 MARKS = "readings.json"
 PACKED = ".zst"
+# A clock that was never set tells a time before any of these programs.
+FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
 Read = Callable[[int], bytes]
@@ -51,11 +53,15 @@ class Job(NamedTuple):
 
 
 class Gained(NamedTuple):
-    """What a file gave: a mark for the next run if it was read, how many readings, those that tell something."""
+    """What a file gave: a mark for the next run if it was read, how many readings, those that tell something.
+
+    wrong: the times of those that no right clock told.
+    """
 
     mark: list[int] | None = None
     number: int = 0
     samples: Sequence[readings.Sample] = ()
+    wrong: Sequence[datetime] = ()
     problem: str | None = None
 
 
@@ -84,19 +90,22 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     found: list[readings.Sample] = []
     size = sum(job.size for job in todo)
     shown = session.registry.first("show_progress", session=session, size=size, noun="readings") if todo else None
-    problems = []
+    problems, wrong = [], list[tuple[str, datetime]]()
     for job, gained in zip(todo, _read(todo, size), strict=True):
         if gained.mark is not None:
             marks[job.name] = gained.mark
             grown += 1
         if gained.problem:
             problems.append(gained.problem)
+        wrong += [(job.path, at) for at in gained.wrong]
         count += gained.number
         found += gained.samples
         if shown is not None:
             shown.advance(job.size, count)
     if shown is not None:
         shown.end()
+    if wrong:
+        problems.append(_left_out(session, wrong))
     for problem in problems:
         session.warn(problem)
     new = readings.add(session, found, by="sync")
@@ -105,9 +114,31 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     return Counts(files=len(jobs), read=grown, readings=count, new=len(new))
 
 
+def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
+    """Readings whose time is wrong: at the time of the run they would be new, and at their own never over."""
+    path, at = wrong[-1]
+    of = f", {span(at - session.now)} ahead" if at > session.now else ""
+    files = len({path for path, _ in wrong})
+    is_one = len(wrong) == 1
+    about = path if is_one else f"{plural(files, 'file')}, such as {path}"
+    return (
+        f"{plural(len(wrong), 'reading')} in {about} {'is' if is_one else 'are'} left out: of {iso(at)}{of}."
+        " Check the clock of the machine that wrote it."
+    )
+
+
 def forget(session: Session) -> None:
     """Have the next run read every file from its start."""
     (session.root / ".index" / MARKS).unlink(missing_ok=True)
+
+
+def is_behind(session: Session) -> bool:
+    """Whether session files were written to since the last run."""
+    marks = _load(session.root / ".index" / MARKS)
+    origins = [one for source in session.registry.sources.values() for one in source.origins]
+    logs = (logs for one in origins if isinstance(one, FileOrigin) for logs in _logs(session, one))
+    paths = (path for one in logs for path in session.registry.first("session_files", source=one) or ())
+    return any(_gain(path, marks.get(_name(path))) for path in paths)
 
 
 def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) -> Iterator[Job]:
@@ -210,14 +241,15 @@ def _gained(job: Job) -> Gained:
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
+        wrong: list[datetime] = []
         end, is_owned = start, is_owned and job.origin.owner is not None and start > 0
         for stop, lines, has_owner in _texts(file, start, job.origin, is_packed=is_packed, is_owned=is_owned):
-            found += _samples(job, lines, changed)
+            found += _samples(job, lines, changed, wrong)
             end, is_owned = stop, has_owner
         found = _without_bursts(found)
         # of a compressed file its own size: its lines are read from the first one on
         mark = [about.st_size if is_packed else end, about.st_ino, *([int(is_owned)] if job.origin.owner else [])]
-        return Gained(mark, len(found), _ends_of_runs(found))
+        return Gained(mark, len(found), _ends_of_runs(found), wrong)
     except ImportError:
         needed = Registry.installation("zstandard")
         return Gained(problem=f"Compressed session files were not read. They need {needed}.")
@@ -294,11 +326,14 @@ def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
     return [found[begin] for begin in sorted(found)]
 
 
-def _samples(job: Job, lines: Sequence[str], changed: datetime) -> Iterator[readings.Sample]:
-    """The readings of some lines. One without a time cannot be placed in the history."""
+def _samples(job: Job, lines: Sequence[str], changed: datetime, wrong: list[datetime]) -> Iterator[readings.Sample]:
+    """The readings of some lines. One without a time, or with a wrong one, cannot be placed in the history."""
     session, behind = job.session, readings.lag(job.session)
     for reading in _readings(job, lines, changed):
         if isinstance(reading, Reading) and reading.as_of is not None:
+            if not FIRST <= reading.as_of <= session.now + readings.FUTURE:
+                wrong.append(reading.as_of)
+                continue
             sample = readings.sample_of(job.source, reading, session.now, job.origin.name, behind)
             if sample is not None:
                 yield sample

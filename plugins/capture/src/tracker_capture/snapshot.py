@@ -10,16 +10,14 @@ from functools import partial
 from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
-from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, read_text, span, take_text
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, read_text, take_text
 from tracker_capture.origins import Unanswered, first, named
-from tracker_capture.origins.answer import Answer, OriginError, seconds_in
+from tracker_capture.origins.answer import Answer, OriginError, not_ahead, seconds_in
 from tracker_capture.readings import STALE
 from tracker_capture.settings import CaptureSettings
 from tracker_capture.wait import wait_until
 
 STDIN = "stdin"
-# Clocks of machines differ by as much: the store refuses what is further ahead.
-FUTURE = timedelta(minutes=5)
 # How long to wait before an origin that was not ready is asked again, and how often.
 RETRY, RETRY_SECONDS, RETRIES = "TRACKER_RETRY_SECONDS", 15.0, 40
 
@@ -150,11 +148,8 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     if is_over and not options.force and options.origin != STDIN:
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
         raise OriginError(f"its numbers are older than the reset at {iso(max(resets))}")
-    if answer.as_of > answer.taken + FUTURE and not options.force:
-        ahead = span(answer.as_of - answer.taken)
-        raise OriginError(
-            f"its reading is of {iso(answer.as_of)}, {ahead} ahead: check the clock of the machine that wrote it"
-        )
+    if not options.force:
+        not_ahead(answer)
     is_stale = answer.age > limit * 60
     if not options.has_after:
         if is_stale:

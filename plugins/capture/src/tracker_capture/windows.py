@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, Reading, Source, UsageEvent, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span
 from tracker_capture.accounts import owners
-from tracker_capture.ends import End, count, ends_at, exact, said, unknown
+from tracker_capture.ends import End, at_edge, count, ends_at, exact, said, unknown
 from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, Point, length_of, points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, by_provider, compact, history
 from tracker_capture.settings import CaptureSettings
@@ -115,6 +115,7 @@ def draft_of(
 
     before, after, samples = _of_one_account(session, name, known, pair)
     _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
+    before = _without_older_periods(source, before, after)
     parts = _parts(source, samples, before, after, requests, limit)
     draft = Draft(source=source, before=before, after=after, parts=parts)
     _refuse_other_period(draft)
@@ -150,7 +151,8 @@ def _pair(
     if is_exact and None in known:
         raise TrackerError(f"{unknown(source.name, source.capacity or '', *sides)}. Nothing was stored.")
     first, last = (end or _nearest(source.name, ends, limit) for end, ends in zip(known, sides, strict=True))
-    return first, last
+    settled = at_edge(last, sides[1]) if last.distance > limit else last
+    return first, settled if source.capacity in settled.sample.gauges else last
 
 
 def _of_one_account(
@@ -172,6 +174,20 @@ def _of_one_account(
             f"The {name} readings at the two ends are of different accounts"
             f" ({first or UNNAMED}, {last or UNNAMED}). Nothing was stored."
         ) from None
+
+
+def _without_older_periods(source: Source, before: End, after: End) -> End:
+    """A BEFORE that may be a day old, without the meters that began anew since: none of their readings says when."""
+
+    def is_older(key: str, gauge: Gauge) -> bool:
+        new, length = after.sample.gauges.get(key), length_of(source, key)
+        if key == source.capacity or gauge.reset_at is not None or new is None:
+            return False
+        fell = gauge.used is not None and new.used is not None and new.used < gauge.used
+        return fell or (length is not None and after.at - before.at > length)
+
+    gauges = {key: gauge for key, gauge in before.sample.gauges.items() if not is_older(key, gauge)}
+    return evolve(before, sample=evolve(before.sample, gauges=gauges))
 
 
 def _refuse_other_period(draft: Draft) -> None:
@@ -199,7 +215,7 @@ def _shown(gauge: Gauge, end: End) -> str:
 
 def _refuse_lagging(session: Session, draft: Draft) -> None:
     """An AFTER within the buffer after a reset would show what the vendor had not updated yet."""
-    name, at = draft.source.name, draft.after.at
+    name, at = draft.source.name, draft.after.read or draft.after.at
     buffer = timedelta(minutes=session.config.buffer_minutes)
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
     # those of the BEFORE are not stored yet

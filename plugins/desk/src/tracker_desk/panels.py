@@ -20,6 +20,8 @@ TITLES = {
     "money_per_feature": "Plan per feature, $",
     "cost_usd_per_feature": "Cost per feature, $",
 }
+ABOUT = "The newest first; providers without a figure in a finished window are left out."
+AS_READ = ' Points are as they were read: where the efficiency is, they count as often as "Older points" says.'
 NEVER = datetime.min.replace(tzinfo=UTC)
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)
@@ -75,7 +77,7 @@ def windows(session: Session, period: Period) -> Panel:
         name="windows",
         title="Windows",
         place=60,
-        about="The newest first; providers without a figure in a finished window are left out." if rows else "",
+        about=ABOUT + (AS_READ if any(row.get("older_points") for row in rows) else "") if rows else "",
         columns=columns,
         rows=rows,
         missing=[f"{plural(earlier, 'earlier window')}: `tracker windows` lists all."] if earlier else [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
 MISSING = "missing-commit-range"
+# Clocks of machines differ.
+SKEW = timedelta(minutes=10)
 FIGURES = ("files_changed", "insertions", "deletions", "net")
 
 
@@ -67,19 +69,32 @@ class Request:
 
 @frozen
 class Named:
-    """A commit, and who named it; of a finalize row its window, and the option of `complete` that changes it."""
+    """A commit, and who named it; of a finalize row its window, and the option of `complete` that changes it.
+
+    at: when the capture was taken that names it.
+    """
 
     commit: str
     by: str
     window: str | None = None
     option: str = ""
+    at: datetime | None = None
 
     def resolve(self) -> str:
         cure = f" `{self._complete('--clear', self.option)}` takes it out of the row." if self.window else ""
-        return git.resolve(self.commit, self.by, cure)
+        found = git.resolve(self.commit, self.by, cure)
+        if self.at is not None and git.made_at(found) > (self.at + SKEW).timestamp() and not git.is_shallow():
+            # it was stored later than it was taken
+            return git.of_time(int(self.at.timestamp()))
+        return found
 
     def moves_on(self, sha: str) -> str:
-        """What to say of a name, which a row of an earlier version may hold: tomorrow it may be another commit's."""
+        """What to say of a name, which a row of an earlier version may hold: tomorrow it may be another commit's.
+
+        And of a capture that names a commit of later.
+        """
+        if self.at is not None and not sha.startswith(self.commit):
+            return f"{self.by} names {self.commit[:12]}, which was made later: of then is {sha[:12]}"
         if self.window is None or sha.startswith(self.commit):
             return ""
         return f"{self.by} names {self.commit}, which may move on: `{self._complete(f'--{self.option}', sha)}` keeps it"
@@ -262,8 +277,12 @@ def _captured_at(session: Session, request: Request) -> tuple[Named | None, Name
 
 
 def _head(found: Iterable[Capture], phase: str) -> Named | None:
-    heads = (capture.record.get("git_head") for capture in found)
-    return next((Named(head, f"the {phase} capture") for head in heads if isinstance(head, str) and head), None)
+    for capture in found:
+        head, is_dated = capture.record.get("git_head"), capture.record.get("source") == "history"
+        if isinstance(head, str) and head:
+            # what was made from the history has the commits of the work, which may be behind its readings
+            return Named(head, f"the {phase} capture", at=None if is_dated else capture.captured_at)
+    return None
 
 
 # --- the record

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from attrs import frozen
@@ -203,6 +204,22 @@ def head() -> str | None:
     commit = _commit("HEAD", "--short=12")
     branch = _run("symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode("utf-8", "replace").strip()
     return f"{branch or 'no branch'} at {commit}" if commit else None
+
+
+def made_at(commit: str) -> int:
+    """When a commit was made, in seconds; 0 of the empty tree."""
+    said = _run("rev-list", "-1", "--format=%ct", commit, "--").stdout.decode()
+    return int(said.split()[-1]) if said else 0
+
+
+def of_time(seconds: int) -> str:
+    """The commit that was checked out then, by git's own log of HEAD, else the last one on HEAD's line."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    done = _run("rev-parse", "--verify", f"HEAD@{{{at:%Y-%m-%dT%H:%M:%SZ}}}")
+    # of a time before its first entry it gives that one, and says so
+    if done.returncode or done.stderr:
+        done = _run("rev-list", "-1", f"--min-age={seconds}", "HEAD", "--")
+    return done.stdout.decode().strip() or empty_tree()
 
 
 def is_shallow() -> bool:

@@ -234,6 +234,9 @@ def test_of_a_stream_and_the_logs_of_others_the_fuller_counts(both: Any, monkeyp
         handed = both.run("handoff", "--dry-run").stdout
         assert ("W1 glm: 150450 tokens, 3 requests" in handed) == (count < 4)
         assert "W1 claude: 200600 tokens, 4 requests" in handed
+        shown = both.run("preview").stdout
+        assert ("W1 glm: 600 tokens by a proxy's stream alone, $" in shown) == (count == 4)
+        assert shown.count("by a proxy's stream") == (count == 4)
 
 
 def test_what_windows_share_is_not_counted_beside_a_fuller_stream(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from tracker.api import Meter
 from tracker.kernel import Clock, iso, number, plural
 from tracker_verdict.standings import Standing, too_old
-from tracker_verdict.weeks import FULL, HOUR, HOURS, LATE, LITTLE, PRIOR, USUAL_POINTS, WEEK, Week, phase_of
+from tracker_verdict.weeks import FULL, HOUR, HOURS, LATE, LITTLE, PRIOR, SAME, USUAL_POINTS, WEEK, Week, phase_of
 
 if TYPE_CHECKING:
     from tracker_verdict.regimes import Regime
@@ -145,12 +145,14 @@ def prospect(
     known = evolve(known, linear=standing.used / (gone / WEEK))
     if now - standing.at > YOUNG:
         return evolve(known, why=f"the last reading is {too_old(now - standing.at, YOUNG)}")
-    before = past(standing.reset_at)
+    # also this week: how it began is held against how others did
+    later = past(standing.reset_at + WEEK)
+    before = [one for one in later if one.reset_at <= start + SAME]
     if not before and max(standing.used, _usual(start, standing.at, local)) < LITTLE:
         return evolve(known, why="so early a week says nothing without weeks before it")
-    # also of this week: how it began is held against how others did
-    later = past(standing.reset_at + WEEK) if change else []
     so_far = [one for one in later if abs(one.reset_at - standing.reset_at) < LATE][-1:]
+    given = sum(one.given for one in so_far)
+    known = evolve(known, linear=(standing.used + given) / (gone / WEEK) - given)
     return _forecast(known, before, so_far, start, local, change)
 
 
@@ -168,14 +170,17 @@ def _forecast(
     local: tzinfo,
     change: Regime | None,
 ) -> Prospect:
-    """The forecast, with what was used before a change in points of now. so_far: this week, if it was read."""
+    """The forecast, with what was used before a change in points of now. so_far: this week, if it was read.
+
+    What the vendor gave back was used, and leaves its room.
+    """
     from tracker_verdict.stats.forecast import course, runout
 
-    standing, more = known.standing, 0.0
+    standing, more = known.standing, sum(one.given for one in so_far)
     if change is not None and any(map(change.used_before, [*before, *so_far])):
         known = evolve(known, change=change)
         # a vendor may have given back more than what is left of it
-        more = max((change.ratio[0] - 1) * sum(map(change.used_before, so_far)), -standing.used)
+        more = max(more + (change.ratio[0] - 1) * sum(map(change.used_before, so_far)), -standing.used)
         before = [change.in_points_of_now(week) for week in before]
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((standing.at - start) / HOUR), phase_of(start, local)

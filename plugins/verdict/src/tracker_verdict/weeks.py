@@ -28,7 +28,7 @@ class Week:
     """Points in each hour since the week's start, None if a full meter hid them; `phase` is its first hour.
 
     is_cut: whether nobody read its last day, in which it may have been used elsewhere. plans: those that its readings
-    name, by their origins.
+    name, by their origins. given: points that the vendor gave back, which had been used all the same.
     """
 
     reset_at: datetime
@@ -36,6 +36,7 @@ class Week:
     rises: Sequence[float | None]
     is_cut: bool = False
     plans: Collection[tuple[str, str]] = ()
+    given: float = 0.0
 
     @property
     def start(self) -> datetime:
@@ -111,10 +112,10 @@ def weeks(readings: Sequence[MeterReading], local: tzinfo) -> list[Week]:
         # it only waited for its first use
         if end is not None and end < reset_at and not any(one.used for one in group):
             continue
-        rises = _rises(group, reset_at - WEEK, end)
+        rises, given = _rises(group, reset_at - WEEK, end)
         is_cut = rises[-1] is not None and reset_at - max(one.until for one in group) > LATE
         phase, plans = phase_of(reset_at - WEEK, local), {(one.origin, one.plan) for one in group if one.plan}
-        found.append(Week(reset_at=reset_at, phase=phase, rises=rises, is_cut=is_cut, plans=plans))
+        found.append(Week(reset_at=reset_at, phase=phase, rises=rises, is_cut=is_cut, plans=plans, given=given))
     return found
 
 
@@ -167,18 +168,37 @@ def weeks_before(readings: Sequence[MeterReading], local: tzinfo, reset_at: date
     ]
 
 
-def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | None) -> list[float | None]:
-    """A rise counts in the hour of the reading that showed it. After an early reset hours are not known."""
+def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | None) -> tuple[list[float | None], float]:
+    """A rise counts in the hour of the reading that showed it. After an early reset hours are not known.
+
+    Beside them the points that the vendor gave back.
+    """
     rises: list[float | None] = [0.0] * HOURS
-    most = 0.0
-    for one in readings:
+    level = given = 0.0
+    for place, one in enumerate(readings):
         hour = min(max(int((one.at - start) / HOUR), 0), HOURS - 1)
-        if one.used > most:
-            rises[hour] = (rises[hour] or 0.0) + one.used - most
-            most = one.used
+        if one.used > level:
+            rises[hour] = (rises[hour] or 0.0) + one.used - level
+            level = one.used
+        elif one.used < level - 1 and _is_given_back(level, readings, place):
+            given += level - one.used
+            level = one.used
     full_at = next((one.at for one in readings if one.used >= FULL), None)
     for hidden in (full_at, end):
         if hidden is not None:
             first = max(int((hidden - start) / HOUR) + 1, 0)
             rises[first:] = [None] * len(rises[first:])
-    return rises
+    return rises, given
+
+
+def _is_given_back(level: float, readings: Sequence[MeterReading], place: int) -> bool:
+    """Whether the vendor gave points back; else what was there before follows in one step, as behind an older answer.
+
+    `tracker usage` has the same rule.
+    """
+    lowest = last = readings[place].used
+    for at in range(place + 1, len(readings)):
+        if (used := readings[at].used) >= level - 1:
+            return 2 * (level - last) <= level - lowest
+        lowest, last = min(lowest, used), used
+    return True

@@ -9,21 +9,25 @@ from typing import Any
 
 from tracker.api import Check, Source
 from tracker.kernel import Finalized, Session, Windows, line
+from tracker_verdict.accounts import accounts, several
 from tracker_verdict.overlaps import Groups, overlaps_of
 from tracker_verdict.price import prices
-from tracker_verdict.tally import Tally
+from tracker_verdict.tally import CHANGES, Tally
 
 
 def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], dict[str, Any]]:
     """The money of each provider in each window, and of each of its features, if the price is in the settings.
 
     `overlaps` is the other window: the meter then moved for both, so that it is not known what a feature took.
-    `would_overlap` is one that would overlap if both were finalized.
+    `would_overlap` is one that would overlap if both were finalized. `older_points` is what each of its points counts
+    elsewhere, if a point bought something else then.
     """
     providers = session.registry.providers
     known = prices(session)
     rows, found = Windows(session).finalized(windows), defaultdict[tuple[str, str], dict[str, Any]](dict)
     groups = Windows(session).captures(windows)
+    for key, ratio in _older_points(session, rows, groups):
+        found[key]["older_points"] = ratio
     for name, source in providers.items():
         if price := known.get(name):
             for one in _tally(session, source, rows, groups).results:
@@ -42,6 +46,28 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
             found[window, name]["would_overlap"] = other
     asked = {*windows}
     return {key: own for key, own in found.items() if key[0] in asked}
+
+
+def _older_points(
+    session: Session, rows: Mapping[str, Finalized], groups: Groups
+) -> Iterator[tuple[tuple[str, str], float]]:
+    """Of the windows of before a change that is known, what their points count; without an import if none is."""
+    if not (session.root / CHANGES).exists():
+        return
+    from tracker_verdict.regimes import regime
+
+    owners = accounts(session, list(rows))
+    for name, source in session.registry.providers.items():
+        own = {window: account for (window, provider), account in owners.items() if provider == name}
+        are_several = bool(several(own.values()))
+        known = {
+            account: regime(session, source, source.capacity, account, several=are_several)
+            for account in {None, *own.values()}
+        }
+        for one in _tally(session, source, rows, groups).results:
+            change = known[own.get(one.window)]
+            if change and one.capacity and change.is_before(one.at):
+                yield (one.window, name), change.ratio[0]
 
 
 def checks(session: Session, window: str) -> Iterator[Check]:

@@ -331,6 +331,9 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
     about = "Features for each unit of capacity that the meters moved, over all windows that count."
     if len(units) > 1:
         about += f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
+    for one in providers:
+        if change := one.get("change"):
+            about += f" {one['provider']}: points of before {change['day']} count {change['ratio'][0]:.2f} times."
     chart = Chart(
         kind="intervals", title="Features per unit of capacity", x="provider", y="efficiency", low="low", high="high"
     )

@@ -1,7 +1,5 @@
 """`tracker preview`: what the windows delivered."""
 
-from __future__ import annotations
-
 from itertools import chain, islice
 
 import click

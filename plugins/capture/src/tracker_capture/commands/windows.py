@@ -70,8 +70,7 @@ def propose(since: datetime) -> None:
         here.say(line)
     if any(share.requests and share.draft is None for one in found for share in one.shares):
         here.note(
-            "note: a capacity is known from a reading before the first request to one behind the last;"
-            " `tracker schedule print` prints a job that takes them"
+            f"note: a capacity is known from a reading before the first request to one behind the last; {_more()}"
         )
     if any(share.draft for one in found if not one.goes_on for share in one.shares):
         here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
@@ -82,11 +81,21 @@ def propose(since: datetime) -> None:
         here.note(f"note: no new window {since_then}. Run `tracker sync` first, in the repository where you worked.")
 
 
+def _more() -> str:
+    """What may add the readings that windows lack."""
+    from tracker_capture.session_files import is_behind
+
+    if is_behind(session()):
+        return "`tracker sync` may add some: session files were written to since it ran"
+    return "`tracker schedule print` prints a job that takes them"
+
+
 @click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")
-@click.argument("windows", metavar="W...", nargs=-1, required=True)
+# not `windows`: those are checked for slips, and these were just proposed
+@click.argument("proposed", metavar="W...", nargs=-1, required=True)
 @SINCE
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None:
+def accept(proposed: tuple[str, ...], since: datetime, notes: str | None) -> None:
     """Store proposed windows.
 
     Each provider that worked in one gets a BEFORE and an AFTER. Nothing is finalized.
@@ -97,7 +106,10 @@ def accept(windows: tuple[str, ...], since: datetime, notes: str | None) -> None
 
     here = session()
     pause = here.settings(Propose).gap_minutes
-    for one in proposals.chosen(proposals.proposals(here, since), windows, pause):
+    found = proposals.proposals(here, since)
+    if any(one.window in proposed and share.draft is None for one in found for share in one.shares):
+        here.note(f"note: a reading is missing; {_more()}")
+    for one in proposals.chosen(found, proposed, pause):
         drafts, heads = [share.draft for share in one.shares if share.draft], repository.heads(one.start, one.end)
         for draft in drafts:
             save(here, one.window, draft, notes, heads)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import define, field, frozen
 
 from tracker.api import HttpOrigin, Origin, Reading, Source, redact
-from tracker.kernel import PluginError, TrackerError, line, read_text, span
+from tracker.kernel import PluginError, TrackerError, iso, line, read_text, span
+from tracker_capture.readings import FUTURE
 from tracker_capture.settings import CaptureSettings
 
 if TYPE_CHECKING:
@@ -72,8 +73,23 @@ class Answer:
         return span(timedelta(seconds=self.age))
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether the clock that told its time is wrong."""
+        return self.as_of > self.taken + FUTURE
+
+    @property
     def has_value(self) -> bool:
         return any(gauge.used is not None for gauge in self.reading.gauges)
+
+
+def not_ahead(answer: Answer) -> Answer:
+    """The answer, unless its clock is ahead: as one of now it would look fresh, whenever it was made."""
+    if answer.is_ahead:
+        ahead = span(answer.as_of - answer.taken)
+        raise OriginError(
+            f"its reading is of {iso(answer.as_of)}, {ahead} ahead: check the clock of the machine that wrote it"
+        )
+    return answer
 
 
 @define(kw_only=True)

@@ -36,6 +36,10 @@ REMARKS = {
         " the account that the pane names. A window of each account, in a lane with the name of its branch or project,"
         " tells them apart (feat-a for feat/a)."
     ),
+    "older_points": (
+        "{} ran before a change of what a point buys. Here their points are as they were read; `preview`, `compare` and"
+        " `scoreboard` count them as often as the column says."
+    ),
     SPLIT: (
         "several lanes captured {}. The pair of the last AFTER counts alone; `tracker window-audit --window {}` shows"
         " the others."

@@ -93,18 +93,18 @@ class Store:
             held = {name: self._set_aside(name) for name in {job.source for job in jobs} & self._upgraded}
             progress, requests = Progress.of(self.session, sum(map(scan.size_of, jobs)), "requests"), 0
             faults: dict[str, str | None] = {}
-            read = set[bytes]()
+            read = set[str]()
             try:
                 for done in parallel.run(self.session.registry, jobs, is_hashed=self.is_hashed):
                     self._put(done, prices)
-                    read.update((file_key(done.job.path),) if done.job.is_whole and not done.error else ())
+                    read.update((done.job.path,) if done.job.is_whole and not done.error else ())
                     faults[done.job.source] = faults.get(done.job.source) or done.fault
                     requests += done.size
                     progress.advance(scan.size_of(done.job), requests)
             finally:
                 progress.end()
             for name, own in held.items():
-                upgrades.put_back(self.database, name, own, read)
+                upgrades.put_back(self.database, name, own, {*map(file_key, read)})
                 self._places.clear()
             for fault in filter(None, faults.values()):
                 if self.session.registry.is_strict():
@@ -145,13 +145,12 @@ class Store:
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT name, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
         known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in self._ask(query, (source.name,))}
-        found = files(source)
-        gone = known.keys() - {file_key(one.path) for one in found}
+        found = {file_key(one.path): one for one in files(source)}
+        gone = known.keys() - found.keys()
         moved = {known[name].now.inode: name for name in gone}
-        for one in found:
-            name = file_key(one.path)
+        for name, one in found.items():
             before, old = known.get(name), moved.get(one.now.inode)
-            for other in (one.path.removesuffix(PACKED), f"{one.path}{PACKED}"):
+            for other in (one.path.removesuffix(PACKED), f"{one.path}{PACKED}") if gone else ():
                 if before is None and (key := file_key(other)) in gone:
                     # compressed in the meantime, or unpacked: its unreadable lines count once
                     self._ask("DELETE FROM file WHERE name = ?", (key,))

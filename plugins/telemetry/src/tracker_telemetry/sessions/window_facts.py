@@ -218,8 +218,8 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     bare = values.get("unpriced_requests")
     least = "at least " if bare else ""
     yield "{window} {provider}: {tokens} tokens"
-    if "requests" in values:  # a stream has events
-        yield f", {plural(values['requests'], 'request')}"
+    # a stream has events
+    yield f", {plural(values['requests'], 'request')}" if "requests" in values else " by a proxy's stream alone"
     if values["cost_usd"] is not None:
         yield f", {least}{dollars(values['cost_usd'], is_least=bool(bare))}"
     if bare:
