@@ -31,6 +31,7 @@ MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 KINDS = ("assistant", "cost-state", "session-owner")
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
+USUAL = (None, "standard")  # speeds
 # of `modelUsage`: what a usage calls it
 TOTALS = {
     "input_tokens": "inputTokens",
@@ -123,10 +124,8 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
     events = [event]
     if isinstance(usage.iterations, list):
         events = _with_iterations(key, event, usage.iterations, row, scratch)
-    if isinstance(tools := usage.server_tool_use, dict):
-        _note_extra("web searches", name or key, tools.get("web_search_requests"), scratch)
-    if usage.inference_geo == "us":
-        _note_extra(SURCHARGE, name or key, 1, scratch)
+    if usage.server_tool_use or usage.inference_geo:
+        _note_extras(usage, name or key, scratch)
     return events
 
 
@@ -194,10 +193,9 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
         "account": scratch.get("account"),
         "client": row.version or None,
     }
-    if usage.speed is not None and usage.speed != "standard":
-        event["speed"] = usage.speed
-    elif usage.service_tier is not None and usage.service_tier != "standard":
-        event["speed"] = usage.service_tier
+    speed = usage.service_tier if usage.speed in USUAL else usage.speed
+    if speed is not None and speed != "standard":
+        event["speed"] = speed
     if isinstance(row.forkedFrom, dict) and (parent := _text(row.forkedFrom.get("sessionId"))):
         event["rid"] = parent
     elif row.isSidechain is True and row.sessionId:
@@ -280,6 +278,13 @@ def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> No
             _note(f"rows with {name}", scratch)
     if odd and not kinds:  # those of the next rows are read without a look
         scratch["is_newer"] = True
+
+
+def _note_extras(usage: Usage, message: str, scratch: dict[str, Any]) -> None:
+    if isinstance(tools := usage.server_tool_use, dict):
+        _note_extra("web searches", message, tools.get("web_search_requests"), scratch)
+    if usage.inference_geo == "us":
+        _note_extra(SURCHARGE, message, 1, scratch)
 
 
 def _note_extra(kind: str, message: str, count: object, scratch: dict[str, Any]) -> None:
