@@ -176,7 +176,6 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
         short = rest if rest > short else short
     if details is not None:
         reasoning = details.thinking_tokens or 0
-        reasoning = reasoning if reasoning < output else output
     event: Event = {
         "ts": epoch(row.timestamp),
         "key": key,
@@ -186,7 +185,7 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
         "cache_write_5m_tokens": short,
         "cache_write_1h_tokens": long,
         "output_tokens": output,
-        "reasoning_tokens": reasoning,
+        "reasoning_tokens": reasoning if reasoning < output else output,
         "session": row.sessionId or None,
         "project": row.cwd or None,
         "branch": row.gitBranch or None,
