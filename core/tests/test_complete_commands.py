@@ -245,3 +245,11 @@ def test_of_many_windows_that_are_left_out_some_are_named(program: Any) -> None:
     said = program("preview").ok()
     assert "(excluded W99: not-captured) (excluded 3 more windows: see --json)" in said
     assert len(json.loads(program("--json", "preview").ok())["providers"][0]["excluded"]) == 103
+
+
+def test_behind_a_window_that_is_named_after_its_time_no_other_time_is_named(toys: Run) -> None:
+    for phase, level in (("start", 10), ("end", 12)):
+        ok(toys("alias", phase, "toy", "--stdin", "--window", "H20260110-1337", stdin=f"fuel {level}%"))
+    for following in ("H20260110-1337-02", "H20260110-1337-03"):
+        assert f"for {following} " in ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 20%"))
+        assert f"for {following} " in ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 22%"))

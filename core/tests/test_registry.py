@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -19,6 +20,7 @@ from tracker.api import (
     View,
 )
 from tracker.contract import hooks as hookspecs
+from tracker.feature import Feature
 from tracker.hosting import discovery
 from tracker.hosting.registry import Registry, discover
 
@@ -253,6 +255,19 @@ def test_a_stream_of_the_cores_is_refused() -> None:
         "stream": next(one.info.streams for one in discovery.installed() if one.info.streams)[0],
     }
     assert "neither the kernel nor a feature writes." in only_failure(registry(plugin("bad", source("bad", **report))))
+
+
+def test_a_stream_named_as_its_distribution_stays_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another company's feature that declares the same one took the source away, and the source was blamed."""
+    info = source("acme-log", kind="telemetry", meters=(), capacity=None, stream="acme_log")
+    module = plugin("acme-log", info, ingest_line=lambda line: [])
+    rival = SimpleNamespace(info=Feature(name="rival", streams=("acme_log",)), is_own=False, distribution="rival")
+    found: list[Any] = [*discovery.installed(), rival]
+    monkeypatch.setattr(discovery, "installed", lambda: found)
+    for owner, is_out in (("tracker-acme", False), ("other", True)):
+        one = discovery.Plugin("acme-log", "", owner, "1", lambda: module)
+        assert Registry(plugins=[one]).found[0] is one
+        assert (one.error is not None) == is_out, owner
 
 
 @pytest.mark.parametrize(

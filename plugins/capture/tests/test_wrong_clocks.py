@@ -1,11 +1,11 @@
-"""Readings whose time no right clock told: `sync` leaves them out and says so."""
+"""Readings whose time no right clock told: nothing takes them, and `sync` says so."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from outcomes import ok
+from outcomes import ok, refused
 
 
 def test_sync_leaves_out_what_no_right_clock_told(machine: Any, event: Any) -> None:
@@ -26,3 +26,15 @@ def test_sync_leaves_out_what_no_right_clock_told(machine: Any, event: Any) -> N
     [row] = machine.rows("readings")
     assert row["captured_at"] == row["until"]
     assert "left out" not in machine("sync").stderr
+
+
+def test_a_file_of_the_future_hides_no_other_one(machine: Any, event: Any) -> None:
+    """A container's clock is ahead. The sessions of this machine were never read until its time had come."""
+    now = time.time()
+    machine.rollout("a", event(9, age=-3600, now=now))
+    assert "codex: can be read" not in ok(machine())
+    assert "ahead: check the clock" in refused(machine("capture", "--sample", "codex", "--from", "rollout"))
+    machine.rollout("b", event(20, age=60, now=now), changed=now - 50)
+    assert "weekly=20%" in ok(machine("capture", "--sample", "codex"))
+    ok(machine("capture", "codex"))
+    assert machine.rows()[0]["parsed"]["weekly_pct"] == 20

@@ -43,6 +43,8 @@ def test_the_words_of_the_screens_are_listed_and_explained(program: Any) -> None
     for word, meaning in (("BEFORE", "opens a window"), ("accounts", "hash"), ("anomaly", "contradict")):
         assert meaning in program("help", word).ok()
     assert program("help", "qqq").refused(2) == "error: No word or command 'qqq'. `tracker help` lists both."
+    assert "error: No word or command 'add'. Type `tracker help " in (said := program("help", "add").refused(2))
+    assert "`tracker help windows add`" in said
 
 
 def test_a_near_miss_is_named(program: Any) -> None:

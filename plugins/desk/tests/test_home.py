@@ -54,7 +54,7 @@ def test_before_the_first_capture_it_promises_what_it_can_read(tmp_path: Path, t
     said = tracker_cli("home", **given).stdout.splitlines()
     assert "  codex: has to be pasted" in said
     assert said[-2:] == [
-        "Session logs are here: `tracker usage` shows their tokens and money.",
+        "Session logs are here: `tracker usage` shows their tokens and money, `tracker sync` keeps their meters.",
         "Begin: tracker start claude",
     ]
     weekly = {

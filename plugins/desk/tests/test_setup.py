@@ -78,6 +78,13 @@ def files(home: Path) -> dict[str, bytes]:
     }
 
 
+def test_compressed_session_files_are_counted(home: Path, setup: Setup) -> None:
+    """Codex packs what is older than a week: of two months of sessions setup counted that week alone."""
+    sessions = home / ".codex" / "sessions" / "2026" / "11" / "22"
+    (sessions / "rollout-2.jsonl.zst").write_bytes(b"packed")
+    assert "  yes  Codex's session files      2 files in ~/.codex" in setup("--dry-run").stdout
+
+
 def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, setup: Setup) -> None:
     before = files(home)
     done = setup("--yes", TRACKER_GLM_KEY="secret-key")
@@ -97,6 +104,7 @@ def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, 
     assert [line.partition("  #")[0].strip() for line in after.splitlines()] == [
         "tracker capture claude --phase before",
         "tracker usage",
+        "tracker sync",
         "tracker ingest proxy-telemetry --window W0-01 --file logs/usage.jsonl",
     ]
     settings = json.loads((home / ".claude" / "settings.json").read_text())

@@ -26,7 +26,11 @@ def test_the_rate_is_found_and_what_projects_took(world: Any) -> None:
     assert sum(share["points"] for share in shares.values()) == pytest.approx(found["points"], rel=0.1)
     said = world("meters", "calibrate", "--by", "session")
     assert "points per list-price dollar" in said
-    assert "by list price alone: the ranges leave out how much a dollar differs from one session to the next" in said
+    ranges = "by list price alone: the ranges leave out how much a dollar differs from one session to the next"
+    assert re.search(rf"\n  since 20\d\d-\d\d-\d\d \d\d:\d\d, {ranges}\n", said)
+    # of two rates a point buys as much as its share of each tells
+    assert next(iter(found["points_per"])) == "dollars"
+    assert f": a point buys ${1 / middle:.2f}\n" in said
     assert "assuming: nothing else uses this account: no reading was taken by a schedule" in said
     assert "gpt-5, points per million tokens: input 1.9, cache read" in said
 

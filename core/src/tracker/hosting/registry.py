@@ -118,13 +118,14 @@ class Registry:
         stream, kind = found.declared.stream, found.declared.kind
         if kind == VIEW or (kind == STATUS and stream == SHARED_STREAM):
             return
-        if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in discovery.installed() if one.info)):
-            raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
 
         def fit(one: Plugin) -> int:
             name = one.distribution.replace("-", "_")
             return len(name) if f"{discovery.GROUP}_{stream}_".startswith(f"{name}_") else 0
 
+        rivals = [one for one in discovery.installed() if one.info and (one.is_own or fit(one) >= fit(found))]
+        if stream in discovery.OWN_STREAMS.union(*(one.info.streams for one in rivals)):
+            raise ValueError(f"Invalid stream {stream!r}. Expected one that neither the kernel nor a feature writes.")
         for other in (one for one in self.plugins if one.distribution != found.distribution):
             if fit(other) >= fit(found):  # who has it must not depend on what a command loads
                 self.find(other.name)

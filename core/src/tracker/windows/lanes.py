@@ -15,7 +15,7 @@ from tracker.text.pane import redact
 if TYPE_CHECKING:
     from tracker.journal.index import Index
 
-FIRST_WINDOW = "W0-01"
+FIRST_WINDOW, TIMED = "W0-01", re.compile(r"H\d{8}-\d{4}")
 
 
 def doubt(index: "Index", window: str) -> tuple[str, str] | None:
@@ -29,8 +29,8 @@ def doubt(index: "Index", window: str) -> tuple[str, str] | None:
 
 def next_window(window: str) -> str:
     """The id that follows: `W0-19` -> `W0-20`, zero padding kept; `W0-CHN` -> `W0-CHN-02`."""
-    # a file may hold any text, and very long digits are no number
-    head = window.rstrip("0123456789") if len(window) < 128 else window
+    # a file may hold any text, and very long digits are no number, nor is the time of a window that was named after it
+    head = window if len(window) >= 128 or TIMED.fullmatch(window) else window.rstrip("0123456789")
     digits = window[len(head) :]
     return f"{head}{int(digits) + 1:0{len(digits)}d}" if digits else f"{window}-02"
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from tracker.api import Cell, Column, FileOrigin, Panel, StatusLineOrigin
 from tracker.kernel import Session, line
 from tracker_capture.origins import ask
-from tracker_capture.origins.answer import OriginError
+from tracker_capture.origins.answer import OriginError, not_ahead
 
 NAME = "at-hand"
 # For each provider. A home screen does not wait for thousands of files in which nothing is.
@@ -37,8 +37,8 @@ def _rows(session: Session, provider: str | None) -> Iterator[Mapping[str, Cell]
             else:
                 continue
             with suppress(OriginError):
-                answer = ask(session, source, origin, until=until)
+                answer = not_ahead(ask(session, source, origin, until=until))
                 resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
-                # of meters that were all reset since it says nothing, and no capture takes it
+                # of meters that were all reset since it says nothing, and no capture takes it, nor one of the future
                 if not resets or max(resets) > session.now:
                     yield {"provider": name, "at": answer.as_of, "place": line(place)}

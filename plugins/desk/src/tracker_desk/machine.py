@@ -26,6 +26,13 @@ from tracker_desk.at_hand import readings
 # files that are looked at as a proxy's log, and how much of the first line
 LOGS = 50
 LINE = 1 << 16
+# how the name of a compressed file ends
+PACKED = ".zst"
+# what these commands do
+ABOUT = {
+    "tracker usage": "what your agents' sessions used until now",
+    "tracker sync": "the meters that they show, into the history",
+}
 
 
 @frozen(kw_only=True)
@@ -106,9 +113,11 @@ def _files(origins: Sequence[FileOrigin | LogOrigin], capture: str) -> Place:
     first = next((one for one in origins if isinstance(one, FileOrigin)), origins[0])
     folder = Path(folder_of(first))
     top = folder.expanduser()
-    count = len({path for one in origins for path in top.glob(one.pattern)}) if top.is_dir() else 0
+    patterns = {f"{one.pattern}{end}" for one in origins for end in ("", PACKED)} if top.is_dir() else set()
+    count = len({path for pattern in patterns for path in top.glob(pattern)})
     has_usage = any(isinstance(one, LogOrigin) for one in origins)
     used = (*_used(capture, count and _has_file(origins)), *_used("tracker usage", count and has_usage))
+    used += _used("tracker sync", count and has_usage and _has_file(origins))
     text = f"{plural(count, 'file')} in {folder}" if count else f"none in {folder}"
     return Place(name=first.title, is_here=count > 0, text=text, next=used)
 
@@ -165,12 +174,11 @@ def table(found: list[Place]) -> Iterator[str]:
 
 
 def next_commands(session: Session, found: list[Place]) -> list[tuple[str, str]]:
-    """What to type next, each with what it does: a capture or a paste, the usage until now, a proxy's log."""
+    """What to type next, each with what it does: a capture or a paste, the sessions until now, a proxy's log."""
     known = list(dict.fromkeys(command for one in found for command in one.next))
     captures = [(one, "before your next piece of work") for one in known if " capture " in one]
     if not captures:
         provider = next(iter(session.registry.providers), "PROVIDER")
         captures = [(f"tracker start {provider}", "before your next piece of work; paste the pane with the meters")]
-    about = {True: "what your proxy routed", False: "what your agents' sessions used until now"}
-    others = [(one, about[" ingest " in one]) for one in known if " capture " not in one]
-    return [*captures[:1], *others[:2]]
+    others = [(one, ABOUT.get(one, "what your proxy routed")) for one in known if " capture " not in one]
+    return [*captures[:1], *others[:3]]

@@ -21,7 +21,7 @@ TITLES = {
     "cost_usd_per_feature": "Cost per feature, $",
 }
 ABOUT = "The newest first; providers without a figure in a finished window are left out."
-AS_READ = " Points are as they were read: where the efficiency is, they count as often as `Older points` says."
+AS_READ = ' Points are as they were read: where the efficiency is, they count as often as "Older points" says.'
 NEVER = datetime.min.replace(tzinfo=UTC)
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)

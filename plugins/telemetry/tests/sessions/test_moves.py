@@ -122,7 +122,29 @@ def test_no_move_is_negative(shown: Sequence[float], total: float) -> None:
     readings = [(start + timedelta(minutes=20 * at), used, NOW + timedelta(days=2)) for at, used in enumerate(shown)]
     found = moved(readings)
     assert sum(found.values()) == total
-    assert all(one > 0 for one in found.values())
+    # a time that was read and in which nothing moved is said, too
+    assert all(one >= 0 for one in found.values())
+    assert found
+
+
+def test_two_accounts_without_names_move_by_themselves() -> None:
+    """Each by 4 points a day, in turn. What the other one stood at is neither a rise nor what a reset leaves."""
+    start, ends = (
+        datetime(2026, 11, 23, 8, tzinfo=UTC),
+        (datetime(2026, 11, 27, 6, tzinfo=UTC), NOW + timedelta(days=1)),
+    )
+    readings, used = [], [10.0, 50.0]
+    for day in range(6):
+        for hour in range(0, 8, 2):
+            place = hour // 2 % 2
+            at, end = start + timedelta(days=day, hours=hour), ends[place]
+            # of the first account a new week began
+            if at > end:
+                used[0], end = (0.0 if day == 4 and hour == 0 else used[0]), end + timedelta(days=7)
+            for minute in (1, 21):
+                used[place] += 1
+                readings.append((at + timedelta(minutes=minute), used[place], end))
+    assert moved(readings) == {"2026-11-23": 6.0} | {f"2026-11-{day}": 8.0 for day in range(24, 29)}
 
 
 def test_a_reading_of_the_future_moves_nothing() -> None:

@@ -360,13 +360,15 @@ def test_the_index_is_private(home: Any, message: Make) -> None:
 
 
 def test_a_provider_may_have_several_sources_of_session_logs() -> None:
-    from tracker.api import LogOrigin, TelemetrySource
+    from tracker.api import LogOrigin, Source
     from tracker_telemetry.commands.usage import _sources
 
     origin = LogOrigin(name="logs", title="Logs", folder="~/logs", pattern="*.jsonl", words=())
     names = ("codex-sessions", "codex-cloud", "claude-sessions")
     sources = {
-        name: TelemetrySource(contract="1.2", name=name, title=name, stream=name.replace("-", "_"), origins=(origin,))
+        name: Source(
+            contract="1.2", kind="telemetry", name=name, title=name, stream=name.replace("-", "_"), origins=(origin,)
+        )
         for name in names
     }
     registry = SimpleNamespace(

@@ -143,3 +143,23 @@ def test_the_price_that_is_missing_can_be_pasted(
         '[[model]]\nname = "own@2"\ninput = 1.00\noutput = 4.00\nspeed = "fast"\n',
         "",
     ]
+
+
+def test_each_of_several_periods_has_its_sum(home: Any, message: Make) -> None:
+    """What a week cost stood in no row."""
+    models = {"2026-11-20": ("claude-opus-4-6", "claude-haiku-4-5"), "2026-11-21": ("claude-opus-4-6",)}
+    rows = [
+        message(f"{day}-{model}", timestamp=f"{day}T10:00:00Z", model=model)
+        for day, own in models.items()
+        for model in own
+    ]
+    (home.projects / "s1.jsonl").write_text("".join(rows))
+    for environment in ({}, {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "120"}):
+        lines = [line.split() for line in home.run("usage", **environment).stdout.splitlines()]
+        [own] = [line for line in lines if "all" in line]
+        # a day of one row is its own sum
+        assert {*own} >= {"2026-11-20", "all", "2"}
+        assert lines.index(own) == 3
+    # the total says it of one alone
+    assert " all " not in home.run("usage", "weekly").stdout + home.run("usage", "model").stdout
+    assert len(home.usage()["rows"]) == len(home.run("usage", "--csv").stdout.splitlines()) - 1 == 3

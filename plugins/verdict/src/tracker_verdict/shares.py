@@ -98,7 +98,8 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     for name, what in names.items():
         if name in per:
             middle, low, high = per[name]
-            yield f"  {middle:.3g} points per list-price dollar {what} ({low:.3g} to {high:.3g})"
+            buys = f": a point buys ${1 / middle:,.2f}" if name == "dollars" and middle else ""
+            yield f"  {middle:.3g} points per list-price dollar {what} ({low:.3g} to {high:.3g}){buys}"
     if ledger.elsewhere:
         hourly = ""
         if "elsewhere" in per:
@@ -124,7 +125,8 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
 def _listed(known: Rates, own: Shares, by: str, rows: int) -> Iterator[str]:
     begin = f"{datetime.fromtimestamp(own.start, known.ledger.local):%Y-%m-%d %H:%M}"
     if own.found:
-        yield f"  by list price alone: the ranges leave out how much a dollar differs from one {by} to the next"
+        spread = f"the ranges leave out how much a dollar differs from one {by} to the next"
+        yield f"  since {begin}, by list price alone: {spread}"
     for name, (middle, low, high) in own.found[:rows]:
         part = f" since {begin}, not of the whole {by}" if name in own.cut else ""
         yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)}){part}"

@@ -1,7 +1,5 @@
 """`tracker complete`: finalize a window."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

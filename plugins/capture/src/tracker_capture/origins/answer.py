@@ -73,13 +73,18 @@ class Answer:
         return span(timedelta(seconds=self.age))
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether the clock that told its time is wrong."""
+        return self.as_of > self.taken + FUTURE
+
+    @property
     def has_value(self) -> bool:
         return any(gauge.used is not None for gauge in self.reading.gauges)
 
 
 def not_ahead(answer: Answer) -> Answer:
     """The answer, unless its clock is ahead: as one of now it would look fresh, whenever it was made."""
-    if answer.as_of > answer.taken + FUTURE:
+    if answer.is_ahead:
         ahead = span(answer.as_of - answer.taken)
         raise OriginError(
             f"its reading is of {iso(answer.as_of)}, {ahead} ahead: check the clock of the machine that wrote it"

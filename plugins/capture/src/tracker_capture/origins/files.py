@@ -31,7 +31,7 @@ OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def newest(query: Query) -> Answer:
-    """The reading with the latest `as_of`."""
+    """The reading with the latest `as_of` that a right clock may have told."""
     origin = query.origin
     assert isinstance(origin, FileOrigin)
     files = sorted(listed(origin), reverse=True)
@@ -50,18 +50,28 @@ def _search(query: Query, files: Sequence[File], best: Answer | None) -> tuple[A
     A file holds nothing that is later than its last change. Where all files are changed later than the best reading
     was made, as in a copied tree, the search ends when enough of them were read in vain.
     """
-    in_vain, latest = 0, best.as_of.timestamp() if best else float("-inf")
+    in_vain, latest = 0, _proven(best)
     for changed, path in files:
         if changed <= latest:
             continue
         if in_vain == PATIENCE or not query.remaining():
             return best, False
         found = _last(query, path, changed)
-        if found is not None and (best is None or found.as_of > best.as_of):
-            best, in_vain, latest = found, 0, found.as_of.timestamp()
+        if found is not None and (best is None or _rank(found) > _rank(best)):
+            best, in_vain, latest = found, 0, _proven(found)
         elif found is not None:
             in_vain += 1
     return best, True
+
+
+def _rank(answer: Answer) -> tuple[bool, datetime]:
+    """What a clock told that is ahead counts only if there is nothing else."""
+    return not answer.is_ahead, answer.as_of
+
+
+def _proven(best: Answer | None) -> float:
+    """Until when no file holds anything better."""
+    return float("-inf") if best is None or best.is_ahead else best.as_of.timestamp()
 
 
 def listed(origin: FileOrigin) -> list[File]:

@@ -55,7 +55,13 @@ def _exchange(origin: ExchangeOrigin, query: Query) -> str:
     kept = []
     with _Program(origin, origin.argv, query) as program:
         for message in origin.messages:
-            program.send(orjson.dumps(message) + b"\n")
+            try:
+                text = orjson.dumps(message)
+            except TypeError as error:
+                raise OriginError(
+                    f"its plugin declares a message that JSON cannot hold: {error}", is_lasting=True
+                ) from error
+            program.send(text + b"\n")
             if "id" not in message:
                 continue
             raw, answer = program.answer(message)

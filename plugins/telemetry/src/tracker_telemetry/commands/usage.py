@@ -187,8 +187,8 @@ def _table(found: Usage) -> Iterator[str]:
     if not found.rows:
         yield "No requests."
         return
-    keys = [*(tuple(map(line, key)) for key, _ in found.rows), (found.total_name, *[""] * (len(found.names) - 1))]
-    sums = [*(one for _, one in found.rows), found.totals]
+    keys = [tuple(map(line, key)) for key, _ in found.lines]
+    sums = [one for _, one in found.lines]
     figures = map(_figures, sums, _amounts(sums))
     table = [(*found.names, *HEADINGS), *((*key, *own) for key, own in zip(keys, figures, strict=True))]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from tracker.api import MeterReading
 from tracker.kernel import Session
@@ -16,6 +17,7 @@ from tracker.kernel import Session
 TOLERANCE, COARSE = timedelta(seconds=90), timedelta(hours=1)
 FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 ROUNDING = 1.0  # a pane rounds what a log has exactly
+NEAR = 8  # periods that readings may still be of: those of a few accounts, and what an origin still shows
 LITTLE = 10.0  # points that one step may well be
 EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
 
@@ -65,31 +67,72 @@ def moves(session: Session, provider: str, period_of: Callable[[datetime], str |
     return found
 
 
+@define(eq=False)
+class _Stretch:
+    """The readings of one period. level: what it showed before them, as far as that is known."""
+
+    level: float
+    readings: list[MeterReading]
+
+    @property
+    def last(self) -> MeterReading:
+        return self.readings[-1]
+
+
 def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[datetime, float]]:
     """How far each reading is above those before it in its own period. Points that the vendor gave back were used."""
-    for number, period in enumerate(_periods(readings, length)):
-        # what the history's first period had used before is not known
-        level = 0.0 if number else period[0].used
+    for number, stretch in enumerate(_stretches(readings, length)):
+        period, level = stretch.readings, stretch.level
         for place, one in enumerate(period):
+            rise = 0.0
             if one.used > level and not _is_corrected(period, place, level):
-                yield one.at, one.used - level
-                level = one.used
+                rise, level = one.used - level, one.used
             elif one.used < level - ROUNDING and _is_given_back(level, period, place):
                 level = one.used
+            # of a time with the history's first reading alone nothing is known
+            if number or place:
+                yield one.at, rise
 
 
-def _periods(readings: Sequence[MeterReading], length: timedelta | None) -> list[list[MeterReading]]:
-    """The readings of each period: an origin may still show the last one."""
-    found = [[readings[0]]]
-    for one in readings[1:]:
-        last = found[-2] if len(found) > 1 else None
-        if last is not None and _has_reset_of(last[-1], one) and not _has_reset_of(found[-1][-1], one):
-            last.append(one)
-        elif _is_reset(found[-1][-1], one, length):
-            found.append([one])
+def _stretches(readings: Sequence[MeterReading], length: timedelta | None) -> list[_Stretch]:
+    """The readings by period: an origin may still show the last one, and two accounts without names have two at once.
+
+    What an account had used before it was first read is not known.
+    """
+    every = [_Stretch(readings[0].used, [readings[0]])]
+    # the newest of each account
+    current = every[:]
+    for place, one in enumerate(readings[1:], 1):
+        near = islice(reversed(every), NEAR)
+        own = next((stretch for stretch in near if _has_reset_of(stretch.last, one)), None)
+        before = own or next((stretch for stretch in current if _is_over(stretch.last, one)), current[-1])
+        if own is None and _goes_on(before.last, readings, place):
+            new = _Stretch(one.used, [one])
+        elif own is None and _is_reset(before.last, one, length):
+            current.remove(before)
+            new = _Stretch(0.0, [one])
         else:
-            found[-1].append(one)
-    return found
+            before.readings.append(one)
+            continue
+        every.append(new)
+        current.append(new)
+    return every
+
+
+def _is_over(one: MeterReading, later: MeterReading) -> bool:
+    return one.reset_at is not None and one.reset_at <= later.at
+
+
+def _goes_on(before: MeterReading, readings: Sequence[MeterReading], place: int) -> bool:
+    """Whether a meter rises on beside another one, which a reading shows: the two are of two accounts."""
+    if before.reset_at is None or readings[place].reset_at is None:
+        return False
+    for at in range(place, len(readings)):
+        if _is_over(before, readings[at]):
+            return False
+        if readings[at].used >= before.used + ROUNDING and _has_reset_of(before, readings[at]):
+            return True
+    return False
 
 
 def _is_corrected(period: Sequence[MeterReading], place: int, level: float) -> bool:

@@ -158,12 +158,12 @@ def _priced(rows: Sequence[Mapping[str, Any]]) -> bool:
 def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
     """The rows of `tracker usage` with their total, for a terminal. A narrow one loses the provider: models name it."""
     named = [Column(key=name, title=name.capitalize(), rank=0) for name in found.names if name != PROVIDER.key]
-    keys = [*(dict(zip(found.names, key, strict=True)) for key, _ in found.rows), {named[0].key: found.total_name}]
-    sums = [*(one for _, one in found.rows), found.totals]
     rows: list[dict[str, Cell]] = [
-        {**dict.fromkeys(found.names, ""), **key, **one.document(), "tokens": one.whole, **_marked(one)}
-        for key, one in zip(keys, sums, strict=True)
+        {**dict(zip(found.names, key, strict=True)), **one.document(), "tokens": one.whole, **_marked(one)}
+        for key, one in found.lines
     ]
+    # the name of the total stands in the first column that is shown
+    rows[-1] |= {PROVIDER.key: "", named[0].key: rows[-1][PROVIDER.key]}
     # the money has a mark, so that a narrow terminal needs no count beside it
     figures = [evolve(one, rank=6) if one is UNPRICED else one for one in _figures(rows)]
     return [named[0], PROVIDER, *named[1:], *figures], rows

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from attrs import define, field, frozen
@@ -126,8 +127,18 @@ class Usage:
         return any(one["kind"] == "unread_files" for one in self.missing)
 
     @property
-    def total_name(self) -> str:
-        return "total, at least" if self.is_partial else "total"
+    def lines(self) -> Rows:
+        """The rows as tables show them: each period of several rows with its sum, and the total of all."""
+        found: list[tuple[Key, Sums]] = []
+        periods = [list(some) for _, some in groupby(self.rows, lambda row: row[0][1])]
+        is_split = self.names[1] == "period" and len(periods) > 1
+        for some in periods:
+            found += some
+            if is_split and len(some) > 1:
+                key = tuple("all" if name != "period" else some[0][0][1] for name in self.names)
+                found.append((key, _total(some)))
+        name = "total, at least" if self.is_partial else "total"
+        return [*found, ((name, *[""] * (len(self.names) - 1)), self.totals)]
 
     def document(self) -> dict[str, Any]:
         rows = [{**dict(zip(self.names, key, strict=True)), **sums.document()} for key, sums in self.rows]
