@@ -47,6 +47,31 @@ def test_the_message_is_the_request() -> None:
     assert keys(row("m", 5, model="<synthetic>")) == []
 
 
+NAMES = {"model": "m1", "usage": {"speed": "fast"}, "cwd": "/home/dev/acme", "gitBranch": "main"}
+
+
+@pytest.mark.parametrize("outputs", [(5, 5), (5, 50)])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_an_answer_has_the_names_that_any_of_its_rows_has(
+    outputs: tuple[int, int], order: int, *, is_stored: bool
+) -> None:
+    scratch: dict[str, Any] = {}
+    shown = []
+    for output, names in zip(outputs, ({"model": None}, NAMES)[::order], strict=True):
+        shown += ingest_line(row("m", output, timestamp=1e9 + len(shown), **names), scratch)
+        scratch = json.loads(json.dumps(scratch)) if is_stored else scratch
+    event = shown[-1]
+    assert [event[name] for name in ("model", "speed", "project", "branch")] == ["m1", "fast", "/home/dev/acme", "main"]
+    assert (event["ts"], event["output_tokens"], event.get("tags")) == (1e9, outputs[1], None)
+    # of several models its own, of other names the first
+    further: dict[str, Any] = {"model": "m2", "cwd": "/home/dev/other", "timestamp": 1e9 + 9}
+    [event] = ingest_line(row("m", 50, **further, usage={"input_tokens": 20}), scratch)
+    assert (event["model"], event["project"], event["ts"]) == ("m2", "/home/dev/acme", 1e9)
+    [event] = ingest_line(row("n", 50, **further), scratch)
+    assert (event["model"], event["project"], event["branch"]) == ("m2", "/home/dev/other", None)
+
+
 def test_a_subagents_usage_on_a_users_row_is_not_counted() -> None:
     line = json.dumps({"type": "user", "toolUseResult": {"usage": {"input_tokens": 1}}}).encode()
     assert ingest_line(line, {}) == []
@@ -145,7 +170,7 @@ def test_tokens_of_an_unknown_kind_within_an_object_are_noted() -> None:
     for name in ("o", "p"):
         [event] = ingest_line(row(name, 5, usage=usage), scratch)
         assert (event["cache_write_5m_tokens"], event["cache_write_1h_tokens"]) == (500, 100)
-        assert scratch == {"is_newer": True, "last": scratch["last"], "ts": scratch["ts"]}
+        assert scratch == {"is_newer": True} | {name: scratch[name] for name in ("last", "request", "ts")}
 
 
 def test_web_searches_are_noted_once_for_a_message() -> None:

@@ -153,13 +153,57 @@ def test_a_paginated_fork_that_writes_its_parents_total_again() -> None:
     assert tokens([meta, begun, count(1e9, parents, usage(10, 1)), own]) == [(10, 0, 1), (40, 0, 4)]
 
 
+def test_a_total_of_an_older_client_is_not_covered_by_the_input_of_a_compaction() -> None:
+    compaction = record(1e9, "c", usage(200, 300))
+    lines = [META, count(1e9, usage(100, 10), usage(100, 10)), compaction]
+    assert tokens([*lines, count(1e9 + 47, usage(300, 30), usage(200, 20))])[2:] == [(200, 0, 20)]
+    # but by a record whose output was lost
+    assert tokens([META, record(1e9, "c", usage(200, 0)), count(1e9, usage(200, 20), usage(200, 20))]) == [(200, 0, 0)]
+
+
+def events(*lines: bytes) -> list[dict[str, Any]]:
+    scratch: dict[str, Any] = {}
+    return [{**event} for one in lines for event in ingest_line(one, scratch)]
+
+
+def test_a_thread_that_the_first_line_does_not_name_makes_no_record_a_copy() -> None:
+    for first in (line("session_meta", 1e9, session_id="t"), line("session_meta", 1e9, thread_id="t")):
+        used = record(1e9, "a", usage(100, 10)), record(1e9, "b", usage(200, 20))
+        assert [(one["key"], one["session"]) for one in events(first, *used)] == [("a", "t"), ("b", "t")]
+    other = line("token_usage_record", 1e9, thread_id="o", response_id="o", usage=usage(100, 10))
+    assert events(line("session_meta", 1e9, thread_id="t"), other) == []
+
+
+def test_a_file_without_its_first_line_has_the_folder_of_its_turn_and_the_thread_of_its_records() -> None:
+    begun = line("turn_context", 1e9, model="m", cwd="/home/dev/acme")
+    used = [count(1e9 + at, usage(100 * at, at), usage(100, 1)) for at in (1, 2)]
+    given = begun, used[0], record(1e9 + 1.5, "a", usage(70, 7)), used[1]
+    shown = [(one.get("session"), one.get("project")) for one in events(*given)]
+    assert shown == [(None, "/home/dev/acme"), *[("t", "/home/dev/acme")] * 2]
+    # a first line that is not the first one says both
+    [_, *rest] = events(begun, used[0], line("session_meta", 1e9, id="x", cwd="/home/dev/other"), used[1])
+    assert [(one["session"], one["project"]) for one in rest] == [("x", "/home/dev/other")]
+
+
+def test_the_model_is_that_of_the_record_of_the_turn_or_of_the_instructions() -> None:
+    told = {"text": "canary", "provenance": {"type": "model", "model": "m1"}}
+    first = line("session_meta", 1e9, id="t", base_instructions=told)
+    own = line("token_usage_record", 1e9, thread_id="t", response_id="b", usage=usage(200, 20), model="m3")
+    turn = line("turn_context", 1e9, model="m2")
+    rows = record(1e9, "a", usage(100, 10)), turn, own, record(1e9, "c", usage(300, 30))
+    assert [one["model"] for one in events(first, *rows)] == ["m1", "m3", "m2"]
+    for odd in ("canary", {"provenance": ["m"]}, {"provenance": {"model": 7}}):
+        [event] = events(line("session_meta", 1e9, id="t", base_instructions=odd), rows[0])
+        assert event["tags"] == ["model:unknown"]
+
+
 def test_a_record_without_usage_covers_nothing() -> None:
     assert tokens([META, record(1e9, "a", None), count(1e9, usage(100, 10), usage(100, 10))]) == [(100, 0, 10)]
 
 
-@pytest.mark.parametrize("mode", ["legacy", "paginated"])
-def test_a_subagent_that_repeats_its_parents_meta_is_no_fork(mode: str) -> None:
-    spawned = {"subagent": {"thread_spawn": {"parent_thread_id": "p"}}}
+@pytest.mark.parametrize(("mode", "kind"), [("legacy", "subagent"), ("paginated", "subagent"), ("legacy", "subAgent")])
+def test_a_subagent_that_repeats_its_parents_meta_is_no_fork(mode: str, kind: str) -> None:
+    spawned = {kind: {"thread_spawn": {"parent_thread_id": "p"}}}
     own = line("session_meta", 1e9, id="x", forked_from_id="p", source=spawned, history_mode=mode)
     other = line("session_meta", 1e9, id="p", source="cli")
     lines = [own, other, count(1e9 + 0.2, usage(200, 20), None), count(1e9 + 0.7, usage(300, 30), None)]

@@ -31,6 +31,7 @@ MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 KINDS = ("assistant", "cost-state", "session-owner")
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
+USUAL = (None, "standard")  # speeds
 # of `modelUsage`: what a usage calls it
 TOTALS = {
     "input_tokens": "inputTokens",
@@ -109,21 +110,40 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
     shown = (
         key, usage.output_tokens, usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens,
         kept and kept.ephemeral_1h_input_tokens, details and details.thinking_tokens, usage.iterations,
+        message.model, usage.speed, usage.service_tier, not row.cwd, not row.gitBranch,
     )  # fmt: skip
-    if scratch.get("last") == shown:
+    before = scratch.get("last")
+    if before == shown:
         return []  # the row of another block of the same answer
-    model = message.model or None
-    events = [_event(key, model, usage, row, scratch)]
+    event = _event(key, message.model or None, usage, row, scratch)
+    if before is not None and before[0] == key:
+        event = _named_by(scratch["request"], event)
+    else:  # a message that grows is of the time of its first row
+        scratch["ts"] = event["ts"] or scratch.get("ts")
+    scratch["last"], scratch["request"] = shown, event
+    events = [event]
     if isinstance(usage.iterations, list):
-        events = _with_iterations(key, events[0], usage.iterations, row, scratch)
-    if isinstance(tools := usage.server_tool_use, dict):
-        _note_extra("web searches", name or key, tools.get("web_search_requests"), scratch)
-    if usage.inference_geo == "us":
-        _note_extra(SURCHARGE, name or key, 1, scratch)
-    if (scratch.get("last") or ("",))[0] != key:  # a message that grows is of the time of its first row
-        scratch["ts"] = events[0]["ts"] or scratch.get("ts")
-    scratch["last"] = shown
+        events = _with_iterations(key, event, usage.iterations, row, scratch)
+    if usage.server_tool_use or usage.inference_geo:
+        _note_extras(usage, name or key, scratch)
     return events
+
+
+def _named_by(before: Event, event: Event) -> Event:
+    """A further row of an answer, with what a row before it names: of two models its own, of other names the first.
+
+    It has the time of the first, too, so that it stands for that one if it names more.
+    """
+    times = [at for at in (before["ts"], event["ts"]) if at is not None]
+    both: dict[str, Any] = {**event, "ts": min(times, default=None)}
+    for name in ("session", "project", "branch"):
+        both[name] = before.get(name) or both[name]
+    for name in ("model", "speed"):
+        if (known := both.get(name) or before.get(name)) is not None:
+            both[name] = known
+    if both["model"] is not None:
+        both.pop("tags", None)
+    return cast("Event", both)
 
 
 def _with_iterations(key: str, whole: Event, iterations: list[Any], row: Row, scratch: dict[str, Any]) -> list[Event]:
@@ -152,9 +172,10 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
     long = reasoning = 0
     if kept is not None:
         long = kept.ephemeral_1h_input_tokens or 0
-        short = max(short - long, kept.ephemeral_5m_input_tokens or 0)
+        rest, short = short - long, kept.ephemeral_5m_input_tokens or 0
+        short = rest if rest > short else short
     if details is not None:
-        reasoning = min(details.thinking_tokens or 0, output)
+        reasoning = details.thinking_tokens or 0
     event: Event = {
         "ts": epoch(row.timestamp),
         "key": key,
@@ -164,17 +185,16 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
         "cache_write_5m_tokens": short,
         "cache_write_1h_tokens": long,
         "output_tokens": output,
-        "reasoning_tokens": reasoning,
+        "reasoning_tokens": reasoning if reasoning < output else output,
         "session": row.sessionId or None,
         "project": row.cwd or None,
         "branch": row.gitBranch or None,
         "account": scratch.get("account"),
         "client": row.version or None,
     }
-    for speed in (usage.speed, usage.service_tier):
-        if speed is not None and speed != "standard":
-            event["speed"] = speed
-            break
+    speed = usage.service_tier if usage.speed in USUAL else usage.speed
+    if speed is not None and speed != "standard":
+        event["speed"] = speed
     if isinstance(row.forkedFrom, dict) and (parent := _text(row.forkedFrom.get("sessionId"))):
         event["rid"] = parent
     elif row.isSidechain is True and row.sessionId:
@@ -257,6 +277,13 @@ def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> No
             _note(f"rows with {name}", scratch)
     if odd and not kinds:  # those of the next rows are read without a look
         scratch["is_newer"] = True
+
+
+def _note_extras(usage: Usage, message: str, scratch: dict[str, Any]) -> None:
+    if isinstance(tools := usage.server_tool_use, dict):
+        _note_extra("web searches", message, tools.get("web_search_requests"), scratch)
+    if usage.inference_geo == "us":
+        _note_extra(SURCHARGE, message, 1, scratch)
 
 
 def _note_extra(kind: str, message: str, count: object, scratch: dict[str, Any]) -> None:

@@ -18,13 +18,13 @@ from typing import Any
 import orjson
 
 from tracker.api import Event, Rejected, epoch
-from tracker_codex.session_rows import Numbers, Payload, Row, Usage, decode, digest, grown, numbers, text, unchecked
+from tracker_codex.session_notes import note_row, note_usage
+from tracker_codex.session_rows import Numbers, Payload, Row, decode, digest, grown, numbers, text, unchecked
 from tracker_codex.session_threads import BURST_SECONDS, is_headless, note_first, note_named
 from tracker_codex.sessions import LATEST, WORDS
 
 _WORDS = tuple(word.encode() for word in WORDS)
 OTHERS = frozenset(("response_item", "compacted"))  # what was said: rows that may quote one with tokens
-MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 # a subagent answers within a second, but not within milliseconds
 COPY_SECONDS = 0.05
 # tags: the event counts if that session is known, whose copy it may be, and did not show it before; or unless that
@@ -56,8 +56,8 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
             _whole(line)
         return _counted(payload, row, scratch)
     if kind == "turn_context":
-        if payload.model is None:
-            _whole(line)
+        if payload.model is None or "own" not in scratch:
+            _note_folder(_whole(line), scratch)
         scratch["has_begun"] = True
         scratch["model"] = text(payload.model) or scratch.get("model")
     elif kind == "compacted":
@@ -69,6 +69,11 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     elif not (isinstance(kind, str) and kind in OTHERS):
         _note_row(line, kind, scratch)
     return []
+
+
+def _note_row(line: bytes, kind: object, scratch: dict[str, Any]) -> None:
+    _note_torn(line, scratch)
+    note_row(_whole(line), kind, scratch)
 
 
 def _whole(line: bytes) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def _whole(line: bytes) -> dict[str, Any]:
 
 def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None:
     """The first names the file's own thread; those that follow it at once, whose history a legacy fork has copied."""
-    thread = text(payload.get("id"))
+    thread = text(payload.get("id")) or text(payload.get("thread_id"))
     if thread and "\ufffd" in thread:  # by which its requests would count again
         raise Rejected("a damaged id")
     note_named(payload, scratch)
@@ -105,10 +110,12 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
 
 
 def _begin(thread: str | None, payload: Mapping[str, Any], at: float | None, scratch: dict[str, Any]) -> None:
-    git, account, source, base = map(payload.get, ("git", "creator_account_id", "source", "history_base"))
+    git, account, source, base, told = map(
+        payload.get, ("git", "creator_account_id", "source", "history_base", "base_instructions")
+    )
     parent = text(payload.get("forked_from_id"))
     # "cli", or an object with one name, such as `custom`; the totals of a subagent start at 0
-    is_subagent = isinstance(source, dict) and any("agent" in name for name in source)
+    is_subagent = isinstance(source, dict) and any("agent" in name.lower() for name in source)
     is_paginated = payload.get("history_mode") == "paginated" or bool(base)
     is_based = bool(parent or base) and is_paginated and not is_subagent
     is_fork = bool(parent) and not (is_paginated or is_subagent)
@@ -134,6 +141,8 @@ def _begin(thread: str | None, payload: Mapping[str, Any], at: float | None, scr
     }
     if is_fork:
         scratch["burst"] = at
+    if isinstance(told, dict) and isinstance(made_for := told.get("provenance"), dict):
+        scratch.setdefault("model", text(made_for.get("model")))
 
 
 def _spawned(parent: str | None, row: Row, scratch: dict[str, Any]) -> None:
@@ -163,6 +172,12 @@ def _pulse(row: Row, scratch: dict[str, Any]) -> None:
 def _later(one: float | None, other: float | None) -> float | None:
     """Copies may have the times of their originals."""
     return max(filter(None, (one, other)), default=None)
+
+
+def _note_folder(row: Mapping[str, Any], scratch: dict[str, Any]) -> None:
+    """The project of a file without its first line."""
+    if isinstance(payload := row.get("payload"), dict):
+        scratch.setdefault("own", {"project": text(payload.get("cwd"))})
 
 
 def _settings(payload: Mapping[str, Any], scratch: dict[str, Any]) -> None:
@@ -196,14 +211,15 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     if usage is None:
         return []
     thread = text(payload.thread_id)
-    is_copy = thread is not None and thread != scratch.get("thread", thread) and not is_headless(thread, row, scratch)
+    is_other = thread is not None and thread != (scratch.get("thread") or thread)
+    is_copy = is_other and not is_headless(thread, row, scratch)
     if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row, is_copy=is_copy):
         return []
     # the `token_count` beside it, also if both are copies
     scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
     if is_copy or not any(usage):
         return []
-    _note(payload.usage, scratch)
+    note_usage(payload.usage, scratch)
     note_first(row, scratch)
     key = text(payload.response_id)
     if key is None:
@@ -211,11 +227,13 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
         # without a total only its time tells a response from another one that used as much
         told = tuple(whole) if whole else epoch(row.timestamp)
         key = digest(repr((thread, payload.turn_id, told, tuple(usage))), 12)
-    event = _event(key, usage, row, scratch)
+    event = _event(key, usage, row, scratch, text(payload.model))
     if thread is None and scratch.get("is_fork"):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
     if thread is not None and thread != scratch.get("thread"):
         event["session"] = thread
+        if "thread" not in scratch:  # its first line is lost, and totals do not name it
+            scratch["own"] = {**scratch.get("own", {}), "session": thread}
     return [event]
 
 
@@ -231,7 +249,7 @@ def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> lis
     if scratch.get("early", (None,))[0] == usage:
         return []  # its own record is lost, and it was counted by its total
     key = text(record.response_id)
-    return [] if key is None else [_event(key, usage, row, scratch)]
+    return [] if key is None else [_event(key, usage, row, scratch, text(record.model))]
 
 
 def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, *, is_copy: bool) -> bool:
@@ -278,7 +296,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
             raise Rejected("the first total of a fork, which holds its parent's")
     if usage is None or not any(usage) or _is_older(row, scratch):
         return []  # after a compaction
-    _note(info.last_token_usage, scratch)
+    note_usage(info.last_token_usage, scratch)
     note_first(row, scratch)
     key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{scratch.get('thread') or ''}"
     event = _event(key, usage, row, scratch)
@@ -332,15 +350,17 @@ def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: boo
         return True
     if not is_known or usage is None or not any(usage):
         return True
-    return usage[0] in (*(one[0] for one in known), sum(one[0] for one in known))
+    whole = [sum(counts) for counts in zip(*known, strict=True)]
+    # not by the input alone, which a further response may share; a damaged record may lack its output
+    return any(one[0] == usage[0] and one[3] in (usage[3], 0) for one in (*known, whole))
 
 
-def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any]) -> Event:
+def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any], model: str | None = None) -> Event:
     inputs, read, written, output, reasoning = usage
     if read + written > inputs:
         read = min(read, inputs)
         written = min(written, inputs - read)
-    model = scratch.get("model")
+    model = model or scratch.get("model")
     event: Event = {
         "ts": epoch(row.timestamp),
         "key": key,
@@ -358,40 +378,3 @@ def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any]) -> Ev
     if model is None:
         event["tags"] = ["model:unknown"]
     return event
-
-
-# --- what is not known: newer clients write what nobody has seen yet
-
-
-def _note(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None:
-    """Note tokens of an unknown kind, which a `Usage` cannot have."""
-    if not isinstance(usage, dict):
-        return
-    for name in sorted(usage.keys() - Usage.__struct_fields__):
-        if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
-            _count_unknown(f"rows with {name}", scratch)
-
-
-def _note_row(line: bytes, kind: object, scratch: dict[str, Any]) -> None:
-    """Note a row of an unknown type that shows tokens."""
-    _note_torn(line, scratch)
-    if _has_tokens(_whole(line)):
-        is_named = isinstance(kind, str) and len(kind) <= LONGEST and kind.replace("-", "_").isidentifier()
-        _count_unknown(f"rows of type {kind if is_named else '(odd)'}", scratch)
-
-
-def _has_tokens(value: object, depth: int = 5) -> bool:
-    """Whether it is or holds a usage."""
-    if not isinstance(value, dict) or depth == 0:
-        return False
-    if any(isinstance(value.get(name), int) and value[name] > 0 for name in ("input_tokens", "output_tokens")):
-        return True
-    return any(_has_tokens(one, depth - 1) for one in value.values())
-
-
-def _count_unknown(name: str, scratch: dict[str, Any]) -> None:
-    if scratch.get("is_fork"):  # a copy of its parent's
-        return
-    counts = scratch.setdefault("unknown", {})
-    if name in counts or len(counts) < MOST_NAMES:
-        counts[name] = counts.get(name, 0) + 1

@@ -36,7 +36,7 @@ def note_first(row: Row, scratch: dict[str, Any]) -> None:
         scratch["is_stamped"] = _since_first_line(row, scratch) <= BURST_SECONDS
 
 
-def is_headless(thread: str, row: Row, scratch: Mapping[str, Any]) -> bool:
+def is_headless(thread: str | None, row: Row, scratch: Mapping[str, Any]) -> bool:
     """Whether a record of a thread that is not that of the first line is the file's own all the same."""
     known = scratch.get("threads", (thread,))
     if thread in known or len(known) >= MOST or not scratch.get("is_stamped"):

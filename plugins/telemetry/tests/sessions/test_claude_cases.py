@@ -201,6 +201,18 @@ def test_the_most_output_of_all_files_and_runs_counts(home: Any) -> None:
     assert sums(home) == {"s1": ONE}
 
 
+@pytest.mark.parametrize("is_read_at_once", [True, False])
+def test_what_only_a_later_row_of_an_answer_names_counts(home: Any, *, is_read_at_once: bool) -> None:
+    lines = without(row("s1", "m1", U, model=None), "cwd"), row("s1", "m1", U, timestamp="2026-11-20T10:00:01Z")
+    put(home, "s1", lines[0])
+    assert is_read_at_once or sums(home, "project") == {"": ONE}
+    put(home, "s1", "".join(lines))
+    assert sums(home, "project") == {"acme": ONE}
+    assert sums(home, "model") == {"claude-opus-4-6": ONE}
+    put(home, "s2", without(row("s2", "m2", U), "cwd") + row("s2", "m2", U, timestamp="2026-11-20T10:00:01Z"))
+    assert sums(home, "project") == {"acme": TWO}
+
+
 def test_a_folder_is_named_in_any_way(home: Any, tmp_path: Path) -> None:
     for name in ("one", "two"):
         put(home, "s", row(name, name, U), tmp_path / name / "projects" / "-p")

@@ -315,7 +315,7 @@ class Rows:
         self._keep(keys, zip(bases, halves, times, models, speeds, *tokens, totals, numbers, strict=True))
 
     def _keep(self, keys: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add rows; of one key the first of those with the highest rank stands.
+        """Add rows; of one key the last of those with the highest rank stands: a plugin that tells more tells it again.
 
         Its time is that at which it was shown first, as `tables.PUT` has it.
         """
@@ -323,7 +323,7 @@ class Rows:
             before = self.found.setdefault(key, row)
             if before is not row:
                 first = min((at for at in (before[TIME], row[TIME]) if at is not None), default=None)
-                best = row if _rank(row) > _rank(before) else before
+                best = row if _rank(row) >= _rank(before) else before
                 self.found[key] = (*best[:TIME], first, *best[TIME + 1 :])
 
     def _numbers(self, shared: Sequence[tuple[Any, ...]]) -> list[int]:
