@@ -149,7 +149,7 @@ def _cut(totals: Totals, most: Sequence[float]) -> Totals:
         is_cut |= values[: len(NOTHING)] != [*_values(row)][: len(NOTHING)]
         if any(values[: len(NOTHING)]):
             found[key] = _with(row, values)
-    if is_cut and (ends := [row[UNTIL] for row in totals.values()]):
+    if is_cut and (ends := [row[UNTIL] for row in totals.values() if any(row[COUNTS])]):
         # which of them are left is not known, nor whether the last is
         until = None if None in ends else max(ends)
         found = {key: (*row[:UNTIL], until, *row[UNTIL + 1 :]) for key, row in found.items()}
