@@ -135,3 +135,27 @@ def test_a_capture_goes_past_the_window_that_was_added(machine: Any) -> None:
         assert " for W0-01 " in ok(machine(verb, "codex", "--stdin", stdin=shown))
     ok(add(machine, "W0-02", 70, 9))
     assert " for W0-03 " in ok(machine("start", "codex", "--stdin", stdin=shown))
+
+
+def test_a_proposal_says_nothing_of_a_meter_whose_reset_no_reading_was_close_to() -> None:
+    """0 before a reset and 4 behind it was shown as 4, though up to 100 may have been used in between."""
+    source, reset = Session().source("codex"), NOW - timedelta(days=1)
+    ends = [
+        End(
+            sample=Sample(
+                provider="codex",
+                origin="rollout",
+                gauges={"fiveh": Gauge(meter="fiveh", used=used, reset_at=end)},
+                at=at,
+                until=at,
+            ),
+            at=at,
+            wanted=at,
+            edge=at,
+        )
+        for used, at, end in (
+            (0, reset - timedelta(hours=2), reset),
+            (4, reset + timedelta(hours=1), reset + timedelta(hours=5)),
+        )
+    ]
+    assert windows.moved(Draft(source=source, before=ends[0], after=ends[1], parts={})) == {}

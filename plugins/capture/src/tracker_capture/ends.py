@@ -73,8 +73,10 @@ def count(requests: Sequence[datetime], start: datetime, end: datetime) -> int:
 
 def exact(ends: Sequence[End], capacity: str | None) -> End | None:
     """The nearest one between which and the edge no request was made, or the meter of capacity did not move."""
-    if found := min((one for one in ends if one.is_exact), key=lambda one: one.distance, default=None):
-        return found
+    known = [one for one in ends if one.is_exact]
+    if known:
+        # of one instant the highest is the last: several sessions may write at once
+        return min(known, key=lambda one: (one.distance, -_used(one, capacity)))
     old, new = around(ends)
     if old is None or new is None or old.between is None:
         return None
@@ -82,6 +84,11 @@ def exact(ends: Sequence[End], capacity: str | None) -> End | None:
     if capacity not in same:
         return None
     return evolve(old, sample=evolve(old.sample, gauges=same, until=new.at), at=old.edge, between=0)
+
+
+def _used(end: End, meter: str | None) -> float:
+    gauge = end.sample.gauges.get(meter or "")
+    return (gauge.used if gauge else None) or 0.0
 
 
 def at_edge(end: End, ends: Sequence[End]) -> End:

@@ -75,7 +75,10 @@ def moved(draft: Draft) -> dict[str, float]:
         first, last = draft.before.sample.gauges.get(key), draft.after.sample.gauges[key]
         if key in draft.parts:
             found[key] = float(draft.parts[key]["delta"])
-        elif first is not None and first.used is not None and last.used is not None and last.used >= first.used:
+        elif first is None or (first.reset_at is not None and first.reset_at <= draft.after.at):
+            # its period is over, and no sum of parts is known
+            continue
+        elif first.used is not None and last.used is not None and last.used >= first.used:
             meter, length = draft.source.meter(key), length_of(draft.source, key)
             ends = [
                 _stands_for(meter, gauge.used or 0, gauge.reset_at, at, length)
