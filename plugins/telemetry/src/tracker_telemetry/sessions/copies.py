@@ -146,6 +146,22 @@ def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tup
     return {pair: until for pair, until in descents.items() if pair not in present}
 
 
+def kin(database: sqlite3.Connection, source: str) -> dict[str, str]:
+    """The first of all sessions that share requests, also by way of others, for each; as files and the journal tell."""
+    firsts: dict[str, str] = {}
+
+    def first(session: str) -> str:
+        while (other := firsts.setdefault(session, session)) != session:
+            firsts[session] = session = firsts[other]
+        return session
+
+    shown = {(one, other) for one, other, _ in database.execute(PARENTS, (source,))}
+    for pair in {*known(database, source), *shown}:
+        one, other = sorted(map(first, pair))
+        firsts[other] = one
+    return {session: first(session) for session in [*firsts]}
+
+
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
     """What a source's stream of the journal says."""
     found = (entry.record.get("descent") for entry in session.index.entries(source.stream))
@@ -234,7 +250,8 @@ def adopt(
     left = {pair: until for pair, until in found.items() if not pair[1].startswith(REPEATED)}  # which are nobody's
     for (session, parent), until in sorted(left.items(), key=itemgetter(1, 0)):
         for number, place in places.items():
-            if place.name == session and place.needs is None and not place.whole:
+            # what its subagents made is its own
+            if place.name == session != place.lineage and place.needs is None and not place.whole:
                 project, branch = _folder(database, source, parent) or place[1:3]  # a fork may be of another one
                 folders = place.folders if project == place.project else None
                 own = place._replace(session=parent, project=project, branch=branch, folders=folders)

@@ -5,7 +5,8 @@ The journal has it before the store: if a process dies between the two, the next
 What is lost of a session's day and model is what the journal has of it more than the rows that were made until the last
 request that it counts. Later rows are new and add up; a file that comes back shows the lost ones again. So it is known
 from the journal and the files alone. As long as the store lives it only gets less, since its rows outlive their files:
-if it has fewer of a session now, another session has the others.
+if it has fewer of a session now, another session has the others. Sessions that share requests count together: the
+journal may have a request as that of one, and the files that are left show it as that of another.
 
 A message that grew while the store was away is not told from what comes back, and so is taken for it.
 """
@@ -20,12 +21,12 @@ from typing import Any, TypeAlias
 
 from tracker.api import Source, epoch
 from tracker.kernel import Session, TrackerError, stamp
-from tracker_telemetry.sessions import tables
+from tracker_telemetry.sessions import copies, tables
 from tracker_telemetry.sessions.scan import TOKENS
 
 Row: TypeAlias = "tuple[Any, ...]"  # the source and `tables.KEPT`
 Totals: TypeAlias = "dict[Row, Row]"  # by what a total is of: source, session, day, model, project, branch
-Groups: TypeAlias = "dict[Row, Totals]"  # by session, day and model
+Groups: TypeAlias = "dict[Row, Totals]"  # by session, or the first of those that share requests, day and model
 UNKNOWN = -1  # how far the journal is known that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
 PRICED, COST, UNTIL, SPEED = (place + len(TOKENS) for place in (10, 11, 12, 13))
@@ -67,34 +68,54 @@ def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Gro
     }
 
 
-def settle(database: sqlite3.Connection, source: str, sessions: Collection[str], news: Groups) -> None:
-    """Bring what is lost up to the rows of these sessions, and to what the journal has now."""
-    own = source, json.dumps(sorted({*sessions, *(session for session, *_ in news)}))
+def settle(database: sqlite3.Connection, source: str, sessions: Collection[str], news: Groups) -> set[str]:
+    """Bring what is lost up to the rows of these sessions, and to what the journal has now.
+
+    Returned are all that share requests with these.
+    """
+    if not (news or database.execute("SELECT 1 FROM lost WHERE source = ? LIMIT 1", (source,)).fetchone()):
+        return set()
+    kin = copies.kin(database, source)
+    names = {*sessions, *(session for session, *_ in news)}
+    firsts = {kin.get(one) for one in names}
+    names |= {one for one, first in kin.items() if first in firsts}
+    own = source, json.dumps(sorted(names))
     lost, had = (_of(database, table, own) for table in ("lost", "kept"))
-    if not (lost or news):
-        return
-    shown = _groups(database.execute(tables.DAILY, own))
-    for group in {*lost, *news}:
+    before, anew = _together({**had, **news}, kin), _together({group: had[group] for group in news}, kin).keys()
+    lost, had, shown = (_together(found, kin) for found in (lost, had, _groups(database.execute(tables.DAILY, own))))
+    for group in {*lost, *anew}:
         known = left = lost.get(group, {})
         if known:
-            left = _still(known, _missing(database, news.get(group, had.get(group, {})), shown.get(group, {})))
-        if group in news:
+            left = _still(known, _missing(database, before.get(group, {}), shown.get(group, {})))
+        if group in anew:
             left = max(left, _missing(database, had[group], shown.get(group, {})), key=_size)
         if left != known:
-            database.execute("DELETE FROM lost WHERE (source, session, day, model) = (?, ?, ?, ?)", (source, *group))
+            key = tables.KEPT_KEY
+            database.executemany(f"DELETE FROM lost WHERE ({key}) = (?, ?, ?, ?, ?, ?)", known)
             put(database, "lost", left.values())
+    return names
+
+
+def _together(groups: Groups, kin: Mapping[str, str]) -> Groups:
+    """Those of sessions that share requests as one."""
+    found: Groups = defaultdict(dict)
+    for (session, *rest), totals in groups.items():
+        found[(kin.get(session, session), *rest)].update(totals)
+    return found
 
 
 def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Totals:
-    """What rows do not show of what the journal has of a session, day and model."""
+    """What rows do not show of what the journal has of a day and model of sessions that share requests."""
     if not _size(kept):
         return {}
     until = max(_until(row) for row in kept.values() if any(row[COUNTS]))
-    if any(row[UNTIL] is not None and row[UNTIL] > until for row in shown.values()):
+    later = {row[:4] for row in shown.values() if row[UNTIL] is not None and row[UNTIL] > until}
+    if later:
         database.execute(tables.BY_PLACE)
-        source, *group = next(iter(shown))[:4]
-        shown = {row[KEY]: row for row in database.execute(tables.DAILY_UNTIL, (source, *group, until))}
-    return _rest(kept, shown)
+    seen = {key: row for key, row in shown.items() if key[:4] not in later}
+    for own in later:
+        seen |= {row[KEY]: row for row in database.execute(tables.DAILY_UNTIL, (*own, until))}
+    return _rest(kept, seen)
 
 
 def _until(row: Row) -> float:
@@ -115,17 +136,23 @@ def _still(lost: Totals, missing: Totals) -> Totals:
     """What still is lost of what was, if this is missing of it now."""
     requests = _size(lost, REQUESTS)
     # a message that grew is not one that came back
-    return lost if requests and _size(missing, REQUESTS) >= requests else _cut(lost, _sums(missing))
+    return lost if requests and _size(missing, REQUESTS) >= requests else _cut(missing, _sums(lost))
 
 
 def _cut(totals: Totals, most: Sequence[float]) -> Totals:
     """Of totals no more in all than this, without those that have nothing."""
     found: Totals = {}
+    is_cut = False
     for key, row in totals.items():
         values = [*map(min, _values(row), most)]
         most = [*map(_more, most, values)]
+        is_cut |= values[: len(NOTHING)] != [*_values(row)][: len(NOTHING)]
         if any(values[: len(NOTHING)]):
             found[key] = _with(row, values)
+    if is_cut and (ends := [row[UNTIL] for row in totals.values() if any(row[COUNTS])]):
+        # which of them are left is not known, nor whether the last is
+        until = None if None in ends else max(ends)
+        found = {key: (*row[:UNTIL], until, *row[UNTIL + 1 :]) for key, row in found.items()}
     return found
 
 
@@ -179,11 +206,16 @@ def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) 
         for key, row in totals.items():
             found[key] = _sum(row, found[key]) if key in found else row
     kept = {key: row for totals in _of(database, "kept", own).values() for key, row in totals.items()}
-    new = [row for key, row in found.items() if key not in kept or kept[key][COUNTS] != row[COUNTS]]
+    new = [row for key, row in found.items() if key not in kept or _is_news(row, kept[key])]
     # the same requests under another project or branch
     return new + [
         (*row[:9], *NOTHING, *[None] * 4) for key, row in kept.items() if key not in found and any(row[COUNTS])
     ]
+
+
+def _is_news(row: Row, kept: Row) -> bool:
+    """Whether these are other requests than the journal has; a later one may have the figures of one that went."""
+    return bool(row[COUNTS] != kept[COUNTS] or (row[UNTIL] or 0) > _until(kept))
 
 
 def _sum(lost: Row, shown: Row) -> Row:

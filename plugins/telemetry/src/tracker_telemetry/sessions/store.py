@@ -290,7 +290,7 @@ class Store:
     def _keep(self, source: Source, prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
         sessions = self._touched[source.name]
-        kept.settle(self.database, source.name, sessions, self._news.get(source.name, {}))
+        sessions |= kept.settle(self.database, source.name, sessions, self._news.get(source.name, {}))
         new = kept.grown(self.database, source.name, sessions)
         descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
         size = self._learnt[source.name]

@@ -15,7 +15,7 @@ KEPT = (
     *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
     *("priced_requests", "cost_usd", "until", "speed"),
 )
-KEPT_COLUMNS = ", ".join(("source", *KEPT))
+KEPT_COLUMNS, KEPT_KEY = ", ".join(("source", *KEPT)), "source, session, day, model, project, branch"
 OWN_TOKENS = ", ".join(f"{{0}}.{name}" for name in TOKENS)  # of a table
 SHARED_COLUMNS, TOKEN_COLUMNS = ", ".join(Labels._fields), ", ".join(TOKENS)
 # NOT IN would compare a row with each that is dropped
@@ -41,8 +41,8 @@ CREATE TABLE dropped ({KEY}, PRIMARY KEY ({KEY})) WITHOUT ROWID;
 CREATE TABLE summary (source, session, project, branch, model, quarter INTEGER, first REAL, last REAL, requests,
   {TOKEN_COLUMNS}, cost, priced, speed);
 CREATE INDEX summary_session ON summary (source, session);
-CREATE TABLE kept ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
-CREATE TABLE lost ({KEPT_COLUMNS}, PRIMARY KEY (source, session, day, model, project, branch));
+CREATE TABLE kept ({KEPT_COLUMNS}, PRIMARY KEY ({KEPT_KEY}));
+CREATE TABLE lost ({KEPT_COLUMNS}, PRIMARY KEY ({KEPT_KEY}));
 """
 # made when rows are looked for by their place: a table is filled faster without
 BY_PLACE = "CREATE INDEX IF NOT EXISTS row_place ON row (place)"

@@ -1,0 +1,181 @@
+"""Each request that sessions share counts once, whichever files are gone, and in what order they come back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from itertools import chain, combinations
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from attrs import define, field
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+Make = Callable[..., str]
+FIRST = 1.79e9
+
+
+def texts(message: Make, last: str) -> Mapping[str, str]:
+    """A session that went on, its fork that went on later, and a subagent or a fork of before."""
+
+    def rows(session: str, *numbers: int, kind: str = "m", **more: Any) -> str:
+        return "".join(message(f"{kind}{one}", minute=one, sessionId=session, **more) for one in numbers)
+
+    others = {"p/subagents/agent-x": rows("p", 3, 5, kind="x", isSidechain=True), "g": rows("g", 0, 1, 2, 40)}
+    return {"p": rows("p", *range(9)), "f": rows("f", *range(6), 30, 31), last: others[last]}
+
+
+@pytest.mark.parametrize("left", [*chain.from_iterable(combinations((0, 1, 2), size) for size in range(4))])
+@pytest.mark.parametrize("last", ["p/subagents/agent-x", "g"])
+def test_the_index_is_lost_with_some_of_the_files(
+    home: Any, message: Make, last: str, left: tuple[int, ...], tmp_path: Path
+) -> None:
+    files = {home.projects / f"{name}.jsonl": text for name, text in texts(message, last).items()}
+
+    def put(*numbers: int) -> None:
+        for at, (path, text) in enumerate(files.items()):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text) if at in numbers else path.unlink(missing_ok=True)
+
+    put(0, 1, 2)
+    true = home.total()
+    assert true[0] == 9 + 2 + (1 if last == "g" else 2)
+    put(*left)
+    shutil.rmtree(home.data / ".index")
+    assert home.total() == true
+    shutil.copytree(home.data, tmp_path / "then")
+    for more in combinations({0, 1, 2} - {*left}, 1):
+        put(*left, *more)
+        assert home.total() == true
+        put(0, 1, 2)
+        assert home.total() == true
+        assert home.missing() == {}
+        shutil.rmtree(home.data)
+        shutil.copytree(tmp_path / "then", home.data)
+
+
+def test_another_machine_that_has_some_of_the_files_gets_the_records(home: Any, message: Make, tmp_path: Path) -> None:
+    for name, text in texts(message, "p/subagents/agent-x").items():
+        path = home.projects / f"{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    true = home.total()
+    (home.projects / "p.jsonl").unlink()
+    shutil.move(home.data, tmp_path / "old")
+    assert home.run("import", str(tmp_path / "old")).exit_code == 0
+    for _ in range(2):
+        assert home.total() == true
+        (home.projects / "p.jsonl").write_text(texts(message, "g")["p"])
+
+
+def test_what_a_subagent_made_is_no_copy_of_another_sessions(home: Any, message: Make) -> None:
+    """The journal says until when the session shows the fork's requests, and a subagent works in that time."""
+    for name, text in texts(message, "p/subagents/agent-x").items():
+        path = home.projects / f"{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for _ in range(2):
+        assert {row["session"]: row["requests"] for row in home.usage("session")["rows"]} == {"p": 5, "f": 8}
+        (home.projects / "p.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(home.data / ".index")
+
+
+def test_a_later_request_with_the_figures_of_one_that_went_is_no_new_one(home: Any, message: Make) -> None:
+    """A copy turns out to be the fork's, whose session made another one like it: the journal has until when."""
+    log = home.projects / "p.jsonl"
+    log.write_text(message("a", sessionId="p"))
+    assert home.total()[0] == 1
+    log.write_text(message("a", sessionId="p") + message("b", minute=2, sessionId="p"))
+    (home.projects / "f.jsonl").write_text(message("a", sessionId="f") + message("c", minute=9, sessionId="f"))
+    for _ in range(2):
+        assert home.total()[0] == 3
+        shutil.rmtree(home.data / ".index")
+
+
+@define
+class World:
+    """The rows of each file, and all requests: a session forks, works through subagents, and goes on, for days."""
+
+    message: Make
+    chance: Random
+    files: dict[str, list[tuple[str, dict[str, Any]]]] = field(factory=dict)
+    outputs: list[int] = field(factory=list)
+    _second: float = 0
+
+    @property
+    def truth(self) -> tuple[int, int, int]:
+        return len(self.outputs), 100 * len(self.outputs), sum(self.outputs)
+
+    def answer(self, file: str) -> None:
+        self._second += self.chance.choice((1, 40, 40, 20_000))
+        model = self.chance.choice(("claude-opus-4-6", "claude-opus-4-6", "claude-haiku-4-5"))
+        output = self.chance.choice((20, self.chance.randrange(1, 60)))
+        where = {"cwd": self.chance.choice(("/w/acme", "/w/acme", "/w/beta")), "isSidechain": "/" in file}
+        more = {"timestamp": FIRST + self._second, "model": model, "output": output, **where}
+        self.files.setdefault(file, []).append((f"m{len(self.outputs)}", more))
+        self.outputs.append(output)
+
+    def go_on(self) -> None:
+        session = self.chance.choice([name for name in self.files if "/" not in name])
+        kind = self.chance.choice(("answer", "fork", "fork", "subagent"))
+        if kind == "fork" and len(self.files) < 8:
+            own = self.files[session]
+            name = f"{self.chance.choice('as')}{len(self.files)}"  # either may be the first in order
+            self.files[name] = own[: self.chance.randrange(len(own)) + 1]
+            if self.chance.random() < 0.8:
+                self.answer(name)
+        else:
+            self.answer(session if kind == "answer" else f"{session}/subagents/agent-{self.chance.randrange(2)}")
+
+    def text(self, file: str) -> str:
+        session = file.partition("/")[0]
+        return "".join(self.message(name, **more, sessionId=session) for name, more in self.files[file])
+
+
+def check(home: Any, world: World) -> None:
+    assert home.total() == world.truth
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**9).map(Random))
+@example(Random(2121))  # whose some of what is lost was is not known any more
+def test_in_invented_worlds(home: Any, message: Make, chance: Random) -> None:
+    shutil.rmtree(home.data, ignore_errors=True)
+    shutil.rmtree(home.projects)
+    world = World(message, chance)
+    world.answer("s")
+
+    def put(file: str) -> None:
+        path = home.projects / f"{file}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(world.text(file))
+
+    def there(*, is_there: bool = True) -> list[str]:
+        return [name for name in world.files if (home.projects / f"{name}.jsonl").exists() == is_there]
+
+    for _ in range(2):
+        for _ in range(4):
+            world.go_on()
+        for file in chance.sample(sorted(world.files), len(world.files)):
+            put(file)
+        check(home, world)
+    for _ in range(3):
+        for file in chance.sample(there(), chance.randrange(len(there()) + 1)):
+            (home.projects / f"{file}.jsonl").unlink()
+        if chance.random() < 0.7:
+            shutil.rmtree(home.data / ".index")
+        check(home, world)
+        if sessions := [name for name in there() if "/" not in name]:
+            session = chance.choice(sessions)
+            world.answer(session)
+            put(session)
+            check(home, world)
+        gone = there(is_there=False)
+        for file in chance.sample(gone, chance.randrange(len(gone) + 1)):
+            put(file)
+            if chance.random() < 0.5:
+                check(home, world)
+        check(home, world)
