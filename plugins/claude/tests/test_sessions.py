@@ -173,6 +173,29 @@ def test_tokens_of_an_unknown_kind_within_an_object_are_noted() -> None:
         assert scratch == {"is_newer": True} | {name: scratch[name] for name in ("last", "request", "ts")}
 
 
+def test_tokens_of_an_unknown_kind_are_noted_behind_a_row_with_a_further_field_alone() -> None:
+    scratch: dict[str, Any] = {}
+    for name, more in (("m", {}), ("n", {"audio_tokens": 7}), ("o", {"imageTokens": 7}), ("p", {"audio_tokens": 0})):
+        [event] = ingest_line(row(name, 5, usage={"gpu": "x", **more}), scratch)
+        assert (event["input_tokens"], event["output_tokens"]) == (10, 5)
+    assert scratch["unknown"] == {"rows with audio_tokens": 1, "rows with imageTokens": 1}
+
+
+def test_a_usage_under_other_names_is_noted() -> None:
+    scratch: dict[str, Any] = {}
+    camel = {"inputTokens": 10, "outputTokens": 3, "cacheReadInputTokens": 5}
+    for name, usage, other in (
+        ("m", {"usage": camel}, {}),
+        ("n", {"token_usage": {"input_tokens": 9}}, {}),
+        ("o", {"usage": {"inputTokens": 0}}, {}),
+        ("p", {"usage": camel}, {"forkedFrom": {"sessionId": "q"}}),
+    ):
+        line = json.dumps({"type": "assistant", "sessionId": "s", "message": {"id": name, **usage}, **other}).encode()
+        assert any(word.encode() in line for word in SOURCE.origins[0].words)
+        ingest_line(line, scratch)
+    assert scratch["unknown"] == {"rows of type assistant without known tokens": 1, "rows of type assistant": 1}
+
+
 def test_web_searches_are_noted_once_for_a_message() -> None:
     scratch: dict[str, Any] = {}
     for name, output, searches in (("a", 1, 2), ("a", 5, 3), ("a", 5, 3), ("b", 5, 1), ("c", 5, 0), ("d", 5, "9")):

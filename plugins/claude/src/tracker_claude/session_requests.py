@@ -29,6 +29,7 @@ OTHERS = frozenset(("user", "system", "progress", "attachment", "summary", "resu
 OTHERS |= frozenset(("queue-operation", "api-request", "api-request-shape", "api-request-blob", "last-prompt"))
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 KINDS = ("assistant", "cost-state", "session-owner")
+SHOWN = ("input_tokens", "output_tokens", "inputTokens", "outputTokens")  # what tells a usage, whatever its name is
 _WORDS = tuple(word.encode() for word in WORDS)
 SYNTHETIC = "<synthetic>"
 USUAL = (None, "standard")  # speeds
@@ -41,6 +42,8 @@ TOTALS = {
 }
 WITHIN = (None, "message", "fallback_message")  # types of iterations that the whole counts, if they are of its model
 SURCHARGE = "surcharges for inference in the US (10%)"  # which no list of prices has
+KIND = re.compile(rb'"(\w*[Tt]okens)"')
+COUNTS = frozenset(name.encode() for name in (*FIELDS, *WRITTEN, "thinking_tokens") if name.endswith("_tokens"))
 DATE = re.compile(r"[-@]\d{8}$")  # of a snapshot
 TOTAL = "session-total"  # a tag: not a request, but what the client says that the session used until then
 
@@ -49,7 +52,7 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
     """As `ingest_line` has it."""
     row: Row | None
     try:
-        row = decode_newer(line) if "is_newer" in scratch else decode(line)
+        row = decode_newer(line) if "is_newer" in scratch and _is_known(line) else decode(line)
     except ValueError:
         row = _unfit(line, scratch)
     if row is None:
@@ -79,6 +82,11 @@ def _unfit(line: bytes, scratch: dict[str, Any]) -> Row | None:
     if isinstance(message := row.get("message"), dict):
         _note_tokens(message.get("usage"), scratch, is_copy=bool(row.get("forkedFrom")))
     return fitted(row, Row)
+
+
+def _is_known(line: bytes) -> bool:
+    """Whether a usage has no tokens of an unknown kind, so that its further fields tell nothing."""
+    return all(name in COUNTS for name in KIND.findall(line, line.find(b'"usage"')))
 
 
 def _loaded(line: bytes) -> dict[str, Any]:
@@ -257,7 +265,7 @@ def _has_tokens(value: object, depth: int = 4) -> bool:
     """Whether it is or holds a usage; `toolUseResult` and the like repeat one of another row."""
     if not isinstance(value, dict) or depth == 0:
         return False
-    if any(isinstance(value.get(name), int) and value[name] > 0 for name in ("input_tokens", "output_tokens")):
+    if any(isinstance(value.get(name), int) and value[name] > 0 for name in SHOWN):
         return True
     return any(_has_tokens(one, depth - 1) for name, one in value.items() if name != "toolUseResult")
 
@@ -271,10 +279,13 @@ def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> No
         odd |= {name: written[name] for name in written.keys() - WRITTEN}
     for value in [*odd.values()]:
         odd |= value if isinstance(value, dict) else {}
-    kinds = [name for name in sorted(odd) if name.endswith("_tokens")]
-    for name in () if is_copy else kinds:
-        if odd[name] and len(name) <= LONGEST and name.isidentifier():
-            _note(f"rows with {name}", scratch)
+    kinds = [name for name in sorted(odd) if name.endswith(("_tokens", "Tokens"))]
+    if not is_copy and any(odd[name] for name in kinds) and usage.keys().isdisjoint(TOTALS):
+        _note("rows of type assistant without known tokens", scratch)
+    elif not is_copy:
+        for name in kinds:
+            if odd[name] and len(name) <= LONGEST and name.isidentifier():
+                _note(f"rows with {name}", scratch)
     if odd and not kinds:  # those of the next rows are read without a look
         scratch["is_newer"] = True
 

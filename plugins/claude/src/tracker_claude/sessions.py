@@ -8,7 +8,8 @@ from typing import Any
 
 from tracker.api import Event, LogOrigin, TelemetrySource, hookimpl
 
-WORDS = ('"usage"', '"cost-state"', '"session-owner"')  # a line without one of these tells nothing here
+# a line without one of these tells nothing here; the first one finds newer names such as `token_usage`, too
+WORDS = ('usage"', '"cost-state"', '"session-owner"')
 SOURCE = TelemetrySource(
     contract="1.2",
     name="claude-sessions",

@@ -10,10 +10,8 @@ from tracker_codex.session_rows import Usage
 MOST_NAMES, LONGEST = 20, 40  # of what is unknown in a file
 
 
-def note_usage(usage: Usage | dict[str, Any] | None, scratch: dict[str, Any]) -> None:
+def note_usage(usage: dict[str, Any], scratch: dict[str, Any]) -> None:
     """Note tokens of an unknown kind, which a `Usage` cannot have."""
-    if not isinstance(usage, dict):
-        return
     for name in sorted(usage.keys() - Usage.__struct_fields__):
         if name.endswith("_tokens") and usage[name] and len(name) <= LONGEST and name.isidentifier():
             _count(f"rows with {name}", scratch)

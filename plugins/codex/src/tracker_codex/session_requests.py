@@ -210,27 +210,29 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
     usage = numbers(payload.usage)
     if usage is None:
         return []
-    thread = text(payload.thread_id)
-    is_other = thread is not None and thread != (scratch.get("thread") or thread)
-    is_copy = is_other and not is_headless(thread, row, scratch)
+    own, thread = scratch.get("thread"), text(payload.thread_id)
+    is_other = thread != own and thread is not None
+    is_copy = is_other and own is not None and not is_headless(thread, row, scratch)
     if (early := scratch.pop("early", None)) is not None and _is_early(early, usage, payload, row, is_copy=is_copy):
         return []
     # the `token_count` beside it, also if both are copies
     scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
     if is_copy or not any(usage):
         return []
-    note_usage(payload.usage, scratch)
-    note_first(row, scratch)
+    if isinstance(payload.usage, dict):
+        note_usage(payload.usage, scratch)
+    if "is_stamped" not in scratch:
+        note_first(row, scratch)
     key = text(payload.response_id)
     if key is None:
         whole = numbers(payload.thread_token_usage)
         # without a total only its time tells a response from another one that used as much
         told = tuple(whole) if whole else epoch(row.timestamp)
         key = digest(repr((thread, payload.turn_id, told, tuple(usage))), 12)
-    event = _event(key, usage, row, scratch, text(payload.model))
+    event = _event(key, usage, row, scratch, payload.model and text(payload.model))
     if thread is None and scratch.get("is_fork"):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
-    if thread is not None and thread != scratch.get("thread"):
+    if is_other:
         event["session"] = thread
         if "thread" not in scratch:  # its first line is lost, and totals do not name it
             scratch["own"] = {**scratch.get("own", {}), "session": thread}
@@ -296,8 +298,10 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
             raise Rejected("the first total of a fork, which holds its parent's")
     if usage is None or not any(usage) or _is_older(row, scratch):
         return []  # after a compaction
-    note_usage(info.last_token_usage, scratch)
-    note_first(row, scratch)
+    if isinstance(info.last_token_usage, dict):
+        note_usage(info.last_token_usage, scratch)
+    if "is_stamped" not in scratch:
+        note_first(row, scratch)
     key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{scratch.get('thread') or ''}"
     event = _event(key, usage, row, scratch)
     if scratch.get("is_fork"):
