@@ -96,6 +96,9 @@ class Sums:
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         known = {name: own[name] * (features if name == "churn" else 1) for name in FIGURES if name in own}
+        # of a window without own requests session logs name no money: all that it used is shared
+        if known.get("tokens") == 0 and not known.get("unpriced_requests"):
+            known.setdefault("cost_usd", 0.0)
         if len(self.tally.results) > counted:
             self.own.add(known)
             # what is known of the provider stands for it; churn of a window as a whole is no provider's
