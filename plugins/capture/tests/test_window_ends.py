@@ -13,7 +13,7 @@ import pytest
 from tracker.api import Gauge
 from tracker.kernel import TrackerError
 from tracker.session import Session
-from tracker_capture.ends import ends_at, unknown
+from tracker_capture.ends import ends_at, exact, unknown
 from tracker_capture.readings import Sample
 from tracker_capture.windows import draft_of, moved
 
@@ -311,6 +311,35 @@ def test_points_that_the_vendor_gave_back_are_no_second_account(worker: Any, els
     why = meters(worker)["why"]
     assert why.startswith("codex weekly was at 52% until ")
     assert why.endswith("and no reset between the two is known: the vendor may have given some back.")
+
+
+def test_the_parts_of_a_window_end_with_its_after(worker: Any, elsewhere: Path) -> None:
+    """The reading of the next morning was left out: 5 points for 8."""
+    worker.week_end = worker.noon - timedelta(hours=5)
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 5), (10, None))
+    worker.reading(900, 8)
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 8}
+
+
+def test_the_parts_of_a_window_are_those_between_the_highest_readings_of_both_instants(
+    worker: Any, elsewhere: Path
+) -> None:
+    worker.week_end = worker.noon + timedelta(minutes=5)
+    worker.codex((-900, 12), cwd=elsewhere, name="0")
+    worker.codex((-900, 15), cwd=elsewhere, name="1")
+    worker.codex((0, 19), (10, 9))
+    worker.codex((10, 7), cwd=elsewhere, name="b")
+    worker.ok("sync")
+    assert meters(worker)["meters"] == {"weekly": 13}
+
+
+def test_a_meter_stood_only_if_the_highest_reading_of_an_instant_says_so() -> None:
+    samples = [shown(0, prompts=10), shown(60, prompts=10), shown(60, prompts=12)]
+    requests = [shown(minute).at for minute in (5, 60)]
+    for some in (samples, samples[::-1]):
+        assert exact(ends_at(some, requests[0], requests, is_first=False), "prompts") is None
 
 
 def shown(minute: float, **values: float) -> Sample:

@@ -77,7 +77,7 @@ def exact(ends: Sequence[End], capacity: str | None) -> End | None:
     if known:
         # of one instant the highest is the last: several sessions may write at once
         return min(known, key=lambda one: (one.distance, -used_of(one, capacity)))
-    old, new = around(ends)
+    old, new = around(ends, capacity)
     if old is None or new is None or old.between is None:
         return None
     same = {key: gauge for key, gauge in old.sample.gauges.items() if _stood(old.sample, new.sample, key)}
@@ -91,12 +91,12 @@ def used_of(end: End, meter: str | None) -> float:
     return (gauge.used if gauge else None) or 0.0
 
 
-def at_edge(end: End, ends: Sequence[End]) -> End:
+def at_edge(end: End, ends: Sequence[End], capacity: str | None) -> End:
     """A reading long behind the last request as one of that request, without the meters that began anew since.
 
     The window would last until that reading, and hold what others did meanwhile.
     """
-    old, _ = around(ends)
+    old, _ = around(ends, capacity)
     if not end.is_exact or end.at <= end.edge or old is None:
         return end
     known = old.sample.gauges
@@ -113,17 +113,20 @@ def _stood(old: Sample, new: Sample, key: str) -> bool:
     return other is not None and one.used == other.used and is_same_reset(one.reset_at, other.reset_at)
 
 
-def around(ends: Sequence[End]) -> tuple[End | None, End | None]:
-    """The last reading before the edge, and the first one behind it; one of the edge is both."""
+def around(ends: Sequence[End], capacity: str | None) -> tuple[End | None, End | None]:
+    """The last reading before the edge and the first one behind it, the highest of each; one of the edge is both."""
     old = [one for one in ends if one.at <= one.edge]
     new = [one for one in ends if one.at >= one.edge]
-    return max(old, key=lambda one: one.at, default=None), min(new, key=lambda one: one.at, default=None)
+    return (
+        max(old, key=lambda one: (one.at, used_of(one, capacity)), default=None),
+        min(new, key=lambda one: (one.at, -used_of(one, capacity)), default=None),
+    )
 
 
 def unknown(name: str, capacity: str, firsts: Sequence[End], lasts: Sequence[End]) -> str:
     """Why the readings do not tell what some requests used, and what that was at least, or at most."""
     first, last = exact(firsts, capacity), exact(lasts, capacity)
-    (before, inside), (still_inside, after) = around(firsts), around(lasts)
+    (before, inside), (still_inside, after) = (around(ends, capacity) for ends in (firsts, lasts))
     if first is None:
         why = _lacks(name, "before its first request", firsts[0], before, "since")
     else:

@@ -155,7 +155,7 @@ def _pair(
     if is_exact and None in known:
         raise TrackerError(f"{unknown(source.name, source.capacity or '', *sides)}. Nothing was stored.")
     first, last = (end or _nearest(source, ends, limit) for end, ends in zip(known, sides, strict=True))
-    settled = at_edge(last, sides[1]) if last.distance > limit else last
+    settled = at_edge(last, sides[1], source.capacity) if last.distance > limit else last
     return first, settled if source.capacity in settled.sample.gauges else last
 
 
@@ -263,16 +263,17 @@ def _parts(
     """
     found: dict[str, list[Point]] = {}
     for one in samples:
-        if one.until >= before.at and one.at <= after.at:
+        if one.until >= before.at and one.at <= (after.read or after.at):
             for key, point in points_of(one):
                 found.setdefault(key, []).append(point)
+    firsts, lasts = (dict(points_of(end.sample)) for end in (before, after))
     parts = {}
     for key, points in found.items():
-        meter, ends = source.meter(key), (before.sample.gauges.get(key), after.sample.gauges.get(key))
-        if meter is None or meter.unit != "pp" or None in ends:
+        meter = source.meter(key)
+        if meter is None or meter.unit != "pp" or key not in firsts or key not in lasts:
             continue
         try:
-            part = _sum(source, meter, points, before.begin, requests, limit)
+            part = _sum(source, meter, points, (firsts[key], lasts[key]), before.begin, requests, limit)
         except TrackerError:
             if key == source.capacity:
                 raise
@@ -286,18 +287,22 @@ def _sum(
     source: Source,
     meter: Meter,
     readings: Sequence[Point],
+    ends: tuple[Point, Point],
     begin: datetime,
     requests: Sequence[datetime],
     limit: timedelta,
 ) -> dict[str, Any] | None:
     """None without a reset. It is an error if no reading is close enough before one.
 
-    begin: when the window begins, up to which the meter stood where the first reading shows it.
+    ends: the readings that were chosen. begin: when the window begins, up to which the meter stood where the first
+    one shows it.
     """
     length = length_of(source, meter.key)
-    points = with_resets(readings, length)
+    # of one instant the highest is the last
+    points = with_resets(sorted(readings, key=lambda one: one.used), length)
     values = [_stands_for(meter, one.used, one.reset_at, one.at, length) for one in points]
-    total, base, most = 0.0, values[0], 0.0
+    base, last = (_stands_for(meter, one.used, one.reset_at, one.at, length) for one in ends)
+    total = most = 0.0
     resets = []
     for (old, new), used in zip(pairwise(points), values, strict=False):
         if (reset := reset_between(old, new, length)) is not None:
@@ -314,7 +319,7 @@ def _sum(
             resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
     if not resets:
         return None
-    total += max(0.0, values[-1] - base)
+    total += max(0.0, last - base)
     return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
 
 
