@@ -21,6 +21,12 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 WEEK = timedelta(days=7)
 
 
+@pytest.fixture(autouse=True)
+def now() -> None:
+    """The suite may take longer than a reading stays fresh."""
+    globals()["NOW"] = datetime.now(UTC).replace(microsecond=0)
+
+
 def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 

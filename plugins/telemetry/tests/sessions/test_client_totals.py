@@ -230,3 +230,30 @@ def test_what_a_fork_took_over_of_a_deleted_parent_is_no_compaction(home: Any, m
     shutil.rmtree(home.data / ".index")
     assert more(home) == {OPUS: (1, 10, 5)}
     assert home.total() == (2, 200, 100)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kinds"),
+    [
+        ((), {"not_in_rows": 2, "gone": 2}),
+        (("--since", "2026-11-20T10:30"), {"not_in_rows": 1, "gone": 1}),
+        (("--until", "2026-11-20T10:10"), {"not_in_rows": 1, "gone": 1}),
+        (("--since", "2026-11-20T10:10", "--until", "2026-11-20T10:30"), {}),
+        (("--last", "1"), {"not_in_rows": 1, "gone": 1}),
+        (("weekly", "--last", "1"), {"not_in_rows": 2, "gone": 2}),
+        (("monthly", "--last", "1"), {"not_in_rows": 2, "gone": 2}),
+        (("--until", "2026-11-10"), {}),
+    ],
+)
+def test_only_sessions_of_the_time_that_is_asked_for_are_said(
+    home: Any, message: Make, state: Make, asked: tuple[str, ...], kinds: dict[str, int]
+) -> None:
+    early = "2026-11-19T23:50:00Z" if "--last" in asked else "2026-11-20T10:01:00Z"
+    for name, at in (("early", early), ("late", "2026-11-20T10:40:00Z")):
+        put(home, **{name: message(name, timestamp=at, sessionId=name) + state(900, 120, name)})
+        put(home, **{f"{name}-gone": message(f"{name}-gone", timestamp=at, sessionId=f"{name}-gone")})
+    home.usage()
+    for name in ("early", "late"):
+        (home.projects / f"{name}-gone.jsonl").unlink()
+    found = home.usage(*asked)["missing"]
+    assert {one["kind"]: one["count"] for one in found} == kinds

@@ -30,6 +30,8 @@ SIZE = len(COUNTS) - 1
 SUMS = ", ".join(f"sum({count})" for count in COUNTS)
 _NOTHING, UNLIMITED = [0] * len(COUNTS), [sys.maxsize] * len(COUNTS)
 NEVER = float("inf")
+Span: TypeAlias = tuple[float, float]  # from an instant on, and before another
+EVER: Span = -NEVER, NEVER
 STATES = f"""
 SELECT session, lineage, model, ts, {", ".join(COUNTS)} FROM {REQUESTS}
 WHERE source = ? AND whole = 1 ORDER BY ts, total
@@ -83,12 +85,15 @@ class Totals:
         for (session, parent), until in copies.parents(self.database, self.source).items():
             self._parents[session] = max(self._parents.get(session, (until, parent)), (until, parent))
 
-    def more(self) -> Iterator[tuple[str, Tokens, bool]]:
+    def more(self, span: Span) -> Iterator[tuple[str, Tokens, bool]]:
         """Each model of a session of which the client knows more than its requests tell, and whether that is certain.
 
-        It is the most where it cannot be told which of two sessions used it first.
+        The session worked within the span. It is the most where it cannot be told which of two sessions used it first.
         """
         for session, states in self._states.items():
+            times = [self._began.get(session, NEVER), *(state.at for state in states)]
+            if not (min(times) < span[1] and span[0] <= states[-1].at):
+                continue
             for model in dict.fromkeys(state.model for state in states):
                 before, is_certain = self._before(session, model)
                 known = _sum(before, self._own.get((session, model), _NOTHING))
@@ -187,12 +192,12 @@ class Totals:
             yield from (tokens for tokens in known if _fits(tokens, most))
 
 
-def not_in_rows(database: sqlite3.Connection, source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is missing of the requests, by model."""
+def not_in_rows(database: sqlite3.Connection, source: Source, span: Span) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is missing of the requests of sessions of a time, by model."""
     more: dict[str, Tokens] = {}
     counts: dict[str, int] = defaultdict(int)
     unsure = set[str]()
-    for model, left, is_certain in Totals(database, source.name).more():
+    for model, left, is_certain in Totals(database, source.name).more(span):
         counts[model] += 1
         left[SIZE] = min(left[SIZE - 1 :])
         more[model] = _sum(more.get(model, _NOTHING), left)

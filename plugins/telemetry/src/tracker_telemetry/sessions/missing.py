@@ -17,7 +17,7 @@ from tracker.api import Source
 from tracker.kernel import Registry, Session, line, number, plural
 from tracker_telemetry.prices import FILE, USUAL, user_file
 from tracker_telemetry.sessions import genai
-from tracker_telemetry.sessions.client_totals import not_in_rows
+from tracker_telemetry.sessions.client_totals import EVER, Span, not_in_rows
 from tracker_telemetry.sessions.files import PACKED, files, unlisted
 from tracker_telemetry.sessions.lines import is_whole
 from tracker_telemetry.sessions.owners import by_model
@@ -27,10 +27,10 @@ from tracker_telemetry.sessions.spans import OUTSIDE, UNKNOWN
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
-# Sessions with requests that stand in no file that is there, and when the first was made.
+# Sessions with requests of a time that stand in no file that is there, and when the first was made.
 GONE = """
 SELECT count(DISTINCT session), min(first) FROM summary
-WHERE source = :source
+WHERE source = :source AND (:is_all OR last >= :since AND first < :until)
 AND session IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT value FROM json_each(:gone)))
 AND session NOT IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT value FROM json_each(:here)))
 """
@@ -196,9 +196,12 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
 
 
 def of_files(
-    session: Session, database: sqlite3.Connection, sources: Sequence[Source], provider: str | None
+    session: Session, database: sqlite3.Connection, sources: Sequence[Source], provider: str | None, span: Span
 ) -> Iterator[dict[str, Any]]:
-    """What could not be read, whenever it was made, and what only a client's own totals have of a provider's models."""
+    """What could not be read, whenever it was made, and of sessions of a time those whose files are gone.
+
+    Also what only a client's own totals have of a provider's models in such sessions.
+    """
     for source in sources:
         own, known = (source.name,), {file_key(one.path): one.path for one in files(source)}
         # a file and its copy in an archive are one
@@ -217,11 +220,11 @@ def of_files(
         query = "SELECT name, stop FROM file WHERE source = ? AND stop < size AND error IS NULL"
         if names := [name for name, stop in database.execute(query, own) if _is_partial(known.get(name), stop)]:
             yield {"kind": "partial", "count": len(names), "detail": f"{source.title}: {_names(known, names)}"}
-        yield from _gone(database, source, known)
+        yield from _gone(database, source, known, span)
         for error, count in sorted(Counter(unlisted(source)).items()):
             yield {"kind": "unread_folders", "count": count, "detail": f"{source.title}: {error}"}
         owner = by_model(session, source)
-        yield from (one for model, one in not_in_rows(database, source) if provider in (None, owner(model)))
+        yield from (one for model, one in not_in_rows(database, source, span) if provider in (None, owner(model)))
 
 
 def _is_partial(path: str | None, stop: int) -> bool:
@@ -237,13 +240,17 @@ def _is_partial(path: str | None, stop: int) -> bool:
         return False
 
 
-def _gone(database: sqlite3.Connection, source: Source, known: Container[bytes]) -> Iterator[dict[str, Any]]:
+def _gone(
+    database: sqlite3.Connection, source: Source, known: Container[bytes], span: Span
+) -> Iterator[dict[str, Any]]:
     """The sessions whose files are gone, of which the store has each request."""
     places: dict[bool, set[int]] = {True: set(), False: set()}
     for name, some in database.execute("SELECT name, places FROM file WHERE source = ?", (source.name,)):
         places[name in known].update(json.loads(some))
     here, gone = (json.dumps([*places[is_here]]) for is_here in (True, False))
-    [(count, first)] = database.execute(GONE, {"source": source.name, "here": here, "gone": gone})
+    since, until = span
+    given = {"source": source.name, "here": here, "gone": gone, "since": since, "until": until}
+    [(count, first)] = database.execute(GONE, {**given, "is_all": span == EVER})
     if count:
         day = datetime.fromtimestamp(first, UTC).date() if first is not None else "a day that is not known"
         yield {"kind": "gone", "count": count, "detail": f"{source.title}, the first of {day}"}

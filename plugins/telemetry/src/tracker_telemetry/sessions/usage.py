@@ -197,7 +197,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         *missing.accounts((key[0], *one) for key, _ in rows for one in accounts.get(key, ())),
         *missing.deleted(gone[key] for key, _ in rows if key in gone),
         *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
-        *missing.of_files(session, database, sources, query.provider),
+        *missing.of_files(session, database, sources, query.provider, _span(query, rows)),
     ]
     moved = _meters(session, sources, query, rows)
     return Usage(names=query.names, rows=rows, totals=_total(rows), missing=lacking, meters=moved)
@@ -344,6 +344,15 @@ def _period(day: date | None, query: Query) -> str:
     if query.by == "weekly":
         return str(day - timedelta(days=(day.weekday() - query.first_weekday) % 7))
     return str(day)
+
+
+def _span(query: Query, rows: Rows) -> tuple[float, float]:
+    """The time of what is shown: of the last periods it begins with the first of these."""
+    since = query.since
+    if query.last is not None and query.by in PERIODS and (names := [key[1] for key, _ in rows if key[1]]):
+        first = date.fromisoformat(f"{min(names)}-01"[:10])
+        since = max(since, datetime(first.year, first.month, first.day, tzinfo=query.zone).timestamp())
+    return since, query.until
 
 
 def _last(found: Mapping[Key, Sums], query: Query, windows: Spans | None) -> Rows:
