@@ -244,7 +244,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
 
 
 def _note_nameless(row: Mapping[str, Any], payload: Payload, scratch: dict[str, Any]) -> None:
-    """Note a record whose usage has another name, if it is no copy and no `token_count` beside it counts."""
+    """Note a record whose usage has another name, but not a copy, or one whose `token_count` was counted."""
     own = scratch.get("thread")
     if own in (None, text(payload.thread_id) or own) and scratch.pop("early", None) is None:
         scratch["is_noted"] = note_nameless(row, RECORD, scratch)
