@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tracker.api import Gauge
+from tracker.kernel import TrackerError
+from tracker.session import Session
+from tracker_capture.ends import ends_at, unknown
+from tracker_capture.readings import Sample
+from tracker_capture.windows import draft_of, moved
 
 
 @pytest.fixture
@@ -295,3 +302,38 @@ def test_readings_that_a_sync_would_add_are_named(worker: Any, elsewhere: Path) 
     worker.ok("sync")
     assert "tracker sync" not in worker("windows", "propose").stderr
     worker.ok("windows", "accept", worker.proposed()[0]["window"])
+
+
+def test_points_that_the_vendor_gave_back_are_no_second_account(worker: Any, elsewhere: Path) -> None:
+    worker.codex((-900, 52), cwd=elsewhere, name="evening")
+    worker.codex((0, 40), (10, 42))
+    worker.ok("sync")
+    why = meters(worker)["why"]
+    assert why.startswith("codex weekly was at 52% until ")
+    assert why.endswith("and no reset between the two is known: the vendor may have given some back.")
+
+
+def shown(minute: float, **values: float) -> Sample:
+    time = datetime(2026, 1, 10, 12, tzinfo=UTC) + timedelta(minutes=minute)
+    gauges = {key: Gauge(meter=key, used=used) for key, used in values.items()}
+    return Sample(provider="glm", origin="answer", gauges=gauges, at=time, until=time)
+
+
+def test_counts_that_fell_have_their_unit(worker: Any) -> None:
+    first, last = shown(0, prompts=80), shown(60, prompts=30)
+    with pytest.raises(TrackerError, match=r"glm prompts was at 80 prompts by the reading of .* and 30 prompts by"):
+        draft_of(Session(), "W1", "glm", [first, last], (first.at, last.at))
+
+
+def test_of_readings_of_one_instant_the_highest_counts_without_session_logs_too(worker: Any) -> None:
+    first, low, high = shown(0, prompts=10), shown(60, prompts=14), shown(60, prompts=15)
+    for last in ([low, high], [high, low]):
+        assert moved(draft_of(Session(), "W1", "glm", [first, *last], (first.at, low.at))) == {"prompts": 5}
+
+
+def test_what_a_provider_without_a_meter_of_capacity_lacks_is_said(worker: Any) -> None:
+    """A plugin may declare none; the error was a `KeyError`, which ended `propose`."""
+    samples = [shown(0, weekly=1), shown(60, weekly=2)]
+    requests = [samples[0].at - timedelta(minutes=9), samples[0].at + timedelta(minutes=9)]
+    ends = [ends_at(samples, at, requests, is_first=at is requests[0]) for at in requests]
+    assert "glm has no reading before its first request" in unknown("glm", "", *ends)

@@ -90,3 +90,17 @@ def test_the_least_of_a_feature_is_that_of_all_whose_requests_are_known(verdicts
     verdicts.facts["codex-02", "codex"] = {"tokens": 1, "requests": 1, "cost_usd": 10.0}
     [row] = json.loads(verdicts("scoreboard", "--format", "json").ok())
     assert (row["cost_usd"], row["cost_usd_per_feature"]) == (10, 2)
+
+
+def test_a_window_all_of_whose_requests_are_shared_cost_nothing_by_itself(verdicts: Any) -> None:
+    """Its money was not known, so that its features stood beside no part of what it shares."""
+    verdicts.rows(codex=[(3, 18), (2, 10)])
+    none = {"tokens": 0, "requests": 0, "cost_usd": None, "shared_requests": 3}
+    verdicts.facts["codex-01", "codex"] = none
+    verdicts.facts["codex-02", "codex"] = {"tokens": 100, "requests": 1, "cost_usd": 1.0, "shared_requests": 3}
+    verdicts.facts["codex-01+codex-02", "codex"] = {"tokens": 300, "requests": 3, "cost_usd": 3.0}
+    done = verdicts("--json", "scoreboard")
+    [row] = json.loads(done.ok())
+    assert (row["tokens"], row["cost_usd"]) == (400, 4)
+    assert (row["tokens_per_feature"], row["cost_usd_per_feature"]) == (80, pytest.approx(0.8))
+    assert done.err == ""

@@ -130,9 +130,10 @@ def _following(session: Session, source: Source, window: str | None, kept: Seque
 def _is_taken(session: Session, source: Source, window: str, kept: Sequence[str]) -> bool:
     """Whether a capture would not count there, or replace one of a phase to be kept: it is of the next window then."""
     lane, index = session.lane, session.index
+    if is_finalized(index, window) or lane not in (index.lanes_in(window) or {lane}):
+        return True
     own = captures(index, {source.name: source}, [window]).get((window, source.name), ())
-    is_foreign = lane not in (index.lanes_in(window) or {lane})
-    return is_foreign or is_finalized(index, window) or any(one.agent_id == lane and one.phase in kept for one in own)
+    return any(one.agent_id == lane and one.phase in kept for one in own)
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:

@@ -76,7 +76,7 @@ def exact(ends: Sequence[End], capacity: str | None) -> End | None:
     known = [one for one in ends if one.is_exact]
     if known:
         # of one instant the highest is the last: several sessions may write at once
-        return min(known, key=lambda one: (one.distance, -_used(one, capacity)))
+        return min(known, key=lambda one: (one.distance, -used_of(one, capacity)))
     old, new = around(ends)
     if old is None or new is None or old.between is None:
         return None
@@ -86,7 +86,7 @@ def exact(ends: Sequence[End], capacity: str | None) -> End | None:
     return evolve(old, sample=evolve(old.sample, gauges=same, until=new.at), at=old.edge, between=0)
 
 
-def _used(end: End, meter: str | None) -> float:
+def used_of(end: End, meter: str | None) -> float:
     gauge = end.sample.gauges.get(meter or "")
     return (gauge.used if gauge else None) or 0.0
 
@@ -148,8 +148,10 @@ def _rise(meter: str, first: End | None, last: End | None) -> float | None:
     """How far a meter rose from one reading to a later one of the same period."""
     if first is None or last is None or first.at >= last.at:
         return None
-    old, new = first.sample.gauges[meter], last.sample.gauges[meter]
-    if old.used is None or new.used is None or not is_same_reset(old.reset_at, new.reset_at):
+    old, new = first.sample.gauges.get(meter), last.sample.gauges.get(meter)
+    if old is None or new is None or old.used is None or new.used is None:
+        return None
+    if not is_same_reset(old.reset_at, new.reset_at):
         return None
     return new.used - old.used if new.used > old.used else None
 

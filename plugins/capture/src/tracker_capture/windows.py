@@ -10,12 +10,13 @@ from typing import Any
 from attrs import evolve, frozen
 
 from tracker.api import Gauge, Meter, Reading, Source, UsageEvent, instant
-from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span, value
 from tracker_capture.accounts import owners
-from tracker_capture.ends import End, at_edge, count, ends_at, exact, said, unknown
+from tracker_capture.ends import End, at_edge, count, ends_at, exact, said, unknown, used_of
 from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, Point, length_of, points_of, reset_between, with_resets
-from tracker_capture.readings import Sample, by_provider, compact, history
+from tracker_capture.readings import Sample, by_provider, compact, history, is_same_reset
 from tracker_capture.settings import CaptureSettings
+from tracker_capture.units import unit_of
 
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
@@ -153,7 +154,7 @@ def _pair(
     known = [exact(ends, source.capacity) for ends in sides]
     if is_exact and None in known:
         raise TrackerError(f"{unknown(source.name, source.capacity or '', *sides)}. Nothing was stored.")
-    first, last = (end or _nearest(source.name, ends, limit) for end, ends in zip(known, sides, strict=True))
+    first, last = (end or _nearest(source, ends, limit) for end, ends in zip(known, sides, strict=True))
     settled = at_edge(last, sides[1]) if last.distance > limit else last
     return first, settled if source.capacity in settled.sample.gauges else last
 
@@ -204,16 +205,18 @@ def _refuse_other_period(draft: Draft) -> None:
     # a meter at 0 begins its period with its first use
     is_moved = old.used and old.reset_at and new.reset_at and abs(old.reset_at - new.reset_at) > COARSE
     if fell or is_moved:
-        shown = " and ".join(_shown(gauge, end) for gauge, end in zip((old, new), ends, strict=True))
+        unit, is_same = unit_of(draft.source, meter), old.reset_at and is_same_reset(old.reset_at, new.reset_at)
+        shown = " and ".join(_shown(gauge, unit, end) for gauge, end in zip((old, new), ends, strict=True))
+        why = "the vendor may have given some back" if is_same else "the readings may be of two accounts"
         raise TrackerError(
-            f"{draft.source.name} {meter} was at {shown}, and no reset between the two is known: the readings may be of"
-            " two accounts. Nothing was stored."
+            f"{draft.source.name} {meter} was at {shown}, and no reset between the two is known: {why}."
+            " Nothing was stored."
         )
 
 
-def _shown(gauge: Gauge, end: End) -> str:
+def _shown(gauge: Gauge, unit: str, end: End) -> str:
     until = f" until {said(gauge.reset_at)}" if gauge.reset_at else ""
-    return f"{compact(gauge.used or 0)} %{until} by the reading of {said(end.at)}"
+    return f"{value(gauge.used, unit=unit)}{until} by the reading of {said(end.at)}"
 
 
 def _refuse_lagging(session: Session, draft: Draft) -> None:
@@ -232,15 +235,15 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
             )
 
 
-def _nearest(name: str, ends: Sequence[End], limit: timedelta) -> End:
-    """The reading that is closest to an instant, before or after it."""
-    found = min(ends, key=lambda end: (end.distance, end.at > end.wanted))
+def _nearest(source: Source, ends: Sequence[End], limit: timedelta) -> End:
+    """The reading that is closest to an instant, before or after it, and of several the highest."""
+    found = min(ends, key=lambda end: (end.distance, end.at > end.wanted, -used_of(end, source.capacity)))
     if found.distance > limit:
         # times are said to the minute
         away = span(found.distance) if span(found.distance) != span(limit) else f"just over {span(limit)}"
         raise TrackerError(
-            f"{name} has no reading within {span(limit)} of {said(found.wanted)}; the nearest is of {said(found.at)},"
-            f" {away} away. Use --stale-ok to take it. Nothing was stored."
+            f"{source.name} has no reading within {span(limit)} of {said(found.wanted)}; the nearest is of"
+            f" {said(found.at)}, {away} away. Use --stale-ok to take it. Nothing was stored."
         )
     return found
 
@@ -296,7 +299,7 @@ def _sum(
     values = [_stands_for(meter, one.used, one.reset_at, one.at, length) for one in points]
     total, base, most = 0.0, values[0], 0.0
     resets = []
-    for (old, new), value in zip(pairwise(points), values, strict=False):
+    for (old, new), used in zip(pairwise(points), values, strict=False):
         if (reset := reset_between(old, new, length)) is not None:
             is_covered = reset <= begin or (requests and not count(requests, old.until, reset))
             if reset - max(old.until, begin) > limit and not is_covered:
@@ -305,7 +308,7 @@ def _sum(
                     f" {said(reset)}; the last one is of {said(old.until)} and shows {compact(old.used)} %."
                     " Use --stale-ok to take it. Nothing was stored."
                 )
-            total += max(0.0, value - base)
+            total += max(0.0, used - base)
             most += 0.0 if is_covered else max(0.0, 100 - old.used)
             base = 0.0
             resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})

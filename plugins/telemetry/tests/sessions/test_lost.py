@@ -56,6 +56,19 @@ def test_a_message_that_grows_while_the_index_is_away_counts_once(home: Any, mes
         assert home.missing() == {}
 
 
+def test_the_rest_of_a_message_that_grew_keeps_its_money(home: Any, message: Make) -> None:
+    """A fork copied it while it was written, and its own file and the index are gone: the rest is no request."""
+    own, fork = home.projects / "s1.jsonl", home.projects / "s2.jsonl"
+    own.write_text(message("a", output=5) + message("a"))
+    fork.write_text(message("a", output=5, sessionId="s2") + message("b", minute=5, sessionId="s2"))
+    before = home.usage()["totals"]
+    assert (before["requests"], before["output_tokens"]) == (2, 100)
+    own.unlink()
+    shutil.rmtree(home.data / ".index")
+    for _ in range(2):
+        assert home.usage()["totals"] == before
+
+
 def test_what_an_older_version_kept_was_made_before_it_was_kept(home: Any, message: Make) -> None:
     """Its totals do not say when the last request was made, but when they were stored."""
     log, other = home.projects / "s1.jsonl", home.projects / "x.jsonl"

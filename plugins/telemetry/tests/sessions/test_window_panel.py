@@ -162,3 +162,15 @@ def test_a_long_history_names_the_command_that_has_it(worked: Any, monkeypatch: 
 def test_without_requests_there_is_no_heading(home: Any) -> None:
     capture(home, "start", 0, 10)
     assert "Tokens" not in home.run("preview").stdout
+
+
+def test_what_could_not_be_read_is_looked_at_again(
+    worked: Any, message: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    path = worked.projects / "s2.jsonl.zst"
+    path.write_bytes(zstandard.ZstdCompressor().compress(message("c", minute=7).encode()))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "zstandard", None)
+        assert ["300 tokens" in shown(worked) for _ in range(3)] == [True] * 3
+    assert "450 tokens" in shown(worked)

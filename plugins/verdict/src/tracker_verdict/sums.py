@@ -16,8 +16,7 @@ from tracker_verdict.overlaps import Overlaps
 from tracker_verdict.tally import Tally
 
 CHURN = ("churn", "files")
-PER_FEATURE = ("churn", "tokens", "cost_usd")
-FIGURES = (*PER_FEATURE, "unpriced_requests", "lost_sessions", "accounts")
+FIGURES = ("churn", "tokens", "cost_usd", "unpriced_requests", "lost_sessions", "accounts")
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
 
@@ -96,6 +95,9 @@ class Sums:
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         known = {name: own[name] * (features if name == "churn" else 1) for name in FIGURES if name in own}
+        # of a window without own requests session logs name no money: all that it used is shared
+        if known.get("tokens") == 0 and not known.get("unpriced_requests"):
+            known.setdefault("cost_usd", 0.0)
         if len(self.tally.results) > counted:
             self.own.add(known)
             # what is known of the provider stands for it; churn of a window as a whole is no provider's

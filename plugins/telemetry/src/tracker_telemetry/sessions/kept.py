@@ -32,6 +32,7 @@ KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
 PRICED, COST, UNTIL, SPEED = (place + len(TOKENS) for place in (10, 11, 12, 13))
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
+NO_MONEY = 1e-12  # dollars that are the noise of a difference
 
 
 def journalled(session: Session, source: Source) -> Iterator[Row]:
@@ -169,7 +170,8 @@ def _with(row: Row, values: Iterable[float]) -> Row:
     *counts, priced, cost = values
     if row[PRICED] is None:
         return *row[:9], *counts, None, None if row[COST] is None else cost, *row[UNTIL:]
-    return *row[:9], *counts, priced, cost if priced else None, *row[UNTIL:]
+    # what is left of a message that grew is no request, and has money
+    return *row[:9], *counts, priced, cost if priced or cost > NO_MONEY else None, *row[UNTIL:]
 
 
 def _sums(totals: Totals) -> Sequence[float]:
