@@ -258,6 +258,35 @@ def test_tokens_of_an_unknown_kind_are_noted() -> None:
     assert scratch["unknown"] == {"rows with audio_tokens": 2}
 
 
+def test_usages_under_other_names_are_noted() -> None:
+    """But not the record beside which a `token_count` counts, nor a copy."""
+    scratch: dict[str, Any] = {}
+    nested = {"input_tokens": 100, "input_tokens_details": {"cached_tokens": 40}, "output_tokens": 10}
+    camel = {"inputTokens": 100, "outputTokens": 10}
+    known: dict[str, Any] = {"thread_id": "t", "response_id": "r"}
+    renamed = line("token_usage_record", 1e9, **known, token_usage=usage(100, 10))
+    lines = [
+        record(1e9, "a", nested),
+        record(1e9, "b", camel),
+        count(1e9, camel, camel),
+        renamed,
+        line("token_count", 1e9, total_token_usage=usage(100, 10)),
+        line("token_count", 1e9, info=None, rate_limits={"primary": {"used_percent": 5}}),
+        line("token_usage_record", 1e9, **{**known, "thread_id": "other"}, token_usage=usage(100, 10)),
+    ]
+    assert len([event for one in (META, *lines) for event in ingest_line(one, scratch)]) == 1
+    types = ("token_usage_record", "token_count")
+    assert scratch.pop("unknown") == {
+        "rows with cached_tokens": 1,
+        **{f"rows of type {name} without known tokens": 2 for name in types},
+    }
+    for order in (1, -1):
+        scratch = {}
+        for one in (META, *[renamed, count(1e9, usage(100, 10), usage(100, 10))][::order]):
+            ingest_line(one, scratch)
+        assert not scratch.get("unknown")
+
+
 def test_what_a_fork_copied_is_noted_where_it_came_from() -> None:
     scratch: dict[str, Any] = {}
     odd = {**usage(100, 10), "audio_tokens": 3}

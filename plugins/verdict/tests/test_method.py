@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.api import Meter, MeterReading
+from tracker_verdict import weeks as of_weeks
 from tracker_verdict.pieces import Ledger, Piece, segments
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.rates import Rates, rates
@@ -242,6 +244,15 @@ def test_points_that_were_given_back_make_no_quiet_week() -> None:
     # an older answer gives nothing back
     stale = [*own, reading(START + 88.5 * HOUR, 11, START + WEEK), reading(at, 48, START + WEEK)]
     assert found(stale, 48).rest == pytest.approx(without.rest)
+
+
+def test_what_follows_an_older_answer_is_looked_at_once() -> None:
+    """Each of its readings looked at all behind it."""
+    shown = [80, *(10 + at / 10 for at in range(100)), 85]
+    readings = [reading(START + at * HOUR, used) for at, used in enumerate(shown)]
+    with patch.object(of_weeks, "_is_given_back", wraps=of_weeks._is_given_back) as asked:
+        [week] = weeks(readings, UTC)
+    assert (sum(filter(None, week.rises)), week.given, asked.call_count) == (85, 0, 1)
 
 
 @pytest.mark.parametrize("window", [timedelta(hours=5), "month", timedelta(days=30), None])

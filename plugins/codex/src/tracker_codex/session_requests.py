@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from tracker.api import Event, Rejected, epoch
-from tracker_codex.session_notes import note_row, note_usage
+from tracker_codex.session_notes import RECORD, note_counted, note_nameless, note_row, note_usage
 from tracker_codex.session_rows import Numbers, Payload, Row, decode, digest, grown, numbers, text, unchecked
 from tracker_codex.session_threads import BURST_SECONDS, is_headless, note_first, note_named
 from tracker_codex.sessions import LATEST, WORDS
@@ -48,12 +48,14 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
         kind = payload.type
     if "burst" in scratch:
         _pulse(row, scratch)
-    if kind == "token_usage_record":
+    if kind == RECORD:
         return _recorded(payload, row, line, scratch)
     if kind == "token_count":
         info = payload.info
         if info is None or info.total_token_usage is None or info.last_token_usage is None:
-            _whole(line)
+            whole = _whole(line)
+            if info is None:
+                note_nameless(whole, kind, scratch)
         return _counted(payload, row, scratch)
     if kind == "turn_context":
         if payload.model is None or "own" not in scratch:
@@ -205,7 +207,9 @@ def _note_torn(line: bytes, scratch: dict[str, Any]) -> None:
 def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) -> list[Event]:
     if payload.usage is None or payload.response_id is None:
         _note_torn(line, scratch)
-        _whole(line)  # msgspec does not see that a name is damaged
+        whole = _whole(line)  # msgspec does not see that a name is damaged
+        if payload.usage is None:
+            _note_nameless(whole, payload, scratch)
     scratch.pop("torn", None)
     usage = numbers(payload.usage)
     if usage is None:
@@ -217,17 +221,17 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
         return []
     # the `token_count` beside it, also if both are copies
     scratch["covered"] = [*scratch.get("covered", ())[-7:], usage]
+    if isinstance(payload.usage, dict) and not is_copy:
+        note_usage(payload.usage, row.type, scratch)
     if is_copy or not any(usage):
         return []
-    if isinstance(payload.usage, dict):
-        note_usage(payload.usage, scratch)
     if "is_stamped" not in scratch:
         note_first(row, scratch)
     key = text(payload.response_id)
     if key is None:
-        whole = numbers(payload.thread_token_usage)
+        total = numbers(payload.thread_token_usage)
         # without a total only its time tells a response from another one that used as much
-        told = tuple(whole) if whole else epoch(row.timestamp)
+        told = tuple(total) if total else epoch(row.timestamp)
         key = digest(repr((thread, payload.turn_id, told, tuple(usage))), 12)
     event = _event(key, usage, row, scratch, payload.model and text(payload.model))
     if thread is None and scratch.get("is_fork"):
@@ -237,6 +241,13 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
         if "thread" not in scratch:  # its first line is lost, and totals do not name it
             scratch["own"] = {**scratch.get("own", {}), "session": thread}
     return [event]
+
+
+def _note_nameless(row: Mapping[str, Any], payload: Payload, scratch: dict[str, Any]) -> None:
+    """Note a record whose usage has another name, but not a copy, or one whose `token_count` was counted."""
+    own = scratch.get("thread")
+    if own in (None, text(payload.thread_id) or own) and scratch.pop("early", None) is None:
+        scratch["is_noted"] = note_nameless(row, RECORD, scratch)
 
 
 def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> list[Event]:
@@ -281,6 +292,8 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
     total, last = numbers(info.total_token_usage), numbers(info.last_token_usage)
     if total is None and last is None:
         raise Rejected("token_count without usage")
+    if not (total or last or (0,))[0]:
+        note_usage(info.last_token_usage or info.total_token_usage, "token_count", scratch)
     before: Numbers | None = scratch.get("total")
     if total is not None:
         scratch["total"] = total
@@ -298,10 +311,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
             raise Rejected("the first total of a fork, which holds its parent's")
     if usage is None or not any(usage) or _is_older(row, scratch):
         return []  # after a compaction
-    if isinstance(info.last_token_usage, dict):
-        note_usage(info.last_token_usage, scratch)
-    if "is_stamped" not in scratch:
-        note_first(row, scratch)
+    note_counted(info.last_token_usage, row, scratch)
     key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{scratch.get('thread') or ''}"
     event = _event(key, usage, row, scratch)
     if scratch.get("is_fork"):

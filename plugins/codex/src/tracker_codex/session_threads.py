@@ -32,7 +32,8 @@ def _named(meta: Mapping[str, Any]) -> Iterator[str]:
 
 def note_first(row: Row, scratch: dict[str, Any]) -> None:
     """Note whether the file's first request has the time of its first line, as only a copy has."""
-    scratch["is_stamped"] = _since_first_line(row, scratch) <= BURST_SECONDS
+    if "is_stamped" not in scratch:
+        scratch["is_stamped"] = _since_first_line(row, scratch) <= BURST_SECONDS
 
 
 def is_headless(thread: str | None, row: Row, scratch: Mapping[str, Any]) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tracker.api import MeterReading
+from tracker_telemetry.sessions import moves as of_meters
 from tracker_telemetry.sessions.moves import moves
 
 NOW = datetime(2026, 11, 29, 17, tzinfo=UTC)
@@ -125,6 +127,16 @@ def test_no_move_is_negative(shown: Sequence[float], total: float) -> None:
     # a time that was read and in which nothing moved is said, too
     assert all(one >= 0 for one in found.values())
     assert found
+
+
+def test_what_follows_an_older_answer_is_looked_at_once() -> None:
+    """Each of its readings looked at all behind it."""
+    start = datetime(2026, 11, 29, 8, tzinfo=UTC)
+    shown = [80, *(10 + at / 10 for at in range(100)), 85]
+    readings = [(start + timedelta(minutes=at), used, NOW + timedelta(days=2)) for at, used in enumerate(shown)]
+    with patch.object(of_meters, "_is_given_back", wraps=of_meters._is_given_back) as asked:
+        assert sum(moved(readings).values()) == 5
+    assert asked.call_count == 1
 
 
 def test_two_accounts_without_names_move_by_themselves() -> None:

@@ -16,8 +16,7 @@ from tracker_verdict.overlaps import Overlaps
 from tracker_verdict.tally import Tally
 
 CHURN = ("churn", "files")
-PER_FEATURE = ("churn", "tokens", "cost_usd")
-FIGURES = (*PER_FEATURE, "unpriced_requests", "lost_sessions", "accounts")
+FIGURES = ("churn", "tokens", "cost_usd", "unpriced_requests", "lost_sessions", "accounts")
 BETWEEN = "+"  # the names of windows that share requests, in what features say of windows
 Numbers: TypeAlias = Mapping[str, float]
 

@@ -174,15 +174,19 @@ def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | No
     Beside them the points that the vendor gave back.
     """
     rises: list[float | None] = [0.0] * HOURS
-    level = given = 0.0
+    level, given, is_older = 0.0, 0.0, False
     for place, one in enumerate(readings):
         hour = min(max(int((one.at - start) / HOUR), 0), HOURS - 1)
+        # an older answer stays one until what was there before follows
+        is_older = is_older and one.used < level - 1
         if one.used > level:
             rises[hour] = (rises[hour] or 0.0) + one.used - level
             level = one.used
-        elif one.used < level - 1 and _is_given_back(level, readings, place):
-            given += level - one.used
-            level = one.used
+        elif one.used < level - 1 and not is_older:
+            is_older = not _is_given_back(level, readings, place)
+            if not is_older:
+                given += level - one.used
+                level = one.used
     full_at = next((one.at for one in readings if one.used >= FULL), None)
     for hidden in (full_at, end):
         if hidden is not None:

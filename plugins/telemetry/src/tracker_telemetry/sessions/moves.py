@@ -82,13 +82,17 @@ class _Stretch:
 def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterator[tuple[datetime, float]]:
     """How far each reading is above those before it in its own period. Points that the vendor gave back were used."""
     for number, stretch in enumerate(_stretches(readings, length)):
-        period, level = stretch.readings, stretch.level
+        period, level, is_older = stretch.readings, stretch.level, False
         for place, one in enumerate(period):
             rise = 0.0
+            # an older answer stays one until what was there before follows
+            is_older = is_older and one.used < level - ROUNDING
             if one.used > level and not _is_corrected(period, place, level):
                 rise, level = one.used - level, one.used
-            elif one.used < level - ROUNDING and _is_given_back(level, period, place):
-                level = one.used
+            elif one.used < level - ROUNDING and not is_older:
+                is_older = not _is_given_back(level, period, place)
+                if not is_older:
+                    level = one.used
             # of a time with the history's first reading alone nothing is known
             if number or place:
                 yield one.at, rise
