@@ -17,6 +17,8 @@ from tracker_capture.ends import ends_at, exact, unknown
 from tracker_capture.readings import Sample
 from tracker_capture.windows import draft_of, moved
 
+NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
+
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
@@ -335,6 +337,24 @@ def test_the_parts_of_a_window_are_those_between_the_highest_readings_of_both_in
     assert meters(worker)["meters"] == {"weekly": 13}
 
 
+def test_a_period_that_no_reading_shows_is_in_no_sum_of_parts() -> None:
+    """What was used in it was said to be covered: 4 points of five hours for 24."""
+    week, source = timedelta(days=7), "codex"
+    samples = []
+    for minute, fiveh, until, weekly in ((0, 8, 290, 10), (1000, 4, 1300, 14)):
+        at = NOON + timedelta(minutes=minute)
+        gauges = (
+            Gauge(meter="fiveh", used=fiveh, reset_at=NOON + timedelta(minutes=until)),
+            Gauge(meter="weekly", used=weekly, reset_at=NOON + week),
+        )
+        known = {gauge.meter: gauge for gauge in gauges}
+        samples.append(Sample(provider=source, origin="rollout", gauges=known, at=at, until=at))
+    for unseen, found in ((400, {"weekly": 4}), (1000, {"weekly": 4, "fiveh": 4})):
+        requests = [NOON + timedelta(minutes=minute) for minute in (0, unseen, 1000)]
+        times = (NOON + timedelta(minutes=10), requests[-1])
+        assert moved(draft_of(Session(), "W1", source, samples, times, requests)) == found
+
+
 def test_a_meter_stood_only_if_the_highest_reading_of_an_instant_says_so() -> None:
     samples = [shown(0, prompts=10), shown(60, prompts=10), shown(60, prompts=12)]
     requests = [shown(minute).at for minute in (5, 60)]
@@ -343,7 +363,7 @@ def test_a_meter_stood_only_if_the_highest_reading_of_an_instant_says_so() -> No
 
 
 def shown(minute: float, **values: float) -> Sample:
-    time = datetime(2026, 1, 10, 12, tzinfo=UTC) + timedelta(minutes=minute)
+    time = NOON + timedelta(minutes=minute)
     gauges = {key: Gauge(meter=key, used=used) for key, used in values.items()}
     return Sample(provider="glm", origin="answer", gauges=gauges, at=time, until=time)
 

@@ -14,7 +14,7 @@ from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, 
 from tracker_capture.accounts import owners
 from tracker_capture.ends import End, at_edge, count, ends_at, exact, said, unknown, used_of
 from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, Point, length_of, points_of, reset_between, with_resets
-from tracker_capture.readings import Sample, by_provider, compact, history, is_same_reset
+from tracker_capture.readings import RESET_TOLERANCE, Sample, by_provider, compact, history, is_same_reset
 from tracker_capture.settings import CaptureSettings
 from tracker_capture.units import unit_of
 
@@ -306,21 +306,30 @@ def _sum(
     resets = []
     for (old, new), used in zip(pairwise(points), values, strict=False):
         if (reset := reset_between(old, new, length)) is not None:
-            is_covered = reset <= begin or (requests and not count(requests, old.until, reset))
-            if reset - max(old.until, begin) > limit and not is_covered:
+            behind = _behind_unseen(reset, new, length, requests)
+            is_covered = not count(requests, old.until, behind) if requests else reset <= begin
+            if behind - max(old.until, begin) > limit and not is_covered:
                 raise TrackerError(
                     f"{source.name} has no reading within {span(limit)} before the reset of {meter.key} at"
-                    f" {said(reset)}; the last one is of {said(old.until)} and shows {compact(old.used)} %."
+                    f" {said(behind)}; the last one is of {said(old.until)} and shows {compact(old.used)} %."
                     " Use --stale-ok to take it. Nothing was stored."
                 )
             total += max(0.0, used - base)
-            most += 0.0 if is_covered else max(0.0, 100 - old.used)
+            most += 0.0 if is_covered else max(0.0, 100 - old.used) + (100 if behind > reset else 0)
             base = 0.0
             resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
     if not resets:
         return None
     total += max(0.0, last - base)
     return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
+
+
+def _behind_unseen(reset: datetime, new: Point, length: timedelta | None, requests: Sequence[datetime]) -> datetime:
+    """The reset, or that of a later period in which requests were made, and of which there is no reading."""
+    if new.reset_at is None or length is None or new.reset_at - reset <= length + RESET_TOLERANCE:
+        return reset
+    begin = new.reset_at - length - RESET_TOLERANCE
+    return begin if count(requests, reset, begin) else reset
 
 
 def _stands_for(
