@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,13 +165,21 @@ def test_without_requests_there_is_no_heading(home: Any) -> None:
     assert "Tokens" not in home.run("preview").stdout
 
 
-def test_what_could_not_be_read_is_looked_at_again(
+def test_what_could_not_be_read_is_said_and_looked_at_again(
     worked: Any, message: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The tokens of a window looked exact without the files that nobody could read."""
     zstandard = pytest.importorskip("zstandard")
     path = worked.projects / "s2.jsonl.zst"
     path.write_bytes(zstandard.ZstdCompressor().compress(message("c", minute=7).encode()))
+    said = "what windows used may be more: session logs could not be read. `tracker usage` names them."
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "zstandard", None)
         assert ["300 tokens" in shown(worked) for _ in range(3)] == [True] * 3
+        for command in ("preview", "windows", "scoreboard", "handoff"):
+            assert worked.run(command).stderr.count(said) == 1, command
+        # before the window began
+        os.utime(path, (0, 0))
+        assert [said in worked.run(command).stderr for command in ("preview", "windows")] == [False, False]
     assert "450 tokens" in shown(worked)
+    assert said not in worked.run("windows").stderr

@@ -15,7 +15,7 @@ from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.money import dollars
-from tracker_telemetry.sessions.owners import by_model, provider_of
+from tracker_telemetry.sessions.owners import by_model, owners, provider_of
 from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
 
@@ -31,6 +31,9 @@ LOST = """
 SELECT day, session, coalesce(account, ''), model, max(until) FROM lost
 WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3, 4
 """
+# a file was not written to before what is in it
+UNREAD = "SELECT 1 FROM file WHERE source = ? AND error IS NOT NULL AND mtime >= ? LIMIT 1"
+NANOSECONDS = 10**9
 # By session: the state of the files, and what they said.
 _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Logged]] = WeakKeyDictionary()
 
@@ -123,8 +126,21 @@ def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Logge
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
     state = (windows, state_of(files))
     if (known := _ADDED_UP.get(session)) is None or known[0] != state:
+        _warn_of_unread(session, logs, windows)
         _ADDED_UP[session] = known = (state, _added_up(session, logs, windows))
     return known[1]
+
+
+def _warn_of_unread(session: Session, logs: store.Store, windows: frozenset[str]) -> None:
+    """Files that could not be read may have more of the windows, if they were written to since the first one began."""
+    if logs.database.execute("SELECT 1 FROM file WHERE error IS NOT NULL LIMIT 1").fetchone() is None:
+        return
+    spans = Spans.of_session(session)
+    for source in store.log_sources(session):
+        begin, end = spans.span(owners(session, [source]), windows) or (0.0, 0.0)
+        asked = source.name, int(begin * NANOSECONDS)
+        if begin < end and logs.database.execute(UNREAD, asked).fetchone() is not None:
+            session.warn("what windows used may be more: session logs could not be read. `tracker usage` names them.")
 
 
 def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Logged:
