@@ -233,20 +233,24 @@ def test_what_was_done_behind_a_window_that_was_stored_at_once_is_proposed(worke
     assert rest["providers"]["codex"]["meters"] == {"weekly": 4}
 
 
-def test_a_window_that_nobody_ended_is_said_to_hold_what_was_done_since(worker: Any, elsewhere: Path) -> None:
+@pytest.mark.parametrize("lane", [(), ("--agent", "builder")])
+def test_a_window_that_nobody_ended_is_said_to_hold_what_was_done_since(
+    worker: Any, elsewhere: Path, lane: tuple[str, ...]
+) -> None:
     """It hid every later stretch, and `propose` asked for a `sync`."""
     worker.codex((-900, 15), cwd=elsewhere, name="evening")
     worker.codex((0, 24), (10, 26))
     worker.ok("sync")
     pane = worker.home / "pane.txt"
     pane.write_text(">_ OpenAI Codex (v0.169.0)\n  Weekly limit: 84% left\n")
-    worker.ok("start", "codex", str(pane), "--captured-at", at(worker, -500))
+    worker.ok("start", "codex", str(pane), "--captured-at", at(worker, -500), *lane)
     assert worker.proposed() == []
-    cure = "`tracker alias delete codex --phase before --window W0-01`"
-    assert re.search(
-        rf"W0-01 is open since .* holds all that was done since.* {cure}", worker("windows", "propose").stderr
+    found = re.search(
+        "W0-01 is open since .* holds all that was done since.* `tracker (alias delete codex [^`]*)`",
+        worker("windows", "propose").stderr,
     )
-    worker.ok("alias", "delete", "codex", "--phase", "before", "--window", "W0-01", "--yes")
+    assert found
+    worker.ok(*found[1].split())
     assert len(worker.proposed()) == 1
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import UsageEvent
-from tracker.kernel import Session, TrackerError, Windows, iso, number, plural, rate, span
+from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, iso, number, plural, rate, span
 from tracker_capture import repository
 from tracker_capture.readings import Sample, by_provider, history
 from tracker_capture.repository import Commit
@@ -197,15 +197,15 @@ def rests(
             start = max(start, stop)
 
 
-def opened(session: Session, before: datetime) -> Iterator[tuple[str, datetime, str]]:
-    """The windows that are open since before an instant, which hold all that was done since; when each began, and of
-    which provider."""
+def opened(session: Session, before: datetime) -> Iterator[tuple[str, Capture]]:
+    """The provider and the BEFORE of each window that is open since before an instant: it holds all done since."""
     known = set(session.index.unfinalized())
     spans = Windows(session).spans(known)
-    for window, provider in Windows(session).captures(sorted(known)):
+    for (window, provider), group in Windows(session).captures(sorted(known)).items():
         begin, stop = spans.get(window, (before, before))
-        if stop is None and begin < before:
-            yield window, begin, provider
+        first = canonical(group).before
+        if stop is None and begin < before and first is not None:
+            yield provider, first
 
 
 def named(start: float) -> str:

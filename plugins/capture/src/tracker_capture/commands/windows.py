@@ -58,10 +58,12 @@ def propose(since: datetime) -> None:
 
     here = session()
     found, clock = proposals.proposals(here, since), Clock(here.now, here.zone)
-    for window, begin, provider in proposals.opened(here, here.now - timedelta(hours=12)):
+    for provider, first in proposals.opened(here, here.now - timedelta(hours=12)):
+        lane = "" if first.agent_id == here.lane else f" --agent {first.agent_id or repr('')} --yes"
+        delete = f"`tracker alias delete {provider} --phase before --window {first.window}{lane}`"
         here.note(
-            f"note: {window} is open since {clock.at(begin)} and holds all that was done since. If nobody ended it,"
-            f" `tracker alias delete {provider} --phase before --window {window}` takes its BEFORE back"
+            f"note: {first.window} is open since {clock.at(first.captured_at)} and holds all that was done since."
+            f" If nobody ended it, {delete} takes its BEFORE back"
         )
     if here.json:
         here.data([one.document() for one in found])
@@ -108,7 +110,7 @@ def accept(proposed: tuple[str, ...], since: datetime, notes: str | None) -> Non
     pause = here.settings(Propose).gap_minutes
     found = proposals.proposals(here, since)
     if any(one.window in proposed and share.draft is None for one in found for share in one.shares):
-        here.note(f"note: a reading is missing; {_more()}")
+        here.note(f"note: readings may be missing; {_more()}")
     for one in proposals.chosen(found, proposed, pause):
         drafts, heads = [share.draft for share in one.shares if share.draft], repository.heads(one.start, one.end)
         for draft in drafts:
