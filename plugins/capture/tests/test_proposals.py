@@ -184,6 +184,17 @@ def test_the_rest_of_a_stretch_is_proposed(worker: Any) -> None:
     assert [one["window"] for one in worker.proposed()[2:]] == [rests[0]["window"]]
 
 
+def test_a_request_that_a_window_ends_with_is_in_no_other_one(worker: Any) -> None:
+    """Where it was the first of a stretch, it was proposed again."""
+    worker.codex((-300, 20), (-290, 22), name="before")
+    worker.codex((0, 24), (10, 26), (20, 28))
+    worker.ok("sync")
+    times = [f"{worker.noon + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}" for minute in (-290, 0, 10)]
+    worker.ok("windows", "add", "W1", "--from", times[0], "--to", times[1])
+    found = worker.proposed()[-1]
+    assert (found["from"], found["providers"]["codex"]["meters"]) == (times[2], {"weekly": 4})
+
+
 @pytest.mark.parametrize("minute", [5, 30, 50])
 def test_a_time_in_the_middle_of_a_stretch_proposes_it_whole(worker: Any, minute: float) -> None:
     """Not a part with all of its features, and the other part with none."""

@@ -186,15 +186,16 @@ def rests(
         if not edges:
             yield first, last
             continue
-        start, is_accepted = first, named(first) in known
+        start, is_behind, is_accepted = first, False, named(first) in known
         for begin, stop in [*edges, (last + 1, last + 1)]:
             # a window has the request of its begin, and that of its end
-            place = bisect_left(moments, start) if start == first else bisect_right(moments, start)
+            place = bisect_right(moments, start) if is_behind else bisect_left(moments, start)
             own = moments[place : min(bisect_left(moments, begin), bisect_right(moments, last))]
-            is_behind = start > first and bool(own) and bisect_left(worked, own[0]) < bisect_right(worked, own[-1])
-            if own and own[-1] - own[0] >= LEAST_REST and (is_behind or not is_accepted):
+            is_work = is_behind and bool(own) and bisect_left(worked, own[0]) < bisect_right(worked, own[-1])
+            if own and own[-1] - own[0] >= LEAST_REST and (is_work or not is_accepted):
                 yield own[0], own[-1]
-            start = max(start, stop)
+            if stop >= start:
+                start, is_behind = stop, True
 
 
 def opened(session: Session, before: datetime) -> Iterator[tuple[str, Capture]]:
