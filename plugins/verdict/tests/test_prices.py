@@ -104,3 +104,7 @@ def test_a_window_all_of_whose_requests_are_shared_cost_nothing_by_itself(verdic
     assert (row["tokens"], row["cost_usd"]) == (400, 4)
     assert (row["tokens_per_feature"], row["cost_usd_per_feature"]) == (80, pytest.approx(0.8))
     assert done.err == ""
+    # where nothing else is known there is no amount
+    del verdicts.facts["codex-02", "codex"], verdicts.facts["codex-01+codex-02", "codex"]
+    [row] = json.loads(verdicts("--json", "scoreboard").ok())
+    assert (row["tokens"], row["cost_usd"], row["cost_usd_per_feature"]) == (0, None, None)

@@ -95,9 +95,6 @@ class Sums:
         self.windows += 1
         # `churn` is net lines per feature, so that windows with more features weigh more
         known = {name: own[name] * (features if name == "churn" else 1) for name in FIGURES if name in own}
-        # of a window without own requests session logs name no money: all that it used is shared
-        if known.get("tokens") == 0 and not known.get("unpriced_requests"):
-            known.setdefault("cost_usd", 0.0)
         if len(self.tally.results) > counted:
             self.own.add(known)
             # what is known of the provider stands for it; churn of a window as a whole is no provider's
@@ -137,11 +134,14 @@ class Sums:
                 counted.add(one.window)
             for name, number in known.items():
                 found.sums[name] += number
+            is_bare = bool(known.get("unpriced_requests"))
+            # of a window without own requests session logs name no money: all that it used is shared
+            free = {"cost_usd"} if known.get("tokens") == 0 and not is_bare else set[str]()
             if one.features or one.capacity:
-                found.windows.update(known.keys())
+                found.windows.update(known.keys() | free)
                 found.others.update(self.others.at(place))
             # requests without a price cost something: the sum is the least that these features took, too
-            priced = {"cost_usd"} if known.get("unpriced_requests") else set[str]()
+            priced = {"cost_usd"} if is_bare else free
             for name in known.keys() | priced:
                 found.features[name] += one.features
         for windows, numbers in self.common:
