@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from tracker_telemetry import DAY
 from tracker_telemetry.sessions.columns import LATEST
-from tracker_telemetry.sessions.tables import QUARTER
 
 MICROSECOND = 1e-6
+QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 
 
 class Day(NamedTuple):

@@ -10,9 +10,10 @@ from typing import Any
 from attrs import field, frozen
 
 from tracker_telemetry.prices import USUAL
+from tracker_telemetry.sessions.days import QUARTER
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.scan import Labels, Read
-from tracker_telemetry.sessions.tables import QUARTER, SEVERAL, STANDARD
+from tracker_telemetry.sessions.tables import SEVERAL, STANDARD
 
 
 @frozen(kw_only=True)

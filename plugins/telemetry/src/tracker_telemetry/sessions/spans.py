@@ -70,6 +70,10 @@ class Spans:
         ends = {name: list(accumulate((span.end for span in own), max)) for name, own in found.items()}
         return cls(spans=found, ends=ends)
 
+    def rows(self) -> list[tuple[object, ...]]:
+        """All that is known, in an order of its own."""
+        return [(name, *span[:3], sorted(span.lanes)) for name, own in sorted(self._spans.items()) for span in own]
+
     def span(self, providers: Iterable[str], windows: frozenset[str] | None) -> tuple[float, float] | None:
         """From the first begin to the last end of some windows; None for all."""
         if windows is None:

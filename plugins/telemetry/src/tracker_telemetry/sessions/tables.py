@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.columns import REPEATED as REPEAT
+from tracker_telemetry.sessions.days import QUARTER
 from tracker_telemetry.sessions.scan import ALONE, TOKENS, Labels
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
@@ -86,7 +87,6 @@ SHOW = f"INSERT INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half 
 SHOW_KNOWN = SHOW.format("place, ts") + "ON CONFLICT DO NOTHING"
 SHOW_OTHER = SHOW.format("?1, ?5") + "ON CONFLICT DO UPDATE SET ts = min(coalesce(ts, ?5), coalesce(?5, ts))"
 STANDARD, SEVERAL = "standard", "several"  # speeds of requests that are counted together
-QUARTER = 900  # seconds: every time zone begins its days at a multiple of them
 SUMS = ", ".join(f"sum({name})" for name in TOKENS)
 # of a message's rows with and without a request id, those that another row stands for
 SIZE = "printf('%013d%013d', output_tokens, total)"

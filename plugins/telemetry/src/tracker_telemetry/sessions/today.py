@@ -10,13 +10,13 @@ from typing import Any
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Session
 from tracker_telemetry.sessions.current import current
-from tracker_telemetry.sessions.days import Day
+from tracker_telemetry.sessions.days import QUARTER, Day
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.money import total
 from tracker_telemetry.sessions.owners import by_model
 from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.store import Store, log_sources
-from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED, QUARTER
+from tracker_telemetry.sessions.tables import LOST_COST, LOST_PRICED
 
 FIGURES = ("requests", "tokens", "cost_usd", "unpriced_requests")
 ALL_TOKENS = " + ".join(TOKENS[:5])

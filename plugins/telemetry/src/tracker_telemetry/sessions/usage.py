@@ -16,14 +16,14 @@ from tracker.api import Source
 from tracker.kernel import Session
 from tracker_telemetry.sessions import missing, money
 from tracker_telemetry.sessions.columns import LATEST
-from tracker_telemetry.sessions.days import Day, date_of
+from tracker_telemetry.sessions.days import QUARTER, Day, date_of
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.owners import by_model, owners, provider_of
 from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.spans import BETWEEN, UNKNOWN, Spans, as_lanes
 from tracker_telemetry.sessions.store import Store
-from tracker_telemetry.sessions.tables import EVERY_REQUEST, LOST_COST, LOST_PRICED, QUARTER, STANDING, SUMS
+from tracker_telemetry.sessions.tables import EVERY_REQUEST, LOST_COST, LOST_PRICED, STANDING, SUMS
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one

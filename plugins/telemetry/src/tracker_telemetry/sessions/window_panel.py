@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from tracker.api import Cell, Column, Panel
-from tracker.kernel import Session, TrackerError, replace_file
+from tracker.kernel import Session, TrackerError, Windows, replace_file
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.sessions.files import files
 from tracker_telemetry.sessions.genai import version
@@ -54,46 +53,68 @@ def _kept(session: Session, windows: Sequence[str]) -> Any:
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):
         answers = dict(orjson.loads(path.read_bytes()))
-    state = _state(session, windows, str(answers.get(PRICES)))
-    match answers.get(state):
-        # a spoilt byte must not become a figure
-        case [digest, [list(), list(), list()] as found] if (
-            digest == _digest(found) and not session.registry.is_strict()
-        ):
-            return found
+    for state in _states(session, windows, str(answers.get(PRICES))):
+        match answers.get(state):
+            # a spoilt byte must not become a figure
+            case [digest, [list(), list(), list()] as found] if (
+                digest == _digest(found) and not session.registry.is_strict()
+            ):
+                return found
     from tracker_telemetry.prices import user_file
     from tracker_telemetry.sessions.window_cells import cells
 
     prices, said = str(user_file()), len(session.warned)
-    state = _state(session, windows, prices)
+    states = [*_states(session, windows, prices)]
     new = cells(session, windows)
     # what came while it was made may not be in it, and what was warned of is to be said again
-    is_whole = len(session.warned) == said and _state(session, windows, prices) == state
+    is_whole = len(session.warned) == said and [*_states(session, windows, prices)] == states
     if is_whole and not session.dry_run and path.parent.is_dir():
-        others = dict(list(answers.items())[1 - MOST :])
+        kept = dict(list(answers.items())[len(states) - MOST :]) | {state: [_digest(new), new] for state in states}
         with contextlib.suppress(OSError, TrackerError):
-            replace_file(path, orjson.dumps({**others, PRICES: prices, state: [_digest(new), new]}))
+            replace_file(path, orjson.dumps({**kept, PRICES: prices}), fsync=False)
             path.chmod(0o600)
     return new
 
 
-def _state(session: Session, windows: Sequence[str], prices: str) -> str:
+def _states(session: Session, windows: Sequence[str], prices: str) -> Iterator[str]:
     """A digest of what is asked, of who answers, and of all files that the answer is made of.
 
-    prices: the user's own file of them. What finds it is slow to import, and depends on the folders alone.
+    Of captures and finalized windows first the files as they are; if these changed, what they say, since a capture may
+    change the times of no window. prices: the user's own file of them. What finds it is slow to import, and depends on
+    the folders alone.
     """
     registry = session.registry
-    plugins = [(one.name, one.distribution, one.version) for one in (*registry.features, *registry.plugins)]
-    folders = [os.environ.get(name) for name in FOLDERS]
-    logs = [(one.path, *one.now) for source in registry.sources.values() if source.is_stream for one in files(source)]
-    own = [session.root / f"{stream}.jsonl" for stream in session.journal.streams()]
-    own += [session.root / FOLDER / f"{STORE}{end}" for end in ("", "-wal")]
-    own += [Path(prices)]
-    stats = [(one.stat().st_size, one.stat().st_mtime_ns) if one.exists() else None for one in own]
-    # orjson takes no file name that is not UTF-8
-    return _digest(repr((windows, plugins, version(), session.settings_file.text, folders, logs, own, stats)))
+    streams = [source for source in registry.sources.values() if source.is_stream]
+    common = (
+        windows,
+        [(one.name, one.distribution, one.version) for one in (*registry.features, *registry.plugins)],
+        version(),
+        session.settings_file.text,
+        [os.environ.get(name) for name in FOLDERS],
+        [(one.path, *one.now) for source in streams for one in files(source)],
+        _stats([prices, *(f"{session.root / FOLDER / STORE}{end}" for end in ("", "-wal"))]),
+        _stats(f"{session.root / source.stream}.jsonl" for source in streams),
+    )
+    yield _digest(repr((common, _stats(f"{session.root / stream}.jsonl" for stream in session.journal.streams()))))
+    from tracker_telemetry.sessions.spans import Spans
+
+    features = [(window, row.features) for window, row in Windows(session).finalized(windows).items()]
+    yield _digest(repr((common, Spans.of_session(session).rows(), features)))
+
+
+def _stats(paths: Iterable[str]) -> list[tuple[str, tuple[int, int] | None]]:
+    """What tells that files are as they were."""
+    found: list[tuple[str, tuple[int, int] | None]] = []
+    for path in paths:
+        try:
+            now = os.stat(path)
+            found.append((path, (now.st_size, now.st_mtime_ns)))
+        except OSError:
+            found.append((path, None))
+    return found
 
 
 def _digest(found: object) -> str:
+    # orjson takes no file name that is not UTF-8
     given = found.encode() if isinstance(found, str) else orjson.dumps(found)
     return blake2b(given, digest_size=16).hexdigest()
