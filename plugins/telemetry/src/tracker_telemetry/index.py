@@ -112,7 +112,7 @@ def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | 
     if removed:
         where += " AND id NOT IN (SELECT hash(unnest(getvariable('removed'))))"
     if database.execute("SELECT 1 FROM event WHERE key IS NOT NULL LIMIT 1").fetchone():
-        order = "input + output + cache_read + cache_write + cache_write_1h DESC, NOT ok, latency IS NULL, id"
+        order = "input + output + cache_read + cache_write + cache_write_1h DESC, latency IS NULL, NOT ok, id"
         where += f" QUALIFY key IS NULL OR row_number() OVER (PARTITION BY win, key ORDER BY {order}) = 1"
     for name, value in (("windows", windows or ()), ("removed", removed)):
         database.execute(f"SET VARIABLE {name} = $1::VARCHAR[]", [list(value)])

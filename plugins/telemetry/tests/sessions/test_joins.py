@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tracker.kernel import plural
+from tracker_telemetry.sessions.window_facts import used
 
 Make = Callable[..., str]
 PANE = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
@@ -318,3 +319,14 @@ def test_a_long_list_reads_the_captures_once(overlapping: Any, capture: Any, mon
     later = Session()
     later.data_dir = overlapping.data
     assert window_facts.facts(later, ["W3"])["W3", "claude"]["requests"] == 2
+
+
+def test_a_sentence_names_a_few_of_many_windows() -> None:
+    """One that was never closed shares its requests with all that follow."""
+    names = [f"W{number}" for number in range(70)]
+    found = {"tokens": 5, "requests": 1, "cost_usd": None, "shared_requests": 2, "shared_with": ", ".join(names[1:])}
+    assert str(used("+".join(names), "claude", found)) == (
+        "W0+W1+W2 and 67 more claude: 5 tokens, 1 request; 2 requests more in common with W1, W2, W3 and 66 more"
+    )
+    few = found | {"shared_with": "W1, W2, W3, W4"}
+    assert str(used("W0", "claude", few)).endswith("in common with W1, W2, W3, W4")

@@ -25,6 +25,7 @@ Facts: TypeAlias = dict[Key, dict[str, Any]]
 Logged: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
 PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
+NAMED = 3  # windows that a sentence names of many
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST = """
@@ -233,7 +234,7 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     """The row in parts; money that leaves requests out is the least that it was."""
     bare = values.get("unpriced_requests")
     least = "at least " if bare else ""
-    yield "{window} {provider}: {tokens} tokens"
+    yield f"{_few('window', values, BETWEEN)} {{provider}}: {{tokens}} tokens"
     # a stream has events
     yield f", {plural(values['requests'], 'request')}" if "requests" in values else " by a proxy's stream alone"
     if values["cost_usd"] is not None:
@@ -246,5 +247,13 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
             yield f" and {least}{dollars(each, is_least=bool(bare))}"
         yield " per feature"
     if count := values.get("shared_requests"):
-        yield f"; {plural(count, 'request')} more in common with {{shared_with}}"
+        yield f"; {plural(count, 'request')} more in common with {_few('shared_with', values, ', ')}"
         yield ", so that it is not known what a feature took" if "tokens_per_feature" in values else ""
+
+
+def _few(name: str, values: Mapping[str, Any], between: str) -> str:
+    """The place of windows' names in a text; of many the first: one that never ended shares with all that follow."""
+    names = str(values[name]).split(between)
+    if len(names) <= NAMED + 1:
+        return f"{{{name}}}"
+    return f"{between.join(names[:NAMED])} and {len(names) - NAMED} more"
