@@ -10,9 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tracker.kernel import PluginError
-from tracker_kit import inventory
-
 pytestmark = pytest.mark.usefixtures("plain_pytest")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 OURS = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
@@ -396,12 +393,3 @@ def test_check_of_nothing_that_is_known(toys_apart: Run) -> None:
         "error: Invalid target 'tyo'. Expected a folder or an installed plugin. Did you mean toy?"
         in toys_apart("plugins", "check", "tyo").stderr
     )
-
-
-def test_a_module_that_a_distribution_lacks_is_its_authors_to_mend() -> None:
-    """To install it once more would bring the same."""
-    why = "ModuleNotFoundError: No module named 'tracker_zoo.{}'"
-    found = inventory.cure("zoo", "tracker-zoo", PluginError("zoo", "be imported", why.format("gone")))
-    assert found.startswith("report it to the author of tracker-zoo: its entry point names a module that it does not ")
-    whole = PluginError("zoo", "be imported", "ModuleNotFoundError: No module named 'tracker_zoo'")
-    assert "pip install --force-reinstall tracker-zoo" in inventory.cure("zoo", "tracker-zoo", whole)
