@@ -112,7 +112,8 @@ def draft_of(
     known = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
     if not known:
         of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
-        raise TrackerError(f"The history has no reading of {of}. Fill it with `tracker sync`. Nothing was stored.")
+        cure = "`tracker sync` adds those that its session files have"
+        raise TrackerError(f"The history has no reading of {of}. {cure}. Nothing was stored.")
 
     def pair(some: Sequence[Sample]) -> tuple[End, End]:
         return _pair(source, some, times, requests, limit, is_exact=is_exact)
