@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 from shutil import disk_usage
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,16 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "support"))  # importli
 # Programs are started a thousand times: whatever the caller's environment says, each module is compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# A test sees no log, shell or setting of whoever runs it: the home is empty, and what programs keep to be quick is not.
+OF_THE_USER = ("AGENT_ID", "CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+SWITCHES = ("TRACKER_NESTED", "TRACKER_RECORD", "TRACKER_SEED", "TRACKER_SOAK")
+if "PYTEST_XDIST_WORKER" not in os.environ:  # which has that of the process that started it
+    os.environ.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    HOME = TemporaryDirectory(prefix="home-of-tests-", ignore_cleanup_errors=True)
+    os.environ["HOME"] = HOME.name
+    for name in [*os.environ]:
+        if name in OF_THE_USER or (name.startswith("TRACKER_") and name not in SWITCHES):
+            del os.environ[name]
 # Tests compare what programs print with their own arithmetic: both in one zone, whatever the machine's is.
 os.environ["TZ"] = "UTC"
 if hasattr(time, "tzset"):
