@@ -136,6 +136,15 @@ def test_a_reset_that_is_near_presses(toys: Run) -> None:
     assert f"or from {clock.at(reset + timedelta(minutes=5))} on: tracker end toy --stdin" in found
 
 
+def test_behind_the_reset_of_what_measures_a_window_there_is_no_after(toys: Run) -> None:
+    reset = NOW + timedelta(hours=2)
+    start(toys, f"fuel 10% reset {reset.isoformat()}\nheat 50%", minutes=30)
+    until = f"{Clock(NOW, UTC).at(reset)} (in 1 h 59 min)"
+    said = f"  next: AFTER before {until}, when the meter that measures it is reset: tracker end toy --stdin"
+    assert said in ok(toys("status"))
+    assert lane(toys("status", "--json"))["next"]["buffered_until"] is None
+
+
 def test_a_capacity_meter_that_was_reset_asks_for_another_before(toys: Run) -> None:
     reset = (NOW - timedelta(minutes=20)).isoformat()
     start(toys, f"fuel 10% reset {reset}", minutes=30)

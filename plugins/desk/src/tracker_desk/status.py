@@ -25,7 +25,8 @@ class Due:
     """What to do next in a lane: `action` (None if nothing is to be captured), and the command that does it.
 
     allowed_from: not before that instant. resets_at: a meter is reset then, and until `buffered_until` there is no
-    AFTER. reason: why it is due, or why nothing is; of `complete` why another command goes first.
+    AFTER; None: none at all behind it, since the meter of capacity is reset. reason: why it is due, or why nothing is;
+    of `complete` why another command goes first.
     """
 
     action: Literal["before", "after", "complete"] | None
@@ -321,13 +322,15 @@ def _open_due(session: Session, source: Source, before: Capture) -> Due:
     buffer = timedelta(minutes=session.config.buffer_minutes)
     past = _resets(session, source, now - buffer, now)
     coming = min(_resets(session, source, now, now + YEAR), default=None)
+    # behind a reset of what measures the window an AFTER says nothing
+    is_last = capacity is not None and capacity.reset_at is not None and capacity.reset_at == coming
     return Due(
         action="after",
         window=window,
         command=f"tracker end {source.name} --stdin",
         allowed_from=max(past) + buffer if past else None,
         resets_at=coming,
-        buffered_until=coming + buffer if coming else None,
+        buffered_until=coming + buffer if coming and not is_last else None,
     )
 
 

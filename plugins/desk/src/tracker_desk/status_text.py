@@ -189,10 +189,12 @@ def _next(clock: Clock, due: Due) -> str:
         return f"{reason if due.reason else f'complete {window}'}{how}"
     if due.allowed_from is not None:
         return f"AFTER allowed from {_until(clock, due.allowed_from)}, since a meter was just reset{how}"
-    if due.resets_at is None or due.buffered_until is None or due.resets_at - clock.now > SOON:
+    if due.resets_at is None or due.resets_at - clock.now > SOON:
         return f"AFTER when the work is done{how}"
-    until, again = _until(clock, due.resets_at), clock.at(due.buffered_until)
-    return f"AFTER before {until}, when a meter is reset, or from {again} on{how}"
+    until = _until(clock, due.resets_at)
+    if due.buffered_until is None:
+        return f"AFTER before {until}, when the meter that measures it is reset{how}"
+    return f"AFTER before {until}, when a meter is reset, or from {clock.at(due.buffered_until)} on{how}"
 
 
 def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
