@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 T = [f"2026-01-10T{hour:02}:00:00Z" for hour in range(24)]
+HISTORY = "note: its 1 reading left the meter history, too; `tracker undo` brings both back\n"
 
 
 def capture(program: Any, verb: str, hour: int, fuel: float, lane: str = "") -> Any:
@@ -26,16 +27,21 @@ def test_an_anomaly_stays_closed_while_another_capture_supersedes_its_own(progra
         capture(program, verb, hour, fuel).ok()
     program("complete", "--window", "W1", "--toy-features", "2", "--outcome", "pass").ok()
     done = delete(program, "--phase", "after", "--index", "2", "--yes")
-    assert (done.ok(), done.err) == (f"removed toy after snapshot for W1 (captured_at={T[10]})\n", "")
+    assert (done.ok(), done.err) == (f"removed toy after snapshot for W1 (captured_at={T[10]})\n", HISTORY)
     assert is_open(program) == [False]
     assert "capacity=6 pp" in program("complete", "--window", "W1").ok()
     # the pair that fell counts again: no finalizing helps
+    known = program("--json", "meters").ok()
     done = delete(program, "--phase", "after", "--yes")
     assert "is stale: the toy captures that count now fell (fuel fell from 30 to 17). `tracker undo --yes`" in done.err
     assert "`tracker end toy --stdin --window W1` captures it again" in done.err
     assert is_open(program) == [True]
+    # the reading leaves the history, and comes back, as the note says
+    assert HISTORY in done.err
+    assert program("--json", "meters").ok() != known
     program("undo", "--yes").ok()
     assert is_open(program) == [False]
+    assert program("--json", "meters").ok() == known
 
 
 def test_a_before_that_superseded_is_superseded_itself(program: Any) -> None:
@@ -65,7 +71,7 @@ def test_a_capture_of_another_lane_is_asked_about(program: Any) -> None:
     assert f"This would remove the toy after of {T[9]} in W1, and it is of lane a. Use --yes to remove it." in refused
     done = delete(program, "--phase", "after", "--yes", lane="b")
     assert done.ok()
-    assert done.notes == "note: it was of lane a\n"
+    assert done.notes == f"note: it was of lane a\n{HISTORY}"
     delete(program, "--phase", "before", lane="a").ok()
 
 
@@ -88,7 +94,7 @@ def test_a_removal_says_whose_capture_it_was_where_lanes_share_a_window(program:
     capture(program, "start", 8, 10, lane="b").ok()
     capture(program, "end", 9, 20, lane="b").ok()
     done = delete(program, "--phase", "after", lane="b")
-    assert done.notes == "note: it was of lane b; those of other lanes stand (name one with --agent '')\n"
+    assert done.notes == "note: it was of lane b; those of other lanes stand (name one with --agent '')\n" + HISTORY
     assert "captured_at=2026-01-10T10" in delete(program, "--phase", "after", "--agent", "", lane="b").ok()
 
 

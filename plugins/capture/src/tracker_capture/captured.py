@@ -148,8 +148,8 @@ def _runs(session: Session, is_wanted: Callable[[Mapping[str, Any]], bool]) -> l
     return [run for run in found if run is not None]
 
 
-def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
-    """Take the readings of captures that were taken back out of the history, and what they corrected in it.
+def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> int:
+    """Take the readings of captures that were taken back out of the history, and what they corrected in it: how many.
 
     That of a pane which ended a window and began the next goes with the last capture of it. Those of the same command
     are among its records: whoever takes it back takes back these.
@@ -171,6 +171,7 @@ def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> None:
     if samples and not session.dry_run:
         with session.journal.lock():
             session.journal.append(STREAM, [_tombstone(session, one) for one in samples])
+    return len(samples)
 
 
 def _unshared(session: Session, record: Mapping[str, Any], gone: Set[str]) -> Iterator[Sample]:

@@ -55,16 +55,18 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
 
     Those of `sync` are read again by the next one: nothing else brings them back.
     """
+    from tracker.kernel import plural
     from tracker_capture.captured import take_back
 
-    take_back(session, records)
+    count = take_back(session, records)
+    said = [f"its {plural(count, 'reading')} left the meter history, too"] if count else []
     if not any(record.get("source") == "sync" for record in records):
-        return []
+        return said
     if not session.dry_run:
         from tracker_capture.session_files import forget
 
         forget(session)
-    return ["the next `tracker sync` reads the session files that are still there again"]
+    return [*said, "the next `tracker sync` reads the session files that are still there again"]
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from typing import Any
 
 import click
@@ -64,11 +65,13 @@ def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = 
         rows = {ANOMALIES: anomalies, source.stream: [removal.tombstone]}
         session.journal.append_all({stream: own for stream, own in rows.items() if own})
         command_id = str(found.record.get("command_id") or "")
-        session.registry.ask("undo_rows", session=session, command_id=command_id, records=[found.record])
+        said = session.registry.ask("undo_rows", session=session, command_id=command_id, records=[found.record])
     if session.json:
         session.data(removal.tombstone)
     else:
         _say(session, source, found)
+    for text in chain.from_iterable(said):
+        session.note(f"note: {text}; `tracker undo` brings both back")
     if removal.closed:
         count = len(removal.closed)
         session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
