@@ -42,6 +42,13 @@ def limits(age: float, fiveh: float, weekly: float, fiveh_age: float, weekly_age
     return json.dumps({"timestamp": ago(age).isoformat(), "type": "event_msg", "payload": payload})
 
 
+def end_at(provider: str, meter: str, used: float, at: datetime, reset_at: datetime) -> End:
+    """The end of a window at the very instant of a reading."""
+    gauges = {meter: Gauge(meter=meter, used=used, reset_at=reset_at)}
+    sample = Sample(provider=provider, origin="history", gauges=gauges, at=at, until=at)
+    return End(sample=sample, at=at, wanted=at, edge=at)
+
+
 def add(machine: Any, window: str, start: float, end: float, *words: str) -> Any:
     times = ("--from", ago(start).isoformat(), "--to", ago(end).isoformat())
     return machine("windows", "add", window, *times, *words)
@@ -107,18 +114,7 @@ def test_a_proposal_has_the_half_point_of_a_window_that_begins_at_a_reset(
 ) -> None:
     source, reset = Session().source("claude"), NOW - timedelta(days=1)
     ends = [
-        End(
-            sample=Sample(
-                provider="claude",
-                origin="transcript",
-                gauges={"all_models": Gauge(meter="all_models", used=used, reset_at=reset + WEEK)},
-                at=at,
-                until=at,
-            ),
-            at=at,
-            wanted=at,
-            edge=at,
-        )
+        end_at("claude", "all_models", used, at, reset + WEEK)
         for used, at in ((first, reset + timedelta(minutes=minutes)), (5, reset + timedelta(hours=5)))
     ]
     assert windows.moved(Draft(source=source, before=ends[0], after=ends[1], parts={})) == {"all_models": moved}
@@ -147,18 +143,7 @@ def test_a_proposal_says_nothing_of_a_meter_whose_reset_no_reading_was_close_to(
     """0 before a reset and 4 behind it was shown as 4, though up to 100 may have been used in between."""
     source, reset = Session().source("codex"), NOW - timedelta(days=1)
     ends = [
-        End(
-            sample=Sample(
-                provider="codex",
-                origin="rollout",
-                gauges={"fiveh": Gauge(meter="fiveh", used=used, reset_at=end)},
-                at=at,
-                until=at,
-            ),
-            at=at,
-            wanted=at,
-            edge=at,
-        )
+        end_at("codex", "fiveh", used, at, end)
         for used, at, end in (
             (0, reset - timedelta(hours=2), reset),
             (4, reset + timedelta(hours=1), reset + timedelta(hours=5)),

@@ -120,14 +120,6 @@ def test_after_a_reset_without_a_request_a_window_is_counted_from_0(worker: Any,
     assert split["meters"]["weekly"]["not_covered_at_most"] == 0
 
 
-def test_a_reset_in_a_session_leaves_out_what_was_used_before_it(worker: Any, elsewhere: Path) -> None:
-    worker.week_end = worker.noon + timedelta(minutes=25)
-    worker.codex((-900, 80), cwd=elsewhere, name="evening")
-    worker.codex((0, 82), (20, 85), (40, 2))
-    worker.ok("sync")
-    assert meters(worker)["meters"] == {"weekly": 7}
-
-
 def test_commits_beside_another_project_s_requests_cost_nothing_of_theirs(worker: Any, elsewhere: Path) -> None:
     worker.codex((-900, 15), (5, 20), cwd=elsewhere, name="other")
     worker.commit(0, "feat: by hand")
@@ -176,11 +168,14 @@ def test_a_reading_seconds_too_far_away_is_not_said_to_be_near_enough(worker: An
     assert re.search(r"codex has no reading within 15 min of \S+; the nearest is of \S+, just over 15 min away", stderr)
 
 
-def test_a_reset_long_behind_the_last_request_before_it_is_covered_by_the_logs(worker: Any, elsewhere: Path) -> None:
+@pytest.mark.parametrize(("last", "reset", "first"), [(20, 25, 40), (10, 45, 50)], ids=["close", "long before"])
+def test_a_reset_is_covered_by_the_logs_up_to_it(
+    worker: Any, elsewhere: Path, last: int, reset: int, first: int
+) -> None:
     """No reading was within 15 minutes before it, so the window was refused, or `at most 20 % more` was not covered."""
-    worker.week_end = worker.noon + timedelta(minutes=45)
+    worker.week_end = worker.noon + timedelta(minutes=reset)
     worker.codex((-900, 80), cwd=elsewhere, name="evening")
-    worker.codex((0, 82), (10, 85), (50, 2))
+    worker.codex((0, 82), (last, 85), (first, 2))
     worker.ok("sync")
     assert meters(worker)["meters"] == {"weekly": 7}
     done = worker("windows", "accept", worker.proposed()[0]["window"])

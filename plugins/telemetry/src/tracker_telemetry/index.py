@@ -105,7 +105,7 @@ def ask_log(events: Iterator[dict[str, Any]], take: Callable[[DuckDBPyConnection
 
 
 def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | None, removed: Iterable[str]) -> None:
-    """Define `standing`: without what was taken back; of a key the event with the largest total, ended first."""
+    """Define `standing`: without what was taken back; of a key the largest total, of equal ones that with a latency."""
     where = "stream = getvariable('stream')"
     if windows is not None:
         where += " AND list_contains(getvariable('windows'), win)"

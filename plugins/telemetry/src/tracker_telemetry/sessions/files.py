@@ -2,20 +2,23 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from tracker.api import LogOrigin, Source
 from tracker_telemetry import blake2b
 
+STORE = "sessions.sqlite3"  # what all files held
 INODE = (1 << 63) - 1  # some file systems number their files higher than SQLite counts
 END = 512  # bytes at the end of what was read, by which a file is known again
 PACKED = ".zst"
 PACKED_BLOCK = 1 << 15  # bytes of a compressed file that are read at once
+
+State: TypeAlias = tuple[tuple[int, int] | None, ...]
 
 
 class Print(NamedTuple):
@@ -96,6 +99,19 @@ def unlisted(source: Source) -> list[str]:
 def places(source: Source) -> list[str]:
     """Where the files of a source are looked for."""
     return [str(folder / origin.pattern) for origin in _wanted(source) for folder in _folders(origin)]
+
+
+def state_of(paths: Iterable[Path]) -> State:
+    """What tells that some files are as they were."""
+    found: list[tuple[int, int] | None] = []
+    for path in paths:
+        try:
+            now = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((now.st_size, now.st_mtime_ns))
+    return tuple(found)
 
 
 def end_of(path: str, stop: int) -> str:

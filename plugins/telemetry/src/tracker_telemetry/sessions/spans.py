@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter
-from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from attrs import frozen
@@ -17,8 +16,8 @@ from attrs import frozen
 from tracker.kernel import Capture, Session, Windows, canonical
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.days import Day
+from tracker_telemetry.sessions.files import State, state_of
 
-State: TypeAlias = tuple[tuple[int, int] | None, ...]
 # By session: the state of the captures' files, and what they said.
 _KNOWN: WeakKeyDictionary[Session, tuple[State, Spans]] = WeakKeyDictionary()
 OUTSIDE, UNKNOWN = "(no window)", "(window not known)"
@@ -132,8 +131,3 @@ def _seen(capture: Capture) -> float:
 def as_lanes(names: Iterable[str]) -> set[str]:
     """Names of branches and projects as lanes have them: a dash for what a lane's name cannot hold."""
     return {lane for name in names for lane in (name, NO_LANE.sub("-", name))}
-
-
-def state_of(files: Iterable[Path]) -> State:
-    """What tells that some files are as they were."""
-    return tuple((one.stat().st_size, one.stat().st_mtime_ns) if one.exists() else None for one in files)

@@ -23,7 +23,7 @@ from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import copies, kept, parallel, scan, tables, upgrades
-from tracker_telemetry.sessions.files import PACKED, Found, Print, end_of, files
+from tracker_telemetry.sessions.files import PACKED, STORE, Found, Print, end_of, files
 from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -31,7 +31,6 @@ from tracker_telemetry.sessions.scan import Job, Labels, Read
 from tracker_telemetry.sessions.scratch import stored
 from tracker_telemetry.sessions.settings import Privacy
 
-FILE = "sessions.sqlite3"
 CACHE = 64 << 10  # kibibytes
 Sessions: TypeAlias = defaultdict[str, set[str]]  # by source
 BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins that may be readable later
@@ -309,7 +308,7 @@ class Store:
 @contextlib.contextmanager
 def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
     """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
-    path = session.root / FOLDER / FILE
+    path = session.root / FOLDER / STORE
     database = None
     for place in (path, path, None) if is_stored else (None,):
         try:
@@ -329,7 +328,7 @@ def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
 
 def has_file(session: Session) -> bool:
     """Whether the store was made before."""
-    return (session.root / FOLDER / FILE).exists()
+    return (session.root / FOLDER / STORE).exists()
 
 
 def file_key(path: str) -> bytes:
@@ -346,7 +345,7 @@ def discard(session: Session) -> None:
     """Delete the store, which is made anew when it is asked next."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(OSError):
-            Path(f"{session.root / FOLDER / FILE}{suffix}").unlink()
+            Path(f"{session.root / FOLDER / STORE}{suffix}").unlink()
 
 
 def _connect(session: Session, path: Path | None) -> sqlite3.Connection:

@@ -14,10 +14,11 @@ from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
 from tracker_telemetry.sessions.days import Day
+from tracker_telemetry.sessions.files import STORE, state_of
 from tracker_telemetry.sessions.money import dollars
 from tracker_telemetry.sessions.owners import by_model, owners, provider_of
 from tracker_telemetry.sessions.scan import TOKENS
-from tracker_telemetry.sessions.spans import BETWEEN, Spans, state_of
+from tracker_telemetry.sessions.spans import BETWEEN, Spans
 
 # by window, or several that share requests, and provider
 Key: TypeAlias = tuple[str, str]
@@ -123,7 +124,7 @@ def _logged(session: Session, windows: Sequence[str]) -> Logged:
 
 def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Logged:
     """What session logs say of windows, added up once for all who ask in one command: the report asks three times."""
-    files = [session.root / FOLDER / name for name in (store.FILE, f"{store.FILE}-wal")]
+    files = [session.root / FOLDER / name for name in (STORE, f"{STORE}-wal")]
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
     state = (windows, state_of(files))
     if (known := _ADDED_UP.get(session)) is None or known[0] != state:

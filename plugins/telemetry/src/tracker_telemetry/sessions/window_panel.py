@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,11 +16,10 @@ import orjson
 from tracker.api import Cell, Column, Panel
 from tracker.kernel import Session, TrackerError, Windows, replace_file
 from tracker_telemetry import FOLDER, blake2b
-from tracker_telemetry.sessions.files import files
+from tracker_telemetry.sessions.files import STORE, files, state_of
 from tracker_telemetry.sessions.genai import version
 
 FILE = "window-panel.json"
-STORE = "sessions.sqlite3"
 PRICES = "prices"  # the name of the answer that says where the user's own are
 FOLDERS = "HOME", "XDG_CONFIG_HOME", "APPDATA"
 MOST = 20  # answers that are kept
@@ -92,26 +92,15 @@ def _states(session: Session, windows: Sequence[str], prices: str) -> Iterator[s
         session.settings_file.text,
         [os.environ.get(name) for name in FOLDERS],
         [(one.path, *one.now) for source in streams for one in files(source)],
-        _stats([prices, *(f"{session.root / FOLDER / STORE}{end}" for end in ("", "-wal"))]),
-        _stats(f"{session.root / source.stream}.jsonl" for source in streams),
+        state_of([Path(prices), *(session.root / FOLDER / f"{STORE}{end}" for end in ("", "-wal"))]),
+        [(source.stream, state_of([session.root / f"{source.stream}.jsonl"])) for source in streams],
     )
-    yield _digest(repr((common, _stats(f"{session.root / stream}.jsonl" for stream in session.journal.streams()))))
+    recorded = session.journal.streams()
+    yield _digest(repr((common, recorded, state_of(session.root / f"{stream}.jsonl" for stream in recorded))))
     from tracker_telemetry.sessions.spans import Spans
 
     features = [(window, row.features) for window, row in Windows(session).finalized(windows).items()]
     yield _digest(repr((common, Spans.of_session(session).rows(), features)))
-
-
-def _stats(paths: Iterable[str]) -> list[tuple[str, tuple[int, int] | None]]:
-    """What tells that files are as they were."""
-    found: list[tuple[str, tuple[int, int] | None]] = []
-    for path in paths:
-        try:
-            now = os.stat(path)
-            found.append((path, (now.st_size, now.st_mtime_ns)))
-        except OSError:
-            found.append((path, None))
-    return found
 
 
 def _digest(found: object) -> str:
