@@ -22,7 +22,7 @@ from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, i
 from tracker_capture import repository
 from tracker_capture.readings import Sample, by_provider, history
 from tracker_capture.repository import Commit
-from tracker_capture.rests import COMMITS, Moments, Taken, named, rests, taken_of
+from tracker_capture.rests import COMMITS, Measurements, Moments, named, rests, taken_of
 from tracker_capture.settings import Propose
 from tracker_capture.windows import Draft, draft_of, moved, requests_of
 
@@ -149,7 +149,7 @@ def _work(session: Session, since: datetime, pause: timedelta) -> Work:
         done += [(commit.at.timestamp(), COMMITS) for commit in commits]
         moments = sorted(one for one in done if one[0] >= begin.timestamp())
         cut, edge = since.timestamp(), (begin + pause).timestamp()
-        stretches = rests(moments, pause.total_seconds(), defaultdict(Taken), Taken())
+        stretches = rests(moments, pause.total_seconds(), defaultdict(Measurements), Measurements())
         if back > MOST_BACK or not any(one.first <= edge and cut <= one.last for one in stretches):
             return commits, events, samples, moments
         back *= 2

@@ -30,7 +30,7 @@ def named(start: float) -> str:
     return f"H{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M}"
 
 
-class Taken:
+class Measurements:
     """When some windows were measured."""
 
     def __init__(self, spans: Iterable[tuple[float, float]] = ()) -> None:
@@ -46,7 +46,7 @@ class Taken:
         return bisect_right(self.begins, one) < bisect_right(self.begins, other)
 
 
-def taken_of(session: Session) -> tuple[Mapping[str, Taken], Taken]:
+def taken_of(session: Session) -> tuple[Mapping[str, Measurements], Measurements]:
     """When windows hold what a provider did, and any commit; and when accepted ones were measured.
 
     Those hold what all did, since `accept` named who worked then and is not in it.
@@ -59,8 +59,8 @@ def taken_of(session: Session) -> tuple[Mapping[str, Taken], Taken]:
             found[COMMITS].append(span)
             if PROPOSED.fullmatch(window):
                 accepted.append(span)
-    held = {name: Taken([*own, *accepted]) for name, own in found.items()}
-    return defaultdict(lambda: Taken(accepted), held), Taken(accepted)
+    held = {name: Measurements([*own, *accepted]) for name, own in found.items()}
+    return defaultdict(lambda: Measurements(accepted), held), Measurements(accepted)
 
 
 @define
@@ -76,7 +76,7 @@ class Rest:
         return begin <= at <= end
 
 
-def rests(moments: Moments, pause: float, taken: Mapping[str, Taken], accepted: Taken) -> list[Rest]:
+def rests(moments: Moments, pause: float, taken: Mapping[str, Measurements], accepted: Measurements) -> list[Rest]:
     """What no window holds of each stretch, if that is more than a moment, and than one beside a window.
 
     A window parts the work of those whom it holds; that of others goes on beside it. Commits alone behind an accepted
