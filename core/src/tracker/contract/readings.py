@@ -238,9 +238,11 @@ def compute_delta(before: Reading, after: Reading) -> Delta:
     """A change for every meter that either reading shows, in the order of the later one."""
     assert before.as_of is not None
     assert after.as_of is not None
+    old = {gauge.meter: gauge for gauge in before.gauges}
+    new = {gauge.meter: gauge for gauge in after.gauges}
     changes = []
-    for meter in dict.fromkeys(gauge.meter for gauge in (*after.gauges, *before.gauges)):
-        one, two = before.gauge(meter), after.gauge(meter)
+    for meter in new | old:
+        one, two = old.get(meter), new.get(meter)
         reason, moved = None, None
         if one is None or one.used is None:
             reason = NOT_BEFORE
