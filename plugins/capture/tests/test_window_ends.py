@@ -185,12 +185,7 @@ def test_a_reset_is_covered_by_the_logs_up_to_it(
 def test_a_provider_that_worked_without_a_reading_is_said_to_be_left_out(worker: Any, elsewhere: Path) -> None:
     worker.codex((-900, 15), cwd=elsewhere, name="evening")
     worker.codex((0, 24), (10, 26))
-    row = {"type": "assistant", "sessionId": "s", "cwd": str(worker.repository), "requestId": "r", "uuid": "u"}
-    usage = {"input_tokens": 5, "output_tokens": 5}
-    message = {"id": "m", "role": "assistant", "model": "claude-opus-4-5", "content": [], "usage": usage}
-    path = worker.home / ".claude" / "projects" / "-acme" / "s.jsonl"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(row | {"timestamp": at(worker, 5), "message": message}) + "\n")
+    worker.claude(5)
     worker.ok("sync")
     window = worker.proposed()[0]["window"]
     done = worker("windows", "accept", window)

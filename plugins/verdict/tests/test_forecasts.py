@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tracker.session import Session
+from tracker_verdict.current_meters import CurrentMeter
 from tracker_verdict.forecasts import Outcome, score
 from tracker_verdict.prospect import Prospect, per_cent
-from tracker_verdict.standings import Standing
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
@@ -379,6 +379,6 @@ def test_forecasts_of_one_reset_are_of_one_week(reset_at: datetime) -> None:
 
 def test_what_is_expected_at_the_reset_is_rounded_where_it_is_shown() -> None:
     """46.49 became 46.5, which was then 46 in the report's chart and 47 in its table."""
-    standing = Standing(account=None, at=NOW, taken_at=NOW, used=45.0, reset_at=NOW + timedelta(days=2))
-    known = Prospect(standing=standing, weeks=8, probability=0.1, rest=5.0, low=1.48974, high=80.0)
+    current = CurrentMeter(account=None, at=NOW, taken_at=NOW, used=45.0, reset_at=NOW + timedelta(days=2))
+    known = Prospect(current=current, weeks=8, probability=0.1, rest=5.0, low=1.48974, high=80.0)
     assert known.expected == (46.48974, 100.0)

@@ -33,7 +33,7 @@ PACKED = ".zst"
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
-Read = Callable[[int], bytes]
+Reader = Callable[[int], bytes]
 
 
 class Unreadable(Exception):
@@ -52,7 +52,7 @@ class Job(NamedTuple):
     mark: Any
 
 
-class Gained(NamedTuple):
+class FileReadings(NamedTuple):
     """What a file gave: a mark for the next run if it was read, how many readings, those that tell something.
 
     wrong: the times of those that no right clock told.
@@ -151,7 +151,7 @@ def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) 
             yield Job(session, source, origin, path, name, _gain(path, mark), mark)
 
 
-def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
+def _read(jobs: Sequence[Job], size: int) -> Iterator[FileReadings]:
     """What each file gained, with several processes if that is much."""
     workers = min(os.cpu_count() or 1, 4)
     if size < PARALLEL or workers < 2:
@@ -166,7 +166,7 @@ def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
         yield from pool.map(_forked, range(len(jobs)), chunksize=max(1, min(8, len(jobs) // (4 * workers))))
 
 
-def _forked(place: int) -> Gained:
+def _forked(place: int) -> FileReadings:
     return _gained(forked[place])
 
 
@@ -227,16 +227,16 @@ def _load(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _gained(job: Job) -> Gained:
+def _gained(job: Job) -> FileReadings:
     try:
         file = os.open(job.path, OPEN)
     except OSError:
-        return Gained()
+        return FileReadings()
     try:
         about = os.fstat(file)
         known, is_owned = _known(job.mark, about)
         if known == about.st_size:
-            return Gained()
+            return FileReadings()
         is_packed = job.path.endswith(PACKED)
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
@@ -249,12 +249,12 @@ def _gained(job: Job) -> Gained:
         found = _without_bursts(found)
         # of a compressed file its own size: its lines are read from the first one on
         mark = [about.st_size if is_packed else end, about.st_ino, *([int(is_owned)] if job.origin.owner else [])]
-        return Gained(mark, len(found), _ends_of_runs(found), wrong)
+        return FileReadings(mark, len(found), _ends_of_runs(found), wrong)
     except ImportError:
         needed = Registry.installation("zstandard")
-        return Gained(problem=f"Compressed session files were not read. They need {needed}.")
+        return FileReadings(problem=f"Compressed session files were not read. They need {needed}.")
     except Unreadable as error:
-        return Gained(problem=f"{job.path} was not read: {error}")
+        return FileReadings(problem=f"{job.path} was not read: {error}")
     finally:
         os.close(file)
 
@@ -285,7 +285,7 @@ def _texts(
         yield stop, texts, bool(owner)
 
 
-def _unpacked(file: BinaryIO) -> Read:
+def _unpacked(file: BinaryIO) -> Reader:
     import zstandard
 
     reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)

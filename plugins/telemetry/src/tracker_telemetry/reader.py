@@ -19,7 +19,7 @@ from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS, Line
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
 from tracker_telemetry.sessions.columns import columns_of
-from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Row, Stored, digest_of, row_id
+from tracker_telemetry.stored_rows import HEAD, ID, REJECTED, Ids, Row, StoredRows, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
 TOTAL = tuple(f"{kind}_tokens" for kind in (*KINDS, "cache_write_5m"))
@@ -94,7 +94,7 @@ class Reader:
     notes: str | None
     number: int = 0
     summary: Summary = field(factory=Summary)
-    stored: Stored = field(init=False)
+    stored: StoredRows = field(init=False)
     _scratch: dict[str, Any] = field(factory=dict)
     _ingest: Callable[[bytes, dict[str, Any]], Sequence[dict[str, Any]]] = field(init=False)
     _digest: Callable[[bytes], bytes] = field(init=False)
@@ -105,7 +105,7 @@ class Reader:
     def __attrs_post_init__(self) -> None:
         self._ingest = self.session.registry.bind(self.source.name, "ingest_line")
         self._digest = digest_of(self.source.name, self.window)
-        self.stored = Stored(self.session, self.source.name, self.window, self.streams)
+        self.stored = StoredRows(self.session, self.source.name, self.window, self.streams)
 
     @property
     def streams(self) -> tuple[str, str]:

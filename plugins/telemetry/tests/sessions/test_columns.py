@@ -17,7 +17,7 @@ from tracker_telemetry.sessions import lines as log_lines
 from tracker_telemetry.sessions.files import Print
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
-from tracker_telemetry.sessions.scan import Job, Read, Rows, Rules
+from tracker_telemetry.sessions.scan import FileRows, Job, Rows, Rules
 
 JOB = Job("toy", "path", (), 0, "{}", Print(0, 0, 0), is_whole=True)
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "output_tokens")
@@ -61,7 +61,7 @@ def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, An
 def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) -> None:
     rows = rows_of(lines, at_once=True)
     columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
-    done = Read(JOB, 0, "", size=len(rows.found), requests=columns, labels=[*rows.labels])
+    done = FileRows(JOB, 0, "", size=len(rows.found), requests=columns, labels=[*rows.labels])
     expected: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
     for _, _, at, model, _, *tokens, _, number in rows.found.values():
         if not done.labels[number].whole:

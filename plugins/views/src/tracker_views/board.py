@@ -36,7 +36,7 @@ from tracker_views.hangup import STATUS, on_hangup
 from tracker_views.keys import Help, Keys
 from tracker_views.meter_strip import MeterStrip
 from tracker_views.panel_table import PanelTable
-from tracker_views.refresh import Answer, Known, Reader, Request, own_session
+from tracker_views.refresh import Answer, KnownReader, Reader, Request, own_session
 
 CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
 # times as long as the last reading took: streams that always grow cost a twentieth of a core, ages a hundredth
@@ -140,7 +140,7 @@ class Board(App[None]):
     def picture(self, size: tuple[int, int]) -> str:
         """The board as SVG, once everything is read."""
         # by the main thread, where a plugin that does not end is interrupted
-        self.reader = Known(self.reader(self._request()))
+        self.reader = KnownReader(self.reader(self._request()))
 
         async def shot() -> str:
             async with self.run_test(size=size) as pilot:

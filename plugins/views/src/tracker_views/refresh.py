@@ -79,7 +79,7 @@ class Reader:
         """Read nothing more."""
 
 
-class Known(Reader):
+class KnownReader(Reader):
     """What was read already."""
 
     def __init__(self, answer: Answer) -> None:

@@ -16,7 +16,7 @@ from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
 from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS
 from tracker_telemetry.sessions.columns import LATEST, columns_of, counts, fault_of, seconds, tagged
-from tracker_telemetry.sessions.files import PACKED, Print, Unpacked, end_of
+from tracker_telemetry.sessions.files import PACKED, PackedFile, Print, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
 from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json, begun, with_end
 
@@ -70,7 +70,7 @@ class Labels(NamedTuple):
 NAMES = Labels._fields[:-4]  # those that an event has under this name
 
 
-class Read(NamedTuple):
+class FileRows(NamedTuple):
     """What a file gave: its requests by column, for the store; bad lines; where to go on.
 
     requests: how many, and their columns, packed by marshal, which takes a third of the time that pickled rows take.
@@ -107,12 +107,12 @@ def runs(jobs: Iterable[Job], size: int) -> list[list[Job]]:
     return [one[at : at + size] for one in own for at in range(0, len(one), size)]
 
 
-def read(jobs: Sequence[Job]) -> list[Read]:
+def read(jobs: Sequence[Job]) -> list[FileRows]:
     """Read what files of a source got since the last time; a plugin that cannot go on costs the file.
 
     Guarded together: a guard takes as long as twenty lines.
     """
-    done: list[Read] = []
+    done: list[FileRows] = []
     while len(done) < len(jobs):
         try:
             with Registry.guarded(jobs[0].source, "ingest_line") as timer:
@@ -120,7 +120,7 @@ def read(jobs: Sequence[Job]) -> list[Read]:
                     done.append(_read(job, timer))
         except PluginError as error:
             job, text = jobs[len(done)], redact(str(error))
-            done.append(Read(job, job.offset, job.state, error=text, fault=f"{text.rstrip('.')}; {UNLIKE}"))
+            done.append(FileRows(job, job.offset, job.state, error=text, fault=f"{text.rstrip('.')}; {UNLIKE}"))
     return done
 
 
@@ -129,17 +129,17 @@ def _give_up(source: str) -> None:
         raise hangs[source][0]
 
 
-def _read(job: Job, timer: Any) -> Read:
+def _read(job: Job, timer: Any) -> FileRows:
     _give_up(job.source)
     rows = Rows(rules[-1], job, timer)
     stop, error = job.offset, None
     try:
         with open(job.path, "rb", buffering=0) as file:
             is_packed = job.path.endswith(PACKED)
-            stop = rows.read(Unpacked(file) if is_packed else file)
+            stop = rows.read(PackedFile(file) if is_packed else file)
             end = "" if is_packed or not rows.kept else end_of(job.path, stop)
     except ImportError:
-        return Read(job, job.offset, job.state, error=UNPACKER)
+        return FileRows(job, job.offset, job.state, error=UNPACKER)
     except PluginError:
         raise
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
@@ -149,7 +149,7 @@ def _read(job: Job, timer: Any) -> Read:
     # marshal notes each value that something else holds, too: that takes four times as long
     rows.found.clear()
     requests = marshal.dumps(columns)
-    return Read(job, stop, rows.kept or "{}", size, requests, [*rows.labels], rows.bad, end, error, rows.fault)
+    return FileRows(job, stop, rows.kept or "{}", size, requests, [*rows.labels], rows.bad, end, error, rows.fault)
 
 
 def _reason(error: Exception) -> str:
@@ -173,10 +173,10 @@ class Rows:
         self.found: dict[str, tuple[Any, ...]] = {}
         self.labels: dict[Labels, int] = {}
 
-    def read(self, file: io.FileIO | Unpacked) -> int:
+    def read(self, file: io.FileIO | PackedFile) -> int:
         """Take the lines from the job's offset on; returned is where the last whole one ends."""
         offset = 0
-        if not isinstance(file, Unpacked):
+        if not isinstance(file, PackedFile):
             offset = file.seek(self.job.offset)
         # filled again and again: memory that is new for each block takes longer than the reading
         buffer, rest = bytearray(BLOCK), 0
