@@ -46,7 +46,7 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     if isinstance(provider, str) and session.outcome and not given.get("sample"):
         from tracker_capture.capture_history import add_newest_capture
 
-        add_newest_capture(session, provider)
+        add_newest_capture(session, provider, is_named=given.get("window") is not None)
 
 
 @hookimpl

@@ -216,7 +216,7 @@ def _window_due(
     session: Session, window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str], said: Container[str] = ()
 ) -> Due:
     """What is due in a window. said: the providers whose features are known."""
-    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
+    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in _missing(group)]
     for name, group in groups.items():
         if all(one.phase == "after" for one in group):
             place = f"--window {quote(window)}{lane_option(session, group[-1].agent_id)}"
@@ -233,6 +233,12 @@ def _window_due(
             return again
     features = "".join(f" --{name}-features N" for name in sorted(groups) if name not in said)
     return Due(action="complete", window=window, command=f"tracker complete --window {quote(window)}{features}")
+
+
+def _missing(group: Sequence[Capture]) -> tuple[str, ...]:
+    """What a provider lacks in a window: an AFTER also if a lane began anew behind the pair that counts."""
+    newest = {one.agent_id: one.phase for one in group}
+    return canonical(group).missing or (("AFTER",) if "before" in newest.values() else ())
 
 
 def _again_due(session: Session, name: str, group: Sequence[Capture]) -> Due | None:
