@@ -102,6 +102,7 @@ def test_a_plugin_that_answers_none_has_not_read_the_line() -> None:
         rows = Rows(given, JOB, timer)
         rows.take([b"line", b"line"])
         assert rows.bad == 2
+        assert "returned a NoneType. Expected a list of events; lines like it" in (rows.fault or "")
 
 
 UNFIT: list[dict[str, Any]] = [
@@ -130,8 +131,10 @@ def test_a_time_may_be_text() -> None:
         ({"input_tokens": True}, "an event's input_tokens is of type bool"),
         ({"input_tokens": ""}, "an event's input_tokens is of type str"),
         ({"session": 5}, "an event's session is of type int"),
-        ({"input_tokens": 10**13}, None),
-        ({"ts": 1e300}, None),
+        ({"key": ""}, "an event of a session file has no key. Expected the request's own id"),
+        ({"input_tokens": 10**13}, "a count of tokens is too large"),
+        ({"input_tokens": -1}, "a count of tokens is below 0"),
+        ({"ts": 1795168800000.0}, "an event's ts is 1795168800000.0. Expected seconds since 1970, or ISO 8601"),
         ({"model": "\ud800"}, None),
     ],
 )

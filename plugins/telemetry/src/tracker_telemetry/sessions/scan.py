@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
 from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS
-from tracker_telemetry.sessions.columns import LATEST, check, columns_of, counts, seconds, tagged
+from tracker_telemetry.sessions.columns import LATEST, columns_of, counts, fault_of, seconds, tagged
 from tracker_telemetry.sessions.files import PACKED, PackedFile, Print, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
 from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json, begun, with_end
@@ -211,7 +211,9 @@ class Rows:
     def _finish(self, finish: End) -> None:
         """Take the requests that the last lines leave open; if more lines follow, these give them again."""
         try:
-            self.waiting.append([*finish(self.state)])
+            if not isinstance(found := finish(self.state), list | tuple):
+                raise TypeError(f"returned a {type(found).__name__}. Expected a list of events")
+            self.waiting.append(found)
         except self.timer.FAULTS as error:
             self._blame(error, LEFT_OPEN, "end_stream")
         self.settle(LEFT_OPEN, "end_stream")
@@ -235,13 +237,14 @@ class Rows:
                 waiting.append(events)
             elif events is None:
                 self.bad += 1
+                self._blame(TypeError("returned a NoneType. Expected a list of events"), UNLIKE)
         if len(waiting) >= BATCH:
             self.settle()
 
     def settle(self, cost: str = UNLIKE, hook: str = "ingest_line") -> None:
         """Keep the rows of what was taken. They are checked all at once, and if a value is wrong, line by line.
 
-        A value that no event may have is the plugin's fault; one that cannot be may be the file's.
+        A value that no event may have is the plugin's fault; a text that cannot be kept may be the file's.
         """
         waiting, self.waiting = self.waiting, []
         try:
@@ -250,12 +253,10 @@ class Rows:
             for events in waiting:
                 try:
                     self._add(events)
-                except Exception:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001
                     self.bad += 1
-                    try:
-                        check(events)
-                    except TypeError as error:
-                        self._blame(error, cost, hook)
+                    if isinstance(found := fault_of(events) or error, TypeError):
+                        self._blame(found, cost, hook)
 
     def _mended(self, line: bytes, error: BaseException) -> Sequence[Any]:
         """The events of a line that the plugin could not read: mended, or of the whole rows on it."""
@@ -298,6 +299,8 @@ class Rows:
             return columns.get(name, nothing)
 
         keys, times, models, speeds = column("key"), seconds(column("ts")), column("model"), column("speed")
+        if not all(keys):
+            raise TypeError("an event without a key")
         plain, read, short, long, output, reasoning = (counts(columns.get(name, zeros)) for name in TOKENS)
         if "cache_write_tokens" in columns:  # the client does not say for how long
             short = [a + b for a, b in zip(short, counts(columns["cache_write_tokens"]), strict=True)]
@@ -306,7 +309,7 @@ class Rows:
             raise TypeError("a count of tokens is too large")
         # what is not text raises, and half a surrogate
         if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > LINE_LIMIT:
-            raise TypeError("a name is too long")
+            raise ValueError("a name is too long")
         wholes, needs = tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
         numbers = self._numbers([*zip(*map(column, NAMES), nothing, wholes, needs, column("rid"), strict=True)])
         parts = [key.rpartition("/") if "/" in key else (key, "", ALONE) for key in keys]
@@ -331,7 +334,7 @@ class Rows:
         new = [Labels._make(one) for one in dict.fromkeys(shared) if one not in self.labels]
         for one in new:
             if len("".join(label or "" for label in (*one[:-3], one.lineage)).encode()) > LINE_LIMIT:
-                raise TypeError("a name is too long")
+                raise ValueError("a name is too long")
         self.labels.update(zip(new, count(len(self.labels))))
         return [*map(self.labels.__getitem__, shared)]  # type: ignore[arg-type]
 
