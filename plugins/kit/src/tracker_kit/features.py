@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from tracker.api import Meter, Period, StatusSource, TelemetrySource
 from tracker.feature import Feature
 from tracker.kernel import PluginError, Registry, Session, Settings, TrackerError
+from tracker_kit import panels
 from tracker_kit.conformance import Conformance
 from tracker_kit.rules import installed, refused, rule
 
@@ -174,12 +175,7 @@ def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:
             yield from _wrong_parts(one)
     elif hook == "panels":
         for panel in answer:
-            if unknown := {one.y for one in panel.charts} - {column.key for column in panel.columns}:
-                yield f"draws {min(unknown)!r}, but the panel {panel.name!r} has no such column"
-            for value in (value for row in panel.rows for value in row.values()):
-                is_number = isinstance(value, int | float) and -1e15 < value < 1e15
-                if not is_number and not isinstance(value, str | datetime | None):
-                    yield f"gives {value!r:.40} in the panel {panel.name!r}. Expected a text, instant, number or None."
+            yield from panels.faults(panel)
 
 
 def _wrong_parts(value: Any) -> Iterator[str]:
