@@ -107,7 +107,7 @@ class FeatureConformance(Conformance):
                 except (ValueError, TrackerError):
                     pass  # it may refuse the value
 
-    def test_its_commands_exist(self, declared: Feature) -> None:
+    def test_its_commands_exist(self, declared: Feature, tracker_cli: Any) -> None:
         for name, command in declared.commands.items():
             module, _, attribute = command.place.partition(":")
             try:
@@ -118,6 +118,11 @@ class FeatureConformance(Conformance):
             text = f"{command.place} is not a click command"
             assert isinstance(found, click.Command), rule(text, "Features")
             assert found.help, rule(f"the command {name!r} has no help", "Features")
+            above, _, own = name.rpartition(" ")
+            page = " ".join(tracker_cli(*name.split(), "--help").stdout.split()) if above else ""
+            is_reached = not above or (f" {name} [" in page and " ".join(found.help.split()[:9]) in page)
+            text = f"`tracker {name}` is not reached: {above!r} is no group, or has a command {own!r} already"
+            assert is_reached, rule(text, "Features")
 
     @pytest.mark.parametrize("data", ["empty", "recorded"])
     def test_its_hooks_answer(self, found: Any, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
