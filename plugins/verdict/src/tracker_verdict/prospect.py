@@ -235,7 +235,10 @@ def lines(known: Prospect, local: tzinfo, *, is_brief: bool = False) -> Iterator
         yield f"  no forecast: {known.why}" + (f"; {linear}" if linear else "")
         return
     if not known.is_probable:
-        yield f"  {summary(known, is_brief=is_brief)}; {linear}"
+        is_odd = known.linear is not None and (known.linear > FULL) != (known.word == "likely")
+        # early in a week the working hours, or those without work, may all lie behind
+        alike = ", which takes all hours of the week alike" if is_odd else ""
+        yield f"  {summary(known, is_brief=is_brief)}; {linear}{alike}"
         return
     when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
     assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018
