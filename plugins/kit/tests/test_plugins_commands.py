@@ -347,7 +347,7 @@ def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Pat
     below = 'commands={"acme": command, "acme more": command, "plugins list": command}'
     feature.write_text(code.replace("command:gone", "command:command").replace('commands={"acme": command}', below))
     broken = toys_apart("plugins", "check", str(root)).stdout
-    assert "`tracker acme more` is not reached: 'acme' is no group, or has a command 'more' already" in broken
+    assert "`tracker acme more` is not reached: 'acme' is not a group, or has a command 'more' already" in broken
     code = code.replace("command:gone", "absent:command")
     settings = 'settings={"acme": "tracker_acme.command:session"}, commands='
     code = code.replace("commands=", settings) + PANELS
