@@ -59,7 +59,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (
         LogOrigin,
         {"name": "log", "title": "t", "folder": "~", "pattern": "*.a.zst"},
-        "Expected files below the folder, by names without .zst.",
+        "Expected files below the folder, without .zst.",
     ),
     (FileOrigin, FILES | {"marker": ""}, "Invalid marker ''. Expected a text of one line."),
     (FileOrigin, FILES | {"variable": "toy home"}, "Expected the name of an environment variable, or None."),

@@ -47,14 +47,7 @@ def of_events(old: str, new: str, message: str) -> Break:
 BREAKS = {
     "clock": Break("status", READ, READ + "    datetime.now(UTC)\n", "names_no_clock", "uses now", "Purity"),
     "borrowed": Break("status", "", "from time import time as t", "names_no_clock", "imports t from time", "Purity"),
-    "file": Break(
-        "status",
-        READ,
-        READ + "    open(__file__).close()\n",
-        TOUCH,
-        "parse_status touched open(",
-        "Purity",
-    ),
+    "file": Break("status", READ, READ + "    open(__file__).close()\n", TOUCH, "parse_status touched open(", "Purity"),
     "look": Break(
         "status",
         READ,
