@@ -150,6 +150,25 @@ def test_a_value_that_cannot_be_is_left_out_of_a_records_reading() -> None:
         assert (found.gauges[0].used, found.errors) == (None, ("a",))
 
 
+def test_no_field_of_a_reading_becomes_a_meter() -> None:
+    """Neither a declared one that is not shown now, nor its limit, nor one that the source may have beside those."""
+    meters = (Meter(key="m", title="M"), Meter(key="c", title="C", unit="prompts"))
+    for name, is_open in (("c_used", False), ("m_limit", False), ("m_reset_at", False), ("cache_hit_pct", True)):
+        source = StatusSource(contract="1.2", name="toy", title="T", meters=meters, open_meters=is_open)
+        with pytest.raises(ValueError, match=f"Invalid fields {name}. Expected names that no meter has."):
+            to_parsed(Reading(gauges=(Gauge(meter="m", used=1),), fields={"x": 1, name: 2}), source.as_source())
+    closed = StatusSource(contract="1.2", name="toy", title="T", meters=meters).as_source()
+    assert to_parsed(Reading(fields={"cache_hit_pct": 2, "m_limit": 3}), closed)["cache_hit_pct"] == 2
+
+
+def test_a_meter_that_cannot_be_is_left_out_of_a_records_reading() -> None:
+    meters = (Meter(key="c", title="C", unit="prompts"),)
+    source = StatusSource(contract="1.2", name="toy", title="T", meters=meters, open_meters=True).as_source()
+    parsed = {"A b_pct": 1, "c_pct": 2, "c_used": 3, "other_pct": 4}
+    found = from_parsed(parsed, source, datetime(2026, 1, 1, tzinfo=UTC))
+    assert [(gauge.meter, gauge.used) for gauge in found.gauges] == [("c", 3), ("other", 4)]
+
+
 def test_a_limit_stands_in_the_record() -> None:
     source = StatusSource(contract="1.2", name="toy", title="T", meters=(Meter(key="m", title="M", unit="prompts"),))
     reading = Reading(gauges=(Gauge(meter="m", used=12, limit=300),), as_of=datetime(2026, 1, 1, tzinfo=UTC))

@@ -13,7 +13,7 @@ class Busy(TrackerError):
     status = 75
 
 
-class Interrupted(TrackerError):
+class Interruption(TrackerError):
     """A signal ended a command before its work was done; the exit status is what a shell makes of the signal."""
 
     def __init__(self, message: str, number: int) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker.cli.options import window_option as window_option
     from tracker.contract.readings import iso as iso
     from tracker.errors import Busy as Busy
-    from tracker.errors import Interrupted as Interrupted
+    from tracker.errors import Interruption as Interruption
     from tracker.errors import PluginError as PluginError
     from tracker.errors import TrackerError as TrackerError
     from tracker.hosting.registry import Registry as Registry
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tracker.windows.captures import Capture as Capture
     from tracker.windows.captures import canonical as canonical
     from tracker.windows.captures import read_text as read_text
-    from tracker.windows.reader import Finalized as Finalized
+    from tracker.windows.reader import FinalizeRow as FinalizeRow
     from tracker.windows.reader import Windows as Windows
     from tracker.windows.results import ProviderFigures as ProviderFigures
     from tracker.windows.window import CaptureRequest as CaptureRequest

@@ -61,7 +61,7 @@ class Snapshots:
                 yield Row(label=label, values=values, text="{phases} (source={source}, notes={notes})")
 
 
-class Shown(NamedTuple):
+class Section(NamedTuple):
     """A block and where it comes from; of a stream also what its events say."""
 
     source: Source
@@ -77,7 +77,7 @@ class Preview(NamedTuple):
     anomalies: tuple[Entry, ...]
     providers: tuple[ProviderFigures, ...]
     open: tuple[OpenFigures, ...]
-    blocks: tuple[Shown, ...]
+    blocks: tuple[Section, ...]
     not_shown: tuple[PluginError, ...]
     absent: tuple[Absent, ...]
     divergences: tuple[Divergence, ...]
@@ -179,7 +179,7 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
         times |= spans(part.groups) if has_events else {}
     blocks, not_shown = _blocks(session, sources, shown, times)
     if captured.found:
-        blocks.insert(sum(one.source.place <= SNAPSHOTS.place for one in blocks), Shown(SNAPSHOTS, captured))
+        blocks.insert(sum(one.source.place <= SNAPSHOTS.place for one in blocks), Section(SNAPSHOTS, captured))
     asked = session.registry.ask("window_facts", session=session, windows=shown) if session.json else ()
     return Preview(
         facts=[{"window": key[0], "provider": key[1] or None, **one} for each in asked for key, one in each.items()],
@@ -197,9 +197,9 @@ def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: boo
 
 def _blocks(
     session: Session, sources: Iterable[Source], windows: tuple[str, ...], times: Mapping[str, Span]
-) -> tuple[list[Shown], list[PluginError]]:
+) -> tuple[list[Section], list[PluginError]]:
     """What sources have to show, in their order, and why some cannot."""
-    blocks, not_shown = list[Shown](), list[PluginError]()
+    blocks, not_shown = list[Section](), list[PluginError]()
     for source in sorted(sources, key=lambda source: (source.place, source.title)):
         try:
             if session.registry.has(source.name, "render_preview_block"):
@@ -211,7 +211,7 @@ def _blocks(
     return blocks, not_shown
 
 
-def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Shown]:
+def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Mapping[str, Span]) -> Iterator[Section]:
     facts, records, features = NO_EVENTS, list[dict[str, Any]](), dict[str, dict[str, float]]()
     if source.is_stream:
         given = {"session": session, "source": source, "windows": windows, "spans": times}
@@ -225,7 +225,7 @@ def _shown(session: Session, source: Source, windows: tuple[str, ...], times: Ma
         features = {window: finalized.features for window, finalized in rows.items()}
     context = PreviewContext(windows=windows, records=tuple(records), events=facts.totals, features=features)
     if (block := session.registry.call(source.name, "render_preview_block", context=context)) is not None:
-        yield Shown(source, block, facts)
+        yield Section(source, block, facts)
 
 
 def _provider_line(figures: ProviderFigures) -> str:

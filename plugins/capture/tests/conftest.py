@@ -213,6 +213,26 @@ class Worker:
             lines.append(self.line(minute, "event_msg", self.count(minute, weekly, info)))
         path.write_text("".join(lines))
 
+    def claude(self, *minutes: float) -> None:
+        """A session file of Claude Code: a request in each of these minutes, and no reading."""
+        path = self.home / ".claude" / "projects" / "-acme" / "s.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        row = {"type": "assistant", "sessionId": "s", "cwd": str(self.repository)}
+        usage = {"input_tokens": 5, "output_tokens": 5}
+        lines = []
+        for minute in minutes:
+            message = {
+                "id": f"m{minute}",
+                "role": "assistant",
+                "model": "claude-opus-4-5",
+                "content": [],
+                "usage": usage,
+            }
+            own = {"requestId": f"r{minute}", "uuid": f"u{minute}", "message": message | {"usage": usage}}
+            stamp = (self.noon + timedelta(minutes=minute)).isoformat().replace("+00:00", "Z")
+            lines.append(json.dumps(row | own | {"timestamp": stamp}) + "\n")
+        path.write_text("".join(lines))
+
     def reading(self, minute: float, weekly: float) -> None:
         """A session file with a reading, and no request."""
         path = self.home / ".codex" / "sessions" / f"rollout-reading{minute}.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -166,3 +167,25 @@ def test_a_before_below_what_the_same_meter_showed_is_told(program: Any) -> None
     assert "was at" not in notes("start", "-1h", 33), "origins round otherwise"
     program("undo", "--yes").ok()
     assert "was at" not in notes("start", "-1h", 2, later), "the meter was reset"
+
+
+@pytest.mark.parametrize("lane", [(), ("--agent", "sub1")])
+def test_a_before_that_joins_a_window_of_the_day_before_says_so(program: Any, lane: tuple[str, ...]) -> None:
+    """What lay between the two was of the window, too, as far as one could see."""
+
+    def notes(verb: str, provider: str, ago: str, pane: str, *words: str) -> str:
+        return str(program(verb, provider, "--stdin", "--captured-at", ago, *words, *lane, stdin=pane).notes)
+
+    notes("start", "toy", "-30h", "fuel 10%")
+    assert "joins" not in notes("start", "tally", "-20h", "3"), "it is open"
+    program("undo", "--yes", *lane).ok()
+    notes("end", "toy", "-28h", "fuel 20%")
+    assert "joins" not in notes("start", "tally", "-27h", "3"), "it has just ended"
+    program("undo", "--yes", *lane).ok()
+    assert "joins" not in notes("start", "tally", "-2h", "3", "--window", "W0-01"), "it was named"
+    program("undo", "--yes", *lane).ok()
+    said = notes("start", "tally", "-2h", "3")
+    assert "note: this BEFORE joins W0-01, which was measured until " in said
+    undo, start = re.findall("`tracker ([^`]*)`", said)
+    program(*undo.split(), "--yes").ok()
+    assert program(*start.split(), stdin="3").ok() == "stored tally before snapshot for W0-02 (awaiting end)\n"

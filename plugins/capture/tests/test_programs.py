@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tracker.session import Session
-from tracker_capture.origins import Unanswered, first
+from tracker_capture.origins import NoAnswer, first
 
 # Answers each request as the recorded program did, with everything that it said in between before it.
 REPLAY = """
@@ -299,7 +299,7 @@ def test_hanging_programs_cost_their_provider_30_s_at_most_and_say_that_they_are
     source = session.source("claude")
     origins = [source.origins[0]] * 3
     began = time.monotonic()
-    with pytest.raises(Unanswered):
+    with pytest.raises(NoAnswer):
         first(session, source, origins)
     assert time.monotonic() - began < 8
     assert "waiting for claude usage: 1 of 2 s" in capsys.readouterr().err

@@ -195,6 +195,57 @@ def test_a_request_that_a_window_ends_with_is_in_no_other_one(worker: Any) -> No
     assert (found["from"], found["providers"]["codex"]["meters"]) == (times[2], {"weekly": 4})
 
 
+def at(minute: float) -> str:
+    return f"{NOON + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_work_between_the_parts_of_a_window_is_proposed(worker: Any) -> None:
+    """Two providers may be captured in one window on two days: it held what lay between."""
+    worker.ok("sync")
+    whole = worker.proposed()
+    for phase, minute in (("before", 100), ("after", 150)):
+        worker.ok(
+            "override",
+            "claude",
+            "--window",
+            "W1",
+            "--phase",
+            phase,
+            "--all-models-pct",
+            "1",
+            "--captured-at",
+            at(minute),
+        )
+    worker.ok("windows", "add", "W1", "--from", at(0), "--to", at(50), "--provider", "codex")
+    assert [one["window"] for one in worker.proposed()] == [whole[1]["window"]]
+    worker.codex((60, 18), (75, 18), name="between")
+    assert [one["from"] for one in worker.proposed()] == [at(60), whole[1]["from"]]
+
+
+def test_what_another_provider_did_in_a_window_is_proposed(worker: Any) -> None:
+    """What it did before and behind it belongs to that, too; a commit of its time is the window's."""
+    worker.claude(-20, 10, 40, 70)
+    worker.ok("sync")
+    worker.ok("windows", "add", "W1", "--from", at(0), "--to", at(50), "--provider", "codex")
+    found = worker.proposed()[0]
+    assert (found["from"], found["to"], found["commits"]) == (at(-20), at(70), 0)
+    assert {name: own["requests"] for name, own in found["providers"].items()} == {"claude": 4}
+    # it began with the stretch, and is not in it
+    worker.ok("windows", "add", "H20200101-0000", "--from", at(200), "--to", at(230), "--provider", "codex")
+    worker.claude(-20, 10, 40, 70, 210, 220)
+    assert len(worker.proposed()) == 1
+
+
+def test_a_sync_is_named_only_if_it_adds_something(worker: Any) -> None:
+    worker.ok("sync")
+    for one in worker.proposed():
+        worker.ok("windows", "accept", one["window"])
+    assert "tracker sync" not in worker("windows", "propose").stderr
+    worker.codex((300, 30), cwd=worker.home, name="elsewhere")
+    assert "no new window since" in (said := worker("windows", "propose").stderr)
+    assert "`tracker sync` may add some: session files were written to since it ran" in said
+
+
 @pytest.mark.parametrize("minute", [5, 30, 50])
 def test_a_time_in_the_middle_of_a_stretch_proposes_it_whole(worker: Any, minute: float) -> None:
     """Not a part with all of its features, and the other part with none."""
@@ -270,7 +321,10 @@ def test_a_moment_beside_a_window_is_not_proposed(worker: Any) -> None:
 
 def test_without_readings_the_reason_is_said(worker: Any) -> None:
     said = worker.ok("windows", "propose")
-    assert "codex: capacity not known: The history has no reading of codex. `tracker sync` adds those that its" in said
+    assert (
+        "codex: capacity not known: The history of that time has no reading of codex. `tracker sync` adds those that"
+        in said
+    )
     assert ".," not in said
     done = worker("windows", "accept", ID)
     assert (done.exit_code, "The capacity of" in done.stderr) == (1, True)

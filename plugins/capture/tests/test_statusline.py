@@ -71,7 +71,7 @@ def test_a_count_is_no_percentage(tmp_path: Path) -> None:
     session.data_dir = tmp_path
     reading = Reading(gauges=(Gauge(meter="month", used=1234),))
     assert (
-        statusline.text(session, statusline.Kept(source=source, reading=reading, at=session.now))
+        statusline.text(session, statusline.LastReading(source=source, reading=reading, at=session.now))
         == "month 1234 credits"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -25,6 +26,19 @@ def test_sync_leaves_out_what_no_right_clock_told(machine: Any, event: Any) -> N
     assert "warning: 2 readings in 2 files, such as " in done.stderr
     [row] = machine.rows("readings")
     assert row["captured_at"] == row["until"]
+    assert "left out" not in machine("sync").stderr
+
+
+def test_sync_says_that_readings_were_of_a_period_before(machine: Any, event: Any) -> None:
+    """It said 0 readings of files that are full of them. Beside others they are what an idle program hands over."""
+    now = time.time()
+    written = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now - 60))
+    old = json.loads(event(9, now=now - 9 * 86_400)) | {"timestamp": f"{written}.250Z"}
+    machine.rollout("a", json.dumps(old))
+    done = machine("sync")
+    assert "synced 0 readings in 1 of 1 file" in ok(done)
+    assert "note: 1 reading left out: each shows what was used before a reset that was over\n" in done.stderr
+    machine.rollout("b", json.dumps(old), event(20, now=now))
     assert "left out" not in machine("sync").stderr
 
 

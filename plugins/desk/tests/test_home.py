@@ -304,7 +304,7 @@ def test_an_account_whose_only_capture_was_replaced_is_listed_once(
         path.write_text("".join(f"{one}\n" for one in (*lines, json.dumps(json.loads(last) | {"account": digit * 12}))))
         moment = datetime.fromisoformat(taken)
         past.append(MeterReading("toy", "fuel", name, "log", moment, moment, used, None))
-    monkeypatch.setattr("tracker_desk.standings._history", lambda session: iter(past))
+    monkeypatch.setattr("tracker_desk.current_meters._history", lambda session: iter(past))
     assert [re.split(" +", one)[3] for one in meters(program().ok())] == ["me", "sub"]
 
 

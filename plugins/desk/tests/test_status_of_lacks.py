@@ -1,4 +1,4 @@
-"""`tracker status` of a window of which a pane lacks the meter of capacity: first what makes it measure."""
+"""`tracker status` of a window that lacks something: first what makes it measure."""
 
 from __future__ import annotations
 
@@ -63,3 +63,15 @@ def test_panes_that_both_lack_the_meter_are_of_one_that_nobody_can_read(toys: Ru
     start(toys, "heat 5%", hours=3)
     end(toys, "heat 6%", hours=2)
     assert "Ready to finalize: W0-01\n" in ok(toys("status"))
+
+
+def test_a_window_that_was_begun_anew_is_not_ready(toys: Run) -> None:
+    """It was open, and ready to finalize."""
+    start(toys, "fuel 10%", minutes=30)
+    end(toys, "fuel 12%", minutes=20)
+    again = ("start", "toy", "--stdin", "--window", "W0-01", "--captured-at", ago(minutes=10))
+    ok(toys(*again, stdin="fuel 13%"))
+    assert "Ready" not in ok(toys("status"))
+    assert re.findall("Next: .*", ok(toys())) == ["Next: tracker end toy --stdin"]
+    end(toys, "fuel 15%", minutes=5)
+    assert "Ready to finalize: W0-01" in ok(toys("status"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tracker.kernel import Interrupted, TrackerError
+from tracker.kernel import Interruption, TrackerError
 from tracker_kit.demo import Step, _run, program
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -80,7 +80,7 @@ def test_a_demo_that_is_interrupted_says_where_its_data_is(tmp_path: Path) -> No
 
     @root.command()
     def hang() -> None:
-        raise Interrupted("interrupted", 2)
+        raise Interruption("interrupted", 2)
 
     with click.Context(root), pytest.raises(TrackerError) as caught:
         _run(Step(arguments=("hang",)), tmp_path)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tracker.session import Session
+from tracker_verdict.current_meters import CurrentMeter
 from tracker_verdict.forecasts import Outcome, score
-from tracker_verdict.prospect import Prospect, per_cent
-from tracker_verdict.standings import Standing
+from tracker_verdict.prospect import Prospect, lines, per_cent
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 WEEK, HOUR = timedelta(days=7), timedelta(hours=1)
@@ -120,6 +120,14 @@ def test_too_few_weeks_are_said_with_the_linear_pace_by_that_name(verdicts: Any)
     assert f"codex weekly: 1 week of history, 3 are needed for a forecast; {linear}" in report
     stored = json.loads((verdicts.folder / "data" / "forecasts.jsonl").read_text().splitlines()[0])
     assert stored["forecast"]["rest_80"] is not None
+
+
+@pytest.mark.parametrize(("linear", "chance", "is_said"), [(115, 0.3, True), (80, 0.3, False), (115, 0.9, False)])
+def test_a_pace_that_the_word_denies_says_why(linear: float, chance: float, is_said: bool) -> None:
+    """ "unlikely to be full" stood beside "115% at the reset"."""
+    meter = CurrentMeter(account=None, at=NOW, taken_at=NOW, used=29, reset_at=NOW + timedelta(days=5))
+    [said] = lines(Prospect(current=meter, weeks=1, probability=chance, rest=60, linear=linear), UTC)
+    assert said.endswith("% at the reset, which takes all hours of the week alike") == is_said
 
 
 def test_instants_are_local_for_people_and_utc_for_programs(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,6 +387,6 @@ def test_forecasts_of_one_reset_are_of_one_week(reset_at: datetime) -> None:
 
 def test_what_is_expected_at_the_reset_is_rounded_where_it_is_shown() -> None:
     """46.49 became 46.5, which was then 46 in the report's chart and 47 in its table."""
-    standing = Standing(account=None, at=NOW, taken_at=NOW, used=45.0, reset_at=NOW + timedelta(days=2))
-    known = Prospect(standing=standing, weeks=8, probability=0.1, rest=5.0, low=1.48974, high=80.0)
+    current = CurrentMeter(account=None, at=NOW, taken_at=NOW, used=45.0, reset_at=NOW + timedelta(days=2))
+    known = Prospect(current=current, weeks=8, probability=0.1, rest=5.0, low=1.48974, high=80.0)
     assert known.expected == (46.48974, 100.0)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from outcomes import ok
 
-from tracker_verdict.standings import too_old
+from tracker_verdict.current_meters import too_old
 
 
 def reading(

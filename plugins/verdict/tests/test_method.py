@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from tracker.api import Meter, MeterReading
 from tracker_verdict import weeks as of_weeks
+from tracker_verdict.current_meters import CurrentMeter
 from tracker_verdict.pieces import Ledger, Piece, segments
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.rates import Rates, rates
-from tracker_verdict.standings import Standing
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.stats.forecast import course, runout
 from tracker_verdict.stats.room import fits
@@ -212,9 +212,9 @@ def test_a_forecast_is_a_probability_and_its_range_holds_its_middle(
 def test_no_forecast_points_beyond_the_reset(gone: float, used: float, rate: float) -> None:
     at = START + gone * HOUR
     past = [reading(START - WEEK + hour * HOUR, min(rate * hour, 100), START) for hour in range(0, HOURS, 3)]
-    standing = Standing(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
+    current = CurrentMeter(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
     meter = Meter(key="weekly", title="7 d", window=WEEK)
-    found = prospect(lambda reset: weeks_before(past, UTC, reset), standing, meter, at, UTC)
+    found = prospect(lambda reset: weeks_before(past, UTC, reset), current, meter, at, UTC)
     assert found is not None
     assert found.probability is not None
     assert found.full_at is None or at <= found.full_at <= START + WEEK
@@ -230,8 +230,8 @@ def test_points_that_were_given_back_make_no_quiet_week() -> None:
     meter = Meter(key="weekly", title="7 d", window=WEEK)
 
     def found(readings: Sequence[MeterReading], used: float) -> Prospect:
-        standing = Standing(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
-        shown = prospect(lambda reset: weeks_before([*past, *readings], UTC, reset), standing, meter, at, UTC)
+        current = CurrentMeter(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
+        shown = prospect(lambda reset: weeks_before([*past, *readings], UTC, reset), current, meter, at, UTC)
         assert shown is not None
         return shown
 
@@ -258,8 +258,8 @@ def test_what_follows_an_older_answer_is_looked_at_once() -> None:
 @pytest.mark.parametrize("window", [timedelta(hours=5), "month", timedelta(days=30), None])
 def test_only_weeks_are_forecast(window: Any) -> None:
     meter = Meter(key="other", title="other", window=window)
-    standing = Standing(account=None, at=START + DAY, taken_at=START + DAY, used=50, reset_at=START + WEEK)
-    assert prospect(lambda _reset: [], standing, meter, START + DAY, UTC) is None
+    current = CurrentMeter(account=None, at=START + DAY, taken_at=START + DAY, used=50, reset_at=START + WEEK)
+    assert prospect(lambda _reset: [], current, meter, START + DAY, UTC) is None
 
 
 @pytest.mark.parametrize(("name", "days"), [("Europe/Berlin", 1), ("Europe/Berlin", 9), ("Australia/Lord_Howe", 3)])

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tracker.api import Meter, UsageEvent
+from tracker_verdict.current_meters import CurrentMeter
 from tracker_verdict.prospect import prospect
 from tracker_verdict.regimes import Regime
-from tracker_verdict.standings import Standing
 from tracker_verdict.stats.forecast import runout
 from tracker_verdict.weeks import PRIOR, Week, phase_of
 
@@ -204,14 +204,14 @@ def test_what_this_week_used_before_a_change_counts_as_past_weeks_do_and_leaves_
     start, day = end - WEEK, end - 5 * DAY
     past = [Week(reset_at=end - back * WEEK, phase=0, rises=[0.3] * 168) for back in (3, 2, 1)]
     own = Week(reset_at=end, phase=0, rises=[0.3] * 48 + [0.6] * 48 + [0.0] * 72)
-    standing = Standing(account=None, at=start + 96 * HOUR, taken_at=NOW, used=43.2, reset_at=end, limit=100.0)
+    current = CurrentMeter(account=None, at=start + 96 * HOUR, taken_at=NOW, used=43.2, reset_at=end, limit=100.0)
     meter = Meter(key="weekly", title="Week", window=WEEK)
 
     def weeks(reset_at: datetime) -> list[Week]:
         return [one for one in (*past, own) if one.reset_at < reset_at]
 
     change = Regime(day.date(), day, (2.0, 1.9, 2.1))
-    found = prospect(weeks, standing, meter, start + 96 * HOUR, UTC, change)
+    found = prospect(weeks, current, meter, start + 96 * HOUR, UTC, change)
     rises, now = [[0.6] * 168] * 3, phase_of(start, UTC)
     rest, _, _, full, *_ = runout(rises, 96, 2 * 14.4 + 28.8, PRIOR, [0, 0, 0], now, room=100 - 43.2)
     assert found is not None
@@ -219,8 +219,8 @@ def test_what_this_week_used_before_a_change_counts_as_past_weeks_do_and_leaves_
     assert (found.change, found.unused) == (change, pytest.approx(100 - 43.2 - rest))
     # all before the weeks that are known: nothing to say
     old = Regime(day.date(), end - 9 * WEEK, (2.0, 1.9, 2.1))
-    raw = prospect(weeks, standing, meter, start + 96 * HOUR, UTC)
-    assert prospect(weeks, standing, meter, start + 96 * HOUR, UTC, old) == raw
+    raw = prospect(weeks, current, meter, start + 96 * HOUR, UTC)
+    assert prospect(weeks, current, meter, start + 96 * HOUR, UTC, old) == raw
 
 
 def test_a_week_of_which_most_was_given_back_at_a_change_has_a_forecast() -> None:
@@ -229,13 +229,13 @@ def test_a_week_of_which_most_was_given_back_at_a_change_has_a_forecast() -> Non
     start, day = end - WEEK, end - 5 * DAY
     past = [Week(reset_at=end - back * WEEK, phase=0, rises=[0.3] * 168) for back in (3, 2, 1)]
     own = Week(reset_at=end, phase=0, rises=[1.5] * 40 + [0.0] * 128)
-    standing = Standing(account=None, at=start + 96 * HOUR, taken_at=NOW, used=8.0, reset_at=end, limit=100.0)
+    current = CurrentMeter(account=None, at=start + 96 * HOUR, taken_at=NOW, used=8.0, reset_at=end, limit=100.0)
     meter = Meter(key="weekly", title="Week", window=WEEK)
 
     def weeks(reset_at: datetime) -> list[Week]:
         return [one for one in (*past, own) if one.reset_at < reset_at]
 
-    found = prospect(weeks, standing, meter, start + 96 * HOUR, UTC, Regime(day.date(), day, (0.4, 0.3, 0.5)))
+    found = prospect(weeks, current, meter, start + 96 * HOUR, UTC, Regime(day.date(), day, (0.4, 0.3, 0.5)))
     assert found is not None
     assert found.chance == 1
     assert found.expected is not None

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from time import process_time
 from typing import Any
 from xml.etree import ElementTree
 
@@ -248,6 +249,22 @@ def test_it_reads_the_meters_in_the_background_if_it_is_asked_to(
     assert paces == [timedelta(minutes=5)]
     assert set(turns) == {program.root}
     assert "Expected 5m, 2h or 1d" in program("board", "--every", "soon").refused(2)
+
+
+def test_a_panel_that_does_not_end_is_left_out_of_a_picture_and_named(
+    program: Any, add_feature: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panels(session: Any, period: Any) -> list[Any]:
+        end = process_time() + 20
+        while process_time() < end:
+            pass
+        return []
+
+    monkeypatch.setenv("TRACKER_PLUGIN_SECONDS", "0.1")
+    add_feature("looping", panels=panels)
+    done = program("board", "--once")
+    assert "plugin 'looping' failed to panels: did not finish within 0.1 s" in done.err
+    assert done.ok().startswith("<svg")
 
 
 def test_once_prints_a_picture_that_loads_nothing(recent: Any, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import click
 from tracker import __version__
 from tracker.cli.command import OPTIONS
 from tracker.cli.command import Command as SharedCommand
-from tracker.errors import Interrupted, PluginError, TrackerError
+from tracker.errors import Interruption, PluginError, TrackerError
 from tracker.feature import GROUPS
 from tracker.hosting import discovery
 from tracker.hosting.discovery import ALSO, OWN_COMMANDS, commands
@@ -136,7 +136,7 @@ class Root(Group):
             super().invoke(ctx)  # what a command returns is no exit status: `ctx.exit(status)` is
             sys.stdout.flush()
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted{session.outcome}", signal.SIGINT) from None
+            raise Interruption(f"interrupted{session.outcome}", signal.SIGINT) from None
         except BrokenPipeError:
             give_up_output()
             sys.exit(UNREAD)

@@ -43,10 +43,8 @@ class Row(Struct):
     text: str | None = field(default=None, validator=checks.MAYBE_TEXT)
 
     def __str__(self) -> str:
-        if self.text is None:
-            body = " ".join(f"{line(key)}={value(one)}" for key, one in self.values.items())
-        else:
-            body = fill(line(self.text), self.values)
+        bare = " ".join(f"{line(key)}={value(one)}" for key, one in self.values.items())
+        body = bare if self.text is None else fill(line(self.text), self.values)
         return f"{line(self.label)}: {body}" if self.label else body
 
 

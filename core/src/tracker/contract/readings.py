@@ -200,7 +200,9 @@ def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
         if gauge.limit is not None:
             parsed[f"{gauge.meter}_limit"] = amount(gauge.limit)
-    if clash := {*parsed, "as_of", "errors"} & reading.fields.keys():
+    taken = {*parsed, *names.values(), *(f"{gauge.meter}_limit" for gauge in reading.gauges), "as_of", "errors"}
+    # a field that has a meter's name is that meter when the record is read
+    if clash := {one for one in reading.fields if one in taken or (source.open_meters and one.endswith("_pct"))}:
         raise ValueError(f"Invalid fields {', '.join(sorted(clash))}. Expected names that no meter has.")
     parsed |= reading.fields
     if reading.as_of is not None:
@@ -211,9 +213,10 @@ def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
 
 def from_parsed(parsed: Mapping[str, Any], source: Meters, captured_at: datetime) -> Reading:
     """The reading of a record, of any schema; values that cannot be are left out, since a file may be edited."""
-    keys = {meter.field_name: meter.key for meter in source.meters}
+    names = {meter.key: meter.field_name for meter in source.meters}
     if source.open_meters:
-        keys |= {name: name[:-4] for name in parsed if name.endswith("_pct") and name not in keys}
+        shown = {name[:-4]: name for name in parsed if name.endswith("_pct")}
+        names = names | {key: name for key, name in shown.items() if re.fullmatch(checks.SLUG_PATTERN, key)} | names
     gauges = tuple(
         Gauge(
             meter=key,
@@ -222,7 +225,7 @@ def from_parsed(parsed: Mapping[str, Any], source: Meters, captured_at: datetime
             reset_at=instant(parsed.get(f"{key}_reset_at")),
             limit=amount(parsed.get(f"{key}_limit")),
         )
-        for name, key in keys.items()
+        for key, name in names.items()
         if name in parsed
     )
     tags = parsed.get("errors")

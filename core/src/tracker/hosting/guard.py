@@ -53,7 +53,7 @@ class Timer:
         self.interrupt(*given)
 
 
-class Printed:
+class PluginOutput:
     """Standard error, as the place of what a plugin prints: nothing in it steers the terminal, or closes it."""
 
     close = staticmethod(lambda: None)
@@ -73,10 +73,10 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
     """
     timer = Timer(plugin, step, seconds)
     with suppress(OSError), ExitStack() as stack:  # the folder to go back to may be gone
-        names = () if speaks or isinstance(sys.stdout, Printed) else ("stdout", "__stdout__")
+        names = () if speaks or isinstance(sys.stdout, PluginOutput) else ("stdout", "__stdout__")
         for name in names:
             stack.callback(setattr, sys, name, getattr(sys, name))
-            setattr(sys, name, Printed())
+            setattr(sys, name, PluginOutput())
         with suppress(OSError):  # a folder that is gone has no name
             stack.callback(lambda folder: None if os.path.samefile(".", folder) else os.chdir(folder), os.getcwd())
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed

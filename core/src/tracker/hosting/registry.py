@@ -153,8 +153,7 @@ class Registry:
 
     def has(self, source: str, hook: str) -> bool:
         """Whether the source itself implements the hook."""
-        found = self.find(source)
-        return found is not None and found.info is not None and hook in found.hooks
+        return (found := self.find(source)) is not None and found.info is not None and hook in found.hooks
 
     def call(self, source: str, hook: str, **arguments: Any) -> Any:
         """The answer of one source, with the core's default behind it; what is wrong with it is a `PluginError`."""

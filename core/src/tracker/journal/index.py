@@ -16,7 +16,7 @@ LARGE = 256 << 20  # bytes of a stream that take seconds to read
 MANY = 100_000  # windows from which on a whole stream is read rather than their places looked up
 MARK = "record_id, provider, window, phase, at, stream, position"
 LISTED = "(SELECT value FROM json_each(?))"  # the values of a list of any length that is given as JSON
-Kept = dict[tuple[str, str], Any]  # by window, and by provider if there are several
+Results = dict[tuple[str, str], Any]  # by window, and by provider if there are several
 
 
 class Entry(NamedTuple):
@@ -52,7 +52,7 @@ class Index:
 
     def __init__(self, journal: Journal, database: sqlite3.Connection | None = None) -> None:
         self.journal, self._database = journal, database
-        self._kept: dict[tuple[str, ...], tuple[Any, set[str], Kept]] = {}
+        self._kept: dict[tuple[str, ...], tuple[Any, set[str], Results]] = {}
 
     def windows(self, last: int = -1) -> list[str]:
         """Every window with a standing record, `W0-9` before `W0-10`, or those that were captured in last."""
@@ -124,7 +124,7 @@ class Index:
             joined.append((start, stop))
         return joined
 
-    def once(self, streams: Sequence[str], windows: set[str], given: Any, read: Callable[[], Kept]) -> Kept:
+    def once(self, streams: Sequence[str], windows: set[str], given: Any, read: Callable[[], Results]) -> Results:
         """What is read of some windows, kept until others are asked for, since each feature asks for the same ones."""
         state, kind = (given, [self.journal.glance(stream, 0) for stream in streams]), tuple(streams)
         if (known := self._kept.get(kind)) is None or known[0] != state or not windows <= known[1]:

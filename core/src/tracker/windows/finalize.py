@@ -16,7 +16,7 @@ from tracker.text.render import line, near, plural, value
 from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
 from tracker.windows.lanes import lane_option
 from tracker.windows.messages import explained
-from tracker.windows.reader import Finalized, Windows
+from tracker.windows.reader import FinalizeRow, Windows
 from tracker.windows.results import divergences, newest
 from tracker.windows.window import git_id
 
@@ -113,7 +113,7 @@ def _entry(session: Session, source: Source, group: list[Capture]) -> Row:
 
 
 def _kept(
-    session: Session, earlier: Finalized | None, features: Mapping[str, float], given: Row, clear: Sequence[str]
+    session: Session, earlier: FinalizeRow | None, features: Mapping[str, float], given: Row, clear: Sequence[str]
 ) -> tuple[dict[str, float], Row, list[str]]:
     """Features and fields with what the earlier row says and nothing else names or clears; and the names of that."""
     had, row, quality = (earlier.features, earlier.record, earlier.quality) if earlier else ({}, {}, None)

@@ -37,7 +37,7 @@ class Result(NamedTuple):
     reason: str | None
 
 
-class Finalized:
+class FinalizeRow:
     """The finalize row of a window that counts, its fields checked, since a file may be edited."""
 
     def __init__(self, window: str, record_id: str, record: Mapping[str, Any]) -> None:
@@ -110,7 +110,7 @@ class Part(NamedTuple):
     """Some windows, the finalize rows that count in their order, and their captures."""
 
     windows: Sequence[str]
-    rows: dict[str, Finalized]
+    rows: dict[str, FinalizeRow]
     groups: "Groups"
 
 
@@ -140,17 +140,17 @@ class Windows:
         """The standing captures by window and provider, oldest first."""
         return captures(self.session.index, self.session.registry.sources, windows)
 
-    def finalized(self, windows: Iterable[str] | None = None) -> dict[str, Finalized]:
+    def finalized(self, windows: Iterable[str] | None = None) -> dict[str, FinalizeRow]:
         """The latest finalize row of each window that has one; of two of one instant the later line."""
         wanted = None if windows is None else set(windows)
 
-        def read() -> dict[tuple[str, str], tuple[datetime, Finalized]]:
-            found: dict[tuple[str, str], tuple[datetime, Finalized]] = {}
+        def read() -> dict[tuple[str, str], tuple[datetime, FinalizeRow]]:
+            found: dict[tuple[str, str], tuple[datetime, FinalizeRow]] = {}
             for _, _, own, record in self.session.index.entries(WINDOWS, wanted):
                 at = instant(record.get("finalized_at") or record.get("captured_at")) or EPOCH
                 known = found.get((window := text(record.get("window")), ""))
                 if window and (known is None or at >= known[0]):
-                    found[window, ""] = at, Finalized(window, own, record)
+                    found[window, ""] = at, FinalizeRow(window, own, record)
             return found
 
         found = self.session.index.once([WINDOWS], wanted, None, read) if wanted and len(wanted) in KEPT else read()
@@ -174,7 +174,7 @@ class Windows:
                 some = named[start : start + PART]
                 known = self.finalized(some)
                 # the names in the rows are texts of their own, which a million of them would hold beside these
-                rows = {one: Finalized(one, known[one].record_id, known[one].record) for one in some if one in known}
+                rows = {one: FinalizeRow(one, known[one].record_id, known[one].record) for one in some if one in known}
                 yield Part(some, rows, self.captures(some if with_open else rows))
                 if shown is not None:
                     shown.advance(len(some), start + len(some))

@@ -12,7 +12,7 @@ from tracker.contract.sources import Comparison, Source
 from tracker.hosting.guard import UNLIMITED, guarded
 from tracker.session import Session
 from tracker.windows.captures import MIXED, Capture, Groups, canonical, capacity_delta, measure
-from tracker.windows.reader import Finalized
+from tracker.windows.reader import FinalizeRow
 
 UNNAMED = "(not named)"
 FIGURES = ("n", "features", "capacity", "efficiency", "ci", "ci_kind", "power")  # of every estimate
@@ -51,7 +51,7 @@ class Estimate(Protocol):
 class Tally(Protocol):
     """What adds up a provider's finalized windows one by one, because a million of them do not fit into memory."""
 
-    def add(self, row: Finalized, group: Iterable[Capture]) -> None:
+    def add(self, row: FinalizeRow, group: Iterable[Capture]) -> None:
         """Add a window by its finalize row and the provider's captures in it."""
 
     def extend(self, other: Self) -> None:
@@ -71,7 +71,7 @@ class Totals:
         self.source, self.excluded, self.stale = source, dict[str, str](), list[str]()
         self.n, self.features, self.capacity = 0, 0.0, 0.0
 
-    def add(self, row: Finalized, group: Iterable[Capture]) -> None:
+    def add(self, row: FinalizeRow, group: Iterable[Capture]) -> None:
         if (found := row.result(self.source, group)) is None:
             return
         if found.reason is not None:
@@ -162,7 +162,7 @@ class Tallies:
         self.session, self._is_alone, self._is_plain = session, is_alone, is_plain
         self._tallies: dict[tuple[str, str], Tally] = {}
 
-    def add(self, rows: Mapping[str, Finalized], groups: Groups) -> None:
+    def add(self, rows: Mapping[str, FinalizeRow], groups: Groups) -> None:
         registry, asked = self.session.registry, [] if self._is_alone else list(rows)
         known = registry.first("window_accounts", session=self.session, windows=asked) if asked else {}
         if known is None:  # without the feature that knows their names

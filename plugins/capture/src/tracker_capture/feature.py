@@ -44,9 +44,9 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     """Add what a command captured to the meter history."""
     provider = given.get("provider") or given.get("name")
     if isinstance(provider, str) and session.outcome and not given.get("sample"):
-        from tracker_capture.captured import add_newest_capture
+        from tracker_capture.capture_history import add_newest_capture
 
-        add_newest_capture(session, provider)
+        add_newest_capture(session, provider, is_named=given.get("window") is not None)
 
 
 @hookimpl
@@ -56,7 +56,7 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
     Those of `sync` are read again by the next one: nothing else brings them back.
     """
     from tracker.kernel import plural
-    from tracker_capture.captured import take_back
+    from tracker_capture.capture_history import take_back
 
     count = take_back(session, records)
     said = [f"its {plural(count, 'reading')} left the meter history, too"] if count else []

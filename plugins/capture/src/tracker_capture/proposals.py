@@ -9,10 +9,9 @@ from __future__ import annotations
 import csv
 import math
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,17 @@ from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, i
 from tracker_capture import repository
 from tracker_capture.readings import Sample, by_provider, history
 from tracker_capture.repository import Commit
+from tracker_capture.rests import COMMITS, Measurements, Moments, named, rests, taken_of
 from tracker_capture.settings import Propose
 from tracker_capture.windows import Draft, draft_of, moved, requests_of
 
-# Seconds. Less beside a window is its own last commit.
-LEAST_REST = 300.0
 # How far before `--since` a stretch is looked for that goes on behind it, and the most.
 LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
 # How old the reading before a stretch may be: no period of a meter of a week, or of less, goes on for longer.
 OLDEST = timedelta(days=8)
 
-# Commits, requests, readings; when somebody worked, by requests and commits, and by requests alone.
-Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], list[float], list[float]]
+# Commits, requests, readings, moments.
+Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], Moments]
 
 
 @frozen(kw_only=True)
@@ -95,23 +93,23 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     is of an instant or later."""
     settings = session.settings(Propose)
     pause = timedelta(minutes=settings.gap_minutes)
-    commits, events, samples, moments, worked = _work(session, since, pause)
+    commits, events, samples, moments = _work(session, since, pause)
     samples_of, ids = by_provider(samples), _logged_ids(session, settings)
     logged = requests_of(events)
     requests = {name: _told(own) for name, own in samples_of.items()} | logged
-    known = set(session.index.windows())
-    spans = Windows(session).spans(known).values()
-    taken = sorted((begin.timestamp(), (stop or session.now).timestamp()) for begin, stop in spans)
+    known, (taken, accepted) = set(session.index.windows()), taken_of(session)
     found = []
-    for first, last in rests(moments, worked, stretches(moments, pause.total_seconds()), taken, known):
-        start, end = (datetime.fromtimestamp(at, UTC) for at in (first, last))
-        window = named(first)
+    for rest in rests(moments, pause.total_seconds(), taken, accepted):
+        start, end = (datetime.fromtimestamp(at, UTC) for at in (rest.first, rest.last))
+        window = named(rest.first)
         if window in known or end < since:
             continue
-        inside = [commit for commit in commits if start <= commit.at <= end]
-        within = [event for event in events if first <= event.at <= last]
+        inside = [commit for commit in commits if rest.has(COMMITS, commit.at.timestamp())]
+        within = [event for event in events if rest.has(event.provider, event.at)]
         if not inside and not any(event.in_folder for event in within):
             continue
+        # without a request here only one of which there is no log may have worked
+        others = {name for name in samples_of.keys() - logged if not taken[name].meets(rest.first, rest.last)}
         found.append(
             Proposal(
                 window=window,
@@ -122,8 +120,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
                 commits=len(inside),
                 shares=tuple(
                     _share(session, window, name, (start, end), within, samples_of.get(name, ()), requests[name])
-                    # without a request here only one of which there is no log may have worked
-                    for name in sorted({one.provider for one in within if one.in_folder} or samples_of.keys() - logged)
+                    for name in sorted({one.provider for one in within if one.in_folder} or others)
                 ),
                 goes_on=session.now - end < pause,
             )
@@ -144,74 +141,26 @@ def _work(session: Session, since: datetime, pause: timedelta) -> Work:
         begin = since - back
         commits = repository.commits(begin)
         events = session.registry.first("usage_events", session=session, since=begin - OLDEST, folder=folder) or []
-        own = [event.at for event in events if event.in_folder]
         samples = history(session, since=begin - OLDEST)
-        # without session logs the readings say when somebody worked: clients write them at each turn
-        times = own if events else [at.timestamp() for one in samples for at in (one.at, one.until)]
-        worked = sorted(at for at in times if at >= begin.timestamp())
-        moments = sorted([*worked, *(commit.at.timestamp() for commit in commits)])
+        done = [(event.at, event.provider) for event in events if event.in_folder]
+        if not events:
+            # the readings say when somebody worked: clients write them at each turn
+            done = [(at.timestamp(), one.provider) for one in samples for at in (one.at, one.until)]
+        done += [(commit.at.timestamp(), COMMITS) for commit in commits]
+        moments = sorted(one for one in done if one[0] >= begin.timestamp())
         cut, edge = since.timestamp(), (begin + pause).timestamp()
-        if back > MOST_BACK or not any(
-            first <= edge and cut <= last for first, last in stretches(moments, pause.total_seconds())
-        ):
-            return commits, events, samples, moments, worked
+        stretches = rests(moments, pause.total_seconds(), defaultdict(Measurements), Measurements())
+        if back > MOST_BACK or not any(one.first <= edge and cut <= one.last for one in stretches):
+            return commits, events, samples, moments
         back *= 2
-
-
-def stretches(moments: Sequence[float], pause: float) -> Iterator[tuple[float, float]]:
-    """From each pause to the next; a moment alone has no length and is none."""
-    if not moments:
-        return
-    start = moments[0]
-    for one, other in pairwise([*moments, float("inf")]):
-        if other - one > pause:
-            if one > start:
-                yield start, one
-            start = other
-
-
-def rests(
-    moments: Sequence[float],
-    worked: Sequence[float],
-    found: Iterable[tuple[float, float]],
-    taken: Sequence[tuple[float, float]],
-    known: Set[str],
-) -> Iterator[tuple[float, float]]:
-    """What no window holds of each stretch, if that is more than a moment beside it.
-
-    Behind an accepted one that went on it is a rest only if requests were made.
-    """
-    for first, last in found:
-        edges = [(begin, stop) for begin, stop in taken if begin < last + LEAST_REST and stop > first - LEAST_REST]
-        if not edges:
-            yield first, last
-            continue
-        start, is_behind, is_accepted = first, False, named(first) in known
-        for begin, stop in [*edges, (last + 1, last + 1)]:
-            # a window has the request of its begin, and that of its end
-            place = bisect_right(moments, start) if is_behind else bisect_left(moments, start)
-            own = moments[place : min(bisect_left(moments, begin), bisect_right(moments, last))]
-            is_work = is_behind and bool(own) and bisect_left(worked, own[0]) < bisect_right(worked, own[-1])
-            if own and own[-1] - own[0] >= LEAST_REST and (is_work or not is_accepted):
-                yield own[0], own[-1]
-            if stop >= start:
-                start, is_behind = stop, True
 
 
 def opened(session: Session, before: datetime) -> Iterator[tuple[str, Capture]]:
     """The provider and the BEFORE of each window that is open since before an instant: it holds all done since."""
-    known = set(session.index.unfinalized())
-    spans = Windows(session).spans(known)
-    for (window, provider), group in Windows(session).captures(sorted(known)).items():
-        begin, stop = spans.get(window, (before, before))
-        first = canonical(group).before
-        if stop is None and begin < before and first is not None:
+    for (_, provider), group in Windows(session).captures(session.index.unfinalized()).items():
+        first, last = canonical(group)
+        if first is not None and last is None and first.captured_at < before:
             yield provider, first
-
-
-def named(start: float) -> str:
-    """The id of the window that begins then."""
-    return f"H{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M}"
 
 
 def counted(commits: Sequence[Commit], rule: str, ids: Sequence[str]) -> list[str]:

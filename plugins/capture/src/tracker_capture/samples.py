@@ -9,11 +9,11 @@ from functools import partial
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, iso
 from tracker_capture import readings
-from tracker_capture.listing import values
-from tracker_capture.origins import Unanswered, first, named, side_by_side
+from tracker_capture.origin_list import values
+from tracker_capture.origins import NoAnswer, first, named, side_by_side
 from tracker_capture.origins.answer import Answer, not_ahead
 
-Found = tuple[Source, "Answer | Unanswered"]
+OriginAnswer = tuple[Source, "Answer | NoAnswer"]
 
 
 def sources(session: Session, provider: str | None) -> list[Source]:
@@ -27,7 +27,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     """Ask every provider, store the answers, and say what each meter shows. It fails if no provider answers."""
     found = look(session, wanted, origin, timezone)
     answers = [(source, one) for source, one in found if isinstance(one, Answer)]
-    problems = [one for _, one in found if isinstance(one, Unanswered)]
+    problems = [one for _, one in found if isinstance(one, NoAnswer)]
     if len(wanted) == len(problems) == 1:
         pane = f"`tracker capture {wanted[0].name} --from stdin` takes a pane."
         raise TrackerError(f"{problems[0]} Nothing was stored. {pane}")
@@ -62,13 +62,13 @@ def _says_nothing(session: Session, source: Source, answer: Answer) -> str | Non
 
 def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
-) -> list[Found]:
+) -> list[OriginAnswer]:
     """What each provider answers, or why it does not."""
     jobs = [partial(first, session, source, named(source, origin), timezone, accept=not_ahead) for source in wanted]
-    return list(zip(wanted, side_by_side(jobs, Unanswered), strict=True))
+    return list(zip(wanted, side_by_side(jobs, NoAnswer), strict=True))
 
 
-def store(session: Session, found: Sequence[Found], least: timedelta = timedelta(0)) -> list[readings.Sample]:
+def store(session: Session, found: Sequence[OriginAnswer], least: timedelta = timedelta(0)) -> list[readings.Sample]:
     """Add the answers to the history."""
     behind = readings.lag(session)
     samples = [

@@ -33,7 +33,7 @@ PACKED = ".zst"
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
-Read = Callable[[int], bytes]
+Reader = Callable[[int], bytes]
 
 
 class Unreadable(Exception):
@@ -52,16 +52,17 @@ class Job(NamedTuple):
     mark: Any
 
 
-class Gained(NamedTuple):
+class FileReadings(NamedTuple):
     """What a file gave: a mark for the next run if it was read, how many readings, those that tell something.
 
-    wrong: the times of those that no right clock told.
+    wrong: the times of those that no right clock told. over: how many show only what was used before a reset.
     """
 
     mark: list[int] | None = None
     number: int = 0
     samples: Sequence[readings.Sample] = ()
     wrong: Sequence[datetime] = ()
+    over: int = 0
     problem: str | None = None
 
 
@@ -86,7 +87,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     marks = {name: mark for name, mark in kept.items() if "/" not in name}  # older versions kept paths
     jobs = list(_jobs(session, wanted, marks))
     todo = [job for job in jobs if job.size]
-    grown, count = 0, 0
+    grown = count = over = 0
     found: list[readings.Sample] = []
     size = sum(job.size for job in todo)
     shown = session.registry.first("show_progress", session=session, size=size, noun="readings") if todo else None
@@ -99,6 +100,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
             problems.append(gained.problem)
         wrong += [(job.path, at) for at in gained.wrong]
         count += gained.number
+        over += gained.over
         found += gained.samples
         if shown is not None:
             shown.advance(job.size, count)
@@ -108,6 +110,8 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
         problems.append(_left_out(session, wrong))
     for problem in problems:
         session.warn(problem)
+    if over and not count:
+        session.note(f"note: {plural(over, 'reading')} left out: each shows what was used before a reset that was over")
     new = readings.add(session, found, by="sync")
     if marks != kept and not session.dry_run and session.root.is_dir():
         replace_file(path, orjson.dumps(marks))
@@ -151,7 +155,7 @@ def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) 
             yield Job(session, source, origin, path, name, _gain(path, mark), mark)
 
 
-def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
+def _read(jobs: Sequence[Job], size: int) -> Iterator[FileReadings]:
     """What each file gained, with several processes if that is much."""
     workers = min(os.cpu_count() or 1, 4)
     if size < PARALLEL or workers < 2:
@@ -166,7 +170,7 @@ def _read(jobs: Sequence[Job], size: int) -> Iterator[Gained]:
         yield from pool.map(_forked, range(len(jobs)), chunksize=max(1, min(8, len(jobs) // (4 * workers))))
 
 
-def _forked(place: int) -> Gained:
+def _forked(place: int) -> FileReadings:
     return _gained(forked[place])
 
 
@@ -227,34 +231,34 @@ def _load(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _gained(job: Job) -> Gained:
+def _gained(job: Job) -> FileReadings:
     try:
         file = os.open(job.path, OPEN)
     except OSError:
-        return Gained()
+        return FileReadings()
     try:
         about = os.fstat(file)
         known, is_owned = _known(job.mark, about)
         if known == about.st_size:
-            return Gained()
+            return FileReadings()
         is_packed = job.path.endswith(PACKED)
         start = known if known < about.st_size and not is_packed else 0
         changed = datetime.fromtimestamp(about.st_mtime, UTC)
         found: list[readings.Sample] = []
-        wrong: list[datetime] = []
+        wrong, over = list[datetime](), list[datetime]()
         end, is_owned = start, is_owned and job.origin.owner is not None and start > 0
         for stop, lines, has_owner in _texts(file, start, job.origin, is_packed=is_packed, is_owned=is_owned):
-            found += _samples(job, lines, changed, wrong)
+            found += _samples(job, lines, changed, wrong, over)
             end, is_owned = stop, has_owner
         found = _without_bursts(found)
         # of a compressed file its own size: its lines are read from the first one on
         mark = [about.st_size if is_packed else end, about.st_ino, *([int(is_owned)] if job.origin.owner else [])]
-        return Gained(mark, len(found), _ends_of_runs(found), wrong)
+        return FileReadings(mark, len(found), _ends_of_runs(found), wrong, len(over))
     except ImportError:
         needed = Registry.installation("zstandard")
-        return Gained(problem=f"Compressed session files were not read. They need {needed}.")
+        return FileReadings(problem=f"Compressed session files were not read. They need {needed}.")
     except Unreadable as error:
-        return Gained(problem=f"{job.path} was not read: {error}")
+        return FileReadings(problem=f"{job.path} was not read: {error}")
     finally:
         os.close(file)
 
@@ -285,7 +289,7 @@ def _texts(
         yield stop, texts, bool(owner)
 
 
-def _unpacked(file: BinaryIO) -> Read:
+def _unpacked(file: BinaryIO) -> Reader:
     import zstandard
 
     reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
@@ -326,7 +330,9 @@ def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
     return [found[begin] for begin in sorted(found)]
 
 
-def _samples(job: Job, lines: Sequence[str], changed: datetime, wrong: list[datetime]) -> Iterator[readings.Sample]:
+def _samples(
+    job: Job, lines: Sequence[str], changed: datetime, wrong: list[datetime], over: list[datetime]
+) -> Iterator[readings.Sample]:
     """The readings of some lines. One without a time, or with a wrong one, cannot be placed in the history."""
     session, behind = job.session, readings.lag(job.session)
     for reading in _readings(job, lines, changed):
@@ -337,6 +343,8 @@ def _samples(job: Job, lines: Sequence[str], changed: datetime, wrong: list[date
             sample = readings.sample_of(job.source, reading, session.now, job.origin.name, behind)
             if sample is not None:
                 yield sample
+            elif any(gauge.used for gauge in reading.gauges):
+                over.append(reading.as_of)
 
 
 def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading | None]:

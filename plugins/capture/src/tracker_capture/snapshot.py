@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Origin, Reading, Source
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, read_text, take_text
-from tracker_capture.origins import Unanswered, first, named
+from tracker_capture.origins import NoAnswer, first, named
 from tracker_capture.origins.answer import Answer, OriginError, not_ahead, seconds_in
 from tracker_capture.readings import STALE
 from tracker_capture.settings import CaptureSettings
@@ -105,7 +105,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
         _wait_for_buffer(session, options, Reading())
         try:
             answer = first(session, source, origins, options.timezone, accept=usable, warn=session.warn)
-        except Unanswered as error:
+        except NoAnswer as error:
             if error.is_lasting or not tries_left:
                 raise TrackerError(
                     f"{error} Nothing was stored. `tracker capture {source.name} --from {STDIN}` takes a pane."

@@ -35,7 +35,7 @@ SAMPLE_EVERY = timedelta(minutes=5)
 
 
 @frozen(kw_only=True)
-class Kept:
+class LastReading:
     """The last reading of a source that was handed over, and when; `sampled`: when one went into the history."""
 
     source: Source
@@ -54,7 +54,7 @@ def kept(query: Query) -> Answer:
     return Answer(origin=query.origin.name, text=None, reading=found.reading, taken=query.session.now)
 
 
-def text(session: Session, found: Kept | None) -> str:
+def text(session: Session, found: LastReading | None) -> str:
     """The line; an empty one if nothing was ever handed over."""
     if found is None:
         return ""
@@ -83,7 +83,7 @@ def handed_over() -> bytes:
     return data if len(data) <= LIMIT else b""
 
 
-def take(session: Session, data: bytes) -> Kept | None:
+def take(session: Session, data: bytes) -> LastReading | None:
     """What is new, else what was kept. The sources that understood before are loaded first, since loading all costs."""
     now = session.now
     known = [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]
@@ -102,7 +102,7 @@ def _origins(sources: Iterable[Source]) -> Iterator[tuple[Source, Origin]]:
                 yield source, origin
 
 
-def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, now: datetime) -> Kept | None:
+def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, now: datetime) -> LastReading | None:
     """The reading of the first source that finds one, which is kept."""
     from tracker.kernel import read_text
 
@@ -115,7 +115,7 @@ def _take(session: Session, sources: list[tuple[Source, Origin]], data: bytes, n
         if any(gauge.used is not None for gauge in reading.gauges):
             before = _load(session, source)
             sampled = before.sampled if before and _is_unchanged(before.reading, reading) else None
-            found = Kept(source=source, reading=reading, at=reading.as_of or now, sampled=sampled)
+            found = LastReading(source=source, reading=reading, at=reading.as_of or now, sampled=sampled)
             _keep(session, found)
             return found
     return None
@@ -134,7 +134,7 @@ def _may_write(session: Session) -> bool:
     return bool(is_named) or session.root.is_dir()
 
 
-def _keep(session: Session, found: Kept) -> None:
+def _keep(session: Session, found: LastReading) -> None:
     from contextlib import suppress
 
     from tracker.kernel import TrackerError
@@ -155,7 +155,7 @@ def _is_unchanged(one: Reading, other: Reading) -> bool:
     return {gauge.meter: gauge.used for gauge in one.gauges} == {gauge.meter: gauge.used for gauge in other.gauges}
 
 
-def sample(session: Session, found: Kept) -> None:
+def sample(session: Session, found: LastReading) -> None:
     """Put a new reading into the history, an unchanged one every few minutes: a prompt must stay cheap."""
     is_due = found.sampled is None or session.now - found.sampled >= SAMPLE_EVERY
     if is_due and session.now - found.at <= FRESH and _may_write(session):
@@ -183,7 +183,7 @@ def _write(path: Path, state: dict[str, Any]) -> None:
     replace_file(path, orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE), fsync=False)
 
 
-def _load(session: Session, source: Source) -> Kept | None:
+def _load(session: Session, source: Source) -> LastReading | None:
     state = _json(_path(session, source))
     at, parsed = instant(state.get("captured_at")), state.get("parsed")
     if at is None or not isinstance(parsed, dict):
@@ -191,7 +191,7 @@ def _load(session: Session, source: Source) -> Kept | None:
     reading = Windows(session).reading(parsed, source, at)
     if not reading.gauges:
         return None
-    return Kept(source=source, reading=reading, at=at, sampled=instant(state.get("sampled_at")))
+    return LastReading(source=source, reading=reading, at=at, sampled=instant(state.get("sampled_at")))
 
 
 def _json(path: Path) -> dict[str, Any]:

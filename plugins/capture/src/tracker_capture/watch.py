@@ -13,7 +13,7 @@ from attrs import define
 from tracker.api import Source
 from tracker.kernel import Session, line, span
 from tracker_capture import samples
-from tracker_capture.listing import values
+from tracker_capture.origin_list import values
 from tracker_capture.origins.answer import Answer
 
 # Near a reset the last reading before it and the first one after it matter.

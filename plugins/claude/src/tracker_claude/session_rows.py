@@ -19,14 +19,14 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 # The fields stand in the order of Claude's own rows: msgspec looks first for the one behind the last that it found.
 
 
-class Written(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class CacheWrites(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """The tokens that were written to the cache, by how long they stay."""
 
     ephemeral_1h_input_tokens: Count = None
     ephemeral_5m_input_tokens: Count = None
 
 
-class NewerWritten(Written, gc=False, forbid_unknown_fields=False):
+class NewerCacheWrites(CacheWrites, gc=False, forbid_unknown_fields=False):
     """The same of a client whose further fields hold no tokens."""
 
 
@@ -45,7 +45,7 @@ class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     output_tokens: Count = None
     output_tokens_details: Details | None = None
     service_tier: Text = None
-    cache_creation: Written | None = None
+    cache_creation: CacheWrites | None = None
     iterations: Any = None
     speed: Text = None
     # of no use here
@@ -58,7 +58,7 @@ class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 class NewerUsage(Usage, gc=False, forbid_unknown_fields=False):
     """The same of a client whose further fields hold no tokens."""
 
-    cache_creation: NewerWritten | None = None
+    cache_creation: NewerCacheWrites | None = None
 
 
 class Message(msgspec.Struct, gc=False):
@@ -102,7 +102,7 @@ class NewerRow(Row, gc=False):
 
 
 decode, decode_newer = msgspec.json.Decoder(Row).decode, msgspec.json.Decoder(NewerRow).decode
-FIELDS, WRITTEN = frozenset(Usage.__struct_fields__), frozenset(Written.__struct_fields__)
+FIELDS, WRITTEN = frozenset(Usage.__struct_fields__), frozenset(CacheWrites.__struct_fields__)
 
 
 def fitted(value: dict[str, Any], kind: type[Kind]) -> Kind:
@@ -130,4 +130,4 @@ def _fitting(value: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any
 
 
 _fields = cache(msgspec.structs.fields)  # which takes longer than the whole row
-_STRUCTS: dict[Any, type[msgspec.Struct]] = {one | None: one for one in (Message, Usage, Written, Details)}
+_STRUCTS: dict[Any, type[msgspec.Struct]] = {one | None: one for one in (Message, Usage, CacheWrites, Details)}

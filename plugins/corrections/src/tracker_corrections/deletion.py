@@ -11,7 +11,7 @@ from attrs import frozen
 
 from tracker.api import Source, redact
 from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
-from tracker_corrections.closing import ANOMALIES, closed_again, closing, texts
+from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
 
 Row = dict[str, Any]
 # of a capture that the finalize row was measured with
@@ -19,7 +19,7 @@ USED = "finalized with it"
 
 
 @frozen(kw_only=True)
-class Wanted:
+class CaptureChoice:
     """Which capture to take back: the Nth newest of a provider, of one phase and window if they are given."""
 
     source: Source
@@ -44,7 +44,7 @@ class Removal:
     fell: str | None
 
 
-def take_back(session: Session, wanted: Wanted, reason: str, *, is_sure: bool = False) -> None:
+def take_back(session: Session, wanted: CaptureChoice, reason: str, *, is_sure: bool = False) -> None:
     """Append a tombstone for a capture, and close what it caused.
 
     A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
@@ -208,7 +208,7 @@ def _is_repeated(session: Session, source: Source, gone: Capture) -> bool:
     return any(all(one.record.get(key) == gone.record.get(key) for key in keys) for one in group)
 
 
-def _find(session: Session, wanted: Wanted) -> Capture:
+def _find(session: Session, wanted: CaptureChoice) -> Capture:
     """The Nth newest standing capture of the lane; of any lane if the lane has none in a named window."""
     source, phase, window = wanted.source, wanted.phase, wanted.window
     if window is None:  # without reading the history
@@ -225,7 +225,7 @@ def _find(session: Session, wanted: Wanted) -> Capture:
     raise _missing(session, wanted, len(chosen))
 
 
-def _missing(session: Session, wanted: Wanted, count: int) -> TrackerError:
+def _missing(session: Session, wanted: CaptureChoice, count: int) -> TrackerError:
     name, phase, window = wanted.source.name, wanted.phase, wanted.window
     lane = f" in lane {session.lane}" if session.lane else ""
     place = f" for {window}" if window else ""

@@ -27,7 +27,7 @@ def feature_info() -> Feature:
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     """Say what a command did to a window that was finalized."""
     if session.outcome:
-        from tracker_corrections.finalized import notes
+        from tracker_corrections.notices import notes
 
         for text in notes(session, given):
             session.note(f"note: {text}")

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, record_id, stamp, value
-from tracker_corrections.closing import ANOMALIES, closed_again, closing, texts
+from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
 
 TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, and mostly thousands of commands
 ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracker.api import Period
 from tracker.kernel import Clock, Session, line
-from tracker_desk.standings import SKEW
+from tracker_desk.current_meters import SKEW
 from tracker_desk.status import AtHand, Status
 
 # A value that was stored may have the second of its line, or the instant of its file's last change.
@@ -35,7 +35,7 @@ def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:
     """Of each provider the newest one, if nothing that is stored is as new."""
     known: dict[str, datetime] = {}
     for name, at in (
-        *((one.provider, one.at) for one in status.standings),
+        *((one.provider, one.at) for one in status.meters),
         *((one.mark.provider, one.as_of) for one in status.lanes),
     ):
         known[name] = max(at, known.get(name, at))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tracker.kernel import Capture, Entry, Finalized, Session, Windows, canonical, iso, line, plural, value
+from tracker.kernel import Capture, Entry, FinalizeRow, Session, Windows, canonical, iso, line, plural, value
 
 
 def audit(session: Session, window: str) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _picked(entry: Entry, *keys: str) -> dict[str, Any]:
     return {"record_id": entry.record_id} | {key: entry.record.get(key) for key in keys}
 
 
-def _provider(name: str, group: list[Capture], row: Finalized | None) -> dict[str, Any]:
+def _provider(name: str, group: list[Capture], row: FinalizeRow | None) -> dict[str, Any]:
     phases = Counter(capture.phase or "count" for capture in group)
     lanes = dict.fromkeys(capture.agent_id for capture in group)
     return {

@@ -22,7 +22,7 @@ PRICES = "prices"  # the table of a provider's own settings
 
 
 @frozen(kw_only=True)
-class Held:
+class ConfigValue:
     """A setting in force; `origin` is `default`, `file`, `variable` or `option`, `where` which one."""
 
     setting: Any
@@ -58,12 +58,12 @@ def tolerate(session: Session, report: Callable[[str], object]) -> None:
         session.settings_file = Settings.check(Settings.read(path), path, report)
 
 
-def held(session: Session) -> dict[str, Held]:
+def held(session: Session) -> dict[str, ConfigValue]:
     """Every setting in force, by key."""
     found = {}
     for key, setting in Settings.known().items():
         value, origin, where = _in_force(session, key, setting.default)
-        found[key] = Held(setting=setting, value=value, origin=origin, where=where)
+        found[key] = ConfigValue(setting=setting, value=value, origin=origin, where=where)
     return found
 
 
@@ -98,7 +98,7 @@ def note_ledgers(session: Session, text: str) -> None:
         session.note(f"note: {text.format(folder.text)}")
 
 
-def look_up(session: Session, key: str) -> Held:
+def look_up(session: Session, key: str) -> ConfigValue:
     """A setting in force, or one provider's price."""
     found = held(session)
     name, provider = _setting_of(key)

@@ -15,7 +15,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Finding
-from tracker.kernel import Finalized, Journal, Session, Windows, line, plural
+from tracker.kernel import FinalizeRow, Journal, Session, Windows, line, plural
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import document, finding, limited, repaired, unreadable
 from tracker_desk.ids import Ids
@@ -160,7 +160,7 @@ def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
     streams = {name: source.stream for name, source in session.registry.sources.items()}
     for entry in session.index.entries("windows") if "windows" in ids else ():
         window, lost = str(entry.record.get("window")), list[str]()
-        for name, measured in Finalized(window, entry.record_id, entry.record).providers.items():
+        for name, measured in FinalizeRow(window, entry.record_id, entry.record).providers.items():
             used = records.values() if isinstance(records := measured.get("records"), Mapping) else ()
             known = [*filter(None, [ids.get(streams.get(name, ""))]), *ids.values()]
             lost += [one for one in used if isinstance(one, str) and not any(one in own for own in known)]
@@ -185,7 +185,7 @@ def _meters(session: Session) -> Iterator[Finding]:
     known = {name: source.capacity_meter for name, source in session.registry.providers.items()}
     for entry in session.index.entries("windows"):
         window, version = str(entry.record.get("window")), entry.record.get("schema_version")
-        measured = Finalized(window, entry.record_id, entry.record).providers
+        measured = FinalizeRow(window, entry.record_id, entry.record).providers
         for name in measured.keys() & known.keys() if version == Journal.schema_version else ():
             meter, delta = known[name], measured[name].get("delta")
             # the row that counts is the newest one

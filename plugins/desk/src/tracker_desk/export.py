@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tracker.kernel import (
-    Interrupted,
+    Interruption,
     PluginError,
     Registry,
     Session,
@@ -105,7 +105,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
             missing = ", ".join(streams[len(counts) :])
             message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
             [number] = error.args or [signal.SIGINT]
-            raise Interrupted(message, number) from None
+            raise Interruption(message, number) from None
     if session.json or session.dry_run:
         known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
         session.data({"format": form, "out": str(folder), **known})

@@ -9,8 +9,8 @@ from tracker.api import Cell, FileOrigin, LogOrigin, Period, StatusLineOrigin
 from tracker.kernel import Clock, Session, line, plural, span
 from tracker_desk import meter_list as meters
 from tracker_desk.at_hand import readings, rows_of
+from tracker_desk.current_meters import SKEW
 from tracker_desk.money import dollars, least
-from tracker_desk.standings import SKEW
 from tracker_desk.status import Lane, LeftOpen, Status
 from tracker_desk.status_text import heading, lane_name, next_of_meters
 
@@ -55,7 +55,7 @@ def due_lines(status: Status) -> Iterator[str]:
     yield from (f"Next: {line(command)}" for command in commands[:MOST])
     if more := len(commands[MOST:]):
         yield f"Next: {plural(more, 'more command')}; `tracker status` shows {'it' if more == 1 else 'them'}"
-    if status.standings and not status.lanes:
+    if status.meters and not status.lanes:
         yield next_of_meters(status)
     if status.anomalies:
         yield f"Anomalies: {len(status.anomalies)} open; `tracker status` shows them"
@@ -86,7 +86,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     """The screen: meters as a table on a terminal, else as text."""
     clock = Clock(status.now, zone)
     session.show(f"{heading(clock)}\n")
-    if not status.lanes and not status.standings:
+    if not status.lanes and not status.meters:
         session.show("\n".join(first_lines(session)), has_cures=True)
         return
     found = meters.rows(status, clock)

@@ -28,7 +28,7 @@ Record = dict[str, Any]
 
 
 @define
-class Taken:
+class MergeCounts:
     """What became of the records of one stream."""
 
     new: int = 0
@@ -127,12 +127,12 @@ def _ids(
     return standing, known
 
 
-def _take(session: Session, other: Journal, stream: str, advance: Advance) -> Taken:
+def _take(session: Session, other: Journal, stream: str, advance: Advance) -> MergeCounts:
     """Append what this directory has not, batch by batch.
 
     The lock is held for what others appended meanwhile and for the batch, however long the streams are.
     """
-    taken, journal, seen = Taken(), session.journal, 0
+    taken, journal, seen = MergeCounts(), session.journal, 0
     with contextlib.closing(Ids()) as ids:
         for batch in _batches(other, stream, advance):
             # first all that stands here, before the lock is taken
@@ -166,7 +166,7 @@ def _mark(session: Session, other: Journal, records: Sequence[Record]) -> Record
     )
 
 
-def _is_new(taken: Taken, ids: Ids, own_id: str, line: bytes, record: Mapping[str, Any]) -> bool:
+def _is_new(taken: MergeCounts, ids: Ids, own_id: str, line: bytes, record: Mapping[str, Any]) -> bool:
     is_same = ids.add(own_id, line)
     if is_same is None:
         taken.new += 1
@@ -215,7 +215,7 @@ def _read(journal: Journal, stream: str, start: int, ids: Ids, advance: Advance)
     return stop
 
 
-def _report(session: Session, other: Journal, found: dict[str, Taken]) -> None:
+def _report(session: Session, other: Journal, found: dict[str, MergeCounts]) -> None:
     new, known = sum(one.new for one in found.values()), sum(one.known for one in found.values())
     if session.json or session.dry_run:
         session.data({"from": str(other.root), "streams": {name: asdict(one) for name, one in found.items()}})

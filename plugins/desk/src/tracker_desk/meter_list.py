@@ -11,7 +11,7 @@ from attrs import evolve
 
 from tracker.api import Cell, Chart, Column, Panel
 from tracker.kernel import Clock, line, number, plural, span, value
-from tracker_desk.standings import Standing, short
+from tracker_desk.current_meters import CurrentMeter, short
 from tracker_desk.status import Status
 
 WIDTH = 20
@@ -40,13 +40,13 @@ def rows(status: Status, clock: Clock) -> list[Mapping[str, Cell]]:
     bands = _bands(status)
     found: list[Mapping[str, Cell]] = [
         {**_row(one, clock), **bands.get((one.provider, one.meter.key, one.account if one.several else None), {})}
-        for one in status.standings
+        for one in status.meters
     ]
     # no note is nothing to note, rather than a note that is not known
     return [{**row, "note": row["note"] or ""} for row in found] if any(row["note"] for row in found) else found
 
 
-def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
+def _row(one: CurrentMeter, clock: Clock) -> dict[str, Cell]:
     meter, gauge, reset = one.meter, one.gauge, one.gauge.reset_at
     # without a known reset, too, a meter was reset after the longest time that it may take
     is_past = reset <= clock.now if reset else meter.longest is not None and clock.now - one.at >= meter.longest
@@ -72,7 +72,7 @@ def _row(one: Standing, clock: Clock) -> dict[str, Cell]:
     }
 
 
-def _ahead(one: Standing, used: float) -> float | None:
+def _ahead(one: CurrentMeter, used: float) -> float | None:
     """Points by which more is used than time has passed, at the instant of the reading."""
     window, reset = one.meter.window, one.gauge.reset_at
     if not isinstance(window, timedelta) or reset is None or not window:

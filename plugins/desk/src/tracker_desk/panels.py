@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural
 from tracker_desk import meter_list, status_text
+from tracker_desk.current_meters import short
 from tracker_desk.money import least
-from tracker_desk.standings import short
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WHOLE, WOULD_OVERLAP, ListedWindow, listed
 

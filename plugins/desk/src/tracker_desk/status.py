@@ -12,8 +12,8 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker.api import MeterOutlook, Source
-from tracker.kernel import Capture, CaptureMark, Entry, Finalized, Session, Windows, canonical, iso
-from tracker_desk.standings import SKEW, Groups, Standing, accounts, accounts_of_captures, standings
+from tracker.kernel import Capture, CaptureMark, Entry, FinalizeRow, Session, Windows, canonical, iso
+from tracker_desk.current_meters import SKEW, CurrentMeter, Groups, accounts, accounts_of_captures, current_meters
 
 YEAR = timedelta(days=366)
 # windows that are not finalized, of which the newest are looked at
@@ -99,20 +99,20 @@ class Status:
     ready: tuple[Due, ...]  # windows that `complete` would take
     anomalies: tuple[Entry, ...]
     outlooks: tuple[MeterOutlook, ...]
-    standings: tuple[Standing, ...] = ()
+    meters: tuple[CurrentMeter, ...] = ()
     is_cut: bool = False  # whether there are more windows that are not finalized
     at_hand: tuple[AtHand, ...] = ()  # newer than what is stored
 
-    def shown(self, lane: Lane) -> list[Standing]:
+    def shown(self, lane: Lane) -> list[CurrentMeter]:
         """The meters of a lane's provider, and of its account if that is known."""
-        own = [one for one in self.standings if one.provider == lane.mark.provider and lane.source is not None]
+        own = [one for one in self.meters if one.provider == lane.mark.provider and lane.source is not None]
         return [one for one in own if one.account == lane.account] or own
 
     @property
-    def elsewhere(self) -> dict[str, list[Standing]]:
+    def elsewhere(self) -> dict[str, list[CurrentMeter]]:
         """By provider the meters that no lane shows."""
         inside = {(one.provider, one.account) for lane in self.lanes for one in self.shown(lane)}
-        outside = [one for one in self.standings if (one.provider, one.account) not in inside]
+        outside = [one for one in self.meters if (one.provider, one.account) not in inside]
         return {name: list(own) for name, own in groupby(outside, key=lambda one: one.provider)}
 
 
@@ -152,7 +152,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         ready=tuple(due for due in after_closing.values() if due.action == "complete"),
         anomalies=tuple(anomalies),
         outlooks=tuple(outlooks),
-        standings=standings(session, groups, named, owners),
+        meters=current_meters(session, groups, named, owners),
         is_cut=len(unfinished) >= OPEN,
     )
 
@@ -171,7 +171,7 @@ def _absent(session: Session, newest: Iterable[tuple[str | None, CaptureMark]]) 
     return {one.name: f"{one.problem.partition('but ')[2]}; {one.cure}" for one in found}
 
 
-def _to_finalize_again(session: Session, groups: Groups) -> dict[str, Finalized]:
+def _to_finalize_again(session: Session, groups: Groups) -> dict[str, FinalizeRow]:
     """The finalize rows of windows in which other captures count now."""
     rows = Windows(session).finalized({window for window, _ in groups}) if groups else {}
     stale = {
@@ -185,7 +185,7 @@ def _after_closing(
     anomalies: Iterable[Entry],
     unfinished: Sequence[str],
     unread: Iterable[CaptureMark],
-    again: Mapping[str, Finalized],
+    again: Mapping[str, FinalizeRow],
 ) -> dict[str, Due]:
     """What is due in each window that is to be finalized, if nothing is open in it. unread: what no plugin reads."""
     groups = defaultdict[str, dict[str, list[Capture]]](dict)
@@ -216,7 +216,7 @@ def _window_due(
     session: Session, window: str, groups: Mapping[str, list[Capture]], fallen: Iterable[str], said: Container[str] = ()
 ) -> Due:
     """What is due in a window. said: the providers whose features are known."""
-    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in canonical(group).missing]
+    missing = [f"{name} {phase}" for name, group in sorted(groups.items()) for phase in _missing(group)]
     for name, group in groups.items():
         if all(one.phase == "after" for one in group):
             place = f"--window {quote(window)}{lane_option(session, group[-1].agent_id)}"
@@ -233,6 +233,12 @@ def _window_due(
             return again
     features = "".join(f" --{name}-features N" for name in sorted(groups) if name not in said)
     return Due(action="complete", window=window, command=f"tracker complete --window {quote(window)}{features}")
+
+
+def _missing(group: Sequence[Capture]) -> tuple[str, ...]:
+    """What a provider lacks in a window: an AFTER also if a lane began anew behind the pair that counts."""
+    newest = {one.agent_id: one.phase for one in group}
+    return canonical(group).missing or (("AFTER",) if "before" in newest.values() else ())
 
 
 def _again_due(session: Session, name: str, group: Sequence[Capture]) -> Due | None:

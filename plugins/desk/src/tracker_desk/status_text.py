@@ -14,7 +14,7 @@ from attrs import asdict, evolve
 from tracker.api import Cell, Column, Gauge
 from tracker.kernel import Clock, Session, iso, line, span, value
 from tracker_desk import at_hand, meter_list
-from tracker_desk.standings import SKEW, UNNAMED, Standing
+from tracker_desk.current_meters import SKEW, UNNAMED, CurrentMeter
 from tracker_desk.status import OPEN, Due, Lane, Status
 
 LANES = (
@@ -59,7 +59,7 @@ def next_of_meters(status: Status) -> str:
     here, propose = Path.cwd(), "tracker windows propose"
     if any((folder / ".git").exists() for folder in (here, *here.parents)):
         return f"Next: {propose}"
-    return f"Next: {propose} (in the repository where you worked), or tracker start {status.standings[0].provider}"
+    return f"Next: {propose} (in the repository where you worked), or tracker start {status.meters[0].provider}"
 
 
 def heading(clock: Clock) -> str:
@@ -97,7 +97,7 @@ def lane_name(lane: Lane) -> str:
 def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
     clock = Clock(status.now, zone)
     yield f"{heading(clock)}  {line(session.root)}"
-    if not status.lanes and not status.standings:
+    if not status.lanes and not status.meters:
         yield from _beginning(session)
     for lane in status.lanes:
         yield ""
@@ -106,7 +106,7 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
         yield ""
         yield f"{line(name)}: not in a window"
         yield from _meters(clock, shown)
-    if status.standings and not status.lanes:
+    if status.meters and not status.lanes:
         yield ""
         yield next_of_meters(status)
     if status.outlooks:
@@ -117,7 +117,7 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
 
 
 def _outlooks(status: Status) -> Iterator[str]:
-    several = {one.provider for one in status.standings if one.several}
+    several = {one.provider for one in status.meters if one.several}
     for one in status.outlooks:
         account = f" account {line(one.account or UNNAMED)}" if one.provider in several else ""
         yield f"{one.provider} {one.meter}{account}: {line(one.text)}"
@@ -162,7 +162,7 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
         yield f"  also open: {line(left.mark.window)} since {clock.at(left.taken)}: {line(left.command)}"
 
 
-def _meters(clock: Clock, shown: Sequence[Standing]) -> Iterator[str]:
+def _meters(clock: Clock, shown: Sequence[CurrentMeter]) -> Iterator[str]:
     width = max((len(line(one.label)) for one in shown), default=0)
     for one in shown:
         age = span(clock.now - one.at)
@@ -212,7 +212,7 @@ def document(session: Session, status: Status, zone: tzinfo) -> dict[str, Any]:
                 "age_s": _seconds(status.now - one.at),
                 **_meter_document(one),
             }
-            for one in status.standings
+            for one in status.meters
         ],
         "outlooks": [
             {"provider": one.provider, "meter": one.meter, "account": one.account, **one.figures}
@@ -245,7 +245,7 @@ def _plain(_owner: object, _field: object, found: Any) -> Any:
     return iso(found) if isinstance(found, datetime) else found
 
 
-def _meter_document(one: Standing) -> dict[str, Any]:
+def _meter_document(one: CurrentMeter) -> dict[str, Any]:
     gauge = one.gauge
     return {
         "meter": one.meter.key,

@@ -18,7 +18,7 @@ from tracker.kernel import line as shown
 from tracker_desk.findings import REPAIR, RESTORE, Level, finding
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance
-from tracker_desk.restoring import identity, lacking, set_aside, whole_record
+from tracker_desk.torn_lines import identity, lacking, set_aside, whole_record
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
 # what fields hold, if they are there

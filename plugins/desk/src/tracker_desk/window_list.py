@@ -15,7 +15,7 @@ from tracker.api import Source
 from tracker.kernel import (
     Capture,
     Clock,
-    Finalized,
+    FinalizeRow,
     PluginError,
     Session,
     Windows,
@@ -127,7 +127,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 
 
 def excluded(
-    session: Session, rows: Mapping[str, Finalized], groups: Mapping[tuple[str, str], Sequence[Capture]]
+    session: Session, rows: Mapping[str, FinalizeRow], groups: Mapping[tuple[str, str], Sequence[Capture]]
 ) -> dict[tuple[str, str], str]:
     """Why finalized windows do not count in the results, by window and provider."""
     found: dict[tuple[str, str], str] = {}
@@ -147,7 +147,7 @@ def excluded(
 
 
 def _state(
-    row: Finalized | None, own: Mapping[str, list[Capture]], unread: Iterable[bool]
+    row: FinalizeRow | None, own: Mapping[str, list[Capture]], unread: Iterable[bool]
 ) -> Literal["open", "closed", "finalized"]:
     if row is not None:
         return "finalized"
@@ -169,7 +169,7 @@ def _unread(session: Session) -> dict[str, list[bool]]:
     return found
 
 
-def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
+def _stale(session: Session, row: FinalizeRow | None, own: Mapping[str, list[Capture]]) -> tuple[str, ...]:
     if row is None:
         return ()
     # captures that no plugin reads cannot tell
@@ -179,7 +179,7 @@ def _stale(session: Session, row: Finalized | None, own: Mapping[str, list[Captu
 
 def _providers(
     session: Session,
-    row: Finalized | None,
+    row: FinalizeRow | None,
     own: Mapping[str, list[Capture]],
     known: Mapping[str, Mapping[str, Any]],
     reasons: Mapping[str, str],
@@ -203,7 +203,7 @@ def _providers(
     return found
 
 
-def _figures(session: Session, source: Source, row: Finalized, group: Sequence[Capture]) -> dict[str, float | None]:
+def _figures(session: Session, source: Source, row: FinalizeRow, group: Sequence[Capture]) -> dict[str, float | None]:
     found, features = row.result(source, group), row.features.get(source.name)
     if found is None or found.reason is not None:
         # it has figures all the same; who was not captured took an unknown amount, not nothing

@@ -10,13 +10,13 @@ from typing import Any
 from tracker.api import Meter, Source
 from tracker.kernel import Session, TrackerError, line, near, number
 
-Found = Any  # the registry's note of an installed source
+Note = Any  # the registry's note of an installed source
 Cells = Sequence[Sequence[str]]
 NARROW = 60  # columns below which labels stand above what they are of
 LEAST = 20  # columns of the last cell of rows that stand in columns
 
 
-def find(session: Session, name: str) -> Found:
+def find(session: Session, name: str) -> Note:
     """The sound plugin of that name."""
     registry = session.registry
     found = registry.find(name)
@@ -31,7 +31,7 @@ def find(session: Session, name: str) -> Found:
     raise TrackerError(f"No source {name!r} is installed. {near(name, list(registry.sources))}")
 
 
-def document(session: Session, found: Found) -> dict[str, Any]:
+def document(session: Session, found: Note) -> dict[str, Any]:
     """A declaration as JSON, with where it comes from."""
     from cattrs import Converter
 
@@ -41,7 +41,7 @@ def document(session: Session, found: Found) -> dict[str, Any]:
     return about | {"declaration": plain.unstructure(found.info)}
 
 
-def describe(session: Session, found: Found, width: int) -> Iterator[str]:
+def describe(session: Session, found: Note, width: int) -> Iterator[str]:
     """A declaration as people read it, in lines of so many columns."""
     source = found.info
     assert source is not None
@@ -56,7 +56,7 @@ def describe(session: Session, found: Found, width: int) -> Iterator[str]:
             yield f"{head:<{indent}}{line(text)}"
 
 
-def _parts(session: Session, found: Found, source: Source) -> Iterator[tuple[str, Cells]]:
+def _parts(session: Session, found: Note, source: Source) -> Iterator[tuple[str, Cells]]:
     yield "distribution", [(f"{found.distribution} {found.version}, built for contract {source.contract}",)]
     yield "records", [(f"{source.stream}.jsonl",)]
     yield "hooks", [(f"{hook}({', '.join(names)})",) for hook, names in _hooks(session, found).items()]
@@ -110,7 +110,7 @@ def _length(time: timedelta) -> str:
     return f"{time.days} d" if is_whole else f"{number(time / timedelta(hours=1))} h"
 
 
-def _hooks(session: Session, found: Found) -> dict[str, list[str]]:
+def _hooks(session: Session, found: Note) -> dict[str, list[str]]:
     """The hooks that a plugin implements, each with the arguments that it asks for."""
     given: dict[str, list[str]] = {}
     for hook in found.hooks:

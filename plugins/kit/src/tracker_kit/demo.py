@@ -23,7 +23,7 @@ import click
 from attrs import frozen
 
 from tracker.api import DemoStep, Source
-from tracker.kernel import Interrupted, PluginError, Session, TrackerError
+from tracker.kernel import Interruption, PluginError, Session, TrackerError
 from tracker_kit import inventory
 
 # the first stage of the steps behind the demo's own window
@@ -47,7 +47,7 @@ class Step:
     is_brief: bool = False
 
 
-class Declared:
+class DeclaredSteps:
     """The steps that the plugins declare and that can run here, in the order in which they run.
 
     left_out: the commands that cannot, because their feature is not in use.
@@ -75,7 +75,7 @@ class Declared:
 
 def run(session: Session, window: str) -> None:
     """Print each command before its output; end with what to type on one's own data."""
-    declared = Declared(session)
+    declared = DeclaredSteps(session)
     if not any(source.is_provider for source, _ in declared.steps):
         note = (inventory.disabled(session.registry) or "").removeprefix("note: ")
         raise TrackerError(f"No installed provider has a demo. Install a provider's plugin. {note}".rstrip())
@@ -115,7 +115,9 @@ def program() -> str:
     return shlex.quote(typed) if is_path and not (found and os.path.samefile(found, typed)) else "tracker"
 
 
-def _scenes(session: Session, declared: Declared, window: str, folder: Path) -> Iterator[tuple[str, tuple[Step, ...]]]:
+def _scenes(
+    session: Session, declared: DeclaredSteps, window: str, folder: Path
+) -> Iterator[tuple[str, tuple[Step, ...]]]:
     """Some commands under each heading."""
     steps = [_step(session, source, one, window, folder) for source, one in declared.steps]
     own, more = (tuple(one for one in steps if one.is_brief is is_brief) for is_brief in (False, True))
@@ -139,7 +141,7 @@ def _step(session: Session, source: Source, declared: DemoStep, window: str, fol
     return Step(arguments=_named(declared.arguments, window), capture=capture, is_brief=declared.stage >= MORE)
 
 
-def _closing(declared: Declared, window: str) -> Iterator[Step]:
+def _closing(declared: DeclaredSteps, window: str) -> Iterator[Step]:
     """The commands that sum up, as far as they are installed and there is something to sum up."""
     # those of which there are enough windows for an interval
     several = sorted({source.name for source, step in declared.steps if source.is_provider and step.stage >= MORE})
@@ -194,7 +196,7 @@ def _run(step: Step, data: Path) -> None:
     except (click.ClickException, TrackerError) as error:
         why = error.format_message() if isinstance(error, click.ClickException) else str(error)
         stopped = TrackerError(f"The demo stopped: `{shown}` failed: {why.rstrip('.')}. Its data is in {data}.")
-        stopped.status = error.status if isinstance(error, Interrupted) else stopped.status
+        stopped.status = error.status if isinstance(error, Interruption) else stopped.status
         raise stopped from error
     finally:
         sys.stdin = before

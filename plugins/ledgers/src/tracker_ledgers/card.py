@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from tracker.api import Check
-from tracker.kernel import Capture, Finalized, Session, Windows, canonical, line, number
+from tracker.kernel import Capture, FinalizeRow, Session, Windows, canonical, line, number
 from tracker_ledgers.churn import captures_of, unread
 from tracker_ledgers.command_log import typed
 from tracker_ledgers.window_state import (
@@ -115,7 +115,7 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
 
 
 def _of_row(
-    session: Session, row: Finalized, groups: Mapping[str, list[Capture]], lost: Loss | None, *, is_fallen: bool
+    session: Session, row: FinalizeRow, groups: Mapping[str, list[Capture]], lost: Loss | None, *, is_fallen: bool
 ) -> Check:
     """Whether a finalized window is as it was then."""
     changed = stale(session, row, groups)
@@ -137,7 +137,7 @@ def _of_row(
     return Check(name="finalized", state="failed" if changed or begun or lost else "ok", text=text, cure=cure)
 
 
-def _is_idle(session: Session, row: Finalized, name: str) -> bool:
+def _is_idle(session: Session, row: FinalizeRow, name: str) -> bool:
     """Whether a provider finished features, and its meter of capacity did not move."""
     source = session.registry.providers.get(name)
     found = row.result(source, ()) if source else None

@@ -11,7 +11,7 @@ from attrs import evolve, fields, frozen
 
 from tracker.kernel import (
     Capture,
-    Finalized,
+    FinalizeRow,
     Session,
     TrackerError,
     Windows,
@@ -68,7 +68,7 @@ class Request:
 
 
 @frozen
-class Named:
+class NamedCommit:
     """A commit, and who named it; of a finalize row its window, and the option of `complete` that changes it.
 
     at: when the capture was taken that names it.
@@ -237,17 +237,17 @@ def _times(session: Session, window: str, group: list[Capture]) -> tuple[datetim
 # --- the range
 
 
-def commit_range(session: Session, request: Request) -> tuple[Named | None, Named | None]:
+def commit_range(session: Session, request: Request) -> tuple[NamedCommit | None, NamedCommit | None]:
     """Start and end, each from the options, else the finalize row, else where the window's captures were taken."""
     row = Windows(session).finalized([request.window]).get(request.window)
     first, last = _captured_at(session, request)
 
-    def named(option: str, given: str | None, captured: Named | None) -> Named | None:
+    def named(option: str, given: str | None, captured: NamedCommit | None) -> NamedCommit | None:
         if given is not None:
-            return Named(given, f"--{option}")
+            return NamedCommit(given, f"--{option}")
         found = row.text(option.replace("-", "_")) if row else None
         by = f"the finalize row of {request.window}"
-        return Named(found, by, request.window, option) if found else captured
+        return NamedCommit(found, by, request.window, option) if found else captured
 
     return (
         named("commit-start", request.commit_start, first),
@@ -267,7 +267,7 @@ def has_start(session: Session, window: str) -> bool:
     return commit_range(session, Request(window=window))[0] is not None
 
 
-def _captured_at(session: Session, request: Request) -> tuple[Named | None, Named | None]:
+def _captured_at(session: Session, request: Request) -> tuple[NamedCommit | None, NamedCommit | None]:
     """`git_head` of the provider's canonical BEFORE and AFTER; without a provider, of the window's first and last."""
     groups = captures_of(session, request.window)
     pairs = [canonical(group) for name, group in groups.items() if request.provider in (None, name)]
@@ -276,12 +276,12 @@ def _captured_at(session: Session, request: Request) -> tuple[Named | None, Name
     return _head(befores, "BEFORE"), _head(reversed(afters), "AFTER")
 
 
-def _head(found: Iterable[Capture], phase: str) -> Named | None:
+def _head(found: Iterable[Capture], phase: str) -> NamedCommit | None:
     for capture in found:
         head, is_dated = capture.record.get("git_head"), capture.record.get("source") == "history"
         if isinstance(head, str) and head:
             # what was made from the history has the commits of the work, which may be behind its readings
-            return Named(head, f"the {phase} capture", at=None if is_dated else capture.captured_at)
+            return NamedCommit(head, f"the {phase} capture", at=None if is_dated else capture.captured_at)
     return None
 
 
@@ -300,7 +300,7 @@ def measure(session: Session, request: Request) -> Churn:
         return _unmeasured(session, request, row, figures)
     git.require_repository()
     specs = pathspecs(request.paths, request.exclude, session.settings(settings.Churn).exclude)
-    found = diff(start.resolve(), (end or Named("HEAD", "default")).resolve(), specs)
+    found = diff(start.resolve(), (end or NamedCommit("HEAD", "default")).resolve(), specs)
     remarks, notes = [request.notes], []
     if end is None:
         notes.append(f"no commit is known as the window's end: measured up to HEAD ({found.end[:12]})")
@@ -317,7 +317,7 @@ def measure(session: Session, request: Request) -> Churn:
     return Churn(record=record, warnings=found.warnings, notes=tuple(notes))
 
 
-def _nothing(request: Request, found: Diff, end: Named | None, *, within: bool) -> str:
+def _nothing(request: Request, found: Diff, end: NamedCommit | None, *, within: bool) -> str:
     """That nothing changed, and how to measure what was committed after the window's end."""
     text = f"nothing changed between {found.base[:12]} and {found.end[:12]}{' there' if within else ''}"
     if end is None or request.commit_end is not None:
@@ -326,7 +326,7 @@ def _nothing(request: Request, found: Diff, end: Named | None, *, within: bool) 
     return f"{text}, which {end.by} names as the end. If you committed later, run `{cure}`"
 
 
-def _unmeasured(session: Session, request: Request, row: Finalized | None, figures: Mapping[str, Any]) -> Churn:
+def _unmeasured(session: Session, request: Request, row: FinalizeRow | None, figures: Mapping[str, Any]) -> Churn:
     if problem := unread(session, request.window):
         # the commit may be in one of those captures
         raise TrackerError(f"No start commit is known for {line(request.window)}: {problem}. Nothing was stored.")
@@ -361,7 +361,7 @@ def _figures(found: Diff, features: float | None) -> dict[str, Any]:
 def _record(
     session: Session,
     request: Request,
-    row: Finalized | None,
+    row: FinalizeRow | None,
     remarks: Iterable[str | None],
     figures: Mapping[str, Any],
 ) -> dict[str, Any]:

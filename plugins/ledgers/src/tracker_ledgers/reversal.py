@@ -48,7 +48,7 @@ def append(session: Session, book: csv_append.OpenLedger, *rows: Mapping[str, An
 
 
 @frozen(kw_only=True)
-class Booked:
+class LedgerEntry:
     """A row that a command wrote, and the file to reverse it in."""
 
     record_id: str
@@ -68,7 +68,7 @@ def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
     return [_reverse(session, one, taken) for one in found]
 
 
-def _reverse(session: Session, found: Booked, taken: Collection[str]) -> str:
+def _reverse(session: Session, found: LedgerEntry, taken: Collection[str]) -> str:
     usual = os.path.realpath(ledgers.path_of(session, found.ledger))
     name = found.ledger.file if str(found.path) == usual else line(str(found.path))
     if session.dry_run:
@@ -84,7 +84,7 @@ def _reverse(session: Session, found: Booked, taken: Collection[str]) -> str:
     return f"reversed a row{_about(found.row)} in {name}"
 
 
-def _others(session: Session, found: Booked, taken: Collection[str]) -> int:
+def _others(session: Session, found: LedgerEntry, taken: Collection[str]) -> int:
     """How many equal rows its file has by records that stay."""
     said = ledgers.content(found.ledger, found.row)
     entries = session.index.entries("churn" if found.ledger is ledgers.CHURN else STREAM)
@@ -93,7 +93,7 @@ def _others(session: Session, found: Booked, taken: Collection[str]) -> int:
     return sum(one.path == found.path for one in equal)
 
 
-def _booked(session: Session, record: Mapping[str, Any]) -> Booked | None:
+def _booked(session: Session, record: Mapping[str, Any]) -> LedgerEntry | None:
     known = {ledger.file: ledger for ledger in ledgers.LEDGERS}
     ledger, row = known.get(str(record.get("ledger"))), record.get("row")
     if record.get("source") == "churn":
@@ -102,7 +102,7 @@ def _booked(session: Session, record: Mapping[str, Any]) -> Booked | None:
         return None
     row = {name: row.get(name) for name in ledger.columns}
     path = _path(session, ledger, row, record.get("ledger_path"))
-    return Booked(record_id=str(record.get("record_id")), ledger=ledger, row=row, path=path)
+    return LedgerEntry(record_id=str(record.get("record_id")), ledger=ledger, row=row, path=path)
 
 
 def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: object) -> Path:
@@ -116,7 +116,7 @@ def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: objec
     return path
 
 
-def _gone(session: Session, found: Booked) -> TrackerError:
+def _gone(session: Session, found: LedgerEntry) -> TrackerError:
     """That a ledger is not where it was; who moved a repository finds it there, any other has to come back."""
     path = found.path
     usual = Path(session.settings(Ledgers).dir, found.ledger.file).parts

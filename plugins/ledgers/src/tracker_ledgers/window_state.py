@@ -8,7 +8,7 @@ from datetime import timedelta
 from attrs import frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Entry, Finalized, Session, TrackerError, Windows, canonical, iso, line, value
+from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, line, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.churn import STREAM, has_start, measured_rows
 from tracker_ledgers.command_log import typed
@@ -101,7 +101,7 @@ def state(
     session: Session,
     window: str,
     groups: Mapping[str, list[Capture]],
-    row: Finalized | None,
+    row: FinalizeRow | None,
     openings: Iterable[Opening],
 ) -> WindowState:
     """How one window stands; `groups` are its captures by provider."""
@@ -222,7 +222,7 @@ def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
     return Step(rank=COMPLETE, command=typed(*words, "--quality", "Q", "--outcome", "WORD"), why=why)
 
 
-def unpaired(row: Finalized, groups: Mapping[str, Sequence[Capture]]) -> list[str]:
+def unpaired(row: FinalizeRow, groups: Mapping[str, Sequence[Capture]]) -> list[str]:
     """The providers that a window was finalized without, and whose pair in it is not complete."""
     return [name for name in sorted(groups) if name not in row.providers and canonical(groups[name]).missing]
 
@@ -236,13 +236,13 @@ class Loss:
     otherwise: str
 
 
-def stale(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) -> list[str]:
+def stale(session: Session, row: FinalizeRow, groups: Mapping[str, list[Capture]]) -> list[str]:
     """The providers whose captures changed after the window was finalized; those that no plugin reads cannot tell."""
     names = {*row.providers, *groups} & session.registry.sources.keys()
     return [name for name in sorted(names) if row.is_stale(name, groups.get(name, []))]
 
 
-def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) -> Loss | None:
+def loss(session: Session, row: FinalizeRow, groups: Mapping[str, list[Capture]]) -> Loss | None:
     """The first provider whose pair no longer stands; one that has no capture left has left the window."""
     window = row.window
     for name in sorted(row.providers.keys() & session.registry.sources.keys()):
@@ -260,7 +260,7 @@ def loss(session: Session, row: Finalized, groups: Mapping[str, list[Capture]]) 
 
 
 def _finalized(
-    session: Session, window: str, groups: Mapping[str, list[Capture]], row: Finalized
+    session: Session, window: str, groups: Mapping[str, list[Capture]], row: FinalizeRow
 ) -> tuple[str, list[Step]]:
     features = ", ".join(f"{name}={value(count)}" for name, count in row.features.items()) or "none given"
     state = (

@@ -25,7 +25,7 @@ from tracker.kernel import TrackerError, read_at, replace_file
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.lines import BATCH, PACKED, Stop
 from tracker_telemetry.reader import Reader
-from tracker_telemetry.stored import SIZE, ids_of
+from tracker_telemetry.stored_rows import SIZE, ids_of
 
 POLL_SECONDS = 0.25
 TAIL = 256  # bytes before a place by which it is known

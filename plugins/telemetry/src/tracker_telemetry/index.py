@@ -19,7 +19,7 @@ import orjson
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER
-from tracker_telemetry.stored import parts, split
+from tracker_telemetry.stored_rows import parts, split
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

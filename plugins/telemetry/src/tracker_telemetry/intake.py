@@ -12,7 +12,7 @@ import click
 from attrs import define
 
 from tracker.api import Source, StreamInput
-from tracker.kernel import Busy, Interrupted, Session, TrackerError, Windows, line, plural
+from tracker.kernel import Busy, Interruption, Session, TrackerError, Windows, line, plural
 from tracker_telemetry.follower import Follower, Mark
 from tracker_telemetry.lines import BATCH, Line, Splitter, Stop, file_chunks, opened, pipe_chunks, refuse_packed
 from tracker_telemetry.progress import Progress
@@ -42,7 +42,7 @@ def ingest_stream(session: Session, source: Source, window: str, given: StreamIn
     if intake.read_until is not None:
         what = f"{int(100 * intake.read_until)}% of {path or 'the file'} was read"
         cure = "Run the command again for the rest. It stores each line once."
-        raise Interrupted(f"interrupted: {what}. {cure}", intake.stop.number)
+        raise Interruption(f"interrupted: {what}. {cure}", intake.stop.number)
     if not (session.dry_run or session.quiet):
         for note in _notes(intake):
             session.note(note)

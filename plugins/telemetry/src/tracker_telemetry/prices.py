@@ -28,8 +28,8 @@ KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
 TOP = {"as_of", "source", "currency", "tokens", "snapshot", "model"}
 ENTRY = {"name", "prefix", "speed", *KINDS}
 Units: TypeAlias = "tuple[float, float, float, float, float]"  # US dollars per token of each kind
-Found: TypeAlias = "tuple[Units, str, str]"  # prices with the date and the source of their table
-Entry: TypeAlias = "tuple[re.Pattern[str], str | None, Found]"  # a model's name, the speed, the prices
+ListedPrice: TypeAlias = "tuple[Units, str, str]"  # prices with the date and the source of their table
+Entry: TypeAlias = "tuple[re.Pattern[str], str | None, ListedPrice]"  # a model's name, the speed, the prices
 
 
 @frozen(kw_only=True)
@@ -40,7 +40,7 @@ class Table:
     source: str
     entries: tuple[Entry, ...] = field(repr=False)
 
-    def found(self, model: str, speed: str | None = None) -> Found | None:
+    def found(self, model: str, speed: str | None = None) -> ListedPrice | None:
         """The prices of a model, with their table; None if they are unknown."""
         name = model.lower().rpartition("/")[2]
         fitting = (found for pattern, of, found in self.entries if of == speed and pattern.fullmatch(name))

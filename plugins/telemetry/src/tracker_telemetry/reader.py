@@ -19,7 +19,7 @@ from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS, Line
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
 from tracker_telemetry.sessions.columns import columns_of
-from tracker_telemetry.stored import HEAD, ID, REJECTED, Ids, Row, Stored, digest_of, row_id
+from tracker_telemetry.stored_rows import HEAD, ID, REJECTED, Ids, Row, StoredRows, digest_of, row_id
 
 SLICE = 500  # lines for which a plugin gets its time anew
 TOTAL = tuple(f"{kind}_tokens" for kind in (*KINDS, "cache_write_5m"))
@@ -94,7 +94,7 @@ class Reader:
     notes: str | None
     number: int = 0
     summary: Summary = field(factory=Summary)
-    stored: Stored = field(init=False)
+    stored: StoredRows = field(init=False)
     _scratch: dict[str, Any] = field(factory=dict)
     _ingest: Callable[[bytes, dict[str, Any]], Sequence[dict[str, Any]]] = field(init=False)
     _digest: Callable[[bytes], bytes] = field(init=False)
@@ -105,7 +105,7 @@ class Reader:
     def __attrs_post_init__(self) -> None:
         self._ingest = self.session.registry.bind(self.source.name, "ingest_line")
         self._digest = digest_of(self.source.name, self.window)
-        self.stored = Stored(self.session, self.source.name, self.window, self.streams)
+        self.stored = StoredRows(self.session, self.source.name, self.window, self.streams)
 
     @property
     def streams(self) -> tuple[str, str]:
@@ -120,9 +120,8 @@ class Reader:
             for start in range(0, len(lines), SLICE):
                 part = lines[start : start + SLICE]
                 digests = [digest(line if isinstance(line, bytes) else line.sha256.encode()) for line in part]
-                keys = [one[ID] for one in digests]
                 # the first lines show whether the plugin keeps state
-                if not self.number or self._scratch or not self._is_replay(keys, batch):
+                if not self.number or self._scratch or not self._is_replay([one[ID] for one in digests], batch):
                     timer.restart()
                     self._read_slice(part, digests, batch, timer)
                 self.number += len(part)
@@ -151,8 +150,7 @@ class Reader:
 
     def _is_replay(self, keys: Sequence[bytes], batch: Batch) -> bool:
         """Go past lines that are stored in this order, each as one event."""
-        routed = self.stored.pass_over(keys)
-        if routed is None:
+        if (routed := self.stored.pass_over(keys)) is None:
             return False
         batch.shown += keys
         batch.summary.events += len(keys)
@@ -230,7 +228,9 @@ class Reader:
         if self.session.registry.has(self.source.name, "end_stream"):
             end_stream = self.session.registry.bind(self.source.name, "end_stream")
             with self.session.registry.guarded(self.source.name, "end_stream"):
-                for event in map(checked, end_stream(self._scratch)):
+                if type(found := end_stream(self._scratch)) not in GIVEN:
+                    raise TypeError(f"returned a {type(found).__name__}. Expected a list of events.")
+                for event in map(checked, found):
                     # lines that follow may say how a request ended, which has the same tokens then
                     is_open = event.get("key") is not None
                     row = self._keyed(event, b"\0open\0") if is_open else self._digest(b"\0end\0" + orjson.dumps(event))

@@ -15,7 +15,7 @@ from tracker.hosting.discovery import Plugin
 from tracker.hosting.registry import Registry
 from tracker.session import Session
 from tracker_telemetry import reader
-from tracker_telemetry import stored as rows_of_window
+from tracker_telemetry import stored_rows as rows_of_window
 from tracker_telemetry.lines import Splitter
 from tracker_telemetry.reader import Reader
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracker_telemetry.stored import SIZE, Ids
+from tracker_telemetry.stored_rows import SIZE, Ids
 
 LINES = [
     b'{"rid": "a", "lane": "far"}',

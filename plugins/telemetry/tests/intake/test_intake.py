@@ -218,16 +218,21 @@ def test_a_text_that_is_too_long_is_named(intake: Any, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rid": "\ud800"}, {"key": "\ud800"}, {"rid": "x" * (LINE_LIMIT + 1)}], ids=["rid", "key", "long"]
+    ("given", "why"),
+    [
+        *(([wrong], "") for wrong in ({"rid": "\ud800"}, {"key": "\ud800"}, {"rid": "x" * (LINE_LIMIT + 1)})),
+        (None, "TypeError: returned a NoneType. Expected a list of events"),
+    ],
+    ids=["rid", "key", "long", "none"],
 )
-def test_what_no_record_can_hold_at_the_end_names_the_plugin(new_session: Any, wrong: dict[str, Any]) -> None:
+def test_what_no_record_can_hold_at_the_end_names_the_plugin(new_session: Any, given: Any, why: str) -> None:
     from types import ModuleType
 
     from tracker.api import hookimpl
     from tracker.hosting.discovery import Plugin
 
-    def end_stream(scratch: dict[str, Any]) -> list[dict[str, Any]]:
-        return [wrong]
+    def end_stream(scratch: dict[str, Any]) -> Any:
+        return given
 
     module = ModuleType("toy")
     own = new_session().registry.find("toy-stream").module
@@ -235,7 +240,7 @@ def test_what_no_record_can_hold_at_the_end_names_the_plugin(new_session: Any, w
     session = new_session()
     session.__dict__["registry"] = type(session.registry)(plugins=[Plugin("toy-stream", load=lambda: module)])
     reader = Reader(session, session.registry.sources["toy-stream"], "W0-CHN", None)
-    with pytest.raises(PluginError, match="'toy-stream' failed to end_stream: "):
+    with pytest.raises(PluginError, match=f"'toy-stream' failed to end_stream: {why}"):
         reader.finish()
 
 

@@ -17,7 +17,7 @@ from tracker_telemetry.sessions import lines as log_lines
 from tracker_telemetry.sessions.files import Print
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
-from tracker_telemetry.sessions.scan import Job, Read, Rows, Rules
+from tracker_telemetry.sessions.scan import FileRows, Job, Rows, Rules
 
 JOB = Job("toy", "path", (), 0, "{}", Print(0, 0, 0), is_whole=True)
 COUNTS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_5m_tokens", "output_tokens")
@@ -61,7 +61,7 @@ def test_lines_give_together_what_each_gives_alone(lines: list[list[dict[str, An
 def test_sums_hold_all_requests_but_totals(lines: list[list[dict[str, Any]]]) -> None:
     rows = rows_of(lines, at_once=True)
     columns = marshal.dumps([*zip(*rows.found.values(), strict=True)])
-    done = Read(JOB, 0, "", size=len(rows.found), requests=columns, labels=[*rows.labels])
+    done = FileRows(JOB, 0, "", size=len(rows.found), requests=columns, labels=[*rows.labels])
     expected: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * 7)
     for _, _, at, model, _, *tokens, _, number in rows.found.values():
         if not done.labels[number].whole:
@@ -102,6 +102,7 @@ def test_a_plugin_that_answers_none_has_not_read_the_line() -> None:
         rows = Rows(given, JOB, timer)
         rows.take([b"line", b"line"])
         assert rows.bad == 2
+        assert "returned a NoneType. Expected a list of events; lines like it" in (rows.fault or "")
 
 
 UNFIT: list[dict[str, Any]] = [
@@ -130,8 +131,10 @@ def test_a_time_may_be_text() -> None:
         ({"input_tokens": True}, "an event's input_tokens is of type bool"),
         ({"input_tokens": ""}, "an event's input_tokens is of type str"),
         ({"session": 5}, "an event's session is of type int"),
-        ({"input_tokens": 10**13}, None),
-        ({"ts": 1e300}, None),
+        ({"key": ""}, "an event of a session file has no key. Expected the request's own id"),
+        ({"input_tokens": 10**13}, "a count of tokens is too large"),
+        ({"input_tokens": -1}, "a count of tokens is below 0"),
+        ({"ts": 1795168800000.0}, "an event's ts is 1795168800000.0. Expected seconds since 1970, or ISO 8601"),
         ({"model": "\ud800"}, None),
     ],
 )

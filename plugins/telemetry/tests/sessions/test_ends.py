@@ -65,7 +65,7 @@ def test_the_last_request_of_a_file_counts_once(home: Any, message: Make, ending
     ("end", "why"),
     [
         (lambda _scratch: 1 // 0, "ZeroDivisionError: integer division or modulo by zero"),
-        (lambda _scratch: None, "TypeError: Value after * must be an iterable, not NoneType"),
+        (lambda _scratch: None, "TypeError: returned a NoneType. Expected a list of events"),
     ],
     ids=["raises", "none"],
 )

@@ -252,7 +252,7 @@ def test_a_price_of_your_own_counts_at_once(home: Any, message: Make, monkeypatc
     from tracker_telemetry import prices
 
     monkeypatch.setattr(prices, "user_file", prices.user_file.__wrapped__)
-    monkeypatch.setattr("tracker_telemetry.sessions.missing.user_file", prices.user_file)
+    monkeypatch.setattr("tracker_telemetry.sessions.gaps.user_file", prices.user_file)
     (home.projects / "s1.jsonl").write_text(message("a", model="house-1") + message("b", model="house-1"))
     done = home.run("usage")
     assert "n/a" in done.stdout

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Plans: TypeAlias = list[tuple[datetime, str]]
 
 
-class Moved(NamedTuple):
+class MeterMoves(NamedTuple):
     """What the meters moved by in a finalized window of an account; or of several windows, if it overlaps others."""
 
     account: str | None
@@ -52,7 +52,7 @@ def _plans_at(named: Mapping[str, Plans], at: datetime) -> Iterator[tuple[str, s
             yield origin, said[place][1]
 
 
-def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[Moved]:
+def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[MeterMoves]:
     """What each finalized window moved; of one account to another nothing moves."""
     rows, groups = Windows(session).finalized(windows), Windows(session).captures(windows)
     owners = {window: account for (window, name), account in accounts(session, windows).items() if name == source.name}
@@ -62,11 +62,11 @@ def moved_by(session: Session, source: Source, windows: Sequence[str]) -> list[M
         owner, delta = owners.get(window), row.providers.get(source.name, {}).get("delta")
         if isinstance(delta, Mapping) and owner != MIXED:
             pair = row.pair(source.name, groups.get((window, source.name), ()))
-            found.append(Moved(owner, delta, window in shared, pair, moment(pair, row)))
+            found.append(MeterMoves(owner, delta, window in shared, pair, moment(pair, row)))
     return found
 
 
-def costs_of(moved: Iterable[Moved], meter: Meter, change: Regime | None = None) -> list[float]:
+def costs_of(moved: Iterable[MeterMoves], meter: Meter, change: Regime | None = None) -> list[float]:
     """What windows cost, sorted; before a change in points of now."""
     known = [(window, amount(window.delta.get(meter.field_name))) for window in moved]
     return sorted(

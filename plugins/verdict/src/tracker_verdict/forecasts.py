@@ -14,8 +14,8 @@ from attrs import frozen
 
 from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
+from tracker_verdict.current_meters import SKEW, history, of_accounts, readings_since
 from tracker_verdict.prospect import NEEDED, YOUNG, Prospect
-from tracker_verdict.standings import SKEW, history, of_accounts, readings_since
 from tracker_verdict.weeks import FULL, LATE, RESET_TOLERANCE, WEEK, steady
 
 STREAM = "forecasts"
@@ -42,15 +42,15 @@ def store(session: Session, source: Source, found: Iterable[tuple[str, Prospect 
         rows = [
             Context().run(_row, session, source, meter, one, by)
             for meter, one in known
-            if (source.name, meter, one.standing.account, hour) not in kept
+            if (source.name, meter, one.current.account, hour) not in kept
         ]
         if rows:
             session.journal.append(STREAM, rows)
 
 
 def _row(session: Session, source: Source, meter: str, found: Prospect, by: str) -> dict[str, Any]:
-    standing = found.standing
-    assert standing.reset_at is not None, "a forecast is until the reset"
+    current = found.current
+    assert current.reset_at is not None, "a forecast is until the reset"
     return stamp(
         window=None,
         provider=source.name,
@@ -58,9 +58,9 @@ def _row(session: Session, source: Source, meter: str, found: Prospect, by: str)
         source=by,
         agent_id=session.lane,
         meter=meter,
-        account=standing.account,
-        reset_at=iso(standing.reset_at),
-        used=standing.used,
+        account=current.account,
+        reset_at=iso(current.reset_at),
+        used=current.used,
         forecast=found.document(),
     )
 

@@ -14,24 +14,24 @@ from tracker.api import Source
 from tracker.kernel import Session, iso, near, number
 from tracker_verdict import forecasts
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.new_reading import new_reading
-from tracker_verdict.prospect import LIKELY, RISK, Prospect, over, prospect, summary
-from tracker_verdict.regimes import Regime, regime
-from tracker_verdict.standings import (
+from tracker_verdict.current_meters import (
     PERCENT,
-    Read,
-    Standing,
+    CurrentMeter,
+    MeterRows,
     ahead,
     chosen,
+    current_meters,
     holds,
     is_of_all,
     of_accounts,
     others,
     read,
-    standings,
     too_old,
     unread,
 )
+from tracker_verdict.new_reading import new_reading
+from tracker_verdict.prospect import LIKELY, RISK, Prospect, over, prospect, summary
+from tracker_verdict.regimes import Regime, regime
 from tracker_verdict.weeks import FULL, weeks_before
 
 GO, STOP, UNKNOWN = "go", "stop", "unknown"
@@ -50,7 +50,7 @@ class Answer:
     state: str
     why: str
     meter: str
-    standing: Standing | None = None
+    current: CurrentMeter | None = None
     risk: float | None = None
     is_final: bool = False
     cure: str | None = None
@@ -59,10 +59,10 @@ class Answer:
 
     @property
     def reset_at(self) -> datetime | None:
-        return self.standing.reset_at if self.standing else None
+        return self.current.reset_at if self.current else None
 
     def document(self) -> dict[str, Any]:
-        found = self.standing
+        found = self.current
         return {
             "state": self.state,
             "why": self.why,
@@ -96,29 +96,31 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     known = read(session, source, now)
     found = _of_meter(session, source, question, now, known)
     if found.state != STOP and not found.is_final and not question.is_alone:
-        account = question.account if found.standing is None else found.standing.account or NO_ACCOUNT
+        account = question.account if found.current is None else found.current.account or NO_ACCOUNT
         found = next(_stops(source, question, now, known, account), found)
-    if found.standing is None:
+    if found.current is None:
         return found
     return evolve(found, left_out=ahead(session, source, known[1], found.meter, now))
 
 
-def _stops(source: Source, question: Question, now: datetime, known: Read, account: str | None) -> Iterator[Answer]:
+def _stops(
+    source: Source, question: Question, now: datetime, known: MeterRows, account: str | None
+) -> Iterator[Answer]:
     """A stop for each other meter that has too little left. account: its name; None if readings name one at most."""
     for meter in source.meters:
         if meter.key == question.meter or not is_of_all(source, meter):
             continue
-        own = standings(*known, meter, now)
+        own = current_meters(*known, meter, now)
         for one in own if account is not None or len(own) == 1 else ():
             if (
                 account in (None, one.account or NO_ACCOUNT)
                 and holds(one, now, question.max_age)
                 and (why := _low(one, question.min_left))
             ):
-                yield Answer(state=STOP, why=why, meter=meter.key, standing=one)
+                yield Answer(state=STOP, why=why, meter=meter.key, current=one)
 
 
-def _low(found: Standing, min_left: float) -> str | None:
+def _low(found: CurrentMeter, min_left: float) -> str | None:
     """Why what is left may not be used: at the limit, too, since work takes more."""
     if found.percent is None or (left := _left(found.percent)) > min_left:
         return None
@@ -131,7 +133,7 @@ def _left(percent: float) -> float:
     return round(max(FULL - percent, 0.0), 2)
 
 
-def _of_meter(session: Session, source: Source, question: Question, now: datetime, known: Read) -> Answer:
+def _of_meter(session: Session, source: Source, question: Question, now: datetime, known: MeterRows) -> Answer:
     # a provider may show meters that it did not declare, so what is mistyped has no reading at first
     declared = [one.key for one in source.meters]
     hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
@@ -140,7 +142,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     if meter is None:
         return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
     history, own = known
-    shown_now = standings(history, own, meter, now)
+    shown_now = current_meters(history, own, meter, now)
     if question.account is None and len(shown_now) > 1:
         names = " or ".join(f"--account {shlex.quote(one.account or NO_ACCOUNT)}" for one in shown_now)
         return evolve(unknown, why=f"there are {len(shown_now)} accounts; add {names}", is_final=True)
@@ -158,7 +160,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     if found.percent is None:
         why = f"{meter.unit} have no limit that the vendor tells"
         return evolve(unknown, why=f"{why}; add {there}" if there else why)
-    local, several, told = session.zone, len(shown_now) > 1, evolve(unknown, standing=found)
+    local, several, told = session.zone, len(shown_now) > 1, evolve(unknown, current=found)
     if refusal := _refusal(question, source.title, found, now, local):
         state, why = refusal
         cure = new_reading(session, source, found.account, several=several) if state == UNKNOWN else None
@@ -171,7 +173,9 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     return _until_reset(evolve(told, state=GO, why=why), ahead, question.max_risk)
 
 
-def _refusal(question: Question, title: str, found: Standing, now: datetime, local: tzinfo) -> tuple[str, str] | None:
+def _refusal(
+    question: Question, title: str, found: CurrentMeter, now: datetime, local: tzinfo
+) -> tuple[str, str] | None:
     """The state and the reason, if the reading alone says that it is not go."""
     if why := over(found, title, now, local):
         return UNKNOWN, why

@@ -10,7 +10,7 @@ from datetime import datetime
 from tracker.api import CommandOrigin, ExchangeOrigin, HttpOrigin, Origin, Period, Source
 from tracker.kernel import Session, Windows, canonical, line
 from tracker_verdict.accounts import accounts
-from tracker_verdict.standings import FRESH, SKEW, readings_since
+from tracker_verdict.current_meters import FRESH, SKEW, readings_since
 
 
 def new_reading(session: Session, source: Source, account: str | None, *, several: bool) -> str:

@@ -12,25 +12,25 @@ from attrs import evolve, frozen
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, TrackerError, near, number, plural, span
 from tracker_verdict.accounts import NO_ACCOUNT, plans
-from tracker_verdict.costs import Moved, Plans, costs_of, moved_by
-from tracker_verdict.new_reading import new_reading
-from tracker_verdict.prospect import Prospect, over, prospect
-from tracker_verdict.regimes import Regime, refresh, regime
-from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.standings import (
+from tracker_verdict.costs import MeterMoves, Plans, costs_of, moved_by
+from tracker_verdict.current_meters import (
     FRESH,
     PERCENT,
     USUAL,
+    CurrentMeter,
     OwnedCapture,
-    Standing,
+    current_meters,
     holds,
     is_of_all,
     of_accounts,
     read,
-    standings,
     too_old,
     unread,
 )
+from tracker_verdict.new_reading import new_reading
+from tracker_verdict.prospect import Prospect, over, prospect
+from tracker_verdict.regimes import Regime, refresh, regime
+from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.weeks import FULL, weeks_before
 
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
@@ -109,7 +109,7 @@ class _Question:
     past: Sequence[MeterReading]
     own: Sequence[OwnedCapture]
     several: bool
-    moved: Sequence[Moved]
+    moved: Sequence[MeterMoves]
 
     @property
     def meters(self) -> list[Meter]:
@@ -195,54 +195,54 @@ def _of_meter(asked: _Question, meter: Meter) -> Iterator[Outlook]:
         is_capacity=meter.key == asked.source.capacity,
         is_of_all=is_of_all(asked.source, meter),
     )
-    found = standings(asked.past, asked.own, meter, asked.now)
+    found = current_meters(asked.past, asked.own, meter, asked.now)
     if not found:
         never = f"{unread(asked.own, meter) or 'it was never captured'}: {_cure(asked, known)}"
         yield evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter))
-    for standing in found:
+    for current in found:
         one = evolve(
             known,
-            account=standing.account,
+            account=current.account,
             several=asked.several,
-            used=standing.used,
-            limit=standing.limit,
-            percent=standing.percent,
-            taken_at=standing.taken_at,
-            reset_at=standing.reset_at,
-            doubt=standing.doubt,
+            used=current.used,
+            limit=current.limit,
+            percent=current.percent,
+            taken_at=current.taken_at,
+            reset_at=current.reset_at,
+            doubt=current.doubt,
         )
-        yield _of_standing(asked, meter, one, standing)
+        yield _of_current(asked, meter, one, current)
 
 
-def _of_standing(asked: _Question, meter: Meter, known: Outlook, standing: Standing) -> Outlook:
+def _of_current(asked: _Question, meter: Meter, known: Outlook, current: CurrentMeter) -> Outlook:
     """With what is ahead of it, and how many windows fit."""
-    change, limit, local = None, standing.limit, asked.session.zone
+    change, limit, local = None, current.limit, asked.session.zone
     if not limit:
         return evolve(known, why=_no_bar(meter))
     if meter.unit == PERCENT:
-        change = regime(asked.session, asked.source, meter.key, standing.account, several=asked.several)
-        readings = of_accounts(asked.past, meter.key).get(standing.account, [])
-        ahead = prospect(partial(weeks_before, readings, local), standing, meter, asked.now, local, change)
+        change = regime(asked.session, asked.source, meter.key, current.account, several=asked.several)
+        readings = of_accounts(asked.past, meter.key).get(current.account, [])
+        ahead = prospect(partial(weeks_before, readings, local), current, meter, asked.now, local, change)
         known = evolve(known, prospect=ahead, change=ahead.change if ahead else None)
-    if why := over(standing, asked.source.title, asked.now, local) or _aged(meter, standing, asked.now):
+    if why := over(current, asked.source.title, asked.now, local) or _aged(meter, current, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
-    own = [one for one in asked.moved if not asked.several or one.account == standing.account]
-    named = asked.plans(standing.account)
+    own = [one for one in asked.moved if not asked.several or one.account == current.account]
+    named = asked.plans(current.account)
     states = ("alone", "shared", "outdated")
     by_state = [[one for one in own if one.state(named) == state] for state in states]
     alone, shared, outdated = (costs_of(moved, meter, change) for moved in by_state)
-    costs, is_so = alone, holds(standing, asked.now, asked.max_age)
+    costs, is_so = alone, holds(current, asked.now, asked.max_age)
     known = evolve(known, costs=len(costs), left_out=len(shared), outdated=len(outdated))
     if change is not None and any(change.is_before(one.at) for one in by_state[0]):
         known = evolve(known, change=change)
     kept = limit * asked.reserve / FULL
-    room = max(limit - standing.used - kept, 0.0)
+    room = max(limit - current.used - kept, 0.0)
     if not costs or (not costs[-1] and meter.unit != PERCENT):
         if is_so and not room:
-            return evolve(known, verdict=STOP, why=_no_room(known, limit - standing.used, kept))
+            return evolve(known, verdict=STOP, why=_no_room(known, limit - current.used, kept))
         return evolve(known, why=_no_cost(own, meter, known))
     found = _verdict(known, costs, room, asked.windows_left)
-    age = asked.now - standing.at
+    age = asked.now - current.at
     if age > asked.max_age and not (found.verdict == STOP and is_so):
         # what was used since is not known, so that it may not be GO
         why = f"the last reading is {too_old(age, asked.max_age)}: {_cure(asked, known)}"
@@ -296,9 +296,9 @@ def _no_bar(meter: Meter) -> str:
     return f"{meter.unit} have no bar: the vendor does not say where they end"
 
 
-def _aged(meter: Meter, standing: Standing, now: datetime) -> str | None:
+def _aged(meter: Meter, current: CurrentMeter, now: datetime) -> str | None:
     """Why a reading without a reset says nothing of now: its meter was reset since, for certain."""
-    age = now - standing.at
+    age = now - current.at
     if meter.longest is not None and age >= meter.longest:
         return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}"
     return None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from tracker.api import Source
-from tracker.kernel import Capture, Finalized, Session, Windows, canonical
+from tracker.kernel import Capture, FinalizeRow, Session, Windows, canonical
 from tracker_verdict.accounts import MIXED, accounts
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -112,7 +112,7 @@ def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
     return Overlaps(shared, waiting)
 
 
-def overlaps_of(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> Overlaps:
+def overlaps_of(session: Session, source: Source, rows: Mapping[str, FinalizeRow], groups: Groups) -> Overlaps:
     """The same of windows by their finalize rows and captures."""
     return overlapping(session, source, _spent(source, rows, groups, _going_on(session, source)))
 
@@ -123,7 +123,7 @@ def _going_on(session: Session, source: Source) -> set[str]:
     return {mark.window for mark in marks if mark.phase == "before"}
 
 
-def _spent(source: Source, rows: Mapping[str, Finalized], groups: Groups, opened: Collection[str]) -> Spent:
+def _spent(source: Source, rows: Mapping[str, FinalizeRow], groups: Groups, opened: Collection[str]) -> Spent:
     """What windows moved the capacity meter by; of those that are not finalized what is known so far."""
     spent, meter = Spent(), source.capacity or ""
     # without a capture nothing tells when a window moved it

@@ -12,8 +12,8 @@ from attrs import frozen
 
 from tracker.api import instant
 from tracker.kernel import Session, Windows, canonical, plural, stamp
+from tracker_verdict.current_meters import SKEW
 from tracker_verdict.overlaps import Groups
-from tracker_verdict.standings import SKEW
 from tracker_verdict.stats.evidence import signflip
 from tracker_verdict.tally import Figures
 

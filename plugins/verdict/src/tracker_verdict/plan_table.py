@@ -9,11 +9,11 @@ from datetime import tzinfo
 from tracker.api import Cell, Column, Source
 from tracker.kernel import Session, number
 from tracker_verdict.accounts import NO_ACCOUNT
+from tracker_verdict.current_meters import PERCENT
 from tracker_verdict.outlook import STOP, TIGHT, Outlook, left_out
 from tracker_verdict.plan_text import ONE_MODEL, verdicts
 from tracker_verdict.prospect import per_cent
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.standings import PERCENT
 
 
 def show(session: Session, plans: Sequence[tuple[Source, list[Outlook]]], windows_left: int) -> bool:

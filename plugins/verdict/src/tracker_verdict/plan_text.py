@@ -9,10 +9,10 @@ from tracker.api import MeterOutlook, Source
 from tracker.kernel import Session, iso, number, plural, value
 from tracker_verdict import prospect
 from tracker_verdict.accounts import NO_ACCOUNT
+from tracker_verdict.current_meters import PERCENT
 from tracker_verdict.outlook import GO, STOP, TIGHT, UNKNOWN, Outlook, left_out
 from tracker_verdict.prospect import local_time, per_cent
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.standings import PERCENT
 from tracker_verdict.weeks import FULL, WEEK
 
 ONE_MODEL = "this is the meter of one model: it stops work with that model alone and does not count for the verdict"

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from tracker.api import Meter
 from tracker.kernel import Clock, iso, number, plural
-from tracker_verdict.standings import Standing, too_old
+from tracker_verdict.current_meters import CurrentMeter, too_old
 from tracker_verdict.weeks import FULL, HOUR, HOURS, LATE, LITTLE, PRIOR, SAME, USUAL_POINTS, WEEK, Week, phase_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Prospect:
     change: that of what a point buys, if some of the weeks were before it.
     """
 
-    standing: Standing
+    current: CurrentMeter
     weeks: int = 0
     cut: int = 0
     probability: float | None = None
@@ -59,7 +59,7 @@ class Prospect:
     @property
     def unused(self) -> float | None:
         """Per cent that the usual course leaves."""
-        return None if self.rest is None else max(FULL - self.standing.used - self.rest, 0.0)
+        return None if self.rest is None else max(FULL - self.current.used - self.rest, 0.0)
 
     @property
     def is_probable(self) -> bool:
@@ -88,7 +88,7 @@ class Prospect:
         """Per cent used at the reset, in four of five cases; None before there are enough weeks."""
         if self.low is None or self.high is None or not self.is_probable:
             return None
-        return min(self.standing.used + self.low, FULL), min(self.standing.used + self.high, FULL)
+        return min(self.current.used + self.low, FULL), min(self.current.used + self.high, FULL)
 
     def shown(self) -> dict[str, Any]:
         """The figures for programs: before there are enough weeks the word and the linear pace alone."""
@@ -118,7 +118,7 @@ class Prospect:
 
 def prospect(
     past: Callable[[datetime], Sequence[Week]],
-    standing: Standing,
+    current: CurrentMeter,
     meter: Meter,
     now: datetime,
     local: tzinfo,
@@ -128,31 +128,31 @@ def prospect(
 
     `past` answers with the weeks before the one that ends at an instant. change: that of what a point buys, if known.
     """
-    known = Prospect(standing=standing)
-    if standing.used >= FULL and standing.reset_at is not None and standing.reset_at > now:
-        until = standing.reset_at.astimezone(local)
+    known = Prospect(current=current)
+    if current.used >= FULL and current.reset_at is not None and current.reset_at > now:
+        until = current.reset_at.astimezone(local)
         return evolve(known, why=f"it is full until {until:%a %d %b %H:%M}", is_full=True)
     if meter.window != WEEK:
         return None
-    if standing.reset_at is None:
+    if current.reset_at is None:
         return evolve(known, why="its reset is not known")
-    if standing.reset_at <= now:
+    if current.reset_at <= now:
         return evolve(known, why="its reset is over")
-    start = standing.reset_at - WEEK
-    gone = standing.at - start
+    start = current.reset_at - WEEK
+    gone = current.at - start
     if gone < LEAST:
         return evolve(known, why="a week says nothing in its first 6 hours")
-    known = evolve(known, linear=standing.used / (gone / WEEK))
-    if now - standing.at > YOUNG:
-        return evolve(known, why=f"the last reading is {too_old(now - standing.at, YOUNG)}")
+    known = evolve(known, linear=current.used / (gone / WEEK))
+    if now - current.at > YOUNG:
+        return evolve(known, why=f"the last reading is {too_old(now - current.at, YOUNG)}")
     # also this week: how it began is held against how others did
-    later = past(standing.reset_at + WEEK)
+    later = past(current.reset_at + WEEK)
     before = [one for one in later if one.reset_at <= start + SAME]
-    if not before and max(standing.used, _usual(start, standing.at, local)) < LITTLE:
+    if not before and max(current.used, _usual(start, current.at, local)) < LITTLE:
         return evolve(known, why="so early a week says nothing without weeks before it")
-    so_far = [one for one in later if abs(one.reset_at - standing.reset_at) < LATE][-1:]
+    so_far = [one for one in later if abs(one.reset_at - current.reset_at) < LATE][-1:]
     given = sum(one.given for one in so_far)
-    known = evolve(known, linear=(standing.used + given) / (gone / WEEK) - given)
+    known = evolve(known, linear=(current.used + given) / (gone / WEEK) - given)
     return _forecast(known, before, so_far, start, local, change)
 
 
@@ -176,19 +176,19 @@ def _forecast(
     """
     from tracker_verdict.stats.forecast import course, runout
 
-    standing, more = known.standing, sum(one.given for one in so_far)
+    current, more = known.current, sum(one.given for one in so_far)
     if change is not None and any(map(change.used_before, [*before, *so_far])):
         known = evolve(known, change=change)
         # a vendor may have given back more than what is left of it
-        more = max(more + (change.ratio[0] - 1) * sum(map(change.used_before, so_far)), -standing.used)
+        more = max(more + (change.ratio[0] - 1) * sum(map(change.used_before, so_far)), -current.used)
         before = [change.in_points_of_now(week) for week in before]
     rises, phases = [week.rises for week in before], [week.phase for week in before]
-    hours, now = int((standing.at - start) / HOUR), phase_of(start, local)
-    room = FULL - standing.used
-    rest, _, _, full, low, high = runout(rises, hours, standing.used + more, PRIOR, phases, now, room=room)
-    used = accumulate(course(rises, hours, rest, PRIOR, phases, now), initial=standing.used)
+    hours, now = int((current.at - start) / HOUR), phase_of(start, local)
+    room = FULL - current.used
+    rest, _, _, full, low, high = runout(rises, hours, current.used + more, PRIOR, phases, now, room=room)
+    used = accumulate(course(rises, hours, rest, PRIOR, phases, now), initial=current.used)
     at = next((start + (hours + hour) * HOUR for hour, points in enumerate(used) if points >= FULL), None)
-    at = min(max(at, standing.at), start + WEEK) if at is not None and rest >= room else None
+    at = min(max(at, current.at), start + WEEK) if at is not None and rest >= room else None
     cut = sum(week.is_cut for week in before)
     return evolve(known, weeks=len(before), cut=cut, probability=full, rest=rest, low=low, high=high, full_at=at)
 
@@ -199,12 +199,12 @@ def local_time(at: datetime, now: datetime, local: tzinfo) -> str:
     return shown if shown.endswith(f" {letters}") else f"{shown} {letters}"
 
 
-def over(standing: Standing, title: str, now: datetime, local: tzinfo) -> str | None:
+def over(current: CurrentMeter, title: str, now: datetime, local: tzinfo) -> str | None:
     """Why a reading says nothing of now, if its reset is over; `title` is the provider's."""
-    if standing.reset_at is None or standing.reset_at > now:
+    if current.reset_at is None or current.reset_at > now:
         return None
-    reset = local_time(standing.reset_at, now, local)
-    if standing.reset_at <= standing.at:
+    reset = local_time(current.reset_at, now, local)
+    if current.reset_at <= current.at:
         return f"the reading was old, since its reset of {reset} was over by then; send {title} a message first"
     return f"it was reset at {reset} and not read since"
 
@@ -235,7 +235,10 @@ def lines(known: Prospect, local: tzinfo, *, is_brief: bool = False) -> Iterator
         yield f"  no forecast: {known.why}" + (f"; {linear}" if linear else "")
         return
     if not known.is_probable:
-        yield f"  {summary(known, is_brief=is_brief)}; {linear}"
+        is_odd = known.linear is not None and (known.linear > FULL) != (known.word == "likely")
+        # early in a week the working hours, or those without work, may all lie behind
+        alike = ", which takes all hours of the week alike" if is_odd else ""
+        yield f"  {summary(known, is_brief=is_brief)}; {linear}{alike}"
         return
     when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""
     assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018

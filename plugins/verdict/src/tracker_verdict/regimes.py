@@ -14,7 +14,7 @@ from attrs import evolve
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, iso, replace_file
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.standings import PERCENT
+from tracker_verdict.current_meters import PERCENT
 from tracker_verdict.tally import CHANGES
 from tracker_verdict.weeks import HOUR, Week
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from tracker.api import Column, Source
 from tracker.kernel import (
     Capture,
-    Finalized,
+    FinalizeRow,
     Session,
     Windows,
     canonical,
@@ -210,7 +210,7 @@ def _by_group(session: Session, own: Mapping[tuple[str | None, str], Sums]) -> I
         yield name, one, overlaps
 
 
-def _group(by: str, source: Source, row: Finalized, group: Sequence[Capture]) -> str:
+def _group(by: str, source: Source, row: FinalizeRow, group: Sequence[Capture]) -> str:
     if by == "provider":
         return source.name
     if by == "lane":

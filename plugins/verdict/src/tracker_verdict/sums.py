@@ -11,7 +11,7 @@ from typing import TypeAlias
 from attrs import define, field
 
 from tracker.api import Source
-from tracker.kernel import Capture, Finalized, Session
+from tracker.kernel import Capture, FinalizeRow, Session
 from tracker_verdict.overlaps import Overlaps
 from tracker_verdict.tally import Tally
 
@@ -21,7 +21,7 @@ BETWEEN = "+"  # the names of windows that share requests, in what features say 
 Numbers: TypeAlias = Mapping[str, float]
 
 
-class Known:
+class KnownFigures:
     """What is known of windows, a column for each figure: NaN of a window of which it is not."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Known:
             column.append(numbers.get(name, math.nan))
         self.size += 1
 
-    def extend(self, other: Known) -> None:
+    def extend(self, other: KnownFigures) -> None:
         self._widen(other.columns)
         for name, column in self.columns.items():
             column.extend(other.columns.get(name) or array("d", [math.nan]) * other.size)
@@ -83,13 +83,13 @@ class Sums:
         # the one that the windows were measured on, if there are several
         self.account = ""
         # what is known of the provider in each of the tally's results, and of no provider
-        self.own, self.others = Known(), Known()
+        self.own, self.others = KnownFigures(), KnownFigures()
         # what is known of the provider in windows without a result
         self.left_out = Counter[str]()
         # the windows that have something in common, and what that is
         self.sharing, self.common = set[str](), list[tuple[set[str], Numbers]]()
 
-    def add(self, row: Finalized, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
+    def add(self, row: FinalizeRow, group: Sequence[Capture], own: Numbers, others: Numbers) -> None:
         features, counted = row.features.get(self.tally.source.name, 0), len(self.tally.results)
         self.tally.add(row, group)
         self.windows += 1

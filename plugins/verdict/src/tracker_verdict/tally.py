@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from tracker.api import Source, instant
-from tracker.kernel import Capture, Finalized, ProviderFigures, Session
+from tracker.kernel import Capture, FinalizeRow, ProviderFigures, Session
 from tracker_verdict.accounts import OTHER_ACCOUNT, plans, several_plans
 from tracker_verdict.estimate import ProviderEstimate, WindowResult, day_of, of_results, since
 from tracker_verdict.overlaps import EPOCH, MICROSECOND, OVERLAPS, Ends, Overlaps, Spent, microseconds, overlapping
@@ -82,7 +82,7 @@ class Tally:
         self.stale: list[str] = []
         self.plans: set[tuple[str, str]] = set()
 
-    def add(self, row: Finalized, group: Iterable[Capture]) -> None:
+    def add(self, row: FinalizeRow, group: Iterable[Capture]) -> None:
         """A finalized window with the provider's captures, if it says something of the provider."""
         found = row.result(self.source, group)
         if found is None:
@@ -99,7 +99,7 @@ class Tally:
         if is_stale:
             self.stale.append(row.window)
 
-    def _is_removed(self, row: Finalized) -> bool:
+    def _is_removed(self, row: FinalizeRow) -> bool:
         """Whether a capture was taken back with which the window was measured: no other may be in this directory."""
         used = row.providers.get(self.source.name, {}).get("records")
         return isinstance(used, Mapping) and not self._removed.isdisjoint(map(str, used.values()))
@@ -160,7 +160,7 @@ def _place(window: str) -> list[tuple[int, str]]:
     return [(int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", window)]
 
 
-def moment(pair: Ends, row: Finalized) -> datetime | None:
+def moment(pair: Ends, row: FinalizeRow) -> datetime | None:
     """The middle between the captures that count, or when the window was finalized."""
     known = [capture.captured_at for capture in pair if capture is not None]
     if known:

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import Any
 
 from tracker.api import Check, Source
-from tracker.kernel import Finalized, Session, Windows, line
+from tracker.kernel import FinalizeRow, Session, Windows, line
 from tracker_verdict.accounts import accounts, several
 from tracker_verdict.overlaps import Groups, overlaps_of
 from tracker_verdict.price import prices
@@ -49,7 +49,7 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
 
 
 def _older_points(
-    session: Session, rows: Mapping[str, Finalized], groups: Groups
+    session: Session, rows: Mapping[str, FinalizeRow], groups: Groups
 ) -> Iterator[tuple[tuple[str, str], float]]:
     """Of the windows of before a change that is known, what their points count; without an import if none is."""
     if not (session.root / CHANGES).exists():
@@ -94,7 +94,7 @@ def checks(session: Session, window: str) -> Iterator[Check]:
             yield Check(name="finalized", state="ok", text=f"It gives no figure of {name}: {reason}")
 
 
-def _tally(session: Session, source: Source, rows: Mapping[str, Finalized], groups: Groups) -> Tally:
+def _tally(session: Session, source: Source, rows: Mapping[str, FinalizeRow], groups: Groups) -> Tally:
     found = Tally(session, source)
     for window, row in rows.items():
         found.add(row, groups.get((window, source.name), ()))

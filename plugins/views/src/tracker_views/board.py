@@ -36,7 +36,7 @@ from tracker_views.hangup import STATUS, on_hangup
 from tracker_views.keys import Help, Keys
 from tracker_views.meter_strip import MeterStrip
 from tracker_views.panel_table import PanelTable
-from tracker_views.refresh import Answer, Reader, Request, own_session
+from tracker_views.refresh import Answer, KnownReader, Reader, Request, own_session
 
 CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
 # times as long as the last reading took: streams that always grow cost a twentieth of a core, ages a hundredth
@@ -139,6 +139,8 @@ class Board(App[None]):
 
     def picture(self, size: tuple[int, int]) -> str:
         """The board as SVG, once everything is read."""
+        # by the main thread, where a plugin that does not end is interrupted
+        self.reader = KnownReader(self.reader(self._request()))
 
         async def shot() -> str:
             async with self.run_test(size=size) as pilot:
@@ -179,8 +181,10 @@ class Board(App[None]):
 
     def action_read(self) -> None:
         self._signature, self._begun = self._sizes(), asyncio.get_running_loop().time()
-        request = Request(root=self.origin.root, agent=self.origin.agent, since=self._since(self.origin.now))
-        self.read(request, self.period)
+        self.read(self._request(), self.period)
+
+    def _request(self) -> Request:
+        return Request(root=self.origin.root, agent=self.origin.agent, since=self._since(self.origin.now))
 
     def sample(self) -> None:
         """Read the meters that are due, unless the last reading still goes on."""

@@ -43,7 +43,7 @@ def command(
     scope: str | None,
 ) -> None:
     """Read a provider's meters from where its programs keep them, and store them as a snapshot."""
-    from tracker_capture import listing, report, samples, snapshot
+    from tracker_capture import origin_list, report, samples, snapshot
     from tracker_capture.origins.process_tree import ended_on_signals
 
     here = session()
@@ -53,7 +53,7 @@ def command(
         if is_list:
             # Nothing is written, not even to the command log.
             here.dry_run = True
-            listing.show(here, samples.sources(here, provider), origin, timezone)
+            origin_list.show(here, samples.sources(here, provider), origin, timezone)
             return
         if sample:
             if phase != "auto" or window or wait or stale_ok or notes or force or not (provider or is_all):

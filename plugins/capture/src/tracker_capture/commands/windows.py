@@ -20,6 +20,8 @@ SINCE = click.option(
 # an id as every command takes it: the type of their option
 ID = window_option()(click.Command("add")).params[0].type
 
+SYNC = "`tracker sync` may add some: session files were written to since it ran"
+
 
 @click.command(
     "add",
@@ -55,6 +57,7 @@ def add(
 def propose(since: datetime) -> None:
     """Propose windows from commits, session logs and the meter history. Nothing is stored."""
     from tracker_capture import proposals
+    from tracker_capture.session_files import is_behind
 
     here = session()
     found, clock = proposals.proposals(here, since), Clock(here.now, here.zone)
@@ -79,17 +82,15 @@ def propose(since: datetime) -> None:
     elif found:
         here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
     else:
-        since_then = f"since {clock.at(since)}"
-        here.note(f"note: no new window {since_then}. Run `tracker sync` first, in the repository where you worked.")
+        more = f"; {SYNC}" if is_behind(here) else ""
+        here.note(f"note: no new window since {clock.at(since)} from work in this repository{more}")
 
 
 def _more() -> str:
     """What may add the readings that windows lack."""
     from tracker_capture.session_files import is_behind
 
-    if is_behind(session()):
-        return "`tracker sync` may add some: session files were written to since it ran"
-    return "`tracker schedule print` prints a job that takes them"
+    return SYNC if is_behind(session()) else "`tracker schedule print` prints a job that takes them"
 
 
 @click.command("accept", cls=WritingCommand, epilog="tracker windows accept H20261126-1130")

@@ -20,7 +20,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
 
 
-class Unanswered(TrackerError):
+class NoAnswer(TrackerError):
     """No origin gave a usable reading. `is_lasting` if asking again soon cannot help, `is_absent` if none is set up."""
 
     def __init__(self, message: str, failed: Sequence[OriginError]) -> None:
@@ -67,7 +67,7 @@ def first(
     if half:
         return half[0]
     others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
-    raise Unanswered(f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.", failed)
+    raise NoAnswer(f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.", failed)
 
 
 def ask(session: Session, source: Source, origin: Origin, timezone: str | None = None, *, until: float = inf) -> Answer:

@@ -27,8 +27,8 @@ from tracker.kernel import Number, WritingCommand, session, window_option
 )
 def command(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
     """Take a capture back: a row in the journal says so. Nothing is erased."""
-    from tracker_corrections.deletion import Wanted, take_back
+    from tracker_corrections.deletion import CaptureChoice, take_back
 
     here = session()
     source = here.source(provider, kinds=["status"])
-    take_back(here, Wanted(source=source, phase=phase, window=window, position=position), reason, is_sure=yes)
+    take_back(here, CaptureChoice(source=source, phase=phase, window=window, position=position), reason, is_sure=yes)

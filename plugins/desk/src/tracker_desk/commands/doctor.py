@@ -43,9 +43,9 @@ def command(fix: bool, restore: bool) -> None:
             raise TrackerError(f"There are no records in {here.root}. Name the data directory with --data-dir.")
         here.note(f"note: no records in {here.root} yet; begin with `tracker start PROVIDER`")
     if restore:
-        from tracker_desk import restoring
+        from tracker_desk import torn_lines
 
-        count = restoring.restore(here)
+        count = torn_lines.restore(here)
         if not here.json:
             here.say(f"restored {plural(count, 'record')}")
     found = doctor.examine(here, fix=fix and here.root.is_dir(), wrong=wrong)

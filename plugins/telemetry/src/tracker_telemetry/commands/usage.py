@@ -62,7 +62,7 @@ def command(
     from tracker.kernel import zone
     from tracker_telemetry.sessions import usage as report
     from tracker_telemetry.sessions.current import current
-    from tracker_telemetry.sessions.missing import without_plugin
+    from tracker_telemetry.sessions.gaps import without_plugin
 
     here = session()
     sources = _sources(here, selection.provider)
@@ -121,7 +121,7 @@ def _sources(here: Session, provider: str | None) -> Sequence[Source]:
 
 def _show(here: Session, found: Usage) -> None:
     """The table, what the meters moved, and what is missing."""
-    from tracker_telemetry.sessions.missing import example, sentences
+    from tracker_telemetry.sessions.gaps import example, sentences
     from tracker_telemetry.sessions.panels import table
 
     if not (found.rows and here.table(*table(found), total=True)):

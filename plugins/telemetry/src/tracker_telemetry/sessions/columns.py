@@ -36,12 +36,16 @@ def _columns(events: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
     return {name: [event.get(name) for event in events] for name in {*chain.from_iterable(events)}}
 
 
-def check(events: Sequence[Any]) -> None:
-    """Refuse what no event may have, and one without a key, by which copies of a request are known."""
-    for event in events:
-        check_event(event)
-        if not event.get("key"):
-            raise TypeError("an event of a session file has no key. Expected the request's own id.")
+def fault_of(events: Sequence[Any]) -> TypeError | None:
+    """What no event may have, or that one has no key, by which copies of a request are known."""
+    try:
+        for event in events:
+            check_event(event)
+            if not event.get("key"):
+                return TypeError("an event of a session file has no key. Expected the request's own id.")
+    except TypeError as error:
+        return error
+    return None
 
 
 def seconds(times: Sequence[Any]) -> Sequence[float | None]:
@@ -50,7 +54,7 @@ def seconds(times: Sequence[Any]) -> Sequence[float | None]:
         times = [epoch(at) if isinstance(at, str) else at for at in times]
     for at in times:
         if at is not None and not 0 <= at < LATEST:
-            raise TypeError(f"the time {at!r}")
+            raise TypeError(f"an event's ts is {at!r}. Expected seconds since 1970, or ISO 8601.")
     return times
 
 

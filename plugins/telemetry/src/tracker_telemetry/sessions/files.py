@@ -29,7 +29,7 @@ class Print(NamedTuple):
     inode: int
 
 
-class Found(NamedTuple):
+class LogFile(NamedTuple):
     """A file of a source's logs."""
 
     path: str
@@ -37,7 +37,7 @@ class Found(NamedTuple):
     now: Print
 
 
-class Unpacked:
+class PackedFile:
     """A compressed file of one or more frames, to be read like another; one that is cut off is an error."""
 
     def __init__(self, file: io.FileIO) -> None:
@@ -63,9 +63,9 @@ class Unpacked:
         return size
 
 
-def files(source: Source) -> list[Found]:
+def files(source: Source) -> list[LogFile]:
     """The files of all origins, each once, the oldest first."""
-    found: dict[tuple[int, int], Found] = {}
+    found: dict[tuple[int, int], LogFile] = {}
     for origin in _wanted(source):
         words = tuple(word.encode() for word in origin.words)
         for folder in _folders(origin):
@@ -77,7 +77,7 @@ def files(source: Source) -> list[Found]:
                 if not S_ISREG(stat.st_mode):  # a pipe would be waited for
                     continue
                 now = Print(stat.st_size, stat.st_mtime_ns, stat.st_ino & INODE)
-                found.setdefault((stat.st_dev, stat.st_ino), Found(path, words, now))
+                found.setdefault((stat.st_dev, stat.st_ino), LogFile(path, words, now))
     return sorted(found.values(), key=lambda one: (one.now.mtime, one.path))
 
 

@@ -14,8 +14,8 @@ from tracker.api import Cell, Chart, Column, Panel, Period
 from tracker.kernel import Session, plural
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
+from tracker_telemetry.sessions.gaps import sentences
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.missing import sentences
 from tracker_telemetry.sessions.money import dollars, floored
 from tracker_telemetry.sessions.owners import sources_of
 

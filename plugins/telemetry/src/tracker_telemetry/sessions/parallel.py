@@ -9,13 +9,13 @@ from itertools import chain
 
 from tracker.kernel import Registry
 from tracker_telemetry.sessions import scan
-from tracker_telemetry.sessions.scan import Job, Read, Rules, read
+from tracker_telemetry.sessions.scan import FileRows, Job, Rules, read
 
 PARALLEL = 8 << 20  # bytes to read from which on a second process is worth its start
 MOST_OF_A_RUN = 8  # files that one process reads in a row
 
 
-def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Read]:
+def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[FileRows]:
     """What the files gave, in the order of the jobs."""
     names = {job.source for job in jobs}
     ingests = {name: registry.bind(name, "ingest_line") for name in names}

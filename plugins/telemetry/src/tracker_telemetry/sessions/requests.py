@@ -12,7 +12,7 @@ from attrs import field, frozen
 from tracker_telemetry.prices import USUAL
 from tracker_telemetry.sessions.days import QUARTER
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.sessions.scan import Labels, Read
+from tracker_telemetry.sessions.scan import FileRows, Labels
 from tracker_telemetry.sessions.tables import SEVERAL, STANDARD
 
 
@@ -25,7 +25,7 @@ class Requests:
     costs: Sequence[float | None] = field()
 
     @classmethod
-    def of(cls, done: Read, prices: ListPrices) -> Requests:
+    def of(cls, done: FileRows, prices: ListPrices) -> Requests:
         columns = marshal.loads(done.requests)
         _, _, times, models, speeds, *tokens, _, _, numbers = columns
         costs = prices.costs(models, times, speeds, tokens)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
 from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS
-from tracker_telemetry.sessions.columns import LATEST, check, columns_of, counts, seconds, tagged
-from tracker_telemetry.sessions.files import PACKED, Print, Unpacked, end_of
+from tracker_telemetry.sessions.columns import LATEST, columns_of, counts, fault_of, seconds, tagged
+from tracker_telemetry.sessions.files import PACKED, PackedFile, Print, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
 from tracker_telemetry.sessions.scratch import NOTES, are_notes, as_json, begun, with_end
 
@@ -70,7 +70,7 @@ class Labels(NamedTuple):
 NAMES = Labels._fields[:-4]  # those that an event has under this name
 
 
-class Read(NamedTuple):
+class FileRows(NamedTuple):
     """What a file gave: its requests by column, for the store; bad lines; where to go on.
 
     requests: how many, and their columns, packed by marshal, which takes a third of the time that pickled rows take.
@@ -107,12 +107,12 @@ def runs(jobs: Iterable[Job], size: int) -> list[list[Job]]:
     return [one[at : at + size] for one in own for at in range(0, len(one), size)]
 
 
-def read(jobs: Sequence[Job]) -> list[Read]:
+def read(jobs: Sequence[Job]) -> list[FileRows]:
     """Read what files of a source got since the last time; a plugin that cannot go on costs the file.
 
     Guarded together: a guard takes as long as twenty lines.
     """
-    done: list[Read] = []
+    done: list[FileRows] = []
     while len(done) < len(jobs):
         try:
             with Registry.guarded(jobs[0].source, "ingest_line") as timer:
@@ -120,7 +120,7 @@ def read(jobs: Sequence[Job]) -> list[Read]:
                     done.append(_read(job, timer))
         except PluginError as error:
             job, text = jobs[len(done)], redact(str(error))
-            done.append(Read(job, job.offset, job.state, error=text, fault=f"{text.rstrip('.')}; {UNLIKE}"))
+            done.append(FileRows(job, job.offset, job.state, error=text, fault=f"{text.rstrip('.')}; {UNLIKE}"))
     return done
 
 
@@ -129,17 +129,17 @@ def _give_up(source: str) -> None:
         raise hangs[source][0]
 
 
-def _read(job: Job, timer: Any) -> Read:
+def _read(job: Job, timer: Any) -> FileRows:
     _give_up(job.source)
     rows = Rows(rules[-1], job, timer)
     stop, error = job.offset, None
     try:
         with open(job.path, "rb", buffering=0) as file:
             is_packed = job.path.endswith(PACKED)
-            stop = rows.read(Unpacked(file) if is_packed else file)
+            stop = rows.read(PackedFile(file) if is_packed else file)
             end = "" if is_packed or not rows.kept else end_of(job.path, stop)
     except ImportError:
-        return Read(job, job.offset, job.state, error=UNPACKER)
+        return FileRows(job, job.offset, job.state, error=UNPACKER)
     except PluginError:
         raise
     except Exception as found:  # noqa: BLE001  also what zstandard raises for a damaged file
@@ -149,7 +149,7 @@ def _read(job: Job, timer: Any) -> Read:
     # marshal notes each value that something else holds, too: that takes four times as long
     rows.found.clear()
     requests = marshal.dumps(columns)
-    return Read(job, stop, rows.kept or "{}", size, requests, [*rows.labels], rows.bad, end, error, rows.fault)
+    return FileRows(job, stop, rows.kept or "{}", size, requests, [*rows.labels], rows.bad, end, error, rows.fault)
 
 
 def _reason(error: Exception) -> str:
@@ -173,10 +173,10 @@ class Rows:
         self.found: dict[str, tuple[Any, ...]] = {}
         self.labels: dict[Labels, int] = {}
 
-    def read(self, file: io.FileIO | Unpacked) -> int:
+    def read(self, file: io.FileIO | PackedFile) -> int:
         """Take the lines from the job's offset on; returned is where the last whole one ends."""
         offset = 0
-        if not isinstance(file, Unpacked):
+        if not isinstance(file, PackedFile):
             offset = file.seek(self.job.offset)
         # filled again and again: memory that is new for each block takes longer than the reading
         buffer, rest = bytearray(BLOCK), 0
@@ -211,7 +211,9 @@ class Rows:
     def _finish(self, finish: End) -> None:
         """Take the requests that the last lines leave open; if more lines follow, these give them again."""
         try:
-            self.waiting.append([*finish(self.state)])
+            if not isinstance(found := finish(self.state), list | tuple):
+                raise TypeError(f"returned a {type(found).__name__}. Expected a list of events")
+            self.waiting.append(found)
         except self.timer.FAULTS as error:
             self._blame(error, LEFT_OPEN, "end_stream")
         self.settle(LEFT_OPEN, "end_stream")
@@ -235,13 +237,14 @@ class Rows:
                 waiting.append(events)
             elif events is None:
                 self.bad += 1
+                self._blame(TypeError("returned a NoneType. Expected a list of events"), UNLIKE)
         if len(waiting) >= BATCH:
             self.settle()
 
     def settle(self, cost: str = UNLIKE, hook: str = "ingest_line") -> None:
         """Keep the rows of what was taken. They are checked all at once, and if a value is wrong, line by line.
 
-        A value that no event may have is the plugin's fault; one that cannot be may be the file's.
+        A value that no event may have is the plugin's fault; a text that cannot be kept may be the file's.
         """
         waiting, self.waiting = self.waiting, []
         try:
@@ -250,12 +253,10 @@ class Rows:
             for events in waiting:
                 try:
                     self._add(events)
-                except Exception:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001
                     self.bad += 1
-                    try:
-                        check(events)
-                    except TypeError as error:
-                        self._blame(error, cost, hook)
+                    if isinstance(found := fault_of(events) or error, TypeError):
+                        self._blame(found, cost, hook)
 
     def _mended(self, line: bytes, error: BaseException) -> Sequence[Any]:
         """The events of a line that the plugin could not read: mended, or of the whole rows on it."""
@@ -298,6 +299,8 @@ class Rows:
             return columns.get(name, nothing)
 
         keys, times, models, speeds = column("key"), seconds(column("ts")), column("model"), column("speed")
+        if not all(keys):
+            raise TypeError("an event without a key")
         plain, read, short, long, output, reasoning = (counts(columns.get(name, zeros)) for name in TOKENS)
         if "cache_write_tokens" in columns:  # the client does not say for how long
             short = [a + b for a, b in zip(short, counts(columns["cache_write_tokens"]), strict=True)]
@@ -306,7 +309,7 @@ class Rows:
             raise TypeError("a count of tokens is too large")
         # what is not text raises, and half a surrogate
         if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > LINE_LIMIT:
-            raise TypeError("a name is too long")
+            raise ValueError("a name is too long")
         wholes, needs = tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
         numbers = self._numbers([*zip(*map(column, NAMES), nothing, wholes, needs, column("rid"), strict=True)])
         parts = [key.rpartition("/") if "/" in key else (key, "", ALONE) for key in keys]
@@ -331,7 +334,7 @@ class Rows:
         new = [Labels._make(one) for one in dict.fromkeys(shared) if one not in self.labels]
         for one in new:
             if len("".join(label or "" for label in (*one[:-3], one.lineage)).encode()) > LINE_LIMIT:
-                raise TypeError("a name is too long")
+                raise ValueError("a name is too long")
         self.labels.update(zip(new, count(len(self.labels))))
         return [*map(self.labels.__getitem__, shared)]  # type: ignore[arg-type]
 

@@ -22,12 +22,12 @@ from tracker.api import LogOrigin, Source
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
-from tracker_telemetry.sessions import copies, kept, parallel, scan, tables, upgrades
-from tracker_telemetry.sessions.files import PACKED, STORE, Found, Print, end_of, files
+from tracker_telemetry.sessions import copies, parallel, scan, tables, totals, upgrades
+from tracker_telemetry.sessions.files import PACKED, STORE, LogFile, Print, end_of, files
 from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
-from tracker_telemetry.sessions.scan import Job, Labels, Read
+from tracker_telemetry.sessions.scan import FileRows, Job, Labels
 from tracker_telemetry.sessions.scratch import stored
 from tracker_telemetry.sessions.settings import Privacy
 
@@ -44,7 +44,7 @@ def log_sources(session: Session) -> list[Source]:
     return [source for source in logs if source.is_stream]
 
 
-class Known(NamedTuple):
+class KnownFile(NamedTuple):
     """A file that was read: what it was then, where the last whole line ended, a checksum of the bytes before."""
 
     now: Print
@@ -64,7 +64,7 @@ class Store:
     _summed: Sessions = field(factory=lambda: defaultdict(set))  # those whose sums were added to
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
     _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
-    _news: dict[str, kept.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
+    _news: dict[str, totals.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
     _anew: set[str] = field(factory=set)  # sources of which no file was read yet
     _upgraded: set[str] = field(factory=set)  # those that another version of their plugin reads from now on
     _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
@@ -111,7 +111,7 @@ class Store:
                 self.session.warn(fault)
             self._keep_rates(prices)
 
-    def _set_aside(self, source: str) -> upgrades.Held:
+    def _set_aside(self, source: str) -> upgrades.FilePlaces:
         """Let the files of a source be read as if none was, but for what only those hold that are gone."""
         names = self._ask("SELECT DISTINCT session FROM summary WHERE source = ?", (source,))
         self._touched[source].update(name for (name,) in names)
@@ -143,7 +143,7 @@ class Store:
 
     def _jobs(self, source: Source) -> Iterator[Job]:
         query = "SELECT name, size, mtime, inode, stop, end, state, error FROM file WHERE source = ?"
-        known = {row[0]: Known(Print(*row[1:4]), *row[4:]) for row in self._ask(query, (source.name,))}
+        known = {row[0]: KnownFile(Print(*row[1:4]), *row[4:]) for row in self._ask(query, (source.name,))}
         found = {file_key(one.path): one for one in files(source)}
         gone = known.keys() - found.keys()
         moved = {known[name].now.inode: name for name in gone}
@@ -170,7 +170,7 @@ class Store:
             offset, state = (before.stop, before.state) if is_appended and is_known else (0, "{}")
             yield Job(source.name, one.path, one.words, offset, state, one.now, is_whole=is_same or is_appended)
 
-    def _put(self, done: Read, prices: ListPrices) -> None:
+    def _put(self, done: FileRows, prices: ListPrices) -> None:
         source, name = done.job.source, file_key(done.job.path)
         # a project is stored as reports show it
         labels = [one._replace(**stored(one.project, is_hashed=self.is_hashed)) for one in done.labels]
@@ -279,7 +279,7 @@ class Store:
             self._upgraded.add(source.name)
         if known and known[0] == size:
             return
-        self._news[source.name] = kept.learn(self.database, source.name, kept.journalled(self.session, source))
+        self._news[source.name] = totals.learn(self.database, source.name, totals.journalled(self.session, source))
         copies.put(self.database, source.name, copies.journalled(self.session, source))
         if source.name not in self._anew:
             for table in ("kept", "summary"):
@@ -289,14 +289,14 @@ class Store:
     def _keep(self, source: Source, prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
         sessions = self._touched[source.name]
-        sessions |= kept.settle(self.database, source.name, sessions, self._news.get(source.name, {}))
-        new = kept.grown(self.database, source.name, sessions)
+        sessions |= totals.settle(self.database, source.name, sessions, self._news.get(source.name, {}))
+        new = totals.grown(self.database, source.name, sessions)
         descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
         size = self._learnt[source.name]
         if (new or descents) and not self.session.dry_run:
-            size = kept.append(self.session, source, kept.fields(new, descents, prices), size)
-        if size != kept.UNKNOWN:
-            kept.put(self.database, "kept", new)
+            size = totals.append(self.session, source, totals.fields(new, descents, prices), size)
+        if size != totals.UNKNOWN:
+            totals.put(self.database, "kept", new)
             copies.put(self.database, source.name, descents)
         put = """
         INSERT INTO journal VALUES (?1, ?2, ?3)
@@ -390,7 +390,7 @@ def _make_tables(database: sqlite3.Connection, *, is_hashed: bool) -> None:
         database.execute(f"PRAGMA user_version = {-tables.VERSION if is_hashed else tables.VERSION}")
 
 
-def _is_at(found: Found, before: Known) -> bool:
+def _is_at(found: LogFile, before: KnownFile) -> bool:
     """Whether the file still has the end that was read."""
     try:
         return end_of(found.path, before.stop) == before.end

@@ -13,7 +13,8 @@ from tracker.api import Source
 from tracker.kernel import Registry
 from tracker_telemetry.sessions.tables import VALUES
 
-Held = list[tuple[bytes, set[int]]]  # the name of each file, empty if it is not whole, and the places of its requests
+# the name of each file, empty if it is not whole, and the places of its requests
+FilePlaces = list[tuple[bytes, set[int]]]
 
 
 def version(registry: Registry, source: Source) -> str:
@@ -22,7 +23,7 @@ def version(registry: Registry, source: Source) -> str:
     return f"{found.distribution} {found.version}" if found else ""
 
 
-def set_aside(database: sqlite3.Connection, source: str) -> Held:
+def set_aside(database: sqlite3.Connection, source: str) -> FilePlaces:
     """Take the requests of a source away, until its files are read; returned is what these held."""
     database.execute("CREATE TEMP TABLE IF NOT EXISTS aside AS SELECT * FROM row LIMIT 0")
     database.execute("INSERT INTO aside SELECT * FROM row WHERE source = ?", (source,))
@@ -32,7 +33,7 @@ def set_aside(database: sqlite3.Connection, source: str) -> Held:
     return [(name, {*json.loads(places)}) for name, places in rows]
 
 
-def put_back(database: sqlite3.Connection, source: str, held: Held, read: Container[bytes]) -> None:
+def put_back(database: sqlite3.Connection, source: str, held: FilePlaces, read: Container[bytes]) -> None:
     """Put the requests back that no file shows now, but those that only stood in files that were read."""
     rest = _union(places for name, places in held if name not in read)
     gone = _union(places for name, places in held if name in read) - rest

@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session
-from tracker_telemetry.sessions import missing, money
+from tracker_telemetry.sessions import gaps, money
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.days import QUARTER, Day, date_of
 from tracker_telemetry.sessions.moves import Moves, moves
@@ -27,7 +27,7 @@ from tracker_telemetry.sessions.tables import EVERY_REQUEST, LOST_COST, LOST_PRI
 
 By: TypeAlias = Literal["daily", "weekly", "monthly", "session", "project", "branch", "model", "window"]
 # labels, time or day, requests, tokens, cost and how many requests have one
-Counted: TypeAlias = tuple[dict[str, str], float | Day | None, int, list[int], float | None, int]
+Count: TypeAlias = tuple[dict[str, str], float | Day | None, int, list[int], float | None, int]
 Key: TypeAlias = tuple[str, ...]
 Rows: TypeAlias = "Sequence[tuple[Key, Sums]]"
 PERIODS = ("daily", "weekly", "monthly")
@@ -169,9 +169,9 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     known = as_lanes(name for (name,) in database.execute(NAMES)) if windows is not None else set()
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
-    gone: dict[Key, set[missing.Gone]] = defaultdict(set)
+    gone: dict[Key, set[gaps.Gone]] = defaultdict(set)
     accounts: dict[Key, set[tuple[str, str]]] = defaultdict(set)
-    left: list[missing.Left] = []
+    left: list[gaps.Rest] = []
     for source in sources:
         for labels, at, requests, tokens, cost, priced in _owned(session, store, source, query, windows):
             window = _window(labels, at, query, windows, known)
@@ -192,12 +192,12 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
         return Usage(names=query.names, rows=rows, totals=_total(rows), missing=())
     left += _unplaced(found, rows, query)
     lacking = [
-        *missing.unpriced(database, ((key[columns.index("model")], sums.unpriced) for key, sums in rows)),
-        *missing.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
-        *missing.accounts((key[0], *one) for key, _ in rows for one in accounts.get(key, ())),
-        *missing.deleted(gone[key] for key, _ in rows if key in gone),
-        *missing.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
-        *missing.of_files(session, database, sources, query.provider, _span(query, rows)),
+        *gaps.unpriced(database, ((key[columns.index("model")], sums.unpriced) for key, sums in rows)),
+        *gaps.shared((shared[key] for key, _ in rows if key in shared), is_hashed=store.is_hashed),
+        *gaps.accounts((key[0], *one) for key, _ in rows for one in accounts.get(key, ())),
+        *gaps.deleted(gone[key] for key, _ in rows if key in gone),
+        *gaps.untimed(left, (sums.requests for key, sums in rows if query.by in PERIODS and not key[1])),
+        *gaps.of_files(session, database, sources, query.provider, _span(query, rows)),
     ]
     moved = _meters(session, sources, query, rows)
     return Usage(names=query.names, rows=rows, totals=_total(rows), missing=lacking, meters=moved)
@@ -225,7 +225,7 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
     return [one for name in wanted for one in moves(session, name, period_of)]
 
 
-def _owned(session: Session, store: Store, source: Source, query: Query, windows: Spans | None) -> Iterator[Counted]:
+def _owned(session: Session, store: Store, source: Source, query: Query, windows: Spans | None) -> Iterator[Count]:
     """A log's rows of the provider that is asked for, each with that which it is of."""
     owner = by_model(session, source)
     shown = hashed(store.database) if store.is_hashed else None
@@ -240,7 +240,7 @@ def _owned(session: Session, store: Store, source: Source, query: Query, windows
 
 def _rows(
     database: sqlite3.Connection, source: Source, query: Query, span: tuple[float, float] | None
-) -> Iterator[Counted]:
+) -> Iterator[Count]:
     """What the files hold, and what deleted ones held.
 
     Where sums do not tell the answer, each request by itself: of windows those in the span, if there is one, and those
@@ -311,7 +311,7 @@ def _may_differ(day: Day, query: Query) -> bool:
 
 def _left(
     labels: Mapping[str, str], at: float | Day | None, requests: int, query: Query, windows: Spans | None
-) -> list[missing.Left]:
+) -> list[gaps.Rest]:
     """Requests that are left out since only their day is known, or none, though a part of it is asked for."""
     day = Day.of("", None) if at is None else at
     if not isinstance(day, Day) or not requests:
@@ -325,7 +325,7 @@ def _left(
     return [] if query.windows.isdisjoint(within) else found
 
 
-def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[missing.Left]:
+def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[gaps.Rest]:
     """Those that are in no period or window of the last ones, since it is not known which is theirs."""
     if query.last is not None and query.by in (*PERIODS, "window"):
         shown = {key for key, _ in rows}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tracker.api import Row
-from tracker.kernel import Finalized, Session, TrackerError, Windows, plural
+from tracker.kernel import FinalizeRow, Session, TrackerError, Windows, plural
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions import store, usage
 from tracker_telemetry.sessions.current import current
@@ -23,7 +23,7 @@ from tracker_telemetry.sessions.spans import BETWEEN, Spans
 # by window, or several that share requests, and provider
 Key: TypeAlias = tuple[str, str]
 Facts: TypeAlias = dict[Key, dict[str, Any]]
-Logged: TypeAlias = tuple[Facts, Mapping[Key, int]]
+LogFacts: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
 PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
 NAMED = 3  # windows that a sentence names of many
@@ -37,7 +37,7 @@ WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3, 4
 UNREAD = "SELECT 1 FROM file WHERE source = ? AND error IS NOT NULL AND mtime >= ? LIMIT 1"
 NANOSECONDS = 10**9
 # By session: the state of the files, and what they said.
-_ADDED_UP: WeakKeyDictionary[Session, tuple[Any, Logged]] = WeakKeyDictionary()
+_ADDED_UP: WeakKeyDictionary[Session, tuple[Any, LogFacts]] = WeakKeyDictionary()
 
 
 class Part(NamedTuple):
@@ -91,7 +91,7 @@ def _together(parts: Sequence[Part]) -> dict[str, Any]:
     return {"tokens": sum(part.tokens for part in parts), "cost_usd": money}
 
 
-def _per_feature(row: Finalized | None, provider: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def _per_feature(row: FinalizeRow | None, provider: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """What a feature of a finalized window took; not known of one that shares requests with others."""
     features = row.features.get(provider, 0) if row is not None else 0
     if not features or "tokens" not in found:
@@ -110,7 +110,7 @@ def rows(session: Session, windows: Sequence[str], found: Facts) -> list[Row]:
     return [used(*key, found[key]) for key in own]
 
 
-def _logged(session: Session, windows: Sequence[str]) -> Logged:
+def _logged(session: Session, windows: Sequence[str]) -> LogFacts:
     """The facts, and the output tokens of those that are known."""
     sources, wanted = store.log_sources(session), frozenset(windows)
     if not (sources and wanted):
@@ -122,7 +122,7 @@ def _logged(session: Session, windows: Sequence[str]) -> Logged:
         return {}, {}
 
 
-def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> Logged:
+def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> LogFacts:
     """What session logs say of windows, added up once for all who ask in one command: the report asks three times."""
     files = [session.root / FOLDER / name for name in (STORE, f"{STORE}-wal")]
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
@@ -145,7 +145,7 @@ def _warn_of_unread(session: Session, logs: store.Store, windows: frozenset[str]
             session.warn("what windows used may be more: session logs could not be read. `tracker usage` names them.")
 
 
-def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> Logged:
+def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> LogFacts:
     """The same from the store, which has all of a provider's requests."""
     if logs.database.execute("SELECT 1 FROM row LIMIT 1").fetchone() is None:
         return _lost(session, logs, windows, {}), {}

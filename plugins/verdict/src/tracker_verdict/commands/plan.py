@@ -63,10 +63,10 @@ def command(
 def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timedelta, accounts: tuple[str, ...]) -> None:
     from tracker.kernel import TrackerError, Windows
     from tracker_verdict import forecasts
+    from tracker_verdict.current_meters import newest_windows
     from tracker_verdict.outlook import only, outlooks
     from tracker_verdict.plan_table import show
     from tracker_verdict.plan_text import document, lines
-    from tracker_verdict.standings import newest_windows
 
     here, provider = session(), selection.provider
     windows = selection._replace(provider=None).windows(here)

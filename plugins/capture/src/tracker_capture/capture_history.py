@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from datetime import datetime
+from datetime import datetime, timedelta
+from shlex import quote
 from typing import Any
 
 from attrs import evolve
 
 from tracker.api import Source, instant
-from tracker.kernel import Capture, Clock, Session, Windows, iso, stamp, value
+from tracker.kernel import Capture, Clock, Session, Windows, canonical, iso, stamp, value
 from tracker_capture.outline import STREAM, rows, text_of
 from tracker_capture.readings import (
     TAIL,
@@ -24,10 +25,12 @@ from tracker_capture.readings import (
 )
 
 ROUNDED = 1  # points that origins differ by
+# behind a pause of that length another session has begun
+NIGHT = timedelta(hours=6)
 
 
-def add_newest_capture(session: Session, provider: str) -> None:
-    """Add the snapshot that was stored last, unless it came from the history.
+def add_newest_capture(session: Session, provider: str, *, is_named: bool = False) -> None:
+    """Add the snapshot that was stored last, unless it came from the history. is_named: whether its window was.
 
     A person's own numbers are added where they correct a reading: the rest is what vendors said.
     """
@@ -35,6 +38,8 @@ def add_newest_capture(session: Session, provider: str) -> None:
     if source is None or source.kind != "status":
         return
     row = _last_capture(session, source)
+    if row.get("phase") == "before" and not is_named and (text := _joined(session, row)):
+        session.note(f"note: {text}")
     sample = _sample(session, source, row)
     if sample is None or row.get("source") == "history":
         return
@@ -44,6 +49,22 @@ def add_newest_capture(session: Session, provider: str) -> None:
         if row.get("phase") == "before" and (text := _fall(session, source, sample)):
             session.note(f"note: {text}: if this pane is an old one, `tracker undo` takes it back")
         add(session, [sample], by="capture")
+
+
+def _joined(session: Session, row: Mapping[str, Any]) -> str | None:
+    """What to say of a BEFORE that joined a window in which others had ended long before."""
+    window, name, taken = str(row.get("window")), row.get("provider"), instant(row.get("captured_at"))
+    others = {key: group for key, group in Windows(session).captures([window]).items() if key[1] != name}
+    _, end = Windows(session).spans((), others).get(window, (None, None))
+    if taken is None or end is None or taken - end < NIGHT or any(canonical(one).missing for one in others.values()):
+        return None
+    following = Windows(session).following(window)
+    while session.index.knows(following):
+        following = Windows(session).following(following)
+    lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
+    start = f"`tracker start {name} --stdin --window {quote(following)}{lane}`"
+    what = f"this BEFORE joins {window}, which was measured until {Clock(session.now, session.zone).at(end)}"
+    return f"{what}. To begin a new window, type `tracker undo{lane}`, then {start}"
 
 
 def _fall(session: Session, source: Source, sample: Sample) -> str | None:

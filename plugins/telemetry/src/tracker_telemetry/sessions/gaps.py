@@ -66,7 +66,7 @@ SAID = {
 # and whether that may be another one here.
 Gone = tuple[str, str, str, bool]
 # Requests that may be asked for: whose, the day or what else is known instead of the time, how many.
-Left = tuple[str, str, int]
+Rest = tuple[str, str, int]
 NO_TIME, ONLY_DAYS = "no time can be read", "only the day is known"
 INSTEAD = {"": NO_TIME, UNKNOWN: "the window is not known"}
 
@@ -167,7 +167,7 @@ def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
         yield {"kind": "deleted", "count": len({*sessions}), "detail": f"{title}, the first of {first}{which}"}
 
 
-def untimed(left: Iterable[Left], undated: Iterable[int]) -> Iterator[dict[str, Any]]:
+def untimed(left: Iterable[Rest], undated: Iterable[int]) -> Iterator[dict[str, Any]]:
     """The requests whose time is not known: of each provider those that were left out, and those in no period."""
     counts = Counter[str]()
     for provider, known, count in left:

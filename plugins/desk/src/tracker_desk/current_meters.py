@@ -25,7 +25,7 @@ Groups = Mapping[tuple[str, str], Sequence[Capture]]
 
 
 @frozen(kw_only=True)
-class Standing:
+class CurrentMeter:
     """The last known value of a meter. at: the instant that it is of. taken_at: when it was read.
 
     account: None if no reading names it. several: whether the provider has readings of more than one account.
@@ -85,14 +85,14 @@ def _id(capture: Capture) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def standings(
+def current_meters(
     session: Session, groups: Groups, named: Mapping[tuple[str, str], str], owners: Mapping[str, str]
-) -> tuple[Standing, ...]:
+) -> tuple[CurrentMeter, ...]:
     """Every provider's meters. groups, named, owners: the captures of the lanes' newest windows, and their accounts."""
     past = defaultdict[str, list[MeterReading]](list)
     for one in _history(session):
         past[one.provider].append(one)
-    found: list[Standing] = []
+    found: list[CurrentMeter] = []
     for name in sorted({*session.registry.providers, *(provider for _, provider in groups)}):
         # a window that was forced over two accounts says of neither what it has left; the history does
         captured = [
@@ -133,9 +133,9 @@ def _history(session: Session) -> Iterator[MeterReading]:
 
 def _of_provider(
     now: datetime, source: Source, captured: Sequence[tuple[Capture, str | None]], past: Sequence[MeterReading]
-) -> list[Standing]:
+) -> list[CurrentMeter]:
     """The newest of each meter and account."""
-    newest: dict[tuple[str, str | None], Standing] = {}
+    newest: dict[tuple[str, str | None], CurrentMeter] = {}
     for one in (*_captured(source, captured, now), *_readings(source, past)):
         known = newest.get((one.meter.key, one.account))
         if known is None or (_has_value(one) and _order(one) > _order(known)):
@@ -151,22 +151,22 @@ def _of_provider(
     return [evolve(one, several=several) for one in kept]
 
 
-def _has_value(one: Standing) -> bool:
+def _has_value(one: CurrentMeter) -> bool:
     return one.gauge.used is not None
 
 
-def _order(one: Standing) -> tuple[bool, datetime, datetime]:
+def _order(one: CurrentMeter) -> tuple[bool, datetime, datetime]:
     """A later one replaces it; one without a value is replaced by any with one."""
     return _has_value(one), one.taken_at, one.at
 
 
-def _captured(source: Source, captured: Sequence[tuple[Capture, str | None]], now: datetime) -> Iterator[Standing]:
+def _captured(source: Source, captured: Sequence[tuple[Capture, str | None]], now: datetime) -> Iterator[CurrentMeter]:
     """The captures' values, the newest first: its meters are shown in the order of the newest pane."""
     for capture, account in reversed(captured):
         for gauge in capture.reading.gauges:
             meter = source.meter(gauge.meter)
             if meter is not None and capture.captured_at <= now + SKEW:
-                yield Standing(
+                yield CurrentMeter(
                     provider=source.name,
                     meter=meter,
                     gauge=gauge,
@@ -176,7 +176,7 @@ def _captured(source: Source, captured: Sequence[tuple[Capture, str | None]], no
                 )
 
 
-def _readings(source: Source, past: Sequence[MeterReading]) -> Iterator[Standing]:
+def _readings(source: Source, past: Sequence[MeterReading]) -> Iterator[CurrentMeter]:
     """The newest of each meter and account in the history."""
     newest: dict[tuple[str, str | None], MeterReading] = {}
     for one in past:
@@ -186,7 +186,7 @@ def _readings(source: Source, past: Sequence[MeterReading]) -> Iterator[Standing
     for (name, account), one in newest.items():
         meter = source.meter(name)
         if meter is not None:
-            yield Standing(
+            yield CurrentMeter(
                 provider=source.name,
                 meter=meter,
                 gauge=Gauge(meter=name, used=one.used, reset_at=one.reset_at),
@@ -196,7 +196,7 @@ def _readings(source: Source, past: Sequence[MeterReading]) -> Iterator[Standing
             )
 
 
-def _is_repeated(one: Standing, past: Sequence[MeterReading]) -> bool:
+def _is_repeated(one: CurrentMeter, past: Sequence[MeterReading]) -> bool:
     """Whether a reading of the history repeats a value and names its account."""
     return any(
         other.account is not None

@@ -32,7 +32,7 @@ FRESH = timedelta(minutes=15)
 
 
 @frozen(kw_only=True)
-class Standing:
+class CurrentMeter:
     """at: the instant that the value is of. taken_at: when it was read. limit: what is full, in the meter's unit.
 
     doubt: what the value rests on, if anything.
@@ -52,7 +52,7 @@ class Standing:
         return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
 
 
-def holds(found: Standing, now: datetime, most: timedelta) -> bool:
+def holds(found: CurrentMeter, now: datetime, most: timedelta) -> bool:
     """Whether a full meter is so still: until its reset, however old the reading; without one, if it is no older."""
     return found.reset_at > now if found.reset_at is not None else now - found.at <= most
 
@@ -64,7 +64,7 @@ class OwnedCapture(NamedTuple):
     account: str | None
 
 
-Read: TypeAlias = tuple[Sequence[MeterReading], Sequence[OwnedCapture]]
+MeterRows: TypeAlias = tuple[Sequence[MeterReading], Sequence[OwnedCapture]]
 
 
 def too_old(age: timedelta, most: timedelta) -> str:
@@ -78,7 +78,7 @@ def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
     return "its only reading is of the future" if _captured(captured, meter.key) else None
 
 
-def others(source: Source, known: Read, meter: Meter) -> list[str]:
+def others(source: Source, known: MeterRows, meter: Meter) -> list[str]:
     """The meters that the readings show, if none shows this one: then the plan has no such meter.
 
     Half a pane may lack the meter of capacity, so of that one the source itself says so, but of a count: what shows the
@@ -153,7 +153,7 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
     ]
 
 
-def read(session: Session, source: Source, now: datetime, windows: Collection[str] | None = None) -> Read:
+def read(session: Session, source: Source, now: datetime, windows: Collection[str] | None = None) -> MeterRows:
     """What is known of a provider's meters up to now: the history, and the captures of some windows and the newest."""
     known = history(session, source, now)
     if windows is None:
@@ -162,13 +162,13 @@ def read(session: Session, source: Source, now: datetime, windows: Collection[st
     return known, captures(session, source, {*newest_windows(session, source), *windows})
 
 
-def standings(
+def current_meters(
     known: Sequence[MeterReading], captured: Sequence[OwnedCapture], meter: Meter, now: datetime
-) -> list[Standing]:
+) -> list[CurrentMeter]:
     """The newest of each account."""
     captured = [one for one in captured if one.capture.captured_at <= now + SKEW]
     read = [
-        Standing(
+        CurrentMeter(
             account=one.account,
             at=one.until,
             taken_at=one.until,
@@ -185,7 +185,7 @@ def standings(
         if one.account is None and any(other.used == one.used and abs(other.at - one.at) <= SKEW for other in every):
             continue
         every.append(one)
-    newest: dict[str | None, Standing] = {}
+    newest: dict[str | None, CurrentMeter] = {}
     for one in sorted(every, key=lambda one: (one.taken_at, one.at), reverse=True):
         newest.setdefault(one.account, one)
     # the newest reading of a count may show no limit
@@ -200,7 +200,7 @@ def standings(
     ]
 
 
-def _doubt(captured: Sequence[OwnedCapture], meter: str, found: Standing) -> str | None:
+def _doubt(captured: Sequence[OwnedCapture], meter: str, found: CurrentMeter) -> str | None:
     """An idle meter shows its last reset, as does a pane of right after it."""
     if found.used or found.reset_at is not None:
         return None
@@ -208,13 +208,13 @@ def _doubt(captured: Sequence[OwnedCapture], meter: str, found: Standing) -> str
     return UNUSED if any(found.at == (one.reading.as_of or one.captured_at) for one in panes) else None
 
 
-def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[Standing]:
+def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[CurrentMeter]:
     """What captures show, of two of one instant the later line."""
     found = {}
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
         if gauge is not None and gauge.used is not None:
-            found[account, capture.captured_at] = Standing(
+            found[account, capture.captured_at] = CurrentMeter(
                 account=account,
                 at=capture.reading.as_of or capture.captured_at,
                 taken_at=capture.captured_at,
@@ -225,7 +225,7 @@ def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[Standing]:
     return list(found.values())
 
 
-def chosen(found: Sequence[Standing], account: str | None) -> Standing | None:
+def chosen(found: Sequence[CurrentMeter], account: str | None) -> CurrentMeter | None:
     """The one of the named account, which must be there; else the first one."""
     names = [one.account or NO_ACCOUNT for one in found]
     if account is not None and account not in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.kernel import CaptureMark, Clock, Finalized, Session, Windows, canonical, line, plural, value
+from tracker.kernel import CaptureMark, Clock, FinalizeRow, Session, Windows, canonical, line, plural, value
 
 WINDOWS = "windows"
 
@@ -20,7 +20,7 @@ def notes(session: Session, given: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_complete(session: Session, window: str) -> Iterator[str]:
     """The figures that a later row replaces, and features that cost nothing."""
-    rows = [Finalized(window, one.record_id, one.record) for one in session.index.entries(WINDOWS, [window])]
+    rows = [FinalizeRow(window, one.record_id, one.record) for one in session.index.entries(WINDOWS, [window])]
     if not rows:  # nobody knows whether it was stored
         return
     row, *earlier = reversed(rows)
@@ -76,7 +76,7 @@ def _meant(session: Session, mark: CaptureMark) -> str:
     return f"{line(found)}, the next window"
 
 
-def _figures(session: Session, row: Finalized) -> str:
+def _figures(session: Session, row: FinalizeRow) -> str:
     """`codex: features=3, capacity=7 pp`, as `complete` says it, of each provider that a plugin reads."""
     parts = []
     for name, capacity in _capacities(session, row).items():
@@ -86,7 +86,7 @@ def _figures(session: Session, row: Finalized) -> str:
     return "; ".join(parts)
 
 
-def _capacities(session: Session, row: Finalized) -> dict[str, float | None]:
+def _capacities(session: Session, row: FinalizeRow) -> dict[str, float | None]:
     """What each provider cost by a finalize row; None is not known."""
     found = {}
     for name in row.providers:

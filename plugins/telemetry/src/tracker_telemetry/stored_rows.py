@@ -103,7 +103,7 @@ SHARED = (
 
 
 @define
-class Stored:
+class StoredRows:
     """The ids of a window's rows in some streams, and how often a stream has shown each of its lines.
 
     old: how often lines stand in rows of schema 1.0.0. A replay shows its lines in the order in which they are stored.
