@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from acme import DEMO, acme, begin
 
+from tracker.hosting import discovery
+from tracker.hosting.discovery import Plugin
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -108,6 +111,17 @@ def test_a_command_that_raises_is_one_line_that_names_the_feature(run: Run) -> N
     done = run("hours", declared=declared)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", faulty("ZeroDivisionError: no\\x1b[31m hours"))
     assert ", in broken\n" in run("hours", declared=declared, TRACKER_TRACE="1").stderr
+
+
+def test_a_command_that_raises_is_of_the_feature_and_not_of_a_source_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entry points of one package come by name, and a source's may be the first."""
+    points = [Plugin("acme", "acme_hours"), Plugin("hours", "acme_hours.feature")]
+    monkeypatch.setattr(discovery, "scan", lambda: points)
+    with pytest.raises(ZeroDivisionError) as raised:
+        exec("1 / 0", {"__name__": "acme_hours.command"})
+    found = discovery.culprit(raised.value)
+    assert found is not None
+    assert found.plugin == "hours"
 
 
 @pytest.mark.parametrize(("name", "given"), [("unfit", "x"), ("selects", "selection")])
