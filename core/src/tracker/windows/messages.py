@@ -125,9 +125,9 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         yield f"this is the text of the BEFORE of {clock.at(before.captured_at)} again, so nothing moved"
     if added.pair.mixed == OTHER_PLAN:
         yield explained(OTHER_PLAN, source)
-    if request.phases == ("before",):
-        last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
-        # of a BEFORE of the past what is newer is not left behind
+    if len(request.phases) == 1:
+        last = session.index.newest(source.stream, agent, name, position=2 + is_after - session.dry_run)
+        # the one before this, and before the BEFORE of an AFTER; of captures of the past what is newer is not left open
         is_left = last is not None and last.phase == "before" and last.at <= taken.timestamp()
         if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
             end = f"`tracker end {name} --stdin --window {line(last.window)}{lane}` ends it"
