@@ -334,7 +334,7 @@ def _doubt(scratch: Mapping[str, Any], *, is_first: bool) -> str | None:
 
 
 def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
-    """Whether a row of a subagent's file is of before it began: a copy, which was written with the file's first line."""
+    """Whether a row of a subagent's file is of before it began: a copy, written with the file's first line."""
     if not scratch.get("is_subagent"):
         return False
     at, begun = epoch(row.timestamp), scratch["forked"]
