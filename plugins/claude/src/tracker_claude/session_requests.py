@@ -171,13 +171,8 @@ def _with_iterations(key: str, whole: Event, iterations: list[Any], row: Row, sc
 
 
 def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping[str, Any]) -> Event:
-    short, output, kept, details = (
-        usage.cache_creation_input_tokens,
-        usage.output_tokens or 0,
-        usage.cache_creation,
-        usage.output_tokens_details,
-    )
-    long = reasoning = 0
+    short, kept, details = usage.cache_creation_input_tokens, usage.cache_creation, usage.output_tokens_details
+    output, long, reasoning = usage.output_tokens or 0, 0, 0
     if kept is not None:
         long = kept.ephemeral_1h_input_tokens or 0
         if short is None:
