@@ -295,6 +295,8 @@ def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     ok(done)
     [record] = records(tmp_path, "churn")
     assert (record["provider"], record["features"]) == ((None, 4) if is_shared else ("toy", 3))
+    # its tokens stand beside its own features, whosever the lines are
+    assert [row["features_added"] for row in rows(tmp_path, "Token_Churn_Ledger.csv")] == ["3"]
     said = "note: toy and tally worked in W0-20 at the same time: churn is recorded as the window's."
     assert (said in done.stderr) == is_shared
     counted = finalized("churn", "--window", "W0-20", "--provider", "toy")
