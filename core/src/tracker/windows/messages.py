@@ -53,7 +53,7 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         _warn_of_lacks(session, source, one)
         # a capture that counts in a finalized window changes no figure until that is finalized again
         new = next((end for end in one.pair if end and end.record is one.record), None)
-        said = [(old.phase, old.captured_at, old.record.get("parsed")) for old in one.standing]
+        said = [(old.phase, old.captured_at, old.record.get("parsed")) for old in canonical(one.standing) if old]
         is_new = new and (new.phase, new.captured_at, new.record["parsed"]) not in said
         if is_new and is_finalized(session.index, one.window):
             needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
