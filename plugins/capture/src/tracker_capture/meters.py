@@ -60,10 +60,11 @@ def readings(session: Session, provider: str | None, since: datetime | None, hou
         return outline(session).readings(owner, provider, since)
     return [
         MeterReading(
-            sample.provider, key, owner(sample.provider, sample.account), sample.origin, sample.at, sample.until,
+            sample.provider, key, account, sample.origin, sample.at, sample.until,
             gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan, sample.client, gauge.limit,
         )
         for sample in history(session, provider, since)
+        for account in [owner(sample.provider, sample.account, sample.mark)]
         for key, gauge in sample.gauges.items()
         if gauge.used is not None
     ]  # fmt: skip
@@ -78,7 +79,7 @@ def series(
     owner = owners(session)
     for sample in history(session, provider, since):
         if until is None or sample.at <= until:
-            account = owner(sample.provider, sample.account)
+            account = owner(sample.provider, sample.account, sample.mark)
             accounts.setdefault(sample.provider, set()).add(account)
             for key, point in points_of(sample):
                 if meter in (None, key):

@@ -164,12 +164,10 @@ def _of_one_account(
     session: Session, name: str, samples: Sequence[Sample], pair: Callable[[Sequence[Sample]], tuple[End, End]]
 ) -> tuple[End, End, Sequence[Sample]]:
     """The readings at both ends, and all of the same account: that of the AFTER."""
-    if len({one.account for one in samples}) < 2:
-        return *pair(samples), samples
     owner = owners(session)
     before, after = pair(samples)
-    first, last = (owner(name, end.sample.account) for end in (before, after))
-    own = [one for one in samples if owner(name, one.account) == last]
+    first, last = (owner(name, end.sample.account, end.sample.mark) for end in (before, after))
+    own = [one for one in samples if owner(name, one.account, one.mark) == last]
     if first == last:
         return *pair(own), own
     try:
