@@ -166,11 +166,6 @@ def before_of(points: Sequence[Point], place: int) -> Point | None:
     return own or (None if _goes_on(points, place) else before)
 
 
-def are_of_two(points: Sequence[Point]) -> bool:
-    """Whether readings go back to a period that others were read of meanwhile."""
-    return any(before_of(points, place) not in (points[place - 1], None) for place in range(1, len(points)))
-
-
 def _are_apart(one: Point, other: Point) -> bool:
     return one.reset_at is not None and other.reset_at is not None and abs(one.reset_at - other.reset_at) > COARSE
 
