@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, account_id, amount, instant, redact
 from tracker.kernel import Session, iso, stamp
-from tracker_capture.outline import STREAM, outline, rows, text_of
+from tracker_capture.outline import STREAM, mark_of, outline, rows, text_of
 
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
@@ -62,6 +62,11 @@ class Sample:
     def series(self) -> tuple[str, str | None, str]:
         return self.provider, self.account, self.origin
 
+    @property
+    def mark(self) -> str | None:
+        """What tells it from readings of other accounts, if it names none."""
+        return mark_of_gauges(self.gauges.values())
+
     def has_values_of(self, other: Sample) -> bool:
         """Whether both show the same values and resets; and limits, which older versions did not keep."""
         if self.gauges.keys() != other.gauges.keys():
@@ -84,6 +89,10 @@ class Sample:
         if not is_alone or other.plan not in (None, self.plan) or not self.has_values_of(other):
             return False
         return all(gauge.limit == self.gauges[key].limit for key, gauge in other.gauges.items())
+
+
+def mark_of_gauges(gauges: Iterable[Gauge]) -> str | None:
+    return mark_of((one.meter, one.reset_at.timestamp() if one.reset_at else None) for one in gauges)
 
 
 def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
