@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from tracker.api import account_id
 from tracker.kernel import Session, Windows, canonical
-from tracker_capture.outline import HOUR, Owner, outline, runs, text_of
+from tracker_capture.outline import FIRST, HOUR, LAST, RESET, VALUE, Owner, outline, text_of
 from tracker_capture.readings import FUTURE, mark_of_gauges, mask_of
 from tracker_capture.settings import CaptureSettings
 
@@ -134,12 +134,12 @@ def _periods(session: Session, provider: str, meter: str, names: Mapping[str, st
     """Those of named accounts first, each by its reset. An unused meter may begin its period anew at each reading."""
     limit = (session.now + FUTURE).timestamp()
     rows = [
-        Row(names.get(account or "", account), reset, (first, last, value), mark)
+        Row(owner, peak[RESET], (peak[FIRST], peak[LAST], peak[VALUE]), mark)
         for (*key, account, _, mark), peaks in outline(session).peaks.items()
         if key == [provider, meter]
+        for owner in [names.get(account or "", account)]
         for peak in peaks
-        for first, last, value, reset, *_ in runs(peak)
-        if value and reset is not None and last <= limit
+        if peak[VALUE] and peak[RESET] is not None and peak[LAST] <= limit
     ]
     rows.sort(key=lambda row: (row.account is None, row.account or "", row.reset))
     starts = [at for at, (one, other) in enumerate(pairwise(rows), 1) if not other.is_of_period(one)]
