@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
@@ -67,7 +68,7 @@ def owners(session: Session) -> Owner:
     """What names the account of a reading: by the settings, else by its hash.
 
     One without any is of the provider's only account, if all its other readings are, and none of its periods runs
-    beside one of that. Such ones are of accounts without a name, which are numbered.
+    beside one of that. Such ones are of accounts without a name.
     """
     size = outline(session).size
     if (kept := KEPT.get(session)) is not None and kept[0] == size:
@@ -115,13 +116,20 @@ def _by_mark(session: Session, provider: str, names: Mapping[str, str]) -> dict[
         else:
             bare.append([one])
     # one that is not named beside several that are may be any of them
-    numbered = bare if len(bare) > (len(named) != 1) else ()
-    found = [*named.items(), *((f"unnamed-{place}", own) for place, own in enumerate(numbered, 1))]
+    told = bare if len(bare) > (len(named) != 1) else ()
+    found = [*named.items(), *zip(_labels(told), told, strict=True)]
     marks = dict[str, set[str]]()
     for name, own in found:
         for mark in frozenset[str]().union(*(one.marks for one in own)):
             marks.setdefault(mark, set()).add(name)
     return {mark: known.pop() for mark, known in marks.items() if len(known) == 1}
+
+
+def _labels(found: Sequence[Sequence[Period]]) -> list[str]:
+    """By the first reset: a number would be another account's once one of them has a name, as a script may type it."""
+    firsts = [datetime.fromtimestamp(own[0].reset, UTC) for own in found]
+    days = Counter(one.date() for one in firsts)
+    return [f"unnamed-{one:%Y-%m-%dT%H}" if days[one.date()] > 1 else f"unnamed-{one:%Y-%m-%d}" for one in firsts]
 
 
 def _nearness(own: Sequence[Period], one: Period, length: float) -> tuple[bool, float]:
