@@ -150,6 +150,19 @@ def test_the_model_stands_in_the_body(request_field: object, model: str | None, 
     assert (event["model"], event.get("tags")) == (model, tags)
 
 
+def test_the_answer_tells_the_model_where_the_request_does_not() -> None:
+    """The request's line may be too long to be read: it holds the prompt."""
+    found = answer() | {"response": {"model": "glm-4.6", "usage": {"prompt_tokens": 5, "completion_tokens": 1}}}
+    cut = final() | {"request": {"body": '{"model": "glm-4.6", "mess'}}
+    for lines in ([found], [cut, found], [found, answer()]):
+        [event] = read(incoming(), *lines, completed())
+        assert (event["model"], event["routed"], event.get("tags")) == ("glm-4.6", True, None)
+    [event] = read(incoming(), final(model="claude"), found, completed())
+    assert event["model"] == "claude"
+    [event] = read(incoming(), found, final(model="claude"), completed())
+    assert event["model"] == "claude"
+
+
 @together(
     ("method", "url", "count"),
     [

@@ -15,7 +15,7 @@ from attrs import define, field
 from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
-from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS, Line
+from tracker_telemetry.lines import EVENT_LIMIT, LINE_LIMIT, MOST_HANGS, Line
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
 from tracker_telemetry.sessions.columns import columns_of
@@ -273,9 +273,9 @@ class Reader:
 
 def _row(row_id: bytes, values: dict[str, Any]) -> Row:
     own = orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)[1:]
-    if len(own) > LINE_LIMIT:
+    if len(own) > EVENT_LIMIT:
         longest = max(values, key=lambda name: len(str(values[name])))
-        raise TypeError(f"an event's {longest} is too long. Expected at most {LINE_LIMIT >> 20} MB in all.")
+        raise TypeError(f"an event's {longest} is too long. Expected at most {EVENT_LIMIT >> 20} MB in all.")
     return row_id, own, values.get("tags") or ()
 
 
