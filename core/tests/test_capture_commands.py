@@ -390,6 +390,7 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
     [delete] = re.findall(r"Remove its captures with `tracker (.*?)`, one by one: without any, toy leaves", error)
     for _ in range(2):
         ok(toys(*delete.split(), "--yes"))
+    assert "2 readings" in ok(toys("meters")), "both panes were right"
     warned = toys("complete", "--window", "W0-01", "--toy-features", "1")
     assert "holds no captures" in refused(warned)
 

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Meter, Origin, Source, StatusLineOrigin
+from tracker.api import (
+    CommandOrigin,
+    ExchangeOrigin,
+    FileOrigin,
+    HttpOrigin,
+    LogOrigin,
+    Meter,
+    Origin,
+    Source,
+    StatusLineOrigin,
+)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FILES: dict[str, Any] = {"name": "log", "title": "Log", "folder": "~/.toy", "pattern": "*/run-*.log", "marker": "used"}
@@ -46,6 +56,11 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (FileOrigin, FILES | {"pattern": "a/../b"}, "Invalid pattern 'a/../b'. Expected files below the folder"),
     (FileOrigin, FILES | {"pattern": "/etc/*"}, "Invalid pattern '/etc/*'. Expected files below the folder"),
     (FileOrigin, FILES | {"pattern": "**/*.log"}, "Expected files below the folder, without **."),
+    (
+        LogOrigin,
+        {"name": "log", "title": "t", "folder": "~", "pattern": "*.a.zst"},
+        "Expected files below the folder, without .zst.",
+    ),
     (FileOrigin, FILES | {"marker": ""}, "Invalid marker ''. Expected a text of one line."),
     (FileOrigin, FILES | {"variable": "toy home"}, "Expected the name of an environment variable, or None."),
     (FileOrigin, FILES | {"lines": 0}, "Invalid lines 0. Expected a whole number from 1 up."),

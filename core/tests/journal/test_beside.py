@@ -269,6 +269,10 @@ def test_the_same_capture_once_more_changes_nothing_of_a_finalized_window(progra
     assert not is_stale()
     assert "this replaces the AFTER of " in program(*words, stdin="fuel 31%").notes
     assert is_stale()
+    complete(program, "W2").ok()
+    # of one instant the replaced one counts again
+    assert "W2 is finalized without this capture; it counts once" in program(*words, stdin="fuel 30%").notes
+    assert is_stale()
 
 
 def test_an_after_alone_awaits_its_before(program: Any) -> None:

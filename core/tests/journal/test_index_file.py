@@ -147,7 +147,9 @@ def test_a_stream_is_opened_once_to_read_and_once_to_append(journal: Journal, mo
     index = Index(reader)
     opened: list[str] = []
     real = os.open
-    monkeypatch.setattr(os, "open", lambda path, *rest: (opened.append(Path(path).name), real(path, *rest))[1])
+    monkeypatch.setattr(
+        os, "open", lambda path, *rest, **more: (opened.append(Path(path).name), real(path, *rest, **more))[1]
+    )
     with reader.lock("test"):
         assert index.newest("snapshots", None, "toy")
         reader.append_all({"snapshots": [capture(2, window="W2"), capture(3, window="W3", phase="after")]})

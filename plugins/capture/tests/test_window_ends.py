@@ -189,9 +189,8 @@ def test_a_provider_that_worked_without_a_reading_is_said_to_be_left_out(worker:
     worker.ok("sync")
     window = worker.proposed()[0]["window"]
     done = worker("windows", "accept", window)
-    assert (
-        f"note: claude worked in {window}, too, but is not in it: The history has no reading of claude." in done.stderr
-    )
+    said = f"note: claude worked in {window}, too, but is not in it: The history of that time has no reading of claude."
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("used", [3, 60])
@@ -204,6 +203,20 @@ def test_readings_of_two_accounts_that_name_none_make_no_window(worker: Any, els
     assert "no reset between the two is known: the readings may be of two accounts." in meters(worker)["why"]
     done = worker("windows", "accept", worker.proposed()[0]["window"])
     assert (done.exit_code, (worker.home / "data" / "snapshots.jsonl").exists()) == (1, False)
+
+
+def test_two_accounts_that_take_turns_in_a_window_make_none(worker: Any, elsewhere: Path) -> None:
+    """Both ends were of one, and the requests of both: too few points for them."""
+    worker.codex((-900, 15), cwd=elsewhere, name="evening")
+    worker.codex((0, 24), (10, 26), (40, 30))
+    worker.week_end += timedelta(days=2)
+    worker.codex((20, 60), (30, 64), name="other")
+    worker.ok("sync")
+    said = "codex weekly has readings of two periods by turns, and neither was over: they may be of two accounts"
+    assert said in meters(worker)["why"]
+    refused = worker("windows", "add", "W1", "--from", at(worker, 0), "--to", at(worker, 40))
+    assert (refused.exit_code, said in refused.stderr) == (1, True)
+    worker.ok("windows", "add", "W1", "--from", at(worker, 0), "--to", at(worker, 10))
 
 
 def test_what_was_done_behind_a_window_that_was_stored_at_once_is_proposed(worker: Any, elsewhere: Path) -> None:
@@ -249,7 +262,10 @@ def test_a_history_without_the_meter_of_capacity_says_which_one_it_lacks(worker:
     worker.ok("sync")
     path = worker.home / "data" / "readings.jsonl"
     path.write_text(path.read_text().replace("weekly_", "fiveh_"))
-    assert "The history has no reading of codex's weekly, which measures its windows." in meters(worker)["why"]
+    assert (
+        "The history of that time has no reading of codex's weekly, which measures its windows."
+        in meters(worker)["why"]
+    )
 
 
 def test_a_short_meter_of_before_a_reset_that_no_reading_names_is_left_out(worker: Any, elsewhere: Path) -> None:

@@ -105,3 +105,16 @@ def test_the_cure_of_a_fall_names_the_lane_of_the_after(program: Any) -> None:
     capture(program, "end", 9, 20, lane="a").ok()
     done = delete(program, "--phase", "before", "--yes", lane="b")
     assert "or tracker alias delete toy --phase after --window W1 --agent a (" in done.err
+
+
+def test_a_reading_may_stay_without_its_capture(program: Any) -> None:
+    """A window across a reset measures nothing, and both of its panes are right."""
+    capture(program, "start", 8, 90).ok()
+    capture(program, "end", 9, 4).ok()
+    for _ in range(2):
+        assert HISTORY not in delete(program, "--keep-readings").notes
+    assert "2 readings" in program("meters").ok()
+    # it goes with its capture as before, if that is put back
+    program("undo", "--yes").ok()
+    assert HISTORY in delete(program).notes
+    assert "1 reading," in program("meters").ok()

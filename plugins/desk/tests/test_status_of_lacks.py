@@ -75,3 +75,20 @@ def test_a_window_that_was_begun_anew_is_not_ready(toys: Run) -> None:
     assert re.findall("Next: .*", ok(toys())) == ["Next: tracker end toy --stdin"]
     end(toys, "fuel 15%", minutes=5)
     assert "Ready to finalize: W0-01" in ok(toys("status"))
+
+
+def test_a_provider_joins_the_window_that_another_one_began_since(toys: Run) -> None:
+    """Both went on with ids of their own, where one of their windows had another name."""
+    for provider, window, pane, hours in (("tally", "W0-03", "3", 9), ("toy", "H20260110-0800", "fuel 1%", 7)):
+        for verb, taken in (("start", hours), ("end", hours - 1)):
+            words = ("--stdin", "--window", window, "--captured-at", ago(hours=taken))
+            ok(toys(verb, provider, *words, stdin=pane.replace("1", str(10 - taken))))
+        ok(toys("complete", "--window", window, f"--{provider}-features", "1"))
+    start(toys, "fuel 10%", hours=2)
+    said = ok(toys("status"))
+    assert "  next: BEFORE of H20260110-0800-02, since W0-03 is finalized: tracker start tally --stdin\n" in said
+    joined = "stored tally before snapshot for H20260110-0800-02 (awaiting end)\n"
+    assert ok(toys("start", "tally", "--stdin", "--captured-at", ago(hours=1), stdin="5")) == joined
+    # one that was open before it ended its own is not joined
+    ok(toys("end", "tally", "--stdin", stdin="6"))
+    assert "for H20260110-0800-03 " in ok(toys("start", "tally", "--stdin", stdin="6"))

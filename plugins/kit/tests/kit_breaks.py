@@ -32,6 +32,7 @@ HALF = """
 RAISE = "    if not text:\n        raise ZeroDivisionError('empty')\n"
 CHANGE = "    rows = tuple"
 CAREFUL = "except (ValueError, TypeError, KeyError, RecursionError)"
+TOUCH = "touches_no_file_network_or_clock"
 ID = 'str(found["id"])'
 LOG = '__import__("tracker.api").api.LogOrigin'
 FILES = 'stream="kit_stream")\n\n@hookimpl\ndef ingest_line(line, scratch):\n'
@@ -46,19 +47,12 @@ def of_events(old: str, new: str, message: str) -> Break:
 BREAKS = {
     "clock": Break("status", READ, READ + "    datetime.now(UTC)\n", "names_no_clock", "uses now", "Purity"),
     "borrowed": Break("status", "", "from time import time as t", "names_no_clock", "imports t from time", "Purity"),
-    "file": Break(
-        "status",
-        READ,
-        READ + "    open(__file__).close()\n",
-        "touches_no_file_network_or_clock",
-        "parse_status touched open(",
-        "Purity",
-    ),
+    "file": Break("status", READ, READ + "    open(__file__).close()\n", TOUCH, "parse_status touched open(", "Purity"),
     "look": Break(
         "status",
         READ,
         READ + "    __import__('os').path.exists('/x')\n",
-        "touches_no_file_network_or_clock",
+        TOUCH,
         "parse_status touched os.stat('/x')",
         "Purity",
     ),
@@ -66,7 +60,7 @@ BREAKS = {
         "status",
         READ,
         READ + "    globals().setdefault('KEPT', []).append(text)\n",
-        "touches_no_file_network_or_clock",
+        TOUCH,
         "parse_status changed kit_kept.KEPT; it must keep nothing",
         "Purity",
     ),
@@ -139,6 +133,17 @@ BREAKS = {
         "sound-status has no meter 'oil' to compare with",
         "The declaration",
     ),
+    "blank": Break(
+        "status", '"Toy", cap', '" ", cap', "declares_what_fits_together", "title is blank", "The declaration"
+    ),
+    "unit": Break(
+        "status",
+        'title="Fuel"',
+        'title="Fuel", unit="%"',
+        "declares_what_fits_together reads_each_screen_as_recorded",
+        "fuel counts per cent; a per cent of the quota has the unit 'pp'",
+        "The declaration",
+    ),
     "logs": Break(
         "status",
         'capacity="fuel", meters=(',
@@ -162,6 +167,9 @@ BREAKS = {
         "shows_nothing_of_nothing",
         "there is nothing to show",
         "render_preview_block",
+    ),
+    "format": Break(
+        "status", "{fuel:%}", "{fuel:.2f}", "shows_its_records_as_data", "{fuel:.2f} in a row's", "render_preview_block"
     ),
     "holder": Break(
         "status",
@@ -302,6 +310,7 @@ BREAKS = {
         "failed to ingest_line: KeyError: 'cut'",
         "ingest_line",
     ),
+    "tags": of_events('"ok": True}', '"ok": True, "tags": [5]}', "an event's tags hold something else than texts"),
     "field": of_events('"ok": True}', '"ok": True, "cost": 1}', "an event has the unknown key 'cost'"),
     "type": of_events('"routed": False', '"routed": 0', "an event's routed is of type int. Expected bool."),
     "nojson": of_events('"rid"', '"latency_ms": float("nan"), "rid"', "an event is not JSON"),
@@ -369,17 +378,12 @@ BREAKS = {
         "telemetry",
         "    return [event]",
         "    open(__file__).close()\n    return [event]",
-        "touches_no_file_network_or_clock",
-        "ingest_line touched open(",
+        TOUCH,
+        "touched open(",
         "Purity",
     ),
     "nothing": Break(
-        "telemetry",
-        "return [event]",
-        "return []",
-        "there_are_lines_with_events",
-        "no line of lines.jsonl gives an event",
-        "Testing",
+        "telemetry", "return [event]", "return []", "there_are_lines_with_events", "no line of lines.jsonl", "Testing"
     ),
     "totals": Break(
         "telemetry",

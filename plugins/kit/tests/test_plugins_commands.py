@@ -341,9 +341,13 @@ def test_check_names_what_is_wrong_with_a_feature(toys_apart: Run, tmp_path: Pat
     assert "plugin 'acme' failed to window_facts: ValueError: Invalid acme nan of ('W0-01', '')" in broken
     assert "plugin 'acme' failed to window_checks: ZeroDivisionError" in broken
     assert "plugin 'acme' cannot export snapshots as acme: TypeError" in broken
-    assert "plugin 'acme' gives inf in the panel 'acme'. Expected a text, instant, number or None." in broken
+    assert "plugin 'acme' gives inf in the panel 'acme'. Expected a text, instant with its zone, number" in broken
     assert "plugin 'acme' gives None as until of a MeterReading. Expected datetime." in broken
     assert "plugin 'acme' draws 'y', but the panel 'acme' has no such column" in broken
+    below = 'commands={"acme": command, "acme more": command, "plugins list": command}'
+    feature.write_text(code.replace("command:gone", "command:command").replace('commands={"acme": command}', below))
+    broken = toys_apart("plugins", "check", str(root)).stdout
+    assert "`tracker acme more` is not reached: 'acme' is not a group, or has a command 'more' already" in broken
     code = code.replace("command:gone", "absent:command")
     settings = 'settings={"acme": "tracker_acme.command:session"}, commands='
     code = code.replace("commands=", settings) + PANELS

@@ -108,6 +108,7 @@ def test_a_new_plugin_has_all_that_a_distribution_needs(kind: str, tracker_cli: 
         ("core", "The name 'core' is reserved for the core. Choose another, such as core-usage."),
         ("windows", "The name 'windows' is reserved for the core"),
         ("churn", "The name 'churn' is reserved for the core"),
+        *((name, f"The name {name!r} is reserved for the core") for name in ("preview", "window-finalize")),
         ("codex", "The name 'codex' is taken by tracker-codex."),
         ("proxy", "The name 'proxy' is taken: tracker-proxy is installed, with 'proxy-telemetry'."),
     ],
@@ -117,6 +118,14 @@ def test_a_name_that_cannot_be_is_refused(name: str, message: str, tracker_cli: 
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_kernels_commands_are_reserved() -> None:
+    """A feature is called like its command, which would be refused."""
+    from tracker.hosting.discovery import ALSO, OWN_COMMANDS
+    from tracker_kit import scaffold
+
+    assert {*OWN_COMMANDS, *ALSO} == scaffold.KERNELS
 
 
 def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(tracker_cli: Run, tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
-"""Who has to mend a plugin that was left out."""
+"""Who has to mend a plugin that was left out, and what helps to do it."""
 
 from __future__ import annotations
 
-from tracker.kernel import PluginError
+from types import ModuleType
+
+from tracker.api import StatusSource, hookimpl
+from tracker.hosting.discovery import Plugin
+from tracker.kernel import PluginError, Registry
 from tracker_kit import inventory
 
 
@@ -13,3 +17,18 @@ def test_a_module_that_a_distribution_lacks_is_its_authors_to_mend() -> None:
     assert found.startswith("report it to the author of tracker-zoo: its entry point names a module that it does not ")
     whole = PluginError("zoo", "be imported", "ModuleNotFoundError: No module named 'tracker_zoo'")
     assert "pip install --force-reinstall tracker-zoo" in inventory.cure("zoo", "tracker-zoo", whole)
+
+
+def test_the_arguments_of_a_hook_are_named_if_a_plugin_asks_for_another() -> None:
+    def source_info() -> StatusSource:
+        return StatusSource(contract="1.2", name="zoo", title="Zoo")
+
+    def parse_status(text: str, captured: object) -> None:
+        return None
+
+    module = ModuleType("zoo")
+    vars(module).update(source_info=hookimpl(source_info), parse_status=hookimpl(parse_status))
+    registry = Registry(plugins=[Plugin("zoo", load=lambda: module)])
+    [row] = [row for row in inventory.list_plugins(registry) if row["name"] == "zoo"]
+    assert row["step"] == "match the hook specifications"
+    assert row["notes"] == ["parse_status may ask for text, captured_at, timezone, scope, origin"]

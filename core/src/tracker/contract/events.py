@@ -7,6 +7,7 @@ from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 from attrs import field, frozen
 
 from tracker.contract import Struct, checks
+from tracker.text.render import near
 
 
 class Event(TypedDict, total=False):
@@ -119,8 +120,6 @@ def check_event(event: object) -> None:
     for name, value in event.items():
         if type(value) not in types.get(name, ()):
             if name not in types:
-                raise TypeError(
-                    f"an event has the unknown key {name!r}. docs/reference/plugins.md lists the known ones."
-                )
+                raise TypeError(f"an event has the unknown key {name!r}. {near(str(name), types)}")
             wanted = " or ".join(sorted(kind.__name__.removesuffix("Type") for kind in types[name]))
             raise TypeError(f"an event's {name} is of type {type(value).__name__}. Expected {wanted}.")

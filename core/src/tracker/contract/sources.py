@@ -68,7 +68,7 @@ class LogOrigin(Origin):
     """
 
     folder: str = field(validator=checks.LINE)
-    pattern: str = field(validator=checks.must_be("files below the folder", PATH))
+    pattern: str = field(validator=checks.must_be("files below the folder, without .zst", rf"(?!.*\.zst$){PATH}"))
     variable: str | None = field(default=None, validator=VARIABLE)
     words: tuple[str, ...] = field(default=(), validator=checks.TEXTS)
 

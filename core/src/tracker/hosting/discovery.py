@@ -249,6 +249,7 @@ def culprit(error: BaseException, step: str = "run") -> PluginError | None:
     from traceback import walk_tb
 
     found, packages = None, [(one.place.partition(":")[0].removesuffix(f".{FEATURE}"), one) for one in scan()]
+    packages.sort(key=lambda pair: not pair[1].is_feature)  # of one package that whose commands run
     for frame, _ in walk_tb(error.__traceback__):
         # a function whose parameters do not fit has no frame of its own, but click's has it as the callback
         for module in (frame.f_globals.get("__name__"), getattr(frame.f_locals.get("callback"), "__module__", "")):

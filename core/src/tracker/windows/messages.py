@@ -53,7 +53,7 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         _warn_of_lacks(session, source, one)
         # a capture that counts in a finalized window changes no figure until that is finalized again
         new = next((end for end in one.pair if end and end.record is one.record), None)
-        said = [(old.phase, old.captured_at, old.record.get("parsed")) for old in one.standing]
+        said = [(old.phase, old.captured_at, old.record.get("parsed")) for old in canonical(one.standing) if old]
         is_new = new and (new.phase, new.captured_at, new.record["parsed"]) not in said
         if is_new and is_finalized(session.index, one.window):
             needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
@@ -125,9 +125,9 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         yield f"this is the text of the BEFORE of {clock.at(before.captured_at)} again, so nothing moved"
     if added.pair.mixed == OTHER_PLAN:
         yield explained(OTHER_PLAN, source)
-    if request.phases == ("before",):
-        last = session.index.newest(request.source.stream, agent, name, position=1 if session.dry_run else 2)
-        # of a BEFORE of the past what is newer is not left behind
+    if len(request.phases) == 1:
+        last = session.index.newest(source.stream, agent, name, position=2 + is_after - session.dry_run)
+        # the one before this, and before the BEFORE of an AFTER; of captures of the past what is newer is not left open
         is_left = last is not None and last.phase == "before" and last.at <= taken.timestamp()
         if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
             end = f"`tracker end {name} --stdin --window {line(last.window)}{lane}` ends it"

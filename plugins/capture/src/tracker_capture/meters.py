@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from tracker.api import Cell, Column, MeterReading, Source
+from tracker.api import Cell, Column, Meter, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, plural, value
 from tracker_capture.accounts import owners
 from tracker_capture.outline import outline
@@ -22,6 +22,8 @@ WIDTH = 48
 RESET = "|"
 ROUNDING = 1.0  # a pane rounds what a log has exactly
 COARSE = timedelta(hours=1)  # panes name some resets by the hour
+# How long after a reset a floored 0 is taken as nothing used.
+AT_RESET = timedelta(minutes=5)
 FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 UNNAMED = "(not named)"
 
@@ -163,6 +165,11 @@ def before_of(points: Sequence[Point], place: int) -> Point | None:
     return own or (None if _goes_on(points, place) else before)
 
 
+def are_of_two(points: Sequence[Point]) -> bool:
+    """Whether readings go back to a period that others were read of meanwhile."""
+    return any(before_of(points, place) not in (points[place - 1], None) for place in range(1, len(points)))
+
+
 def _are_apart(one: Point, other: Point) -> bool:
     return one.reset_at is not None and other.reset_at is not None and abs(one.reset_at - other.reset_at) > COARSE
 
@@ -211,6 +218,15 @@ def _begins_anew(before: Point, after: Point, length: timedelta | None) -> bool:
     else:
         is_fall = fall > 0 and not is_same_reset(before.reset_at, after.reset_at)
     return is_fall or reset_between(before, after, length) is not None
+
+
+def stands_for(
+    meter: Meter | None, used: float, reset_at: datetime | None, at: datetime, length: timedelta | None
+) -> float:
+    """What a value stands for: a floored one for half a point more, but 0 at a reset for 0, as in any window."""
+    is_new = reset_at and length and timedelta(0) <= at - reset_at + length <= AT_RESET
+    is_exact = meter is None or meter.rounding != "floor" or not float(used).is_integer() or (is_new and not used)
+    return used if is_exact else used + 0.5
 
 
 def sparkline(points: Sequence[Point], width: int = WIDTH) -> str:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Meter, Reading, Source, UsageEvent, instant
-from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, iso, plural, span, value
+from tracker.api import Gauge, Reading, Source, UsageEvent, instant
+from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, plural, span, value
 from tracker_capture.accounts import owners
-from tracker_capture.ends import End, at_edge, count, ends_at, exact, said, unknown, used_of
-from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, Point, length_of, points_of, reset_between, with_resets
-from tracker_capture.readings import RESET_TOLERANCE, Sample, by_provider, compact, history, is_same_reset
+from tracker_capture.ends import End, at_edge, ends_at, exact, said, unknown, used_of
+from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, length_of, stands_for
+from tracker_capture.parts import parts_of
+from tracker_capture.readings import Sample, by_provider, history, is_same_reset
 from tracker_capture.settings import CaptureSettings
 from tracker_capture.units import unit_of
-
-# How long after a reset a floored 0 is taken as nothing used.
-AT_RESET = timedelta(minutes=5)
 
 
 @frozen(kw_only=True)
@@ -82,7 +79,7 @@ def moved(draft: Draft) -> dict[str, float]:
         elif first.used is not None and last.used is not None and last.used >= first.used:
             meter, length = draft.source.meter(key), length_of(draft.source, key)
             ends = [
-                _stands_for(meter, gauge.used or 0, gauge.reset_at, at, length)
+                stands_for(meter, gauge.used or 0, gauge.reset_at, at, length)
                 for gauge, at in ((first, draft.before.at), (last, draft.after.at))
             ]
             found[key] = max(0.0, round(ends[1] - ends[0], 6))
@@ -112,8 +109,8 @@ def draft_of(
     known = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
     if not known:
         of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
-        cure = "`tracker sync` adds those that its session files have"
-        raise TrackerError(f"The history has no reading of {of}. {cure}. Nothing was stored.")
+        when, cure = " of that time" if is_exact else "", "`tracker sync` adds those that its session files have"
+        raise TrackerError(f"The history{when} has no reading of {of}. {cure}. Nothing was stored.")
 
     def pair(some: Sequence[Sample]) -> tuple[End, End]:
         return _pair(source, some, times, requests, limit, is_exact=is_exact)
@@ -121,7 +118,7 @@ def draft_of(
     before, after, samples = _of_one_account(session, name, known, pair)
     _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
     before = _without_older_periods(source, before, after)
-    parts = _parts(source, samples, before, after, requests, limit)
+    parts = parts_of(source, samples, before, after, requests, limit)
     draft = Draft(source=source, before=before, after=after, parts=parts)
     _refuse_other_period(draft)
     _refuse_lagging(session, draft)
@@ -247,99 +244,6 @@ def _nearest(source: Source, ends: Sequence[End], limit: timedelta) -> End:
             f" {said(found.at)}, {away} away. Use --stale-ok to take it. Nothing was stored."
         )
     return found
-
-
-def _parts(
-    source: Source,
-    samples: Sequence[Sample],
-    before: End,
-    after: End,
-    requests: Sequence[datetime],
-    limit: timedelta,
-) -> dict[str, dict[str, Any]]:
-    """The delta of each meter that was reset in between, as the sum of its parts, and the most that is not covered.
-
-    After a reset a meter begins at 0. What was used between the last reading before a reset and the reset itself is
-    not known; it is at most the rest of the bar, and nothing if the logs have no request of then.
-    """
-    found: dict[str, list[Point]] = {}
-    for one in samples:
-        if one.until >= before.at and one.at <= (after.read or after.at):
-            for key, point in points_of(one):
-                found.setdefault(key, []).append(point)
-    firsts, lasts = (dict(points_of(end.sample)) for end in (before, after))
-    parts = {}
-    for key, points in found.items():
-        meter = source.meter(key)
-        if meter is None or meter.unit != "pp" or key not in firsts or key not in lasts:
-            continue
-        try:
-            part = _sum(source, meter, points, (firsts[key], lasts[key]), before.begin, requests, limit)
-        except TrackerError:
-            if key == source.capacity:
-                raise
-            continue
-        if part is not None:
-            parts[key] = part
-    return parts
-
-
-def _sum(
-    source: Source,
-    meter: Meter,
-    readings: Sequence[Point],
-    ends: tuple[Point, Point],
-    begin: datetime,
-    requests: Sequence[datetime],
-    limit: timedelta,
-) -> dict[str, Any] | None:
-    """None without a reset. It is an error if no reading is close enough before one.
-
-    ends: the readings that were chosen. begin: when the window begins, up to which the meter stood where the first
-    one shows it.
-    """
-    length = length_of(source, meter.key)
-    # of one instant the highest is the last
-    points = with_resets(sorted(readings, key=lambda one: one.used), length)
-    values = [_stands_for(meter, one.used, one.reset_at, one.at, length) for one in points]
-    base, last = (_stands_for(meter, one.used, one.reset_at, one.at, length) for one in ends)
-    total = most = 0.0
-    resets = []
-    for (old, new), used in zip(pairwise(points), values, strict=False):
-        if (reset := reset_between(old, new, length)) is not None:
-            behind = _behind_unseen(reset, new, length, requests)
-            is_covered = not count(requests, old.until, behind) if requests else reset <= begin
-            if behind - max(old.until, begin) > limit and not is_covered:
-                raise TrackerError(
-                    f"{source.name} has no reading within {span(limit)} before the reset of {meter.key} at"
-                    f" {said(behind)}; the last one is of {said(old.until)} and shows {compact(old.used)} %."
-                    " Use --stale-ok to take it. Nothing was stored."
-                )
-            total += max(0.0, used - base)
-            most += 0.0 if is_covered else max(0.0, 100 - old.used) + (100 if behind > reset else 0)
-            base = 0.0
-            resets.append({"reset_at": iso(reset), "last_reading": iso(old.until), "used": compact(old.used)})
-    if not resets:
-        return None
-    total += max(0.0, last - base)
-    return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
-
-
-def _behind_unseen(reset: datetime, new: Point, length: timedelta | None, requests: Sequence[datetime]) -> datetime:
-    """The reset, or that of a later period in which requests were made, and of which there is no reading."""
-    if new.reset_at is None or length is None or new.reset_at - reset <= length + RESET_TOLERANCE:
-        return reset
-    begin = new.reset_at - length - RESET_TOLERANCE
-    return begin if count(requests, reset, begin) else reset
-
-
-def _stands_for(
-    meter: Meter | None, used: float, reset_at: datetime | None, at: datetime, length: timedelta | None
-) -> float:
-    """What a value stands for: a floored one for half a point more, but 0 at a reset for 0, as in any window."""
-    is_new = reset_at and length and timedelta(0) <= at - reset_at + length <= AT_RESET
-    is_exact = meter is None or meter.rounding != "floor" or not float(used).is_integer() or (is_new and not used)
-    return used if is_exact else used + 0.5
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None, heads: tuple[str | None, str | None]) -> None:

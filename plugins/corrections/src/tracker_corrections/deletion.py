@@ -44,8 +44,10 @@ class Removal:
     fell: str | None
 
 
-def take_back(session: Session, wanted: CaptureChoice, reason: str, *, is_sure: bool = False) -> None:
-    """Append a tombstone for a capture, and close what it caused.
+def take_back(
+    session: Session, wanted: CaptureChoice, reason: str, *, is_sure: bool = False, keeps_reading: bool = False
+) -> None:
+    """Append a tombstone for a capture, and close what it caused. keeps_reading: in the meter history.
 
     A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
     sure: asked on a terminal, else by `is_sure`.
@@ -65,7 +67,8 @@ def take_back(session: Session, wanted: CaptureChoice, reason: str, *, is_sure: 
         rows = {ANOMALIES: anomalies, source.stream: [removal.tombstone]}
         session.journal.append_all({stream: own for stream, own in rows.items() if own})
         command_id = str(found.record.get("command_id") or "")
-        said = session.registry.ask("undo_rows", session=session, command_id=command_id, records=[found.record])
+        records = [] if keeps_reading else [found.record]
+        said = session.registry.ask("undo_rows", session=session, command_id=command_id, records=records)
     if session.json:
         session.data(removal.tombstone)
     else:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from attrs import asdict, define, field
@@ -16,6 +17,7 @@ from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.derived_checks import old_baseline
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
+from tracker_desk.status import lane_option
 
 # bytes that are appended at once
 BATCH = 4 << 20
@@ -61,7 +63,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None) for stream in streams}
     else:
-        states = list(Windows(session).lane_files())
+        states = [(file, file.content()) for file in Windows(session).lane_files()]
         with progress(session, size) as advance:
             # anomalies first, as everywhere: one about a record that did not come is about nothing
             found = {
@@ -71,9 +73,23 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
         session.index.catch_up(session.journal.streams())
         with session.journal.lock():
             # also of lanes whose last capture a tombstone from there took back
-            for file in {one.path: one for one in (*states, *Windows(session).lane_files())}.values():
+            files = *(file for file, _ in states), *Windows(session).lane_files()
+            for file in {one.path: one for one in files}.values():
                 file.write()
+        _warn_of_hidden(session, states)
     _report(session, other, found)
+
+
+def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+    """Say which open windows are no longer those that `end` takes, since newer ones of their lanes came in."""
+    for file, before in states:
+        own, new, end = before["window"], file.content()["window"], f"tracker end {file.source.name}"
+        if before["open"] and new != own:
+            place = f"--window {quote(own)}{lane_option(session, file.lane)}"
+            session.warn(
+                f"{own} is open here, and {new}, which came in, is newer, so that `{end}` goes to that one. Yours ends"
+                f" with `{end} --stdin {place}`"
+            )
 
 
 def _other(session: Session, folder: Path) -> Path:

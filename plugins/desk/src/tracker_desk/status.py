@@ -346,7 +346,9 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 
 def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
-    following = Windows(session).following(last.window)
+    marks = [session.index.newest(one.stream, last.agent_id, one.name) for one in session.registry.sources.values()]
+    opened = [one for one in marks if one and one.phase == "before" and one.at > last.captured_at.timestamp()]
+    following = max(opened, key=lambda one: one.at).window if opened else Windows(session).following(last.window)
     # as `tracker start` does: what is finalized without it would leave it out, and lanes share no window unasked
     lane = source.stream, last.agent_id, source.name
     while (

@@ -19,6 +19,8 @@ from tracker_kit.rules import ask, installed, refused, rule
 
 SLOW = 0.5  # seconds
 FIELD = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+PYTHONS = re.compile(r"\{\w+:(?:[<>^=+,_\d][^}]*|\.\d+[def])\}")  # how Python formats a value; here it is a unit
+PERCENTS = ("%", "percent", "per cent", "pct")
 HEAVY = {"cattrs", "click", "pyte", "requests", "httpx", "asyncio", "socket", "ssl", "sqlite3", "numpy", "scipy"}
 HEAVY |= {"pandas", "subprocess", "multiprocessing"}
 # the CPU time that its import takes, what it imports, and what it touches meanwhile: a line each
@@ -88,6 +90,10 @@ class SourceConformance(Conformance):
         assert info.kind != "view" or info.stream in written, rule(text, "A view")
 
     def test_declares_what_fits_together(self, registry: Registry, info: Source) -> None:
+        assert info.title.strip(), rule("its title is blank", "The declaration")
+        counted = [meter.key for meter in info.meters if meter.unit.casefold() in PERCENTS]
+        text = f"{', '.join(counted)} counts per cent; a per cent of the quota has the unit 'pp'"
+        assert not counted, rule(text, "The declaration")
         is_log = any(isinstance(origin, LogOrigin) for origin in info.origins)
         text = "a LogOrigin is read line by line, which a source of its own does: a TelemetrySource"
         assert info.is_stream or not is_log, rule(text, "Origins")
@@ -131,6 +137,9 @@ class SourceConformance(Conformance):
         for row in found.rows if found else ():
             unknown = set(FIELD.findall(row.text or "")) - row.values.keys()
             assert not unknown, rule(f"a row's text names {sorted(unknown)}, no value of it", "render_preview_block")
+            python = PYTHONS.search(row.text or "")
+            text = f"{python and python[0]} in a row's text prints what is behind the colon as a unit"
+            assert python is None, rule(text, "render_preview_block")
             words = [found.title if found else "", row.label or "", row.text or "", *_texts(list(row.values.values()))]
             steering = [word for word in words if escape(word) != word]
             assert not steering, rule(f"a row holds control characters: {steering}", "render_preview_block")

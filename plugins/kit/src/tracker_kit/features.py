@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from tracker.api import Meter, Period, StatusSource, TelemetrySource
 from tracker.feature import Feature
 from tracker.kernel import PluginError, Registry, Session, Settings, TrackerError
+from tracker_kit import panels
 from tracker_kit.conformance import Conformance
 from tracker_kit.rules import installed, refused, rule
 
@@ -106,7 +107,7 @@ class FeatureConformance(Conformance):
                 except (ValueError, TrackerError):
                     pass  # it may refuse the value
 
-    def test_its_commands_exist(self, declared: Feature) -> None:
+    def test_its_commands_exist(self, declared: Feature, tracker_cli: Any) -> None:
         for name, command in declared.commands.items():
             module, _, attribute = command.place.partition(":")
             try:
@@ -117,6 +118,11 @@ class FeatureConformance(Conformance):
             text = f"{command.place} is not a click command"
             assert isinstance(found, click.Command), rule(text, "Features")
             assert found.help, rule(f"the command {name!r} has no help", "Features")
+            above, _, own = name.rpartition(" ")
+            page = " ".join(tracker_cli(*name.split(), "--help").stdout.split()) if above else ""
+            is_reached = not above or (f" {name} [" in page and " ".join(found.help.split()[:9]) in page)
+            text = f"`tracker {name}` is not reached: {above!r} is not a group, or has a command {own!r} already"
+            assert is_reached, rule(text, "Features")
 
     @pytest.mark.parametrize("data", ["empty", "recorded"])
     def test_its_hooks_answer(self, found: Any, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,12 +180,7 @@ def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:
             yield from _wrong_parts(one)
     elif hook == "panels":
         for panel in answer:
-            if unknown := {one.y for one in panel.charts} - {column.key for column in panel.columns}:
-                yield f"draws {min(unknown)!r}, but the panel {panel.name!r} has no such column"
-            for value in (value for row in panel.rows for value in row.values()):
-                is_number = isinstance(value, int | float) and -1e15 < value < 1e15
-                if not is_number and not isinstance(value, str | datetime | None):
-                    yield f"gives {value!r:.40} in the panel {panel.name!r}. Expected a text, instant, number or None."
+            yield from panels.faults(panel)
 
 
 def _wrong_parts(value: Any) -> Iterator[str]:

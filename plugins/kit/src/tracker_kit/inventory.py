@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
@@ -23,7 +24,17 @@ def list_plugins(registry: Registry) -> list[dict[str, Any]]:
     rows = [_row(one, getattr(one.declared, "kind", None)) for one in registry.found]
     for row in rows:
         row["notes"] += functions_left_out(registry, row["name"]) if row["state"] == "ok" else ()
-    return rows + [_row(one, "feature") for one in registry.features]
+    rows += [_row(one, "feature") for one in registry.features]
+    for row in rows:
+        row["notes"] += _arguments(registry, row["cause"] or "")
+    return rows
+
+
+def _arguments(registry: Registry, cause: str) -> list[str]:
+    """What a hook may ask for, if a plugin is left out because its own asks for something else."""
+    found = re.search(r"for hook '(\w+)' .*Argument\(s\) ", cause)
+    spec = getattr(registry.manager.hook, found[1]).spec if found else None
+    return [f"{spec.name} may ask for {', '.join(spec.argnames)}"] if spec else []
 
 
 def functions_left_out(registry: Registry, name: str) -> list[str]:

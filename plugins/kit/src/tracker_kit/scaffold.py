@@ -40,6 +40,7 @@ ABOUT = {
 }
 NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 RESERVED = frozenset(("core", "workspace", "snapshots", "windows", "anomalies", "churn", "commands"))
+KERNELS = frozenset(("start", "end", "cross", "complete", "preview", "alias", "ingest", "window-finalize"))  # commands
 
 
 def write(session: Session, name: str, kind: str, into: Path) -> None:
@@ -82,7 +83,7 @@ def check_name(registry: Registry, name: str) -> None:
             f"Invalid name {name!r}. Expected lower-case letters and digits, the first a letter, and single"
             " dashes between words, such as my-tool."
         )
-    if name in RESERVED:
+    if name in RESERVED | KERNELS:
         raise click.BadParameter(f"The name {name!r} is reserved for the core. Choose another, such as {name}-usage.")
     for feature in (one.info for one in registry.features if one.info):
         if name == feature.name or name in feature.commands:

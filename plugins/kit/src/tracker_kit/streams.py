@@ -108,6 +108,8 @@ class TelemetryConformance(SourceConformance):
             is_log = any(isinstance(one, LogOrigin) for one in registry.sources[self.source].origins)
             for event in found:
                 check_event(event)
+                if not all(isinstance(tag, str) for tag in event.get("tags", ())):
+                    raise TypeError("an event's tags hold something else than texts.")
                 if is_log and not event.get("key"):
                     raise TypeError("an event of a session file has no key.")
             return list(found)

@@ -33,7 +33,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         for key, side in sides.items():
             output = sum(counts[-1] for counts in side.used.values())
             found[key].append(logs.Part(side.tokens, side.money(table), output))
-    return logs.with_streams(session, found, windows)
+    return logs.with_streams(session, found, windows, lambda window: bool(checks(session, window)))
 
 
 def provider_of(session: Session, source: Source, lane: str, model: str, *, is_routed: bool) -> str | None:

@@ -219,7 +219,7 @@ def test_of_a_stream_and_the_logs_of_others_the_fuller_counts(both: Any, monkeyp
     session = here(both, monkeypatch)
     logged = window_facts.facts(session, ["W1"])
     assert logged["W1", "glm"]["tokens"] == 3 * 50_150
-    for count, expected in ((2, 3 * 50_150), (3, 3 * 50_150), (4, 4 * 150)):
+    for count, expected in ((2, 3 * 50_150), (6, 3 * 50_150), (7, 7 * 150)):
         event = {"ts": "2026-11-20T10:05:00Z", "lane": "base", "input_tokens": 100, "output_tokens": 50}
         lines = [
             json.dumps({**event, "rid": f"{model}-{at}", "model": model}) + "\n"
@@ -232,11 +232,27 @@ def test_of_a_stream_and_the_logs_of_others_the_fuller_counts(both: Any, monkeyp
         found = of_streams.facts(here(both, monkeypatch), ["W1"])
         assert {name: one["tokens"] for (_, name), one in found.items()} == {"claude": 4 * 50_150, "glm": expected}
         handed = both.run("handoff", "--dry-run").stdout
-        assert ("W1 glm: 150450 tokens, 3 requests" in handed) == (count < 4)
+        assert ("W1 glm: 150450 tokens, 3 requests" in handed) == (count < 7)
         assert "W1 claude: 200600 tokens, 4 requests" in handed
         shown = both.run("preview").stdout
-        assert ("W1 glm: 600 tokens by a proxy's stream alone, $" in shown) == (count == 4)
-        assert shown.count("by a proxy's stream") == (count == 4)
+        assert ("W1 glm: 1050 tokens by a proxy's stream alone, $" in shown) == (count == 7)
+        assert shown.count("by a proxy's stream") == (count == 7)
+
+
+def test_a_stream_of_two_weeks_in_one_window_is_not_what_that_used(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The requests outside of it are in the logs of other windows."""
+    event = {"lane": "zai", "model": "glm-4.6", "input_tokens": 100, "output_tokens": 50}
+    times = [f"2026-11-{day}T10:05:{second}Z" for day in (10, 20) for second in range(10, 30)]
+    lines = (json.dumps({**event, "rid": at, "ts": at}) + "\n" for at in times)
+    (both.folder / "proxy.jsonl").write_text("".join(lines))
+    done = both.run("ingest", "proxy-telemetry", "--window", "W1", "--file", str(both.folder / "proxy.jsonl"))
+    assert "20 events of Subagent Proxy in W1 came before" in done.stderr
+    assert of_streams.facts(here(both, monkeypatch), ["W1"])["W1", "glm"]["requests"] == 3
+    (both.projects / "s1.jsonl").unlink()
+    (both.data / ".index" / "sessions.sqlite3").unlink()
+    for name in both.data.glob("claude_sessions.jsonl"):
+        name.unlink()
+    assert of_streams.facts(here(both, monkeypatch), ["W1"])["W1", "glm"]["tokens"] == 40 * 150
 
 
 def test_what_windows_share_is_not_counted_beside_a_fuller_stream(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,9 +261,9 @@ def test_what_windows_share_is_not_counted_beside_a_fuller_stream(both: Any, mon
     logged = {("W1", "glm"): shared, ("W2", "glm"): shared, ("W1+W2", "glm"): {"tokens": 300}}
     outputs = {("W1", "glm"): 0, ("W2", "glm"): 0, ("W1+W2", "glm"): 100}
     monkeypatch.setattr(window_facts, "_logged", lambda *_given: (logged, outputs))
-    for output, tokens in ((101, 301), (100, 0)):
+    for output, is_beyond, tokens in ((201, False, 301), (200, False, 0), (201, True, 0)):
         parts = {("W1", "glm"): [window_facts.Part(150, 1.0, 50), window_facts.Part(151, None, output - 50)]}
-        found = window_facts.with_streams(session, parts, ["W1", "W2"])
+        found = window_facts.with_streams(session, parts, ["W1", "W2"], lambda _, found=is_beyond: found)
         assert found["W1", "glm"]["tokens"] == tokens
         assert (("W1+W2", "glm") in found, found["W2", "glm"]) == (tokens == 0, shared)
         assert found["W1", "glm"].get("cost_usd") is None

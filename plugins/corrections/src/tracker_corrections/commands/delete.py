@@ -19,16 +19,20 @@ from tracker.kernel import Number, WritingCommand, session, window_option
 @click.option(
     "--reason", metavar="TEXT", default="deleted by the operator", help="Why; `tracker window-audit` shows it."
 )
+@click.option("--keep-readings", is_flag=True, help="Leave what it read in the meter history: the pane was right.")
 @click.option(
     "--yes",
     "-y",
     is_flag=True,
     help="Do not ask, even if the window is finalized, or the capture another lane's, or you name none.",
 )
-def command(provider: str, phase: str | None, window: str | None, position: int, reason: str, yes: bool) -> None:
+def command(
+    provider: str, phase: str | None, window: str | None, position: int, reason: str, keep_readings: bool, yes: bool
+) -> None:
     """Take a capture back: a row in the journal says so. Nothing is erased."""
     from tracker_corrections.deletion import CaptureChoice, take_back
 
     here = session()
     source = here.source(provider, kinds=["status"])
-    take_back(here, CaptureChoice(source=source, phase=phase, window=window, position=position), reason, is_sure=yes)
+    wanted = CaptureChoice(source=source, phase=phase, window=window, position=position)
+    take_back(here, wanted, reason, is_sure=yes, keeps_reading=keep_readings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
@@ -60,11 +60,14 @@ def facts(session: Session, windows: Sequence[str]) -> Facts:
     return _logged(session, windows)[0]
 
 
-def with_streams(session: Session, streams: Mapping[Key, Sequence[Part]], windows: Sequence[str]) -> Facts:
-    """What streams and session logs say of windows.
+def with_streams(
+    session: Session, streams: Mapping[Key, Sequence[Part]], windows: Sequence[str], goes_beyond: Callable[[str], bool]
+) -> Facts:
+    """What streams and session logs say of windows. goes_beyond: whether a stream has events outside of a window.
 
     A provider's own logs have all of its requests. Of one without, such as GLM, whose requests stand in the logs of
-    others, the streams count in a window where they have more output: what they say of caches differs.
+    others, these count, too, and with their caches, of which many proxies tell nothing. The streams count in a window
+    of which the logs have less than half of their output, unless that is of requests outside of it.
     """
     (logged, outputs), logs = _logged(session, windows), store.log_sources(session)
     own, before = {provider_of(session, source) for source in logs}, Counter[Key]()
@@ -73,7 +76,8 @@ def with_streams(session: Session, streams: Mapping[Key, Sequence[Part]], window
     fuller = {
         key
         for key, parts in streams.items()
-        if key[1] not in own and sum(part.output for part in parts) > before.get(key, -1)
+        if key[1] not in own and sum(part.output for part in parts) > 2 * before.get(key, -1)
+        if key not in before or not goes_beyond(key[0])
     }
     found = {key: _together(parts) for key, parts in streams.items()} | {
         (label, provider): one

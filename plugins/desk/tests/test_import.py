@@ -1,0 +1,244 @@
+"""`tracker import`: records of another machine come in."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracker.journal.journal import Journal
+
+T1 = "2026-01-10T09:00:00Z"  # of the AFTER that counts
+
+
+def audit(program: Any, root: Path | None = None) -> Any:
+    return [json.loads(program("--json", "window-audit", "--window", one, root=root).ok()) for one in ("W1", "W2")]
+
+
+def preview(program: Any, root: Path | None = None) -> str:
+    text: str = program("preview", root=root).ok()
+    return text
+
+
+def test_an_export_is_a_data_directory_that_can_be_imported(filled: Any, tmp_path: Path) -> None:
+    program, out, other = filled, tmp_path / "out", tmp_path / "other"
+    assert program("export", "--format", "jsonl", "--out", str(out)).ok().startswith("exported ")
+    files = program.files()
+    assert {path.name: path.read_bytes() for path in out.glob("*.jsonl")} == files
+    done = program("import", str(out), root=other)
+    assert done.ok().startswith("imported ")
+    assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
+    own = ("commands.jsonl", "imports.jsonl")
+    there = {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name not in own}
+    assert there == {name: data for name, data in files.items() if name not in own}
+    states = {path.relative_to(program.root): path.read_bytes() for path in program.root.glob("state/**/*.json")}
+    states = {name: data for name, data in states.items() if json.loads(data)["window"]}
+    assert {path.relative_to(other): path.read_bytes() for path in other.glob("state/**/*.json")} == states
+    again = program("import", str(out), root=other)
+    assert again.ok().startswith("imported 0 records; ")
+    assert {path.name: path.read_bytes() for path in other.glob("*.jsonl") if path.name not in own} == there
+
+
+def test_an_export_does_not_take_standard_output_for_a_folder(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in ((), ("--last", "1"), ("--dry-run",)):
+        done = filled("export", "--format", "csv", "--out", "-", *words)
+        assert (done.status, done.out) == (1, "")
+        assert done.err.startswith(
+            "error: An export is several files, so it cannot go to standard output. Name a folder"
+        )
+    assert not (tmp_path / "-").exists()
+
+
+def test_ledgers_are_named_only_if_rows_of_them_came(
+    filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "note: " not in filled("import", str(filled.root), root=tmp_path / "other").err
+    # an earlier version kept no records of them
+    (filled.root.parent / "docs" / "Ledgers").mkdir(parents=True)
+    assert (
+        "note: evidence that decision cards count does not"
+        in filled("import", str(filled.root), root=tmp_path / "another").err
+    )
+    monkeypatch.chdir(filled.root.parent)
+    assert "note: " not in filled("import", str(filled.root), root=tmp_path / "a third").err
+
+
+def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
+    """Records of both, tombstones and anomalies come along; what both have is there once."""
+    program, other = filled, tmp_path / "other"
+    program("import", str(program.root), root=other).ok()
+    program("alias", "end", "toy", "--stdin", stdin="fuel 9%", lane="sub1", root=other).ok()
+    program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1", "--index", "1", root=other).ok()
+    program("ingest", "toy-stream", "--window", "W1", "--file", "events", root=other).ok()
+    before = program.files()
+    found = json.loads(program("--json", "import", str(other)).ok())["streams"]
+    derived = {"commands", "readings"}
+    assert {name: one["new"] for name, one in found.items() if one["new"] and name not in derived} == {"snapshots": 2}
+    assert all(program.files()[name].startswith(data) for name, data in before.items())
+    here, there = audit(program), audit(program, other)
+    assert here == there
+    assert here[0]["providers"]["toy"]["canonical"]["after"]["captured_at"] == T1
+    assert here[0]["providers"]["toy"]["stale"] is True
+    assert program.state("toy", "sub1")["open"] is False
+
+
+def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
+    program, other = filled, tmp_path / "other"
+    other.mkdir()
+    assert "contains no stream (*.jsonl)" in program("import", str(other)).refused()
+    assert "There is no directory" in program("import", str(tmp_path / "nowhere")).refused()
+    assert "is the data directory itself" in program("import", str(program.root)).refused()
+    assert "is not a directory. Name the one that holds it." in program("import", "events").refused()
+    assert f"Did you mean {program.root}?" in program("import", str(program.root.parent), root=other / "own").refused()
+    (other / "usage.jsonl").write_text('{"rid": "r1", "prompt": "secret"}\n')
+    assert "contains no stream (*.jsonl) of records" in program("import", str(other)).refused()
+    rows = program.rows("snapshots")
+    changed = json.dumps(rows[0] | {"notes": "forged"}).encode()
+    new = json.dumps(rows[1] | {"record_id": "e" * 32, "window": "W3"}).encode()
+    (other / "snapshots.jsonl").write_bytes(changed + b"\nnonsense\n" + new + b'\n{"torn')
+    before = program.files()
+    done = program("import", str(other))
+    assert done.ok() == "imported 1 record (snapshots 1); 1 were here already\n"
+    assert (
+        f"1 record of snapshots with the id of a record here but other content, such as {rows[0]['record_id']}"
+        in done.err
+    )
+    assert "snapshots.jsonl holds lines that are not records" in done.err
+    assert f"{other / 'usage.jsonl'} holds no records of tracker, and was left out" in done.err
+    assert "usage.jsonl" not in program.files()
+    assert program.files()["snapshots.jsonl"] == before["snapshots.jsonl"] + new + b"\n"
+    assert (other / "snapshots.jsonl").read_bytes().endswith(b'{"torn'), "the other directory is only read"
+    assert not (other / "snapshots.jsonl.torn").exists()
+
+
+def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path) -> None:
+    program, other = filled, tmp_path / "other"
+    for words, pane in (("alias start toy --stdin --window W1", "fuel 10%"), ("alias end toy --stdin", "fuel 20%")):
+        program(*words.split(), stdin=pane, root=other).ok()
+    program("complete", "--window", "W1", "--toy-features", "7", "--outcome", "fail", root=other).ok()
+    before, shown = program.files(), preview(program)
+    for words in (["import", str(other)], ["import", str(other), "--dry-run"]):
+        message = program(*words).refused()
+        assert message.startswith(f"error: W1 is used for different work here and in {other}: each has records that")
+    assert (program.files(), preview(program)) == (before, shown)
+    program("import", str(other), "--force").ok()
+    assert "features=7" in preview(program)
+    # what was made one has records in common from now on
+    assert program("import", str(other)).ok().startswith("imported 0 records; ")
+
+
+def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tmp_path: Path) -> None:
+    """Both have the BEFORE; each ends and finalizes the window, or one of them does."""
+    program, other, third = filled, tmp_path / "other", tmp_path / "third"
+    program(*["alias", "start", "toy", "--stdin", "--window", "W9"], stdin="fuel 10%").ok()
+    for root in (other, third):
+        program("import", str(program.root), root=root).ok()
+    for root, pane, features in ((program.root, "fuel 20%", "5"), (other, "fuel 40%", "1")):
+        program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin=pane, root=root).ok()
+        program("complete", "--window", "W9", "--toy-features", features, root=root).ok()
+    before = program.files()
+    assert program("import", str(other)).refused().startswith("error: W9 is used for different work here and in ")
+    assert program.files() == before
+    # where nothing else was done, it follows: a correction, too
+    program("import", str(program.root), root=third).ok()
+    program(*["alias", "delete", "toy", "--window", "W9", "--phase", "after", "--yes"], root=third).ok()
+    program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin="fuel 30%", root=third).ok()
+    program("complete", "--window", "W9", "--toy-features", "6", root=third).ok()
+    program("import", str(third)).ok()
+    assert "toy: features=6, capacity=20 pp" in program("preview", "--window", "W9").ok()
+
+
+def test_a_dry_import_says_what_would_come(filled: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    found = json.loads(filled("import", str(filled.root), "--dry-run", root=other).ok())
+    assert found["streams"]["snapshots"] == {"new": 4, "known": 0, "conflicts": []}
+    assert not other.exists()
+
+
+def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tracker.errors import TrackerError
+    from tracker.journal.journal import Journal
+
+    program, other, appended = filled, tmp_path / "other", []
+    real = Journal.append_all
+
+    def failing(self: Journal, new: Any) -> None:
+        appended.extend(name for name in new if name != "imports")
+        if "toy_report" in new:
+            raise TrackerError("no space")
+        real(self, new)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "append_all", failing)
+        assert program("import", str(program.root), root=other).refused() == "error: no space"
+    assert appended[0] == "anomalies"
+    assert "snapshots" in appended
+    program("import", str(program.root), root=other).ok()
+    assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
+
+
+def test_a_lane_whose_last_capture_was_taken_back_elsewhere_has_nothing_open(program: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
+    program("import", str(program.root), root=other).ok()
+    program("alias", "delete", "toy", "--window", "W1", "--yes", root=other).ok()
+    program("import", str(other)).ok()
+    assert (program.state("toy")["open"], program.state("toy")["window"]) == (False, None)
+    assert "state" not in {one["check"] for one in json.loads(program("--json", "doctor").out)["findings"]}
+
+
+def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp_path: Path) -> None:
+    """What came in may be newer than the lane's own open window; then `end` goes to that one."""
+    other, times = tmp_path / "other", [f"2026-01-10T{hour:02}:00:00Z" for hour in (8, 9, 10)]
+    for root, window, at in ((program.root, "A-01", times[0]), (other, "B-01", times[1])):
+        words = ("alias", "start", "toy", "--stdin", "--window", window, "--captured-at", at)
+        program(*words, stdin="fuel 10%", root=root).ok()
+    done = program("import", str(other))
+    cure = "tracker end toy --stdin --window A-01"
+    assert (
+        f"A-01 is open here, and B-01, which came in, is newer, so that `tracker end toy` goes to that one. Yours ends"
+        f" with `{cure}`" in " ".join(done.err.split())
+    )
+    assert "which came in" not in program("import", str(other)).err
+    plain = program("alias", "end", "toy", "--stdin", "--captured-at", times[2], stdin="fuel 20%")
+    assert "after snapshot for B-01" in plain.ok()
+    assert f"A-01 stays open for toy in this lane; `{cure}` ends it" in " ".join(plain.err.split())
+    program("undo", "--yes").ok()
+    assert "A-01" in program(*cure.split()[1:], "--captured-at", times[2], stdin="fuel 20%").ok()
+    assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err
+
+
+def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:
+    """Whichever command of either directory is newer; also after the records went back and forth."""
+    other = tmp_path / "other"
+
+    def start(window: str, root: Path | None = None) -> None:
+        program(*["start", "toy", "--stdin", "--window", window], stdin="fuel 10%", root=root).ok()
+
+    start("W1")
+    start("W2", other)
+    program("undo", "--yes", root=other).ok()
+    start("W3", other)
+    program("import", str(other)).ok()
+    assert {one["directory"] for one in program.rows("imports")} == {os.path.relpath(other, program.root)}
+    program("import", str(program.root), root=other).ok()
+    program("import", str(other)).ok()
+    for root, own in ((None, "W1"), (other, "W3")):
+        [listed] = json.loads(program("undo", "--list", "--json", root=root).ok())
+        assert {one["window"] for one in listed["records"]} - {None} == {own}
+        refused = program("undo", "--yes", root=root).refused()
+        assert refused.startswith("error: The last command cannot be taken back. Add --past ")
+        done = program("undo", "--yes", "--past", root=root)
+        assert f"took back toy before snapshot for {own}" in done.ok()
+        assert "tracker import" in done.err
+        assert "There is nothing to take back" in program("undo", "--yes", "--past", root=root).refused()
+    program("import", str(other)).ok()
+    start("W4")
+    assert "took back toy before snapshot for W4" in program("undo", "--yes").ok()
