@@ -127,7 +127,7 @@ def test_the_last_final_request_and_the_last_usage_count() -> None:
     ],
 )
 def test_the_lane_is_the_host(url: object, lane: str | None) -> None:
-    [event] = read(final() | {"requestUrl": url}, completed())
+    [event] = read(final() | {"requestUrl": url}, answer(), completed())
     assert event["lane"] == lane
     assert event.get("tags") == (None if lane else ["lane:invalid"])
 
@@ -146,7 +146,7 @@ def test_the_lane_is_the_host(url: object, lane: str | None) -> None:
     ],
 )
 def test_the_model_stands_in_the_body(request_field: object, model: str | None, tags: list[str] | None) -> None:
-    [event] = read(final() | {"request": request_field}, completed())
+    [event] = read(final() | {"request": request_field}, answer(), completed())
     assert (event["model"], event.get("tags")) == (model, tags)
 
 
@@ -198,7 +198,8 @@ def test_values_that_are_missing_or_wrong(
     change: dict[str, Any], field: str, kept: object, tags: list[str] | None
 ) -> None:
     [event] = read(completed() | change)
-    assert (event[field], event.get("tags")) == (kept, tags)
+    missing = ["tokens:missing"] if event["ok"] else []
+    assert (event[field], event.get("tags", [])) == (kept, [*(tags or []), *missing])
 
 
 @together("change", [{"reqId": []}, {"reqId": True}, {"pid": {}}, {"reqId": "x" * 300}])

@@ -42,7 +42,8 @@ def events(record: dict[str, Any], scratch: dict[str, Any]) -> list[Event]:
         if found is not None:
             state = _state(waiting, rid, record)
             if message != "final request" and (found["model"] is None or type(state.get("model")) is str):
-                del found["model"]  # where the request went comes first
+                # where the request went comes first
+                del found["model"]
             state.update((field, plain.kept(field, value)) for field, value in found.items())
             state["call"] = state.get("call", True) or message == "final request"
     return []
@@ -116,8 +117,7 @@ def _model(request: object) -> object:
 def _usage(record: dict[str, Any]) -> State | None:
     """The model and the tokens of a response line, in the vendor's words or, in `result`, in the Messages API's."""
     for holder in (record.get("result"), record.get("response")):
-        usage = holder.get("usage") if isinstance(holder, dict) else None
-        if isinstance(usage, dict):
+        if isinstance(holder, dict) and isinstance(usage := holder.get("usage"), dict):
             found = _messages_usage(usage) if "input_tokens" in usage else _chat_usage(usage)
             return found | {"model": holder.get("model")}
     return None

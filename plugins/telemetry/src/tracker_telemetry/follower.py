@@ -16,6 +16,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +84,19 @@ class Follower:
             self._former = self._found(self.left.is_in)
             while not stop.is_asked:
                 if self._file is None or not self.place.fits(self._file):
-                    yield from self._turn_to(self._find())
-                chunk = b"" if self._file is None else read_at(self._file, BATCH, self.place.position)
-                if chunk:
+                    self._turn_to(self._find())
+                if chunk := _lines(self._file, self.place):
                     self._is_leaving = False
                     self.place = self.place.behind(chunk)
                     yield chunk
-                elif late := self._late():
-                    self.left = self.left.behind(late)
-                    yield late
-                elif self._is_leaving and (file := self._successor()) is not None:
-                    yield from self._turn_to(file)
+                elif self.place.tail[-1:] in (b"", b"\n") and (chunk := _lines(self._former, self.left)):
+                    self.left = self.left.behind(chunk)
+                    yield chunk
+                elif self._is_leaving and self._file is not None and (file := self._successor()) is not None:
+                    if rest := read_at(self._file, BATCH, self.place.position):
+                        self.place = self.place.behind(rest)
+                        yield rest + b"\n"
+                    self._turn_to(file)
                 else:
                     self._is_leaving = self._file is not None and self._name_of(self._file) != self.path
                     yield b""
@@ -101,13 +104,6 @@ class Follower:
         finally:
             _close(self._file, self._former)
             self._file = self._former = None
-
-    def before(self, pending: int) -> Place:
-        """The place that lies some bytes before the current one, in the file that was read last."""
-        assert self._file is not None
-        position = self.place.position - pending
-        start = max(position - TAIL, 0)
-        return evolve(self.place, position=position, tail=read_at(self._file, position - start, start))
 
     def last(self, size: int) -> bytes | None:
         """Up to so many bytes that stand before the place, from the beginning of a line on.
@@ -125,35 +121,24 @@ class Follower:
 
     # --- which file
 
-    def _turn_to(self, file: int | None) -> Iterator[bytes]:
+    def _turn_to(self, file: int | None) -> None:
         """Go on in an open file: at the place where it fits, else at the beginning."""
         if file is not None and not self.place.fits(file):
-            left, found = self.place, os.fstat(file)
-            if left.tail[-1:] not in (b"", b"\n"):
-                yield b"\n"
-            self.place = Place(found.st_dev, found.st_ino)
             if self._is_leaving:
-                self.left, self._former, self._file = left, self._file, self._former
+                self.left, self._former, self._file = self.place, self._file, self._former
+            found = os.fstat(file)
+            self.place = Place(found.st_dev, found.st_ino)
         _close(self._file)
         self._file, self._is_leaving = file, False
 
-    def _late(self) -> bytes:
-        """Whole lines that the file left last has got since, unless the current one is in the midst of a line."""
-        if self._file is None or self._former is None or self.place.tail[-1:] not in (b"", b"\n"):
-            return b""
-        late = read_at(self._former, BATCH, self.left.position) if self.left.fits(self._former) else b""
-        return late[: late.rfind(b"\n") + 1]
-
     def _find(self) -> int | None:
         """The file of the place, a copy of it, or the one that has the name now."""
-        for fits in (self.place.is_in, self.place.fits):
-            if (file := self._found(fits)) is not None:
-                return file
-        return _opened(self.path)
+        found = self._found(self.place.is_in, self.place.fits)
+        return _opened(self.path) if found is None else found
 
-    def _found(self, fits: Callable[[int], bool]) -> int | None:
-        """The first file that fits, of the followed one and those beside it."""
-        for path, _ in self._named():
+    def _found(self, *tests: Callable[[int], bool]) -> int | None:
+        """The first file that fits by the first test that one passes, of the followed one and those beside it."""
+        for fits, (path, _) in product(tests, self._named()):
             if (file := _opened(path)) is not None:
                 if fits(file):
                     return file
@@ -184,8 +169,7 @@ class Follower:
         return _opened(path) if path in named and named[path].st_size else None
 
     def _name_of(self, file: int) -> Path | None:
-        own = os.fstat(file)
-        return next((path for path, found in self._named() if os.path.samestat(found, own)), None)
+        return next((path for path, found in self._named() if os.path.samestat(found, os.fstat(file))), None)
 
     def _named(self) -> Iterator[tuple[Path, os.stat_result]]:
         """The followed file, and those beside it that a rotation may have made of it."""
@@ -197,6 +181,12 @@ class Follower:
             with suppress(OSError):
                 if stat.S_ISREG((found := path.stat()).st_mode):
                     yield path, found
+
+
+def _lines(file: int | None, place: Place) -> bytes:
+    """Whole lines from a place on; of a line that is longer than what is read at once, its parts."""
+    found = b"" if file is None or not place.fits(file) else read_at(file, BATCH, place.position)
+    return found[: found.rfind(b"\n") + 1] or (found if len(found) == BATCH else b"")
 
 
 def _close(*files: int | None) -> None:
@@ -232,15 +222,11 @@ class Mark:
         folder = reader.session.root / FOLDER
         return cls(reader, folder / f"followed-{blake2b(name, digest_size=8).hexdigest()}.json")
 
-    @property
-    def _ids(self) -> Path:
-        return self.path.with_suffix(".ids")
-
     def recall(self) -> tuple[Place, Place] | None:
         """The places that were noted last; the reader goes on as it was then."""
         try:
             found = orjson.loads(self.path.read_bytes())
-            with self._ids.open("rb") as file:
+            with self.path.with_suffix(".ids").open("rb") as file:
                 ids = file.read(found["shown"] * SIZE)
             if found["streams"] != self._streams(found["streams"]) or len(ids) != found["shown"] * SIZE:
                 return None
@@ -260,7 +246,7 @@ class Mark:
         places = {name: {**asdict(one), "tail": one.tail.hex()} for name, one in (("place", place), ("left", left))}
         with suppress(OSError, TrackerError):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
+            file = os.open(self.path.with_suffix(".ids"), os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(file, "wb") as ids:
                 ids.truncate(self.shown * SIZE)
                 ids.seek(self.shown * SIZE)

@@ -130,7 +130,7 @@ class Intake:
             for chunk in follower.chunks(self.stop):
                 shown = self._take(splitter.feed(chunk))
                 if shown and not self.session.dry_run:
-                    mark.note(follower.before(splitter.pending), follower.left, shown)
+                    mark.note(follower.place, follower.left, shown)
                 progress.advance(len(chunk), reader.summary.events)
         finally:
             progress.end()

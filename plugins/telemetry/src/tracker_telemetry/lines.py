@@ -101,11 +101,8 @@ class Splitter:
         lines: list[Line] = []
         if whole:
             self._add(whole[0])
-            lines = [self._close()]
-            if b"\r" in chunk or max(map(len, whole)) > LINE_LIMIT:
-                lines += map(_line, whole[1:])
-            else:
-                lines += whole[1:]
+            is_plain = b"\r" not in chunk and len(chunk) <= LINE_LIMIT
+            lines = [self._close(), *(whole[1:] if is_plain else map(_line, whole[1:]))]
         self._add(rest)
         return lines
 

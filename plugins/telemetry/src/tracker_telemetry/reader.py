@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import hexlify
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -251,24 +251,20 @@ class Reader:
 
     def store(self, batch: Batch) -> None:
         """Append what is new, each stream in one write; what is stored, also by another process, is left out."""
-        if self.session.dry_run:
-            self._leave_out(batch)
-            print(batch.lines(batch.events + batch.refused).decode(), end="")
-        elif batch.events or batch.refused:
-            with self.session.journal.lock():
-                self.stored.catch_up()
-                self._leave_out(batch)
-                for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
-                    if rows:
-                        self.session.journal.append(stream, batch.lines(rows))
-                        self.stored.wrote(stream)
+        is_dry = self.session.dry_run
+        with nullcontext() if is_dry or not (batch.events or batch.refused) else self.session.journal.lock():
+            self.stored.catch_up()
+            batch.events, batch.refused = self.stored.new(batch.events), self.stored.new(batch.refused)
+            for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
+                if rows and is_dry:
+                    print(batch.lines(rows).decode(), end="")
+                elif rows:
+                    self.session.journal.append(stream, batch.lines(rows))
+                    self.stored.wrote(stream)
         batch.summary.new = len(batch.events)
         for tags in filter(None, [tags for _, _, tags in batch.events]):
             batch.summary.tags.update({tag for tag in tags if type(tag) is str})
         self.summary.add(batch.summary)
-
-    def _leave_out(self, batch: Batch) -> None:
-        batch.events, batch.refused = self.stored.new(batch.events), self.stored.new(batch.refused)
 
 
 def _row(row_id: bytes, values: dict[str, Any]) -> Row:
