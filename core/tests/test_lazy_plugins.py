@@ -43,8 +43,8 @@ def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window
     assert said[-1] == "tracker_codex"
 
 
-def test_a_foreign_package_whose_entry_points_are_not_utf_8_breaks_nothing(tmp_path: Path) -> None:
-    points = {"foo-1.0": b"[tools]\nna\xefve = foo\n", "bar-2.0": b"[tracker]\r\nbar = bar.feature\r\n"}
+def test_a_foreign_package_whose_entry_points_are_not_utf_8_or_have_no_name_breaks_nothing(tmp_path: Path) -> None:
+    points = {"foo-1.0": b"[tools]\nna\xefve = foo\n", "bar-2.0": b"[tracker]\r\nbar = bar.feature\r\n = bar\r\n"}
     for name, text in points.items():
         (tmp_path / f"{name}.dist-info").mkdir()
         (tmp_path / f"{name}.dist-info" / "entry_points.txt").write_bytes(text)

@@ -153,7 +153,7 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
             section = f"[{GROUP}]" in text and re.search(rf"^\[{GROUP}\][ \t\r]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
                 point, is_entry, place = line.partition("=")
-                if is_entry and not line.lstrip().startswith(("#", ";")):
+                if is_entry and point.strip() and not line.lstrip().startswith(("#", ";")):
                     found.append((point.strip(), place.partition("[")[0].strip(), project, version))
             seen.add(project)
     return sorted(found)

@@ -272,7 +272,7 @@ class Registry:
             if isinstance(answer, readings.Reading):
                 size = len(repr(readings.to_parsed(answer, plugin.declared)))  # refuses meters that are not declared
                 if size > READING_LIMIT:
-                    raise ValueError(f"A reading of {size >> 20} MB. Expected at most {READING_LIMIT >> 20} MB.")
+                    raise ValueError(f"A reading of {-(-size >> 20)} MB. Expected at most {READING_LIMIT >> 20} MB.")
             if isinstance(answer, list) and not plugin.is_own:
                 whose = {"distribution": plugin.distribution}  # what is not the project's own says whose it is
                 return [attrs.evolve(one, **whose) if hasattr(one, "distribution") else one for one in answer]

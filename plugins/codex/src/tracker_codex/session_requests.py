@@ -334,13 +334,14 @@ def _doubt(scratch: Mapping[str, Any], *, is_first: bool) -> str | None:
 
 
 def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
-    """Whether a row of a subagent's file is of before it began."""
+    """Whether a row of a subagent's file is of before it began: a copy, written with the file's first line."""
     if not scratch.get("is_subagent"):
         return False
+    at, begun = epoch(row.timestamp), scratch["forked"]
     if type(start := scratch.get("start")) is type(row.ordinal) is int:
-        return row.ordinal < start
-    at = epoch(row.timestamp)
-    return at is not None and at < (scratch["forked"] or at)
+        # where Codex made pages of the file later, its own rows stand below it, too
+        return row.ordinal < start and (at is None or begun is None or at - begun <= BURST_SECONDS)
+    return at is not None and begun is not None and at < begun
 
 
 def _base(total: Numbers | None, last: Numbers | None, row: Row, scratch: Mapping[str, Any]) -> str:

@@ -50,7 +50,12 @@ def _row(one: CurrentMeter, clock: Clock) -> dict[str, Cell]:
     meter, gauge, reset = one.meter, one.gauge, one.gauge.reset_at
     # without a known reset, too, a meter was reset after the longest time that it may take
     is_past = reset <= clock.now if reset else meter.longest is not None and clock.now - one.at >= meter.longest
-    used = gauge.used if meter.unit == "pp" and not is_past else None
+    share, of_limit = gauge.used, ""
+    if meter.unit != "pp":
+        # a count is a share of its limit, if the vendor shows that
+        share = round(100 * share / gauge.limit) if share is not None and gauge.limit else None
+        of_limit = f"{value(gauge.used)} of {value(gauge.limit)} {meter.unit}"
+    used = None if is_past else share
     # a pane that was old when it was read shows a reset that was over by then
     past = "out of date" if reset and reset <= one.at else "reset since"
     shown = past if is_past else one.used
@@ -64,7 +69,7 @@ def _row(one: CurrentMeter, clock: Clock) -> dict[str, Cell]:
         "title": f"{one.provider} {line(one.meter.key)}",
         "account": account,
         "used": used,
-        "note": shown if used is None else None,
+        "note": shown if used is None else of_limit or None,
         "age": f"{span(clock.now - one.at)} ago",
         "reset": span(reset - clock.now) if reset and not is_past else None,
         "reset_at": clock.at(reset) if reset and not is_past else None,
@@ -119,9 +124,10 @@ def lines(found: list[Mapping[str, Cell]]) -> Iterator[str]:
     for row in found:
         resets = f"resets {row['reset_at']} (in {row['reset']})" if row["reset"] else ""
         pace = str(row["pace"]).replace("ahead", "ahead of") + " an even pace" if row["pace"] else ""
-        used = row["note"] if row["used"] is None else value(row["used"], unit="%")
-        age = f"read {row['age']}" if row["used"] is None else str(row["age"])
-        notes = ", ".join(filter(None, (age, resets, pace)))
+        note = row.get("note")
+        used = note if row["used"] is None else value(row["used"], unit="%")
+        count, age = ("", f"read {row['age']}") if row["used"] is None else (note, row["age"])
+        notes = ", ".join(str(one) for one in (count, age, resets, pace) if one)
         bar = f"{_bar(row['used']):{WIDTH}}  {used:>5}"
         yield f"{row['provider']:{names[0]}}  {row['meter']:{names[1]}}  {bar}  {notes}".rstrip()
 

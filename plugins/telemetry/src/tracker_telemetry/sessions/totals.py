@@ -17,6 +17,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from tracker.api import Source, epoch
@@ -30,6 +31,7 @@ Groups: TypeAlias = "dict[Row, Totals]"  # by session, or the first of those tha
 UNKNOWN = -1  # how far the journal is known that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
 PRICED, COST, UNTIL, SPEED = (place + len(TOKENS) for place in (10, 11, 12, 13))
+MADE = itemgetter(COUNTS, UNTIL)  # how many requests, of how many tokens, and when the last was made
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
 NO_MONEY = 1e-12  # dollars that are the noise of a difference
@@ -107,9 +109,10 @@ def _together(groups: Groups, kin: Mapping[str, str]) -> Groups:
 
 def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Totals:
     """What rows do not show of what the journal has of a day and model of sessions that share requests."""
-    if not _size(kept):
+    kept = {key: row for key, row in kept.items() if any(row[COUNTS])}
+    if not kept:
         return {}
-    until = max(_until(row) for row in kept.values() if any(row[COUNTS]))
+    until = max(map(_until, kept.values()))
     later = {row[:4] for row in shown.values() if row[UNTIL] is not None and row[UNTIL] > until}
     if later:
         database.execute(tables.BY_PLACE)
@@ -129,6 +132,12 @@ def _rest(kept: Totals, shown: Totals) -> Totals:
 
     What is shown under another project, such as the hash of its name, is not lost: all projects count together.
     """
+    same = {key for key in kept.keys() & shown if MADE(kept[key]) == MADE(shown[key])}
+    kept, shown = ({key: row for key, row in totals.items() if key not in same} for totals in (kept, shown))
+    if kept and shown:
+        # which requests of these are left is not known, nor whether the last is
+        until = max(kept.values(), key=_until)[UNTIL]
+        kept = {key: (*row[:UNTIL], until, row[SPEED]) for key, row in kept.items()}
     left = {key: _with(row, map(_more, _values(row), _values(shown.get(key)))) for key, row in kept.items()}
     return _cut(left, [*map(_more, _sums(kept), _sums(shown))])
 
@@ -143,17 +152,11 @@ def _still(lost: Totals, missing: Totals) -> Totals:
 def _cut(totals: Totals, most: Sequence[float]) -> Totals:
     """Of totals no more in all than this, without those that have nothing."""
     found: Totals = {}
-    is_cut = False
     for key, row in totals.items():
         values = [*map(min, _values(row), most)]
         most = [*map(_more, most, values)]
-        is_cut |= values[: len(NOTHING)] != [*_values(row)][: len(NOTHING)]
         if any(values[: len(NOTHING)]):
             found[key] = _with(row, values)
-    if is_cut and (ends := [row[UNTIL] for row in totals.values() if any(row[COUNTS])]):
-        # which of them are left is not known, nor whether the last is
-        until = None if None in ends else max(ends)
-        found = {key: (*row[:UNTIL], until, *row[UNTIL + 1 :]) for key, row in found.items()}
     return found
 
 
