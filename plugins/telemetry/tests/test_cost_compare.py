@@ -386,13 +386,6 @@ def test_requests_without_a_count_of_tokens_are_not_free(tracker_inside: Run) ->
     )
 
 
-def test_the_zone_of_a_stream_cannot_be_chosen(tracker_inside: Run) -> None:
-    words = ("ingest", "proxy-telemetry", "--window", "W1", "--timezone", "America/New_York", "--stdin")
-    done = tracker_inside(*words, stdin=log(*EVENTS))
-    assert done.returncode == 2
-    assert "--timezone does not fit: proxy-telemetry is a stream. Expected a provider or a report." in done.stderr
-
-
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 def test_a_time_that_no_date_has_is_none(tracker_inside: Run, tmp_path: Path, at: str) -> None:
     """As a hand or another program may write it into the journal."""
