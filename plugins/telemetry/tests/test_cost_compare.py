@@ -381,9 +381,7 @@ def test_requests_without_a_count_of_tokens_are_not_free(tracker_inside: Run) ->
     assert "2550" in (shown := json.dumps(known))
     assert "1025" not in shown
     report = tracker_inside("report", "--format", "md").stdout
-    assert (
-        "what went to a cheaper model is not known, for 1 request that succeeded without a count of tokens." in report
-    )
+    assert "what went to a cheaper model is not known, since 1 request succeeded without a count of tokens." in report
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])

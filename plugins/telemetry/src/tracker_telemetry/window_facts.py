@@ -85,17 +85,15 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         for _, _, is_routed, *counts in groups(session, source, period.windows, table):
             sides[bool(is_routed)].add(*counts)
         found = Costs(label=source.routed_label, sides=sides, prices=table)
-        baseline_usd, routed_usd, saved = found.money(found.sides).values()
+        baseline_usd, routed_usd, saved = found.money(sides).values()
         usual, cheap = (None if side.uncounted else side.tokens for side in sides)
         rows += [
             {"side": f"{source.title}: not routed", "tokens": usual, "cost": baseline_usd, "saved": None},
             {"side": f"{source.title}: routed", "tokens": cheap, "cost": routed_usd, "saved": saved},
         ]
         if usual is None or cheap is None:
-            what = (
-                f"{plural(baseline.uncounted + routed.uncounted, 'request')} that succeeded without a count of tokens"
-            )
-            headlines.append(f"{source.title}: what went to a cheaper model is not known, for {what}.")
+            why = f"{plural(baseline.uncounted + routed.uncounted, 'request')} succeeded without a count of tokens"
+            headlines.append(f"{source.title}: what went to a cheaper model is not known, since {why}.")
         elif routed.tokens:
             share = 100 * routed.tokens / (baseline.tokens + routed.tokens)
             worth = "what that saved is not known" if saved is None else f"which saved {dollars(saved)} at list prices"
