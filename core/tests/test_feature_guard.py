@@ -127,6 +127,8 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
         ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "Expected a module and an attribute"),
         ({"settings": {"x": "nowhere"}}, "Expected a module and an attribute"),
         ({"streams": ("hours")}, "Invalid streams 'hours'. Expected a tuple of texts"),
+        ({"commands": ["x"]}, "Invalid commands .* Expected a mapping from names"),
+        ({"settings": "x"}, "Invalid settings 'x'. Expected a mapping from names"),
         ({"streams": (one for one in ("hours",))}, "Invalid streams <generator"),
         ({"streams": None}, "Invalid streams None"),
         ({"streams": ("../x",)}, "Expected up to 64 lower-case letters"),
