@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from attrs import evolve
 
 from tracker.contract.readings import Reading, amount, iso, to_parsed
-from tracker.contract.sources import Source
+from tracker.contract.sources import FileOrigin, Source
 from tracker.errors import PluginError, TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, check_window, stamp
 from tracker.session import Session
@@ -306,7 +306,8 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."
     add = f"`tracker windows add {_following(session, source, last)} --from TIME --to TIME --provider {name}`"
-    text += f" For work that is over, run `tracker sync`, then {add}." if source.origins else ""
+    is_kept = any(isinstance(one, FileOrigin) for one in source.origins)
+    text += f" For work that is over, run `tracker sync`, then {add}." if is_kept else ""
     begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"
     return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
 
