@@ -106,8 +106,7 @@ class Registry:
         timer.restart("declare its source")  # first: a plugin for another contract may use other hooks
         if (declare := getattr(found.module, "source_info", None)) is None:
             raise LookupError("Missing hook 'source_info'. It declares the source.")
-        answer = declare()
-        found.declared = answer if type(answer) is Source else None
+        found.declared = answer if type(answer := declare()) is Source else None
         found.declared = _declaration(found.name, answer)
         timer.restart(CLAIM)
         self._claim(found)
