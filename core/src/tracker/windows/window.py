@@ -111,8 +111,8 @@ def _window(session: Session, request: CaptureRequest) -> str:
         raise _nothing_open(session, source, newest and newest.window)
     window = _following(session, source, newest and newest.window, PHASES)
     # it joins the window that another provider began in this lane since
-    marks = [index.newest(one.stream, lane, one.name) for one in session.registry.sources.values()]
-    opened = [one for one in marks if one and one.phase == "before" and one.at > (newest.at if newest else 0)]
+    marks = [one for stream in session.journal.streams() for agent, one in index.lanes(stream) if agent == lane]
+    opened = [one for one in marks if one.phase == "before" and one.at > (newest.at if newest else 0)]
     window = max(opened, key=lambda one: one.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
     return _following(session, source, window, PHASES) if _is_taken(session, source, window, PHASES) else window
