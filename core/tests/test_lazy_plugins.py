@@ -24,7 +24,7 @@ finally:
 
 
 @pytest.mark.parametrize("window", [[], ["--window", "W0-01"]])
-def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window: list[str]) -> None:
+def test_a_window_of_one_provider_imports_no_other(tmp_path: Path, window: list[str]) -> None:
     environment = os.environ | {"TRACKER_DATA_DIR": str(tmp_path / "data")}
 
     def run(*words: str) -> list[str]:
@@ -35,7 +35,10 @@ def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window
         return done.stdout.splitlines()
 
     utc = ["--timezone", "UTC"]
-    run("start", "codex", "--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", *utc)
+    said = run(
+        "start", "codex", "--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", *utc
+    )
+    assert said[-1] == "tracker_codex"
     said = run(
         "end", "codex", "--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", *utc, *window
     )

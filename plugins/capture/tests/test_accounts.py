@@ -56,19 +56,21 @@ def test_what_two_people_have_left_is_told_apart_behind_an_import(person: Any) -
     assert ann("gate", "codex").exit_code == 3
     ann.ok("import", str(bob.home / "data"))
     done = ann("gate", "codex")
-    assert (done.exit_code, done.stdout.partition("; ")[2]) == (4, "add --account unnamed-1 or --account unnamed-2\n")
-    assert ann("gate", "codex", "--account", "unnamed-1").exit_code == 3
-    assert {name: one["used"] for name, one in named(ann, "status").items()} == {"unnamed-1": 99, "unnamed-2": 8}
-    assert {name: len(one["points"]) for name, one in named(ann, "meters").items()} == {"unnamed-1": 3, "unnamed-2": 3}
-    assert "weekly has readings of 2 accounts (unnamed-1, unnamed-2)" in ann("meters", "reconcile").stderr
+    own, other = (f"unnamed-{worker.week_end:%Y-%m-%d}" for worker in (ann, bob))
+    assert (done.exit_code, done.stdout.partition("; ")[2]) == (4, f"add --account {own} or --account {other}\n")
+    assert ann("gate", "codex", "--account", own).exit_code == 3
+    assert {name: one["used"] for name, one in named(ann, "status").items()} == {own: 99, other: 8}
+    assert {name: len(one["points"]) for name, one in named(ann, "meters").items()} == {own: 3, other: 3}
+    assert f"weekly has readings of 2 accounts ({own}, {other})" in ann("meters", "reconcile").stderr
     # a pane of each names what has its reset
     ann.ok("start", "codex", pane(ann, "ann", 99, "ann@example.com"), "--window", "A-1", "--force")
-    [own] = named(ann, "meters").keys() - {"unnamed-1"}
-    assert len(named(ann, "meters")[own]["points"]) == 3
+    [known] = named(ann, "meters").keys() - {other}
+    assert len(named(ann, "meters")[known]["points"]) == 3
+    assert ann("gate", "codex", "--account", own).exit_code == 1
     ann.ok("--agent", "b", "start", "codex", pane(bob, "bob", 8, "bob@example.com"), "--window", "B-1", "--force")
-    known = named(ann, "meters")
-    assert (len(known), "unnamed-1" in known, own in known) == (2, False, True)
-    assert {one["points"][0]["used"] for one in known.values()} == {2, 93}
+    found = named(ann, "meters")
+    assert (len(found), other in found, known in found) == (2, False, True)
+    assert {one["points"][0]["used"] for one in found.values()} == {2, 93}
 
 
 def test_windows_of_two_people_do_not_exclude_each_other(person: Any) -> None:
@@ -83,7 +85,7 @@ def test_windows_of_two_people_do_not_exclude_each_other(person: Any) -> None:
     ann.ok("import", str(bob.home / "data"))
     found = json.loads(ann.ok("--json", "preview"))["providers"]
     rows = {one["account"]: (one["features"], one["capacity"], one["n"], one["excluded"]) for one in found}
-    assert rows == {"unnamed-1": (2, 3, 1, []), "unnamed-2": (2, 3, 1, [])}
+    assert rows == {f"unnamed-{worker.week_end:%Y-%m-%d}": (2, 3, 1, []) for worker in (ann, bob)}
 
 
 @pytest.mark.parametrize("is_beside", [False, True])
@@ -94,7 +96,8 @@ def test_a_reset_that_a_vendor_moved_is_of_one_account(worker: Any, is_beside: b
     worker.week_end += timedelta(hours=30)
     worker.codex((-200, 21), (0, 25), name="b")
     worker.ok("sync")
-    assert set(named(worker, "meters")) == ({"unnamed-1", "unnamed-2"} if is_beside else {None})
+    found = [worker.week_end - timedelta(hours=30), worker.week_end] if is_beside else []
+    assert set(named(worker, "meters")) == ({f"unnamed-{at:%Y-%m-%d}" for at in found} or {None})
 
 
 def test_a_meter_that_was_reset_early_is_of_one_account(person: Any) -> None:

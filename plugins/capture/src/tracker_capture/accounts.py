@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tracker.api import account_id
 from tracker.kernel import Session, Windows, canonical
-from tracker_capture.outline import HOUR, Owner, outline, runs, text_of
+from tracker_capture.outline import FIRST, HOUR, LAST, RESET, VALUE, Owner, outline, text_of
 from tracker_capture.readings import FUTURE, mark_of_gauges, mask_of
 from tracker_capture.settings import CaptureSettings
 
@@ -67,7 +68,7 @@ def owners(session: Session) -> Owner:
     """What names the account of a reading: by the settings, else by its hash.
 
     One without any is of the provider's only account, if all its other readings are, and none of its periods runs
-    beside one of that. Such ones are of accounts without a name, which are numbered.
+    beside one of that. Such ones are of accounts without a name.
     """
     size = outline(session).size
     if (kept := KEPT.get(session)) is not None and kept[0] == size:
@@ -115,13 +116,20 @@ def _by_mark(session: Session, provider: str, names: Mapping[str, str]) -> dict[
         else:
             bare.append([one])
     # one that is not named beside several that are may be any of them
-    numbered = bare if len(bare) > (len(named) != 1) else ()
-    found = [*named.items(), *((f"unnamed-{place}", own) for place, own in enumerate(numbered, 1))]
+    told = bare if len(bare) > (len(named) != 1) else ()
+    found = [*named.items(), *zip(_labels(told), told, strict=True)]
     marks = dict[str, set[str]]()
     for name, own in found:
         for mark in frozenset[str]().union(*(one.marks for one in own)):
             marks.setdefault(mark, set()).add(name)
     return {mark: known.pop() for mark, known in marks.items() if len(known) == 1}
+
+
+def _labels(found: Sequence[Sequence[Period]]) -> list[str]:
+    """By the first reset: a number would be another account's once one of them has a name, as a script may type it."""
+    firsts = [datetime.fromtimestamp(own[0].reset, UTC) for own in found]
+    days = Counter(one.date() for one in firsts)
+    return [f"unnamed-{one:%Y-%m-%dT%H}" if days[one.date()] > 1 else f"unnamed-{one:%Y-%m-%d}" for one in firsts]
 
 
 def _nearness(own: Sequence[Period], one: Period, length: float) -> tuple[bool, float]:
@@ -134,12 +142,12 @@ def _periods(session: Session, provider: str, meter: str, names: Mapping[str, st
     """Those of named accounts first, each by its reset. An unused meter may begin its period anew at each reading."""
     limit = (session.now + FUTURE).timestamp()
     rows = [
-        Row(names.get(account or "", account), reset, (first, last, value), mark)
+        Row(owner, peak[RESET], (peak[FIRST], peak[LAST], peak[VALUE]), mark)
         for (*key, account, _, mark), peaks in outline(session).peaks.items()
         if key == [provider, meter]
+        for owner in [names.get(account or "", account)]
         for peak in peaks
-        for first, last, value, reset, *_ in runs(peak)
-        if value and reset is not None and last <= limit
+        if peak[VALUE] and peak[RESET] is not None and peak[LAST] <= limit
     ]
     rows.sort(key=lambda row: (row.account is None, row.account or "", row.reset))
     starts = [at for at, (one, other) in enumerate(pairwise(rows), 1) if not other.is_of_period(one)]

@@ -144,7 +144,7 @@ class Outline:
             if provider in (None, key[0])
             for account in [owner(key[0], key[2], key[4])]
             for peak in own
-            for first, last, used, reset, limit, plan in runs(peak)
+            for first, last, used, reset, limit, plan in _runs(peak)
             if last >= least
         ]  # fmt: skip
         return sorted(found, key=lambda one: one.at)
@@ -156,7 +156,7 @@ def mark_of(values: Iterable[tuple[str, float | None]]) -> str | None:
     return "{} {}".format(*max(resets, key=lambda one: one[1])) if resets else None
 
 
-def runs(peak: Peak) -> Iterator[tuple[Any, ...]]:
+def _runs(peak: Peak) -> Iterator[tuple[Any, ...]]:
     """The highest run, and the last one if it has another value: first and last second, value, reset, limit, plan."""
     last, first, *end = peak[END]
     is_same = end[0] == peak[VALUE]

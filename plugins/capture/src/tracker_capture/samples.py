@@ -29,8 +29,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     answers = [(source, one) for source, one in found if isinstance(one, Answer)]
     problems = [one for _, one in found if isinstance(one, NoAnswer)]
     if len(wanted) == len(problems) == 1:
-        pane = f"`tracker capture {wanted[0].name} --from stdin` takes a pane."
-        raise TrackerError(f"{problems[0]} Nothing was stored. {pane}")
+        raise TrackerError(f"{problems[0]} Nothing was stored.")
     for problem in problems:
         # a scheduled job would tell it for ever
         if not (session.quiet and answers and problem.is_absent):
@@ -44,8 +43,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
             about = f"{answer.origin}, {answer.age_in_words} old"
             session.say(f"sampled {source.name} ({about}): {values(source, answer.reading)}")
             if source.name in old:
-                pane = f"`tracker capture {source.name} --from stdin` takes a pane"
-                session.note(f"note: {old[source.name]}; {source.name} has a new reading once it is used, and {pane}")
+                session.note(f"note: {old[source.name]}; {source.name} has a new reading once it is used")
     if wanted and not answers:
         raise TrackerError("No provider answered. Nothing was stored.")
 

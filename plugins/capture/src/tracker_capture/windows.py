@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Reading, Source, UsageEvent, instant
+from tracker.api import FileOrigin, Gauge, Reading, Source, UsageEvent, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, plural, span, value
 from tracker_capture.accounts import owners
 from tracker_capture.ends import End, at_edge, ends_at, exact, said, unknown, used_of
@@ -86,6 +86,12 @@ def moved(draft: Draft) -> dict[str, float]:
     return found
 
 
+def is_read(source: Source, samples: Iterable[Sample]) -> bool:
+    """Whether an origin shows the meter that measures windows, or its files may; else people alone type or pipe it."""
+    known = (source.capacity in one.gauges for one in samples if one.capture is None)
+    return source.capacity is None or any(isinstance(one, FileOrigin) for one in source.origins) or any(known)
+
+
 def draft_of(
     session: Session,
     window: str,
@@ -110,6 +116,8 @@ def draft_of(
     if not known:
         of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
         when, cure = " of that time" if is_exact else "", "`tracker sync` adds those that its session files have"
+        if not is_read(source, samples):
+            cure = f"`tracker start {name} --stdin` and `tracker end {name} --stdin` measure what is done between them"
         raise TrackerError(f"The history{when} has no reading of {of}. {cure}. Nothing was stored.")
 
     def pair(some: Sequence[Sample]) -> tuple[End, End]:
