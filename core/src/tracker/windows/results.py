@@ -156,6 +156,8 @@ class Tallies:
     is_alone: of one window. is_plain: as bare sums, without the feature that knows better.
     """
 
+    STEP = "add up the windows"
+
     def __init__(self, session: Session, is_alone: bool, is_plain: bool) -> None:
         self.session, self._is_alone, self._is_plain = session, is_alone, is_plain
         self._tallies: dict[tuple[str, str], Tally] = {}
@@ -183,7 +185,7 @@ class Tallies:
     def _guarded(self) -> AbstractContextManager[object]:
         """A guard for a million calls, which takes as long as they take."""
         package = type(next(iter(self._tallies.values()), self)).__module__.partition(".")[0]
-        return self.session.registry.guarded(package, "add up the windows", 1e9)
+        return self.session.registry.guarded(package, self.STEP, 1e9)
 
     def figures(self) -> list[ProviderFigures]:
         """By provider, then by account."""
