@@ -76,6 +76,20 @@ def test_a_count_that_was_not_finalized_is_named_and_is_not_nothing(old: Run, tm
     assert "(excluded W0-18: not-finalized) (stale: re-run complete, or complete --reopen)" in shown
 
 
+def test_a_window_that_lost_a_capture_counts_on_no_screen(old: Run) -> None:
+    """Its row has no ids: the instants in it tell that what it was measured with is gone."""
+    assert not any(one["stale"] for one in json.loads(ok(old("windows", "--json"))))
+    ok(old("alias", "delete", "codex", "--phase", "after", "--window", "W0-18", "--yes"))
+    shown = ok(old("preview", "--window", "W0-18"))
+    assert "codex: features=n/a, capacity=n/a, efficiency=n/a" in shown
+    assert "(excluded W0-18: capture-removed) (stale: re-run complete, or complete --reopen)" in shown
+    [listed] = [one for one in json.loads(ok(old("windows", "--json"))) if one["window"] == "W0-18"]
+    assert (listed["providers"]["codex"]["efficiency"], listed["stale"]) == (None, ["codex"])
+    assert "It lost its codex AFTER after it was finalized" in old("decision-card", "--window", "W0-18").stdout
+    ok(old("undo", "--yes"))
+    assert "stale" not in ok(old("preview", "--window", "W0-18"))
+
+
 def test_a_stream_in_one_row_counts_as_its_lines(old: Run) -> None:
     shown = ok(old("preview", "--window", "W0-CHN"))
     assert "  - routed=50% (events=4), latency=318 ms p50 / 460 ms p95, errors=25%\n" in shown

@@ -79,6 +79,26 @@ def test_a_wrong_answer_is_named_and_the_others_stand(
     assert why in warning
 
 
+def test_a_hook_that_does_not_end_is_asked_once(
+    registry: Registry, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view asks for panels several times, and each time took the whole time of a plugin."""
+    asked = []
+
+    def spin(session: Any, window: str) -> list[Check]:
+        asked.append(window)
+        while True:
+            pass
+
+    monkeypatch.setenv("TRACKER_PLUGIN_SECONDS", "0.1")
+    add_feature(registry, "spins", feature("spins", window_checks=spin))
+    for _ in range(3):
+        assert registry.ask("window_checks", session=None, window="W1") == [[CHECK]]
+        [answer] = [one for name, one in registry.each("window_checks", session=None, window="W1") if name == "spins"]
+        assert "did not finish within 0.1 s" in str(answer)
+    assert (asked, len(said)) == (["W1"], 1)
+
+
 def test_a_generator_is_read_within_the_guard(registry: Registry) -> None:
     add_feature(registry, "lazy", feature("lazy", window_checks=lambda session, window: (one for one in [CHECK])))
     assert registry.ask("window_checks", session=None, window="W1") == [[CHECK], [CHECK]]
@@ -127,6 +147,8 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
         ({"commands": {"x": Command("Daily", "About.", "nowhere")}}, "Expected a module and an attribute"),
         ({"settings": {"x": "nowhere"}}, "Expected a module and an attribute"),
         ({"streams": ("hours")}, "Invalid streams 'hours'. Expected a tuple of texts"),
+        ({"commands": ["x"]}, "Invalid commands .* Expected a mapping from names"),
+        ({"settings": "x"}, "Invalid settings 'x'. Expected a mapping from names"),
         ({"streams": (one for one in ("hours",))}, "Invalid streams <generator"),
         ({"streams": None}, "Invalid streams None"),
         ({"streams": ("../x",)}, "Expected up to 64 lower-case letters"),

@@ -56,7 +56,7 @@ PARSERS = {
     "return Reading(gauges=(Gauge(meter='m', used=-5),))": "Invalid used -5. Expected a finite number from 0",
     "return Reading(gauges=(Gauge(meter='m', used=1e300),))": "used 1e+300. Expected a finite number from 0 up,",
     "return Reading(gauges=(Gauge(meter='m', used=1, limit=1e15),))": "limit 1000000000000000.0. Expected a finite",
-    "return Reading(fields={'a': 'x' * (5 << 20)})": "ValueError: A reading of 5 MB. Expected at most 4 MB.",
+    "return Reading(fields={'a': 'x' * (4 << 20)})": "ValueError: A reading of 5 MB. Expected at most 4 MB.",
     "return Reading(fields={'a': object()}, gauges=(Gauge(meter='m', used=1),))": "Expected a mapping from texts",
     "return Reading(fields={'a': 2**64}, gauges=(Gauge(meter='m', used=1),))": "Expected a mapping from texts",
     "return Reading(fields={'m_pct': 3}, gauges=(Gauge(meter='m', used=1),))": "Invalid fields m_pct. Expected names",

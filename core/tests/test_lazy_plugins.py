@@ -24,7 +24,7 @@ finally:
 
 
 @pytest.mark.parametrize("window", [[], ["--window", "W0-01"]])
-def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window: list[str]) -> None:
+def test_a_window_of_one_provider_imports_no_other(tmp_path: Path, window: list[str]) -> None:
     environment = os.environ | {"TRACKER_DATA_DIR": str(tmp_path / "data")}
 
     def run(*words: str) -> list[str]:
@@ -35,7 +35,10 @@ def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window
         return done.stdout.splitlines()
 
     utc = ["--timezone", "UTC"]
-    run("start", "codex", "--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", *utc)
+    said = run(
+        "start", "codex", "--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", *utc
+    )
+    assert said[-1] == "tracker_codex"
     said = run(
         "end", "codex", "--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", *utc, *window
     )
@@ -43,8 +46,8 @@ def test_ending_a_window_of_one_provider_imports_no_other(tmp_path: Path, window
     assert said[-1] == "tracker_codex"
 
 
-def test_a_foreign_package_whose_entry_points_are_not_utf_8_breaks_nothing(tmp_path: Path) -> None:
-    points = {"foo-1.0": b"[tools]\nna\xefve = foo\n", "bar-2.0": b"[tracker]\r\nbar = bar.feature\r\n"}
+def test_a_foreign_package_whose_entry_points_are_not_utf_8_or_have_no_name_breaks_nothing(tmp_path: Path) -> None:
+    points = {"foo-1.0": b"[tools]\nna\xefve = foo\n", "bar-2.0": b"[tracker]\r\nbar = bar.feature\r\n = bar\r\n"}
     for name, text in points.items():
         (tmp_path / f"{name}.dist-info").mkdir()
         (tmp_path / f"{name}.dist-info" / "entry_points.txt").write_bytes(text)

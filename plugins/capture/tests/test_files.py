@@ -148,14 +148,17 @@ def test_a_file_is_left_as_it_is(machine: Any, event: Any) -> None:
     assert sorted(found.name for found in path.parent.iterdir()) == [path.name]
 
 
-def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, event: Any) -> None:
-    """A legacy fork of Codex writes its parent's history with its own time: a meter would fall, and rise again."""
+@pytest.mark.parametrize("more", [{}, {"source": {"subagent": {"other": "guardian"}}, "history_mode": "paginated"}])
+def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, event: Any, more: dict[str, Any]) -> None:
+    """A legacy fork of Codex writes its parent's history with its own time: a meter would fall, and rise again.
 
+    So do subagents.
+    """
     now = time.time()
 
     def meta(age: float, thread: str, parent: str | None = None) -> str:
         stamp = json.loads(event(0, age, now=now))["timestamp"]
-        payload = {"id": thread, **({"forked_from_id": parent} if parent else {})}
+        payload = {"id": thread, **({"forked_from_id": parent, **more} if parent else {})}
         return json.dumps({"timestamp": stamp, "type": "session_meta", "payload": payload}, separators=(",", ":"))
 
     machine.rollout("a", meta(7200, "a"), event(5, 7100, now=now), event(6, 7000, now=now), changed=now - 7000)
@@ -172,3 +175,14 @@ def test_readings_that_a_fork_copied_are_none_of_its_own_time(machine: Any, even
         assert machine.rows("readings")[-1]["parsed"]["weekly_used"] == used
     assert [row["parsed"]["weekly_used"] for row in machine.rows("readings")] == [5, 6, 15, 20, 21, 22]
     assert weekly(machine) == 22
+
+
+def test_a_plan_that_is_counted_by_use_has_a_monthly_limit_alone(machine: Any, event: Any) -> None:
+    now = time.time()
+    found = json.loads(event(0, 60, now=now))
+    credit = {"limit": "100", "used": "20", "remaining_percent": 80, "resets_at": int(now) + 86_400}
+    found["payload"]["rate_limits"] = {"limit_id": "codex", "primary": None, "individual_limit": credit}
+    machine.rollout("a", event(7, 90, now=now), json.dumps(found))
+    assert [(one.meter, one.used) for one in machine.ask("codex", "rollout").reading.gauges] == [("monthly_credit", 20)]
+    assert machine("sync").returncode == 0
+    assert [row["parsed"].get("monthly_credit_used") for row in machine.rows("readings")] == [None, 20]

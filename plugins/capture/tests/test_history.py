@@ -379,7 +379,9 @@ def test_what_is_too_far_away_is_refused(week: Any) -> None:
     assert ahead == (
         "error: --to 2999-01-01T00:00:00Z lies in the future. Expected a time that has passed. Nothing was stored."
     )
-    assert "has no reading of glm" in refused(week(*add, iso(minute(400)), "--provider", "glm"))
+    # no file of glm holds any, and no origin shows what measures its windows
+    piped = refused(week(*add, iso(minute(400)), "--provider", "glm"))
+    assert "has no reading of glm. `tracker start glm --stdin` and `tracker end glm --stdin` measure what is" in piped
     assert "follows the reset" in refused(week(*add, iso(minute(603)), "--stale-ok"))
     assert week.rows() == []
     ok(week(*add, iso(minute(1300)), "--stale-ok"))

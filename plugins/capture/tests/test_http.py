@@ -266,6 +266,9 @@ def test_no_program_is_asked_for_prompt_counts(machine: Any, server: Server) -> 
     assert done.returncode == 1
     assert "Nothing is left to try. Nothing was stored. `tracker capture glm --from stdin` takes a pane." in done.stderr
     assert "capture glm" not in machine("setup", "--yes").stdout
+    # nor does `sync` read any, as it does Codex's
+    ended = [machine("end", name, "--stdin", "--force", stdin=quota(machine)).stderr for name in ("glm", "codex")]
+    assert ["For work that is over, run `tracker sync`" in one for one in ended] == [False, True]
     # what it says to type takes the counts
     counts = machine("capture", "glm", "--from", "stdin", stdin=machine.screen("glm", "counts").read_text())
     assert counts.returncode == 0, counts.stderr

@@ -41,7 +41,7 @@ def append(root: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def peaks(root: Path) -> list[MeterReading]:
-    return outlines.outline(session(root)).readings(lambda _, account: account, "codex", None)
+    return outlines.outline(session(root)).readings(lambda _, account, _mark: account, "codex", None)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_directory_that_is_only_looked_at_gets_none(tmp_path: Path, rows: list
     append(data, rows)
     looking = session(data)
     looking.dry_run = True
-    assert outlines.outline(looking).readings(lambda _, account: account, None, None)
+    assert outlines.outline(looking).readings(lambda _, account, _mark: account, None, None)
     assert not (data / ".index").exists()
 
 

@@ -326,8 +326,22 @@ def test_without_readings_the_reason_is_said(worker: Any) -> None:
         in said
     )
     assert ".," not in said
+    note = "note: a capacity is known from a reading before the first request to one behind the last"
+    assert note in worker("windows", "propose").stderr
     done = worker("windows", "accept", ID)
     assert (done.exit_code, "The capacity of" in done.stderr) == (1, True)
+
+
+def test_no_cure_is_named_that_cannot_help(worker: Any) -> None:
+    """No origin shows GLM's prompts: `sync` and the scheduled job went around in a circle."""
+    worker.claude(0, 5)
+    path = next((worker.home / ".claude").rglob("*.jsonl"))
+    path.write_text(path.read_text().replace("claude-opus-4-5", "glm-4.6"))
+    done = worker("windows", "propose")
+    assert "glm: capacity not known: The history of that time has no reading of glm. `tracker start glm --stdin`" in (
+        done.stdout
+    )
+    assert "schedule print" not in done.stderr
 
 
 @pytest.mark.parametrize(

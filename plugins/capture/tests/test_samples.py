@@ -45,7 +45,10 @@ def test_every_provider_is_sampled_side_by_side_and_one_that_hangs_delays_no_oth
 
 
 def test_what_fails_is_said_and_nothing_is_stored(machine: Any) -> None:
-    assert "Nothing is left to try after rollout" in refused(machine("capture", "--sample", "codex"))
+    # a pane on stdin would open a window
+    assert refused(machine("capture", "--sample", "codex")).endswith(
+        "Nothing is left to try after rollout. Nothing was stored."
+    )
     assert machine("capture", "--sample", "--all").returncode == 1
     for wrong in (["--all"], ["--sample"], ["--sample", "codex", "--phase", "after"], ["--sample", "--all", "codex"]):
         assert machine("capture", *wrong).returncode == 2
@@ -60,9 +63,7 @@ def test_a_sample_that_says_nothing_of_now_says_so(machine: Any, event: Any) -> 
     assert "note: " not in first.stderr
     assert first.stdout == again.stdout
     assert "note: that is not newer than the stored reading of " in again.stderr
-    assert "; codex has a new reading once it is used, and `tracker capture codex --from stdin` takes a pane" in (
-        again.stderr
-    )
+    assert again.stderr.endswith("; codex has a new reading once it is used\n")
     machine.rollout("a", event(64, age=30 * 86400, now=now - 30 * 86400))
     assert "note: that is older than the reset at " in machine("capture", "--sample", "codex").stderr
 

@@ -52,3 +52,20 @@ def test_a_file_of_the_future_hides_no_other_one(machine: Any, event: Any) -> No
     assert "weekly=20%" in ok(machine("capture", "--sample", "codex"))
     ok(machine("capture", "codex"))
     assert machine.rows()[0]["parsed"]["weekly_pct"] == 20
+
+
+def test_resets_that_cannot_be_are_in_no_sample(machine: Any, event: Any) -> None:
+    """`gate` said go by a pool of five hours that ends in thirteen, which no capture takes."""
+    machine.rollout("a", event(85, resets_in=13 * 3600))
+    ok(machine("capture", "--sample", "codex"))
+    [row] = machine.rows("readings")
+    assert (row["parsed"]["fiveh_used"], row["parsed"]["fiveh_reset_at"]) == (11, None)
+    assert row["parsed"]["weekly_reset_at"] is not None
+    week = json.loads(event(85, resets_in=13 * 3600))
+    week["payload"]["rate_limits"]["secondary"]["resets_at"] += 9 * 86_400
+    machine.rollout("a", json.dumps(week))
+    said = refused(machine("capture", "--sample", "codex", "--from", "rollout"))
+    assert "codex rollout: its resets do not fit " in said
+    assert ": check the clock of this machine. Nothing is left to try" in said
+    assert "0 rows added" in ok(machine("sync"))
+    assert len(machine.rows("readings")) == 1

@@ -88,6 +88,21 @@ def test_what_other_models_did_within_a_request_is_added() -> None:
     assert keys(row("m", 5, usage={"iterations": iterations}), replay) == ["m/r", "m#0/r", "m/", "m#0/"]
 
 
+@pytest.mark.parametrize(("written", "declined"), [(40, 700), (0, 300)])
+def test_a_model_that_took_over_wrote_what_its_whole_says_whatever_the_split_of_the_one_before(
+    written: int, declined: int
+) -> None:
+    split = {"cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": declined}}
+    first = {"type": "message", "model": "claude-fable-5", "cache_creation_input_tokens": declined, **split}
+    served = {"type": "fallback_message", "model": "claude-opus-4-6", "cache_creation_input_tokens": written}
+    usage = {"cache_creation_input_tokens": written, **split, "iterations": [first, served]}
+    events = ingest_line(row("m", 5, usage=usage), {})
+    assert [(event["model"], event["cache_write_5m_tokens"], event["cache_write_1h_tokens"]) for event in events] == [
+        ("claude-opus-4-6", 0, written),
+        ("claude-fable-5", 0, declined),
+    ]
+
+
 @pytest.mark.parametrize("advisor", ["claude-opus-4-6", "claude-opus-4-8", None])
 def test_an_advisor_is_added_whatever_its_model_is(advisor: str | None) -> None:
     """Unlike the iterations of the answer itself, which the whole holds."""

@@ -118,15 +118,14 @@ def test_lines_that_are_no_json_are_passed_over() -> None:
 
 
 @together("second", [0.0, 0.004, 0.16, -60.0])
-@together("mode", ["legacy", "paginated"])
-def test_what_a_fork_copied_is_no_reading(second: float, mode: str) -> None:
-    """It has the fork's time; an answer of its own comes later, and a copy may have its own time."""
-    meta = {"id": "f", "forked_from_id": "p", "history_mode": mode}
+@together("more", [{}, {"history_mode": "paginated"}, {"source": {"subagent": {"other": "guardian"}}}])
+def test_what_a_fork_or_a_subagent_copied_is_no_reading(second: float, more: dict[str, Any]) -> None:
+    """It has the time of the file's first line; an answer of its own comes later, and a copy may have its own time."""
+    meta = {"id": "f", "forked_from_id": "p", **more}
     begun = (datetime.fromisoformat(AT) - timedelta(seconds=second)).isoformat()
     first = json.dumps({"timestamp": begun, "type": "session_meta", "payload": meta}) + "\n"
-    is_copied = mode == "legacy" and 0 <= second < 0.1
     found = read(first + event({"primary": window(7, 300)}))
-    assert used(found) == ({} if is_copied else {"fiveh": 7})
+    assert used(found) == ({} if 0 <= second < 0.1 else {"fiveh": 7})
 
 
 def test_fields_of_a_session_file() -> None:

@@ -53,6 +53,22 @@ def test_what_a_later_row_replaces_is_said(finished: Any) -> None:
     assert "replaces" not in finished(*again, "--toy-features", "3").err
 
 
+def test_undo_says_what_a_finalized_window_lost(program: Any) -> None:
+    """It was finalized from another lane: the AFTER left it without a word."""
+    take(program, "start", 8, 20)
+    take(program, "end", 9, 27)
+    program("complete", "--window", "W0-01", "--toy-features", "3", lane="b").ok()
+    done = program("undo", "--yes")
+    done.ok()
+    assert done.err == (
+        "note: W0-01 was finalized with it and is stale: its toy AFTER is missing. `tracker end toy --stdin --window"
+        " W0-01` captures it again, or `tracker complete --reopen --window W0-01` opens the window\n"
+    )
+    text = program("handoff", "--dry-run").ok()
+    steps = text.partition("## Next command")[2].partition("\n## ")[0]
+    assert steps.count("tracker end toy --stdin --window W0-01") == 1
+
+
 def test_features_that_cost_nothing_are_said(finished: Any) -> None:
     take(finished, "start", 10, 27)
     take(finished, "end", 11, 27)

@@ -262,6 +262,13 @@ def test_a_synced_meter_without_a_window_is_shown_with_the_next_step(
         assert "Nothing is recorded" not in text
 
 
+def test_of_meters_that_measure_no_window_none_is_proposed(program: Any, history: Any) -> None:
+    """No reading of theirs gives a window its capacity: `windows propose` and `sync` named each other."""
+    history(("heat", None, -1, 7))
+    for command in ("home", "status"):
+        assert "\nNext: tracker start toy --stdin" in program(command).ok()
+
+
 def test_what_is_open_is_ended_before_anything_begins(program: Any) -> None:
     """Of many lanes three commands are shown: first those of open windows, whose meters go on."""
     for count, lane in enumerate("abcd"):

@@ -32,6 +32,7 @@ HALF = """
 RAISE = "    if not text:\n        raise ZeroDivisionError('empty')\n"
 CHANGE = "    rows = tuple"
 CAREFUL = "except (ValueError, TypeError, KeyError, RecursionError)"
+ROWS = "shows_its_records_as_data shows_what_records_lack_as_missing"
 TOUCH = "touches_no_file_network_or_clock"
 ID = 'str(found["id"])'
 LOG = '__import__("tracker.api").api.LogOrigin'
@@ -169,13 +170,16 @@ BREAKS = {
         "render_preview_block",
     ),
     "format": Break(
-        "status", "{fuel:%}", "{fuel:.2f}", "shows_its_records_as_data", "{fuel:.2f} in a row's", "render_preview_block"
+        "status", "{fuel:%}", "{fuel:.2f}", ROWS, "{fuel:.2f} in a row's text prints", "render_preview_block"
+    ),
+    "view": Break(
+        "view", '"{outcome}"', '"{outcom}"', "a_view_shows_records_as_data", "names ['outcom']", "render_preview_block"
     ),
     "holder": Break(
         "status",
         "{fuel:%}",
         "{oil:%}",
-        "shows_its_records_as_data",
+        ROWS,
         "a row's text names ['oil'], no value of it",
         "render_preview_block",
     ),
@@ -183,7 +187,7 @@ BREAKS = {
         "status",
         '"fuel={fuel:%}"',
         '"\\x1b[31mfuel={fuel:%}"',
-        "shows_its_records_as_data",
+        ROWS,
         "a row holds control characters",
         "render_preview_block",
     ),

@@ -79,8 +79,21 @@ def render_preview_block(context):
     return Block(title="Stream", rows=(Row(values={"events": context.events.events}),))
 """
 LINES = b'{"id": "r1", "in": 5}\n{"id": "r2", "in": 7}\n'
-CODE = {"status": PANE, "report": REPORT, "telemetry": STREAM}
+VIEW = """\
+from tracker.api import Block, Row, View, hookimpl
+
+@hookimpl
+def source_info():
+    return View(contract="1.2", name="NAME", title="Toy", stream="windows")
+
+@hookimpl
+def render_preview_block(context):
+    rows = tuple(Row(values={"outcome": one.get("outcome")}, text="{outcome}") for one in context.records)
+    return Block(title="Toy", rows=rows) if rows else None
+"""
+CODE = {"status": PANE, "report": REPORT, "telemetry": STREAM, "view": VIEW}
 KIND = {"status": "StatusConformance", "report": "ReportConformance", "telemetry": "TelemetryConformance"}
+KIND |= {"view": "SourceConformance"}
 DELTA = """
 @hookimpl
 def compute_delta(before, after):

@@ -263,17 +263,8 @@ def test_a_checkpoint_measures_what_the_last_churn_was_told_to(
     assert "recorded churn for W0-20: files=1, +1/-0 (net=1), per-feature=0.50\n" in ok(closed)
     assert "note: churn is measured as in the window's last row: --commit-start " in closed.stderr
     first, second = records(tmp_path, "churn")
-    same = (
-        "commit_start",
-        "commit_end",
-        "paths",
-        "exclude",
-        "features",
-        "features_from",
-        "methodology",
-        "given",
-        "net",
-    )
+    figures, named = ("features", "features_from", "net"), ("commit_start", "commit_end", "paths", "exclude", "given")
+    same = (*figures, *named, "methodology")
     assert {name: first[name] for name in same} == {name: second[name] for name in same}
     [row] = rows(tmp_path, "Token_Churn_Ledger.csv")
     assert (row["lines_added"], row["features_added"]) == ("1", "2")
@@ -285,7 +276,7 @@ def test_a_checkpoint_measures_what_the_last_churn_was_told_to(
 def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     finalized: Run, tmp_path: Path, used: str, is_shared: bool
 ) -> None:
-    """Git does not say whose lines are whose; a provider that used nothing wrote none."""
+    """Git does not say whose lines are whose; a provider that used nothing wrote none. Its features are its own."""
     [before, after] = (one["captured_at"] for one in records(tmp_path, "snapshots"))
     capture = ("alias", "start", "tally", "--stdin", "--window", "W0-20", "--captured-at")
     ok(finalized(*capture, before, stdin="5"))
@@ -293,8 +284,9 @@ def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     ok(finalized("complete", "--window", "W0-20", "--tally-features", "1"))
     done = finalized(*CLOSE, "--actual", "7")
     ok(done)
-    [record] = records(tmp_path, "churn")
+    [record], [row] = records(tmp_path, "churn"), rows(tmp_path, "Token_Churn_Ledger.csv")
     assert (record["provider"], record["features"]) == ((None, 4) if is_shared else ("toy", 3))
+    assert row["features_added"] == "3"
     said = "note: toy and tally worked in W0-20 at the same time: churn is recorded as the window's."
     assert (said in done.stderr) == is_shared
     counted = finalized("churn", "--window", "W0-20", "--provider", "toy")

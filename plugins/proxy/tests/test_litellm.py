@@ -8,7 +8,9 @@ from typing import Any
 from tracker_kit.cases import together
 from tracker_proxy import ingest_line
 
-LINE = {"litellm_call_id": "call-1", "startTime": 1795331470.25, "endTime": 1795331470.5, "model": "glm-4.6"}
+LINE = {"litellm_call_id": "call-1", "startTime": 1795331470.25, "endTime": 1795331470.5, "model": "glm-4.6"} | {
+    "completion_tokens": 1
+}
 
 
 def read(line: object) -> Any:

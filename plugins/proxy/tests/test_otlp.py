@@ -17,7 +17,8 @@ def read(line: object) -> Any:
 
 
 def record(name: str = "claude_code.api_request", /, **attributes: Any) -> dict[str, Any]:
-    wrapped = [{"key": key.replace("__", "."), "value": value} for key, value in attributes.items()]
+    whole = {"output_tokens": {"intValue": 1}} | attributes
+    wrapped = [{"key": key.replace("__", "."), "value": value} for key, value in whole.items()]
     return {"body": {"stringValue": name}, "attributes": wrapped}
 
 
@@ -161,12 +162,12 @@ def test_spans_of_older_conventions() -> None:
 
 
 def test_a_span_without_a_usable_time_keeps_its_event() -> None:
-    model = ("gen_ai.request.model", text("m"))
-    [event] = read(spans(span(model, startTimeUnixNano="1795331318000000000")))
+    known = ("gen_ai.request.model", text("m")), ("gen_ai.usage.output_tokens", {"intValue": 1})
+    [event] = read(spans(span(*known, startTimeUnixNano="1795331318000000000")))
     assert (event["latency_ms"], event.get("tags")) == (None, None)
-    [event] = read(spans(span(model, startTimeUnixNano="2", endTimeUnixNano="1")))
+    [event] = read(spans(span(*known, startTimeUnixNano="2", endTimeUnixNano="1")))
     assert (event["latency_ms"], event["tags"]) == (None, ["latency:invalid"])
-    [event] = read(spans(span(model, startTimeUnixNano=[], endTimeUnixNano="1")))
+    [event] = read(spans(span(*known, startTimeUnixNano=[], endTimeUnixNano="1")))
     assert (event["ts"], event["tags"]) == (None, ["ts:invalid", "latency:invalid"])
 
 

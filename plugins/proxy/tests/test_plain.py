@@ -36,7 +36,8 @@ def test_a_whole_line_is_kept_as_it_is() -> None:
 
 
 def test_a_line_may_lack_nearly_everything() -> None:
-    assert read({"rid": "F-1"}) == dict.fromkeys(LINE) | {"rid": "F-1", "routed": False, "ok": True}
+    found = dict.fromkeys(LINE) | {"rid": "F-1", "routed": False, "ok": True, "tags": ["tokens:missing"]}
+    assert read({"rid": "F-1"}) == found
 
 
 def test_unknown_fields_are_left_out() -> None:
@@ -104,6 +105,23 @@ def test_single_values(field: str, value: object, kept: object, tags: list[str] 
     event = read(LINE | {field: value})
     assert (event[field], event.get("tags")) == (kept, tags)
     assert type(event[field]) is type(kept)
+
+
+@together(
+    ("change", "tags"),
+    [
+        ({"input_tokens": None, "output_tokens": None}, ["tokens:missing"]),
+        ({"input_tokens": None, "output_tokens": None, "usage": {"input_tokens": 5}}, ["tokens:missing"]),
+        ({"input_tokens": None, "output_tokens": None, "prompt_tokens": 5}, ["tokens:missing"]),
+        ({"input_tokens": None, "output_tokens": 0}, None),
+        ({"input_tokens": 0, "output_tokens": None}, None),
+        ({"input_tokens": "5", "output_tokens": None}, ["tokens:invalid"]),
+        ({"input_tokens": None, "output_tokens": None, "status": 500, "reason": None}, None),
+    ],
+)
+def test_a_request_that_succeeded_has_counts_of_tokens(change: dict[str, Any], tags: list[str] | None) -> None:
+    """Counts under other names would be requests of no tokens, and of no money."""
+    assert read({key: value for key, value in (LINE | change).items() if value is not None}).get("tags") == tags
 
 
 def test_each_tag_stands_once() -> None:

@@ -150,7 +150,7 @@ def test_a_secret_never_comes_out_even_of_a_name(form: str, secret: str) -> None
 @together("secret", SECRETS, ids=lambda secret: secret[:12])
 @together("field", ["rid", "lane", "model", "status", "reason", "ts"])
 def test_a_secret_alone_in_a_plain_field_is_dropped_and_tagged(field: str, secret: str) -> None:
-    [event] = ingest_line(json.dumps({"rid": "F-1", "lane": "a", field: secret}).encode(), {})
+    [event] = ingest_line(json.dumps({"rid": "F-1", "lane": "a", "input_tokens": 1, field: secret}).encode(), {})
     assert "canary" not in json.dumps(event)
     assert event["tags"] == [f"{field}:invalid"]
 

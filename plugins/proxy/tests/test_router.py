@@ -127,7 +127,7 @@ def test_the_last_final_request_and_the_last_usage_count() -> None:
     ],
 )
 def test_the_lane_is_the_host(url: object, lane: str | None) -> None:
-    [event] = read(final() | {"requestUrl": url}, completed())
+    [event] = read(final() | {"requestUrl": url}, answer(), completed())
     assert event["lane"] == lane
     assert event.get("tags") == (None if lane else ["lane:invalid"])
 
@@ -146,8 +146,21 @@ def test_the_lane_is_the_host(url: object, lane: str | None) -> None:
     ],
 )
 def test_the_model_stands_in_the_body(request_field: object, model: str | None, tags: list[str] | None) -> None:
-    [event] = read(final() | {"request": request_field}, completed())
+    [event] = read(final() | {"request": request_field}, answer(), completed())
     assert (event["model"], event.get("tags")) == (model, tags)
+
+
+def test_the_answer_tells_the_model_where_the_request_does_not() -> None:
+    """The request's line may be too long to be read: it holds the prompt."""
+    found = answer() | {"response": {"model": "glm-4.6", "usage": {"prompt_tokens": 5, "completion_tokens": 1}}}
+    cut = final() | {"request": {"body": '{"model": "glm-4.6", "mess'}}
+    for lines in ([found], [cut, found], [found, answer()]):
+        [event] = read(incoming(), *lines, completed())
+        assert (event["model"], event["routed"], event.get("tags")) == ("glm-4.6", True, None)
+    [event] = read(incoming(), final(model="claude"), found, completed())
+    assert event["model"] == "claude"
+    [event] = read(incoming(), found, final(model="claude"), completed())
+    assert event["model"] == "claude"
 
 
 @together(
@@ -185,7 +198,8 @@ def test_values_that_are_missing_or_wrong(
     change: dict[str, Any], field: str, kept: object, tags: list[str] | None
 ) -> None:
     [event] = read(completed() | change)
-    assert (event[field], event.get("tags")) == (kept, tags)
+    missing = ["tokens:missing"] if event["ok"] else []
+    assert (event[field], event.get("tags", [])) == (kept, [*(tags or []), *missing])
 
 
 @together("change", [{"reqId": []}, {"reqId": True}, {"pid": {}}, {"reqId": "x" * 300}])

@@ -360,6 +360,30 @@ def test_a_long_context_has_its_own_price_as_in_usage(tracker_inside: Run, model
     assert usage[f"F-{start + 1}-0"] > 1.5 * usage[f"F-{start}-0"]
 
 
+def test_requests_without_a_count_of_tokens_are_not_free(tracker_inside: Run) -> None:
+    """As where a proxy writes counts under other names: nothing that they are part of is known."""
+    other = {"rid": "F-9", "lane": "zai", "model": "glm-4.6", "status": 200, "prompt_tokens": 900}
+    failed = {"rid": "F-8", "lane": "base", "model": "claude-sonnet-4-5", "status": 500}
+    text = log(*EVENTS, other, failed)
+    done = tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
+    assert (
+        "note: 1 new event carries tokens:missing (The line has no input_tokens and no output_tokens, " in done.stderr
+    )
+    for more, stdin in ((("--file", "-"), text), (("--window", "W1"), "")):
+        found = json.loads(tracker_inside("cost-compare", "--json", *more, stdin=stdin).stdout)
+        money = ("baseline_usd", "glm_usd", "saved_usd")
+        assert [found["totals"][name] is None for name in money] == [False, True, True]
+        assert {row["rid"]: row["glm_usd"] is None for row in found["rows"]}["F-9"]
+        assert (found["uncounted_requests"], found["totals"]["glm_tokens"]) == (1, 1025)
+        said = tracker_inside("cost-compare", *more, stdin=stdin).stderr
+        assert said.endswith("saved n/a; no token counts of 1 request that succeeded: tokens are at least these\n")
+    known = json.loads(tracker_inside("windows", "--json").stdout)
+    assert "2550" in (shown := json.dumps(known))
+    assert "1025" not in shown
+    report = tracker_inside("report", "--format", "md").stdout
+    assert "what went to a cheaper model is not known, since 1 request succeeded without a count of tokens." in report
+
+
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 def test_a_time_that_no_date_has_is_none(tracker_inside: Run, tmp_path: Path, at: str) -> None:
     """As a hand or another program may write it into the journal."""

@@ -60,6 +60,14 @@ def test_events_in_a_mistyped_window_are_said_to_stay(toys: Run) -> None:
     assert right.count("\n") == 10
 
 
+def test_the_zone_of_a_stream_cannot_be_chosen(toys: Run) -> None:
+    """It would change nothing: the plugin reads the times."""
+    words = ("ingest", "toy-stream", "--window", "W1", "--timezone", "America/New_York", "--stdin")
+    done = toys(*words, stdin=LINES)
+    assert done.returncode == 2
+    assert "--timezone does not fit: toy-stream is a stream. Expected a provider or a report." in done.stderr
+
+
 def test_a_wholly_wrong_file_is_warned_of(toys: Run) -> None:
     def said(*extra: str, text: str = "fuel 10%\nfuel 20%\n") -> tuple[int, str]:
         done = toys("ingest", "toy-stream", "--window", "W1", "--stdin", *extra, stdin=text)

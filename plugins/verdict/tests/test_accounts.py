@@ -58,6 +58,18 @@ def test_lanes_that_share_a_window_have_their_own_accounts(two: Any) -> None:
     assert "not in a window" not in said
 
 
+def test_a_new_window_of_an_account_goes_on_with_its_own_ids(verdicts: Any) -> None:
+    """It had the next id of a colleague's, whose records were imported; the two directories then refused each other."""
+    for window, address, lane, hours in (("A-05", ONE, "main", 8), ("B-05", OTHER, "bob", 5), ("C-07", ONE, "", 2)):
+        words = ("--window", window, "--agent", lane, "--captured-at")
+        for phase, ago in (("start", hours), ("end", hours - 1)):
+            verdicts(phase, "codex", "--stdin", *words, f"-{ago}h", stdin=PANE.format(address, 10 * ago)).ok()
+        verdicts("complete", "--window", window, "--codex-features", "1", "--outcome", "pass").ok()
+    said = verdicts("plan", "--provider", "codex").ok()
+    assert f"`tracker start codex --window C-08` on account {hashed(ONE)}\n" in said
+    assert f"`tracker start codex --agent bob --window B-06` on account {hashed(OTHER)}\n" in said
+
+
 def test_each_account_has_its_own_cure(verdicts: Any) -> None:
     """The end of one account's window reads nothing of another account, nor does a sample that names none."""
     verdicts.settings(f'[accounts]\nhome = "{ONE}"\nwork = "{OTHER}"\n')

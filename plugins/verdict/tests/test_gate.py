@@ -298,9 +298,9 @@ def test_a_meter_that_cannot_be_is_unknown(verdicts: Any) -> None:
     for key in ("nosuch", "x y", "", "\x1b[2J"):
         done = verdicts("gate", "codex", "--meter", key)
         assert (done.status, done.error) == (4, None)
-    assert (
-        verdicts("gate", "codex", "--meter", "wekly").out == "unknown: codex wekly: no reading. Did you mean weekly?\n"
-    )
+    for name, why in (("codex", "no reading"), ("glm", "glm has no meter wekly")):
+        said = verdicts("gate", name, "--meter", "wekly").out
+        assert said == f"unknown: {name} wekly: {why}. Did you mean weekly?\n"
     assert "no meter" in verdicts("meters", "drift", "--provider", "codex", "--meter", "x y").refused()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,6 +31,24 @@ def test_windows_that_overlap_on_one_account_are_not_added(verdicts: Any) -> Non
     assert [one["efficiency"] for one in listed.values()] == [None, None, 0.2]
     assert [one.get("overlaps") for one in listed.values()] == ["W2", "W1", None]
     assert json.loads(verdicts("--json", "windows", "--last", "2").ok())[0]["providers"]["codex"]["overlaps"] == "W1"
+
+
+@pytest.mark.parametrize(("minutes", "left", "hours", "is_shared"),
+    [(2, 48, 50, True), (2, 44, 50, False), (2, 99, 168, False), (30, 48, 50, False)])  # fmt: skip
+def test_a_fall_between_two_windows_tells_of_clocks_that_differ(
+    verdicts: Any, minutes: int, left: int, hours: int, is_shared: bool
+) -> None:
+    """Two windows of machines whose clocks are 4 minutes apart had 4 of the same points. A reset explains a fall."""
+    end = datetime.now(UTC) - timedelta(minutes=90)
+    for window, begin, values in (("W1", -27, (60, 44)), ("W2", minutes, (left, left - 11))):
+        for phase, at, value in zip(("start", "end"), (begin, begin + 27), values, strict=True):
+            reset = end + timedelta(hours=hours if window == "W2" else 50)
+            text = PANE.format(ONE, value).replace("left", f"left (resets {reset:%H:%M on %-d %b})")
+            taken = (end + timedelta(minutes=at)).isoformat()
+            verdicts(phase, "codex", "--stdin", "--window", window, "--captured-at", taken, stdin=text).ok()
+        verdicts("complete", "--window", window, "--codex-features", "2", "--outcome", "pass").ok()
+    assert ("overlaps W2" in verdicts("preview").ok()) is is_shared
+    assert ("overlaps W2" in verdicts("preview", "--window", "W1").ok()) is is_shared
 
 
 def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: Any) -> None:

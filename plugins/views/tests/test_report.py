@@ -272,6 +272,13 @@ def test_it_names_the_zone_of_its_times(filled: Any, form: str) -> None:
     assert zone_words(timezone(timedelta(hours=1), "/srv/zone")) == "All times are local."
 
 
+def test_a_selection_without_windows_is_not_called_an_empty_journal(program: Any) -> None:
+    program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
+    text = program("report", "--format", "md", "--lane", "foo").ok()
+    assert "No window is among those that you selected. `tracker windows` lists all." in text
+    assert "Nothing is recorded" not in text
+
+
 def test_nothing_recorded_is_said(program: Any) -> None:
     text = Page(program("report").ok()).text
     assert "Nothing is recorded yet." in text

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from tracker.api import Cell, Column
 from tracker.kernel import Session
-from tracker_views.cells import bar
+from tracker_views.cells import bar, text
 from tracker_views.fit import cut, fitted
 from tracker_views.terminal import lines, write
 
@@ -146,6 +146,17 @@ def test_a_name_that_is_cut_keeps_its_end() -> None:
 )
 def test_a_bar_has_its_width_whatever_the_range(used: float, low: float, high: float, drawn: str) -> None:
     assert bar(used, low, high, 5) == drawn
+
+
+def test_a_count_is_rounded_as_every_other_number() -> None:
+    """One page had 303,450 tokens in a table and 303451 in the text below it."""
+    column = Column(key="tokens", title="Tokens", kind="count")
+    assert [text(one, column, UTC) for one in (303450.5, 263896.5, 10**14, 7)] == [
+        "303,451",
+        "263,897",
+        "100,000,000,000,000",
+        "7",
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "cp850", "utf-8"])

@@ -79,7 +79,7 @@ def compute_delta(before: Reading, after: Reading) -> Delta | None:
 def ingest_line(line: bytes, scratch: dict[str, Any]) -> Sequence[Event]:
     """Read one line of a stream of events.
 
-    line: without its end, at most 1 MB. scratch: a dict that lives as long as the stream, empty at first, for formats
+    line: without its end, at most 16 MB. scratch: a dict that lives as long as the stream, empty at first, for formats
     that spread one request over several lines; keep it bounded.
 
     Returns the events that the line completes: none, one or several. Raises `tracker.api.Rejected` with the reason

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache, partial, reduce
 from importlib import import_module
@@ -153,7 +153,7 @@ def _points(path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
             section = f"[{GROUP}]" in text and re.search(rf"^\[{GROUP}\][ \t\r]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
             for line in section[1].splitlines() if section and project not in seen else ():
                 point, is_entry, place = line.partition("=")
-                if is_entry and not line.lstrip().startswith(("#", ";")):
+                if is_entry and point.strip() and not line.lstrip().startswith(("#", ";")):
                     found.append((point.strip(), place.partition("[")[0].strip(), project, version))
             seen.add(project)
     return sorted(found)
@@ -212,6 +212,9 @@ def check(feature: Feature, name: str) -> None:
 
     if not isinstance(feature, Feature) or feature.name != name:
         refuse("answer of feature_info", feature, f"a Feature named {name!r}")
+    for part, kind in (("commands", Mapping), ("settings", Mapping), ("streams", list | tuple | set | frozenset)):
+        if not isinstance(given := getattr(feature, part), kind):
+            refuse(part, given, "a tuple of texts" if part == "streams" else "a mapping from names")
     for named, command in feature.commands.items():
         if named in OWN_COMMANDS or named in ALSO or not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", named):
             refuse("command", named, "words of lower-case letters, digits and '-' that the kernel has not")
@@ -220,8 +223,6 @@ def check(feature: Feature, name: str) -> None:
     for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):
         if not re.fullmatch(r"[\w.]+:\w+", place):
             refuse("place", place, "a module and an attribute, as in package.module:Name")
-    if not isinstance(feature.streams, list | tuple | set | frozenset):
-        refuse("streams", feature.streams, "a tuple of texts")
     for stream in feature.streams:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", stream) or stream in OWN_STREAMS:
             refuse("stream", stream, "up to 64 lower-case letters, digits and '_', and not a stream of the kernel's")

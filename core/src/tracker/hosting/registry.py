@@ -17,7 +17,7 @@ from tracker import api
 from tracker.contract import Struct, checks, readings
 from tracker.contract import hooks as hookspecs
 from tracker.contract.sources import REPORT, STATUS, STREAM, VIEW, Declaration, Source
-from tracker.errors import PluginError, TrackerError
+from tracker.errors import Hang, PluginError, TrackerError
 from tracker.hosting import discovery
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.guard import UNLIMITED, Timer, guarded
@@ -60,6 +60,7 @@ class Registry:
         self.plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
         self._columns = dict.fromkeys(OWN_COLUMNS, "the kernel")  # of windows, and who gives them
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
+        self._hangs: dict[tuple[str, str], PluginError] = {}
 
     # --- sources
 
@@ -105,8 +106,7 @@ class Registry:
         timer.restart("declare its source")  # first: a plugin for another contract may use other hooks
         if (declare := getattr(found.module, "source_info", None)) is None:
             raise LookupError("Missing hook 'source_info'. It declares the source.")
-        answer = declare()
-        found.declared = answer if type(answer) is Source else None
+        found.declared = answer if type(answer := declare()) is Source else None
         found.declared = _declaration(found.name, answer)
         timer.restart(CLAIM)
         self._claim(found)
@@ -226,10 +226,8 @@ class Registry:
         for name, answer in self.each(hook, **arguments):
             if not isinstance(answer, PluginError):
                 yield from () if answer is None else (answer,)
-            elif meant := self._meant(name, hook, answer):
-                raise meant
-            elif answer.step == "ingest_stream":  # nothing else can do its work
-                raise answer
+            elif meant := self._meant(name, hook, answer) or (answer if hook == "ingest_stream" else None):
+                raise meant  # nothing else can take in a stream
             elif (name, hook) not in self._broken:
                 self._broken.add((name, hook))
                 self.report(f"{str(answer).rstrip('.')}; the rest works")
@@ -242,12 +240,15 @@ class Registry:
         for feature, one in found:
             given = {word: arguments[word] for word in one.argnames}
             seconds = SPEAKING.get(hook) or (SECONDS if feature.is_own else 0)
+            hang = self._hangs.get((feature.name, hook))
             try:
-                answer = self._ask(feature, hook, one.function, given, seconds=seconds, speaks=hook in SPEAKING)
+                answer = hang or self._ask(feature, hook, one.function, given, seconds=seconds, speaks=hook in SPEAKING)
             except PluginError as error:
                 if self.is_strict() and not self._meant(feature.name, hook, error):
                     raise
                 answer = error
+                if isinstance(error.__cause__, Hang):  # it would take that time each time
+                    self._hangs[feature.name, hook] = error
             yield feature.name, answer
 
     def _meant(self, feature: str, hook: str, error: PluginError) -> BaseException | None:
@@ -272,7 +273,7 @@ class Registry:
             if isinstance(answer, readings.Reading):
                 size = len(repr(readings.to_parsed(answer, plugin.declared)))  # refuses meters that are not declared
                 if size > READING_LIMIT:
-                    raise ValueError(f"A reading of {size >> 20} MB. Expected at most {READING_LIMIT >> 20} MB.")
+                    raise ValueError(f"A reading of {-(-size >> 20)} MB. Expected at most {READING_LIMIT >> 20} MB.")
             if isinstance(answer, list) and not plugin.is_own:
                 whose = {"distribution": plugin.distribution}  # what is not the project's own says whose it is
                 return [attrs.evolve(one, **whose) if hasattr(one, "distribution") else one for one in answer]

@@ -8,7 +8,7 @@ from itertools import islice
 from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracker.contract.readings import EPOCH, Reading, amount, from_parsed, instant, iso, to_parsed
+from tracker.contract.readings import EPOCH, Reading, amount, from_parsed, instant, to_parsed
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, text
@@ -87,16 +87,14 @@ class FinalizeRow:
         return used if all(used) else canonical(known.values())
 
     def is_stale(self, provider: str, group: "Iterable[Capture]") -> bool:
-        """Whether others count than were finalized, or a pair that was not; rows without ids cannot tell."""
+        """Whether others count than were finalized, or a pair that was not; a row without instants cannot tell."""
         row, now = self.providers.get(provider), canonical(group)
-        if row is None or not isinstance(ids := row.get("records"), Mapping):
+        if row is None or not isinstance(times := row.get("captured_at"), Mapping):
             return row is None and not now.missing
-        if [*map(ids.get, PHASES)] == [one and one.record_id for one in now]:
-            return False
-        # the same values of one instant, captured once more, are no others
-        times = {phase: one and iso(one.captured_at) for phase, one in now._asdict().items()}
-        known = [*map(row.get, PHASES), row.get("captured_at")]
-        return known != [*(one and one.record.get("parsed") for one in now), times]
+        if [*map(instant, map(times.get, PHASES))] != [one and one.captured_at for one in now]:
+            return True
+        # the same values of one instant, captured once more, are no others; schema 1.0.0 kept fewer of them
+        return "records" in row and [*map(row.get, PHASES)] != [one and one.record.get("parsed") for one in now]
 
     def text(self, name: str) -> str | None:
         return text(self.record.get(name)) or None

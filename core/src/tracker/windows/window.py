@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from attrs import evolve
 
 from tracker.contract.readings import Reading, amount, iso, to_parsed
-from tracker.contract.sources import Source
+from tracker.contract.sources import FileOrigin, Source
 from tracker.errors import PluginError, TrackerError
 from tracker.journal.records import ANOMALIES, PHASES, check_window, stamp
 from tracker.session import Session
@@ -111,8 +111,8 @@ def _window(session: Session, request: CaptureRequest) -> str:
         raise _nothing_open(session, source, newest and newest.window)
     window = _following(session, source, newest and newest.window, PHASES)
     # it joins the window that another provider began in this lane since
-    marks = [index.newest(one.stream, lane, one.name) for one in session.registry.sources.values()]
-    opened = [one for one in marks if one and one.phase == "before" and one.at > (newest.at if newest else 0)]
+    marks = [one for stream in session.journal.streams() for agent, one in index.lanes(stream) if agent == lane]
+    opened = [one for one in marks if one.phase == "before" and one.at > (newest.at if newest else 0)]
     window = max(opened, key=lambda one: one.at).window if opened else window
     # the BEFORE of one that was never ended is not replaced by the way
     return _following(session, source, window, PHASES) if _is_taken(session, source, window, PHASES) else window
@@ -306,7 +306,8 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."
     add = f"`tracker windows add {_following(session, source, last)} --from TIME --to TIME --provider {name}`"
-    text += f" For work that is over, run `tracker sync`, then {add}." if source.origins else ""
+    is_kept = any(isinstance(one, FileOrigin) for one in source.origins)
+    text += f" For work that is over, run `tracker sync`, then {add}." if is_kept else ""
     begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"
     return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
 

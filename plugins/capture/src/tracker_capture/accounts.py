@@ -3,30 +3,158 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from tracker.api import account_id
 from tracker.kernel import Session, Windows, canonical
-from tracker_capture.outline import Owner, outline, text_of
-from tracker_capture.readings import mask_of
+from tracker_capture.outline import FIRST, HOUR, LAST, RESET, VALUE, Owner, outline, text_of
+from tracker_capture.readings import FUTURE, mark_of_gauges, mask_of
 from tracker_capture.settings import CaptureSettings
 
 # What a window is shown with that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 HASH = re.compile(r"[0-9a-f]{12}")
+# A pane rounds what a log has exactly.
+ROUNDING = 1.0
+# A command asks for each feature's readings; they change with the stream.
+KEPT: WeakKeyDictionary[Session, tuple[int, Owner]] = WeakKeyDictionary()
+
+
+Seen: TypeAlias = tuple[float, float, float]
+
+
+class Row(NamedTuple):
+    """What the history's outline says of a value: its account if it is named, and the mark of its reading if not."""
+
+    account: str | None
+    reset: float
+    seen: Seen
+    mark: str | None
+
+    def is_of_period(self, earlier: Row) -> bool:
+        return self.account == earlier.account and self.reset - earlier.reset <= HOUR
+
+
+class Period(NamedTuple):
+    """What was seen of a period of the capacity meter. seen: from when to when each value; marks: of its readings."""
+
+    account: str | None
+    reset: float
+    seen: Sequence[Seen]
+    marks: frozenset[str]
+
+    def runs_beside(self, other: Period, length: float, now: float) -> bool:
+        """Whether an account of its own has it: it went on in a later one, of such a length, which then began earlier.
+
+        A vendor may also move a reset; then the earlier period is seen no more, which is known when it is over.
+        """
+        one, later = sorted((self, other), key=lambda period: period.reset)
+        begin = later.reset - length + HOUR
+        before = max((value for _, last, value in one.seen if last <= begin), default=-ROUNDING)
+        on = [last for _, last, value in one.seen if last > begin and value >= before + ROUNDING]
+        return bool(on) and not self.is_of(other) and (now < one.reset or later.seen[0][0] < max(on))
+
+    def is_of(self, other: Period) -> bool:
+        """Whether both have one reset: panes name some by the hour."""
+        return abs(self.reset - other.reset) <= HOUR
 
 
 def owners(session: Session) -> Owner:
     """What names the account of a reading: by the settings, else by its hash.
 
-    One without any is of the provider's only account, if all its other readings are.
+    One without any is of the provider's only account, if all its other readings are, and none of its periods runs
+    beside one of that. Such ones are of accounts without a name.
     """
+    size = outline(session).size
+    if (kept := KEPT.get(session)) is not None and kept[0] == size:
+        return kept[1]
     names, found = _names(session), dict[str, set[str]]()
-    for provider, _, account, _ in outline(session).peaks:
-        if account is not None:
+    bare = set[str]()
+    for provider, _, account, *_ in outline(session).peaks:
+        if account is None:
+            bare.add(provider)
+        else:
             found.setdefault(provider, set()).add(names.get(account, account))
-    only = {provider: own.pop() for provider, own in found.items() if len(own) == 1}
-    return lambda provider, account: names.get(account or "", account) or only.get(provider)
+    by_mark = {provider: _by_mark(session, provider, names) for provider in bare}
+    only = {
+        provider: next(iter(own))
+        for provider, own in found.items()
+        if len(own) == 1 and own.issuperset(by_mark.get(provider, {}).values())
+    }
+
+    def owner(provider: str, account: str | None, mark: str | None) -> str | None:
+        return names.get(account or "", account) or by_mark.get(provider, {}).get(mark or "") or only.get(provider)
+
+    KEPT[session] = size, owner
+    return owner
+
+
+def _by_mark(session: Session, provider: str, names: Mapping[str, str]) -> dict[str, str]:
+    """The accounts of readings that name none, as far as their resets tell them apart."""
+    source = session.registry.providers.get(provider)
+    meter = source.capacity_meter if source is not None else None
+    if meter is None or not isinstance(meter.window, timedelta):
+        return {}
+    length, now = meter.window.total_seconds(), session.now.timestamp()
+    named, bare = dict[str, list[Period]](), list[list[Period]]()
+    for one in _periods(session, provider, meter.key, names):
+        if one.account is not None:
+            named.setdefault(one.account, []).append(one)
+            continue
+        same = [own for own in named.values() if any(map(one.is_of, own))]
+        others = [*bare, *(named.values() if len(named) == 1 else ())]
+        free = [own for own in others if not any(one.runs_beside(known, length, now) for known in own)]
+        if len(same) == 1:
+            same[0].append(one)
+        elif free:
+            max(free, key=lambda own: _nearness(own, one, length)).append(one)
+        else:
+            bare.append([one])
+    # one that is not named beside several that are may be any of them
+    told = bare if len(bare) > (len(named) != 1) else ()
+    found = [*named.items(), *zip(_labels(told), told, strict=True)]
+    marks = dict[str, set[str]]()
+    for name, own in found:
+        for mark in frozenset[str]().union(*(one.marks for one in own)):
+            marks.setdefault(mark, set()).add(name)
+    return {mark: known.pop() for mark, known in marks.items() if len(known) == 1}
+
+
+def _labels(found: Sequence[Sequence[Period]]) -> list[str]:
+    """By the first reset: a number would be another account's once one of them has a name, as a script may type it."""
+    firsts = [datetime.fromtimestamp(own[0].reset, UTC) for own in found]
+    days = Counter(one.date() for one in firsts)
+    return [f"unnamed-{one:%Y-%m-%dT%H}" if days[one.date()] > 1 else f"unnamed-{one:%Y-%m-%d}" for one in firsts]
+
+
+def _nearness(own: Sequence[Period], one: Period, length: float) -> tuple[bool, float]:
+    """Which account's period goes on in one: the last of those that are over, else of those that a vendor may end."""
+    last = max((known.reset for known in own if known.reset < one.reset), default=0.0)
+    return last <= one.reset - length + HOUR, last
+
+
+def _periods(session: Session, provider: str, meter: str, names: Mapping[str, str]) -> Iterator[Period]:
+    """Those of named accounts first, each by its reset. An unused meter may begin its period anew at each reading."""
+    limit = (session.now + FUTURE).timestamp()
+    rows = [
+        Row(owner, peak[RESET], (peak[FIRST], peak[LAST], peak[VALUE]), mark)
+        for (*key, account, _, mark), peaks in outline(session).peaks.items()
+        if key == [provider, meter]
+        for owner in [names.get(account or "", account)]
+        for peak in peaks
+        if peak[VALUE] and peak[RESET] is not None and peak[LAST] <= limit
+    ]
+    rows.sort(key=lambda row: (row.account is None, row.account or "", row.reset))
+    starts = [at for at, (one, other) in enumerate(pairwise(rows), 1) if not other.is_of_period(one)]
+    for start, end in pairwise([0, *starts, len(rows)]) if rows else ():
+        own = rows[start:end]
+        marks = frozenset(row.mark for row in own if row.mark)
+        yield Period(own[0].account, own[0].reset, sorted(row.seen for row in own), marks)
 
 
 def _names(session: Session) -> dict[str, str]:
@@ -53,12 +181,15 @@ def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], 
     found = {}
     for (window, provider), group in Windows(session).captures(windows).items():
         pair = rows[window].pair(provider, group) if window in rows else canonical(group)
-        records = [capture.record for capture in pair if capture is not None]
+        shown = [capture for capture in pair if capture is not None]
+        records = [capture.record for capture in shown]
         # older records have the redacted address alone
         parsed = [one for record in records if isinstance(one := record.get("parsed"), dict)]
         named = {text_of(record.get("account")) for record in records} - {None}
         named = named or {mask_of(one.get("account")) for one in parsed} - {None}
-        own = [name for name in {owner(provider, one) for one in named or {None}} if name is not None]
+        marks = {mark_of_gauges(capture.reading.gauges) for capture in shown}
+        keys = ((one, mark) for one in named or {None} for mark in marks)
+        own = [name for name in {owner(provider, *key) for key in keys} if name is not None]
         if own:
             found[window, provider] = own[0] if len(own) == 1 else MIXED
     return found

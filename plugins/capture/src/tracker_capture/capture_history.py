@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
+from itertools import chain
 from shlex import quote
 from typing import Any
 
@@ -38,7 +39,7 @@ def add_newest_capture(session: Session, provider: str, *, is_named: bool = Fals
     if source is None or source.kind != "status":
         return
     row = _last_capture(session, source)
-    if row.get("phase") == "before" and not is_named and (text := _joined(session, row)):
+    if row.get("phase") == "before" and not is_named and (text := _joined(session, provider, row)):
         session.note(f"note: {text}")
     sample = _sample(session, source, row)
     if sample is None or row.get("source") == "history":
@@ -51,9 +52,14 @@ def add_newest_capture(session: Session, provider: str, *, is_named: bool = Fals
         add(session, [sample], by="capture")
 
 
-def _joined(session: Session, row: Mapping[str, Any]) -> str | None:
+def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
     """What to say of a BEFORE that joined a window in which others had ended long before."""
-    window, name, taken = str(row.get("window")), row.get("provider"), instant(row.get("captured_at"))
+    window, taken = str(row.get("window")), instant(row.get("captured_at"))
+    # the plugins of others are loaded only if there are any
+    streams = [one for one in session.journal.streams() if session.index.lanes(one)]
+    entries = chain.from_iterable(session.index.entries(one, [window]) for one in streams)
+    if all(entry.record.get("provider") == name for entry in entries):
+        return None
     others = {key: group for key, group in Windows(session).captures([window]).items() if key[1] != name}
     _, end = Windows(session).spans((), others).get(window, (None, None))
     if taken is None or end is None or taken - end < NIGHT or any(canonical(one).missing for one in others.values()):

@@ -62,10 +62,11 @@ def readings(session: Session, provider: str | None, since: datetime | None, hou
         return outline(session).readings(owner, provider, since)
     return [
         MeterReading(
-            sample.provider, key, owner(sample.provider, sample.account), sample.origin, sample.at, sample.until,
+            sample.provider, key, account, sample.origin, sample.at, sample.until,
             gauge.used, gauge.reset_at, sample.is_scheduled, sample.plan, sample.client, gauge.limit,
         )
         for sample in history(session, provider, since)
+        for account in [owner(sample.provider, sample.account, sample.mark)]
         for key, gauge in sample.gauges.items()
         if gauge.used is not None
     ]  # fmt: skip
@@ -80,7 +81,7 @@ def series(
     owner = owners(session)
     for sample in history(session, provider, since):
         if until is None or sample.at <= until:
-            account = owner(sample.provider, sample.account)
+            account = owner(sample.provider, sample.account, sample.mark)
             accounts.setdefault(sample.provider, set()).add(account)
             for key, point in points_of(sample):
                 if meter in (None, key):
@@ -148,45 +149,9 @@ def with_resets(points: Sequence[Point], length: timedelta | None = None) -> lis
             found.append(point)
     for place in range(1, len(found)):
         before, point = found[place - 1], found[place]
-        if _begins_anew(before, point, length) and before_of(found, place) is before:
+        if _begins_anew(before, point, length):
             found[place] = evolve(point, has_reset=True)
     return found
-
-
-def before_of(points: Sequence[Point], place: int) -> Point | None:
-    """The reading before one, of the same account; None if that was not read before.
-
-    Accounts without names are told apart if each goes on in a period of its own. `tracker usage` has the same rule.
-    """
-    before, point = points[place - 1], points[place]
-    if before.reset_at is None or before.reset_at <= point.at or not _are_apart(before, point):
-        return before
-    own = next((points[at] for at in range(place - 2, -1, -1) if _is_of_period(points[at], point)), None)
-    return own or (None if _goes_on(points, place) else before)
-
-
-def are_of_two(points: Sequence[Point]) -> bool:
-    """Whether readings go back to a period that others were read of meanwhile."""
-    return any(before_of(points, place) not in (points[place - 1], None) for place in range(1, len(points)))
-
-
-def _are_apart(one: Point, other: Point) -> bool:
-    return one.reset_at is not None and other.reset_at is not None and abs(one.reset_at - other.reset_at) > COARSE
-
-
-def _is_of_period(one: Point, other: Point) -> bool:
-    return one.reset_at is not None and other.reset_at is not None and not _are_apart(one, other)
-
-
-def _goes_on(points: Sequence[Point], place: int) -> bool:
-    """Whether the meter before a reading rises on behind it, until its reset."""
-    before = points[place - 1]
-    for at in range(place + 1, len(points)):
-        if before.reset_at is None or before.reset_at <= points[at].at:
-            break
-        if points[at].used >= before.used + ROUNDING and _is_of_period(points[at], before):
-            return True
-    return False
 
 
 def reset_between(before: Point, after: Point, length: timedelta | None) -> datetime | None:
@@ -269,7 +234,7 @@ def newest(found: Series, rows: int) -> Iterator[tuple[Point, str]]:
     points = found.points
     for place in range(max(0, len(points) - rows), len(points)):
         point = points[place]
-        before = before_of(points, place) if place else None
+        before = points[place - 1] if place else None
         moved = point.used - before.used if before else None
         shown = "" if moved is None else f"{'' if moved < 0 else '+'}{number(moved)}"
         yield point, "future" if point.is_future else "reset" if point.has_reset else shown

@@ -7,7 +7,7 @@ late `sync` of old session files needs no second reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 7
+VERSION = 8
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -30,10 +30,10 @@ SMALL = 1 << 16
 USED = "_used"
 # A command asks several times.
 KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
-# Provider, meter, account, origin.
-Key = tuple[str, str, str | None, str]
-# The name of a provider's account.
-Owner = Callable[[str, str | None], str | None]
+# Provider, meter, account, origin, the mark of readings without an account.
+Key = tuple[str, str, str | None, str, str | None]
+# The name of a provider's account, by what a reading names and by its mark.
+Owner = Callable[[str, str | None, str | None], str | None]
 # Its hour, the hour of its reset, seconds of the first and of the last reading of the value, the value, seconds of the
 # reset, the limit of a count. Behind them what the hour's last reading has of these, and its plan: a meter may have
 # fallen since.
@@ -97,12 +97,14 @@ class Outline:
         first, last, account = _seconds(at), _seconds(row.get("until") or at), row.get("account")
         if not isinstance(parsed, dict) or first is None or last is None or not isinstance(provider, str):
             return
-        for name, used in parsed.items():
-            if name.endswith(USED) and amount(used) is not None:
-                meter = name.removesuffix(USED)
+        values = {name.removesuffix(USED): used for name, used in parsed.items() if name.endswith(USED)}
+        mark = mark_of((meter, _seconds(parsed.get(f"{meter}_reset_at"))) for meter in values)
+        for meter, used in values.items():
+            if amount(used) is not None:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 place = int(first // HOUR), round((reset or 0) / HOUR)
-                key = (provider, meter, account if isinstance(account, str) else None, str(origin))
+                named = account if isinstance(account, str) else None
+                key = (provider, meter, named, str(origin), None if named else mark)
                 limit, plan = amount(parsed.get(f"{meter}_limit")), text_of(row.get("plan"))
                 self._add_peak(key, [*place, first, last, used, reset, limit, [last, first, used, reset, limit, plan]])
 
@@ -140,12 +142,18 @@ class Outline:
                          None if reset is None else _at(reset), plan=plan, limit=limit)
             for key, own in self.peaks.items()
             if provider in (None, key[0])
-            for account in [owner(key[0], key[2])]
+            for account in [owner(key[0], key[2], key[4])]
             for peak in own
             for first, last, used, reset, limit, plan in _runs(peak)
             if last >= least
         ]  # fmt: skip
         return sorted(found, key=lambda one: one.at)
+
+
+def mark_of(values: Iterable[tuple[str, float | None]]) -> str | None:
+    """What tells a reading without an account from others: the farthest of its meters' resets, by the hour."""
+    resets = [(meter, round(reset / HOUR)) for meter, reset in values if reset is not None]
+    return "{} {}".format(*max(resets, key=lambda one: one[1])) if resets else None
 
 
 def _runs(peak: Peak) -> Iterator[tuple[Any, ...]]:
@@ -210,7 +218,7 @@ def _load(session: Session, path: Path) -> Outline:
         version, mark, pages, series, removals, corrections, masks = orjson.loads(path.read_bytes())
         if version != VERSION or mark != _mark(session, mark[0]) or session.journal.size(STREAM) < mark[0]:
             return Outline()
-        peaks = {(provider, meter, account, origin): own for provider, meter, account, origin, own in series}
+        peaks = {tuple(key): own for *key, own in series}
         pages = [(start, latest) for start, latest in pages]
         return Outline(
             mark=mark,

@@ -10,7 +10,7 @@ from typing import Any
 from tracker.api import Meter, Source
 from tracker.kernel import TrackerError, iso, span
 from tracker_capture.ends import End, count, said
-from tracker_capture.meters import Point, are_of_two, length_of, points_of, reset_between, stands_for, with_resets
+from tracker_capture.meters import Point, length_of, points_of, reset_between, stands_for, with_resets
 from tracker_capture.readings import RESET_TOLERANCE, Sample, compact
 
 
@@ -66,7 +66,6 @@ def _sum(
     length = length_of(source, meter.key)
     # of one instant the highest is the last
     points = with_resets(sorted(readings, key=lambda one: one.used), length)
-    _refuse_two(source, meter, points)
     values = [stands_for(meter, one.used, one.reset_at, one.at, length) for one in points]
     base, last = (stands_for(meter, one.used, one.reset_at, one.at, length) for one in ends)
     total = most = 0.0
@@ -89,14 +88,6 @@ def _sum(
         return None
     total += max(0.0, last - base)
     return {"delta": compact(round(total, 6)), "not_covered_at_most": compact(round(most, 6)), "resets": resets}
-
-
-def _refuse_two(source: Source, meter: Meter, points: Sequence[Point]) -> None:
-    if are_of_two(points):
-        raise TrackerError(
-            f"{source.name} {meter.key} has readings of two periods by turns, and neither was over: they may be of two"
-            " accounts, of which only one would be measured. Nothing was stored."
-        )
 
 
 def _behind_unseen(reset: datetime, new: Point, length: timedelta | None, requests: Sequence[datetime]) -> datetime:

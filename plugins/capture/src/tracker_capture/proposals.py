@@ -24,7 +24,7 @@ from tracker_capture.readings import Sample, by_provider, history
 from tracker_capture.repository import Commit
 from tracker_capture.rests import COMMITS, Measurements, Moments, named, rests, taken_of
 from tracker_capture.settings import Propose
-from tracker_capture.windows import Draft, draft_of, moved, requests_of
+from tracker_capture.windows import Draft, draft_of, is_read, moved, requests_of
 
 # How far before `--since` a stretch is looked for that goes on behind it, and the most.
 LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
@@ -38,7 +38,7 @@ Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], Moments]
 @frozen(kw_only=True)
 class Share:
     """What a provider did in a stretch: requests and tokens here, the share of its tokens that went elsewhere, and the
-    window that can be made, or why none can."""
+    window that can be made, or why none can. lacks: for want of readings that can be taken by themselves."""
 
     provider: str
     requests: int
@@ -48,6 +48,7 @@ class Share:
     elsewhere: float
     draft: Draft | None
     why: str | None
+    lacks: bool
 
 
 @frozen(kw_only=True)
@@ -212,7 +213,7 @@ def _share(
     requests: Sequence[datetime],
 ) -> Share:
     """What a provider did. events: all of the stretch; samples, requests: its own, also those around the stretch."""
-    draft, why = None, None
+    draft, why, source = None, None, session.registry.providers.get(provider)
     here = [one for one in events if one.provider == provider and one.in_folder]
     own = requests_of(here).get(provider) or [at for at in requests if times[0] <= at <= times[1]]
     start, end = (own[0], own[-1]) if own else times
@@ -235,6 +236,7 @@ def _share(
         elsewhere=1 - used / total if total else 0.0,
         draft=draft,
         why=why,
+        lacks=draft is None and source is not None and is_read(source, samples),
     )
 
 

@@ -17,13 +17,15 @@ from attrs import evolve, field, frozen
 
 from tracker.api import Gauge, Reading, Source, account_id, amount, instant, redact
 from tracker.kernel import Session, iso, stamp
-from tracker_capture.outline import STREAM, outline, rows, text_of
+from tracker_capture.outline import STREAM, mark_of, outline, rows, text_of
 
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Vendors compute a reset anew for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
 # Clocks of machines differ by as much: what is further ahead is not stored.
 FUTURE = timedelta(minutes=5)
+# Panes show resets by the minute, and clocks of machines differ.
+SLACK = timedelta(minutes=10)
 # Bytes at the stream's end that usually hold the newest run of each series.
 TAIL = 1 << 18
 # The tag of figures that the vendor calls old.
@@ -60,6 +62,11 @@ class Sample:
     def series(self) -> tuple[str, str | None, str]:
         return self.provider, self.account, self.origin
 
+    @property
+    def mark(self) -> str | None:
+        """What tells it from readings of other accounts, if it names none."""
+        return mark_of_gauges(self.gauges.values())
+
     def has_values_of(self, other: Sample) -> bool:
         """Whether both show the same values and resets; and limits, which older versions did not keep."""
         if self.gauges.keys() != other.gauges.keys():
@@ -84,6 +91,10 @@ class Sample:
         return all(gauge.limit == self.gauges[key].limit for key, gauge in other.gauges.items())
 
 
+def mark_of_gauges(gauges: Iterable[Gauge]) -> str | None:
+    return mark_of((one.meter, one.reset_at.timestamp() if one.reset_at else None) for one in gauges)
+
+
 def is_same_reset(one: datetime | None, other: datetime | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) <= RESET_TOLERANCE)
 
@@ -96,7 +107,10 @@ def lag(session: Session) -> timedelta:
 def sample_of(
     source: Source, reading: Reading, taken: datetime, origin: str, behind: timedelta, text: str = ""
 ) -> Sample | None:
-    """A reading of a text as a sample of its instant; None if no meter has a value. behind: the vendor's lag."""
+    """A reading of a text as a sample of its instant. behind: the vendor's lag.
+
+    None if no meter has a value, or if every reset is so far ahead that the reading is not of that instant.
+    """
     at = min(reading.as_of or taken, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
     # an idle meter may show its last reset until it is used; within the lag it may be the value of before, too
@@ -107,6 +121,16 @@ def sample_of(
             del gauges[gauge.meter]
         else:
             gauges[gauge.meter] = evolve(gauge, reset_at=None)
+    # a reset lies at most one window of its meter ahead, as captures have it
+    beyond = {
+        key: gauge.reset_at - at - meter.longest
+        for key, gauge in gauges.items()
+        if gauge.reset_at is not None and (meter := source.meter(key)) and meter.longest
+    }
+    far = [key for key, length in beyond.items() if length > SLACK]
+    if far and len(far) == len(beyond):
+        return None
+    gauges |= {key: evolve(gauges[key], reset_at=None) for key in far}
     named = reading.fields.get("account")
     account = account_id(named, text) if isinstance(named, str) and named else None
     return sample_with(source.name, origin, gauges, at, reading.fields, account) if gauges else None

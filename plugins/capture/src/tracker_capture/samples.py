@@ -11,7 +11,7 @@ from tracker.kernel import Session, TrackerError, iso
 from tracker_capture import readings
 from tracker_capture.origin_list import values
 from tracker_capture.origins import NoAnswer, first, named, side_by_side
-from tracker_capture.origins.answer import Answer, not_ahead
+from tracker_capture.origins.answer import Answer, OriginError, not_ahead
 
 OriginAnswer = tuple[Source, "Answer | NoAnswer"]
 
@@ -29,8 +29,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     answers = [(source, one) for source, one in found if isinstance(one, Answer)]
     problems = [one for _, one in found if isinstance(one, NoAnswer)]
     if len(wanted) == len(problems) == 1:
-        pane = f"`tracker capture {wanted[0].name} --from stdin` takes a pane."
-        raise TrackerError(f"{problems[0]} Nothing was stored. {pane}")
+        raise TrackerError(f"{problems[0]} Nothing was stored.")
     for problem in problems:
         # a scheduled job would tell it for ever
         if not (session.quiet and answers and problem.is_absent):
@@ -44,8 +43,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
             about = f"{answer.origin}, {answer.age_in_words} old"
             session.say(f"sampled {source.name} ({about}): {values(source, answer.reading)}")
             if source.name in old:
-                pane = f"`tracker capture {source.name} --from stdin` takes a pane"
-                session.note(f"note: {old[source.name]}; {source.name} has a new reading once it is used, and {pane}")
+                session.note(f"note: {old[source.name]}; {source.name} has a new reading once it is used")
     if wanted and not answers:
         raise TrackerError("No provider answered. Nothing was stored.")
 
@@ -64,16 +62,27 @@ def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
 ) -> list[OriginAnswer]:
     """What each provider answers, or why it does not."""
-    jobs = [partial(first, session, source, named(source, origin), timezone, accept=not_ahead) for source in wanted]
+    jobs = [
+        partial(first, session, one, named(one, origin), timezone, accept=partial(_fitting, session, one))
+        for one in wanted
+    ]
     return list(zip(wanted, side_by_side(jobs, NoAnswer), strict=True))
+
+
+def _fitting(session: Session, source: Source, answer: Answer) -> Answer:
+    """The answer, unless a clock is wrong: the machine's, or the vendor's."""
+    resets = [gauge.reset_at for gauge in not_ahead(answer).reading.gauges if gauge.reset_at is not None]
+    if _sample(session, source, answer) is None and max(resets, default=answer.as_of) > answer.as_of:
+        raise OriginError(f"its resets do not fit {iso(answer.as_of)}: check the clock of this machine")
+    return answer
+
+
+def _sample(session: Session, source: Source, answer: Answer) -> readings.Sample | None:
+    behind, text = readings.lag(session), answer.text or ""
+    return readings.sample_of(source, answer.reading, answer.taken, answer.origin, behind, text)
 
 
 def store(session: Session, found: Sequence[OriginAnswer], least: timedelta = timedelta(0)) -> list[readings.Sample]:
     """Add the answers to the history."""
-    behind = readings.lag(session)
-    samples = [
-        readings.sample_of(source, one.reading, one.taken, one.origin, behind, one.text or "")
-        for source, one in found
-        if isinstance(one, Answer)
-    ]
+    samples = [_sample(session, source, one) for source, one in found if isinstance(one, Answer)]
     return readings.add(session, [sample for sample in samples if sample is not None], by="sample", least=least)

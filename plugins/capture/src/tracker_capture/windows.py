@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Gauge, Reading, Source, UsageEvent, instant
+from tracker.api import FileOrigin, Gauge, Reading, Source, UsageEvent, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, plural, span, value
 from tracker_capture.accounts import owners
 from tracker_capture.ends import End, at_edge, ends_at, exact, said, unknown, used_of
@@ -86,6 +86,12 @@ def moved(draft: Draft) -> dict[str, float]:
     return found
 
 
+def is_read(source: Source, samples: Iterable[Sample]) -> bool:
+    """Whether an origin shows the meter that measures windows, or its files may; else people alone type or pipe it."""
+    known = (source.capacity in one.gauges for one in samples if one.capture is None)
+    return source.capacity is None or any(isinstance(one, FileOrigin) for one in source.origins) or any(known)
+
+
 def draft_of(
     session: Session,
     window: str,
@@ -110,12 +116,14 @@ def draft_of(
     if not known:
         of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
         when, cure = " of that time" if is_exact else "", "`tracker sync` adds those that its session files have"
+        if not is_read(source, samples):
+            cure = f"`tracker start {name} --stdin` and `tracker end {name} --stdin` measure what is done between them"
         raise TrackerError(f"The history{when} has no reading of {of}. {cure}. Nothing was stored.")
 
     def pair(some: Sequence[Sample]) -> tuple[End, End]:
         return _pair(source, some, times, requests, limit, is_exact=is_exact)
 
-    before, after, samples = _of_one_account(session, name, known, pair)
+    before, after, samples = _of_one_account(session, source, known, pair)
     _refuse_empty(name, window, before, after, [at for at in requests if times[0] <= at <= times[1]])
     before = _without_older_periods(source, before, after)
     parts = parts_of(source, samples, before, after, requests, limit)
@@ -158,24 +166,30 @@ def _pair(
 
 
 def _of_one_account(
-    session: Session, name: str, samples: Sequence[Sample], pair: Callable[[Sequence[Sample]], tuple[End, End]]
+    session: Session, source: Source, samples: Sequence[Sample], pair: Callable[[Sequence[Sample]], tuple[End, End]]
 ) -> tuple[End, End, Sequence[Sample]]:
     """The readings at both ends, and all of the same account: that of the AFTER."""
-    if len({one.account for one in samples}) < 2:
-        return *pair(samples), samples
-    owner = owners(session)
+    name, owner = source.name, owners(session)
+    named = [owner(name, one.account, one.mark) for one in samples]
     before, after = pair(samples)
-    first, last = (owner(name, end.sample.account) for end in (before, after))
-    own = [one for one in samples if owner(name, one.account) == last]
-    if first == last:
-        return *pair(own), own
+    first, last = (owner(name, end.sample.account, end.sample.mark) for end in (before, after))
+    own = [one for one, account in zip(samples, named, strict=True) if account == last]
     try:
-        return *pair(own), own
+        before, after = pair(own)
     except TrackerError:
+        if first == last:
+            raise
         raise TrackerError(
             f"The {name} readings at the two ends are of different accounts"
             f" ({first or UNNAMED}, {last or UNNAMED}). Nothing was stored."
         ) from None
+    others = [one for one, account in zip(samples, named, strict=True) if account != last and one.account is None]
+    if any(before.at < one.at < after.at for one in others):
+        raise TrackerError(
+            f"{name} {source.capacity} has readings of two periods by turns, and neither was over: they may be of two"
+            " accounts, of which only one would be measured. Nothing was stored."
+        )
+    return before, after, own
 
 
 def _without_older_periods(source: Source, before: End, after: End) -> End:

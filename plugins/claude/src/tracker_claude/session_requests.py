@@ -171,17 +171,15 @@ def _with_iterations(key: str, whole: Event, iterations: list[Any], row: Row, sc
 
 
 def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping[str, Any]) -> Event:
-    short, output, kept, details = (
-        usage.cache_creation_input_tokens or 0,
-        usage.output_tokens or 0,
-        usage.cache_creation,
-        usage.output_tokens_details,
-    )
-    long = reasoning = 0
+    short, kept, details = usage.cache_creation_input_tokens, usage.cache_creation, usage.output_tokens_details
+    output, long, reasoning = usage.output_tokens or 0, 0, 0
     if kept is not None:
         long = kept.ephemeral_1h_input_tokens or 0
-        rest, short = short - long, kept.ephemeral_5m_input_tokens or 0
-        short = rest if rest > short else short
+        if short is None:
+            short = kept.ephemeral_5m_input_tokens
+        else:  # where another model declined, the split is still of what that one wrote
+            long = long if long < short else short
+            short -= long
     if details is not None:
         reasoning = details.thinking_tokens or 0
     event: Event = {
@@ -190,7 +188,7 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
         "model": model,
         "input_tokens": usage.input_tokens or 0,
         "cache_read_tokens": usage.cache_read_input_tokens or 0,
-        "cache_write_5m_tokens": short,
+        "cache_write_5m_tokens": short or 0,
         "cache_write_1h_tokens": long,
         "output_tokens": output,
         "reasoning_tokens": reasoning if reasoning < output else output,

@@ -11,8 +11,9 @@ ORIGINS = (
         variable="CODEX_HOME",
         folder="~/.codex",
         pattern="sessions/*/*/*/rollout-*.jsonl",
-        marker="used_percent",  # in an event's limits whatever its version; not where they are null
-        owner='"forked_from_id":"',  # in a fork's first line, which tells from when its parent's events are copied
+        marker='_percent"',  # in an event's limits whatever its version; not where they are null
+        # in the first line of a fork or a subagent, which tells from when its parent's events are copied
+        owner='"forked_from_id":"',
         cure="send Codex a message, which begins a session file",
         seconds=5,
     ),

@@ -16,15 +16,15 @@ from tracker_codex.meters import reading
 MAIN = (None, "codex")  # `limit_id`; other buckets have events of their own
 EVENT = '"token_count"'
 RELATIVE = b"resets_in_seconds"
-FORK = '"session_meta"'
-# A fork of older clients writes its parent's history with its own time; an answer takes longer than this.
+FIRST = "session_meta"
+# What begins with its parent's history has it with its own time; an answer takes longer than this.
 COPYING = timedelta(seconds=0.1)
 
 
 def read(text: str) -> Reading | None:
     """The reading of a session file or of lines from one; None where the text is none."""
     lines = text.split("\n")
-    forked = _forked(lines[0]) if FORK in lines[0] else None
+    begun = _begun(lines[0]) if FIRST in lines[0] else None
     has_event = False
     for line in reversed(lines):
         if EVENT not in line or (event := _event(line)) is None:
@@ -32,7 +32,7 @@ def read(text: str) -> Reading | None:
         has_event = True
         limits = backend.mapping(event["payload"].get("rate_limits"))
         as_of = instant(event.get("timestamp"))
-        if forked is not None and as_of is not None and forked <= as_of <= forked + COPYING:
+        if begun is not None and as_of is not None and begun <= as_of <= begun + COPYING:
             continue  # of an earlier time, which it does not say
         known = orjson.dumps(limits)
         found = _reading(known, as_of if RELATIVE in known else None)
@@ -42,12 +42,10 @@ def read(text: str) -> Reading | None:
 
 
 @lru_cache(maxsize=8)
-def _forked(line: str) -> datetime | None:
-    """When a legacy fork began, if the line is its first one; paginated ones copy nothing."""
+def _begun(line: str) -> datetime | None:
+    """When a session began, if the line is its first one."""
     event = _row(line)
-    meta = backend.mapping(event.get("payload"))
-    is_paginated = meta.get("history_mode") == "paginated" or meta.get("history_base")
-    return instant(event.get("timestamp")) if meta.get("forked_from_id") and not is_paginated else None
+    return instant(event.get("timestamp")) if event.get("type") == FIRST else None
 
 
 @lru_cache(maxsize=64)

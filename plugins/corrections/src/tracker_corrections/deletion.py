@@ -32,16 +32,13 @@ class CaptureChoice:
 class Removal:
     """What is appended: the tombstone, the rows that close anomalies, and anomalies of the captures that count now.
 
-    again: rows that close what the capture had closed. missing: what the window then lacks to be finalized again. fell:
-    why it cannot be although its captures are there.
+    again: rows that close what the capture had closed.
     """
 
     tombstone: Row
     closed: list[Row]
     again: list[Row]
     raised: list[Row]
-    missing: tuple[str, ...]
-    fell: str | None
 
 
 def take_back(
@@ -61,7 +58,6 @@ def take_back(
     with session.journal.lock():
         found = _find(session, wanted)
         removal = _prepare(session, source, found, reason)
-        was_used = _use(session, source, found) == USED
         # anomalies first: without the tombstone the closings close nothing
         anomalies = [*removal.closed, *removal.again, *removal.raised]
         rows = {ANOMALIES: anomalies, source.stream: [removal.tombstone]}
@@ -80,8 +76,8 @@ def take_back(
         session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
     for row in removal.raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
-    if was_used and not _is_repeated(session, source, found):
-        session.note(f"note: {found.window} was finalized with it and {_outlook(session, source, found, removal)}")
+    if lost := staleness(session, source, found, "`tracker undo --yes` takes this back"):
+        session.note(f"note: {lost}")
 
 
 def _say(session: Session, source: Source, found: Capture) -> None:
@@ -99,25 +95,29 @@ def _lane(found: Capture) -> str:
     return f"lane {found.agent_id}" if found.agent_id else "the lane without a name"
 
 
-def _outlook(session: Session, source: Source, found: Capture, removal: Removal) -> str:
-    """What makes a finalized window right again, without a capture that it was finalized with."""
-    place = f"--window {found.window}"
-    if not removal.missing and removal.fell is None:
-        return f"is stale until `tracker complete {place} ...` runs again"
-    if removal.missing:
-        verb = "are" if len(removal.missing) > 1 else "is"
-        what = f"its {source.name} {' and '.join(removal.missing)} {verb} missing"
+def staleness(session: Session, source: Source, found: Capture, *ways: str) -> str | None:
+    """What makes a finalized window right again, if a capture is gone that it was finalized with. ways: the first."""
+    if _use(session, source, found) != USED or _is_repeated(session, source, found):
+        return None
+    place, left = f"--window {found.window}", _standing(session, source, found.window)
+    pair, stale = canonical(left), f"{found.window} was finalized with it and is stale"
+    # a provider without any capture leaves the window, unless it is the last one
+    is_needed = left or not any(name != source.name for _, name in Windows(session).captures([found.window]))
+    missing = pair.missing if is_needed else ()
+    fallen = Windows(session).falls(source, pair, found.record)
+    fell = next((str(row["cause"]) for row in fallen if row["meter"] == source.capacity), None)
+    if not missing and fell is None:
+        return f"{stale} until `tracker complete {place} ...` runs again"
+    if missing:
+        what = f"its {source.name} {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing"
     else:
-        what = f"the {source.name} captures that count now fell ({removal.fell})"
-    again = ""
+        what = f"the {source.name} captures that count now fell ({fell})"
     # one that is captured now would follow its AFTER
-    if "BEFORE" not in removal.missing:
+    if "BEFORE" not in missing:
         lane = "" if found.agent_id == session.lane else f" --agent {found.agent_id or repr('')}"
-        again = f"`tracker end {source.name} --stdin {place}{lane}` captures it again, "
-    return (
-        f"is stale: {what}. `tracker undo --yes` takes this back, {again}or"
-        f" `tracker complete --reopen {place}` opens the window"
-    )
+        ways = (*ways, f"`tracker end {source.name} --stdin {place}{lane}` captures it again")
+    reopen = f"`tracker complete --reopen {place}` opens the window"
+    return f"{stale}: {what}. {', or '.join(filter(None, (', '.join(ways), reopen)))}"
 
 
 def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bool) -> None:
@@ -179,17 +179,12 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
             closed.append(closing(session, entry, cause, tombstone["record_id"]))
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
     left, pair = Windows(session).open_anomalies([found.window], without=found.record_id), canonical(rest)
-    fallen = Windows(session).falls(source, pair, tombstone)
-    raised = [row for row in fallen if not _is_said(row, left)]
-    # a provider without any capture leaves the window, unless it is the last one
-    is_needed = rest or not any(name != source.name for _, name in Windows(session).captures([found.window]))
+    raised = [row for row in Windows(session).falls(source, pair, tombstone) if not _is_said(row, left)]
     return Removal(
         tombstone=tombstone,
         closed=closed,
         again=list(closed_again(session, source, found.window, found.record_id)),
         raised=raised,
-        missing=pair.missing if is_needed else (),
-        fell=next((str(row["cause"]) for row in fallen if row["meter"] == source.capacity), None),
     )
 
 

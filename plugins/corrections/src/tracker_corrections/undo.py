@@ -11,8 +11,22 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from tracker.kernel import Entry, Journal, Session, TrackerError, iso, line, plural, record_id, stamp, value
+from tracker.kernel import (
+    Capture,
+    Entry,
+    Journal,
+    Session,
+    TrackerError,
+    Windows,
+    iso,
+    line,
+    plural,
+    record_id,
+    stamp,
+    value,
+)
 from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
+from tracker_corrections.deletion import staleness
 
 TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, and mostly thousands of commands
 ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')
@@ -261,11 +275,21 @@ def undo(session: Session, step: Step) -> tuple[list[str], list[str]]:
     with session.journal.lock():
         if step.command_id not in {one.command_id for one in _of_lanes(session)}:
             raise TrackerError("Another process took this command back already. Run `tracker undo --list`.")
-        said = described(session, step)
+        said, gone = described(session, step), _captures(session, step)
         # first what may be refused, such as rows of a ledger that is not there
         also = _undo_rows(session, step)
         session.journal.append_all(_rows(session, step))
+    for provider, capture in gone:
+        if lost := staleness(session, session.registry.providers[provider], capture):
+            session.note(f"note: {lost}")
     return said, also
+
+
+def _captures(session: Session, step: Step) -> list[tuple[str, Capture]]:
+    """The captures of a command, each with its provider."""
+    own = {record["record_id"]: str(record.get("window")) for record in step.all if record.get("phase")}
+    groups = Windows(session).captures(own.values()) if own else {}
+    return [(name, one) for (_, name), group in groups.items() for one in group if one.record_id in own]
 
 
 def _undo_rows(session: Session, step: Step) -> list[str]:

@@ -11,21 +11,24 @@ from typing import Any
 
 from tracker.api import LogOrigin, redact
 from tracker.kernel import Session, Windows, iso
+from tracker_desk.merge import IMPORTS
 from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
 NAMES = ("project", "branch")  # that somebody gave a folder or a branch
-_TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
+_TEXT, _NUMBER, _COUNT, _TIME, _FLAG = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ", "BOOLEAN"
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
         **dict.fromkeys(("record_id", "window_id", "lane", "provider", "account", "unit", "outcome", "reason"), _TEXT),
         **dict.fromkeys(("features", "capacity", "quality", "tokens", "cost_usd"), _NUMBER),
         **dict.fromkeys(("began_at", "ended_at", "finalized_at"), _TIME),
+        "imported": _FLAG,
     },
     "meters": {
         **dict.fromkeys(("record_id", "provider", "account", "origin", "plan", "meter"), _TEXT),
         "used": _NUMBER,
         **dict.fromkeys(("first_at", "last_at", "reset_at"), _TIME),
+        "imported": _FLAG,
     },
     "usage": {
         **dict.fromkeys(
@@ -47,17 +50,16 @@ def tables(session: Session) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
 
 def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
+    imported = _imported(session)
     for part in Windows(session).parts():
-        periods = Windows(session).spans(part.rows, part.groups)
         known, reasons = facts(session, list(part.rows)), excluded(session, part.rows, part.groups)
         for window, row in part.rows.items():
-            began, ended = periods.get(window, (None, None))
             for name in sorted(row.named & session.registry.providers.keys()):
                 group, own = part.groups.get((window, name), ()), known.get((window, name), {})
                 source = session.registry.providers[name]
                 if (found := row.result(source, group)) is None:
                     continue
-                reason = reasons.get((window, name)) or found.reason
+                reason, (before, after) = reasons.get((window, name)) or found.reason, found.pair
                 yield {
                     "record_id": row.record_id,
                     "window_id": window,
@@ -73,15 +75,16 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                     # a sum over machines must not take a part for the whole
                     "tokens": None if own.get("shared_requests") else own.get("tokens"),
                     "cost_usd": None if any(map(own.get, PARTIAL)) else own.get("cost_usd"),
-                    "began_at": began and iso(began),
-                    "ended_at": ended and iso(ended),
+                    "began_at": before and iso(before.captured_at),
+                    "ended_at": after and iso(after.captured_at),
                     "finalized_at": row.text("finalized_at") or row.text("captured_at"),
+                    "imported": str(row.record.get("command_id")) in imported,
                 }
 
 
 def _meters(session: Session) -> Iterator[dict[str, Any]]:
     """A row per run of equal readings and meter; what a longer run has replaced is left out."""
-    replaced: set[str] = set()
+    replaced, imported = set[str](), _imported(session)
     for entry in session.index.entries("readings"):
         replaced.update(one for one in entry.record.get("supersedes") or () if isinstance(one, str))
     for entry in session.index.entries("readings"):
@@ -99,7 +102,14 @@ def _meters(session: Session) -> Iterator[dict[str, Any]]:
                     "first_at": record.get("captured_at"),
                     "last_at": record.get("until") or record.get("captured_at"),
                     "reset_at": parsed.get(f"{meter}_reset_at"),
+                    "imported": str(record.get("command_id")) in imported,
                 }
+
+
+def _imported(session: Session) -> set[str]:
+    """The commands whose records another machine made: by it, two machines that have each other's are still two."""
+    marks = (entry.record.get("imported") for entry in session.index.entries(IMPORTS))
+    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
 
 
 def _usage(session: Session) -> Iterator[dict[str, Any]]:

@@ -37,7 +37,7 @@ def _money(row: Mapping[str, Cell]) -> str:
     return f", {money} at list prices{without}"
 
 
-def due_lines(status: Status) -> Iterator[str]:
+def due_lines(session: Session, status: Status) -> Iterator[str]:
     """What is open, and the commands that come next."""
     for lane in status.lanes:
         opened: Iterable[Lane | LeftOpen] = (lane, *lane.also_open) if lane.is_open else lane.also_open
@@ -56,7 +56,7 @@ def due_lines(status: Status) -> Iterator[str]:
     if more := len(commands[MOST:]):
         yield f"Next: {plural(more, 'more command')}; `tracker status` shows {'it' if more == 1 else 'them'}"
     if status.meters and not status.lanes:
-        yield next_of_meters(status)
+        yield next_of_meters(session, status)
     if status.anomalies:
         yield f"Anomalies: {len(status.anomalies)} open; `tracker status` shows them"
 
@@ -92,5 +92,5 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     found = meters.rows(status, clock)
     if found and not session.table(meters.columns(found), found):
         session.show("\n".join(meters.lines(found)))
-    last = (*([""] if found else []), *today_lines(session, status, zone), *due_lines(status))
+    last = (*([""] if found else []), *today_lines(session, status, zone), *due_lines(session, status))
     session.show("\n".join(last), has_cures=True)

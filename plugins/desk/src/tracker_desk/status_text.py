@@ -43,7 +43,7 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
     if status.lanes:
         session.table(LANES, [lane_row(lane) for lane in status.lanes])
     else:
-        session.show(next_of_meters(status), has_cures=True)
+        session.show(next_of_meters(session, status), has_cures=True)
     for lane in status.lanes:
         typed = [*filter(None, (lane.due.command,)), *(left.command for left in lane.also_open)]
         due = _next(clock, evolve(lane.due, command=None))
@@ -54,9 +54,13 @@ def show(session: Session, status: Status, zone: tzinfo) -> None:
         session.show("\n".join(("", *group)), has_cures=True)
 
 
-def next_of_meters(status: Status) -> str:
+def next_of_meters(session: Session, status: Status) -> str:
     """What comes next if meters were only synced: windows of what was done, which need the commits, or a new one."""
     here, propose = Path.cwd(), "tracker windows propose"
+    measuring = {name: source.capacity for name, source in session.registry.providers.items()}
+    if all(measuring.get(one.provider) not in (None, one.meter.key) for one in status.meters):
+        # none of these measures a window
+        return f"Next: tracker start {status.meters[0].provider} --stdin"
     if any((folder / ".git").exists() for folder in (here, *here.parents)):
         return f"Next: {propose}"
     return f"Next: {propose} (in the repository where you worked), or tracker start {status.meters[0].provider}"
@@ -108,7 +112,7 @@ def lines(session: Session, status: Status, zone: tzinfo) -> Iterator[str]:
         yield from _meters(clock, shown)
     if status.meters and not status.lanes:
         yield ""
-        yield next_of_meters(status)
+        yield next_of_meters(session, status)
     if status.outlooks:
         yield ""
     yield from _outlooks(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -130,6 +131,13 @@ class SourceConformance(Conformance):
         events = EventTotals() if info.kind == "telemetry" else None
         block = self.block(registry, PreviewContext(windows=("W0-01",), events=events))
         assert block is None, rule("a block is shown although there is nothing to show", "render_preview_block")
+
+    def test_a_view_shows_records_as_data(self, registry: Registry, info: Source) -> None:
+        """Those of the kit's own windows, also without what is in them: a record may be edited by hand."""
+        known = json.loads(files("tracker_kit").joinpath("recorded.json").read_bytes()).get(info.stream, [])
+        bare: dict[str, Any] = {"window": "W0-01"}  # by which the core finds them
+        for record in (bare, *known, *({**dict.fromkeys(one), **bare} for one in known)) if info.kind == "view" else ():
+            self.block(registry, PreviewContext(windows=("W0-01",), records=(record,)))
 
     def block(self, registry: Registry, context: PreviewContext) -> Block | None:
         """The source's preview block, which holds data and nothing that steers a terminal."""

@@ -23,7 +23,9 @@ def find(session: Session, name: str) -> Note:
     if found is not None and found.error is None:
         return found
     if found is not None:
-        raise TrackerError(f"{name} is left out: {found.error}. `tracker plugins list` says what to do.")
+        raise TrackerError(
+            f"{name} is left out: {str(found.error).rstrip('.')}. `tracker plugins list` says what to do."
+        )
     if any(one.name == name for one in registry.disabled):
         raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
     if any(one.name == name for one in registry.features):

@@ -117,7 +117,11 @@ def _measure(session: Session, window: str, asked: str, notes: str | None) -> ch
 
 def _row(session: Session, given: Mapping[str, Any], measured: churn.Churn | None) -> dict[str, Any]:
     """The token ledger's row: what was given, else what was measured."""
-    found = measured.record if measured else {}
+    found, provider = measured.record if measured else {}, given["provider"]
+    if found.get("provider") != provider:
+        # the tokens are the provider's own, and so are the features beside them
+        row = Windows(session).finalized([given["window"]]).get(given["window"])
+        found = {**found, "features": row.features.get(provider) if row else None}
 
     def known(option: str, name: str) -> Any:
         return found.get(name) if given[option] is None else given[option]

@@ -124,6 +124,8 @@ def state(
         state, more = f"cannot be finalized: the capacity meter of {', '.join(names)} fell", []
     else:
         state, more = _closed(session, window, groups)
+    # what a finalized window lacks may be the AFTER of one that is open again
+    steps = [one for one in steps if one.command not in [other.command for other in more]]
     return WindowState(window=window, state=state, steps=(*steps, *more))
 
 

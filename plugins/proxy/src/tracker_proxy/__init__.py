@@ -27,6 +27,7 @@ SOURCE = Source(
         "model:invalid": "The model is not a short text; whether the request was routed is told by the lane alone.",
         "status:invalid": "The status is neither a word nor a number; the event counts as an error.",
         "tokens:invalid": "A count of tokens is not a whole number; it is left out, so tokens and money are too low.",
+        "tokens:missing": "The line has no input_tokens and no output_tokens, so tokens and money are not known.",
         "reason:invalid": "The reason is more than a word and was left out: messages may quote prompts.",
         "latency:invalid": "The latency is not a number of milliseconds; the event is left out of the percentiles.",
     },

@@ -56,6 +56,8 @@ def event(fields: Mapping[str, object]) -> Event:
     missing = status is None and "status:invalid" not in tags
     found["routed"] = values.is_routed(found["lane"], found["model"])
     found["ok"] = missing or values.is_healthy(status) or values.is_healthy(reason)
+    if found["ok"] and found["input_tokens"] is found["output_tokens"] is None and "tokens:invalid" not in tags:
+        tags.append("tokens:missing")
     if tags:
         found["tags"] = tags
     return cast(Event, found)
@@ -111,7 +113,7 @@ def _verdict(lane: object, model: object, status: object, reason: object) -> tup
     ValueError for any that `event` would change: those are never kept, so what is kept is short, and no private text
     among it.
     """
-    fields = {"lane": lane, "model": model, "status": status, "reason": reason}
+    fields = {"lane": lane, "model": model, "status": status, "reason": reason, "input_tokens": 0}
     judged = event(fields)
     if "tags" in judged or any(judged.get(field) != value for field, value in fields.items()):
         raise ValueError("needs repair")

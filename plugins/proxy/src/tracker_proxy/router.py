@@ -41,6 +41,9 @@ def events(record: dict[str, Any], scratch: dict[str, Any]) -> list[Event]:
         found = _final(record) if message == "final request" else _usage(record)
         if found is not None:
             state = _state(waiting, rid, record)
+            if message != "final request" and (found["model"] is None or type(state.get("model")) is str):
+                # where the request went comes first
+                del found["model"]
             state.update((field, plain.kept(field, value)) for field, value in found.items())
             state["call"] = state.get("call", True) or message == "final request"
     return []
@@ -112,11 +115,11 @@ def _model(request: object) -> object:
 
 
 def _usage(record: dict[str, Any]) -> State | None:
-    """The tokens of a response line, in the vendor's words or, in `result`, in the Messages API's."""
+    """The model and the tokens of a response line, in the vendor's words or, in `result`, in the Messages API's."""
     for holder in (record.get("result"), record.get("response")):
-        usage = holder.get("usage") if isinstance(holder, dict) else None
-        if isinstance(usage, dict):
-            return _messages_usage(usage) if "input_tokens" in usage else _chat_usage(usage)
+        if isinstance(holder, dict) and isinstance(usage := holder.get("usage"), dict):
+            found = _messages_usage(usage) if "input_tokens" in usage else _chat_usage(usage)
+            return found | {"model": holder.get("model")}
     return None
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from attrs import define, field, frozen
 
 from tracker.api import Cell, Column, Source
-from tracker.kernel import csv_line, line, number
+from tracker.kernel import csv_line, line, number, plural
 from tracker_telemetry import DAY
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.sessions.genai import Tokens, product
@@ -54,8 +54,11 @@ class Side:
     """What one side used: the tokens of each model from a time on, above a size of input, in the order of `KINDS`."""
 
     used: dict[tuple[str, int | None, int], Tokens] = field(factory=dict)
+    # requests that succeeded without a word on tokens
+    uncounted: int = 0
 
-    def add(self, model: str, at: int | None, context: int, *counts: int) -> None:
+    def add(self, model: str, at: int | None, context: int, uncounted: int, *counts: int) -> None:
+        self.uncounted += uncounted
         a, b, c, d, e = map(add, self.used.get((model, at, context), NOTHING), counts)
         self.used[model, at, context] = a, b, c, d, e
 
@@ -72,10 +75,10 @@ class Side:
         return max(sorted(tokens), key=tokens.__getitem__, default=None)
 
     def money(self, prices: ListPrices, instead: str | None = None) -> float | None:
-        """What it cost, or would have at the prices of another model; None if a model has no price."""
+        """What it cost, or would have at the prices of another model; None if a model or a count is missing."""
         known = {key: prices.units(key[0] if instead is None else instead, key[1], None, key[2]) for key in self.used}
         costs = [units and product(self.used[key], units) for key, units in known.items()]
-        return None if None in costs else total([*filter(None, costs)]) or 0
+        return None if None in costs or self.uncounted else total([*filter(None, costs)]) or 0
 
 
 Sides: TypeAlias = tuple[Side, Side]  # the baseline and what was routed
@@ -115,7 +118,7 @@ def compare(source: Source, events: DuckDBPyConnection, prices: ListPrices) -> C
 def sums(step: int = DAY, starts: Sequence[int] = ()) -> str:
     """What one price holds for: the sums of tokens by model, time and size of input."""
     above = "".join(f", if({CONTEXT} > {start}, {start}, 0)" for start in starts)
-    return f"model, (floor(ts / {step}) * {step})::BIGINT, greatest(0{above}), {COUNTS}"
+    return f"model, (floor(ts / {step}) * {step})::BIGINT, greatest(0{above}), count(*) FILTER (is_uncounted), {COUNTS}"
 
 
 def ranked(
@@ -171,11 +174,13 @@ def table(
 
 
 def money_line(found: Costs) -> str:
-    """The money in words, as far as it is known, and the models without a price."""
+    """The money in words, as far as it is known, and why it is not."""
     money = {name.removesuffix("_usd"): usd for name, usd in found.money(found.sides).items()}
     amounts = (f"{name} {dollars(usd, *money.values())}" for name, usd in money.items())
     names = ", ".join(line(name) or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
+    if uncounted := sum(side.uncounted for side in found.sides):
+        why += f"; no token counts of {plural(uncounted, 'request')} that succeeded: tokens are at least these"
     return f"note: at list prices of {found.prices.used()['as_of'] or 'no table'}: {', '.join(amounts)}{why}"
 
 
@@ -206,5 +211,6 @@ def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) 
         },
         "baseline_model": found.sides[0].main_model,
         "unpriced_models": found.unpriced,
+        "uncounted_requests": sum(side.uncounted for side in found.sides),
         "prices": found.prices.used(),
     }

@@ -11,7 +11,7 @@ from tracker.feature import Command, Feature, hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.api import Block, Check, Finding, Panel, Period, Source, StreamFacts, StreamInput, UsageEvent
+    from tracker.api import Block, Check, Panel, Period, Source, StreamFacts, StreamInput, UsageEvent
     from tracker.kernel import Session
 
 
@@ -86,13 +86,6 @@ def handoff_section(session: Session, windows: Sequence[str]) -> Block | None:
     from tracker_telemetry import window_facts
 
     return window_facts.section(session, windows)
-
-
-@hookimpl
-def data_findings(session: Session) -> Sequence[Finding]:
-    from tracker_telemetry import window_facts
-
-    return window_facts.findings(session)
 
 
 @hookimpl

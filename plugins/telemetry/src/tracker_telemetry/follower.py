@@ -1,8 +1,9 @@
 """Follow a file as it grows, by polling, which works on every file system: through truncation and rotation.
 
 A place in a file is known by the file's number and by the bytes before the place, so that another file of the same
-number is noticed. A file that was renamed is read to its end before its successor. What was written to it while nobody
-followed, or what a rotation copied away before it cut the file, is found in files beside it with names like its own.
+number is noticed. A file that was renamed is read until it has no more and its successor has something, and its whole
+lines later, too: a writer keeps it open until it is told of the rotation. What was written to it while nobody followed,
+or what a rotation copied away before it cut the file, is found in files beside it with names like its own.
 
 A mark records how far a followed file was read. It lies beside the derived index: if both are deleted, a replay is
 needed and nothing else. It is valid for one journal, whose length and last bytes it holds.
@@ -13,8 +14,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +54,25 @@ class Place:
         start = self.position - len(self.tail)
         return os.fstat(file).st_size >= self.position and read_at(file, len(self.tail), start) == self.tail
 
+    def is_in(self, file: int) -> bool:
+        """Whether an open file is the one itself: another may begin alike, or have got its number."""
+        return self.tail != b"" and self.is_of(file) and self.fits(file)
+
+    def behind(self, chunk: bytes) -> Place:
+        """The place at the end of what was read from here on."""
+        return evolve(self, position=self.position + len(chunk), tail=(self.tail + chunk[-TAIL:])[-TAIL:])
+
 
 @define
 class Follower:
-    """The chunks of a file that grows; `place` is where the last one ended."""
+    """The chunks of a file that grows; `place` is where the last one ended, `left` the same of the file before."""
 
     path: Path
     place: Place = field(factory=Place)
+    left: Place = field(factory=Place)
     _file: int | None = None
-    _left: set[tuple[int, int]] = field(factory=set)  # files that were read to their end
+    _former: int | None = None
+    _ended: set[tuple[int, int]] = field(factory=set)  # files that were read to their end
     _is_leaving: bool = False
 
     def chunks(self, stop: Stop) -> Iterator[bytes]:
@@ -69,30 +81,29 @@ class Follower:
         Where a file ends for good within a line, the line's missing end is given, too.
         """
         try:
+            self._former = self._found(self.left.is_in)
             while not stop.is_asked:
                 if self._file is None or not self.place.fits(self._file):
-                    yield from self._turn_to(self._find())
-                chunk = b"" if self._file is None else read_at(self._file, BATCH, self.place.position)
-                if chunk:
+                    self._turn_to(self._find())
+                if chunk := _lines(self._file, self.place):
                     self._is_leaving = False
-                    tail = (self.place.tail + chunk[-TAIL:])[-TAIL:]
-                    self.place = evolve(self.place, position=self.place.position + len(chunk), tail=tail)
+                    self.place = self.place.behind(chunk)
                     yield chunk
-                elif self._is_leaving:  # the old file's writer had a moment to finish
-                    yield from self._turn_to(self._successor())
+                elif self.place.tail[-1:] in (b"", b"\n") and (chunk := _lines(self._former, self.left)):
+                    self.left = self.left.behind(chunk)
+                    yield chunk
+                elif self._is_leaving and self._file is not None and (file := self._successor()) is not None:
+                    if rest := read_at(self._file, BATCH, self.place.position):
+                        self.place = self.place.behind(rest)
+                        yield rest + b"\n"
+                    self._turn_to(file)
                 else:
                     self._is_leaving = self._file is not None and self._name_of(self._file) != self.path
                     yield b""
                     stop.wait(seconds=POLL_SECONDS)
         finally:
-            self._close()
-
-    def before(self, pending: int) -> Place:
-        """The place that lies some bytes before the current one, in the file that was read last."""
-        assert self._file is not None
-        position = self.place.position - pending
-        start = max(position - TAIL, 0)
-        return evolve(self.place, position=position, tail=read_at(self._file, position - start, start))
+            _close(self._file, self._former)
+            self._file = self._former = None
 
     def last(self, size: int) -> bytes | None:
         """Up to so many bytes that stand before the place, from the beginning of a line on.
@@ -110,72 +121,78 @@ class Follower:
 
     # --- which file
 
-    def _turn_to(self, file: int | None) -> Iterator[bytes]:
+    def _turn_to(self, file: int | None) -> None:
         """Go on in an open file: at the place where it fits, else at the beginning."""
         if file is not None and not self.place.fits(file):
-            if self.place.tail[-1:] not in (b"", b"\n"):
-                yield b"\n"
+            if self._is_leaving:
+                self.left, self._former, self._file = self.place, self._file, self._former
             found = os.fstat(file)
             self.place = Place(found.st_dev, found.st_ino)
-        self._close()
-        self._file = file
+        _close(self._file)
+        self._file, self._is_leaving = file, False
 
     def _find(self) -> int | None:
-        """The file of the place, or the one that has the name now."""
-        file = _opened(self.path)
-        if file is None or not self.place.inode or (self.place.is_of(file) and self.place.fits(file)):
-            return file
-        known = [file, *(one for one in map(_opened, self._siblings()) if one is not None)]
-        known.sort(key=self.place.is_of, reverse=True)  # another one may begin alike
-        found = next(filter(self.place.fits, known), file)
-        for one in {*known} - {found}:
-            os.close(one)
-        return found
+        """The file of the place, a copy of it, or the one that has the name now."""
+        found = self._found(self.place.is_in, self.place.fits)
+        return _opened(self.path) if found is None else found
+
+    def _found(self, *tests: Callable[[int], bool]) -> int | None:
+        """The first file that fits by the first test that one passes, of the followed one and those beside it."""
+        for fits, (path, _) in product(tests, self._named()):
+            if (file := _opened(path)) is not None:
+                if fits(file):
+                    return file
+                os.close(file)
+        return None
 
     def _successor(self) -> int | None:
         """The file that was begun when the open one had been left: current, or rotated away since, too.
 
-        Rotations count up or down, so it is the time of the last writing that tells, in files not read before.
+        Rotations count up or down, so it is the time of the last writing that tells, in files not read before. None as
+        long as it is empty: its writer is still in the old one.
         """
         assert self._file is not None
-        name, left = self._name_of(self._file), os.fstat(self._file)
-        self._left.add((left.st_dev, left.st_ino))
+        name, left, named = self._name_of(self._file), os.fstat(self._file), dict(self._named())
+        self._ended.add((left.st_dev, left.st_ino))
         newer = [
             (found.st_mtime_ns, path)
-            for path, found in self._named()
+            for path, found in named.items()
             if name is not None
             and path != self.path
             # the same rotation made it
             and NUMBERS.sub("#", path.name) == NUMBERS.sub("#", name.name)
-            and (found.st_dev, found.st_ino) not in self._left
+            and (found.st_dev, found.st_ino) not in self._ended
             and found.st_mtime_ns >= left.st_mtime_ns
+            and found.st_size
         ]
-        return _opened(min(newer)[1] if newer else self.path)
+        path = min(newer)[1] if newer else self.path
+        return _opened(path) if path in named and named[path].st_size else None
 
     def _name_of(self, file: int) -> Path | None:
-        own = os.fstat(file)
-        return next((path for path, found in self._named() if os.path.samestat(found, own)), None)
+        return next((path for path, found in self._named() if os.path.samestat(found, os.fstat(file))), None)
 
     def _named(self) -> Iterator[tuple[Path, os.stat_result]]:
         """The followed file, and those beside it that a rotation may have made of it."""
-        for path in (self.path, *self._siblings()):
-            with suppress(OSError):
-                yield path, path.stat()
-
-    def _siblings(self) -> list[Path]:
-        """The files that a rotation may have made of the followed one."""
-        try:
+        names: list[str] = []
+        with suppress(OSError):
             names = sorted(os.listdir(self.path.parent))
-        except OSError:
-            return []
         fitting = [name for name in names if name.startswith(self.path.stem) and not name.endswith(tuple(PACKED))]
-        return [self.path.parent / name for name in fitting if name != self.path.name]
+        for path in (self.path, *(self.path.parent / name for name in fitting if name != self.path.name)):
+            with suppress(OSError):
+                if stat.S_ISREG((found := path.stat()).st_mode):
+                    yield path, found
 
-    def _close(self) -> None:
-        self._is_leaving = False
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+
+def _lines(file: int | None, place: Place) -> bytes:
+    """Whole lines from a place on; of a line that is longer than what is read at once, its parts."""
+    found = b"" if file is None or not place.fits(file) else read_at(file, BATCH, place.position)
+    return found[: found.rfind(b"\n") + 1] or (found if len(found) == BATCH else b"")
+
+
+def _close(*files: int | None) -> None:
+    for file in files:
+        if file is not None:
+            os.close(file)
 
 
 def _opened(path: Path) -> int | None:
@@ -205,39 +222,37 @@ class Mark:
         folder = reader.session.root / FOLDER
         return cls(reader, folder / f"followed-{blake2b(name, digest_size=8).hexdigest()}.json")
 
-    @property
-    def _ids(self) -> Path:
-        return self.path.with_suffix(".ids")
-
-    def recall(self) -> Place | None:
-        """The place that was noted last; the reader goes on as it was then."""
+    def recall(self) -> tuple[Place, Place] | None:
+        """The places that were noted last; the reader goes on as it was then."""
         try:
             found = orjson.loads(self.path.read_bytes())
-            with self._ids.open("rb") as file:
+            with self.path.with_suffix(".ids").open("rb") as file:
                 ids = file.read(found["shown"] * SIZE)
             if found["streams"] != self._streams(found["streams"]) or len(ids) != found["shown"] * SIZE:
                 return None
-            place = Place(**{**found["place"], "tail": bytes.fromhex(found["place"]["tail"])})
+            # a mark of an older version has but one
+            known = (found["place"], found.get("left", {"tail": ""}))
+            place, left = (Place(**{**one, "tail": bytes.fromhex(one["tail"])}) for one in known)
             number = int(found["lines"])
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
         for keys in ids_of(ids):
             self.reader.stored.count(keys)
         self.shown, self.reader.number = found["shown"], number
-        return place
+        return place, left
 
-    def note(self, place: Place, shown: Sequence[bytes]) -> None:
-        """Note a place and the lines that were shown since the last one."""
-        values = {**asdict(place), "tail": place.tail.hex()}
+    def note(self, place: Place, left: Place, shown: Sequence[bytes]) -> None:
+        """Note the places in the current file and in the one before, and the lines that were shown since."""
+        places = {name: {**asdict(one), "tail": one.tail.hex()} for name, one in (("place", place), ("left", left))}
         with suppress(OSError, TrackerError):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            file = os.open(self._ids, os.O_WRONLY | os.O_CREAT, 0o600)
+            file = os.open(self.path.with_suffix(".ids"), os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(file, "wb") as ids:
                 ids.truncate(self.shown * SIZE)
                 ids.seek(self.shown * SIZE)
                 ids.write(b"".join(shown))
             self.shown += len(shown)
-            found = {"place": values, "lines": self.reader.number, "shown": self.shown, "streams": self._streams({})}
+            found = {**places, "lines": self.reader.number, "shown": self.shown, "streams": self._streams({})}
             self.path.touch(0o600)
             replace_file(self.path, orjson.dumps(found), fsync=False)
 

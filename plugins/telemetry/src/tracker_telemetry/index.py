@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FILE = "telemetry.duckdb"
-VERSION = 4
+VERSION = 5
 PART = 8 << 20  # bytes of a stream that are inserted at once
 LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
@@ -52,7 +52,7 @@ SCHEMA = f"""
 CREATE OR REPLACE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
 CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR,
   lane VARCHAR, model VARCHAR, routed BOOLEAN, ok BOOLEAN, input BIGINT, output BIGINT, cache_read BIGINT,
-  cache_write BIGINT, cache_write_1h BIGINT, latency DOUBLE);
+  cache_write BIGINT, cache_write_1h BIGINT, latency DOUBLE, is_uncounted BOOLEAN);
 COMMENT ON TABLE event IS '{VERSION}';
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
@@ -64,7 +64,8 @@ INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), co
   coalesce(rid, ''), coalesce(lane, ''), coalesce(model, ''), routed, coalesce(ok, false),
   {COUNT.format("input_tokens")}, {COUNT.format("output_tokens")}, {COUNT.format("cache_read_tokens")},
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")},
-  {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END
+  {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END,
+  coalesce(ok, false) AND coalesce(input_tokens, output_tokens) IS NULL
 FROM {ROWS}
 """
 # a record that stands in the stream twice, as after a merge, counts once: of the new rows those are left out

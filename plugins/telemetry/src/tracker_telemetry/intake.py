@@ -114,8 +114,8 @@ class Intake:
         """Take in a file as it grows, from where the last run of this source, window and file stopped."""
         reader = self.reader
         mark = Mark.of(reader, follower.path)
-        if (place := mark.recall()) is not None:
-            follower.place = place
+        if (places := mark.recall()) is not None:
+            follower.place, follower.left = places
             if (before := follower.last(BATCH)) is not None:
                 reader.recall(before)
             else:
@@ -130,7 +130,7 @@ class Intake:
             for chunk in follower.chunks(self.stop):
                 shown = self._take(splitter.feed(chunk))
                 if shown and not self.session.dry_run:
-                    mark.note(follower.before(splitter.pending), shown)
+                    mark.note(follower.place, follower.left, shown)
                 progress.advance(len(chunk), reader.summary.events)
         finally:
             progress.end()

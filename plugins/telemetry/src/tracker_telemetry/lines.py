@@ -61,7 +61,8 @@ def _is_ready(file: int | None, seconds: float) -> bool:
 
 CHUNK = 1 << 20
 BATCH = 8 << 20  # bytes that are taken at once where more has arrived
-LINE_LIMIT = 1 << 20  # bytes; a longer line is no event
+LINE_LIMIT = 16 << 20  # bytes; a longer line is no event. A line may quote a prompt, and that a second time
+EVENT_LIMIT = 1 << 20  # bytes
 MOST_HANGS = 3  # lines in a process that a plugin does not come to the end of: each costs seconds
 KEPT = 64 << 10  # bytes of a line that is no event that are kept
 GATHER_SECONDS = 0.1  # how long what arrives is gathered before it is stored
@@ -100,11 +101,8 @@ class Splitter:
         lines: list[Line] = []
         if whole:
             self._add(whole[0])
-            lines = [self._close()]
-            if b"\r" in chunk or max(map(len, whole)) > LINE_LIMIT:
-                lines += map(_line, whole[1:])
-            else:
-                lines += whole[1:]
+            is_plain = b"\r" not in chunk and len(chunk) <= LINE_LIMIT
+            lines = [self._close(), *(whole[1:] if is_plain else map(_line, whole[1:]))]
         self._add(rest)
         return lines
 

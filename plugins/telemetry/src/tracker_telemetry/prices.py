@@ -43,8 +43,7 @@ class Table:
     def found(self, model: str, speed: str | None = None) -> ListedPrice | None:
         """The prices of a model, with their table; None if they are unknown."""
         name = model.lower().rpartition("/")[2]
-        fitting = (found for pattern, of, found in self.entries if of == speed and pattern.fullmatch(name))
-        return next(fitting, None)
+        return next((found for pattern, of, found in self.entries if of == speed and pattern.fullmatch(name)), None)
 
 
 def table(session: Session, source: Source) -> Table | None:

@@ -31,7 +31,9 @@ class Progress:
 
     @classmethod
     def of(cls, session: Session, size: int, noun: str = "events") -> Progress:
-        return cls(size, not session.quiet and not session.dry_run, sys.stderr.isatty(), noun)
+        is_terminal = sys.stderr.isatty()
+        # a stream without an end would fill a service's log
+        return cls(size, not (session.quiet or session.dry_run) and (is_terminal or size > 0), is_terminal, noun)
 
     def advance(self, size: int, events: int) -> None:
         """Say that so many bytes more were read, and how many events there are now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import hexlify
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from attrs import define, field
 from tracker import __version__
 from tracker.api import Rejected, Source, check_event, redact
 from tracker.kernel import PluginError, Session, Windows, iso, number
-from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS, Line
+from tracker_telemetry.lines import EVENT_LIMIT, LINE_LIMIT, MOST_HANGS, Line
 from tracker_telemetry.prices import KINDS
 from tracker_telemetry.quarantine import REASON_LIMIT, describe
 from tracker_telemetry.sessions.columns import columns_of
@@ -251,31 +251,27 @@ class Reader:
 
     def store(self, batch: Batch) -> None:
         """Append what is new, each stream in one write; what is stored, also by another process, is left out."""
-        if self.session.dry_run:
-            self._leave_out(batch)
-            print(batch.lines(batch.events + batch.refused).decode(), end="")
-        elif batch.events or batch.refused:
-            with self.session.journal.lock():
-                self.stored.catch_up()
-                self._leave_out(batch)
-                for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
-                    if rows:
-                        self.session.journal.append(stream, batch.lines(rows))
-                        self.stored.wrote(stream)
+        is_dry = self.session.dry_run
+        with nullcontext() if is_dry or not (batch.events or batch.refused) else self.session.journal.lock():
+            self.stored.catch_up()
+            batch.events, batch.refused = self.stored.new(batch.events), self.stored.new(batch.refused)
+            for stream, rows in zip(self.streams, (batch.events, batch.refused), strict=True):
+                if rows and is_dry:
+                    print(batch.lines(rows).decode(), end="")
+                elif rows:
+                    self.session.journal.append(stream, batch.lines(rows))
+                    self.stored.wrote(stream)
         batch.summary.new = len(batch.events)
         for tags in filter(None, [tags for _, _, tags in batch.events]):
             batch.summary.tags.update({tag for tag in tags if type(tag) is str})
         self.summary.add(batch.summary)
 
-    def _leave_out(self, batch: Batch) -> None:
-        batch.events, batch.refused = self.stored.new(batch.events), self.stored.new(batch.refused)
-
 
 def _row(row_id: bytes, values: dict[str, Any]) -> Row:
     own = orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)[1:]
-    if len(own) > LINE_LIMIT:
+    if len(own) > EVENT_LIMIT:
         longest = max(values, key=lambda name: len(str(values[name])))
-        raise TypeError(f"an event's {longest} is too long. Expected at most {LINE_LIMIT >> 20} MB in all.")
+        raise TypeError(f"an event's {longest} is too long. Expected at most {EVENT_LIMIT >> 20} MB in all.")
     return row_id, own, values.get("tags") or ()
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker_telemetry.sessions.list_prices import ListPrices
 
 FILE = "telemetry-totals.json"
-MOST = 200  # answers that are kept
+MOST, FORM = 200, 2  # how many answers are kept, and in which form
 Spans: TypeAlias = "Mapping[str, tuple[datetime, datetime | None]]"
 
 # one grouping at a time: each holds all latencies
@@ -80,11 +80,10 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
     if not session.index.spans(source.stream, others):
         return []
     found = ask(session, source, None, lambda events: events.execute(ELSEWHERE, [window]).fetchall())
-    cure = "`tracker cost-compare` without --window counts both"
-    verbs = ("is" if count == 1 else "are" for _, count in found)
     return [
-        f"note: {plural(count, 'event')} of {line(window)} {verb} stored in {line(other)}, too; {cure}"
-        for (other, count), verb in zip(found, verbs, strict=True)
+        f"note: {plural(count, 'event')} of {line(window)} {'is' if count == 1 else 'are'} stored in {line(other)},"
+        " too; `tracker cost-compare` without --window counts both"
+        for other, count in found
     ]
 
 
@@ -95,7 +94,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
         return {"totals": {}, "outside": {}, "groups": [], "longest": 0}
     times = {window: (start.timestamp(), end.timestamp() if end else None) for window, (start, end) in spans.items()}
     glance = session.journal.glance(source.stream, places[-1][1])
-    name = _digest((grain, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex()))
+    name = _digest((FORM, grain, source.stream, list(windows), times, places, glance.head.hex(), glance.tail.hex()))
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):

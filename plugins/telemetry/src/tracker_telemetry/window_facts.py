@@ -6,23 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
-from tracker.api import Block, Cell, Chart, Check, Column, Finding, Panel, Period, Row, Source
+from tracker.api import Block, Cell, Chart, Check, Column, Panel, Period, Row, Source
 from tracker.kernel import Session, Windows, number, plural
-from tracker_telemetry import FOLDER, totals
+from tracker_telemetry import totals
 from tracker_telemetry.costs import Costs, Side, figures, ranked
 from tracker_telemetry.index import ask
 from tracker_telemetry.sessions import window_facts as logs
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.money import dollars
-from tracker_telemetry.totals import FILE, groups
+from tracker_telemetry.totals import groups
 
 TOP = 3  # rows of the handoff
 
 
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Tokens and money by window and provider: of each provider its own requests alone."""
+    """Tokens, cached ones among them, and money by window and provider: of each provider its own requests alone."""
     found: dict[tuple[str, str], list[logs.Part]] = defaultdict(list)
     for source in sources_of(session, windows):
         table = ListPrices.of_view(session, source)
@@ -30,9 +28,9 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         for window, lane, is_routed, model, *counts in groups(session, source, windows, table):
             if (provider := provider_of(session, source, lane, model, is_routed=is_routed)) is not None:
                 sides[window, provider].add(model, *counts)
-        for key, side in sides.items():
-            output = sum(counts[-1] for counts in side.used.values())
-            found[key].append(logs.Part(side.tokens, side.money(table), output))
+        for key, side in ((key, side) for key, side in sides.items() if not side.uncounted):
+            used = side.used.values()
+            found[key].append(logs.Part(sum(map(sum, used)), side.money(table), sum(counts[-1] for counts in used)))
     return logs.with_streams(session, found, windows, lambda window: bool(checks(session, window)))
 
 
@@ -61,26 +59,13 @@ def section(session: Session, windows: Sequence[str]) -> Block | None:
     used = logs.rows(session, windows, facts(session, windows))
     rows = list(used)
     for source in sources_of(session, windows):
-        names = ("baseline_tokens", f"{source.routed_label}_tokens", "delta")
-        columns = ("rid", *names)
+        columns = ("rid", "baseline_tokens", f"{source.routed_label}_tokens", "delta")
         largest = ask(session, source, windows, lambda events: list(ranked(events, "rid", TOP)))
         rows += [Row(values={}, text=",".join(columns))] if largest else []
         for row in largest:
             values = dict(zip(columns, (row[0] or None, *figures(row)), strict=True))
             rows.append(Row(values=values, text=",".join(f"{{{name}}}" for name in columns)))
     return Block(title="Tokens and money by window" if used else "Cost comparison", rows=tuple(rows)) if rows else None
-
-
-def findings(session: Session) -> list[Finding]:
-    """What is wrong with the derived files, which the next question makes anew."""
-    path = session.root / FOLDER / FILE
-    try:
-        orjson.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except (OSError, orjson.JSONDecodeError) as error:
-        return [Finding(place=str(path), problem=f"it cannot be read: {error}", cure=f"rm {path}", severity="warning")]
-    return []
 
 
 def sources_of(session: Session, windows: Sequence[str]) -> list[Source]:
@@ -100,12 +85,16 @@ def panels(session: Session, period: Period) -> Iterator[Panel]:
         for _, _, is_routed, *counts in groups(session, source, period.windows, table):
             sides[bool(is_routed)].add(*counts)
         found = Costs(label=source.routed_label, sides=sides, prices=table)
-        baseline_usd, routed_usd, saved = found.money(found.sides).values()
+        baseline_usd, routed_usd, saved = found.money(sides).values()
+        usual, cheap = (None if side.uncounted else side.tokens for side in sides)
         rows += [
-            {"side": f"{source.title}: not routed", "tokens": baseline.tokens, "cost": baseline_usd, "saved": None},
-            {"side": f"{source.title}: routed", "tokens": routed.tokens, "cost": routed_usd, "saved": saved},
+            {"side": f"{source.title}: not routed", "tokens": usual, "cost": baseline_usd, "saved": None},
+            {"side": f"{source.title}: routed", "tokens": cheap, "cost": routed_usd, "saved": saved},
         ]
-        if routed.tokens:
+        if usual is None or cheap is None:
+            why = f"{plural(baseline.uncounted + routed.uncounted, 'request')} succeeded without a count of tokens"
+            headlines.append(f"{source.title}: what went to a cheaper model is not known, since {why}.")
+        elif routed.tokens:
             share = 100 * routed.tokens / (baseline.tokens + routed.tokens)
             worth = "what that saved is not known" if saved is None else f"which saved {dollars(saved)} at list prices"
             headlines.append(f"{source.title}: {number(share, 0)} % of the tokens went to a cheaper model, {worth}.")

@@ -19,7 +19,7 @@ from tracker.errors import Busy, PluginError
 from tracker.session import Session
 from tracker_telemetry import lines as tail
 from tracker_telemetry.intake import Intake
-from tracker_telemetry.lines import LINE_LIMIT, Line, Splitter, Stop, TooLong, pipe_chunks
+from tracker_telemetry.lines import EVENT_LIMIT, LINE_LIMIT, Line, Splitter, Stop, TooLong, pipe_chunks
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.reader import Reader
 
@@ -67,12 +67,12 @@ def test_a_line_of_exactly_the_limit_is_one() -> None:
 
 def test_an_endless_line_takes_bounded_memory() -> None:
     splitter = Splitter()
-    for _ in range(64):
+    for _ in range(4):
         assert splitter.feed(b"x" * LINE_LIMIT) == []
         assert len(splitter._held) <= 2 * LINE_LIMIT
     [line] = splitter.end()
     assert isinstance(line, TooLong)
-    assert line.length == 64 * LINE_LIMIT
+    assert line.length == 4 * LINE_LIMIT
 
 
 def test_what_arrives_in_a_moment_is_one_chunk() -> None:
@@ -182,7 +182,7 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
         {"rid": "\ud800"},
         {"tags": ["\udfff"]},
         {"key": "\ud800"},
-        [{"rid": "x" * (LINE_LIMIT - 20)}],
+        [{"rid": "x" * (EVENT_LIMIT - 20)}],
     ],
     ids=lambda wrong: f"{wrong!a:.40}",
 )
@@ -211,8 +211,8 @@ def test_an_empty_key_is_refused(intake: Any, stored: Any, capsys: pytest.Captur
 
 
 def test_a_text_that_is_too_long_is_named(intake: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    row = json.dumps([{"rid": "a", "reason": "x" * (LINE_LIMIT - 40)}]).encode()
-    assert len(row) <= LINE_LIMIT
+    row = json.dumps([{"rid": "a", "reason": "x" * (EVENT_LIMIT - 40)}]).encode()
+    assert len(row) <= EVENT_LIMIT
     intake().give(row + b"\n").end()
     assert "an event's reason is too long. Expected at most 1 MB in all;" in capsys.readouterr().err
 
@@ -220,7 +220,7 @@ def test_a_text_that_is_too_long_is_named(intake: Any, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        *(([wrong], "") for wrong in ({"rid": "\ud800"}, {"key": "\ud800"}, {"rid": "x" * (LINE_LIMIT + 1)})),
+        *(([wrong], "") for wrong in ({"rid": "\ud800"}, {"key": "\ud800"}, {"rid": "x" * (EVENT_LIMIT + 1)})),
         (None, "TypeError: returned a NoneType. Expected a list of events"),
     ],
     ids=["rid", "key", "long", "none"],

@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,52 @@ def test_a_file_that_is_renamed_and_made_anew(follow: Start, log: Log, caught_up
         log.write(f"late-{number}", to=rotated)  # the writer still has it open
         log.write(f"new-{number}")
         caught_up()
+
+
+def test_a_renamed_file_that_its_writer_keeps_open(
+    follow: Start, log: Log, caught_up: Start, tmp_path: Path, line: Start, wait_for: Start, data: Any
+) -> None:
+    """As with logrotate's `create`, until the writer is told to open its log again."""
+    log.write("a")
+    run = follow()
+    caught_up()
+    rotated = tmp_path / "usage.jsonl.1"
+    log.path.rename(rotated)
+    log.path.touch()
+    for rid in ("late 1", "late 1", "late 2"):  # each after some polls
+        time.sleep(0.8)
+        log.write(rid, to=rotated)
+    caught_up()
+    log.write("b")
+    caught_up()
+    time.sleep(0.8)
+    whole = line("late 3")
+    with rotated.open("ab") as file:
+        file.write(whole[:20])
+        file.flush()
+        log.write("c")
+        caught_up()
+        file.write(whole[20:])
+    log.rids.append("late 3")
+    caught_up()
+    run.signal(signal.SIGTERM)
+    log.write("d")
+    log.write("late 4", to=rotated)
+    rotated.rename(tmp_path / "usage.jsonl.2")
+    run = follow()
+    wait_for(lambda: len(data.rids()) >= len(log.rids))
+    assert sorted(data.rids()) == sorted(log.rids)
+    assert "duplicates=0, rejected=0" in run.signal(signal.SIGTERM)[1]
+
+
+def test_a_folder_beside_the_file_is_not_followed(follow: Start, log: Log, caught_up: Start, tmp_path: Path) -> None:
+    log.write("a")
+    followed(follow, caught_up)
+    (tmp_path / "usage.archive").mkdir()
+    log.path.rename(tmp_path / "usage.jsonl.1")
+    log.write("b")
+    follow()
+    caught_up()
 
 
 def test_a_file_that_is_copied_and_cut(follow: Start, log: Log, caught_up: Start) -> None:

@@ -74,6 +74,20 @@ def test_a_rejected_line_is_kept_once_with_its_number_and_reason(ingest: Start, 
     assert (second["line_number"], second["line"], second["length"]) == (5, "nonsense", 8)
 
 
+def test_a_request_with_a_long_prompt_is_an_event(ingest: Start, data: Any) -> None:
+    """As LiteLLM logs it, and the router, whose lines quote the prompt within a text."""
+    prompt = [{"role": "user", "content": 'a "word" ' * 200_000}]
+    litellm = FORMATS["litellm"] | {"messages": prompt}
+    router = {"level": 30, "time": 1795331409088, "pid": 8, "reqId": "req-1"}
+    final = {"request": {"body": json.dumps({"model": "glm-4.6", "messages": prompt})}, "msg": "final request"}
+    lines = [litellm, router | final, router | {"res": {"statusCode": 200}, "msg": "request completed"}]
+    assert min(len(json.dumps(line)) for line in lines[:2]) > 1 << 20
+    run = ingest("--stdin")
+    run.write("\n".join(map(json.dumps, lines)).encode())
+    assert "(events=2, new=2, duplicates=0, rejected=0, routed=100%)" in run.end()[1]
+    assert {row["model"] for row in data.rows()} == {"glm-4.6"}
+
+
 def test_strict_says_so_at_the_end_and_stores_the_rest(ingest: Start, data: Any, line: Start) -> None:
     run = ingest("--stdin", "--strict")
     run.write(b"nonsense\n" + line("a"))

@@ -93,6 +93,17 @@ def test_a_copy_is_told_by_its_time_or_its_place(
     assert sessions(home) == {name: one for name, one in BOTH.items() if has_parent or name == "s"}
 
 
+@pytest.mark.parametrize("has_copies", [False, True])
+def test_a_subagents_file_that_was_made_paginated_later_keeps_its_requests(home: Any, *, has_copies: bool) -> None:
+    """Its history is said to begin behind its last line."""
+    copies = [{**one, "timestamp": EPOCH + 60.003} for one in PARENT[1:] * has_copies]
+    own = asked(60, USED[2:])
+    write(home, "p", PARENT)
+    meta = {"history_mode": "paginated", "subagent_history_start_ordinal": 1 + len(copies) + len(own)}
+    write(home, "s", [spawned(60, **meta), *copies, *own], has_ordinals=True)
+    assert sessions(home) == BOTH
+
+
 @pytest.mark.parametrize("gap", [0, 0.3, 0.9, 5])
 @pytest.mark.parametrize("is_exact", [False, True])
 def test_its_own_requests_with_the_figures_of_its_parents_first_count(home: Any, gap: float, *, is_exact: bool) -> None:

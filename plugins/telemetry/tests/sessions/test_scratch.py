@@ -72,7 +72,7 @@ NESTED["own"] = NESTED
         ({"seen": {1}}, "Object of type set is not JSON serializable"),
         ({"seen": object()}, "Object of type object is not JSON serializable"),
         ({("a", 1): 1}, "keys must be str, int, float, bool or None, not tuple"),
-        ({"text": "x" * (17 << 20)}, "it has 17 MB. Expected at most 16 MB"),
+        ({"text": "x" * (16 << 20)}, "it has 17 MB. Expected at most 16 MB"),
         ({"number": 10**5000}, "Exceeds the limit"),
         (NESTED, "maximum recursion depth exceeded"),
     ],

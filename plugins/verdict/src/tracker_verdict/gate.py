@@ -140,7 +140,7 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     unknown = Answer(state=UNKNOWN, why=f"no reading{hint}", meter=question.meter)
     meter = source.meter(question.meter)
     if meter is None:
-        return evolve(unknown, why=f"{source.name} has no meter {question.meter}")
+        return evolve(unknown, why=f"{source.name} has no meter {question.meter}{hint}")
     history, own = known
     shown_now = current_meters(history, own, meter, now)
     if question.account is None and len(shown_now) > 1:

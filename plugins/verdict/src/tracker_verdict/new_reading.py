@@ -10,7 +10,7 @@ from datetime import datetime
 from tracker.api import CommandOrigin, ExchangeOrigin, HttpOrigin, Origin, Period, Source
 from tracker.kernel import Session, Windows, canonical, line
 from tracker_verdict.accounts import accounts
-from tracker_verdict.current_meters import FRESH, SKEW, readings_since
+from tracker_verdict.current_meters import FRESH, SKEW, USUAL, readings_since
 
 
 def new_reading(session: Session, source: Source, account: str | None, *, several: bool) -> str:
@@ -40,13 +40,20 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
         return f"`tracker capture --sample {name}`"
     if opened:
         return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
-    place = f" --window {shlex.quote(_free_window(session, name))}" if several else ""
+    last = newest[lane].window if lane in newest else None
+    place = f" --window {shlex.quote(_free_window(session, name, account, last))}" if several else ""
     return f"`tracker start {name}{agent}{place}`{on}"
 
 
-def _free_window(session: Session, name: str) -> str:
-    """The next window that is not finalized and holds no capture of the provider."""
-    found = next(iter(session.index.newest_windows(1)), "W0-01")
+def _free_window(session: Session, name: str, account: str | None, last: str | None) -> str:
+    """The next window behind the account's own that is not finalized and holds no capture of the provider.
+
+    The ids of another account may be a colleague's, and go on elsewhere. last: the newest window of the lane.
+    """
+    recent = session.index.newest_windows(USUAL) if last is None else ()
+    named = accounts(session, recent)
+    own = [window for window in recent if named.get((window, name)) == account]
+    found = next(filter(None, (last, *reversed(own), *session.index.newest_windows(1))), "W0-01")
     while any(session.index.entries("windows", [found])) or (found, name) in Windows(session).captures([found]):
         found = Windows(session).following(found)
     return found

@@ -16,6 +16,9 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 # columns of times hold microseconds
 MICROSECOND = timedelta(microseconds=1)
 NOT_YET = (1 << 63) - 1
+# Clocks of two machines may differ by so much, which a fall beside one reset shows; a pane rounds what a log has
+# exactly, and may name a reset by the hour.
+SKEW, ROUNDING, COARSE = 300_000_000, 1.0, 3_600_000_000
 # windows whose accounts are read at once
 PART = 2000
 # the reason of a window that is left out, before the name of the other one
@@ -46,6 +49,7 @@ class Spent:
     def __init__(self) -> None:
         self.windows: list[str] = []
         self.starts, self.ends, self.old, self.new = array("q"), array("q"), array("d"), array("d")
+        self.old_reset, self.new_reset = array("q"), array("q")
         self.finalized = array("b")
 
     def add(self, window: str, pair: Ends, meter: str, *, is_finalized: bool = True) -> None:
@@ -55,8 +59,11 @@ class Spent:
             return
         self.windows.append(window)
         self.finalized.append(is_finalized)
-        for capture, times, values in ((before, self.starts, self.old), (after, self.ends, self.new)):
+        sides = (before, self.starts, self.old, self.old_reset), (after, self.ends, self.new, self.new_reset)
+        for capture, times, values, resets in sides:
             gauge = capture.reading.gauge(meter) if capture else None
+            reset = gauge.reset_at if gauge is not None else None
+            resets.append(NOT_YET if reset is None else microseconds(reset))
             times.append(microseconds(capture.captured_at) if capture else NOT_YET)
             values.append(math.nan if gauge is None or gauge.used is None else gauge.used)
 
@@ -64,16 +71,22 @@ class Spent:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
+    def _fell(self, one: int, later: int) -> bool:
+        """Whether the later window begins below the end of another one without a reset: it began before that end."""
+        is_later = self.ends[one] <= self.starts[later] and self.old[later] < self.new[one] - ROUNDING
+        reset, other = self.new_reset[one], self.old_reset[later]
+        return is_later and reset < NOT_YET and abs(reset - other) <= COARSE
+
     def pairs(self) -> tuple[array[int], array[int]]:
         """The places of two windows each that moved the meter at the same time, as columns: many make millions."""
         ones, others, running, ends = array("I"), array("I"), list[int](), self.ends
         for one in sorted(range(len(self.windows)), key=self.starts.__getitem__):
             start, old = self.starts[one], self.old[one]
-            running = [other for other in running if ends[other] > start]
+            running = [other for other in running if ends[other] > start - SKEW]
             for other in running:
                 last = one if ends[one] <= ends[other] else other
                 # of two that go on nothing is known yet
-                if start < ends[last] < NOT_YET and old != self.new[last]:
+                if (start < ends[last] < NOT_YET and old != self.new[last]) or self._fell(other, one):
                     ones.append(one)
                     others.append(other)
             running.append(one)
@@ -90,7 +103,8 @@ def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
     # from the first BEFORE to the last AFTER, in epoch seconds
     begin, end = min(every.starts) / 1e6, max(every.ends) / 1e6
     opened = _going_on(session, source)
-    others = {*session.index.meanwhile(source.stream, source.name, begin, end, every.windows)}
+    slack = SKEW / 1e6
+    others = {*session.index.meanwhile(source.stream, source.name, begin - slack, end + slack, every.windows)}
     others |= opened.difference(every.windows)
     for part in Windows(session).parts(sorted(others), with_open=True):
         every.extend(_spent(source, part.rows, part.groups, opened))

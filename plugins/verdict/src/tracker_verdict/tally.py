@@ -101,8 +101,18 @@ class Tally:
 
     def _is_removed(self, row: FinalizeRow) -> bool:
         """Whether a capture was taken back with which the window was measured: no other may be in this directory."""
-        used = row.providers.get(self.source.name, {}).get("records")
-        return isinstance(used, Mapping) and not self._removed.isdisjoint(map(str, used.values()))
+        entry = row.providers.get(self.source.name, {})
+        used, times = entry.get("records"), entry.get("captured_at")
+        if isinstance(used, Mapping):
+            return not self._removed.isdisjoint(map(str, used.values()))
+        # schema 1.0.0 names the instants of its captures, and no ids
+        known = {*map(instant, times.values())} - {None} if isinstance(times, Mapping) else set()
+        records = self.session.index.entries(self.source.stream, [row.window], removed=True) if known else ()
+        return any(
+            one.record.get("provider") == self.source.name and instant(one.record.get("captured_at")) in known
+            for one in records
+            if one.record_id in self._removed
+        )
 
     @cached_property
     def _removed(self) -> set[str]:

@@ -32,7 +32,7 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
             return "<$0.01" if value > 0 else ">-$0.01"
         return f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
     if column.kind == "count":
-        return f"{value:,.0f}"
+        return f"{int(number(value, 0)):,}"
     if column.kind in ("percent", "share"):
         return f"{number(value)}%"
     return rate(value) if column.kind == "rate" else number(value)

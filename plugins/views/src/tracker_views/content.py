@@ -162,6 +162,8 @@ def _first(period: Period, waiting: Sequence[str], wrong: Sequence[Mapping[str, 
     waiting: not finalized. wrong: the open anomalies, which have to be resolved first.
     """
     windows = period.windows
+    if not windows and period.in_windows:
+        return "No window is among those that you selected. `tracker windows` lists all."
     if not windows:
         when = "" if (period.since, period.until) == (None, None) else " in this time"
         whose = f" of {period.provider}" if period.provider else ""

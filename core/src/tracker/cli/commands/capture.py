@@ -21,8 +21,8 @@ ORIGIN = "Who or what made the record, such as your script's name."
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
 ZONE = "The zone of times that name none [default: the setting `timezone`]."
-# which kind of source an option is for, and what people call the kinds
-ONLY = {"phase": STATUS, "run": REPORT, "follow": STREAM, "strict": STREAM}
+# which kinds of source an option is for, and what people call the kinds
+ONLY = {"phase": [STATUS], "run": [REPORT], "follow": [STREAM], "strict": [STREAM], "timezone": [STATUS, REPORT]}
 KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream"}
 
 
@@ -133,9 +133,9 @@ def ingest(name: str, **given: Any) -> None:
 
 def _check_fit(source: Source, given: Mapping[str, Any]) -> None:
     name, scope = source.name, given["scope"]
-    for option, kind in ONLY.items():
-        if given[option] and source.kind != kind:
-            what = f"{name} is {KINDS[source.kind]}. Expected {KINDS[kind]}."
+    for option, kinds in ONLY.items():
+        if given[option] and source.kind not in kinds:
+            what = f"{name} is {KINDS[source.kind]}. Expected {' or '.join(map(KINDS.__getitem__, kinds))}."
             raise click.UsageError(f"--{option} does not fit: {what} Leave --{option} out.")
     if scope and scope not in source.scopes:
         known = f"Expected {', '.join(source.scopes)}." if source.scopes else "Expected none. Leave --scope out."

@@ -73,7 +73,7 @@ def propose(since: datetime) -> None:
         return
     for line in proposals.lines(found, here.zone):
         here.say(line)
-    if any(share.requests and share.draft is None for one in found for share in one.shares):
+    if any(share.requests and share.lacks for one in found for share in one.shares):
         here.note(
             f"note: a capacity is known from a reading before the first request to one behind the last; {_more()}"
         )
@@ -110,7 +110,7 @@ def accept(proposed: tuple[str, ...], since: datetime, notes: str | None) -> Non
     here = session()
     pause = here.settings(Propose).gap_minutes
     found = proposals.proposals(here, since)
-    if any(one.window in proposed and share.draft is None for one in found for share in one.shares):
+    if any(one.window in proposed and share.lacks for one in found for share in one.shares):
         here.note(f"note: readings may be missing; {_more()}")
     for one in proposals.chosen(found, proposed, pause):
         drafts, heads = [share.draft for share in one.shares if share.draft], repository.heads(one.start, one.end)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tracker.api import Rejected, redact
 from tracker.kernel import PluginError, Registry
-from tracker_telemetry.lines import LINE_LIMIT, MOST_HANGS
+from tracker_telemetry.lines import EVENT_LIMIT, MOST_HANGS
 from tracker_telemetry.sessions.columns import LATEST, columns_of, counts, fault_of, seconds, tagged
 from tracker_telemetry.sessions.files import PACKED, PackedFile, Print, end_of
 from tracker_telemetry.sessions.lines import BROKEN, glued, is_whole, lines_with, mended
@@ -308,7 +308,7 @@ class Rows:
         if max(*totals, *reasoning) > LARGEST:
             raise TypeError("a count of tokens is too large")
         # what is not text raises, and half a surrogate
-        if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > LINE_LIMIT:
+        if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > EVENT_LIMIT:
             raise ValueError("a name is too long")
         wholes, needs = tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
         numbers = self._numbers([*zip(*map(column, NAMES), nothing, wholes, needs, column("rid"), strict=True)])
@@ -333,7 +333,7 @@ class Rows:
         """The number of each event's labels, of all that it shares with others."""
         new = [Labels._make(one) for one in dict.fromkeys(shared) if one not in self.labels]
         for one in new:
-            if len("".join(label or "" for label in (*one[:-3], one.lineage)).encode()) > LINE_LIMIT:
+            if len("".join(label or "" for label in (*one[:-3], one.lineage)).encode()) > EVENT_LIMIT:
                 raise ValueError("a name is too long")
         self.labels.update(zip(new, count(len(self.labels))))
         return [*map(self.labels.__getitem__, shared)]  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def as_json(scratch: Mapping[str, Any], *, is_hashed: bool) -> str:
     """What is stored. A working directory, under the name `project`, is there as reports show it."""
     found = json.dumps(_hidden(scratch, is_hashed=is_hashed))
     if len(found) > LONGEST:
-        raise ValueError(f"it has {len(found) >> 20} MB. Expected at most {LONGEST >> 20} MB.")
+        raise ValueError(f"it has {-(-len(found) >> 20)} MB. Expected at most {LONGEST >> 20} MB.")
     return found
 
 
