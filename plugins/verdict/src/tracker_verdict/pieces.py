@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise, takewhile
+from operator import itemgetter
 from statistics import mode
 from typing import TypeAlias
 
@@ -345,13 +346,9 @@ def segments(readings: Sequence[MeterReading], length: timedelta | None = None) 
     length: of the meter's periods.
     """
     for period in between_resets(readings, length):
-        found: Segment = []
-        for one in period:
-            value = float(math.floor(one.used))
-            found.append((one.at.timestamp(), value))
-            if one.until > one.at:
-                found.append((one.until.timestamp(), value))
-        yield found
+        found = [(at.timestamp(), float(math.floor(one.used))) for one in period for at in sorted({one.at, one.until})]
+        # runs of two machines overlap
+        yield sorted(found, key=itemgetter(0))
 
 
 def _length(source: Source, meter: str) -> timedelta | None:
