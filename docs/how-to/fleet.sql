@@ -119,11 +119,62 @@ GROUP BY window_id, part, name;
 -- efficiency: features per unit of capacity of each provider's accounts, and the sums that an interval is made from;
 -- percentages of two accounts never add up, and windows whose panes name no account are a row of their own
 CREATE VIEW efficiency AS
+WITH latest AS (
+  -- a window counts once, as it was finalized last, by the export of the machine that did
+  SELECT
+    provider,
+    account,
+    unit,
+    machine,
+    record_id,
+    reason,
+    features,
+    capacity,
+    began_at,
+    ended_at,
+    -- what moved no meter, or is not known to the end, takes nothing of another window: it stands alone
+    CASE WHEN capacity = 0 OR began_at IS NULL OR ended_at IS NULL THEN record_id ELSE '' END AS alone
+  FROM (
+    SELECT
+      fleet_results.*,
+      ROW_NUMBER() OVER (
+        PARTITION BY provider, window_id, began_at, CASE WHEN began_at IS NULL THEN record_id ELSE '' END
+        ORDER BY finalized_at DESC, CASE WHEN imported THEN 1 ELSE 0 END, machine
+      ) AS copy_number
+    FROM fleet_results
+  ) AS copies
+  WHERE copies.copy_number = 1
+),
+beside AS (
+  SELECT
+    latest.*,
+    MAX(ended_at) OVER (
+      PARTITION BY provider, account, alone
+      ORDER BY began_at, record_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS last_end,
+    MIN(began_at) OVER (
+      PARTITION BY provider, account, alone
+      ORDER BY began_at, record_id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+    ) AS next_begin
+  FROM latest
+),
+judged AS (
+  -- the points of two windows that overlap hold the work of both
+  SELECT
+    beside.*,
+    CASE
+      WHEN reason LIKE 'overlaps %' THEN 1
+      WHEN reason IS NULL AND (last_end > began_at OR next_begin < ended_at) THEN 1
+      ELSE 0
+    END AS is_shared
+  FROM beside
+)
 SELECT
   sums.provider AS provider,
   sums.account AS account,
   sums.unit AS unit,
   sums.n AS n,
+  sums.overlapping AS overlapping,
   sums.machines AS machines,
   sums.features_sum AS features,
   sums.capacity_sum AS capacity,
@@ -136,30 +187,21 @@ FROM (
     provider,
     account,
     unit,
-    COUNT(*) AS n,
+    SUM(1 - is_shared) AS n,
+    SUM(is_shared) AS overlapping,
     COUNT(DISTINCT machine) AS machines,
-    SUM(features) AS features_sum,
-    SUM(capacity) AS capacity_sum,
-    SUM(features * features) AS features_squares,
-    SUM(capacity * capacity) AS capacity_squares,
-    SUM(features * capacity) AS products
-  FROM (
-    SELECT
-      provider,
-      account,
-      unit,
-      machine,
-      features,
-      capacity,
-      ROW_NUMBER() OVER (PARTITION BY record_id, provider ORDER BY machine) AS copy_number
-    FROM fleet_results
-    WHERE reason IS NULL AND (features > 0 OR capacity > 0)
-  ) AS copies
-  WHERE copies.copy_number = 1
+    SUM(CASE WHEN is_shared = 0 THEN features ELSE 0 END) AS features_sum,
+    SUM(CASE WHEN is_shared = 0 THEN capacity ELSE 0 END) AS capacity_sum,
+    SUM(CASE WHEN is_shared = 0 THEN features * features ELSE 0 END) AS features_squares,
+    SUM(CASE WHEN is_shared = 0 THEN capacity * capacity ELSE 0 END) AS capacity_squares,
+    SUM(CASE WHEN is_shared = 0 THEN features * capacity ELSE 0 END) AS products
+  FROM judged
+  WHERE is_shared = 1 OR (reason IS NULL AND (features > 0 OR capacity > 0))
   GROUP BY provider, account, unit
 ) AS sums;
 
--- usage_by_project: tokens and money of session logs; a session that two machines have counts once, its latest totals
+-- usage_by_project: tokens and money of session logs; a session that two machines have counts once, by the totals with its latest
+-- request: another machine's copy of the file may be older, and was perhaps counted later
 CREATE VIEW usage_by_project AS
 SELECT
   source,
@@ -178,14 +220,15 @@ FROM (
     fleet_usage.*,
     ROW_NUMBER() OVER (
       PARTITION BY source, session, day, model, project, branch
-      ORDER BY stored_at DESC, machine
+      ORDER BY CASE WHEN imported THEN 1 ELSE 0 END, until DESC, stored_at DESC, machine
     ) AS copy_number
   FROM fleet_usage
 ) AS copies
 WHERE copies.copy_number = 1
 GROUP BY source, COALESCE(project, ''), COALESCE(model, '');
 
--- account_meters: the latest reading of each meter of an account, whichever machine took it; percentages never add up
+-- account_meters: the latest reading of each meter of an account, whichever machine took it; percentages never add up.
+-- An account without a name is called as the machine that took its readings, also where others have imported them
 CREATE VIEW account_meters AS
 SELECT
   latest.provider AS provider,
@@ -197,18 +240,24 @@ SELECT
   latest.machine AS machine
 FROM (
   SELECT
-    provider,
-    CASE WHEN account IS NULL THEN machine ELSE account END AS account_name,
-    meter,
-    used,
-    last_at,
-    reset_at,
-    machine,
-    ROW_NUMBER() OVER (
-      PARTITION BY provider, CASE WHEN account IS NULL THEN machine ELSE account END, meter
-      ORDER BY last_at DESC, machine
-    ) AS place
-  FROM fleet_meters
+    copies.*,
+    ROW_NUMBER() OVER (PARTITION BY provider, account_name, meter ORDER BY last_at DESC, machine) AS place
+  FROM (
+    SELECT
+      provider,
+      CASE WHEN account IS NULL THEN machine ELSE account END AS account_name,
+      meter,
+      used,
+      last_at,
+      reset_at,
+      machine,
+      ROW_NUMBER() OVER (
+        PARTITION BY record_id, meter
+        ORDER BY CASE WHEN imported THEN 1 ELSE 0 END, machine
+      ) AS copy_number
+    FROM fleet_meters
+  ) AS copies
+  WHERE copies.copy_number = 1
 ) AS latest
 WHERE latest.place = 1;
 
@@ -239,7 +288,9 @@ SELECT window_id, part, name, events, routed_pct, p50_ms, p95_ms, p95_few_events
 FROM subagent_proxy
 ORDER BY window_id, part, events DESC, name;
 
-SELECT provider, account, unit, n, machines, features, capacity, efficiency, features_squares, capacity_squares, products
+SELECT
+  provider, account, unit, n, overlapping, machines, features, capacity, efficiency, features_squares, capacity_squares,
+  products
 FROM efficiency
 ORDER BY provider, account;
 

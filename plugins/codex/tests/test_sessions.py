@@ -90,6 +90,18 @@ def test_a_response_that_only_a_compaction_still_holds_counts() -> None:
     assert tokens([META, *again, *after]) == [(100, 0, 10), (200, 0, 20)]
 
 
+def test_what_a_migration_kept_of_a_subagent_has_the_model_and_the_time_of_its_turn() -> None:
+    """Its rows, from the last compaction on, have the time of the first line; a turn's id has that of the turn."""
+    first = line("session_meta", 1.5e9, id="t", source={"subagent": "review"})
+    used = {"thread_id": "t", "turn_id": "01d1a94a-2000-7aa0-b65f-2bac481c3ddb", "usage": usage(100, 10)}
+    kept = line("compacted", 1.5e9, latest_token_usage_record={**used, "response_id": "a"})
+    told = {"b": {}, "c": {"turn_id": "013a96c0-0000-7aa0-b65f-2bac481c3ddb"}, "d": {"turn_id": "turn"}}
+    own = [line("token_usage_record", 1.5e9, **{**used, "response_id": name, **more}) for name, more in told.items()]
+    [_, *shown] = events(first, kept, line("turn_context", 1.5e9, model="m"), *own)
+    assert [one["ts"] for one in shown] == [2e9, 2e9, 1.5e9, 1.5e9]
+    assert {one["model"] for one in shown} == {"m"}
+
+
 def test_a_stretch_without_records_is_counted_by_its_totals() -> None:
     record = line("token_usage_record", 1e9, thread_id="t", response_id="r", usage=usage(100, 10))
     lines = [META, record, count(1e9, usage(100, 10), usage(100, 10)), count(1e9 + 9, usage(300, 30), usage(200, 20))]

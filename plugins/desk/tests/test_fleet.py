@@ -63,18 +63,24 @@ def pane(fiveh: int, weekly: int) -> str:
     )
 
 
-def measure(data: Path, machine: str, number: int) -> None:
-    """Three windows of Codex, with features; the last one has none, and does not count."""
+def work(
+    machine: str, window: str, times: tuple[str, str], left: tuple[int, int], account: str = "", features: str = "3"
+) -> None:
+    for phase, time, weekly in zip(("start", "end"), times, left, strict=True):
+        Path("pane.txt").write_text(pane(80, weekly) + account, encoding="utf-8")
+        more = ("--window", window, "--captured-at", f"2026-01-{time}:00Z", "--force", "--file", "pane.txt")
+        tracker(Path(machine), "alias", phase, "codex", *more)
+    tracker(Path(machine), "complete", "--window", window, *(("--codex-features", features) if features else ()))
+
+
+def measure(machine: str, number: int) -> None:
+    """Three windows of Codex, with features; the last one has none, and does not count. Then one in which both work."""
     left = 90
     for at in range(1, 4):
-        window, hour = f"{machine}-{at}", 5 + at
-        times = [f"2026-01-1{number}T{hour:02}:{minute}:00Z" for minute in ("00", "50")]
-        for phase, time, weekly in zip(("start", "end"), times, (left, left - 3 * at), strict=True):
-            Path("pane.txt").write_text(pane(80, weekly), encoding="utf-8")
-            more = ("--window", window, "--captured-at", time, "--force", "--file", "pane.txt")
-            tracker(data, "alias", phase, "codex", *more)
+        hour, features = f"1{number}T{5 + at:02}", str(at + number) if at < 3 else ""
+        work(f"data-{machine}", f"{machine}-{at}", (f"{hour}:00", f"{hour}:50"), (left, left - 3 * at), "", features)
         left -= 3 * at
-        tracker(data, "complete", "--window", window, *(("--codex-features", str(at + number)) if at < 3 else ()))
+    work(f"data-{machine}", f"{machine}-4", (f"13T08:0{number}", f"13T09:0{number}"), (71 - number, 61 - number))
 
 
 def request(machine: str, at: int, model: str) -> str:
@@ -86,13 +92,15 @@ def request(machine: str, at: int, model: str) -> str:
 
 
 def sessions(home: Path, machine: str) -> None:
-    """A session of the machine's own, and one that both have."""
+    """A session of the machine's own, and one that both have; the copy of the one that looks later lacks the end."""
     for name in (machine, "shared"):
         path = home / "sessions" / "2026" / "01" / "11" / f"rollout-2026-01-11T07-00-00-{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         payload = {"id": name, "cwd": f"/home/dev/{name if name == 'shared' else 'shop'}", "source": "cli"}
         meta = {"timestamp": "2026-01-11T06:00:00Z", "type": "session_meta", "payload": payload}
-        models = ("gpt-5", "gpt-5", "a-model-without-a-price")
+        models = ("gpt-5", "gpt-5", "a-model-without-a-price", "gpt-5")[
+            : 3 if (name, machine) == ("shared", "bob") else 4
+        ]
         path.write_text(
             json.dumps(meta) + "\n" + "".join(request(name, at, model) for at, model in enumerate(models)),
             encoding="utf-8",
@@ -121,7 +129,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             count = 60 if window == WINDOWS[0] else 1
             Path("usage.jsonl").write_text(common * number + stream(number, count), encoding="utf-8")
             tracker(data, "ingest", "proxy-telemetry", "--window", window, "--file", "usage.jsonl")
-        measure(data, machine, number)
+        measure(machine, number)
         monkeypatch.setenv("CODEX_HOME", str(tmp_path / f"home-{machine}"))
         sessions(tmp_path / f"home-{machine}", machine)
         tracker(data, "usage", "--timezone", "UTC")
@@ -205,24 +213,25 @@ def test_windows_usage_and_meters_add_up(fleet: Path, capsys: pytest.CaptureFixt
     scores = said(fleet / "both", capsys, "scoreboard")
     [own] = [row for row in scores if row["provider"] == "codex"]
     assert (codex["n"], codex["machines"], codex["features"]) == (own["n"], 2, own["features"]) == (4, 2, 12)
+    assert codex["overlapping"] == 2
     assert codex["efficiency"] == near(own["features"] / own["capacity"])
     spread = codex["features_squares"] - 2 * codex["efficiency"] * codex["products"]
     assert spread + codex["efficiency"] ** 2 * codex["capacity_squares"] > 0
     # the session that both machines have counts once
     by_name = {(row["project_name"], row["model_name"]): row for row in usage}
     assert {key: (row["sessions"], row["requests_sum"]) for key, row in by_name.items()} == {
-        ("shared", "gpt-5"): (1, 2),
+        ("shared", "gpt-5"): (1, 3),
         ("shared", "a-model-without-a-price"): (1, 1),
-        ("shop", "gpt-5"): (2, 4),
+        ("shop", "gpt-5"): (2, 6),
         ("shop", "a-model-without-a-price"): (2, 2),
     }
-    assert by_name["shop", "gpt-5"]["input_sum"] == 2 * (600 + 601)
+    assert by_name["shop", "gpt-5"]["input_sum"] == 2 * (600 + 601 + 603)
     assert by_name["shop", "gpt-5"]["cost_sum"] > 0
     assert by_name["shop", "a-model-without-a-price"]["cost_sum"] is None
     assert by_name["shop", "a-model-without-a-price"]["unpriced_requests"] == 2
     # neither pane names its account: the meters of two machines stay two, and the latest reading of each counts
     assert [(row["account_name"], row["meter"], row["used"]) for row in meters] == [
-        ("ada", "fiveh", 20), ("ada", "weekly", 28), ("bob", "fiveh", 20), ("bob", "weekly", 28),
+        ("ada", "fiveh", 20), ("ada", "weekly", 40), ("bob", "fiveh", 20), ("bob", "weekly", 41),
     ]  # fmt: skip
 
 
@@ -232,19 +241,8 @@ def test_accounts_stay_apart_and_windows_that_overlap_do_not_count(
     monkeypatch.chdir(tmp_path)
     windows = {"W1": ("dev", 8, 9), "W2": ("dev", 10, 12), "W3": ("dev", 11, 13), "W4": ("sub", 8, 9)}
     for window, (name, begin, end) in windows.items():
-        for phase, hour, left in (("start", begin, 90), ("end", end, 80)):
-            Path("pane.txt").write_text(f"{pane(80, left)}  Account: {name}@example.com (Pro)\n", encoding="utf-8")
-            more = (
-                "--window",
-                window,
-                "--captured-at",
-                f"2026-01-10T{hour:02}:00:00Z",
-                "--force",
-                "--file",
-                "pane.txt",
-            )
-            tracker(Path("data"), "alias", phase, "codex", *more)
-        tracker(Path("data"), "complete", "--window", window, "--codex-features", "2")
+        times = f"10T{begin:02}:00", f"10T{end:02}:00"
+        work("data", window, times, (90, 80), f"  Account: {name}@example.com (Pro)\n", "2")
     tracker(Path("data"), "export", "--format", "parquet", "--out", "export")
     database = duckdb.connect(":memory:")
     database.execute("CREATE VIEW fleet_results AS SELECT *, 'ada' AS machine FROM 'export/results/*.parquet'")
@@ -257,6 +255,66 @@ def test_accounts_stay_apart_and_windows_that_overlap_do_not_count(
     assert len({account for account, *_ in found}) == 2
     assert [tuple(rest) for _, *rest in found] == [(row["n"], row["features"], row["capacity"]) for row in scores]
     assert [row["n"] for row in scores] == [1, 1]
+
+
+def exported(*machines: str) -> list[list[Any]]:
+    """The rows of `efficiency` and `account_meters` over the exports of machines whose data lie in folders beside."""
+    database = duckdb.connect(":memory:")
+    database.execute("SET TimeZone = 'UTC'")
+    for machine in machines:
+        tracker(Path(machine), "export", "--format", "parquet", "--out", f"export-{machine}", "--force")
+    for table in ("results", "meters"):
+        rows = [f"SELECT *, '{one}' AS machine FROM 'export-{one}/{table}/*.parquet'" for one in machines]
+        database.execute(f"CREATE VIEW fleet_{table} AS {' UNION ALL '.join(rows)}")
+    for name in ("efficiency", "account_meters"):
+        [view] = re.findall(rf"CREATE VIEW {name} AS.*?;\n\n", SQL, re.S)
+        database.execute(view)
+    figures = "account IS NULL, n, overlapping, machines, features, capacity"
+    return [
+        database.execute(f"SELECT {figures} FROM efficiency ORDER BY account").fetchall(),
+        database.execute("SELECT account_name, meter, used FROM account_meters ORDER BY 1, 2").fetchall(),
+    ]
+
+
+def test_points_of_one_account_count_once_on_machines_that_work_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also after each has imported the other, and where one of them finalized the other's window again."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODEX_HOME", "nowhere")
+    account = "  Account: dev@example.com (Pro)\n"
+    work("ada", "A-1", ("10T09:00", "10T09:50"), (90, 80), account)
+    work("bob", "B-1", ("10T09:05", "10T09:55"), (89, 79), account)
+    work("ada", "A-2", ("10T10:00", "10T11:00"), (79, 75), account)
+    work("bob", "B-2", ("10T11:00", "10T12:00"), (75, 70), account)
+    # its meter stood still while the other one's moved
+    work("bob", "B-3", ("10T10:10", "10T10:20"), (77, 77), account)
+    before = exported("ada", "bob")
+    assert before[0] == [(False, 3, 2, 2, 9, 9)]
+    tracker(Path("ada"), "import", "bob")
+    tracker(Path("bob"), "import", "ada")
+    assert exported("ada", "bob") == before
+    [own] = said(Path("ada"), capsys, "scoreboard")
+    assert (own["n"], own["features"], own["capacity"]) == (3, 9, 9)
+    tracker(Path("bob"), "complete", "--window", "A-2", "--codex-features", "5")
+    assert exported("ada", "bob")[0] == [(False, 3, 2, 2, 11, 9)]
+    # what its own machine takes back no longer counts, whoever has a copy
+    tracker(Path("bob"), "alias", "delete", "codex", "--window", "B-2", "--phase", "after", "--yes")
+    assert exported("ada", "bob")[0] == [(False, 2, 2, 2, 8, 4)]
+
+
+def test_an_account_without_a_name_is_that_of_the_machine_that_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    work("ada", "A-1", ("10T09:00", "10T09:50"), (90, 80))
+    work("bob", "B-1", ("11T09:00", "11T09:50"), (50, 40))
+    before = exported("ada", "bob")
+    assert before[0] == [(True, 2, 0, 2, 6, 20)]
+    assert [row for row in before[1] if row[1] == "weekly"] == [("ada", "weekly", 20), ("bob", "weekly", 60)]
+    tracker(Path("ada"), "import", "bob")
+    tracker(Path("bob"), "import", "ada")
+    assert exported("ada", "bob") == before
 
 
 @pytest.mark.parametrize("dialect", ["spark", "clickhouse", "duckdb"])

@@ -155,6 +155,36 @@ def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tm
     assert "toy: features=6, capacity=20 pp" in program("preview", "--window", "W9").ok()
 
 
+def test_corrections_of_one_window_on_both_sides_are_no_different_work(filled: Any, tmp_path: Path) -> None:
+    """Each has what the other has not, but both had it finalized, or captured: the later `complete` counts."""
+    program, other = filled, tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "W3", stdin="fuel 10%").ok()
+    program("end", "toy", "--stdin", "--window", "W3", stdin="fuel 20%").ok()
+    program("import", str(program.root), root=other).ok()
+    program("complete", "--window", "W1", "--quality", "0.5").ok()
+    program("complete", "--window", "W3", "--toy-features", "1").ok()
+    program("alias", "delete", "toy", "--window", "W1", "--phase", "after", "--yes", root=other).ok()
+    program("alias", "end", "toy", "--stdin", "--window", "W1", "--captured-at", T1, stdin="fuel 41%", root=other).ok()
+    program("complete", "--window", "W1", "--toy-features", "6", root=other).ok()
+    program("complete", "--window", "W3", "--toy-features", "2", root=other).ok()
+    # another one of one id, which is of different work
+    for root in (program.root, other):
+        for words in ("start toy", "end toy"):
+            program(*words.split(), "--stdin", "--window", "W8", stdin="fuel 30%", root=root).ok()
+    assert program("import", str(other)).refused().startswith("error: W8 is used for different work here and in ")
+    program("undo", "--yes", root=other).ok()
+    program("undo", "--yes", root=other).ok()
+    done = program("import", str(other))
+    done.ok()
+    assert f"note: W1, W3 changed here and in {other} since both had the same: the later `tracker complete`" in done.err
+    program("import", str(program.root), root=other).ok()
+    assert [one["providers"] for one in audit(program)] == [one["providers"] for one in audit(program, other)]
+    assert preview(program) == preview(program, other)
+    assert "toy: features=2, capacity=10 pp" in program("preview", "--window", "W3").ok()
+    assert "stale" not in preview(program)
+    assert "changed here and in" not in program("import", str(other)).err
+
+
 def test_a_dry_import_says_what_would_come(filled: Any, tmp_path: Path) -> None:
     other = tmp_path / "other"
     found = json.loads(filled("import", str(filled.root), "--dry-run", root=other).ok())

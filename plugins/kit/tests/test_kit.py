@@ -22,7 +22,7 @@ SOUND = {"sound-status": "status", "sound-report": "report", "sound-telemetry": 
 NOT_LOADED = {
     "absent": "'absent' is not an installed entry point of group 'tracker'; after adding one, install again"
     " (docs/reference/plugins.md, section 'Packaging')",
-    "unloadable": "ModuleNotFoundError: No module named 'nowhere' (docs/reference/plugins.md, section 'Import late')",
+    "unloadable": "'nowhere', at kit_unloadable, line 1 (docs/reference/plugins.md, section 'Import late')",
     "mistyped": "Expected that of the entry point, 'mistyped'. (docs/reference/plugins.md, section 'The declaration')",
     "misspelt": "Did you mean parse_status? (docs/reference/plugins.md, section 'When something is wrong')",
 }

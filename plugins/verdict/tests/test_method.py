@@ -129,6 +129,13 @@ def test_a_change_of_the_reset_splits_the_readings(values: list[int], every: int
     assert len(parts) == len(borders) + 1
 
 
+def test_runs_of_two_machines_that_overlap_are_in_the_order_of_time() -> None:
+    """Rises between them ended before they began, and held no request."""
+    one, other = (reading(START + at * HOUR, 5)._replace(until=START + (at + 2) * HOUR) for at in (0, 1))
+    [found] = segments([one, other, reading(START + 4 * HOUR, 6)])
+    assert [(at - START.timestamp()) / 3600 for at, _ in found] == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(("first", "is_told"), [(10, True), (0, False)])
 def test_an_early_reset_splits_the_readings_although_the_meter_rose(first: float, is_told: bool) -> None:
     found = [reading(START, first), reading(START + 12 * HOUR, 15, START + 2 * HOUR + WEEK)]

@@ -20,7 +20,7 @@ import orjson
 from tracker.api import Event, Rejected, epoch
 from tracker_codex.session_notes import RECORD, note_counted, note_nameless, note_row, note_usage
 from tracker_codex.session_rows import Numbers, Payload, Row, decode, digest, grown, numbers, text, unchecked
-from tracker_codex.session_threads import BURST_SECONDS, is_headless, note_first, note_named
+from tracker_codex.session_threads import BURST_SECONDS, begun, is_headless, is_older, later, note_first, note_named
 from tracker_codex.sessions import LATEST, WORDS
 
 _WORDS = tuple(word.encode() for word in WORDS)
@@ -58,13 +58,10 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
                 note_nameless(whole, kind, scratch)
         return _counted(payload, row, scratch)
     if kind == "turn_context":
-        if payload.model is None or "own" not in scratch:
-            _note_folder(_whole(line), scratch)
-        scratch["has_begun"] = True
-        scratch["model"] = text(payload.model) or scratch.get("model")
-    elif kind == "compacted":
+        return _turned(payload, line, scratch)
+    if kind == "compacted":
         return _compacted(payload.latest_token_usage_record, row, scratch)
-    elif kind == "session_meta":
+    if kind == "session_meta":
         _meet(_whole(line)["payload"], row, scratch)
     elif kind == "thread_settings_applied":
         _settings(_whole(line)["payload"], scratch)
@@ -108,7 +105,7 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
         _spawned(thread, row, scratch)
     elif not scratch["is_paginated"]:
         scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
-        scratch["burst"] = scratch["forked"] = _later(scratch["forked"], epoch(row.timestamp))
+        scratch["burst"] = scratch["forked"] = later(scratch["forked"], epoch(row.timestamp))
 
 
 def _begin(thread: str | None, payload: Mapping[str, Any], at: float | None, scratch: dict[str, Any]) -> None:
@@ -168,12 +165,20 @@ def _pulse(row: Row, scratch: dict[str, Any]) -> None:
         del scratch["burst"]
         scratch["is_fork"], scratch["may_copy"] = False, scratch["is_fork"]
     else:
-        scratch["burst"] = _later(before, at)
+        scratch["burst"] = later(before, at)
 
 
-def _later(one: float | None, other: float | None) -> float | None:
-    """Copies may have the times of their originals."""
-    return max(filter(None, (one, other)), default=None)
+def _turned(payload: Payload, line: bytes, scratch: dict[str, Any]) -> list[Event]:
+    """Note the model of a turn, which is that of the response before a compaction, too, if no row before names one."""
+    if payload.model is None or "own" not in scratch:
+        _note_folder(_whole(line), scratch)
+    scratch["has_begun"] = True
+    model = scratch["model"] = text(payload.model) or scratch.get("model")
+    event = scratch.pop("nameless", None)
+    if event is None or model is None:
+        return []
+    del event["tags"]
+    return [event | {"model": model}]
 
 
 def _note_folder(row: Mapping[str, Any], scratch: dict[str, Any]) -> None:
@@ -233,7 +238,7 @@ def _recorded(payload: Payload, row: Row, line: bytes, scratch: dict[str, Any]) 
         # without a total only its time tells a response from another one that used as much
         told = tuple(total) if total else epoch(row.timestamp)
         key = digest(repr((thread, payload.turn_id, told, tuple(usage))), 12)
-    event = _event(key, usage, row, scratch, payload.model and text(payload.model))
+    event = _event(key, usage, row, scratch, payload)
     if thread is None and scratch.get("is_fork"):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
     if is_other:
@@ -261,8 +266,12 @@ def _compacted(record: Payload | None, row: Row, scratch: dict[str, Any]) -> lis
         return []
     if scratch.get("early", (None,))[0] == usage:
         return []  # its own record is lost, and it was counted by its total
-    key = text(record.response_id)
-    return [] if key is None else [_event(key, usage, row, scratch, text(record.model))]
+    if (key := text(record.response_id)) is None:
+        return []
+    event = _event(key, usage, row, scratch, record)
+    if event["model"] is None:
+        scratch["nameless"] = event
+    return [event]
 
 
 def _is_early(early: Sequence[Any], usage: Numbers, payload: Payload, row: Row, *, is_copy: bool) -> bool:
@@ -309,7 +318,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
             return []  # its parent's, written again
         if last is None:
             raise Rejected("the first total of a fork, which holds its parent's")
-    if usage is None or not any(usage) or _is_older(row, scratch):
+    if usage is None or not any(usage) or is_older(row, scratch):
         return []  # after a compaction
     note_counted(info.last_token_usage, row, scratch)
     key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{scratch.get('thread') or ''}"
@@ -331,17 +340,6 @@ def _doubt(scratch: Mapping[str, Any], *, is_first: bool) -> str | None:
     if is_first and scratch.get("base"):
         return f"{REPEAT}{scratch['base']}"
     return f"{DOUBT}{scratch['parent']}" if scratch.get("may_copy") else None
-
-
-def _is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
-    """Whether a row of a subagent's file is of before it began: a copy, written with the file's first line."""
-    if not scratch.get("is_subagent"):
-        return False
-    at, begun = epoch(row.timestamp), scratch["forked"]
-    if type(start := scratch.get("start")) is type(row.ordinal) is int:
-        # where Codex made pages of the file later, its own rows stand below it, too
-        return row.ordinal < start and (at is None or begun is None or at - begun <= BURST_SECONDS)
-    return at is not None and begun is not None and at < begun
 
 
 def _base(total: Numbers | None, last: Numbers | None, row: Row, scratch: Mapping[str, Any]) -> str:
@@ -370,14 +368,18 @@ def _is_covered(usage: Numbers | None, scratch: dict[str, Any], *, is_known: boo
     return any(one[0] == usage[0] and one[3] in (usage[3], 0) for one in (*known, whole))
 
 
-def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any], model: str | None = None) -> Event:
+def _event(key: str, usage: Numbers, row: Row, scratch: Mapping[str, Any], record: Payload | None = None) -> Event:
     inputs, read, written, output, reasoning = usage
+    at, model = epoch(row.timestamp), scratch.get("model")
     if read + written > inputs:
         read = min(read, inputs)
         written = min(written, inputs - read)
-    model = model or scratch.get("model")
+    if record is not None:
+        model = text(record.model) or model
+        # Codex's migration stamps what it keeps of a subagent with the time of its first line
+        at = later(at, begun(record.turn_id)) if at == scratch.get("forked") else at
     event: Event = {
-        "ts": epoch(row.timestamp),
+        "ts": at,
         "key": key,
         "model": model,
         "input_tokens": inputs - read - written,

@@ -1,11 +1,13 @@
-"""Whose requests a file's records are, where its own first line is lost.
+"""Whose requests a file's records are, and of when, where its lines do not say it.
 
-Then the copied first line of its parent is taken for it, as a legacy fork has one behind its own. That copy and those
-of what the parent had used have the fork's time; the file's own requests come later, and no line names their thread.
+Where its own first line is lost, the copied first line of its parent is taken for it, as a legacy fork has one behind
+its own. That copy and those of what the parent had used have the fork's time; the file's own requests come later, and
+no line names their thread.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ from tracker.api import epoch
 from tracker_codex.session_rows import Row, text
 
 BURST_SECONDS = 1.0  # a legacy fork writes its parent's history at once
+TURN = re.compile(r"(0[0-9a-f]{7})-([0-9a-f]{4})-7")
 MOST = 50  # threads that a file names
 NAMES = ("id", "session_id", "forked_from_id", "thread_id", "parent_thread_id")
 
@@ -50,3 +53,25 @@ def _since_first_line(row: Row, scratch: Mapping[str, Any]) -> float:
     """How many seconds later a row was written; 0 if that is not known."""
     at, first = epoch(row.timestamp), scratch.get("forked")
     return 0.0 if at is None or first is None else at - first
+
+
+def is_older(row: Row, scratch: Mapping[str, Any]) -> bool:
+    """Whether a row of a subagent's file is of before it began: a copy, written with the file's first line."""
+    if not scratch.get("is_subagent"):
+        return False
+    at, first = epoch(row.timestamp), scratch["forked"]
+    if type(start := scratch.get("start")) is type(row.ordinal) is int:
+        # where Codex made pages of the file later, its own rows stand below it, too
+        return row.ordinal < start and (at is None or first is None or at - first <= BURST_SECONDS)
+    return at is not None and first is not None and at < first
+
+
+def begun(turn: object) -> float | None:
+    """When a turn began: its id is a UUID of version 7, which begins with the milliseconds since 1970."""
+    found = TURN.match(turn) if isinstance(turn, str) else None
+    return int(found[1] + found[2], 16) / 1000 if found else None
+
+
+def later(one: float | None, other: float | None) -> float | None:
+    """Copies may have the times of their originals."""
+    return max(filter(None, (one, other)), default=None)

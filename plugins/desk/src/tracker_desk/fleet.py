@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.api import LogOrigin, redact
+from tracker.api import LogOrigin, epoch, redact
 from tracker.kernel import Session, Windows, iso
+from tracker_desk.merge import IMPORTS
 from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
 NAMES = ("project", "branch")  # that somebody gave a folder or a branch
-_TEXT, _NUMBER, _COUNT, _TIME = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ"
+_TEXT, _NUMBER, _COUNT, _TIME, _FLAG = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ", "BOOLEAN"
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
         **dict.fromkeys(("record_id", "window_id", "lane", "provider", "account", "unit", "outcome", "reason"), _TEXT),
         **dict.fromkeys(("features", "capacity", "quality", "tokens", "cost_usd"), _NUMBER),
         **dict.fromkeys(("began_at", "ended_at", "finalized_at"), _TIME),
+        "imported": _FLAG,
     },
     "meters": {
         **dict.fromkeys(("record_id", "provider", "account", "origin", "plan", "meter"), _TEXT),
         "used": _NUMBER,
         **dict.fromkeys(("first_at", "last_at", "reset_at"), _TIME),
+        "imported": _FLAG,
     },
     "usage": {
         **dict.fromkeys(
@@ -34,8 +37,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "requests": _COUNT,
         **dict.fromkeys(("input_tokens", "cache_read_tokens", "cache_write_5m_tokens"), _COUNT),
         **dict.fromkeys(("cache_write_1h_tokens", "output_tokens", "reasoning_tokens"), _COUNT),
-        "cost_usd": _NUMBER,
+        **dict.fromkeys(("cost_usd", "until"), _NUMBER),
         "stored_at": _TIME,
+        "imported": _FLAG,
     },
 }
 
@@ -47,17 +51,16 @@ def tables(session: Session) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
 
 def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
+    imported = _imported(session)
     for part in Windows(session).parts():
-        periods = Windows(session).spans(part.rows, part.groups)
         known, reasons = facts(session, list(part.rows)), excluded(session, part.rows, part.groups)
         for window, row in part.rows.items():
-            began, ended = periods.get(window, (None, None))
             for name in sorted(row.named & session.registry.providers.keys()):
                 group, own = part.groups.get((window, name), ()), known.get((window, name), {})
                 source = session.registry.providers[name]
                 if (found := row.result(source, group)) is None:
                     continue
-                reason = reasons.get((window, name)) or found.reason
+                reason, (before, after) = reasons.get((window, name)) or found.reason, found.pair
                 yield {
                     "record_id": row.record_id,
                     "window_id": window,
@@ -73,15 +76,16 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                     # a sum over machines must not take a part for the whole
                     "tokens": None if own.get("shared_requests") else own.get("tokens"),
                     "cost_usd": None if any(map(own.get, PARTIAL)) else own.get("cost_usd"),
-                    "began_at": began and iso(began),
-                    "ended_at": ended and iso(ended),
+                    "began_at": before and iso(before.captured_at),
+                    "ended_at": after and iso(after.captured_at),
                     "finalized_at": row.text("finalized_at") or row.text("captured_at"),
+                    "imported": str(row.record.get("command_id")) in imported,
                 }
 
 
 def _meters(session: Session) -> Iterator[dict[str, Any]]:
     """A row per run of equal readings and meter; what a longer run has replaced is left out."""
-    replaced: set[str] = set()
+    replaced, imported = set[str](), _imported(session)
     for entry in session.index.entries("readings"):
         replaced.update(one for one in entry.record.get("supersedes") or () if isinstance(one, str))
     for entry in session.index.entries("readings"):
@@ -99,11 +103,19 @@ def _meters(session: Session) -> Iterator[dict[str, Any]]:
                     "first_at": record.get("captured_at"),
                     "last_at": record.get("until") or record.get("captured_at"),
                     "reset_at": parsed.get(f"{meter}_reset_at"),
+                    "imported": str(record.get("command_id")) in imported,
                 }
+
+
+def _imported(session: Session) -> set[str]:
+    """The commands whose records another machine made: by it, two machines that have each other's are still two."""
+    marks = (entry.record.get("imported") for entry in session.index.entries(IMPORTS))
+    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
 
 
 def _usage(session: Session) -> Iterator[dict[str, Any]]:
     """The daily totals of sessions that `tracker usage` has stored; a later row of the same key replaces it."""
+    imported = _imported(session)
     for source in session.registry.sources.values():
         if not any(isinstance(origin, LogOrigin) for origin in source.origins):
             continue
@@ -114,6 +126,9 @@ def _usage(session: Session) -> Iterator[dict[str, Any]]:
                 key = tuple(usage.get(name) for name in ("session", "day", "model", "project", "branch"))
                 known = {name: usage.get(name) for name in TABLES["usage"] if name in usage}
                 known |= {name: redact(one) for name in NAMES if isinstance(one := known.get(name), str)}
-                prices, at = entry.record.get("prices"), entry.record.get("captured_at")
-                latest[key] = {**known, "source": source.name, "prices": prices, "stored_at": at}
+                at = entry.record.get("captured_at")
+                # what does not say when its last request was made was counted behind it
+                until = epoch(at) if usage.get("until") is None else usage["until"]
+                fields = {"source": source.name, "prices": entry.record.get("prices"), "stored_at": at, "until": until}
+                latest[key] = {**known, **fields, "imported": str(entry.record.get("command_id")) in imported}
         yield from latest.values()

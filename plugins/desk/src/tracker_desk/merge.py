@@ -23,6 +23,8 @@ from tracker_desk.status import lane_option
 BATCH = 4 << 20
 # windows whose records are compared at once
 PART = 2000
+# windows that a message names
+MOST = 20
 FINALIZED = "windows"
 # which commands' records came by import: each directory keeps its own, so it is not imported
 IMPORTS = "imports"
@@ -52,13 +54,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
         )
     for stream in sorted(set(named).difference(streams)):
         session.warn(f"{other.path(stream)} holds no records of tracker, and was left out")
-    if not force and (clashes := _clashes(session, there)):
-        more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
-        raise TrackerError(
-            f"{clashes[0]}{more} is used for different work here and in {folder}: each has records that the other has"
-            " not, and as one window some would hide the others. Nothing was stored. Leave that directory on its own"
-            " (`tracker --data-dir DIR preview`), or make them one window with --force."
-        )
+    changed = [] if force else _changed(session, there, folder)
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None) for stream in streams}
@@ -78,6 +74,9 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
                 file.write()
         _warn_of_hidden(session, states)
     _report(session, other, found)
+    if changed:
+        what = f"{_listed(changed)} changed here and in {folder} since both had the same"
+        session.note(f"note: {what}: the later `tracker complete` counts")
 
 
 def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
@@ -116,17 +115,35 @@ def _near(folder: Path) -> str:
     return f" Did you mean {known}?" if known else ""
 
 
-def _clashes(session: Session, there: Session) -> list[str]:
-    """The windows that hold different work: each side finalized it, or captured a provider, without the other."""
+def _changed(session: Session, there: Session, folder: Path) -> list[str]:
+    """The windows of one work that each side finalized, or captured a provider for, without the other.
+
+    Both have a finalize row of it, or they have captures of it in common and went apart in finalizing alone. Windows
+    of different work are refused.
+    """
     mine = set(session.index.windows())
-    common, found = iter([window for window in there.index.windows() if window in mine]), list[str]()
+    common, clashes, changed = iter([one for one in there.index.windows() if one in mine]), list[str](), list[str]()
     while some := list(islice(common, PART)):
         (ours, we_know), (theirs, they_know) = (_ids(one, session, some) for one in (session, there))
         for window in some:
-            both = ours[window].keys() & theirs[window].keys()
-            if any(ours[window][key] - they_know and theirs[window][key] - we_know for key in both):
-                found.append(window)
-    return found
+            own, other = ours[window], theirs[window]
+            both = own.keys() & other.keys()
+            apart = {key for key in both if own[key] - they_know and other[key] - we_know}
+            joint = {key for key in both if own[key] & they_know or other[key] & we_know}
+            if apart:
+                (changed if "" in joint or (joint and apart == {""}) else clashes).append(window)
+    if clashes:
+        raise TrackerError(
+            f"{_listed(clashes)} {'are' if clashes[1:] else 'is'} used for different work here and in {folder}: each"
+            " has records that the other has not, and as one window some would hide the others. Nothing was stored."
+            " Leave that directory on its own (`tracker --data-dir DIR preview`), or make them one window with --force."
+        )
+    return changed
+
+
+def _listed(windows: Sequence[str]) -> str:
+    more = f" and {len(windows) - MOST} more" if len(windows) > MOST else ""
+    return ", ".join(windows[:MOST]) + more
 
 
 def _ids(

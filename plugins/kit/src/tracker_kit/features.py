@@ -120,7 +120,7 @@ class FeatureConformance(Conformance):
             assert found.help, rule(f"the command {name!r} has no help", "Features")
             above, _, own = name.rpartition(" ")
             page = " ".join(tracker_cli(*name.split(), "--help").stdout.split()) if above else ""
-            is_reached = not above or (f" {name} [" in page and " ".join(found.help.split()[:9]) in page)
+            is_reached = not above or (f" {name} " in page and " ".join(found.help.split()[:9]) in page)
             text = f"`tracker {name}` is not reached: {above!r} is not a group, or has a command {own!r} already"
             assert is_reached, rule(text, "Features")
 

@@ -39,7 +39,7 @@ def rule(text: str, section: str) -> str:
 
 def refused(failure: PluginError) -> str:
     """The message for a plugin that was left out."""
-    return rule(str(failure), STEPS.get(failure.step, "When something is wrong"))
+    return rule(f"{failure}{_where(failure)}", STEPS.get(failure.step, "When something is wrong"))
 
 
 def ask(registry: Registry, source: str, hook: str, **arguments: Any) -> Any:
@@ -59,9 +59,10 @@ def blamed(section: str) -> Iterator[None]:
 
 def _where(error: PluginError) -> str:
     """The line of the plugin that raised, and the rule against that; nothing if the core refused an answer."""
-    if error.__cause__ is None or error.plugin not in installed().sources:
+    plugins = (*installed().plugins, *installed().features)
+    package = next((one.place.partition(":")[0].partition(".")[0] for one in plugins if one.name == error.plugin), "")
+    if error.__cause__ is None or not package:
         return ""
-    package = installed().package(error.plugin).partition(".")[0]
     place = ""
     for frame, line in traceback.walk_tb(error.__cause__.__traceback__):
         module = frame.f_globals.get("__name__", "")

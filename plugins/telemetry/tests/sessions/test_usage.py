@@ -271,7 +271,8 @@ def test_a_price_of_your_own_counts_at_once(home: Any, message: Make, monkeypatc
 def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
     def line(day: int, used: float, response: str) -> str:
         at = f"2026-11-{day}T10:00:00Z"
-        weekly = {"used_percent": used, "window_minutes": 10080, "resets_at": 1795816800 - (day < 20) * 604800}
+        reset = 1795730400 - ((day < 13) + (day < 20)) * 604800
+        weekly = {"used_percent": used, "window_minutes": 10080, "resets_at": reset}
         limits = {"limit_id": "codex", "primary": weekly, "secondary": None, "plan_type": "pro"}
         count = {"type": "token_count", "info": None, "rate_limits": limits}
         usage = {"input_tokens": 100, "cached_input_tokens": 50, "output_tokens": 5}
@@ -297,7 +298,7 @@ def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
     path.with_name("rollout-2026-11-10T10-00-00-u.jsonl").write_text(json.dumps(meta) + "\n" + "".join(many))
     assert home.run("sync", "codex").exit_code == 0
     shown = home.run("usage", "--provider", "codex").stdout
-    assert "meter codex weekly moved 24 pp in 12 periods (--json has each), lately: 2026-11-16 1 pp," in shown
+    assert "meter codex weekly moved 36 pp in 12 periods (--json has each), lately: 2026-11-16 1 pp," in shown
     assert " 50% " in shown
     stored = [json.loads(line) for line in (home.data / "codex_sessions.jsonl").read_text().splitlines()]
     assert {(one["usage"]["client"], one["usage"]["plan"]) for one in stored} == {("0.171.0", "pro")}
