@@ -200,7 +200,8 @@ FROM (
   GROUP BY provider, account, unit
 ) AS sums;
 
--- usage_by_project: tokens and money of session logs; a session that two machines have counts once, its latest totals
+-- usage_by_project: tokens and money of session logs; a session that two machines have counts once, by the totals with its latest
+-- request: another machine's copy of the file may be older, and was perhaps counted later
 CREATE VIEW usage_by_project AS
 SELECT
   source,
@@ -219,7 +220,7 @@ FROM (
     fleet_usage.*,
     ROW_NUMBER() OVER (
       PARTITION BY source, session, day, model, project, branch
-      ORDER BY stored_at DESC, machine
+      ORDER BY CASE WHEN imported THEN 1 ELSE 0 END, until DESC, stored_at DESC, machine
     ) AS copy_number
   FROM fleet_usage
 ) AS copies

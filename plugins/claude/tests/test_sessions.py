@@ -229,6 +229,17 @@ def test_the_surcharge_for_inference_in_the_us_is_noted_once_for_a_message() -> 
     assert scratch["extras"] == {"surcharges for inference in the US (10%)": {"a": 1, "d": 1}}
 
 
+def test_a_refusal_without_output_is_noted_once_for_a_message() -> None:
+    scratch: dict[str, Any] = {}
+    declined = [{"type": "message", "model": "claude-fable-5", "input_tokens": 9, "output_tokens": 0}]
+    for name, output, usage in (("a", 0, {}), ("a", 0, {}), ("b", 3, {}), ("c", 5, {"iterations": declined})):
+        line = json.loads(row(name, output, usage=usage))
+        line["message"]["stop_reason"] = "end_turn" if name == "c" else "refusal"
+        ingest_line(json.dumps(line, separators=(",", ":")).encode(), scratch)
+    ingest_line(row("d", 0), scratch)
+    assert scratch["extras"] == {"discounts for refusals without output": {"a": 1, "c": 1}}
+
+
 def test_a_row_that_a_branch_copied_is_noted_where_it_came_from() -> None:
     scratch: dict[str, Any] = {}
     for more in ({}, {"forkedFrom": {"sessionId": "p"}}):

@@ -92,13 +92,15 @@ def request(machine: str, at: int, model: str) -> str:
 
 
 def sessions(home: Path, machine: str) -> None:
-    """A session of the machine's own, and one that both have."""
+    """A session of the machine's own, and one that both have; the copy of the one that looks later lacks the end."""
     for name in (machine, "shared"):
         path = home / "sessions" / "2026" / "01" / "11" / f"rollout-2026-01-11T07-00-00-{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         payload = {"id": name, "cwd": f"/home/dev/{name if name == 'shared' else 'shop'}", "source": "cli"}
         meta = {"timestamp": "2026-01-11T06:00:00Z", "type": "session_meta", "payload": payload}
-        models = ("gpt-5", "gpt-5", "a-model-without-a-price")
+        models = ("gpt-5", "gpt-5", "a-model-without-a-price", "gpt-5")[
+            : 3 if (name, machine) == ("shared", "bob") else 4
+        ]
         path.write_text(
             json.dumps(meta) + "\n" + "".join(request(name, at, model) for at, model in enumerate(models)),
             encoding="utf-8",
@@ -218,12 +220,12 @@ def test_windows_usage_and_meters_add_up(fleet: Path, capsys: pytest.CaptureFixt
     # the session that both machines have counts once
     by_name = {(row["project_name"], row["model_name"]): row for row in usage}
     assert {key: (row["sessions"], row["requests_sum"]) for key, row in by_name.items()} == {
-        ("shared", "gpt-5"): (1, 2),
+        ("shared", "gpt-5"): (1, 3),
         ("shared", "a-model-without-a-price"): (1, 1),
-        ("shop", "gpt-5"): (2, 4),
+        ("shop", "gpt-5"): (2, 6),
         ("shop", "a-model-without-a-price"): (2, 2),
     }
-    assert by_name["shop", "gpt-5"]["input_sum"] == 2 * (600 + 601)
+    assert by_name["shop", "gpt-5"]["input_sum"] == 2 * (600 + 601 + 603)
     assert by_name["shop", "gpt-5"]["cost_sum"] > 0
     assert by_name["shop", "a-model-without-a-price"]["cost_sum"] is None
     assert by_name["shop", "a-model-without-a-price"]["unpriced_requests"] == 2

@@ -42,6 +42,7 @@ TOTALS = {
 }
 WITHIN = (None, "message", "fallback_message")  # types of iterations that the whole counts, if they are of its model
 SURCHARGE = "surcharges for inference in the US (10%)"  # which no list of prices has
+REFUSED = "discounts for refusals without output"  # most of which are free
 KIND = re.compile(rb'"(\w*[Tt]okens)"')
 COUNTS = frozenset(name.encode() for name in (*FIELDS, *WRITTEN, "thinking_tokens") if name.endswith("_tokens"))
 DATE = re.compile(r"[-@]\d{8}$")  # of a snapshot
@@ -63,7 +64,10 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
             return []
         if row.message.id is None or row.sessionId is None:
             _loaded(line)  # msgspec does not see that a name is damaged
-        return _requests(row.message, row.message.usage, row, scratch)
+        events = _requests(row.message, row.message.usage, row, scratch)
+        if row.message.usage.output_tokens == 0 and events and b'"stop_reason":"refusal"' in line:
+            _note_extra(REFUSED, row.message.id or row.requestId or "", 1, scratch)
+        return events
     if row.type == "cost-state":
         return _totals(row, scratch)
     if row.type == "session-owner":
@@ -163,6 +167,8 @@ def _with_iterations(key: str, whole: Event, iterations: list[Any], row: Row, sc
         kind, other = one.get("type"), _text(one.get("model"))
         if kind == "advisor_message" or other not in (None, model):
             others.append(_event(f"{name}#{at}/{half}", other or model, fitted(one, Usage), row, scratch))
+            if kind == "message" and not others[-1]["output_tokens"]:  # it declined, and a further model took over
+                _note_extra(REFUSED, name or half, 1, scratch)
         elif kind == "compaction":
             whole = _added(whole, _event("", model, fitted(one, Usage), row, scratch))
         elif kind not in WITHIN and not row.forkedFrom and _has_tokens(one):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.api import LogOrigin, redact
+from tracker.api import LogOrigin, epoch, redact
 from tracker.kernel import Session, Windows, iso
 from tracker_desk.merge import IMPORTS
 from tracker_desk.window_list import excluded, facts
@@ -37,8 +37,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "requests": _COUNT,
         **dict.fromkeys(("input_tokens", "cache_read_tokens", "cache_write_5m_tokens"), _COUNT),
         **dict.fromkeys(("cache_write_1h_tokens", "output_tokens", "reasoning_tokens"), _COUNT),
-        "cost_usd": _NUMBER,
+        **dict.fromkeys(("cost_usd", "until"), _NUMBER),
         "stored_at": _TIME,
+        "imported": _FLAG,
     },
 }
 
@@ -114,6 +115,7 @@ def _imported(session: Session) -> set[str]:
 
 def _usage(session: Session) -> Iterator[dict[str, Any]]:
     """The daily totals of sessions that `tracker usage` has stored; a later row of the same key replaces it."""
+    imported = _imported(session)
     for source in session.registry.sources.values():
         if not any(isinstance(origin, LogOrigin) for origin in source.origins):
             continue
@@ -124,6 +126,9 @@ def _usage(session: Session) -> Iterator[dict[str, Any]]:
                 key = tuple(usage.get(name) for name in ("session", "day", "model", "project", "branch"))
                 known = {name: usage.get(name) for name in TABLES["usage"] if name in usage}
                 known |= {name: redact(one) for name in NAMES if isinstance(one := known.get(name), str)}
-                prices, at = entry.record.get("prices"), entry.record.get("captured_at")
-                latest[key] = {**known, "source": source.name, "prices": prices, "stored_at": at}
+                at = entry.record.get("captured_at")
+                # what does not say when its last request was made was counted behind it
+                until = epoch(at) if usage.get("until") is None else usage["until"]
+                fields = {"source": source.name, "prices": entry.record.get("prices"), "stored_at": at, "until": until}
+                latest[key] = {**known, **fields, "imported": str(entry.record.get("command_id")) in imported}
         yield from latest.values()
