@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -249,3 +250,34 @@ def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: Any, name
     assert f"left out: {why}" in done.stderr
     other = shared.run("meters", name, "--provider", "claude", "--account", "zz")
     assert "No reading of an account 'zz'" in other.stderr
+
+
+def test_days_of_which_only_totals_are_left_tell_nothing(world: Any) -> None:
+    """The rate was twice the true one where another machine did half, and its rises had "no request"."""
+    world.days(13)
+    logs = sorted((world.home / ".codex" / "sessions").rglob("*.jsonl"))
+    [before] = world.json("meters", "calibrate")
+    assert before["days_left_out"] == 0
+    for path in logs[4:7]:
+        # every other request is another machine's, which tells only totals
+        rows = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(row for at, row in enumerate(rows) if at < 2 or at % 2))
+    shutil.rmtree(world.home / "data" / ".index")
+    [found] = world.json("meters", "calibrate")
+    middle, low, high = next(iter(found["points_per"].values()))
+    assert low <= world.rate <= high
+    assert abs(middle / world.rate - 1) < 0.05
+    assert (found["days"], found["days_left_out"]) == (before["days"] - 3, 3)
+    left_out = "of other requests on 3 of 13 days only daily totals are left, as of deleted files or another machine"
+    said = world("meters", "calibrate")
+    assert f"\n  {left_out}: these days are left out\n" in said
+    assert "assuming: nothing else uses this account on the other days: no reading was taken by a schedule\n" in said
+    [judged] = world.json("meters", "reconcile")
+    lost = {str((world.start + timedelta(days=day)).date()) for day in (4, 5, 6)}
+    assert not [one for one in judged["residuals"] if one["to"][:10] in lost]
+    assert f": {left_out}: these days are not judged\n" in world("meters", "reconcile")
+    for path in logs:
+        path.unlink()
+    shutil.rmtree(world.home / "data" / ".index")
+    left_out = left_out.replace("3 of 13", "13 of 13")
+    assert f": will not calibrate: {left_out}\n" in world("meters", "calibrate")

@@ -86,6 +86,7 @@ def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: 
     assert own["efficiency"] == pytest.approx(24 / (24 * ratio + 48))
     assert (other["efficiency"], "change" in other) == (pytest.approx(0.2), False)
     said = f"points of before {change['since']} count {ratio:.2f} times: a point buys less since then"
+    said += ", if nothing else used the account"
     assert f"({said})" in logs.verdicts("compare", "codex", "claude").ok()
     assert f"({said})" in logs.verdicts("preview", "--last", "40").ok()
     board = logs.verdicts("scoreboard")
@@ -133,7 +134,7 @@ def test_gate_and_plan_hold_past_weeks_in_points_of_now(logs: Logs) -> None:
     assert found["change"] == meter["change"] == meter["forecast"]["change"]
     rule = f"points of before {meter['change']['day']} count {ratio:.2f} times"
     assert found["why"].endswith(f" (6 weeks of history); {rule}")
-    assert f"  {rule}: a point buys less since then\n" in logs.verdicts("plan").ok()
+    assert f"  {rule}: a point buys less since then, if nothing else used the account\n" in logs.verdicts("plan").ok()
     assert rule in logs.verdicts("status").ok()
 
 
@@ -184,6 +185,48 @@ def test_of_several_accounts_a_change_is_that_of_its_own(logs: Logs) -> None:
     assert [(one["account"], one["is_only"]) for one in logs.kept] == [("work", False)]
     # of which account the windows are nobody said
     assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+
+
+def _totals(days: int, account: str = "") -> list[UsageEvent]:
+    """What another machine did on the last days, of which its records have the totals."""
+    starts = [(NOW - back * DAY).replace(hour=0, minute=0, second=0).timestamp() for back in range(days)]
+    labels = "codex", "other", "", "", "gpt-5", 1000, 0, None, None
+    return [UsageEvent(start + 86399, *labels, account=account, since=start) for start in starts]
+
+
+@pytest.mark.parametrize("days", [CHANGED + 1, 46])
+def test_a_change_in_days_of_which_only_totals_are_left_is_dropped_after_an_import(logs: Logs, days: int) -> None:
+    """Another machine used the account since then: a point seemed to buy half, and windows of before were scaled."""
+    logs.work(2.0)
+    logs.windows()
+    logs("plan")
+    assert logs.kept
+    assert "points of before" in logs.verdicts("preview", "--last", "40").ok()
+    logs.events += _totals(days)
+    (logs.verdicts.folder / "data" / "imports.jsonl").write_text(json.dumps({"record_id": "i"}) + "\n")
+    logs("plan")
+    assert logs.kept == []
+    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+    [found] = logs("meters", "drift")
+    said = logs.verdicts("meters", "drift").ok()
+    left_out = "days only daily totals are left, as of deleted files or another machine"
+    if days == 46:
+        assert (
+            f": cannot tell: of other requests on {found['days_left_out']} of {found['days_left_out']} {left_out}"
+            in said
+        )
+    else:
+        assert (found["since"], found["days_left_out"] >= CHANGED) == (None, True)
+        assert f"  of other requests on {found['days_left_out']} of " in said
+        assert f"{left_out}: these days are not compared\n" in said
+
+
+def test_totals_of_another_account_leave_a_change(logs: Logs) -> None:
+    logs.work(2.0)
+    logs.events = [one._replace(account="own") for one in logs.events] + _totals(9, account="other")
+    [found] = logs("meters", "drift")
+    assert found["ratio"][0] == pytest.approx(2.0, rel=0.1)
+    assert found["days_left_out"] == 0
 
 
 def test_what_is_kept_is_made_anew_if_it_is_spoilt(logs: Logs) -> None:

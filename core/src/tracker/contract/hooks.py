@@ -218,7 +218,7 @@ def meter_outlooks(session: Session, source: Source) -> Sequence[MeterOutlook] |
 
 @hookspec(firstresult=True)
 def usage_events(session: Session, since: datetime | None, folder: Path | None) -> Sequence[UsageEvent] | None:
-    """The requests in all session logs from an instant on, by their time."""
+    """The requests in all session logs from an instant on, by their time, and days of which only totals are left."""
 
 
 @hookspec(firstresult=True)

@@ -26,7 +26,6 @@ from tracker.journal.records import LINE_LIMIT, NOTHING, OPEN, SCHEMA, blake2b, 
 Warn = Callable[[str], None]
 Record = dict[str, Any]
 Records = Sequence[Mapping[str, Any]] | bytes  # or their lines, encoded, each with its end
-Listener = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 SUFFIX = ".jsonl"
 STREAM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z]+)?\.jsonl")  # other files of the folder are not ours
@@ -68,7 +67,7 @@ class Journal:
 
     def __init__(self, root: Path, *, fsync: bool = True, mends: bool = True, warn: Warn = lambda text: None) -> None:
         self.root, self.fsync, self.mends, self.warn = root, fsync, mends, warn
-        self.listeners: list[Listener] = []
+        self.listeners: list[Callable[[str, Sequence[Mapping[str, Any]]], None]] = []
         self._untold: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
         self.stored: Counter[str] = Counter()
         self.doubtful: set[str] = set()

@@ -52,8 +52,7 @@ class Clock:
         """`14:06`; with the day if that is another, with the zone's letters if they differ."""
         local = instant.astimezone(self.zone)
         day = "" if local.date() == self.now.date() else "%a %d %b " if local.year == self.now.year else "%d %b %Y "
-        letters = "" if local.tzname() == self.now.tzname() else " %Z"
-        return local.strftime(f"{day}%H:%M{letters}")
+        return local.strftime(f"{day}%H:%M" if local.tzname() == self.now.tzname() else f"{day}%H:%M %Z")
 
 
 def span(length: timedelta) -> str:

@@ -19,7 +19,6 @@ ESCAPE = (
 # What moves the cursor or erases, other than a line end: only then is a terminal played (pyte costs 40 ms to import).
 MOVEMENT = r"\x1b\[[0-9;]*[@A-HJ-MPSTX`adefrsu]|\x1b[78DEMc]|\x1b\[\?(?:1049|1047|47)[hl]|\x08"
 CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"  # C0 and C1 without tab and line feed
-LINE_END = r"\r\n|[\r\x0b\x0c]"
 # a narrow pane wraps or cuts the address within its name
 NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{0,100}){1,4}@"
 GAP = r"(?:[ \t]+|[ \t│]{0,200}\r?\n[ \t│]{0,200})"  # a narrow pane breaks a line behind a label, too
@@ -86,7 +85,7 @@ def plain_text(text: str) -> str:
     text = text.replace("\r\r\n", "\n")
     if "\x1b" in text:
         text = re.sub(ESCAPE, "", text)
-    return re.sub(CONTROLS, "", re.sub(LINE_END, "\n", text))
+    return re.sub(CONTROLS, "", re.sub(r"\r\n|[\r\x0b\x0c]", "\n", text))
 
 
 def redact(text: str, *, keep_account: bool = False) -> str:

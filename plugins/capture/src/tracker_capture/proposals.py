@@ -141,7 +141,8 @@ def _work(session: Session, since: datetime, pause: timedelta) -> Work:
     while True:
         begin = since - back
         commits = repository.commits(begin)
-        events = session.registry.first("usage_events", session=session, since=begin - OLDEST, folder=folder) or []
+        logged = session.registry.first("usage_events", session=session, since=begin - OLDEST, folder=folder) or ()
+        events = [event for event in logged if event.since is None]
         samples = history(session, since=begin - OLDEST)
         done = [(event.at, event.provider) for event in events if event.in_folder]
         if not events:

@@ -58,9 +58,9 @@ def _logged(session: Session, samples: Sequence[Sample], start: datetime, end: d
 
 
 def requests_of(events: Iterable[UsageEvent]) -> dict[str, list[datetime]]:
-    """When each provider's requests were made, the earliest first."""
+    """When each provider's requests were made, the earliest first, as far as that is known."""
     found: dict[str, list[datetime]] = {}
-    for event in events:
+    for event in (one for one in events if one.since is None):
         found.setdefault(event.provider, []).append(datetime.fromtimestamp(event.at, UTC))
     return found
 

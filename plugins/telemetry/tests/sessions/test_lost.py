@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+
+import click
 
 Make = Callable[..., str]
 
@@ -118,3 +121,33 @@ def test_undo_leaves_the_totals_to_the_commands_that_only_read_the_logs(home: An
     assert "undid `tracker checkpoint " in undone.stdout
     assert "sessions" not in undone.stdout
     assert (home.data / "claude_sessions.jsonl").read_bytes() == kept
+
+
+def test_usage_events_have_the_days_of_which_only_totals_are_left(home: Any, message: Make, monkeypatch: Any) -> None:
+    """Without them a meter's rise of these days is taken for that of the requests that are left."""
+    from tracker.kernel import session
+
+    log, other = home.projects / "s1.jsonl", home.projects / "x.jsonl"
+    owner = json.dumps({"type": "session-owner", "accountUuid": "account-1", "sessionId": "s1"}) + "\n"
+    log.write_text(owner + message("a") + message("b", minute=5))
+    other.write_text(message("c", minute=1, sessionId="s2"))
+    assert home.total()[0] == 3
+    log.unlink()
+    shutil.rmtree(home.data / ".index")
+    for name, value in {"HOME": home.folder, "TRACKER_DATA_DIR": home.data}.items():
+        monkeypatch.setenv(name, str(value))
+    midnight, first = (datetime(2026, 11, 20, hour, tzinfo=UTC).timestamp() for hour in (0, 10))
+    with click.Context(click.Command("x")):
+        here = session()
+        found = {
+            minute: here.registry.first(
+                "usage_events", session=here, since=datetime(2026, 11, 20, 10, minute, tzinfo=UTC), folder=None
+            )
+            for minute in (0, 5, 6)
+        }
+    request, total = found[0]
+    assert (request.at, request.session, request.since) == (first + 60, "s2", None)
+    assert (total.at, total.session, total.since) == (first + 300, "s1", midnight)
+    assert (total.tokens, total.fresh, total.provider, total.project) == (300, None, "claude", "acme")
+    assert (request.account, bool(total.account)) == ("", True)
+    assert (found[5], found[6]) == ([total], [])

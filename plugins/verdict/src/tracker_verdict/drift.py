@@ -12,7 +12,7 @@ from attrs import frozen
 from tracker.kernel import iso, line, plural
 from tracker_verdict.accounts import alike, first_of
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import SCANNED, Change, Rates, assumed, changed, elsewhere_at, priced, unknowable
+from tracker_verdict.rates import SCANNED, Change, Rates, assumed, changed, elsewhere_at, left_out, priced, unknowable
 from tracker_verdict.shares import behind
 
 DAY = timedelta(days=1)
@@ -41,6 +41,7 @@ class Drift:
             "until": self.ledger.until and iso(self.ledger.until),
             "behind": len(self.ledger.behind),
             "days": self.days,
+            "days_left_out": self.ledger.unseen,
             "since": change and str(change.day),
             "p": change and change.p,
             "ratio": change and list(change.ratio),
@@ -56,6 +57,7 @@ def drift(ledger: Ledger) -> Drift:
     days = len({piece.day for piece in pieces})
     why = list(unknowable(ledger, pieces))
     if not why and days < SCANNED:
+        why += [left_out(ledger)] if ledger.unseen else []
         why.append(f"{plural(days, 'day')} so far; {SCANNED} are needed")
     if why:
         return Drift(ledger=ledger, days=days, change=None, why="; ".join(why), has_looked=False)
@@ -133,3 +135,5 @@ def lines(found: Drift) -> Iterator[str]:
             yield f"  {behind(found.ledger)} not compared"
         if found.ledger.elsewhere is None:
             yield f"  assuming: {assumed(found.ledger)}"
+    if found.why is None and found.ledger.unseen:
+        yield f"  {left_out(found.ledger)}: these days are not compared"

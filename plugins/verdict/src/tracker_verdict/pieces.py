@@ -17,8 +17,9 @@ from attrs import evolve, frozen
 from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
-from tracker_verdict.silence import HOUR, LAG, Silent, awake_hours, full_spans, heard, silences
+from tracker_verdict.silence import Silent, awake_hours, full_spans, heard, silences
 from tracker_verdict.stats.calibration import ticks
+from tracker_verdict.unseen import HOUR, LAG, Unseen
 from tracker_verdict.weeks import between_resets, current
 
 # What a rate needs, and the days that it may be old.
@@ -73,7 +74,8 @@ class Ledger:
     first piece and behind the last one between two resets, with the most points that it may have moved. accounts: all
     that its readings are of; account: the one that was chosen, None if there is only one. silences: from when to when
     the readings of a schedule show no request, and what it rose meanwhile. until: the last
-    reading; behind: the requests that are newer, and not among `events`.
+    reading; behind: the requests that are newer, and not among `events`. days: on which it rose; unseen: those of them
+    that are left out, since of other requests of that time only totals are left.
     """
 
     source: Source
@@ -93,6 +95,8 @@ class Ledger:
     silences: Sequence[Silent] = ()
     until: datetime | None = None
     behind: Sequence[UsageEvent] = ()
+    days: int = 0
+    unseen: int = 0
 
     @property
     def moving(self) -> list[UsageEvent]:
@@ -131,7 +135,7 @@ def ledger(session: Session, source: Source, meter: str, since: datetime, wanted
     accounts = sorted({_name(one) for one in every})
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
     own = current([one for one in every if account in (None, _name(one))], length)
-    requests, is_own = _requests(session, source, own[0].at), _stretches(every, account)
+    (requests, totals), is_own = _requests(session, source, own[0].at), _stretches(every, account)
     until = max(one.until for one in own)
     events = [event for event in requests if is_own(event.at, event.at)]
     read = [event for event in events if event.at <= until.timestamp() + LAG]
@@ -150,11 +154,16 @@ def ledger(session: Session, source: Source, meter: str, since: datetime, wanted
         until=until,
         behind=events[len(read) :],
     )
-    return _filled(empty, requests, is_own, current(scheduled(known, account), length))
+    taken = current(scheduled(known, account), length)
+    return _filled(empty, requests, is_own, taken, Unseen.of(totals, events))
 
 
 def _filled(
-    empty: Ledger, requests: Sequence[UsageEvent], is_own: Callable[[float, float], bool], taken: Sequence[MeterReading]
+    empty: Ledger,
+    requests: Sequence[UsageEvent],
+    is_own: Callable[[float, float], bool],
+    taken: Sequence[MeterReading],
+    unseen: Unseen,
 ) -> Ledger:
     """A ledger with its pieces. requests: also those of other accounts; taken: the readings of a schedule."""
     local, length, times = empty.local, _length(empty.source, empty.meter), [event.at for event in requests]
@@ -166,16 +175,26 @@ def _filled(
     if taken and taken[0].origin != empty.origin:
         begin = taken[0].at.timestamp()
         quiet = [one for one in quiet if one.end <= begin] + list(_quiet(segments(taken, length), times, summed))
-    quiet = [one for one in quiet if is_own(one.start, one.end)]
-    silence = heard(empty.readings, taken, times, awake, local, length)
+    quiet, pieces, rests = (
+        [one for one in some if is_own(one.start, one.end)]
+        for some in (quiet, _pieces(parts, summed), _rests(parts, moving))
+    )
+    days = {one.day for one in (*quiet, *pieces)}
+    lost = {one.day for one in (*quiet, *pieces) if unseen.meets(one.start, one.end)}
+    quiet, pieces, rests = (
+        [one for one in some if not unseen.meets(one.start, one.end)] for some in (quiet, pieces, rests)
+    )
+    silence = heard(empty.readings, taken, times, awake, local, length, unseen)
     return evolve(
         empty,
-        pieces=[_heard(one, quiet) for one in _pieces(parts, summed) if is_own(one.start, one.end)],
+        pieces=[_heard(one, quiet) for one in pieces],
         elsewhere=silence.share,
         unheard=silence.why,
         quiet=quiet,
-        rests=[_heard(one, quiet) for one in _rests(parts, moving) if is_own(one.start, one.end)],
-        silences=list(silences(taken, times, length)),
+        rests=[_heard(one, quiet) for one in rests],
+        silences=[one for one in silences(taken, times, length) if not unseen.meets(*one[:2])],
+        days=len(days),
+        unseen=len(lost),
     )
 
 
@@ -266,12 +285,14 @@ def _readings(session: Session, source: Source, meter: str, since: datetime) -> 
     return sorted(every, key=lambda one: one.at)
 
 
-def _requests(session: Session, source: Source, since: datetime) -> list[UsageEvent]:
+def _requests(session: Session, source: Source, since: datetime) -> tuple[list[UsageEvent], list[UsageEvent]]:
+    """The requests of a provider, and the days of which only totals are left."""
     logged = session.registry.first("usage_events", session=session, since=since, folder=None)
     if logged is None:
         # behind a command that is missing here stands how to get it
         raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
-    return [event for event in logged if event.provider == source.name]
+    own = [event for event in logged if event.provider == source.name]
+    return [event for event in own if event.since is None], [event for event in own if event.since is not None]
 
 
 def _origin(readings: Sequence[MeterReading]) -> str:

@@ -16,9 +16,10 @@ from attrs import evolve, frozen
 from tracker.kernel import iso, line, number, plural
 from tracker_verdict.accounts import first_of
 from tracker_verdict.pieces import DAYS, NEAR, POINTS, Ledger, Piece
-from tracker_verdict.silence import ELSEWHERE, HOUR
+from tracker_verdict.silence import ELSEWHERE
 from tracker_verdict.stats.calibration import Fit, Interval, Limits, fit, log_rate, scan_p, shared_weight
 from tracker_verdict.stats.distributions import t_quantile
+from tracker_verdict.unseen import HOUR
 
 PIECES = 8
 # of fewer days too many of the orders that are tried look like any change: none is sure to 1 in 100
@@ -113,9 +114,18 @@ def unknowable(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
             f" {cure}give your own in the file that `tracker usage` names"
         )
     if not pieces:
-        yield "no request with a list price was logged while it rose; `tracker usage` shows what was logged"
+        none = "no request with a list price was logged while it rose; `tracker usage` shows what was logged"
+        yield left_out(ledger) or none
     elif ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
         yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
+
+
+def left_out(ledger: Ledger) -> str:
+    """`of other requests on 3 of 14 days only daily totals are left, ...`; empty if there is no such day."""
+    if not ledger.unseen:
+        return ""
+    these = f"{ledger.unseen} of {plural(ledger.days, 'day')}"
+    return f"of other requests on {these} only daily totals are left, as of deleted files or another machine"
 
 
 def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
@@ -124,6 +134,8 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
     yield from unknowable(ledger, pieces)
     if not pieces:
         return
+    if (points < POINTS or days < DAYS) and ledger.unseen:
+        yield left_out(ledger)
     if points < POINTS:
         yield f"{number(points)} points so far; {POINTS} are needed"
     if days < DAYS:
@@ -177,7 +189,8 @@ def _fitted(known: Rates) -> Rates:
 
 def assumed(ledger: Ledger) -> str:
     """The assumption about other devices of a history that does not show them."""
-    when = " while requests are made here" if any(piece.silent for piece in ledger.pieces) else ""
+    when = " on the other days" if ledger.unseen else ""
+    when += " while requests are made here" if any(piece.silent for piece in ledger.pieces) else ""
     return f"nothing else uses this account{when}: {ledger.unheard or 'too few days have hours without a request'}"
 
 
@@ -313,6 +326,7 @@ def document(known: Rates) -> dict[str, Any]:
         "behind": len(known.ledger.behind),
         "points": sum(piece.points for piece in known.pieces),
         "days": len({piece.day for piece in known.pieces}),
+        "days_left_out": known.ledger.unseen,
         "silent": sum(piece.silent for piece in known.pieces),
         "elsewhere": known.ledger.elsewhere,
         "why_not": list(known.why),

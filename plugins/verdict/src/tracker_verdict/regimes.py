@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Of which account which readings were looked at last.
 LOOKS = "state/.verdict/looks.json"
+# What another machine's records bring may be requests of days that were looked at before.
+IMPORTS = "imports"
 # As far back as `tracker meters drift` looks, unless a change is known by older readings.
 REACH = timedelta(weeks=8)
 
@@ -56,7 +58,8 @@ class Regime(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        return f"{self.rule}: a point buys {'less' if self.ratio[0] > 1 else 'more'} since then"
+        buys = f"a point buys {'less' if self.ratio[0] > 1 else 'more'} since then"
+        return f"{self.rule}: {buys}, if nothing else used the account"
 
     def document(self) -> dict[str, Any]:
         return {"day": str(self.day), "ratio": list(self.ratio)}
@@ -108,28 +111,34 @@ def _look(session: Session, source: Source, meter: str, account: str, days: set[
     if len(days) < SCANNED:
         return
     first, last = min(days), max(days)
-    path, own = session.root / LOOKS, [source.name, meter, account]
+    path, own, imported = session.root / LOOKS, [source.name, meter, account], session.journal.size(IMPORTS)
     looks = _read(path)
     known = next((one for one in looks if one.get("of") == own), None)
-    if known is not None and str(known.get("first")) <= first and last <= str(known.get("last")):
+    is_known = known is not None and known.get("imported") == imported
+    if known is not None and is_known and str(known.get("first")) <= first and last <= str(known.get("last")):
         return
     row = next((row for row in _read(session.root / CHANGES) if _of(row) == own), {})
     since = session.now - REACH
     with contextlib.suppress(KeyError, TypeError, ValueError):
         since = min(since, datetime.fromisoformat(row["since"]))
     keep(session, drift(ledger(session, source, meter, since, () if is_only else (account,))), since)
-    _write(path, [*(one for one in looks if one.get("of") != own), {"of": own, "first": first, "last": last}])
+    row = {"of": own, "first": first, "last": last, "imported": imported}
+    _write(path, [*(one for one in looks if one.get("of") != own), row])
 
 
 def keep(session: Session, found: Drift, since: datetime) -> None:
-    """Keep what a look knows. One at less than a change was found in tells nothing against it, nor one at nothing."""
+    """Keep what a look knows. One at less than a change was found in tells nothing against it, nor one at nothing.
+
+    Unless that is because of more days only totals are left: then the change was found in days that tell nothing.
+    """
     ledger, change = found.ledger, found.change if found.why is None else None
     name = ledger.account or next(iter(ledger.accounts), NO_ACCOUNT)
     own, rows = [ledger.source.name, ledger.meter, name], _read(session.root / CHANGES)
     kept = next((row for row in rows if _of(row) == own), None)
     # the readings of another origin may begin later
     is_less = kept is None or iso(max(since, ledger.readings[0].at)) > str(kept.get("since"))
-    if session.dry_run or not found.has_looked or (change is None and is_less):
+    is_void = kept is not None and ledger.unseen > int(kept.get("days_left_out") or 0)
+    if session.dry_run or (change is None and not is_void and (is_less or not found.has_looked)):
         return
     row = {
         **dict(zip(("provider", "meter", "account"), own, strict=True)),
@@ -137,6 +146,7 @@ def keep(session: Session, found: Drift, since: datetime) -> None:
         "day": change and str(change.day),
         "ratio": change and list(change.ratio),
         "p": change and change.p,
+        "days_left_out": ledger.unseen,
         "origin": ledger.origin,
         "since": iso(ledger.readings[0].at),
         "until": iso(ledger.readings[-1].until),

@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from tracker.api import Cell, Column
 from tracker.kernel import iso, number, plural
 from tracker_verdict.pieces import Ledger, Piece
-from tracker_verdict.rates import Rates
+from tracker_verdict.rates import Rates, left_out
 
 SURE = 0.99
 # From a normal distribution to one without a mean.
@@ -47,6 +47,7 @@ def document(known: Rates) -> dict[str, Any]:
         "meter": known.ledger.meter,
         "account": known.ledger.account,
         "why_not": list(known.why),
+        "days_left_out": known.ledger.unseen,
         "residuals": [one.document() for one in residuals(known)],
         "unpriced": unpriced(known.ledger),
     }
@@ -174,6 +175,8 @@ def summary(known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]
         yield f"{head}: no rise without a request in {judged} points"
     elif not found:
         yield f"{head}: everything is explained in {judged} points"
+    if ledger.unseen and left_out(ledger) not in known.why:
+        yield f"{head}: {left_out(ledger)}: these days are not judged"
     if bare["rises"]:
         models = ", ".join(f"{model} {number(count)}" for model, count in bare["requests"].items())
         these = plural(sum(bare["requests"].values()), "request")

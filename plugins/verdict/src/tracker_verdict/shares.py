@@ -10,7 +10,7 @@ from tracker.api import UsageEvent
 from tracker.kernel import Session, Windows, canonical, number, plural
 from tracker_verdict.accounts import first_of
 from tracker_verdict.pieces import Ledger
-from tracker_verdict.rates import Rates
+from tracker_verdict.rates import Rates, left_out
 from tracker_verdict.rates import document as rates_document
 from tracker_verdict.residuals import unmoved
 
@@ -110,12 +110,14 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     yield from _models(known)
     if ledger.behind:
         yield f"  {behind(ledger)} left out"
+    if ledger.unseen:
+        yield f"  {left_out(ledger)}: these days are left out"
     if silent := sum(piece.silent for piece in known.pieces):
         yield f"  {number(silent)} points rose without a request, and are in no share"
     if bare := sum(piece.points for piece in ledger.pieces if piece.bare):
         yield f"  {number(bare)} points are left out: requests in them have no list price"
-    if left_out := len(ledger.events) - len(ledger.moving):
-        yield f"  {plural(left_out, 'request')} while the meter was full moved nothing, and are left out"
+    if full := len(ledger.events) - len(ledger.moving):
+        yield f"  {plural(full, 'request')} while the meter was full moved nothing, and are left out"
     if still := len(ledger.moving) - len(_moving(known)):
         when = "`tracker meters reconcile` says when"
         yield f"  {plural(still, 'request')} while the meter stood still are left out; {when}"

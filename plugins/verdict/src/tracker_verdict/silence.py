@@ -12,11 +12,9 @@ from typing import NamedTuple, TypeAlias
 
 from tracker.api import MeterReading
 from tracker.kernel import number
+from tracker_verdict.unseen import HOUR, LAG, NONE, Unseen, merged
 from tracker_verdict.weeks import FULL, between_resets, is_reset
 
-HOUR = 3600.0
-# A vendor may count a request so much later than the client logs it.
-LAG = 600.0
 # From when to when no request was made, and the rise meanwhile.
 Silent: TypeAlias = tuple[float, float, float]
 # The share of a rise that may come from elsewhere.
@@ -48,6 +46,7 @@ def heard(
     awake: set[int],
     local: tzinfo,
     length: timedelta | None,
+    unseen: Unseen = NONE,
 ) -> Silence:
     """What came from elsewhere, as what rose in silence. taken: the scheduled readings; times: those of the requests.
 
@@ -57,19 +56,21 @@ def heard(
     if len(taken) < 2:
         return Silence(None, "no reading was taken by a schedule")
     by_day = by_night = hours = nights = 0.0
-    for start, end, rise in silences(taken, times, length):
+    for start, end, rise in (one for one in silences(taken, times, length) if not unseen.meets(*one[:2])):
         waking = awake_hours(start, end, awake, local)
         share = min(waking * HOUR / (end - start), 1.0)
         by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)
         hours, nights = hours + waking, nights + (end - start) / HOUR - waking
     begin, stop = readings[0].at.timestamp(), readings[-1].until.timestamp()
     # a full meter cannot rise, whoever works
-    full = [(start, min(end, stop)) for start, end in full_spans(readings, length)]
-    every = awake_hours(begin, stop, awake, local) - sum(awake_hours(*span, awake, local) for span in full)
+    out = merged([*full_spans(readings, length), *unseen.spans])
+    out = [(max(start, begin), min(end, stop)) for start, end in out if start < stop and begin < end]
+    every = awake_hours(begin, stop, awake, local) - sum(awake_hours(*span, awake, local) for span in out)
     pairs = (pair for period in between_resets(readings, length) for pair in pairwise(period))
+    pairs = (pair for pair in pairs if not unseen.meets(pair[0].until.timestamp(), pair[1].at.timestamp()))
     points = sum(max(0.0, after.used - before.used) for before, after in pairs)
     # a schedule may have begun later than the session logs
-    all_nights = (stop - begin - sum(end - start for start, end in full)) / HOUR - every
+    all_nights = (stop - begin - sum(end - start for start, end in out)) / HOUR - every
     tells_nights = nights > 0 and all_nights <= nights * points * ELSEWHERE
     if tells_nights:
         by_night *= max(all_nights / nights, 1.0)

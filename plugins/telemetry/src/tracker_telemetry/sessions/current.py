@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from tracker.api import Source, UsageEvent
 from tracker.kernel import Session, TrackerError
+from tracker_telemetry.sessions.days import Day
 from tracker_telemetry.sessions.files import files
 from tracker_telemetry.sessions.list_prices import QUARTER, ListPrices
 from tracker_telemetry.sessions.owners import by_model
@@ -25,8 +26,13 @@ IS_WITHIN = "iif(?1 <> '' AND folders <> '', instr(folders, ?1), project = ?2 AN
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
   input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, coalesce(client, ''),
-  {IS_WITHIN}
+  coalesce(account, ''), {IS_WITHIN}
 FROM {EVERY_REQUEST} WHERE source = ?3 AND ts >= ?4 AND {STANDING}
+"""
+LOST = """
+SELECT day, until, session, coalesce(project, ''), coalesce(branch, ''), model,
+  input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens, cache_read_tokens, coalesce(account, '')
+FROM lost WHERE source = ? AND requests > 0
 """
 
 
@@ -55,7 +61,7 @@ def _current(
 
 
 def events(session: Session, since: datetime | None, folder: Path | None) -> list[UsageEvent]:
-    """Every request from an instant on, by its time."""
+    """Every request from an instant on, by its time, and the days of which only totals are left."""
     sources = log_sources(session)
     start = since.timestamp() if since else 0.0
 
@@ -66,7 +72,7 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
         for source in sources:
             owner = by_model(session, source)
             for row in store.database.execute(QUERY, (*own, source.name, start)):
-                at, name, project, branch, model, speed, cost, plain, read, short, long, output, client, is_in = row
+                at, name, project, branch, model, speed, cost, plain, read, short, long, output, client, *rest = row
                 key, counts = (model or None, at // QUARTER * QUARTER, speed), (plain, read, short, long, output)
                 known = None if cost is None else prices.cached(*key, counts)
                 cached = None if known is None else min(known, cost)
@@ -74,12 +80,23 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
                 found.append(
                     UsageEvent(
                         at, owner(model), name, project, branch, model, plain + short + long + output, read,
-                        fresh, cached, units(*key), bool(is_in), client,
+                        fresh, cached, units(*key), bool(rest[1]), client, rest[0],
                     )
                 )  # fmt: skip
+            found += _totals(store, source, owner, start)
         return sorted(found, key=lambda event: event.at)
 
     return current(session, sources, take)
+
+
+def _totals(store: Store, source: Source, owner: Callable[[str], str], start: float) -> Iterator[UsageEvent]:
+    """The days from an instant on of which only totals are left; when in a day what was used is not known."""
+    found = store.database.execute(LOST, (source.name,))
+    for named, until, name, project, branch, model, tokens, cached, account in found:
+        day = Day.of(named, until)
+        if day.name and day.last >= start:
+            labels = owner(model), name, project, branch, model
+            yield UsageEvent(day.last, *labels, tokens, cached, None, None, account=account, since=day.first)
 
 
 def _place(store: Store, folder: Path) -> tuple[str, str]:
