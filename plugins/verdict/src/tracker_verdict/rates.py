@@ -170,7 +170,12 @@ def _fitted(known: Rates) -> Rates:
     # other devices give nothing back
     if more and (found := solved(("dollars", *more))) and found.slopes[-1] < 0:
         more = ()
-    if known.ledger.account:
+    if known.ledger.is_named:
+        assumes = (
+            *assumes,
+            "requests of the account that session logs name are this one's: its readings come behind them",
+        )
+    elif known.ledger.account:
         assumes = (*assumes, "requests between two readings of this account, with none of another between, are its own")
     alpha = None
     two = ("fresh", "cached", *more)
