@@ -73,10 +73,6 @@ def test_results_say_whether_another_machine_made_them(filled: Any, tmp_path: Pa
         filled("export", "--format", "parquet", "--out", str(tmp_path / "out"), "--force", *words, root=root).ok()
         rows = duckdb.connect(":memory:").execute(f"SELECT imported FROM '{tmp_path}/out/results/*.parquet'").fetchall()
         assert [one for (one,) in rows] == expected
-    refused = filled(
-        "export", "--format", "csv", "--out", str(tmp_path / "none"), "--window", "W7", root=other
-    ).refused()
-    assert "W7" in refused
 
 
 def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
