@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise, takewhile
 from operator import itemgetter
@@ -139,9 +139,8 @@ def ledger(session: Session, source: Source, meter: str, since: datetime, wanted
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
     own = current([one for one in every if account in (None, _name(one))], length)
     requests, totals = _requests(session, source, own[0].at)
-    if named := owners(requests, totals, every) if account else {}:
-        requests = [one for one in requests if named[one.account] == account]
-        totals = [one for one in totals if named.get(one.account, account) == account]
+    named = owners(requests, totals, every) if account else {}
+    requests, totals = (_without_others(some, named, account) for some in (requests, totals))
     is_own = _stretches(every, None if named else account)
     until = max(one.until for one in own)
     events = [event for event in requests if is_own(event.at, event.at)]
@@ -162,8 +161,7 @@ def ledger(session: Session, source: Source, meter: str, since: datetime, wanted
         until=until,
         behind=events[len(read) :],
     )
-    taken = current(scheduled(known, account), length)
-    return _filled(empty, requests, is_own, taken, Unseen.of(totals, events))
+    return _filled(empty, requests, is_own, current(scheduled(known, account), length), Unseen.of(totals, events))
 
 
 def _filled(
@@ -301,6 +299,11 @@ def _requests(session: Session, source: Source, since: datetime) -> tuple[list[U
         raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
     own = [event for event in logged if event.provider == source.name]
     return [event for event in own if event.since is None], [event for event in own if event.since is not None]
+
+
+def _without_others(events: Sequence[UsageEvent], named: Mapping[str, str], account: str | None) -> list[UsageEvent]:
+    """Those that are of an account or may be. named: the accounts of readings by what session logs call them."""
+    return [one for one in events if named.get(one.account, account) == account]
 
 
 def _origin(readings: Sequence[MeterReading]) -> str:
