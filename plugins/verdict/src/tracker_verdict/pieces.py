@@ -129,8 +129,7 @@ class NoReadings(TrackerError):
 def ledger(session: Session, source: Source, meter: str, since: datetime, wanted: Collection[str] = ()) -> Ledger:
     """Readings and requests from an instant on. It fails if there are none, or if they are of several accounts.
 
-    wanted: which account to take of several. Where it is not told whose the requests are, only what was done while no
-    other account was read counts for it.
+    wanted: which account to take of several. If logs do not tell, only what was done while no other was read counts.
     """
     known, length = _readings(session, source, meter, since), _length(source, meter)
     origin = _origin([one for one in known if _name(one) in wanted] or known)
@@ -138,9 +137,9 @@ def ledger(session: Session, source: Source, meter: str, since: datetime, wanted
     accounts = sorted({_name(one) for one in every})
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
     own = current([one for one in every if account in (None, _name(one))], length)
-    requests, totals = _requests(session, source, own[0].at)
-    named = owners(requests, totals, every) if account else {}
-    requests, totals = (_without_others(some, named, account) for some in (requests, totals))
+    logged = _requests(session, source, own[0].at)
+    named = owners(*logged, every) if account else {}
+    requests, totals = (_without_others(some, named, account) for some in logged)
     is_own = _stretches(every, None if named else account)
     until = max(one.until for one in own)
     events = [event for event in requests if is_own(event.at, event.at)]
