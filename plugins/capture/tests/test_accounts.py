@@ -112,6 +112,19 @@ def test_a_reset_that_is_named_otherwise_is_of_one_account(person: Any, hours: i
     assert worker("gate", "codex").exit_code in (0, 3)
 
 
+def test_a_pane_of_the_last_period_is_of_one_account(person: Any) -> None:
+    """It was stored by force, and showed more of that than was known."""
+    worker = person("ann", -20)
+    worker.codex((-2400, 70), (-1500, 80))
+    old = pane(worker, "old", 85)
+    worker.week_end += timedelta(days=7)
+    worker.codex((-600, 1), (-100, 5), name="b")
+    worker.ok("sync")
+    worker.ok("start", "codex", old, "--captured-at", f"{worker.noon - 5 * HOUR:%Y-%m-%dT%H:%MZ}", "--force")
+    assert '"weekly_used":85,' in (worker.home / "data" / "readings.jsonl").read_text()
+    assert set(named(worker, "status")) == {None}
+
+
 def test_a_meter_that_was_reset_early_is_of_one_account(person: Any) -> None:
     worker = person("ann", 44)
     worker.codex((0, 60), (20, 70))

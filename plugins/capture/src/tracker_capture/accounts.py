@@ -58,10 +58,13 @@ class Period(NamedTuple):
         """
         one, later = sorted((self, other), key=lambda period: period.reset)
         begin = later.reset - length + HOUR
+        if begin >= one.reset or self.is_of(other):
+            return False
         before = max((value for _, last, value in one.seen if last <= begin), default=-ROUNDING)
         on = [last for _, last, value in one.seen if last > begin and value >= before + ROUNDING]
-        is_seen_on = bool(on) and not self.is_of(other) and (now < one.reset or later.seen[0][0] < max(on))
-        return is_seen_on and (one.shows_less(later) or later.shows_less(one))
+        if not on or (now >= one.reset and later.seen[0][0] >= max(on)):
+            return False
+        return one.shows_less(later) or later.shows_less(one)
 
     def shows_less(self, other: Period) -> bool:
         """Whether it shows less than the other one did before."""
