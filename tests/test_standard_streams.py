@@ -15,7 +15,9 @@ import pytest
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="closes descriptors with a POSIX shell")
 SCREEN = Path(__file__).parents[1] / "plugins" / "codex" / "tests" / "screens" / "v0.155.0_base.txt"
-EVENT = '{"ts": "2026-01-10T08:00:00Z", "rid": "a", "lane": "glm", "model": "glm-4.6", "status": "ok"}\n'
+EVENT = (
+    '{"ts": "2026-01-10T08:00:00Z", "rid": "a", "lane": "glm", "model": "glm-4.6", "status": "ok", "input_tokens": 5}\n'
+)
 
 
 @pytest.fixture

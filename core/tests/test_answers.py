@@ -19,7 +19,8 @@ from tracker.api import (
     Reading,
     Row,
 )
-from tracker.errors import PluginError
+from tracker.errors import Hang, PluginError
+from tracker.feature import hookimpl
 from tracker.hosting.registry import Registry
 
 
@@ -191,3 +192,17 @@ def test_an_outlook_with_wrong_contents_is_refused(figures: str, why: str) -> No
     assert made.first("meter_outlooks", session=None, source=None) is None
     [text] = said
     assert text.startswith("plugin 'acme' failed to meter_outlooks: " + why.replace("\n", "\\n"))
+
+
+def test_a_plugin_that_a_feature_asks_and_that_does_not_end_says_nothing_of_others() -> None:
+    def window_checks(session: Any, window: str) -> list[Any]:
+        if window == "W1":
+            raise PluginError("slow", "parse_status", Hang()) from Hang()
+        return []
+
+    made, asking = registry(), types.ModuleType("asking")
+    asking.window_checks = hookimpl(window_checks)  # type: ignore[attr-defined]
+    add_feature(made, "asking", asking)
+    found = [dict(made.each("window_checks", session=None, window=window))["asking"] for window in ("W1", "W2")]
+    assert isinstance(found[0], PluginError)
+    assert found[1] == []

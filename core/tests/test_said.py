@@ -11,6 +11,7 @@ from outcomes import ok, records, refused
 
 from tracker.cli.command import Command
 from tracker.contract.sources import StatusSource
+from tracker.text.render import near
 from tracker.windows.messages import explained
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -26,6 +27,12 @@ def test_a_provider_whose_plugin_is_gone_is_known(toys: Run, tmp_path: Path) -> 
             " To have it here, install the plugin that declares gone (usually tracker-gone)."
         )
     assert "Unknown provider 'tyo'. Did you mean toy?" in toys("alias", "delete", "tyo").stderr
+
+
+def test_a_window_that_differs_by_its_zeros_alone_was_meant() -> None:
+    """It was W0-10, which begins as what was typed."""
+    known = [f"W0-{number:02}" for number in range(1, 11)]
+    assert [near(one, known)[13:-1] for one in ("W0-1", "w0-O2", "W0-010")] == ["W0-01", "W0-02", "W0-10"]
 
 
 def test_what_a_plugin_writes_neither_steers_a_terminal_nor_fills_it() -> None:

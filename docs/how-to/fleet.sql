@@ -132,6 +132,8 @@ WITH latest AS (
     capacity,
     began_at,
     ended_at,
+    -- accounts whose panes do not name them reset at other times
+    CASE WHEN account IS NULL THEN resets_at END AS unnamed,
     -- what moved no meter, or is not known to the end, takes nothing of another window: it stands alone
     CASE WHEN capacity = 0 OR began_at IS NULL OR ended_at IS NULL THEN record_id ELSE '' END AS alone
   FROM (
@@ -149,11 +151,11 @@ beside AS (
   SELECT
     latest.*,
     MAX(ended_at) OVER (
-      PARTITION BY provider, account, alone
+      PARTITION BY provider, account, unnamed, alone
       ORDER BY began_at, record_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS last_end,
     MIN(began_at) OVER (
-      PARTITION BY provider, account, alone
+      PARTITION BY provider, account, unnamed, alone
       ORDER BY began_at, record_id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
     ) AS next_begin
   FROM latest

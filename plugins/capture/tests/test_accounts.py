@@ -94,10 +94,35 @@ def test_a_reset_that_a_vendor_moved_is_of_one_account(worker: Any, is_beside: b
     worker.week_end -= timedelta(days=2)
     worker.codex((-900, 10), (-300, 20), *([(-100, 23)] if is_beside else []))
     worker.week_end += timedelta(hours=30)
-    worker.codex((-200, 21), (0, 25), name="b")
+    worker.codex((-200, 11), (0, 15), name="b")
     worker.ok("sync")
     found = [worker.week_end - timedelta(hours=30), worker.week_end] if is_beside else []
     assert set(named(worker, "meters")) == ({f"unnamed-{at:%Y-%m-%d}" for at in found} or {None})
+
+
+@pytest.mark.parametrize("hours", [-30, -5, 2, 30])
+def test_a_reset_that_is_named_otherwise_is_of_one_account(person: Any, hours: int) -> None:
+    """As of a pane that was read in a wrong zone, or of a vendor that moved it: what was used goes on."""
+    worker = person("ann", 44)
+    worker.codex((0, 60), (20, 62), (50, 66))
+    worker.ok("sync")
+    worker.week_end += HOUR * hours
+    worker.ok("start", "codex", pane(worker, "ann", 64), "--captured-at", f"{worker.noon + HOUR / 2:%Y-%m-%dT%H:%MZ}")
+    assert set(named(worker, "status")) == {None}
+    assert worker("gate", "codex").exit_code in (0, 3)
+
+
+def test_a_pane_of_the_last_period_is_of_one_account(person: Any) -> None:
+    """It was stored by force, and showed more of that than was known."""
+    worker = person("ann", -20)
+    worker.codex((-2400, 70), (-1500, 80))
+    old = pane(worker, "old", 85)
+    worker.week_end += timedelta(days=7)
+    worker.codex((-600, 1), (-100, 5), name="b")
+    worker.ok("sync")
+    worker.ok("start", "codex", old, "--captured-at", f"{worker.noon - 5 * HOUR:%Y-%m-%dT%H:%MZ}", "--force")
+    assert '"weekly_used":85,' in (worker.home / "data" / "readings.jsonl").read_text()
+    assert set(named(worker, "status")) == {None}
 
 
 def test_a_meter_that_was_reset_early_is_of_one_account(person: Any) -> None:

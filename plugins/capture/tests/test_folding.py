@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from tracker.api import Gauge, Meter, Reading, StatusSource
-from tracker_capture.meters import Series, newest, points_of, reset_between, with_resets
+from tracker_capture.meters import points_of, reset_between, with_resets
 from tracker_capture.readings import Sample, folded, from_record, record, sample_of
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
@@ -119,17 +119,9 @@ def test_a_period_that_began_between_two_readings_is_an_early_reset_although_the
     assert reset_between(coarse, after, WEEK) is None
 
 
-def test_two_accounts_without_names_are_not_reset_at_each_turn() -> None:
-    """The one is read at 10, 11, 12, the other at 50, 51, 52, in turn: nothing was reset."""
+def test_a_period_that_the_vendor_ended_does_not_go_on() -> None:
+    """An origin may still show it. Accounts without names that are read in turn are told apart by their owner."""
     other = WEEK_END + timedelta(days=2)
-    turns = [(10, WEEK_END), (50, other), (11, WEEK_END), (51, other), (12, WEEK_END), (52, other)]
-    for shown in (turns, turns[1:]):
-        runs = [sample(60 * at, used, reset=reset) for at, (used, reset) in enumerate(shown)]
-        points = with_resets([one for run in runs for _, one in points_of(run)], WEEK)
-        assert not any(point.has_reset for point in points)
-        own = Series(provider="codex", meter="weekly", account=None, points=points)
-        assert [change for _, change in newest(own, 9)] == ["", "", *["+1"] * (len(shown) - 2)]
-    # a period that the vendor ended does not go on, though an origin may still show it
     early = [(80, WEEK_END), (2, other), (80, WEEK_END), (3, other), (4, other)]
     runs = [sample(60 * at, used, reset=reset) for at, (used, reset) in enumerate(early)]
     points = with_resets([one for run in runs for _, one in points_of(run)], WEEK)

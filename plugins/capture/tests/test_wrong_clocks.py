@@ -66,6 +66,6 @@ def test_resets_that_cannot_be_are_in_no_sample(machine: Any, event: Any) -> Non
     machine.rollout("a", json.dumps(week))
     said = refused(machine("capture", "--sample", "codex", "--from", "rollout"))
     assert "codex rollout: its resets do not fit " in said
-    assert ": check the clock of this machine. Nothing is left to try" in said
+    assert " UTC: check the clock of this machine. Nothing is left to try" in said
     assert "0 rows added" in ok(machine("sync"))
     assert len(machine.rows("readings")) == 1

@@ -219,9 +219,20 @@ def test_a_lane_whose_last_capture_was_taken_back_elsewhere_has_nothing_open(pro
     program("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
     program("import", str(program.root), root=other).ok()
     program("alias", "delete", "toy", "--window", "W1", "--yes", root=other).ok()
-    program("import", str(other)).ok()
+    assert "is open here" not in program("import", str(other)).err
     assert (program.state("toy")["open"], program.state("toy")["window"]) == (False, None)
     assert "state" not in {one["check"] for one in json.loads(program("--json", "doctor").out)["findings"]}
+
+
+def test_a_window_that_ended_elsewhere_is_not_open_here(program: Any, tmp_path: Path) -> None:
+    other, times = tmp_path / "other", [f"2026-01-10T{hour:02}:00:00Z" for hour in (8, 9, 10)]
+    words = [("start", "A-01", program.root), ("end", "A-01", other), ("start", "A-02", other)]
+    for (phase, window, root), at in zip(words, times, strict=True):
+        more = ("--window", window, "--captured-at", at)
+        program("alias", phase, "toy", "--stdin", *more, stdin="fuel 10%", root=root).ok()
+        program("import", str(program.root), root=other).ok()
+    assert "is open here" not in program("import", str(other)).err
+    assert program.state("toy")["window"] == "A-02"
 
 
 def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp_path: Path) -> None:

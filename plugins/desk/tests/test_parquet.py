@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tracker_desk.parquet import SETTINGS, _copy
 
 duckdb = pytest.importorskip("duckdb")
+SQL = Path(__file__).parents[3] / "docs" / "how-to" / "fleet.sql"
 PANES, SIZE = 10_000, 8_000
 
 
@@ -64,6 +66,37 @@ def test_parquet(filled: Any, tmp_path: Path) -> None:
     assert ask(f"SELECT count(*) FROM {read}").fetchone() == (11,)
     modes = {path.stat().st_mode & 0o777 for path in out.rglob("*.parquet")}
     assert modes == {0o600}
+
+
+def test_results_say_whether_another_machine_made_them(filled: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    filled("import", str(filled.root), root=other).ok()
+    for root, words, expected in ((None, (), [False]), (other, (), [True]), (other, ("--window", "W1"), [True])):
+        filled("export", "--format", "parquet", "--out", str(tmp_path / "out"), "--force", *words, root=root).ok()
+        rows = duckdb.connect(":memory:").execute(f"SELECT imported FROM '{tmp_path}/out/results/*.parquet'").fetchall()
+        assert [one for (one,) in rows] == expected
+
+
+@pytest.mark.parametrize(("reset", "figures"), [("2026-01-14T00:10", (0, 2)), ("2026-01-12T09:00", (2, 0))])
+def test_two_without_names_who_work_at_once_are_told_apart_by_their_resets(
+    program: Any, tmp_path: Path, reset: str, figures: tuple[int, int]
+) -> None:
+    """What fleet.sql says of two machines; panes round an instant."""
+    database = duckdb.connect(":memory:")
+    reads = []
+    for machine, at, shown in (("ada", "00", "2026-01-14T00:00"), ("bob", "05", reset)):
+        root = tmp_path / machine
+        for phase, hour, used in (("start", 8, 10), ("end", 9, 20)):
+            words = ("alias", phase, "toy", "--stdin", "--window", machine, "--captured-at")
+            pane = f"fuel {used}% reset {shown}:00+00:00"
+            program(*words, f"2026-01-10T0{hour}:{at}:00Z", stdin=pane, root=root).ok()
+        program("complete", "--window", machine, "--toy-features", "2", root=root).ok()
+        program("export", "--format", "parquet", "--out", str(tmp_path / f"out-{machine}"), root=root).ok()
+        reads.append(f"SELECT *, '{machine}' AS machine FROM '{tmp_path}/out-{machine}/results/*.parquet'")
+    database.execute(f"CREATE VIEW fleet_results AS {' UNION ALL '.join(reads)}")
+    [view] = re.findall(r"CREATE VIEW efficiency AS.*?;\n\n", SQL.read_text(encoding="utf-8"), re.S)
+    database.execute(view)
+    assert database.execute("SELECT n, overlapping FROM efficiency").fetchall() == [figures]
 
 
 def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import random
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
+from tracker.api import MeterReading
+from tracker_verdict.silence import heard
+from tracker_verdict.unseen import Unseen, merged
 
 
 def test_readings_that_are_a_point_behind_at_times_change_no_rate(world: Any) -> None:
@@ -129,3 +133,24 @@ def test_points_that_rise_at_night_without_a_request_are_in_no_rate(world: Any) 
     said = world("meters", "calibrate")
     assert f"{found['silent']:g} points rose without a request, and are in no share" in said
     assert "assuming: nothing else uses this account while requests are made here: no reading was taken by" in said
+
+
+def test_days_of_which_only_totals_are_left_are_in_no_share_of_other_devices() -> None:
+    """Another machine took three points an hour on the last five of ten days: as if it had on the others."""
+    start, used, taken, times = datetime(2026, 11, 2, tzinfo=UTC), 0.0, list[MeterReading](), list[float]()
+    for hour in range(240):
+        at = start + timedelta(hours=hour)
+        taken.append(MeterReading("codex", "m", None, "sample", at, at, used / 6, None, is_scheduled=True))
+        if 8 <= at.hour < 18:
+            is_idle = at.day % 2
+            used += (0.5 if is_idle else 2.5) + (3 if hour >= 120 else 0)
+            times += [] if is_idle else [at.timestamp() + 60]
+    lost = merged((one.at.timestamp(), one.at.timestamp() + 3600) for one in taken[120:])
+    first, left, every = (
+        heard(readings, readings, times, set(range(8, 18)), UTC, None, unseen).share
+        for readings, unseen in ((taken[:121], Unseen()), (taken, Unseen(lost)), (taken, Unseen()))
+    )
+    assert len(lost) == 1
+    assert left == first == pytest.approx(0.5 * 50 / (0.5 * 50 + 2 * 30), abs=0.01)
+    assert every is not None
+    assert every > 2 * first

@@ -231,7 +231,7 @@ def test_of_two_accounts_one_is_chosen_and_only_its_time_counts(shared: Any) -> 
 
 @pytest.mark.parametrize("name", ["calibrate", "reconcile", "drift"])
 def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: Any, name: str) -> None:
-    why = "codex weekly has readings of 2 accounts (home, work), and session logs do not say which account"
+    why = "codex weekly has readings of 2 accounts (home, work)."
     refused = shared.run("meters", name)
     assert refused.exit_code == 1
     assert refused.stderr.startswith(f"error: {why}")
@@ -281,3 +281,31 @@ def test_days_of_which_only_totals_are_left_tell_nothing(world: Any) -> None:
     shutil.rmtree(world.home / "data" / ".index")
     left_out = left_out.replace("3 of 13", "13 of 13")
     assert f": will not calibrate: {left_out}\n" in world("meters", "calibrate")
+
+
+def test_requests_count_for_the_account_whose_readings_come_behind_them(world: Any) -> None:
+    """Two accounts by turns, whose logs name them: between two readings of one there always was one of the other."""
+    world.days(13)
+    for path in sorted((world.home / ".codex" / "sessions").rglob("*.jsonl")):
+        text = ""
+        for row in map(json.loads, path.read_text().splitlines()):
+            at, own = datetime.fromisoformat(row["timestamp"].replace("Z", "+00:00")), row["payload"]
+            if row["type"] == "session_meta":
+                own |= {"id": f"other-{own['id']}", "creator_account_id": "other"}
+            if row["type"] == "event_msg":
+                own["rate_limits"]["primary"]["resets_at"] += 2 * 24 * 3600
+                for usage in own["info"].values():
+                    usage |= {key: 2 * count for key, count in usage.items()}
+            text += world.line(at + timedelta(days=2, minutes=2), row["type"], own)
+        path.with_name(f"{path.stem}-other.jsonl").write_text(text)
+        path.write_text(path.read_text().replace('"cwd"', '"creator_account_id": "own", "cwd"', 1))
+    shutil.rmtree(world.home / "data")
+    world("sync")
+    names = re.findall(r"unnamed-[-\d]+", world.run("meters", "calibrate").stderr)
+    for name, rate in zip(names, (world.rate, world.rate / 2), strict=True):
+        [found] = world.json("meters", "calibrate", "--account", name)
+        assert (found["why_not"], found["days"]) == ([], 13)
+        middle, low, high = next(iter(found["points_per"].values()))
+        assert low <= rate <= high
+        assert abs(middle / rate - 1) < 0.05
+        assert any(one.startswith("requests of the account that session logs name") for one in found["assumes"])

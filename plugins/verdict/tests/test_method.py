@@ -61,7 +61,7 @@ def calibrated(found: list[Piece], **more: Any) -> Rates:
     own: dict[str, Any] = {"readings": [reading(START, 0)], "elsewhere": 0.0, "unpriced": 0.0}
     ledger: Any = SimpleNamespace(
         source=SimpleNamespace(name="codex"), meter="weekly", account=None, origin="rollout", events=[], local=UTC,
-        silences=(), pieces=found, **{**own, **more},
+        silences=(), pieces=found, is_named=False, unseen=0, **{**own, **more},
     )  # fmt: skip
     known: Ledger = ledger
     return rates(known)

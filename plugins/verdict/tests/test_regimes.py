@@ -101,7 +101,10 @@ def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: 
     older = [own["codex"].get("older_points") for window, own in sorted(listed.items()) if "codex" in own]
     assert older == [ratio] * 6 + [None] * 6
     assert not any("older_points" in own["claude"] for own in listed.values() if "claude" in own)
-    assert "codex-06 ran before a change of what a point buys" in logs.verdicts("windows").err
+    assert (
+        "codex-06 ran before a change of what a point buys, if nothing else used the account."
+        in logs.verdicts("windows").err
+    )
     [row] = [one for one in logs("scoreboard") if one["provider"] == "codex"]
     assert (row["older_points"], row["efficiency"]) == (ratio, own["efficiency"])
 
@@ -204,6 +207,8 @@ def test_a_change_in_days_of_which_only_totals_are_left_is_dropped_after_an_impo
     assert "points of before" in logs.verdicts("preview", "--last", "40").ok()
     logs.events += _totals(days)
     (logs.verdicts.folder / "data" / "imports.jsonl").write_text(json.dumps({"record_id": "i"}) + "\n")
+    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+    assert logs.kept
     logs("plan")
     assert logs.kept == []
     assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
@@ -223,10 +228,16 @@ def test_a_change_in_days_of_which_only_totals_are_left_is_dropped_after_an_impo
 
 def test_totals_of_another_account_leave_a_change(logs: Logs) -> None:
     logs.work(2.0)
+    logs.windows()
+    logs("plan")
+    before = logs.verdicts("preview", "--last", "40").ok()
+    (logs.verdicts.folder / "data" / "imports.jsonl").write_text(json.dumps({"record_id": "i"}) + "\n")
     logs.events = [one._replace(account="own") for one in logs.events] + _totals(9, account="other")
     [found] = logs("meters", "drift")
     assert found["ratio"][0] == pytest.approx(2.0, rel=0.1)
     assert found["days_left_out"] == 0
+    assert "points of before" in before
+    assert logs.verdicts("preview", "--last", "40").ok() == before
 
 
 def test_what_is_kept_is_made_anew_if_it_is_spoilt(logs: Logs) -> None:

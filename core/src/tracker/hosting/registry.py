@@ -247,7 +247,7 @@ class Registry:
                 if self.is_strict() and not self._meant(feature.name, hook, error):
                     raise
                 answer = error
-                if isinstance(error.__cause__, Hang):  # it would take that time each time
+                if isinstance(error.__cause__, Hang) and error.plugin == feature.name:  # it would each time
                     self._hangs[feature.name, hook] = error
             yield feature.name, answer
 

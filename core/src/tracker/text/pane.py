@@ -82,9 +82,7 @@ def plain_text(text: str) -> str:
     Text without cursor movements keeps its lines as they are, and a carriage return that stands alone ends a line: to
     let it overwrite, as a terminal would, could join the label of one row with the number of another.
     """
-    text = text.replace("\r\r\n", "\n")
-    if "\x1b" in text:
-        text = re.sub(ESCAPE, "", text)
+    text = re.sub(ESCAPE, "", text.replace("\r\r\n", "\n"))
     return re.sub(CONTROLS, "", re.sub(r"\r\n|[\r\x0b\x0c]", "\n", text))
 
 

@@ -104,6 +104,11 @@ def plural(count: float, noun: str) -> str:
     return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
 
 
+def spelling(name: str) -> str:
+    """What a name has in common with one that differs by a slip alone: `W0-7` and `w0-O7` for `W0-07`."""
+    return re.sub(r"0+(?=\d)", "", name.casefold().translate({ord("o"): "0", ord("l"): "1"}))
+
+
 def near(wrong: str, known: Iterable[str]) -> str:
     """A sentence that says what to try instead: a close name, else all of them."""
     from difflib import get_close_matches
@@ -112,7 +117,8 @@ def near(wrong: str, known: Iterable[str]) -> str:
     asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
     parts = {part: name for name in reversed(names) for part in re.split("[-_.]", name)}
-    close = sorted(likely, key=len) or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
+    likely = [name for name in names if spelling(name) == spelling(wrong)] or sorted(likely, key=len)
+    close = likely or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
     if close := close or [parts[one] for one in get_close_matches(asked, parts, 1, 0.8)]:
         return f"Did you mean {close[0]}?"
     shown, more = (names, "") if len(names) <= 12 else (names[:11], f" or {len(names) - 11} more")

@@ -11,6 +11,7 @@ from tracker.journal.files import private_folder, replace_file
 from tracker.journal.records import NOTHING, lane_of
 from tracker.session import Session
 from tracker.text.pane import redact
+from tracker.text.render import spelling
 
 if TYPE_CHECKING:
     from tracker.journal.index import Index
@@ -22,7 +23,7 @@ def doubt(index: "Index", window: str) -> tuple[str, str] | None:
     """What to say about a window that no record knows, and its cure; None for the first one, or one that is next."""
     if index.knows(window) or not (known := index.newest_windows(1000)) or window in map(next_window, known):
         return None
-    if alike := next((one for one in known if _spelling(one) == _spelling(window)), None):
+    if alike := next((one for one in known if spelling(one) == spelling(window)), None):
         return f"{window} is a new window. Did you mean {alike}?", " `tracker undo` takes this back"
     return f"{window} is a new window.", " If that is a mistake, `tracker undo` takes this back"
 
@@ -43,11 +44,6 @@ def stamped_notes(notes: str | None, lane: str | None) -> str | None:
 def lane_option(session: Session, lane: str | None) -> str:
     """What a printed command needs at its end to work in a lane."""
     return f" --agent {lane or repr('')}" if lane or session.lane else ""
-
-
-def _spelling(window: str) -> str:
-    """What an id has in common with one that differs by a slip alone: `W0-7` and `w0-O7` for `W0-07`."""
-    return re.sub(r"0+(?=\d)", "", window.casefold().translate({ord("o"): "0", ord("l"): "1"}))
 
 
 class LaneFile(NamedTuple):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from math import inf
 from typing import NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -51,13 +53,24 @@ class Period(NamedTuple):
     def runs_beside(self, other: Period, length: float, now: float) -> bool:
         """Whether an account of its own has it: it went on in a later one, of such a length, which then began earlier.
 
-        A vendor may also move a reset; then the earlier period is seen no more, which is known when it is over.
+        A vendor may also move a reset; then the earlier period is seen no more, which is known when it is over. Or a
+        pane of another machine is read in a wrong zone; then the one goes on with what the other one shows.
         """
         one, later = sorted((self, other), key=lambda period: period.reset)
         begin = later.reset - length + HOUR
+        if begin >= one.reset or self.is_of(other):
+            return False
         before = max((value for _, last, value in one.seen if last <= begin), default=-ROUNDING)
         on = [last for _, last, value in one.seen if last > begin and value >= before + ROUNDING]
-        return bool(on) and not self.is_of(other) and (now < one.reset or later.seen[0][0] < max(on))
+        if not on or (now >= one.reset and later.seen[0][0] >= max(on)):
+            return False
+        return one.shows_less(later) or later.shows_less(one)
+
+    def shows_less(self, other: Period) -> bool:
+        """Whether it shows less than the other one did before."""
+        ends = sorted((last, value) for _, last, value in other.seen)
+        most = [-ROUNDING, *accumulate((value for _, value in ends), max)]
+        return any(most[bisect_right(ends, (first, inf))] > value + ROUNDING for first, _, value in self.seen)
 
     def is_of(self, other: Period) -> bool:
         """Whether both have one reset: panes name some by the hour."""

@@ -147,10 +147,14 @@ def with_resets(points: Sequence[Point], length: timedelta | None = None) -> lis
             found[-1] = evolve(before, until=max(before.until, point.until))
         else:
             found.append(point)
-    for place in range(1, len(found)):
-        before, point = found[place - 1], found[place]
-        if _begins_anew(before, point, length):
-            found[place] = evolve(point, has_reset=True)
+    before = found[0] if found else None
+    for place, point in enumerate(found):
+        assert before is not None
+        # an origin may still show a period that the vendor ended
+        if not (before.reset_at and point.reset_at and before.reset_at - point.reset_at > COARSE):
+            if _begins_anew(before, point, length):
+                found[place] = evolve(point, has_reset=True)
+            before = point
     return found
 
 

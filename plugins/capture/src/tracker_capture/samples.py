@@ -73,7 +73,7 @@ def _fitting(session: Session, source: Source, answer: Answer) -> Answer:
     """The answer, unless a clock is wrong: the machine's, or the vendor's."""
     resets = [gauge.reset_at for gauge in not_ahead(answer).reading.gauges if gauge.reset_at is not None]
     if _sample(session, source, answer) is None and max(resets, default=answer.as_of) > answer.as_of:
-        raise OriginError(f"its resets do not fit {iso(answer.as_of)}: check the clock of this machine")
+        raise OriginError(f"its resets do not fit {answer.as_of:%Y-%m-%d %H:%M} UTC: check the clock of this machine")
     return answer
 
 

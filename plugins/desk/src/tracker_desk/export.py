@@ -25,6 +25,7 @@ from tracker.kernel import (
 )
 from tracker_desk import parquet
 from tracker_desk.config_values import ledgers_above, note_ledgers
+from tracker_desk.merge import IMPORTS
 from tracker_desk.progress import Advance, progress
 from tracker_desk.tables import Scalar, columns, rows
 
@@ -64,7 +65,7 @@ def export(session: Session, form: str, folder: Path, *, force: bool, windows: S
             path = part.root / f"{stream}.jsonl"
             if not _write(path, _of_windows(session, stream, set(windows))):
                 path.unlink()
-        if not part.journal.streams():
+        if not {*part.journal.streams()} - {IMPORTS}:
             raise TrackerError("No record belongs to the windows that you selected. `tracker windows` lists all.")
         _check_target(session, folder, force=force)
         _export(part, form, folder, force=force)
@@ -74,7 +75,8 @@ def _of_windows(session: Session, stream: str, windows: set[str]) -> Iterator[by
     """The whole lines of some windows, with the tombstones of their records."""
     kept: set[str] = set()
     for _, text, record in session.journal.records(stream):
-        if record.get("window") in windows or record.get("tombstone") in kept:
+        # which records another machine made is said of commands, not of windows
+        if record.get("window") in windows or record.get("tombstone") in kept or stream == IMPORTS:
             kept.add(record_id(stream, text, record))
             yield text + b"\n"
 

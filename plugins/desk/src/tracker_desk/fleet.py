@@ -7,10 +7,11 @@ folder of its own, also if it has no rows. No address is in them: accounts are h
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
-from tracker.api import LogOrigin, epoch, redact
-from tracker.kernel import Session, Windows, iso
+from tracker.api import LogOrigin, Source, epoch, redact
+from tracker.kernel import Capture, Session, Windows, iso
 from tracker_desk.merge import IMPORTS
 from tracker_desk.window_list import excluded, facts
 
@@ -21,7 +22,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
         **dict.fromkeys(("record_id", "window_id", "lane", "provider", "account", "unit", "outcome", "reason"), _TEXT),
         **dict.fromkeys(("features", "capacity", "quality", "tokens", "cost_usd"), _NUMBER),
-        **dict.fromkeys(("began_at", "ended_at", "finalized_at"), _TIME),
+        **dict.fromkeys(("began_at", "ended_at", "resets_at", "finalized_at"), _TIME),
         "imported": _FLAG,
     },
     "meters": {
@@ -78,9 +79,18 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
                     "cost_usd": None if any(map(own.get, PARTIAL)) else own.get("cost_usd"),
                     "began_at": before and iso(before.captured_at),
                     "ended_at": after and iso(after.captured_at),
+                    "resets_at": before and _reset(source, before),
                     "finalized_at": row.text("finalized_at") or row.text("captured_at"),
                     "imported": str(row.record.get("command_id")) in imported,
                 }
+
+
+def _reset(source: Source, capture: Capture) -> str | None:
+    """The hour in which the meter of capacity resets, by which accounts without names are told apart; panes round."""
+    gauge = capture.reading.gauge(source.capacity) if source.capacity else None
+    if gauge is None or gauge.reset_at is None:
+        return None
+    return iso((gauge.reset_at + timedelta(minutes=30)).replace(minute=0, second=0, microsecond=0))
 
 
 def _meters(session: Session) -> Iterator[dict[str, Any]]:

@@ -83,12 +83,20 @@ def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, A
     """Say which open windows are no longer those that `end` takes, since newer ones of their lanes came in."""
     for file, before in states:
         own, new, end = before["window"], file.content()["window"], f"tracker end {file.source.name}"
-        if before["open"] and new != own:
+        if before["open"] and new != own and _is_open(session, file, before):
             place = f"--window {quote(own)}{lane_option(session, file.lane)}"
             session.warn(
                 f"{own} is open here, and {new}, which came in, is newer, so that `{end}` goes to that one. Yours ends"
                 f" with `{end} --stdin {place}`"
             )
+
+
+def _is_open(session: Session, file: Any, before: Mapping[str, Any]) -> bool:
+    """Whether a BEFORE still waits: it may have been taken back there, or its AFTER may have come in."""
+    lane = {name: before[name] for name in ("agent_id", "provider")}
+    known = session.index.entries(file.source.stream, [before["window"]])
+    own = [one.record_id for one in known if {name: one.record.get(name) for name in lane} == lane]
+    return own[-1:] == [before["record_id"]]
 
 
 def _other(session: Session, folder: Path) -> Path:

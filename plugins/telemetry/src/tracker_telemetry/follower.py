@@ -81,7 +81,8 @@ class Follower:
         Where a file ends for good within a line, the line's missing end is given, too.
         """
         try:
-            self._former = self._found(self.left.is_in)
+            if (former := self._found(self.left.is_in)) is not None:
+                self._former, self._ended = former, {(self.left.device, self.left.inode)}
             while not stop.is_asked:
                 if self._file is None or not self.place.fits(self._file):
                     self._turn_to(self._find())
@@ -179,7 +180,8 @@ class Follower:
         fitting = [name for name in names if name.startswith(self.path.stem) and not name.endswith(tuple(PACKED))]
         for path in (self.path, *(self.path.parent / name for name in fitting if name != self.path.name)):
             with suppress(OSError):
-                if stat.S_ISREG((found := path.stat()).st_mode):
+                # what may not be read is somebody else's
+                if stat.S_ISREG((found := path.stat()).st_mode) and os.access(path, os.R_OK):
                     yield path, found
 
 

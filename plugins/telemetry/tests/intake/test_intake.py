@@ -262,3 +262,12 @@ def test_a_pipe_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys
     assert said.startswith("[############------------]  50%  20 requests, ")
     assert said.endswith(" left\n")
     assert "\r" not in said
+
+
+def test_a_service_that_follows_a_log_fills_no_file_with_counts(
+    new_session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for is_terminal in (True, False):
+        monkeypatch.setattr("sys.stderr.isatty", lambda is_terminal=is_terminal: is_terminal)
+        assert Progress.of(new_session(), 0).is_shown is is_terminal
+        assert Progress.of(new_session(), 5).is_shown

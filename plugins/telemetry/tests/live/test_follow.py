@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from tracker_telemetry.follower import Follower, Place
+from tracker_telemetry.lines import Stop
+
 Start = Callable[..., Any]
 
 
@@ -267,3 +270,44 @@ def test_only_regular_files_are_followed(ingest: Start, tmp_path: Path) -> None:
     assert (status, "not a regular file. Pipe it to --stdin." in err) == (1, True)
     status, _, err = ingest("--stdin", "--follow").end()
     assert (status, "--follow expects --file PATH" in err) == (2, True)
+
+
+def chunks(follower: Follower) -> list[bytes]:
+    """What there is until nothing more comes, twice: a renamed file is left at the second time."""
+    found, pauses = list[bytes](), 0
+    for chunk in follower.chunks(Stop()):
+        found += [chunk] if chunk else []
+        pauses += not chunk
+        if pauses == 2:
+            break
+    return found
+
+
+def test_a_file_beside_it_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, foreign = tmp_path / "usage.jsonl", tmp_path / "usage-key.pem"
+    path.write_bytes(b"a\n")
+    foreign.write_bytes(b"a\n")
+    access, opened = os.access, os.open
+
+    def refuse(name: Path, flags: int) -> int:
+        if name == foreign:
+            raise PermissionError(13, "Permission denied")
+        return opened(name, flags)
+
+    monkeypatch.setattr(os, "access", lambda name, mode: name != foreign and access(name, mode))
+    monkeypatch.setattr(os, "open", refuse)
+    assert chunks(Follower(path)) == [b"a\n"]
+
+
+def test_a_former_file_is_no_successor_after_a_restart(tmp_path: Path) -> None:
+    """Its writer wrote to it last, but all of it was read."""
+    former, path = tmp_path / "usage.jsonl.2", tmp_path / "usage.jsonl.1"
+    places = []
+    for file, text in ((former, b"a\nb\n"), (path, b"c\n")):
+        file.write_bytes(text)
+        found = file.stat()
+        places.append(Place(found.st_dev, found.st_ino, len(text), text))
+    os.utime(former, (found.st_mtime + 9, found.st_mtime + 9))
+    (tmp_path / "usage.jsonl").write_bytes(b"d\n")
+    follower = Follower(tmp_path / "usage.jsonl", place=places[1], left=places[0])
+    assert chunks(follower) == [b"d\n"]

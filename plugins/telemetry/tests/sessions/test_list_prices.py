@@ -325,18 +325,28 @@ def test_a_day_of_fast_requests_alone_keeps_its_price(
         assert found == {name: usd and pytest.approx(usd) for name, usd in own.items()}
 
 
-def test_what_the_journal_got_where_a_model_had_no_price_is_not_said_of_the_model(
+def test_what_the_journal_got_where_a_model_had_no_price_has_that_of_the_list(
     home: Any, message: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Another machine has no list prices. Of tiers, and of two speeds, it is not known which was which request's."""
     log = home.projects / "s1.jsonl"
-    log.write_text(message("a") + message("b", model="house"))
+    names = "claude-opus-4-6", "claude-opus-4-8", "claude-sonnet-4-5", "house"
+    fast = message("f", model="claude-opus-4-8", usage={"speed": "fast"})
+    log.write_text("".join(message(name, model=name) for name in names) + fast)
+    listed = {one["model"]: one["cost_usd"] for one in home.usage("model")["rows"]}
+    shutil.rmtree(home.data)
     with monkeypatch.context() as patched:
         patched.setattr(genai, "is_installed", lambda: False)
-        assert home.usage()["totals"]["unpriced_requests"] == 2
+        assert home.usage()["totals"]["unpriced_requests"] == 5
     log.unlink()
     shutil.rmtree(home.data / ".index")
-    lacking = [one["detail"] for one in home.usage()["missing"] if one["kind"] == "unpriced"]
-    assert lacking == ["claude-opus-4-6 where only daily totals are left", "house"]
+    found = home.usage("model")
+    assert {one["model"]: one["cost_usd"] for one in found["rows"]} == {
+        **dict.fromkeys(names),
+        names[0]: listed[names[0]],
+    }
+    lacking = [one["detail"] for one in found["missing"] if one["kind"] == "unpriced"]
+    assert lacking == [*(f"{name} where only daily totals are left" for name in names[1:3]), "house"]
 
 
 def test_no_price_is_asked_of_the_user_for_requests_without_a_model(home: Any, message: Make) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import accumulate, groupby, pairwise, takewhile
 from operator import itemgetter
@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
+from tracker_verdict.owners import owners
 from tracker_verdict.silence import Silent, awake_hours, full_spans, heard, silences
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.unseen import HOUR, LAG, Unseen
@@ -72,10 +73,10 @@ class Ledger:
     not known, unheard: for which reason. unpriced: the share of tokens without a price. quiet: what it rose while no
     request was logged, however little, and also next to a reset, where pieces do not reach. rests: what lies before the
     first piece and behind the last one between two resets, with the most points that it may have moved. accounts: all
-    that its readings are of; account: the one that was chosen, None if there is only one. silences: from when to when
-    the readings of a schedule show no request, and what it rose meanwhile. until: the last
-    reading; behind: the requests that are newer, and not among `events`. days: on which it rose; unseen: those of them
-    that are left out, since of other requests of that time only totals are left.
+    that its readings are of; account: the one that was chosen, None if there is only one; is_named: session logs tell
+    its requests. silences: from when to when the readings of a schedule show no request, and what it rose meanwhile.
+    until: the last reading; behind: the requests that are newer, and not among `events`. days: on which it rose;
+    unseen: those of them that are left out, since of other requests of that time only totals are left.
     """
 
     source: Source
@@ -89,6 +90,7 @@ class Ledger:
     local: tzinfo
     accounts: Sequence[str] = ()
     account: str | None = None
+    is_named: bool = False
     quiet: Sequence[Piece] = ()
     rests: Sequence[Piece] = ()
     unheard: str = ""
@@ -127,7 +129,7 @@ class NoReadings(TrackerError):
 def ledger(session: Session, source: Source, meter: str, since: datetime, wanted: Collection[str] = ()) -> Ledger:
     """Readings and requests from an instant on. It fails if there are none, or if they are of several accounts.
 
-    wanted: which account to take of several. Only what was done while no other account was read counts for it.
+    wanted: which account to take of several. If logs do not tell, only what was done while no other was read counts.
     """
     known, length = _readings(session, source, meter, since), _length(source, meter)
     origin = _origin([one for one in known if _name(one) in wanted] or known)
@@ -135,7 +137,10 @@ def ledger(session: Session, source: Source, meter: str, since: datetime, wanted
     accounts = sorted({_name(one) for one in every})
     account = _chosen(f"{source.name} {meter}", accounts, wanted)
     own = current([one for one in every if account in (None, _name(one))], length)
-    (requests, totals), is_own = _requests(session, source, own[0].at), _stretches(every, account)
+    logged = _requests(session, source, own[0].at)
+    named = owners(*logged, every) if account else {}
+    requests, totals = (_without_others(some, named, account) for some in logged)
+    is_own = _stretches(every, None if named else account)
     until = max(one.until for one in own)
     events = [event for event in requests if is_own(event.at, event.at)]
     read = [event for event in events if event.at <= until.timestamp() + LAG]
@@ -151,11 +156,11 @@ def ledger(session: Session, source: Source, meter: str, since: datetime, wanted
         local=session.zone,
         accounts=accounts,
         account=account,
+        is_named=bool(named),
         until=until,
         behind=events[len(read) :],
     )
-    taken = current(scheduled(known, account), length)
-    return _filled(empty, requests, is_own, taken, Unseen.of(totals, events))
+    return _filled(empty, requests, is_own, current(scheduled(known, account), length), Unseen.of(totals, events))
 
 
 def _filled(
@@ -295,6 +300,11 @@ def _requests(session: Session, source: Source, since: datetime) -> tuple[list[U
     return [event for event in own if event.since is None], [event for event in own if event.since is not None]
 
 
+def _without_others(events: Sequence[UsageEvent], named: Mapping[str, str], account: str | None) -> list[UsageEvent]:
+    """Those that are of an account or may be. named: the accounts of readings by what session logs call them."""
+    return [one for one in events if named.get(one.account, account) == account]
+
+
 def _origin(readings: Sequence[MeterReading]) -> str:
     """The one of the most that is still read, if there is one with enough for a rate: else of the most at all."""
     rises, days, last = Counter[str](), dict[str, set[date]](), dict[tuple[str, str], MeterReading]()
@@ -338,10 +348,7 @@ def _chosen(whose: str, accounts: Sequence[str], wanted: Collection[str]) -> str
     """The account that was asked for, None if there is only one; an error if there are several and none was."""
     if len(accounts) == 1:
         return None
-    problem = (
-        f"{whose} has readings of {len(accounts)} accounts ({', '.join(map(line, accounts))}), and session logs do"
-        " not say which account a request was made on."
-    )
+    problem = f"{whose} has readings of {len(accounts)} accounts ({', '.join(map(line, accounts))})."
     return one_of(accounts, wanted, problem)
 
 

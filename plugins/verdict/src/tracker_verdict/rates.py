@@ -170,8 +170,7 @@ def _fitted(known: Rates) -> Rates:
     # other devices give nothing back
     if more and (found := solved(("dollars", *more))) and found.slopes[-1] < 0:
         more = ()
-    if known.ledger.account:
-        assumes = (*assumes, "requests between two readings of this account, with none of another between, are its own")
+    assumes = (*assumes, *_whose(known.ledger))
     alpha = None
     two = ("fresh", "cached", *more)
     if _is_told(pieces, "cached") and (found := solved(two)):
@@ -185,6 +184,14 @@ def _fitted(known: Rates) -> Rates:
     if (summed := solved(one)) is None:
         one, summed = ("dollars",), solved(("dollars",))
     return evolve(known, fit=summed, columns=one, alpha=alpha, assumes=assumes)
+
+
+def _whose(ledger: Ledger) -> Iterator[str]:
+    """The assumption by which requests are those of one of several accounts."""
+    if ledger.is_named:
+        yield "requests of the account that session logs name are this one's: its readings come behind them"
+    elif ledger.account:
+        yield "requests between two readings of this account, with none of another between, are its own"
 
 
 def assumed(ledger: Ledger) -> str:

@@ -66,8 +66,13 @@ class Regime(NamedTuple):
 
 
 def regime(session: Session, source: Source, meter: str | None, account: str | None, *, several: bool) -> Regime | None:
-    """The change of a meter that is kept. several: whether what is asked for is of more accounts than this one."""
+    """The change of a meter that is kept, unless records were imported since, which may say otherwise.
+
+    several: whether what is asked for is of more accounts than this one.
+    """
     for row in _read(session.root / CHANGES):
+        if row.get("imported", 0) != session.journal.size(IMPORTS):
+            continue
         is_own = row.get("account") == (account or NO_ACCOUNT) or (row.get("is_only") and not several)
         if (row.get("provider"), row.get("meter")) == (source.name, meter) and is_own:
             with contextlib.suppress(KeyError, TypeError, ValueError):
@@ -137,7 +142,8 @@ def keep(session: Session, found: Drift, since: datetime) -> None:
     kept = next((row for row in rows if _of(row) == own), None)
     # the readings of another origin may begin later
     is_less = kept is None or iso(max(since, ledger.readings[0].at)) > str(kept.get("since"))
-    is_void = kept is not None and ledger.unseen > int(kept.get("days_left_out") or 0)
+    left_out = kept.get("days_left_out", 0) if kept is not None else None
+    is_void = isinstance(left_out, int) and ledger.unseen > left_out
     if session.dry_run or (change is None and not is_void and (is_less or not found.has_looked)):
         return
     row = {
@@ -147,6 +153,7 @@ def keep(session: Session, found: Drift, since: datetime) -> None:
         "ratio": change and list(change.ratio),
         "p": change and change.p,
         "days_left_out": ledger.unseen,
+        "imported": session.journal.size(IMPORTS),
         "origin": ledger.origin,
         "since": iso(ledger.readings[0].at),
         "until": iso(ledger.readings[-1].until),

@@ -37,8 +37,8 @@ REMARKS = {
         " tells them apart (feat-a for feat/a)."
     ),
     "older_points": (
-        "{} ran before a change of what a point buys. Here their points are as they were read; `preview`, `compare` and"
-        " `scoreboard` count them as often as the column says."
+        "{} ran before a change of what a point buys, if nothing else used the account. Here their points are as they"
+        " were read; `preview`, `compare` and `scoreboard` count them as often as the column says."
     ),
     SPLIT: (
         "several lanes captured {}. The pair of the last AFTER counts alone; `tracker window-audit --window {}` shows"

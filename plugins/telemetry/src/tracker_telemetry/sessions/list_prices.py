@@ -68,6 +68,13 @@ class ListPrices:
         units = self._own_units(model, None if speed in prices.USUAL else speed)
         return None if units is None else genai.product(cast("genai.Tokens", tokens), units)
 
+    def list_cost(self, model: str, day: float | None, speed: str | None, *tokens: int) -> float | None:
+        """What requests of a day cost of which only totals are known; None if they may have several prices."""
+        found = None if day is None or speed is None else self._at(model, day // DAY, speed)
+        if isinstance(found, genai.Price):
+            found = None if found.has_tiers or found.has_hours else found.units
+        return None if found is None else genai.product(cast("genai.Tokens", tokens), found)
+
     def costs(
         self,
         models: Sequence[str | None],

@@ -76,6 +76,7 @@ class Store:
         has it, and learns nothing new if it is done again.
         """
         self.database.create_function("own_cost", 7, prices.own_cost)
+        self.database.create_function("list_cost", 8, prices.list_cost)
         self._ask("BEGIN IMMEDIATE")
         with self.database:
             self._price(prices)

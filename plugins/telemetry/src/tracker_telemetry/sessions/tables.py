@@ -78,9 +78,14 @@ OWN_COST = f"""
 iif(speed IS NOT NULL OR coalesce(priced_requests, requests) IN (0, requests),
   own_cost(model, speed, {", ".join(TOKENS[:5])}), NULL)
 """
-LOST_COST = f"coalesce({OWN_COST}, cost_usd)"
+# A machine without list prices kept none: then that of the list, if it has one for all requests of the day.
+WHOLE_COST = f"""
+coalesce({OWN_COST}, iif(cost_usd IS NULL,
+  list_cost(model, CAST(strftime('%s', day) AS INTEGER), speed, {", ".join(TOKENS[:5])}), NULL))
+"""
+LOST_COST = f"coalesce({WHOLE_COST}, cost_usd)"
 LOST_PRICED = f"""
-CASE WHEN {OWN_COST} IS NOT NULL THEN requests WHEN cost_usd IS NULL THEN 0
+CASE WHEN {WHOLE_COST} IS NOT NULL THEN requests WHEN cost_usd IS NULL THEN 0
   ELSE coalesce(priced_requests, requests) END
 """
 # the places of a request that has several, and when each showed it first: that where it stands, and another one
