@@ -27,7 +27,7 @@ ROUNDING = 1.0
 KEPT: WeakKeyDictionary[Session, tuple[int, Owner]] = WeakKeyDictionary()
 
 
-Seen: TypeAlias = tuple[float, float, float]
+ValueSpan: TypeAlias = tuple[float, float, float]
 
 
 class Row(NamedTuple):
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
     account: str | None
     reset: float
-    seen: Seen
+    seen: ValueSpan
     mark: str | None
 
     def is_of_period(self, earlier: Row) -> bool:
@@ -47,7 +47,7 @@ class Period(NamedTuple):
 
     account: str | None
     reset: float
-    seen: Sequence[Seen]
+    seen: Sequence[ValueSpan]
     marks: frozenset[str]
 
     def runs_beside(self, other: Period, length: float, now: float) -> bool:

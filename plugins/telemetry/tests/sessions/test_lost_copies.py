@@ -147,9 +147,47 @@ class World:
         else:
             self.answer(session if kind == "answer" else f"{session}/subagents/agent-{self.chance.randrange(2)}")
 
-    def text(self, file: str) -> str:
+    def text(self, file: str, size: int | None = None) -> str:
         session = file.partition("/")[0]
-        return "".join(self.message(name, **more, sessionId=session) for name, more in self.files[file])
+        return "".join(self.message(name, **more, sessionId=session) for name, more in self.files[file][:size])
+
+    def put(self, home: Any, file: str, size: int | None = None) -> None:
+        path = home.projects / f"{file}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.text(file, size))
+
+
+@pytest.fixture
+def others(home: Any, tmp_path: Path) -> tuple[Any, Any]:
+    """Two more machines."""
+    return type(home)(tmp_path / "other"), type(home)(tmp_path / "third")
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("rows", "copy"), [(range(3), "f"), (range(3), "p"), (range(4), "f")])
+def test_records_of_a_machine_that_has_less_change_nothing(
+    home: Any, others: tuple[Any, Any], message: Make, order: tuple[int, int], rows: range, copy: str
+) -> None:
+    """A fork without its parent, and a parent's older copy, counted later."""
+    other, third = others
+
+    def text(session: str, *minutes: int) -> str:
+        return "".join(message(f"m{one}", minute=one, sessionId=session) for one in minutes)
+
+    (home.projects / "p.jsonl").write_text(text("p", *rows))
+    (home.projects / "f.jsonl").write_text(text("f", *range(3), 30, 31))
+    true = home.total()
+    assert true[0] == len(rows) + 2
+    (other.projects / "x.jsonl").write_text({"f": text("f", *range(3), 30, 31), "p": text("p", 0, 1)}[copy])
+    other.total()
+    for at in order:
+        assert third.run("import", str((home, other)[at].data)).exit_code == 0
+        third.total()
+    for one, from_ in ((third, home), (home, other), (other, home)):
+        assert one.run("import", str(from_.data)).exit_code == 0
+        for _ in range(2):
+            assert one.total() == true
+            shutil.rmtree(one.data / ".index")
 
 
 def check(home: Any, world: World) -> None:
@@ -168,11 +206,6 @@ def test_in_invented_worlds(home: Any, message: Make, seed: int) -> None:
     world = World(message, chance)
     world.answer("s")
 
-    def put(file: str) -> None:
-        path = home.projects / f"{file}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(world.text(file))
-
     def there(*, is_there: bool = True) -> list[str]:
         return [name for name in world.files if (home.projects / f"{name}.jsonl").exists() == is_there]
 
@@ -180,7 +213,7 @@ def test_in_invented_worlds(home: Any, message: Make, seed: int) -> None:
         for _ in range(4):
             world.go_on()
         for file in chance.sample(sorted(world.files), len(world.files)):
-            put(file)
+            world.put(home, file)
         check(home, world)
     for _ in range(3):
         for file in chance.sample(there(), chance.randrange(len(there()) + 1)):
@@ -191,11 +224,46 @@ def test_in_invented_worlds(home: Any, message: Make, seed: int) -> None:
         if sessions := [name for name in there() if "/" not in name]:
             session = chance.choice(sessions)
             world.answer(session)
-            put(session)
+            world.put(home, session)
             check(home, world)
         gone = there(is_there=False)
         for file in chance.sample(gone, chance.randrange(len(gone) + 1)):
-            put(file)
+            world.put(home, file)
             if chance.random() < 0.5:
                 check(home, world)
         check(home, world)
+
+
+@settings(max_examples=200 if IS_SOAK else 8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**9))
+def test_two_machines(home: Any, others: tuple[Any, Any], message: Make, seed: int) -> None:
+    """One has all files, the other older copies of some: its records change nothing, whoever takes them in and when."""
+    chance = Random(seed)
+    other, third = others
+    for one in (home, other, third):
+        shutil.rmtree(one.data, ignore_errors=True)
+        shutil.rmtree(one.projects, ignore_errors=True)
+    world = World(message, chance)
+    world.answer("s")
+
+    def take(one: Any, another: Any) -> None:
+        assert one.run("import", str(another.data)).exit_code == 0
+
+    for _ in range(2):
+        for _ in range(chance.randrange(1, 5)):
+            world.go_on()
+        for file in world.files:
+            world.put(home, file)
+        check(home, world)
+        for file in chance.sample(sorted(world.files), chance.randrange(1, len(world.files) + 1)):
+            world.put(other, file, chance.randrange(1, len(world.files[file]) + 1))
+        other.total()
+        take(home, other)
+        for _ in range(2):
+            check(home, world)
+            shutil.rmtree(home.data / ".index")
+    for names in ((home, other), (other, home)):
+        for one in names:
+            take(third, one)
+        check(third, world)
+        shutil.rmtree(third.data)

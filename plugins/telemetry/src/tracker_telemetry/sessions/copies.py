@@ -32,6 +32,7 @@ from tracker_telemetry.sessions.scan import Labels
 from tracker_telemetry.sessions.tables import IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
+News: TypeAlias = "Mapping[tuple[str, str], float | None]"  # the same, or None of what was thought before
 NEVER = float("inf")
 SHOWN = """
 SELECT s.base, s.half, s.place, r.place, r.ts, s.ts FROM shown s JOIN row r USING (base, half, source)
@@ -124,7 +125,7 @@ def known(database: sqlite3.Connection, source: str) -> Descents:
     return {(session, parent): until for session, parent, until in rows}
 
 
-def put(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float | None]) -> None:
+def put(database: sqlite3.Connection, source: str, descents: News) -> None:
     """Note what the journal has; None takes back."""
     rows = [(source, *pair, until) for pair, until in descents.items()]
     database.executemany("INSERT OR REPLACE INTO descent VALUES (?, ?, ?, ?)", rows)
@@ -164,10 +165,13 @@ def kin(database: sqlite3.Connection, source: str) -> dict[str, str]:
 
 def journalled(session: Session, source: Source) -> dict[tuple[str, str], float | None]:
     """What a source's stream of the journal says."""
-    found = (entry.record.get("descent") for entry in session.index.entries(source.stream))
-    return {
-        (str(one.get("session")), str(one.get("parent"))): one.get("until") for one in found if isinstance(one, dict)
-    }
+    found: dict[tuple[str, str], float | None] = {}
+    for entry in session.index.entries(source.stream):
+        if isinstance(one := entry.record.get("descent"), dict):
+            pair, until = (str(one.get("session")), str(one.get("parent"))), one.get("until")
+            # another machine's copy of the parent may be older
+            found[pair] = until and max(until, found.get(pair) or until)
+    return found
 
 
 def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | None]:
@@ -176,6 +180,15 @@ def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | Non
         pair: until for pair, until in found.items() if before.get(pair, -NEVER) < until
     }
     return new | {pair: None for pair in before if pair not in found and pair[::-1] in found}
+
+
+def parents_until(database: sqlite3.Connection, source: str, new: News) -> Mapping[str, Mapping[str, float]]:
+    """Of each session those whose requests it shows, and until when; as the journal has it with what is new."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for (session, parent), until in {**known(database, source), **new}.items():
+        if until is not None:
+            found[session][parent] = until
+    return found
 
 
 def dropped(database: sqlite3.Connection, source: str) -> Descents:

@@ -290,9 +290,10 @@ class Store:
     def _keep(self, source: Source, prices: str) -> None:
         """Append the daily totals that grew to the journal; `prices` is the version of the table of their costs."""
         sessions = self._touched[source.name]
-        sessions |= totals.settle(self.database, source.name, sessions, self._news.get(source.name, {}))
-        new = totals.grown(self.database, source.name, sessions)
         descents = copies.news(copies.known(self.database, source.name), self._descents.get(source.name, {}))
+        sure = {} if source.name in self._anew else descents
+        sessions |= totals.settle(self.database, source.name, sessions, self._news.get(source.name, {}), sure)
+        new = totals.grown(self.database, source.name, sessions, descents)
         size = self._learnt[source.name]
         if (new or descents) and not self.session.dry_run:
             size = totals.append(self.session, source, totals.fields(new, descents, prices), size)

@@ -17,6 +17,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -27,10 +28,11 @@ from tracker_telemetry.sessions.scan import TOKENS
 
 Row: TypeAlias = "tuple[Any, ...]"  # the source and `tables.KEPT`
 Totals: TypeAlias = "dict[Row, Row]"  # by what a total is of: source, session, day, model, project, branch
+Parents: TypeAlias = "Mapping[str, Mapping[str, float]]"  # of sessions that show others' requests, until when
 Groups: TypeAlias = "dict[Row, Totals]"  # by session, or the first of those that share requests, day and model
 UNKNOWN = -1  # how far the journal is known that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
-PRICED, COST, UNTIL, SPEED = (place + len(TOKENS) for place in (10, 11, 12, 13))
+PRICED, COST, UNTIL, SPEED, REVISION, APART = (place + len(TOKENS) for place in range(10, 16))
 MADE = itemgetter(COUNTS, UNTIL)  # how many requests, of how many tokens, and when the last was made
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
@@ -41,13 +43,15 @@ def journalled(session: Session, source: Source) -> Iterator[Row]:
     """What a source's stream of the journal says."""
     for entry in session.index.entries(source.stream):
         usage = entry.record.get("usage")
-        if isinstance(usage, dict) and usage.get("until") is None:
+        if isinstance(usage, dict):
             # older versions do not say when the last request was made, but all were before this
-            usage = {**usage, "until": epoch(entry.record.get("captured_at"))}
+            until = epoch(entry.record.get("captured_at")) if usage.get("until") is None else usage["until"]
+            apart = json.dumps(usage["apart"]) if isinstance(usage.get("apart"), dict) else None
+            usage = {**usage, "until": until, "apart": apart}
         row = (source.name, *(usage.get(name) for name in tables.KEPT)) if isinstance(usage, dict) else ()
         is_sound = all(isinstance(one, str) for one in row[KEY]) and all(isinstance(one, int) for one in row[COUNTS])
         is_sound &= all(isinstance(one, int | float | None) for one in row[PRICED:SPEED])
-        if row and is_sound and isinstance(row[SPEED], str | None):
+        if row and is_sound and isinstance(row[SPEED], str | None) and isinstance(row[REVISION], int | None):
             yield row
 
 
@@ -63,7 +67,7 @@ def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Gro
     What it has no longer, since somebody took it back, is appended again.
     """
     before = _groups(database.execute(f"SELECT {tables.KEPT_COLUMNS} FROM kept WHERE source = ?", (source,)))
-    now = _groups(rows)
+    now = _standing(rows)
     database.execute("DELETE FROM kept WHERE source = ?", (source,))
     put(database, "kept", (row for own in now.values() for row in own.values()))
     return {
@@ -71,27 +75,58 @@ def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Gro
     }
 
 
-def settle(database: sqlite3.Connection, source: str, sessions: Collection[str], news: Groups) -> set[str]:
+def _standing(rows: Iterable[Row]) -> Groups:
+    """Of each total's records the one that knows most: machines that have copies of a file write them in any order."""
+    found: Groups = defaultdict(dict)
+    for row in rows:
+        own = found[row[1:4]]
+        before = own.get(row[KEY])
+        # of older versions' the last one stands
+        if before is None or row[APART] is before[APART] is None or _rank(row) >= _rank(before):
+            own[row[KEY]] = row
+    return found
+
+
+def _rank(row: Row) -> tuple[float, int, int, Row]:
+    return _until(row), row[REVISION] or 0, len(_apart(row)), row[COUNTS]
+
+
+def _apart(row: Row) -> dict[str, float]:
+    """The sessions whose requests a total leaves out, until when its session shows them."""
+    return json.loads(row[APART] or "{}")  # type: ignore[no-any-return]
+
+
+def _unknown(row: Row, parents: Mapping[str, float]) -> set[str]:
+    """Those whose requests it may hold."""
+    known = _apart(row)
+    return {parent for parent, until in parents.items() if until > known.get(parent, 0)}
+
+
+def settle(
+    database: sqlite3.Connection, source: str, sessions: Collection[str], news: Groups, new: copies.News
+) -> set[str]:
     """Bring what is lost up to the rows of these sessions, and to what the journal has now.
 
     Returned are all that share requests with these.
     """
     if not (news or database.execute("SELECT 1 FROM lost WHERE source = ? LIMIT 1", (source,)).fetchone()):
         return set()
-    kin = copies.kin(database, source)
+    kin, old = copies.kin(database, source), copies.parents_until(database, source, {})
     names = {*sessions, *(session for session, *_ in news)}
     firsts = {kin.get(one) for one in names}
     names |= {one for one, first in kin.items() if first in firsts}
     own = source, json.dumps(sorted(names))
     lost, had = (_of(database, table, own) for table in ("lost", "kept"))
     before, anew = _together({**had, **news}, kin), _together({group: had[group] for group in news}, kin).keys()
+    parents = copies.parents_until(database, source, new)
     lost, had, shown = (_together(found, kin) for found in (lost, had, _groups(database.execute(tables.DAILY, own))))
     for group in {*lost, *anew}:
         known = left = lost.get(group, {})
         if known:
             left = _still(known, _missing(database, before.get(group, {}), shown.get(group, {})))
         if group in anew:
-            left = max(left, _missing(database, had[group], shown.get(group, {})), key=_size)
+            once = _counted_once(had[group], before.get(group, {}), old, parents)
+            left = max(_missing(database, once, shown.get(group, {})), left, key=_size)
         if left != known:
             key = tables.KEPT_KEY
             database.executemany(f"DELETE FROM lost WHERE ({key}) = (?, ?, ?, ?, ?, ?)", known)
@@ -105,6 +140,29 @@ def _together(groups: Groups, kin: Mapping[str, str]) -> Groups:
     for (session, *rest), totals in groups.items():
         found[(kin.get(session, session), *rest)].update(totals)
     return found
+
+
+def _counted_once(kept: Totals, before: Totals, parents: Parents, now: Parents) -> Totals:
+    """What the journal has of a day and model of sessions that share requests, each once.
+
+    A total of a machine that did not know of a fork's parent has the parent's requests, too: it counts for what it has
+    more. What this one wrote leaves out all that the journal said then.
+    """
+    found = {key: row for key, row in kept.items() if any(row[COUNTS])}
+    for key, row in sorted(found.items()):
+        shared = _unknown(row, _parents(row, parents if row == before.get(key) else now))
+        others = {own: other for own, other in found.items() if other[1] in shared and row[1] not in _apart(other)}
+        if others and row[APART] is not None:
+            del found[key]
+            found |= _rest({key: row}, others)
+    return found
+
+
+def _parents(row: Row, parents: Parents) -> dict[str, float]:
+    """The sessions whose requests those of a total's session show on its day, and until when."""
+    _, session, day, *_ = row
+    found = parents.get(session, {}).items()
+    return {parent: until for parent, until in found if day <= f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d}"}
 
 
 def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Totals:
@@ -137,7 +195,7 @@ def _rest(kept: Totals, shown: Totals) -> Totals:
     if kept and shown:
         # which requests of these are left is not known, nor whether the last is
         until = max(kept.values(), key=_until)[UNTIL]
-        kept = {key: (*row[:UNTIL], until, row[SPEED]) for key, row in kept.items()}
+        kept = {key: (*row[:UNTIL], until, *row[SPEED:]) for key, row in kept.items()}
     left = {key: _with(row, map(_more, _values(row), _values(shown.get(key)))) for key, row in kept.items()}
     return _cut(left, [*map(_more, _sums(kept), _sums(shown))])
 
@@ -201,26 +259,39 @@ def _of(database: sqlite3.Connection, table: str, own: Row) -> Groups:
     return _groups(database.execute(query, own))
 
 
-def grown(database: sqlite3.Connection, source: str, sessions: Collection[str]) -> list[Row]:
+def grown(database: sqlite3.Connection, source: str, sessions: Collection[str], descents: copies.News) -> list[Row]:
     """The daily totals of sessions that the journal does not have: what rows show, and what is lost."""
+    sessions = {*sessions, *(session for session, _ in descents)}
     if not sessions:
         return []
-    own = source, json.dumps(sorted(sessions))
+    own, parents = (source, json.dumps(sorted(sessions))), copies.parents_until(database, source, descents)
     found = {row[KEY]: row for row in database.execute(tables.DAILY, own)}
     for totals in _of(database, "lost", own).values():
         for key, row in totals.items():
             found[key] = _sum(row, found[key]) if key in found else row
     kept = {key: row for totals in _of(database, "kept", own).values() for key, row in totals.items()}
-    new = [row for key, row in found.items() if key not in kept or _is_news(row, kept[key])]
+    new = [_revised(row, kept.get(key), _parents(row, parents)) for key, row in found.items()]
     # the same requests under another project or branch
-    return new + [
-        (*row[:9], *NOTHING, *[None] * 4) for key, row in kept.items() if key not in found and any(row[COUNTS])
-    ]
+    gone = (row for key, row in kept.items() if key not in found and any(row[COUNTS]))
+    new += [_revised((*row[:9], *NOTHING, None, None, row[UNTIL], None, 0, None), row, {}) for row in gone]
+    return [row for row in new if row[KEY] not in kept or _is_news(row, kept[row[KEY]])]
+
+
+def _revised(row: Row, kept: Row | None, apart: Mapping[str, float]) -> Row:
+    """A total that stands for the one that the journal has."""
+    *row, until, speed, revision, _ = row  # type: ignore[assignment]
+    if kept is not None:
+        until = None if until is None or kept[UNTIL] is None else max(until, kept[UNTIL])
+        revision = kept[REVISION] or 0
+    found = *row, until, speed, revision, json.dumps(apart, sort_keys=True)
+    is_less = kept is not None and _rank(found) < _rank(kept)
+    return *row, until, speed, revision + is_less, found[APART]
 
 
 def _is_news(row: Row, kept: Row) -> bool:
     """Whether these are other requests than the journal has; a later one may have the figures of one that went."""
-    return bool(row[COUNTS] != kept[COUNTS] or (row[UNTIL] or 0) > _until(kept))
+    is_later = (row[UNTIL] or 0) > _until(kept)
+    return bool(row[COUNTS] != kept[COUNTS] or is_later or _unknown(kept, _apart(row)))
 
 
 def _sum(lost: Row, shown: Row) -> Row:
@@ -229,7 +300,7 @@ def _sum(lost: Row, shown: Row) -> Row:
     until = None if lost[UNTIL] is None else max(lost[UNTIL], shown[UNTIL] or 0)
     counts = (a + b for a, b in zip(lost[COUNTS], shown[COUNTS], strict=True))
     speed = lost[SPEED] if lost[SPEED] in (shown[SPEED], None) else tables.SEVERAL
-    return (*shown[:9], *counts, _priced(lost) + _priced(shown), sum(costs) if costs else None, until, speed)
+    return (*shown[:9], *counts, _priced(lost) + _priced(shown), sum(costs) if costs else None, until, speed, 0, None)
 
 
 def _priced(row: Row) -> int:
@@ -243,7 +314,8 @@ def fields(
 ) -> Iterator[dict[str, Any]]:
     """What the records say."""
     for row in totals:
-        yield {"usage": dict(zip(tables.KEPT, row[1:], strict=True)), "prices": prices}
+        usage = dict(zip(tables.KEPT, row[1:], strict=True))
+        yield {"usage": usage | {"apart": json.loads(row[APART])}, "prices": prices}
     for (name, parent), until in descents.items():
         yield {"descent": {"session": name, "parent": parent, "until": until}}
 
