@@ -289,10 +289,10 @@ def test_a_file_beside_it_that_may_not_be_read(tmp_path: Path, monkeypatch: pyte
     foreign.write_bytes(b"a\n")
     access, opened = os.access, os.open
 
-    def refuse(name: Path, flags: int) -> int:
+    def refuse(name: Any, *given: Any, **more: Any) -> int:
         if name == foreign:
             raise PermissionError(13, "Permission denied")
-        return opened(name, flags)
+        return opened(name, *given, **more)
 
     monkeypatch.setattr(os, "access", lambda name, mode: name != foreign and access(name, mode))
     monkeypatch.setattr(os, "open", refuse)
