@@ -42,6 +42,7 @@ def test_a_sound_panel_has_no_fault(given: dict[str, Any]) -> None:
         (chart(x="other"), "draws 'other', but the panel 'mine' has no such column"),
         (chart(y="name"), "draws 'name', but the panel 'mine' has no such column"),
         (chart(x="n", y="n"), "draws 1 of 'n' in the panel 'mine'. Expected an instant."),
+        (chart() | {"rows": ({"at": None, "n": True},)}, "draws True of 'n' in the panel 'mine'. Expected a number."),
         (chart(kind="bars", low="at"), "draws datetime.datetime(2026, 1, 1, 0, 0, tzin of 'at' in the panel 'mine'."),
         (
             {"rows": ({"n": datetime(2026, 1, 1)},)},

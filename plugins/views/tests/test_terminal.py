@@ -151,11 +151,12 @@ def test_a_bar_has_its_width_whatever_the_range(used: float, low: float, high: f
 def test_a_count_is_rounded_as_every_other_number() -> None:
     """One page had 303,450 tokens in a table and 303451 in the text below it."""
     column = Column(key="tokens", title="Tokens", kind="count")
-    assert [text(one, column, UTC) for one in (303450.5, 263896.5, 10**14, 7)] == [
+    assert [text(one, column, UTC) for one in (303450.5, 263896.5, 10**14, 7, float("nan"))] == [
         "303,451",
         "263,897",
         "100,000,000,000,000",
         "7",
+        "nan",
     ]
 
 

@@ -38,7 +38,7 @@ def _wrong_values(panel: Panel, chart: Chart) -> Iterator[str]:
     for key in (*times, chart.y, chart.low, chart.high):
         found = [row[key] for row in panel.rows if key is not None and row.get(key) is not None]
         wrong = next(
-            (one for one in found if not (isinstance(one, datetime) if key in times else _is_number(one))), None
+            (one for one in found if not (isinstance(one, datetime) if key in times else _is_figure(one))), None
         )
         if wrong is not None:
             wanted = "an instant" if key in times else "a number"
@@ -47,6 +47,10 @@ def _wrong_values(panel: Panel, chart: Chart) -> Iterator[str]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and -1e15 < value < 1e15
+
+
+def _is_figure(value: Any) -> bool:
+    return _is_number(value) and not isinstance(value, bool)
 
 
 def _is_instant(value: Any) -> bool:

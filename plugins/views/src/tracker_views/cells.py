@@ -32,7 +32,8 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
             return "<$0.01" if value > 0 else ">-$0.01"
         return f"${value * (1 + 1e-12):,.2f}"  # halves are rounded up, as those of numbers are
     if column.kind == "count":
-        return f"{int(number(value, 0)):,}"
+        shown = number(value, 0)
+        return f"{int(shown):,}" if shown.lstrip("-").isdigit() else shown
     if column.kind in ("percent", "share"):
         return f"{number(value)}%"
     return rate(value) if column.kind == "rate" else number(value)
