@@ -119,8 +119,7 @@ class FeatureConformance(Conformance):
             assert isinstance(found, click.Command), rule(text, "Features")
             assert found.help, rule(f"the command {name!r} has no help", "Features")
             above, _, own = name.rpartition(" ")
-            page = " ".join(tracker_cli(*name.split(), "--help").stdout.split()) if above else ""
-            is_reached = not above or (f" {name} " in page and " ".join(found.help.split()[:9]) in page)
+            is_reached = not above or is_page_of(tracker_cli(*name.split(), "--help").stdout, name, found.help)
             text = f"`tracker {name}` is not reached: {above!r} is not a group, or has a command {own!r} already"
             assert is_reached, rule(text, "Features")
 
@@ -162,6 +161,11 @@ def _sources(registry: Registry, hook: str) -> Iterator[dict[str, Any]]:
     for one in (*SOURCES, *registry.sources.values()):
         if one.is_stream if hook in ("stream_facts", "session_files") else one.is_provider:
             yield {"source": one}
+
+
+def is_page_of(page: str, name: str, text: str) -> bool:
+    """Whether a help page is that of a command with this help; a page breaks lines at dashes, too."""
+    return f" {name} " in " ".join(page.split()) and "".join(text.split()[:9]) in "".join(page.split())
 
 
 def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:

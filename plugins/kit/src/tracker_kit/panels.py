@@ -49,9 +49,5 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and -1e15 < value < 1e15
 
 
-def _is_figure(value: Any) -> bool:
-    return _is_number(value) and not isinstance(value, bool)
-
-
 def _is_instant(value: Any) -> bool:
     return isinstance(value, datetime) and value.utcoffset() is not None
