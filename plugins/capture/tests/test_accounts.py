@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from plugins.capture.tests.conftest import Worker
+from tracker.api import Gauge
+from tracker_capture.readings import mark_of_gauges
 
 HOUR = timedelta(hours=1)
 
@@ -134,3 +136,11 @@ def test_a_meter_that_was_reset_early_is_of_one_account(person: Any) -> None:
     [found] = named(worker, "meters").values()
     assert [one["has_reset"] for one in found["points"]] == [False, False, True, False]
     assert worker("gate", "codex").exit_code == 0
+
+
+def test_a_capture_is_told_by_what_its_reading_is_told_by() -> None:
+    """A record has the meters in another order than its pane, and the history none without a value."""
+    reset = datetime.now(UTC) + timedelta(days=2)
+    shown = [Gauge(meter=key, used=5, reset_at=reset) for key in ("all_models", "sonnet")]
+    unread = Gauge(meter="opus", used=None, reset_at=reset + timedelta(days=1))
+    assert mark_of_gauges(shown) == mark_of_gauges([*shown[::-1], unread])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -67,5 +68,8 @@ def test_resets_that_cannot_be_are_in_no_sample(machine: Any, event: Any) -> Non
     said = refused(machine("capture", "--sample", "codex", "--from", "rollout"))
     assert "codex rollout: its resets do not fit " in said
     assert " UTC: check the clock of this machine. Nothing is left to try" in said
-    assert "0 rows added" in ok(machine("sync"))
+    done = machine("sync")
+    assert "0 rows added" in ok(done)
+    assert re.search(r"warning: 1 reading in \S+ is left out: of \S+Z\. Check the clock", done.stderr)
+    assert "before a reset that was over" not in done.stderr
     assert len(machine.rows("readings")) == 1

@@ -22,7 +22,7 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 8
+VERSION = 9
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -153,7 +153,8 @@ class Outline:
 def mark_of(values: Iterable[tuple[str, float | None]]) -> str | None:
     """What tells a reading without an account from others: the farthest of its meters' resets, by the hour."""
     resets = [(meter, round(reset / HOUR)) for meter, reset in values if reset is not None]
-    return "{} {}".format(*max(resets, key=lambda one: one[1])) if resets else None
+    # a record has them in another order than its pane
+    return "{} {}".format(*max(resets, key=lambda one: one[::-1])) if resets else None
 
 
 def _runs(peak: Peak) -> Iterator[tuple[Any, ...]]:

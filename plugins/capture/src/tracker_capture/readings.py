@@ -92,7 +92,8 @@ class Sample:
 
 
 def mark_of_gauges(gauges: Iterable[Gauge]) -> str | None:
-    return mark_of((one.meter, one.reset_at.timestamp() if one.reset_at else None) for one in gauges)
+    shown = (one for one in gauges if one.used is not None)
+    return mark_of((one.meter, one.reset_at.timestamp() if one.reset_at else None) for one in shown)
 
 
 def is_same_reset(one: datetime | None, other: datetime | None) -> bool:

@@ -343,8 +343,9 @@ def _samples(
             sample = readings.sample_of(job.source, reading, session.now, job.origin.name, behind)
             if sample is not None:
                 yield sample
-            elif any(gauge.used for gauge in reading.gauges):
-                over.append(reading.as_of)
+            elif resets := [one.reset_at for one in reading.gauges if one.used and one.reset_at]:
+                # else they are too far ahead
+                (over if max(resets) <= reading.as_of else wrong).append(reading.as_of)
 
 
 def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading | None]:
