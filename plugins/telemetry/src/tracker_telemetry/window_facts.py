@@ -28,9 +28,9 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
         for window, lane, is_routed, model, *counts in groups(session, source, windows, table):
             if (provider := provider_of(session, source, lane, model, is_routed=is_routed)) is not None:
                 sides[window, provider].add(model, *counts)
-        for key, side in ((key, side) for key, side in sides.items() if not side.uncounted):
-            used = side.used.values()
-            found[key].append(logs.Part(sum(map(sum, used)), side.money(table), sum(counts[-1] for counts in used)))
+        for key, side in sides.items():
+            used, money, is_known = side.used.values(), side.money(table), not side.uncounted
+            found[key].append(logs.Part(sum(map(sum, used)), money, sum(counts[-1] for counts in used), is_known))
     return logs.with_streams(session, found, windows, lambda window: bool(checks(session, window)))
 
 

@@ -41,11 +41,12 @@ _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, LogFacts]] = WeakKeyDictionary(
 
 
 class Part(NamedTuple):
-    """What a stream has of a window and provider."""
+    """What a stream has of a window and provider. is_known: whether each request has a count of its tokens."""
 
     tokens: int
     cost: float | None
     output: int
+    is_known: bool = True
 
 
 def facts(session: Session, windows: Sequence[str]) -> Facts:
@@ -70,6 +71,8 @@ def with_streams(
     of which the logs have less than half of their output, unless that is of requests outside of it.
     """
     (logged, outputs), logs = _logged(session, windows), store.log_sources(session)
+    # a part of what a provider used is not what it used
+    streams = {key: parts for key, parts in streams.items() if all(part.is_known for part in parts)}
     own, before = {provider_of(session, source) for source in logs}, Counter[Key]()
     for (label, provider), output in outputs.items():
         before.update({(window, provider): output for window in label.split(BETWEEN)})
