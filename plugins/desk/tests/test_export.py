@@ -18,20 +18,6 @@ from tracker.journal.journal import Journal
 from tracker_desk import parquet
 from tracker_desk.export import ENDING
 
-T1 = "2026-01-10T09:00:00Z"  # of the AFTER that counts
-
-
-def audit(program: Any, root: Path | None = None) -> Any:
-    return [json.loads(program("--json", "window-audit", "--window", one, root=root).ok()) for one in ("W1", "W2")]
-
-
-def preview(program: Any, root: Path | None = None) -> str:
-    text: str = program("preview", root=root).ok()
-    return text
-
-
-# --- tables
-
 
 def table(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
