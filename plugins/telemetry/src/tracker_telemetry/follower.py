@@ -1,6 +1,6 @@
 """Follow a file as it grows, by polling, which works on every file system: through truncation and rotation.
 
-A place in a file is known by the file's number and by the bytes before the place, so that another file of the same
+A place in a file is known by the file's number and by a checksum of the bytes before it, so that another file of that
 number is noticed. A file that was renamed is read until it has no more and its successor has something, and its whole
 lines later, too: a writer keeps it open until it is told of the rotation. What was written to it while nobody followed,
 or what a rotation copied away before it cut the file, is found in files beside it with names like its own.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from attrs import asdict, define, evolve, field, frozen
+from attrs import asdict, define, field, frozen
 
 from tracker.kernel import TrackerError, read_at, replace_file
 from tracker_telemetry import FOLDER, blake2b
@@ -41,7 +41,9 @@ class Place:
     device: int = 0
     inode: int = 0
     position: int = 0
-    tail: bytes = b""
+    size: int = 0  # of what is before the place, as far as its checksum goes
+    checksum: str = ""
+    is_within_line: bool = False
 
     def is_of(self, file: int) -> bool:
         """Whether an open file has the number."""
@@ -49,18 +51,18 @@ class Place:
 
     def fits(self, file: int) -> bool:
         """Whether an open file is the one, or a copy of it, as far as it was read."""
-        if not self.tail:
+        if not self.size:
             return self.is_of(file)
-        start = self.position - len(self.tail)
-        return os.fstat(file).st_size >= self.position and read_at(file, len(self.tail), start) == self.tail
+        return blake2b(read_at(file, self.size, self.position - self.size), digest_size=16).hexdigest() == self.checksum
 
     def is_in(self, file: int) -> bool:
         """Whether an open file is the one itself: another may begin alike, or have got its number."""
-        return self.tail != b"" and self.is_of(file) and self.fits(file)
+        return self.size > 0 and self.is_of(file) and self.fits(file)
 
     def behind(self, chunk: bytes) -> Place:
         """The place at the end of what was read from here on."""
-        return evolve(self, position=self.position + len(chunk), tail=(self.tail + chunk[-TAIL:])[-TAIL:])
+        checksum = blake2b(tail := chunk[-TAIL:], digest_size=16).hexdigest()
+        return Place(self.device, self.inode, self.position + len(chunk), len(tail), checksum, not tail.endswith(b"\n"))
 
 
 @define
@@ -90,7 +92,7 @@ class Follower:
                     self._is_leaving = False
                     self.place = self.place.behind(chunk)
                     yield chunk
-                elif self.place.tail[-1:] in (b"", b"\n") and (chunk := _lines(self._former, self.left)):
+                elif not self.place.is_within_line and (chunk := _lines(self._former, self.left)):
                     self.left = self.left.behind(chunk)
                     yield chunk
                 elif self._is_leaving and self._file is not None and (file := self._successor()) is not None:
@@ -232,9 +234,7 @@ class Mark:
                 ids = file.read(found["shown"] * SIZE)
             if found["streams"] != self._streams(found["streams"]) or len(ids) != found["shown"] * SIZE:
                 return None
-            # a mark of an older version has but one
-            known = (found["place"], found.get("left", {"tail": ""}))
-            place, left = (Place(**{**one, "tail": bytes.fromhex(one["tail"])}) for one in known)
+            place, left = Place(**found["place"]), Place(**found["left"])
             number = int(found["lines"])
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return None
@@ -245,7 +245,7 @@ class Mark:
 
     def note(self, place: Place, left: Place, shown: Sequence[bytes]) -> None:
         """Note the places in the current file and in the one before, and the lines that were shown since."""
-        places = {name: {**asdict(one), "tail": one.tail.hex()} for name, one in (("place", place), ("left", left))}
+        places = {"place": asdict(place), "left": asdict(left)}
         with suppress(OSError, TrackerError):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             file = os.open(self.path.with_suffix(".ids"), os.O_WRONLY | os.O_CREAT, 0o600)

@@ -179,6 +179,17 @@ def test_it_goes_on_where_it_was(follow: Start, log: Log, caught_up: Start, numb
         assert "duplicates=0" in out
 
 
+def test_what_is_remembered_of_a_file_holds_nothing_of_its_text(
+    follow: Start, log: Log, caught_up: Start, tmp_path: Path
+) -> None:
+    log.write("a", "b")
+    followed(follow, caught_up)
+    marks = [path.read_bytes() for path in tmp_path.rglob("followed-*.json")]
+    assert marks
+    end = log.path.read_bytes()[-16:]
+    assert not any(text in mark for mark in marks for text in (end, end.hex().encode()))
+
+
 def followed(follow: Start, caught_up: Start) -> None:
     """Follow until everything is stored, and end."""
     run = follow()
@@ -306,7 +317,7 @@ def test_a_former_file_is_no_successor_after_a_restart(tmp_path: Path) -> None:
     for file, text in ((former, b"a\nb\n"), (path, b"c\n")):
         file.write_bytes(text)
         found = file.stat()
-        places.append(Place(found.st_dev, found.st_ino, len(text), text))
+        places.append(Place(found.st_dev, found.st_ino).behind(text))
     os.utime(former, (found.st_mtime + 9, found.st_mtime + 9))
     (tmp_path / "usage.jsonl").write_bytes(b"d\n")
     follower = Follower(tmp_path / "usage.jsonl", place=places[1], left=places[0])
