@@ -24,7 +24,8 @@ import needs_tracker  # noqa: F401
 # what people type; `python -m tracker.cli` imports runpy, too
 TRACKER = [str(Path(sys.executable).with_name("tracker"))]
 FLOOR = "python -I -c pass"
-STATUS = json.dumps({"rate_limits": {"five_hour": {"used_percentage": 30.0, "resets_at": 4070908800}}})
+FIVE_HOUR = {"used_percentage": 30.0, "resets_at": int(time.time()) + 4 * 3600}
+STATUS = json.dumps({"rate_limits": {"five_hour": FIVE_HOUR}})
 END = ["alias", "end", "codex", "--stdin", "--window", "W0-01", "--captured-at", "2026-11-22T07:45:00Z"]
 # a pane that the demo writes
 PANE = "captures/codex/status_after.txt"
