@@ -124,12 +124,16 @@ def _imported(session: Session) -> set[str]:
 
 
 def _usage(session: Session) -> Iterator[dict[str, Any]]:
-    """The daily totals of sessions that `tracker usage` has stored; a later row of the same key replaces it."""
+    """The daily totals of sessions that `tracker usage` has stored; of one key that which knows most.
+
+    Another machine may have counted an older copy later. Of older versions' records the last one stands.
+    """
     imported = _imported(session)
     for source in session.registry.sources.values():
         if not any(isinstance(origin, LogOrigin) for origin in source.origins):
             continue
         latest: dict[tuple[object, ...], dict[str, Any]] = {}
+        ranks: dict[tuple[object, ...], tuple[float, int, int, int]] = {}
         for entry in session.index.entries(source.stream):
             usage = entry.record.get("usage")
             if isinstance(usage, dict):
@@ -140,5 +144,10 @@ def _usage(session: Session) -> Iterator[dict[str, Any]]:
                 # what does not say when its last request was made was counted behind it
                 until = epoch(at) if usage.get("until") is None else usage["until"]
                 fields = {"source": source.name, "prices": entry.record.get("prices"), "stored_at": at, "until": until}
+                if isinstance(apart := usage.get("apart"), dict):
+                    rank = until or 0.0, usage.get("revision") or 0, len(apart), usage.get("requests") or 0
+                    if rank < ranks.get(key, rank):
+                        continue
+                    ranks[key] = rank
                 latest[key] = {**known, **fields, "imported": str(entry.record.get("command_id")) in imported}
         yield from latest.values()

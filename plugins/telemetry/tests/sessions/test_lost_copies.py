@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
 import pytest
 from attrs import define, field
 from hypothesis import HealthCheck, example, given, settings
@@ -183,6 +184,10 @@ def test_records_of_a_machine_that_has_less_change_nothing(
     for at in order:
         assert third.run("import", str((home, other)[at].data)).exit_code == 0
         third.total()
+    out = third.folder / "out"
+    assert third.run("export", "--format", "parquet", "--out", str(out)).exit_code == 0
+    asked = duckdb.connect(":memory:").execute(f"SELECT sum(requests) FROM '{out}/usage/*.parquet'")
+    assert asked.fetchall() == [(true[0],)]
     for one, from_ in ((third, home), (home, other), (other, home)):
         assert one.run("import", str(from_.data)).exit_code == 0
         for _ in range(2):
