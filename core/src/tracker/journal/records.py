@@ -84,7 +84,7 @@ def stamp(
         # a lone surrogate, from an argument that is not UTF-8, or a number of more than 64 bits
         content = orjson.dumps(record := plain(record), option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
-        size = f"{len(content) >> 20} MB as a line. Expected at most {LINE_LIMIT >> 20} MB"
+        size = f"{-(-len(content) >> 20)} MB as a line. Expected at most {LINE_LIMIT >> 20} MB"
         raise TrackerError(f"The record takes {size}: its text is mostly control characters, or not a text. {NOTHING}.")
     return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
 
