@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,20 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     program("undo", "--yes").ok()
     assert "A-01" in program(*cure.split()[1:], "--captured-at", times[2], stdin="fuel 20%").ok()
     assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err
+
+
+def test_start_goes_on_behind_what_came_in_only_where_that_is_said(program: Any, tmp_path: Path) -> None:
+    """Two machines that use one id for different work cannot be brought together any more."""
+    other = tmp_path / "other"
+    for root, window, hour in ((program.root, "W0-01", 8), (other, "LAP-01", 10)):
+        for verb, pane, at in (("start", "fuel 10%", hour), ("end", "fuel 20%", hour + 1)):
+            words = ("alias", verb, "toy", "--stdin", "--window", window, "--captured-at", f"2026-01-10T{at:02}:00:00Z")
+            program(*words, stdin=pane, root=root).ok()
+    said = " ".join(program("import", str(other)).err.split())
+    assert "LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` goes on behind it" in said
+    [cure] = re.findall(r"Yours goes on with `tracker ([^`]*)`", said)
+    assert "toy before snapshot for W0-02 " in program(*cure.split(), stdin="fuel 30%").ok()
+    assert "goes on" not in program("import", str(other)).err
 
 
 def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:

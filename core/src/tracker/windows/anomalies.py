@@ -21,14 +21,14 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
     rows = []
     for fall in measured.falls:
         before, after, lost = map(amount, (fall.before, fall.after, round(fall.before - fall.after, 6)))
-        lane = pair.after.agent_id if pair.after else None
-        place = f"--window {like['window']}{f' --agent {lane}' if lane else ''}"
+        place = f"--window {like['window']}{f' --agent {lane}' if (lane := pair.after and pair.after.agent_id) else ''}"
         cure = f"capture again: tracker end {source.name} --stdin {place}"
         cause = f"{fall.meter} fell from {before} to {after}"
         if fall.reset_at is not None:
             cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
             cure = "readings of both sides of the reset measure across it: end a window before it, begin one behind it"
-        cure += f", or tracker alias delete {source.name} --phase after {place}"
+        kept = " --keep-readings" if fall.reset_at is not None else ""  # both panes are right
+        cure += f", or tracker alias delete {source.name} --phase after {place}{kept}"
         cure += f" (and its other captures: without any, {source.name} leaves the window)"
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": -(lost or 0)}
         rows.append(row_about(filter(None, pair), like, FELL, cause, cure, **figures))

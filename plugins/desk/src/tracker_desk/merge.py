@@ -80,15 +80,31 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
 
 
 def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
-    """Say which open windows are no longer those that `end` takes, since newer ones of their lanes came in."""
+    """Say which windows `end` and `start` no longer go by, since newer ones of their lanes came in."""
     for file, before in states:
-        own, new, end = before["window"], file.content()["window"], f"tracker end {file.source.name}"
-        if before["open"] and new != own and _is_open(session, file, before):
-            place = f"--window {quote(own)}{lane_option(session, file.lane)}"
+        own, new, name = before["window"], file.content()["window"], file.source.name
+        lane = lane_option(session, file.lane)
+        if own is None or new in (own, None):
+            continue
+        if before["open"] and _is_open(session, file, before):
             session.warn(
-                f"{own} is open here, and {new}, which came in, is newer, so that `{end}` goes to that one. Yours ends"
-                f" with `{end} --stdin {place}`"
+                f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` goes to that"
+                f" one. Yours ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
             )
+        elif not before["open"]:
+            following = _free_after(session, own)
+            session.note(
+                f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` goes on"
+                f" behind it. Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
+            )
+
+
+def _free_after(session: Session, window: str) -> str:
+    """The next window that no record knows: two machines must not use one id for different work."""
+    following = Windows(session).following(window)
+    while session.index.knows(following):
+        following = Windows(session).following(following)
+    return following
 
 
 def _is_open(session: Session, file: Any, before: Mapping[str, Any]) -> bool:
