@@ -38,11 +38,21 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
     can_sample = not several and _can_sample(session, source)
     if can_sample and session.registry.first("meter_sampler", session=session, every=FRESH):
         return f"`tracker capture --sample {name}`"
+    if opened and _is_reset(session, source, opened[lane].window):
+        window = opened[lane].window
+        return f"`tracker start {name}{agent} --window {shlex.quote(window)}`{on}, which begins {line(window)} anew"
     if opened:
         return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
     last = newest[lane].window if lane in newest else None
     place = f" --window {shlex.quote(_free_window(session, name, account, last))}" if several else ""
     return f"`tracker start {name}{agent}{place}`{on}"
+
+
+def _is_reset(session: Session, source: Source, window: str) -> bool:
+    """Whether the meter of capacity was reset since the BEFORE of an open window, which no AFTER measures then."""
+    before = canonical(Windows(session).captures([window]).get((window, source.name), ())).before
+    gauge = before.reading.gauge(source.capacity) if before and source.capacity else None
+    return gauge is not None and gauge.reset_at is not None and gauge.reset_at <= session.now
 
 
 def _free_window(session: Session, name: str, account: str | None, last: str | None) -> str:
