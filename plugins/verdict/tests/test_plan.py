@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from tracker_verdict.outlook import Outlook
+from tracker_verdict.plan_text import lines
 
 DAY = "2026-01-01T12:00:00Z"
 PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      90% left\n  Weekly limit:  {}% left\n"
@@ -263,3 +267,12 @@ def test_windows_without_an_account_are_not_judged_by_another_accounts_plan(verd
         verdicts("complete", "--window", f"W{number}", "--codex-features", "2").ok()
     [plan] = json.loads(verdicts("--json", "plan", "--max-age", "3h").ok())
     assert [(one["windows_measured"], one["windows_of_another_plan"]) for one in plan["meters"]] == [(1, 0)] * 3
+
+
+def test_a_value_is_of_the_time_at_which_it_was_read_and_not_stored() -> None:
+    """The age beside it goes by that, too."""
+    now = datetime(2026, 1, 10, 10, tzinfo=UTC)
+    session: Any = SimpleNamespace(now=now, zone=UTC, settings=lambda _: SimpleNamespace(reserve_pp=0))
+    one = Outlook(meter="fuel", is_capacity=True, used=3.0, at=now - timedelta(minutes=12), taken_at=now)
+    source: Any = SimpleNamespace(name="toy")
+    assert next(iter(lines(session, source, [one], 1))).startswith("toy fuel: 3% used at 09:48")

@@ -68,6 +68,7 @@ class Outlook:
     limit: float | None = None
     percent: float | None = None
     taken_at: datetime | None = None
+    at: datetime | None = None  # which the value is of
     reset_at: datetime | None = None
     costs: int = 0
     left_out: int = 0
@@ -208,6 +209,7 @@ def _of_meter(asked: _Question, meter: Meter) -> Iterator[Outlook]:
             limit=current.limit,
             percent=current.percent,
             taken_at=current.taken_at,
+            at=current.at,
             reset_at=current.reset_at,
             doubt=current.doubt,
         )

@@ -53,7 +53,7 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
     for one in found:
         doubt = f", {one.doubt}" if one.doubt else ""
         reset = f", reset {local_time(one.reset_at, now, local)}" if one.reset_at else doubt
-        at = f" at {local_time(one.taken_at, now, local)}" if one.taken_at else ""
+        at = f" at {local_time(one.at, now, local)}" if one.at else ""
         name = f" account {one.account or NO_ACCOUNT}" if one.several else ""
         used = value(one.used, unit="% used" if one.unit == PERCENT else f" {one.unit}")
         if one.unit != PERCENT and one.limit:
