@@ -45,12 +45,11 @@ def test_a_window_across_a_reset_is_begun_anew(verdicts: Any, monkeypatch: pytes
     """No AFTER behind the reset of its meter measures it: `end` stored an anomaly."""
     monkeypatch.setenv("PATH", str(tmp_path))
     begun = datetime.now(UTC) - timedelta(hours=3)
-    pane = PANE.format(5) + f"  Resets {begun + timedelta(hours=1):%b %-d, %-I:%M%p} (UTC)\n"
-    for at, reset, said in (
-        (begun, begun + timedelta(hours=1), "`tracker start claude --window W0-01`, which begins W0-01 anew"),
-        (begun, begun + timedelta(days=1), "`tracker end claude`, which ends W0-01"),
+    for reset, said in (
+        (begun + timedelta(hours=1), "`tracker start claude --window W0-01`, which begins W0-01 anew"),
+        (begun + timedelta(days=1), "`tracker end claude`, which ends W0-01"),
     ):
         pane = f"{PANE.format(5)}  Resets {reset:%b %-d, %-I:%M%p} (UTC)\n"
-        words = ("--window", "W0-01", "--captured-at", at.isoformat())
+        words = ("--window", "W0-01", "--captured-at", begun.isoformat())
         verdicts("alias", "start", "claude", "--stdin", *words, stdin=pane).ok()
         assert said in " ".join(verdicts("gate", "claude").err.split())
