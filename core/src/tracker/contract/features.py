@@ -82,7 +82,7 @@ class UsageEvent(NamedTuple):
 
     tokens: all but cache reads. fresh, cached: dollars at list price of those and of cache reads, None without a price.
     prices: per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: of the one asked for.
-    since: of requests of which only a day's total is left, when the day begins; `at` is their last. account: as logged.
+    since: of requests of which only a day's total is left, from when on; `at` is their last. account: as logged.
     """
 
     at: float
