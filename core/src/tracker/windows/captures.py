@@ -121,13 +121,13 @@ class Pair(NamedTuple):
     @property
     def mixed(self) -> str | None:
         """The tag of captures whose per cent are of two quotas. Panes and JSON have words of their own for a plan."""
-        if self.account == MIXED:
-            return OTHER_ACCOUNT
         records = [one.record for one in self if one is not None]
+        accounts = {text(one.get("account")) for one in records} - {""}
         known = [(text(one.get("origin") or one.get("source")), one.get("parsed")) for one in records]
         told = [(by, text(found.get("plan"))) for by, found in known if isinstance(found, dict) and found.get("plan")]
         plans = {(by, plan.islower(), plan.casefold()) for by, plan in told}
-        return OTHER_PLAN if len(plans) > len({one[:2] for one in plans}) else None
+        is_of_two = len(plans) > len({one[:2] for one in plans})
+        return OTHER_ACCOUNT if len(accounts) > 1 else OTHER_PLAN if is_of_two else None
 
     @property
     def missing(self) -> tuple[str, ...]:
