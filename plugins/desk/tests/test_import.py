@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -313,3 +314,17 @@ def test_an_export_of_windows_tells_of_no_other_import(program: Any, tmp_path: P
         assert {path.stem for path in out.iterdir()} == streams
     rows = [json.loads(one) for one in (tmp_path / "one-out" / "imports.jsonl").read_text().splitlines()]
     assert {(*one["imported"], one["directory"]) for one in rows} == {(made["one"], None)}
+
+
+def test_an_import_names_a_clock_that_is_ahead(program: Any, tmp_path: Path) -> None:
+    """By the times of two clocks windows overlap that did not, of which none counts."""
+    other = tmp_path / "other"
+    for ahead, is_named in ((2, False), (40, True)):
+        at = (datetime.now(UTC) + timedelta(minutes=ahead)).isoformat()
+        words = ("start", "toy", "--stdin", "--force", "--window", f"W{ahead}", "--captured-at", at)
+        program(*words, stdin="fuel 10%", root=other).ok()
+        for more in (("--dry-run",), ()):
+            said = program("import", str(other), *more).err
+            assert (
+                bool(re.search(r"the newest capture there is \d\d min ahead of the clock here, so ", said)) == is_named
+            )
