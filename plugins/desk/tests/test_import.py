@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,24 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
         message = program(*words).refused()
         assert message.startswith(f"error: W1 is used for different work here and in {other}: each has records that")
     assert (program.files(), preview(program)) == (before, shown)
+    # what it names keeps both
+    both, copy = tmp_path / "both", tmp_path / "copy"
+    shutil.copytree(program.root, both)
+    shutil.copytree(other, copy)
+    add, delete = re.findall("`tracker ([^`]* --[^`]*)`", message)
+    times = iter(json.loads(one)["captured_at"] for one in (copy / "snapshots.jsonl").read_text().splitlines())
+    words = re.sub("TIME", lambda _: next(times), add.replace("ID", "OWN")).split()
+    program(*words, "--provider", "toy", root=copy).ok()
+    program("complete", "--window", "W1", "--reopen", root=copy).ok()
+    for _ in range(2):
+        program(*delete.replace("PROVIDER", "toy").split(), "--yes", root=copy).ok()
+    program("complete", "--window", "OWN", "--toy-features", "7", root=copy).ok()
+    program("import", str(copy), root=both).ok()
+    assert {"toy: features=7, capacity=10 pp", "toy: features=2, capacity=10.5 pp"} <= {
+        part.strip(" -").partition(", efficiency")[0]
+        for window in ("OWN", "W1")
+        for part in program("preview", "--window", window, root=both).ok().splitlines()
+    }
     program("import", str(other), "--force").ok()
     assert "features=7" in preview(program)
     # what was made one has records in common from now on

@@ -174,7 +174,9 @@ def _changed(session: Session, there: Session, folder: Path) -> list[str]:
         raise TrackerError(
             f"{_listed(clashes)} {'are' if clashes[1:] else 'is'} used for different work here and in {folder}: each"
             " has records that the other has not, and as one window some would hide the others. Nothing was stored."
-            " Leave that directory on its own (`tracker --data-dir DIR preview`), or make them one window with --force."
+            " To keep both, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`), take its"
+            f" captures out (`tracker alias delete PROVIDER --window {quote(clashes[0])} --keep-readings`), then import"
+            " again. With --force the latest captures and `complete` of both count, for good: `undo` leaves imports."
         )
     return changed
 
