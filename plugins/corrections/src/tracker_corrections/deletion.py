@@ -10,7 +10,7 @@ import click
 from attrs import frozen
 
 from tracker.api import Source, redact
-from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
+from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, plural, stamp, value
 from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
 
 Row = dict[str, Any]
