@@ -27,6 +27,8 @@ def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> Non
     if session.dry_run:
         for ledger in (ledgers.TOKENS, ledgers.CHURN):
             ledgers.check(session, ledger)
+        if measured is not None:
+            churn.remark(session, measured)
         session.data({"tokens": row, "churn": measured.record if measured else None})
         return
     with session.journal.lock(), ExitStack() as stack:
@@ -38,6 +40,7 @@ def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> Non
         with _after_tokens():
             if measured is not None:
                 churn.append(session, lines, measured)
+                churn.remark(session, measured)
     # before the handoff, which shows it
     note(session, [window])
     with _after_tokens():
@@ -111,7 +114,6 @@ def _measure(session: Session, window: str, asked: str, notes: str | None) -> ch
     except TrackerError as error:
         session.warn(f"churn is left out: {error}")
         return None
-    churn.remark(session, measured)
     return measured
 
 
