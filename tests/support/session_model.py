@@ -93,7 +93,7 @@ class Model:
         own = [one for one in self.shots if not one.removed and (one.provider, one.lane) == (provider, lane)]
         return max(own, key=lambda one: one.order, default=None)
 
-    def choose(self, provider: str, lane: str, phase: str) -> str | None:
+    def choose(self, provider: str, lane: str, phase: str, at: datetime) -> str | None:
         """The window of a capture that names none."""
         newest = self.newest(provider, lane)
         if phase == "after":
@@ -103,9 +103,9 @@ class Model:
         others = [self.newest(name, lane) for name in METERS if name != provider]
         opened = [one for one in others if one and one.phase == "before"]
         joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
-        window = self.passing(joined if newest is None else following(newest.window), lane, provider)
+        window = self.passing(joined if newest is None else following(newest.window), lane, provider, at)
         while self.is_open(provider, window, lane):
-            window = self.passing(following(window), lane, provider)
+            window = self.passing(following(window), lane, provider, at)
         return window
 
     def is_open(self, provider: str, window: str, lane: str) -> bool:
@@ -113,15 +113,24 @@ class Model:
         own = [one for one in self.group(provider, window) if one.lane == lane]
         return bool(own) and max(own, key=lambda one: one.order).phase == "before"
 
-    def passing(self, window: str, lane: str, provider: str) -> str:
+    def passing(self, window: str, lane: str, provider: str, at: datetime) -> str:
         """The window, or the first behind it that is not finalized, another lane's, whoever it captured, or ended."""
         while (
             window in self.finalized
             or lane not in (self.lanes_in(window) or {lane})
             or any((one.lane, one.phase) == (lane, "after") for one in self.group(provider, window))
+            or self.is_over(window, lane, at)
         ):
             window = following(window)
         return window
+
+    def is_over(self, window: str, lane: str, at: datetime) -> bool:
+        """Whether all in a window had ended when its lane began another one."""
+        known = [one for name in METERS for one in self.group(name, window)]
+        begun = [one.at for one in self.shots if not one.removed and (one.lane, one.phase) == (lane, "before")]
+        newest = max((one for one in begun if one <= at), default=START - timedelta(days=1))
+        is_open = any(self.is_open(name, window, lane) for name in METERS)
+        return bool(known) and not is_open and max(one.at for one in known) < newest
 
     def lanes_in(self, window: str) -> set[str]:
         return {one.lane for name in METERS for one in self.group(name, window)}

@@ -80,7 +80,7 @@ class Session:
         done = self.program("--json", *words, stdin=pane, lane=lane)
         assert done.error is None, repr(done.error)
         model = self.model
-        chosen = window or model.choose(provider, lane, phases[0])
+        chosen = window or model.choose(provider, lane, phases[0], at)
         late = "after" in phases and model.is_late(provider, at, when)
         group = model.group(provider, chosen) if chosen else []
         befores = [one for one in group if one.phase == "before"]
@@ -96,11 +96,11 @@ class Session:
             return
         said = json.loads(done.ok())
         for phase, record in zip(phases, said if isinstance(said, list) else [said], strict=True):
-            here = chosen if phase == phases[0] else model.passing(following(chosen), lane, provider)
+            here = chosen if phase == phases[0] else model.passing(following(chosen), lane, provider, at)
             shot = Shot(provider, here, phase, lane, at, used, when, len(model.shots), record["record_id"])
             model.store(shot, is_late=late and phase == "after")
             assert (record["window"], record["phase"]) == (here, phase)
-        for here in {chosen, model.passing(following(chosen), lane, provider)} if len(phases) > 1 else {chosen}:
+        for here in {chosen, model.passing(following(chosen), lane, provider, at)} if len(phases) > 1 else {chosen}:
             self.settled(here, provider, lane)
 
     def delete(self, provider: str, lane: str, window: str | None, phase: str | None, position: int) -> None:

@@ -298,3 +298,18 @@ def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:
     program("import", str(other)).ok()
     start("W4")
     assert "took back toy before snapshot for W4" in program("undo", "--yes").ok()
+
+
+def test_an_export_of_windows_tells_of_no_other_import(program: Any, tmp_path: Path) -> None:
+    """It named the directories of all machines whose records had come in."""
+    for name in ("one", "two"):
+        program("start", "toy", "--stdin", "--window", name, stdin="fuel 10%", root=tmp_path / name).ok()
+        program("import", str(tmp_path / name)).ok()
+    made = {one["window"]: one["command_id"] for one in program.rows("snapshots")}
+    program("start", "toy", "--stdin", "--window", "own", stdin="fuel 10%").ok()
+    for window, streams in (("one", {"imports", "snapshots"}), ("own", {"snapshots"})):
+        out = tmp_path / f"{window}-out"
+        program("export", "--format", "jsonl", "--window", window, "--out", str(out)).ok()
+        assert {path.stem for path in out.iterdir()} == streams
+    rows = [json.loads(one) for one in (tmp_path / "one-out" / "imports.jsonl").read_text().splitlines()]
+    assert {(*one["imported"], one["directory"]) for one in rows} == {(made["one"], None)}

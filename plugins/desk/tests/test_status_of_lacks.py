@@ -92,3 +92,30 @@ def test_a_provider_joins_the_window_that_another_one_began_since(toys: Run) -> 
     # one that was open before it ended its own is not joined
     ok(toys("end", "tally", "--stdin", stdin="6"))
     assert "for H20260110-0800-03 " in ok(toys("start", "tally", "--stdin", stdin="6"))
+
+
+def test_no_provider_joins_a_window_that_was_over_when_a_newer_one_began(toys: Run) -> None:
+    """Its `complete` was forgotten: it was one provider's Monday, and would have been another's Tuesday as well."""
+
+    def joined(*words: str, pane: str = "5") -> str:
+        return re.findall("for (W0-..) ", ok(toys("start", "tally", "--stdin", *words, stdin=pane)))[0]
+
+    for verb, hours in (("start", 40), ("end", 39)):
+        ok(toys(verb, "tally", "--stdin", "--captured-at", ago(hours=hours), stdin=f"{50 - hours}"))
+    ok(toys("complete", "--window", "W0-01", "--tally-features", "1"))
+    for window, hours in (("W0-02", 30), ("W0-03", 6)):
+        ok(toys("start", "toy", "--stdin", "--window", window, "--captured-at", ago(hours=hours), stdin="fuel 1%"))
+        end(toys, "fuel 2%", hours=hours - 1)
+        # two sessions of one day, one behind the other
+        assert joined() == window
+        ok(toys("undo", "--yes"))
+    ok(toys("complete", "--window", "W0-03", "--toy-features", "1"))
+    assert "next: BEFORE of W0-04, since W0-01 is finalized: tracker start tally --stdin\n" in ok(toys("status"))
+    assert joined() == "W0-04"
+    ok(toys("undo", "--yes"))
+    assert joined("--window", "W0-02") == "W0-02", "it was named"
+    ok(toys("undo", "--yes"))
+    assert joined("--captured-at", ago(hours=20)) == "W0-02", "the newer one had not begun"
+    ok(toys("undo", "--yes"))
+    ok(toys("start", "toy", "--stdin", "--window", "W0-02", stdin="fuel 3%"))
+    assert joined() == "W0-02", "it is open again"

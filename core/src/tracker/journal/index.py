@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tracker.journal.index_file import TABLES, Row, connect, find, is_spoilt, place, row_sum, rows_of
 from tracker.journal.journal import BLOCK, LOCK, Journal
-from tracker.journal.records import ANOMALIES, PHASES, WINDOWS, lane_of, record_id, text
+from tracker.journal.records import ANOMALIES, WINDOWS, lane_of, record_id, text
 
 GAP = 64 << 10  # bytes of other windows that are read rather than skipped
 LARGE = 256 << 20  # bytes of a stream that take seconds to read
@@ -160,10 +160,17 @@ class Index:
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
 
-    def lanes_in(self, window: str) -> set[str | None]:
-        """The lanes of the standing BEFOREs and AFTERs of a window, whatever provider they are of."""
-        query = f"SELECT DISTINCT agent FROM standing WHERE window = ? AND phase IN {LISTED}"
-        return {agent or None for agent in self._column(query, [window, PHASES])}
+    def is_taken(self, window: str, lane: Sequence[str], phases: Sequence[str], at: float) -> bool:
+        """Whether a capture at an instant passes a window by that it does not name. lane: stream, provider, agent."""
+        # it is another lane's, has such a phase of the provider, or all in it had ended when the lane began a newer one
+        query = (
+            "WITH here AS (SELECT * FROM standing WHERE window = ?1 AND phase IN ('before', 'after')) SELECT NOT"
+            " max(agent = ?4) OR max((stream, provider, agent) = (?2, ?3, ?4) AND phase IN (SELECT value FROM"
+            " json_each(?5))) OR (NOT EXISTS (SELECT 1 FROM left_open WHERE window = ?1 AND +agent = ?4) AND EXISTS"
+            " (SELECT 1 FROM lane CROSS JOIN standing s USING (stream, provider, agent) WHERE agent = ?4 AND"
+            " s.phase = 'before' AND s.at > (SELECT max(at) FROM here) AND s.at <= ?6)) FROM here"
+        )
+        return self._column(query, [window, *lane, phases, at]) == [1]
 
     def meanwhile(self, stream: str, provider: str, begin: float, end: float, known: Iterable[str]) -> list[str]:
         """Other windows than the known ones in which a provider was captured after `begin`, and before `end`."""

@@ -194,14 +194,13 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
         elif delta is not None and delta >= 0:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif fall := _fall(meter, before, after):
+        elif (fall := _fall(meter, before, after)) or delta is not None:
             # a plugin may measure across a reset; the core's default never does
-            is_odd = is_capacity or not fall.reset_at
-            falls += [fall] if is_odd else []
+            is_crossed = fall is not None and fall.reset_at is not None
+            is_odd = is_capacity or not is_crossed
+            falls += [fall] if fall and is_odd else []
             delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
-            tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
-        elif delta is not None:
-            delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"]
+            tags += [f"{CROSSED}:{key}"] if is_crossed else []
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:

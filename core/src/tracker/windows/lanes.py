@@ -16,7 +16,7 @@ from tracker.text.render import spelling
 if TYPE_CHECKING:
     from tracker.journal.index import Index
 
-FIRST_WINDOW, TIMED = "W0-01", re.compile(r"H\d{8}-\d{4}")
+ZEROTH, TIMED = "W0-00", re.compile(r"H\d{8}-\d{4}")  # what the first window follows; one that a time names
 
 
 def doubt(index: "Index", window: str) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ from tracker.text.render import line, near
 from tracker.windows.anomalies import falls, history
 from tracker.windows.captures import KEPT, Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
-from tracker.windows.window import CaptureRequest, reset_before, store
+from tracker.windows.window import CaptureRequest, reset_before, store, window_of
 
 if TYPE_CHECKING:
     from tracker.journal.index import Entry
@@ -128,8 +128,8 @@ class Absent(NamedTuple):
 class Windows:
     """The windows of a session; `windows` are ids everywhere, None is every window."""
 
-    # the id that follows; the reading that the field `parsed` of a record holds
-    following, reading = staticmethod(next_window), staticmethod(from_parsed)
+    # the id that follows; the window of a capture that names none; the reading in a record's field `parsed`
+    following, of, reading = staticmethod(next_window), staticmethod(window_of), staticmethod(from_parsed)
 
     def __init__(self, session: Session) -> None:
         self.session = session

@@ -19,7 +19,7 @@ from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
 from tracker.windows import anomalies
 from tracker.windows.captures import OTHER_ACCOUNT, TOO_FAR, Capture, Pair, canonical, captures, is_finalized, measure
-from tracker.windows.lanes import FIRST_WINDOW, lane_option, next_window, stamped_notes
+from tracker.windows.lanes import ZEROTH, lane_option, next_window, stamped_notes
 from tracker.windows.messages import OVER, STALE, say
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
@@ -73,10 +73,11 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
     """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
     source, request = request.source, _checked(session, request)
     with nullcontext() if session.dry_run else session.journal.lock():
-        window = request.window or _window(session, request)
+        place = session, source, session.lane, request.captured_at
+        window = request.window or window_of(*place, request.phases[0])
         added = [add(session, request, window, request.phases[0] if request.phases else None)]
         # a pane that also opens the next window is a BEFORE there
-        added += [add(session, request, _following(session, source, window), phase) for phase in request.phases[1:]]
+        added += [add(session, request, _free(*place, next_window(window)), phase) for phase in request.phases[1:]]
         # anomalies first: a crash in between leaves rows about nothing, which readers ignore, instead of a silent one
         found = [row for one in added for row in one.anomalies]
         rows = {ANOMALIES: found, source.stream: [one.record for one in added]}
@@ -102,37 +103,29 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
     return request._replace(reading=reading, text=text, details={**known, **request.details})
 
 
-def _window(session: Session, request: CaptureRequest) -> str:
+def window_of(session: Session, source: Source, lane: str | None, at: datetime, phase: str = "before") -> str:
     """The window of a capture that names none: the open one, else the next."""
-    source, lane, index = request.source, session.lane, session.index
+    index = session.index
     if (newest := index.newest(source.stream, lane, source.name)) and newest.phase == "before":
         return newest.window
-    if request.phases[0] == "after":
+    if phase == "after":
         raise _nothing_open(session, source, newest and newest.window)
-    window = _following(session, source, newest and newest.window, PHASES)
     # it joins the window that another provider began in this lane since
     marks = [one for stream in session.journal.streams() for agent, one in index.lanes(stream) if agent == lane]
     opened = [one for one in marks if one.phase == "before" and one.at > (newest.at if newest else 0)]
-    window = max(opened, key=lambda one: one.at).window if opened else window
+    first = max(opened, key=lambda one: one.at).window if opened else next_window(newest.window if newest else ZEROTH)
     # the BEFORE of one that was never ended is not replaced by the way
-    return _following(session, source, window, PHASES) if _is_taken(session, source, window, PHASES) else window
+    return _free(session, source, lane, at, first, PHASES)
 
 
-def _following(session: Session, source: Source, window: str | None, kept: Sequence[str] = ("after",)) -> str:
-    """The next window that is not taken; the first one after none."""
-    found = FIRST_WINDOW if window is None else next_window(window)
-    while _is_taken(session, source, found, kept):
-        found = next_window(found)
-    return check_window(found)
-
-
-def _is_taken(session: Session, source: Source, window: str, kept: Sequence[str]) -> bool:
-    """Whether a capture would not count there, or replace one of a phase to be kept: it is of the next window then."""
-    lane, index = session.lane, session.index
-    if is_finalized(index, window) or lane not in (index.lanes_in(window) or {lane}):
-        return True
-    own = captures(index, {source.name: source}, [window]).get((window, source.name), ())
-    return any(one.agent_id == lane and one.phase in kept for one in own)
+def _free(
+    session: Session, source: Source, lane: str | None, at: datetime, window: str, kept: Sequence[str] = ("after",)
+) -> str:
+    """The window, or the first behind it where a capture counts, and replaces none of a phase to be kept."""
+    own = source.stream, source.name, lane or ""
+    while is_finalized(session.index, window) or session.index.is_taken(window, own, kept, at.timestamp()):
+        window = next_window(window)
+    return check_window(window)
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
@@ -305,7 +298,8 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
     for agent, window, state, does in ends:
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."
-    add = f"`tracker windows add {_following(session, source, last)} --from TIME --to TIME --provider {name}`"
+    free = _free(session, source, lane, session.now, next_window(last or ZEROTH))
+    add = f"`tracker windows add {free} --from TIME --to TIME --provider {name}`"
     is_kept = any(isinstance(one, FileOrigin) for one in source.origins)
     text += f" For work that is over, run `tracker sync`, then {add}." if is_kept else ""
     begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"

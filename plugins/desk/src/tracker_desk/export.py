@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -61,23 +62,31 @@ def export(session: Session, form: str, folder: Path, *, force: bool, windows: S
     with TemporaryDirectory(prefix="tracker-export-") as place:
         part = Session()
         part.data_dir, part.json, part.quiet, part.dry_run = Path(place), session.json, session.quiet, session.dry_run
-        for stream in session.journal.streams():
+        commands = set[str]()
+        for stream in sorted(session.journal.streams(), key=lambda name: name == IMPORTS):
             path = part.root / f"{stream}.jsonl"
-            if not _write(path, _of_windows(session, stream, set(windows))):
+            if not _write(path, _of_windows(session, stream, set(windows), commands)):
                 path.unlink()
-        if not {*part.journal.streams()} - {IMPORTS}:
+        if not part.journal.streams():
             raise TrackerError("No record belongs to the windows that you selected. `tracker windows` lists all.")
         _check_target(session, folder, force=force)
         _export(part, form, folder, force=force)
 
 
-def _of_windows(session: Session, stream: str, windows: set[str]) -> Iterator[bytes]:
-    """The whole lines of some windows, with the tombstones of their records."""
+def _of_windows(session: Session, stream: str, windows: set[str], commands: set[str]) -> Iterator[bytes]:
+    """The whole lines of some windows, with the tombstones of their records. commands: which stored them.
+
+    Of imports which of these commands another machine ran: whoever gets a window gets no other's, and no place.
+    """
     kept: set[str] = set()
     for _, text, record in session.journal.records(stream):
-        # which records another machine made is said of commands, not of windows
-        if record.get("window") in windows or record.get("tombstone") in kept or stream == IMPORTS:
+        if stream == IMPORTS:
+            named = record.get("imported")
+            if known := [one for one in named if str(one) in commands] if isinstance(named, list) else ():
+                yield json.dumps(record | {"imported": known, "directory": None}).encode() + b"\n"
+        elif record.get("window") in windows or record.get("tombstone") in kept:
             kept.add(record_id(stream, text, record))
+            commands.add(str(record.get("command_id")))
             yield text + b"\n"
 
 

@@ -346,18 +346,7 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
 
 
 def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
-    marks = [session.index.newest(one.stream, last.agent_id, one.name) for one in session.registry.sources.values()]
-    opened = [one for one in marks if one and one.phase == "before" and one.at > last.captured_at.timestamp()]
-    following = max(opened, key=lambda one: one.at).window if opened else Windows(session).following(last.window)
-    # as `tracker start` does: what is finalized without it would leave it out, and lanes share no window unasked
-    lane = source.stream, last.agent_id, source.name
-    while (
-        any(session.index.entries("windows", [following]))
-        or session.index.left_open(*lane, [following])
-        or last.agent_id not in (session.index.lanes_in(following) or {last.agent_id})
-    ):
-        following = Windows(session).following(following)
-    usual = following
+    following = usual = Windows.of(session, source, last.agent_id, session.now)
     # one pair counts: a pair of this lane would displace that of another
     while _is_taken(session, source, following, last) or any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
