@@ -82,7 +82,7 @@ class UsageEvent(NamedTuple):
 
     tokens: all but cache reads. fresh, cached: dollars at list price of those and of cache reads, None without a price.
     prices: per token of input, cache reads, 5-minute and 1-hour cache writes, output. in_folder: of the one asked for.
-    since: of requests of which only a day's total is left, when the day begins; `at` is their last. account: as logged.
+    since: of requests of which only a day's total is left, from when on; `at` is their last. account: as logged.
     """
 
     at: float
@@ -154,8 +154,8 @@ class Chart(Struct):
     low: str | None = field(default=None, validator=checks.MAYBE_TEXT)
     high: str | None = field(default=None, validator=checks.MAYBE_TEXT)
     mark: str | None = field(default=None, validator=checks.MAYBE_TEXT)
-    top: float | None = None
-    at: float | None = None
+    top: float | None = field(default=None, validator=checks.FINITE)
+    at: float | None = field(default=None, validator=checks.FINITE)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -170,7 +170,7 @@ class Panel(Struct):
 
     name: str = field(validator=checks.TEXT)
     title: str = field(validator=checks.TEXT)
-    place: int = 50
+    place: int = field(default=50, validator=checks.WHOLE)
     headlines: Sequence[str] = field(default=(), validator=checks.SENTENCES)
     about: str = field(default="", validator=checks.TEXT)
     columns: Sequence[Column] = field(default=(), validator=checks.tuple_of(Column, distinct="key", outer=Sequence))

@@ -31,21 +31,28 @@ LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
 # How old the reading before a stretch may be: no period of a meter of a week, or of less, goes on for longer.
 OLDEST = timedelta(days=8)
 
-# Commits, requests, readings, moments.
+# Why a window's tokens are not known, as `tracker windows` has it, of how many.
+UNKNOWN = {
+    "lost_sessions": ("session", "since of {} only daily totals are left"),
+    "accounts": ("account", "since the requests are of {}"),
+}
+# Commits, requests and totals of days, readings, moments.
 Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], Moments]
 
 
 @frozen(kw_only=True)
 class Share:
     """What a provider did in a stretch: requests and tokens here, the share of its tokens that went elsewhere, and the
-    window that can be made, or why none can. lacks: for want of readings that can be taken by themselves."""
+    window that can be made, or why none can. lacks: for want of readings that can be taken by themselves.
+    unknown: why its tokens are not."""
 
     provider: str
     requests: int
-    tokens: int
+    tokens: int | None
     cost: float | None
     unpriced: int  # requests that the cost leaves out
-    elsewhere: float
+    elsewhere: float | None
+    unknown: Mapping[str, int]
     draft: Draft | None
     why: str | None
     lacks: bool
@@ -82,7 +89,8 @@ class Proposal:
                     "tokens": share.tokens,
                     "cost_usd": share.cost,
                     "unpriced_requests": share.unpriced,
-                    "elsewhere": round(share.elsewhere, 3),
+                    "elsewhere": None if share.elsewhere is None else round(share.elsewhere, 3),
+                    **share.unknown,
                 }
                 for share in self.shares
             },
@@ -106,7 +114,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
         if window in known or end < since:
             continue
         inside = [commit for commit in commits if rest.has(COMMITS, commit.at.timestamp())]
-        within = [event for event in events if rest.has(event.provider, event.at)]
+        within = [event for event in events if event.since is not None or rest.has(event.provider, event.at)]
         if not inside and not any(event.in_folder for event in within):
             continue
         # without a request here only one of which there is no log may have worked
@@ -141,11 +149,10 @@ def _work(session: Session, since: datetime, pause: timedelta) -> Work:
     while True:
         begin = since - back
         commits = repository.commits(begin)
-        logged = session.registry.first("usage_events", session=session, since=begin - OLDEST, folder=folder) or ()
-        events = [event for event in logged if event.since is None]
+        events = session.registry.first("usage_events", session=session, since=begin - OLDEST, folder=folder) or ()
         samples = history(session, since=begin - OLDEST)
         done = [(event.at, event.provider) for event in events if event.in_folder]
-        if not events:
+        if not requests_of(events):
             # the readings say when somebody worked: clients write them at each turn
             done = [(at.timestamp(), one.provider) for one in samples for at in (one.at, one.until)]
         done += [(commit.at.timestamp(), COMMITS) for commit in commits]
@@ -212,9 +219,10 @@ def _share(
     samples: Sequence[Sample],
     requests: Sequence[datetime],
 ) -> Share:
-    """What a provider did. events: all of the stretch; samples, requests: its own, also those around the stretch."""
+    """What a provider did. events: of the stretch, and all totals; samples, requests: its own, also those around."""
     draft, why, source = None, None, session.registry.providers.get(provider)
-    here = [one for one in events if one.provider == provider and one.in_folder]
+    events = [one for one in events if one.provider == provider]
+    here = [one for one in events if one.in_folder]
     own = requests_of(here).get(provider) or [at for at in requests if times[0] <= at <= times[1]]
     start, end = (own[0], own[-1]) if own else times
     samples, requests = [one for one in samples if one.until >= start - OLDEST], requests if own else ()
@@ -223,21 +231,35 @@ def _share(
     except TrackerError as error:
         # both are about `windows add`
         why = str(error).removesuffix(" Nothing was stored.").removesuffix(" Use --stale-ok to take it.")
-    measured = [one for one in events if one.provider == provider and (draft is None or _is_in(draft, one))]
+    measured = [one for one in events if one.since is None and (draft is None or _is_in(draft, one))]
     mine = [event for event in measured if event.in_folder]
     total, used = (sum(event.tokens + event.cached_tokens for event in some) for some in (measured, mine))
     costs = [event.fresh + event.cached for event in mine if event.fresh is not None and event.cached is not None]
+    unknown = _unknown((draft.before.at, draft.after.at) if draft else times, measured, events)
     return Share(
         provider=provider,
         requests=len(mine),
-        tokens=used,
-        cost=round(math.fsum(costs), 9) if costs else None,  # as `tracker usage` has it
+        tokens=None if unknown else used,
+        cost=round(math.fsum(costs), 9) if costs and not unknown else None,  # as `tracker usage` has it
         unpriced=len(mine) - len(costs),
-        elsewhere=1 - used / total if total else 0.0,
+        elsewhere=None if unknown else 1 - used / total if total else 0.0,
+        unknown=unknown,
         draft=draft,
         why=why,
         lacks=draft is None and source is not None and is_read(source, samples),
     )
+
+
+def _unknown(
+    times: tuple[datetime, datetime], measured: Sequence[UsageEvent], events: Sequence[UsageEvent]
+) -> Mapping[str, int]:
+    """Why what these requests used is not what a window of the time used, by the rules of `tracker windows`."""
+    start, end = (at.timestamp() for at in times)
+    own = {event.account for event in measured}
+    touching = (one for one in events if one.since is not None and start < one.at and one.since <= end)
+    lost = {one.session for one in touching if not (one.account and own) or own & {one.account, ""}}
+    counts = {"lost_sessions": len(lost), "accounts": len(own - {""})}
+    return {name: count for name, count in counts.items() if count > (name == "accounts")}
 
 
 def _is_in(draft: Draft, event: UsageEvent) -> bool:
@@ -270,13 +292,17 @@ def _meters(share: Share) -> str:
 def _used(share: Share) -> str:
     if not share.requests:
         return ""
-    text = f", {plural(share.requests, 'request')}, {share.tokens:,} tokens"
+    text = f", {plural(share.requests, 'request')}"
+    for name, count in share.unknown.items():
+        noun, why = UNKNOWN[name]
+        return f"{text}, tokens not known, {why.format(plural(count, noun))}"
+    text += f", {share.tokens:,} tokens"
     if share.cost is not None:
         least = "at least " if share.unpriced else ""
         text += f", {least}${_dollars(share.cost, is_least=bool(share.unpriced))} at list price"
     if share.unpriced:
         text += f"; {plural(share.unpriced, 'request')} without a known price"
-    if share.elsewhere >= 0.01:
+    if share.elsewhere and share.elsewhere >= 0.01:
         text += f"; {share.elsewhere:.0%} of its tokens went to other projects"
     return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from datetime import datetime
@@ -47,28 +48,33 @@ def test_a_request_without_a_time_is_in_no_period(home: Any, message: Make) -> N
 CUT = {f"{ONLY_DAYS}: claude": 1}
 
 
-# what is left are days in UTC, of which the last requests were at 10 o'clock: from 16 to 2 o'clock in Los Angeles
+# what an older version left are days in UTC, of which the last requests were at 10 o'clock: from 16 to 2 o'clock in
+# Los Angeles
 @pytest.mark.parametrize(
-    ("zone", "limits", "expected"),
+    ("zone", "limits", "expected", "count"),
     [
-        ("UTC", "--since 2026-11-20", (2, {})),
-        ("UTC", "--since 2026-11-21 --until 2026-11-21", (0, {})),
-        ("UTC", "--since 2026-11-20T00:01", (1, CUT)),
-        ("UTC", "--until 2026-11-22T12:00", (2, {})),
-        ("UTC", "--until 2026-11-22T09:00", (1, CUT)),
-        ("Pacific/Auckland", "--since 2026-11-20 --until 2026-11-22", (2, {})),
-        ("Pacific/Auckland", "--since 2026-11-20T14:00", (1, CUT)),
-        ("America/Los_Angeles", "--since 2026-11-19", (2, {})),
-        ("America/Los_Angeles", "--since 2026-11-20", (1, CUT)),
-        ("America/Los_Angeles", "--since 2026-11-21 --until 2026-11-21", (0, CUT)),
-        ("America/Los_Angeles", "--since 2026-11-20T02:01 --until 2026-11-21T15:59", (0, {})),
+        ("UTC", "--since 2026-11-20", (2, {}), 2),
+        ("UTC", "--since 2026-11-21 --until 2026-11-21", (0, {}), 0),
+        ("UTC", "--since 2026-11-20T00:01", (1, CUT), 2),
+        ("UTC", "--until 2026-11-22T12:00", (2, {}), 2),
+        ("UTC", "--until 2026-11-22T09:00", (1, CUT), 1),
+        ("Pacific/Auckland", "--since 2026-11-20 --until 2026-11-22", (2, {}), 2),
+        ("Pacific/Auckland", "--since 2026-11-20T14:00", (1, CUT), 2),
+        ("America/Los_Angeles", "--since 2026-11-19", (2, {}), 2),
+        ("America/Los_Angeles", "--since 2026-11-20", (1, CUT), 2),
+        ("America/Los_Angeles", "--since 2026-11-21 --until 2026-11-21", (0, CUT), 0),
+        ("America/Los_Angeles", "--since 2026-11-20T02:01 --until 2026-11-21T15:59", (0, {}), 0),
     ],
 )
 def test_a_day_that_is_cut_is_named_if_only_its_totals_are_left(
-    home: Any, message: Make, zone: str, limits: str, expected: Any
+    home: Any, message: Make, zone: str, limits: str, expected: Any, count: int
 ) -> None:
+    """Whose first request was made behind the cut is whole."""
     only_totals(home, message("a") + message("b", timestamp="2026-11-22T10:00:00Z", sessionId="s2"))
     asked = ("daily", "--timezone", zone)
+    assert left_out(home, *asked) == (2, {})
+    assert left_out(home, *asked, *limits.split()) == (count, {})
+    as_an_older_version(home)
     assert left_out(home, *asked) == (2, {})
     assert left_out(home, *asked, *limits.split()) == expected
 
@@ -77,6 +83,9 @@ def test_days_in_utc_are_said_to_be_so_where_they_may_be_others(home: Any, messa
     """In New York it was the evening before until 19 o'clock, and nothing tells when on its day the first was made."""
     evening, noon = "2026-11-21T01:10:00Z", "2026-11-22T12:00:00Z"
     only_totals(home, message("a", timestamp=evening) + message("b", timestamp=noon, sessionId="s2"))
+    [missing] = home.usage("--timezone", "America/New_York")["missing"]
+    assert not missing["detail"].endswith("another one")
+    as_an_older_version(home)
     for zone, days, is_said in (
         ("UTC", {"2026-11-21", "2026-11-22"}, False),
         ("America/New_York", {"2026-11-20", "2026-11-22"}, True),
@@ -133,6 +142,15 @@ def only_totals(home: Any, rows: str) -> None:
     log.write_text(rows)
     assert home.total()[0] == rows.count("\n")
     log.unlink()
+    shutil.rmtree(home.data / ".index")
+
+
+def as_an_older_version(home: Any) -> None:
+    """Its totals do not say when the first request was made."""
+    path = home.data / "claude_sessions.jsonl"
+    text, count = re.subn(r'"since":[0-9.]+,', "", path.read_text())
+    assert count == text.count('"usage"')
+    path.write_text(text)
     shutil.rmtree(home.data / ".index")
 
 

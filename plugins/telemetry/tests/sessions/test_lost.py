@@ -136,7 +136,7 @@ def test_usage_events_have_the_days_of_which_only_totals_are_left(home: Any, mes
     shutil.rmtree(home.data / ".index")
     for name, value in {"HOME": home.folder, "TRACKER_DATA_DIR": home.data}.items():
         monkeypatch.setenv(name, str(value))
-    midnight, first = (datetime(2026, 11, 20, hour, tzinfo=UTC).timestamp() for hour in (0, 10))
+    first = datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp()
     with click.Context(click.Command("x")):
         here = session()
         found = {
@@ -147,7 +147,7 @@ def test_usage_events_have_the_days_of_which_only_totals_are_left(home: Any, mes
         }
     request, total = found[0]
     assert (request.at, request.session, request.since) == (first + 60, "s2", None)
-    assert (total.at, total.session, total.since) == (first + 300, "s1", midnight)
+    assert (total.at, total.session, total.since) == (first + 300, "s1", first)
     assert (total.tokens, total.fresh, total.provider, total.project) == (300, None, "claude", "acme")
     assert (request.account, bool(total.account)) == ("", True)
     assert (found[5], found[6]) == ([total], [])

@@ -10,11 +10,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import click
 import duckdb
 import pytest
 from attrs import define, field
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from tracker.kernel import session
 
 Make = Callable[..., str]
 FIRST = 1.79e9
@@ -196,7 +199,19 @@ def test_records_of_a_machine_that_has_less_change_nothing(
 
 
 def check(home: Any, world: World) -> None:
+    """Nothing is lost or counted twice; and what no file shows, as `windows` needs it, was made in a total's time."""
     assert home.total() == world.truth
+    with pytest.MonkeyPatch.context() as patch, click.Context(click.Command("x")):
+        patch.setenv("HOME", str(home.folder))
+        patch.setenv("TRACKER_DATA_DIR", str(home.data))
+        here = session()
+        events = here.registry.first("usage_events", session=here, since=None, folder=None)
+    times = {more["timestamp"] for rows in world.files.values() for _, more in rows}
+    unseen = times - {one.at for one in events if one.since is None}
+    spans = [(one.since, one.at) for one in events if one.since is not None]
+    assert all(any(first <= at <= last for first, last in spans) for at in unseen)
+    # no total is of more time than the requests of its session
+    assert all({first, last} <= times for first, last in spans)
 
 
 @settings(max_examples=200 if IS_SOAK else 10, suppress_health_check=[HealthCheck.function_scoped_fixture])

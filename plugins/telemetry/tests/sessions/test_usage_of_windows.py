@@ -169,25 +169,25 @@ def test_what_came_from_another_machine_counts_at_once_and_in_no_known_window(ho
 
 
 @pytest.mark.parametrize(
-    ("own", "theirs", "minute", "is_known"),
-    [("one", "two", 5, True), ("one", "one", 5, False), ("one", "", 5, False), ("", "two", 5, False),
-     ("one", "one", -5, True)],
+    ("own", "theirs", "minutes", "is_known"),
+    [("one", "two", [5], True), ("one", "one", [5], False), ("one", "", [5], False), ("", "two", [5], False),
+     ("one", "one", [-5], True), ("one", "one", [31, 300], True), ("", "", [-5, 31], False)],
 )  # fmt: skip
 def test_what_another_account_used_on_another_machine_is_of_no_window_of_this_one(
-    two_days: Any, message: Any, own: str, theirs: str, minute: int, *, is_known: bool
+    two_days: Any, message: Any, own: str, theirs: str, minutes: list[int], *, is_known: bool
 ) -> None:
-    """Nor is what was made before the window began."""
+    """Nor is what was made before the window began, or since it ended."""
 
-    def write(home: Any, name: str, account: str, at: int) -> None:
+    def write(home: Any, name: str, account: str, minutes: list[int]) -> None:
         owner = json.dumps({"type": "session-owner", "accountUuid": account, "sessionId": name}) + "\n"
-        time = f"2026-11-20T{10 + at // 60:02}:{at % 60:02}:00Z"
-        text = message(name, timestamp=time, sessionId=name)
+        times = [f"2026-11-20T{10 + at // 60:02}:{at % 60:02}:00Z" for at in minutes]
+        text = "".join(message(f"{name}{at}", timestamp=at, sessionId=name) for at in times)
         (home.projects / f"{name}.jsonl").write_text((owner if account else "") + text)
-        assert home.total()[0] == 1
+        assert home.total()[0] == len(minutes)
 
     other = type(two_days)(two_days.folder / "other")
-    write(two_days, "a", own, 5)
-    write(other, "b", theirs, minute)
+    write(two_days, "a", own, [5])
+    write(other, "b", theirs, minutes)
     with (two_days.data / "claude_sessions.jsonl").open("ab") as file:
         file.write((other.data / "claude_sessions.jsonl").read_bytes())
     found = json.loads(two_days.run("--json", "windows").stdout)[0]["providers"]["claude"]

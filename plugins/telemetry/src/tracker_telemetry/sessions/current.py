@@ -30,7 +30,7 @@ SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), c
 FROM {EVERY_REQUEST} WHERE source = ?3 AND ts >= ?4 AND {STANDING}
 """
 LOST = """
-SELECT day, until, session, coalesce(project, ''), coalesce(branch, ''), model,
+SELECT day, since, until, session, coalesce(project, ''), coalesce(branch, ''), model,
   input_tokens + cache_write_5m_tokens + cache_write_1h_tokens + output_tokens, cache_read_tokens, coalesce(account, '')
 FROM lost WHERE source = ? AND requests > 0
 """
@@ -92,8 +92,8 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
 def _totals(store: Store, source: Source, owner: Callable[[str], str], start: float) -> Iterator[UsageEvent]:
     """The days from an instant on of which only totals are left; when in a day what was used is not known."""
     found = store.database.execute(LOST, (source.name,))
-    for named, until, name, project, branch, model, tokens, cached, account in found:
-        day = Day.of(named, until)
+    for named, since, until, name, project, branch, model, tokens, cached, account in found:
+        day = Day.of(named, since, until)
         if day.name and day.last >= start:
             labels = owner(model), name, project, branch, model
             yield UsageEvent(day.last, *labels, tokens, cached, None, None, account=account, since=day.first)

@@ -25,13 +25,14 @@ class Day(NamedTuple):
     last: float
 
     @classmethod
-    def of(cls, name: str, until: float | None) -> Day:
-        """The day of that name; until: when the last request was made, if the journal says it."""
+    def of(cls, name: str, since: float | None, until: float | None) -> Day:
+        """The day of that name; when the first and the last request was made, as far as the journal says it."""
         first = _midnight(name)
         if not 0 <= first < LATEST:  # as an edited file may have it
             return cls("", -inf, inf)
         last = first + DAY - MICROSECOND
-        return cls(name, first, last if until is None or until < first else min(until, last))
+        last = last if until is None or until < first else min(until, last)
+        return cls(name, first if since is None or since > last else max(since, first), last)
 
     def dates(self, zone: tzinfo) -> list[date]:
         """The one or two days of a zone that it lies on, that of its name first."""

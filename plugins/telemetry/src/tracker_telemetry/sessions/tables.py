@@ -9,13 +9,13 @@ from tracker_telemetry.sessions.scan import ALONE, TOKENS, Labels
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 27
-# What the journal has of a session, day and model, per project and branch; all of it was made `until` then, at one
-# `speed` or at several. `revision` counts how often it became less, and `apart` has the sessions whose requests its own
-# shows, too, which it leaves out, until when.
+VERSION = 28
+# What the journal has of a session, day and model, per project and branch; all of it was made `since` and `until` then,
+# at one `speed` or at several. `revision` counts how often it became less, and `apart` has the sessions whose requests
+# its own shows, too, which it leaves out, until when.
 KEPT = (
     *("session", "day", "model", "project", "branch", "account", "client", "plan", "requests", *TOKENS),
-    *("priced_requests", "cost_usd", "until", "speed", "revision", "apart"),
+    *("priced_requests", "cost_usd", "since", "until", "speed", "revision", "apart"),
 )
 KEPT_COLUMNS, KEPT_KEY = ", ".join(("source", *KEPT)), "source, session, day, model, project, branch"
 OWN_TOKENS = ", ".join(f"{{0}}.{name}" for name in TOKENS)  # of a table
@@ -190,7 +190,7 @@ JOIN place ON place.id = place GROUP BY 1, 2, 3, 4, 5, 6
 DAY = f"CASE WHEN quarter < 0 THEN '' ELSE date(quarter * {QUARTER}, 'unixepoch') END"
 DAILY = f"""
 SELECT source, s.session, {DAY}, model, s.project, s.branch, account, client, plan, sum(requests), {SUMS},
-  sum(priced), sum(cost), max(last), {_same("speed")}, 0, NULL
+  sum(priced), sum(cost), min(first), max(last), {_same("speed")}, 0, NULL
 FROM summary s LEFT JOIN (
   SELECT origin, coalesce(session, '') AS session, max(account) AS account, max(client) AS client, max(plan) AS plan
   FROM place GROUP BY 1, 2) p ON p.origin = s.source AND p.session = s.session
@@ -199,8 +199,8 @@ WHERE source = ? AND s.session IN ({VALUES}) GROUP BY 2, 3, 4, 5, 6
 # the same of what was made until an instant, for the requests of one session, day and model
 DAILY_UNTIL = f"""
 SELECT origin, coalesce(session, ''), coalesce(date(ts, 'unixepoch'), '') AS day, coalesce(model, '') AS name,
-  coalesce(project, ''), coalesce(branch, ''), NULL, NULL, NULL, count(*), {SUMS}, count(cost), sum(cost), max(ts),
-  NULL, 0, NULL
+  coalesce(project, ''), coalesce(branch, ''), NULL, NULL, NULL, count(*), {SUMS}, count(cost), sum(cost), min(ts),
+  max(ts), NULL, 0, NULL
 FROM {REQUESTS} WHERE {STANDING} AND origin = ? AND coalesce(session, '') = ? AND day = ? AND name = ? AND ts <= ?
 GROUP BY 5, 6
 """

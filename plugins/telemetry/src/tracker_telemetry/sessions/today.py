@@ -28,7 +28,7 @@ SELECT model, sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced)
   UNION ALL
   SELECT model, requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost
   WHERE source = ?1 AND day BETWEEN date(?4, '-1 day') AND date(?5, '1 day')
-  AND shown_day(day, until) >= ?4 AND shown_day(day, until) < ?5)
+  AND shown_day(day, since, until) >= ?4 AND shown_day(day, since, until) < ?5)
 GROUP BY model HAVING sum(requests) > 0
 """
 
@@ -39,11 +39,11 @@ def panel(session: Session, period: Period) -> Panel:
     limits = period.since or datetime.fromtimestamp(0, session.zone), period.until or datetime(9000, 1, 1, tzinfo=UTC)
     given = *(at.timestamp() // QUARTER for at in limits), *(str(at.date()) for at in limits)
 
-    def shown_day(name: str, until: float | None) -> str:
-        return next(map(str, Day.of(name, until).dates(limits[0].tzinfo or session.zone)), "")
+    def shown_day(name: str, since: float | None, until: float | None) -> str:
+        return next(map(str, Day.of(name, since, until).dates(limits[0].tzinfo or session.zone)), "")
 
     def take(store: Store, _prices: ListPrices) -> list[Mapping[str, Cell]]:
-        store.database.create_function("shown_day", 2, shown_day)
+        store.database.create_function("shown_day", 3, shown_day)
         found: dict[str, list[Sequence[Any]]] = defaultdict(list)
         for source in sources:
             owner = by_model(session, source)

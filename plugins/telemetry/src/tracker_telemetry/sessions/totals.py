@@ -32,7 +32,7 @@ Parents: TypeAlias = "Mapping[str, Mapping[str, float]]"  # of sessions that sho
 Groups: TypeAlias = "dict[Row, Totals]"  # by session, or the first of those that share requests, day and model
 UNKNOWN = -1  # how far the journal is known that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
-PRICED, COST, UNTIL, SPEED, REVISION, APART = (place + len(TOKENS) for place in range(10, 16))
+PRICED, COST, SINCE, UNTIL, SPEED, REVISION, APART = (place + len(TOKENS) for place in range(10, 17))
 MADE = itemgetter(COUNTS, UNTIL)  # how many requests, of how many tokens, and when the last was made
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
@@ -87,8 +87,8 @@ def _standing(rows: Iterable[Row]) -> Groups:
     return found
 
 
-def _rank(row: Row) -> tuple[float, int, int, Row]:
-    return _until(row), row[REVISION] or 0, len(_apart(row)), row[COUNTS]
+def _rank(row: Row) -> tuple[float, int, int, Row, float]:
+    return _until(row), row[REVISION] or 0, len(_apart(row)), row[COUNTS], -(row[SINCE] or 0)
 
 
 def _apart(row: Row) -> dict[str, float]:
@@ -185,6 +185,11 @@ def _until(row: Row) -> float:
     return NEVER if row[UNTIL] is None else float(row[UNTIL])
 
 
+def _since(rows: Iterable[Row]) -> float | None:
+    """From when on all requests of some totals were made; of one that does not tell, that may be any of its day."""
+    return min(row[SINCE] or 0 for row in rows) or None
+
+
 def _rest(kept: Totals, shown: Totals) -> Totals:
     """What totals have more than those that are shown.
 
@@ -194,8 +199,8 @@ def _rest(kept: Totals, shown: Totals) -> Totals:
     kept, shown = ({key: row for key, row in totals.items() if key not in same} for totals in (kept, shown))
     if kept and shown:
         # which requests of these are left is not known, nor whether the last is
-        until = max(kept.values(), key=_until)[UNTIL]
-        kept = {key: (*row[:UNTIL], until, *row[SPEED:]) for key, row in kept.items()}
+        since, until = _since(kept.values()), max(kept.values(), key=_until)[UNTIL]
+        kept = {key: (*row[:SINCE], since, until, *row[SPEED:]) for key, row in kept.items()}
     left = {key: _with(row, map(_more, _values(row), _values(shown.get(key)))) for key, row in kept.items()}
     return _cut(left, [*map(_more, _sums(kept), _sums(shown))])
 
@@ -224,15 +229,15 @@ def _more(one: float, other: float) -> float:
 
 def _values(row: Row | None) -> Sequence[float]:
     """Requests, tokens, requests with a price, and their money."""
-    return [value or 0 for value in row[9:UNTIL]] if row else (*NOTHING, 0, 0)
+    return [value or 0 for value in row[9:SINCE]] if row else (*NOTHING, 0, 0)
 
 
 def _with(row: Row, values: Iterable[float]) -> Row:
     *counts, priced, cost = values
     if row[PRICED] is None:
-        return *row[:9], *counts, None, None if row[COST] is None else cost, *row[UNTIL:]
+        return *row[:9], *counts, None, None if row[COST] is None else cost, *row[SINCE:]
     # what is left of a message that grew is no request, and has money
-    return *row[:9], *counts, priced, cost if priced or cost > NO_MONEY else None, *row[UNTIL:]
+    return *row[:9], *counts, priced, cost if priced or cost > NO_MONEY else None, *row[SINCE:]
 
 
 def _sums(totals: Totals) -> Sequence[float]:
@@ -273,7 +278,7 @@ def grown(database: sqlite3.Connection, source: str, sessions: Collection[str], 
     new = [_revised(row, kept.get(key), _parents(row, parents)) for key, row in found.items()]
     # the same requests under another project or branch
     gone = (row for key, row in kept.items() if key not in found and any(row[COUNTS]))
-    new += [_revised((*row[:9], *NOTHING, None, None, row[UNTIL], None, 0, None), row, {}) for row in gone]
+    new += [_revised((*row[:9], *NOTHING, None, None, *row[SINCE:SPEED], None, 0, None), row, {}) for row in gone]
     return [row for row in new if row[KEY] not in kept or _is_news(row, kept[row[KEY]])]
 
 
@@ -290,17 +295,27 @@ def _revised(row: Row, kept: Row | None, apart: Mapping[str, float]) -> Row:
 
 def _is_news(row: Row, kept: Row) -> bool:
     """Whether these are other requests than the journal has; a later one may have the figures of one that went."""
-    is_later = (row[UNTIL] or 0) > _until(kept)
-    return bool(row[COUNTS] != kept[COUNTS] or is_later or _unknown(kept, _apart(row)))
+    is_other = row[COUNTS] != kept[COUNTS] or (row[UNTIL] or 0) > _until(kept)
+    return bool(is_other or (row[SINCE] or 0) < (kept[SINCE] or 0) or _unknown(kept, _apart(row)))
 
 
 def _sum(lost: Row, shown: Row) -> Row:
     """What is lost of a total, and what rows show of it."""
     costs = [row[COST] for row in (lost, shown) if row[COST] is not None]
-    until = None if lost[UNTIL] is None else max(lost[UNTIL], shown[UNTIL] or 0)
+    since, until = _since((lost, shown)), None if lost[UNTIL] is None else max(lost[UNTIL], shown[UNTIL] or 0)
     counts = (a + b for a, b in zip(lost[COUNTS], shown[COUNTS], strict=True))
     speed = lost[SPEED] if lost[SPEED] in (shown[SPEED], None) else tables.SEVERAL
-    return (*shown[:9], *counts, _priced(lost) + _priced(shown), sum(costs) if costs else None, until, speed, 0, None)
+    return (
+        *shown[:9],
+        *counts,
+        _priced(lost) + _priced(shown),
+        sum(costs) if costs else None,
+        since,
+        until,
+        speed,
+        0,
+        None,
+    )
 
 
 def _priced(row: Row) -> int:

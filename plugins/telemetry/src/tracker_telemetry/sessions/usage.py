@@ -254,20 +254,20 @@ def _rows(
     of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by what the journal has of them
     of_request = ", ".join(f"coalesce({name}, '')" for name in names)
     files = (
-        f"SELECT {of_request}, ts, NULL, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL"
+        f"SELECT {of_request}, ts, NULL, NULL, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL"
         f" FROM {EVERY_REQUEST} WHERE source = ? AND {STANDING}{within}"
         if query.needs_requests
-        else f"SELECT {', '.join(names)}, CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, NULL,"
+        else f"SELECT {', '.join(names)}, CASE WHEN quarter >= 0 THEN quarter * {QUARTER} END, NULL, NULL,"
         f" sum(requests), {SUMS}, sum(cost), sum(priced) FROM summary WHERE source = ? GROUP BY {_places(names)}"
     )
     deleted = (
-        f"SELECT {', '.join(of_days)}, day, until, sum(requests), {SUMS}, sum({LOST_COST}), sum({LOST_PRICED})"
-        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}, until"
+        f"SELECT {', '.join(of_days)}, day, since, until, sum(requests), {SUMS}, sum({LOST_COST}), sum({LOST_PRICED})"
+        f" FROM lost WHERE source = ? GROUP BY {_places(of_days)}, since, until"
     )
     for labels, statement in ((names, files), (of_days, deleted)):
         for row in database.execute(statement, (source.name,)):
-            at, until, requests, *tokens, cost, priced = row[len(labels) :]
-            at = Day.of(at, until) if isinstance(at, str) else at
+            at, since, until, requests, *tokens, cost, priced = row[len(labels) :]
+            at = Day.of(at, since, until) if isinstance(at, str) else at
             yield dict(zip(labels, row, strict=False)), at, requests, tokens, cost, priced
 
 
@@ -313,7 +313,7 @@ def _left(
     labels: Mapping[str, str], at: float | Day | None, requests: int, query: Query, windows: Spans | None
 ) -> list[gaps.Rest]:
     """Requests that are left out since only their day is known, or none, though a part of it is asked for."""
-    day = Day.of("", None) if at is None else at
+    day = Day.of("", None, None) if at is None else at
     if not isinstance(day, Day) or not requests:
         return []
     if day.last < query.since or query.until <= day.first:

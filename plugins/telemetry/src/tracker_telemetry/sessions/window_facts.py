@@ -30,8 +30,8 @@ NAMED = 3  # windows that a sentence names of many
 ONLY_TOTALS = "since of {} only daily totals are left"
 OF_ACCOUNTS = "since the requests are of {}"
 LOST = """
-SELECT day, session, coalesce(account, ''), model, max(until) FROM lost
-WHERE source = ? AND requests > 0 AND day <> '' GROUP BY 1, 2, 3, 4
+SELECT day, session, coalesce(account, ''), model, since, until FROM lost
+WHERE source = ? AND requests > 0 AND day <> ''
 """
 # a file was not written to before what is in it
 UNREAD = "SELECT 1 FROM file WHERE source = ? AND error IS NOT NULL AND mtime >= ? LIMIT 1"
@@ -200,9 +200,9 @@ def _lost(
     spans: Spans | None = None  # asked for where something is lost, and once: they look at the captures' files
     for source in store.log_sources(session):
         owner = by_model(session, source)
-        for named, name, account, model, until in logs.database.execute(LOST, (source.name,)):
+        for named, name, account, model, since, until in logs.database.execute(LOST, (source.name,)):
             spans = spans or Spans.of_session(session)
-            provider, day = owner(model), Day.of(named, until)
+            provider, day = owner(model), Day.of(named, since, until)
             for window in windows.intersection(spans.within(provider, day.first, day.last)) if day.name else ():
                 own = accounts.get((window, provider), ())
                 if not (account and own) or account in own or "" in own:
