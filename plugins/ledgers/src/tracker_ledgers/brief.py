@@ -111,7 +111,7 @@ def _artifacts(session: Session, shown: Sequence[str]) -> Iterator[Path]:
 
 
 def _folder(session: Session) -> Path:
-    """Where the next commands run: settings may stand above several repositories, of which one is worked in."""
+    """Where the next commands run: the repository at hand, if the settings lie above several."""
     top = git.top()
     return top if top and top.is_relative_to(os.path.realpath(home(session))) else home(session)
 
