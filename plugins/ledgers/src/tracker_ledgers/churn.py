@@ -70,38 +70,27 @@ class Request:
 
 @frozen
 class NamedCommit:
-    """A commit, and who named it; of a finalize row its window, and the option of `complete` that changes it.
+    """A commit, and who named it.
 
     at: when the capture was taken that names it, if it was stored later. cure: what helps if git does not know it.
     """
 
     commit: str
     by: str
-    window: str | None = None
-    option: str = ""
     at: datetime | None = None
     cure: str = ""
 
     def resolve(self) -> str:
-        cure = f" `{self._complete('--clear', self.option)}` takes it out of the row." if self.window else self.cure
-        found = git.resolve(self.commit, self.by, cure)
+        found = git.resolve(self.commit, self.by, self.cure)
         if self.at is not None and git.made_at(found) > self.at.timestamp() and not git.is_shallow():
             return git.of_time(int(self.at.timestamp()))
         return found
 
-    def moves_on(self, sha: str) -> str:
-        """What to say of a name, which a row of an earlier version may hold: tomorrow it may be another commit's.
-
-        And of a capture that names a commit of later.
-        """
-        if self.at is not None and not sha.startswith(self.commit):
-            return f"{self.by} names {self.commit[:12]}, which was made later: of then is {sha[:12]}"
-        if self.window is None or sha.startswith(self.commit):
+    def correction(self, sha: str) -> str:
+        """What to say of a capture that names a commit of later."""
+        if self.at is None or sha.startswith(self.commit):
             return ""
-        return f"{self.by} names {self.commit}, which may move on: `{self._complete(f'--{self.option}', sha)}` keeps it"
-
-    def _complete(self, *words: str) -> str:
-        return typed("complete", "--window", str(self.window), *words)
+        return f"{self.by} names {self.commit[:12]}, which was made later: of then is {sha[:12]}"
 
 
 @frozen(kw_only=True)
@@ -248,7 +237,9 @@ def commit_range(session: Session, request: Request) -> tuple[NamedCommit | None
             return NamedCommit(given, f"--{option}")
         found = row.text(option.replace("-", "_")) if row else None
         if found:
-            return NamedCommit(found, f"the finalize row of {request.window}", request.window, option)
+            clear = typed("complete", "--window", request.window, "--clear", option)
+            cure = f" `{clear}` takes it out of the row."
+            return NamedCommit(found, f"the finalize row of {request.window}", cure=cure)
         changed: dict[str, Any] = {option.replace("-", "_"): "COMMIT"}
         cure = f" Name the one that has its work now: `{evolve(request, **changed).command}`."
         return captured and evolve(captured, cure=cure)
@@ -316,7 +307,7 @@ def measure(session: Session, request: Request) -> Churn:
     remarks, notes = [request.notes], []
     if end is None:
         notes.append(f"no commit is known as the window's end: measured up to HEAD ({found.end[:12]})")
-    notes += [text for one, sha in ((start, found.start), (end, found.end)) if one and (text := one.moves_on(sha))]
+    notes += [text for one, sha in ((start, found.start), (end, found.end)) if one and (text := one.correction(sha))]
     if found.prototypes:
         remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
         notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
