@@ -37,7 +37,7 @@ REMARKS = {
         " tells them apart (feat-a for feat/a)."
     ),
     "uncounted_requests": (
-        "{} used more than `tokens_at_least` says: a proxy's stream has requests that succeeded without a count."
+        "{} used at least as many as `tokens_at_least` says: requests in a proxy's stream succeeded without a count."
     ),
     "older_points": (
         "{} ran before a change of what a point buys, if nothing else used the account. Here their points are as they"
