@@ -32,7 +32,6 @@ def test_a_sound_panel_has_no_fault(given: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
-        ({"place": "x"}, "gives 'x' as the place of the panel 'mine'. Expected a number."),
         ({"columns": (Column(key="n", title="N", kind="dollars"),)}, "gives 'dollars' as a kind in the panel 'mine'."),  # type: ignore[arg-type]
         (
             chart(kind="pie"),

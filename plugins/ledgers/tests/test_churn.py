@@ -223,16 +223,6 @@ def test_a_name_in_the_finalize_row_is_the_commit_that_it_was(
     assert (row["commit_start"], row["commit_end"]) == ends
     work.commit("tomorrow's", later="x\n" * 500)
     assert "files=6, +51/-47" in ok(finalized("churn", "--window", "W0-20"))
-    # as an earlier version stored it
-    path = tmp_path / "data" / "windows.jsonl"
-    path.write_text(path.read_text().replace(f'"commit_end":"{ends[1]}"', '"commit_end":"main"'))
-    done = finalized("churn", "--window", "W0-20")
-    assert "files=7" in ok(done)
-    assert "note: the finalize row of W0-20 names main, which may move on: `tracker complete " in done.stderr
-    cure = f"complete --window W0-20 --commit-end {work.git('rev-parse', 'HEAD')}"
-    assert f"`tracker {cure}` keeps it\n" in done.stderr
-    ok(finalized(*cure.split()))
-    assert "may move on" not in finalized("churn", "--window", "W0-20").stderr
 
 
 # --- ranges that are none

@@ -83,7 +83,7 @@ def test_a_ledger_that_is_not_there_is_named_and_nothing_is_taken_back(at: Run, 
     before = {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")}
     for words in (("--yes",), ("--dry-run",)):
         error = refused(at(".", "undo", *words))
-        assert "Churn_Ledger.csv, which is not there. Type this in the repository that has the ledger now." in error
+        assert "Churn_Ledger.csv, which is not there. Move it back." in error
     assert {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")} == before
     # what it says to do works: there, the row is found in the usual ledger
     ok(at(other, "undo", "--dry-run"))

@@ -271,7 +271,7 @@ def test_too_little_data_says_how_many_windows_are_missing(tracker_cli: Run, tmp
     assert "more windows of each, alternating. Not enough data: " in said
     assert "claude has 1 comparable window and codex has 1 comparable window, and a comparison needs 3" in said
     assert "(95 %, from an assumed spread)" in said
-    assert "  Nothing is measured yet: by the assumed spread alone it is " in said
+    assert "  The spread of claude and codex is not measured yet: with an assumed one it is " in said
     assert " (assumed) | " in ok(tracker_cli("report", "--format", "md"))
     finalized(tmp_path, codex=[(3, 18), (2, 10), (4, 20), (3, 15)], claude=[(1, 40)])
     assert "The spread of claude is not measured yet: with an assumed" in ok(tracker_cli("compare", "codex", "claude"))

@@ -104,29 +104,6 @@ def state(process: int) -> str:
     return subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True).stdout[:1]
 
 
-def test_it_ends_if_the_terminal_is_gone_and_no_signal_comes(recent: Any, tmp_path: Path) -> None:
-    def ignore() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    for wanted in (b"Reading", b"W2"):
-        with terminal(recent, tmp_path, preexec_fn=ignore, start_new_session=True) as (main, process):
-            until(main, wanted, b"")
-            os.close(main)
-            assert process.wait(30) == 129
-            # its group is empty: what it was reading with has ended, too
-            end = time.monotonic() + 30
-            while group_exists(process.pid):
-                assert time.monotonic() < end
-
-
-def group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @pytest.mark.skipif(which("tmux") is None, reason="tmux is not installed")
 def test_it_runs_in_tmux(recent: Any, tmp_path: Path) -> None:
     def tmux(*arguments: str) -> str:

@@ -10,14 +10,15 @@ from tracker.api import Column, Panel
 from tracker_views.content import USAGE, without_requests
 
 
-def test_an_open_anomaly_is_said_with_its_cure(program: Any) -> None:
+def test_an_open_anomaly_is_left_to_the_command_that_names_its_cure(program: Any) -> None:
     """`complete`, which the page named, is refused."""
     for phase, used in (("start", 40), ("end", 30)):
         at = (datetime.now(UTC) - timedelta(hours=2 if phase == "start" else 1)).isoformat()
         own = ("--window", "W1", "--captured-at", at)
         program("alias", phase, "toy", "--stdin", *own, stdin=f"fuel {used}%\nheat 1%").ok()
-    said = "1 window recorded, none finalized. W1 cannot be finalized: fuel fell from 40 to 30. To resolve it: capture"
+    said = "1 window recorded, none finalized. `tracker status` says what W1 waits for."
     assert said in program("report", "--format", "md").ok()
+    assert "fuel fell from 40 to 30" in program("status").ok()
 
 
 def test_a_provider_that_the_sums_leave_out_is_named() -> None:

@@ -154,8 +154,8 @@ class Chart(Struct):
     low: str | None = field(default=None, validator=checks.MAYBE_TEXT)
     high: str | None = field(default=None, validator=checks.MAYBE_TEXT)
     mark: str | None = field(default=None, validator=checks.MAYBE_TEXT)
-    top: float | None = None
-    at: float | None = None
+    top: float | None = field(default=None, validator=checks.FINITE)
+    at: float | None = field(default=None, validator=checks.FINITE)
 
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
@@ -170,7 +170,7 @@ class Panel(Struct):
 
     name: str = field(validator=checks.TEXT)
     title: str = field(validator=checks.TEXT)
-    place: int = 50
+    place: int = field(default=50, validator=checks.WHOLE)
     headlines: Sequence[str] = field(default=(), validator=checks.SENTENCES)
     about: str = field(default="", validator=checks.TEXT)
     columns: Sequence[Column] = field(default=(), validator=checks.tuple_of(Column, distinct="key", outer=Sequence))

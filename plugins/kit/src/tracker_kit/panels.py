@@ -13,8 +13,6 @@ def faults(panel: Panel) -> Iterator[str]:
     """Each as the end of a sentence that begins with the plugin's name."""
     place, keys = f"the panel {panel.name!r}", {column.key for column in panel.columns}
     shown = keys.union(*panel.rows)
-    if not _is_number(panel.place):
-        yield f"gives {panel.place!r:.40} as the place of {place}. Expected a number."
     parts: list[Column | Chart] = [*panel.columns, *panel.charts]
     for part in parts:
         known = get_args(get_type_hints(type(part))["kind"])

@@ -81,26 +81,18 @@ class NamedCommit:
     at: datetime | None = None
 
     def resolve(self) -> str:
-        cure = f" `{self._complete('--clear', self.option)}` takes it out of the row." if self.window else ""
-        found = git.resolve(self.commit, self.by, cure)
+        words = ("complete", "--window", str(self.window), "--clear", self.option)
+        found = git.resolve(self.commit, self.by, f" `{typed(*words)}` takes it out of the row." if self.window else "")
         if self.at is not None and git.made_at(found) > (self.at + SKEW).timestamp() and not git.is_shallow():
             # it was stored later than it was taken
             return git.of_time(int(self.at.timestamp()))
         return found
 
-    def moves_on(self, sha: str) -> str:
-        """What to say of a name, which a row of an earlier version may hold: tomorrow it may be another commit's.
-
-        And of a capture that names a commit of later.
-        """
-        if self.at is not None and not sha.startswith(self.commit):
-            return f"{self.by} names {self.commit[:12]}, which was made later: of then is {sha[:12]}"
-        if self.window is None or sha.startswith(self.commit):
+    def correction(self, sha: str) -> str:
+        """What to say of a capture that names a commit of later."""
+        if self.at is None or sha.startswith(self.commit):
             return ""
-        return f"{self.by} names {self.commit}, which may move on: `{self._complete(f'--{self.option}', sha)}` keeps it"
-
-    def _complete(self, *words: str) -> str:
-        return typed("complete", "--window", str(self.window), *words)
+        return f"{self.by} names {self.commit[:12]}, which was made later: of then is {sha[:12]}"
 
 
 @frozen(kw_only=True)
@@ -304,7 +296,7 @@ def measure(session: Session, request: Request) -> Churn:
     remarks, notes = [request.notes], []
     if end is None:
         notes.append(f"no commit is known as the window's end: measured up to HEAD ({found.end[:12]})")
-    notes += [text for one, sha in ((start, found.start), (end, found.end)) if one and (text := one.moves_on(sha))]
+    notes += [text for one, sha in ((start, found.start), (end, found.end)) if one and (text := one.correction(sha))]
     if found.prototypes:
         remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
         notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")

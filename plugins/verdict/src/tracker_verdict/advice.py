@@ -10,7 +10,7 @@ from tracker.kernel import Session, line, number, plural, rate, value
 from tracker_verdict.accounts import first_of
 from tracker_verdict.comparison import Match, Side
 from tracker_verdict.pairs import Certificate
-from tracker_verdict.stats.efficiency import LEAST_WINDOWS, Efficiency
+from tracker_verdict.stats.efficiency import LEAST_WINDOWS
 
 MOST_ODDS = 1_000_000
 # Less than 1.1 to 1 is shown as 1.0, and that says nothing.
@@ -128,9 +128,7 @@ def certainty(match: Match) -> str:
     says = f"{sure} % sure that {better.name} delivers more"
     if found.kind == "assumed":
         bare = [side.name for side, own in ((match.a, found.a), (match.b, found.b)) if not own.tells_spread]
-        if len(bare) == 1:
-            return f"The spread of {bare[0]} is not measured yet: with an assumed one it is {says}."
-        return f"Nothing is measured yet: by the assumed spread alone it is {says}."
+        return f"The spread of {' and '.join(bare)} is not measured yet: with an assumed one it is {says}."
     share = "half" if found.tau == 0.5 else f"{number(100 * found.tau)} %"
     # without a feature on one side it comes from the counts
     reason = f"if subscriptions typically differ by {share}" if found.ratio else "if features vary as much as assumed"
@@ -154,22 +152,15 @@ def _lacking(match: Match) -> str:
         return unused
     if not match.comparison.features:
         return "neither side delivered a feature"
-    return (
-        " and ".join(_lopsided(name, side, match.row) for name, side in found if side.is_lopsided)
-        or "its figures are too large or too small"
-    )
+    row, lopsided = match.row, [name for name, side in found if side.is_lopsided]
+    if not lopsided:
+        return "its figures are too large or too small"
+    return f"few {row}s of {' and '.join(lopsided)} used most of the capacity; {row}s that use about as much say more"
 
 
 def _unused(match: Match) -> str | None:
     names = [side.name for side in (match.a, match.b) if side.estimate.n and not side.estimate.capacity]
     return f"{' and '.join(names)} used no capacity" if names else None
-
-
-def _lopsided(name: str, side: Efficiency, row: str) -> str:
-    used = sum(1 for _, capacity in side.shares if capacity)
-    if used < LEAST_WINDOWS:
-        return f"only {plural(used, row)} of {name} used capacity; longer windows would"
-    return f"one {row} of {name} outweighs its others; {row}s that use about as much say more"
 
 
 def _settling(match: Match) -> str | None:

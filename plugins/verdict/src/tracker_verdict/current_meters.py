@@ -94,15 +94,6 @@ def others(source: Source, known: MeterRows, meter: Meter) -> list[str]:
     return [key for key in dict.fromkeys(shown) if key != meter.key] if is_told and (is_absent or is_count) else []
 
 
-def ahead(
-    session: Session, source: Source, captured: Sequence[OwnedCapture], meter: str, now: datetime
-) -> datetime | None:
-    """The latest time of a meter's readings that has not come: such a reading is left out."""
-    times = [one.taken_at for one in _captured(captured, meter)]
-    times += [one.at for one in readings_since(session, source, now, hourly=False) if one.meter == meter]
-    return max((at for at in times if at > now + SKEW), default=None)
-
-
 def is_of_all(source: Source, meter: Meter) -> bool:
     """Whether a full meter stops all work. One of a model alone does not: it stops work with that model.
 

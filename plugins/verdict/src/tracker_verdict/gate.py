@@ -18,7 +18,6 @@ from tracker_verdict.current_meters import (
     PERCENT,
     CurrentMeter,
     MeterRows,
-    ahead,
     chosen,
     current_meters,
     holds,
@@ -43,8 +42,7 @@ class Answer:
     """go, stop or unknown, and why. risk: the probability that the meter is full before its reset, if known.
 
     is_final: whether only another question has another answer. cure: what to type for a reading that is missing.
-    left_out: the time of a newer reading, if it has not come. change: that of what a point buys, if
-    the risk rests on it.
+    change: that of what a point buys, if the risk rests on it.
     """
 
     state: str
@@ -54,7 +52,6 @@ class Answer:
     risk: float | None = None
     is_final: bool = False
     cure: str | None = None
-    left_out: datetime | None = None
     change: Regime | None = None
 
     @property
@@ -97,10 +94,8 @@ def answer(session: Session, source: Source, question: Question, now: datetime) 
     found = _of_meter(session, source, question, now, known)
     if found.state != STOP and not found.is_final and not question.is_alone:
         account = question.account if found.current is None else found.current.account or NO_ACCOUNT
-        found = next(_stops(source, question, now, known, account), found)
-    if found.current is None:
-        return found
-    return evolve(found, left_out=ahead(session, source, known[1], found.meter, now))
+        return next(_stops(source, question, now, known, account), found)
+    return found
 
 
 def _stops(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, frozen
 
 from tracker.api import Meter, MeterReading, Source
 from tracker.kernel import Session, TrackerError, near, number, plural, span
@@ -201,18 +201,7 @@ def _of_meter(asked: _Question, meter: Meter) -> Iterator[Outlook]:
         never = f"{unread(asked.own, meter) or 'it was never captured'}: {_cure(asked, known)}"
         yield evolve(known, why=never if meter.unit == PERCENT else _no_bar(meter))
     for current in found:
-        one = evolve(
-            known,
-            account=current.account,
-            several=asked.several,
-            used=current.used,
-            limit=current.limit,
-            percent=current.percent,
-            taken_at=current.taken_at,
-            at=current.at,
-            reset_at=current.reset_at,
-            doubt=current.doubt,
-        )
+        one = evolve(known, several=asked.several, percent=current.percent, **asdict(current))
         yield _of_current(asked, meter, one, current)
 
 
@@ -230,12 +219,13 @@ def _of_current(asked: _Question, meter: Meter, known: Outlook, current: Current
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")
     own = [one for one in asked.moved if not asked.several or one.account == current.account]
     named = asked.plans(current.account)
-    states = ("alone", "shared", "outdated")
-    by_state = [[one for one in own if one.state(named) == state] for state in states]
-    alone, shared, outdated = (costs_of(moved, meter, change) for moved in by_state)
-    costs, is_so = alone, holds(current, asked.now, asked.max_age)
+    by_state: dict[str, list[MeterMoves]] = {"alone": [], "shared": [], "outdated": []}
+    for one in own:
+        by_state[one.state(named)].append(one)
+    costs, shared, outdated = (costs_of(moved, meter, change) for moved in by_state.values())
+    is_so = holds(current, asked.now, asked.max_age)
     known = evolve(known, costs=len(costs), left_out=len(shared), outdated=len(outdated))
-    if change is not None and any(change.is_before(one.at) for one in by_state[0]):
+    if change is not None and any(change.is_before(one.at) for one in by_state["alone"]):
         known = evolve(known, change=change)
     kept = limit * asked.reserve / FULL
     room = max(limit - current.used - kept, 0.0)

@@ -15,7 +15,7 @@ from tracker_verdict.accounts import NO_ACCOUNT, several
 from tracker_verdict.comparison import Delivery, Match, Question, delivered, matches
 from tracker_verdict.outlook import Outlook, outlooks
 from tracker_verdict.price import prices
-from tracker_verdict.prospect import NEEDED
+from tracker_verdict.prospect import NEEDED, Prospect
 from tracker_verdict.settings import effect_in_use
 
 NAME = "comparison"
@@ -149,42 +149,39 @@ def forecast(session: Session, provider: str | None) -> Panel:
         for one in outlooks(session, source, 1)
         if one.used is not None
     ]
-    rows = [_forecast_row(name, one) for name, one in read]
+    rows, unknown = list[Mapping[str, Cell]](), list[str]()
+    for provider_name, one in read:
+        name = f"{provider_name} {one.meter}{f' account {one.account or NO_ACCOUNT}' if one.several else ''}"
+        if one.prospect is not None and one.prospect.is_probable:
+            rows.append({"name": name, **_forecast_row(one, one.prospect)})
+        elif why := _unknown(one):
+            unknown.append(f"{name}: {why}.")
     about = "How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full."
     about += "".join(f" {name} {one.meter}: {one.change.sentence}." for name, one in read if one.change)
-    known = [row for row in rows if row.get("expected") is not None]
-    unknown = [f"{row['name']}: {row['why']}." for row in rows if row not in known and row.get("why")]
     return Panel(
         name=FORECAST,
         title="Forecast",
         place=8,
-        about=about if known else "",
+        about=about if rows else "",
         columns=FORECAST_COLUMNS,
-        rows=known,
-        charts=(BAND,) if known else (),
+        rows=rows,
+        charts=(BAND,) if rows else (),
         missing=unknown,
     )
 
 
-def _forecast_row(provider: str, one: Outlook) -> Mapping[str, Cell]:
-    found, used = one.prospect, one.used or 0.0
-    account = f" account {one.account or NO_ACCOUNT}" if one.several else ""
-    own: dict[str, Cell] = {"name": f"{provider} {one.meter}{account}", "used": used, "reset_at": one.reset_at}
-    if found is None:
-        return {**own, "why": f"no forecast: {one.why}" if one.why else ""}
-    if found.rest is not None and not found.is_probable:
+def _unknown(one: Outlook) -> str | None:
+    """Why a meter has no forecast; the linear pace, if it is for too few weeks."""
+    found = one.prospect
+    if found is not None and found.rest is not None:
         few = f"{plural(found.weeks, 'week')} of history, {NEEDED} are needed for a forecast"
-        return {**own, "why": f"{few}; linear pace: {number(found.linear or 0.0, 0)}% at the reset"}
-
-    return {
-        **own,
-        "expected": _share(used, found.rest),
-        "low": _share(used, found.low),
-        "high": _share(used, found.high),
-        "chance": found.chance,
-        "why": f"no forecast: {found.why}" if found.why else "",
-    }
+        return f"{few}; linear pace: {number(found.linear or 0.0, 0)}% at the reset"
+    why = one.why if found is None else found.why
+    return why and f"no forecast: {why}"
 
 
-def _share(used: float, rest: float | None) -> float | None:
-    return None if rest is None else round(min(used + rest, 100.0), 1)
+def _forecast_row(one: Outlook, found: Prospect) -> Mapping[str, Cell]:
+    points = {"expected": found.rest, "low": found.low, "high": found.high}
+    used = one.used or 0.0
+    shares = {name: round(min(used + (rest or 0.0), 100.0), 1) for name, rest in points.items()}
+    return {"used": used, "reset_at": one.reset_at, **shares, "chance": found.chance}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from attrs import evolve
 from tracker.api import Source
 from tracker.kernel import Session, TrackerError, iso, replace_file
 from tracker_verdict.accounts import NO_ACCOUNT
-from tracker_verdict.current_meters import PERCENT
+from tracker_verdict.current_meters import PERCENT, readings_since
 from tracker_verdict.tally import CHANGES
 from tracker_verdict.weeks import HOUR, Week
 
@@ -98,12 +99,11 @@ def refresh(session: Session, sources: Iterable[Source]) -> None:
 
 def _days(session: Session, source: Source, meter: str) -> dict[str, set[str]]:
     """The days with a reading of each account."""
-    asked = {"session": session, "provider": source.name, "since": session.now - REACH, "hourly": True}
-    found: dict[str, set[str]] = {}
-    for one in session.registry.first("meter_readings", **asked) or ():
+    found = defaultdict[str, set[str]](set)
+    for one in readings_since(session, source, session.now - REACH, hourly=True):
         if one.meter == meter:
-            days = found.setdefault(one.account or NO_ACCOUNT, set())
-            days |= {at.astimezone(session.zone).date().isoformat() for at in (one.at, one.until)}
+            days = {at.astimezone(session.zone).date().isoformat() for at in (one.at, one.until)}
+            found[one.account or NO_ACCOUNT] |= days
     return found
 
 

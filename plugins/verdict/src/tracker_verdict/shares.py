@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from tracker.api import UsageEvent
-from tracker.kernel import Session, Windows, canonical, number, plural
+from tracker.kernel import Session, Windows, number, plural
 from tracker_verdict.accounts import first_of
 from tracker_verdict.pieces import Ledger
 from tracker_verdict.rates import Rates, left_out
@@ -65,13 +66,12 @@ def _moving(known: Rates) -> list[UsageEvent]:
 
 
 def _spans(session: Session, provider: str) -> list[tuple[float, float, str]]:
-    found = []
-    for (window, name), group in Windows(session).captures().items():
-        pair = canonical(group)
-        if name == provider and pair.before is not None:
-            end = pair.after.captured_at.timestamp() if pair.after is not None else float("inf")
-            found.append((pair.before.captured_at.timestamp(), end, window))
-    return found
+    """From when to when each window was measured, without an end if it has none, in epoch seconds."""
+    groups = {key: group for key, group in Windows(session).captures().items() if key[1] == provider}
+    return [
+        (begin.timestamp(), end.timestamp() if end else math.inf, window)
+        for window, (begin, end) in Windows(session).spans((), groups).items()
+    ]
 
 
 def document(session: Session, known: Rates, by: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     if ledger.behind:
         yield f"  {behind(ledger)} left out"
     if ledger.unseen:
-        yield f"  {left_out(ledger)}: these days are left out"
+        yield f"  {left_out(ledger)}: what rose then is left out"
     if silent := sum(piece.silent for piece in known.pieces):
         yield f"  {number(silent)} points rose without a request, and are in no share"
     if bare := sum(piece.points for piece in ledger.pieces if piece.bare):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracker.api import Check, Source
 from tracker.kernel import FinalizeRow, Session, Windows, line
@@ -13,6 +13,9 @@ from tracker_verdict.accounts import accounts, several
 from tracker_verdict.overlaps import Groups, overlaps_of
 from tracker_verdict.price import prices
 from tracker_verdict.tally import CHANGES, Tally
+
+if TYPE_CHECKING:
+    from tracker_verdict.regimes import Regime
 
 
 def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], dict[str, Any]]:
@@ -26,16 +29,17 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
     known = prices(session)
     rows, found = Windows(session).finalized(windows), defaultdict[tuple[str, str], dict[str, Any]](dict)
     groups = Windows(session).captures(windows)
-    for key, ratio in _older_points(session, rows, groups):
-        found[key]["older_points"] = ratio
     for name, source in providers.items():
-        if price := known.get(name):
-            for one in _tally(session, source, rows, groups).results:
-                if one.features or one.capacity:
-                    own = found[one.window, name]
-                    own["money"] = price.cost(one.capacity)
-                    if one.features:
-                        own["money_per_feature"] = own["money"] / one.features
+        price, changes = known.get(name), _changes(session, source, rows)
+        for one in _tally(session, source, rows, groups).results if price or changes else ():
+            change = changes.get(one.window)
+            if change and one.capacity and change.is_before(one.at):
+                found[one.window, name]["older_points"] = change.ratio[0]
+            if price and (one.features or one.capacity):
+                own = found[one.window, name]
+                own["money"] = price.cost(one.capacity)
+                if one.features:
+                    own["money_per_feature"] = own["money"] / one.features
         overlaps = overlaps_of(session, source, rows, groups)
         for window, other in overlaps.shared.items():
             own = found[window, name]
@@ -48,26 +52,19 @@ def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], 
     return {key: own for key, own in found.items() if key[0] in asked}
 
 
-def _older_points(
-    session: Session, rows: Mapping[str, FinalizeRow], groups: Groups
-) -> Iterator[tuple[tuple[str, str], float]]:
-    """Of the windows of before a change that is known, what their points count; without an import if none is."""
+def _changes(session: Session, source: Source, rows: Mapping[str, FinalizeRow]) -> Mapping[str, Regime | None]:
+    """The change of the meter of each window's account; without an import if none is known."""
     if not (session.root / CHANGES).exists():
-        return
+        return {}
     from tracker_verdict.regimes import regime
 
-    owners = accounts(session, list(rows))
-    for name, source in session.registry.providers.items():
-        own = {window: account for (window, provider), account in owners.items() if provider == name}
-        are_several = bool(several(own.values()))
-        known = {
-            account: regime(session, source, source.capacity, account, several=are_several)
-            for account in {None, *own.values()}
-        }
-        for one in _tally(session, source, rows, groups).results:
-            change = known[own.get(one.window)]
-            if change and one.capacity and change.is_before(one.at):
-                yield (one.window, name), change.ratio[0]
+    owners = {key[0]: account for key, account in accounts(session, list(rows)).items() if key[1] == source.name}
+    are_several = bool(several(owners.values()))
+    known = {
+        account: regime(session, source, source.capacity, account, several=are_several)
+        for account in {None, *owners.values()}
+    }
+    return {window: known[owners.get(window)] for window in rows}
 
 
 def checks(session: Session, window: str) -> Iterator[Check]:

@@ -10,12 +10,9 @@ import asyncio
 import gc
 import os
 import re
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
-from time import sleep
 from typing import ClassVar
 
 from rich.text import Text
@@ -32,18 +29,16 @@ from tracker.kernel import Session, TrackerError
 from tracker_views.cells import sparkline
 from tracker_views.commands.board import PERIODS
 from tracker_views.content import Content
-from tracker_views.hangup import STATUS, on_hangup
 from tracker_views.keys import Help, Keys
 from tracker_views.meter_strip import MeterStrip
 from tracker_views.panel_table import PanelTable
-from tracker_views.refresh import Answer, KnownReader, Reader, Request, own_session
+from tracker_views.refresh import Answer, ProcessReader, Request, own_session
+from tracker_views.refresh import read as read_here
 
 CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
 # times as long as the last reading took: streams that always grow cost a twentieth of a core, ages a hundredth
 PAUSE, REST = 20, 100
-GRACE = 3.0  # seconds to end in, once the terminal is gone
 TURN = 5.0  # seconds between questions which meters are due
-LEAST = (44, 18)  # columns and rows that it needs
 METERS = "meters"
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # from a server: a picture loads nothing
 
@@ -61,9 +56,6 @@ class Board(App[None]):
     #table { scrollbar-background: $background; scrollbar-color: $panel-lighten-2; }
     #table > .datatable--header { background: $panel; }
     #body { height: 1fr; }
-    #small { display: none; }
-    .small #small { display: block; }
-    .small #head, .small #body, .small Keys { display: none; }
     Help { align: center middle; }
     #help { width: auto; height: auto; padding: 0 1; background: $panel; border: round $primary; }
     """
@@ -92,10 +84,10 @@ class Board(App[None]):
         session: Session,
         period: str,
         every: timedelta | None = None,
-        reader: Reader | None = None,
+        reader: Callable[[Request], Answer] = read_here,
     ) -> None:
         super().__init__()
-        self.every, self.reader = every, reader or Reader()
+        self.every, self.reader = every, reader
         self.origin, self.zone = session, session.zone
         # the one that is asked for, and the one of the content
         self.period = self.shown_period = period
@@ -111,7 +103,6 @@ class Board(App[None]):
         self._unread: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="small")
         yield Static("tracker", id="head")
         with Container(id="body"):
             yield self.strip
@@ -122,9 +113,6 @@ class Board(App[None]):
         yield Keys()
 
     def on_mount(self) -> None:
-        if not self.is_headless:
-            loop = asyncio.get_running_loop()
-            on_hangup(sys.stdin.fileno(), partial(self._leave, loop))
         self.theme = "textual-dark"
         # one thread reads records, one meters; each more keeps 4 MB of freed memory
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
@@ -140,7 +128,8 @@ class Board(App[None]):
     def picture(self, size: tuple[int, int]) -> str:
         """The board as SVG, once everything is read."""
         # by the main thread, where a plugin that does not end is interrupted
-        self.reader = KnownReader(self.reader(self._request()))
+        known = self.reader(self._request())
+        self.reader = lambda _: known
 
         async def shot() -> str:
             async with self.run_test(size=size) as pilot:
@@ -153,14 +142,8 @@ class Board(App[None]):
         return FONT.sub("", asyncio.run(shot()))
 
     def on_unmount(self) -> None:
-        self.reader.stop()
-
-    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End without a terminal. What is written to it may wait for ever."""
-        self.reader.stop()
-        loop.call_soon_threadsafe(partial(self.exit, return_code=STATUS))
-        sleep(GRACE)
-        os._exit(STATUS)
+        if isinstance(self.reader, ProcessReader):
+            self.reader.stop()
 
     # --- reading
 
@@ -264,13 +247,7 @@ class Board(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         # the app's own size may still be the old one
-        width, height = event.size
-        self._width, self._height = width, height
-        is_small = width < LEAST[0] or height < LEAST[1]
-        self.set_class(is_small, "small")
-        if is_small:
-            text = f"{width} by {height} is too small. The board needs {LEAST[0]} by {LEAST[1]}; q quits."
-            self.query_one("#small", Static).update(text)
+        self._width, self._height = event.size
         # also after a stop, which cleared the terminal
         self.table.drawn = None
         self._draw_strip()

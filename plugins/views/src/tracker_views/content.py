@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from shlex import quote
 from typing import Any
 
 from attrs import evolve, frozen
@@ -117,7 +116,7 @@ def gathered(session: Session, period: Period, *, with_sections: bool = True) ->
         now=session.now,
         period=period,
         spans=spans,
-        headlines=tuple(headlines) or (_first(period, waiting, preview["anomalies"]),),
+        headlines=tuple(headlines) or (_first(period, waiting),),
         panels=tuple(panel for panel in panels if panel.rows or panel.about),
         sections=tuple(sections),
         missing=(*failures, *_missing(preview, panels), *unused, *(one for panel in panels for one in panel.missing)),
@@ -156,11 +155,8 @@ def _sections(session: Session, period: Period, failures: list[str]) -> Iterator
             yield _section(period, f"{answer.title}{owners.get(name, '')}", answer.rows)
 
 
-def _first(period: Period, waiting: Sequence[str], wrong: Sequence[Mapping[str, Any]]) -> str:
-    """What to say if no part has a headline: what is there, and what to type next.
-
-    waiting: not finalized. wrong: the open anomalies, which have to be resolved first.
-    """
+def _first(period: Period, waiting: Sequence[str]) -> str:
+    """What to say if no part has a headline: what is there, and what to type next. waiting: not finalized."""
     windows = period.windows
     if not windows and period.in_windows:
         return "No window is among those that you selected. `tracker windows` lists all."
@@ -173,15 +169,7 @@ def _first(period: Period, waiting: Sequence[str], wrong: Sequence[Mapping[str, 
         return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
     rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
     counted = f"{plural(len(windows), 'window')} recorded, {rest} finalized."
-    held = next((one for one in reversed(wrong) if one["window"] in waiting and one.get("cure")), None)
-    if held is not None:
-        cause = line(held["cause"]).rstrip(".")
-        return f"{counted} {line(held['window'])} cannot be finalized: {cause}. To resolve it: {line(held['cure'])}."
-    name, typed = line(waiting[-1]), line(quote(waiting[-1]))
-    return (
-        f"{counted} `tracker status` says what {name} waits for;"
-        f" `tracker complete --window {typed}` finalizes it once its meters were read twice."
-    )
+    return f"{counted} `tracker status` says what {line(waiting[-1])} waits for."
 
 
 def _section(period: Period, title: str, rows: Iterable[Row]) -> Section:
@@ -239,10 +227,10 @@ def sound(panel: Panel) -> Panel:
 
     A third party's says whose it is, and takes no name of the program's own.
     """
-    for part, expected in _wrong_parts(panel):
-        raise TypeError(f"panel {panel.name}: {part!r:.60} is not {expected}")
     kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:
+        if chart.kind not in CHARTS:
+            raise ValueError(f"panel {panel.name}: {chart.kind!r:.60} is not a kind of chart: {', '.join(CHARTS)}")
         if chart.y not in {column.key for column in panel.columns}:
             raise ValueError(f"panel {panel.name}: its chart {chart.title!r} needs a column {chart.y!r}")
         kinds |= {key: NUMBER for key in (chart.y, chart.low, chart.high) if key}
@@ -251,10 +239,6 @@ def sound(panel: Panel) -> Panel:
     rows = [_sound_row(panel, row, kinds) for row in panel.rows]
     owner = line(panel.distribution)
     before, after = (f"{owner}: ", f" ({owner})") if owner else ("", "")
-    missing = list(panel.missing)
-    if lost := sum(_is_lost(one) for row in panel.rows for one in row.values()):
-        verb = "is" if lost == 1 else "are"
-        missing.append(f"{line(panel.title)}: {plural(lost, 'figure')} {verb} too large to be shown.")
     return evolve(
         panel,
         name=f"{before}{line(panel.name)}",
@@ -264,19 +248,9 @@ def sound(panel: Panel) -> Panel:
         columns=tuple(evolve(one, title=line(one.title)) for one in panel.columns),
         rows=rows,
         charts=tuple(evolve(one, title=line(one.title)) for one in panel.charts),
-        missing=tuple(f"{before}{line(one)}" for one in missing),
+        missing=tuple(f"{before}{line(one)}" for one in panel.missing),
         distribution=owner,
     )
-
-
-def _wrong_parts(panel: Panel) -> Iterator[tuple[object, str]]:
-    """What a plugin put into a panel that is of another type than declared, with what was expected."""
-    for chart in panel.charts:
-        if chart.kind not in CHARTS:
-            yield chart.kind, f"a kind of chart, such as {', '.join(CHARTS)}"
-    for number in (panel.place, *(one or 0 for chart in panel.charts for one in (chart.top, chart.at))):
-        if not isinstance(number, NUMBER) or not -LARGEST < number < LARGEST:
-            yield number, "a number"
 
 
 def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[type, ...]]) -> Mapping[str, Cell]:
@@ -289,13 +263,8 @@ def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[
     return found
 
 
-def _is_lost(value: object) -> bool:
-    """Whether a value is a number that nothing here can mean."""
-    return isinstance(value, NUMBER) and not -LARGEST < value < LARGEST and value == value
-
-
 def _cell(panel: Panel, key: str, value: Cell) -> Cell:
-    """The value as one of the plain types; a figure that is not a number, or no figure, is not known."""
+    """The value as one of the plain types; a figure that is not a number, or too large for one, is not known."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, NUMBER):

@@ -69,27 +69,7 @@ def read(request: Request) -> Answer:
         return Answer(error=str(error))
 
 
-class Reader:
-    """Reads in this process."""
-
-    def __call__(self, request: Request) -> Answer:
-        return read(request)
-
-    def stop(self) -> None:
-        """Read nothing more."""
-
-
-class KnownReader(Reader):
-    """What was read already."""
-
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-
-    def __call__(self, request: Request) -> Answer:
-        return self._answer
-
-
-class ProcessReader(Reader):
+class ProcessReader:
     """Reads in a process of its own, one at a time."""
 
     def __init__(self) -> None:

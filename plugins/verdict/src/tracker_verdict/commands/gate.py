@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracker.kernel import Clock, Command, Number, session
+from tracker.kernel import Command, Number, session
 from tracker_verdict.commands.age import Age
 
 if TYPE_CHECKING:
@@ -78,9 +78,6 @@ def _show(here: Session, provider: str, found: Answer) -> None:
         here.data(found.document())
     else:
         here.show(f"{found.state}: {provider} {found.meter}: {found.why}", has_cures=True)
-    if found.left_out:
-        at = Clock(here.now, here.zone).at(found.left_out)
-        here.note(f"note: a reading of {at} is left out, because that time has not come: `tracker doctor` names it")
     if found.cure:
         here.note(f"note: a new reading makes it known: {found.cure}")
 
