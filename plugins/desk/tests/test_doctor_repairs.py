@@ -127,16 +127,6 @@ def whole(sound: Any) -> Any:
     return sound
 
 
-def test_windows_of_a_meter_that_its_plugin_does_not_declare_any_more_are_named(whole: Any) -> None:
-    assert "windows.jsonl: " not in whole("doctor").out.partition("windows.jsonl: 1 record")[2]
-    path = whole.root / "windows.jsonl"
-    path.write_text(path.read_text().replace('"fuel_pct"', '"tank_pct"'))
-    said = "warning: windows.jsonl: 1 window of toy measured tank_pct, and not fuel_pct; install the version of "
-    assert said in whole("doctor").out
-    whole("complete", "--window", "W1").ok()
-    assert said not in whole("doctor").out
-
-
 def test_streams_that_were_exchanged_are_named(whole: Any) -> None:
     captures, rows = stream(whole).read_bytes(), (whole.root / "windows.jsonl").read_bytes()
     stream(whole).write_bytes(rows)

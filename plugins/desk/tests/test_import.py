@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,24 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
         message = program(*words).refused()
         assert message.startswith(f"error: W1 is used for different work here and in {other}: each has records that")
     assert (program.files(), preview(program)) == (before, shown)
+    # what it names keeps both
+    both, copy = tmp_path / "both", tmp_path / "copy"
+    shutil.copytree(program.root, both)
+    shutil.copytree(other, copy)
+    add, delete = re.findall("`tracker ([^`]* --[^`]*)`", message)
+    times = iter(json.loads(one)["captured_at"] for one in (copy / "snapshots.jsonl").read_text().splitlines())
+    words = re.sub("TIME", lambda _: next(times), add.replace("ID", "OWN")).split()
+    program(*words, "--provider", "toy", root=copy).ok()
+    program("complete", "--window", "W1", "--reopen", root=copy).ok()
+    for _ in range(2):
+        program(*delete.replace("PROVIDER", "toy").split(), "--yes", root=copy).ok()
+    program("complete", "--window", "OWN", "--toy-features", "7", root=copy).ok()
+    program("import", str(copy), root=both).ok()
+    assert {"toy: features=7, capacity=10 pp", "toy: features=2, capacity=10.5 pp"} <= {
+        part.strip(" -").partition(", efficiency")[0]
+        for window in ("OWN", "W1")
+        for part in program("preview", "--window", window, root=both).ok().splitlines()
+    }
     program("import", str(other), "--force").ok()
     assert "features=7" in preview(program)
     # what was made one has records in common from now on
@@ -313,3 +333,17 @@ def test_an_export_of_windows_tells_of_no_other_import(program: Any, tmp_path: P
         assert {path.stem for path in out.iterdir()} == streams
     rows = [json.loads(one) for one in (tmp_path / "one-out" / "imports.jsonl").read_text().splitlines()]
     assert {(*one["imported"], one["directory"]) for one in rows} == {(made["one"], None)}
+
+
+def test_an_import_names_a_clock_that_is_ahead(program: Any, tmp_path: Path) -> None:
+    """By the times of two clocks windows overlap that did not, of which none counts."""
+    other = tmp_path / "other"
+    for ahead, is_named in ((2, False), (40, True)):
+        at = (datetime.now(UTC) + timedelta(minutes=ahead)).isoformat()
+        words = ("start", "toy", "--stdin", "--force", "--window", f"W{ahead}", "--captured-at", at)
+        program(*words, stdin="fuel 10%", root=other).ok()
+        for more in (("--dry-run",), ()):
+            said = program("import", str(other), *more).err
+            assert (
+                bool(re.search(r"the newest capture there is \d\d min ahead of the clock here, so ", said)) == is_named
+            )

@@ -294,21 +294,9 @@ def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path
     undone = toys("undo", "--yes")
     assert "note: `tracker handoff` is newer and stays: undo cannot take back what it did" in undone.stderr
     assert "Add --past to take back what was before: " in refused(undone)
-    done = ok(toys("undo", "--yes", "--past"))
-    assert "SESSION_HANDOFF.md may still tell of it: `tracker handoff` writes it again" in done
-    elsewhere = ("--data-dir", str(tmp_path / "other"))
-    ok(toys(*elsewhere, "alias", "start", "toy", "--stdin", stdin="fuel 1%"))
-    assert "may still tell" not in ok(toys(*elsewhere, "undo", "--yes")), "it is of another data directory"
+    ok(toys("undo", "--yes", "--past"))
     ok(toys("handoff"))
     assert handoff(tmp_path) == before
-
-
-def test_an_undo_names_the_data_directory_that_was_given(toys: Run, tmp_path: Path) -> None:
-    given = ("--data-dir", str(tmp_path / "other"))
-    ok(toys(*given, "alias", "start", "toy", "--stdin", stdin="fuel 1%"))
-    ok(toys(*given, "handoff"))
-    ok(toys(*given, "alias", "end", "toy", "--stdin", stdin="fuel 2%"))
-    assert f"still tell of it: `tracker {' '.join(given)} handoff` writes it again" in ok(toys(*given, "undo", "--yes"))
 
 
 def test_a_command_of_a_lane_names_it(toys: Run, tmp_path: Path) -> None:
@@ -332,18 +320,6 @@ def test_a_command_that_names_a_window_makes_none(toys: Run, tmp_path: Path) -> 
     assert ok(toys("preview")).startswith("Windows: W0-20\n")
 
 
-def test_a_window_of_which_a_ledger_alone_knows_is_told_from_an_unknown_one(finalized: Run, tmp_path: Path) -> None:
-    words = ("evidence", "add", "--window", "W0-77", "--capability", "C1", "--result", "pass")
-    note = "note: W0-77 is a new window. If that is a mistake, `tracker undo` takes this back\n"
-    assert note in finalized(*words).stderr
-    for asked in ("decision-card", "handoff"):
-        error = refused(finalized(asked, "--window", "W0-77"))
-        assert "W0-77 has no records. It has rows in Acceptance_Evidence.csv alone." in error
-        assert "tracker start PROVIDER --stdin --window W0-77" in error
-    ok(finalized("undo", "--yes"))
-    assert "Unknown window 'W0-77'" in refused(finalized("decision-card", "--window", "W0-77"))
-
-
 def test_a_checkpoint_of_a_mistyped_window_says_that_nothing_is_recorded(finalized: Run, tmp_path: Path) -> None:
     close = ("checkpoint", "--window", "W0-99", "--provider", "toy", "--task", "t", "--plan", "1", "--actual", "2")
     done = finalized(*close)
@@ -354,3 +330,15 @@ def test_a_checkpoint_of_a_mistyped_window_says_that_nothing_is_recorded(finaliz
     cure = re.search(r"Run `tracker (.*?)`", done.stderr)
     assert cure is not None
     assert "recorded churn for W0-99: files=0" in ok(finalized(*cure[1].replace("COMMIT", "HEAD").split()))
+
+
+def test_settings_above_repositories(
+    toys: Run, make_repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next commands run in the repository that is worked in."""
+    (tmp_path / "tracker.toml").write_text('data_dir = "records"\n')
+    make_repository(tmp_path / "one").commit("first")
+    monkeypatch.chdir(tmp_path / "one")
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
+    ok(toys("handoff"))
+    assert f"cd {tmp_path / 'one'}\n" in handoff(tmp_path).decode()

@@ -41,20 +41,6 @@ def put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def test_a_ledger_that_is_made_in_the_repository_is_named_once(finalized: Any) -> None:
-    """`git status` showed files of which nothing had spoken."""
-    cure = "`tracker config set ledgers.dir books`"
-    first, again = (finalized("churn", "--window", "W0-20") for _ in range(2))
-    said = (
-        f"note: made docs/Ledgers/Churn_Ledger.csv; {cure.replace('books', 'FOLDER')} has ledgers in another folder\n"
-    )
-    assert said in first.stderr
-    assert "made" not in again.stderr
-    assert finalized(*cure.strip("`").split()[1:]).returncode == 0
-    assert "note: made books/Churn_Ledger.csv\n" in finalized("churn", "--window", "W0-20").stderr
-    assert "note: made own.csv\n" in finalized("churn", "--window", "W0-20", "--ledger-path", "own.csv").stderr
-
-
 @pytest.mark.parametrize(
     ("ledger", "file", "columns"),
     [
@@ -124,6 +110,7 @@ def test_an_empty_file_gets_its_header(session: Session, path: Path, empty: byte
         (HEADER + b'W,,,,,,,"two\nlines, ""quoted"""\n', LINE),
         (HEADER + b'W,,,,,,,5" and 3" pipes\n', LINE),
         (HEADER + b"W,,,,,,,no end", b"\n" + LINE),
+        (HEADER + b"W,,,,,,,no end, and a comma", b"\n" + LINE),
         (HEADER[:-1], b"\n" + LINE),
         ((HEADER + b"W,,,,,,,windows\n").replace(b"\n", b"\r\n"), LINE.replace(b"\n", b"\r\n")),
         ((HEADER + b"W,,,,,,,half an end\n").replace(b"\n", b"\r\n")[:-1], b"\n" + LINE.replace(b"\n", b"\r\n")),

@@ -83,7 +83,7 @@ def test_a_ledger_that_is_not_there_is_named_and_nothing_is_taken_back(at: Run, 
     before = {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")}
     for words in (("--yes",), ("--dry-run",)):
         error = refused(at(".", "undo", *words))
-        assert "Churn_Ledger.csv, which is not there. Type this in the repository that has the ledger now." in error
+        assert "Churn_Ledger.csv, which is not there. Move it back." in error
     assert {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")} == before
     # what it says to do works: there, the row is found in the usual ledger
     ok(at(other, "undo", "--dry-run"))
@@ -197,3 +197,14 @@ def test_a_damaged_ledger_is_refused_before_anything_is_taken_back(finalized: Ru
     ledger.write_text(ledger.read_text().replace("net,", "", 1))
     assert "it lacks net" in refused(finalized("undo", "--yes"))
     assert "tombstone" not in (tmp_path / "data" / "churn.jsonl").read_text()
+
+
+def test_what_was_taken_back_stays_so_in_a_sorted_file(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "login", "--result", "pass"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "fail"))
+    ok(finalized("undo", "--yes"))
+    card = ok(finalized("decision-card", "--window", "W0-20"))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    header, *rows = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text(header + "".join(reversed(rows)))
+    assert ok(finalized("decision-card", "--window", "W0-20")) == card

@@ -223,7 +223,7 @@ def test_a_change_in_days_of_which_only_totals_are_left_is_dropped_after_an_impo
     else:
         assert (found["since"], found["days_left_out"] >= CHANGED) == (None, True)
         assert f"  of other requests on {found['days_left_out']} of " in said
-        assert f"{left_out}: these days are not compared\n" in said
+        assert f"{left_out}: what rose then is not compared\n" in said
 
 
 def test_totals_of_another_account_leave_a_change(logs: Logs) -> None:

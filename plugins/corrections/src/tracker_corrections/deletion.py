@@ -10,12 +10,14 @@ import click
 from attrs import frozen
 
 from tracker.api import Source, redact
-from tracker.kernel import Capture, Entry, Session, TrackerError, Windows, canonical, plural, stamp, value
+from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, plural, stamp, value
 from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
 
 Row = dict[str, Any]
 # of a capture that the finalize row was measured with
 USED = "finalized with it"
+# by what two anomalies are the same
+SAME = ("kind", "provider", "meter", "records")
 
 
 @frozen(kw_only=True)
@@ -28,19 +30,6 @@ class CaptureChoice:
     position: int = 1
 
 
-@frozen(kw_only=True)
-class Removal:
-    """What is appended: the tombstone, the rows that close anomalies, and anomalies of the captures that count now.
-
-    again: rows that close what the capture had closed.
-    """
-
-    tombstone: Row
-    closed: list[Row]
-    again: list[Row]
-    raised: list[Row]
-
-
 def take_back(
     session: Session, wanted: CaptureChoice, reason: str, *, is_sure: bool = False, keeps_reading: bool = False
 ) -> None:
@@ -51,30 +40,31 @@ def take_back(
     """
     source = wanted.source
     if session.dry_run:
-        session.data(_prepare(session, source, _find(session, wanted), reason).tombstone)
+        session.data(_tombstone(session, source, _find(session, wanted), reason))
         return
     if not is_sure:
         _make_sure(session, source, _find(session, wanted), is_named=wanted.window is not None)
     with session.journal.lock():
         found = _find(session, wanted)
-        removal = _prepare(session, source, found, reason)
+        tombstone = _tombstone(session, source, found, reason)
+        closed, raised = _closed(session, source, found, tombstone), _raised(session, source, found, tombstone)
+        # what the capture had closed
+        again = closed_again(session, source, found.window, found.record_id)
         # anomalies first: without the tombstone the closings close nothing
-        anomalies = [*removal.closed, *removal.again, *removal.raised]
-        rows = {ANOMALIES: anomalies, source.stream: [removal.tombstone]}
+        rows = {ANOMALIES: [*closed, *again, *raised], source.stream: [tombstone]}
         session.journal.append_all({stream: own for stream, own in rows.items() if own})
         command_id = str(found.record.get("command_id") or "")
         records = [] if keeps_reading else [found.record]
         said = session.registry.ask("undo_rows", session=session, command_id=command_id, records=records)
     if session.json:
-        session.data(removal.tombstone)
+        session.data(tombstone)
     else:
         _say(session, source, found)
     for text in chain.from_iterable(said):
         session.note(f"note: {text}; `tracker undo` brings both back")
-    if removal.closed:
-        count = len(removal.closed)
+    if count := len(closed):
         session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
-    for row in removal.raised:
+    for row in raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
     if lost := staleness(session, source, found, "`tracker undo --yes` takes this back"):
         session.note(f"note: {lost}")
@@ -160,8 +150,8 @@ def _meant(session: Session, source: Source, found: Capture) -> Capture | None:
     return meant
 
 
-def _prepare(session: Session, source: Source, found: Capture, reason: str) -> Removal:
-    tombstone = stamp(
+def _tombstone(session: Session, source: Source, found: Capture, reason: str) -> Row:
+    return stamp(
         window=found.window,
         provider=source.name,
         captured_at=session.now,
@@ -171,26 +161,26 @@ def _prepare(session: Session, source: Source, found: Capture, reason: str) -> R
         tombstone=found.record_id,
         reason=redact(reason),
     )
+
+
+def _closed(session: Session, source: Source, found: Capture, tombstone: Row) -> list[Row]:
+    """Rows that close the anomalies which the capture had caused."""
     cause = f"{source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} was removed"
     closed = []
     for entry in Windows(session).open_anomalies([found.window]):
         about = entry.record.get("records") or ()
         if found.record_id in about or (not about and entry.record.get("provider") == source.name):
             closed.append(closing(session, entry, cause, tombstone["record_id"]))
+    return closed
+
+
+def _raised(session: Session, source: Source, found: Capture, tombstone: Row) -> list[Row]:
+    """The anomalies of the captures that count without it, apart from those that are open already."""
     rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
-    left, pair = Windows(session).open_anomalies([found.window], without=found.record_id), canonical(rest)
-    raised = [row for row in Windows(session).falls(source, pair, tombstone) if not _is_said(row, left)]
-    return Removal(
-        tombstone=tombstone,
-        closed=closed,
-        again=list(closed_again(session, source, found.window, found.record_id)),
-        raised=raised,
-    )
-
-
-def _is_said(row: Row, opened: list[Entry]) -> bool:
-    keys = ("kind", "provider", "meter", "records")
-    return any(all(entry.record.get(key) == row[key] for key in keys) for entry in opened)
+    opened = Windows(session).open_anomalies([found.window], without=found.record_id)
+    known = [[entry.record.get(key) for key in SAME] for entry in opened]
+    falls = Windows(session).falls(source, canonical(rest), tombstone)
+    return [row for row in falls if [row[key] for key in SAME] not in known]
 
 
 def _standing(session: Session, source: Source, window: str | None) -> list[Capture]:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
 from tracker.feature import Command, Feature, hookimpl
-
-if TYPE_CHECKING:
-    from tracker.kernel import Session
 
 
 @hookimpl
@@ -21,16 +15,6 @@ def feature_info() -> Feature:
             "override": _command("Records", "override", "Store meter values that you read yourself."),
         },
     )
-
-
-@hookimpl
-def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Say what a command did to a window that was finalized."""
-    if session.outcome:
-        from tracker_corrections.notices import notes
-
-        for text in notes(session, given):
-            session.note(f"note: {text}")
 
 
 def _command(group: str, module: str, about: str) -> Command:

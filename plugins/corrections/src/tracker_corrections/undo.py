@@ -212,17 +212,8 @@ def described(session: Session, step: Step) -> list[str]:
             elif record["record_id"] in session.index.tombstoned(stream):
                 found.append(f"{_name(stream, about)} was taken back already")
                 continue
-            again = "; the one before it counts again" if _has_another(session, stream, record) else ""
-            found.append(f"{verb} {_name(stream, about)}{again}")
+            found.append(f"{verb} {_name(stream, about)}")
     return found
-
-
-def _has_another(session: Session, stream: str, record: Row) -> bool:
-    """Whether a record is a finalize row, and its window has another one."""
-    if stream != FINALIZED or "tombstone" in record:
-        return False
-    entries = session.index.entries(FINALIZED, [str(record.get("window"))])
-    return any(entry.record_id != record["record_id"] for entry in entries)
 
 
 def _is_removed_twice(session: Session, stream: str, tombstone: Row) -> bool:

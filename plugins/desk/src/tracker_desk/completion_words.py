@@ -49,7 +49,7 @@ def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[C
     if known is None or not is_plain:
         yield from asked.shell_complete(context, incomplete)
         return
-    for word, about in known(context.ensure_object(Session), context).items():
+    for word, about in known(context.ensure_object(Session)).items():
         if word.startswith(incomplete):
             yield CompletionItem(word, help=about)
 
@@ -59,56 +59,37 @@ def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[C
 Words = Mapping[str, str | None]  # with what each means, if that helps
 
 
-def _windows(session: Session, _context: click.Context) -> Words:
-    """The windows at the ends of the streams, `W0-9` before `W0-10`: a completion must not take long."""
+def _windows(session: Session) -> Words:
+    """The windows at the ends of the streams: a completion must not take long."""
     found: set[bytes] = set()
     for path in session.root.glob("*.jsonl"):
         with contextlib.suppress(OSError), path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL))
             found |= set(WINDOW.findall(file.read(TAIL)))
-    return dict.fromkeys(sorted((name.decode() for name in found), key=_natural))
+    return dict.fromkeys(sorted(name.decode() for name in found))
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part or -1), "") if place % 2 else (-1, part) for place, part in enumerate(re.split(r"(\d+)", name))]
-
-
-def _lanes(session: Session, _context: click.Context) -> Words:
-    folder = session.root / "state"
-    # a feature's own folder begins with a dot, which no lane's name does
-    return dict.fromkeys(sorted(path.name for path in folder.glob("[!.]*/")))
-
-
-def _providers(session: Session, _context: click.Context) -> Words:
+def _providers(session: Session) -> Words:
     return {name: source.title for name, source in session.registry.sources.items() if source.kind == "status"}
 
 
-def _sources(session: Session, _context: click.Context) -> Words:
+def _sources(session: Session) -> Words:
     return {name: source.title for name, source in session.registry.sources.items() if source.kind != "view"}
 
 
-def _scopes(session: Session, context: click.Context) -> Words:
-    sources = session.registry.sources
-    # click leaves an argument in `args` if an option lacks its value
-    words = [context.params.get("name"), *context.args]
-    return next((dict.fromkeys(sources[word].scopes) for word in words if word in sources), {})
-
-
-def _settings(_session: Session, _context: click.Context) -> Words:
+def _settings(_session: Session) -> Words:
     from tracker.kernel import Settings
 
     return {key: setting.about for key, setting in Settings.known().items()}
 
 
-WORDS: dict[str, Callable[[Session, click.Context], Words]] = {
+WORDS: dict[str, Callable[[Session], Words]] = {
     "W": _windows,
     "window": _windows,
     "windows": _windows,
-    "agent": _lanes,
     "PROVIDER": _providers,
     "provider": _providers,
     "providers": _providers,
     "SOURCE": _sources,
-    "SCOPE": _scopes,
     "key": _settings,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -15,7 +14,7 @@ from typing import Any
 from attrs import evolve
 
 from tracker.api import Finding
-from tracker.kernel import FinalizeRow, Journal, Session, Windows, line, plural
+from tracker.kernel import FinalizeRow, Session, Windows, line, plural
 from tracker_desk.derived_checks import index_findings, state_findings
 from tracker_desk.findings import document, finding, limited, repaired, unreadable
 from tracker_desk.ids import Ids
@@ -23,8 +22,6 @@ from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
 from tracker_desk.stream_checks import StreamCheck
 
-# bytes of the longest line that is stored
-ROOM = 16 << 20
 ELSEWHERE = "copy it to where you may write, and name the copy with --data-dir"
 # checks whose cure writes into the data directory
 WRITERS = ("anomaly", "file", "folder", "link", "old", "open", "permissions", "state", "torn")
@@ -48,7 +45,7 @@ def examine(session: Session, *, fix: bool, wrong: Iterable[str]) -> dict[str, A
         with unreadable(found, "plugins"):
             # reads every window, so once
             missing = Windows(session).missing_plugins()
-            found += chain(_plugins(session, missing), _meters(session))
+            found += _plugins(session, missing)
             found += state_findings(session, {one.name for one in missing})
         with unreadable(found, "features"):
             # what the installed features know about their own files
@@ -79,8 +76,6 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
                 found += limited(check.run(advance), check.name)
                 found += limited(check.dangling(), check.name)
         ids = {check.stream: check.ids for check in checks}
-        with unreadable(found, "anomalies.jsonl"):
-            found += limited(_references(session, ids), "anomalies")
         with unreadable(found, "windows.jsonl"):
             found += limited(_lost(session, ids), "windows")
     return checks
@@ -111,11 +106,6 @@ def _files(session: Session) -> Iterator[Finding]:
     if not os.access(root, os.W_OK | os.X_OK):
         why, cure = _foreign(root) or "", shlex.join(["chmod", "u+rwx", str(root)])
         yield finding("error", "permissions", root, f"is not writable{why}", ELSEWHERE if why else cure)
-    free = shutil.disk_usage(root).free
-    if free < ROOM:
-        problem = f"lies on a disk with {free >> 20} MB left, and a capture may take {ROOM >> 20} MB"
-        cure = f"free some space there; `{shlex.join(['df', '-h', str(root)])}` shows how much is left"
-        yield finding("error", "space", root, problem, cure)
     for path in [root, *sorted(root.rglob("*"))]:
         if fault := _fault(root, path):
             check, problem, cure = fault
@@ -137,22 +127,6 @@ def _fault(root: Path, path: Path) -> tuple[str, str, str] | None:
         problem = f"may be read by others ({stat.filemode(mode)})"
         return "permissions", problem, shlex.join(["chmod", "-R", "go-rwx", str(root)])
     return None
-
-
-def _references(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
-    """Anomalies about records that do not exist, and closings of anomalies that do not exist."""
-    for entry in session.index.entries("anomalies", repeated=True) if "anomalies" in ids else ():
-        about, closes = entry.record.get("records"), entry.record.get("closes")
-        missing = [one for one in about if isinstance(one, str)] if isinstance(about, list) else []
-        missing = [one for one in missing if not any(one in known for known in ids.values())]
-        place = f"anomalies.jsonl, record {entry.record_id}"
-        if missing:
-            problem = f"is about {missing[0]}, which is not there: a command was stopped before it stored that"
-            yield finding("note", "reference", place, problem, "nothing to do: it does not count")
-        if isinstance(closes, str) and closes not in ids["anomalies"]:
-            problem = f"closes {closes}, which is not there"
-            cure = "nothing to do, unless that anomaly is still to be imported"
-            yield finding("note", "reference", place, problem, cure)
 
 
 def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
@@ -177,25 +151,3 @@ def _plugins(session: Session, missing: Iterable[Any]) -> Iterator[Finding]:
         yield finding("warning", "plugin", f"{one.stream}.jsonl", one.problem, one.cure)
     for error in session.registry.failures:
         yield finding("warning", "plugin", error.plugin, str(error), f"tracker plugins info {error.plugin}")
-
-
-def _meters(session: Session) -> Iterator[Finding]:
-    """Windows that were measured by a capacity meter that the plugin does not declare any more."""
-    lost: dict[str, dict[str, Mapping[str, Any]]] = {}
-    known = {name: source.capacity_meter for name, source in session.registry.providers.items()}
-    for entry in session.index.entries("windows"):
-        window, version = str(entry.record.get("window")), entry.record.get("schema_version")
-        measured = FinalizeRow(window, entry.record_id, entry.record).providers
-        for name in measured.keys() & known.keys() if version == Journal.schema_version else ():
-            meter, delta = known[name], measured[name].get("delta")
-            # the row that counts is the newest one
-            lost.setdefault(name, {}).pop(window, None)
-            if meter and isinstance(delta, Mapping) and delta and meter.field_name not in delta:
-                lost[name][window] = delta
-    for name, rows in sorted(lost.items()):
-        plugin, meter = session.registry.find(name), known[name]
-        if rows and plugin and meter:
-            fields = line(" and ".join(sorted(set[str]().union(*rows.values()))))
-            problem = f"{plural(len(rows), 'window')} of {name} measured {fields}, and not {meter.field_name}"
-            cure = f"install the version of {plugin.distribution} that measured so; until then they have no figure"
-            yield finding("warning", "meter", "windows.jsonl", problem, cure)

@@ -42,7 +42,7 @@ class Edit:
     """One change of a file: what it is for, where, and the text before and after.
 
     question: whether the user wants it. before, after: None if the file does not exist. refusal: why it cannot be made.
-    is_absent: because what it changes is not on this machine. caution: what is lost by it.
+    is_absent: because what it changes is not on this machine.
     """
 
     title: str
@@ -52,7 +52,6 @@ class Edit:
     after: str | None = None
     refusal: str | None = None
     is_absent: bool = False
-    caution: str = ""
 
     @property
     def is_due(self) -> bool:

@@ -56,12 +56,6 @@ function {name} --description {about}
     {call} $argv
 end
 """
-# an alias of the user's stays and goes first: say so, since the function seems not to work then
-SH_HIDDEN = """\
-if [ -n "$(alias {names} 2>/dev/null || :)" ]; then
-  printf "note: aliases of yours go before tracker's functions:\\n%s\\n" "$(alias {names} 2>/dev/null || :)" >&2
-fi
-"""
 # click's own scripts leave variables behind (bash: type, value, completion; zsh: type, key, descr), glob what they are
 # given, and fail if compinit has not run or bash is older than 4.4; the protocol is click's.
 BASH = """\
@@ -130,8 +124,6 @@ def script(shell: str, named: Mapping[str, str], options: Iterable[str]) -> str:
     for name, words in named.items():
         form = text if words.startswith(TEXT_COMMANDS) else plain
         definitions.append(form.format(name=name, call=f"{start} {words}", about=quote(f"tracker {words}")))
-    if named and shell != "fish":
-        definitions.append(SH_HIDDEN.format(names=" ".join(named)))
     return "".join(definitions)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import marshal
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from tempfile import TemporaryFile
 from typing import Any, Literal, TypeVar
 
 from attrs import field, frozen
@@ -216,28 +213,19 @@ def _figures(session: Session, source: Source, row: FinalizeRow, group: Sequence
 
 
 def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
-    """A row per window and provider; columns that features add come last.
-
-    The rows wait in a temporary file until the width of each column is known.
-    """
+    """A row per window and provider; columns that features add come last."""
+    rows = [row for one in windows for row in _rows(one, clock)]
     widths = {name: len(name) for name in HEAD}
-    sizes = array("L")
-    with TemporaryFile() as spool:
-        for row in (row for one in windows for row in _rows(one, clock)):
-            # from a file, marshal reads a few bytes at a time
-            sizes.append(spool.write(marshal.dumps(row)))
-            for key, text in row.items():
-                widths[key] = max(widths.get(key, 0), len(text))
-        titles = {}
-        # of the window as a whole last, by its whole name if a provider has a column of that name
-        for key in sorted(widths, key=lambda key: key.startswith(WHOLE)):
-            name = key.removeprefix(WHOLE)
-            titles[key] = key if name in widths else name
-        widths = {key: max(widths[key], len(title)) for key, title in titles.items()}
-        yield _line(titles, widths)
-        spool.seek(0)
-        for size in sizes:
-            yield _line(marshal.loads(spool.read(size)), widths)
+    for row in rows:
+        for key, text in row.items():
+            widths[key] = max(widths.get(key, 0), len(text))
+    titles = {}
+    # of the window as a whole last, by its whole name if a provider has a column of that name
+    for key in sorted(widths, key=lambda key: key.startswith(WHOLE)):
+        name = key.removeprefix(WHOLE)
+        titles[key] = key if name in widths else name
+    widths = {key: max(widths[key], len(title)) for key, title in titles.items()}
+    yield from (_line(row, widths) for row in (titles, *rows))
 
 
 def _line(row: Mapping[str, str], widths: Mapping[str, int]) -> str:

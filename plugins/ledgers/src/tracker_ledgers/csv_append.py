@@ -13,7 +13,7 @@ from typing import Any
 from attrs import define, field
 
 from tracker.kernel import Busy, Session, TrackerError, csv_line, read_at
-from tracker_ledgers.documents import home, line_end, refuse_outside, refuse_special
+from tracker_ledgers.documents import line_end, refuse_outside, refuse_special
 from tracker_ledgers.ledgers import DIR, Ledger, Row, check_header, equals, path_of, split, standing
 
 # do not follow links or wait for pipes
@@ -61,19 +61,8 @@ class OpenLedger:
             with _explained("append to", self.path, UNSURE):
                 self._write([[row.get(name) for name in self.ledger.columns] for row in rows])
                 if _is_still(self.file, self.path):
-                    self._name_new()
                     return
         raise TrackerError(f"{self.path} is replaced again and again by another program. The row is not in it.")
-
-    def _name_new(self) -> None:
-        """Say once that a file was made: it lies in the user's repository."""
-        if not self.is_new:
-            return
-        self.is_new, base = False, home(self.session)
-        shown = self.path.relative_to(base) if self.path.is_relative_to(base) else self.path
-        is_chosen = self.path != path_of(self.session, self.ledger) or DIR in self.session.settings_file.values
-        elsewhere = "" if is_chosen else f"; `tracker config set {DIR} FOLDER` has ledgers in another folder"
-        self.session.note(f"note: made {shown}{elsewhere}")
 
     def _read_again(self) -> None:
         """Read what a person appended, or the file that an editor put in the ledger's place, since it was read."""
@@ -147,12 +136,15 @@ def _read(book: OpenLedger) -> None:
 
 
 def _mend_last(book: OpenLedger, found: list[Row], data: bytes) -> None:
-    """Give a last row its end, where an editor left it without one; one that a crash cut short goes aside."""
+    """Give a last row its end, where an editor left it without one; one that a crash cut short goes aside.
+
+    A crash leaves no more cells than a row has.
+    """
     last = found[-1]
     if data.endswith(b"\n"):
         if not last.closed:
             raise _damaged(book, last)
-    elif last.closed and (last is found[0] or len(last.cells) == len(book.ledger.columns)):
+    elif last.closed and (last is found[0] or len(last.cells) >= len(book.ledger.columns)):
         missing = book.end[1:] if data.endswith(b"\r") else book.end
         _write_all(book.file, missing.encode())
         book.size += len(missing)

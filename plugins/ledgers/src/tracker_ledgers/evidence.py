@@ -10,22 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tracker.api import Column, redact
+from tracker.api import redact
 from tracker.kernel import Session, TrackerError, Windows
 from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.documents import home
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
-COLUMNS = (
-    Column(key="window_id", title="Window", rank=0),
-    Column(key="capability_id", title="Capability", rank=0),
-    Column(key="result", title="Recorded", rank=0),
-    Column(key="runner", title="Runner", rank=4),
-    Column(key="test_run_id", title="Run", rank=3),
-    Column(key="artifacts_path", title="Artifact", rank=1),
-    Column(key="artifact_hash", title="SHA-256", rank=5),
-    Column(key="notes", title="Notes", rank=2),
-)
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -46,7 +36,7 @@ def add(session: Session, given: Mapping[str, Any]) -> None:
     reversal.record(session, ledgers.EVIDENCE, [row])
     if session.dry_run or session.json:
         session.data(row)
-    elif session.quiet or not session.table(COLUMNS, [row]):
+    else:
         hashed = f" ({row['artifacts_path']} sha256={row['artifact_hash']})" if path else ""
         session.say(f"recorded evidence {row['result']} for {row['window_id']}{hashed}")
 

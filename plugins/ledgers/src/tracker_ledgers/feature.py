@@ -74,11 +74,10 @@ def handoff_section(session: Session) -> Block | None:
 
 @hookimpl
 def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Rows that reverse those of the ledgers; the handoff that may still tell of the command."""
-    from tracker_ledgers.handoff import outdated
+    """Rows that reverse those of the ledgers."""
     from tracker_ledgers.reversal import undo
 
-    return [*undo(session, records), *outdated(session)]
+    return undo(session, records)
 
 
 @hookimpl

@@ -12,7 +12,7 @@ from attrs import asdict
 
 from tracker.kernel import Session, TrackerError, line, plural
 from tracker_ledgers import documents
-from tracker_ledgers.brief import Brief, absolute, gather
+from tracker_ledgers.brief import Brief, gather
 from tracker_ledgers.command_log import note
 from tracker_ledgers.settings import Handoff
 from tracker_ledgers.window_state import unknown
@@ -74,15 +74,6 @@ def _sizes(session: Session) -> dict[str, int]:
 def sentence(found: Brief, path: Path, *, is_changed: bool) -> str:
     windows = ", ".join(line(one.window) for one in found.windows)
     return f"wrote the handoff of {windows} to {path}" if is_changed else f"{path} is up to date"
-
-
-def outdated(session: Session) -> list[str]:
-    """What to say about a brief of this data directory that was written before a command was taken back."""
-    path = path_of(session)
-    data = documents.read(path)
-    if data is None or not MARKER.search(data) or _named(absolute(session.root)).encode() not in data.splitlines():
-        return []
-    return [f"{line(str(path))} may still tell of it: `tracker handoff` writes it again"]
 
 
 def check(session: Session, asked: Sequence[str]) -> None:

@@ -17,7 +17,6 @@ from tracker.kernel import Session, TrackerError, line, stamp
 from tracker_ledgers import csv_append, ledgers
 from tracker_ledgers.documents import place, read
 from tracker_ledgers.ledgers import Ledger
-from tracker_ledgers.settings import Ledgers
 
 STREAM = "ledger_rows"
 
@@ -62,7 +61,7 @@ def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
     found = [one for record in records if (one := _booked(session, record))]
     for one in found:
         if not os.path.lexists(one.path):
-            raise _gone(session, one)
+            raise _gone(one)
         ledgers.check(session, one.ledger, one.path)
     taken = {one.record_id for one in found}
     return [_reverse(session, one, taken) for one in found]
@@ -116,19 +115,11 @@ def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: objec
     return path
 
 
-def _gone(session: Session, found: LedgerEntry) -> TrackerError:
-    """That a ledger is not where it was; who moved a repository finds it there, any other has to come back."""
-    path = found.path
-    usual = Path(session.settings(Ledgers).dir, found.ledger.file).parts
-    cure = "Move it back"
-    if path.parts[-len(usual) :] == usual:
-        cure = "Type this in the repository that has the ledger now"
-    begin = f"touch {shlex.quote(str(path))}"
-    if not path.parent.is_dir():
-        begin = f"mkdir -p {shlex.quote(str(path.parent))} && {begin}"
+def _gone(found: LedgerEntry) -> TrackerError:
+    path, folder = shlex.quote(str(found.path)), shlex.quote(str(found.path.parent))
     return TrackerError(
-        f"The row{_about(found.row)} to reverse is in {line(str(path))}, which is not there. {cure}."
-        f" If it is gone for good, `{begin}` begins a new one. Nothing was taken back."
+        f"The row{_about(found.row)} to reverse is in {line(str(found.path))}, which is not there. Move it back. If it"
+        f" is gone for good, `mkdir -p {folder} && touch {path}` begins a new one. Nothing was taken back."
     )
 
 

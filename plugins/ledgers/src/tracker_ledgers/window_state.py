@@ -8,7 +8,7 @@ from datetime import timedelta
 from attrs import frozen
 
 from tracker.api import Source
-from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, line, value
+from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
 from tracker_ledgers import ledgers
 from tracker_ledgers.churn import STREAM, has_start, measured_rows
 from tracker_ledgers.command_log import typed
@@ -25,20 +25,7 @@ def unknown(session: Session, window: str) -> TrackerError | None:
     """The error that names a window without records; None if it has some."""
     if session.index.knows(window) and window not in session.index.emptied():
         return None
-    held = [ledger.file for ledger in ledgers.LEDGERS if _holds(session, ledger, window)]
-    if not held:
-        return Windows(session).no_window(window)
-    start = typed("start", "PROVIDER", "--stdin", "--window", window)
-    return TrackerError(
-        f"{line(window)} has no records. It has rows in {' and '.join(held)} alone."
-        f" Begin with `{start}`, or look with `tracker undo --list` whether the rows can be taken back."
-    )
-
-
-def _holds(session: Session, ledger: ledgers.Ledger, window: str) -> bool:
-    """Whether a ledger has a row of a window; the token ledger calls a session so by default."""
-    names = ("window", "window_id", "session_id")
-    return any(window in map(row.get, names) for row in ledgers.readable(session, ledger))
+    return Windows(session).no_window(window)
 
 
 @frozen(kw_only=True)

@@ -9,14 +9,7 @@ from typing import Any
 
 import click
 
-from tracker.api import Cell, Column
 from tracker.kernel import Command, TrackerError, session
-
-STREAMS = (
-    Column(key="stream", title="Stream", rank=0),
-    Column(key="records", title="Records", kind="count", rank=0),
-    Column(key="removed", title="Taken back", kind="count"),
-)
 
 
 @click.command("doctor", cls=Command, epilog="tracker doctor")
@@ -79,13 +72,9 @@ def _findings(found: Sequence[Mapping[str, Any]], levels: Counter[str]) -> None:
 
 
 def _streams(counts: Mapping[str, Mapping[str, int]]) -> None:
-    """A table in a terminal, else a line for each."""
     from tracker.kernel import plural
 
     here = session()
-    rows: list[dict[str, Cell]] = [{"stream": f"{name}.jsonl", **count} for name, count in counts.items()]
-    if rows and not here.quiet and here.table(STREAMS, rows):
-        return
     for name, count in counts.items():
         removed = f", {count['removed']} taken back" if count["removed"] else ""
         here.say(f"{name}.jsonl: {plural(count['records'], 'record')}{removed}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import click
 
 from tracker.kernel import Command, session
@@ -15,7 +13,7 @@ from tracker.kernel import Command, session
 def command(context: click.Context, words: tuple[str, ...]) -> None:
     """Explain a word such as `capacity`, or show a command's help."""
     from tracker.kernel import near
-    from tracker_desk.glossary import WORDS, entry
+    from tracker_desk.glossary import GLOSSARY, entry
 
     root, here = context.find_root(), session()
     group = root.command
@@ -33,21 +31,11 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
         # the word is a command, too
         click.echo()
     elif name and group.get_command(root, name) is None:
-        hint = near(name, [*commands, *WORDS])
-        if inside := list(_groups(root, group, name)):
-            hint = f"Type {' or '.join(f'`tracker help {one} {name}`' for one in inside)}."
-        elif not hint.startswith("Did you mean"):
+        hint = near(name, [*commands, *GLOSSARY])
+        if not hint.startswith("Did you mean"):
             hint = "`tracker help` lists both."
         raise click.UsageError(f"No word or command {words[0]!r}. {hint}")
     group.main([name, *words[1:], "--help"] if name else ["--help"], prog_name=root.info_name, standalone_mode=False)
     if not name:
-        found = click.wrap_text(", ".join(WORDS), (context.terminal_width or 80) - 2, "  ", "  ")
+        found = click.wrap_text(", ".join(GLOSSARY), (context.terminal_width or 80) - 2, "  ", "  ")
         here.show(f"\nWords (`tracker help WORD`):\n{found}")
-
-
-def _groups(root: click.Context, group: click.Group, name: str) -> Iterator[str]:
-    """The commands that have one of this name among their own."""
-    for one in sorted(group.list_commands(root)):
-        command = group.get_command(root, one)
-        if isinstance(command, click.Group) and name in command.list_commands(root):
-            yield one
