@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from outcomes import ok, records
 
-from tracker.api import Period
+from tracker.api import Period, instant
 from tracker.errors import TrackerError
 from tracker.kernel import Windows
 from tracker.session import Session
@@ -367,6 +367,25 @@ def test_a_repository_that_the_environment_names(
     monkeypatch.setenv("GIT_DIR", str(repository.path / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(repository.path))
     assert figures(measure(session, start, end)) == (1, 3, 0, 3)
+
+
+def test_what_brings_a_prototype_back_is_one(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.commit("xproto:: try", a=text_of(50))
+    repository.git("revert", "--no-edit", "HEAD")
+    repository.git("revert", "--no-edit", "HEAD")
+    repository.commit(b=text_of(7))
+    assert figures(measure(session, start, "HEAD")) == (1, 7, 0, 7)
+
+
+def test_the_newest_row_counts_wherever_it_stands(session: Session, repository: Any, text_of: Text) -> None:
+    """An import brings older rows behind newer ones."""
+    start = repository.git("rev-parse", "HEAD")
+    older = measure(session, start, repository.commit(a=text_of(2))).record
+    newer = measure(session, start, repository.commit(a=text_of(9))).record
+    before = (instant(older["captured_at"]) - timedelta(hours=1)).isoformat()
+    session.journal.append("churn", [newer, {**older, "captured_at": before}])
+    assert [row["net"] for row in churn.measured_rows(session, ["W0-20"])] == [2, 9]
 
 
 def test_a_shallow_clone(
