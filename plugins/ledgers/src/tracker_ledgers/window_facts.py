@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tracker.api import Block, Check, Row
 from tracker.kernel import Session, Windows, line, plural
-from tracker_ledgers import ledgers
+from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.churn import has_start, measured_rows, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import typed
@@ -39,7 +41,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 
 
 def checks(session: Session, window: str) -> list[Check]:
-    return [_churn(session, window), _evidence(session, window)]
+    return [_churn(session, window), evidence(session, window)]
 
 
 def section(session: Session) -> Block | None:
@@ -75,7 +77,7 @@ def _churn(session: Session, window: str) -> Check:
     return Check(name="churn", state="missing", text=text, cure=typed(*words))
 
 
-def _evidence(session: Session, window: str) -> Check:
+def evidence(session: Session, window: str) -> Check:
     """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
     if problem := ledgers.damage(session, ledgers.EVIDENCE):
         text = f"The evidence may hold a failure, and cannot be read. {problem}"
@@ -109,6 +111,11 @@ def _evidence(session: Session, window: str) -> Check:
     if passed:
         text = f"No test has passed; the preview alone was checked.{more}"
         cure = typed(*add, "--capability", "CAPABILITY", "--result", PASS)
+        return Check(name="evidence", state="missing", text=text, cure=cure)
+    elsewhere = (one.path for one in reversal.written(session, ledgers.EVIDENCE) if one.row["window_id"] == window)
+    if not rows and (path := next(filter(Path.is_file, elsewhere), None)):
+        text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."
+        cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
         return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
 
