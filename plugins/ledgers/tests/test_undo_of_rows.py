@@ -197,3 +197,14 @@ def test_a_damaged_ledger_is_refused_before_anything_is_taken_back(finalized: Ru
     ledger.write_text(ledger.read_text().replace("net,", "", 1))
     assert "it lacks net" in refused(finalized("undo", "--yes"))
     assert "tombstone" not in (tmp_path / "data" / "churn.jsonl").read_text()
+
+
+def test_what_was_taken_back_stays_so_in_a_sorted_file(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "login", "--result", "pass"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "fail"))
+    ok(finalized("undo", "--yes"))
+    card = ok(finalized("decision-card", "--window", "W0-20"))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    header, *rows = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text(header + "".join(reversed(rows)))
+    assert ok(finalized("decision-card", "--window", "W0-20")) == card

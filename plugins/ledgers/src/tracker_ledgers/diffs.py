@@ -64,6 +64,8 @@ def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
             " Name the older commit with --commit-start and the newer one with --commit-end."
         )
     base = git.merge_base(start, end)
+    if base is not None and git.written(base, start) <= git.written(base, end, again=True):
+        return start, (f"{start[:12]} was amended or rebased: its own lines are not counted again",)
     if base is not None:
         what = f"{start[:12]} is not an ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
         return base, (f"{what}; a plain diff would count what happened on the other branch backwards",)

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -103,21 +103,28 @@ def _negated(value: Any) -> Any:
 
 
 def standing(ledger: Ledger, found: Sequence[Row]) -> list[Row]:
-    """The rows that no later one reversed, without those that do."""
+    """The rows that none reversed, without those that do: a spreadsheet may have sorted these to the top."""
     note = ledger.columns.index("notes")
     if not any(len(row.cells) > note and row.cells[note].startswith(REASONS) for row in found):
         return list(found)
     kept: dict[int, Row] = {}
     fitting: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    early = Counter[tuple[str, ...]]()
     for at, row in enumerate(found):
         cells = dict(zip(ledger.columns, row.cells, strict=False))
         if (notes := cells.get("notes", "")).startswith(REASONS):
             cells["notes"] = notes.replace(UNRECORDED, REVERSED, 1)
             if places := fitting[_compared(cells)]:
                 del kept[places.pop()]
+            else:
+                early[_compared(cells)] += 1
+            continue
+        reversed_by = _compared(reversing(cells))
+        if early[reversed_by]:
+            early[reversed_by] -= 1
         else:
             kept[at] = row
-            fitting[_compared(reversing(cells))].append(at)
+            fitting[reversed_by].append(at)
     return list(kept.values())
 
 
