@@ -74,17 +74,6 @@ def test_a_second_provider_joins_the_open_window(toys: Run) -> None:
     assert "for W0-07" in ok(toys("alias", "start", "tally", "--stdin", stdin="5"))
 
 
-def test_a_first_window_goes_on_with_the_ids_of_this_machine(toys: Run) -> None:
-    """W0-01 is another machine's, whose import would refuse to have two."""
-    ok(toys("alias", "start", "toy", "--stdin", "--window", "ADA-01", stdin="fuel 30%"))
-    ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 40%"))
-    started = ("alias", "start", "tally", "--stdin", "--dry-run")
-    assert '"window": "ADA-01"' in ok(toys(*started, stdin="5")), "one behind the other"
-    assert '"window": "ADA-02"' in ok(toys(*started, "--agent", "sub1", stdin="5"))
-    ok(toys("complete", "--window", "ADA-01", "--toy-features", "1"))
-    assert '"window": "ADA-02"' in ok(toys(*started, stdin="5"))
-
-
 def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path: Path) -> None:
     ok(toys("alias", "start", "tally", "--stdin", "--window", "W0-20", stdin="12"))
     done = toys("alias", "end", "tally", "--stdin", stdin="30")
