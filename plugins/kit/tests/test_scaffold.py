@@ -110,7 +110,7 @@ def test_a_new_plugin_has_all_that_a_distribution_needs(kind: str, tracker_cli: 
         ("churn", "The name 'churn' is reserved for the core"),
         *((name, f"The name {name!r} is reserved for the core") for name in ("preview", "window-finalize")),
         ("codex", "The name 'codex' is taken by tracker-codex."),
-        ("proxy", "The name 'proxy' is taken: tracker-proxy is installed, with 'proxy-telemetry'."),
+        ("proxy", "The name 'proxy' is taken by tracker-proxy."),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(name: str, message: str, tracker_cli: Run, tmp_path: Path) -> None:

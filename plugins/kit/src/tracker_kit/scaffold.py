@@ -89,10 +89,8 @@ def check_name(registry: Registry, name: str) -> None:
         if name == feature.name or name in feature.commands:
             raise TrackerError(f"The name {name!r} is taken by the feature {feature.name}.")
     for found in (*registry.found, *registry.disabled):
-        if name == found.name:
-            raise TrackerError(f"The name {name!r} is taken by {found.distribution or 'an installed plugin'}.")
-        if found.distribution == f"{DISTRIBUTION}{name}":
-            raise TrackerError(f"The name {name!r} is taken: {found.distribution} is installed, with {found.name!r}.")
+        if name == found.name or found.distribution == f"{DISTRIBUTION}{name}":
+            raise TrackerError(f"The name {name!r} is taken by {found.distribution}.")
 
 
 def render(registry: Registry, name: str, kind: str) -> Iterator[tuple[PurePosixPath, str]]:
