@@ -25,7 +25,7 @@ from tracker.kernel import (
 )
 from tracker_ledgers import csv_append, documents, git, ledgers, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
-from tracker_ledgers.command_log import quoted, typed
+from tracker_ledgers.command_log import quoted, taken_at, typed
 from tracker_ledgers.diffs import Diff, diff, pathspecs
 
 STREAM = "churn"
@@ -164,7 +164,8 @@ def sentence(record: Mapping[str, Any]) -> str:
 def measured_rows(session: Session, windows: Iterable[str]) -> list[Mapping[str, Any]]:
     """The churn rows of windows in which something was measured, oldest first."""
     rows = (entry.record for entry in session.index.entries(STREAM, windows))
-    return [row for row in rows if row.get("files_changed") is not None]
+    # an import brings older rows behind newer ones
+    return sorted((row for row in rows if row.get("files_changed") is not None), key=taken_at)
 
 
 def repeated(session: Session, window: str, provider: str | None, notes: str | None) -> Request:
@@ -315,7 +316,8 @@ def measure(session: Session, request: Request) -> Churn:
         notes.append(_nothing(request, found, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
         cure = typed("churn", "--window", request.window)
-        notes.append(f"{whose}: all lines count as {request.provider}'s. `{cure}` gives them to no one")
+        own = f"{whose}: all lines count as {request.provider}'s"
+        notes.append(f"{own}. To give them to no one, run `tracker undo`, then `{cure}`")
     record = _record(session, request, row, remarks, _figures(found, features) | figures)
     return Churn(record=record, warnings=found.warnings, notes=tuple(notes))
 

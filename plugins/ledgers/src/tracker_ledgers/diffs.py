@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
@@ -9,7 +10,8 @@ from attrs import frozen
 from tracker.kernel import TrackerError
 from tracker_ledgers import git
 
-PROTOTYPE = ("xproto::", 'Revert "xproto::')  # git's own subject of a revert: what it takes back was not counted either
+# also git's own subjects of reverts: what they take back, or bring back, was not counted either
+PROTOTYPE = re.compile(r'((Revert|Reapply) ")*xproto::')
 
 
 @frozen(kw_only=True)
@@ -35,7 +37,7 @@ def diff(start: str, end: str, pathspecs: Sequence[str]) -> Diff:
     """Measure a range of commits, given by their full ids."""
     base, warnings = _base(start, end)
     known = git.commits(base, end)
-    prototypes = tuple(commit for commit in known if commit.subject.startswith(PROTOTYPE))
+    prototypes = tuple(commit for commit in known if PROTOTYPE.match(commit.subject))
     with git.view(end) as view:
         changes = git.changes(base, end, pathspecs, view)
         files = len(changes)

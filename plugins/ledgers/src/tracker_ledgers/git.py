@@ -170,8 +170,9 @@ def empty_tree() -> str:
 def _commit(name: str, *options: str) -> str:
     """The id of the commit that a name means; empty if it means none."""
     done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
-    # of a range git prints both ends before it refuses it
-    return "" if done.returncode else done.stdout.decode().strip()
+    # of a range git prints both ends before it refuses it; of a time before its log the log's beginning, with a warning
+    is_before_log = "@{" in name and done.stderr
+    return "" if done.returncode or is_before_log else done.stdout.decode().strip()
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
