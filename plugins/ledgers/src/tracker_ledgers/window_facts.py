@@ -95,17 +95,7 @@ def evidence(session: Session, window: str) -> Check:
     add = ["evidence", "add", "--window-id", window]
     uat = typed("uat", "--window", window, "--record")
     if failed:
-        what = ", ".join(dict.fromkeys(_named(row) for row in failed))
-        text = f"Evidence failed, and no later run passed: {what}.{more}"
-        others = [row for row in failed if not _is_of_uat(row)]
-        if not others:
-            return Check(name="evidence", state="failed", text=text, cure=uat)
-        # the row alone would be a claim without a run
-        if len(others) < len(failed):
-            text += f" `{uat}` repeats what it ran."
-        text += f" Repeat {_named(others[0])}, and record the result if it passes."
-        cure = typed(*add, *_options(others[0]), "--result", PASS)
-        return Check(name="evidence", state="failed", text=text, cure=cure)
+        return _failed(failed, more, add, uat)
     if tests:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
@@ -118,6 +108,20 @@ def evidence(session: Session, window: str) -> Check:
         cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
         return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
+
+
+def _failed(failed: Sequence[Mapping[str, str]], more: str, add: Sequence[str], uat: str) -> Check:
+    what = ", ".join(dict.fromkeys(_named(row) for row in failed))
+    text = f"Evidence failed, and no later run passed: {what}.{more}"
+    others = [row for row in failed if not _is_of_uat(row)]
+    if not others:
+        return Check(name="evidence", state="failed", text=text, cure=uat)
+    # the row alone would be a claim without a run
+    if len(others) < len(failed):
+        text += f" `{uat}` repeats what it ran."
+    text += f" Repeat {_named(others[0])}, and record the result if it passes."
+    cure = typed(*add, *_options(others[0]), "--result", PASS)
+    return Check(name="evidence", state="failed", text=text, cure=cure)
 
 
 def _result(row: Mapping[str, str]) -> str:
