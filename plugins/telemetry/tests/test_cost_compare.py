@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Source, TelemetrySource
+from tracker.api import Source
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry.costs import Costs, Side, money_line
 from tracker_telemetry.prices import parse
 from tracker_telemetry.sessions import genai
 from tracker_telemetry.sessions.list_prices import ListPrices
-from tracker_telemetry.totals import only_source
 
 ROOT = Path(__file__).parents[3]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -64,20 +63,6 @@ def stored(tracker_inside: Run) -> Run:
     done = tracker_inside("ingest", "proxy-telemetry", "--window", "W0-CHN", "--stdin", stdin=log(*EVENTS))
     assert done.returncode == 0, done.stderr
     return tracker_inside
-
-
-def test_another_stream_without_events_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever installs a source for later does not have to name the one that is in use."""
-    session = Session()
-    session.data_dir = tmp_path
-    (tmp_path / "proxy_telemetry.jsonl").write_text("")
-    own = only_source(session)
-    other = TelemetrySource(contract="1.2", name="other-proxy", title="Other", stream="other_proxy").as_source()
-    monkeypatch.setitem(session.registry.sources, "other-proxy", other)
-    assert only_source(session) == own
-    (tmp_path / "other_proxy.jsonl").write_text("")
-    with pytest.raises(TrackerError, match=r"several telemetry sources: proxy-telemetry, other-proxy\. Name one"):
-        only_source(session)
 
 
 def test_rids_of_both_sides_come_first_then_the_largest_difference(stored: Run) -> None:
