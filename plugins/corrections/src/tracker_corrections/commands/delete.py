@@ -30,9 +30,8 @@ def command(
     provider: str, phase: str | None, window: str | None, position: int, reason: str, keep_readings: bool, yes: bool
 ) -> None:
     """Take a capture back: a row in the journal says so. Nothing is erased."""
-    from tracker_corrections.deletion import CaptureChoice, take_back
+    from tracker_corrections.deletion import take_back
 
     here = session()
     source = here.source(provider, kinds=["status"])
-    wanted = CaptureChoice(source=source, phase=phase, window=window, position=position)
-    take_back(here, wanted, reason, is_sure=yes, keeps_reading=keep_readings)
+    take_back(here, source, phase, window, position, reason=reason, is_sure=yes, keeps_reading=keep_readings)
