@@ -80,7 +80,7 @@ def file_edit(title: str, path: Path, changed: Change, question: str = "") -> Ed
         if not found.parent.is_dir():
             return Edit(title=title, place=str(path), refusal=f"There is no folder {found.parent}.", is_absent=True)
         before = _read(found)
-        after = _with_its_ends(changed, before)
+        after = changed(before)
     except TrackerError as error:
         return Edit(title=title, place=str(path), refusal=f"{path} {error}.")
     return Edit(title=title, place=str(found), question=question, before=before, after=after)
@@ -108,16 +108,6 @@ def _read(path: Path) -> str | None:
     if "\0" in text or re.search(r"\r(?!\n)", text):
         raise TrackerError("contains control characters")
     return text
-
-
-def _with_its_ends(changed: Change, text: str | None) -> str | None:
-    """A change of a text that keeps its line ends, which may be CR LF."""
-    if text is None or "\r" not in text:
-        return changed(text)
-    if text.count("\n") != text.count("\r\n"):
-        raise TrackerError("has line ends of two kinds, CR LF and LF; save it with one of them")
-    after = changed(text.replace("\r\n", "\n"))
-    return after and after.replace("\n", "\r\n")
 
 
 # --- a block between two marker lines
