@@ -95,10 +95,10 @@ def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, 
         "  yes  TRACKER_GLM_KEY            set",
         "  yes  proxy log                  logs/usage.jsonl (Subagent Proxy)",
         f"  changed {home / '.bashrc'}".strip(),
-        '  +  "statusLine": {',
         f"  +{BEGIN}",
     ):
         assert line in done.stdout.splitlines(), done.stdout
+    assert '\n  +  "statusLine": {"type": "command", "command": "' in done.stdout
     assert "secret-key" not in done.stdout + done.stderr
     _, _, after = done.stdout.partition("\nType next:\n")
     assert [line.partition("  #")[0].strip() for line in after.splitlines()] == [
@@ -280,6 +280,9 @@ def test_a_status_line_goes_in_and_out_and_the_rest_stays_byte_for_byte() -> Non
         moved = with_status_line(changed, "/new place/tracker --data-dir d statusline")
         assert json.loads(moved)["statusLine"]["command"].startswith("/new")
         assert without_status_line(changed) == without_status_line(moved) == without_status_line(text) == text
+        # the program may write its settings anew meanwhile
+        rewritten = json.dumps(json.loads(changed), indent=4)
+        assert json.loads(without_status_line(rewritten) or "{}") == json.loads(text or "{}")
     first = '{"statusLine": {"command": "tracker statusline", "type": "command"}, "z": 1}'
     assert json.loads(without_status_line(first) or "") == {"z": 1}
 
