@@ -42,7 +42,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         "Invalid time 'noon'. Expected ISO 8601, such as 2026-11-22T06:30:00Z",
     ),
     (("churn", "--window", "W1", "--paths", ""), 2, "Invalid path ''. Expected git's pathspec."),
-    (("plugins", "info", "codx"), 1, "No source 'codx' is installed. Did you mean codex?"),
+    (("plugins", "info", "codx"), 2, "Unknown source 'codx'. Did you mean codex?"),
     (("plugins", "new", "fuel", "--into", "blocked/sub"), 1, "Cannot write"),
     (("alias", "begin", "codex"), 2, "Unknown command 'begin'"),
     (("plan", "--provider", "codex", "--windows-left", "2.5"), 2, "Invalid whole number '2.5'. Expected one from 1 to"),

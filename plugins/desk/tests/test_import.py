@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,24 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
         message = program(*words).refused()
         assert message.startswith(f"error: W1 is used for different work here and in {other}: each has records that")
     assert (program.files(), preview(program)) == (before, shown)
+    # what it names keeps both
+    both, copy = tmp_path / "both", tmp_path / "copy"
+    shutil.copytree(program.root, both)
+    shutil.copytree(other, copy)
+    add, delete = re.findall("`tracker ([^`]* --[^`]*)`", message)
+    times = iter(json.loads(one)["captured_at"] for one in (copy / "snapshots.jsonl").read_text().splitlines())
+    words = re.sub("TIME", lambda _: next(times), add.replace("ID", "OWN")).split()
+    program(*words, "--provider", "toy", root=copy).ok()
+    program("complete", "--window", "W1", "--reopen", root=copy).ok()
+    for _ in range(2):
+        program(*delete.replace("PROVIDER", "toy").split(), "--yes", root=copy).ok()
+    program("complete", "--window", "OWN", "--toy-features", "7", root=copy).ok()
+    program("import", str(copy), root=both).ok()
+    assert {"toy: features=7, capacity=10 pp", "toy: features=2, capacity=10.5 pp"} <= {
+        part.strip(" -").partition(", efficiency")[0]
+        for window in ("OWN", "W1")
+        for part in program("preview", "--window", window, root=both).ok().splitlines()
+    }
     program("import", str(other), "--force").ok()
     assert "features=7" in preview(program)
     # what was made one has records in common from now on
@@ -245,7 +265,7 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     done = program("import", str(other))
     cure = "tracker end toy --stdin --window A-01"
     assert (
-        f"A-01 is open here, and B-01, which came in, is newer, so that `tracker end toy` goes to that one. Yours ends"
+        f"A-01 is open here, and B-01, which came in, is newer, so that `tracker end toy` no longer ends yours. It ends"
         f" with `{cure}`" in " ".join(done.err.split())
     )
     assert "which came in" not in program("import", str(other)).err
@@ -257,15 +277,19 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err
 
 
-def test_start_goes_on_behind_what_came_in_only_where_that_is_said(program: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_open", [False, True])
+def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, tmp_path: Path, is_open: bool) -> None:
     """Two machines that use one id for different work cannot be brought together any more."""
     other = tmp_path / "other"
     for root, window, hour in ((program.root, "W0-01", 8), (other, "LAP-01", 10)):
-        for verb, pane, at in (("start", "fuel 10%", hour), ("end", "fuel 20%", hour + 1)):
+        for verb, pane, at in (("start", "fuel 10%", hour), ("end", "fuel 20%", hour + 1))[
+            : 2 - (is_open and hour == 10)
+        ]:
             words = ("alias", verb, "toy", "--stdin", "--window", window, "--captured-at", f"2026-01-10T{at:02}:00:00Z")
             program(*words, stdin=pane, root=root).ok()
     said = " ".join(program("import", str(other)).err.split())
-    assert "LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` goes on behind it" in said
+    does = "replaces its BEFORE" if is_open else "goes on behind it"
+    assert f"LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` {does}. " in said
     [cure] = re.findall(r"Yours goes on with `tracker ([^`]*)`", said)
     assert "toy before snapshot for W0-02 " in program(*cure.split(), stdin="fuel 30%").ok()
     assert "goes on" not in program("import", str(other)).err
@@ -313,3 +337,17 @@ def test_an_export_of_windows_tells_of_no_other_import(program: Any, tmp_path: P
         assert {path.stem for path in out.iterdir()} == streams
     rows = [json.loads(one) for one in (tmp_path / "one-out" / "imports.jsonl").read_text().splitlines()]
     assert {(*one["imported"], one["directory"]) for one in rows} == {(made["one"], None)}
+
+
+def test_an_import_names_a_clock_that_is_ahead(program: Any, tmp_path: Path) -> None:
+    """By the times of two clocks windows overlap that did not, of which none counts."""
+    other = tmp_path / "other"
+    for ahead, is_named in ((2, False), (40, True)):
+        at = (datetime.now(UTC) + timedelta(minutes=ahead)).isoformat()
+        words = ("start", "toy", "--stdin", "--force", "--window", f"W{ahead}", "--captured-at", at)
+        program(*words, stdin="fuel 10%", root=other).ok()
+        for more in (("--dry-run",), ()):
+            said = program("import", str(other), *more).err
+            assert (
+                bool(re.search(r"the newest capture there is \d\d min ahead of the clock here, so ", said)) == is_named
+            )

@@ -330,3 +330,15 @@ def test_a_checkpoint_of_a_mistyped_window_says_that_nothing_is_recorded(finaliz
     cure = re.search(r"Run `tracker (.*?)`", done.stderr)
     assert cure is not None
     assert "recorded churn for W0-99: files=0" in ok(finalized(*cure[1].replace("COMMIT", "HEAD").split()))
+
+
+def test_settings_above_repositories(
+    toys: Run, make_repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next commands run in the repository that is worked in."""
+    (tmp_path / "tracker.toml").write_text('data_dir = "records"\n')
+    make_repository(tmp_path / "one").commit("first")
+    monkeypatch.chdir(tmp_path / "one")
+    ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
+    ok(toys("handoff"))
+    assert f"cd {tmp_path / 'one'}\n" in handoff(tmp_path).decode()

@@ -110,6 +110,7 @@ def test_an_empty_file_gets_its_header(session: Session, path: Path, empty: byte
         (HEADER + b'W,,,,,,,"two\nlines, ""quoted"""\n', LINE),
         (HEADER + b'W,,,,,,,5" and 3" pipes\n', LINE),
         (HEADER + b"W,,,,,,,no end", b"\n" + LINE),
+        (HEADER + b"W,,,,,,,no end, and a comma", b"\n" + LINE),
         (HEADER[:-1], b"\n" + LINE),
         ((HEADER + b"W,,,,,,,windows\n").replace(b"\n", b"\r\n"), LINE.replace(b"\n", b"\r\n")),
         ((HEADER + b"W,,,,,,,half an end\n").replace(b"\n", b"\r\n")[:-1], b"\n" + LINE.replace(b"\n", b"\r\n")),

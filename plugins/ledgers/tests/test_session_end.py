@@ -295,7 +295,7 @@ def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     ok(finalized(*CLOSE, "--actual", "8"))
     assert [one["provider"] for one in records(tmp_path, "churn")][1:] == ["toy", "toy"]
     if is_shared:
-        assert "`tracker churn --window W0-20` gives them to no one" in counted.stderr
+        assert "To give them to no one, run `tracker undo`, then `tracker churn --window W0-20`" in counted.stderr
         ok(finalized("churn", "--window", "W0-20")), ok(finalized(*CLOSE, "--actual", "9"))
         assert [one["provider"] for one in records(tmp_path, "churn")][3:] == [None, None]
 

@@ -197,3 +197,36 @@ def test_a_damaged_ledger_is_refused_before_anything_is_taken_back(finalized: Ru
     ledger.write_text(ledger.read_text().replace("net,", "", 1))
     assert "it lacks net" in refused(finalized("undo", "--yes"))
     assert "tombstone" not in (tmp_path / "data" / "churn.jsonl").read_text()
+
+
+def test_what_was_taken_back_stays_so_in_a_sorted_file(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "login", "--result", "pass"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "fail"))
+    ok(finalized("undo", "--yes"))
+    card = ok(finalized("decision-card", "--window", "W0-20"))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    header, *rows = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text(header + "".join(reversed(rows)))
+    assert ok(finalized("decision-card", "--window", "W0-20")) == card
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda text: text.replace(",", ";"), "The header of"),
+        (lambda text: text.replace("login,", 'login,"open ', 1), "opens a quote that is never closed"),
+        (lambda text: f"{text}<<<<<<< HEAD\n", "holds conflict markers of git, from line 4 on"),
+    ],
+)
+def test_evidence_that_cannot_be_read_makes_no_verdict_better(
+    finalized: Run, tmp_path: Path, spoil: Callable[[str], str], problem: str
+) -> None:
+    for capability, result in (("login", "pass"), ("export", "fail")):
+        ok(finalized("evidence", "add", "--window", "W0-20", "--capability", capability, "--result", result))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    ledger.write_text(spoil(ledger.read_text()))
+    card = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "Verdict: NO-GO" in card
+    assert f"The evidence may hold a failure, and cannot be read. {ledger}" in card.replace("The header of ", "", 1)
+    assert problem in card
+    assert problem in finalized("doctor").stdout

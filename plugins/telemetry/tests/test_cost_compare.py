@@ -377,9 +377,6 @@ def test_requests_without_a_count_of_tokens_are_not_free(tracker_inside: Run) ->
         assert (found["uncounted_requests"], found["totals"]["glm_tokens"]) == (1, 1025)
         said = tracker_inside("cost-compare", *more, stdin=stdin).stderr
         assert said.endswith("saved n/a; no token counts of 1 request that succeeded: tokens are at least these\n")
-    known = json.loads(tracker_inside("windows", "--json").stdout)
-    assert "2550" in (shown := json.dumps(known))
-    assert "1025" not in shown
     report = tracker_inside("report", "--format", "md").stdout
     assert "what went to a cheaper model is not known, since 1 request succeeded without a count of tokens." in report
 

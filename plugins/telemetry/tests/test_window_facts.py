@@ -55,6 +55,24 @@ def test_tokens_hold_cached_ones_as_those_of_session_logs_do(tracker_inside: Run
     assert window_facts.facts(session, ["W4"])["W4", "glm"]["tokens"] == 1000
 
 
+def test_requests_without_a_count_of_tokens_leave_the_least(tracker_inside: Run) -> None:
+    """Of 200 one that was cancelled took away what the others used."""
+    events = [{"rid": rid, "lane": lane, "model": model, "input_tokens": count} for rid, lane, model, count in EVENTS]
+    cancelled = {"rid": "F-9", "lane": "zai", "model": "glm-4.6", "status": 200}
+    text = "".join(json.dumps({"ts": "2026-01-10T08:00:00Z", **one}) + "\n" for one in (*events, cancelled))
+    tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
+    [found] = json.loads(tracker_inside("windows", "--json").stdout)
+    least = found["providers"]["glm"]
+    assert (least["tokens_at_least"], least["uncounted_requests"]) == (1000, 1)
+    assert found["providers"]["claude"]["tokens"] == 550
+    # nothing that is made of tokens takes the least for all
+    assert least.keys().isdisjoint({"tokens", "cost_usd", "tokens_per_feature"})
+    assert "note: glm W1 used at least as many as `tokens_at_least` says" in tracker_inside("windows").stderr
+    said = "W1 glm: at least 1000 tokens by a proxy's stream alone, which lacks a count of 1 request."
+    assert said in tracker_inside("preview").stdout
+    assert "| Tokens at least | Uncounted requests |" in tracker_inside("report", "--format", "md").stdout
+
+
 def test_a_price_table_that_cannot_be_read_costs_the_prices_alone(
     session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

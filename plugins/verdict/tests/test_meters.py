@@ -270,12 +270,12 @@ def test_days_of_which_only_totals_are_left_tell_nothing(world: Any) -> None:
     assert (found["days"], found["days_left_out"]) == (before["days"] - 3, 3)
     left_out = "of other requests on 3 of 13 days only daily totals are left, as of deleted files or another machine"
     said = world("meters", "calibrate")
-    assert f"\n  {left_out}: these days are left out\n" in said
-    assert "assuming: nothing else uses this account on the other days: no reading was taken by a schedule\n" in said
+    assert f"\n  {left_out}: what rose then is left out\n" in said
+    assert "assuming: nothing else uses this account at the other times: no reading was taken by a schedule\n" in said
     [judged] = world.json("meters", "reconcile")
     lost = {str((world.start + timedelta(days=day)).date()) for day in (4, 5, 6)}
     assert not [one for one in judged["residuals"] if one["to"][:10] in lost]
-    assert f": {left_out}: these days are not judged\n" in world("meters", "reconcile")
+    assert f": {left_out}: what rose then is not judged\n" in world("meters", "reconcile")
     for path in logs:
         path.unlink()
     shutil.rmtree(world.home / "data" / ".index")

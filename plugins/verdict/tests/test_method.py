@@ -25,7 +25,7 @@ from tracker_verdict.rates import Rates, rates
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.stats.forecast import course, runout
 from tracker_verdict.stats.room import fits
-from tracker_verdict.weeks import HOURS, PRIOR, WEEK, current, is_reset, phase_of, weeks, weeks_before
+from tracker_verdict.weeks import HOURS, PRIOR, WEEK, current, is_reset, phase_of, weeks
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -221,7 +221,7 @@ def test_no_forecast_points_beyond_the_reset(gone: float, used: float, rate: flo
     past = [reading(START - WEEK + hour * HOUR, min(rate * hour, 100), START) for hour in range(0, HOURS, 3)]
     current = CurrentMeter(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
     meter = Meter(key="weekly", title="7 d", window=WEEK)
-    found = prospect(lambda reset: weeks_before(past, UTC, reset), current, meter, at, UTC)
+    found = prospect(past, current, meter, at, UTC)
     assert found is not None
     assert found.probability is not None
     assert found.full_at is None or at <= found.full_at <= START + WEEK
@@ -238,7 +238,7 @@ def test_points_that_were_given_back_make_no_quiet_week() -> None:
 
     def found(readings: Sequence[MeterReading], used: float) -> Prospect:
         current = CurrentMeter(account=None, at=at, taken_at=at, used=used, reset_at=START + WEEK)
-        shown = prospect(lambda reset: weeks_before([*past, *readings], UTC, reset), current, meter, at, UTC)
+        shown = prospect([*past, *readings], current, meter, at, UTC)
         assert shown is not None
         return shown
 
@@ -266,7 +266,7 @@ def test_what_follows_an_older_answer_is_looked_at_once() -> None:
 def test_only_weeks_are_forecast(window: Any) -> None:
     meter = Meter(key="other", title="other", window=window)
     current = CurrentMeter(account=None, at=START + DAY, taken_at=START + DAY, used=50, reset_at=START + WEEK)
-    assert prospect(lambda _reset: [], current, meter, START + DAY, UTC) is None
+    assert prospect([], current, meter, START + DAY, UTC) is None
 
 
 @pytest.mark.parametrize(("name", "days"), [("Europe/Berlin", 1), ("Europe/Berlin", 9), ("Australia/Lord_Howe", 3)])

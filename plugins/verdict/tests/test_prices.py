@@ -17,6 +17,12 @@ def test_a_price_that_buys_nothing_is_not_set(verdicts: Any, price: str) -> None
     verdicts("scoreboard").ok()
 
 
+def test_a_price_beyond_all_numbers_is_refused(verdicts: Any) -> None:
+    """It was 0 units for the money, by which the scoreboard divided."""
+    said = verdicts("scoreboard", "--price", f"codex={'9' * 400}/mo:4.3bars").refused()
+    assert said.endswith(" of codex. Expected numbers above 0.")
+
+
 def test_what_a_feature_costs_below_half_a_cent_is_not_nothing(verdicts: Any) -> None:
     """`preview` and `compare` said $0.00 where `windows` and `scoreboard` had 0.0026."""
     verdicts.settings('[prices]\nglm = "3/mo:17280prompts"\ncodex = "2/mo:4bars"\n')

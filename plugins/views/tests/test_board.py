@@ -336,9 +336,9 @@ def test_the_head_names_the_period_of_the_rows(recent: Any) -> None:
     async def act(board: Any, pilot: Any) -> None:
         reader = board.reader
 
-        def slow(request: Any) -> Any:
+        def slow(*asked: Any) -> Any:
             assert gate.wait(60)
-            return reader(request)
+            return reader(*asked)
 
         board.reader = slow
         await pilot.press("p", "s")
@@ -346,7 +346,7 @@ def test_the_head_names_the_period_of_the_rows(recent: Any) -> None:
         gate.set()
         await settled(pilot)
         assert text(board, "#head").startswith("tracker · today · read ")
-        board.reader = lambda request: Answer(error="The disk is gone.")
+        board.reader = lambda *_: Answer(error="The disk is gone.")
         await pilot.press("p")
         await settled(pilot)
         assert text(board, "#head").startswith("tracker · today · read ")

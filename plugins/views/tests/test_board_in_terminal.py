@@ -65,16 +65,6 @@ def test_a_dumb_terminal_is_refused(recent: Any, tmp_path: Path) -> None:
         assert said.startswith("error: The board needs a terminal. Type `tracker board --once")
 
 
-def test_a_terminal_without_unicode_is_refused(recent: Any, tmp_path: Path) -> None:
-    with terminal(recent, tmp_path, env={"PYTHONIOENCODING": "latin-1"}) as (main, process):
-        assert process.wait(60) == 1
-        said = " ".join(os.read(main, 4096).decode().split())
-        assert said.startswith(
-            "error: The board is drawn in Unicode, which the encoding of this terminal, iso8859-1, lack"
-        )
-        assert said.endswith("`PYTHONIOENCODING=utf-8 tracker board`.")
-
-
 @pytest.mark.parametrize(
     ("word", "refused"),
     [("--once", "SVG. Type `tracker board --once --out "), ("report", "HTML. Type `tracker report --out ")],

@@ -331,9 +331,8 @@ def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> d
                 raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
             is_plain = isinstance(value, bool | None) or (isinstance(value, str) and checks.is_json(value))
             if not (is_plain or checks.number_from(-checks.LIMIT, checks.LIMIT)(value)):
-                # Python refuses to write out a whole number of more than 4,300 digits
-                shown = "number, too large to show," if isinstance(value, int) else f"{value!r:.80}"
-                raise ValueError(f"Invalid {name} {shown} of {key}. Expected a text, switch, None, number below 1e15.")
+                expected = "a text, switch, None, number below 1e15"
+                raise ValueError(f"Invalid {name} {value!r:.80} of {key}. Expected {expected}.")
     owners.update((name, feature) for columns in answer.values() for name in columns)
     return {key: {str(name): value for name, value in columns.items()} for key, columns in answer.items()}
 

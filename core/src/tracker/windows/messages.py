@@ -51,14 +51,6 @@ def say(session: Session, request: CaptureRequest, added: Sequence[Addition]) ->
         for note in _notes(session, request, one):
             session.note(f"note: {note}")
         _warn_of_lacks(session, source, one)
-        # a capture that counts in a finalized window changes no figure until that is finalized again
-        new = next((end for end in one.pair if end and end.record is one.record), None)
-        said = [(old.phase, old.captured_at, old.record.get("parsed")) for old in canonical(one.standing) if old]
-        is_new = new and (new.phase, new.captured_at, new.record["parsed"]) not in said
-        if is_new and is_finalized(session.index, one.window):
-            needed = "".join(f"its {source.name} {phase} stands and " for phase in one.pair.missing)
-            counts = f"it counts once {needed}`tracker complete --window {one.window} ...` runs again"
-            session.note(f"note: {one.window} is finalized without this capture; {counts}")
     for tag in dict.fromkeys(tag for record in records for tag in record["parsed"]["errors"] if NO_METER not in tag):
         session.note(f"note: {explained(tag, source)}")
 

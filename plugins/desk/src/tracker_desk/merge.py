@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from shlex import quote
@@ -12,8 +13,9 @@ from typing import Any
 
 from attrs import asdict, define, field
 
-from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id, stamp
+from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id, span, stamp
 from tracker_desk.config_values import ledgers_above, note_ledgers
+from tracker_desk.current_meters import SKEW
 from tracker_desk.derived_checks import old_baseline
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
@@ -74,6 +76,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
                 file.write()
         _warn_of_hidden(session, states)
     _report(session, other, found)
+    _warn_of_clock(session, there)
     if changed:
         what = f"{_listed(changed)} changed here and in {folder} since both had the same"
         session.note(f"note: {what}: the later `tracker complete` counts")
@@ -88,15 +91,27 @@ def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, A
             continue
         if before["open"] and _is_open(session, file, before):
             session.warn(
-                f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` goes to that"
-                f" one. Yours ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
+                f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` no longer ends"
+                f" yours. It ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
             )
         elif not before["open"]:
             following = _free_after(session, own)
+            does = "replaces its BEFORE" if file.content()["open"] else "goes on behind it"
             session.note(
-                f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` goes on"
-                f" behind it. Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
+                f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` {does}."
+                f" Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
             )
+
+
+def _warn_of_clock(session: Session, there: Session) -> None:
+    """Say that two clocks differ, where a capture from there is of the future here."""
+    known = (mark.at for stream in session.registry.status_streams for _, mark in there.index.lanes(stream))
+    ahead = timedelta(seconds=max(known, default=0) - session.now.timestamp())
+    if ahead > SKEW:
+        session.warn(
+            f"the newest capture there is {span(ahead)} ahead of the clock here, so one of the two clocks is wrong. By"
+            " their times windows may seem to overlap, of which none counts then: set the clock"
+        )
 
 
 def _free_after(session: Session, window: str) -> str:
@@ -160,7 +175,9 @@ def _changed(session: Session, there: Session, folder: Path) -> list[str]:
         raise TrackerError(
             f"{_listed(clashes)} {'are' if clashes[1:] else 'is'} used for different work here and in {folder}: each"
             " has records that the other has not, and as one window some would hide the others. Nothing was stored."
-            " Leave that directory on its own (`tracker --data-dir DIR preview`), or make them one window with --force."
+            " To keep both, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`), take its"
+            f" captures out (`tracker alias delete PROVIDER --window {quote(clashes[0])} --keep-readings`), then import"
+            " again. With --force the latest captures and `complete` of both count, for good: `undo` leaves imports."
         )
     return changed
 

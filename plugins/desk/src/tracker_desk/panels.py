@@ -128,7 +128,7 @@ def _whole(row: Mapping[str, Cell], columns: Sequence[Column]) -> Mapping[str, C
 
 
 def _column(key: str, rank: int, *, is_text: bool) -> Column:
-    counts = ("tokens", "tokens_per_feature", "requests", "files", "lost_sessions", "accounts")
+    counts = ("tokens", "tokens_at_least", "tokens_per_feature", "requests", "files", "lost_sessions", "accounts")
     kinds = {**dict.fromkeys(counts, "count"), **dict.fromkeys((*TITLES, "cost_usd"), "money")}
     name = key.removeprefix(WHOLE).removeprefix("shared_").removeprefix("unpriced_")
     kind = "text" if is_text else kinds.get(name, "number")

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from textwrap import wrap
+from textwrap import TextWrapper
 from typing import Any
 
 from tracker.api import Meter, Source
-from tracker.kernel import Session, TrackerError, line, near, number
+from tracker.kernel import Session, TrackerError, line, number
 
 Note = Any  # the registry's note of an installed source
 Cells = Sequence[Sequence[str]]
-NARROW = 60  # columns below which labels stand above what they are of
-LEAST = 20  # columns of the last cell of rows that stand in columns
 
 
 def find(session: Session, name: str) -> Note:
     """The sound plugin of that name."""
-    registry = session.registry
-    found = registry.find(name)
-    if found is not None and found.error is None:
-        return found
-    if found is not None:
-        raise TrackerError(
-            f"{name} is left out: {str(found.error).rstrip('.')}. `tracker plugins list` says what to do."
-        )
-    if any(one.name == name for one in registry.disabled):
-        raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
-    if any(one.name == name for one in registry.features):
+    if any(one.name == name for one in session.registry.features):
         raise TrackerError(f"{name} is a feature. Expected a source. `tracker plugins list` shows what a feature adds.")
-    raise TrackerError(f"No source {name!r} is installed. {near(name, list(registry.sources))}")
+    session.source(name)
+    return session.registry.find(name)
 
 
 def document(session: Session, found: Note) -> dict[str, Any]:
@@ -46,16 +35,15 @@ def document(session: Session, found: Note) -> dict[str, Any]:
 def describe(session: Session, found: Note, width: int) -> Iterator[str]:
     """A declaration as people read it, in lines of so many columns."""
     source = found.info
-    assert source is not None
     yield f"{source.name}: {line(source.title)}, a {source.kind} source"
-    is_narrow = width < NARROW
-    indent = 4 if is_narrow else 16
     for label, rows in _parts(session, found, source):
-        if is_narrow and label and rows:
-            yield f"  {label}"
-        for place, text in enumerate(_lines(rows, width - indent)):
-            head = "" if is_narrow or place else f"  {label}"
-            yield f"{head:<{indent}}{line(text)}"
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+        for place, (*before, last) in enumerate(rows):
+            first = "" if place else f"  {label}"
+            head = "  ".join([f"{first:<14}", *map(str.ljust, before, widths), ""])
+            indents = (head, " " * len(head))
+            wrapper = TextWrapper(width, *indents, break_long_words=False, break_on_hyphens=False)
+            yield from wrapper.wrap(line(last)) or [head]
 
 
 def _parts(session: Session, found: Note, source: Source) -> Iterator[tuple[str, Cells]]:
@@ -71,32 +59,6 @@ def _parts(session: Session, found: Note, source: Source) -> Iterator[tuple[str,
     compared = [f"{held.figure} of {held.scope} with {held.provider}'s {held.meter}" for held in source.comparisons]
     yield "compared", [(text,) for text in compared]
     yield "error tags", list(source.tags.items())
-
-
-def _lines(rows: Cells, room: int) -> Iterator[str]:
-    """The rows in columns, of which the last is wrapped; if that has no room, it is below the others."""
-    if not rows:
-        return
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
-    begin = sum(widths) + 2 * len(widths)
-    # a command is never broken
-    longest = max((len(row[-1]) for row in rows if row[-1].startswith("tracker ")), default=LEAST)
-    if widths and room - begin < max(longest, LEAST):
-        for *above, last in rows:
-            yield "  ".join(above)
-            yield from (f"  {text}" for text in _wrapped(last, room - 2))
-        return
-    for *before, last in rows:
-        head = "".join(f"{cell:<{width}}  " for cell, width in zip(before, widths, strict=True))
-        for text in _wrapped(last, room - begin):
-            yield f"{head}{text}"
-            head = " " * begin
-
-
-def _wrapped(text: str, room: int) -> list[str]:
-    if text.startswith("tracker "):
-        return [text]
-    return wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _meter(source: Source, meter: Meter) -> tuple[str, ...]:

@@ -9,8 +9,7 @@ from datetime import timedelta
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from types import UnionType
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar
 
 import click
 import orjson
@@ -179,18 +178,6 @@ def _faults(session: Session, hook: str, answer: Any) -> Iterator[str]:
                     write(session, stream, session.root)
                 except Exception as error:  # noqa: BLE001  whatever it is, the plugin is wrong and not the check
                     yield f"cannot export {stream} as {name}: {type(error).__name__}: {error}"
-    elif hook in ("meter_readings", "usage_events"):
-        for one in answer or ():
-            yield from _wrong_parts(one)
     elif hook == "panels":
         for panel in answer:
             yield from panels.faults(panel)
-
-
-def _wrong_parts(value: Any) -> Iterator[str]:
-    """What in a tuple has a type that is not declared; the core does not look, because there are millions."""
-    for name, hint in get_type_hints(type(value)).items():
-        kinds = tuple(get_origin(one) or one for one in (get_args(hint) if isinstance(hint, UnionType) else (hint,)))
-        if not isinstance(part := getattr(value, name), (*kinds, int) if float in kinds else kinds):
-            wanted = getattr(hint, "__name__", hint)
-            yield f"gives {part!r:.40} as {name} of a {type(value).__name__}. Expected {wanted}."

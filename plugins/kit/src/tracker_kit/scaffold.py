@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from tracker.api import Source
 from tracker.kernel import Registry, Session, TrackerError, line
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -89,10 +88,8 @@ def check_name(registry: Registry, name: str) -> None:
         if name == feature.name or name in feature.commands:
             raise TrackerError(f"The name {name!r} is taken by the feature {feature.name}.")
     for found in (*registry.found, *registry.disabled):
-        if name == found.name:
-            raise TrackerError(f"The name {name!r} is taken by {found.distribution or 'an installed plugin'}.")
-        if found.distribution == f"{DISTRIBUTION}{name}":
-            raise TrackerError(f"The name {name!r} is taken: {found.distribution} is installed, with {found.name!r}.")
+        if name == found.name or found.distribution == f"{DISTRIBUTION}{name}":
+            raise TrackerError(f"The name {name!r} is taken by {found.distribution}.")
 
 
 def render(registry: Registry, name: str, kind: str) -> Iterator[tuple[PurePosixPath, str]]:
@@ -117,7 +114,6 @@ def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
         "module": "_".join(parts),
         "title": title,
         "class": "".join(part.capitalize() for part in parts),
-        "prefix": _prefix(registry, name, kind) if kind in ("status", "report", "telemetry") else "None",
         "needs": f'{core}, "click>=8.2.1"' if kind == "feature" else core,
         "point": ".feature" if kind == "feature" else "",
         "about": about.format(title=title),
@@ -140,14 +136,3 @@ def _place(name: str) -> str | None:
     url = str(json.loads(distribution(name).read_text("direct_url.json") or "{}").get("url", ""))
     place = unquote(urlsplit(url).path) if url.startswith("file:") else ""
     return place if place and Path(place).exists() else None
-
-
-def _prefix(registry: Registry, name: str, kind: str) -> str:
-    """The shortest beginning of the name whose shell functions are free, as Python; two letters at least."""
-    letters = re.sub(r"[^a-z]", "", name)
-    others = {function for source in registry.sources.values() for function in source.shell_functions}
-    for length in range(2, min(len(letters), 8) + 1):
-        source = Source(contract="1.0", name=name, title=name, kind=kind, prefix=letters[:length])  # type: ignore[arg-type]
-        if others.isdisjoint(source.shell_functions) and not source.hidden_words:
-            return f'"{letters[:length]}"'
-    return "None"

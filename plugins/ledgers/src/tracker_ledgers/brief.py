@@ -61,7 +61,7 @@ def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> 
     return Brief(
         as_of=str(noted[-1]["captured_at"]) if noted else None,
         data=absolute(session.root),
-        home=home(session),
+        home=_folder(session),
         head=git.head(),
         earlier=len(session.index.windows()) - sum(map(session.index.knows, set(shown) - set(session.index.emptied()))),
         windows=windows,
@@ -108,6 +108,12 @@ def _artifacts(session: Session, shown: Sequence[str]) -> Iterator[Path]:
     evidence = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") in shown]
     named = dict.fromkeys(row["artifacts_path"] for row in evidence if row.get("artifacts_path"))
     yield from (absolute(home(session) / path) for path in named)
+
+
+def _folder(session: Session) -> Path:
+    """Where the next commands run: the repository at hand, if the settings lie above several."""
+    top = git.top()
+    return top if top and top.is_relative_to(os.path.realpath(home(session))) else home(session)
 
 
 def absolute(path: Path) -> Path:

@@ -26,9 +26,7 @@ def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> Non
     handoff.parts(file, documents.read(file))
     standing_jobs.is_there(session)
     if session.dry_run:
-        for ledger in (ledgers.TOKENS, ledgers.CHURN):
-            ledgers.check(session, ledger)
-        session.data({"tokens": row, "churn": measured.record if measured else None})
+        _foretell(session, row, measured)
         return
     with session.journal.lock(), ExitStack() as stack:
         tokens = stack.enter_context(csv_append.opened(session, ledgers.TOKENS))
@@ -39,6 +37,7 @@ def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> Non
         with _after_tokens():
             if measured is not None:
                 churn.append(session, lines, measured)
+                churn.remark(session, measured)
     # before the handoff, which shows it
     note(session, [window])
     with _after_tokens():
@@ -55,6 +54,15 @@ def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> Non
     at = iso(session.now.replace(microsecond=0))
     if standing_jobs.note(session, f"{at} checkpoint {window} {given['provider']} {line(row['task'])}"):
         session.note(f"note: updated the last run in {standing_jobs.path_of(session)}")
+
+
+def _foretell(session: Session, row: Mapping[str, Any], measured: churn.Churn | None) -> None:
+    """Show what would be written, and touch nothing."""
+    for ledger in (ledgers.TOKENS, ledgers.CHURN):
+        ledgers.check(session, ledger)
+    if measured is not None:
+        churn.remark(session, measured)
+    session.data({"tokens": row, "churn": measured.record if measured else None})
 
 
 def _say(session: Session, window: str, row: Mapping[str, Any], measured: churn.Churn | None) -> None:
@@ -102,7 +110,6 @@ def _measure(session: Session, window: str, asked: str, notes: str | None) -> ch
     except TrackerError as error:
         session.warn(f"churn is left out: {error}")
         return None
-    churn.remark(session, measured)
     return measured
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,13 +25,13 @@ from tracker.kernel import (
 )
 from tracker_ledgers import csv_append, documents, git, ledgers, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
-from tracker_ledgers.command_log import quoted, typed
+from tracker_ledgers.command_log import quoted, taken_at, typed
 from tracker_ledgers.diffs import diff, pathspecs
 
 STREAM = "churn"
 MISSING = "missing-commit-range"
-# Clocks of machines differ.
-SKEW = timedelta(minutes=10)
+# A capture that is stored later than that was not live: other commits may be checked out by then.
+LATE = timedelta(minutes=1)
 FIGURES = ("files_changed", "insertions", "deletions", "net")
 
 
@@ -69,22 +70,19 @@ class Request:
 
 @frozen
 class NamedCommit:
-    """A commit, and who named it; of a finalize row its window, and the option of `complete` that changes it.
+    """A commit, and who named it.
 
-    at: when the capture was taken that names it.
+    at: when the capture was taken that names it, if it was stored later. cure: what helps if git does not know it.
     """
 
     commit: str
     by: str
-    window: str | None = None
-    option: str = ""
     at: datetime | None = None
+    cure: str = ""
 
     def resolve(self) -> str:
-        words = ("complete", "--window", str(self.window), "--clear", self.option)
-        found = git.resolve(self.commit, self.by, f" `{typed(*words)}` takes it out of the row." if self.window else "")
-        if self.at is not None and git.made_at(found) > (self.at + SKEW).timestamp() and not git.is_shallow():
-            # it was stored later than it was taken
+        found = git.resolve(self.commit, self.by, self.cure)
+        if self.at is not None and git.made_at(found) > self.at.timestamp() and not git.is_shallow():
             return git.of_time(int(self.at.timestamp()))
         return found
 
@@ -166,7 +164,8 @@ def sentence(record: Mapping[str, Any]) -> str:
 def measured_rows(session: Session, windows: Iterable[str]) -> list[Mapping[str, Any]]:
     """The churn rows of windows in which something was measured, oldest first."""
     rows = (entry.record for entry in session.index.entries(STREAM, windows))
-    return [row for row in rows if row.get("files_changed") is not None]
+    # an import brings older rows behind newer ones
+    return sorted((row for row in rows if row.get("files_changed") is not None), key=taken_at)
 
 
 def repeated(session: Session, window: str, provider: str | None, notes: str | None) -> Request:
@@ -238,8 +237,13 @@ def commit_range(session: Session, request: Request) -> tuple[NamedCommit | None
         if given is not None:
             return NamedCommit(given, f"--{option}")
         found = row.text(option.replace("-", "_")) if row else None
-        by = f"the finalize row of {request.window}"
-        return NamedCommit(found, by, request.window, option) if found else captured
+        if found:
+            clear = typed("complete", "--window", request.window, "--clear", option)
+            cure = f" `{clear}` takes it out of the row."
+            return NamedCommit(found, f"the finalize row of {request.window}", cure=cure)
+        changed: dict[str, Any] = {option.replace("-", "_"): "COMMIT"}
+        cure = f" Name the one that has its work now: `{evolve(request, **changed).command}`."
+        return captured and evolve(captured, cure=cure)
 
     return (
         named("commit-start", request.commit_start, first),
@@ -270,11 +274,19 @@ def _captured_at(session: Session, request: Request) -> tuple[NamedCommit | None
 
 def _head(found: Iterable[Capture], phase: str) -> NamedCommit | None:
     for capture in found:
-        head, is_dated = capture.record.get("git_head"), capture.record.get("source") == "history"
+        head = capture.record.get("git_head")
         if isinstance(head, str) and head:
-            # what was made from the history has the commits of the work, which may be behind its readings
-            return NamedCommit(head, f"the {phase} capture", at=None if is_dated else capture.captured_at)
+            return NamedCommit(head, f"the {phase} capture", at=capture.captured_at if _is_late(capture) else None)
     return None
+
+
+def _is_late(capture: Capture) -> bool:
+    """Whether its commit may be one of later: its `command_id` begins with the nanoseconds at which it was stored."""
+    if capture.record.get("source") == "history":
+        # it has the commits of the work, which may be behind its readings
+        return False
+    stored = re.match("[0-9a-f]{16}", str(capture.record.get("command_id")))
+    return stored is not None and int(stored[0], 16) / 1e9 > (capture.captured_at + LATE).timestamp()
 
 
 # --- the record
@@ -306,7 +318,8 @@ def measure(session: Session, request: Request) -> Churn:
         notes.append(_nothing(request, found, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
         cure = typed("churn", "--window", request.window)
-        notes.append(f"{whose}: all lines count as {request.provider}'s. `{cure}` gives them to no one")
+        own = f"{whose}: all lines count as {request.provider}'s"
+        notes.append(f"{own}. To give them to no one, run `tracker undo`, then `{cure}`")
     each = {"normalized_churn": per_feature(found["net"], features)}
     record = _record(session, request, row, remarks, found | each | figures)
     return Churn(record=record, warnings=warnings, notes=tuple(notes))

@@ -136,12 +136,15 @@ def _read(book: OpenLedger) -> None:
 
 
 def _mend_last(book: OpenLedger, found: list[Row], data: bytes) -> None:
-    """Give a last row its end, where an editor left it without one; one that a crash cut short goes aside."""
+    """Give a last row its end, where an editor left it without one; one that a crash cut short goes aside.
+
+    A crash leaves no more cells than a row has.
+    """
     last = found[-1]
     if data.endswith(b"\n"):
         if not last.closed:
             raise _damaged(book, last)
-    elif last.closed and (last is found[0] or len(last.cells) == len(book.ledger.columns)):
+    elif last.closed and (last is found[0] or len(last.cells) >= len(book.ledger.columns)):
         missing = book.end[1:] if data.endswith(b"\r") else book.end
         _write_all(book.file, missing.encode())
         book.size += len(missing)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tracker.kernel import TrackerError
 from tracker_ledgers import git
 
-PROTOTYPE = ("xproto::", 'Revert "xproto::')  # git's own subject of a revert: what it takes back was not counted either
+# also git's own subjects of reverts: what they take back, or bring back, was not counted either
+PROTOTYPE = re.compile(r'((Revert|Reapply) ")*xproto::')
 
 
 def diff(start: str, end: str, pathspecs: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Measure a range of commits, given by their full ids: the figures as a churn record has them, and warnings."""
     base, warnings = _base(start, end)
     known = git.commits(base, end)
-    prototypes = [commit for commit in known if commit.subject.startswith(PROTOTYPE)]
+    prototypes = [commit for commit in known if PROTOTYPE.match(commit.subject)]
     with git.view(end) as view:
         changes = git.changes(base, end, pathspecs, view)
         files = len(changes)
@@ -48,6 +50,8 @@ def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
             " Name the older commit with --commit-start and the newer one with --commit-end."
         )
     base = git.merge_base(start, end)
+    if base is not None and git.written(base, start) <= git.written(base, end, again=True):
+        return start, (f"{start[:12]} was amended or rebased: its own lines are not counted again",)
     if base is not None:
         what = f"{start[:12]} is not an ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
         return base, (f"{what}; a plain diff would count what happened on the other branch backwards",)

@@ -36,8 +36,9 @@ OVERRIDES = (
 # all that git gets of the environment: where it and its repository are, no key, and nothing that runs a program
 KEPT = (
     *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH"),
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CEILING_DIRECTORIES", "GIT_CONFIG_GLOBAL"),
+    *("GIT_CEILING_DIRECTORIES", "GIT_CONFIG_GLOBAL"),
 )
+PLACES = "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"  # of the user's repository; a view has its own
 CALM = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -93,14 +94,15 @@ def view(commit: str) -> Iterator[View]:
     kind = _ask("rev-parse", "--show-object-format").decode().strip()
     with tempfile.TemporaryDirectory(prefix="tracker-git-") as name:
         own, tree = Path(name) / "git", Path(name) / "tree"
-        _ask("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", str(own))
-        if shallow.is_file():
-            shutil.copyfile(shallow, own / "shallow")
         folder = tree / os.fsdecode(prefix)
         folder.mkdir(parents=True)
-        places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_OBJECT_DIRECTORY": str(objects)}
         # a user's own settings tell what is binary, too
-        made = View(folder=folder, environment=places | {"GIT_CONFIG_GLOBAL": os.devnull})
+        places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_CONFIG_GLOBAL": os.devnull}
+        empty = View(folder=folder, environment=places)
+        _ask("init", "--quiet", "--template=", f"--object-format={kind}", view=empty)
+        if shallow.is_file():
+            shutil.copyfile(shallow, own / "shallow")
+        made = View(folder=folder, environment=places | {"GIT_OBJECT_DIRECTORY": str(objects)})
         _write_attributes(made, tree, commit)
         yield made
 
@@ -121,7 +123,7 @@ def _write_attributes(made: View, tree: Path, commit: str) -> None:
 
 
 def _run(*arguments: str, data: bytes = b"", view: View | None = None) -> subprocess.CompletedProcess[bytes]:
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in (*KEPT, *(() if view else PLACES)) if name in os.environ}
     overrides = [word for text in OVERRIDES for word in ("-c", text)]
     try:
         return subprocess.run(
@@ -168,8 +170,9 @@ def empty_tree() -> str:
 def _commit(name: str, *options: str) -> str:
     """The id of the commit that a name means; empty if it means none."""
     done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
-    # of a range git prints both ends before it refuses it
-    return "" if done.returncode else done.stdout.decode().strip()
+    # of a range git prints both ends before it refuses it; of a time before its log the log's beginning, with a warning
+    is_before_log = "@{" in name and done.stderr
+    return "" if done.returncode or is_before_log else done.stdout.decode().strip()
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
@@ -195,6 +198,12 @@ def lasting(name: str) -> str:
         return name
     found = _commit(name)
     return name if found.startswith(name) else found or name
+
+
+def top() -> Path | None:
+    """The folder of the working directory's repository; None without one."""
+    done = _run("rev-parse", "--show-toplevel") if shutil.which("git") else None
+    return Path(os.fsdecode(done.stdout.removesuffix(b"\n"))) if done and done.stdout else None
 
 
 def head() -> str | None:
@@ -232,6 +241,16 @@ def is_ancestor(old: str, new: str) -> bool:
 
 def merge_base(one: str, other: str) -> str | None:
     return _run("merge-base", one, other).stdout.decode().strip() or None
+
+
+def written(start: str, end: str, *, again: bool = False) -> set[str]:
+    """When, by whom and as what the commits of `start..end` were written: an amended or rebased one keeps that.
+
+    again: those alone that were committed later than they were written.
+    """
+    said = _ask("rev-list", "--format=:%ct %at %an <%ae> %s", end, f"^{start}").decode("utf-8", "replace")
+    found = (text[1:].split(" ", 1) for text in said.split("\n") if text.startswith(":"))
+    return {how for committed, how in found if not (again and how.startswith(f"{committed} "))}
 
 
 def commits(start: str, end: str) -> list[Commit]:

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -67,6 +67,7 @@ LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 REVERSED = "reversed by tracker undo"
 UNRECORDED = "reversed because its record could not be stored"
 REASONS = (REVERSED, UNRECORDED)
+CONFLICT = "<<<<<<< ", "=======", ">>>>>>> "
 _FIGURES = (
     "commits deletions delta features features_added files_changed files_touched insertions lines_added lines_deleted"
     " lines_removed net tests_added tokens_actual tokens_planned"
@@ -103,21 +104,28 @@ def _negated(value: Any) -> Any:
 
 
 def standing(ledger: Ledger, found: Sequence[Row]) -> list[Row]:
-    """The rows that no later one reversed, without those that do."""
+    """The rows that none reversed, without those that do: a spreadsheet may have sorted these to the top."""
     note = ledger.columns.index("notes")
     if not any(len(row.cells) > note and row.cells[note].startswith(REASONS) for row in found):
         return list(found)
     kept: dict[int, Row] = {}
     fitting: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    early = Counter[tuple[str, ...]]()
     for at, row in enumerate(found):
         cells = dict(zip(ledger.columns, row.cells, strict=False))
         if (notes := cells.get("notes", "")).startswith(REASONS):
             cells["notes"] = notes.replace(UNRECORDED, REVERSED, 1)
             if places := fitting[_compared(cells)]:
                 del kept[places.pop()]
+            else:
+                early[_compared(cells)] += 1
+            continue
+        reversed_by = _compared(reversing(cells))
+        if early[reversed_by]:
+            early[reversed_by] -= 1
         else:
             kept[at] = row
-            fitting[_compared(reversing(cells))].append(at)
+            fitting[reversed_by].append(at)
     return list(kept.values())
 
 
@@ -195,16 +203,27 @@ def readable(session: Session, ledger: Ledger) -> list[dict[str, str]]:
         return []
 
 
+def damage(session: Session, ledger: Ledger) -> str:
+    """What is wrong with a ledger's file, so that rows of it may be lost on a reader; empty if nothing is."""
+    path = path_of(session, ledger)
+    try:
+        found = split(path, read(path) or b"")
+        check_header(path, ledger, found)
+    except TrackerError as error:
+        return str(error).removesuffix(" Nothing was written.")
+    if found and not found[-1].closed:
+        return f"{path}: the row in line {found[-1].number} opens a quote that is never closed. Repair it by hand."
+    return ""
+
+
 def findings(session: Session) -> list[Finding]:
     """Ledgers whose header or CSV is damaged, for `tracker doctor`."""
     found = []
     for ledger in LEDGERS:
-        path = path_of(session, ledger)
-        try:
-            rows(path, ledger)
-        except TrackerError as error:
-            cure = f"repair the file by hand; `sed -n 1,3p {shlex.quote(str(path))}` shows how it begins"
-            found.append(Finding(check="ledger", place=str(path), problem=str(error), cure=cure))
+        if problem := damage(session, ledger):
+            path = str(path_of(session, ledger))
+            cure = f"repair the file by hand; `sed -n 1,3p {shlex.quote(path)}` shows how it begins"
+            found.append(Finding(check="ledger", place=path, problem=problem, cure=cure))
     return found
 
 
@@ -217,7 +236,12 @@ def check(session: Session, ledger: Ledger, path: Path | None = None) -> None:
 
 
 def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
-    """Refuse a file whose first row is not the ledger's header, and show how it differs."""
+    """Refuse a file whose first row is not the ledger's header, and show how it differs; and one that git merged."""
+    if conflict := next((row for row in found if row.cells[0].startswith(CONFLICT)), None):
+        raise TrackerError(
+            f"{path} holds conflict markers of git, from line {conflict.number} on."
+            " Resolve the conflict, which mostly means to keep the rows of both sides. Nothing was written."
+        )
     if not found or found[0].cells == ledger.columns:
         return
     names = found[0].cells

@@ -77,6 +77,9 @@ def _churn(session: Session, window: str) -> Check:
 
 def _evidence(session: Session, window: str) -> Check:
     """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
+    if problem := ledgers.damage(session, ledgers.EVIDENCE):
+        text = f"The evidence may hold a failure, and cannot be read. {problem}"
+        return Check(name="evidence", state="failed", text=text, cure="tracker doctor")
     rows = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") == window]
     named = [row for row in rows if is_named(row)]
     newest = {_capability(row): row for row in named if _result(row) in (PASS, FAIL)}

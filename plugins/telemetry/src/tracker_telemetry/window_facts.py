@@ -29,8 +29,8 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
             if (provider := provider_of(session, source, lane, model, is_routed=is_routed)) is not None:
                 sides[window, provider].add(model, *counts)
         for key, side in sides.items():
-            used, money, is_known = side.used.values(), side.money(table), not side.uncounted
-            found[key].append(logs.Part(sum(map(sum, used)), money, sum(counts[-1] for counts in used), is_known))
+            used, outputs = side.used.values(), [counts[-1] for counts in side.used.values()]
+            found[key].append(logs.Part(sum(map(sum, used)), side.money(table), sum(outputs), side.uncounted))
     return logs.with_streams(session, found, windows, lambda window: bool(checks(session, window)))
 
 

@@ -136,4 +136,4 @@ def lines(found: Drift) -> Iterator[str]:
         if found.ledger.elsewhere is None:
             yield f"  assuming: {assumed(found.ledger)}"
     if found.why is None and found.ledger.unseen:
-        yield f"  {left_out(found.ledger)}: these days are not compared"
+        yield f"  {left_out(found.ledger)}: what rose then is not compared"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
-from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
@@ -31,7 +30,7 @@ from tracker_verdict.current_meters import (
 from tracker_verdict.new_reading import new_reading
 from tracker_verdict.prospect import LIKELY, RISK, Prospect, over, prospect, summary
 from tracker_verdict.regimes import Regime, regime
-from tracker_verdict.weeks import FULL, weeks_before
+from tracker_verdict.weeks import FULL
 
 GO, STOP, UNKNOWN = "go", "stop", "unknown"
 STATUS = {GO: 0, STOP: 3, UNKNOWN: 4}
@@ -160,9 +159,9 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         state, why = refusal
         cure = new_reading(session, source, found.account, several=several) if state == UNKNOWN else None
         return evolve(told, state=state, why=why, cure=cure)
-    weeks = partial(weeks_before, of_accounts(history, meter.key).get(found.account, []), local)
+    readings = of_accounts(history, meter.key).get(found.account, [])
     change = regime(session, source, meter.key, found.account, several=several)
-    ahead = prospect(weeks, found, meter, now, local, change) if meter.unit == PERCENT else None
+    ahead = prospect(readings, found, meter, now, local, change) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
     why = f"{number(_left(found.percent))} % left" + (f", {found.doubt}" if found.doubt else "")
     return _until_reset(evolve(told, state=GO, why=why), ahead, question.max_risk)

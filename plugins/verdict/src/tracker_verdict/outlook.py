@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from attrs import asdict, evolve, frozen
 
@@ -31,7 +30,7 @@ from tracker_verdict.new_reading import new_reading
 from tracker_verdict.prospect import Prospect, over, prospect
 from tracker_verdict.regimes import Regime, refresh, regime
 from tracker_verdict.settings import VerdictSettings
-from tracker_verdict.weeks import FULL, weeks_before
+from tracker_verdict.weeks import FULL
 
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
 # The probabilities that the planned windows fit from which the verdict is GO, or tight.
@@ -213,7 +212,7 @@ def _of_current(asked: _Question, meter: Meter, known: Outlook, current: Current
     if meter.unit == PERCENT:
         change = regime(asked.session, asked.source, meter.key, current.account, several=asked.several)
         readings = of_accounts(asked.past, meter.key).get(current.account, [])
-        ahead = prospect(partial(weeks_before, readings, local), current, meter, asked.now, local, change)
+        ahead = prospect(readings, current, meter, asked.now, local, change)
         known = evolve(known, prospect=ahead, change=ahead.change if ahead else None)
     if why := over(current, asked.source.title, asked.now, local) or _aged(meter, current, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")

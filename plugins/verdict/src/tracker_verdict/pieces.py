@@ -76,7 +76,7 @@ class Ledger:
     that its readings are of; account: the one that was chosen, None if there is only one; is_named: session logs tell
     its requests. silences: from when to when the readings of a schedule show no request, and what it rose meanwhile.
     until: the last reading; behind: the requests that are newer, and not among `events`. days: on which it rose;
-    unseen: those of them that are left out, since of other requests of that time only totals are left.
+    unseen: those of them with times that are left out, since of other requests only totals are left.
     """
 
     source: Source

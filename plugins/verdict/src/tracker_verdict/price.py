@@ -54,7 +54,7 @@ def parse(source: Source, value: Any) -> Price:
         raise TrackerError(f"Invalid price {value!r} of {source.name}. Expected one such as {example!r}.") from None
     if given.rstrip("s") != wanted.rstrip("s"):
         raise TrackerError(f"Invalid price {value!r} of {source.name}. Expected {wanted}, such as {example!r}.")
-    if not (math.isfinite(known.units_per_money if known.price > 0 else math.nan) and known.units > 0):
+    if not (known.price > 0 and 0 < known.units_per_money < math.inf):
         raise TrackerError(f"Invalid price {value!r} of {source.name}. Expected numbers above 0.")
     return known
 

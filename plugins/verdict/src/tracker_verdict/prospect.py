@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from tracker.api import Meter
+from tracker.api import Meter, MeterReading
 from tracker.kernel import Clock, iso, number, plural
 from tracker_verdict.current_meters import CurrentMeter, too_old
-from tracker_verdict.weeks import FULL, HOUR, HOURS, LATE, LITTLE, PRIOR, SAME, USUAL_POINTS, WEEK, Week, phase_of
+from tracker_verdict.weeks import FULL, HOUR, LATE, LITTLE, PRIOR, SAME, WEEK, Week, phase_of, usual_use, weeks_before
 
 if TYPE_CHECKING:
     from tracker_verdict.regimes import Regime
@@ -117,7 +117,7 @@ class Prospect:
 
 
 def prospect(
-    past: Callable[[datetime], Sequence[Week]],
+    readings: Sequence[MeterReading],
     current: CurrentMeter,
     meter: Meter,
     now: datetime,
@@ -126,7 +126,7 @@ def prospect(
 ) -> Prospect | None:
     """None for meters that are not weekly, unless they are full.
 
-    `past` answers with the weeks before the one that ends at an instant. change: that of what a point buys, if known.
+    readings: those of its account, by time. change: that of what a point buys, if known.
     """
     known = Prospect(current=current)
     if current.used >= FULL and current.reset_at is not None and current.reset_at > now:
@@ -146,20 +146,14 @@ def prospect(
     if now - current.at > YOUNG:
         return evolve(known, why=f"the last reading is {too_old(now - current.at, YOUNG)}")
     # also this week: how it began is held against how others did
-    later = past(current.reset_at + WEEK)
+    later = weeks_before(readings, local, current.reset_at + WEEK)
     before = [one for one in later if one.reset_at <= start + SAME]
-    if not before and max(current.used, _usual(start, current.at, local)) < LITTLE:
+    if not before and max(current.used, usual_use(start, current.at, local)) < LITTLE:
         return evolve(known, why="so early a week says nothing without weeks before it")
     so_far = [one for one in later if abs(one.reset_at - current.reset_at) < LATE][-1:]
     given = sum(one.given for one in so_far)
     known = evolve(known, linear=(current.used + given) / (gone / WEEK) - given)
     return _forecast(known, before, so_far, start, local, change)
-
-
-def _usual(start: datetime, end: datetime, local: tzinfo) -> float:
-    """The points that people use in some hours of a week before anything is known of them."""
-    first, hours = phase_of(start, local), int((end - start) / HOUR)
-    return USUAL_POINTS * sum(PRIOR[(first + hour) % HOURS] for hour in range(hours)) / sum(PRIOR)
 
 
 def _forecast(

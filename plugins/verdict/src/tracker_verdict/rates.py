@@ -196,7 +196,7 @@ def _whose(ledger: Ledger) -> Iterator[str]:
 
 def assumed(ledger: Ledger) -> str:
     """The assumption about other devices of a history that does not show them."""
-    when = " on the other days" if ledger.unseen else ""
+    when = " at the other times" if ledger.unseen else ""
     when += " while requests are made here" if any(piece.silent for piece in ledger.pieces) else ""
     return f"nothing else uses this account{when}: {ledger.unheard or 'too few days have hours without a request'}"
 

@@ -117,18 +117,15 @@ def _look(session: Session, source: Source, meter: str, account: str, days: set[
         return
     first, last = min(days), max(days)
     path, own, imported = session.root / LOOKS, [source.name, meter, account], session.journal.size(IMPORTS)
-    looks = _read(path)
-    known = next((one for one in looks if one.get("of") == own), None)
-    is_known = known is not None and known.get("imported") == imported
-    if known is not None and is_known and str(known.get("first")) <= first and last <= str(known.get("last")):
+    looks, look = _read(path), {"of": own, "first": first, "last": last, "imported": imported}
+    if look in looks:
         return
     row = next((row for row in _read(session.root / CHANGES) if _of(row) == own), {})
     since = session.now - REACH
     with contextlib.suppress(KeyError, TypeError, ValueError):
         since = min(since, datetime.fromisoformat(row["since"]))
     keep(session, drift(ledger(session, source, meter, since, () if is_only else (account,))), since)
-    row = {"of": own, "first": first, "last": last, "imported": imported}
-    _write(path, [*(one for one in looks if one.get("of") != own), row])
+    _write(path, [*(one for one in looks if one.get("of") != own), look])
 
 
 def keep(session: Session, found: Drift, since: datetime) -> None:

@@ -176,7 +176,7 @@ def summary(known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]
     elif not found:
         yield f"{head}: everything is explained in {judged} points"
     if ledger.unseen and left_out(ledger) not in known.why:
-        yield f"{head}: {left_out(ledger)}: these days are not judged"
+        yield f"{head}: {left_out(ledger)}: what rose then is not judged"
     if bare["rises"]:
         models = ", ".join(f"{model} {number(count)}" for model, count in bare["requests"].items())
         these = plural(sum(bare["requests"].values()), "request")

@@ -111,7 +111,7 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     if ledger.behind:
         yield f"  {behind(ledger)} left out"
     if ledger.unseen:
-        yield f"  {left_out(ledger)}: these days are left out"
+        yield f"  {left_out(ledger)}: what rose then is left out"
     if silent := sum(piece.silent for piece in known.pieces):
         yield f"  {number(silent)} points rose without a request, and are in no share"
     if bare := sum(piece.points for piece in ledger.pieces if piece.bare):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -137,10 +137,10 @@ class Tally:
                     results.add(one.window, one.features, one.capacity * factor, one.quality, one.at)
         if known.shared:
             # it says more than another reason, but not than that of two accounts
-            own = {window for window, reason in excluded.items() if reason != OTHER_ACCOUNT}
-            own.update(one.window for one in self.results if one.window in known.shared)
-            excluded = excluded | {window: f"{OVERLAPS}{known.shared[window]}" for window in own & known.shared.keys()}
-            excluded = {window: excluded[window] for window in sorted(excluded, key=_place)}
+            own = [window for window, reason in excluded.items() if reason != OTHER_ACCOUNT]
+            every = chain(own, (one.window for one in self.results))
+            shared = {window: f"{OVERLAPS}{known.shared[window]}" for window in every if window in known.shared}
+            excluded = excluded | shared
         found = self._estimate(results, known.waiting, change)
         unit = self.source.capacity_meter.unit if self.source.capacity_meter else ""
         return Figures(self.source, unit, found, excluded, self.stale, account)
@@ -163,11 +163,6 @@ class Tally:
         from tracker_verdict.regimes import regime
 
         return regime(self.session, self.source, self.source.capacity, account, several=bool(account))
-
-
-def _place(window: str) -> list[tuple[int, str]]:
-    """What windows are sorted by: `W0-9` before `W0-10`."""
-    return [(int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", window)]
 
 
 def moment(pair: Ends, row: FinalizeRow) -> datetime | None:

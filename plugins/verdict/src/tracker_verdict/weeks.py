@@ -49,6 +49,12 @@ def phase_of(at: datetime, local: tzinfo) -> int:
     return there.weekday() * 24 + there.hour
 
 
+def usual_use(start: datetime, end: datetime, local: tzinfo) -> float:
+    """What people use in some hours of a week before anything is known of them."""
+    first, hours = phase_of(start, local), int((end - start) / HOUR)
+    return USUAL_POINTS * sum(PRIOR[(first + hour) % HOURS] for hour in range(hours)) / sum(PRIOR)
+
+
 def is_reset(before: MeterReading, after: MeterReading, length: timedelta | None = None) -> bool:
     """Whether the meter was reset between two readings: also early, which shows as a fall or a period that began."""
     if before.reset_at is not None and before.reset_at <= after.at:

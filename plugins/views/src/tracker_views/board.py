@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -32,7 +33,7 @@ from tracker_views.content import Content
 from tracker_views.keys import Help, Keys
 from tracker_views.meter_strip import MeterStrip
 from tracker_views.panel_table import PanelTable
-from tracker_views.refresh import Answer, ProcessReader, Request, own_session
+from tracker_views.refresh import Answer, ProcessReader, own_session
 from tracker_views.refresh import read as read_here
 
 CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most between readings of them
@@ -84,7 +85,7 @@ class Board(App[None]):
         session: Session,
         period: str,
         every: timedelta | None = None,
-        reader: Callable[[Request], Answer] = read_here,
+        reader: Callable[[Path, str | None, datetime | None], Answer] = read_here,
     ) -> None:
         super().__init__()
         self.every, self.reader = every, reader
@@ -128,8 +129,8 @@ class Board(App[None]):
     def picture(self, size: tuple[int, int]) -> str:
         """The board as SVG, once everything is read."""
         # by the main thread, where a plugin that does not end is interrupted
-        known = self.reader(self._request())
-        self.reader = lambda _: known
+        known = self._read(self._since(self.origin.now))
+        self.reader = lambda *_: known
 
         async def shot() -> str:
             async with self.run_test(size=size) as pilot:
@@ -164,10 +165,10 @@ class Board(App[None]):
 
     def action_read(self) -> None:
         self._signature, self._begun = self._sizes(), asyncio.get_running_loop().time()
-        self.read(self._request(), self.period)
+        self.read(self._since(self.origin.now), self.period)
 
-    def _request(self) -> Request:
-        return Request(root=self.origin.root, agent=self.origin.agent, since=self._since(self.origin.now))
+    def _read(self, since: datetime | None) -> Answer:
+        return self.reader(self.origin.root, self.origin.agent, since)
 
     def sample(self) -> None:
         """Read the meters that are due, unless the last reading still goes on."""
@@ -190,8 +191,8 @@ class Board(App[None]):
             self.call_from_thread(self._draw)
 
     @work(thread=True, exclusive=True, group="read")
-    def read(self, request: Request, period: str) -> None:
-        found = self.reader(request)
+    def read(self, since: datetime | None, period: str) -> None:
+        found = self._read(since)
         # another period may have been asked for meanwhile
         if not get_current_worker().is_cancelled:
             self.call_from_thread(self.take, found, period)  # type: ignore[arg-type]

@@ -236,7 +236,7 @@ def sound(panel: Panel) -> Panel:
         kinds |= {key: NUMBER for key in (chart.y, chart.low, chart.high) if key}
         if chart.kind in ("columns", "steps"):
             kinds[chart.x] = (datetime,)
-    rows = [_sound_row(panel, row, kinds) for row in panel.rows]
+    rows = [{str(key): _cell(panel, key, one, kinds.get(key)) for key, one in row.items()} for row in panel.rows]
     owner = line(panel.distribution)
     before, after = (f"{owner}: ", f" ({owner})") if owner else ("", "")
     return evolve(
@@ -253,18 +253,14 @@ def sound(panel: Panel) -> Panel:
     )
 
 
-def _sound_row(panel: Panel, row: Mapping[str, Cell], kinds: Mapping[str, tuple[type, ...]]) -> Mapping[str, Cell]:
-    found = {str(key): _cell(panel, key, one) for key, one in row.items()}
-    for key, kind in kinds.items():
-        value = found.get(key)
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            wanted = "a number" if kind is NUMBER else "an instant"
-            raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}, which is not {wanted}")
-    return found
+def _cell(panel: Panel, key: str, value: Cell, kind: tuple[type, ...] | None) -> Cell:
+    """The value as one of the plain types; a figure that is not a number, or too large for one, is not known.
 
-
-def _cell(panel: Panel, key: str, value: Cell) -> Cell:
-    """The value as one of the plain types; a figure that is not a number, or too large for one, is not known."""
+    kind: what a chart draws of its column.
+    """
+    if kind and value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+        wanted = "a number" if kind is NUMBER else "an instant"
+        raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}, which is not {wanted}")
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, NUMBER):

@@ -28,15 +28,6 @@ COMMAND = (sys.executable, "-P", "-c", "from tracker_views.refresh import answer
 
 
 @frozen(kw_only=True)
-class Request:
-    """What to read: the records of a folder from an instant on."""
-
-    root: Path
-    agent: str | None
-    since: datetime | None
-
-
-@frozen(kw_only=True)
 class Answer:
     """What was read, or why it could not be."""
 
@@ -57,13 +48,14 @@ def own_session(root: Path, agent: str | None) -> Iterator[Session]:
         session.journal.close()
 
 
-def read(request: Request) -> Answer:
+def read(root: Path, agent: str | None, since: datetime | None) -> Answer:
+    """The records of a folder from an instant on."""
     from tracker_views.content import gathered, period_of
     from tracker_views.journal_log import panel as log_panel
 
     try:
-        with own_session(request.root, request.agent) as session:
-            found = gathered(session, period_of(session, Selection(since=request.since)), with_sections=False)
+        with own_session(root, agent) as session:
+            found = gathered(session, period_of(session, Selection(since=since)), with_sections=False)
             return Answer(content=found, panels=(*found.panels, log_panel(session)))
     except (TrackerError, OSError) as error:
         return Answer(error=str(error))
@@ -76,13 +68,13 @@ class ProcessReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, root: Path, agent: str | None, since: datetime | None) -> Answer:
         pipe = subprocess.PIPE
         with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as process:
             self._process = process
             if self._is_stopped:
                 process.kill()
-            found, said = process.communicate(pickle.dumps(request))
+            found, said = process.communicate(pickle.dumps((root, agent, since)))
         if process.returncode == 0:
             return pickle.loads(found)  # type: ignore[no-any-return]
         last = said.decode(errors="replace").strip().rpartition("\n")[2]
@@ -95,10 +87,10 @@ class ProcessReader:
 
 
 def answer() -> None:
-    """Answer the request on standard input with what was read, on standard output; nobody else prints there."""
+    """Answer what is asked for on standard input with what was read, on standard output; nobody else prints there."""
     out = os.dup(1)
     os.dup2(2, 1)
-    found = pickle.dumps(read(pickle.load(sys.stdin.buffer)))
+    found = pickle.dumps(read(*pickle.load(sys.stdin.buffer)))
     with os.fdopen(out, "wb") as file:
         file.write(found)
     # the interpreter would take a tenth of a second to end

@@ -36,6 +36,9 @@ REMARKS = {
         " the account that the pane names. A window of each account, in a lane with the name of its branch or project,"
         " tells them apart (feat-a for feat/a)."
     ),
+    "uncounted_requests": (
+        "{} used at least as many as `tokens_at_least` says: requests in a proxy's stream succeeded without a count."
+    ),
     "older_points": (
         "{} ran before a change of what a point buys, if nothing else used the account. Here their points are as they"
         " were read; `preview`, `compare` and `scoreboard` count them as often as the column says."

@@ -41,12 +41,12 @@ _ADDED_UP: WeakKeyDictionary[Session, tuple[Any, LogFacts]] = WeakKeyDictionary(
 
 
 class Part(NamedTuple):
-    """What a stream has of a window and provider. is_known: whether each request has a count of its tokens."""
+    """What a stream has of a window and provider. uncounted: the requests without a count of their tokens."""
 
     tokens: int
     cost: float | None
     output: int
-    is_known: bool = True
+    uncounted: int = 0
 
 
 def facts(session: Session, windows: Sequence[str]) -> Facts:
@@ -71,8 +71,6 @@ def with_streams(
     of which the logs have less than half of their output, unless that is of requests outside of it.
     """
     (logged, outputs), logs = _logged(session, windows), store.log_sources(session)
-    # a part of what a provider used is not what it used
-    streams = {key: parts for key, parts in streams.items() if all(part.is_known for part in parts)}
     own, before = {provider_of(session, source) for source in logs}, Counter[Key]()
     for (label, provider), output in outputs.items():
         before.update({(window, provider): output for window in label.split(BETWEEN)})
@@ -92,10 +90,12 @@ def with_streams(
 
 
 def _together(parts: Sequence[Part]) -> dict[str, Any]:
-    """The tokens and the money of several streams."""
-    costs = [part.cost for part in parts]
+    """The tokens and the money of several streams; a part of them is not what was used, and has a name of its own."""
+    costs, tokens = [part.cost for part in parts], sum(part.tokens for part in parts)
+    if uncounted := sum(part.uncounted for part in parts):
+        return {"tokens_at_least": tokens, "uncounted_requests": uncounted}
     money = None if None in costs else sum(cost for cost in costs if cost is not None)
-    return {"tokens": sum(part.tokens for part in parts), "cost_usd": money}
+    return {"tokens": tokens, "cost_usd": money}
 
 
 def _per_feature(row: FinalizeRow | None, provider: str, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,6 +233,10 @@ def used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
         if count := found.get(name):
             text = f"{{window}} {{provider}}: tokens not known, {why.format(plural(count, one))}"
             return Row(values={"window": window, "provider": provider, name: count}, text=text)
+    if count := found.get("uncounted_requests"):
+        text = "{window} {provider}: at least {tokens_at_least} tokens by a proxy's stream alone"
+        text += f", which lacks a count of {plural(count, 'request')}"
+        return Row(values={"window": window, "provider": provider, **found}, text=text)
     names = ("tokens", "requests", "cost_usd", "unpriced_requests", "shared_requests", "shared_with", *PER_FEATURE)
     values = {"window": window, "provider": provider, **{name: found[name] for name in names if name in found}}
     return Row(values=values, text="".join(_texts(values)))

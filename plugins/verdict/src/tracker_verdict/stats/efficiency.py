@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from attrs import evolve, field, frozen
-from attrs.validators import gt, lt
 
 from tracker_verdict.stats import power
 from tracker_verdict.stats.intervals import (
@@ -60,8 +59,8 @@ class Efficiency:
     features: float
     capacity: float
     n: int
-    confidence: float = field(validator=[gt(0.0), lt(1.0)])
-    effect: float = field(validator=[gt(1.0), lt(math.inf)])
+    confidence: float
+    effect: float
     efficiency: float | None = None
     n_eff: float | None = None
     se: float | None = None

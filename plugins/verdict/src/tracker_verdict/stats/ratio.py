@@ -52,7 +52,6 @@ class Comparison:
     effect: the true ratio that the windows needed are about; tau: how much subscriptions typically differ, as the
     standard deviation of the logarithm of their ratio. first: the side all of whose windows lie before the other's: a
     change between them looks like a difference, so that no gate opens.
-    Raises ValueError for a worth, confidence, effect or tau that makes no sense.
     """
 
     a: Efficiency
@@ -64,12 +63,6 @@ class Comparison:
     rivals: int = 1
     per_row: float = 1.0
     first: Literal["a", "b"] | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if not all(0 < one < math.inf for one in self.worth):
-            raise ValueError(f"Invalid worth {self.worth!r}. Expected finite numbers above 0.")
-        if not (0 < self.confidence < 1 < self.effect < math.inf and 0 < self.tau < math.inf and self.rivals >= 1):
-            raise ValueError("Expected a confidence between 0 and 1, an effect above 1, a tau above 0 and a rival.")
 
     @property
     def kind(self) -> Kind:

@@ -35,11 +35,6 @@ def check_terminal() -> None:
     """Refuse to draw where that cannot be seen."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
-    if "utf" not in sys.stdout.encoding.lower():
-        raise TrackerError(
-            f"The board is drawn in Unicode, which the encoding of this terminal, {sys.stdout.encoding}, lacks."
-            " Type `tracker status`; if the terminal shows Unicode, `PYTHONIOENCODING=utf-8 tracker board`."
-        )
 
 
 @click.command("board", cls=Command, epilog="tracker board --once --out board.svg")

@@ -13,17 +13,12 @@ from tracker.kernel import Session
 
 def out_option(about: str) -> Callable[[Any], Any]:
     """`--out FILE`; `-` is standard output, as without the option."""
-
-    def given(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
-        return None if path == Path("-") else path
-
-    kind = click.Path(dir_okay=False, path_type=Path)
-    return click.option("--out", type=kind, callback=given, metavar="FILE", help=about)
+    return click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=about)
 
 
 def deliver(session: Session, text: str, out: Path | None, *about: str) -> None:
     """Write to the file, and say what it is of and how large; without a file to standard output."""
-    if out is None:
+    if out is None or out == Path("-"):
         click.echo(text, nl=False)
         return
     from tracker.kernel import replace_file
