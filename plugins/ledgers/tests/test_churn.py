@@ -173,7 +173,7 @@ def test_paths_and_exclusions_are_pathspecs(
     gone = measure(inside, start, paths=("nothing.py",))
     assert gone.record["files_changed"] == 0
     assert gone.notes[-1].endswith("there")
-    assert gone.record["paths"] == ["nothing.py"]
+    assert gone.record["paths"] == [":(top)src/deep/nothing.py"]
 
 
 def test_what_begins_with_a_dash_is_no_option_of_git(session: Session, repository: Any, tmp_path: Path) -> None:

@@ -113,3 +113,21 @@ def test_the_newest_row_counts_wherever_it_stands(session: Session, repository: 
     with session.journal.lock():
         session.journal.append("churn", [newer, {**older, "captured_at": before}])
     assert [row["net"] for row in churn.measured_rows(session, ["W0-20"])] == [2, 9]
+
+
+def test_paths_of_a_subfolder_mean_the_same_wherever_it_is_measured_again(
+    session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.commit(**{"lib/a": text_of(5), "generated/b": text_of(1000)})
+    monkeypatch.chdir(repository.path / "lib")
+    for given, net in (({"paths": (".",)}, 5), ({"exclude": ("../generated",)}, 5)):
+        request = churn.Request(window="W0-20", commit_start=start, commit_end="HEAD", **given)
+        record = churn.measure(session, request).record
+        assert record["net"] == net
+        with session.journal.lock():
+            session.journal.append("churn", [record])
+        with monkeypatch.context() as top:
+            top.chdir(repository.path)
+            again = churn.repeated(session, "W0-20", None, None)
+            assert churn.measure(session, again).record["net"] == net

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -325,6 +326,14 @@ def measure(session: Session, request: Request) -> Churn:
     return Churn(record=record, warnings=warnings, notes=tuple(notes))
 
 
+def _rooted(given: Sequence[str]) -> list[str]:
+    """Pathspecs as they are typed in the repository's top folder; those with a magic of their own stay."""
+    prefix = git.prefix() if given else ""
+    if not prefix:
+        return list(given)
+    return [one if one.startswith((":", "/")) else f":(top){posixpath.normpath(prefix + one)}" for one in given]
+
+
 def _nothing(request: Request, found: Mapping[str, Any], end: NamedCommit | None, *, within: bool) -> str:
     """That nothing changed, and how to measure what was committed after the window's end."""
     base = found["commit_base"] or found["commit_start"]
@@ -371,7 +380,7 @@ def _record(
         methodology=request.methodology or (row.text("methodology") if row else None),
         **(empty | dict(figures)),
         given=[name for name in ("commit_start", "commit_end") if getattr(request, name) is not None],
-        paths=list(request.paths),
-        exclude=[*request.exclude, *session.settings(settings.Churn).exclude],
+        paths=_rooted(request.paths),
+        exclude=[*_rooted(request.exclude), *session.settings(settings.Churn).exclude],
         ledger_path=documents.place(session, request.ledger_path or ledgers.path_of(session, ledgers.CHURN)),
     )

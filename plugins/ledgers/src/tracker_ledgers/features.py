@@ -27,6 +27,9 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
 
     def row() -> dict[str, Any]:
         taken = logged_ids(session)
+        # those of another branch, or of another worktree
+        others = dict.fromkeys(str(one.row["feature_id"]) for one in reversal.written(session, FEATURES))
+        taken = [*(one for one in others if one not in taken), *taken]
         if wanted in taken:
             raise TrackerError(f"{wanted} is taken. The next free id is {next_id(taken, None)}. Nothing was written.")
         return _row(session, given, wanted or next_id(taken, prefix), remark)
