@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -23,26 +23,23 @@ SAME = ("kind", "provider", "meter", "records")
 def take_back(
     session: Session,
     source: Source,
-    phase: str | None,
-    window: str | None,
-    position: int,
+    find: Callable[[], Capture],
     *,
     reason: str,
+    is_named: bool,
     is_sure: bool,
     keeps_reading: bool,
 ) -> None:
-    """Append a tombstone for a capture, and close what it caused.
+    """Append a tombstone for a capture, and close what it caused. keeps_reading: in the meter history.
 
-    It is the Nth newest of a provider, of one phase and window if they are given. keeps_reading: in the meter history.
     A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
     sure: asked on a terminal, else by `is_sure`.
     """
-    find = partial(_find, session, source, phase, window, position)
     if session.dry_run:
         session.data(_tombstone(session, source, find(), reason))
         return
     if not is_sure:
-        _make_sure(session, source, find(), is_named=window is not None)
+        _make_sure(session, source, find(), is_named=is_named)
     with session.journal.lock():
         found = find()
         tombstone = _tombstone(session, source, found, reason)
@@ -61,10 +58,7 @@ def take_back(
         _say(session, source, found)
     for text in chain.from_iterable(said):
         session.note(f"note: {text}; `tracker undo` brings both back")
-    if count := len(closed):
-        session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
-    for row in raised:
-        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
+    _say_anomalies(session, len(closed), raised)
     if lost := staleness(session, source, found, "`tracker undo --yes` takes this back"):
         session.note(f"note: {lost}")
 
@@ -75,6 +69,13 @@ def _say(session: Session, source: Source, found: Capture) -> None:
     session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
     if found.agent_id != session.lane:
         session.note(f"note: it was of {_lane(found)}")
+
+
+def _say_anomalies(session: Session, closed: int, raised: list[Row]) -> None:
+    if closed:
+        session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it had caused")
+    for row in raised:
+        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
 
 
 def _lane(found: Capture) -> str:
@@ -192,7 +193,7 @@ def _is_repeated(session: Session, source: Source, gone: Capture) -> bool:
     return any(all(one.record.get(key) == gone.record.get(key) for key in keys) for one in group)
 
 
-def _find(session: Session, source: Source, phase: str | None, window: str | None, position: int) -> Capture:
+def find_capture(session: Session, source: Source, phase: str | None, window: str | None, position: int) -> Capture:
     """The Nth newest standing capture of the lane; of any lane if the lane has none in a named window."""
     if window is None:  # without reading the history
         phases = () if phase is None else ("after", "count") if phase == "after" else (phase,)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from tracker.kernel import Number, WritingCommand, session, window_option
@@ -30,8 +32,9 @@ def command(
     provider: str, phase: str | None, window: str | None, position: int, reason: str, keep_readings: bool, yes: bool
 ) -> None:
     """Take a capture back: a row in the journal says so. Nothing is erased."""
-    from tracker_corrections.deletion import take_back
+    from tracker_corrections.deletion import find_capture, take_back
 
     here = session()
     source = here.source(provider, kinds=["status"])
-    take_back(here, source, phase, window, position, reason=reason, is_sure=yes, keeps_reading=keep_readings)
+    find, is_named = partial(find_capture, here, source, phase, window, position), window is not None
+    take_back(here, source, find, reason=reason, is_named=is_named, is_sure=yes, keeps_reading=keep_readings)
