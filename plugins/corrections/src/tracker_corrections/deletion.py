@@ -44,7 +44,6 @@ def take_back(
         found = find()
         tombstone = _tombstone(session, source, found, reason)
         closed, raised = _closed(session, source, found, tombstone), _raised(session, source, found, tombstone)
-        # what the capture had closed
         again = closed_again(session, source, found.window, found.record_id)
         # anomalies first: without the tombstone the closings close nothing
         rows = {ANOMALIES: [*closed, *again, *raised], source.stream: [tombstone]}
