@@ -295,6 +295,16 @@ def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, t
     assert "goes on" not in program("import", str(other)).err
 
 
+def test_what_went_on_in_a_copy_goes_on_here_without_a_word(program: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 10%").ok()
+    program("end", "toy", "--stdin", stdin="fuel 20%").ok()
+    program("import", str(program.root), root=other).ok()
+    program("start", "toy", "--stdin", stdin="fuel 20%", root=other).ok()
+    program("end", "toy", "--stdin", stdin="fuel 30%", root=other).ok()
+    assert "which came in" not in program("import", str(other)).err
+
+
 def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:
     """Whichever command of either directory is newer; also after the records went back and forth."""
     other = tmp_path / "other"

@@ -96,6 +96,8 @@ def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, A
             )
         elif not before["open"]:
             following = _free_after(session, own)
+            if following == Windows.of(session, file.source, file.lane, session.now):
+                continue
             does = "replaces its BEFORE" if file.content()["open"] else "goes on behind it"
             session.note(
                 f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` {does}."

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 from attrs import asdict
 
 from tracker.api import StatusLineOrigin
@@ -25,7 +26,7 @@ from tracker_desk.edits import (
     without_status_line,
 )
 from tracker_desk.machine import folder_of, next_commands, places, table
-from tracker_desk.prompts import answered
+from tracker_desk.prompts import asked
 from tracker_desk.shells import SCRIPTS, program
 
 SAMPLE = "Sample your meters every 15 minutes, so that windows can be made from the history later?"
@@ -78,7 +79,7 @@ def _is_wanted(session: Session, edit: Edit, *, is_yes: bool) -> bool:
         session.say(f"{edit.title}: in {edit.place} already")
         return False
     _show(session, edit)
-    return is_yes or session.dry_run or answered(edit.question)
+    return is_yes or session.dry_run or asked(partial(click.confirm, edit.question, err=True))
 
 
 def _show(session: Session, edit: Edit) -> None:

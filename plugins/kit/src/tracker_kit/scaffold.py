@@ -49,25 +49,19 @@ def write(session: Session, name: str, kind: str, into: Path) -> None:
     if root.is_symlink() or root.exists():
         raise TrackerError(f"{root} exists. Remove it, or choose another folder with --into. Nothing was written.")
     made = dict(render(session.registry, name, kind))
-    if not session.dry_run:
-        _write(root, made)
-    paths = [str(root / path) for path in sorted(made)]
+    try:
+        for part, text in made.items() if not session.dry_run else ():
+            (root / part).parent.mkdir(parents=True, exist_ok=True)
+            (root / part).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise TrackerError(f"Cannot write {error.filename}: {error.strerror}") from error
+    paths = [str(root / part) for part in sorted(made)]
     if session.json:
         session.data({"path": str(root), "kind": kind, "files": paths})
         return
     for path in paths:
         session.say(path)
     session.note(f"next: cd {root}, and run the commands in its README.md")
-
-
-def _write(root: Path, made: dict[PurePosixPath, str]) -> None:
-    try:
-        for path, text in made.items():
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise TrackerError(f"Cannot write {error.filename}: {error.strerror}") from error
 
 
 def check_name(registry: Registry, name: str) -> None:

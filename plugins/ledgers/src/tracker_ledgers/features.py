@@ -60,8 +60,6 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
     else:
         window = f" for {row['window']}" if row["window"] else ""
         session.say(f"logged {row['feature_id']}{window}")
-    if row["feature_id"] not in known:
-        session.note(f"note: {row['feature_id']} was not reserved; `tracker feature reserve` keeps ids apart")
 
 
 def check_id(feature: str) -> str:
