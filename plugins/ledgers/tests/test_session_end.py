@@ -180,21 +180,6 @@ def test_a_feature_is_logged_with_every_column(toys: Run, tmp_path: Path) -> Non
     assert rows(tmp_path, "Feature_Log.csv") == [given | shown]
 
 
-def test_a_reservation_is_not_built_until_it_is_logged(finalized: Run) -> None:
-    """Notes of a person may begin with the same word; what is logged is of the window that it was reserved for."""
-    whose = ("--window", "W0-20", "--provider", "toy")
-
-    def built() -> int:
-        [found] = json.loads(ok(finalized("windows", "--json")))
-        return int(found["providers"]["toy"]["features_logged"])
-
-    ok(finalized("feature", "reserve", *whose, "--notes", "a plan"))
-    ok(finalized("feature", "log", "--id", "F-9", *whose, "--notes", "reserved seats can be booked"))
-    assert built() == 1
-    assert ok(finalized("feature", "log", "--id", "F-001")) == "logged F-001 for W0-20\n"
-    assert built() == 2
-
-
 def test_a_feature_keeps_the_commit_that_a_name_meant(toys: Run, work: Any, tmp_path: Path) -> None:
     commit = work.git("rev-parse", "HEAD")
     for name in ("HEAD", commit[:8], "nosuch", "--all"):
