@@ -100,9 +100,10 @@ class Model:
             return newest.window if newest and newest.phase == "before" else None
         if newest is not None and newest.phase == "before":
             return newest.window
-        others = [self.newest(name, lane) for name in METERS if name != provider]
-        opened = [one for one in others if one and one.phase == "before"]
-        joined = max(opened, key=lambda one: one.at).window if opened else "W0-01"
+        here, *elsewhere = ([one for name in METERS if (one := self.newest(name, by))] for by in (lane, *LANES))
+        opened = [one for one in here if one.phase == "before"]
+        begun = opened or here or [one for some in elsewhere for one in some]
+        joined = max(begun, key=lambda one: one.at).window if begun else "W0-01"
         window = self.passing(joined if newest is None else following(newest.window), lane, provider, at)
         while self.is_open(provider, window, lane):
             window = self.passing(following(window), lane, provider, at)

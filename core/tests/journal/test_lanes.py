@@ -176,3 +176,17 @@ def test_a_tombstone_that_names_itself_holds_nothing_up(tmp_path: Path) -> None:
     session = Session()
     session.data_dir = tmp_path
     keep_states(session, "snapshots", [tombstone])
+
+
+def test_a_first_window_goes_on_with_the_ids_of_this_machine(program: Any) -> None:
+    """W0-01 is another machine's, which would refuse an import of two."""
+
+    def begun(*lane: str) -> str:
+        return str(json.loads(program("start", "tally", "--stdin", "--dry-run", *lane, stdin="5").ok())["window"])
+
+    assert begun() == "W0-01"
+    program("start", "toy", "--stdin", "--window", "ADA-01", stdin="fuel 30%").ok()
+    program("end", "toy", "--stdin", stdin="fuel 40%").ok()
+    assert (begun(), begun("--agent", "sub1")) == ("ADA-01", "ADA-02")
+    program("complete", "--window", "ADA-01", "--toy-features", "1").ok()
+    assert begun() == "ADA-02"

@@ -265,7 +265,7 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     done = program("import", str(other))
     cure = "tracker end toy --stdin --window A-01"
     assert (
-        f"A-01 is open here, and B-01, which came in, is newer, so that `tracker end toy` goes to that one. Yours ends"
+        f"A-01 is open here, and B-01, which came in, is newer, so that `tracker end toy` no longer ends yours. It ends"
         f" with `{cure}`" in " ".join(done.err.split())
     )
     assert "which came in" not in program("import", str(other)).err
@@ -277,18 +277,32 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err
 
 
-def test_start_goes_on_behind_what_came_in_only_where_that_is_said(program: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_open", [False, True])
+def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, tmp_path: Path, is_open: bool) -> None:
     """Two machines that use one id for different work cannot be brought together any more."""
     other = tmp_path / "other"
     for root, window, hour in ((program.root, "W0-01", 8), (other, "LAP-01", 10)):
-        for verb, pane, at in (("start", "fuel 10%", hour), ("end", "fuel 20%", hour + 1)):
+        for verb, pane, at in (("start", "fuel 10%", hour), ("end", "fuel 20%", hour + 1))[
+            : 2 - (is_open and hour == 10)
+        ]:
             words = ("alias", verb, "toy", "--stdin", "--window", window, "--captured-at", f"2026-01-10T{at:02}:00:00Z")
             program(*words, stdin=pane, root=root).ok()
     said = " ".join(program("import", str(other)).err.split())
-    assert "LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` goes on behind it" in said
+    does = "replaces its BEFORE" if is_open else "goes on behind it"
+    assert f"LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` {does}. " in said
     [cure] = re.findall(r"Yours goes on with `tracker ([^`]*)`", said)
     assert "toy before snapshot for W0-02 " in program(*cure.split(), stdin="fuel 30%").ok()
     assert "goes on" not in program("import", str(other)).err
+
+
+def test_what_went_on_in_a_copy_goes_on_here_without_a_word(program: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 10%").ok()
+    program("end", "toy", "--stdin", stdin="fuel 20%").ok()
+    program("import", str(program.root), root=other).ok()
+    program("start", "toy", "--stdin", stdin="fuel 20%", root=other).ok()
+    program("end", "toy", "--stdin", stdin="fuel 30%", root=other).ok()
+    assert "which came in" not in program("import", str(other)).err
 
 
 def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:

@@ -138,14 +138,6 @@ def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(tracker_cli: Run, t
     assert list((tmp_path / "tracker-acme").iterdir()) == []
 
 
-def test_the_shell_functions_are_nobody_elses(tracker_cli: Run, tmp_path: Path) -> None:
-    """`o` would make `os`, which is Codex's, and `pw` makes `pwd`, which is the shell's."""
-    for name, prefix in {"oa": '"oa"', "pwx": '"pwx"', "x": "None"}.items():
-        assert tracker_cli("plugins", "new", name).returncode == 0
-        code = (tmp_path / f"tracker-{name}" / "src" / f"tracker_{name}" / "__init__.py").read_text()
-        assert f"    prefix={prefix},\n" in code
-
-
 def test_its_readme_installs_tracker_from_where_it_came_from(tracker_cli: Run, tmp_path: Path) -> None:
     """No index may have it: the folders that it was installed from are named."""
     assert "run the commands in its README.md" in tracker_cli("plugins", "new", "acme").stderr

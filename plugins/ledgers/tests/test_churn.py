@@ -173,7 +173,7 @@ def test_paths_and_exclusions_are_pathspecs(
     gone = measure(inside, start, paths=("nothing.py",))
     assert gone.record["files_changed"] == 0
     assert gone.notes[-1].endswith("there")
-    assert gone.record["paths"] == ["nothing.py"]
+    assert gone.record["paths"] == [":(top)src/deep/nothing.py"]
 
 
 def test_what_begins_with_a_dash_is_no_option_of_git(session: Session, repository: Any, tmp_path: Path) -> None:
@@ -297,76 +297,6 @@ def test_a_capture_that_was_stored_later_has_the_commit_of_its_time(
     assert "files=1, +3/-0" in done.stdout
     assert f"the BEFORE capture names {ids[2][:12]}, which was made later: of then is {ids[0][:12]}" in done.stderr
     assert f"the AFTER capture names {ids[2][:12]}, which was made later: of then is {ids[1][:12]}" in done.stderr
-
-
-def test_a_commit_that_was_made_behind_a_forgotten_capture_is_its_work(
-    toys: Any, work: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = datetime.now(UTC)
-    for minutes, count in ((60, 3), (4, 53)):
-        for role in ("AUTHOR", "COMMITTER"):
-            monkeypatch.setenv(f"GIT_{role}_DATE", (now - timedelta(minutes=minutes)).isoformat())
-        work.commit(a=text_of(count))
-    shutil.rmtree(work.path / ".git" / "logs")
-    at = (now - timedelta(minutes=8)).isoformat()
-    ok(toys("start", "toy", "--stdin", "--window", "W1", "--captured-at", at, stdin="fuel 10%"))
-    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 18%"))
-    assert "files=1, +50/-0" in toys("churn", "--window", "W1", "--provider", "toy").stdout
-
-
-def test_a_live_capture_has_its_commit_whatever_the_clock_of_its_author_says(
-    toys: Any, work: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ahead = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_DATE", ahead)
-    work.commit(a=text_of(100))
-    shutil.rmtree(work.path / ".git" / "logs")
-    ok(toys("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
-    work.commit(a=text_of(103))
-    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 18%"))
-    assert "files=1, +3/-0" in toys("churn", "--window", "W1", "--provider", "toy").stdout
-
-
-def test_an_amended_start_does_not_count_again(
-    session: Session, repository: Any, text_of: Text, monkeypatch: Any
-) -> None:
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_DATE", "2026-01-02T03:04:05Z")
-    start = repository.commit(a=text_of(11))
-    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-02T04:04:05Z")
-    repository.write("a", text_of(14))
-    repository.git("commit", "--quiet", "--all", "--amend", "--no-edit")
-    found = measure(session, start, "HEAD")
-    assert figures(found) == (1, 3, 0, 3)
-    assert found.warnings == (f"{start[:12]} was amended or rebased: its own lines are not counted again",)
-
-
-def test_a_capture_whose_commit_is_gone_says_how_to_name_another(toys: Any, work: Any, text_of: Text) -> None:
-    work.commit(a=text_of(1))
-    ok(toys("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
-    work.commit(a=text_of(5))
-    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 18%"))
-    work.git("reset", "--quiet", "--soft", "HEAD~1")
-    work.commit("squashed", a=text_of(6))
-    work.git("reflog", "expire", "--expire=now", "--all")
-    work.git("gc", "--quiet", "--prune=now")
-    done = toys("churn", "--window", "W1", "--provider", "toy")
-    assert done.returncode == 1
-    cure = "tracker churn --window W1 --provider toy --commit-end COMMIT"
-    assert f"Name the one that has its work now: `{cure}`." in done.stderr
-    done = toys(*cure.replace("COMMIT", "HEAD").split()[1:])
-    assert "files=1, +5/-0" in done.stdout
-
-
-def test_a_repository_that_the_environment_names(
-    session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start = repository.git("rev-parse", "HEAD")
-    end = repository.commit(a=text_of(3))
-    monkeypatch.setenv("GIT_DIR", str(repository.path / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(repository.path))
-    assert figures(measure(session, start, end)) == (1, 3, 0, 3)
 
 
 def test_a_shallow_clone(

@@ -342,3 +342,17 @@ def test_settings_above_repositories(
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
     ok(toys("handoff"))
     assert f"cd {tmp_path / 'one'}\n" in handoff(tmp_path).decode()
+
+
+def test_evidence_that_failed_is_the_next_step(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20", "--provider", "toy"))
+    for result, step in (
+        ("skip", "tracker uat --window W0-20 --record"),
+        ("fail", "tracker evidence add --window-id W0-20"),
+    ):
+        ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "login", "--result", result))
+        ok(finalized("handoff"))
+        assert step in section(handoff(tmp_path).decode(), "Next command").split("```")[1]
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "login", "--result", "pass"))
+    ok(finalized("handoff"))
+    assert "W0-20" not in section(handoff(tmp_path).decode(), "Next command").split("```")[1]

@@ -208,3 +208,41 @@ def test_what_was_taken_back_stays_so_in_a_sorted_file(finalized: Run, tmp_path:
     header, *rows = ledger.read_text().splitlines(keepends=True)
     ledger.write_text(header + "".join(reversed(rows)))
     assert ok(finalized("decision-card", "--window", "W0-20")) == card
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda text: text.replace(",", ";"), "The header of"),
+        (lambda text: text.replace("login,", 'login,"open ', 1), "opens a quote that is never closed"),
+        (lambda text: f"{text}<<<<<<< HEAD\n", "holds conflict markers of git, from line 4 on"),
+    ],
+)
+def test_evidence_that_cannot_be_read_makes_no_verdict_better(
+    finalized: Run, tmp_path: Path, spoil: Callable[[str], str], problem: str
+) -> None:
+    for capability, result in (("login", "pass"), ("export", "fail")):
+        ok(finalized("evidence", "add", "--window", "W0-20", "--capability", capability, "--result", result))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    ledger.write_text(spoil(ledger.read_text()))
+    card = ok(finalized("decision-card", "--window", "W0-20"))
+    assert "Verdict: NO-GO" in card
+    assert f"The evidence may hold a failure, and cannot be read. {ledger}" in card.replace("The header of ", "", 1)
+    assert problem in card
+    assert problem in finalized("doctor").stdout
+
+
+def test_an_id_that_another_worktree_reserved_is_taken(finalized: Run, at: Run, tmp_path: Path, other: Path) -> None:
+    assert ok(finalized("feature", "reserve", "--window", "W0-20")) == "F-001\n"
+    assert ok(at(other, "feature", "reserve", "--window", "W0-20")) == "F-002\n"
+    ok(at(other, "undo", "--yes"))
+    assert ok(finalized("feature", "reserve", "--window", "W0-20")) == "F-002\n"
+
+
+def test_evidence_of_another_folder_is_named(finalized: Run, at: Run, tmp_path: Path, other: Path) -> None:
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "fail"))
+    assert "Verdict: NO-GO" in ok(finalized("decision-card", "--window", "W0-20"))
+    there = ok(at(other, "decision-card", "--window", "W0-20"))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    assert f"has no evidence of it: that was recorded in {ledger}." in there
+    assert f"`cd {ledger.parent} && tracker decision-card --window W0-20`" in there

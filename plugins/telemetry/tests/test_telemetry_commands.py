@@ -9,6 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tracker.api import TelemetrySource
+from tracker.kernel import Session, TrackerError
+from tracker_telemetry.totals import only_source
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 LINES = "".join(
     json.dumps({"ts": f"2026-01-10T08:00:0{i}Z", "rid": f"r{i}", "lane": "far" if i % 2 else "near", "ms": 10 * i})
@@ -168,3 +174,17 @@ def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Pa
 def test_a_dry_run_writes_nothing(toys: Run, tmp_path: Path) -> None:
     ingest(toys, LINES, "--dry-run")
     assert not (tmp_path / "data").exists()
+
+
+def test_another_stream_without_events_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever installs a source for later does not have to name the one that is in use."""
+    session = Session()
+    session.data_dir = tmp_path
+    (tmp_path / "proxy_telemetry.jsonl").write_text("")
+    own = only_source(session)
+    other = TelemetrySource(contract="1.2", name="other-proxy", title="Other", stream="other_proxy").as_source()
+    monkeypatch.setitem(session.registry.sources, "other-proxy", other)
+    assert only_source(session) == own
+    (tmp_path / "other_proxy.jsonl").write_text("")
+    with pytest.raises(TrackerError, match=r"several telemetry sources: proxy-telemetry, other-proxy\. Name one"):
+        only_source(session)

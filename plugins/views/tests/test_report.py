@@ -246,6 +246,13 @@ def test_windows_that_overlap_are_named_once(fill: Callable[[], Any]) -> None:
     assert re.findall(r"left out.*", missing) == ["left out, they overlap: W11, W13."]
 
 
+def test_its_title_goes_by_when_the_windows_were(filled: Any) -> None:
+    """An accepted window has the name of its time, and one of another machine a name of its own."""
+    [title] = re.findall("# Usage report, (.*) to .*", filled("report", "--format", "md").ok())
+    filled("start", "toy", "--stdin", "--window", "ADA-01", stdin="fuel 20%").ok()
+    assert f"# Usage report, {title} to ADA-01\n" in filled("report", "--format", "md").ok()
+
+
 def test_it_goes_to_a_file_whose_name_says_the_format(filled: Any, tmp_path: Path) -> None:
     for name, start in (("report.html", "<!doctype html>"), ("report.md", "# Usage report")):
         done = filled("report", "--out", str(tmp_path / name))

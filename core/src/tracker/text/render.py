@@ -113,7 +113,7 @@ def near(wrong: str, known: Iterable[str]) -> str:
     """A sentence that says what to try instead: a close name, else all of them."""
     from difflib import get_close_matches
 
-    names = list(known)
+    names = list(dict.fromkeys(known))
     asked, alike = wrong.lower(), [name for name in names if len(name) == len(wrong)]
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
     parts = {part: name for name in reversed(names) for part in re.split("[-_.]", name)}

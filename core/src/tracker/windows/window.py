@@ -105,24 +105,24 @@ def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
 
 def window_of(session: Session, source: Source, lane: str | None, at: datetime, phase: str = "before") -> str:
     """The window of a capture that names none: the open one, else the next."""
-    index = session.index
-    if (newest := index.newest(source.stream, lane, source.name)) and newest.phase == "before":
+    if (newest := session.index.newest(source.stream, lane, source.name)) and newest.phase == "before":
         return newest.window
     if phase == "after":
         raise _nothing_open(session, source, newest and newest.window)
+    known = [found for stream in session.journal.streams() for found in session.index.lanes(stream)]
+    marks = [one for agent, one in known if agent == lane]
     # it joins the window that another provider began in this lane since
-    marks = [one for stream in session.journal.streams() for agent, one in index.lanes(stream) if agent == lane]
     opened = [one for one in marks if one.phase == "before" and one.at > (newest.at if newest else 0)]
-    first = max(opened, key=lambda one: one.at).window if opened else next_window(newest.window if newest else ZEROTH)
+    # a provider's first one is where the lane is, and a lane's where others are: ids may be of this machine alone
+    begun = opened or ([] if newest else marks or [one for _, one in known])
+    first = max(begun, key=lambda one: one.at).window if begun else next_window(newest.window if newest else ZEROTH)
     # the BEFORE of one that was never ended is not replaced by the way
-    return _free(session, source, lane, at, first, PHASES)
+    return _free(session, source, lane, at, first, *PHASES)
 
 
-def _free(
-    session: Session, source: Source, lane: str | None, at: datetime, window: str, kept: Sequence[str] = ("after",)
-) -> str:
-    """The window, or the first behind it where a capture counts, and replaces none of a phase to be kept."""
-    own = source.stream, source.name, lane or ""
+def _free(session: Session, source: Source, lane: str | None, at: datetime, window: str, *kept: str) -> str:
+    """The window, or the first behind it where a capture counts, and replaces none of a phase to be kept, or AFTER."""
+    own, kept = (source.stream, source.name, lane or ""), kept or ("after",)
     while is_finalized(session.index, window) or session.index.is_taken(window, own, kept, at.timestamp()):
         window = next_window(window)
     return check_window(window)

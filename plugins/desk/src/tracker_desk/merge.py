@@ -91,14 +91,17 @@ def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, A
             continue
         if before["open"] and _is_open(session, file, before):
             session.warn(
-                f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` goes to that"
-                f" one. Yours ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
+                f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` no longer ends"
+                f" yours. It ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
             )
         elif not before["open"]:
             following = _free_after(session, own)
+            if following == Windows.of(session, file.source, file.lane, session.now):
+                continue
+            does = "replaces its BEFORE" if file.content()["open"] else "goes on behind it"
             session.note(
-                f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` goes on"
-                f" behind it. Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
+                f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` {does}."
+                f" Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
             )
 
 

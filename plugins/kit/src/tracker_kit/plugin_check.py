@@ -108,8 +108,12 @@ def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[dic
         if not own and not errors:
             texts = inputs or folder / "inputs" / source
             texts.mkdir(parents=True, exist_ok=True)
-            own = _run(folder, target, _case(folder, source, texts))
-            note = _note(texts) if not inputs and any(row["reads"] for row in own) else None
+            file = folder / f"test_{source.replace('-', '_')}.py"
+            file.write_text(f"{CASE}TestSource = case({source!r}, Path({str(texts.resolve())!r}))\n", encoding="utf-8")
+            own = _run(folder, target, file)
+            if not inputs and any(row["reads"] for row in own):
+                checked = "only the demo's texts were checked" if any(texts.iterdir()) else "no text was checked"
+                note = f"{checked}; --inputs DIR names a folder of screens, or of one file of lines"
         broken = errors + Counter(row["message"] for row in own if row["message"])
         yield {
             "source": source,
@@ -118,18 +122,6 @@ def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[dic
             "broken": [{"message": message, "times": count} for message, count in broken.items()],
             "note": note,
         }
-
-
-def _case(folder: Path, source: str, texts: Path) -> Path:
-    """A test file for a source that has none."""
-    file = folder / f"test_{source.replace('-', '_')}.py"
-    file.write_text(f"{CASE}TestSource = case({source!r}, Path({str(texts.resolve())!r}))\n", encoding="utf-8")
-    return file
-
-
-def _note(texts: Path) -> str:
-    checked = "only the demo's texts were checked" if any(texts.iterdir()) else "no text was checked"
-    return f"{checked}; --inputs DIR names a folder of screens, or of one file of lines"
 
 
 def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from tracker.api import Source
 from tracker.kernel import Registry, Session, TrackerError, line
 
 PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -50,25 +49,19 @@ def write(session: Session, name: str, kind: str, into: Path) -> None:
     if root.is_symlink() or root.exists():
         raise TrackerError(f"{root} exists. Remove it, or choose another folder with --into. Nothing was written.")
     made = dict(render(session.registry, name, kind))
-    if not session.dry_run:
-        _write(root, made)
-    paths = [str(root / path) for path in sorted(made)]
+    try:
+        for part, text in made.items() if not session.dry_run else ():
+            (root / part).parent.mkdir(parents=True, exist_ok=True)
+            (root / part).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise TrackerError(f"Cannot write {error.filename}: {error.strerror}") from error
+    paths = [str(root / part) for part in sorted(made)]
     if session.json:
         session.data({"path": str(root), "kind": kind, "files": paths})
         return
     for path in paths:
         session.say(path)
     session.note(f"next: cd {root}, and run the commands in its README.md")
-
-
-def _write(root: Path, made: dict[PurePosixPath, str]) -> None:
-    try:
-        for path, text in made.items():
-            target = root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise TrackerError(f"Cannot write {error.filename}: {error.strerror}") from error
 
 
 def check_name(registry: Registry, name: str) -> None:
@@ -115,7 +108,6 @@ def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
         "module": "_".join(parts),
         "title": title,
         "class": "".join(part.capitalize() for part in parts),
-        "prefix": _prefix(registry, name, kind) if kind in ("status", "report", "telemetry") else "None",
         "needs": f'{core}, "click>=8.2.1"' if kind == "feature" else core,
         "point": ".feature" if kind == "feature" else "",
         "about": about.format(title=title),
@@ -138,14 +130,3 @@ def _place(name: str) -> str | None:
     url = str(json.loads(distribution(name).read_text("direct_url.json") or "{}").get("url", ""))
     place = unquote(urlsplit(url).path) if url.startswith("file:") else ""
     return place if place and Path(place).exists() else None
-
-
-def _prefix(registry: Registry, name: str, kind: str) -> str:
-    """The shortest beginning of the name whose shell functions are free, as Python; two letters at least."""
-    letters = re.sub(r"[^a-z]", "", name)
-    others = {function for source in registry.sources.values() for function in source.shell_functions}
-    for length in range(2, min(len(letters), 8) + 1):
-        source = Source(contract="1.0", name=name, title=name, kind=kind, prefix=letters[:length])  # type: ignore[arg-type]
-        if others.isdisjoint(source.shell_functions) and not source.hidden_words:
-            return f'"{letters[:length]}"'
-    return "None"

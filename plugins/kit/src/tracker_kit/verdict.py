@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tracker.api import Source
 from tracker.kernel import Registry
 from tracker_kit.conformance import Conformance, SourceConformance
 from tracker_kit.features import FeatureConformance
@@ -33,22 +34,21 @@ def case(source: str, inputs: Path) -> type[Conformance]:
     An empty folder is filled with what the source's demo bundles. Without a recorded result, or any text,
     only what can be said of them is checked.
     """
-    registry = installed()
-    if source in registry.sources and not any(inputs.iterdir()):
-        _unpack_demo(registry, source, inputs)
-    if source not in registry.sources and any(one.name == source for one in registry.features):
+    registry, kind = installed(), SourceConformance
+    if info := registry.sources.get(source):
+        kind = KINDS.get(info.kind, SourceConformance)
+        if not any(inputs.iterdir()):
+            _unpack_demo(registry, info, inputs)
+    elif any(one.name == source for one in registry.features):
         return type(f"Test{source}", (FeatureConformance,), {"feature": source})
-    kind = KINDS.get(registry.sources[source].kind, SourceConformance) if source in registry.sources else None
     given = sorted(path for path in inputs.iterdir() if path.is_file())
     own: dict[str, Any] = {"source": source, "screens": inputs, "lines": given[0] if given else inputs}
-    own |= dict.fromkeys(_unfit(kind or SourceConformance, given))
-    return type(f"Test{source}", (kind or SourceConformance,), own)
+    return type(f"Test{source}", (kind,), own | dict.fromkeys(_unfit(kind, given)))
 
 
-def _unpack_demo(registry: Registry, source: str, folder: Path) -> None:
-    demo = registry.sources[source].demo
-    for step in demo.steps if demo else ():
-        found = files(registry.package(source)).joinpath(step.capture) if step.capture else None
+def _unpack_demo(registry: Registry, info: Source, folder: Path) -> None:
+    for step in info.demo.steps if info.demo else ():
+        found = files(registry.package(info.name)).joinpath(step.capture) if step.capture else None
         if found and found.is_file():
             (folder / found.name).with_suffix(".txt").write_bytes(found.read_bytes())
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from tracker.kernel import (
 )
 from tracker_ledgers import csv_append, documents, git, ledgers, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
-from tracker_ledgers.command_log import quoted, typed
-from tracker_ledgers.diffs import Diff, diff, pathspecs
+from tracker_ledgers.command_log import quoted, taken_at, typed
+from tracker_ledgers.diffs import diff, pathspecs
 
 STREAM = "churn"
 MISSING = "missing-commit-range"
@@ -164,7 +165,8 @@ def sentence(record: Mapping[str, Any]) -> str:
 def measured_rows(session: Session, windows: Iterable[str]) -> list[Mapping[str, Any]]:
     """The churn rows of windows in which something was measured, oldest first."""
     rows = (entry.record for entry in session.index.entries(STREAM, windows))
-    return [row for row in rows if row.get("files_changed") is not None]
+    # an import brings older rows behind newer ones
+    return sorted((row for row in rows if row.get("files_changed") is not None), key=taken_at)
 
 
 def repeated(session: Session, window: str, provider: str | None, notes: str | None) -> Request:
@@ -303,26 +305,39 @@ def measure(session: Session, request: Request) -> Churn:
         return _unmeasured(session, request, row, figures)
     git.require_repository()
     specs = pathspecs(request.paths, request.exclude, session.settings(settings.Churn).exclude)
-    found = diff(start.resolve(), (end or NamedCommit("HEAD", "default")).resolve(), specs)
+    found, warnings = diff(start.resolve(), (end or NamedCommit("HEAD", "default")).resolve(), specs)
     remarks, notes = [request.notes], []
     if end is None:
-        notes.append(f"no commit is known as the window's end: measured up to HEAD ({found.end[:12]})")
-    notes += [text for one, sha in ((start, found.start), (end, found.end)) if one and (text := one.correction(sha))]
-    if found.prototypes:
-        remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
-        notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
-    if found.files == 0:
+        notes.append(f"no commit is known as the window's end: measured up to HEAD ({found['commit_end'][:12]})")
+    for one, name in ((start, "commit_start"), (end, "commit_end")):
+        if one and (text := one.correction(found[name])):
+            notes.append(text)
+    if prototypes := found["prototypes"]:
+        remarks.append(f"left out {plural(len(prototypes), 'prototype commit')} (xproto::)")
+        notes.append(f"{remarks[-1]}: {', '.join(sha[:12] for sha in prototypes)}")
+    if found["files_changed"] == 0:
         notes.append(_nothing(request, found, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
         cure = typed("churn", "--window", request.window)
-        notes.append(f"{whose}: all lines count as {request.provider}'s. `{cure}` gives them to no one")
-    record = _record(session, request, row, remarks, _figures(found, features) | figures)
-    return Churn(record=record, warnings=found.warnings, notes=tuple(notes))
+        own = f"{whose}: all lines count as {request.provider}'s"
+        notes.append(f"{own}. To give them to no one, run `tracker undo`, then `{cure}`")
+    each = {"normalized_churn": per_feature(found["net"], features)}
+    record = _record(session, request, row, remarks, found | each | figures)
+    return Churn(record=record, warnings=warnings, notes=tuple(notes))
 
 
-def _nothing(request: Request, found: Diff, end: NamedCommit | None, *, within: bool) -> str:
+def _rooted(given: Sequence[str]) -> list[str]:
+    """Pathspecs as they are typed in the repository's top folder; those with a magic of their own stay."""
+    prefix = git.prefix() if given else ""
+    if not prefix:
+        return list(given)
+    return [one if one.startswith((":", "/")) else f":(top){posixpath.normpath(prefix + one)}" for one in given]
+
+
+def _nothing(request: Request, found: Mapping[str, Any], end: NamedCommit | None, *, within: bool) -> str:
     """That nothing changed, and how to measure what was committed after the window's end."""
-    text = f"nothing changed between {found.base[:12]} and {found.end[:12]}{' there' if within else ''}"
+    base = found["commit_base"] or found["commit_start"]
+    text = f"nothing changed between {base[:12]} and {found['commit_end'][:12]}{' there' if within else ''}"
     if end is None or request.commit_end is not None:
         return text
     cure = evolve(request, commit_end="HEAD").command
@@ -346,21 +361,6 @@ def _unmeasured(session: Session, request: Request, row: FinalizeRow | None, fig
     return Churn(record=record, warnings=(warning,))
 
 
-def _figures(found: Diff, features: float | None) -> dict[str, Any]:
-    return {
-        "commit_start": found.start,
-        "commit_end": found.end,
-        "commit_base": None if found.base == found.start else found.base,
-        "commits": found.commits,
-        "prototypes": [commit.sha for commit in found.prototypes],
-        "files_changed": found.files,
-        "insertions": found.insertions,
-        "deletions": found.deletions,
-        "net": found.net,
-        "normalized_churn": per_feature(found.net, features),
-    }
-
-
 def _record(
     session: Session,
     request: Request,
@@ -380,7 +380,7 @@ def _record(
         methodology=request.methodology or (row.text("methodology") if row else None),
         **(empty | dict(figures)),
         given=[name for name in ("commit_start", "commit_end") if getattr(request, name) is not None],
-        paths=list(request.paths),
-        exclude=[*request.exclude, *session.settings(settings.Churn).exclude],
+        paths=_rooted(request.paths),
+        exclude=[*_rooted(request.exclude), *session.settings(settings.Churn).exclude],
         ledger_path=documents.place(session, request.ledger_path or ledgers.path_of(session, ledgers.CHURN)),
     )

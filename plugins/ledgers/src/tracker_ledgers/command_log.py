@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tracker.api import redact
+from tracker.api import instant, redact
 from tracker.kernel import Session, TrackerError, stamp
 from tracker_ledgers.documents import place
 from tracker_ledgers.settings import CommandLog
@@ -113,4 +114,9 @@ def commands(session: Session, windows: Sequence[str]) -> list[dict[str, Any]]:
             continue
         if not named or not wanted.isdisjoint(one for one in named if isinstance(one, str)):
             found.append(entry.record)
-    return found
+    return sorted(found, key=taken_at)
+
+
+def taken_at(record: Mapping[str, Any]) -> datetime:
+    """When a record was made, to sort by; one without a time is the oldest."""
+    return instant(record.get("captured_at")) or datetime.min.replace(tzinfo=UTC)

@@ -88,13 +88,12 @@ class View:
 @contextmanager
 def view(commit: str) -> Iterator[View]:
     """A view whose attributes are those of a commit, placed where the working directory is in the repository."""
-    prefix = _ask("rev-parse", "--show-prefix").removesuffix(b"\n")
     paths = (_ask("rev-parse", "--git-path", name).removesuffix(b"\n") for name in ("objects", "shallow"))
     objects, shallow = (Path(os.fsdecode(path)).absolute() for path in paths)
     kind = _ask("rev-parse", "--show-object-format").decode().strip()
     with tempfile.TemporaryDirectory(prefix="tracker-git-") as name:
         own, tree = Path(name) / "git", Path(name) / "tree"
-        folder = tree / os.fsdecode(prefix)
+        folder = tree / prefix()
         folder.mkdir(parents=True)
         # a user's own settings tell what is binary, too
         places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_CONFIG_GLOBAL": os.devnull}
@@ -170,8 +169,9 @@ def empty_tree() -> str:
 def _commit(name: str, *options: str) -> str:
     """The id of the commit that a name means; empty if it means none."""
     done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
-    # of a range git prints both ends before it refuses it
-    return "" if done.returncode else done.stdout.decode().strip()
+    # of a range git prints both ends before it refuses it; of a time before its log the log's beginning, with a warning
+    is_before_log = "@{" in name and done.stderr
+    return "" if done.returncode or is_before_log else done.stdout.decode().strip()
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
@@ -197,6 +197,11 @@ def lasting(name: str) -> str:
         return name
     found = _commit(name)
     return name if found.startswith(name) else found or name
+
+
+def prefix() -> str:
+    """Where the working directory is in its repository: `lib/`; empty at its top, and without one."""
+    return os.fsdecode(_run("rev-parse", "--show-prefix").stdout.removesuffix(b"\n"))
 
 
 def top() -> Path | None:

@@ -67,6 +67,7 @@ LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
 REVERSED = "reversed by tracker undo"
 UNRECORDED = "reversed because its record could not be stored"
 REASONS = (REVERSED, UNRECORDED)
+CONFLICT = "<<<<<<< ", "=======", ">>>>>>> "
 _FIGURES = (
     "commits deletions delta features features_added files_changed files_touched insertions lines_added lines_deleted"
     " lines_removed net tests_added tokens_actual tokens_planned"
@@ -202,16 +203,27 @@ def readable(session: Session, ledger: Ledger) -> list[dict[str, str]]:
         return []
 
 
+def damage(session: Session, ledger: Ledger) -> str:
+    """What is wrong with a ledger's file, so that rows of it may be lost on a reader; empty if nothing is."""
+    path = path_of(session, ledger)
+    try:
+        found = split(path, read(path) or b"")
+        check_header(path, ledger, found)
+    except TrackerError as error:
+        return str(error).removesuffix(" Nothing was written.")
+    if found and not found[-1].closed:
+        return f"{path}: the row in line {found[-1].number} opens a quote that is never closed. Repair it by hand."
+    return ""
+
+
 def findings(session: Session) -> list[Finding]:
     """Ledgers whose header or CSV is damaged, for `tracker doctor`."""
     found = []
     for ledger in LEDGERS:
-        path = path_of(session, ledger)
-        try:
-            rows(path, ledger)
-        except TrackerError as error:
-            cure = f"repair the file by hand; `sed -n 1,3p {shlex.quote(str(path))}` shows how it begins"
-            found.append(Finding(check="ledger", place=str(path), problem=str(error), cure=cure))
+        if problem := damage(session, ledger):
+            path = str(path_of(session, ledger))
+            cure = f"repair the file by hand; `sed -n 1,3p {shlex.quote(path)}` shows how it begins"
+            found.append(Finding(check="ledger", place=path, problem=problem, cure=cure))
     return found
 
 
@@ -224,7 +236,12 @@ def check(session: Session, ledger: Ledger, path: Path | None = None) -> None:
 
 
 def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
-    """Refuse a file whose first row is not the ledger's header, and show how it differs."""
+    """Refuse a file whose first row is not the ledger's header, and show how it differs; and one that git merged."""
+    if conflict := next((row for row in found if row.cells[0].startswith(CONFLICT)), None):
+        raise TrackerError(
+            f"{path} holds conflict markers of git, from line {conflict.number} on."
+            " Resolve the conflict, which mostly means to keep the rows of both sides. Nothing was written."
+        )
     if not found or found[0].cells == ledger.columns:
         return
     names = found[0].cells

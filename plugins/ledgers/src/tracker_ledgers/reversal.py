@@ -86,10 +86,15 @@ def _reverse(session: Session, found: LedgerEntry, taken: Collection[str]) -> st
 def _others(session: Session, found: LedgerEntry, taken: Collection[str]) -> int:
     """How many equal rows its file has by records that stay."""
     said = ledgers.content(found.ledger, found.row)
-    entries = session.index.entries("churn" if found.ledger is ledgers.CHURN else STREAM)
-    rest = (_booked(session, entry.record) for entry in entries if entry.record_id not in taken)
-    equal = (one for one in rest if one and one.ledger is found.ledger and ledgers.content(one.ledger, one.row) == said)
-    return sum(one.path == found.path for one in equal)
+    rest = (one for one in written(session, found.ledger) if one.record_id not in taken and one.path == found.path)
+    return sum(ledgers.content(one.ledger, one.row) == said for one in rest)
+
+
+def written(session: Session, ledger: Ledger) -> list[LedgerEntry]:
+    """The rows that commands wrote and nobody took back, in whatever file they stand: of any folder, on any branch."""
+    entries = session.index.entries("churn" if ledger is ledgers.CHURN else STREAM)
+    found = (_booked(session, entry.record) for entry in entries)
+    return [one for one in found if one and one.ledger is ledger]
 
 
 def _booked(session: Session, record: Mapping[str, Any]) -> LedgerEntry | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tracker.api import Block, Check, Row
 from tracker.kernel import Session, Windows, line, plural
-from tracker_ledgers import ledgers
+from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.churn import has_start, measured_rows, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import typed
@@ -39,7 +41,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 
 
 def checks(session: Session, window: str) -> list[Check]:
-    return [_churn(session, window), _evidence(session, window)]
+    return [_churn(session, window), evidence(session, window)]
 
 
 def section(session: Session) -> Block | None:
@@ -75,8 +77,11 @@ def _churn(session: Session, window: str) -> Check:
     return Check(name="churn", state="missing", text=text, cure=typed(*words))
 
 
-def _evidence(session: Session, window: str) -> Check:
+def evidence(session: Session, window: str) -> Check:
     """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
+    if problem := ledgers.damage(session, ledgers.EVIDENCE):
+        text = f"The evidence may hold a failure, and cannot be read. {problem}"
+        return Check(name="evidence", state="failed", text=text, cure="tracker doctor")
     rows = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") == window]
     named = [row for row in rows if is_named(row)]
     newest = {_capability(row): row for row in named if _result(row) in (PASS, FAIL)}
@@ -90,24 +95,33 @@ def _evidence(session: Session, window: str) -> Check:
     add = ["evidence", "add", "--window-id", window]
     uat = typed("uat", "--window", window, "--record")
     if failed:
-        what = ", ".join(dict.fromkeys(_named(row) for row in failed))
-        text = f"Evidence failed, and no later run passed: {what}.{more}"
-        others = [row for row in failed if not _is_of_uat(row)]
-        if not others:
-            return Check(name="evidence", state="failed", text=text, cure=uat)
-        # the row alone would be a claim without a run
-        if len(others) < len(failed):
-            text += f" `{uat}` repeats what it ran."
-        text += f" Repeat {_named(others[0])}, and record the result if it passes."
-        cure = typed(*add, *_options(others[0]), "--result", PASS)
-        return Check(name="evidence", state="failed", text=text, cure=cure)
+        return _failed(failed, more, add, uat)
     if tests:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
         text = f"No test has passed; the preview alone was checked.{more}"
         cure = typed(*add, "--capability", "CAPABILITY", "--result", PASS)
         return Check(name="evidence", state="missing", text=text, cure=cure)
+    elsewhere = (one.path for one in reversal.written(session, ledgers.EVIDENCE) if one.row["window_id"] == window)
+    if not rows and (path := next(filter(Path.is_file, elsewhere), None)):
+        text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."
+        cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
+        return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
+
+
+def _failed(failed: Sequence[Mapping[str, str]], more: str, add: Sequence[str], uat: str) -> Check:
+    what = ", ".join(dict.fromkeys(_named(row) for row in failed))
+    text = f"Evidence failed, and no later run passed: {what}.{more}"
+    others = [row for row in failed if not _is_of_uat(row)]
+    if not others:
+        return Check(name="evidence", state="failed", text=text, cure=uat)
+    # the row alone would be a claim without a run
+    if len(others) < len(failed):
+        text += f" `{uat}` repeats what it ran."
+    text += f" Repeat {_named(others[0])}, and record the result if it passes."
+    cure = typed(*add, *_options(others[0]), "--result", PASS)
+    return Check(name="evidence", state="failed", text=text, cure=cure)
 
 
 def _result(row: Mapping[str, str]) -> str:

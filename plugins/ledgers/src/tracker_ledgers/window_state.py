@@ -9,11 +9,10 @@ from attrs import frozen
 
 from tracker.api import Source
 from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
-from tracker_ledgers import ledgers
 from tracker_ledgers.churn import STREAM, has_start, measured_rows
 from tracker_ledgers.command_log import typed
-from tracker_ledgers.evidence import is_named
 from tracker_ledgers.features import built
+from tracker_ledgers.window_facts import evidence
 
 CLOCKS = timedelta(minutes=5)  # those of machines differ
 
@@ -272,8 +271,7 @@ def _finalized(
         start = [] if has_start(session, window) else ["--commit-start", "COMMIT"]
         why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
         steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *start), why=why))
-    proofs = ledgers.readable(session, ledgers.EVIDENCE)
-    if not any(row.get("window_id") == window and is_named(row) for row in proofs):
-        why = "No evidence is recorded yet"
-        steps.append(Step(rank=PROVE, command=typed("uat", "--window", window, "--record"), why=why))
+    proof = evidence(session, window)
+    if proof.cure:
+        steps.append(Step(rank=PROVE, command=proof.cure, why=proof.text.removesuffix(".")))
     return state, steps

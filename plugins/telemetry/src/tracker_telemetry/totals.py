@@ -42,16 +42,16 @@ SELECT win, sum(least(count, n))::BIGINT FROM other GROUP BY win ORDER BY max(pl
 
 
 def only_source(session: Session) -> Source:
-    """The one source of a stream, such as a proxy's; a person has to say which one is meant if there are several."""
+    """The one source of a stream, such as a proxy's, that has events; of several a person has to say which is meant."""
     telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
     known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:
         raise TrackerError("No proxy's stream is in use. Install tracker-proxy, or unset TRACKER_DISABLE_PLUGINS.")
-    if len(known) > 1:
-        raise TrackerError(
-            f"There are several telemetry sources: {', '.join(one.name for one in known)}. Name one with --source."
-        )
-    return known[0]
+    used = [source for source in known if source.stream in session.journal.streams()] or known
+    if len(used) > 1:
+        names = ", ".join(one.name for one in used)
+        raise TrackerError(f"There are several telemetry sources: {names}. Name one with --source.")
+    return used[0]
 
 
 def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans) -> StreamFacts:

@@ -82,10 +82,17 @@ def _measured(session: Session, windows: Sequence[str]) -> dict[str, list[tuple[
     return found
 
 
+def _by_time(session: Session, windows: Sequence[str]) -> tuple[str, ...]:
+    """The windows as they began: ids may be of a time, or of another machine."""
+    begins = {window: begin for window, (begin, _) in Windows(session).spans(windows).items()}
+    return tuple(sorted(windows, key=lambda window: begins.get(window, session.now)))
+
+
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:
     """Ask everybody once. The board shows no sections of text."""
     # first, so that what it reads of all windows is there for the others; no chart could show those of a longer history
     spans = {} if len(period.windows) > MOST_WINDOWS else _measured(session, period.windows)
+    period = evolve(period, windows=_by_time(session, period.windows)) if spans else period
     found = Windows(session).preview(period.windows)
     # a million windows do not fit into memory as values of JSON: what is said of them is said now
     unused = list(_left_out(period, found))

@@ -1,0 +1,133 @@
+"""Churn when commits were amended, lost or made late, and when rows are not in the order of their time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from outcomes import ok
+
+from tracker.api import instant
+from tracker.session import Session
+from tracker_ledgers import churn
+
+Text = Callable[..., str]
+
+
+def measure(session: Session, start: str, end: str = "HEAD") -> churn.Churn:
+    return churn.measure(session, churn.Request(window="W0-20", commit_start=start, commit_end=end))
+
+
+def figures(found: churn.Churn) -> tuple[Any, ...]:
+    return tuple(found.record[name] for name in churn.FIGURES)
+
+
+def test_a_commit_that_was_made_behind_a_forgotten_capture_is_its_work(
+    toys: Any, work: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    for minutes, count in ((60, 3), (4, 53)):
+        for role in ("AUTHOR", "COMMITTER"):
+            monkeypatch.setenv(f"GIT_{role}_DATE", (now - timedelta(minutes=minutes)).isoformat())
+        work.commit(a=text_of(count))
+    shutil.rmtree(work.path / ".git" / "logs")
+    at = (now - timedelta(minutes=8)).isoformat()
+    ok(toys("start", "toy", "--stdin", "--window", "W1", "--captured-at", at, stdin="fuel 10%"))
+    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 18%"))
+    assert "files=1, +50/-0" in toys("churn", "--window", "W1", "--provider", "toy").stdout
+
+
+def test_a_live_capture_has_its_commit_whatever_the_clock_of_its_author_says(
+    toys: Any, work: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_DATE", ahead)
+    work.commit(a=text_of(100))
+    shutil.rmtree(work.path / ".git" / "logs")
+    ok(toys("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    work.commit(a=text_of(103))
+    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 18%"))
+    assert "files=1, +3/-0" in toys("churn", "--window", "W1", "--provider", "toy").stdout
+
+
+def test_an_amended_start_does_not_count_again(
+    session: Session, repository: Any, text_of: Text, monkeypatch: Any
+) -> None:
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_DATE", "2026-01-02T03:04:05Z")
+    start = repository.commit(a=text_of(11))
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-02T04:04:05Z")
+    repository.write("a", text_of(14))
+    repository.git("commit", "--quiet", "--all", "--amend", "--no-edit")
+    found = measure(session, start, "HEAD")
+    assert figures(found) == (1, 3, 0, 3)
+    assert found.warnings == (f"{start[:12]} was amended or rebased: its own lines are not counted again",)
+
+
+def test_a_capture_whose_commit_is_gone_says_how_to_name_another(toys: Any, work: Any, text_of: Text) -> None:
+    work.commit(a=text_of(1))
+    ok(toys("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    work.commit(a=text_of(5))
+    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 18%"))
+    work.git("reset", "--quiet", "--soft", "HEAD~1")
+    work.commit("squashed", a=text_of(6))
+    work.git("reflog", "expire", "--expire=now", "--all")
+    work.git("gc", "--quiet", "--prune=now")
+    done = toys("churn", "--window", "W1", "--provider", "toy")
+    assert done.returncode == 1
+    cure = "tracker churn --window W1 --provider toy --commit-end COMMIT"
+    assert f"Name the one that has its work now: `{cure}`." in done.stderr
+    done = toys(*cure.replace("COMMIT", "HEAD").split()[1:])
+    assert "files=1, +5/-0" in done.stdout
+
+
+def test_a_repository_that_the_environment_names(
+    session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    end = repository.commit(a=text_of(3))
+    monkeypatch.setenv("GIT_DIR", str(repository.path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(repository.path))
+    assert figures(measure(session, start, end)) == (1, 3, 0, 3)
+
+
+def test_what_brings_a_prototype_back_is_one(session: Session, repository: Any, text_of: Text) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.commit("xproto:: try", a=text_of(50))
+    repository.git("revert", "--no-edit", "HEAD")
+    repository.git("revert", "--no-edit", "HEAD")
+    repository.commit(b=text_of(7))
+    assert figures(measure(session, start, "HEAD")) == (1, 7, 0, 7)
+
+
+def test_the_newest_row_counts_wherever_it_stands(session: Session, repository: Any, text_of: Text) -> None:
+    """An import brings older rows behind newer ones."""
+    start = repository.git("rev-parse", "HEAD")
+    older = measure(session, start, repository.commit(a=text_of(2))).record
+    newer = measure(session, start, repository.commit(a=text_of(9))).record
+    before = (instant(older["captured_at"]) - timedelta(hours=1)).isoformat()
+    with session.journal.lock():
+        session.journal.append("churn", [newer, {**older, "captured_at": before}])
+    assert [row["net"] for row in churn.measured_rows(session, ["W0-20"])] == [2, 9]
+
+
+def test_paths_of_a_subfolder_mean_the_same_wherever_it_is_measured_again(
+    session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.commit(**{"lib/a": text_of(5), "generated/b": text_of(1000)})
+    monkeypatch.chdir(repository.path / "lib")
+    for given, net in (({"paths": (".",)}, 5), ({"exclude": ("../generated",)}, 5)):
+        request = churn.Request(window="W0-20", commit_start=start, commit_end="HEAD", **given)
+        record = churn.measure(session, request).record
+        assert record["net"] == net
+        with session.journal.lock():
+            session.journal.append("churn", [record])
+        with monkeypatch.context() as top:
+            top.chdir(repository.path)
+            again = churn.repeated(session, "W0-20", None, None)
+            assert churn.measure(session, again).record["net"] == net
