@@ -127,15 +127,6 @@ def whole(sound: Any) -> Any:
     return sound
 
 
-def test_streams_that_were_exchanged_are_named(whole: Any) -> None:
-    captures, rows = stream(whole).read_bytes(), (whole.root / "windows.jsonl").read_bytes()
-    stream(whole).write_bytes(rows)
-    (whole.root / "windows.jsonl").write_bytes(captures)
-    found = findings(whole)
-    assert ("error", "stream", "snapshots.jsonl line 1", "is a finalize row, which belongs in windows.jsonl") in found
-    assert ("error", "stream", "windows.jsonl line 1", "is a capture, which belongs in another stream") in found
-
-
 def test_captures_that_a_finalized_window_lost_are_named_and_come_back_by_an_import(whole: Any, tmp_path: Path) -> None:
     assert not [one for one in findings(whole) if one[0] == "error"]
     shutil.copytree(whole.root, tmp_path / "copy")

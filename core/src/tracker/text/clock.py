@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
+from io import BytesIO
 
 from tracker.errors import TrackerError
 
@@ -16,6 +17,8 @@ AGO = r"(\d{1,6})\s*([mhdw])\s*"
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 SPOKEN = r"(?=.)(today|yesterday)?\s*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?"
 ZONE_EXPECTED = "Expected a name such as Europe/Berlin or UTC."
+# a file of a time zone (RFC 9636) up to its last line, which is a rule: no transitions, one type, one character
+EMPTY_FILE = (b"TZif2" + bytes(15 + 19) + b"\1" + bytes(3) + b"\1" + bytes(7)) * 2
 
 
 def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool = False) -> datetime | None:
@@ -75,7 +78,8 @@ def zone(name: str | None) -> tzinfo:
 def local_zone() -> tzinfo:
     """The machine's zone with its rules for summer time, not just today's offset.
 
-    The variable TZ says it by a name or a file; empty is UTC.
+    The variable TZ says it as the C library reads it: a name, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`;
+    empty is UTC.
     """
     from zoneinfo import ZoneInfo
 
@@ -88,5 +92,8 @@ def local_zone() -> tzinfo:
             return ZoneInfo.from_file(file, key=name or time.tzname[0])
     if given is None:
         return datetime.now().astimezone().tzinfo or UTC
-    # for a misspelt name the C library would take UTC, without a word
+    for rule in (name, f"{name},M3.2.0,M11.1.0"):  # the second one has the C library's own rule for summer time
+        with suppress(ValueError):
+            return ZoneInfo.from_file(BytesIO(EMPTY_FILE + f"\n{rule}\n".encode()), key=name)
+    # the C library would take UTC for it, without a word
     raise TrackerError(f"Unknown time zone {name!r} in the variable TZ. {ZONE_EXPECTED}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 import click
-from attrs import frozen
 
 from tracker.api import Source, redact
 from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, plural, stamp, value
@@ -20,35 +20,30 @@ USED = "finalized with it"
 SAME = ("kind", "provider", "meter", "records")
 
 
-@frozen(kw_only=True)
-class CaptureChoice:
-    """Which capture to take back: the Nth newest of a provider, of one phase and window if they are given."""
-
-    source: Source
-    phase: str | None = None
-    window: str | None = None
-    position: int = 1
-
-
 def take_back(
-    session: Session, wanted: CaptureChoice, reason: str, *, is_sure: bool = False, keeps_reading: bool = False
+    session: Session,
+    source: Source,
+    find: Callable[[], Capture],
+    *,
+    reason: str,
+    is_named: bool,
+    is_sure: bool,
+    keeps_reading: bool,
 ) -> None:
     """Append a tombstone for a capture, and close what it caused. keeps_reading: in the meter history.
 
     A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
     sure: asked on a terminal, else by `is_sure`.
     """
-    source = wanted.source
     if session.dry_run:
-        session.data(_tombstone(session, source, _find(session, wanted), reason))
+        session.data(_tombstone(session, source, find(), reason))
         return
     if not is_sure:
-        _make_sure(session, source, _find(session, wanted), is_named=wanted.window is not None)
+        _make_sure(session, source, find(), is_named=is_named)
     with session.journal.lock():
-        found = _find(session, wanted)
+        found = find()
         tombstone = _tombstone(session, source, found, reason)
         closed, raised = _closed(session, source, found, tombstone), _raised(session, source, found, tombstone)
-        # what the capture had closed
         again = closed_again(session, source, found.window, found.record_id)
         # anomalies first: without the tombstone the closings close nothing
         rows = {ANOMALIES: [*closed, *again, *raised], source.stream: [tombstone]}
@@ -62,10 +57,7 @@ def take_back(
         _say(session, source, found)
     for text in chain.from_iterable(said):
         session.note(f"note: {text}; `tracker undo` brings both back")
-    if count := len(closed):
-        session.note(f"note: closed {count} anomal{'y' if count == 1 else 'ies'} that it had caused")
-    for row in raised:
-        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
+    _say_anomalies(session, len(closed), raised)
     if lost := staleness(session, source, found, "`tracker undo --yes` takes this back"):
         session.note(f"note: {lost}")
 
@@ -74,11 +66,15 @@ def _say(session: Session, source: Source, found: Capture) -> None:
     what = f"{found.phase} snapshot" if found.phase else "count"
     when = value(found.record.get("captured_at"))
     session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
-    others = {one.agent_id for one in _standing(session, source, found.window)} - {found.agent_id}
-    if found.agent_id != session.lane or others:
-        names = ", ".join(f"--agent {lane or repr('')}" for lane in sorted(others, key=str))
-        more = f"; those of other lanes stand (name one with {names})" if others else ""
-        session.note(f"note: it was of {_lane(found)}{more}")
+    if found.agent_id != session.lane:
+        session.note(f"note: it was of {_lane(found)}")
+
+
+def _say_anomalies(session: Session, closed: int, raised: list[Row]) -> None:
+    if closed:
+        session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it had caused")
+    for row in raised:
+        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
 
 
 def _lane(found: Capture) -> str:
@@ -196,25 +192,24 @@ def _is_repeated(session: Session, source: Source, gone: Capture) -> bool:
     return any(all(one.record.get(key) == gone.record.get(key) for key in keys) for one in group)
 
 
-def _find(session: Session, wanted: CaptureChoice) -> Capture:
+def find_capture(session: Session, source: Source, phase: str | None, window: str | None, position: int) -> Capture:
     """The Nth newest standing capture of the lane; of any lane if the lane has none in a named window."""
-    source, phase, window = wanted.source, wanted.phase, wanted.window
     if window is None:  # without reading the history
         phases = () if phase is None else ("after", "count") if phase == "after" else (phase,)
-        mark = session.index.newest(source.stream, session.lane, source.name, phases, wanted.position)
+        mark = session.index.newest(source.stream, session.lane, source.name, phases, position)
         if mark is not None:
             return next(one for one in _standing(session, source, mark.window) if one.record_id == mark.record_id)
     standing = _standing(session, source, window)
     fitting = [capture for capture in standing if phase is None or (capture.phase or "after") == phase]
     own = [capture for capture in fitting if capture.agent_id == session.lane]
     chosen = sorted(own or (fitting if window else []), key=lambda capture: capture.order, reverse=True)
-    if len(chosen) >= wanted.position:
-        return chosen[wanted.position - 1]
-    raise _missing(session, wanted, len(chosen))
+    if len(chosen) >= position:
+        return chosen[position - 1]
+    raise _missing(session, source, phase, window, len(chosen))
 
 
-def _missing(session: Session, wanted: CaptureChoice, count: int) -> TrackerError:
-    name, phase, window = wanted.source.name, wanted.phase, wanted.window
+def _missing(session: Session, source: Source, phase: str | None, window: str | None, count: int) -> TrackerError:
+    name = source.name
     lane = f" in lane {session.lane}" if session.lane else ""
     place = f" for {window}" if window else ""
     if count:
@@ -222,7 +217,7 @@ def _missing(session: Session, wanted: CaptureChoice, count: int) -> TrackerErro
         return TrackerError(f"{name} has only {captures}{place}{lane}; --index goes up to {count}.")
     if window and not session.index.knows(window) and session.index.newest_windows(1):
         return Windows(session).no_window(window)
-    gone = " (it was removed before)" if window and _was_removed(session, wanted.source, phase, window) else ""
+    gone = " (it was removed before)" if window and _was_removed(session, source, phase, window) else ""
     what = f"{name} {phase or 'capture'}{place}{lane}"
     return TrackerError(f"There is no {what} to remove{gone}. `tracker window-audit --window W` shows what stands.")
 

@@ -205,7 +205,8 @@ def described(session: Session, step: Step) -> list[str]:
             target = record.get("tombstone")
             verb, about = "take back", record
             if isinstance(target, str):
-                verb, about = "put back", _removed(session, stream, record, target)
+                entries = _beside(session, stream, record)
+                verb, about = "put back", next((one.record for one in entries if one.record_id == target), record)
                 if _is_removed_twice(session, stream, record):
                     found.append(f"{_name(stream, about)} stays taken back: another command took it back, too")
                     continue
@@ -218,19 +219,15 @@ def described(session: Session, step: Step) -> list[str]:
 
 def _is_removed_twice(session: Session, stream: str, tombstone: Row) -> bool:
     """Whether another standing record takes the same one back, as that of another lane's undo."""
-    windows = [window] if isinstance(window := tombstone.get("window"), str) else None
-    same = (
-        entry.record_id
-        for entry in session.index.entries(stream, windows, removed=True)
-        if entry.record.get("tombstone") == tombstone["tombstone"]
-    )
-    return not {*same} - session.index.tombstoned(stream) <= {tombstone["record_id"]}
+    target, gone = tombstone["tombstone"], session.index.tombstoned(stream)
+    same = {one.record_id for one in _beside(session, stream, tombstone) if one.record.get("tombstone") == target}
+    return not same - gone <= {tombstone["record_id"]}
 
 
-def _removed(session: Session, stream: str, tombstone: Row, target: str) -> Row:
+def _beside(session: Session, stream: str, tombstone: Row) -> Iterator[Entry]:
+    """The records of a tombstone's window, also those that were taken back."""
     windows = [window] if isinstance(window := tombstone.get("window"), str) else None
-    entries = session.index.entries(stream, windows, removed=True)
-    return next((entry.record for entry in entries if entry.record_id == target), tombstone)
+    return session.index.entries(stream, windows, removed=True)
 
 
 def _name(stream: str, record: Row) -> str:

@@ -130,14 +130,12 @@ def _fault(root: Path, path: Path) -> tuple[str, str, str] | None:
 
 
 def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
-    """Finalize rows whose captures are in no stream; first each is looked for in its provider's own."""
-    streams = {name: source.stream for name, source in session.registry.sources.items()}
+    """Finalize rows whose captures are in no stream."""
     for entry in session.index.entries("windows") if "windows" in ids else ():
         window, lost = str(entry.record.get("window")), list[str]()
-        for name, measured in FinalizeRow(window, entry.record_id, entry.record).providers.items():
+        for measured in FinalizeRow(window, entry.record_id, entry.record).providers.values():
             used = records.values() if isinstance(records := measured.get("records"), Mapping) else ()
-            known = [*filter(None, [ids.get(streams.get(name, ""))]), *ids.values()]
-            lost += [one for one in used if isinstance(one, str) and not any(one in own for own in known)]
+            lost += [one for one in used if isinstance(one, str) and not any(one in own for own in ids.values())]
         if lost:
             place = f"windows.jsonl, record {entry.record_id}"
             problem = f"{line(window)} was finalized with {plural(len(lost), 'capture')} in no stream: {line(lost[0])}"

@@ -6,7 +6,6 @@ alone with the reason.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import json
 import os
@@ -42,7 +41,7 @@ class Edit:
     """One change of a file: what it is for, where, and the text before and after.
 
     question: whether the user wants it. before, after: None if the file does not exist. refusal: why it cannot be made.
-    is_absent: because what it changes is not on this machine.
+    is_absent: because what it changes is not on this machine. caution: what is lost by it.
     """
 
     title: str
@@ -52,6 +51,7 @@ class Edit:
     after: str | None = None
     refusal: str | None = None
     is_absent: bool = False
+    caution: str = ""
 
     @property
     def is_due(self) -> bool:
@@ -80,7 +80,7 @@ def file_edit(title: str, path: Path, changed: Change, question: str = "") -> Ed
         if not found.parent.is_dir():
             return Edit(title=title, place=str(path), refusal=f"There is no folder {found.parent}.", is_absent=True)
         before = _read(found)
-        after = _with_its_ends(changed, before)
+        after = changed(before)
     except TrackerError as error:
         return Edit(title=title, place=str(path), refusal=f"{path} {error}.")
     return Edit(title=title, place=str(found), question=question, before=before, after=after)
@@ -108,16 +108,6 @@ def _read(path: Path) -> str | None:
     if "\0" in text or re.search(r"\r(?!\n)", text):
         raise TrackerError("contains control characters")
     return text
-
-
-def _with_its_ends(changed: Change, text: str | None) -> str | None:
-    """A change of a text that keeps its line ends, which may be CR LF."""
-    if text is None or "\r" not in text:
-        return changed(text)
-    if text.count("\n") != text.count("\r\n"):
-        raise TrackerError("has line ends of two kinds, CR LF and LF; save it with one of them")
-    after = changed(text.replace("\r\n", "\n"))
-    return after and after.replace("\n", "\r\n")
 
 
 # --- a block between two marker lines
@@ -161,25 +151,18 @@ def _check_markers(text: str) -> None:
 
 def with_status_line(text: str | None, command: str) -> str:
     """The settings with the command as their status line; another command than ours stays."""
-    known = _object(text)
-    entry = known.get(KEY)
-    if KEY in known and not _is_ours(entry):
-        raise TrackerError(f"has a status line already: {json.dumps(entry)[:80]}")
-    wanted = {"type": "command", "command": command}
-    if text and entry == wanted:
+    known, wanted = _object(text), {"type": "command", "command": command}
+    if KEY in known and not _is_ours(known[KEY]):
+        raise TrackerError(f"has a status line already: {json.dumps(known[KEY])[:80]}")
+    if text and known.get(KEY) == wanted:
         return text
     rest = without_status_line(text)
     if not rest:
         # on one line, by which --undo knows that there was no file; without a line end, that it was empty
-        return json.dumps({KEY: wanted}) + ("\n" if rest is None else "")
-    indent = re.search(r"\n([ \t]+)\"", rest)
-    space = indent[1] if indent else "  "
-    value = json.dumps(wanted, indent=space).replace("\n", f"\n{space}")
-    # behind the last entry, so that taking it out leaves the file as it was
-    head, tail = re.fullmatch(r"(.*?)(\s*\}\s*)", rest, re.S).groups()  # type: ignore[union-attr]
-    comma = "" if head.endswith("{") else ","
-    changed = f"{head}{comma}\n{space}{json.dumps(KEY)}: {value}{tail}"
-    return _checked(changed, {**{key: one for key, one in known.items() if key != KEY}, KEY: wanted})
+        return f"{{{_entry(wanted)}}}" + ("\n" if rest is None else "")
+    # before the others, so that taking it out leaves the file as it was
+    begin, _, others = rest.partition("{")
+    return f"{begin}{{\n  {_entry(wanted)}" + ("," if _object(rest) else "\n") + others
 
 
 def without_status_line(text: str | None) -> str | None:
@@ -187,16 +170,16 @@ def without_status_line(text: str | None) -> str | None:
     known = _object(text)
     if text is None or not _is_ours(known.get(KEY)):
         return text
-    if text.rstrip("\n") == json.dumps(known) and len(known) == 1:
+    own = _entry(known.pop(KEY))
+    if text.rstrip("\n") == f"{{{own}}}":
         return None if text.endswith("\n") else ""
-    rest = {key: one for key, one in known.items() if key != KEY}
-    for found in re.finditer(rf"{json.dumps(KEY)}\s*:\s*", text):
-        _, end = json.JSONDecoder().raw_decode(text, found.end())
-        before, behind = text[: found.start()], text[end:]
-        for left in (re.sub(r",?\s*$", "", before) + behind, before + re.sub(r"^\s*,\s*", "", behind)):
-            with contextlib.suppress(TrackerError):
-                return _checked(left, rest)
-    raise TrackerError("has a status line that cannot be taken out; edit the file")
+    left = re.sub(re.escape(f"{{\n  {own}") + "[,\n]", "{", text, count=1)
+    # else another program has written the file since, in a form of its own
+    return left if left != text else json.dumps(known, indent=2, ensure_ascii=False) + "\n"
+
+
+def _entry(value: Any) -> str:
+    return f"{json.dumps(KEY)}: {json.dumps(value)}"
 
 
 def _object(text: str | None) -> dict[str, Any]:
@@ -212,12 +195,6 @@ def _object(text: str | None) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise TrackerError("is not a JSON object")
     return found
-
-
-def _checked(text: str, expected: dict[str, Any]) -> str:
-    if _object(text) != expected:
-        raise TrackerError("has settings that cannot be changed safely; edit the file")
-    return text
 
 
 def _is_ours(entry: Any) -> bool:

@@ -14,11 +14,6 @@ from tracker.kernel import TrackerError
 T = TypeVar("T")
 
 
-def answered(question: str) -> bool:
-    """Yes or no; no is the default."""
-    return asked(lambda: click.confirm(question, default=False, err=True))
-
-
 def asked(ask: Callable[[], T]) -> T:
     """The answer; an error if there is none."""
     # click 8.2 and 8.3 write a space to stdout with every question

@@ -71,14 +71,11 @@ class StreamCheck:
                 yield from self._no_record(offset, line)
                 continue
             self.records += 1
-            if self.lines == 1 and line.startswith(b"\xef\xbb\xbf"):
-                yield self._found("note", "encoding", "begins with a byte order mark", "nothing to do: it is read over")
             yield from self._strictness(line)
             own_id = record_id(self.stream, line, record)
             yield from self._identity(line, record, own_id)
             taken = instant(record.get("captured_at"))
             yield from self._fields(record, taken)
-            yield from self._place(record)
             if taken is not None:
                 yield from self._time(taken, own_id)
             if "tombstone" in record:
@@ -158,16 +155,6 @@ class StreamCheck:
         if isinstance(version, str) and version not in KNOWN_SCHEMAS:
             what = f"has the schema {shown(version)[:40]}; this program knows {' and '.join(KNOWN_SCHEMAS)}"
             yield self._found("warning", "schema", what, "upgrade tracker-core: fields it does not know are kept")
-
-    def _place(self, record: Mapping[str, Any]) -> Iterator[Finding]:
-        """A capture among finalize rows, or the other way round, as when two files were exchanged."""
-        if self.stream == "windows" and "phase" in record:
-            what = "is a capture, which belongs in another stream"
-        elif self.stream in self.session.registry.status_streams and "finalized_at" in record:
-            what = "is a finalize row, which belongs in windows.jsonl"
-        else:
-            return
-        yield self._found("error", "stream", what, "files were exchanged or renamed: put each back in its place")
 
     def _time(self, taken: datetime, own_id: str) -> Iterator[Finding]:
         # an anomaly is as old as the capture that it is about, which is named itself

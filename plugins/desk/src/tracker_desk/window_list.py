@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -214,9 +215,11 @@ def _figures(session: Session, source: Source, row: FinalizeRow, group: Sequence
 
 def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
     """A row per window and provider; columns that features add come last."""
-    rows = [row for one in windows for row in _rows(one, clock)]
     widths = {name: len(name) for name in HEAD}
-    for row in rows:
+    # packed, a million rows fit into memory
+    rows = list[bytes]()
+    for row in (row for one in windows for row in _rows(one, clock)):
+        rows.append(marshal.dumps(row))
         for key, text in row.items():
             widths[key] = max(widths.get(key, 0), len(text))
     titles = {}
@@ -225,7 +228,8 @@ def lines(windows: Iterable[ListedWindow], clock: Clock) -> Iterator[str]:
         name = key.removeprefix(WHOLE)
         titles[key] = key if name in widths else name
     widths = {key: max(widths[key], len(title)) for key, title in titles.items()}
-    yield from (_line(row, widths) for row in (titles, *rows))
+    yield _line(titles, widths)
+    yield from (_line(marshal.loads(row), widths) for row in rows)
 
 
 def _line(row: Mapping[str, str], widths: Mapping[str, int]) -> str:

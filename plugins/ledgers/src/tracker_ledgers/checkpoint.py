@@ -17,7 +17,8 @@ from tracker_ledgers.command_log import note, typed
 def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> None:
     """Everything that ends a session. What could refuse is looked at before anything is written."""
     window = given["window"]
-    given = {**given, "actual": _used(session, window, given["provider"], given["actual"])}
+    if given["actual"] is None:
+        given = {**given, "actual": _used(session, window, given["provider"])}
     measured = _measure(session, window, given["provider"], given["notes"])
     row = _row(session, given, measured)
     file = handoff.path_of(session)
@@ -79,25 +80,15 @@ def _after_tokens() -> Iterator[None]:
         raise TrackerError(f"The tokens are recorded: do not record them again. The rest failed: {error}") from error
 
 
-def _used(session: Session, window: str, provider: str, typed: int | None) -> int:
-    """The tokens that were typed, else those of the window in the session logs."""
-    known: int | None = None
+def _used(session: Session, window: str, provider: str) -> int:
+    """The tokens of the window in the session logs."""
     for answer in session.registry.ask("window_facts", session=session, windows=[window]):
         found = answer.get((window, provider), {})
         # session logs alone know the requests, and so all tokens; what a window shares may be another one's
-        if "requests" in found and "shared_requests" not in found:
-            known = found.get("tokens")
-    if typed is None:
-        if known is None:
-            problem = f"How many tokens {provider} used in {line(window)} is not known from session logs."
-            raise click.UsageError(f"{problem} Type --actual N.")
-        return known
-    if known not in (None, typed):
-        session.note(
-            f"note: session logs have {known:,} tokens of {provider} in {line(window)}, with cached ones;"
-            " without --actual these are booked"
-        )
-    return typed
+        if "requests" in found and "shared_requests" not in found and found.get("tokens") is not None:
+            return int(found["tokens"])
+    problem = f"How many tokens {provider} used in {line(window)} is not known from session logs."
+    raise click.UsageError(f"{problem} Type --actual N.")
 
 
 def _measure(session: Session, window: str, asked: str, notes: str | None) -> churn.Churn | None:

@@ -27,7 +27,7 @@ from tracker.kernel import (
 from tracker_ledgers import csv_append, documents, git, ledgers, settings
 from tracker_ledgers.churn_view import counted_features, per_feature
 from tracker_ledgers.command_log import quoted, taken_at, typed
-from tracker_ledgers.diffs import Diff, diff, pathspecs
+from tracker_ledgers.diffs import diff, pathspecs
 
 STREAM = "churn"
 MISSING = "missing-commit-range"
@@ -305,22 +305,25 @@ def measure(session: Session, request: Request) -> Churn:
         return _unmeasured(session, request, row, figures)
     git.require_repository()
     specs = pathspecs(request.paths, request.exclude, session.settings(settings.Churn).exclude)
-    found = diff(start.resolve(), (end or NamedCommit("HEAD", "default")).resolve(), specs)
+    found, warnings = diff(start.resolve(), (end or NamedCommit("HEAD", "default")).resolve(), specs)
     remarks, notes = [request.notes], []
     if end is None:
-        notes.append(f"no commit is known as the window's end: measured up to HEAD ({found.end[:12]})")
-    notes += [text for one, sha in ((start, found.start), (end, found.end)) if one and (text := one.correction(sha))]
-    if found.prototypes:
-        remarks.append(f"left out {plural(len(found.prototypes), 'prototype commit')} (xproto::)")
-        notes.append(f"{remarks[-1]}: {', '.join(commit.sha[:12] for commit in found.prototypes)}")
-    if found.files == 0:
+        notes.append(f"no commit is known as the window's end: measured up to HEAD ({found['commit_end'][:12]})")
+    for one, name in ((start, "commit_start"), (end, "commit_end")):
+        if one and (text := one.correction(found[name])):
+            notes.append(text)
+    if prototypes := found["prototypes"]:
+        remarks.append(f"left out {plural(len(prototypes), 'prototype commit')} (xproto::)")
+        notes.append(f"{remarks[-1]}: {', '.join(sha[:12] for sha in prototypes)}")
+    if found["files_changed"] == 0:
         notes.append(_nothing(request, found, end, within=bool(specs)))
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
         cure = typed("churn", "--window", request.window)
         own = f"{whose}: all lines count as {request.provider}'s"
         notes.append(f"{own}. To give them to no one, run `tracker undo`, then `{cure}`")
-    record = _record(session, request, row, remarks, _figures(found, features) | figures)
-    return Churn(record=record, warnings=found.warnings, notes=tuple(notes))
+    each = {"normalized_churn": per_feature(found["net"], features)}
+    record = _record(session, request, row, remarks, found | each | figures)
+    return Churn(record=record, warnings=warnings, notes=tuple(notes))
 
 
 def _rooted(given: Sequence[str]) -> list[str]:
@@ -331,9 +334,10 @@ def _rooted(given: Sequence[str]) -> list[str]:
     return [one if one.startswith((":", "/")) else f":(top){posixpath.normpath(prefix + one)}" for one in given]
 
 
-def _nothing(request: Request, found: Diff, end: NamedCommit | None, *, within: bool) -> str:
+def _nothing(request: Request, found: Mapping[str, Any], end: NamedCommit | None, *, within: bool) -> str:
     """That nothing changed, and how to measure what was committed after the window's end."""
-    text = f"nothing changed between {found.base[:12]} and {found.end[:12]}{' there' if within else ''}"
+    base = found["commit_base"] or found["commit_start"]
+    text = f"nothing changed between {base[:12]} and {found['commit_end'][:12]}{' there' if within else ''}"
     if end is None or request.commit_end is not None:
         return text
     cure = evolve(request, commit_end="HEAD").command
@@ -355,21 +359,6 @@ def _unmeasured(session: Session, request: Request, row: FinalizeRow | None, fig
     remarks = [request.notes, f"decision={MISSING}"]
     record = _record(session, request, row, remarks, {"decision": MISSING, **figures})
     return Churn(record=record, warnings=(warning,))
-
-
-def _figures(found: Diff, features: float | None) -> dict[str, Any]:
-    return {
-        "commit_start": found.start,
-        "commit_end": found.end,
-        "commit_base": None if found.base == found.start else found.base,
-        "commits": found.commits,
-        "prototypes": [commit.sha for commit in found.prototypes],
-        "files_changed": found.files,
-        "insertions": found.insertions,
-        "deletions": found.deletions,
-        "net": found.net,
-        "normalized_churn": per_feature(found.net, features),
-    }
 
 
 def _record(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-
-from attrs import frozen
+from typing import Any
 
 from tracker.kernel import TrackerError
 from tracker_ledgers import git
@@ -14,46 +13,31 @@ from tracker_ledgers import git
 PROTOTYPE = re.compile(r'((Revert|Reapply) ")*xproto::')
 
 
-@frozen(kw_only=True)
-class Diff:
-    """A measured range, its commits as full ids; `base` is what the end was compared with, mostly the start."""
-
-    start: str
-    end: str
-    base: str
-    commits: int
-    files: int
-    insertions: int
-    deletions: int
-    prototypes: tuple[git.Commit, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def net(self) -> int:
-        return self.insertions - self.deletions
-
-
-def diff(start: str, end: str, pathspecs: Sequence[str]) -> Diff:
-    """Measure a range of commits, given by their full ids."""
+def diff(start: str, end: str, pathspecs: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Measure a range of commits, given by their full ids: the figures as a churn record has them, and warnings."""
     base, warnings = _base(start, end)
     known = git.commits(base, end)
-    prototypes = tuple(commit for commit in known if PROTOTYPE.match(commit.subject))
+    prototypes = [commit for commit in known if PROTOTYPE.match(commit.subject)]
     with git.view(end) as view:
         changes = git.changes(base, end, pathspecs, view)
         files = len(changes)
         if prototypes:
             changes, files = _without(prototypes, known, changes, pathspecs, view)
-    return Diff(
-        start=start,
-        end=end,
-        base=base,
-        commits=len(known) - len(prototypes),
-        files=files,
-        insertions=sum(change.insertions for change in changes),
-        deletions=sum(change.deletions for change in changes),
-        prototypes=prototypes,
-        warnings=warnings,
-    )
+    insertions = sum(change.insertions for change in changes)
+    deletions = sum(change.deletions for change in changes)
+    figures = {
+        "commit_start": start,
+        "commit_end": end,
+        # what the end was compared with, if that is not the start
+        "commit_base": None if base == start else base,
+        "commits": len(known) - len(prototypes),
+        "prototypes": [commit.sha for commit in prototypes],
+        "files_changed": files,
+        "insertions": insertions,
+        "deletions": deletions,
+        "net": insertions - deletions,
+    }
+    return figures, warnings
 
 
 def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:

@@ -51,9 +51,8 @@ def refuse_special(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
-        kind = (
-            "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-        )
+        kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a directory"}
+        kind = kinds.get(stat.S_IFMT(mode), "not a regular file")
         raise TrackerError(f"{path} is {kind}. Expected a regular file. Move it away.")
 
 

@@ -49,15 +49,12 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
 def log(session: Session, given: Mapping[str, Any]) -> None:
     """Append what was built under an id, reserved before or not."""
     row = _row(session, given, check_id(given["feature_id"]), given["notes"])
-    known = logged_ids(session)
     reversal.record(session, FEATURES, [row])
     if session.dry_run or session.json:
         session.data(row)
     else:
         window = f" for {row['window']}" if row["window"] else ""
         session.say(f"logged {row['feature_id']}{window}")
-    if row["feature_id"] not in known:
-        session.note(f"note: {row['feature_id']} was not reserved; `tracker feature reserve` keeps ids apart")
 
 
 def check_id(feature: str) -> str:

@@ -302,7 +302,4 @@ def test_a_checkpoint_books_what_the_session_logs_have_of_its_window(home: Any, 
     log = home.projects / "s1.jsonl"
     log.write_text(message("a", minute=5) + message("b", minute=6))
     assert "booked 300 tokens for W1 (delta=-700)" in home.run(*words).stdout
-    said = "session logs have 300 tokens of claude in W1, with cached ones; without --actual these are booked"
-    for typed, is_said in ((200, True), (300, False)):
-        done = home.run(*words, "--actual", str(typed))
-        assert (f"booked {typed} tokens for W1" in done.stdout, said in done.stderr) == (True, is_said)
+    assert "booked 200 tokens for W1" in home.run(*words, "--actual", "200").stdout

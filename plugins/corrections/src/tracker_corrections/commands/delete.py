@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from tracker.kernel import Number, WritingCommand, session, window_option
@@ -30,9 +32,9 @@ def command(
     provider: str, phase: str | None, window: str | None, position: int, reason: str, keep_readings: bool, yes: bool
 ) -> None:
     """Take a capture back: a row in the journal says so. Nothing is erased."""
-    from tracker_corrections.deletion import CaptureChoice, take_back
+    from tracker_corrections.deletion import find_capture, take_back
 
     here = session()
     source = here.source(provider, kinds=["status"])
-    wanted = CaptureChoice(source=source, phase=phase, window=window, position=position)
-    take_back(here, wanted, reason, is_sure=yes, keeps_reading=keep_readings)
+    find, is_named = partial(find_capture, here, source, phase, window, position), window is not None
+    take_back(here, source, find, reason=reason, is_named=is_named, is_sure=yes, keeps_reading=keep_readings)
