@@ -125,6 +125,8 @@ def test_a_row_that_was_edited_is_not_reversed(finalized: Run, tmp_path: Path) -
     ledger = tmp_path / "docs" / "Ledgers" / "Churn_Ledger.csv"
     ledger.write_text(ledger.read_text().replace("W0-20", "W0-21"))
     before = ledger.read_text()
+    # who is asked knows: it may stand on another branch, which is to be checked out first
+    assert ", and Churn_Ledger.csv has no row of W0-20 to reverse. Nothing was changed." in refused(finalized("undo"))
     assert "Churn_Ledger.csv has no row of W0-20 to reverse\n" in ok(finalized("undo", "--yes"))
     assert ledger.read_text() == before
 
