@@ -239,6 +239,21 @@ def test_an_id_that_another_worktree_reserved_is_taken(finalized: Run, at: Run, 
     assert ok(finalized("feature", "reserve", "--window", "W0-20")) == "F-002\n"
 
 
+def test_a_reservation_is_not_built_until_it_is_logged(finalized: Run) -> None:
+    """Notes of a person may begin with the same word; what is logged is of the window that it was reserved for."""
+    whose = ("--window", "W0-20", "--provider", "toy")
+
+    def built() -> int:
+        [found] = json.loads(ok(finalized("windows", "--json")))
+        return int(found["providers"]["toy"]["features_logged"])
+
+    ok(finalized("feature", "reserve", *whose, "--notes", "a plan"))
+    ok(finalized("feature", "log", "--id", "F-9", *whose, "--notes", "reserved seats can be booked"))
+    assert built() == 1
+    assert ok(finalized("feature", "log", "--id", "F-001")) == "logged F-001 for W0-20\n"
+    assert built() == 2
+
+
 def test_evidence_of_another_folder_is_named(finalized: Run, at: Run, tmp_path: Path, other: Path) -> None:
     ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "fail"))
     assert "Verdict: NO-GO" in ok(finalized("decision-card", "--window", "W0-20"))
