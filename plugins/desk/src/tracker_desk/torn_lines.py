@@ -27,20 +27,12 @@ def restore(session: Session) -> int:
 
 def set_aside(journal: Journal, stream: str, offsets: Iterable[int]) -> None:
     """Copy the lines at some offsets into `*.torn`. The stream keeps them, and no reader warns of them any more."""
-    path, known, new = Path(f"{journal.path(stream)}.torn"), journal.aside(stream), list(offsets)
-
-    def write(part: Path) -> None:
-        with part.open("wb") as file:
-            if path.exists():
-                old = path.read_bytes()
-                file.write(old if old.endswith(b"\n") else old + b"\n")
-            for offset in new:
-                _, line = next(journal.lines(stream, offset))
-                if line is not None and line not in known:
-                    file.write(line + b"\n")
-
-    if new:
-        replace_file(path, write)
+    path, known = Path(f"{journal.path(stream)}.torn"), journal.aside(stream)
+    lines = [next(journal.lines(stream, offset))[1] for offset in offsets]
+    if new := [line for line in lines if line is not None and line not in known]:
+        old = path.read_bytes() if path.exists() else b""
+        gap = b"" if old.endswith(b"\n") or not old else b"\n"
+        replace_file(path, old + gap + b"".join(line + b"\n" for line in new))
 
 
 def broken(journal: Journal, stream: str) -> Iterator[tuple[int, bytes]]:
