@@ -126,9 +126,6 @@ def book(session: Session, request: Request) -> None:
 
 def append(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> None:
     """Append the row, then the record; a row without its record is reversed."""
-    # as where `checkpoint` follows `churn`
-    if equal := ledger.equal_row(measured.row):
-        session.note(f"note: {measured.record['window']} had this churn already ({equal}); the newest counts")
     ledger.append(measured.row)
     try:
         session.journal.append(STREAM, [measured.record])
