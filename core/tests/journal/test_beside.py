@@ -302,3 +302,11 @@ def test_an_after_that_belongs_to_the_lane_without_a_name_is_told_so(program: An
     refused = program("end", "toy", "--stdin", stdin="fuel 2%", lane="sub9").refused()
     [end, _] = re.findall(r"`tracker (.*?)`", refused)
     assert "for W7 (ready to finalize)" in program(*shlex.split(end), stdin="fuel 2%", lane="sub9").ok()
+
+
+def test_a_window_that_has_ended_is_not_left_behind(program: Any) -> None:
+    """An AFTER of an older window looked past its own BEFORE, at one that had its AFTER."""
+    for verb, window, hour in (("start", "W2", 6), ("start", "W3", 7), ("end", "W3", 8)):
+        take(program, verb, window, f"fuel {hour}%", hour)
+    assert "stays open" not in take(program, "end", "W2", "fuel 30%", 9).err
+    assert "stays open" not in take(program, "start", "W4", "fuel 30%", 10).err

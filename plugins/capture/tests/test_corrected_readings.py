@@ -170,6 +170,27 @@ def test_a_before_below_what_the_same_meter_showed_is_told(program: Any) -> None
 
 
 @pytest.mark.parametrize("lane", [(), ("--agent", "sub1")])
+def test_an_after_of_a_forgotten_window_says_what_it_costs(program: Any, lane: tuple[str, ...]) -> None:
+    """It held the work of a newer window, too, so that neither counted, and nothing said so."""
+    for verb, window, ago, pane in (
+        ("start", "W0-01", "-30h", "fuel 10%"),
+        ("start", "W0-02", "-3h", "fuel 20%"),
+        ("end", "W0-02", "-2h", "fuel 30%"),
+    ):
+        words = (verb, "toy", "--stdin", "--window", window, "--captured-at", ago)
+        assert "same time" not in program(*words, *lane, stdin=pane).err
+    said = program("end", "toy", "--stdin", "--window", "W0-01", *lane, stdin="fuel 31%").notes
+    assert (
+        "note: W0-02 ran at the same time on toy's meter. If both are finalized, neither counts. If W0-01 was" in said
+    )
+    undo, delete = re.findall("`tracker ([^`]*)`", said)
+    for words in (undo, delete):
+        program(*words.split(), "--yes").ok()
+    assert "W0-01" not in program("windows").ok()
+    assert "same time" not in program("end", "toy", "--stdin", "--window", "W0-02", *lane, stdin="fuel 31%").err
+
+
+@pytest.mark.parametrize("lane", [(), ("--agent", "sub1")])
 def test_a_before_that_joins_a_window_of_the_day_before_says_so(program: Any, lane: tuple[str, ...]) -> None:
     """What lay between the two was of the window, too, as far as one could see."""
 

@@ -55,6 +55,14 @@ def test_what_fails_is_said_and_nothing_is_stored(machine: Any) -> None:
     assert machine.rows("readings") == []
 
 
+def test_a_sample_names_the_first_origin_at_hand_that_failed(machine: Any) -> None:
+    """It named the last of the list: without a network, a file that nobody misses."""
+    machine.program("claude", "sys.exit('Error: connect ENETUNREACH')")
+    said = refused(machine("capture", "--sample", "claude"))
+    assert said.startswith("error: claude usage: claude ended with status 1: 'Error: connect ENETUNREACH'. ")
+    assert said.endswith(" Nothing is left to try after print, statusline, transcript. Nothing was stored.")
+
+
 def test_a_sample_that_says_nothing_of_now_says_so(machine: Any, event: Any) -> None:
     """It was sampled with success, and every command that had named it as a cure named it again."""
     now = time.time()

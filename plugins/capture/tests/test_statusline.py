@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tracker.api import Gauge, Meter, Reading, StatusSource
+from tracker.errors import Busy
 from tracker.session import Session
 from tracker_capture import statusline
 
@@ -157,6 +158,23 @@ def test_nonsense_makes_an_empty_line(tmp_path: Path, text: str | bytes) -> None
     session.data_dir = tmp_path
     data = text.encode() if isinstance(text, str) else text
     assert statusline.text(session, statusline.take(session, data)) == ""
+
+
+def test_it_waits_for_no_lock(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads the line up to its end, such as a shell, waited for as long. The next line adds the row."""
+    machine.enter()
+    mine, other = Session(), Session()
+    mine.data_dir = other.data_dir = machine.folder / "data"
+    found = statusline.take(mine, handed().encode())
+    assert found is not None
+    with other.journal.lock():
+        monkeypatch.setattr("tracker.journal.journal.time.sleep", lambda _: pytest.fail("it waits"))
+        with pytest.raises(Busy):
+            statusline.sample(mine, found)
+    again = statusline.take(mine, handed().encode())
+    assert again is not None
+    statusline.sample(mine, again)
+    assert len(machine.rows("readings")) == 1
 
 
 def test_more_than_anybody_hands_over_is_not_read(machine: Any) -> None:

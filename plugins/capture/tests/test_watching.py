@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from tracker.api import Gauge, Reading
+from tracker.errors import Busy
 from tracker_capture import watch
+from tracker_capture.origins.answer import Answer
 from tracker_capture.watch import Pace
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
@@ -37,6 +40,33 @@ def test_the_pace_follows_errors_and_resets() -> None:
     assert pace.due == minute(7)
     pace.succeeded(START, [minute(3)])
     assert pace.due == minute(1)
+
+
+def test_a_lock_that_is_busy_once_ends_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    def store(*_given: Any) -> None:
+        raise Busy("The lock is busy. Try again.")
+
+    source: Any = SimpleNamespace(name="codex", origins=())
+    answer = Answer(
+        reading=Reading(gauges=(Gauge(meter="weekly", used=5.0),)), text=None, taken=START, origin="rollout"
+    )
+    monkeypatch.setattr(watch.samples, "look", lambda _session, wanted: [(one, answer) for one in wanted])
+    monkeypatch.setattr(watch, "values", lambda *_: "weekly=5%")
+    watched = watch.Watch([source], timedelta(minutes=5), START)
+    with monkeypatch.context() as busy:
+        busy.setattr(watch.samples, "store", store)
+        assert watched.turn(SimpleNamespace(now=START)) == [  # type: ignore[arg-type]
+            "The lock is busy. Try again; asking again in 10 min"
+        ]
+    monkeypatch.setattr(watch.samples, "store", lambda *_: None)
+    assert watched.turn(SimpleNamespace(now=minute(10))) == []  # type: ignore[arg-type]
+    assert watched.text == "codex weekly=5%"
+
+
+def test_it_has_no_json(machine: Any) -> None:
+    done = machine("--json", "watch", "codex")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "has no JSON. Type `tracker --json capture --sample --all`." in done.stderr
 
 
 class Terminal(io.StringIO):

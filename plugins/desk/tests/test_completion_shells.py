@@ -141,7 +141,10 @@ def zsh(environment: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
         yield terminal
 
 
-def test_zsh(zsh: Terminal) -> None:
+def test_zsh(zsh: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "pane.txt").touch()
+    zsh.type("tracker start codex ./pa\t", "./pane.txt ")
+    zsh.type("\x15", "")
     zsh.type("tracker previ\t", "preview ")
     zsh.type("--win\t", "--window ")
     zsh.type("\t", "W0-20 ")

@@ -129,3 +129,16 @@ def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
     assert counts == (12, 6, 1)
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
     assert {path.name for path in (out / "toy_stream").iterdir()} == {"window=W1"}
+
+
+def test_fields_that_differ_in_their_case_alone_are_columns_of_their_own(filled: Any, tmp_path: Path) -> None:
+    with (filled.root / "snapshots.jsonl").open("ab") as file:
+        row = {"record_id": "0" * 32, "window": "W1", "Plan": "a", "plan": "b", "PLAN": "c", "": 3, "Phase": "d"}
+        file.write(json.dumps(row).encode() + b"\n")
+    out = tmp_path / "out"
+    filled("export", "--format", "parquet", "--out", str(out)).ok()
+    ask = duckdb.connect(":memory:").execute
+    query = (
+        f"SELECT Plan, plan_, PLAN__, _, phase_, phase FROM '{out}/snapshots.parquet' WHERE record_id = '{'0' * 32}'"
+    )
+    assert ask(query).fetchall() == [("a", "b", "c", 3, "d", None)]

@@ -111,6 +111,9 @@ def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, 
     assert settings["model"] == "opus"
     assert settings["statusLine"]["command"].endswith("tracker statusline")
     assert "capture --sample --all" in (home / "crontab").read_text()
+    assert "another data directory" not in done.stdout
+    other = setup("--dry-run", TRACKER_DATA_DIR="other").stdout
+    assert "The job that is replaced samples into another data directory, which gets no more samples then." in other
     written = files(home)
     shell = subprocess.run(
         ["bash", "-c", ". ~/.bashrc && type os"], env=environment(home), capture_output=True, text=True, check=False

@@ -255,31 +255,6 @@ def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeyp
     ]
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-def test_the_forecasts_of_an_account_that_gets_a_name_are_scored(
-    verdicts: Any, monkeypatch: pytest.MonkeyPatch, is_told: bool
-) -> None:
-    """Its readings tell which it is, unless another one showed the same beside the same reset."""
-    weeks(verdicts, 4, daily=9)
-    end, one, other = NOW + timedelta(days=3), "0123456789ab", "ffffffffffff"
-    path = verdicts.folder / "data" / "readings.jsonl"
-    rows = [{**json.loads(line), "account": one} for line in path.read_text().splitlines()]
-    used = rows[-1]["parsed"]["weekly_used"]
-    rows.append(_row(9000, NOW - HOUR, used + is_told, end, other))
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.setattr(Session, "now", property(lambda self: NOW))  # the hour may change while the tests run
-    verdicts("plan", "--provider", "codex").ok()
-    verdicts.settings(f'[accounts]\nwork = "{one}"\n')
-    with path.open("a") as file:
-        for row in (_row(9001, end - HOUR, 64, end, one), _row(9002, end - HOUR, 100, end, other)):
-            file.write(json.dumps(row) + "\n")
-    monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
-    [found] = json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok())
-    # that of the other one is a word alone
-    assert (found["forecasts"], found["unread"], found["words"]) == (is_told, not is_told, 1)
-    assert not is_told or (found["full"], found["hits"]) == (0, 1)
-
-
 def test_a_full_week_is_scored_by_the_rule_of_others(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody read its last day. If full ones counted all the same, weeks were picked by how they ended."""
     weeks(verdicts, 4, daily=9)

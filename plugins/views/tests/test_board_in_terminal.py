@@ -53,6 +53,15 @@ def test_it_runs_in_a_terminal_and_gives_it_back(recent: Any, tmp_path: Path, ke
         assert process.wait(60) == 0
 
 
+def test_a_signal_that_ends_it_gives_the_terminal_back(recent: Any, tmp_path: Path) -> None:
+    """It stayed in the other screen, raw, and reported each movement of the mouse."""
+    with terminal(recent, tmp_path) as (main, process):
+        seen = until(main, b"W2", b"")
+        process.terminate()
+        until(main, b"\x1b[?1049l", seen)
+        assert process.wait(60) == 128 + signal.SIGTERM
+
+
 def _without_folder(said: str) -> str:
     """What was said in one line, without the data directory that its commands name."""
     return re.sub(r" --data-dir \S+", "", " ".join(said.split()))

@@ -98,12 +98,12 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     """What a capture changes for those that stand already. Each may be intended."""
     source, taken, agent, phase = request.source, request.captured_at, session.lane, added.record["phase"]
     name, word, is_after = source.name, phase.upper(), phase == "after"
-    lane, clock = lane_option(session, agent), Clock(session.now, session.zone)
+    lane, clock, index = lane_option(session, agent), Clock(session.now, session.zone), session.index
     place = f"--window {added.window}{lane}"
     delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"
     pair = canonical(one for one in added.standing if one.agent_id == agent)
     if not is_after and pair.after and taken > pair.after.captured_at:
-        state = ", which is finalized" if is_finalized(session.index, added.window) else ""
+        state = ", which is finalized" if is_finalized(index, added.window) else ""
         yield (
             f"this BEFORE is later than the AFTER of {clock.at(pair.after.captured_at)} in {added.window}{state}, so it"
             f" does not count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete} it back"
@@ -118,10 +118,10 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     if added.pair.mixed == OTHER_PLAN:
         yield explained(OTHER_PLAN, source)
     if len(request.phases) == 1:
-        last = session.index.newest(source.stream, agent, name, position=2 + is_after - session.dry_run)
-        # the one before this, and before the BEFORE of an AFTER; of captures of the past what is newer is not left open
-        is_left = last is not None and last.phase == "before" and last.at <= taken.timestamp()
-        if last and is_left and last.window != added.window and not is_finalized(session.index, last.window):
+        # the newest of another window; of captures of the past what is newer is not left open
+        marks = (index.newest(source.stream, agent, name, position=at) for at in (1, 2, 3))
+        last = next((one for one in marks if one and one.window != added.window), None)
+        if last and last.phase == "before" and last.at <= taken.timestamp() and not is_finalized(index, last.window):
             end = f"`tracker end {name} --stdin --window {line(last.window)}{lane}` ends it"
             yield f"{line(last.window)} stays open for {name} in this lane; {end}"
     lanes = [one.agent_id for one in added.standing]

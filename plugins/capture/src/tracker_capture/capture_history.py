@@ -41,6 +41,8 @@ def add_newest_capture(session: Session, provider: str, *, is_named: bool = Fals
     row = _last_capture(session, source)
     if row.get("phase") == "before" and not is_named and (text := _joined(session, provider, row)):
         session.note(f"note: {text}")
+    if row.get("phase") == "after" and is_named:
+        _note_overlaps(session, source, row)
     sample = _sample(session, source, row)
     if sample is None or row.get("source") == "history":
         return
@@ -71,6 +73,25 @@ def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
     start = f"`tracker start {name} --stdin --window {quote(following)}{lane}`"
     what = f"this BEFORE joins {window}, which was measured until {Clock(session.now, session.zone).at(end)}"
     return f"{what}. To begin a new window, type `tracker undo{lane}`, then {start}"
+
+
+def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> None:
+    """Say what an AFTER costs of a window behind which its lane began another: each holds the work of both."""
+    name, window = source.name, str(row.get("window"))
+    newest = session.index.newest(source.stream, session.lane, name, ("before",))
+    # without one the features that tell are not loaded
+    if newest is None or newest.window == window:
+        return
+    lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
+    delete = f"`tracker alias delete {name} --phase before --window {quote(window)} --keep-readings{lane}`"
+    for check in (
+        one for found in session.registry.ask("window_checks", session=session, window=window) for one in found
+    ):
+        if check.name == "overlaps" and check.state == "failed":
+            session.note(
+                f"note: {check.text}. If {window} was over before, type `tracker undo{lane}`, then {delete}, which"
+                f" takes {name} out of it"
+            )
 
 
 def _fall(session: Session, source: Source, sample: Sample) -> str | None:

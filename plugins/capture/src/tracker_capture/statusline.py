@@ -164,7 +164,9 @@ def sample(session: Session, found: LastReading) -> None:
         _, origin = next(_origins([found.source]))
         one = readings.sample_of(found.source, found.reading, found.at, origin.name, readings.lag(session))
         if one is not None:
-            readings.add(session, [one], by="statusline")
+            # whoever reads the line waits for the process to end: if the lock is busy, the next line adds it
+            with session.journal.lock(wait=0):
+                readings.add(session, [one], by="statusline")
             _keep(session, evolve(found, sampled=session.now))
 
 

@@ -11,7 +11,7 @@ from shutil import get_terminal_size
 from attrs import define
 
 from tracker.api import Source
-from tracker.kernel import Session, line, span
+from tracker.kernel import Session, TrackerError, line, span
 from tracker_capture import samples
 from tracker_capture.origin_list import values
 from tracker_capture.origins.answer import Answer
@@ -60,15 +60,20 @@ class Watch:
         now = session.now
         due = [pace for pace in self.paces if pace.due <= now]
         found = samples.look(session, [pace.source for pace in due])
-        samples.store(session, found, LEAST)
+        failure = None
+        try:
+            samples.store(session, found, LEAST)
+        except TrackerError as error:
+            # another command has the lock, or the disk is full: the night goes on
+            failure = error
         for pace, (source, answer) in zip(due, found, strict=True):
-            if isinstance(answer, Answer):
+            if isinstance(answer, Answer) and not failure:
                 pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
                 pace.shown, pace.problem = f"{source.name} {values(source, answer.reading)}", ""
             else:
                 pace.failed(session.now)
                 pace.shown = pace.shown or f"{source.name} n/a"
-                pace.problem = f"{str(answer).rstrip('.')}; asking again in {span(pace.due - session.now)}"
+                pace.problem = f"{str(failure or answer).rstrip('.')}; asking again in {span(pace.due - session.now)}"
         return [pace.problem for pace in self.paces if pace.problem]
 
     @property

@@ -41,7 +41,7 @@ class Edit:
     """One change of a file: what it is for, where, and the text before and after.
 
     question: whether the user wants it. before, after: None if the file does not exist. refusal: why it cannot be made.
-    is_absent: because what it changes is not on this machine.
+    is_absent: because what it changes is not on this machine. caution: what is lost by it.
     """
 
     title: str
@@ -51,6 +51,7 @@ class Edit:
     after: str | None = None
     refusal: str | None = None
     is_absent: bool = False
+    caution: str = ""
 
     @property
     def is_due(self) -> bool:

@@ -15,7 +15,7 @@ import orjson
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError, plural, replace_file
 from tracker_desk import fleet
-from tracker_desk.tables import by_path, columns
+from tracker_desk.tables import FIRST, by_path, columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -85,11 +85,12 @@ def _opened(target: Path) -> Iterator[tuple[DuckDBPyConnection, Path]]:
 
 def _write_table(session: Session, stream: str, database: DuckDBPyConnection, rows: Path, path: Path) -> int:
     """One file: nested objects are columns with dotted names, lists are JSON."""
-    kinds = dict[str, type]()
+    kinds, spelled = dict[str, type](), {name: name for name in FIRST}
 
     def flat() -> Iterator[dict[str, Any]]:
         for entry in session.index.entries(stream):
-            found = dict(by_path(entry.record)) | {"record_id": entry.record_id}
+            named = dict(by_path(entry.record)) | {"record_id": entry.record_id}
+            found = {spelled.get(name) or _column(name, spelled): value for name, value in named.items()}
             for name, value in found.items():
                 kinds[name] = _common(kinds.get(name, type(None)), value)
             yield found
@@ -102,6 +103,15 @@ def _write_table(session: Session, stream: str, database: DuckDBPyConnection, ro
     query = f"SELECT {', '.join(map(_quoted, names))} FROM {_rows_of(rows, types)}"
     replace_file(path, lambda whole: _copy(database, query, whole), after="The export is not complete")
     return count
+
+
+def _column(name: str, spelled: dict[str, str]) -> str:
+    """The name of a new column: DuckDB takes none that is empty, or that differs from another in its case alone."""
+    own, taken = name or "_", {one.lower() for one in spelled.values()}
+    while own.lower() in taken:
+        own += "_"
+    spelled[name] = own
+    return own
 
 
 def _write_events(session: Session, source: Source, database: DuckDBPyConnection, rows: Path, folder: Path) -> int:

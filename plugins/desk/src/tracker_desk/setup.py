@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from attrs import asdict
+from attrs import asdict, evolve
 
 from tracker.api import StatusLineOrigin
 from tracker.kernel import Session, plural
 from tracker_desk.edits import (
+    BLOCK,
     Change,
     Edit,
     crontab_edit,
@@ -30,6 +31,10 @@ from tracker_desk.prompts import asked
 from tracker_desk.shells import SCRIPTS, program
 
 SAMPLE = "Sample your meters every 15 minutes, so that windows can be made from the history later?"
+OTHER = (
+    "The job that is replaced samples into another data directory, which gets no more samples then."
+    " To keep it, add the line of `tracker schedule print` by hand instead."
+)
 
 
 def set_up(session: Session, *, is_yes: bool) -> None:
@@ -86,6 +91,8 @@ def _show(session: Session, edit: Edit) -> None:
     session.say(f"{edit.title}: this changes {edit.place}:")
     for line in edit.diff()[2:]:
         session.say(f"  {line}")
+    if edit.caution:
+        session.say(edit.caution)
 
 
 def _make(session: Session, edits: list[Edit]) -> None:
@@ -164,11 +171,14 @@ def _shell_block(session: Session, shell: str) -> Change:
 
 def _schedule(session: Session) -> Edit:
     """The job that the schedule's own command prints, in the crontab."""
-    words = ["--data-dir", str(session.root.absolute()), "--quiet", "schedule", "print", "--every", "15m"]
+    root = str(session.root.absolute())
+    words = ["--data-dir", root, "--quiet", "schedule", "print", "--every", "15m"]
     done = subprocess.run(
         [sys.executable, "-m", "tracker.cli", *words], capture_output=True, text=True, timeout=60, check=False
     )
     if done.returncode:
         why = done.stderr.strip().splitlines()[-1:] or ["it cannot be printed"]
         return Edit(title="Schedule", place="crontab", refusal=why[0].removeprefix("error: "))
-    return crontab_edit("Schedule", partial(with_block, body=done.stdout), SAMPLE)
+    edit = crontab_edit("Schedule", partial(with_block, body=done.stdout), SAMPLE)
+    known, own = BLOCK.search(edit.before or ""), f" --data-dir {shlex.quote(root)} ".replace("%", r"\%")
+    return evolve(edit, caution=OTHER) if known and own not in known[0] else edit

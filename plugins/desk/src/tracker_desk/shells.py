@@ -78,7 +78,6 @@ complete -o nosort -F _tracker_completion tracker 2>/dev/null || complete -F _tr
 """
 ZSH = """\
 _tracker_completion() {
-  emulate -L zsh
   local -a response plain described
   local kind value about
   response=("${(@f)$(env COMP_WORDS="${(j: :)words}" COMP_CWORD=$((CURRENT - 1)) \\

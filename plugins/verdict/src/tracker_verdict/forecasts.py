@@ -14,9 +14,9 @@ from attrs import frozen
 
 from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.current_meters import SKEW, history, of_accounts, readings_since
-from tracker_verdict.prospect import NEEDED, YOUNG, Prospect
-from tracker_verdict.weeks import FULL, LATE, RESET_TOLERANCE, WEEK, steady
+from tracker_verdict.current_meters import history, of_accounts
+from tracker_verdict.prospect import NEEDED, Prospect
+from tracker_verdict.weeks import FULL, LATE, WEEK, steady
 
 STREAM = "forecasts"
 # A week's last reading counts as its end if it is not older at the reset.
@@ -90,7 +90,7 @@ class Outcome:
 class Outcomes(NamedTuple):
     """The forecasts of ended weeks, and how many are not scored.
 
-    waiting: their week goes on. unread: nobody read how it ended, or nothing tells what their account is called now.
+    waiting: their week goes on. unread: nobody read how it ended, or one of several accounts has another name now.
     words: a short history made them a word alone.
     """
 
@@ -130,11 +130,11 @@ def _stored(session: Session, source: Source) -> Iterator[_Forecast]:
 def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
     made, known = list(_stored(session, source)), history(session, source, now, FOREVER)
     groups = {meter: of_accounts(known, meter) for meter in {one.meter for one in made}}
-    names = _names_now(session, source, [one for one in made if one.account not in groups[one.meter]])
     found = Outcomes([], dict.fromkeys(("waiting", "unread", "words"), 0))
     for one in made:
         own = groups[one.meter]
-        name = next(iter(own)) if len(own) == 1 else names.get(one.account, one.account)
+        # a single account may have got its name since
+        name = next(iter(own)) if len(own) == 1 else one.account
         if isinstance(one.weeks, int) and one.weeks < NEEDED:
             found.left_out["words"] += 1
         elif one.reset_at > now:
@@ -144,27 +144,6 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
         else:
             found.left_out["unread"] += 1
     return found
-
-
-def _names_now(session: Session, source: Source, made: Sequence[_Forecast]) -> dict[str | None, str | None]:
-    """What accounts are called now that had another name when forecasts were made of them.
-
-    It is the one account that showed the value of each forecast, with its reset, when it was made.
-    """
-    shown: dict[tuple[str, float], list[MeterReading]] = {}
-    for reading in readings_since(session, source, min(one.at for one in made) - YOUNG, hourly=False) if made else ():
-        shown.setdefault((reading.meter, reading.used), []).append(reading)
-    found: dict[str | None, set[str | None]] = {}
-    for one in made:
-        owners = {
-            reading.account
-            for reading in shown.get((one.meter, one.used), ())
-            if reading.at <= one.at + SKEW and one.at - reading.until <= YOUNG
-            if reading.reset_at is not None and abs(reading.reset_at - one.reset_at) <= RESET_TOLERANCE
-        }
-        if owners:
-            found[one.account] = found.get(one.account, owners) & owners
-    return {account: owners.pop() for account, owners in found.items() if len(owners) == 1}
 
 
 def _outcome(made: _Forecast, readings: Sequence[MeterReading]) -> Outcome | None:
@@ -218,7 +197,7 @@ def lines(source: Source, found: Outcomes) -> Iterator[str]:
     was = "was" if found.left_out["words"] == 1 else "were"
     why = {
         "waiting": "cannot be scored yet",
-        "unread": "cannot be scored, since nobody read the end of the week, or nothing tells its account's name",
+        "unread": "cannot be scored, since nobody read the end of the week, or its account has another name now",
         "words": f"{was} a word alone, of under {NEEDED} weeks of history",
     }
     later = "".join(f"; {plural(count, 'forecast')} {why[name]}" for name, count in found.left_out.items() if count)

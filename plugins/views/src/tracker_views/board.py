@@ -10,9 +10,11 @@ import asyncio
 import gc
 import os
 import re
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -116,7 +118,11 @@ class Board(App[None]):
     def on_mount(self) -> None:
         self.theme = "textual-dark"
         # one thread reads records, one meters; each more keeps 4 MB of freed memory
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(2))
+        if not self.is_headless:
+            # the terminal is given back, as with `q`
+            loop.add_signal_handler(signal.SIGTERM, partial(self.exit, return_code=128 + signal.SIGTERM))
         self.query_one("#tabs", Tabs).can_focus = False
         self.table.focus()
         self.action_read()

@@ -43,6 +43,6 @@ def command() -> None:
         with contextlib.suppress(OSError):
             os.write(sys.stdout.fileno(), shown.encode("utf-8", "replace") + b"\n")
         if found is not None:
-            # After the line, because the lock may have to be waited for.
+            # After the line, because the history may have to be read.
             with contextlib.suppress(Exception):
                 statusline.sample(here, found)

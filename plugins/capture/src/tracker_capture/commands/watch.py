@@ -23,5 +23,7 @@ def command(provider: str | None, every: str) -> None:
     from tracker_capture.watch import watch
 
     here = session()
+    if here.json:
+        raise click.UsageError("The line that is drawn anew has no JSON. Type `tracker --json capture --sample --all`.")
     with ended_on_signals():
         watch(here, sources(here, provider), timedelta(minutes=interval(every)))

@@ -45,11 +45,12 @@ def first(
     timezone: str | None = None,
     *,
     accept: Callable[[Answer], Answer] = lambda answer: answer,
-    warn: Callable[[str], None] = lambda text: None,
+    warn: Callable[[str], None] | None = None,
 ) -> Answer:
     """The first usable answer; `accept` refuses one with an `OriginError`. One without its capacity is the last resort.
 
-    Each failure before it is one warning; together they take `MOST_SECONDS` at most.
+    Each failure before it is one warning; together they take `MOST_SECONDS` at most. Without warnings the error says
+    why the first one failed that is at hand.
     """
     until, failed, half = time.monotonic() + MOST_SECONDS, list[OriginError](), list[Answer]()
     for place, origin in enumerate(origins, 1):
@@ -62,12 +63,15 @@ def first(
             raise OriginError(f"it has no value of {source.capacity}")
         except OriginError as error:
             failed.append(error)
-            if place < len(origins):
+            if warn and place < len(origins):
                 warn(f"{source.name} {origin.name}: {error}; trying {origins[place].name} next")
     if half:
         return half[0]
-    others = f" after {', '.join(origin.name for origin in origins[:-1])}" if len(origins) > 1 else ""
-    raise NoAnswer(f"{source.name} {origins[-1].name}: {failed[-1]}. Nothing is left to try{others}.", failed)
+    tried = list(zip(origins, failed, strict=True))
+    told = next((one for one in tried if not (warn or one[1].is_absent)), tried[-1])
+    tried.remove(told)
+    others = f" after {', '.join(origin.name for origin, _ in tried)}" if tried else ""
+    raise NoAnswer(f"{source.name} {told[0].name}: {told[1]}. Nothing is left to try{others}.", failed)
 
 
 def ask(session: Session, source: Source, origin: Origin, timezone: str | None = None, *, until: float = inf) -> Answer:
