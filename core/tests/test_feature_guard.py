@@ -384,31 +384,3 @@ def test_an_early_name_takes_no_answer_from_the_projects_own(registry: Registry)
     own = added(registry, "telemetry")
     own.distribution, own.place = "tracker-telemetry", "x.feature"
     assert registry.first("ingest_stream", session=None, source=None, window="W0-02", given=None) is False
-
-
-def test_a_column_belongs_to_the_projects_own_feature(registry: Registry, said: list[str]) -> None:
-    add_feature(registry, "another", feature("another", window_facts=lambda windows: {(windows[0], ""): {"hours": 9}}))
-    add_feature(registry, "ledgers", feature("ledgers", window_facts=lambda windows: {(windows[0], ""): {"hours": 3}}))
-    added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
-    answers = registry.ask("window_facts", session=None, windows=["W0-01"])
-    assert answers == [{("W0-01", ""): {"hours": 3}}, {("W0-01", ""): {}}]
-    [warning] = said
-    assert warning == (
-        "plugin 'another' of : its column hours is left out, because ledgers (tracker-ledgers) also gives it"
-    )
-
-
-def test_a_column_that_two_give_is_neithers_and_their_others_stay(registry: Registry, said: list[str]) -> None:
-    def gives(name: str) -> Callable[..., Any]:
-        return lambda windows: {(windows[0], ""): {"mood": name, f"{name}_n": 1}}
-
-    for name in ("acme", "mood"):
-        add_feature(registry, name, feature(name, window_facts=gives(name)))
-        added(registry, name).distribution = f"dist-{name}"
-    for _ in range(2):
-        answers = registry.ask("window_facts", session=None, windows=["W0-01"])
-        assert answers == [{("W0-01", ""): {"acme_n": 1}}, {("W0-01", ""): {"mood_n": 1}}]
-    assert said == [
-        f"plugin {one!r} of dist-{one}: its column mood is left out, because {other} (dist-{other}) also gives it"
-        for one, other in (("acme", "mood"), ("mood", "acme"))
-    ]
