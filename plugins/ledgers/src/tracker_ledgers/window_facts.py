@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tracker.api import Block, Check, Row
@@ -96,18 +96,36 @@ def evidence(session: Session, window: str) -> Check:
     uat = typed("uat", "--window", window, "--record")
     if failed:
         return _failed(failed, named, more, add, uat)
+    if found := _unread(session, window, rows, add):
+        return found
     if tests:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
         text = f"No test has passed; the preview alone was checked.{more}"
         cure = typed(*add, "--capability", "CAPABILITY", "--result", PASS)
         return Check(name="evidence", state="missing", text=text, cure=cure)
-    elsewhere = (one.path for one in reversal.written(session, ledgers.EVIDENCE) if one.row["window_id"] == window)
-    if not rows and (path := next(filter(Path.is_file, elsewhere), None)):
-        text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."
-        cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
-        return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
+
+
+def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], add: Sequence[str]) -> Check | None:
+    """What commands recorded as failed and the file here lacks: another folder, branch or program has its own."""
+    here, read = ledgers.path_of(session, ledgers.EVIDENCE), [ledgers.content(ledgers.EVIDENCE, row) for row in rows]
+    written = reversal.written(session, ledgers.EVIDENCE)
+    recorded = [one for one in written if one.row["window_id"] == window and one.row["capability_id"]]
+    absent = [one for one in recorded if ledgers.content(ledgers.EVIDENCE, one.row) not in read]
+    newest = {_capability(one.row): one for one in recorded if _result(one.row) in (PASS, FAIL)}
+    lost = [one for one in newest.values() if one in absent and _result(one.row) == FAIL]
+    elsewhere = [one for one in absent if str(one.path) != os.path.realpath(here) and one.path.is_file()]
+    found = next(iter(lost or ([] if rows else elsewhere)), None)
+    if found is None:
+        return None
+    what = f"lacks {_named(found.row)}, which failed" if lost else "has no evidence of it"
+    text = f"The file that is read here {what}: that was recorded in {line(str(found.path))}."
+    cure = f"cd {shlex.quote(str(found.path.parent))} && {typed('decision-card', '--window', window)}"
+    if found not in elsewhere:
+        text += " Repeat it, and record the result if it passes."
+        cure = typed(*add, *_options(found.row), "--result", PASS)
+    return Check(name="evidence", state="failed" if lost else "missing", text=text, cure=cure)
 
 
 def _failed(
