@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tracker.api import Block, Check, Row
@@ -114,18 +115,18 @@ def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], ad
     recorded = [one for one in written if one.row["window_id"] == window and one.row["capability_id"]]
     absent = [one for one in recorded if ledgers.content(ledgers.EVIDENCE, one.row) not in read]
     newest = {_capability(one.row): one for one in recorded if _result(one.row) in (PASS, FAIL)}
-    lost = [one for one in newest.values() if one in absent and _result(one.row) == FAIL]
-    elsewhere = [one for one in absent if str(one.path) != os.path.realpath(here) and one.path.is_file()]
-    found = next(iter(lost or ([] if rows else elsewhere)), None)
-    if found is None:
+    if lost := next((one for one in newest.values() if one in absent and _result(one.row) == FAIL), None):
+        text = f"The file that is read here lacks {_named(lost.row)}, which failed: that was recorded in"
+        text += f" {line(str(lost.path))}. Repeat it, and record the result if it passes."
+        return Check(
+            name="evidence", state="failed", text=text, cure=typed(*add, *_options(lost.row), "--result", PASS)
+        )
+    elsewhere = (one.path for one in absent if str(one.path) != os.path.realpath(here))
+    if rows or (path := next(filter(Path.is_file, elsewhere), None)) is None:
         return None
-    what = f"lacks {_named(found.row)}, which failed" if lost else "has no evidence of it"
-    text = f"The file that is read here {what}: that was recorded in {line(str(found.path))}."
-    cure = f"cd {shlex.quote(str(found.path.parent))} && {typed('decision-card', '--window', window)}"
-    if found not in elsewhere:
-        text += " Repeat it, and record the result if it passes."
-        cure = typed(*add, *_options(found.row), "--result", PASS)
-    return Check(name="evidence", state="failed" if lost else "missing", text=text, cure=cure)
+    text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."
+    cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
+    return Check(name="evidence", state="missing", text=text, cure=cure)
 
 
 def _failed(
