@@ -263,12 +263,10 @@ def test_evidence_of_another_folder_is_named(finalized: Run, at: Run, tmp_path: 
     ledger = next(tmp_path.rglob("*vidence*.csv"))
     assert f"lacks export, which failed: that was recorded in {ledger}." in there
     assert "Verdict: NO-GO" in there
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "pass"))
+    there = ok(at(other, "decision-card", "--window", "W0-20"))
+    assert f"has no evidence of it: that was recorded in {ledger}." in there
     assert f"`cd {ledger.parent} && tracker decision-card --window W0-20`" in there
-    add = ("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "pass")
-    ok(finalized(*add))
-    assert f"has no evidence of it: that was recorded in {ledger}." in ok(
-        at(other, "decision-card", "--window", "W0-20")
-    )
 
 
 def test_evidence_that_another_program_saved_over_still_fails(finalized: Run, tmp_path: Path) -> None:

@@ -125,7 +125,8 @@ def change(session: Session, key: str, words: str) -> None:
         session.warn(f"No provider {provider!r} is installed. {near(provider, session.registry.providers)}")
     if wrong := next(wrong_prices(session, {provider: value} if provider else value if key == PRICES else {}), None):
         raise TrackerError(f"{wrong[1]} Nothing was written.")
-    old = path.parent / known.text if (known := held(session).get(LEDGERS)) else path
+    # what is in force is read once
+    old = path.parent / held(session)[LEDGERS].text if key == LEDGERS else path
     with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
         _change(session, path, key, value)
     if session.dry_run or session.json:
