@@ -54,7 +54,7 @@ def test_a_delta_below_0_without_a_fall_is_the_plugins_fault(
     made = Registry(plugins=[Plugin("tally", "", "acme", "1", lambda: module)])
     monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: made)
     program("start", "tally", "--stdin", stdin="30").ok()
-    assert "plugin 'tally' failed to compute_delta: ValueError: Invalid delta -5 of calls, which did not fall." in (
+    assert "plugin 'tally' failed to compute_delta: Invalid delta -5 of calls. Expected 0 or more." in (
         program("end", "tally", "--stdin", stdin="30").refused()
     )
     ended = program("end", "tally", "--stdin", stdin="12")

@@ -196,14 +196,12 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
             tags += [f"{CROSSED}:{key}"] if delta is None else []
         elif fall := _fall(meter, before, after):
             # a plugin may measure across a reset; the core's default never does
-            is_crossed = fall.reset_at is not None
-            is_odd = is_capacity or not is_crossed
+            is_odd = is_capacity or fall.reset_at is None
             falls += [fall] if is_odd else []
             delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
-            tags += [f"{CROSSED}:{key}"] if is_crossed else []
+            tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
         elif delta is not None:
-            problem = f"Invalid delta {delta:g} of {key}, which did not fall. Expected a number from 0 up, or None."
-            raise PluginError(source.name, "compute_delta", ValueError(problem))
+            raise PluginError(source.name, "compute_delta", f"Invalid delta {delta:g} of {key}. Expected 0 or more.")
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:
