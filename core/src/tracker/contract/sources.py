@@ -218,6 +218,7 @@ class TelemetrySource(Input):
     KIND: ClassVar[str | None] = STREAM
 
     routed_label: str = field(default="routed", validator=checks.SLUG)
+    models: tuple[str, ...] = field(default=(), validator=checks.LINES)
     prices: str | None = field(default=None, validator=checks.MAYBE_LINE)
 
 

@@ -15,6 +15,7 @@ SOURCE = TelemetrySource(
     name="claude-sessions",
     title="Claude Code sessions",
     stream="claude_sessions",
+    models=("claude",),
     tags={"model:unknown": "The message names no model; it has no price."},
     origins=(
         LogOrigin(

@@ -17,6 +17,7 @@ SOURCE = TelemetrySource(
     name="codex-sessions",
     title="Codex sessions",
     stream="codex_sessions",
+    models=("gpt", "codex", "o3", "o4-mini"),
     tags={"model:unknown": "No line before the request names its model; it has no price."},
     origins=tuple(
         LogOrigin(

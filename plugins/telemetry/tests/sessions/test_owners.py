@@ -28,15 +28,16 @@ OFF = {"TRACKER_DISABLE_PLUGINS": "tracker-glm"}
 MODELS = {"claude": ("claude-opus-4-6", 4), "glm": ("glm-4.7", 3)}  # and how many requests of each are in W1
 
 
-def names(**models: Sequence[str]) -> Callable[[str | None], str]:
-    """Whose the requests of each model are in the log `home-sessions`, where providers declare these."""
+def names(*kept: str, **models: Sequence[str]) -> Callable[[str | None], str]:
+    """Whose the requests of each model are in the log `home-sessions`, where providers and it declare these."""
     meters, given = (Meter(key="m", title="M"),), {"home": (), **models}
     providers = {
         name: StatusSource(contract="1.2", name=name, title="T", meters=meters, capacity="m", models=tuple(own))
         for name, own in given.items()
     }
     session = cast("Session", SimpleNamespace(registry=SimpleNamespace(providers=providers)))
-    return by_model(session, TelemetrySource(contract="1.2", name="home-sessions", title="L", stream="l").as_source())
+    log = TelemetrySource(contract="1.2", name="home-sessions", title="L", stream="l", models=kept)
+    return by_model(session, log.as_source())
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,15 @@ def test_a_request_is_the_one_other_providers_that_declares_its_model(
     owner = names(**models)
     assert owner("Moonshot/Kimi-K2") == whose
     assert [owner(None), owner(""), owner("claude-opus-4-6")] == ["home"] * 3
+
+
+def test_the_models_of_a_clients_own_vendor_are_nobody_elses() -> None:
+    """A provider of many vendors' models took all that Codex and Claude Code did on their own plans."""
+    owner = names("GPT", "codex", acme=("gpt", "kimi"))
+    assert [owner(name) for name in ("gpt-5.3-Codex", "openai/gpt-5", "kimi-k2")] == ["home", "home", "acme"]
+    logs = {source.name: source.models for source in log_sources(Session())}
+    for client, model in (("codex-sessions", "gpt-5.3-codex"), ("claude-sessions", "claude-opus-4-6")):
+        assert any(part in model for part in logs[client])
 
 
 @pytest.fixture

@@ -19,15 +19,16 @@ def provider_of(session: Session, source: Source) -> str:
 def by_model(session: Session, source: Source) -> Callable[[str | None], str]:
     """Whose a log's requests of each model are: the one other provider's that declares it, else the log's own.
 
-    A client may work on another vendor's plan, as Claude Code does on GLM's.
+    A client may work on another vendor's plan, as Claude Code does on GLM's. The models of its vendor stay the log's.
     """
     own, words = provider_of(session, source), _words(session)
+    kept = tuple(part.lower() for part in source.models)
 
     @cache
     def owner(model: str | None) -> str:
         name = (model or "").lower()
         found = [provider for provider, parts in words.items() if any(map(name.__contains__, parts))]
-        return found[0] if len(found) == 1 else own
+        return found[0] if len(found) == 1 and not any(map(name.__contains__, kept)) else own
 
     return owner if words else lambda _model: own
 
