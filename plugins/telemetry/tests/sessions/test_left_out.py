@@ -181,6 +181,10 @@ def test_what_is_recorded_of_a_client_whose_plugin_is_not_in_use_is_named(home: 
     [one] = home.usage()["missing"]
     why = "ghost_sessions is recorded here, but no plugin for it is installed (usually tracker-ghost)"
     assert (one["kind"], one["count"], one["detail"]) == ("without_plugin", 2, why)
+    (home.data / "ghost_sessions.jsonl").rename(home.data / "claude_ghost.jsonl")
+    [one] = home.usage()["missing"]
+    assert one["detail"].endswith("(usually tracker-claude-ghost)")  # tracker-claude is installed
+    (home.data / "claude_ghost.jsonl").unlink()
     said = home.run("usage", TRACKER_DISABLE_PLUGINS="claude-sessions").stderr
     assert "missing: 2 sessions left out: claude_sessions is recorded here, but TRACKER_DISABLE_PLUGINS names" in said
     assert home.usage("--provider", "claude")["missing"] == []

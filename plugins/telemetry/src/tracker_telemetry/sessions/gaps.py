@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby, takewhile
+from itertools import accumulate, groupby, takewhile
 from operator import itemgetter
 from typing import Any
 
@@ -182,6 +182,7 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
     """The sessions whose totals the journal has, of clients whose plugin is not in use."""
     own = {source.stream for source in session.registry.sources.values()}
     disabled = {one.name.replace("-", "_") for one in session.registry.disabled}
+    here = {one.distribution for one in session.registry.plugins}
     for stream in session.journal.streams():
         if stream in own:
             continue
@@ -190,7 +191,10 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
         totals = (one["usage"] for one in kept if isinstance(one.get("usage"), dict))
         names = {name for one in totals if isinstance(name := one.get("session"), str)}
         if names:
-            why = f"no plugin for it is installed (usually tracker-{stream.partition('_')[0]})"
+            # `acme_sessions` comes with tracker-acme, or with tracker-acme-sessions if that is there without it
+            heads = [*accumulate(stream.split("_"), "{}-{}".format, initial="tracker")][1:]
+            usual = next((name for name in heads if name not in here), heads[-1])
+            why = f"no plugin for it is installed (usually {usual})"
             why = "TRACKER_DISABLE_PLUGINS names its plugin" if stream in disabled else why
             yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
 
