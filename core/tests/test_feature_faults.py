@@ -113,6 +113,15 @@ def test_a_command_that_raises_is_one_line_that_names_the_feature(run: Run) -> N
     assert ", in broken\n" in run("hours", declared=declared, TRACKER_TRACE="1").stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("halts", faulty("raised BaseException('no hours')")), ("leaves", "error: no\\x1b[31m hours\n")],
+)
+def test_what_is_no_exception_ends_a_command_with_one_line(run: Run, name: str, said: str) -> None:
+    done = run("hours", declared=f"commands={{'hours': Command('Results', 'Mine.', 'acme_hours.parts:{name}')}}")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
 def test_a_command_that_raises_is_of_the_feature_and_not_of_a_source_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Entry points of one package come by name, and a source's may be the first."""
     points = [Plugin("acme", "acme_hours"), Plugin("hours", "acme_hours.feature")]

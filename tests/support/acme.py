@@ -98,6 +98,14 @@ def answers():
 def ends(context):
     context.exit(3)
 
+@click.command(help="Halts.")
+def halts():
+    raise BaseException("no hours")
+
+@click.command(help="Leaves with a text.")
+def leaves():
+    raise SystemExit("no\\x1b[31m hours")
+
 @click.command(help="Lost.")
 def lost():
     open("/no/hours")

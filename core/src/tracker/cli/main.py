@@ -200,7 +200,11 @@ class Root(Group):
             _stop(here, str(error), error.status)
         except (click.Abort, KeyboardInterrupt):
             _stop(here, "interrupted", 130)
-        except Exception as error:
+        except SystemExit as error:
+            if isinstance(error.code, str):  # of a feature's `sys.exit`, which Python would print as it is
+                _stop(here, error.code, 1)
+            raise
+        except BaseException as error:
             if (fault := discovery.culprit(error)) is None and isinstance(error, OSError):
                 _stop(here, f"{error.strerror or error} {error.filename or ''}", 1)
             if fault is None or os.environ.get(discovery.TRACE) == "1":
