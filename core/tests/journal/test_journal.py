@@ -63,6 +63,13 @@ def test_the_flush_can_be_left_out(program: Any, monkeypatch: pytest.MonkeyPatch
     assert flushed
 
 
+@pytest.mark.parametrize("stream", ["../x", "", "A", "a/b", "a b"])
+def test_a_stream_is_a_name_and_no_path(journal: Journal, stream: str) -> None:
+    with journal.lock(), pytest.raises(ValueError, match="Invalid stream"):
+        journal.append(stream, [{}])
+    assert not [*journal.root.parent.rglob("*.jsonl")]
+
+
 def test_an_append_needs_the_lock(journal: Journal) -> None:
     journal.prepare()
     with pytest.raises(AssertionError, match="needs the lock"):

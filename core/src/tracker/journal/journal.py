@@ -172,6 +172,8 @@ class Journal:
         assert self._depth, "append needs the lock"
         encoded: dict[str, bytes | bytearray] = {}
         for stream, own in new.items():
+            if not STREAM.fullmatch(f"{stream}{SUFFIX}"):  # a file that no reader finds, perhaps elsewhere
+                raise ValueError(f"Invalid stream {stream!r}. Expected lower-case letters, digits and '_'.")
             lines = encoded[stream] = own if isinstance(own, bytes) else bytearray()
             for record in () if isinstance(own, bytes) else own:  # one by one: two panes of 8 MB take 100 MB otherwise
                 lines += orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
