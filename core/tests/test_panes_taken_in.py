@@ -44,6 +44,25 @@ def test_a_count_across_a_reset_is_what_its_delta_says(
     assert (stored["baseline"], stored["calls_used"], stored["parsed"]["calls_used"]) == (12, own, 30)
 
 
+@pytest.mark.parametrize(("hours", "age"), [(0.2, None), (26, "26 h 0 min")])
+def test_a_reading_that_is_older_than_its_capture_is_told(
+    program: Any, monkeypatch: pytest.MonkeyPatch, hours: float, age: str | None
+) -> None:
+    """A day that was over before the window began counted in it, without a word."""
+
+    def parse_status(text: str, captured_at: datetime) -> Reading:
+        return Reading(gauges=(Gauge(meter="m", used=float(text)),), as_of=captured_at - timedelta(hours=hours))
+
+    module = plugin("acme", parse_status=parse_status)
+    made = Registry(plugins=[Plugin("acme", "", "acme", "1", lambda: module)])
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: made)
+    for verb, word, time, used in (("start", "BEFORE", "10:00", "40"), ("end", "AFTER", "11:00", "44")):
+        done = program(verb, "acme", "--stdin", "--captured-at", f"2026-01-10T{time}:00Z", stdin=used)
+        assert done.status == 0, done.err
+        notes = [line for line in done.err.splitlines() if "its numbers are of" in line]
+        assert [line.partition(", ")[2] for line in notes] == ([f"{age} older than this {word}"] if age else [])
+
+
 def test_a_delta_below_0_without_a_fall_is_the_plugins_fault(
     program: Any, toy_code: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

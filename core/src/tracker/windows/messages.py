@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.session import Session
     from tracker.windows.window import Addition, CaptureRequest
 
+OLD = timedelta(minutes=15)  # a reading that is older is told
 # of a reset that is over, a pane of which every reset is over or cannot be
 OVER, STALE = "reset-over", "stale-data"
 # of the tags that no source declares
@@ -102,6 +103,8 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     place = f"--window {added.window}{lane}"
     delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"
     pair = canonical(one for one in added.standing if one.agent_id == agent)
+    if (seen := request.reading.as_of) and (age := taken - seen) > OLD:
+        yield f"its numbers are of {clock.at(seen)}, {span(age)} older than this {word}"
     if not is_after and pair.after and taken > pair.after.captured_at:
         state = ", which is finalized" if is_finalized(index, added.window) else ""
         yield (
