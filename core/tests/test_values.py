@@ -161,6 +161,16 @@ def test_no_field_of_a_reading_becomes_a_meter() -> None:
     assert to_parsed(Reading(fields={"cache_hit_pct": 2, "m_limit": 3}), closed)["cache_hit_pct"] == 2
 
 
+@pytest.mark.parametrize("name", ["plan", "account"])
+def test_what_says_whether_two_readings_are_one_measurement_is_a_text(name: str) -> None:
+    """Of another type it meant no plan and no account, without a word."""
+    source = StatusSource(contract="1.2", name="toy", title="T", meters=(Meter(key="m", title="M"),)).as_source()
+    for known in ("Pro", None):
+        assert to_parsed(Reading(fields={name: known}), source)[name] == known
+    with pytest.raises(ValueError, match=f"Invalid {name} 5. Expected a text, or None."):
+        to_parsed(Reading(fields={name: 5}), source)
+
+
 def test_a_meter_that_cannot_be_is_left_out_of_a_records_reading() -> None:
     meters = (Meter(key="c", title="C", unit="prompts"),)
     source = StatusSource(contract="1.2", name="toy", title="T", meters=meters, open_meters=True).as_source()

@@ -200,6 +200,9 @@ def to_parsed(reading: Reading, source: Meters) -> dict[str, Any]:
         parsed[f"{gauge.meter}_reset_at"] = gauge.reset_at and iso(gauge.reset_at)
         if gauge.limit is not None:
             parsed[f"{gauge.meter}_limit"] = amount(gauge.limit)
+    for name in ("plan", "account") if source.meters else ():  # which say whether two readings may be one measurement
+        if not isinstance(given := reading.fields.get(name), str | None):
+            raise ValueError(f"Invalid {name} {given!r:.60}. Expected a text, or None.")
     taken = {*parsed, *names.values(), *(f"{gauge.meter}_limit" for gauge in reading.gauges), "as_of", "errors"}
     # a field that has a meter's name is that meter when the record is read
     if clash := {one for one in reading.fields if one in taken or (source.open_meters and one.endswith("_pct"))}:
