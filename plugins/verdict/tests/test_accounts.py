@@ -44,6 +44,12 @@ def test_addresses_that_are_redacted_alike_are_two_accounts(two: Any) -> None:
     assert named == {"W1": "home", "W2": "work"}
 
 
+def test_a_report_says_once_what_is_so_for_every_account(two: Any) -> None:
+    """What is missing is another provider: it was said as often as there are accounts, of each."""
+    [said] = re.findall(r"^.*A comparison needs two providers.*$", two("report", "--format", "md").ok(), re.M)
+    assert "account" not in said
+
+
 def test_lanes_that_share_a_window_have_their_own_accounts(two: Any) -> None:
     """The pair of the last AFTER counts in W3; the meters of the other lane are those of its own account."""
     for lane, address, left, at in (("main", ONE, 60, "-8m"), ("sub", OTHER, 20, "-5m")):

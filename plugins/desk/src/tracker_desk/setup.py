@@ -170,7 +170,7 @@ def _shell_block(session: Session, shell: str) -> Change:
 
 
 def _schedule(session: Session) -> Edit:
-    """The job that the schedule's own command prints, in the crontab; none that could read nothing, as it has no key."""
+    """The job that the schedule's own command prints, in the crontab; none if it, without a key, could read nothing."""
     origins = [origin for source in session.registry.providers.values() for origin in source.origins]
     if all(missing(one) or isinstance(one, HttpOrigin) for one in origins):
         refusal = "Nothing here can be sampled yet. Install one of these programs, then type `tracker setup` again."
