@@ -63,7 +63,8 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     sizes = (*BARS, SHORT) if room < PHONE else BARS
     if not any(measure(shares, size) for size in sizes):
         # cut long texts before any column is left out
-        widths.update({one.key: min(widths[one.key], WIDE) for one in narrow})
+        small = [one.key for one in kept[1:] if not one.rank] if room < PHONE else []
+        widths.update({one.key: min(widths[one.key], LEAST if one.key in small else WIDE) for one in narrow})
     left_out = _leave_out(kept, widths, rows, room)
     for size in (*sizes, 0):
         if measure(shares, size):
