@@ -56,7 +56,7 @@ def test_a_whole_record_behind_a_torn_one_comes_back(sound: Any) -> None:
     broken = lines[0] + torn + lines[1] + b'{"parsed": {"fuel_pct": 1}\n'
     stream(sound).write_bytes(broken)
     found = findings(sound)
-    assert ("error", "json", "snapshots.jsonl line 2", "holds a whole record behind a torn one") in found
+    assert ("error", "json", "snapshots.jsonl line 2", "holds a whole record beside a torn one") in found
     assert [one[2] for one in found if "is not JSON" in one[3]] == ["snapshots.jsonl line 3"]
     sound("doctor", "--restore")
     assert stream(sound).read_bytes() == broken + lines[1]
@@ -64,6 +64,18 @@ def test_a_whole_record_behind_a_torn_one_comes_back(sound: Any) -> None:
     assert left == ["snapshots.jsonl line 3"]
     sound("doctor", "--restore")
     assert stream(sound).read_bytes() == broken + lines[1]
+
+
+def test_each_of_several_whole_records_on_a_line_comes_back(sound: Any) -> None:
+    """As `cat` leaves them behind a file without a line end."""
+    lines = stream(sound).read_bytes().splitlines(keepends=True)
+    glued = b'{"half": {"a": 1}, "notes": {"b' + b"".join(lines).replace(b"\n", b"") + b"\n"
+    stream(sound).write_bytes(glued)
+    found = findings(sound)
+    assert ("error", "json", "snapshots.jsonl line 1", f"holds {len(lines)} whole records") in found
+    sound("doctor", "--restore")
+    assert stream(sound).read_bytes() == glued + b"".join(lines)
+    assert {one[0] for one in findings(sound)} == {"note"}
 
 
 def test_no_command_warns_of_a_line_whose_record_was_restored(sound: Any) -> None:

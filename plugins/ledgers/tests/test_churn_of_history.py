@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from tracker_ledgers import churn
 Text = Callable[..., str]
 
 
-def measure(session: Session, start: str, end: str = "HEAD") -> churn.Churn:
-    return churn.measure(session, churn.Request(window="W0-20", commit_start=start, commit_end=end))
+def measure(session: Session, start: str, end: str = "HEAD", **more: Any) -> churn.Churn:
+    return churn.measure(session, churn.Request(window="W0-20", commit_start=start, commit_end=end, **more))
 
 
 def figures(found: churn.Churn) -> tuple[Any, ...]:
@@ -131,3 +132,32 @@ def test_paths_of_a_subfolder_mean_the_same_wherever_it_is_measured_again(
             top.chdir(repository.path)
             again = churn.repeated(session, "W0-20", None, None)
             assert churn.measure(session, again).record["net"] == net
+
+
+def test_what_was_typed_at_the_top_is_measured_again_in_a_subfolder(
+    session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.commit(**{"lib/a": text_of(5), "generated/b": text_of(1000)})
+    record = measure(session, start, "HEAD", exclude=("generated/",)).record
+    with session.journal.lock():
+        session.journal.append("churn", [record])
+    monkeypatch.chdir(repository.path / "lib")
+    again = churn.measure(session, churn.repeated(session, "W0-20", None, None)).record
+    assert (record["net"], again["net"]) == (5, 5)
+
+
+def test_what_the_settings_left_out_is_nothing_that_a_person_typed(
+    repository: Any, text_of: Text, tmp_path: Path
+) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    repository.commit(**{"lib/a": text_of(5), "generated/b": text_of(1000)})
+    for exclude, net in (("generated/", 5), ("", 1005)):
+        repository.write("tracker.toml", f"[churn]\nexclude = {[exclude] if exclude else []}\n".replace("'", '"'))
+        session = Session()
+        session.data_dir = tmp_path / "data"
+        request = churn.repeated(session, "W0-20", None, None)
+        record = measure(session, start, "HEAD", exclude=request.exclude).record
+        assert (record["net"], record["exclude"]) == (net, [])
+        with session.journal.lock():
+            session.journal.append("churn", [record])

@@ -22,8 +22,9 @@ Run = Callable[..., Any]
 def add(finalized: Run) -> Callable[..., None]:
     ok(finalized("churn", "--window", "W0-20"))
 
-    def add(result: str, capability: str = "C-1") -> None:
-        ok(finalized("evidence", "add", "--window", "W0-20", "--capability", capability, "--result", result))
+    def add(result: str, capability: str = "C-1", *more: str) -> None:
+        words = ("--window", "W0-20", "--capability", capability, "--result", result)
+        ok(finalized("evidence", "add", *words, *more))
 
     return add
 
@@ -131,14 +132,29 @@ def test_older_rows_without_a_capability_do_not_count(finalized: Run, add: Calla
 
 def test_the_cure_of_a_failed_acceptance_run_is_that_run(finalized: Run, add: Callable[..., None]) -> None:
     """Rows that say `pass` would be a claim without a run."""
-    for capability in ("uat-pytest", "uat-behave"):
-        add("fail", capability)
+    for capability, result in (("uat-pytest", "fail"), ("uat-behave", "fail"), ("uat-preview", "pass")):
+        add(result, capability, "--test-run-id", "uat-1")
     said = ok(finalized("decision-card", "--window", "W0-20"))
-    assert "no later run passed: uat-pytest, uat-behave. Run `tracker uat --window W0-20 --record`.\n" in said
+    assert (
+        "no later run passed: uat-pytest (uat-1), uat-behave (uat-1). Run `tracker uat --window W0-20 --record`.\n"
+        in said
+    )
     add("fail", "login")
     said = ok(finalized("decision-card", "--window", "W0-20"))
     assert "`tracker uat --window W0-20 --record` repeats what it ran. Repeat login, and record the result" in said
     assert "Run `tracker evidence add --window-id W0-20 --capability login --result pass`." in said
+
+
+def test_what_the_acceptance_run_no_longer_runs_it_does_not_cure(finalized: Run, add: Callable[..., None]) -> None:
+    """A person's capability, and one of a run before `[uat] commands` were others."""
+    cure = "Run `tracker evidence add --window-id W0-20 --capability {} --result pass`."
+    add("fail", "uat-login")
+    assert cure.format("uat-login") in ok(finalized("decision-card", "--window", "W0-20"))
+    add("pass", "uat-login")
+    for run, capability, result in (("uat-1", "uat-pytest", "fail"), ("uat-2", "uat-true", "pass")):
+        add(result, capability, "--test-run-id", run)
+        add("pass", "uat-preview", "--test-run-id", run)
+    assert cure.format("uat-pytest") in ok(finalized("decision-card", "--window", "W0-20"))
 
 
 def test_the_cure_of_a_failure_names_its_capability(finalized: Run, add: Callable[..., None]) -> None:

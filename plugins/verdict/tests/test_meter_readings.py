@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tracker.api import MeterReading
-from tracker_verdict.silence import heard
+from tracker_verdict.silence import heard, silences
 from tracker_verdict.unseen import Unseen, merged
 
 
@@ -147,7 +147,14 @@ def test_days_of_which_only_totals_are_left_are_in_no_share_of_other_devices() -
             times += [] if is_idle else [at.timestamp() + 60]
     lost = merged((one.at.timestamp(), one.at.timestamp() + 3600) for one in taken[120:])
     first, left, every = (
-        heard(readings, readings, times, set(range(8, 18)), UTC, None, unseen).share
+        heard(
+            readings,
+            [one for one in silences(readings, times, None) if not unseen.meets(*one[:2])],
+            set(range(8, 18)),
+            UTC,
+            None,
+            unseen,
+        ).share
         for readings, unseen in ((taken[:121], Unseen()), (taken, Unseen(lost)), (taken, Unseen()))
     )
     assert len(lost) == 1

@@ -54,8 +54,10 @@ def test_a_fall_between_two_windows_tells_of_clocks_that_differ(
 def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: Any) -> None:
     """The preview makes no figure of it, so that the card cannot say GO; the cure that the card names makes one."""
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
-    for window in ("W1", "W2"):
-        verdicts("complete", "--window", window, "--outcome", "pass").ok()
+    for window, other in (("W1", "W2"), ("W2", "W1")):
+        done = verdicts("complete", "--window", window, "--outcome", "pass")
+        assert f"note: {other} ran at the same time on codex's meter, so that neither counts. " in done.notes
+        assert f"If {other} is a slip, reopen it: `tracker complete --reopen --window {other}`\n" in done.notes
     card = verdicts("decision-card", "--window", "W1")
     assert "Verdict: NO-GO" in card.out
     assert "W2 ran at the same time on codex's meter, so that neither counts. Give lanes that work at the" in card.out

@@ -17,11 +17,16 @@ from tracker_verdict.pieces import Ledger, Piece, scheduled
 from tracker_verdict.rates import rates
 from tracker_verdict.residuals import residuals
 from tracker_verdict.shares import lines
-from tracker_verdict.silence import heard
+from tracker_verdict.silence import Silence, heard, silences
 from tracker_verdict.stats import calibrate
+from tracker_verdict.unseen import Unseen
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CODEX = Source(name="codex", title="Codex", contract="1.2", prefix="c", stream="snapshots")
+
+
+def heard_in(readings: Any, taken: Any, times: Any, awake: set[int]) -> Silence:
+    return heard(readings, [*silences(taken, times, None)], awake, UTC, None, Unseen())
 
 
 def ledger(
@@ -303,7 +308,7 @@ def test_what_other_devices_use_at_night_is_not_scaled_to_the_day(hours: Sequenc
             times.append(at.timestamp() + 60)
             used += 1
         used += (8 * 9 / 90 if len(hours) == 1 else 1) * (at.hour in hours)
-    found = heard(readings, readings, times, set(range(8, 17)), UTC, None)
+    found = heard_in(readings, readings, times, set(range(8, 17)))
     assert found.share == pytest.approx(share, abs=0.06)
 
 
@@ -318,7 +323,7 @@ def test_one_point_in_two_silent_hours_tells_nothing(at_night: int, share: float
         if 8 <= at.hour < 17 and not is_silent:
             times.append(at.timestamp() + 60)
         used += (at.hour in (8, 12, 15)) + at_night * (at.hour == 22)
-    found = heard(readings, readings, times, set(range(8, 17)), UTC, None)
+    found = heard_in(readings, readings, times, set(range(8, 17)))
     assert found.share == (None if share is None else pytest.approx(share, abs=0.05))
     assert found.why == "2.0 working hours without a request are too few to tell"
 
@@ -332,7 +337,7 @@ def test_requests_at_no_hour_of_the_readings_are_no_traceback(hour: int | None) 
         for at in [START + timedelta(hours=2, minutes=10 * step)]
     ]
     times = [] if hour is None else [(START + timedelta(hours=hour)).timestamp()]
-    found = heard(readings, readings, times, set() if hour is None else {hour}, UTC, None)
+    found = heard_in(readings, readings, times, set() if hour is None else {hour})
     assert found == (1.0, "0.0 working hours without a request are too few to tell")
 
 
@@ -351,7 +356,7 @@ def test_silent_hours_within_a_run_of_equal_readings_count() -> None:
         group[0]._replace(until=group[-1].at)
         for group in (list(own) for _, own in groupby(rows, key=lambda one: one.used))
     ]
-    one, other = (heard(known, known, times, set(range(8, 20)), UTC, None) for known in (rows, runs))
+    one, other = (heard_in(known, known, times, set(range(8, 20))) for known in (rows, runs))
     assert len(runs) < len(rows) / 4
     assert one.share == pytest.approx(0.08 / 0.28, abs=0.06)
     assert other == (pytest.approx(one.share), one.why)
@@ -369,7 +374,7 @@ def test_a_full_meter_is_not_heard() -> None:
             used += 0.6
         used += 0.6 * (8 <= at.hour < 17)
     part = [one for one in readings if one.used < 100]
-    whole, before = (heard(one, one, times, set(range(8, 17)), UTC, None).share for one in (readings, part))
+    whole, before = (heard_in(one, one, times, set(range(8, 17))).share for one in (readings, part))
     assert whole == pytest.approx(before, abs=0.02)
 
 
@@ -378,15 +383,14 @@ def test_nights_before_the_schedule_began_count_as_those_since() -> None:
     readings, times, used = list[MeterReading](), list[float](), 0.0
     for hour in range(240):
         at = START + timedelta(hours=hour)
-        readings.append(
-            MeterReading("codex", "weekly", None, "sample", at, at, used / 2, None, is_scheduled=hour >= 192)
-        )
+        is_scheduled = hour >= 192
+        readings.append(MeterReading("codex", "weekly", None, "sample", at, at, used / 2, None, is_scheduled))
         if 8 <= at.hour < 17 and at.day % 5:
             times.append(at.timestamp() + 60)
             used += 1
         used += 3.6 * (at.hour == 22)
     taken = [one for one in readings if one.is_scheduled]
-    share = heard(readings, taken, times, set(range(8, 17)), UTC, None).share
+    share = heard_in(readings, taken, times, set(range(8, 17))).share
     assert share == pytest.approx(36 / (36 + 72), abs=0.05)
 
 

@@ -18,7 +18,7 @@ from tracker.kernel import line as shown
 from tracker_desk.findings import REPAIR, RESTORE, Level, finding
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance
-from tracker_desk.torn_lines import identity, lacking, set_aside, whole_record
+from tracker_desk.torn_lines import identity, lacking, set_aside, whole_records
 
 TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version", "tool_version", "source")
 # what fields hold, if they are there
@@ -36,9 +36,9 @@ BY_HAND = "nothing here writes such a record: a program or a person changed the 
 class StreamCheck:
     """One stream: its counts, and what is found on the way through it.
 
-    ids: those of this stream, filled on the way. targets: what tombstones take back, with their line. behind: the whole
-    records that follow a torn one on its line, with its offset, too. broken: the offsets of lines that are not records
-    and have no copy in `*.torn`. copied: how many have one.
+    ids: those of this stream, filled on the way. targets: what tombstones take back, with their line. behind: the lines
+    with whole records beside torn or whole ones: number, offset, the records' ids. broken: the offsets of lines that
+    are not records and have no copy in `*.torn`. copied: how many have one.
     """
 
     session: Session
@@ -48,7 +48,7 @@ class StreamCheck:
     lines: int = 0
     removed: int = 0
     targets: list[tuple[int, str]] = field(factory=list)
-    behind: list[tuple[int, int, str]] = field(factory=list)
+    behind: list[tuple[int, int, list[str]]] = field(factory=list)
     broken: list[int] = field(factory=list)
     copied: int = 0
     _latest: datetime | None = None
@@ -114,8 +114,8 @@ class StreamCheck:
             yield self._found("error", "json", "a line of more than 16 MB", LEFT_OUT)
         elif not line.strip():
             yield self._found("note", "json", "an empty line", "nothing to do: it is read over")
-        elif (whole := whole_record(line)) is not None:
-            self.behind.append((self.lines, offset, identity(self.stream, whole)))
+        elif whole := whole_records(line):
+            self.behind.append((self.lines, offset, [identity(self.stream, one) for one in whole]))
         else:
             self.broken.append(offset)
             yield self._found("error", *_why(line), END_WARNINGS, self._set_aside)
@@ -168,13 +168,14 @@ class StreamCheck:
 
     def _behind(self) -> Iterator[Finding]:
         """Lines on which a writer was stopped and another one went on."""
-        for number, offset, own_id in self.behind:
-            place, what = f"{self.name} line {number}", "holds a whole record behind a torn one"
-            if own_id not in self.ids:
+        for number, offset, own_ids in self.behind:
+            many = f"{len(own_ids)} whole records" if own_ids[1:] else "a whole record beside a torn one"
+            place, what = f"{self.name} line {number}", f"holds {many}"
+            if any(own_id not in self.ids for own_id in own_ids):
                 yield finding("error", "json", place, what, RESTORE)
                 continue
             self.broken.append(offset)
-            what += "; it stands on a line of its own, too"
+            what += f"; {'each' if own_ids[1:] else 'it'} stands on a line of its own, too"
             yield finding("warning", "json", place, what, REPAIR, self._set_aside)
         if self.copied:
             what = f"holds {plural(self.copied, 'line')} without a record; {self.name}.torn has copies"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tracker.kernel import Journal, Session, record_id, replace_file
 
 # objects within a torn record that are taken for a beginning
 MOST_TRIES = 100
+DECODER = json.JSONDecoder()
 
 
 def restore(session: Session) -> int:
@@ -19,26 +21,18 @@ def restore(session: Session) -> int:
             if lines := lacking(session, stream, with_broken=True).values():
                 journal.append(stream, b"".join(line + b"\n" for line in lines))
                 count += len(lines)
-            set_aside(journal, stream, (offset for offset, line in broken(journal, stream) if whole_record(line)))
+            set_aside(journal, stream, (offset for offset, line in broken(journal, stream) if whole_records(line)))
     return count
 
 
 def set_aside(journal: Journal, stream: str, offsets: Iterable[int]) -> None:
     """Copy the lines at some offsets into `*.torn`. The stream keeps them, and no reader warns of them any more."""
-    path, known, new = Path(f"{journal.path(stream)}.torn"), journal.aside(stream), list(offsets)
-
-    def write(part: Path) -> None:
-        with part.open("wb") as file:
-            if path.exists():
-                old = path.read_bytes()
-                file.write(old if old.endswith(b"\n") else old + b"\n")
-            for offset in new:
-                _, line = next(journal.lines(stream, offset))
-                if line is not None and line not in known:
-                    file.write(line + b"\n")
-
-    if new:
-        replace_file(path, write)
+    path, known = Path(f"{journal.path(stream)}.torn"), journal.aside(stream)
+    lines = [next(journal.lines(stream, offset))[1] for offset in offsets]
+    if new := [line for line in lines if line is not None and line not in known]:
+        old = path.read_bytes() if path.exists() else b""
+        gap = b"" if old.endswith(b"\n") or not old else b"\n"
+        replace_file(path, old + gap + b"".join(line + b"\n" for line in new))
 
 
 def broken(journal: Journal, stream: str) -> Iterator[tuple[int, bytes]]:
@@ -53,23 +47,28 @@ def lacking(session: Session, stream: str, *, with_broken: bool = False) -> dict
     lines = list(session.journal.aside(stream))
     if with_broken:
         lines += [line for _, line in broken(session.journal, stream)]
-    whole = [one for line in lines if (one := whole_record(line)) is not None]
-    found = {identity(stream, line): line for line in whole}
+    found = {identity(stream, one): one for line in lines for one in whole_records(line)}
     for entry in session.index.entries(stream, repeated=True) if found else ():
         found.pop(entry.record_id, None)
     return found
 
 
-def whole_record(line: bytes) -> bytes | None:
-    """The record that a line is, or that stands at its end behind a torn one: that had no line end."""
-    start = 0
-    for _ in range(MOST_TRIES):
-        record = Journal.decode(line[start:])
-        if record is not None and ("schema_version" in record or not start):
-            return line[start:]
-        if (start := line.find(b'{"', start + 1)) < 0:
-            break
-    return None
+def whole_records(line: bytes) -> list[bytes]:
+    """The record that a line is, or those that stand on it one behind the other, also beside a torn one."""
+    if Journal.decode(line) is not None:
+        return [line]
+    text, at, tries, found = line.decode("utf-8", "surrogateescape"), -1, 0, list[bytes]()
+    while tries < MOST_TRIES and (at := text.find('{"', at + 1)) >= 0:
+        tries += 1
+        try:
+            _, end = DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            continue
+        one = text[at:end].encode("utf-8", "surrogateescape")
+        if "schema_version" in (Journal.decode(one) or {}):
+            found.append(one)
+            at, tries = end - 1, 0
+    return found
 
 
 def identity(stream: str, line: bytes) -> str:

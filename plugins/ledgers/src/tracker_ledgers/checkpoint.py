@@ -31,8 +31,8 @@ def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> Non
     with session.journal.lock(), ExitStack() as stack:
         tokens = stack.enter_context(csv_append.opened(session, ledgers.TOKENS))
         lines = stack.enter_context(csv_append.opened(session, ledgers.CHURN))
-        if equal := tokens.equal_row(row):
-            session.note(f"note: an equal row is there already ({equal}); a sum over the file counts both")
+        if equal := tokens.equal_rows(row):
+            session.note(f"note: line {equal[-1].number} of {ledgers.TOKENS.file} says the same; a sum counts both")
         reversal.append(session, tokens, row)
         with _after_tokens():
             if measured is not None:

@@ -126,9 +126,6 @@ def book(session: Session, request: Request) -> None:
 
 def append(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> None:
     """Append the row, then the record; a row without its record is reversed."""
-    # as where `checkpoint` follows `churn`
-    if equal := ledger.equal_row(measured.row):
-        session.note(f"note: {measured.record['window']} had this churn already ({equal}); the newest counts")
     ledger.append(measured.row)
     try:
         session.journal.append(STREAM, [measured.record])
@@ -182,8 +179,8 @@ def repeated(session: Session, window: str, provider: str | None, notes: str | N
         notes=notes,
         methodology=last.get("methodology"),
         **{name: last.get(name) for name in named},
-        paths=tuple(last.get("paths") or ()),
-        exclude=tuple(one for one in last.get("exclude") or () if one not in usual),
+        paths=_rooted(last.get("paths") or (), ""),
+        exclude=_rooted([one for one in last.get("exclude") or () if one not in usual], ""),
         features=last.get("features") if last.get("features_from") == "option" else None,
     )
     if words := request.words:
@@ -326,12 +323,12 @@ def measure(session: Session, request: Request) -> Churn:
     return Churn(record=record, warnings=warnings, notes=tuple(notes))
 
 
-def _rooted(given: Sequence[str]) -> list[str]:
-    """Pathspecs as they are typed in the repository's top folder; those with a magic of their own stay."""
-    prefix = git.prefix() if given else ""
-    if not prefix:
-        return list(given)
-    return [one if one.startswith((":", "/")) else f":(top){posixpath.normpath(prefix + one)}" for one in given]
+def _rooted(given: Sequence[str], folder: str | None = None) -> tuple[str, ...]:
+    """Pathspecs of a folder, by default of this one, so that they mean the same here and at the repository's top."""
+    if not (given and (here := git.prefix())):
+        return tuple(given)
+    place = here if folder is None else folder
+    return tuple(one if one.startswith((":", "/")) else f":(top){posixpath.normpath(place + one)}" for one in given)
 
 
 def _nothing(request: Request, found: Mapping[str, Any], end: NamedCommit | None, *, within: bool) -> str:
@@ -380,7 +377,8 @@ def _record(
         methodology=request.methodology or (row.text("methodology") if row else None),
         **(empty | dict(figures)),
         given=[name for name in ("commit_start", "commit_end") if getattr(request, name) is not None],
-        paths=_rooted(request.paths),
-        exclude=[*_rooted(request.exclude), *session.settings(settings.Churn).exclude],
+        paths=list(_rooted(request.paths)),
+        exclude=list(_rooted(request.exclude)),
+        settings_exclude=list(session.settings(settings.Churn).exclude),
         ledger_path=documents.place(session, request.ledger_path or ledgers.path_of(session, ledgers.CHURN)),
     )

@@ -42,14 +42,6 @@ class OpenLedger:
     needs_header: bool = True
     rows: list[Row] = field(factory=list)
 
-    def equal_row(self, values: Mapping[str, Any]) -> str | None:
-        """The newest row that says the same, whenever it was written: its date and line."""
-        found = self.equal_rows(values)
-        if not found:
-            return None
-        date = self.ledger.columns.index("date")
-        return f"{found[-1].cells[date]}, line {found[-1].number} of {self.path.name}"
-
     def equal_rows(self, values: Mapping[str, Any]) -> list[Row]:
         """The rows that say the same and that none reverses, in their order."""
         return equals(self.ledger, standing(self.ledger, self.rows), values)

@@ -15,6 +15,7 @@ from tracker_ledgers.ledgers import FEATURES, path_of, readable, rows
 FIRST = "001"
 PREFIX = "F-"
 RESERVED = "reserved"
+WHOSE = ("window", "provider")
 COMMITS = ("commit_id", "baseline_commit", "implementation_commit", "docs_commit")
 ID = re.compile(r"[^\W_][^\s,;\"'`]{0,63}")
 SERIES = re.compile(r"(.*?)(\d{1,18})")
@@ -48,7 +49,11 @@ def reserve(session: Session, given: Mapping[str, Any], prefix: str | None) -> N
 
 def log(session: Session, given: Mapping[str, Any]) -> None:
     """Append what was built under an id, reserved before or not."""
-    row = _row(session, given, check_id(given["feature_id"]), given["notes"])
+    feature = check_id(given["feature_id"])
+    known = {row.get("feature_id", "").strip(): row for row in rows(path_of(session, FEATURES), FEATURES)}
+    # it is of the window that it was reserved for
+    given = {**given, **{name: given[name] or known.get(feature, {}).get(name) or None for name in WHOSE}}
+    row = _row(session, given, feature, given["notes"])
     reversal.record(session, FEATURES, [row])
     if session.dry_run or session.json:
         session.data(row)
@@ -89,7 +94,7 @@ def built(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str]
     """The features that the log has as built, by window and provider."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in readable(session, FEATURES):
-        if row.get("window") in windows and not row.get("notes", "").startswith(RESERVED):
+        if row.get("window") in windows and row.get("notes", "").partition(";")[0].strip() != RESERVED:
             found[row["window"], row.get("provider", "")].add(row.get("feature_id", ""))
     return found
 

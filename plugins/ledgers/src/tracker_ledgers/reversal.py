@@ -70,15 +70,19 @@ def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
 def _reverse(session: Session, found: LedgerEntry, taken: Collection[str]) -> str:
     usual = os.path.realpath(ledgers.path_of(session, found.ledger))
     name = found.ledger.file if str(found.path) == usual else line(str(found.path))
+    # an undo that failed behind this may have reversed it; it was edited, or stands on another branch
+    gone = f"{name} has no row{_about(found.row)} to reverse"
+    others = _others(session, found, taken)
     if session.dry_run:
-        return f"would reverse a row{_about(found.row)} in {name}"
+        kept = ledgers.standing(found.ledger, ledgers.split(found.path, read(found.path) or b""))
+        is_there = len(ledgers.equals(found.ledger, kept, found.row)) > others
+        return f"would reverse a row{_about(found.row)} in {name}" if is_there else gone
     reverse = ledgers.reversing(found.row)
     if "date" in reverse:
         reverse["date"] = session.now.date().isoformat()
     with session.journal.lock(), csv_append.opened(session, found.ledger, found.path) as book:
-        # an undo that failed behind this may have reversed it; it was edited, or stands on another branch
-        if len(book.equal_rows(found.row)) <= _others(session, found, taken):
-            return f"{name} has no row{_about(found.row)} to reverse"
+        if len(book.equal_rows(found.row)) <= others:
+            return gone
         book.append(reverse)
     return f"reversed a row{_about(found.row)} in {name}"
 

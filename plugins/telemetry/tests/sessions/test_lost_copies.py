@@ -254,7 +254,7 @@ def test_in_invented_worlds(home: Any, message: Make, seed: int) -> None:
         check(home, world)
 
 
-# the same worlds each time: of some hundred random ones one counts a request too many or too few
+# the same worlds each time
 @settings(
     max_examples=200 if IS_SOAK else 8,
     derandomize=not IS_SOAK,
@@ -262,6 +262,9 @@ def test_in_invented_worlds(home: Any, message: Make, seed: int) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(seed=st.integers(0, 10**9))
+@example(seed=10111)  # the one with subagents is no original of what another one goes on with at the same request
+@example(seed=10017)  # which of two is the original turns round
+@example(seed=10321)  # and the other machine's total leaves out a part of it
 def test_two_machines(home: Any, others: tuple[Any, Any], message: Make, seed: int) -> None:
     """One has all files, the other older copies of some: its records change nothing, whoever takes them in and when."""
     chance = Random(seed)
@@ -293,9 +296,3 @@ def test_two_machines(home: Any, others: tuple[Any, Any], message: Make, seed: i
             take(third, one)
         check(third, world)
         shutil.rmtree(third.data)
-
-
-@pytest.mark.xfail(strict=True, reason="two machines with copies of forks: 6 requests are counted for 5")
-def test_two_machines_that_count_one_too_many(home: Any, others: tuple[Any, Any], message: Make) -> None:
-    """One world in some hundreds is like this one."""
-    test_two_machines.hypothesis.inner_test(home=home, others=others, message=message, seed=10111)  # type: ignore[attr-defined]

@@ -81,6 +81,15 @@ def window_checks(session: Session, window: str) -> Sequence[Check]:
 
 
 @hookimpl
+def command_finished(session: Session, given: Mapping[str, Any]) -> None:
+    """Say of a window that was just finalized which other one takes its figures away, and loses its own."""
+    if given.get("reopen") is False and session.outcome and not session.dry_run:
+        for check in window_checks(session, given["window"]):
+            if check.state == "failed":
+                session.note(f"note: {check.text}: `{check.cure}`")
+
+
+@hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
     """Which subscription delivers more, and how full each meter will be."""
     if not period.wants("comparison", "forecast"):

@@ -18,7 +18,7 @@ from tracker.api import MeterReading, Source, UsageEvent
 from tracker.kernel import Session, TrackerError, iso, line
 from tracker_verdict.accounts import NO_ACCOUNT, one_of
 from tracker_verdict.owners import owners
-from tracker_verdict.silence import Silent, awake_hours, full_spans, heard, silences
+from tracker_verdict.silence import Silence, Silent, awake_hours, full_spans, heard, silences
 from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.unseen import HOUR, LAG, Unseen
 from tracker_verdict.weeks import between_resets, current
@@ -189,7 +189,9 @@ def _filled(
     quiet, pieces, rests = (
         [one for one in some if not unseen.meets(one.start, one.end)] for some in (quiet, pieces, rests)
     )
-    silence = heard(empty.readings, taken, times, awake, local, length, unseen)
+    silent = [one for one in silences(taken, times, length) if not unseen.meets(*one[:2])]
+    none = Silence(None, "no reading was taken by a schedule")
+    silence = heard(empty.readings, silent, awake, local, length, unseen) if len(taken) > 1 else none
     return evolve(
         empty,
         pieces=[_heard(one, quiet) for one in pieces],
@@ -197,7 +199,7 @@ def _filled(
         unheard=silence.why,
         quiet=quiet,
         rests=[_heard(one, quiet) for one in rests],
-        silences=[one for one in silences(taken, times, length) if not unseen.meets(*one[:2])],
+        silences=silent,
         days=len(days),
         unseen=len(lost),
     )

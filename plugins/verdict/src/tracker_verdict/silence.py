@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from tracker.api import MeterReading
 from tracker.kernel import number
-from tracker_verdict.unseen import HOUR, LAG, NONE, Unseen, merged
+from tracker_verdict.unseen import HOUR, LAG, Unseen, merged
 from tracker_verdict.weeks import FULL, between_resets, is_reset
 
 # From when to when no request was made, and the rise meanwhile.
@@ -41,22 +41,19 @@ class Silence(NamedTuple):
 
 def heard(
     readings: Sequence[MeterReading],
-    taken: Sequence[MeterReading],
-    times: Sequence[float],
+    silent: Sequence[Silent],
     awake: set[int],
     local: tzinfo,
     length: timedelta | None,
-    unseen: Unseen = NONE,
+    unseen: Unseen,
 ) -> Silence:
-    """What came from elsewhere, as what rose in silence. taken: the scheduled readings; times: those of the requests.
+    """What came from elsewhere, as what rose in silence.
 
     The rise of waking hours is scaled to all of them, since some have requests, and that of nights to all nights.
     Of so few silent hours that a single point in them would be too much nothing is known.
     """
-    if len(taken) < 2:
-        return Silence(None, "no reading was taken by a schedule")
     by_day = by_night = hours = nights = 0.0
-    for start, end, rise in (one for one in silences(taken, times, length) if not unseen.meets(*one[:2])):
+    for start, end, rise in silent:
         waking = awake_hours(start, end, awake, local)
         share = min(waking * HOUR / (end - start), 1.0)
         by_day, by_night = by_day + rise * share, by_night + rise * (1 - share)

@@ -41,9 +41,6 @@ class Unseen:
         return place < len(self.spans) and self.spans[place][0] < end
 
 
-NONE = Unseen()
-
-
 def merged(spans: Iterable[Span]) -> list[Span]:
     """The same time without overlaps, the earliest first."""
     found: list[Span] = []

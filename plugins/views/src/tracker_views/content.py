@@ -356,7 +356,7 @@ def _range(figures: Mapping[str, Any]) -> str | None:
     needed = figures.get("windows_needed")
     if needed is None:
         return None
-    low, high = needed if isinstance(needed, list) else (needed, needed)
+    low, high = needed
     return f"{low}" if low == high else f"{low} to {high}"
 
 

@@ -327,7 +327,8 @@ def _last(
         last = max(one.last for one in groups if beside <= one.sessions)
         others = [one.times for one in groups if session in one.sessions and not beside <= one.sessions]
         starts = ((times, bisect_left(times, last)) for times in (own[session], *others))
-        return min((times[at] for times, at in starts if at < len(times)), default=NEVER), session in starters
+        first = min((times[at] for times, at in starts if at < len(times)), default=NEVER)
+        return first, first == NEVER and session in starters
 
     while len(sessions) > 1:
         # those that went on with the same request are compared by what follows it

@@ -111,21 +111,20 @@ def settle(
     """
     if not (news or database.execute("SELECT 1 FROM lost WHERE source = ? LIMIT 1", (source,)).fetchone()):
         return set()
-    kin, old = copies.kin(database, source), copies.parents_until(database, source, {})
+    kin, parents = copies.kin(database, source), copies.parents_until(database, source, new)
     names = {*sessions, *(session for session, *_ in news)}
     firsts = {kin.get(one) for one in names}
     names |= {one for one, first in kin.items() if first in firsts}
     own = source, json.dumps(sorted(names))
     lost, had = (_of(database, table, own) for table in ("lost", "kept"))
     before, anew = _together({**had, **news}, kin), _together({group: had[group] for group in news}, kin).keys()
-    parents = copies.parents_until(database, source, new)
     lost, had, shown = (_together(found, kin) for found in (lost, had, _groups(database.execute(tables.DAILY, own))))
     for group in {*lost, *anew}:
         known = left = lost.get(group, {})
         if known:
             left = _still(known, _missing(database, before.get(group, {}), shown.get(group, {})))
         if group in anew:
-            once = _counted_once(had[group], before.get(group, {}), old, parents)
+            once = _counted_once(had[group], parents)
             left = max(_missing(database, once, shown.get(group, {})), left, key=_size)
         if left != known:
             key = tables.KEPT_KEY
@@ -142,16 +141,17 @@ def _together(groups: Groups, kin: Mapping[str, str]) -> Groups:
     return found
 
 
-def _counted_once(kept: Totals, before: Totals, parents: Parents, now: Parents) -> Totals:
+def _counted_once(kept: Totals, parents: Parents) -> Totals:
     """What the journal has of a day and model of sessions that share requests, each once.
 
-    A total of a machine that did not know of a fork's parent has the parent's requests, too: it counts for what it has
-    more. What this one wrote leaves out all that the journal said then.
+    A total that was written when a fork's parent was not known, or was thought to be the fork, has the parent's
+    requests, too: it counts for what it has more, unless the parent's own leaves all of its time out.
     """
     found = {key: row for key, row in kept.items() if any(row[COUNTS])}
     for key, row in sorted(found.items()):
-        shared = _unknown(row, _parents(row, parents if row == before.get(key) else now))
-        others = {own: other for own, other in found.items() if other[1] in shared and row[1] not in _apart(other)}
+        shared = _unknown(row, _parents(row, parents))
+        held = {own: other for own, other in found.items() if other[1] in shared}
+        others = {own: other for own, other in held.items() if _apart(other).get(row[1], 0) < _until(row)}
         if others and row[APART] is not None:
             del found[key]
             found |= _rest({key: row}, others)
