@@ -66,9 +66,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
         small = [one.key for one in kept[1:] if not one.rank] if room < PHONE else []
         widths.update({one.key: min(widths[one.key], LEAST if one.key in small else WIDE) for one in narrow})
     left_out = _leave_out(kept, widths, rows, room)
-    for size in (*sizes, 0):
-        if measure(shares, size):
-            break
+    any(measure(shares, size) for size in (*sizes, 0))
     _narrow(kept, [one for one in narrow if one in kept], widths, room)
     for one in kept:
         # what was narrowed takes the room that is left
