@@ -190,3 +190,14 @@ def test_a_first_window_goes_on_with_the_ids_of_this_machine(program: Any) -> No
     assert (begun(), begun("--agent", "sub1")) == ("ADA-01", "ADA-02")
     program("complete", "--window", "ADA-01", "--toy-features", "1").ok()
     assert begun() == "ADA-02"
+
+
+def test_a_first_window_is_none_that_was_made_of_the_history(program: Any) -> None:
+    """It is over, and named after its time: it held one provider's Monday, and would have another's Tuesday."""
+    for verb, hour in (("start", 8), ("end", 9)):
+        at = f"2026-01-10T{hour:02}:00:00Z"
+        words = (verb, "toy", "--stdin", "--window", "H20260110-0800", "--captured-at", at)
+        program(*words, stdin=f"fuel {hour}%").ok()
+    for provider, pane in (("tally", "5"), ("toy", "fuel 9%")):
+        begun = program("start", provider, "--stdin", "--dry-run", stdin=pane).ok()
+        assert json.loads(begun)["window"] == "H20260110-0800-02"

@@ -347,6 +347,7 @@ def test_an_export_of_windows_tells_of_no_other_import(program: Any, tmp_path: P
         assert {path.stem for path in out.iterdir()} == streams
     rows = [json.loads(one) for one in (tmp_path / "one-out" / "imports.jsonl").read_text().splitlines()]
     assert {(*one["imported"], one["directory"]) for one in rows} == {(made["one"], None)}
+    assert "its own id" not in program("doctor", root=tmp_path / "one-out").out
 
 
 def test_an_import_names_a_clock_that_is_ahead(program: Any, tmp_path: Path) -> None:

@@ -315,6 +315,11 @@ def test_nothing_that_was_recorded_runs_when_a_printed_command_is_typed(toys: Ru
         assert not {";", "(", ")"} & set(words), one
 
 
+@pytest.mark.parametrize(("name", "offset"), [("UTC+2", "-0200"), ("GMT-5:30", "+0530")])
+def test_a_zone_that_counts_to_the_west_says_so(toys: Run, name: str, offset: str) -> None:
+    assert f"({name}, as POSIX means it: UTC{offset})" in lines(toys("status", TZ=name))[0]
+
+
 def test_a_reset_without_a_day_is_the_panes_word_in_every_zone(toys: Run, tmp_path: Path) -> None:
     start(toys, "fuel 10%", minutes=30)
     path = tmp_path / "data" / "snapshots.jsonl"

@@ -248,7 +248,10 @@ def test_windows_that_overlap_are_named_once(fill: Callable[[], Any]) -> None:
 
 def test_its_title_goes_by_when_the_windows_were(filled: Any) -> None:
     """An accepted window has the name of its time, and one of another machine a name of its own."""
-    [title] = re.findall("# Usage report, (.*) to .*", filled("report", "--format", "md").ok())
+    [(title, last)] = re.findall("# Usage report, (.*) to (.*)", filled("report", "--format", "md").ok())
+    # one without a BEFORE is no newer for that
+    filled("ingest", "toy-report", "--window", f"{title}-02", "--stdin", stdin="60").ok()
+    assert f"# Usage report, {title} to {last}\n" in filled("report", "--format", "md").ok()
     filled("start", "toy", "--stdin", "--window", "ADA-01", stdin="fuel 20%").ok()
     assert f"# Usage report, {title} to ADA-01\n" in filled("report", "--format", "md").ok()
 

@@ -19,7 +19,7 @@ from tracker.text.pane import account_id, each_text, redact, with_addresses
 from tracker.text.render import line, near
 from tracker.windows import anomalies
 from tracker.windows.captures import OTHER_ACCOUNT, TOO_FAR, Capture, Pair, canonical, captures, is_finalized, measure
-from tracker.windows.lanes import ZEROTH, lane_option, next_window, stamped_notes
+from tracker.windows.lanes import TIMED, ZEROTH, lane_option, next_window, stamped_notes
 from tracker.windows.messages import OVER, STALE, say
 
 LATE_AFTER, CLOCK_SKEW = "late-after", "clock-skew"
@@ -121,9 +121,9 @@ def window_of(session: Session, source: Source, lane: str | None, at: datetime, 
 
 
 def _free(session: Session, source: Source, lane: str | None, at: datetime, window: str, *kept: str) -> str:
-    """The window, or the first behind it where a capture counts, and replaces none of a phase to be kept, or AFTER."""
-    own, kept = (source.stream, source.name, lane or ""), kept or ("after",)
-    while is_finalized(session.index, window) or session.index.is_taken(window, own, kept, at.timestamp()):
+    """The window, or the first behind it where a capture counts and replaces no kept phase: one of a time is over."""
+    index, own, kept = session.index, (source.stream, source.name, lane or ""), kept or ("after",)
+    while TIMED.fullmatch(window) or is_finalized(index, window) or index.is_taken(window, own, kept, at.timestamp()):
         window = next_window(window)
     return check_window(window)
 

@@ -83,7 +83,9 @@ def _of_windows(session: Session, stream: str, windows: set[str], commands: set[
         if stream == IMPORTS:
             named = record.get("imported")
             if known := [one for one in named if str(one) in commands] if isinstance(named, list) else ():
-                yield json.dumps(record | {"imported": known, "directory": None}).encode() + b"\n"
+                # another record than that of its id, so without one
+                rest = {key: one for key, one in record.items() if key not in ("record_id", "nonce")}
+                yield json.dumps(rest | {"imported": known, "directory": None}).encode() + b"\n"
         elif record.get("window") in windows or record.get("tombstone") in kept:
             kept.add(record_id(stream, text, record))
             commands.add(str(record.get("command_id")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import islice
@@ -66,9 +67,12 @@ def next_of_meters(session: Session, status: Status) -> str:
 
 
 def heading(clock: Clock) -> str:
-    """The instant itself, with the zone's name."""
+    """The instant itself, with the zone's name; `UTC+2` is a rule of POSIX there, which counts hours to the west."""
     name, shown = f"{clock.zone}", f"{clock.now:%a %d %b %Y %H:%M %Z}"
-    return shown if name.removeprefix("Etc/") == clock.now.tzname() else f"{shown} ({name})"
+    if name.removeprefix("Etc/") == clock.now.tzname():
+        return shown
+    behind = f", as POSIX means it: {clock.now:UTC%z}" if re.match(r"(UTC|GMT)[+-]?\d", name) else ""
+    return f"{shown} ({name}{behind})"
 
 
 def _until(clock: Clock, instant: datetime) -> str:

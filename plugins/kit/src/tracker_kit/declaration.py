@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from textwrap import TextWrapper
+from textwrap import TextWrapper, wrap
 from typing import Any
 
 from tracker.api import Meter, Source
@@ -12,6 +12,7 @@ from tracker.kernel import Session, TrackerError, line, number
 
 Note = Any  # the registry's note of an installed source
 Cells = Sequence[Sequence[str]]
+LEAST, BELOW = 20, " " * 4  # columns of a row's last cell; with fewer it stands below the others
 
 
 def find(session: Session, name: str) -> Note:
@@ -41,6 +42,9 @@ def describe(session: Session, found: Note, width: int) -> Iterator[str]:
         for place, (*before, last) in enumerate(rows):
             first = "" if place else f"  {label}"
             head = "  ".join([f"{first:<14}", *map(str.ljust, before, widths), ""])
+            if last and width - len(head) < LEAST:
+                yield from wrap(head, width, subsequent_indent=BELOW)
+                head = BELOW
             indents = (head, " " * len(head))
             wrapper = TextWrapper(width, *indents, break_long_words=False, break_on_hyphens=False)
             yield from wrapper.wrap(line(last)) or [head]

@@ -90,7 +90,11 @@ def _measured(session: Session, windows: Sequence[str]) -> dict[Measured, list[t
 def _by_time(session: Session, windows: Sequence[str]) -> tuple[str, ...]:
     """The windows as they began: ids may be of a time, or of another machine."""
     begins = {window: begin for window, (begin, _) in Windows(session).spans(windows).items()}
-    return tuple(sorted(windows, key=lambda window: begins.get(window, session.now)))
+    places, place = dict[str, datetime](), datetime.min.replace(tzinfo=UTC)
+    for window in windows:
+        # one without a BEFORE stays behind the one whose id it follows
+        places[window] = place = begins.get(window, place)
+    return tuple(sorted(windows, key=places.__getitem__))
 
 
 def gathered(session: Session, period: Period, *, with_sections: bool = True) -> Content:

@@ -11,7 +11,7 @@ from tracker.kernel import Command, Group, WritingCommand, session
 
 KINDS = ("status", "report", "telemetry", "view", "feature")
 ABOUT = "status (a provider with meters), report, telemetry (a stream of requests), view or feature"
-PIPE, LEAST = 10_000, 80  # columns of what is no terminal, and of what is laid out in columns
+PIPE = 10_000  # columns of what is no terminal
 
 
 class Kind(click.Choice):  # type: ignore[type-arg]  # no generic class before click 8.3
@@ -71,7 +71,7 @@ def info(name: str) -> None:
     if here.json:
         here.data(declaration.document(here, found))
         return
-    width = max(get_terminal_size().columns, LEAST) if here.is_terminal else PIPE
+    width = get_terminal_size((80, 24)).columns if here.is_terminal else PIPE
     for row in declaration.describe(here, found, width):
         here.show(row)
 
