@@ -18,7 +18,7 @@ CHARTS = ("bars", "columns", "steps", "intervals")
 LARGEST = 1e15  # from there on a float does not tell two whole numbers apart
 YEARS = range(1970, 2200)  # a chart of thousands of years shows nothing
 MOST_LINES = 12  # of a section
-Measured: TypeAlias = tuple[str, str | None]  # a provider and an account of it
+Owner: TypeAlias = tuple[str, str | None]  # a provider and an account of it
 USAGE = "usage"  # the panel that sums up session logs
 MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
@@ -48,7 +48,7 @@ class Content:
 
     now: datetime
     period: Period
-    spans: Mapping[Measured, Sequence[tuple[datetime, datetime | None]]]
+    spans: Mapping[Owner, Sequence[tuple[datetime, datetime | None]]]
     headlines: tuple[str, ...]
     panels: tuple[Panel, ...]
     sections: tuple[Section, ...]
@@ -78,8 +78,8 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
     return min((begin for begin, _ in spans), default=None), max(ends) if ends and len(ends) == len(spans) else None
 
 
-def _measured(session: Session, windows: Sequence[str]) -> dict[Measured, list[tuple[datetime, datetime | None]]]:
-    found: dict[Measured, list[tuple[datetime, datetime | None]]] = {}
+def _measured(session: Session, windows: Sequence[str]) -> dict[Owner, list[tuple[datetime, datetime | None]]]:
+    found: dict[Owner, list[tuple[datetime, datetime | None]]] = {}
     accounts = session.registry.first("window_accounts", session=session, windows=windows) or {}
     for (window, provider), group in Windows(session).captures(windows).items():
         times = Windows(session).spans((), {(window, provider): group}).values()
