@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -303,6 +304,16 @@ def test_set_says_how_to_delete_what_keeps_the_records_out_of_git(toys: Run, tmp
     ok(toys("alias", "end", "toy", "--stdin", stdin="fuel 20%"))
     assert not path.exists()
     assert ".gitignore" not in toys("config", "set", "data.track", "true").stderr
+
+
+def test_set_says_how_to_take_the_rows_along_to_another_folder(toys: Run, tmp_path: Path) -> None:
+    ok(toys("feature", "reserve"))
+    said = toys("config", "set", "ledgers.dir", "my books").stderr
+    [cure] = re.findall(r"`(mkdir .+?)` moves them", said)
+    subprocess.run(cure, shell=True, check=True)
+    assert [one.name for one in (tmp_path / "my books").iterdir()] == ["Feature_Log.csv"]
+    assert "mkdir" not in toys("config", "set", "ledgers.dir", "my books").stderr
+    assert ok(toys("feature", "reserve")) == "F-002\n"
 
 
 def test_a_wrong_file_stops_every_command_with_its_line(toys: Run, file: Path) -> None:

@@ -277,6 +277,17 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err
 
 
+def test_what_runs_on_another_machine_is_to_be_ended_there(program: Any, tmp_path: Path) -> None:
+    """An AFTER on both makes two windows of one, and each refuses the other for good."""
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "A-01", stdin="fuel 10%").ok()
+    assert "tracker end toy --stdin" in program("--quiet").out
+    program("import", str(program.root), root=other).ok()
+    cure = "If you moved here from there: tracker end toy --stdin"
+    assert f"it came by `tracker import`, to be ended there. {cure}\n" in program("status", root=other).ok()
+    assert "tracker end toy" not in program("--quiet", root=other).out
+
+
 @pytest.mark.parametrize("is_open", [False, True])
 def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, tmp_path: Path, is_open: bool) -> None:
     """Two machines that use one id for different work cannot be brought together any more."""

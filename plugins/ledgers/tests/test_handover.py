@@ -121,6 +121,16 @@ def test_the_next_command_runs_as_it_stands(finalized: Run, tmp_path: Path) -> N
     assert next_command()[:1] == ["start"]
 
 
+def test_a_window_that_came_by_import_ends_where_it_began(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("alias", "start", "toy", "--stdin", "--window", "A-01", stdin="fuel 30%"))
+    new = {"TRACKER_DATA_DIR": str(tmp_path / "new")}
+    ok(finalized("import", str(tmp_path / "data"), **new))
+    said = ok(finalized("handoff", "--dry-run", **new))
+    assert "A-01: toy in the lane without a name on another machine since " in said
+    assert "A-01 came by `tracker import`, to be ended there. If you moved here from there:\n" in said
+    assert "came by" not in ok(finalized("handoff", "--dry-run"))
+
+
 @pytest.mark.parametrize(("panes", "verb"), [(("fuel 10%", "heat 5%"), "end"), (("heat 5%", "fuel 10%"), "override")])
 def test_a_pane_that_lacks_the_meter_comes_before_the_finalizing(
     toys: Run, tmp_path: Path, panes: tuple[str, str], verb: str

@@ -261,5 +261,29 @@ def test_evidence_of_another_folder_is_named(finalized: Run, at: Run, tmp_path: 
     assert "Verdict: NO-GO" in ok(finalized("decision-card", "--window", "W0-20"))
     there = ok(at(other, "decision-card", "--window", "W0-20"))
     ledger = next(tmp_path.rglob("*vidence*.csv"))
+    assert f"lacks export, which failed: that was recorded in {ledger}." in there
+    assert "Verdict: NO-GO" in there
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "pass"))
+    there = ok(at(other, "decision-card", "--window", "W0-20"))
     assert f"has no evidence of it: that was recorded in {ledger}." in there
     assert f"`cd {ledger.parent} && tracker decision-card --window W0-20`" in there
+
+
+def test_evidence_that_another_program_saved_over_still_fails(finalized: Run, tmp_path: Path) -> None:
+    add = ("evidence", "add", "--window", "W0-20", "--capability", "export", "--result")
+    ok(finalized(*add, "pass"))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    old = ledger.read_text()
+    ok(finalized(*add, "fail"))
+    ledger.write_text(old)
+    card = ok(finalized("decision-card", "--window", "W0-20"))
+    assert f"lacks export, which failed: that was recorded in {ledger}. Repeat it, and record the result" in card
+    assert "lacks 1 row that commands wrote" in finalized("doctor").stdout
+    [cure] = re.findall(r"Run `tracker (evidence .+?)`", card)
+    ok(finalized(*cure.split()))
+    assert "Evidence passed" in ok(finalized("decision-card", "--window", "W0-20"))
+    ok(finalized("undo", "--yes"))
+    # undo takes the record back, with the row that is not there
+    ok(finalized("undo", "--yes"))
+    assert "Evidence passed" in ok(finalized("decision-card", "--window", "W0-20"))
+    assert "that commands wrote" not in finalized("doctor").stdout

@@ -18,6 +18,7 @@ from tracker.kernel import Session, Settings, TrackerError, near, replace_file, 
 from tracker_desk.toml_edit import changed, literal, meant, shown
 
 DATA_DIR = "TRACKER_DATA_DIR"
+LEDGERS = "ledgers.dir"  # of another feature, which may not be installed
 PRICES = "prices"  # the table of a provider's own settings
 
 
@@ -87,14 +88,14 @@ def _in_force(session: Session, key: str, default: Any) -> tuple[Any, str, str |
 
 def ledgers_above(session: Session, place: Path) -> Path | None:
     """The ledgers' folder of the repository that a place is in: documents, and no streams."""
-    folder = held(session).get("ledgers.dir")
+    folder = held(session).get(LEDGERS)
     known = [one / folder.text for one in (place, *place.parents)] if folder else []
     return next((one for one in known if one.is_dir()), None)
 
 
 def note_ledgers(session: Session, text: str) -> None:
     """Say what becomes of the ledgers; `{}` is their folder."""
-    if folder := held(session).get("ledgers.dir"):
+    if folder := held(session).get(LEDGERS):
         session.note(f"note: {text.format(folder.text)}")
 
 
@@ -124,6 +125,8 @@ def change(session: Session, key: str, words: str) -> None:
         session.warn(f"No provider {provider!r} is installed. {near(provider, session.registry.providers)}")
     if wrong := next(wrong_prices(session, {provider: value} if provider else value if key == PRICES else {}), None):
         raise TrackerError(f"{wrong[1]} Nothing was written.")
+    # what is in force is read once
+    old = path.parent / held(session)[LEDGERS].text if key == LEDGERS else path
     with contextlib.nullcontext() if session.dry_run else _alone_in(path.parent):
         _change(session, path, key, value)
     if session.dry_run or session.json:
@@ -137,6 +140,10 @@ def change(session: Session, key: str, words: str) -> None:
         session.warn(f"{where} is given and wins: the data directory stays {now}")
     if key == "data.track" and value:
         _note_ignored(session)
+    new = path.parent / str(value)
+    if key == LEDGERS and new != old and any(old.glob("*.csv")):
+        to, rows = shlex.quote(str(new)), f"{shlex.quote(str(old))}/*.csv"
+        session.note(f"note: the rows so far stay in {old}: `mkdir -p {to} && mv {rows} {to}` moves them")
 
 
 def _note_ignored(session: Session) -> None:

@@ -15,6 +15,7 @@ from tracker.api import MeterOutlook, Source
 from tracker.kernel import Capture, CaptureMark, Entry, FinalizeRow, Session, Windows, canonical, iso
 from tracker_desk.current_meters import SKEW, CurrentMeter, Groups, accounts, accounts_of_captures, current_meters
 
+MOVED = "to be ended there. If you moved here from there"
 YEAR = timedelta(days=366)
 # windows that are not finalized, of which the newest are looked at
 OPEN = 100
@@ -282,7 +283,16 @@ def _lane(
     else:
         due = after_closing.get(mark.window) or _next_window_due(session, source, capture)
     command = due.command and due.command + (lane_option(session, agent) if due.action in ("before", "after") else "")
+    if due.action == "after" and capture.record.get("command_id") in _imported(session):
+        # an AFTER on both machines makes two windows of one
+        due = Due(action=None, window=due.window, reason=f"it came by `tracker import`, {MOVED}: {command}")
+        command = None
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
+
+
+def _imported(session: Session) -> set[object]:
+    """The commands whose records came by `tracker import`."""
+    return {one for entry in session.index.entries("imports") for one in entry.record.get("imported") or ()}
 
 
 def lane_option(session: Session, agent: str | None) -> str:

@@ -82,10 +82,10 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
 
 @hookimpl
 def data_findings(session: Session) -> Sequence[Finding]:
-    """Ledgers that cannot be read."""
-    from tracker_ledgers.ledgers import findings
+    """Ledgers that cannot be read, or lack what was written into them."""
+    from tracker_ledgers import ledgers, reversal
 
-    return findings(session)
+    return [*ledgers.findings(session), *reversal.findings(session)]
 
 
 @hookimpl

@@ -166,7 +166,8 @@ def _windows(found: Brief) -> list[str]:
 
 def _opening(found: Any) -> str:
     lane = f"lane {line(found.lane)}" if found.lane else "the lane without a name"
-    return f"{line(found.window)}: {found.provider} in {lane} since {line(found.since)}"
+    where = " on another machine" if found.is_imported else ""
+    return f"{line(found.window)}: {found.provider} in {lane}{where} since {line(found.since)}"
 
 
 def _anomalies(found: Brief) -> Iterator[str]:

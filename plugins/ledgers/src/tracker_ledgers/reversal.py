@@ -5,15 +5,18 @@ The stream `ledger_rows.jsonl` knows which command wrote a row; `churn.jsonl` ha
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
-from tracker.kernel import Session, TrackerError, line, stamp
+from tracker.api import Finding
+from tracker.kernel import Session, TrackerError, line, plural, stamp
 from tracker_ledgers import csv_append, ledgers
 from tracker_ledgers.documents import place, read
 from tracker_ledgers.ledgers import Ledger
@@ -99,6 +102,23 @@ def written(session: Session, ledger: Ledger) -> list[LedgerEntry]:
     entries = session.index.entries("churn" if ledger is ledgers.CHURN else STREAM)
     found = (_booked(session, entry.record) for entry in entries)
     return [one for one in found if one and one.ledger is ledger]
+
+
+def findings(session: Session) -> Iterator[Finding]:
+    """Ledgers that lack rows which commands wrote into them, for `tracker doctor`."""
+    for ledger in ledgers.LEDGERS:
+        entries = written(session, ledger)
+        for path in dict.fromkeys(one.path for one in entries if one.path.is_file()):
+            wanted = Counter(tuple(ledgers.content(ledger, one.row)) for one in entries if one.path == path)
+            # what cannot be read is a finding of its own
+            with contextlib.suppress(TrackerError):
+                wanted -= Counter(tuple(ledgers.content(ledger, row)) for row in ledgers.rows(path, ledger))
+                if count := wanted.total():
+                    problem = (
+                        f"lacks {plural(count, 'row')} that commands wrote: another program may have saved over it"
+                    )
+                    cure = "record them again; those of another branch or machine stand in the file there"
+                    yield Finding(check="ledger", place=str(path), problem=problem, cure=cure, severity="note")
 
 
 def _booked(session: Session, record: Mapping[str, Any]) -> LedgerEntry | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections import defaultdict
@@ -96,18 +97,36 @@ def evidence(session: Session, window: str) -> Check:
     uat = typed("uat", "--window", window, "--record")
     if failed:
         return _failed(failed, named, more, add, uat)
+    if found := _unread(session, window, rows, add):
+        return found
     if tests:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
         text = f"No test has passed; the preview alone was checked.{more}"
         cure = typed(*add, "--capability", "CAPABILITY", "--result", PASS)
         return Check(name="evidence", state="missing", text=text, cure=cure)
-    elsewhere = (one.path for one in reversal.written(session, ledgers.EVIDENCE) if one.row["window_id"] == window)
-    if not rows and (path := next(filter(Path.is_file, elsewhere), None)):
-        text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."
-        cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
-        return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
+
+
+def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], add: Sequence[str]) -> Check | None:
+    """What commands recorded as failed and the file here lacks: another folder, branch or program has its own."""
+    here, read = ledgers.path_of(session, ledgers.EVIDENCE), [ledgers.content(ledgers.EVIDENCE, row) for row in rows]
+    written = reversal.written(session, ledgers.EVIDENCE)
+    recorded = [one for one in written if one.row["window_id"] == window and one.row["capability_id"]]
+    absent = [one for one in recorded if ledgers.content(ledgers.EVIDENCE, one.row) not in read]
+    newest = {_capability(one.row): one for one in recorded if _result(one.row) in (PASS, FAIL)}
+    if lost := next((one for one in newest.values() if one in absent and _result(one.row) == FAIL), None):
+        text = f"The file that is read here lacks {_named(lost.row)}, which failed: that was recorded in"
+        text += f" {line(str(lost.path))}. Repeat it, and record the result if it passes."
+        return Check(
+            name="evidence", state="failed", text=text, cure=typed(*add, *_options(lost.row), "--result", PASS)
+        )
+    elsewhere = (one.path for one in absent if str(one.path) != os.path.realpath(here))
+    if rows or (path := next(filter(Path.is_file, elsewhere), None)) is None:
+        return None
+    text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."
+    cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
+    return Check(name="evidence", state="missing", text=text, cure=cure)
 
 
 def _failed(

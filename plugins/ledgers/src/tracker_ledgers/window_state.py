@@ -29,13 +29,14 @@ def unknown(session: Session, window: str) -> TrackerError | None:
 
 @frozen(kw_only=True)
 class Opening:
-    """A provider that a lane has open; `is_ahead`: since an instant that is still to come."""
+    """A provider that a lane has open; `is_ahead`: since an instant to come, `is_imported`: on another machine."""
 
     lane: str | None
     provider: str
     window: str
     since: str
     is_ahead: bool = False
+    is_imported: bool = False
 
 
 @frozen(kw_only=True)
@@ -58,6 +59,7 @@ class WindowState:
 
 def openings(session: Session) -> Iterator[Opening]:
     """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
+    came = {one for entry in session.index.entries("imports") for one in entry.record.get("imported") or ()}
     for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
@@ -68,6 +70,7 @@ def openings(session: Session) -> Iterator[Opening]:
                     window=mark.window,
                     since=str(record["captured_at"]),
                     is_ahead=is_ahead(session, mark.at),
+                    is_imported=record.get("command_id") in came,
                 )
 
 
@@ -145,7 +148,11 @@ def end_step(session: Session, found: Opening) -> Step:
         command = typed("alias", "delete", found.provider, "--phase", "before", *place)
         return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
     command = typed("end", found.provider, "--stdin", *place)
-    return Step(rank=END, command=command, why=f"When the work is done, paste {found.provider}'s pane and press Ctrl-D")
+    why = f"When the work is done, paste {found.provider}'s pane and press Ctrl-D"
+    if found.is_imported:
+        # an AFTER on both machines makes two windows of one
+        why = f"{found.window} came by `tracker import`, to be ended there. If you moved here from there"
+    return Step(rank=END, command=command, why=why)
 
 
 def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step:
