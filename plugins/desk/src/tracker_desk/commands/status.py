@@ -62,7 +62,7 @@ def _repeat(here: Session, seconds: float) -> None:
 
 
 def _draw(here: Session) -> None:
-    """The first lines, as many as there is room for: the meters and what is next stand there."""
+    """The first lines that fit: those of the meters and of what is next are among them."""
     kept = _Screen()
     with contextlib.redirect_stdout(kept):
         _show(here)
