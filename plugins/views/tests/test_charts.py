@@ -112,6 +112,9 @@ def test_one_column_is_of_one_day() -> None:
         found = drawn(known, kind="columns", x="at", low=None, high=None)
         assert found is not None
         assert found.description.startswith(said)
+        # below the last column was the day after it
+        places = re.findall(r'<text x="(\d+%)"[^>]*>(\d+ \w+)<', found.body)
+        assert places == [("0%", "01 Mar"), ("100%", "02 Mar")][: len(known)]
 
 
 def test_a_long_name_stands_above_its_value() -> None:
