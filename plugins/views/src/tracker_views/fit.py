@@ -19,6 +19,7 @@ PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter, and a large coun
 LARGE = 100_000
 WIDE = 24  # cells that a long text column keeps before others are left out
 LEAST = 8  # cells that a long text column keeps
+ID = re.compile(r"\A([0-9a-f]{6})[0-9a-f]{6}\Z")  # of an account: its first digits tell it from others
 COMMAND = re.compile(r"(?:^|`)tracker ")
 
 
@@ -118,7 +119,7 @@ def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int, *, i
     value = row.get(column.key)
     if is_phone and column.kind == "count" and isinstance(value, int | float) and abs(value) >= LARGE:
         return short(value, column)
-    shown = NONE if value is None else text(value, column, zone)
+    shown = NONE if value is None else ID.sub(r"\1", text(value, column, zone))
     if column.kind != "share" or not size or not isinstance(value, int | float):
         return shown
     low, high = (row.get(key) if key else None for key in (column.low, column.high))
