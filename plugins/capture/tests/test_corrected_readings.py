@@ -183,10 +183,11 @@ def test_an_after_of_a_forgotten_window_says_what_it_costs(program: Any, lane: t
     assert (
         "note: W0-02 ran at the same time on toy's meter. If both are finalized, neither counts. If W0-01 was" in said
     )
-    undo, delete = re.findall("`tracker ([^`]*)`", said)
+    undo, delete, add = re.findall("`tracker ([^`]*)`", said)
     for words in (undo, delete):
         program(*words.split(), "--yes").ok()
     assert "W0-01" not in program("windows").ok()
+    assert "fuel 20% used (+10)" in program(*add.replace("TIME", "-30h", 1).replace("TIME", "-3h").split()).err
     assert "same time" not in program("end", "toy", "--stdin", "--window", "W0-02", *lane, stdin="fuel 31%").err
 
 

@@ -62,6 +62,21 @@ def test_a_signal_that_ends_it_gives_the_terminal_back(recent: Any, tmp_path: Pa
         assert process.wait(60) == 128 + signal.SIGTERM
 
 
+def test_it_ends_with_its_terminal_whoever_began_it(recent: Any, tmp_path: Path) -> None:
+    """Its parent ignores the signal, as `nohup` does: it read the terminal that was gone again and again."""
+    import fcntl
+    import termios
+
+    def own() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with terminal(recent, tmp_path, preexec_fn=own, start_new_session=True) as (main, process):
+        until(main, b"W2", b"")
+        os.close(main)
+        assert process.wait(60) == -signal.SIGHUP
+
+
 def _without_folder(said: str) -> str:
     """What was said in one line, without the data directory that its commands name."""
     return re.sub(r" --data-dir \S+", "", " ".join(said.split()))

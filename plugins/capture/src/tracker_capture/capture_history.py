@@ -89,8 +89,8 @@ def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> 
     ):
         if check.name == "overlaps" and check.state == "failed":
             session.note(
-                f"note: {check.text}. If {window} was over before, type `tracker undo{lane}`, then {delete}, which"
-                f" takes {name} out of it"
+                f"note: {check.text}. If {window} was over before, type `tracker undo{lane}`, then {delete}, and"
+                f" `tracker windows add {quote(window)} --from TIME --to TIME --provider {name}{lane}`"
             )
 
 

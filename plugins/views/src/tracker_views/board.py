@@ -123,6 +123,8 @@ class Board(App[None]):
         if not self.is_headless:
             # the terminal is given back, as with `q`
             loop.add_signal_handler(signal.SIGTERM, partial(self.exit, return_code=128 + signal.SIGTERM))
+            # a shell that ignores it hands that on: without its terminal the board took half a core for ever
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         self.query_one("#tabs", Tabs).can_focus = False
         self.table.focus()
         self.action_read()
