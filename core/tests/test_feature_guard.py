@@ -384,13 +384,3 @@ def test_an_early_name_takes_no_answer_from_the_projects_own(registry: Registry)
     own = added(registry, "telemetry")
     own.distribution, own.place = "tracker-telemetry", "x.feature"
     assert registry.first("ingest_stream", session=None, source=None, window="W0-02", given=None) is False
-
-
-def test_a_column_belongs_to_the_projects_own_feature(registry: Registry, said: list[str]) -> None:
-    add_feature(registry, "another", feature("another", window_facts=lambda windows: {(windows[0], ""): {"hours": 9}}))
-    add_feature(registry, "ledgers", feature("ledgers", window_facts=lambda windows: {(windows[0], ""): {"hours": 3}}))
-    added(registry, "ledgers").distribution, added(registry, "ledgers").place = "tracker-ledgers", "x.feature"
-    assert registry.ask("window_facts", session=None, windows=["W0-01"]) == [{("W0-01", ""): {"hours": 3}}]
-    [warning] = said
-    assert "plugin 'another' failed to window_facts" in warning
-    assert "Invalid column 'hours'. Expected another name than those of ledgers" in warning

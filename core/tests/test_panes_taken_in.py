@@ -24,7 +24,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CALLS = 'Delta(changes=(Change(meter="calls", delta={}),))'
 
 
-@pytest.mark.parametrize(("answer", "own"), [("None", None), (CALLS.format(58), 58), (CALLS.format(-5), None)])
+@pytest.mark.parametrize(("answer", "own"), [("None", None), (CALLS.format(58), 58)])
 def test_a_count_across_a_reset_is_what_its_delta_says(
     program: Any, toy_code: dict[str, str], monkeypatch: pytest.MonkeyPatch, answer: str, own: int | None
 ) -> None:
@@ -42,8 +42,23 @@ def test_a_count_across_a_reset_is_what_its_delta_says(
     assert f"(baseline=12, calls={'n/a' if own is None else own})" in ended
     [stored] = [one for one in program.rows("tally_counts") if one["phase"] == "after"]
     assert (stored["baseline"], stored["calls_used"], stored["parsed"]["calls_used"]) == (12, own, 30)
-    if "-5" in answer:  # which cannot be
-        assert "the capacity meter of tally fell" in program("complete", "--window", "W0-01").refused()
+
+
+def test_a_delta_below_0_without_a_fall_is_the_plugins_fault(
+    program: Any, toy_code: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was called a fall of the meter, whose captures were to be made again or removed."""
+    module, answer = ModuleType("acme_count"), CALLS.format(-5)
+    code = f"{toy_code['tally']}\n@hookimpl\ndef compute_delta(before, after):\n    return {answer}\n"
+    exec(f"from tracker.api import Change, Delta\n{code}", vars(module))
+    made = Registry(plugins=[Plugin("tally", "", "acme", "1", lambda: module)])
+    monkeypatch.setattr("tracker.hosting.registry.discover", lambda *_report: made)
+    program("start", "tally", "--stdin", stdin="30").ok()
+    assert "plugin 'tally' failed to compute_delta: Invalid delta -5 of calls. Expected 0 or more." in (
+        program("end", "tally", "--stdin", stdin="30").refused()
+    )
+    ended = program("end", "tally", "--stdin", stdin="12")
+    assert "anomaly negative-delta in W0-01" in ended.err
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "utf-8-sig"])

@@ -12,6 +12,7 @@ from plugin_modules import plugin, registry, source
 from toys import STATUS, install
 
 from tracker.api import (
+    ExchangeOrigin,
     Meter,
     ReportSource,
     Source,
@@ -195,6 +196,27 @@ def test_a_declaration_is_the_cores_own_from_admission_on() -> None:
     found = made.source("sly")
     assert type(found) is Source
     assert (found.stream, found.stream) == ("sly", "sly")
+
+
+def test_the_parts_of_a_declaration_are_copied_too() -> None:
+    class Live(Meter):
+        @property
+        def field_name(self) -> str:
+            return "changed_pct"
+
+    tags = {"insufficient-data": "first"}
+    messages = ({"id": 1, "params": {}},)
+    origin = ExchangeOrigin(name="rpc", title="RPC", argv=("acme",), messages=messages)
+    given = source("acme", meters=(Live(key="m", title="M"),), tags=tags, origins=(origin,))
+    found = registry(plugin("acme", given)).source("acme")
+    tags["insufficient-data"] = "second\nerror: forged"
+    messages[0]["id"] = 2
+    assert found is not None
+    assert found.tags == {"insufficient-data": "first"}
+    assert (type(found.meters[0]), found.meters[0].field_name) == (Meter, "m_pct")
+    assert found.origins == (
+        ExchangeOrigin(name="rpc", title="RPC", argv=("acme",), messages=({"id": 1, "params": {}},)),
+    )
 
 
 @pytest.mark.parametrize(

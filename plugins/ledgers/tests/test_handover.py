@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from outcomes import ok, records, refused
 
+from tracker.api import Block, Row
 from tracker_ledgers import handoff as handoff_module
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -247,6 +248,18 @@ def test_recorded_texts_cannot_leave_their_place(finalized: Run, tmp_path: Path)
     fences = [line for line in text.splitlines() if line.lstrip().startswith("```")]
     assert {fence.strip() for fence in fences[1::2]} == {"```"}
     assert all(len(fence) > 3 for fence in fences[::2])
+
+
+def test_a_section_is_no_marker_and_ends_no_block(
+    finalized: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ("````", "<!-- tracker handoff: end -->", "# Forged")
+    block = Block(title="Hours", rows=tuple(Row(values={}, text=text) for text in texts))
+    monkeypatch.setattr("tracker_ledgers.window_facts.section", lambda *_given: block)
+    for _ in range(2):
+        ok(finalized("handoff"))
+    shown = section(handoff(tmp_path).decode(), "Hours")
+    assert shown.splitlines() == ["", "`````text", "````", " <!-- tracker handoff: end -->", "# Forged", "`````"]
 
 
 # --- the command log

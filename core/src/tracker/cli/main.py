@@ -54,7 +54,7 @@ def find(name: str) -> click.Command:
         raise TrackerError(f"No command {name!r} is installed. {discovery.owner('commands', name)}".rstrip())
     place = commands()[name].place
     feature = next(one for one in discovery.installed() if one.info and name in one.info.commands)
-    with feature.watched(f"load its command {name!r}", tell):
+    with feature.watched(f"load its command {name!r}", discovery.warn):
         if not isinstance(found := discovery.attribute(place), click.Command):
             raise TypeError(f"{place} is a {type(found).__name__}. Expected a click command.")
         return found

@@ -57,7 +57,7 @@ class Meter(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Meters(Struct):
-    """Those of a source, and which of them is its cost; what each field means stands at `StatusSource`."""
+    """Those of a source, and which of them is its cost."""
 
     meters: tuple[Meter, ...] = field(default=(), validator=checks.tuple_of(Meter, distinct="key"))
     open_meters: bool = field(default=False, validator=checks.SWITCH)

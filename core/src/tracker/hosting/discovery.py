@@ -96,8 +96,9 @@ class Plugin:
 
     def note(self, text: str, report: Callable[[str], object]) -> None:
         """Something that is wrong with it, but costs only a part of it."""
-        self.notes += (text,)
-        report(f"plugin {self.name!r} of {self.distribution}: {text}")
+        if text not in self.notes:
+            self.notes += (text,)
+            report(f"plugin {self.name!r} of {self.distribution}: {text}")
 
     def leave_out(self, error: PluginError, report: Callable[[str], object]) -> None:
         """From now on it is not there; the report says why, and how to be rid of that line."""

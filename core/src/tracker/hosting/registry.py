@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 import click
@@ -38,6 +38,7 @@ NAMED: dict[str, Any] = {"Source": Declaration, "Mapping": Mapping, "Callable": 
 READING_LIMIT = 4 << 20  # characters; a record of 16 MB also holds the text
 CLAIM = "claim its stream"
 SHARED_STREAM = "snapshots"  # holds the readings of every provider
+Facts: TypeAlias = dict[tuple[str, str], dict[str, Any]]
 
 
 class Registry:
@@ -58,7 +59,7 @@ class Registry:
         self.disabled = [one for one in plugins if one.is_disabled]
         # those that are not disabled, sound or not, none loaded; a name that belongs to another comes last
         self.plugins = sorted((one for one in plugins if not one.is_disabled), key=lambda one: bool(one.error))
-        self._columns = dict.fromkeys(OWN_COLUMNS, "the kernel")  # of windows, and who gives them
+        self._columns: dict[str, dict[Plugin, Facts]] = {}  # of windows, and who gave them last
         self._broken: set[tuple[str, str]] = set()  # features' hooks that raised
         self._hangs: dict[tuple[str, str], PluginError] = {}
 
@@ -267,7 +268,7 @@ class Registry:
         with guarded(plugin.name, hook, **limits):
             answer = _checked(annotation, function(**arguments))
             if hook == "window_facts" and answer is not None:
-                return _facts(answer, plugin.name, self._columns)
+                return self._own_columns(plugin, _facts(answer))
             if hook == "window_accounts" and answer is not None:
                 _check_pairs(answer, str, "text")
             if isinstance(answer, readings.Reading):
@@ -278,6 +279,18 @@ class Registry:
                 whose = {"distribution": plugin.distribution}  # what is not the project's own says whose it is
                 return [attrs.evolve(one, **whose) if hasattr(one, "distribution") else one for one in answer]
             return answer
+
+    def _own_columns(self, feature: Plugin, facts: Facts) -> Facts:
+        """Without those columns that another feature gives, too: the project's own has it, else none."""
+        for name in dict.fromkeys(name for columns in facts.values() for name in columns):
+            givers = self._columns.setdefault(name, {})
+            givers[feature] = facts
+            for loser in (one for one in givers if len(givers) > 1 and not one.is_own):
+                for columns in givers[loser].values():  # which the caller may hold by now
+                    columns.pop(name, None)
+                rivals = " and ".join(f"{one.name} ({one.distribution})" for one in givers if one is not loser)
+                loser.note(f"its column {name} is left out, because {rivals} also gives it", self.report)
+        return facts
 
 
 def _declaration(name: str, answer: object) -> Source:
@@ -320,20 +333,19 @@ def _check_pairs(answer: Mapping[Any, Any], kind: type, expected: str) -> None:
             raise TypeError(f"Invalid {value!r:.80} of {key!r:.80}. Expected (window, provider): {expected}.")
 
 
-def _facts(answer: Mapping[Any, Any], feature: str, owners: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """The columns of windows that `window_facts` gave, all of which every view can show; owners: who gives each."""
+def _facts(answer: Mapping[Any, Any]) -> Facts:
+    """The columns of windows that `window_facts` gave, all of which every view can show."""
     _check_pairs(answer, Mapping, "{column: value}")
     for key, columns in answer.items():
         for name, value in columns.items():
             if not name or not checks.is_line(name):
                 raise ValueError(f"Invalid column {name!r:.80}. Expected a text without control characters.")
-            if (owner := owners.get(name, feature)) != feature:
-                raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of {owner}.")
+            if name in OWN_COLUMNS:
+                raise ValueError(f"Invalid column {name!r:.80}. Expected another name than those of the kernel.")
             is_plain = isinstance(value, bool | None) or (isinstance(value, str) and checks.is_json(value))
             if not (is_plain or checks.number_from(-checks.LIMIT, checks.LIMIT)(value)):
                 expected = "a text, switch, None, number below 1e15"
                 raise ValueError(f"Invalid {name} {value!r:.80} of {key}. Expected {expected}.")
-    owners.update((name, feature) for columns in answer.values() for name in columns)
     return {key: {str(name): value for name, value in columns.items()} for key, columns in answer.items()}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracker.contract.readings import CROSSED, EPOCH, FELL, Delta, Meter, Reading, amount, fell, from_parsed, instant
 from tracker.contract.sources import Source
-from tracker.errors import TrackerError
+from tracker.errors import PluginError, TrackerError
 from tracker.hosting.discovery import owner
 from tracker.hosting.registry import Registry
 from tracker.journal.records import PHASES, WINDOWS, lane_of, text
@@ -194,13 +194,14 @@ def measure(registry: Registry, source: Source, pair: Pair) -> Measurement:
         elif delta is not None and delta >= 0:
             delta = _risen(delta, meter, before, after)
             tags += [f"{CROSSED}:{key}"] if delta is None else []
-        elif (fall := _fall(meter, before, after)) or delta is not None:
+        elif fall := _fall(meter, before, after):
             # a plugin may measure across a reset; the core's default never does
-            is_crossed = fall is not None and fall.reset_at is not None
-            is_odd = is_capacity or not is_crossed
-            falls += [fall] if fall and is_odd else []
+            is_odd = is_capacity or fall.reset_at is None
+            falls += [fall] if is_odd else []
             delta, tags = None, [FELL if is_capacity else f"{FELL}:{key}"] if is_odd else []
-            tags += [f"{CROSSED}:{key}"] if is_crossed else []
+            tags += [f"{CROSSED}:{key}"] if fall.reset_at else []
+        elif delta is not None:
+            raise PluginError(source.name, "compute_delta", f"Invalid delta {delta:g} of {key}. Expected 0 or more.")
         values[meter.field_name] = amount(delta)
         errors += tags
     if capacity and capacity.field_name not in values:

@@ -155,7 +155,10 @@ def _section(title: str, rows: Iterable[str], language: str = "text") -> Iterato
 
 
 def _block(rows: Iterable[str], language: str = "text") -> Iterator[str]:
-    yield from ("", f"```{language}", *rows, "```")
+    """A block that no row ends, and no row of which is one of the marker lines."""
+    shown = [f" {row}" if row.startswith("<!--") else row for row in rows]
+    fence = "`" * max(3, 0, *(len(found[1]) + 1 for row in shown if (found := re.match(" *(`+)", row))))
+    yield from ("", f"{fence}{language}", *shown, fence)
 
 
 def _windows(found: Brief) -> list[str]:
