@@ -137,7 +137,7 @@ FORECAST_COLUMNS = (
     Column(key="expected", title="At the reset", kind="percent", rank=0),
     Column(key="low", title="80 % from", kind="percent"),
     Column(key="high", title="80 % to", kind="percent"),
-    Column(key="chance", title="Full before", kind="percent"),
+    Column(key="chance", title="Chance to fill", kind="percent"),
     Column(key="reset_at", title="Reset", kind="instant", rank=2),
 )
 BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expected", low="low", high="high", top=100)
