@@ -193,3 +193,6 @@ def test_a_command_behind_a_word_stays_in_one_line(monkeypatch: pytest.MonkeyPat
     for text in (f"Next: {command}", f"    {command}", f"`{command}`"):
         assert folded(text) == text
     assert folded(f"note: {command}").count("\n") == 2
+    # a wide character takes two cells
+    for word, rows in (("ab", 3), ("表示", 5)):
+        assert folded(" ".join([word] * 20)).count("\n") == rows - 1

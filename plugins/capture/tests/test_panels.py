@@ -51,7 +51,7 @@ def test_a_long_history_ends_with_its_newest_reading(panel: Callable[[list[Point
     [chart] = found.charts
     assert len(found.rows) <= panels.MOST
     newest = {"at": points[-1].at, "until": points[-1].at, "used": 10, "high": 10, "resets": 1}
-    assert found.rows[-1] == {**newest, "provider": "stranger"}
+    assert found.rows[-1] == {**newest, "provider": "stranger", "account": None}
     assert found.about == "Meter history: 111 readings, 11 resets."
     assert chart.title == "stranger, weekly, used (highest of each 38 h 30 min)"
 

@@ -55,6 +55,18 @@ def test_the_line_runs_in_a_bare_shell_and_opens_no_window(machine: Any, event: 
     assert not (odd / "data" / "snapshots.jsonl").exists()
 
 
+def test_a_command_that_cron_does_not_take_has_the_folders_of_its_programs_alone(machine: Any) -> None:
+    """A PATH with another system's folders: "command too long", after other things had been set up."""
+    machine.program("codex", "")
+    path = ":".join([*(f"/mnt/c/Program Files/Vendor {at}/bin" for at in range(40)), str(machine.bin)])
+    [line] = jobs(printed(machine, PATH=path))
+    assert f" PATH={machine.bin}:/usr/local/bin:/usr/bin:/bin " in line
+    assert len(line.partition("cd ")[2]) < 995
+    assert path in printed(machine, "--format", "launchd", PATH=path)
+    said = error(machine, CODEX_HOME=f"/{'long' * 250}")
+    assert re.fullmatch(r"error: cron takes 998 bytes, and this command has 1\d{3}. Use --format systemd.", said)
+
+
 def test_intervals(machine: Any) -> None:
     for every, when in (("5m", "*/5 * * * *"), ("60m", "0 */1 * * *"), ("2h", "0 */2 * * *"), ("1d", "0 0 * * *")):
         assert jobs(printed(machine, "codex", "--every", every))[0].startswith(f"{when} cd ")

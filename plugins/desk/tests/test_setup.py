@@ -204,6 +204,16 @@ def test_a_program_that_was_never_started_has_no_folder_yet(home: Path, setup: S
     assert not (home / ".claude").exists()
 
 
+def test_a_job_that_could_read_nothing_is_not_offered(home: Path, setup: Setup) -> None:
+    """Cron mailed its failure every 15 minutes."""
+    for folder in (".claude", ".codex"):
+        shutil.rmtree(home / folder)
+    for name in ("codex", "claude"):
+        (home / "bin" / name).unlink()
+    said = setup("--dry-run", PATH=f"{home / 'bin'}:/usr/bin:/bin", TRACKER_GLM_KEY="not-in-cron").stdout
+    assert "Schedule: not offered. Nothing here can be sampled yet. Install one of these programs, then type" in said
+
+
 def test_empty_files_and_lines_without_an_end_stay_as_they_were(home: Path, setup: Setup) -> None:
     (home / ".claude" / "settings.json").write_text("{}")
     (home / ".bashrc").write_text("alias ll='ls -l'")
@@ -225,13 +235,14 @@ def test_without_answers_nothing_is_changed(home: Path, setup: Setup) -> None:
     assert both.returncode == 2
 
 
-def test_three_questions_on_a_terminal(home: Path) -> None:
-    """Yes to the shell alone; each question comes after what it would change."""
+@pytest.mark.parametrize("last", ["n\n", "\x03"])
+def test_three_questions_on_a_terminal(home: Path, last: str) -> None:
+    """Yes to the shell alone; each question comes after what it would change. Who interrupts changes nothing."""
     process, screen = pty.fork()
     if process == 0:
         os.chdir(home / "project")
         os.execve(sys.executable, [sys.executable, "-m", "tracker.cli", "setup"], environment(home))
-    text, answers = "", [b"n\n", b"y\n", b"n\n"]
+    text, answers = "", [b"n\n", b"y\n", last.encode()]
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if not select.select([screen], [], [], 1)[0]:
@@ -246,11 +257,13 @@ def test_three_questions_on_a_terminal(home: Path) -> None:
         if answers and text.count("[y/N]: ") == 4 - len(answers):
             os.write(screen, answers.pop(0))
     os.close(screen)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, text
+    is_over = last == "n\n"
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == (0 if is_over else 130), text
     assert text.count("[y/N]") == 3
+    assert ("Nothing was written.\r\nerror: interrupted" in text) is not is_over
     assert text.index(f"+{BEGIN}") < text.index(f"Add the short commands and completion to {home / '.bashrc'}?")
     assert "Show your meters in the status line of Claude" in text
-    assert BEGIN in (home / ".bashrc").read_text()
+    assert (BEGIN in (home / ".bashrc").read_text()) is is_over
     assert "statusLine" not in (home / ".claude" / "settings.json").read_text()
     assert not (home / "crontab").exists()
 

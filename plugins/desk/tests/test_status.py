@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -327,44 +324,6 @@ def test_a_reset_without_a_day_is_the_panes_word_in_every_zone(toys: Run, tmp_pa
     record["parsed"] |= {"fuel_resets": "19:40", "fuel_reset_at": None}
     path.write_text(json.dumps(record) + "\n")
     assert "10%, 30 min ago, reset not known (the pane says: 19:40)\n" in ok(toys("status"))
-
-
-@pytest.mark.parametrize("as_json", [False, True])
-def test_watch_says_it_again_until_ctrl_c(tmp_path: Path, as_json: bool) -> None:
-    environment = {**os.environ, "TRACKER_DATA_DIR": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "tracker.cli", "status", "--watch", "0.1", *(["--json"] if as_json else [])]
-    watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
-    assert watching.stdout is not None
-    last = "}\n" if as_json else "Anomalies: 0 open\n"
-    seen = ""
-    while seen.count(f"\n{last}") < 2:  # ends where the program does
-        line = watching.stdout.readline()
-        assert line
-        seen += line
-    watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=60)
-    assert (watching.returncode, errors) == (0, "")
-    assert f"\n{last}\n" in seen  # an empty line between two of them
-    assert "\x1b" not in seen
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
-def test_watch_redraws_on_a_terminal(tmp_path: Path) -> None:
-    import pty
-
-    mine, theirs = pty.openpty()
-    environment = {**os.environ, "TRACKER_DATA_DIR": str(tmp_path / "data")}
-    command = [sys.executable, "-m", "tracker.cli", "status", "--watch", "0.1"]
-    watching = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    seen = ""
-    while seen.count("Anomalies: 0 open") < 2:
-        seen += os.read(mine, 65536).decode()
-    watching.send_signal(signal.SIGINT)
-    assert watching.wait(timeout=60) == 0
-    os.close(mine)
-    assert seen.count("\x1b[2J") >= 2
-    assert "\r\n\r\n\x1b" not in seen
 
 
 # --- times

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outcomes import ok
+from outcomes import ok, refused
 
 from tracker.api import instant
 from tracker.session import Session
@@ -161,3 +161,31 @@ def test_what_the_settings_left_out_is_nothing_that_a_person_typed(
         assert (record["net"], record["exclude"]) == (net, [])
         with session.journal.lock():
             session.journal.append("churn", [record])
+
+
+def test_a_commit_in_the_second_of_a_forgotten_before_is_work(
+    toys: Any, work: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `windows add` of that time has it."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    for minutes, count in ((90, 3), (60, 53), (30, 60)):
+        for role in ("AUTHOR", "COMMITTER"):
+            monkeypatch.setenv(f"GIT_{role}_DATE", (now - timedelta(minutes=minutes)).isoformat())
+        work.commit(a=text_of(count))
+    shutil.rmtree(work.path / ".git" / "logs")
+    for verb, minutes, level in (("start", 60, 10), ("end", 30, 18)):
+        at = (now - timedelta(minutes=minutes)).isoformat()
+        ok(toys(verb, "toy", "--stdin", "--window", "W1", "--captured-at", at, stdin=f"fuel {level}%"))
+    assert "files=1, +57/-0" in toys("churn", "--window", "W1", "--provider", "toy").stdout
+
+
+def test_a_range_of_captures_that_runs_backwards_is_none_that_was_mistyped(toys: Any, work: Any) -> None:
+    """The older commit as the start would count what was dropped as work."""
+    work.commit(bad="bad\n")
+    ok(toys("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%"))
+    work.git("reset", "--quiet", "--hard", "HEAD~1")
+    ok(toys("end", "toy", "--stdin", "--window", "W1", stdin="fuel 18%"))
+    said = refused(toys("churn", "--window", "W1", "--provider", "toy"))
+    assert "The range runs backwards" in said
+    assert "--commit-start" not in said
+    assert said.endswith("work now: `tracker churn --window W1 --provider toy --commit-end COMMIT`.")

@@ -130,6 +130,21 @@ def test_older_rows_without_a_capability_do_not_count(finalized: Run, add: Calla
     assert "Evidence passed (1 row). 2 rows without a capability do not count." in said
 
 
+def test_results_that_a_person_typed_count_as_they_are_meant(
+    finalized: Run, add: Callable[..., None], tmp_path: Path
+) -> None:
+    add("skip")
+    ledger = tmp_path / "docs" / "Ledgers" / "Acceptance_Evidence.csv"
+    verdicts = [("Passed", "GO"), ("red", "GO"), ("failing", "NO-GO")]
+    for result, verdict in verdicts:
+        ledger.write_text(f"{ledger.read_text()}W0-20,login,,me,{result},,,\n")
+        said = ok(finalized("decision-card", "--window", "W0-20"))
+        assert f"Verdict: {verdict}\n" in said
+        assert ("A result such as 'red' does not count: it is none of pass, fail and skip." in said) == (
+            result != "Passed"
+        )
+
+
 def test_the_cure_of_a_failed_acceptance_run_is_that_run(finalized: Run, add: Callable[..., None]) -> None:
     """Rows that say `pass` would be a claim without a run."""
     for capability, result in (("uat-pytest", "fail"), ("uat-behave", "fail"), ("uat-preview", "pass")):

@@ -71,20 +71,26 @@ def test_a_window_is_shown_where_readings_measured_it() -> None:
         assert (found.has_bands, 'class="band"' in found.body) == (is_shown, is_shown)
 
 
-def test_behind_a_line_are_the_windows_of_its_provider() -> None:
+def test_behind_a_line_are_the_windows_of_its_account() -> None:
     """The windows of others did not move it; a line of nobody has all."""
-    own, others = ((START + timedelta(minutes=at), START + timedelta(minutes=at + 6)) for at in (0, 60))
+    own, others, third = ((START + timedelta(minutes=at), START + timedelta(minutes=at + 6)) for at in (0, 60, 30))
     content = Content(
         now=START,
         period=Period(windows=("W1", "W2")),
-        spans={"toy": [own], "rival": [others, own]},
+        spans={("toy", None): [own], ("rival", "work"): [others, own], ("rival", "home"): [third]},
         headlines=(),
         panels=(),
         sections=(),
         missing=(),
     )
-    for name, places in (("toy", ["0.00%"]), ("rival", ["49.02%", "0.00%"]), (None, ["0.00%", "49.02%"])):
-        rows = [{"at": START + timedelta(hours=at), "used": at, "provider": name} for at in (0, 2)]
+    first, middle, second = "0.00%", "24.51%", "49.02%"
+    for name, account, places in (
+        ("toy", "work", [first]),
+        ("rival", "work", [second, first]),
+        ("rival", None, [second, first, middle]),
+        (None, None, [first, second, middle]),
+    ):
+        rows = [{"at": START + timedelta(hours=at), "used": at, "provider": name, "account": account} for at in (0, 2)]
         chart = Chart(kind="steps", title="Used", x="at", y="used")
         [found] = pictures(Panel(name="used", title="Used", columns=COLUMNS, rows=rows, charts=[chart]), content, UTC)
         assert re.findall(r'<rect x="([^"]*)"[^>]*class="band"', found.body) == places
@@ -106,6 +112,9 @@ def test_one_column_is_of_one_day() -> None:
         found = drawn(known, kind="columns", x="at", low=None, high=None)
         assert found is not None
         assert found.description.startswith(said)
+        # below the last column was the day after it
+        places = re.findall(r'<text x="(\d+%)"[^>]*>(\d+ \w+)<', found.body)
+        assert places == [("0%", "01 Mar"), ("100%", "02 Mar")][: len(known)]
 
 
 def test_a_long_name_stands_above_its_value() -> None:

@@ -129,6 +129,32 @@ def test_names_without_a_space_fit_on_a_phone(tmp_path: Path, chromium: Browser,
         assert chromium.value(OVERPRINTED) == []
 
 
+@pytest.mark.parametrize("width", [800, 1280])
+@pytest.mark.parametrize("medium", ["screen", "print"])
+def test_a_long_name_pushes_no_figure_away(tmp_path: Path, chromium: Browser, width: int, medium: str) -> None:
+    """On paper the last columns were cut off."""
+    keys = ("project", "cost", "requests", "tokens", "input", "output", "cache read", "cache write", "without price")
+    columns = [Column(key=key, title=key, kind="count" if at else "text", rank=0) for at, key in enumerate(keys)]
+    rows = [dict.fromkeys(keys, 1_234_567) | {"project": f"{'a-long-name-' * 2}{'x' * 70}"}]
+    panel = Panel(name="usage", title="Usage", columns=columns, rows=rows)
+    content = Content(
+        now=datetime(2026, 3, 1, tzinfo=UTC),
+        period=Period(windows=()),
+        spans={},
+        headlines=(),
+        panels=(panel,),
+        sections=(),
+        missing=(),
+    )
+    (tmp_path / "report.html").write_text(page(content, UTC))
+    chromium.open(tmp_path / "report.html", width)
+    chromium.call("Emulation.setEmulatedMedia", media=medium)
+    box = "document.querySelector('.scroll')"
+    is_cut = chromium.value(f"{box}.scrollWidth > {box}.clientWidth")
+    chromium.call("Emulation.setEmulatedMedia", media="")
+    assert not is_cut
+
+
 def test_dark_and_light_differ(report: Path, chromium: Browser) -> None:
     colours = []
     for dark in (False, True):

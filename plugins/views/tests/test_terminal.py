@@ -64,6 +64,20 @@ def test_what_a_plugin_raises_does_not_steer_the_terminal(
     assert "Not shown: tea could not show its part: ValueError: the pot\\x1b[2J is empty" in filled("preview").ok()
 
 
+def test_on_a_phone_a_long_account_leaves_room_for_the_figures() -> None:
+    """The name was cut anyway, and every figure went for it."""
+    texts = [
+        Column(key=key, title=key.title(), rank=rank) for key, rank in (("window", 0), ("account", 0), ("state", 1))
+    ]
+    columns = [*texts, Column(key="features", title="Features", kind="number")]
+    rows: list[dict[str, Cell]] = [{"window": "W0-01", "account": "work" * 9, "state": "pass", "features": 3}]
+    assert [one.title for one in fitted(columns, rows, 40, UTC).columns] == ["Window", "Account", "State", "Features"]
+    assert fitted(columns, rows, 40, UTC).rows == (("W0-01", "work" * 9, "pass", "3"),)
+    assert sum(fitted(columns, rows, 40, UTC).widths) == 40 - 3 * 2
+    # of an id the first digits are enough
+    assert fitted(columns, [rows[0] | {"account": "4decef0a94a5"}], 200, UTC).rows[0][1] == "4decef"
+
+
 COLUMNS = (
     Column(key="a", title="Name", rank=0),
     Column(key="b", title="Tokens", kind="count", rank=1),

@@ -63,7 +63,7 @@ def _panel(session: Session, found: Series, coming: list[Mapping[str, Cell]], ac
             Column(key="expected_low", title="Expected from, %", kind="percent", rank=3),
             Column(key="expected_high", title="to, %", kind="percent", rank=3),
         ),
-        rows=[_cells(found.provider, part) for part in parts(points, step)] + coming,
+        rows=[_cells(found, part) for part in parts(points, step)] + coming,
         charts=(
             Chart(
                 kind="steps",
@@ -79,10 +79,11 @@ def _panel(session: Session, found: Series, coming: list[Mapping[str, Cell]], ac
     )
 
 
-def _cells(provider: str, part: Sequence[Point]) -> Mapping[str, Cell]:
+def _cells(found: Series, part: Sequence[Point]) -> Mapping[str, Cell]:
     return {
-        # no column has it: a view shows this provider's windows behind the line
-        "provider": provider,
+        # no column has them: a view shows the windows of this account behind the line
+        "provider": found.provider,
+        "account": found.account if found.several else None,
         "at": part[0].at,
         "until": max(point.until for point in part),
         "used": part[-1].used,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +13,18 @@ from zlib import crc32
 
 import click
 
-from tracker.api import FileOrigin, HttpOrigin, Source
+from tracker.api import CommandOrigin, ExchangeOrigin, FileOrigin, HttpOrigin, Source
 from tracker.kernel import Session, TrackerError, escape
 
 DURATION = re.compile(r"([1-9]\d{0,3})(m|h|d)")
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 LABEL = "tracker-sample"
+MOST_OF_A_COMMAND = 998  # bytes that Debian's cron takes
+SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 
 CRON = """\
 # {about}
-{when} cd {folder} && {command}
+{when} {command}
 """
 SYSTEMD = """\
 # ~/.config/systemd/user/{label}.service
@@ -65,7 +68,7 @@ def text(session: Session, provider: str | None, sources: Sequence[Source], minu
         if escape(one) != one or "\n" in one:
             raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot.")
     if form == "cron":
-        return _cron(argv, folder, environment, minutes)
+        return _cron(argv, folder, environment, minutes, _folders(sources))
     # jobs of other providers and of other folders stand beside it
     label = "-".join((LABEL, *([provider] if provider else []), f"{crc32(root.encode()):08x}"))
     if form == "systemd":
@@ -102,11 +105,24 @@ def _environment(sources: Sequence[Source]) -> dict[str, str]:
 ABOUT = "samples for the meter history; printed by `tracker schedule print`, which installs nothing"
 
 
-def _cron(argv: Sequence[str], folder: str, environment: dict[str, str], minutes: int) -> str:
-    words = [f"{name}={shlex.quote(value)}" for name, value in environment.items()]
-    # An unescaped % ends a crontab's command.
-    command, where = (one.replace("%", r"\%") for one in (" ".join([*words, shlex.join(argv)]), shlex.quote(folder)))
-    return CRON.format(about=ABOUT, when=_cron_interval(minutes), folder=where, command=command)
+def _folders(sources: Sequence[Source]) -> str:
+    """A PATH of the folders alone in which the origins' programs are, and the system's."""
+    origins = [one for source in sources for one in source.origins]
+    names = [one.argv[0] for one in origins if isinstance(one, CommandOrigin | ExchangeOrigin)]
+    found = [str(Path(path).parent) for path in map(shutil.which, names) if path]
+    return os.pathsep.join(dict.fromkeys((*found, *SYSTEM)))
+
+
+def _cron(argv: Sequence[str], folder: str, environment: dict[str, str], minutes: int, folders: str) -> str:
+    when, size = _cron_interval(minutes), 0
+    # such a PATH has the folders of another system, or one for each project
+    for known in (environment, environment | {"PATH": folders}):
+        words = [f"{name}={shlex.quote(value)}" for name, value in known.items()]
+        # An unescaped % ends a crontab's command.
+        command = f"cd {shlex.quote(folder)} && {' '.join([*words, shlex.join(argv)])}".replace("%", r"\%")
+        if (size := len(command.encode())) <= MOST_OF_A_COMMAND:
+            return CRON.format(about=ABOUT, when=when, command=command)
+    raise TrackerError(f"cron takes {MOST_OF_A_COMMAND} bytes, and this command has {size}. Use --format systemd.")
 
 
 def _cron_interval(minutes: int) -> str:

@@ -10,10 +10,13 @@ from attrs import frozen
 
 from tracker.kernel import setting
 
+HASH = re.compile(r"[0-9a-f]{12}")
+
 
 def are_accounts(value: Any) -> bool:
-    """Whether a value is a table of texts."""
-    return isinstance(value, dict) and all(isinstance(one, str) and one.strip() for one in value.values())
+    """Whether a value is a table of texts, by names: an id as a name is the wrong way round."""
+    texts = value.values() if isinstance(value, dict) else [None]
+    return all(isinstance(one, str) and one.strip() for one in texts) and not any(map(HASH.fullmatch, value))
 
 
 def are_key_variables(entries: Sequence[str]) -> bool:
@@ -53,7 +56,7 @@ class CaptureSettings:
     )
     accounts: Mapping[str, Any] = setting(
         {},
-        "names of accounts: the address that a pane shows, or the id that `tracker meters` shows",
+        "NAME = the address of an account that a pane shows, or its id that `tracker meters` shows",
         fits=are_accounts,
         expected='a table with an address or an id of each name, such as work = "dev@example.com"',
     )

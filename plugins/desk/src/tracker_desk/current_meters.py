@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -49,11 +48,6 @@ class CurrentMeter:
     def used(self) -> str:
         """`11%`, `18 prompts`."""
         return value(self.gauge.used, unit="%" if self.meter.unit == "pp" else f" {self.meter.unit}")
-
-
-def short(account: str | None) -> str | None:
-    """An account as a table shows it: its name, or the first digits of its hash."""
-    return account[:6] if account and re.fullmatch(r"[0-9a-f]{12}", account) else account
 
 
 def accounts(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str], str]:

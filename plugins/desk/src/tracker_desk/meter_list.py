@@ -11,7 +11,7 @@ from attrs import evolve
 
 from tracker.api import Cell, Chart, Column, Panel
 from tracker.kernel import Clock, line, number, plural, span, value
-from tracker_desk.current_meters import CurrentMeter, short
+from tracker_desk.current_meters import CurrentMeter
 from tracker_desk.status import Status
 
 WIDTH = 20
@@ -60,7 +60,7 @@ def _row(one: CurrentMeter, clock: Clock) -> dict[str, Cell]:
     past = "out of date" if reset and reset <= one.at else "reset since"
     shown = past if is_past else one.used
     ahead = None if used is None else _ahead(one, used)
-    account = line(short(one.account) or "not named") if one.several else None
+    account = line(one.account or "not named") if one.several else None
     pace = None if ahead is None else f"{plural(round(abs(ahead)), 'point')} {'ahead' if ahead > 0 else 'behind'}"
     return {
         "provider": one.provider,

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from tracker.api import Cell, Column, Panel, Period
 from tracker.kernel import Clock, Session, plural
 from tracker_desk import meter_list, status_text
-from tracker_desk.current_meters import short
 from tracker_desk.money import least
 from tracker_desk.status import Status, look
 from tracker_desk.window_list import BARE, FIGURES, OVERLAPS, WHOLE, WOULD_OVERLAP, ListedWindow, listed
@@ -100,7 +99,6 @@ def table(found: Sequence[ListedWindow]) -> tuple[Sequence[Column], Sequence[Map
     if len({row.get("account") for row in rows} - {None}) > 1:
         # rows of one provider differ in it
         extra["account"] = 0
-        rows = [{**row, "account": short(str(row["account"]))} if row.get("account") else row for row in rows]
     own = [_column(key, rank, is_text=key in texts) for key, rank in extra.items()]
     place = START.index(FROM)
     accounts, others = [one for one in own if not one.rank], [one for one in own if one.rank]

@@ -25,6 +25,7 @@ def asked(ask: Callable[[], T]) -> T:
         # the question's line has no end yet
         click.echo(err=True)
         if sys.stdin.isatty():
+            click.echo("Nothing was written.", err=True)
             raise
         why = "The answers ended early, and nothing was written. Use --yes to run without questions."
         raise TrackerError(why) from None

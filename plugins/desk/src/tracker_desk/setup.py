@@ -13,7 +13,7 @@ from typing import Any
 import click
 from attrs import asdict, evolve
 
-from tracker.api import StatusLineOrigin
+from tracker.api import HttpOrigin, StatusLineOrigin
 from tracker.kernel import Session, plural
 from tracker_desk.edits import (
     BLOCK,
@@ -26,7 +26,7 @@ from tracker_desk.edits import (
     without_block,
     without_status_line,
 )
-from tracker_desk.machine import folder_of, next_commands, places, table
+from tracker_desk.machine import folder_of, missing, next_commands, places, table
 from tracker_desk.prompts import asked
 from tracker_desk.shells import SCRIPTS, program
 
@@ -170,7 +170,11 @@ def _shell_block(session: Session, shell: str) -> Change:
 
 
 def _schedule(session: Session) -> Edit:
-    """The job that the schedule's own command prints, in the crontab."""
+    """The job that the schedule's own command prints, in the crontab; none if it, without a key, could read nothing."""
+    origins = [origin for source in session.registry.providers.values() for origin in source.origins]
+    if all(missing(one) or isinstance(one, HttpOrigin) for one in origins):
+        refusal = "Nothing here can be sampled yet. Install one of these programs, then type `tracker setup` again."
+        return Edit(title="Schedule", place="crontab", refusal=refusal)
     root = str(session.root.absolute())
     words = ["--data-dir", root, "--quiet", "schedule", "print", "--every", "15m"]
     done = subprocess.run(

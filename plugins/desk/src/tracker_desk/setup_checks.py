@@ -100,7 +100,7 @@ def _entries(session: Session) -> Iterator[Finding]:
     from tracker_desk.setup import outdated
 
     for edit in outdated(session):
-        problem = f"the {edit.title.lower()} that setup added calls another installation"
+        problem = f"what setup added for the {edit.title.lower()} calls another installation"
         yield finding("warning", "setup", edit.place, problem, "tracker setup")
 
 

@@ -274,7 +274,9 @@ def _head(found: Iterable[Capture], phase: str) -> NamedCommit | None:
     for capture in found:
         head = capture.record.get("git_head")
         if isinstance(head, str) and head:
-            return NamedCommit(head, f"the {phase} capture", at=capture.captured_at if _is_late(capture) else None)
+            # what is committed in the second of a BEFORE is of the work
+            at = capture.captured_at - timedelta(microseconds=phase == "BEFORE")
+            return NamedCommit(head, f"the {phase} capture", at=at if _is_late(capture) else None)
     return None
 
 
@@ -302,7 +304,8 @@ def measure(session: Session, request: Request) -> Churn:
         return _unmeasured(session, request, row, figures)
     git.require_repository()
     specs = pathspecs(request.paths, request.exclude, session.settings(settings.Churn).exclude)
-    found, warnings = diff(start.resolve(), (end or NamedCommit("HEAD", "default")).resolve(), specs)
+    until = end or NamedCommit("HEAD", "default")
+    found, warnings = diff(start.resolve(), until.resolve(), specs, until.cure)
     remarks, notes = [request.notes], []
     if end is None:
         notes.append(f"no commit is known as the window's end: measured up to HEAD ({found['commit_end'][:12]})")

@@ -13,16 +13,22 @@ from tracker_ledgers import git
 PROTOTYPE = re.compile(r'((Revert|Reapply) ")*xproto::')
 
 
-def diff(start: str, end: str, pathspecs: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def diff(start: str, end: str, pathspecs: Sequence[str], cure: str = "") -> tuple[dict[str, Any], tuple[str, ...]]:
     """Measure a range of commits, given by their full ids: the figures as a churn record has them, and warnings."""
-    base, warnings = _base(start, end)
+    base, warnings = _base(start, end, cure)
     known = git.commits(base, end)
     prototypes = [commit for commit in known if PROTOTYPE.match(commit.subject)]
-    with git.view(end) as view:
-        changes = git.changes(base, end, pathspecs, view)
-        files = len(changes)
-        if prototypes:
-            changes, files = _without(prototypes, known, changes, pathspecs, view)
+    try:
+        with git.view(end) as view:
+            changes = git.changes(base, end, pathspecs, view)
+            files = len(changes)
+            if prototypes:
+                changes, files = _without(prototypes, known, changes, pathspecs, view)
+    except TrackerError as error:
+        if not git.is_partial():
+            raise
+        cure = f"`git log --stat {base[:12]}..{end[:12]} > /dev/null` brings what it lacks"
+        raise TrackerError(f"{error}. This clone is partial: {cure}. Then run this again.") from error
     insertions = sum(change.insertions for change in changes)
     deletions = sum(change.deletions for change in changes)
     figures = {
@@ -40,14 +46,14 @@ def diff(start: str, end: str, pathspecs: Sequence[str]) -> tuple[dict[str, Any]
     return figures, warnings
 
 
-def _base(start: str, end: str) -> tuple[str, tuple[str, ...]]:
+def _base(start: str, end: str, cure: str) -> tuple[str, tuple[str, ...]]:
     """What the end is compared with: the start, or where both parted when the start is not an ancestor of the end."""
     if start == git.empty_tree() or git.is_ancestor(start, end):
         return start, ()
     if git.is_ancestor(end, start):
         raise TrackerError(
             f"The range runs backwards: its end {end[:12]} is an ancestor of its start {start[:12]}."
-            " Name the older commit with --commit-start and the newer one with --commit-end."
+            f"{cure or ' Name the older commit with --commit-start and the newer one with --commit-end.'}"
         )
     base = git.merge_base(start, end)
     if base is not None and git.written(base, start) <= git.written(base, end, again=True):

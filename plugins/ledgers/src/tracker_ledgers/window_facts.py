@@ -16,7 +16,7 @@ from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.churn import has_start, measured_rows, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import typed
-from tracker_ledgers.evidence import FAIL, PASS, is_named
+from tracker_ledgers.evidence import FAIL, PASS, SKIP, is_named
 from tracker_ledgers.features import built
 
 PREVIEW = "uat-preview"  # the capability of `uat`'s own look at the preview
@@ -93,6 +93,8 @@ def evidence(session: Session, window: str) -> Check:
     unnamed = len(rows) - len(named)
     verb = "does" if unnamed == 1 else "do"
     more = f" {plural(unnamed, 'row')} without a capability {verb} not count." if unnamed else ""
+    if other := next((row["result"] for row in named if _result(row) not in (PASS, FAIL, SKIP)), None):
+        more += f" A result such as {line(other)!r} does not count: it is none of {PASS}, {FAIL} and {SKIP}."
     add = ["evidence", "add", "--window-id", window]
     uat = typed("uat", "--window", window, "--record")
     if failed:
@@ -148,7 +150,8 @@ def _failed(
 
 
 def _result(row: Mapping[str, str]) -> str:
-    return row.get("result", "").strip().lower()
+    """`pass`, `fail` or `skip`, also where a person typed `failed` or `Passing`."""
+    return row.get("result", "").strip().lower()[:4]
 
 
 def _capability(row: Mapping[str, str]) -> tuple[str, str]:

@@ -47,10 +47,11 @@ def comparison(session: Session, period: Period) -> Panel:
     rows = delivered(session, period.windows)
     rows = evolve(rows, is_selection=len(period.windows) < len(session.index.windows()))
     found: list[tuple[Match, str]] = []
-    reasons: dict[str, None] = {}
+    reasons: dict[str, dict[str, None]] = {}
     # the other side's windows are selected by this one
     chosen = f", in windows of {period.provider}" if period.provider is not None else ""
-    for named in _accounts(rows):
+    choices = _accounts(rows)
+    for named in choices:
         whose = "".join(f", {name} account {account}" for name, account in named.items())
         label = whose + chosen
         for given in (known, {}) if known else ({},):
@@ -58,22 +59,24 @@ def comparison(session: Session, period: Period) -> Panel:
             try:
                 found += [(one, label) for one in matches(session, (), question, rows)]
             except TrackerError as error:
-                reasons[f"{error}{whose and f' ({whose[2:]})'}"] = None
+                reasons.setdefault(str(error), {})[whose and f" ({whose[2:]})"] = None
                 for names in _of_one_unit(session, rows) if not given else ():
                     with suppress(TrackerError):
                         found += [(one, label) for one in matches(session, names, question, rows)]
     if period.provider is not None:
         found = [one for one in found if period.provider in (one[0].a.name, one[0].b.name)]
+    # what is so for every choice is said once, and of none
+    told = [f"{why}{one}" for why, of in reasons.items() for one in (of if len(of) < len(choices) else [""])]
     return Panel(
         name=NAME,
         title="Comparison",
         place=5,
-        headlines=list(_headlines(found)) or (list(reasons) if rows.windows else ()),
+        headlines=list(_headlines(found)) or (told if rows.windows else ()),
         about=_about(found) if found else "",
         columns=COLUMNS,
         rows=[_row(match, label) for match, label in found],
         charts=(CHART,) if any(match.comparison.ratio for match, _ in found) else (),
-        missing=(list(reasons) or ([] if known else [NO_PRICES])) if found else (),
+        missing=(told or ([] if known else [NO_PRICES])) if found else (),
     )
 
 
@@ -134,7 +137,7 @@ FORECAST_COLUMNS = (
     Column(key="expected", title="At the reset", kind="percent", rank=0),
     Column(key="low", title="80 % from", kind="percent"),
     Column(key="high", title="80 % to", kind="percent"),
-    Column(key="chance", title="Full before", kind="percent"),
+    Column(key="chance", title="Chance to fill", kind="percent"),
     Column(key="reset_at", title="Reset", kind="instant", rank=2),
 )
 BAND = Chart(kind="intervals", title="Used at the reset, %", x="name", y="expected", low="low", high="high", top=100)

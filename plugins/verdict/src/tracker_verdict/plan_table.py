@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
@@ -80,19 +79,12 @@ def _name(source: Source, one: Outlook) -> str:
     return f"{source.name} {one.meter}{account}"
 
 
-def _short(account: str | None) -> str:
-    """An account as other tables show it: its name, or the first digits of its hash."""
-    if account is None:
-        return NO_ACCOUNT
-    return account[:6] if re.fullmatch(r"[0-9a-f]{12}", account) else account
-
-
 def _row(source: Source, one: Outlook) -> dict[str, Cell]:
     known = one.prospect
     low, high = (known.expected if known else None) or (None, None)
     return {
         "name": f"{source.name} {one.meter}",
-        "account": _short(one.account) if one.several else None,
+        "account": (one.account or NO_ACCOUNT) if one.several else None,
         # of a count its share, for a bar: none if its limit is not known, nor of what it showed before a reset
         "used": None if one.is_over else one.used if one.unit == PERCENT else one.percent and round(one.percent),
         "low": low,

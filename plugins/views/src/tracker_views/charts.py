@@ -196,18 +196,25 @@ def _grid() -> Markup:
     return Markup().join(_tag("line", x1=0, x2="100%", y1=y, y2=y, class_="grid") for y in lines)
 
 
-def _scales(plot: Plot, area: Area, end: datetime) -> Markup:
-    """The numbers of both axes, the times up to an end; they are drawn last, so that nothing crosses them."""
+def _scales(plot: Plot, area: Area, end: datetime, step: timedelta = timedelta(0)) -> Markup:
+    """The numbers of both axes, the times up to an end; they are drawn last, so that nothing crosses them.
+
+    step: how long the column lasts that begins at the end, and below which it stands.
+    """
     body = Markup()
     for share in (0.5, 1.0):
         y, shown = HEAD + HEIGHT * (1 - share) - 4, short(area.scale * share, plot.y)
         body += _tag("text", shown, x=0, y=y, class_="scale")
     begin, length = area.begin, end - area.begin
-    form = "%d %b %H:%M" if length < timedelta(days=3) else "%d %b" if length < timedelta(days=300) else "%b %Y"
-    for anchor, at in (("start", begin), ("middle", begin + length / 2), ("end", end)):
-        words, x = f"{at.astimezone(plot.zone):{form}}", f"{area.across(at):.0f}%"
-        body += _tag("text", words, x=x, y=HEAD + HEIGHT + 16, text_anchor=anchor, class_="scale")
-    return body
+    is_short = length < timedelta(days=3) and step < timedelta(days=1)
+    form = "%d %b %H:%M" if is_short else "%d %b" if length < timedelta(days=300) else "%b %Y"
+    times = dict[str, Markup]()
+    for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        at = begin + length * share
+        words, x = f"{at.astimezone(plot.zone):{form}}", f"{area.across(at + step * share):.0f}%"
+        place = {"x": x, "y": HEAD + HEIGHT + 16, "text_anchor": anchor}
+        times.setdefault(words, _tag("text", words, **place, class_="scale"))
+    return body + Markup().join(times.values())
 
 
 def columns(plot: Plot) -> Picture:
@@ -234,7 +241,7 @@ def columns(plot: Plot) -> Picture:
                 x, y = _percent(area.across(at) + width / 8), f"{base:.1f}"
                 fill = f"url(#p{series})"
                 body += _tag("rect", x=x, y=y, width=_percent(width), height=f"{height:.1f}", fill=fill)
-    body += _scales(plot, area, end)
+    body += _scales(plot, area, times[-1], step)
     most = max(totals, key=lambda at: totals[at])
     highest = f"{text(totals[most], plot.y, plot.zone)} at {_day(plot, most)}"
     said = f"{plural(len(stacks), 'column')} {_days(plot, begin, times[-1])}; the highest is {highest}."

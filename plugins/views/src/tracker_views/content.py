@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -18,6 +18,7 @@ CHARTS = ("bars", "columns", "steps", "intervals")
 LARGEST = 1e15  # from there on a float does not tell two whole numbers apart
 YEARS = range(1970, 2200)  # a chart of thousands of years shows nothing
 MOST_LINES = 12  # of a section
+Owner: TypeAlias = tuple[str, str | None]  # a provider and an account of it
 USAGE = "usage"  # the panel that sums up session logs
 MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
@@ -40,11 +41,14 @@ class Section:
 
 @frozen(kw_only=True)
 class Content:
-    """Everything that a view shows of a period. spans: when each provider was measured in windows, by its name."""
+    """Everything that a view shows of a period.
+
+    spans: when each provider was measured in windows, by its name and the account, if that is known.
+    """
 
     now: datetime
     period: Period
-    spans: Mapping[str, Sequence[tuple[datetime, datetime | None]]]
+    spans: Mapping[Owner, Sequence[tuple[datetime, datetime | None]]]
     headlines: tuple[str, ...]
     panels: tuple[Panel, ...]
     sections: tuple[Section, ...]
@@ -74,11 +78,12 @@ def _times(session: Session, windows: Sequence[str]) -> tuple[datetime | None, d
     return min((begin for begin, _ in spans), default=None), max(ends) if ends and len(ends) == len(spans) else None
 
 
-def _measured(session: Session, windows: Sequence[str]) -> dict[str, list[tuple[datetime, datetime | None]]]:
-    found: dict[str, list[tuple[datetime, datetime | None]]] = {}
+def _measured(session: Session, windows: Sequence[str]) -> dict[Owner, list[tuple[datetime, datetime | None]]]:
+    found: dict[Owner, list[tuple[datetime, datetime | None]]] = {}
+    accounts = session.registry.first("window_accounts", session=session, windows=windows) or {}
     for (window, provider), group in Windows(session).captures(windows).items():
         times = Windows(session).spans((), {(window, provider): group}).values()
-        found.setdefault(provider, []).extend(times)
+        found.setdefault((provider, accounts.get((window, provider))), []).extend(times)
     return found
 
 

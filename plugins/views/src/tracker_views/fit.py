@@ -19,6 +19,7 @@ PHONE, SHORT = 60, 6  # on so few columns a bar may be shorter, and a large coun
 LARGE = 100_000
 WIDE = 24  # cells that a long text column keeps before others are left out
 LEAST = 8  # cells that a long text column keeps
+ID = re.compile(r"\A([0-9a-f]{6})[0-9a-f]{6}\Z")  # of an account: its first digits tell it from others
 COMMAND = re.compile(r"(?:^|`)tracker ")
 
 
@@ -63,11 +64,10 @@ def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: 
     sizes = (*BARS, SHORT) if room < PHONE else BARS
     if not any(measure(shares, size) for size in sizes):
         # cut long texts before any column is left out
-        widths.update({one.key: min(widths[one.key], WIDE) for one in narrow})
+        small = [one.key for one in kept[1:] if not one.rank] if room < PHONE else []
+        widths.update({one.key: min(widths[one.key], LEAST if one.key in small else WIDE) for one in narrow})
     left_out = _leave_out(kept, widths, rows, room)
-    for size in (*sizes, 0):
-        if measure(shares, size):
-            break
+    any(measure(shares, size) for size in (*sizes, 0))
     _narrow(kept, [one for one in narrow if one in kept], widths, room)
     for one in kept:
         # what was narrowed takes the room that is left
@@ -119,7 +119,7 @@ def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int, *, i
     value = row.get(column.key)
     if is_phone and column.kind == "count" and isinstance(value, int | float) and abs(value) >= LARGE:
         return short(value, column)
-    shown = NONE if value is None else text(value, column, zone)
+    shown = NONE if value is None else ID.sub(r"\1", text(value, column, zone))
     if column.kind != "share" or not size or not isinstance(value, int | float):
         return shown
     low, high = (row.get(key) if key else None for key in (column.low, column.high))

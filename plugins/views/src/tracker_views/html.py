@@ -121,9 +121,13 @@ def part(panel: Panel, zone: tzinfo, number: int = 0) -> Part:
 
 
 def pictures(panel: Panel, content: Content, zone: tzinfo) -> list[Picture]:
-    """The charts of a panel that have something to show, with the windows of the providers that its rows name."""
-    named = {row.get("provider") for row in panel.rows} - {None} or content.spans.keys()
-    spans = chain.from_iterable(own for name, own in content.spans.items() if name in named)
+    """The charts of a panel that have something to show, with the windows of those that its rows name."""
+    providers, accounts = ({row.get(key) for row in panel.rows} - {None} for key in ("provider", "account"))
+    spans = chain.from_iterable(
+        own
+        for (provider, account), own in content.spans.items()
+        if (not providers or provider in providers) and (not accounts or account in {None, *accounts})
+    )
     bands = [(begin, end or content.now) for begin, end in dict.fromkeys(spans)]
     drawn = [picture(panel, chart, zone, bands) for chart in panel.charts]
     return [one for one in drawn if one is not None]

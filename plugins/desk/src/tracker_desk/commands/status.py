@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
+from shutil import get_terminal_size
 
 import click
 
-from tracker.kernel import Command, Number, Session, session
+from tracker.kernel import Command, Number, Session, plural, session
 
 
 @click.command("home", cls=Command, epilog="tracker")
@@ -35,18 +39,38 @@ def command(watch: float | None) -> None:
         return
 
 
+class _Screen(io.StringIO):
+    """What a terminal is to show."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def _repeat(here: Session, seconds: float) -> None:
     """One screen after the other: each in the place of the last on a terminal, below an empty line elsewhere."""
     import time
 
-    gap = ""
+    is_drawn = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not here.json
     while True:
-        click.clear()  # nothing if there is no terminal
-        click.echo("" if sys.stdout.isatty() else gap, nl=False)
-        _show(here)
+        if is_drawn:
+            _draw(here)
+        else:
+            _show(here)
+            click.echo()
         sys.stdout.flush()
-        gap = "\n"
         time.sleep(seconds)
+
+
+def _draw(here: Session) -> None:
+    """The first lines that fit: those of the meters and of what is next are among them."""
+    kept = _Screen()
+    with contextlib.redirect_stdout(kept):
+        _show(here)
+    shown, room = kept.getvalue().splitlines(), get_terminal_size().lines - 1
+    if len(shown) > room:
+        shown[room - 1 :] = [f"and {plural(len(shown) - room + 1, 'more line')}: `tracker status`"]
+    click.clear()
+    click.echo("\n".join(shown))
 
 
 def _show(here: Session, *, is_home: bool = False) -> None:
