@@ -148,13 +148,7 @@ class Chart(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Panel(Struct):
-    """One part of a view.
-
-    place: where it stands; small is early. headlines: sentences for the head of the view. about: what the rows are.
-    rows: values by column; None is not known. The first rows matter most: a view that is full leaves out the last ones
-    and says so. missing: what is not in the rows, a sentence each. distribution: of a panel that is not the
-    project's own; the core sets it.
-    """
+    """One part of a view. distribution: of a panel that is not the project's own; the core sets it."""
 
     name: str = field(validator=checks.TEXT)
     title: str = field(validator=checks.TEXT)
