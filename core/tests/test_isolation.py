@@ -169,6 +169,19 @@ def test_a_folder_that_goes_while_a_plugin_runs_is_no_error(tmp_path: Path, monk
         raise FileNotFoundError("no such line")
 
 
+def test_a_plugin_that_stays_in_a_folder_that_it_removes_is_brought_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one whose temporary folder ends with an error: nothing that follows could name its place."""
+    monkeypatch.chdir(tmp_path)
+    with guarded("toy", "run"):
+        own = tmp_path / "own"
+        own.mkdir()
+        os.chdir(own)
+        own.rmdir()
+    assert Path.cwd() == tmp_path
+
+
 def test_what_an_import_changes_for_the_process_is_named_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKER_DATA_DIR", "here")
     scope = {"signal": signal, "sys": sys, "os": os, "time": time, "builtins": builtins}

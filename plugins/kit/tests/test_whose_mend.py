@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from types import ModuleType, SimpleNamespace
-from typing import Any
-
-import pytest
+from types import ModuleType
 
 from tracker.api import StatusSource, hookimpl
 from tracker.hosting.discovery import Plugin
-from tracker.kernel import PluginError, Registry, TrackerError
-from tracker_kit import declaration, inventory
+from tracker.kernel import PluginError, Registry
+from tracker_kit import inventory
 
 
 def test_a_module_that_a_distribution_lacks_is_its_authors_to_mend() -> None:
@@ -35,14 +32,3 @@ def test_the_arguments_of_a_hook_are_named_if_a_plugin_asks_for_another() -> Non
     [row] = [row for row in inventory.list_plugins(registry) if row["name"] == "zoo"]
     assert row["step"] == "match the hook specifications"
     assert row["notes"] == ["parse_status may ask for text, captured_at, timezone, scope, origin"]
-
-
-def test_a_reason_ends_in_one_full_stop() -> None:
-    def source_info() -> StatusSource:
-        return StatusSource(contract="1.2", name="zoo", title="Zoo")
-
-    module = ModuleType("zoo")
-    vars(module).update(source_info=source_info)
-    session: Any = SimpleNamespace(registry=Registry(plugins=[Plugin("zoo", load=lambda: module)]))
-    with pytest.raises(TrackerError, match=r"Expected @hookimpl before it\. `tracker plugins list` says what to do\.$"):
-        declaration.find(session, "zoo")

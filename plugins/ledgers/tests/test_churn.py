@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from tracker.api import Period
 from tracker.errors import TrackerError
 from tracker.kernel import Windows
 from tracker.session import Session
-from tracker_ledgers import churn, panel
+from tracker_ledgers import churn, git, panel
 
 Text = Callable[..., str]
 
@@ -314,3 +315,31 @@ def test_a_shallow_clone(
     found = measure(session, start)
     assert figures(found) == (1, 6, 0, 6)
     assert "shallow" in found.warnings[0]
+
+
+def test_a_partial_clone_is_told_what_brings_the_rest(
+    session: Session, repository: Any, text_of: Text, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.commit(a=text_of(3))
+    repository.commit(a=text_of(5))
+    repository.commit(a=text_of(9))
+    repository.git("config", "uploadpack.allowFilter", "true")
+    origin, partial = f"file://{repository.path}", tmp_path / "partial"
+    repository.git("clone", "--quiet", "--filter=blob:none", origin, str(partial))
+    monkeypatch.chdir(partial)
+    with pytest.raises(TrackerError, match="This clone is partial: `") as error:
+        measure(session, start)
+    subprocess.run(str(error.value).split("`")[1], shell=True, check=True)
+    assert figures(measure(session, start)) == (1, 6, 0, 6)
+
+
+def test_a_repository_of_another_user_names_what_git_says_to_do(
+    session: Session, repository: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cure = f"git config --global --add safe.directory {repository.path}"
+    said = f"fatal: detected dubious ownership in repository at '{repository.path}'\nTo add an exception:\n\n\t{cure}\n"
+    refusal = subprocess.CompletedProcess(["git"], 128, b"", said.encode())
+    monkeypatch.setattr(git, "_run", lambda *_: refusal)
+    with pytest.raises(TrackerError, match=r"that may be read \(detected dubious ownership") as error:
+        git.require_repository()
+    assert str(error.value).endswith(f". `{cure}` lets git read it.")

@@ -73,7 +73,7 @@ def guarded(plugin: str, step: str, seconds: float = 0, *, speaks: bool = False)
             stack.callback(setattr, sys, name, getattr(sys, name))
             setattr(sys, name, PluginOutput())
         with suppress(OSError):  # a folder that is gone has no name
-            stack.callback(lambda folder: None if os.getcwd() == folder else os.chdir(folder), os.getcwd())
+            stack.callback(lambda folder: None if os.path.samefile(".", folder) else os.chdir(folder), os.getcwd())
         with suppress(OSError):  # of C libraries and programs; one of the two descriptors may be closed
             if names:
                 stack.callback(os.close, kept := os.dup(1))

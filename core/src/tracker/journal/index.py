@@ -153,10 +153,11 @@ class Index:
         )
         return [CaptureMark(*row) for row in self._rows(query, [windows, stream, provider, agent or ""], [stream])]
 
-    def lanes(self, stream: str) -> list[tuple[str | None, CaptureMark]]:
-        """The newest standing capture of each provider in each lane, by the lane's name."""
-        query = "SELECT agent, provider FROM lane WHERE stream = ? ORDER BY agent, provider"
-        groups = self._rows(query, [stream], [stream])
+    def lanes(self, stream: str, names: Sequence[str | None] = ()) -> list[tuple[str | None, CaptureMark]]:
+        """The newest standing capture of each provider in each lane, by the lane's name; of some lanes if named."""
+        where = f"stream = ? AND (? OR agent IN {LISTED})"
+        given = [stream, not names, [one or "" for one in names]]
+        groups = self._rows(f"SELECT agent, provider FROM lane WHERE {where} ORDER BY agent, provider", given, [stream])
         found = ((agent or None, self.newest(stream, agent, provider)) for agent, provider in groups)
         return [(agent, mark) for agent, mark in found if mark is not None]
 

@@ -109,12 +109,12 @@ def window_of(session: Session, source: Source, lane: str | None, at: datetime, 
         return newest.window
     if phase == "after":
         raise _nothing_open(session, source, newest and newest.window)
-    known = [found for stream in session.journal.streams() for found in session.index.lanes(stream)]
-    marks = [one for agent, one in known if agent == lane]
+    index, streams = session.index, session.journal.streams()
+    marks = [one for stream in streams for _, one in index.lanes(stream, [lane])]
     # it joins the window that another provider began in this lane since
     opened = [one for one in marks if one.phase == "before" and one.at > (newest.at if newest else 0)]
     # a provider's first one is where the lane is, and a lane's where others are: ids may be of this machine alone
-    begun = opened or ([] if newest else marks or [one for _, one in known])
+    begun = opened or ([] if newest else marks or [one for stream in streams for _, one in index.lanes(stream)])
     first = max(begun, key=lambda one: one.at).window if begun else next_window(newest.window if newest else ZEROTH)
     # the BEFORE of one that was never ended is not replaced by the way
     return _free(session, source, lane, at, first, *PHASES)

@@ -18,11 +18,17 @@ def diff(start: str, end: str, pathspecs: Sequence[str], cure: str = "") -> tupl
     base, warnings = _base(start, end, cure)
     known = git.commits(base, end)
     prototypes = [commit for commit in known if PROTOTYPE.match(commit.subject)]
-    with git.view(end) as view:
-        changes = git.changes(base, end, pathspecs, view)
-        files = len(changes)
-        if prototypes:
-            changes, files = _without(prototypes, known, changes, pathspecs, view)
+    try:
+        with git.view(end) as view:
+            changes = git.changes(base, end, pathspecs, view)
+            files = len(changes)
+            if prototypes:
+                changes, files = _without(prototypes, known, changes, pathspecs, view)
+    except TrackerError as error:
+        if not git.is_partial():
+            raise
+        cure = f"`git log --stat {base[:12]}..{end[:12]} > /dev/null` brings what it lacks"
+        raise TrackerError(f"{error}. This clone is partial: {cure}. Then run this again.") from error
     insertions = sum(change.insertions for change in changes)
     deletions = sum(change.deletions for change in changes)
     figures = {

@@ -158,7 +158,10 @@ def require_repository() -> None:
     if done.returncode:
         said = _complaint(done)
         why = "" if said.startswith("not a git repository") else f" that may be read ({said})"
-        raise TrackerError(f"{Path.cwd()} is not in a git repository{why}. Run this where the work was committed.")
+        # of a repository of another user git says how to read it, too
+        cures = [text.strip() for text in done.stderr.decode("utf-8", "replace").split("\n") if "\tgit config " in text]
+        cure = f"`{line(cures[0])}` lets git read it." if cures else "Run this where the work was committed."
+        raise TrackerError(f"{Path.cwd()} is not in a git repository{why}. {cure}")
 
 
 def empty_tree() -> str:
@@ -233,6 +236,11 @@ def of_time(seconds: int) -> str:
     if done.returncode or done.stderr:
         done = _run("rev-list", "-1", f"--min-age={seconds}", "HEAD", "--")
     return done.stdout.decode().strip() or empty_tree()
+
+
+def is_partial() -> bool:
+    """Whether a clone may lack the contents of files, which no command here fetches."""
+    return bool(_run("config", "--get-regexp", r"^(extensions\.partialclone|remote\..*\.promisor)$").stdout)
 
 
 def is_shallow() -> bool:
