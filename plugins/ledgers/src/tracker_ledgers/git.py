@@ -174,7 +174,9 @@ def _commit(name: str, *options: str) -> str:
     done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
     # of a range git prints both ends before it refuses it; of a time before its log the log's beginning, with a warning
     is_before_log = "@{" in name and done.stderr
-    return "" if done.returncode or is_before_log else done.stdout.decode().strip()
+    # what a name leaves out, as `^HEAD`, is no commit
+    is_none = done.returncode or is_before_log or done.stdout.startswith(b"^")
+    return "" if is_none else done.stdout.decode().strip()
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
