@@ -238,6 +238,11 @@ def of_time(seconds: int) -> str:
     return done.stdout.decode().strip() or empty_tree()
 
 
+def is_lost(commit: str) -> bool:
+    """Whether the repository here, if there is one, does not know a commit; a shallow clone can fetch it."""
+    return head() is not None and commit != empty_tree() and not _commit(commit) and not is_shallow()
+
+
 def is_partial() -> bool:
     """Whether a clone may lack the contents of files, which no command here fetches."""
     return bool(_run("config", "--get-regexp", r"^(extensions\.partialclone|remote\..*\.promisor)$").stdout)
