@@ -9,7 +9,7 @@ from attrs import frozen
 
 from tracker.api import Source
 from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
-from tracker_ledgers.churn import STREAM, has_start, measured_rows
+from tracker_ledgers.churn import STREAM, measured_rows, range_options
 from tracker_ledgers.command_log import typed
 from tracker_ledgers.features import built
 from tracker_ledgers.window_facts import evidence
@@ -275,9 +275,10 @@ def _finalized(
     if not measured_rows(session, [window]):
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
-        start = [] if has_start(session, window) else ["--commit-start", "COMMIT"]
-        why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
-        steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *start), why=why))
+        options = range_options(session, window)
+        what = "before the work" if "--commit-start" in options else "that has the work now"
+        why = f"No churn is measured yet{f'; COMMIT is the one {what}' if options else ''}"
+        steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *options), why=why))
     proof = evidence(session, window)
     if proof.cure:
         steps.append(Step(rank=PROVE, command=proof.cure, why=proof.text.removesuffix(".")))
