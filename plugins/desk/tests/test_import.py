@@ -286,6 +286,9 @@ def test_what_runs_on_another_machine_is_to_be_ended_there(program: Any, tmp_pat
     cure = "If you moved here from there: tracker end toy --stdin"
     assert f"it came by `tracker import`, to be ended there. {cure}\n" in program("status", root=other).ok()
     assert "tracker end toy" not in program("--quiet", root=other).out
+    with (other / "imports.jsonl").open("a") as file:
+        file.write('{"imported": 5}\n{"imported": [["x"], null]}\n')
+    assert cure in program("status", root=other).ok()
 
 
 @pytest.mark.parametrize("is_open", [False, True])

@@ -286,9 +286,15 @@ def _lane(
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
 
 
+def made_elsewhere(session: Session) -> set[str]:
+    """The commands whose records another machine made: by it, two machines that have each other's are still two."""
+    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
+    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
+
+
 def _ended_elsewhere(session: Session, lanes: Iterable[Lane]) -> Iterator[Lane]:
     """What came by `tracker import` is ended where it began: an AFTER on both machines makes two windows of one."""
-    came = {one for entry in session.index.entries("imports") for one in entry.record.get("imported") or ()}
+    came = made_elsewhere(session)
     for lane in lanes:
         if lane.due.action == "after" and lane.capture and lane.capture.record.get("command_id") in came:
             reason = f"it came by `tracker import`, {MOVED}: {lane.due.command}"

@@ -59,7 +59,8 @@ class WindowState:
 
 def openings(session: Session) -> Iterator[Opening]:
     """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
-    came = {one for entry in session.index.entries("imports") for one in entry.record.get("imported") or ()}
+    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
+    came = {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
     for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
