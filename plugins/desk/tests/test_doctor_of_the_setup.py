@@ -77,6 +77,21 @@ def test_a_data_directory_without_records_has_nothing_that_git_could_track(progr
     assert "is in a git repository that would track your panes" in program("doctor").out
 
 
+def test_a_tracked_directory_keeps_what_is_derived_out_of_git(program: Any) -> None:
+    """The index changes at every look: a branch could not be checked out any more, nor merged."""
+    (program.root.parent / "tracker.toml").write_text("[data]\ntrack = true\n")
+    subprocess.run(["git", "init", "--quiet", str(program.root.parent)], check=True)
+    git = ["git", "-C", str(program.root)]
+    program("alias", "start", "toy", "--stdin", stdin="fuel 20%").ok()
+    subprocess.run([*git, "add", "--all"], check=True)
+    found = [one for one in json.loads(program("--json", "doctor").out)["findings"] if one["check"] == "folder"]
+    assert [one["what"].partition(",")[0] for one in found] == ["lets git track what is derived"]
+    subprocess.run(found[0]["command"], shell=True, check=True)
+    listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
+    assert [one for one in listed if not one.endswith(".jsonl")] == []
+    assert "is derived" not in program("doctor").out
+
+
 def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> None:
     given = "alias start toy --stdin --window W1 --captured-at 2026-01-10T08:00:00Z"
     program(*given.split(), stdin="fuel 20%").ok()

@@ -286,6 +286,9 @@ def test_what_runs_on_another_machine_is_to_be_ended_there(program: Any, tmp_pat
     cure = "If you moved here from there: tracker end toy --stdin"
     assert f"it came by `tracker import`, to be ended there. {cure}\n" in program("status", root=other).ok()
     assert "tracker end toy" not in program("--quiet", root=other).out
+    with (other / "imports.jsonl").open("a") as file:
+        file.write('{"imported": 5}\n{"imported": [["x"], null]}\n')
+    assert cure in program("status", root=other).ok()
 
 
 @pytest.mark.parametrize("is_open", [False, True])
@@ -299,9 +302,12 @@ def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, t
             words = ("alias", verb, "toy", "--stdin", "--window", window, "--captured-at", f"2026-01-10T{at:02}:00:00Z")
             program(*words, stdin=pane, root=root).ok()
     said = " ".join(program("import", str(other)).err.split())
-    does = "replaces its BEFORE" if is_open else "goes on behind it"
+    does = "replaces its BEFORE" if is_open else "goes on behind it, as the first of a new lane does"
     assert f"LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` {does}. " in said
     [cure] = re.findall(r"Yours goes on with `tracker ([^`]*)`", said)
+    if not is_open:
+        begun = program("start", "toy", "--stdin", "--dry-run", "--agent", "sub1", stdin="fuel 30%").ok()
+        assert json.loads(begun)["window"] == "LAP-02"
     assert "toy before snapshot for W0-02 " in program(*cure.split(), stdin="fuel 30%").ok()
     assert "goes on" not in program("import", str(other)).err
 

@@ -242,10 +242,13 @@ def test_three_questions_on_a_terminal(home: Path, last: str) -> None:
     if process == 0:
         os.chdir(home / "project")
         os.execve(sys.executable, [sys.executable, "-m", "tracker.cli", "setup"], environment(home))
-    text, answers = "", [b"n\n", b"y\n", last.encode()]
+    text, answers, is_over = "", [b"n\n", b"y\n", last.encode()], last == "n\n"
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if not select.select([screen], [], [], 1)[0]:
+            if not answers and not is_over:
+                # readline does not hear what came before it began to wait
+                os.write(screen, last.encode())
             continue
         try:
             chunk = os.read(screen, 1 << 16)
@@ -257,7 +260,6 @@ def test_three_questions_on_a_terminal(home: Path, last: str) -> None:
         if answers and text.count("[y/N]: ") == 4 - len(answers):
             os.write(screen, answers.pop(0))
     os.close(screen)
-    is_over = last == "n\n"
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == (0 if is_over else 130), text
     assert text.count("[y/N]") == 3
     assert ("Nothing was written.\r\nerror: interrupted" in text) is not is_over

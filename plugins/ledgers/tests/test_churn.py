@@ -244,7 +244,9 @@ def test_without_git(session: Session, repository: Any, monkeypatch: pytest.Monk
         measure(session, "HEAD")
 
 
-@pytest.mark.parametrize("commit", ["nowhere", "0" * 40, "HEAD~99", "HEAD..HEAD", "HEAD:first", " ", "a\nb", "a\0b"])
+@pytest.mark.parametrize(
+    "commit", ["nowhere", "0" * 40, "HEAD~99", "HEAD..HEAD", "^HEAD", "HEAD:first", " ", "a\nb", "a\0b"]
+)
 def test_an_unknown_commit(session: Session, repository: Any, commit: str) -> None:
     with pytest.raises(TrackerError, match=r"(Unknown|Invalid) commit") as raised:
         measure(session, commit)

@@ -189,3 +189,18 @@ def test_a_range_of_captures_that_runs_backwards_is_none_that_was_mistyped(toys:
     assert "The range runs backwards" in said
     assert "--commit-start" not in said
     assert said.endswith("work now: `tracker churn --window W1 --provider toy --commit-end COMMIT`.")
+
+
+def test_the_card_asks_for_the_commit_that_was_squashed(finalized: Any, make_repository: Any, tmp_path: Path) -> None:
+    work = make_repository(tmp_path)
+    work.git("reset", "--quiet", "--soft", "HEAD~1")
+    work.git("commit", "--quiet", "--message", "squashed")
+    work.git("reflog", "expire", "--expire=now", "--all")
+    work.git("gc", "--quiet", "--prune=now")
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    cure = "tracker churn --window W0-20 --commit-end COMMIT"
+    assert f"Git does not know its commits here; COMMIT is the one that has that work now. Run `{cure}`." in said
+    step = cure.replace("W0-20", "W0-20 --provider toy")
+    said = ok(finalized("handoff", "--dry-run"))
+    assert f"No churn is measured yet; COMMIT is the one that has the work now:\n\n```sh\n{step}\n" in said
+    assert "files=6, +51/-47" in ok(finalized(*cure.replace("COMMIT", "HEAD").split()[1:]))

@@ -187,6 +187,22 @@ def test_meters_that_have_no_room_are_counted(recent: Any) -> None:
     run(recent, act)
 
 
+def test_on_a_low_screen_a_row_is_seen(recent: Any) -> None:
+    """What is said of the panel took all lines below ten meters."""
+
+    async def act(board: Any, pilot: Any) -> None:
+        from attrs import evolve
+
+        rows = [{**row, "title": f"meter {place}"} for place in range(10) for row in board.strip.meters.rows[:1]]
+        board.strip.meters = evolve(board.strip.meters, rows=rows)
+        await pilot.resize_terminal(44, 18)
+        await pilot.pause()
+        await pilot.pause()
+        assert any(line.lstrip().startswith("W2") for line in drawn(board)), drawn(board)
+
+    run(recent, act)
+
+
 def test_a_strangers_panel_is_shown_and_its_error_is_one_line(
     program: Any, monkeypatch: pytest.MonkeyPatch, add_feature: Callable[..., None]
 ) -> None:

@@ -120,8 +120,8 @@ def shown(records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracke
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_screen_is_as_recorded_and_fits(shown: Any, name: str) -> None:
     problems = []
-    # click folds no help below 50 columns, and what is known of a plugin is laid out in 80
-    for columns in WIDTHS[name in ("help", "plugin") :]:
+    # click folds no help below 50 columns
+    for columns in WIDTHS[name == "help" :]:
         text = shown(COMMANDS[name], columns)
         # a command stays in one line, so that it can be copied
         lines = [line for line in text.splitlines() if not re.match(r"(?: +`?|Begin: )tracker ", line)]

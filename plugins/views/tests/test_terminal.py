@@ -75,7 +75,8 @@ def test_on_a_phone_a_long_account_leaves_room_for_the_figures() -> None:
     assert fitted(columns, rows, 40, UTC).rows == (("W0-01", "work" * 9, "pass", "3"),)
     assert sum(fitted(columns, rows, 40, UTC).widths) == 40 - 3 * 2
     # of an id the first digits are enough
-    assert fitted(columns, [rows[0] | {"account": "4decef0a94a5"}], 200, UTC).rows[0][1] == "4decef"
+    ids = rows[0] | {columns[0].key: "202611300900", "account": "4decef0a94a5"}
+    assert fitted(columns, [ids], 200, UTC).rows[0][:2] == ("202611300900", "4decef")
 
 
 COLUMNS = (

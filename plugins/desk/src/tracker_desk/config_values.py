@@ -19,6 +19,7 @@ from tracker_desk.toml_edit import changed, literal, meant, shown
 
 DATA_DIR = "TRACKER_DATA_DIR"
 LEDGERS = "ledgers.dir"  # of another feature, which may not be installed
+DERIVED = r"'.index/\n.lock\nstate/\n'"  # what git need not have, as `printf` takes it
 PRICES = "prices"  # the table of a provider's own settings
 
 
@@ -147,11 +148,12 @@ def change(session: Session, key: str, words: str) -> None:
 
 
 def _note_ignored(session: Session) -> None:
-    """Say how to delete the file that the first write made: nothing deletes it by itself."""
+    """Say how to change the file that the first write made: nothing changes it by itself."""
     path = session.root / ".gitignore"
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if "*" in path.read_text(encoding="utf-8").split():
-            session.note(f"note: {path} still keeps the records out of git; delete it: `rm {shlex.quote(str(path))}`")
+            cure = f"`printf {DERIVED} > {shlex.quote(str(path))}`"
+            session.note(f"note: {path} still keeps the records out of git; {cure} keeps out what is derived alone")
 
 
 @contextlib.contextmanager

@@ -98,7 +98,8 @@ def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, A
             following = _free_after(session, own)
             if following == Windows.of(session, file.source, file.lane, session.now):
                 continue
-            does = "replaces its BEFORE" if file.content()["open"] else "goes on behind it"
+            behind = "goes on behind it, as the first of a new lane does"
+            does = "replaces its BEFORE" if file.content()["open"] else behind
             session.note(
                 f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` {does}."
                 f" Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"

@@ -13,7 +13,7 @@ from datetime import timedelta
 from tracker.api import Finding, HttpOrigin, Source
 from tracker.kernel import Session, TrackerError, Windows, line, span, zone
 from tracker_desk import status_text
-from tracker_desk.config_values import PRICES, example, held, wrong_prices
+from tracker_desk.config_values import DERIVED, PRICES, example, held, wrong_prices
 from tracker_desk.edits import environment
 from tracker_desk.findings import Level, finding
 from tracker_desk.machine import missing
@@ -72,17 +72,22 @@ def _folder(session: Session) -> Iterator[Finding]:
     if program is None or not any((folder / ".git").exists() for folder in root.parents):
         return
     # the first record brings a .gitignore
-    if held(session)["data.track"].value or not session.journal.streams():
+    if not session.journal.streams():
         return
+    is_tracked = held(session)["data.track"].value
     # the repository may be hostile: no index is read, and nothing that its settings name is run
     words = ["-C", str(root), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]
-    command = [program, *words, "check-ignore", "--no-index", "--quiet", "any.jsonl"]
+    command = [program, *words, "check-ignore", "--no-index", "--quiet", ".index/any" if is_tracked else "any.jsonl"]
     if subprocess.run(command, capture_output=True, timeout=20, check=False, env=environment()).returncode == 1:
         path = root / ".gitignore"
         # a file of somebody's own, and the work around records, stay as they are
         line = r"'*.jsonl\n' >>" if path.exists() or (root / ".git").exists() else r"'*\n' >"
-        cure = f"printf {line} {shlex.quote(str(path))}"
-        yield finding("warning", "folder", root, "is in a git repository that would track your panes", cure)
+        cure, problem = f"printf {line} {shlex.quote(str(path))}", "is in a git repository that would track your panes"
+        if is_tracked:
+            forget = f"git -C {shlex.quote(str(root))} rm -rfq --cached --ignore-unmatch .index .lock state"
+            cure = f"printf {DERIVED} >> {shlex.quote(str(path))} && {forget}"
+            problem = "lets git track what is derived, so that a look changes files and a merge conflicts in them"
+        yield finding("warning", "folder", root, problem, cure)
 
 
 def _keys(session: Session) -> Iterator[Finding]:

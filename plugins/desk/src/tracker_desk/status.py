@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from shlex import quote
@@ -141,7 +141,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
         # one that has ended its newest window ends those that it left open before it begins another
         due = left[0].due if left and lane.due.action == "before" and not lane.is_open else lane.due
         lanes.append(evolve(lane, also_open=left, account=account, due=due))
-    lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
+    lanes = sorted(_ended_elsewhere(session, lanes), key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in lanes}
     outlooks: list[MeterOutlook] = []
     for source in session.registry.providers.values() if with_outlooks else ():
@@ -283,16 +283,24 @@ def _lane(
     else:
         due = after_closing.get(mark.window) or _next_window_due(session, source, capture)
     command = due.command and due.command + (lane_option(session, agent) if due.action in ("before", "after") else "")
-    if due.action == "after" and capture.record.get("command_id") in _imported(session):
-        # an AFTER on both machines makes two windows of one
-        due = Due(action=None, window=due.window, reason=f"it came by `tracker import`, {MOVED}: {command}")
-        command = None
     return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
 
 
-def _imported(session: Session) -> set[object]:
-    """The commands whose records came by `tracker import`."""
-    return {one for entry in session.index.entries("imports") for one in entry.record.get("imported") or ()}
+def made_elsewhere(session: Session) -> set[str]:
+    """The commands whose records another machine made: by it, two machines that have each other's are still two."""
+    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
+    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
+
+
+def _ended_elsewhere(session: Session, lanes: Iterable[Lane]) -> Iterator[Lane]:
+    """What came by `tracker import` is ended where it began: an AFTER on both machines makes two windows of one."""
+    came = made_elsewhere(session)
+    for lane in lanes:
+        if lane.due.action == "after" and lane.capture and lane.capture.record.get("command_id") in came:
+            reason = f"it came by `tracker import`, {MOVED}: {lane.due.command}"
+            yield evolve(lane, due=Due(action=None, window=lane.due.window, reason=reason))
+        else:
+            yield lane
 
 
 def lane_option(session: Session, agent: str | None) -> str:

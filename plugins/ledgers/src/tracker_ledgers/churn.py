@@ -256,9 +256,11 @@ def unread(session: Session, window: str) -> str:
     return f"{'; '.join(problems)}. To read it, {'; '.join(cures)}" if missing else ""
 
 
-def has_start(session: Session, window: str) -> bool:
-    """Whether a finalize row or a capture names the commit before the work; outside of a repository none does."""
-    return commit_range(session, Request(window=window))[0] is not None
+def range_options(session: Session, window: str) -> list[str]:
+    """What `churn` has to be told here: a start that nothing names, and what git does not know, as behind a squash."""
+    start, end = commit_range(session, Request(window=window))
+    first = ["--commit-start", "COMMIT"] if start is None or git.is_lost(start.commit) else []
+    return [*first, *(["--commit-end", "COMMIT"] if end and git.is_lost(end.commit) else [])]
 
 
 def _captured_at(session: Session, request: Request) -> tuple[NamedCommit | None, NamedCommit | None]:

@@ -174,7 +174,9 @@ def _commit(name: str, *options: str) -> str:
     done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
     # of a range git prints both ends before it refuses it; of a time before its log the log's beginning, with a warning
     is_before_log = "@{" in name and done.stderr
-    return "" if done.returncode or is_before_log else done.stdout.decode().strip()
+    # what a name leaves out, as `^HEAD`, is no commit
+    is_none = done.returncode or is_before_log or done.stdout.startswith(b"^")
+    return "" if is_none else done.stdout.decode().strip()
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
@@ -236,6 +238,11 @@ def of_time(seconds: int) -> str:
     if done.returncode or done.stderr:
         done = _run("rev-list", "-1", f"--min-age={seconds}", "HEAD", "--")
     return done.stdout.decode().strip() or empty_tree()
+
+
+def is_lost(commit: str) -> bool:
+    """Whether the repository here, if there is one, does not know a commit; a shallow clone can fetch it."""
+    return head() is not None and commit != empty_tree() and not _commit(commit) and not is_shallow()
 
 
 def is_partial() -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from tracker.api import Block, Check, Row
 from tracker.kernel import Session, Windows, line, plural
 from tracker_ledgers import ledgers, reversal
-from tracker_ledgers.churn import has_start, measured_rows, unread
+from tracker_ledgers.churn import Request, commit_range, measured_rows, range_options, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import typed
 from tracker_ledgers.evidence import FAIL, PASS, SKIP, is_named
@@ -64,8 +64,8 @@ def _churn(session: Session, window: str) -> Check:
         if not any(files):
             about.append("no file changed")
         return Check(name="churn", state="ok", text=f"Churn is measured ({', '.join(about)}).")
-    text, words = "No churn is measured.", ["churn", "--window", window]
-    if not has_start(session, window):
+    text, options = "No churn is measured.", range_options(session, window)
+    if options and commit_range(session, Request(window=window))[0] is None:
         if problem := unread(session, window):
             return Check(name="churn", state="missing", text=f"No churn is measured: {problem}.")
         is_captured = bool(Windows(session).captures([window]))
@@ -74,8 +74,9 @@ def _churn(session: Session, window: str) -> Check:
             f"No churn is measured: {why}. In the repository of the work, COMMIT is the one before it."
             " Without a repository this stays missing."
         )
-        words += ["--commit-start", "COMMIT"]
-    return Check(name="churn", state="missing", text=text, cure=typed(*words))
+    elif options:
+        text = f"{text} Git does not know its commits here; COMMIT is the one that has that work now."
+    return Check(name="churn", state="missing", text=text, cure=typed("churn", "--window", window, *options))
 
 
 def evidence(session: Session, window: str) -> Check:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from tracker.api import Source
 from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
-from tracker_ledgers.churn import STREAM, has_start, measured_rows
+from tracker_ledgers.churn import STREAM, measured_rows, range_options
 from tracker_ledgers.command_log import typed
 from tracker_ledgers.features import built
 from tracker_ledgers.window_facts import evidence
@@ -59,7 +59,8 @@ class WindowState:
 
 def openings(session: Session) -> Iterator[Opening]:
     """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
-    came = {one for entry in session.index.entries("imports") for one in entry.record.get("imported") or ()}
+    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
+    came = {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
     for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
@@ -275,9 +276,10 @@ def _finalized(
     if not measured_rows(session, [window]):
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
-        start = [] if has_start(session, window) else ["--commit-start", "COMMIT"]
-        why = "No churn is measured yet" + ("; COMMIT is the one before the work" if start else "")
-        steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *start), why=why))
+        options = range_options(session, window)
+        what = "before the work" if "--commit-start" in options else "that has the work now"
+        why = f"No churn is measured yet{f'; COMMIT is the one {what}' if options else ''}"
+        steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *options), why=why))
     proof = evidence(session, window)
     if proof.cure:
         steps.append(Step(rank=PROVE, command=proof.cure, why=proof.text.removesuffix(".")))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tracker.journal.journal import Journal
 
 FIGURES = ("requests", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
 FIGURES = (*FIGURES, "output_tokens", "reasoning_tokens")
@@ -99,3 +102,17 @@ def test_every_grouping_adds_up_to_the_same_totals(home: Any, seed: int) -> None
     ]
     dated = first(home.usage("daily", "--since", "2026-01-01")["totals"])
     assert [a + b for a, b in zip(*parts, strict=True)] == pytest.approx(list(dated), abs=1e-6)
+
+
+def test_what_only_shows_waits_for_no_lock(
+    home: Any, message: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home screen waited 5 s for each program's logs. The next command keeps the totals."""
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    with Journal(home.data).lock():
+        monkeypatch.setattr("tracker.journal.journal.time.sleep", lambda _: pytest.fail("it waits"))
+        done = home.run("--json", "usage")
+    assert (json.loads(done.stdout)["totals"]["requests"], done.stderr) == (1, "")
+    assert not (home.data / "claude_sessions.jsonl").exists()
+    home.usage()
+    assert (home.data / "claude_sessions.jsonl").exists()

@@ -42,6 +42,7 @@ CHECK, AGE = 2.0, 300.0  # seconds between looks at the files, and at most betwe
 # times as long as the last reading took: streams that always grow cost a twentieth of a core, ages a hundredth
 PAUSE, REST = 20, 100
 TURN = 5.0  # seconds between questions which meters are due
+LOW = 24  # lines below which rows need those of a panel's words
 METERS = "meters"
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # from a server: a picture loads nothing
 
@@ -53,6 +54,7 @@ class Board(App[None]):
     #head { height: 1; padding: 0 1; background: $panel; color: $text; text-style: bold; }
     #meters { height: auto; padding: 1 1 0 1; }
     #about { height: auto; max-height: 40%; padding: 0 1; color: $text-muted; }
+    .low #about { max-height: 1; }
     #filter { display: none; height: 3; }
     #filter.asked { display: block; }
     #table { height: 1fr; margin: 0 1; background: $background; scrollbar-size: 0 1; }
@@ -257,6 +259,7 @@ class Board(App[None]):
     def on_resize(self, event: Resize) -> None:
         # the app's own size may still be the old one
         self._width, self._height = event.size
+        self.query_one("#body", Container).set_class(self._height < LOW, "low")
         # also after a stop, which cleared the terminal
         self.table.drawn = None
         self._draw_strip()

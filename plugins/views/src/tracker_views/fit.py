@@ -119,7 +119,9 @@ def _cell(row: Mapping[str, Cell], column: Column, zone: tzinfo, size: int, *, i
     value = row.get(column.key)
     if is_phone and column.kind == "count" and isinstance(value, int | float) and abs(value) >= LARGE:
         return short(value, column)
-    shown = NONE if value is None else ID.sub(r"\1", text(value, column, zone))
+    shown = NONE if value is None else text(value, column, zone)
+    if column.key == "account":
+        shown = ID.sub(r"\1", shown)
     if column.kind != "share" or not size or not isinstance(value, int | float):
         return shown
     low, high = (row.get(key) if key else None for key in (column.low, column.high))

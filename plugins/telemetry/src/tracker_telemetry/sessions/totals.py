@@ -22,7 +22,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from tracker.api import Source, epoch
-from tracker.kernel import Session, TrackerError, stamp
+from tracker.kernel import Busy, Session, TrackerError, stamp
 from tracker_telemetry.sessions import copies, tables
 from tracker_telemetry.sessions.scan import TOKENS
 
@@ -340,12 +340,13 @@ def append(session: Session, source: Source, found: Iterable[dict[str, Any]], si
     journal, now = session.journal, session.now
     records = [stamp(window=None, provider=source.name, captured_at=now, source="ingest", **one) for one in found]
     try:
-        with journal.lock():
+        with journal.lock(wait=0):
             before = journal.size(source.stream)
             journal.append(source.stream, records)
             # what others appended meanwhile is learnt by the next command
             return journal.size(source.stream) if before == size else UNKNOWN
     except TrackerError as error:
         # the figures are right all the same, and the next run keeps them
-        session.warn(f"the daily totals of {source.title} were not kept: {error}")
+        if not isinstance(error, Busy):
+            session.warn(f"the daily totals of {source.title} were not kept: {error}")
         return UNKNOWN
