@@ -313,17 +313,16 @@ def tally(session, source):
         ("none", "TypeError: returned object <object object at "),
     ],
 )
-def test_a_tally_with_a_fault_is_named(run: Run, fault: str, why: str) -> None:
+def test_a_tally_with_a_fault_leaves_bare_sums(run: Run, fault: str, why: str) -> None:
     begin(run)
     pane = ("--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", "--timezone", "UTC")
     assert run("end", "codex", *pane, "--window", "W0-01", "--force").returncode == 0
     assert run("complete", "--window", "W0-01", "--codex-features", "3").returncode == 0
     hooks, without = TALLY.format(fault=fault), {"TRACKER_DISABLE_PLUGINS": "verdict"}
     done = run("preview", hooks=hooks, **without)
-    if fault == "none":
-        assert f"warning: plugin 'hours' failed to tally: {why}" in done.stderr
-        assert (done.returncode, done.stdout) == (0, run("preview", **without).stdout)
-    else:
-        assert f"error: plugin 'acme_hours' failed to add up the windows: {why}" in done.stderr
-        assert (done.returncode, done.stdout) == (1, "")
+    assert done.returncode == 0, done.stderr
+    failed = "'hours' failed to tally" if fault == "none" else "'acme_hours' failed to add up the windows"
+    assert f"warning: plugin {failed}: {why}" in done.stderr
+    assert fault == "none" or "; the windows are shown as bare sums" in done.stderr
+    assert done.stdout == run("preview", **without).stdout
     assert run("preview", hooks=hooks, TRACKER_STRICT="1", **without).returncode == 1

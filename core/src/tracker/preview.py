@@ -151,8 +151,18 @@ class Preview(NamedTuple):
 
 def assemble(session: Session, windows: Sequence[str] | None) -> Preview:
     """Read the windows once, all of them if none are named, and ask every source for its block."""
+    try:
+        return _assembled(session, windows)
+    except PluginError as error:
+        if error.step != results.Tallies.STEP or session.registry.is_strict():
+            raise
+        session.warn(f"{str(error).rstrip('.')}; the windows are shown as bare sums")
+        return _assembled(session, windows, is_plain=True)
+
+
+def _assembled(session: Session, windows: Sequence[str] | None, *, is_plain: bool = False) -> Preview:
     shown = tuple(session.index.windows() if windows is None else windows)
-    tallies, meters = results.Tallies(session, len(shown) == 1), results.Newest()
+    tallies, meters = results.Tallies(session, len(shown) == 1, is_plain), results.Newest()
     opened, outcomes = list[results.OpenFigures](), dict[str, Outcome]()
     captured, times, known = Snapshots(is_alone=len(shown) == 1), dict[str, Span](), dict[Outcome, Outcome]()
     recorded = session.journal.streams()

@@ -19,6 +19,7 @@ from tracker.text.render import escape
 
 # CPU time of this process, so that a command that was suspended or that waits for a disk blames no plugin
 SECONDS, LIMIT, UNLIMITED = "10", "TRACKER_PLUGIN_SECONDS", 1e9
+PATIENCE = 3  # interruptions that a plugin may swallow before the program is ended
 
 
 class Timer:
@@ -32,14 +33,18 @@ class Timer:
             raise TrackerError(f"Invalid {LIMIT} {text!r}. Expected a number of seconds over 0, such as 10.")
         self.plugin, self.step, self.seconds = plugin, step, seconds or float(text or SECONDS)
         self.interrupt = cast(Any, getsignal(SIGINT))
-        self.is_armed, self.is_pressed = current_thread() is main_thread(), False
+        self.is_armed, self.is_pressed, self.rings = current_thread() is main_thread(), False, 0
 
     def restart(self, step: str = "") -> None:
-        self.step = step or self.step
+        self.step, self.rings = step or self.step, 0
         if self.is_armed:
             setitimer(ITIMER_VIRTUAL, self.seconds, min(self.seconds, 1))
 
     def ring(self, *_signal: Any) -> None:
+        self.rings += 1
+        if self.rings > PATIENCE:
+            os.write(2, f"error: Plugin {self.plugin!r} does not end and cannot be interrupted.\n".encode())
+            os._exit(1)
         if self.is_armed:
             raise Hang(f"did not finish within {self.seconds:g} s")
 

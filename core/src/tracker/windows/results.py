@@ -151,10 +151,15 @@ class OpenFigures(NamedTuple):
 
 
 class Tallies:
-    """Figures of every provider that finalized windows name, of several accounts apart. is_alone: of one window."""
+    """Figures of every provider that finalized windows name, of several accounts apart.
 
-    def __init__(self, session: Session, is_alone: bool) -> None:
-        self.session, self._is_alone = session, is_alone
+    is_alone: of one window. is_plain: as bare sums, without the feature that knows better.
+    """
+
+    STEP = "add up the windows"
+
+    def __init__(self, session: Session, is_alone: bool, is_plain: bool) -> None:
+        self.session, self._is_alone, self._is_plain = session, is_alone, is_plain
         self._tallies: dict[tuple[str, str], Tally] = {}
 
     def add(self, rows: Mapping[str, FinalizeRow], groups: Groups) -> None:
@@ -171,7 +176,8 @@ class Tallies:
         keys = {key: (key[1], known.get(key, UNNAMED)) for key in found if key[1] in registry.providers}
         for key in set(keys.values()) - self._tallies.keys():
             source = registry.providers[key[0]]
-            self._tallies[key] = registry.first("tally", session=self.session, source=source) or Totals(source)
+            own = None if self._is_plain else registry.first("tally", session=self.session, source=source)
+            self._tallies[key] = own or Totals(source)
         with self._guarded():
             for (window, name), key in keys.items():
                 self._tallies[key].add(rows[window], groups.get((window, name), ()))
@@ -179,7 +185,7 @@ class Tallies:
     def _guarded(self) -> AbstractContextManager[object]:
         """A guard for a million calls, which takes as long as they take."""
         package = type(next(iter(self._tallies.values()), self)).__module__.partition(".")[0]
-        return guarded(package, "add up the windows", UNLIMITED)
+        return guarded(package, self.STEP, UNLIMITED)
 
     def figures(self) -> list[ProviderFigures]:
         """By provider, then by account."""
