@@ -120,7 +120,12 @@ class Period(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Column(Struct):
-    """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one."""
+    """A column of a panel. key: of its value in each row. title: its head, with the unit if it has one.
+
+    kind: how a value reads; `share` is a per cent of a whole, for which a terminal draws a bar. rank: a narrow view
+    leaves out the columns with the highest rank first, never those of 0. low, high: the keys of a range that is marked
+    on the bar, such as what is expected.
+    """
 
     key: str = field(validator=checks.TEXT)
     title: str = field(validator=checks.TEXT)
@@ -132,7 +137,14 @@ class Column(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Chart(Struct):
-    """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns; see docs/reference/plugins.md."""
+    """A picture of a panel's rows. x, y, by, low, high, mark: keys of columns.
+
+    kind: `bars` is a bar of length `y` for each row, named by `x`, with the range from `low` to `high` on it; `columns`
+    is the same with time in `x`, stacked if `by` tells series apart; `steps` is a line that keeps each value until the
+    next, and a band from the last one to `low` and `high` of a row without `y`; `intervals` is a dot at `y` from `low`
+    to `high`. mark: a column whose true values are marked, such as resets. top: the end of the scale, such as 100 for
+    per cent. at: where a line stands across the bars, such as 1 for ratios.
+    """
 
     kind: Literal["bars", "columns", "steps", "intervals"]
     title: str = field(validator=checks.TEXT)
@@ -148,7 +160,13 @@ class Chart(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Panel(Struct):
-    """One part of a view. distribution: of a panel that is not the project's own; the core sets it."""
+    """One part of a view.
+
+    place: where it stands; small is early. headlines: sentences for the head of the view. about: what the rows are.
+    rows: values by column; None is not known. The first rows matter most: a view that is full leaves out the last ones
+    and says so. missing: what is not in the rows, a sentence each. distribution: of a panel that is not the
+    project's own; the core sets it.
+    """
 
     name: str = field(validator=checks.TEXT)
     title: str = field(validator=checks.TEXT)

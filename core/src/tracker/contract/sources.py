@@ -1,6 +1,6 @@
 """What a plugin declares about a source and the places it can be captured from; every added field has a default.
 
-docs/reference/plugins.md explains the fields.
+docs/reference/plugins.md has the fields that are not explained here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ ARGV = checks.must_be(
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Origin(Struct):
-    """A place that a source's text can be captured from; plugins declare one of the kinds below."""
+    """A place that a source's text can be captured from; plugins declare one of the kinds below.
+
+    name: what ``--from``, `parse_status` and the record call it. title: what it is, in a few words. cure: what to do
+    if it is missing, such as how to install a program. seconds: how long it may take.
+    """
 
     name: str = field(validator=checks.must_be("a name such as logs, not stdin", rf"(?!stdin$){checks.NAME_PATTERN}"))
     title: str = field(validator=checks.LINE)
@@ -40,7 +44,12 @@ class Origin(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class FileOrigin(Origin):
-    """Of a folder's files the newest line that contains `marker` and of which `parse_status` makes a value."""
+    """One line of a folder's newest files, such as a program's session files.
+
+    The text is the newest line that contains `marker` and of which `parse_status` makes a value. Files are read from
+    their ends, the last changed first, until none can hold a reading with a later `as_of`. If the times of change say
+    nothing, as in a copied tree, the files whose names sort last are read as well.
+    """
 
     folder: str = field(validator=checks.LINE)
     pattern: str = field(validator=checks.must_be("files below the folder, without **", rf"(?!.*\*\*){PATH}"))
@@ -105,7 +114,11 @@ class HttpOrigin(Origin):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class StatusLineOrigin(Origin):
-    """What a program hands the command that writes its status row, as JSON; the last reading is kept."""
+    """What a program hands the command that writes its status row, as JSON; the last reading is kept.
+
+    settings: the program's JSON settings below the folder, in which that command is named. folder: the folder; ``~`` is
+    the home. variable: an environment variable that names another folder.
+    """
 
     settings: str = field(default="", validator=checks.LINE)
     folder: str = field(default="", validator=checks.LINE)
@@ -117,7 +130,12 @@ ORIGINS = tuple(Origin.__subclasses__())
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class DemoStep(Struct):
-    """One command of ``tracker demo``. The steps of all plugins run by `stage`."""
+    """One command of ``tracker demo``.
+
+    `arguments` follow ``tracker``; ``{window}`` in them becomes the demo's window, ``{window+1}`` the next one and so
+    on. `capture` is a file inside the plugin's package that is piped to the command, so give ``--stdin`` too. The
+    steps of all plugins run by `stage`: 10 start, 20 during the work, 30 end, 40 after it, from 50 on more windows.
+    """
 
     stage: int = field(validator=checks.WHOLE)
     arguments: tuple[str, ...] = field(validator=checks.TEXTS)
@@ -165,7 +183,14 @@ class Comparison(Struct):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Declaration(Struct):
-    """What a plugin declares about the source that it reads. Use the class of the source's kind."""
+    """What a plugin declares about the source that it reads. Use the class of the source's kind.
+
+    contract: the contract version that the plugin was built for, such as ``"1.2"``.
+    name: the name of its entry point; lower-case letters, digits and single dashes.
+    title: how people call it; also the title of its preview block unless the block says otherwise.
+    stream: the journal file that its records go to, without ``.jsonl``; of a view, whose records others write.
+    place: where its preview block stands; small is early. Blocks of one place are ordered by title.
+    """
 
     KIND: ClassVar[str | None] = None  # None if the field `kind` says it
 
@@ -193,7 +218,12 @@ class Input(Declaration):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class StatusSource(Input, Meters):
-    """A provider's meters, read before and after the work."""
+    """A provider's meters, read before and after the work.
+
+    meters: its gauges. open_meters: whether readings may have others, slugs in used percent.
+    capacity: the key of the one meter whose delta is the provider's cost; None if it has no quota.
+    models: texts of which the name of each of its models has one, in whichever client's session logs it stands.
+    """
 
     KIND: ClassVar[str | None] = STATUS
 
@@ -213,7 +243,7 @@ class ReportSource(Input):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class TelemetrySource(Input):
-    """A stream of requests, read line by line."""
+    """A stream of requests, read line by line. models: of session logs, those of the client's own vendor."""
 
     KIND: ClassVar[str | None] = STREAM
 
