@@ -181,7 +181,8 @@ class Session:
             return
         found = json.loads(self.program("--json", "window-audit", "--window", window).ok())
         groups = {name: group for name in METERS if (group := model.group(name, window))}
-        assert set(found["providers"]) == set(groups)
+        # also what it was finalized with and has no capture of any more
+        assert set(found["providers"]) == {*groups, *model.finalized.get(window, {})}
         for name, group in groups.items():
             shown = found["providers"][name]
             assert ids(shown["canonical"]) == tuple(one and one.record_id for one in pair_of(group))
