@@ -119,3 +119,14 @@ def test_no_provider_joins_a_window_that_was_over_when_a_newer_one_began(toys: R
     ok(toys("undo", "--yes"))
     ok(toys("start", "toy", "--stdin", "--window", "W0-02", stdin="fuel 3%"))
     assert joined() == "W0-02", "it is open again"
+
+
+def test_a_window_whose_id_is_as_long_as_can_be_ends_no_screen(toys: Run) -> None:
+    """No id follows it: `start` asks for one, and every screen was that refusal."""
+    window = "feature-" * 7 + "branches"
+    ok(toys("start", "toy", "--stdin", "--window", window, "--captured-at", ago(hours=3), stdin="fuel 1%"))
+    end(toys, "fuel 2%", hours=2)
+    ok(toys("complete", "--window", window, "--toy-features", "1"))
+    assert f"{window} is finalized, and no id follows it: `tracker start toy --stdin --window W` names one" in ok(
+        toys("status")
+    )

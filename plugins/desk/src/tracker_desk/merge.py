@@ -19,7 +19,7 @@ from tracker_desk.current_meters import SKEW
 from tracker_desk.derived_checks import old_baseline
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
-from tracker_desk.status import lane_option
+from tracker_desk.status import begun_next, lane_option
 
 # bytes that are appended at once
 BATCH = 4 << 20
@@ -96,7 +96,7 @@ def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, A
             )
         elif not before["open"]:
             following = _free_after(session, own)
-            if following == Windows.of(session, file.source, file.lane, session.now):
+            if following == begun_next(session, file.source, file.lane):
                 continue
             behind = "goes on behind it, as the first of a new lane does"
             does = "replaces its BEFORE" if file.content()["open"] else behind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from tracker.api import MeterOutlook, Source
-from tracker.kernel import Capture, CaptureMark, Entry, FinalizeRow, Session, Windows, canonical, iso
+from tracker.kernel import Capture, CaptureMark, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso
 from tracker_desk.current_meters import SKEW, CurrentMeter, Groups, accounts, accounts_of_captures, current_meters
 
 MOVED = "to be ended there. If you moved here from there"
@@ -363,8 +364,19 @@ def _resets(session: Session, source: Source, after: datetime, until: datetime) 
     return [datetime.fromtimestamp(instant, UTC) for instant in found]
 
 
+def begun_next(session: Session, source: Source, lane: str | None) -> str | None:
+    """The window that the next `tracker start` of a lane begins; None if its id would be too long."""
+    with contextlib.suppress(TrackerError):
+        return Windows.of(session, source, lane, session.now)
+    return None
+
+
 def _next_window_due(session: Session, source: Source, last: Capture) -> Due:
-    following = usual = Windows.of(session, source, last.agent_id, session.now)
+    following = usual = begun_next(session, source, last.agent_id)
+    if following is None:
+        command = f"tracker start {source.name} --stdin --window W"
+        reason = f"{last.window} is finalized, and no id follows it: `{command}` names one"
+        return Due(action=None, window=last.window, reason=reason)
     # one pair counts: a pair of this lane would displace that of another
     while _is_taken(session, source, following, last) or any(session.index.entries("windows", [following])):
         following = Windows(session).following(following)
