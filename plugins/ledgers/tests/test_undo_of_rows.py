@@ -16,6 +16,8 @@ from outcomes import ok, refused
 
 from tracker.errors import TrackerError
 from tracker.journal.journal import Journal
+from tracker.kernel import Session
+from tracker_ledgers import ledgers, reversal
 
 Run = Callable[..., Any]
 CLOSE = ("checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "t", "--plan", "5", "--actual", "25")
@@ -287,3 +289,32 @@ def test_evidence_that_another_program_saved_over_still_fails(finalized: Run, tm
     ok(finalized("undo", "--yes"))
     assert "Evidence passed" in ok(finalized("decision-card", "--window", "W0-20"))
     assert "that commands wrote" not in finalized("doctor").stdout
+
+
+def test_the_places_of_rows_are_found_without_reading_all_for_each(
+    session: Session, repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decision card of 300 windows looked up the places of all; in a folder that was moved it read all for each."""
+    made = [{"window_id": f"W{at}", "capability_id": "c", "result": "fail"} for at in range(9)]
+    reversal.record(session, ledgers.EVIDENCE, made)
+    with monkeypatch.context() as counted:
+        looked = counting(counted, reversal, "_path")
+        [one] = reversal.written(session, ledgers.EVIDENCE, "W3")
+        assert (one.row["window_id"], len(looked)) == ("W3", 1)
+        assert reversal.written(session, ledgers.FEATURES) == []
+        assert len(looked) == 1
+    stream = session.journal.path("ledger_rows")
+    stream.write_text(stream.read_text().replace('"ledger_path":"', '"ledger_path":"gone/'))
+    moved = Session()
+    moved.data_dir = tmp_path / "data"
+    read = counting(monkeypatch, ledgers, "split")
+    found = [one.path for one in reversal.written(moved, ledgers.EVIDENCE)]
+    usual = ledgers.path_of(session, ledgers.EVIDENCE).resolve()
+    assert (found, len(read)) == ([usual] * len(made), 1)
+
+
+def counting(patch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
+    """The calls of a function, which goes on as before."""
+    calls, function = list[Any](), getattr(module, name)
+    patch.setattr(module, name, lambda *given: (calls.append(given), function(*given))[1])
+    return calls

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,13 @@ def content(ledger: Ledger, values: Mapping[str, Any]) -> list[str]:
 
 def _content(ledger: Ledger, cells: Sequence[str]) -> list[str]:
     return [cell for name, cell in zip(ledger.columns, cells, strict=True) if name not in WHEN_AND_WHY]
+
+
+@lru_cache(maxsize=4)
+def contents(ledger: Ledger, path: Path, data: bytes) -> frozenset[tuple[str, ...]]:
+    """What the rows of a file say. It is asked for each row of a repository that was moved."""
+    width = len(ledger.columns)
+    return frozenset(tuple(_content(ledger, row.cells)) for row in split(path, data) if len(row.cells) == width)
 
 
 # --- reading

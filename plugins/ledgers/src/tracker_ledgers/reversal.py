@@ -97,11 +97,19 @@ def _others(session: Session, found: LedgerEntry, taken: Collection[str]) -> int
     return sum(ledgers.content(one.ledger, one.row) == said for one in rest)
 
 
-def written(session: Session, ledger: Ledger) -> list[LedgerEntry]:
-    """The rows that commands wrote and nobody took back, in whatever file they stand: of any folder, on any branch."""
+def written(session: Session, ledger: Ledger, window: str | None = None) -> list[LedgerEntry]:
+    """The rows that commands wrote and nobody took back, in whatever file they stand: of any folder, on any branch.
+
+    window: of evidence of that one alone.
+    """
     entries = session.index.entries("churn" if ledger is ledgers.CHURN else STREAM)
-    found = (_booked(session, entry.record) for entry in entries)
-    return [one for one in found if one and one.ledger is ledger]
+    records = (entry.record for entry in entries)
+    if ledger is not ledgers.CHURN:
+        # before the places are looked up, which takes longer than all else
+        records = (one for one in records if one.get("ledger") == ledger.file)
+    if window is not None:
+        records = (one for one in records if isinstance(row := one.get("row"), dict) and row.get("window_id") == window)
+    return [one for record in records if (one := _booked(session, record)) and one.ledger is ledger]
 
 
 def findings(session: Session) -> Iterator[Finding]:
@@ -139,9 +147,11 @@ def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: objec
     if not isinstance(place, str):
         return usual
     path = Path(os.path.normpath(os.path.join(os.path.realpath(session.root), place)))
-    if not os.path.lexists(path) and ledgers.equals(ledger, ledgers.split(usual, read(usual) or b""), row):
-        return usual  # the repository was moved
-    return path
+    if os.path.lexists(path):
+        return path
+    # the repository may have been moved
+    is_here = tuple(ledgers.content(ledger, row)) in ledgers.contents(ledger, usual, read(usual) or b"")
+    return usual if is_here else path
 
 
 def _gone(found: LedgerEntry) -> TrackerError:

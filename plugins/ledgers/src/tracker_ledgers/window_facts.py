@@ -114,8 +114,7 @@ def evidence(session: Session, window: str) -> Check:
 def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], add: Sequence[str]) -> Check | None:
     """What commands recorded as failed and the file here lacks: another folder, branch or program has its own."""
     here, read = ledgers.path_of(session, ledgers.EVIDENCE), [ledgers.content(ledgers.EVIDENCE, row) for row in rows]
-    written = reversal.written(session, ledgers.EVIDENCE)
-    recorded = [one for one in written if one.row["window_id"] == window and one.row["capability_id"]]
+    recorded = [one for one in reversal.written(session, ledgers.EVIDENCE, window) if one.row["capability_id"]]
     absent = [one for one in recorded if ledgers.content(ledgers.EVIDENCE, one.row) not in read]
     newest = {_capability(one.row): one for one in recorded if _result(one.row) in (PASS, FAIL)}
     if lost := next((one for one in newest.values() if one in absent and _result(one.row) == FAIL), None):
