@@ -39,6 +39,10 @@ def test_a_window_of_one_provider_imports_no_other(tmp_path: Path, window: list[
         "start", "codex", "--file", str(DEMO / "status_before.txt"), "--captured-at", "2026-11-22T06:28:16Z", *utc
     )
     assert said[-1] == "tracker_codex"
+    if window:
+        # a newer one, behind an AFTER that is noted down late
+        later = ("--window", "W0-02", "--captured-at", "2026-11-22T08:00:00Z")
+        run("start", "codex", "--file", str(DEMO / "status_before.txt"), *later, *utc)
     said = run(
         "end", "codex", "--file", str(DEMO / "status_after.txt"), "--captured-at", "2026-11-22T07:45:00Z", *utc, *window
     )

@@ -77,10 +77,10 @@ def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
 
 def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> None:
     """Say what an AFTER costs of a window behind which its lane began another: each holds the work of both."""
-    name, window = source.name, str(row.get("window"))
+    name, window, taken = source.name, str(row.get("window")), instant(row.get("captured_at"))
     newest = session.index.newest(source.stream, session.lane, name, ("before",))
-    # without one the features that tell are not loaded
-    if newest is None or newest.window == window:
+    # without one the features that tell are not loaded, nor for an AFTER of before it
+    if newest is None or newest.window == window or taken is None or taken.timestamp() <= newest.at:
         return
     lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
     delete = f"`tracker alias delete {name} --phase before --window {quote(window)} --keep-readings{lane}`"
