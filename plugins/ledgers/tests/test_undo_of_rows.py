@@ -17,7 +17,7 @@ from outcomes import ok, refused
 from tracker.errors import TrackerError
 from tracker.journal.journal import Journal
 from tracker.kernel import Session
-from tracker_ledgers import ledgers, reversal
+from tracker_ledgers import ledgers, reversal, window_facts
 
 Run = Callable[..., Any]
 CLOSE = ("checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "t", "--plan", "5", "--actual", "25")
@@ -318,3 +318,16 @@ def counting(patch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
     calls, function = list[Any](), getattr(module, name)
     patch.setattr(module, name, lambda *given: (calls.append(given), function(*given))[1])
     return calls
+
+
+def test_a_failure_that_an_import_brought_behind_a_later_pass_is_over(session: Session, repository: Any) -> None:
+    """Its file was not brought: the row is in none that is read here."""
+    row = {"window_id": "W1", "capability_id": "login"}
+    for result in ("fail", "pass"):
+        reversal.record(session, ledgers.EVIDENCE, [row | {"result": result}])
+    stream, file = session.journal.path("ledger_rows"), ledgers.path_of(session, ledgers.EVIDENCE)
+    stream.write_text("".join(reversed(stream.read_text().splitlines(keepends=True))))
+    file.write_text("".join(one for one in file.read_text().splitlines(keepends=True) if "fail" not in one))
+    here = Session()
+    here.data_dir = session.root
+    assert window_facts.evidence(here, "W1").state == "ok"

@@ -18,6 +18,7 @@ from attrs import frozen
 from tracker.api import Finding
 from tracker.kernel import Session, TrackerError, line, plural, stamp
 from tracker_ledgers import csv_append, ledgers
+from tracker_ledgers.command_log import taken_at
 from tracker_ledgers.documents import place, read
 from tracker_ledgers.ledgers import Ledger
 
@@ -100,7 +101,7 @@ def _others(session: Session, found: LedgerEntry, taken: Collection[str]) -> int
 def written(session: Session, ledger: Ledger, window: str | None = None) -> list[LedgerEntry]:
     """The rows that commands wrote and nobody took back, in whatever file they stand: of any folder, on any branch.
 
-    window: of evidence of that one alone.
+    The oldest first, also of another machine. window: of evidence of that one alone.
     """
     entries = session.index.entries("churn" if ledger is ledgers.CHURN else STREAM)
     records = (entry.record for entry in entries)
@@ -109,7 +110,8 @@ def written(session: Session, ledger: Ledger, window: str | None = None) -> list
         records = (one for one in records if one.get("ledger") == ledger.file)
     if window is not None:
         records = (one for one in records if isinstance(row := one.get("row"), dict) and row.get("window_id") == window)
-    return [one for record in records if (one := _booked(session, record)) and one.ledger is ledger]
+    found = (_booked(session, record) for record in sorted(records, key=taken_at))
+    return [one for one in found if one and one.ledger is ledger]
 
 
 def findings(session: Session) -> Iterator[Finding]:
