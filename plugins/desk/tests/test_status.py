@@ -203,6 +203,28 @@ def test_what_was_left_open_is_ended_before_another_begins(toys: Run, tmp_path: 
     assert "complete --window W2" in ok(toys())
 
 
+@pytest.mark.parametrize("other", ["dev", "dave"])
+def test_a_window_behind_which_another_ended_is_not_ended_any_more(tracker_inside: Run, other: str) -> None:
+    """Its AFTER would measure both, so that neither counted. A window of another account takes nothing from it."""
+    pane = ">_ OpenAI Codex (v0.44.0)\n Account: {}@example.com (Pro)\n Weekly limit: [###] {}% left\n"
+    for phase, window, hours, name in (("start", "W1", 5, "dev"), ("start", "W2", 3, other), ("end", "W2", 2, other)):
+        words = (phase, "codex", "--stdin", "--window", window, "--captured-at", ago(hours=hours))
+        ok(tracker_inside(*words, stdin=pane.format(name, 80 + hours)))
+    ok(tracker_inside("complete", "--window", "W2", "--codex-features", "1"))
+    home, status = ok(tracker_inside()), ok(tracker_inside("status"))
+    [command] = re.findall("Next: tracker (.*)", home)
+    if other == "dave":
+        assert command == "end codex --stdin --window W1"
+        return
+    assert command == "alias delete codex --phase before --window W1 --keep-readings"
+    add = "tracker windows add W1 --from TIME --to TIME --provider codex"
+    why = f"an AFTER now measures W2, too, so that neither counts; take its BEFORE out, then type `{add}`"
+    assert f"Open: W1 of codex, for {span(timedelta(hours=5))}: {why}\n" in home
+    assert f"{why}: tracker {command}\n" in status
+    ok(tracker_inside(*command.split(), "--yes"))
+    assert "W1" not in ok(tracker_inside("status"))
+
+
 def test_a_closed_window_is_to_be_completed_and_then_followed(toys: Run) -> None:
     start(toys, "fuel 10%", minutes=30)
     end(toys, "fuel 12%", minutes=10)

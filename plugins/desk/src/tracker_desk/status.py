@@ -137,7 +137,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     lanes = []
     for agent, mark in newest:
         lane = _lane(session, agent, mark, groups, after_closing, absent.get(mark.provider))
-        left = _left_open(session, agent, mark, unfinished)
+        left = _left_open(session, lane, groups, unfinished)
         account = owners.get(mark.record_id) or named.get((mark.window, mark.provider))
         # one that has ended its newest window ends those that it left open before it begins another
         due = left[0].due if left and lane.due.action == "before" and not lane.is_open else lane.due
@@ -309,26 +309,32 @@ def lane_option(session: Session, agent: str | None) -> str:
     return f" --agent {quote(agent)}" if agent else " --agent ''" if session.lane else ""
 
 
-def _left_open(
-    session: Session, agent: str | None, newest: CaptureMark, unfinished: Sequence[str]
-) -> tuple[LeftOpen, ...]:
+def _left_open(session: Session, lane: Lane, known: Groups, unfinished: Sequence[str]) -> tuple[LeftOpen, ...]:
     """The windows that a lane left open for a provider before its newest capture, if a plugin can end them."""
-    if newest.provider not in session.registry.sources:
+    newest, name = lane.mark, lane.mark.provider
+    if name not in session.registry.sources:
         return ()
-    left = session.index.left_open(newest.stream, agent, newest.provider, unfinished)
+    left = session.index.left_open(newest.stream, lane.agent_id, name, unfinished)
     marks = [mark for mark in left if mark.window != newest.window]
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
-    lane, found = lane_option(session, agent), []
+    ran, found = canonical(() if lane.is_open else known[newest.window, name]), []
+    option = lane_option(session, lane.agent_id)
     for mark in marks:
-        due = Due(action="after", window=mark.window)
-        for capture in groups.get((mark.window, mark.provider), ()):
+        due, account, place = Due(action="after", window=mark.window), None, f"--window {quote(mark.window)}"
+        for capture in groups.get((mark.window, name), ()):
             if capture.record_id == mark.record_id:
-                due = _open_due(session, session.registry.sources[mark.provider], capture)
-        # an AFTER behind a reset measures nothing
-        if due.action != "before":
-            command = f"tracker end {mark.provider} --stdin --window {quote(mark.window)}"
-            due = evolve(due, command=command, reason="it was never ended")
-        found.append(LeftOpen(mark=mark, due=evolve(due, command=f"{due.command}{lane}")))
+                account = capture.record.get("account")
+                due = _open_due(session, session.registry.sources[name], capture)
+        # an AFTER behind a reset measures nothing, one behind another window of the account the work of both
+        is_late = ran.before and mark.at < ran.before.captured_at.timestamp()
+        if due.action != "before" and is_late and len({None, ran.account, account}) < 3:
+            add = f"tracker windows add {quote(mark.window)} --from TIME --to TIME --provider {name}{option}"
+            reason = f"an AFTER now measures {newest.window}, too, so that neither counts; take its BEFORE out, then"
+            command = f"tracker alias delete {name} --phase before {place} --keep-readings"
+            due = Due(action=None, window=mark.window, command=command, reason=f"{reason} type `{add}`")
+        elif due.action != "before":
+            due = evolve(due, command=f"tracker end {name} --stdin {place}", reason="it was never ended")
+        found.append(LeftOpen(mark=mark, due=evolve(due, command=f"{due.command}{option}")))
     return tuple(found)
 
 

@@ -163,7 +163,8 @@ def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
     yield from _meters(clock, status.shown(lane))
     yield f"  next: {_next(clock, lane.due)}"
     for left in [one for one in lane.also_open if one.due is not lane.due]:
-        yield f"  also open: {line(left.mark.window)} since {clock.at(left.taken)}: {line(left.command)}"
+        why = f"{line(left.due.reason)}: " if left.due.action is None else ""
+        yield f"  also open: {line(left.mark.window)} since {clock.at(left.taken)}: {why}{line(left.command)}"
 
 
 def _meters(clock: Clock, shown: Sequence[CurrentMeter]) -> Iterator[str]:
