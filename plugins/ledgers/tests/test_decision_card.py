@@ -394,9 +394,3 @@ def test_churn_of_captures_that_no_plugin_reads_is_refused_and_says_why(finalize
     done = finalized("churn", "--window", "W0-20", "--commit-start", "HEAD~1", "--commit-end", "HEAD")
     assert "files=6" in ok(done)
     assert "note: gone: recorded here, but no plugin for it is installed; it is left out\n" in done.stderr
-
-
-def test_the_placeholder_of_a_cure_is_no_evidence(finalized: Any) -> None:
-    done = finalized("evidence", "add", "--window", "W0-20", "--capability", "CAPABILITY", "--result", "pass")
-    assert done.returncode == 2
-    assert "CAPABILITY stands for a name. Name what the run proves, such as `--capability quota-meters`." in done.stderr

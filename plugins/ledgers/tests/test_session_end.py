@@ -385,16 +385,3 @@ def test_rows_that_stand_already_are_named_and_written_again(finalized: Run, tmp
     assert equal in twice.stderr
     assert equal not in finalized(*close[:-1], "8", "--quiet").stderr
     assert (len(rows(tmp_path, "Token_Churn_Ledger.csv")), len(rows(tmp_path, "Churn_Ledger.csv"))) == (3, 4)
-
-
-def test_a_capture_that_names_no_window_is_in_the_handoff_of_its_own_alone(toys: Run, tmp_path: Path) -> None:
-    for window in ("W0-01", "W0-02"):
-        ok(toys("start", "toy", "--stdin", stdin="fuel 10%"))
-        ok(toys("end", "toy", "--stdin", stdin="fuel 20%"))
-        ok(toys("complete", "--window", window, "--toy-features", "1"))
-    for window in ("W0-01", "W0-02"):
-        ok(toys("handoff", "--window", window))
-        text = (tmp_path / "docs" / "SESSION_HANDOFF.md").read_text()
-        commands = text.partition("\n## Commands that were run\n")[2].partition("\n## ")[0]
-        assert [commands.count(f"tracker {verb}") for verb in ("start", "end", "complete")] == [1, 1, 1]
-        assert f"complete --window {window}" in commands
