@@ -50,9 +50,10 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
 
 def _captured_in(session: Session, given: Mapping[str, Any]) -> Sequence[str]:
     """The windows that a capture which names none went into; of one of the past it is not looked for."""
-    source = session.registry.sources.get(str(given.get("provider")))
-    if source is None or given.get("captured_at") is not None or session.dry_run:
+    plugin = session.registry.find(str(given.get("provider")))
+    if plugin is None or plugin.info is None or given.get("captured_at") is not None or session.dry_run:
         return ()
+    source = plugin.info
     places = range(1, session.journal.stored[source.stream] + 1)
     marks = [session.index.newest(source.stream, session.lane, source.name, position=at) for at in places]
     return sorted({one.window for one in marks if one})
