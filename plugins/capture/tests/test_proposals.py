@@ -34,7 +34,9 @@ def worker(worker: Any, tmp_path: Path) -> Any:
 
 def test_two_commands_show_windows_with_their_capacity(worker: Any) -> None:
     worker.ok("sync")
-    said = worker.ok("windows", "propose")
+    done = worker("windows", "propose")
+    said = done.stdout
+    assert f"note: `tracker windows accept {ID}` stores one that fits. It is not finalized then" in done.stderr
     assert f"{ID}: {NOON:%a %Y-%m-%d} 12:00 to {NOON:%a} 12:50 (50 min), 2 features, 3 commits, on topic" in said
     # the reading of 12:00 has the request of 12:00 already, with which the window begins
     assert "codex: weekly 8, 3 requests, 4,500 tokens" in said

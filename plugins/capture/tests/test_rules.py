@@ -233,6 +233,31 @@ def test_an_old_reading_is_a_before_with_a_warning(machine: Any, event: Any) -> 
     assert machine.rows()[0]["parsed"]["errors"] == []
 
 
+def test_numbers_whose_meters_were_all_reset_since_are_no_before(machine: Any, event: Any) -> None:
+    """The window began with what was used before the reset, and had no capacity. One meter that runs on is enough."""
+    now = time.time()
+    machine.rollout("a", event(20, age=5 * 86_400, now=now - 5 * 86_400))
+    for phase in ("auto", "before"):
+        said = refused(machine("capture", "codex", "--from", "rollout", "--phase", phase))
+        assert "codex rollout: its numbers are older than the reset at " in said
+        assert "; codex has new ones once it is used" in said
+    assert machine.rows() == []
+    ok(machine("capture", "codex", "--from", "rollout", "--force"))
+    machine.rollout("a", event(20, age=6 * 3600, now=now))
+    ok(machine("capture", "codex", "--from", "rollout", "--phase", "before", "--window", "W0-02"))
+    assert [row["parsed"]["weekly_pct"] for row in machine.rows()] == [20, 20]
+
+
+def test_numbers_of_before_a_reset_are_an_after_of_work_that_ended_then(machine: Any, event: Any) -> None:
+    (machine.folder / "tracker.toml").write_text("stale_minutes = 90\n")
+    # both meters were reset 15 minutes ago
+    days, since = 3 * 86_400, 3 * 86_400 + 900
+    for used, age, more in ((20, 4200, ["--force"]), (24, 3600, [])):
+        machine.rollout("a", event(used, age=age - since, now=time.time() - since, resets_in=days))
+        ok(machine("capture", "codex", "--from", "rollout", *more))
+    assert [(row["phase"], row["parsed"]["weekly_pct"]) for row in machine.rows()] == [("before", 20), ("after", 24)]
+
+
 def test_a_clock_that_is_ahead_makes_no_negative_age(machine: Any, event: Any) -> None:
     machine.rollout("a", event(20, age=-240))
     ok(machine("capture", "codex"))

@@ -144,10 +144,13 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     """The answer if it fits the phase. An old one is an AFTER only with `stale_ok`, and is tagged."""
     limit, buffer = session.settings(CaptureSettings).stale_minutes, session.config.buffer_minutes
     resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
-    is_over = bool(resets) and max(resets) <= answer.as_of - timedelta(minutes=buffer)
+    # a BEFORE is what a window begins with, so that what was used up to a reset since is not in it
+    instant = answer.taken if "before" in options.phases else answer.as_of
+    is_over = bool(resets) and max(resets) <= instant - timedelta(minutes=buffer)
     if is_over and not options.force and options.origin != STDIN:
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
-        raise OriginError(f"its numbers are older than the reset at {iso(max(resets))}")
+        over, name = iso(max(resets)), options.source.name
+        raise OriginError(f"its numbers are older than the reset at {over}; {name} has new ones once it is used")
     if not options.force:
         not_ahead(answer)
     is_stale = answer.age > limit * 60

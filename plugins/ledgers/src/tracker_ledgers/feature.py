@@ -44,8 +44,19 @@ def feature_info() -> Feature:
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     from tracker_ledgers.command_log import note
 
-    named = given.get("window") or given.get("windows") or ()
+    named = given.get("window") or given.get("windows") or _captured_in(session, given)
     note(session, [named] if isinstance(named, str) else named)
+
+
+def _captured_in(session: Session, given: Mapping[str, Any]) -> Sequence[str]:
+    """The windows that a capture which names none went into; of one of the past it is not looked for."""
+    plugin = session.registry.find(str(given.get("provider")))
+    if plugin is None or plugin.info is None or given.get("captured_at") is not None or session.dry_run:
+        return ()
+    source = plugin.info
+    places = range(1, session.journal.stored[source.stream] + 1)
+    marks = [session.index.newest(source.stream, session.lane, source.name, position=at) for at in places]
+    return sorted({one.window for one in marks if one})
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.churn import Request, commit_range, measured_rows, range_options, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import typed
-from tracker_ledgers.evidence import FAIL, PASS, SKIP, is_named
+from tracker_ledgers.evidence import FAIL, PASS, PLACEHOLDER, SKIP, is_named
 from tracker_ledgers.features import built
 
 PREVIEW = "uat-preview"  # the capability of `uat`'s own look at the preview
@@ -106,7 +106,7 @@ def evidence(session: Session, window: str) -> Check:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
         text = f"No test has passed; the preview alone was checked.{more}"
-        cure = typed(*add, "--capability", "CAPABILITY", "--result", PASS)
+        cure = typed(*add, "--capability", PLACEHOLDER, "--result", PASS)
         return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
 

@@ -77,8 +77,9 @@ def propose(since: datetime) -> None:
         here.note(
             f"note: a capacity is known from a reading before the first request to one behind the last; {_more()}"
         )
-    if any(share.draft for one in found if not one.goes_on for share in one.shares):
-        here.note("note: store those that fit with `tracker windows accept W...`. They are not finalized then")
+    whole = next((one for one in found if not one.goes_on and any(share.draft for share in one.shares)), None)
+    if whole is not None:
+        here.note(f"note: `tracker windows accept {whole.window}` stores one that fits. It is not finalized then")
     elif found:
         here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
     else:

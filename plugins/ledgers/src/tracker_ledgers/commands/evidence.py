@@ -20,6 +20,10 @@ class Capability(click.ParamType):  # type: ignore[type-arg]
         return self.cure
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from tracker_ledgers.evidence import PLACEHOLDER
+
+        if value.strip() == PLACEHOLDER:
+            self.fail(f"{PLACEHOLDER} stands for a name. {self.cure}", param, ctx)
         return value.strip() or self.fail(f"it is empty. {self.cure}", param, ctx)
 
 
