@@ -69,6 +69,23 @@ def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: A
     assert "codex: features=3, capacity=10 pp" in verdicts("preview", "--window", "W1").ok()
 
 
+def test_of_a_window_inside_another_the_one_whose_end_was_forgotten_is_the_slip(verdicts: Any) -> None:
+    """W2 is right. W1 holds its work, too: it is made anew of the readings around its own, and then both count."""
+    verdicts.measure(("W1", ONE, 90, 70, "-9h", "-3h", 3), ("W2", ONE, 80, 74, "-6h", "-4h", 2))
+    for window in ("W1", "W2"):
+        note = verdicts("complete", "--window", window, "--outcome", "pass").notes
+        card = verdicts("decision-card", "--window", window).out
+        assert "once you reopen it: `tracker complete --reopen --window W1`" in note
+        assert "once you reopen it. Run `tracker complete --reopen --window W1`" in card
+        assert "If W1 was over before W2 began, `tracker alias delete codex --window W1 --keep-readings`, twice" in card
+    verdicts("complete", "--reopen", "--window", "W1").ok()
+    for _ in "ab":
+        verdicts("alias", "delete", "codex", "--window", "W1", "--keep-readings", "--yes").ok()
+    verdicts("windows", "add", "W1", "--from", "-9h", "--to", "-6h", "--provider", "codex").ok()
+    verdicts("complete", "--window", "W1", "--codex-features", "3").ok()
+    assert "codex: features=5, capacity=16 pp" in verdicts("preview").ok()
+
+
 def test_the_card_names_the_provider_of_which_the_preview_has_no_figure(verdicts: Any) -> None:
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", None))
     verdicts("complete", "--window", "W1", "--outcome", "pass").ok()

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tracker.api import Check, Source
-from tracker.kernel import FinalizeRow, Session, Windows, line
+from tracker.kernel import FinalizeRow, Session, Windows, canonical, line
 from tracker_verdict.accounts import accounts, several
 from tracker_verdict.overlaps import Groups, overlaps_of
 from tracker_verdict.price import prices
@@ -73,11 +73,12 @@ def checks(session: Session, window: str) -> Iterator[Check]:
     for name, source in session.registry.providers.items():
         found = overlaps_of(session, source, rows, groups)
         if (other := found.shared.get(window)) is not None:
+            slip, way = _slip(session, name, window, other)
             text = (
                 f"{line(other)} ran at the same time on {name}'s meter, so that neither counts. Give lanes that work at"
-                f" the same time one window. If {line(other)} is a slip, reopen it"
+                f" the same time one window. {way}"
             )
-            cure = f"tracker complete --reopen --window {quote(other)}"
+            cure = f"tracker complete --reopen --window {quote(slip)}"
             yield Check(name="overlaps", state="failed", text=text, cure=cure)
         elif (other := found.waiting.get(window)) is not None:
             both = f"{line(other)} ran at the same time on {name}'s meter"
@@ -89,6 +90,22 @@ def checks(session: Session, window: str) -> Iterator[Check]:
             yield Check(name="finalized" if rows else "overlaps", state="ok" if rows else "failed", text=text)
         for reason in _tally(session, source, rows, groups).excluded.values():
             yield Check(name="finalized", state="ok", text=f"It gives no figure of {name}: {reason}")
+
+
+def _slip(session: Session, name: str, window: str, other: str) -> tuple[str, str]:
+    """Which of two windows to reopen, and when: of one lane's it is the one whose AFTER was forgotten until later."""
+    groups = Windows(session).captures([window, other])
+    for outer, inner in ((window, other), (other, window)):
+        (start, end), (first, last) = (canonical(groups.get((one, name), ())) for one in (outer, inner))
+        if not (start and end and first and last) or end.agent_id != last.agent_id:
+            break
+        if start.captured_at < first.captured_at and last.captured_at < end.captured_at:
+            lane = f" --agent {quote(end.agent_id or '')}" if end.agent_id != session.lane else ""
+            delete = f"`tracker alias delete {name} --window {quote(outer)} --keep-readings{lane}`"
+            add = f"`tracker windows add {quote(outer)} --from TIME --to TIME --provider {name}{lane}`"
+            when = f"If {line(outer)} was over before {line(inner)} began"
+            return outer, f"{when}, {delete}, twice, and {add} make it anew once you reopen it"
+    return other, f"If {line(other)} is a slip, reopen it"
 
 
 def _tally(session: Session, source: Source, rows: Mapping[str, FinalizeRow], groups: Groups) -> Tally:
