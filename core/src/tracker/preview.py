@@ -146,7 +146,7 @@ class Preview(NamedTuple):
         elif self.windows and usable < 3:
             cure = "" if is_all else ": `tracker preview` alone shows all windows"
             more = ". Until then --json gives an assumed interval" if "assumed" in kinds else ""
-            yield f"note: {plural(usable, 'usable window')}; intervals and power need 3{cure}{more}"
+            yield f"note: at most {plural(usable, 'usable window')} a provider; intervals and power need 3{cure}{more}"
 
 
 def assemble(session: Session, windows: Sequence[str] | None) -> Preview:

@@ -203,9 +203,8 @@ def test_a_selection_of_a_provider_says_whose_figures_are_of_it_too(verdicts: An
     more = ": `tracker preview` alone shows all windows"
     assert more in verdicts("preview", "--window", "W1").err
     for words in ((), ("--last", "2"), ("--window", "W1", "--window", "W2")):
-        assert "2 usable windows; intervals and power need 3." in verdicts("preview", *words).err, (
-            "all are shown already"
-        )
+        note = "note: at most 2 usable windows a provider; intervals and power need 3."
+        assert note in verdicts("preview", *words).err, "all are shown already"
 
 
 def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> None:
