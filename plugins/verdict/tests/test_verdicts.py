@@ -67,7 +67,7 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     assert said[1] == f"  {measure} Not enough data: today 2 to 1 says codex delivers more per pp."
     assert said[2] == "  94 % sure that codex delivers more, if subscriptions typically differ by half."
     assert said[3].endswith(f", {low} more of each reach it in half of all cases, and {high} in four fifths.")
-    assert said[4] == "  Ratio 2.76, 0.00 to no upper limit (95 %, however often you look)."
+    assert said[4] == "  Ratio 2.76, 0 to no upper limit (95 %, however often you look)."
     assert not (tmp_path / "data" / "looks.jsonl").exists()
     page = ok(tracker_cli("report", "--format", "md"))
     [head] = [one for one in page.splitlines() if one.startswith("| Comparison |")]
@@ -75,7 +75,7 @@ def test_two_providers_of_one_unit(tracker_cli: Run, tmp_path: Path) -> None:
     cells = dict(zip(head.split(" | "), row.split(" | "), strict=True))
     assert cells["More windows of each |"] == f"{low} to {high} |"
     # the other way round: from the first name to the second
-    assert cells["95 % interval"] == "0.00 to no upper limit"
+    assert cells["95 % interval"] == "0 to no upper limit"
     assert "not known" not in page.partition("## Comparison")[2].partition("\n## ")[0]
 
 

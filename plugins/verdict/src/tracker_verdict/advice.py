@@ -13,6 +13,7 @@ from tracker_verdict.pairs import Certificate
 from tracker_verdict.stats.efficiency import LEAST_WINDOWS
 
 MOST_ODDS = 1_000_000
+MOST_RATIO = 1000
 # Less than 1.1 to 1 is shown as 1.0, and that says nothing.
 SAYS = 1.1
 
@@ -190,7 +191,12 @@ def limits(match: Match) -> str | None:
     if found is None:
         return None
     low, high = found
-    return f"{rate(low)} to {'no upper limit' if high is None else rate(high)}"
+    return f"{limit(low)} to {'no upper limit' if high is None else limit(high)}"
+
+
+def limit(ratio: float) -> str:
+    """An end of an interval: of one that says hardly anything more digits say nothing, either."""
+    return "0" if ratio < 0.001 else f"over {MOST_RATIO:,}" if ratio > MOST_RATIO else rate(ratio)
 
 
 def _ratio(match: Match) -> str:

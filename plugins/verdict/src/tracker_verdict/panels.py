@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice, product
@@ -75,9 +76,19 @@ def comparison(session: Session, period: Period) -> Panel:
         about=_about(found) if found else "",
         columns=COLUMNS,
         rows=[_row(match, label) for match, label in found],
-        charts=(CHART,) if any(match.comparison.ratio for match, _ in found) else (),
+        charts=_charts([match for match, _ in found]),
         missing=(told or ([] if known else [NO_PRICES])) if found else (),
     )
+
+
+def _charts(found: Sequence[Match]) -> Sequence[Chart]:
+    """The ratios. An upper limit far above all of them would press dots and 1 to one edge: the scale ends before it."""
+    ratios = [one.comparison.ratio for one in found if one.comparison.ratio]
+    most = 10 * math.ceil(max(ratios, default=0))
+    highs = [high for one in found for _, high in [one.comparison.interval or one.comparison.interval_fixed or (0, 0)]]
+    is_wide = any(high is not None and high > most for high in highs)
+    title = f"Ratio of features (1 is equal, the scale ends at {most})"
+    return (evolve(CHART, title=title, top=float(most)) if is_wide else CHART,) if ratios else ()
 
 
 def _about(found: Sequence[tuple[Match, str]]) -> str:
