@@ -317,7 +317,7 @@ def _left_open(session: Session, lane: Lane, known: Groups, unfinished: Sequence
     left = session.index.left_open(newest.stream, lane.agent_id, name, unfinished)
     marks = [mark for mark in left if mark.window != newest.window]
     groups = Windows(session).captures([mark.window for mark in marks]) if marks else {}
-    ran, found = canonical(() if lane.is_open else known[newest.window, name]), []
+    ran, found = canonical(() if lane.is_open else known.get((newest.window, name), ())), []
     option = lane_option(session, lane.agent_id)
     for mark in marks:
         due, account, place = Due(action="after", window=mark.window), None, f"--window {quote(mark.window)}"
