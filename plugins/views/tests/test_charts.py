@@ -145,6 +145,12 @@ def test_nothing_stands_outside_of_a_chart() -> None:
     assert re.findall(r'cx="([^"]*)"', found.body) == ["0.00%", "100.00%"]
 
 
+def test_an_end_beyond_the_scale_is_told_by_the_scale() -> None:
+    found = bars({"name": "a / b", "used": 5, "low": 0, "high": 263525.84}, kind="intervals", top=10)
+    assert "5% (0% to over 10%)" in found.body
+    assert "263" not in found.body
+
+
 def test_what_bars_are_compared_with_is_on_the_scale() -> None:
     found = bars({"name": "a / b", "used": 0.2}, kind="intervals", at=1)
     assert re.findall(r'x1="([^"]*)" x2="[^"]*" [^>]* class="mark"', found.body) == ["100.00%"]

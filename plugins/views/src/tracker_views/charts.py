@@ -169,7 +169,11 @@ def _value(plot: Plot, row: Mapping[str, Any]) -> str:
     if not chart.low or not chart.high or None in plot.range_of(row):
         return value
     expected = " expected" if chart.kind == "bars" else ""
-    return f"{value} ({plot.words(row, chart.low)} to {plot.words(row, chart.high)}{expected})"
+    high = plot.words(row, chart.high)
+    if chart.kind == "intervals" and chart.top is not None and row[chart.high] > chart.top:
+        # the scale ends before it, because it says hardly anything
+        high = f"over {text(chart.top, plot.y, plot.zone)}"
+    return f"{value} ({plot.words(row, chart.low)} to {high}{expected})"
 
 
 # --- over time
