@@ -31,16 +31,9 @@ def feature(name: str, **hooks: Callable[..., Any]) -> types.ModuleType:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def registry(said: list[str], monkeypatch: pytest.MonkeyPatch) -> Registry:
-    monkeypatch.delenv("TRACKER_STRICT", raising=False)
-    made = Registry(report=said.append)
-    add_feature(made, "sound", feature("sound", window_checks=lambda session, window: (CHECK,)))
-    return made
+def registry(registry: Registry) -> Registry:
+    add_feature(registry, "sound", feature("sound", window_checks=lambda session, window: (CHECK,)))
+    return registry
 
 
 def install(folder: Path, name: str, text: str) -> None:

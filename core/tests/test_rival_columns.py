@@ -6,23 +6,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from plugin_modules import add_feature
 
 from tracker.feature import hookimpl
 from tracker.hosting import discovery
 from tracker.hosting.registry import Registry
-
-
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def registry(said: list[str], monkeypatch: pytest.MonkeyPatch) -> Registry:
-    monkeypatch.delenv("TRACKER_STRICT", raising=False)
-    return Registry(report=said.append)
 
 
 def added(registry: Registry, name: str, columns: Callable[..., Any]) -> discovery.Plugin:

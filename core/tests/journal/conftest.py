@@ -10,10 +10,5 @@ from tracker.journal.journal import Journal
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def journal(tmp_path: Path, said: list[str]) -> Journal:
     return Journal(tmp_path / "data", warn=said.append)

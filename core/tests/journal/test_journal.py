@@ -22,16 +22,6 @@ from tracker.journal.journal import Journal
 from tracker.journal.records import DEEPEST, decode, is_too_deep
 
 
-@pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def journal(tmp_path: Path, said: list[str]) -> Journal:
-    return Journal(tmp_path / "data", warn=said.append)
-
-
 def store(journal: Journal, *records: dict[str, Any]) -> None:
     with journal.lock("test"):
         journal.append("events", records)

@@ -17,9 +17,7 @@ FIELD = r"\{(\w+)(?::(?:\.(\d))?([^}]*))?\}"
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 FORMULA = r"[\t\r\n]|\s*[=+\-@＝＋－＠]"
 NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
-WIDE = (
-    "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U0001f300-\U0003fffd]"
-)
+WIDE = "[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U0001f300-\U0003fffd]"
 HALF = r"[\ud800-\udc7f\udd00-\udfff]"  # of a character; what is left out are bytes that the locale could not decode
 BITS_64 = range(-(1 << 63), 1 << 64)
 

@@ -21,7 +21,8 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
     rows = []
     for fall in measured.falls:
         before, after, lost = map(amount, (fall.before, fall.after, round(fall.before - fall.after, 6)))
-        place = f"--window {like['window']}{f' --agent {lane}' if (lane := pair.after and pair.after.agent_id) else ''}"
+        lane = pair.after and pair.after.agent_id
+        place = f"--window {like['window']}{f' --agent {lane}' if lane else ''}"
         cure = f"capture again: tracker end {source.name} --stdin {place}"
         cause = f"{fall.meter} fell from {before} to {after}"
         if fall.reset_at is not None:

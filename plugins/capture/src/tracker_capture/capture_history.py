@@ -84,9 +84,7 @@ def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> 
         return
     lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
     delete = f"`tracker alias delete {name} --phase before --window {quote(window)} --keep-readings{lane}`"
-    for check in (
-        one for found in session.registry.ask("window_checks", session=session, window=window) for one in found
-    ):
+    for check in chain.from_iterable(session.registry.ask("window_checks", session=session, window=window)):
         if check.name == "overlaps" and check.state == "failed":
             session.note(
                 f"note: {check.text}. If {window} was over before, type `tracker undo{lane}`, then {delete}, and"

@@ -258,8 +258,9 @@ def _unknown(
     own = {event.account for event in measured}
     touching = (one for one in events if one.since is not None and start < one.at and one.since <= end)
     lost = {one.session for one in touching if not (one.account and own) or own & {one.account, ""}}
-    counts = {"lost_sessions": len(lost), "accounts": len(own - {""})}
-    return {name: count for name, count in counts.items() if count > (name == "accounts")}
+    accounts = own - {""}
+    found = {"lost_sessions": len(lost)} if lost else {}
+    return found | ({"accounts": len(accounts)} if len(accounts) > 1 else {})
 
 
 def _is_in(draft: Draft, event: UsageEvent) -> bool:
