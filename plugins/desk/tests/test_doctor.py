@@ -307,6 +307,16 @@ def pressing(program: Any) -> set[str]:
     return {one[1] for one in findings(program) if one[0] != "note"}
 
 
+def test_of_a_link_in_the_index_the_link_goes_and_a_strangers_file_stays(sound: Any) -> None:
+    theirs, link = sound.root.parent / "theirs.sqlite3", sound.root / ".index" / "sessions.sqlite3"
+    theirs.write_text("theirs")
+    link.parent.mkdir(mode=0o700, exist_ok=True)
+    link.symlink_to(theirs)
+    said = sound("doctor").ok().splitlines()
+    assert f"  rm {link}" in said, said
+    assert not any("mv " in one for one in said)
+
+
 def test_each_linked_stream_is_named_with_the_commands_that_put_it_back(program: Any) -> None:
     for words, pane in (("start toy", "fuel 10%"), ("end toy", "fuel 5%")):
         program(*words.split(), stdin=pane).ok()

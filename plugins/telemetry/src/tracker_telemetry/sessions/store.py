@@ -23,7 +23,7 @@ from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import copies, parallel, scan, tables, totals, upgrades
-from tracker_telemetry.sessions.files import PACKED, STORE, LogFile, Print, end_of, files
+from tracker_telemetry.sessions.files import PACKED, STORE, LogFile, Print, end_of, files, is_linked
 from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -310,9 +310,8 @@ class Store:
 @contextlib.contextmanager
 def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
     """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
-    path = session.root / FOLDER / STORE
-    database = None
-    for place in (path, path, None) if is_stored else (None,):
+    path, database = session.root / FOLDER / STORE, None
+    for place in (path, path, None) if is_stored and not is_linked(path) else (None,):
         try:
             database = _connect(session, place)
             break
@@ -345,9 +344,10 @@ def is_busy(error: Exception) -> bool:
 
 def discard(session: Session) -> None:
     """Delete the store, which is made anew when it is asked next."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    path = session.root / FOLDER / STORE
+    for suffix in () if is_linked(path) else ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(OSError):
-            Path(f"{session.root / FOLDER / STORE}{suffix}").unlink()
+            Path(f"{path}{suffix}").unlink()
 
 
 def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
