@@ -174,7 +174,8 @@ def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
 
 def is_linked(path: Path) -> bool:
     """Whether a database would write elsewhere: through a link, also beside it, or to a file that has two names."""
-    if any(map(os.path.islink, (path.parent, path, *(f"{path}{end}" for end in BESIDE)))):
+    beside = (Path(f"{path}{end}") for end in ("", *BESIDE))
+    if any(one.is_symlink() for one in (path.parent, *beside)):
         return True
     with suppress(OSError):
         return path.stat().st_nlink > 1
