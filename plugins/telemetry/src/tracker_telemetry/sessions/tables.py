@@ -139,9 +139,9 @@ SELECT r.base, r.half, r.source FROM descent d CROSS JOIN place c
 ON c.origin = d.source AND c.session = d.session AND c.needs = d.parent
 CROSS JOIN row r ON r.place = c.id WHERE c.lineage IS NOT NULL AND c.whole = 0 AND r.ts <= d.until
 """
-# what a fork, or a thread's next file, writes again of the last request before it, which is not its parent's last one if
-# it begins at an earlier message: the same tokens, and the same key behind the count of resets, if that one has a key of
-# totals; a larger total is a request of its own
+# what a fork, or a thread's next file, writes again of the last request of its history, which a fork from an earlier
+# message has not whole: the same tokens, and the same key behind the count of resets, if that one has a key of totals;
+# a larger total is a request of its own
 TOTALS = "substr({0}.base, instr({0}.base, '.'))"
 REPEATED = f"""
 INSERT OR IGNORE INTO dropped
