@@ -16,6 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent / "tests" / "support"))  # importli
 # Programs are started a thousand times: whatever the caller's environment says, each module is compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# The programs of this environment are found, also by who starts pytest as `.venv/bin/python -m pytest`.
+PROGRAMS = str(Path(sys.executable).parent)
+if os.environ.get("PATH", "").split(os.pathsep)[0] != PROGRAMS:
+    os.environ["PATH"] = os.pathsep.join([PROGRAMS, os.environ.get("PATH", os.defpath)])
 # A test sees no log, shell or setting of whoever runs it: the home is empty, and what programs keep to be quick is not.
 OF_THE_USER = ("AGENT_ID", "CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 SWITCHES = ("TRACKER_NESTED", "TRACKER_RECORD", "TRACKER_SEED", "TRACKER_SOAK")

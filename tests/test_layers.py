@@ -89,3 +89,10 @@ def test_our_providers_use_what_everybody_may_use_and_nothing_else() -> None:
         private = re.compile(rf"^\s*(?:from|import) tracker(?!\.{facades} import|_)\b.*", re.M)
         for path in folder.rglob("*.py"):
             assert private.findall(path.read_text(encoding="utf-8")) == [], path
+
+
+def test_the_values_of_a_query_are_not_numbered() -> None:
+    """Python 3.12 warns of `?1` until 3.12.3, which Ubuntu 24.04 has, as of a name with a list of values."""
+    paths = [path for part in ("core", "plugins/*") for path in ROOT.glob(f"{part}/src/**/*.py")]
+    assert len(paths) > 200
+    assert not [path for path in paths if re.search(r"[=<>(,] ?\?\d", path.read_text(encoding="utf-8"))]

@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+import tracker
+
 # at most
 MODULES, FUNCTIONS = 10, 60
-CORE = str(Path(__file__).parents[1] / "core" / "src" / "tracker") + "/"
+# where it is installed: from a checkout, or from a copy, as with pip
+CORE = str(Path(tracker.__file__).parent) + "/"
 RESETS = f"{datetime.now(UTC) + timedelta(days=3):resets 14:02 on %-d %b}"
 PANE = f">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      [##] {{}}% left\n  Weekly limit:  [##] {{}}% left ({RESETS})\n"
 

@@ -199,6 +199,22 @@ def test_an_index_that_says_something_else(sound: Any) -> None:
     assert findings(sound) == []
 
 
+def test_a_large_index_that_was_changed_ends_no_command_twice(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    sound("preview").ok()
+    monkeypatch.setattr("tracker.journal.index_file.SMALL", 0)  # a large one is not checked when it is opened
+    [path] = (sound.root / ".index").glob("*.sqlite3")
+    database = sqlite3.connect(path)
+    with database:
+        database.execute("UPDATE capture SET window = 'W5'")
+    database.close()
+    asked = sound("alias", "delete", "toy", "--phase", "after", "--dry-run").ok()
+    assert "W1" in asked
+    assert "error: The index did not fit the records" in sound("status").refused()
+    assert "W1 closed" in sound("status").ok()
+
+
 def test_repairs_only_append_or_set_aside(sound: Any) -> None:
     state = sound.root / "state" / "toy.json"
     right = state.read_bytes()
@@ -305,6 +321,16 @@ def test_a_finding_ends_with_a_command_that_cures_it(
 def pressing(program: Any) -> set[str]:
     """The kinds of findings that are more than notes."""
     return {one[1] for one in findings(program) if one[0] != "note"}
+
+
+def test_of_a_link_in_the_index_the_link_goes_and_a_strangers_file_stays(sound: Any) -> None:
+    theirs, link = sound.root.parent / "theirs.sqlite3", sound.root / ".index" / "sessions.sqlite3"
+    theirs.write_text("theirs")
+    link.parent.mkdir(mode=0o700, exist_ok=True)
+    link.symlink_to(theirs)
+    said = sound("doctor").ok().splitlines()
+    assert f"  rm {link}" in said, said
+    assert not any("mv " in one for one in said)
 
 
 def test_each_linked_stream_is_named_with_the_commands_that_put_it_back(program: Any) -> None:

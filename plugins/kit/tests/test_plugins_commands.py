@@ -28,13 +28,13 @@ LEFT_OUT = {
     "newer": (
         HEAD.replace("1.0", "1.99") + "\n@hookimpl\ndef render_table(rows):\n    pass\n",
         "it was built for contract 1.99, this core has 1.2: upgrade tracker-core",
-        "cure: pip install --upgrade tracker-core: tracker-zoo was built for a newer one",
+        "cure: update tracker from its checkout: tracker-zoo was built for a newer one",
     ),
-    "older": (HEAD.replace("1.0", "0.9"), "upgrade the plugin", "cure: pip install --upgrade tracker-zoo"),
+    "older": (HEAD.replace("1.0", "0.9"), "upgrade the plugin", "cure: install a newer tracker-zoo from where"),
     "newer-name": (
         "from tracker.api import Sparkline\n" + HEAD,
         "cannot import name 'Sparkline' from 'tracker.api'",
-        "cure: pip install --upgrade tracker-core: tracker-zoo was built for a newer one",
+        "cure: update tracker from its checkout: tracker-zoo was built for a newer one",
     ),
     "misspelt": (
         HEAD.replace("capacity=", "capcity="),
@@ -44,7 +44,7 @@ LEFT_OUT = {
     "needy": (
         "import not_there\n" + HEAD,
         "No module named 'not_there'",
-        "cure: install what it needs with it: pip install --force-reinstall tracker-zoo",
+        "cure: install what it needs: `",
     ),
     "tally": (
         HEAD,

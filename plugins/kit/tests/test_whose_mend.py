@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import cast
+
+import pytest
 
 from tracker.api import StatusSource, hookimpl
 from tracker.hosting.discovery import Plugin
-from tracker.kernel import PluginError, Registry
-from tracker_kit import inventory
+from tracker.kernel import PluginError, Registry, Session, TrackerError
+from tracker_kit import inventory, plugin_check
 
 
 def test_a_module_that_a_distribution_lacks_is_its_authors_to_mend() -> None:
@@ -16,7 +19,20 @@ def test_a_module_that_a_distribution_lacks_is_its_authors_to_mend() -> None:
     found = inventory.cure("zoo", "tracker-zoo", PluginError("zoo", "be imported", why.format("gone")))
     assert found.startswith("report it to the author of tracker-zoo: its entry point names a module that it does not ")
     whole = PluginError("zoo", "be imported", "ModuleNotFoundError: No module named 'tracker_zoo'")
-    assert "pip install --force-reinstall tracker-zoo" in inventory.cure("zoo", "tracker-zoo", whole)
+    assert f": {Registry.installation('tracker-zoo')}; " in inventory.cure("zoo", "tracker-zoo", whole)
+
+
+def test_what_the_checks_need_is_named_for_the_environment_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own `pip` may be none, and another one's would install for another Python."""
+    there = {"pytest"}
+    monkeypatch.setattr(plugin_check, "find_spec", lambda name: name in there or None)
+    for lacking in (["hypothesis"], ["hypothesis", "pytest"]):
+        with pytest.raises(TrackerError) as refused:
+            plugin_check.check(cast("Session", None), "toy", None)
+        assert str(refused.value) == (
+            f"The checks need {' and '.join(lacking)}. Run {Registry.installation(*lacking)}."
+        )
+        there.clear()
 
 
 def test_the_arguments_of_a_hook_are_named_if_a_plugin_asks_for_another() -> None:

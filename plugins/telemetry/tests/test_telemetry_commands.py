@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tracker.api import TelemetrySource
@@ -169,6 +170,18 @@ def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Pa
             spoil(path)
         assert "(events=8, new=0, duplicates=8, " in ingest(toys, LINES)
         assert "events=8 routed=50% p50=35 ms" in toys("preview").stdout
+
+
+def test_a_database_behind_a_link_stays_as_it_is(toys: Run, tmp_path: Path) -> None:
+    ingest(toys, LINES)
+    index, theirs = tmp_path / "data" / ".index" / "telemetry.duckdb", tmp_path / "theirs.duckdb"
+    with duckdb.connect(str(theirs)) as database:
+        database.execute("CREATE TABLE event AS SELECT 1 AS mine")
+    index.unlink(missing_ok=True)
+    index.symlink_to(theirs)
+    assert "events=8 routed=50% p50=35 ms" in toys("preview").stdout
+    with duckdb.connect(str(theirs)) as database:
+        assert database.execute("FROM event").fetchall() == [(1,)]
 
 
 def test_a_dry_run_writes_nothing(toys: Run, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_bayes_factor_is_the_ratio_of_two_integrals(t, df, n):
     effects = np.linspace(-9, 9, 6001)
     prior = scipy.stats.norm.pdf(effects)
     likelihood = scipy.stats.nct.pdf(t, df, effects * math.sqrt(n))
-    expected = np.trapezoid(likelihood * prior, effects) / scipy.stats.t.pdf(t, df)
+    expected = scipy.integrate.trapezoid(likelihood * prior, effects) / scipy.stats.t.pdf(t, df)
     assert bayes_factor(t, df, n) == pytest.approx(expected, rel=1e-6)
 
 

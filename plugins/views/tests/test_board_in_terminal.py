@@ -53,6 +53,19 @@ def test_it_runs_in_a_terminal_and_gives_it_back(recent: Any, tmp_path: Path, ke
         assert process.wait(60) == 0
 
 
+def test_keys_that_come_at_once_each_do_what_they_are_for(recent: Any, tmp_path: Path) -> None:
+    """On a busy machine the field still had the focus behind Enter, and a `q` went into it."""
+    with terminal(recent, tmp_path) as (main, process):
+        until(main, b"W2", b"")
+        os.write(main, b"?")
+        until(main, b"any key closes it", b"")
+        os.write(main, b"\r")
+        until(main, b"W2", b"")
+        os.write(main, b"/W1\rq")
+        until(main, b"\x1b[?1049l", b"")
+        assert process.wait(60) == 0
+
+
 def test_a_signal_that_ends_it_gives_the_terminal_back(recent: Any, tmp_path: Path) -> None:
     """It stayed in the other screen, raw, and reported each movement of the mouse."""
     with terminal(recent, tmp_path) as (main, process):

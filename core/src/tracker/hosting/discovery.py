@@ -321,8 +321,8 @@ def _installation(name: str) -> str:
     return installation(str(folder))
 
 
-def installation(package: str) -> str:
-    """The command that adds a package to the environment that runs."""
+def installation(*packages: str) -> str:
+    """The command that adds packages to the environment that runs."""
     import shlex
     from importlib.util import find_spec
     from pathlib import Path
@@ -334,4 +334,4 @@ def installation(package: str) -> str:
         words = [sys.executable, "-m", "pip", "install"]
     else:
         words = ["uv", "pip", "install", "--python", str(prefix)]
-    return f"`{shlex.join([*words, package])}`"
+    return f"`{shlex.join([*words, *packages])}`"

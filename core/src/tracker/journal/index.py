@@ -165,13 +165,13 @@ class Index:
         """Whether a capture at an instant passes a window by that it does not name. lane: stream, provider, agent."""
         # it is another lane's, has such a phase of the provider, or all in it had ended when the lane began a newer one
         query = (
-            "WITH here AS (SELECT * FROM standing WHERE window = ?1 AND phase IN ('before', 'after')) SELECT NOT"
-            " max(agent = ?4) OR max((stream, provider, agent) = (?2, ?3, ?4) AND phase IN (SELECT value FROM"
-            " json_each(?5))) OR (NOT EXISTS (SELECT 1 FROM left_open WHERE window = ?1 AND +agent = ?4) AND EXISTS"
-            " (SELECT 1 FROM lane CROSS JOIN standing s USING (stream, provider, agent) WHERE agent = ?4 AND"
-            " s.phase = 'before' AND s.at > (SELECT max(at) FROM here) AND s.at <= ?6)) FROM here"
+            "WITH here AS (SELECT * FROM standing WHERE window = ? AND phase IN ('before', 'after')) SELECT NOT"
+            " max(agent = ?) OR max((stream, provider, agent) = (?, ?, ?) AND phase IN (SELECT value FROM"
+            " json_each(?))) OR (NOT EXISTS (SELECT 1 FROM left_open WHERE window = ? AND +agent = ?) AND EXISTS"
+            " (SELECT 1 FROM lane CROSS JOIN standing s USING (stream, provider, agent) WHERE agent = ? AND"
+            " s.phase = 'before' AND s.at > (SELECT max(at) FROM here) AND s.at <= ?)) FROM here"
         )
-        return self._column(query, [window, *lane, phases, at]) == [1]
+        return self._column(query, [window, lane[-1], *lane, phases, window, lane[-1], lane[-1], at]) == [1]
 
     def meanwhile(self, stream: str, provider: str, begin: float, end: float, known: Iterable[str]) -> list[str]:
         """Other windows than the known ones in which a provider was captured after `begin`, and before `end`."""
@@ -333,13 +333,13 @@ class Index:
             self.journal.warn(f"{stream}.jsonl was edited: it is read again")
             self._rows("DELETE FROM stream WHERE name = ?", [stream], [])
 
-    def faults(self) -> list[str]:
-        """What is wrong with the file as it lies there, and where streams were edited."""
+    def faults(self, *, of_streams: bool = True) -> list[str]:
+        """What is wrong with the file as it lies there, and where streams were edited, which costs reading them."""
         try:
             if self.path:
                 connect(self.path, is_thorough=True).close()
         except sqlite3.DatabaseError as error:
             if is_spoilt(error):  # one on a disk that is read-only cannot be opened, which is no fault of it
                 return [str(error)]
-        places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
-        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
+        streams = self.journal.streams() if of_streams else ()
+        return [f"{one}.jsonl was edited near byte {offset}" for one in streams for offset in self.edited(one)]

@@ -68,17 +68,18 @@ def cure(name: str, distribution: str, error: PluginError) -> str:
     """What to do about a plugin that was left out; a cause that says it itself comes first."""
     owner, cause, step = distribution or "its distribution", error.cause, error.step
     leave_out = f"{DISABLE}={name} leaves it out"
-    upgrade, report = "pip install --upgrade tracker-core", f"report it to the author of {owner}"
+    # no index has tracker, and a plugin may come from anywhere: a stranger's may have its name there
+    upgrade, report = "update tracker from its checkout", f"report it to the author of {owner}"
     if cause.endswith("upgrade tracker-core") or "tracker.api" in cause:
         return f"{upgrade}: {owner} was built for a newer one; {leave_out}"
     if "unexpected keyword argument" in cause:
         return f"{report}: this core knows no such field; if a newer one does, {upgrade}; {leave_out}"
     if cause.endswith("upgrade the plugin"):
-        return f"pip install --upgrade {owner}"
+        return f"install a newer {owner} from where you have it; {leave_out}"
     if step == "be imported" and f"No module named '{owner.replace('-', '_')}." in cause:
         return f"{report}: its entry point names a module that it does not have; {leave_out}"
     if step == "be imported" and "ModuleNotFoundError" in cause:
-        return f"install what it needs with it: pip install --force-reinstall {owner}; {leave_out}"
+        return f"install what it needs: {Registry.installation(owner)}; {leave_out}"
     if step == "claim its name":
         return f"uninstall one of the distributions that claim {name!r}, or disable one with {DISABLE}"
     return f"{report}; {leave_out}"

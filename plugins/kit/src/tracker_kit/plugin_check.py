@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from attrs import frozen
 
-from tracker.kernel import Session, TrackerError, line, near, plural
+from tracker.kernel import Registry, Session, TrackerError, line, near, plural
 
 GROUP = "tracker"
 SECONDS = 600
@@ -36,8 +36,8 @@ class Target:
 
 def check(session: Session, target: str, inputs: Path | None) -> None:
     """Print the verdict on an installed source, or on those of a project's folder; fail if any breaks a rule."""
-    if find_spec("pytest") is None:
-        raise TrackerError("The checks need pytest and hypothesis. Run `pip install pytest hypothesis`.")
+    if lacking := [name for name in ("hypothesis", "pytest") if find_spec(name) is None]:
+        raise TrackerError(f"The checks need {' and '.join(lacking)}. Run {Registry.installation(*lacking)}.")
     with tempfile.TemporaryDirectory(prefix="tracker-check-") as name:
         folder = Path(name)
         found = list(_verdicts(folder, _target(session, target, folder), inputs))

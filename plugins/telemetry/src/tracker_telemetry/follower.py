@@ -248,7 +248,7 @@ class Mark:
         places = {"place": asdict(place), "left": asdict(left)}
         with suppress(OSError, TrackerError):
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
-            file = os.open(self.path.with_suffix(".ids"), os.O_WRONLY | os.O_CREAT, 0o600)
+            file = os.open(self.path.with_suffix(".ids"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             with os.fdopen(file, "wb") as ids:
                 ids.truncate(self.shown * SIZE)
                 ids.seek(self.shown * SIZE)

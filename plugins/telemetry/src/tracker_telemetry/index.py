@@ -19,6 +19,7 @@ import orjson
 from tracker.api import Rejected, Source
 from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER
+from tracker_telemetry.sessions.files import is_linked
 from tracker_telemetry.stored_rows import parts, split
 
 if TYPE_CHECKING:
@@ -32,10 +33,8 @@ PART = 8 << 20  # bytes of a stream that are inserted at once
 LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
 SETTINGS = "SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
-# of the file; what does not fit is beside it
-MEMORY = "200MB"
-# without a file, and for exact percentiles of ten million latencies, in all and by lane and model, which hold 500 MB
-MORE_MEMORY = "1GB"
+MEMORY = "200MB"  # of the file; what does not fit is beside it
+MORE_MEMORY = "1GB"  # without a file; ten million latencies, in all, by lane and by model, hold 500 MB
 # the rows of a file, with columns as the journal has them; a value that does not fit its column is null
 READ = """
 read_json($path, format = 'newline_delimited', ignore_errors = true, maximum_object_size = $size, columns = {%s})
@@ -56,8 +55,7 @@ CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARC
 COMMENT ON TABLE event IS '{VERSION}';
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
-# `20260110` is a day
-SECONDS = "TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12"
+SECONDS = "TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12"  # `20260110` is a day
 INSERT = f"""
 INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), coalesce("window", ''), key,
   coalesce(epoch(TRY_CAST(replace(ts, ',', '.') AS TIMESTAMPTZ)), CASE WHEN {SECONDS} THEN TRY_CAST(ts AS DOUBLE) END),
@@ -80,9 +78,9 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
     """What `take` makes of `standing`, a view of the events of some windows; called again if the file is spoilt."""
     import duckdb
 
-    folder = session.root / FOLDER
-    may_write = not session.dry_run and session.root.is_dir() and not folder.is_symlink()
-    for place in (*([folder / FILE] * 2 if may_write else []), None):
+    path = session.root / FOLDER / FILE
+    may_write = not session.dry_run and session.root.is_dir() and not is_linked(path)
+    for place in (path, path, None) if may_write else (None,):
         try:
             with _opened(place) as database:
                 _catch_up(session, source, database)

@@ -371,3 +371,30 @@ def test_what_is_missing_is_said_in_words(home: Any, message: Make, state: Calla
         "missing: 1 session used more than the rows show: Claude Code sessions: claude-opus-4-6 in"
     )
     assert said[1].endswith("alone, such as compaction: input_tokens=200, output_tokens=40")
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard", "journal", "folder"])
+def test_a_database_behind_a_link_stays_as_it_is(home: Any, message: Make, tmp_path: Path, kind: str) -> None:
+    """A link in the index led to a stranger's database, whose tables were dropped for ours."""
+    (home.projects / "s1.jsonl").write_text(message("a"))
+    assert home.total()[0] == 1
+    index = home.data / ".index"
+    theirs = tmp_path / "elsewhere" / "sessions.sqlite3"
+    theirs.parent.mkdir()
+    with sqlite3.connect(theirs) as database:
+        database.execute("CREATE TABLE invoices (x)")
+    database.close()
+    before = theirs.read_bytes()
+    if kind == "folder":
+        shutil.rmtree(index)
+        index.symlink_to(theirs.parent)
+    elif kind == "journal":
+        (index / f"{theirs.name}-journal").symlink_to(theirs)
+    else:
+        own = index / theirs.name
+        own.unlink()
+        (own.symlink_to if kind == "symbolic" else own.hardlink_to)(theirs)
+    (home.projects / "s2.jsonl").write_text(message("b"))
+    assert home.total()[0] == 2
+    assert theirs.read_bytes() == before
+    assert [*theirs.parent.iterdir()] == [theirs]

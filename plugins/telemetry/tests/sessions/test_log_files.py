@@ -92,6 +92,11 @@ def interrupt(_line: bytes) -> None:
     raise KeyboardInterrupt
 
 
+def lack(_line: bytes) -> None:
+    """As while an update replaces what the plugin needs."""
+    raise ModuleNotFoundError("No module named 'msgspec'")
+
+
 def spin(_line: bytes) -> None:
     while True:
         pass
@@ -112,10 +117,11 @@ def test_what_a_plugin_raises_costs_the_line(home: Any, message: Make, ingest: A
 
 
 @pytest.mark.usefixtures("processes")
-def test_what_ends_a_plugin_costs_the_file_until_it_is_mended(home: Any, message: Make, ingest: Any) -> None:
+@pytest.mark.parametrize("deed", [interrupt, lack])
+def test_what_ends_a_plugin_costs_the_file_until_it_is_mended(home: Any, message: Make, ingest: Any, deed: Any) -> None:
     (home.projects / "a.jsonl").write_text(message("a") + message("bad"))
     (home.projects / "b.jsonl").write_text(message("b"))
-    ingest(interrupt)
+    ingest(deed)
     assert home.total() == (1, 100, 50)
     assert home.missing()["unread_files"] == 1
     assert "\ntotal, at least  " in home.run("usage").stdout

@@ -79,6 +79,16 @@ def test_logs_without_a_variable_are_not_said_to_be_named_in_one(tmp_path: Path)
     assert looked("TOY_HOME") == [where, cure]
 
 
+def test_without_a_plugin_it_is_said_what_brings_one() -> None:
+    """No index has our plugins: `pip install tracker-codex` would fetch a stranger's."""
+    from tracker.kernel import Registry
+    from tracker_telemetry.commands.usage import _looked
+
+    left_out, brings = _looked(cast("Any", None), [])
+    assert left_out.startswith("No plugin in use reads session logs. `tracker plugins list` ")
+    assert brings == f"In a checkout of tracker, {Registry.installation('./plugins/codex')} brings one."
+
+
 def test_a_name_in_a_log_forges_no_row(home: Any, message: Make) -> None:
     """A line break in one would begin a row of its own, such as a total."""
     end = "\nforged\t\x1b[1m"

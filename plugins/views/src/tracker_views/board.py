@@ -72,6 +72,8 @@ class Board(App[None]):
         Binding("right", "panel(1)", "next panel", show=False, priority=True),
         # before the table gets it: what is typed behind it belongs to the filter
         Binding("slash", "filter", "filter", key_display="/", priority=True),
+        # before the field gets it: a key that comes at once behind it is none of the filter's
+        Binding("enter", "leave_filter", show=False, priority=True),
         Binding("escape", "clear_filter", "clear", show=False),
         Binding("s", "sort", "sort"),
         Binding("S", "turn", "turn", show=False),
@@ -313,7 +315,7 @@ class Board(App[None]):
         self.table.needle = event.value
         self._draw()
 
-    def on_input_submitted(self) -> None:
+    def action_leave_filter(self) -> None:
         self.screen.set_focus(self.table)
 
     def action_clear_filter(self) -> None:

@@ -138,11 +138,13 @@ def _show(here: Session, found: Usage) -> None:
 def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
     """Why there is nothing to show, and what to type."""
     from tracker.api import LogOrigin
-    from tracker.kernel import plural
+    from tracker.kernel import Registry, plural
     from tracker_telemetry.sessions.files import files, places
 
     if not sources:
-        yield "No plugin reads session logs. Install one, such as `pip install tracker-codex`."
+        one = Registry.installation("./plugins/codex")
+        yield "No plugin in use reads session logs. `tracker plugins list` shows what is left out, and why."
+        yield f"In a checkout of tracker, {one} brings one."
         return
     counts = {source.name: len(files(source)) for source in sources}
     if any(counts.values()):

@@ -68,10 +68,10 @@ WHERE source = ? AND session = ? AND requests > 0
 """
 # a copy may show only a later row of a message: it is of no later time than the total that holds it
 ADOPT = """
-UPDATE row SET place = ?1, ts = min(ts, coalesce((
+UPDATE row SET place = ?, ts = min(ts, coalesce((
   SELECT max(until) FROM kept
-  WHERE (source, session, day, model) = (?5, ?6, date(ts, 'unixepoch'), coalesce(row.model, ''))
-), ts)) WHERE place = ?2 AND ts > ?3 AND ts <= ?4
+  WHERE (source, session, day, model) = (?, ?, date(ts, 'unixepoch'), coalesce(row.model, ''))
+), ts)) WHERE place = ? AND ts > ? AND ts <= ?
 """
 # the places of requests whose files are all there
 PRESENT = """
@@ -269,7 +269,7 @@ def adopt(
                 folders = place.folders if project == place.project else None
                 own = place._replace(session=parent, project=project, branch=branch, folders=folders)
                 other = place_of(source, own)
-                if database.execute(ADOPT, (other, number, begin[session], until, source, parent)).rowcount:
+                if database.execute(ADOPT, (other, source, parent, number, begin[session], until)).rowcount:
                     changed |= {session, parent}
         begin[session] = until
     return changed

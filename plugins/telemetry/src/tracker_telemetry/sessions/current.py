@@ -22,12 +22,12 @@ from tracker_telemetry.sessions.tables import EVERY_REQUEST, STANDING
 T = TypeVar("T")
 NOWHERE = ("", "")
 # by the hash of the folder, or by the name of its project; of a session whose file is gone there may be that alone
-IS_WITHIN = "iif(?1 <> '' AND folders <> '', instr(folders, ?1), project = ?2 AND project <> '')"
+IS_WITHIN = "iif(? <> '' AND folders <> '', instr(folders, ?), project = ? AND project <> '')"
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
   input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, coalesce(client, ''),
   coalesce(account, ''), {IS_WITHIN}
-FROM {EVERY_REQUEST} WHERE source = ?3 AND ts >= ?4 AND {STANDING}
+FROM {EVERY_REQUEST} WHERE source = ? AND ts >= ? AND {STANDING}
 """
 LOST = """
 SELECT day, since, until, session, coalesce(project, ''), coalesce(branch, ''), model,
@@ -71,7 +71,7 @@ def events(session: Session, since: datetime | None, folder: Path | None) -> lis
         found = []
         for source in sources:
             owner = by_model(session, source)
-            for row in store.database.execute(QUERY, (*own, source.name, start)):
+            for row in store.database.execute(QUERY, (own[0], *own, source.name, start)):
                 at, name, project, branch, model, speed, cost, plain, read, short, long, output, client, *rest = row
                 key, counts = (model or None, at // QUARTER * QUARTER, speed), (plain, read, short, long, output)
                 known = None if cost is None else prices.cached(*key, counts)

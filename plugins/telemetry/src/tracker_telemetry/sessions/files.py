@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
@@ -14,6 +15,7 @@ from tracker_telemetry import blake2b
 
 STORE = "sessions.sqlite3"  # what all files held
 INODE = (1 << 63) - 1  # some file systems number their files higher than SQLite counts
+BESIDE = "-wal", "-shm", "-journal", ".wal"  # what databases write beside their file
 END = 512  # bytes at the end of what was read, by which a file is known again
 PACKED = ".zst"
 PACKED_BLOCK = 1 << 15  # bytes of a compressed file that are read at once
@@ -168,3 +170,13 @@ def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
     if wanted[0] == "**":
         return _fits(parts, wanted[1:]) or _fits(parts[1:], wanted)
     return fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+
+
+def is_linked(path: Path) -> bool:
+    """Whether a database would write elsewhere: through a link, also beside it, or to a file that has two names."""
+    beside = (Path(f"{path}{end}") for end in ("", *BESIDE))
+    if any(one.is_symlink() for one in (path.parent, *beside)):
+        return True
+    with suppress(OSError):
+        return path.stat().st_nlink > 1
+    return False

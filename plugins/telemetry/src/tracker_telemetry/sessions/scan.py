@@ -284,6 +284,8 @@ class Rows:
         self.timer.restart()
         found = PluginError(self.job.source, hook, error)
         self.fault = self.fault or f"{redact(str(found)).rstrip('.')}; {cost}"
+        if isinstance(error, ImportError):  # until what it needs is installed, no line tells anything
+            raise found
         if not isinstance(error, Exception | SystemExit):
             hangs[self.job.source].append(found)
             _give_up(self.job.source)

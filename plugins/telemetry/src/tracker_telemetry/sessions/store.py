@@ -23,7 +23,7 @@ from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import copies, parallel, scan, tables, totals, upgrades
-from tracker_telemetry.sessions.files import PACKED, STORE, LogFile, Print, end_of, files
+from tracker_telemetry.sessions.files import PACKED, STORE, LogFile, Print, end_of, files, is_linked
 from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -192,8 +192,9 @@ class Store:
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
                 self._summed[source].update(one[1] for one in names)
             else:
-                self.database.executemany(tables.SHOW_KNOWN, [(row[-2], *row[:2], source) for row in rows])
-                self.database.executemany(tables.SHOW_OTHER, [(row[-2], *row[:2], source, row[2]) for row in rows])
+                shown = [(row[-2], row[2], *row[:2], source, row[-2]) for row in rows]
+                self.database.executemany(tables.SHOW_KNOWN, [one[2:] for one in shown])
+                self.database.executemany(tables.SHOW_OTHER, shown)
                 self.database.executemany(tables.PUT, rows)
                 # a copy may stand under the session that showed it first
                 keys = json.dumps([row[:2] for row in rows])
@@ -211,9 +212,8 @@ class Store:
         """The number of what requests share."""
         shared = source, *labels
         if not self._places:
-            self._places.update(
-                {row[1:]: row[0] for row in self._ask(f"SELECT id, origin, {tables.SHARED_COLUMNS} FROM place")}
-            )
+            known = self._ask(f"SELECT id, origin, {tables.SHARED_COLUMNS} FROM place")
+            self._places.update((row[1:], row[0]) for row in known)
         if shared not in self._places:
             put = f"INSERT INTO place (origin, {tables.SHARED_COLUMNS}) VALUES ({','.join('?' * len(shared))})"
             self._places[shared] = self._ask(put, shared).lastrowid or 0
@@ -301,8 +301,8 @@ class Store:
             totals.put(self.database, "kept", new)
             copies.put(self.database, source.name, descents)
         put = """
-        INSERT INTO journal VALUES (?1, ?2, ?3)
-        ON CONFLICT DO UPDATE SET size = ?2, version = ?3 WHERE (size, version) <> (?2, ?3)
+        INSERT INTO journal VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET size = excluded.size, version = excluded.version
+        WHERE (size, version) <> (excluded.size, excluded.version)
         """
         self._ask(put, (source.name, size, upgrades.version(self.session.registry, source)))
 
@@ -310,9 +310,8 @@ class Store:
 @contextlib.contextmanager
 def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
     """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
-    path = session.root / FOLDER / STORE
-    database = None
-    for place in (path, path, None) if is_stored else (None,):
+    path, database = session.root / FOLDER / STORE, None
+    for place in (path, path, None) if is_stored and not is_linked(path) else (None,):
         try:
             database = _connect(session, place)
             break
@@ -345,9 +344,10 @@ def is_busy(error: Exception) -> bool:
 
 def discard(session: Session) -> None:
     """Delete the store, which is made anew when it is asked next."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    path = session.root / FOLDER / STORE
+    for suffix in () if is_linked(path) else ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(OSError):
-            Path(f"{session.root / FOLDER / STORE}{suffix}").unlink()
+            Path(f"{path}{suffix}").unlink()
 
 
 def _connect(session: Session, path: Path | None) -> sqlite3.Connection:

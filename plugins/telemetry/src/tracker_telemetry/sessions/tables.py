@@ -89,9 +89,9 @@ CASE WHEN {WHOLE_COST} IS NOT NULL THEN requests WHEN cost_usd IS NULL THEN 0
   ELSE coalesce(priced_requests, requests) END
 """
 # the places of a request that has several, and when each showed it first: that where it stands, and another one
-SHOW = f"INSERT INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ?2 AND half = ?3 AND source = ?4 AND place <> ?1 "
+SHOW = f"INSERT INTO shown SELECT {KEY}, {{}} FROM row WHERE base = ? AND half = ? AND source = ? AND place <> ? "
 SHOW_KNOWN = SHOW.format("place, ts") + "ON CONFLICT DO NOTHING"
-SHOW_OTHER = SHOW.format("?1, ?5") + "ON CONFLICT DO UPDATE SET ts = min(coalesce(ts, ?5), coalesce(?5, ts))"
+SHOW_OTHER = SHOW.format("?, ?") + "ON CONFLICT DO UPDATE SET ts = coalesce(min(ts, excluded.ts), ts, excluded.ts)"
 STANDARD, SEVERAL = "standard", "several"  # speeds of requests that are counted together
 SUMS = ", ".join(f"sum({name})" for name in TOKENS)
 # of a message's rows with and without a request id, those that another row stands for

@@ -24,11 +24,11 @@ ALL_TOKENS = " + ".join(TOKENS[:5])
 QUERY = f"""
 SELECT model, sum(requests), sum(tokens), sum(cost), sum(requests) - sum(priced) FROM (
   SELECT model, requests, {ALL_TOKENS} AS tokens, cost, priced FROM summary
-  WHERE source = ?1 AND quarter >= ?2 AND quarter < ?3
+  WHERE source = ? AND quarter >= ? AND quarter < ?
   UNION ALL
   SELECT model, requests, {ALL_TOKENS}, {LOST_COST}, {LOST_PRICED} FROM lost
-  WHERE source = ?1 AND day BETWEEN date(?4, '-1 day') AND date(?5, '1 day')
-  AND shown_day(day, since, until) >= ?4 AND shown_day(day, since, until) < ?5)
+  WHERE source = ? AND day BETWEEN date(?, '-1 day') AND date(?, '1 day')
+  AND shown_day(day, since, until) >= ? AND shown_day(day, since, until) < ?)
 GROUP BY model HAVING sum(requests) > 0
 """
 
@@ -37,7 +37,7 @@ def panel(session: Session, period: Period) -> Panel:
     """Requests, tokens and money of each provider, in whole days."""
     sources = log_sources(session)
     limits = period.since or datetime.fromtimestamp(0, session.zone), period.until or datetime(9000, 1, 1, tzinfo=UTC)
-    given = *(at.timestamp() // QUARTER for at in limits), *(str(at.date()) for at in limits)
+    quarters, days = [at.timestamp() // QUARTER for at in limits], [str(at.date()) for at in limits]
 
     def shown_day(name: str, since: float | None, until: float | None) -> str:
         return next(map(str, Day.of(name, since, until).dates(limits[0].tzinfo or session.zone)), "")
@@ -47,7 +47,7 @@ def panel(session: Session, period: Period) -> Panel:
         found: dict[str, list[Sequence[Any]]] = defaultdict(list)
         for source in sources:
             owner = by_model(session, source)
-            for model, *figures in store.database.execute(QUERY, (source.name, *given)):
+            for model, *figures in store.database.execute(QUERY, (source.name, *quarters, source.name, *days, *days)):
                 found[owner(model)].append(figures)
         rows: list[Mapping[str, Cell]] = []
         for provider, parts in sorted(found.items()):
