@@ -96,6 +96,11 @@ KEYS = [
     "refreshToken: <WORD><WORD>",
     "id_token=<WORD><WORD>",
     "sk-ant-api03-abcdefgh\n  <WORD><WORD>",
+    "redirect_uri=https%3A%2F%2Fx%2F%3Fkey%3Dsk-ant-api03-<WORD><WORD>",
+    '{\\"x\\":\\u0022sk-proj-<WORD>\\u0022}',
+    "next\\u003dghp_<WORD><WORD>",
+    "next%3D<HEX>.<WORD>",
+    "%22eyJ<WORD>.eyJ<WORD>.<WORD>",
 ]
 PLAIN = [
     "11% used (resets 10:43 PM)",

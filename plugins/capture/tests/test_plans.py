@@ -23,6 +23,24 @@ def test_a_window_between_readings_of_two_plans_measures_nothing(machine: Any) -
     assert "capacity=n/a" in ok(machine("complete", "--window", "C", "--codex-features", "3"))
 
 
+def test_a_before_of_another_plan_is_no_old_pane(machine: Any) -> None:
+    """`undo` would have thrown it away: another plan's per cent begin lower before the same reset."""
+    limit = "Weekly limit: {}% left (resets 08:00 on 24 Nov)"
+    pane = ">_ OpenAI Codex (v0.169.0)\n  Account: dev@example.com ({})\n  " + limit
+
+    def notes(verb: str, plan: str, left: int, at: int) -> str:
+        done = machine(verb, "codex", "--stdin", "--captured-at", minute(at), stdin=pane.format(plan, left))
+        return str(ok(done) and done.stderr)
+
+    assert "was at" not in notes("start", "Plus", 55, 10) + notes("end", "Plus", 45, 20)
+    assert "was at" not in notes("start", "Pro", 91, 30) + notes("end", "Pro", 85, 40)
+    assert "weekly is at 12%, and was at 15% " in notes("start", "Pro", 88, 45)
+    ok(machine("undo", "--yes"))
+    # nor is it older than what the vendor gave back before
+    assert "was at 15%" in notes("start", "Pro", 98, 46)
+    assert "was at" not in notes("end", "Pro", 97, 50) + notes("start", "Pro", 95, 55)
+
+
 def test_an_account_that_was_edited_to_be_a_list_takes_no_column_away(machine: Any) -> None:
     pane = ">_ OpenAI Codex (v0.169.0)\n  Account: dev@example.com (Plus)\n  Weekly limit: 80% left\n"
     for window in ("A", "B"):

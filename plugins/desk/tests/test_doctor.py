@@ -199,6 +199,22 @@ def test_an_index_that_says_something_else(sound: Any) -> None:
     assert findings(sound) == []
 
 
+def test_a_large_index_that_was_changed_ends_no_command_twice(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    sound("preview").ok()
+    monkeypatch.setattr("tracker.journal.index_file.SMALL", 0)  # a large one is not checked when it is opened
+    [path] = (sound.root / ".index").glob("*.sqlite3")
+    database = sqlite3.connect(path)
+    with database:
+        database.execute("UPDATE capture SET window = 'W5'")
+    database.close()
+    asked = sound("alias", "delete", "toy", "--phase", "after", "--dry-run").ok()
+    assert "W1" in asked
+    assert "error: The index did not fit the records" in sound("status").refused()
+    assert "W1 closed" in sound("status").ok()
+
+
 def test_repairs_only_append_or_set_aside(sound: Any) -> None:
     state = sound.root / "state" / "toy.json"
     right = state.read_bytes()

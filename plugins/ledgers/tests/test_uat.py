@@ -62,6 +62,15 @@ def test_it_runs_the_checks_then_the_preview(project: Run, tmp_path: Path) -> No
     assert not (tmp_path / "data" / "uat").exists()
 
 
+def test_a_link_in_the_place_of_the_folder_is_refused(project: Run, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "data" / "uat").symlink_to(tmp_path / "elsewhere")
+    done = project("uat", "--window", "W0-20", "--record")
+    assert done.returncode == 1
+    assert "is a symbolic link, which tracker does not follow. Remove the link." in done.stderr
+    assert not [*(tmp_path / "elsewhere").iterdir()]
+
+
 def test_it_records_what_it_ran(project: Run, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     done = project("uat", "--window", "W0-20", "--record", "--json")

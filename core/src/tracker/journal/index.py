@@ -333,13 +333,13 @@ class Index:
             self.journal.warn(f"{stream}.jsonl was edited: it is read again")
             self._rows("DELETE FROM stream WHERE name = ?", [stream], [])
 
-    def faults(self) -> list[str]:
-        """What is wrong with the file as it lies there, and where streams were edited."""
+    def faults(self, *, of_streams: bool = True) -> list[str]:
+        """What is wrong with the file as it lies there, and where streams were edited, which costs reading them."""
         try:
             if self.path:
                 connect(self.path, is_thorough=True).close()
         except sqlite3.DatabaseError as error:
             if is_spoilt(error):  # one on a disk that is read-only cannot be opened, which is no fault of it
                 return [str(error)]
-        places = ((stream, offset) for stream in self.journal.streams() for offset in self.edited(stream))
-        return [f"{stream}.jsonl was edited near byte {offset}" for stream, offset in places]
+        streams = self.journal.streams() if of_streams else ()
+        return [f"{one}.jsonl was edited near byte {offset}" for one in streams for offset in self.edited(one)]

@@ -210,8 +210,8 @@ class Journal:
                 os.fsync(file)
             if self._file(stream, may_write=True) == file:
                 return
-        del begun[stream]
-        raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again. {NOTHING}.")
+        self.doubtful.add(stream)  # who replaces it may have copied the lines
+        raise TrackerError(f"Another program keeps replacing {path}. Close the file there and try again.")
 
     def mend(self, stream: str) -> int:
         """Set a torn last line aside; the size of the whole lines. The caller holds the lock."""

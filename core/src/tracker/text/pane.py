@@ -22,26 +22,26 @@ CONTROLS = r"[\x00-\x08\x0e-\x1f\x7f-\x9f]+"  # C0 and C1 without tab and line f
 # a narrow pane wraps or cuts the address within its name
 NAME = r"(?:[\w.+%'-]{0,100}(?:[ \t│]{0,200}\r?\n[ \t│]{0,200}[\w.+%'-]{0,100}){1,4}@"
 GAP = r"(?:[ \t]+|[ \t│]{0,200}\r?\n[ \t│]{0,200})"  # a narrow pane breaks a line behind a label, too
-WHOLE = r"[\w.+%'-]{1,100}@[\w.-]{1,200}\w"
 
 
 def _narrow(found: re.Match[str]) -> str:
     return f"{found[1]}{found[2]}***{'@' if found[0].endswith('@') else ''}"
 
 
+BEGIN = r"(?:\b|(?<=%[\da-fA-F]{2})|(?<=\\u[\da-fA-F]{4}))"  # of a key, also behind an escape
 # Needles, a pattern, and what stands in its place. One of the needles is in every text that matches, in lower case.
 # Only then is the pattern compiled, because all of them together take 3 ms.
 Rules: TypeAlias = tuple[tuple[tuple[str, ...], str, str | Callable[[re.Match[str]], str]], ...]
 KEYS: Rules = (
     (
         ("sk", "gsk_", "gh", "glpat-", "xox", "akia", "aiza", "hf_", "pplx-", "bearer", "basic"),
-        r"(?im)\b(sk(?:-|\\+u002d|%2d)|gsk_|gh[opusr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|pplx-)"
+        rf"(?im){BEGIN}(sk(?:-|\\+u002d|%2d)|gsk_|gh[opusr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|AIza|hf_|pplx-)"
         r"(?:[\w-]|\\+u002d){8,}(?:[ \t│]*\r?\n[ \t│]*(?=[\w-]*\d)[\w-]{8,}(?=[ \t│]*$)){0,3}"
         r"|\b((?:Bearer|Basic)(?:\s+|%20|\\+u0020))[\w.~+/=-]{8,}",
         r"\1\2***",
     ),
     # a vendor's `32 hexadecimal digits.word`, and a JSON web token
-    ((".",), r"\b(?:[0-9a-fA-F]{32}\.[A-Za-z0-9]{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)", "***"),
+    ((".",), rf"{BEGIN}(?:[0-9a-fA-F]{{32}}\.[A-Za-z0-9]{{8,}}|eyJ[\w-]{{8,}}\.[\w-]{{8,}}(?:\.[\w-]*)?)", "***"),
     (  # a value with digits and letters, or of capitals and small ones, behind a name that says what it is
         ("authorization", "key", "token", "secret", "password"),
         r"(?i)((?:\bauthorization|(?:api|access|auth|secret|private)(?:[-_ ]|%5F)?(?:key|token)|[?&]key|_key|token"
@@ -97,7 +97,7 @@ def redact(text: str, *, keep_account: bool = False) -> str:
 
 def with_addresses(value: Any, text: str) -> Any:
     """A JSON value in which addresses that a plugin has redacted itself are as `text`, which it read, has them."""
-    known = {redact(found): found for found in re.findall(WHOLE, text)}
+    known = {redact(found): found for found in re.findall(r"[\w.+%'-]{1,100}@[\w.-]{1,200}\w", text)}
     return each_text(value, lambda one: known.get(one, one))
 
 

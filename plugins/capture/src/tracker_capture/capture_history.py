@@ -93,20 +93,33 @@ def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> 
 
 
 def _fall(session: Session, source: Source, sample: Sample) -> str | None:
-    """How far a meter lies below what it showed before the same reset: no quota gives back what was used."""
-    for run in reversed(newest(session, source.name)):
-        may_be_same = run.account == sample.account or None in (run.account, sample.account)
-        for key, gauge in sample.gauges.items() if may_be_same and run.until < sample.at else ():
-            old, meter = run.gauges.get(key), source.meter(key)
-            if old is None or old.reset_at is None or meter is None or meter.unit != "pp":
-                continue
-            assert old.used is not None
-            assert gauge.used is not None
-            # origins round otherwise
-            if is_same_reset(old.reset_at, gauge.reset_at) and old.used - gauge.used > ROUNDED:
-                at = Clock(session.now, session.zone).at(run.until)
-                return f"{key} is at {value(gauge.used)}%, and was at {value(old.used)}% {at} before the same reset"
+    """How far a meter lies below what it showed last before the same reset: no quota gives back what was used.
+
+    What lies behind that fell before: with another plan, or since the vendor gave points back.
+    """
+    runs = [
+        run for run in reversed(newest(session, source.name)) if run.until < sample.at and _may_be_of_one(run, sample)
+    ]
+    for key, gauge in sample.gauges.items():
+        meter = source.meter(key)
+        if gauge.used is None or gauge.reset_at is None or meter is None or meter.unit != "pp":
+            continue
+        shown = ((run.until, old) for run in runs if (old := run.gauges.get(key)))
+        own = ((at, old.used) for at, old in shown if is_same_reset(old.reset_at, gauge.reset_at))
+        at, used = next(own, (None, None))
+        # origins round otherwise
+        if at is not None and used is not None and used - gauge.used > ROUNDED:
+            when = Clock(session.now, session.zone).at(at)
+            return f"{key} is at {value(gauge.used)}%, and was at {value(used)}% {when} before the same reset"
     return None
+
+
+def _may_be_of_one(one: Sample, other: Sample) -> bool:
+    """Whether nothing tells that they are of two accounts or of two plans: JSON says `pro` for a pane's `Pro 200`."""
+    is_account = one.account == other.account or None in (one.account, other.account)
+    if one.plan is None or other.plan is None or one.plan.islower() != other.plan.islower():
+        return is_account
+    return is_account and one.plan.casefold() == other.plan.casefold()
 
 
 def _sample(session: Session, source: Source, row: Mapping[str, Any]) -> Sample | None:

@@ -177,7 +177,7 @@ def outline(session: Session) -> Outline:
             # what was taken back or corrected stands in hours that were read before it
             found = Outline(removals=found.removals, corrections=found.corrections)
             _read(session, found, size)
-        if size - known > SMALL and not session.dry_run:
+        if size - known > SMALL and not session.dry_run and not path.parent.is_symlink():
             path.parent.mkdir(mode=0o700, exist_ok=True)
             replace_file(path, _dump(found), fsync=False)
     KEPT[session] = found

@@ -197,8 +197,9 @@ def find_capture(session: Session, source: Source, phase: str | None, window: st
     if window is None:  # without reading the history
         phases = () if phase is None else ("after", "count") if phase == "after" else (phase,)
         mark = session.index.newest(source.stream, session.lane, source.name, phases, position)
-        if mark is not None:
-            return next(one for one in _standing(session, source, mark.window) if one.record_id == mark.record_id)
+        for one in _standing(session, source, mark.window) if mark else ():
+            if mark and one.record_id == mark.record_id:
+                return one
     standing = _standing(session, source, window)
     fitting = [capture for capture in standing if phase is None or (capture.phase or "after") == phase]
     own = [capture for capture in fitting if capture.agent_id == session.lane]

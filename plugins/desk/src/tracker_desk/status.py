@@ -275,10 +275,12 @@ def _lane(
     """why: what keeps its provider from being read, if anything does."""
     source = session.registry.sources.get(mark.provider)
     if source is None or source.kind != "status":
-        reason = why or f"the plugin of {mark.provider} reads no meters"
-        due = Due(action=None, window=mark.window, reason=reason)
+        due = Due(action=None, window=mark.window, reason=why or f"the plugin of {mark.provider} reads no meters")
         return Lane(agent_id=agent, mark=mark, source=None, capture=None, due=due)
-    capture = next(one for one in groups[mark.window, source.name] if one.record_id == mark.record_id)
+    capture = next((one for one in groups.get((mark.window, source.name), ()) if one.record_id == mark.record_id), None)
+    if capture is None:
+        session.index.discard()  # somebody changed it; a large one is not checked when it is opened
+        raise TrackerError("The index did not fit the records; it will be made anew. Run the command again.")
     if mark.phase == "before":
         due = _open_due(session, source, capture)
     else:

@@ -81,6 +81,8 @@ def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
 def _folder(session: Session, run_id: str) -> Path:
     session.journal.prepare()
     folder = Path(os.path.abspath(session.root)) / "uat" / run_id
+    if folder.parent.is_symlink():
+        raise TrackerError(f"{folder.parent} is a symbolic link, which tracker does not follow. Remove the link.")
     # `parents=True` would give the outer one the mode of the umask
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700)

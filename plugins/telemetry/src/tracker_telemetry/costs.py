@@ -54,8 +54,7 @@ class Side:
     """What one side used: the tokens of each model from a time on, above a size of input, in the order of `KINDS`."""
 
     used: dict[tuple[str, int | None, int], Tokens] = field(factory=dict)
-    # requests that succeeded without a word on tokens
-    uncounted: int = 0
+    uncounted: int = 0  # requests that succeeded without a word on tokens
 
     def add(self, model: str, at: int | None, context: int, uncounted: int, *counts: int) -> None:
         self.uncounted += uncounted

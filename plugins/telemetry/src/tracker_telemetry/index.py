@@ -34,8 +34,7 @@ LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
 SETTINGS = "SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
 MEMORY = "200MB"  # of the file; what does not fit is beside it
-# without a file, and for exact percentiles of ten million latencies, in all and by lane and model, which hold 500 MB
-MORE_MEMORY = "1GB"
+MORE_MEMORY = "1GB"  # without a file; ten million latencies, in all, by lane and by model, hold 500 MB
 # the rows of a file, with columns as the journal has them; a value that does not fit its column is null
 READ = """
 read_json($path, format = 'newline_delimited', ignore_errors = true, maximum_object_size = $size, columns = {%s})
@@ -56,8 +55,7 @@ CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARC
 COMMENT ON TABLE event IS '{VERSION}';
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
-# `20260110` is a day
-SECONDS = "TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12"
+SECONDS = "TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12"  # `20260110` is a day
 INSERT = f"""
 INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), coalesce("window", ''), key,
   coalesce(epoch(TRY_CAST(replace(ts, ',', '.') AS TIMESTAMPTZ)), CASE WHEN {SECONDS} THEN TRY_CAST(ts AS DOUBLE) END),

@@ -106,7 +106,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     from tracker_telemetry.index import ask
 
     new: dict[str, Any] = ask(session, source, windows, lambda events: _answer(events, times, *grain))
-    if not session.dry_run and path.parent.is_dir():
+    if not session.dry_run and path.parent.is_dir() and not path.parent.is_symlink():
         with contextlib.suppress(OSError, TrackerError):
             replace_file(path, orjson.dumps({**dict(list(answers.items())[1 - MOST :]), name: [_digest(new), new]}))
             path.chmod(0o600)

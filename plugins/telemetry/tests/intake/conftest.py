@@ -13,6 +13,7 @@ import pytest
 from tracker.api import Rejected, Source, hookimpl
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.registry import Registry
+from tracker.journal import index_file
 from tracker.session import Session
 from tracker_telemetry import reader
 from tracker_telemetry import stored_rows as rows_of_window
@@ -57,6 +58,7 @@ def scale(monkeypatch: pytest.MonkeyPatch) -> None:
     """What millions of lines do to slices and parts, with a few of them."""
     monkeypatch.setattr(reader, "SLICE", 3)
     monkeypatch.setattr(rows_of_window, "PART", 200)
+    monkeypatch.setattr(index_file, "SMALL", 0)
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,9 @@ def spoil(folder: Path, kind: str) -> None:
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         elif kind == "garbage":
             path.write_bytes(b"garbage " * 4096)
+        elif kind == "changed" and path.suffix == ".sqlite3":
+            with closing(sqlite3.connect(path, isolation_level=None)) as database:
+                database.execute("UPDATE extent SET start = start + 1")
 
 
 class World:
@@ -85,7 +90,7 @@ def test_a_replay_after_partial_runs_equals_one_clean_run(
     for _ in range(data.draw(st.integers(1, 3))):
         stop = data.draw(st.integers(0, len(lines)))
         here.run(lines[:stop], data.draw(st.integers(1, 10)))
-        spoil(here.folder, data.draw(st.sampled_from(["kept", "deleted", "truncated", "garbage"])))
+        spoil(here.folder, data.draw(st.sampled_from(["kept", "deleted", "truncated", "garbage", "changed"])))
     summary = here.run(lines, data.draw(st.integers(1, 40)))
     again = here.run(lines)
     found = here.journal()

@@ -230,6 +230,19 @@ def test_what_a_fork_writes_again_of_its_parents_last_request_is_no_request(
         shutil.rmtree(home.data)
 
 
+@pytest.mark.parametrize("has_records", [False, True])
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_fork_from_an_earlier_message_writes_what_was_the_last_request_there_again(
+    home: Any, *, has_records: bool, size: int
+) -> None:
+    write(home, "p", [PARENT[0], *asked(0, USED[:3], thread="p" if has_records else "")])
+    totals = [*accumulate([*USED[:size], USED[3]], lambda one, other: tuple(map(sum, zip(one, other, strict=True))))]
+    fork = {"forked_from_id": "p", "history_mode": "paginated", "history_base": {"thread_id": "p"}}
+    begun = [row(60, "session_meta", id="f", cwd="/w/acme", **fork), row(61, "turn_context", model="gpt-5.2")]
+    write(home, "f", [*begun, counted(62, totals[-2], USED[size - 1]), counted(63, totals[-1], USED[3])])
+    assert sessions(home) == {"p": (3, sum(one[2] for one in USED[:3])), "f": (1, USED[3][2])}
+
+
 @pytest.mark.parametrize("at", [0, 1], ids=["otherwise", "as much"])
 def test_the_first_request_of_a_fork_counts_if_its_total_is_beyond_its_parents(home: Any, at: int) -> None:
     """Also if it used as much as its parent's last one."""

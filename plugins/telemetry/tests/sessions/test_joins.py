@@ -114,6 +114,23 @@ def test_a_window_that_is_open_takes_nothing_away_in_silence(home: Any, message:
     assert "per feature" not in handed.partition("Tokens and money")[2].partition("\n\n")[0]
 
 
+def test_what_a_window_shares_with_one_of_which_only_totals_are_left_is_still_shared(
+    home: Any, message: Make, capture: Any
+) -> None:
+    """Else what it has alone would be all that its features took."""
+    capture("W1", "", 0, 30, features=2)
+    capture("W2", "sub1", 10, None)
+    (home.projects / "s1.jsonl").write_text("".join(message(str(at), minute=at) for at in (5, 11, 12)))
+    gone = home.projects / "s2.jsonl"
+    gone.write_text(message("later", minute=40, sessionId="s2"))
+    assert home.total()[0] == 4
+    gone.unlink()
+    shutil.rmtree(home.data / ".index")
+    assert asked(home, "windows")[1]["providers"]["claude"]["lost_sessions"] == 1
+    [row] = asked(home, "scoreboard")
+    assert (row["tokens"], row["shared_requests"], row["tokens_per_feature"]) == (150, 2, None)
+
+
 def test_every_order_of_commands_gives_the_same(overlapping: Any, message: Make) -> None:
     """No command needs another one that reads the session logs first."""
     [before] = asked(overlapping, "scoreboard")

@@ -265,18 +265,22 @@ def test_a_stream_of_two_weeks_in_one_window_is_not_what_that_used(both: Any, mo
     assert of_streams.facts(here(both, monkeypatch), ["W1"])["W1", "glm"]["tokens"] == 40 * 150
 
 
-def test_what_windows_share_is_not_counted_beside_a_fuller_stream(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_window_shares_is_no_part_of_its_fuller_stream(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands for the other window, of which it is not known what it took; beside two streams it is nobody's."""
     session = here(both, monkeypatch)
     shared = {"tokens": 0, "shared_tokens": 300}
     logged = {("W1", "glm"): shared, ("W2", "glm"): shared, ("W1+W2", "glm"): {"tokens": 300}}
-    outputs = {("W1", "glm"): 0, ("W2", "glm"): 0, ("W1+W2", "glm"): 100}
+    outputs = {("W1", "glm"): 100, ("W2", "glm"): 100}
     monkeypatch.setattr(window_facts, "_logged", lambda *_given: (logged, outputs))
     for output, is_beyond, tokens in ((201, False, 301), (200, False, 0), (201, True, 0)):
         parts = {("W1", "glm"): [window_facts.Part(150, 1.0, 50), window_facts.Part(151, None, output - 50)]}
         found = window_facts.with_streams(session, parts, ["W1", "W2"], lambda _, found=is_beyond: found)
         assert found["W1", "glm"]["tokens"] == tokens
-        assert (("W1+W2", "glm") in found, found["W2", "glm"]) == (tokens == 0, shared)
+        assert (found["W1+W2", "glm"], found["W2", "glm"]) == ({"tokens": 300}, shared)
         assert found["W1", "glm"].get("cost_usd") is None
+        both_full = parts | {("W2", "glm"): parts["W1", "glm"]}
+        found = window_facts.with_streams(session, both_full, ["W1", "W2"], lambda _: False)
+        assert (("W1+W2", "glm") in found) == (output == 200)
     # of two streams one lacks the tokens of a request: neither the other alone nor what is logged is what was used
     for output, expected in ((900, {"tokens_at_least": 909, "uncounted_requests": 1}), (100, shared)):
         parts = {("W1", "glm"): [window_facts.Part(900, 1.0, output), window_facts.Part(9, None, 9, uncounted=1)]}

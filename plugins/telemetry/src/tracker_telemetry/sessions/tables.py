@@ -139,18 +139,19 @@ SELECT r.base, r.half, r.source FROM descent d CROSS JOIN place c
 ON c.origin = d.source AND c.session = d.session AND c.needs = d.parent
 CROSS JOIN row r ON r.place = c.id WHERE c.lineage IS NOT NULL AND c.whole = 0 AND r.ts <= d.until
 """
-# what a fork, or a thread's next file, writes again of the last request before it: the same tokens, and the same key
-# behind the count of resets, if that one has a key of totals; a larger total is a request of its own
+# what a fork, or a thread's next file, writes again of the last request of its history, which a fork from an earlier
+# message has not whole: the same tokens, and the same key behind the count of resets, if that one has a key of totals;
+# a larger total is a request of its own
 TOTALS = "substr({0}.base, instr({0}.base, '.'))"
 REPEATED = f"""
 INSERT OR IGNORE INTO dropped
 SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
 WHERE substr(c.needs, 1, {len(REPEAT)}) = '{REPEAT}'
-AND ({TOTALS.format("r")}, {OWN_TOKENS.format("r")}) = (
+AND ({TOTALS.format("r")}, {OWN_TOKENS.format("r")}) IN (
   SELECT iif(p.half = '{ALONE}', {TOTALS.format("r")}, {TOTALS.format("p")}), {OWN_TOKENS.format("p")}
   FROM place s CROSS JOIN row p ON p.place = s.id
   WHERE s.origin = c.origin AND s.session = substr(c.needs, {len(REPEAT) + 1}) AND s.whole = 0
-  AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half) ORDER BY p.ts DESC LIMIT 1)
+  AND p.ts <= CAST(c.lineage AS REAL) AND (p.base, p.half) <> (r.base, r.half))
 """
 COPIES = COPIED, UNNAMED, REPEATED, DESCENDED
 # the places of the requests that are dropped now and were not before, or the other way round

@@ -70,10 +70,8 @@ def with_streams(
     others, these count, too, and with their caches, of which many proxies tell nothing. The streams count in a window
     of which the logs have less than half of their output, unless that is of requests outside of it.
     """
-    (logged, outputs), logs = _logged(session, windows), store.log_sources(session)
-    own, before = {provider_of(session, source) for source in logs}, Counter[Key]()
-    for (label, provider), output in outputs.items():
-        before.update({(window, provider): output for window in label.split(BETWEEN)})
+    (logged, before), logs = _logged(session, windows), store.log_sources(session)
+    own = {provider_of(session, source) for source in logs}
     fuller = {
         key
         for key, parts in streams.items()
@@ -83,7 +81,7 @@ def with_streams(
     found = {key: _together(parts) for key, parts in streams.items()} | {
         (label, provider): one
         for (label, provider), one in logged.items()
-        if fuller.isdisjoint((window, provider) for window in label.split(BETWEEN))
+        if not fuller.issuperset((window, provider) for window in label.split(BETWEEN))
     }
     done = Windows(session).finalized(windows)
     return {key: one | _per_feature(done.get(key[0]), key[1], one) for key, one in found.items()}
@@ -118,7 +116,7 @@ def rows(session: Session, windows: Sequence[str], found: Facts) -> list[Row]:
 
 
 def _logged(session: Session, windows: Sequence[str]) -> LogFacts:
-    """The facts, and the output tokens of those that are known."""
+    """The facts, and the output tokens of each window of which they are known, with what it shares."""
     sources, wanted = store.log_sources(session), frozenset(windows)
     if not (sources and wanted):
         return {}, {}
@@ -159,6 +157,7 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> L
     sums: dict[tuple[str, str], usage.Sums] = defaultdict(usage.Sums)
     projects: dict[tuple[str, str], set[str]] = defaultdict(set)
     accounts: dict[tuple[str, str], set[str]] = defaultdict(set)
+    outputs = Counter[Key]()
     query = usage.Query(by="window", columns=("project", "account"), windows=windows, zone=UTC)
     for (provider, label, project, account, _), one in usage.usage(
         session, logs, store.log_sources(session), query, is_brief=True
@@ -167,6 +166,7 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> L
         accounts[label, provider].add(account)
         for window in label.split(BETWEEN):
             projects[window, provider].add(project)
+            outputs[window, provider] += one.tokens[OUTPUT]
     found: Facts = {key: _figures(one) for key, one in sums.items()}
     for (window, provider), names in projects.items():
         if window in windows:
@@ -180,13 +180,13 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> L
         for (window, provider), names in accounts.items()
         if window in windows and (count := len(names - {""})) > 1
     } | _lost(session, logs, windows, accounts)
-    # what several share belongs to each of them
+    # what several share stays as long as one of them is known: else it would seem to have taken its own alone
     known = {
         (label, provider): one
         for (label, provider), one in found.items()
-        if not any((window, provider) in unknown for window in label.split(BETWEEN))
+        if not all((window, provider) in unknown for window in label.split(BETWEEN))
     }
-    return known | unknown, {key: sums[key].tokens[OUTPUT] for key in known.keys() & sums.keys()}
+    return known | unknown, {key: count for key, count in outputs.items() if key not in unknown}
 
 
 def _lost(

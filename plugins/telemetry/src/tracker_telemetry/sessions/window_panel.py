@@ -68,7 +68,7 @@ def _kept(session: Session, windows: Sequence[str]) -> Any:
     new = cells(session, windows)
     # what came while it was made may not be in it, and what was warned of is to be said again
     is_whole = len(session.warned) == said and [*_states(session, windows, prices)] == states
-    if is_whole and not session.dry_run and path.parent.is_dir():
+    if is_whole and not session.dry_run and path.parent.is_dir() and not path.parent.is_symlink():
         kept = dict(list(answers.items())[len(states) - MOST :]) | {state: [_digest(new), new] for state in states}
         with contextlib.suppress(OSError, TrackerError):
             replace_file(path, orjson.dumps({**kept, PRICES: prices}), fsync=False)
