@@ -44,6 +44,13 @@ def test_addresses_that_are_redacted_alike_are_two_accounts(two: Any) -> None:
     assert named == {"W1": "home", "W2": "work"}
 
 
+def test_a_pane_that_names_no_account_behind_one_that_does_is_one_meter(two: Any) -> None:
+    two("start", "codex", "--stdin", "--window", "W3", stdin=PANE.format(ONE, 40)).ok()
+    two("end", "codex", "--stdin", stdin=PANE.replace(" Account: {} (Pro)\n", "").format(35)).ok()
+    shown = [two(*words).ok() for words in (("status",), ("plan", "--provider", "codex"))]
+    assert [one.count("65%") for one in shown] == [1, 1]
+
+
 def test_a_report_says_once_what_is_so_for_every_account(two: Any) -> None:
     """What is missing is another provider: it was said as often as there are accounts, of each."""
     [said] = re.findall(r"^.*A comparison needs two providers.*$", two("report", "--format", "md").ok(), re.M)

@@ -21,6 +21,7 @@ SKEW = timedelta(minutes=5)
 MIXED = "2 accounts"
 UNNAMED = "(not named)"
 Groups = Mapping[tuple[str, str], Sequence[Capture]]
+OwnedCapture = tuple[Capture, str | None]
 
 
 @frozen(kw_only=True)
@@ -95,24 +96,28 @@ def current_meters(
             if key[1] == name and named.get(key) != MIXED
             for one in captures
         ]
-        names = _names(captured, past[name])
-        captured = [(one, names.get(owner, owner) if owner else None) for one, owner in captured]
+        captured = _told(captured, past[name])
         captured.sort(key=lambda one: one[0].order)
         found += _of_provider(session.now, session.registry.sources[name], captured, past[name])
     return tuple(found)
 
 
-def _names(captured: Sequence[tuple[Capture, str | None]], past: Sequence[MeterReading]) -> dict[str, str]:
-    """The names of accounts that no window's pair is of, by the readings of their captures in the history."""
+def _told(captured: Sequence[OwnedCapture], past: Sequence[MeterReading]) -> list[OwnedCapture]:
+    """The captures with their accounts, as the history has them: that of a window is not that of each of its panes.
+
+    So it names an account that no window's pair is of.
+    """
     known = {(one.meter, one.used, at): one.account for one in past for at in (one.at, one.until)}
-    found: dict[str, str] = {}
+    names, found = dict[str, str](), list[OwnedCapture]()
     for capture, owner in captured:
         at = capture.reading.as_of or capture.captured_at
-        if owner and owner == _id(capture):
-            values = ((gauge.meter, gauge.used, at) for gauge in capture.reading.gauges if gauge.used is not None)
-            if name := next(filter(None, map(known.get, values)), None):
-                found[owner] = name
-    return found
+        values = ((gauge.meter, gauge.used, at) for gauge in capture.reading.gauges if gauge.used is not None)
+        told = [known[key] for key in values if key in known]
+        name = next(filter(None, told), None)
+        if owner and owner == _id(capture) and name:
+            names[owner] = name
+        found.append((capture, name if told and _id(capture) is None else owner))
+    return [(capture, names.get(owner, owner) if owner else None) for capture, owner in found]
 
 
 def _history(session: Session) -> Iterator[MeterReading]:
@@ -126,7 +131,7 @@ def _history(session: Session) -> Iterator[MeterReading]:
 
 
 def _of_provider(
-    now: datetime, source: Source, captured: Sequence[tuple[Capture, str | None]], past: Sequence[MeterReading]
+    now: datetime, source: Source, captured: Sequence[OwnedCapture], past: Sequence[MeterReading]
 ) -> list[CurrentMeter]:
     """The newest of each meter and account."""
     newest: dict[tuple[str, str | None], CurrentMeter] = {}
@@ -154,7 +159,7 @@ def _order(one: CurrentMeter) -> tuple[bool, datetime, datetime]:
     return _has_value(one), one.taken_at, one.at
 
 
-def _captured(source: Source, captured: Sequence[tuple[Capture, str | None]], now: datetime) -> Iterator[CurrentMeter]:
+def _captured(source: Source, captured: Sequence[OwnedCapture], now: datetime) -> Iterator[CurrentMeter]:
     """The captures' values, the newest first: its meters are shown in the order of the newest pane."""
     for capture, account in reversed(captured):
         for gauge in capture.reading.gauges:

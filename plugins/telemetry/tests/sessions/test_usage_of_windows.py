@@ -143,6 +143,14 @@ def test_only_requests_in_the_windows_of_a_lane(home: Any, message: Any) -> None
     assert home.total("--lane", "none")[0] == 0
 
 
+def test_a_meter_that_moved_on_a_day_without_a_request_is_said(two_days: Any, message: Any) -> None:
+    """Others used the account."""
+    (two_days.projects / "s1.jsonl").write_text(message("a", minute=5))
+    found = two_days.usage()["meters"], two_days.usage("--until", "2026-11-21")["meters"]
+    both, first = ({one["period"]: one["moved"] for one in own} for own in found)
+    assert (both, first) == ({"2026-11-20": 30, "2026-11-22": 30}, {"2026-11-20": 30})
+
+
 def test_what_came_from_another_machine_counts_at_once_and_in_no_known_window(home: Any, message: Any) -> None:
     """As `tracker import` leaves it: the totals of days alone, without the other machine's files."""
     usage = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"

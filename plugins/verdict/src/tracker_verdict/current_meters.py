@@ -172,8 +172,9 @@ def current_meters(
     ]
     shown, every = _captured(captured, meter.key), read.copy()
     for one in shown:
-        # a reading repeats it and names its account
-        if one.account is None and any(other.used == one.used and abs(other.at - one.at) <= SKEW for other in every):
+        # a reading repeats it and tells its account, or that of its window is not known to be its own
+        same = (other for other in every if other.used == one.used and abs(other.at - one.at) <= SKEW)
+        if any(None in (one.account, other.account) for other in same):
             continue
         every.append(one)
     newest: dict[str | None, CurrentMeter] = {}

@@ -211,14 +211,17 @@ def _total(rows: Rows) -> Sums:
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
-    """What the meters moved in the periods that are shown, but for those of some windows: their own moves are less."""
+    """What the meters moved in the time that is shown, but for that of some windows: their own moves are less.
+
+    Also in periods without requests, when others used the account.
+    """
     if query.by not in PERIODS or query.windows is not None:
         return []
-    shown = {key[1] for key, _ in rows}
+    since, until = _span(query, rows)
 
     def period_of(at: datetime) -> str | None:
-        period = _period(at.astimezone(query.zone).date(), query)
-        return period if query.since <= at.timestamp() < query.until and period in shown else None
+        is_shown = since <= at.timestamp() < until
+        return _period(at.astimezone(query.zone).date(), query) if is_shown else None
 
     names = {key[0] for key, _ in rows} | {provider_of(session, source) for source in sources}
     wanted = sorted(name for name in names if query.provider in (None, name))
