@@ -75,6 +75,7 @@ class Row(msgspec.Struct, gc=False):
     isSidechain: Any = None
     message: Message | None = None
     requestId: Text = None
+    requestedModel: Text = None
     type: Any = None
     uuid: Text = None
     timestamp: Any = None
