@@ -80,7 +80,7 @@ class Verdict:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:
-        """Without any plugin, or with one that hangs or exits, no test is run: it would import it outside of the guard."""
+        """Run no test of what hangs, exits, or is all that is broken: it would be imported outside of the guard."""
         known, wanted = installed(), session.config.getoption("--of")
         errors = [one.error for one in (*known.features, *known.found) if one.name in wanted and one.error]
         lost = [error for error in errors if error.step == IMPORT]
