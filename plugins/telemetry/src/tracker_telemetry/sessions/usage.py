@@ -17,6 +17,7 @@ from tracker.kernel import Session
 from tracker_telemetry.sessions import gaps, money
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.days import QUARTER, Day, date_of
+from tracker_telemetry.sessions.elsewhere import read_elsewhere
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.owners import by_model, owners, provider_of
@@ -165,7 +166,9 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     """The answer to a query; a brief one does not say what is missing, and what meters moved."""
     database, columns = store.database, query.names
     found: dict[Key, Sums] = defaultdict(Sums)
-    windows = Spans.of_session(session) if query.needs_requests else None
+    windows = None
+    if query.needs_requests:
+        windows = Spans.of_session(session).told(read_elsewhere(session, database, sources))
     known = as_lanes(name for (name,) in database.execute(NAMES)) if windows is not None else set()
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
