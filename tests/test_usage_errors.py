@@ -98,29 +98,35 @@ def test_help_is_a_word_too(tracker_inside: Run, words: tuple[str, ...]) -> None
     assert done.stdout.startswith(tracker_inside(*words, "--help").stdout)
 
 
-def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(tracker_inside: Run) -> None:
-    first = tracker_inside("alias", "start", "codex", "--stdin", "--window", "W0-07", stdin="Weekly limit: 80% left")
-    assert first.returncode == 0, first.stderr
-    evidence = ("evidence", "add", "--capability-id", "c", "--runner", "r", "--result", "pass", "--window-id")
-    ingest = ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window")
-    for words in (evidence, ingest):
-        cure = " `tracker undo` takes this back"
-        for window, said in {
-            "W0-7": True,
-            "W00-007": True,
-            "W0-O7": True,
-            "W0-07": False,
-            "W0-70": False,
-            "W0-8": False,
-        }.items():
-            done = tracker_inside(*words, window)
-            assert done.returncode == 0, done.stderr
-            assert (f"note: {window} is a new window. Did you mean W0-07?{cure}\n" in done.stderr) == said
-    assert "Did you mean" not in tracker_inside(*ingest, "W0-7").stderr  # it is known by now
-
-
 PANES = Path(__file__).parents[1] / "docs" / "samples" / "panes"
 CODEX, CLAUDE = "codex-80-left.txt", "claude-40-used.txt"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evidence", "add", "--capability-id", "c", "--runner", "r", "--result", "pass", "--window-id"),
+        ("ingest", "codex-ccusage", "--file", str(PANES / "ccusage-weekly.json"), "--window"),
+    ],
+)
+def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(
+    tracker_inside: Run, words: tuple[str, ...]
+) -> None:
+    first = tracker_inside("alias", "start", "codex", "--stdin", "--window", "W0-07", stdin="Weekly limit: 80% left")
+    assert first.returncode == 0, first.stderr
+    cure = " `tracker undo` takes this back"
+    for window, said in {
+        "W0-7": True,
+        "W00-007": True,
+        "W0-O7": True,
+        "W0-07": False,
+        "W0-70": False,
+        "W0-8": False,
+    }.items():
+        done = tracker_inside(*words, window)
+        assert done.returncode == 0, done.stderr
+        assert (f"note: {window} is a new window. Did you mean W0-07?{cure}\n" in done.stderr) == said
+    assert "Did you mean" not in tracker_inside(*words, "W0-7").stderr  # it is known by now
 
 
 @pytest.mark.parametrize(

@@ -381,7 +381,7 @@ def test_a_meter_that_fell_across_its_reset_says_when_it_was_reset(toys: Run) ->
     ok(toys("start", "toy", "--captured-at", T0, stdin="fuel 90% reset 2026-01-10T08:30:00+00:00"))
     done = toys("end", "toy", "--captured-at", T1, stdin="fuel 4%")
     assert ok(done)
-    assert "fuel fell from 90 to 4; it was reset at 2026-01-10T08:30:00Z, inside the window" in done.stderr
+    assert "fuel fell from 90 to 4; it was reset at 2026-01-10 08:30 UTC, inside the window" in done.stderr
     assert "(an anomaly is open)" in done.stdout
     assert re.search(r"both sides of the reset measure across it.* --window W0-01 --keep-readings ", done.stderr, re.S)
     error = refused(toys("complete", "--window", "W0-01", "--toy-features", "1"))

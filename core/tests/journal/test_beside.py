@@ -167,7 +167,9 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     lanes = json.loads(program("status", "--json").ok())["lanes"]
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
-    ends = " ".join(f"{name} never ended: `tracker end toy --stdin --window {name}` ends it." for name in ("W2", "W4"))
+    ends = "W2, W4 never ended: `tracker status` says what lets it count."
+    unfinished = program("complete", "--window", "W2", "--toy-features", "1").refused()
+    assert "missing toy AFTER. W3 was captured since: `tracker status` says what lets W2 count." in unfinished
     fix = "W3 has its AFTER: `tracker end toy --stdin --window W3` corrects it."
     assert f"toy has no open window. {fix} {ends} Begin a window with `tracker start toy --stdin`, or name " in refused
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()

@@ -46,7 +46,7 @@ def test_an_after_without_a_before_is_taken_out_or_gets_one(program: Any, place:
     refused = program("complete", "--window", "W1", "--toy-features", "1").refused()
     assert refused == (
         "error: W1 cannot be finalized: missing tally BEFORE. Take its AFTER out with"
-        " `tracker alias delete tally --phase after --window W1`, or store a pane of a time T before it:"
+        " `tracker alias delete tally --phase after --window W1`, or store an older pane, of time T:"
         " `tracker start tally --stdin --window W1 --captured-at T`."
     )
     cure = shlex.split(refused.split("`")[1::2][place])[1:]

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tracker.api import Reading
-from tracker_claude import usage
+from tracker_claude import bars, usage
 from tracker_kit import Screen, StatusConformance, played, screens
 from tracker_kit.cases import together
 
@@ -291,6 +291,17 @@ def test_a_bar_of_other_signs_costs_no_number(name: str, sign: str) -> None:
     text = re.sub("[─-▟]", sign, pane(name))
     assert f"{sign * 20}" in text
     assert read(text) == read(pane(name))
+
+
+@together("gap", ["", " "])
+@together("number", ["11", "190", "133"])
+def test_a_number_with_a_digit_too_many_in_the_place_of_blanks_is_none(number: str, gap: str) -> None:
+    """The blanks behind a bar say how wide it is; with them gone it was as full as its number said."""
+    text = pane("v2.0.60_base_max_110col")
+    garbled = re.sub(rf"([{bars.EIGHTHS}]) *{number[1:]}% used", rf"\g<1>{gap}{number}% used", text)
+    assert garbled != text
+    changed = {key: value for key, value in used(read(garbled)).items() if value != used(read(text))[key]}
+    assert [*changed.values()] == [None]
 
 
 def test_bars_that_contradict_every_number_are_the_cause() -> None:

@@ -71,3 +71,17 @@ def test_lines_that_a_person_saves_meanwhile_stay(tmp_path: Path) -> None:
 
     assert documents.rewrite(path, change)
     assert path.read_bytes() == b"Last run: now\nmine\n"
+
+
+def test_so_do_those_that_come_as_the_new_file_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real, saves = tmp_path / "jobs.md", os.fsync, [b"mine\n"]
+    path.write_bytes(b"Last run: never\n")
+
+    def flush(file: int) -> None:
+        real(file)
+        with path.open("ab") as other:
+            other.write(saves.pop() if saves else b"")
+
+    monkeypatch.setattr(os, "fsync", flush)
+    assert documents.rewrite(path, lambda data: (data or b"").replace(b"never", b"now"))
+    assert path.read_bytes() == b"Last run: now\nmine\n"

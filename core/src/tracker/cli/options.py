@@ -20,7 +20,7 @@ LIMIT = 8 << 20  # bytes of one pane or report
 NAMED = 5  # windows that a note names
 
 
-class Number(click.ParamType):  # type: ignore[type-arg]  # no generic class before click 8.3
+class Number(click.ParamType[float]):
     """A number within limits, `int` or `float`; `full` is what `100%` means, if it may be written so."""
 
     def __init__(self, kind: type[float], *, min: float = 0, max: float = 1e12, full: float | None = None) -> None:
@@ -48,7 +48,7 @@ def provider_option(*, required: bool = False, about: str = "Who did the work.")
     return click.option("--provider", callback=known, required=required, metavar="P", help=about)
 
 
-class Window(click.ParamType):  # type: ignore[type-arg]
+class Window(click.ParamType[str]):
     """A window's id. If it is missing, the newest one that is not finalized is named."""
 
     name = "window"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tracker.contract.readings import FELL, amount, iso
@@ -26,7 +26,7 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
         cure = f"capture again: tracker end {source.name} --stdin {place}"
         cause = f"{fall.meter} fell from {before} to {after}"
         if fall.reset_at is not None:
-            cause += f"; it was reset at {iso(fall.reset_at)}, inside the window"
+            cause += f"; it was reset at {fall.reset_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, inside the window"
             cure = "readings of both sides of the reset measure across it: end a window before it, begin one behind it"
         kept = " --keep-readings" if fall.reset_at is not None else ""  # both panes are right
         cure += f", or tracker alias delete {source.name} --phase after {place}{kept}"

@@ -13,7 +13,7 @@ from tracker.journal.records import WINDOWS, stamp
 from tracker.session import Session
 from tracker.text.pane import each_text, redact
 from tracker.text.render import line, near, plural, value
-from tracker.windows.captures import Capture, canonical, capacity_delta, captures, measure
+from tracker.windows.captures import Capture, canonical, capacity_delta, captures, is_finalized, measure
 from tracker.windows.lanes import lane_option
 from tracker.windows.messages import explained
 from tracker.windows.reader import FinalizeRow, Windows
@@ -150,12 +150,13 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
         place = f"--window {window}{lane_option(session, (late or groups[name])[-1].agent_id)}"
         delete, start = f"tracker alias delete {name} --phase", f"tracker start {name} --stdin {place} --captured-at T"
         cure = f"Capture {'a new AFTER' if late else 'it'} with `tracker end {name} --stdin {place}`."
+        here = session.index.newest(session.registry.sources[name].stream, groups[name][-1].agent_id, name)
         if (last := groups[name][-1]).phase == "before" and last.captured_at > session.now:
             cure = f"Take that BEFORE back with `{delete} before {place}`, since its time has not come."
         elif phase == "BEFORE" and not late:
-            cure = (
-                f"Take its AFTER out with `{delete} after {place}`, or store a pane of a time T before it: `{start}`."
-            )
+            cure = f"Take its AFTER out with `{delete} after {place}`, or store an older pane, of time T: `{start}`."
+        elif here and here.window != window and not is_finalized(session.index, window):
+            cure = f"{line(here.window)} was captured since: `tracker status` says what lets {window} count."
         raise TrackerError(f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. {cure}")
 
 

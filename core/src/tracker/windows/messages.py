@@ -125,8 +125,9 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         marks = (index.newest(source.stream, agent, name, position=at) for at in (1, 2, 3))
         last = next((one for one in marks if one and one.window != added.window), None)
         if last and last.phase == "before" and last.at <= taken.timestamp() and not is_finalized(index, last.window):
-            end = f"`tracker end {name} --stdin --window {line(last.window)}{lane}` ends it"
-            yield f"{line(last.window)} stays open for {name} in this lane; {end}"
+            end = f"end {name} --stdin --window {line(last.window)}{lane}` ends it"
+            end = "status` says what ends it" if is_after else end  # an AFTER may measure the work of both by now
+            yield f"{line(last.window)} stays open for {name} in this lane; `tracker {end}"
     lanes = [one.agent_id for one in added.standing]
     if lanes and agent not in lanes and (request.origin == "override" or request.phases[:1] == ("after",)):
         theirs, own = (f"lane {one}" if one else "the lane without a name" for one in (lanes[-1], agent))

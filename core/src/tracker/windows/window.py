@@ -138,7 +138,11 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
     befores = [one for one in standing if one.phase == "before"]
     before = canonical([*befores, new]).before if phase else None
     if request.needs_before and phase == "after" and not befores:
-        raise _no_before(session, source, window)
+        left = session.index.left_open(source.stream, session.lane, source.name, session.index.unfinalized())
+        hint = f" {near(window, [one.window for one in left])}" if left else ""
+        start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
+        what = f"{window} has no {source.name} BEFORE.{hint} Capture it first with {start}."
+        raise TrackerError(f"{what} Nothing was stored.")
     broken = list(_broken_rules(session, request, new, standing, before))
     for rule in broken:
         if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):
@@ -288,30 +292,22 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
     name, lane, index = source.name, session.lane, session.index
     begun = canonical(captures(index, {name: source}, [last]).get((last, name), ())).before if last else None
     ends = [(lane, last, "has its AFTER", "corrects it")] if begun and not is_finalized(index, begun.window) else []
-    opened = [(lane, one.window) for one in index.left_open(source.stream, lane, name, index.unfinalized())]
-    lanes = ((agent, one) for agent, one in index.lanes(source.stream) if one.provider == name)
-    opened = opened or [(agent, one.window) for agent, one in lanes if one.phase == "before"]
-    ends += [(agent, window, "never ended", "ends it") for agent, window in opened[:3]]
+    left = [line(one.window) for one in index.left_open(source.stream, lane, name, index.unfinalized())]
+    others = [] if left else [(agent, one) for agent, one in index.lanes(source.stream) if one.phase == "before"]
+    ends += [(agent, one.window, "never ended", "ends it") for agent, one in others if one.provider == name][:3]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
     if not index.newest_windows(1):
         text += f" {session.root.resolve()} holds no windows. If it was begun in another folder, end it there."
     for agent, window, state, does in ends:
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."
+    text += f" {', '.join(left[:3])} never ended: `tracker status` says what lets it count." if left else ""
     free = _free(session, source, lane, session.now, next_window(last or ZEROTH))
     add = f"`tracker windows add {free} --from TIME --to TIME --provider {name}`"
     is_kept = any(isinstance(one, FileOrigin) for one in source.origins)
     text += f" For work that is over, run `tracker sync`, then {add}." if is_kept else ""
     begin = f"`tracker start {name} --stdin{lane_option(session, lane)}`"
     return TrackerError(f"{text} Begin a window with {begin}, or name one with --window.")
-
-
-def _no_before(session: Session, source: Source, window: str) -> TrackerError:
-    name, lane, index = source.name, session.lane, session.index
-    known = [one.window for one in index.left_open(source.stream, lane, name, index.unfinalized())]
-    start = f"`tracker start {name} --stdin --window {window}{lane_option(session, lane)}`"
-    hint = f" {near(window, known)}" if known else ""
-    return TrackerError(f"{window} has no {name} BEFORE.{hint} Capture it first with {start}. Nothing was stored.")
 
 
 def _record(session: Session, request: CaptureRequest, new: Capture, before: Capture | None) -> Row:

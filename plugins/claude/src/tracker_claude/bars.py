@@ -11,10 +11,11 @@ OTHER = re.compile(r"^[^\S\n]*[#=*~_?■\ufffd]+(?=[^\S\n]+<?[0-9]{1,3}(?:\.[0-9
 EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
 RULE = re.compile("[▔─]+")
 WIDE = 20  # a shorter rule is none of a pane's
-PERCENT_BEHIND = re.compile(r"[ \u00a0]*(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
+PERCENT_BEHIND = re.compile(r"(?P<gap>[ \u00a0]*)(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
 MARGINS = (4, 2)  # columns beside a bar that stands on a line of its own: since 2.1.330, and before
 NARROW = 64  # columns; only a pane of fewer has its bars on lines of their own
 MARK = re.compile(r"⟦(?P<filled>[0-9]+)/(?P<least>[0-9]+)/(?P<most>[0-9]+)⟧")
+TOUCHED = 10**6  # cells: of a bar that digits touch, which no pane prints, so that it contradicts any number
 MOST_CELLS = 2  # by which a bar may differ from its number; panes print the floor and round their bars
 ABOVE = 300  # characters of white space that may stand between two parts of a bar
 LEAST_WIDTH = 8  # narrower than any pane's bar: nothing can be told from it
@@ -26,15 +27,14 @@ def marked(text: str) -> str:
     A bar that a terminal wrapped, and one in a pane whose rule was wrapped, leaves no mark: its width is not known.
     """
     rules = _rules(text)
+    widest = max((_width(text, bar) for bar in FRAMES.finditer(text) if set(bar[0]) <= set(EIGHTHS)), default=0)
 
     def mark(found: re.Match[str]) -> str:
         bar = found[0]
         if not set(bar) <= set(EIGHTHS) or not _stands_alone(text, found):
             return " "
         filled = sum(EIGHTHS.index(cell) + 1 for cell in bar)
-        behind = PERCENT_BEHIND.match(text, found.end())
-        if behind is not None:
-            width = behind.end() - found.start() - 1
+        if width := _width(text, found, widest):
             return f"⟦{filled}/{width}/{width}⟧"
         at = bisect_left(rules, (found.start(), 0))
         start, columns = rules[at - 1] if at else (0, WIDE)
@@ -47,6 +47,14 @@ def marked(text: str) -> str:
         return f"⟦{filled}/{least}/{most}⟧"
 
     return OTHER.sub(" ", FRAMES.sub(mark, text))
+
+
+def _width(text: str, bar: re.Match[str], widest: int = 0) -> int:
+    """The cells of a bar with a number behind it, 0 without one: those of the widest, since blanks may be lost."""
+    behind = PERCENT_BEHIND.match(text, bar.end())
+    if behind is None:
+        return 0
+    return max(behind.end() - bar.start() - 1, widest) if behind["gap"] or not widest else TOUCHED
 
 
 def _rules(text: str) -> list[tuple[int, int]]:

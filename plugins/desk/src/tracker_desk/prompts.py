@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,11 +15,8 @@ T = TypeVar("T")
 
 def asked(ask: Callable[[], T]) -> T:
     """The answer; an error if there is none."""
-    # click 8.2 and 8.3 write a space to stdout with every question
-    quiet = contextlib.nullcontext() if sys.stdin.isatty() else contextlib.redirect_stdout(sys.stderr)
     try:
-        with quiet:
-            return ask()
+        return ask()
     except click.Abort:
         # the question's line has no end yet
         click.echo(err=True)

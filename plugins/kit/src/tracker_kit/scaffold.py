@@ -108,7 +108,7 @@ def _words(registry: Registry, name: str, kind: str) -> dict[str, str]:
         "module": "_".join(parts),
         "title": title,
         "class": "".join(part.capitalize() for part in parts),
-        "needs": f'{core}, "click>=8.2.1"' if kind == "feature" else core,
+        "needs": f'{core}, "click>=8.4.2"' if kind == "feature" else core,
         "point": ".feature" if kind == "feature" else "",
         "about": about.format(title=title),
         "try": attempt.format(name=name),

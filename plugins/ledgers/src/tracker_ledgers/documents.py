@@ -83,7 +83,11 @@ def rewrite(path: Path, change: Callable[[bytes | None], bytes]) -> bool:
         after = change(before)
         if after == before:
             return False
-        if read(path) == before:
-            replace_file(path, after)
+        try:
+            replace_file(path, after, was=before or b"")
+        except TrackerError:
+            if read(path) in (before, after):
+                raise
+        else:
             return True
     raise TrackerError(f"{path} changes again and again while it is written. It was left as it is.")

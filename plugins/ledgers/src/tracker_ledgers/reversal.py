@@ -36,10 +36,11 @@ def record(session: Session, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) 
 
 def append(session: Session, book: csv_append.OpenLedger, *rows: Mapping[str, Any]) -> None:
     """Append rows, and remember that this command wrote them; a failure of that is a warning, since they stand."""
-    common: dict[str, Any] = {"window": None, "provider": None, "source": "automation", "agent_id": session.lane}
+    common: dict[str, Any] = {"provider": None, "source": "automation", "agent_id": session.lane}
     common |= {"ledger": book.ledger.file, "ledger_path": place(session, book.path)}
     # before a row is written: what makes no record makes no row
-    found = [stamp(**common, captured_at=session.now, row=dict(row)) for row in rows]
+    # evidence of a window is a record of it, which the window's card then shows
+    found = [stamp(**common, window=row.get("window_id"), captured_at=session.now, row=dict(row)) for row in rows]
     book.append(*rows)
     try:
         session.journal.append(STREAM, found)

@@ -133,7 +133,7 @@ def _uncaptured(session: Session, window: str) -> str:
     """What there is without a capture: a churn row that measured nothing does not count."""
     others = [name for name in session.journal.streams() if name != STREAM and session.index.spans(name, {window})]
     if others or measured_rows(session, [window]):
-        return "no captures: telemetry, reports or churn alone"
+        return "no captures: telemetry, reports, churn or evidence alone"
     return "nothing is recorded in it: no captures, no churn"
 
 
@@ -163,6 +163,11 @@ def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step
         command = typed("alias", "delete", provider, "--phase", "after", *place)
         return Step(rank=END, command=command, why=f"{provider}'s AFTER has no BEFORE, so it measures nothing")
     last = befores[-1]
+    newest = session.index.newest(session.registry.sources[provider].stream, last.agent_id, provider)
+    is_late = newest and newest.phase == "after" and newest.window != last.window
+    if is_late and not Windows(session).finalized([last.window]):
+        why = f"An AFTER of {provider} would measure the work of later windows, too: this says what lets it count"
+        return Step(rank=END, command="tracker status", why=why)
     since, ahead = str(last.record["captured_at"]), is_ahead(session, last.captured_at.timestamp())
     found = Opening(lane=last.agent_id, provider=provider, window=last.window, since=since, is_ahead=ahead)
     return end_step(session, found)

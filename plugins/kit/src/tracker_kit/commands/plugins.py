@@ -14,7 +14,7 @@ ABOUT = "status (a provider with meters), report, telemetry (a stream of request
 PIPE = 10_000  # columns of what is no terminal
 
 
-class Kind(click.Choice):  # type: ignore[type-arg]  # no generic class before click 8.3
+class Kind(click.Choice[str]):
     """A kind of plugin; a wrong one is told what each is for."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -10,7 +10,7 @@ import click
 from tracker.kernel import Group, WritingCommand, session, window_option
 
 
-class Capability(click.ParamType):  # type: ignore[type-arg]
+class Capability(click.ParamType[str]):
     """The name of what is proved: a row without one would prove nothing."""
 
     name = "capability"

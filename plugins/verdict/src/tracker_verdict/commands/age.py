@@ -10,7 +10,7 @@ import click
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Age(click.ParamType):  # type: ignore[type-arg]
+class Age(click.ParamType[timedelta]):
     """A length of time such as 15m."""
 
     name = "age"

@@ -18,7 +18,7 @@ from tracker_views.commands.output import deliver, out_option
 PERIODS = {"today": timedelta(0), "7d": timedelta(days=7), "30d": timedelta(days=30), "all": None}
 
 
-class Every(click.ParamType):  # type: ignore[type-arg]
+class Every(click.ParamType[timedelta]):
     """A pace."""
 
     name = "interval"
