@@ -289,7 +289,7 @@ def test_a_reset_that_cannot_be_is_explained(toys: Run) -> None:
     pane = "fuel 1% reset 2099-01-01T00:00:00+00:00\nheat 1% reset 2026-01-10T12:00:00+00:00"
     done = toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane)
     ok(done)
-    why = "this reset is too far ahead, so it is left out; the pane may be old"
+    why = "this reset is not within one period of its meter, so it is left out; the pane may be old"
     assert f"note: reset-implausible:fuel ({why})\n" in done.stderr
 
 

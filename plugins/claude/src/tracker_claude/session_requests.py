@@ -128,6 +128,10 @@ def _requests(message: Message, usage: Usage, row: Row, scratch: dict[str, Any])
     if before == shown:
         return []  # the row of another block of the same answer
     event = _event(key, message.model or None, usage, row, scratch)
+    if row.requestedModel is not None:
+        asked = scratch.setdefault("asked", {})
+        if asked.setdefault(row.requestedModel, message.model) != message.model:
+            asked[row.requestedModel] = row.requestedModel  # several answer under this name
     if before is not None and before[0] == key:
         event = _named_by(scratch["request"], event)
     else:  # a message that grows is of the time of its first row
@@ -216,14 +220,24 @@ def _event(key: str, model: str | None, usage: Usage, row: Row, scratch: Mapping
     return event
 
 
+def _plain(model: str) -> str:
+    """A model's name without the mark of a long context, which no row shows, and without the date of a snapshot."""
+    return DATE.sub("", model.partition("[")[0])
+
+
 def _totals(row: Row, scratch: Mapping[str, Any]) -> list[Event]:
     """One event per model; `rid` is the lineage, which a fork shares with its parent."""
     events: dict[str, Event] = {}
-    for name, used in row.modelUsage.items() if isinstance(row.modelUsage, dict) else ():
+    totals = row.modelUsage if isinstance(row.modelUsage, dict) else {}
+    names = {*map(_plain, totals)}
+    answered = {_plain(asked): _plain(other) for asked, other in scratch.get("asked", {}).items() if other}
+    for name, used in totals.items():
         if not isinstance(used, dict):
             continue
-        # no row shows the mark of a long context, and a total may have a model under its alias and a snapshot's name
-        model = DATE.sub("", name.partition("[")[0])
+        # a total has a model under the name that was asked for, also under its alias and a snapshot's name
+        model = _plain(name)
+        if (other := answered.get(model, model)) not in names:  # an endpoint of another vendor maps names
+            model = other
         counts: dict[str, Any] = {name: used.get(own) for name, own in TOTALS.items()}
         long = {"ephemeral_1h_input_tokens": used.get("cacheCreationEphemeral1hInputTokens")}
         event = _event("", model, fitted({**counts, "cache_creation": long}, Usage), row, scratch)

@@ -184,6 +184,25 @@ def test_the_date_of_a_snapshot_is_no_other_model(home: Any, message: Make, stat
     assert more(home) == {"claude-haiku-4-5": (1, 80, 20)}
 
 
+def test_a_total_under_whose_name_another_model_answers_is_that_ones(home: Any, message: Make) -> None:
+    """An endpoint of another vendor maps names; where another model took over, each has a total of its own."""
+
+    def total(**used: tuple[int, int]) -> str:
+        usage = {name: {"inputTokens": one[0], "outputTokens": one[1]} for name, one in used.items()}
+        return json.dumps({"type": "cost-state", "sessionId": "s1", "startTime": 1, "modelUsage": usage}) + "\n"
+
+    mapped = [message(name, model="glm-4.6", requestedModel=OPUS) for name in "ab"]
+    put(home, s1="".join(mapped) + total(**{f"{OPUS}[1m]": (230, 110)}))
+    assert more(home) == {"glm-4.6": (1, 30, 10)}
+    shutil.rmtree(home.data)
+    put(home, s1="".join(mapped) + total(**{OPUS: (7, 3), "glm-4.6": (200, 100)}))
+    assert more(home) == {OPUS: (1, 7, 3)}
+    shutil.rmtree(home.data)
+    own = message("c", model=OPUS, requestedModel=OPUS)
+    put(home, s1="".join([*mapped, own]) + total(**{OPUS: (130, 60)}))
+    assert more(home) == {OPUS: (1, 30, 10)}
+
+
 @pytest.mark.parametrize(
     ("row", "total", "left"),
     [
