@@ -124,9 +124,9 @@ def _begin(thread: str | None, payload: Mapping[str, Any], row: Row, scratch: di
     git, account, source, base, told = map(
         payload.get, ("git", "creator_account_id", "source", "history_base", "base_instructions")
     )
-    parent = text(payload.get("forked_from_id"))
-    # "cli", or an object with one name, such as `custom`; the totals of a subagent start at 0
+    # "cli", or an object with one name, such as `custom`; the totals of a subagent mostly start at 0
     is_subagent = isinstance(source, dict) and any("agent" in name.lower() for name in source)
+    parent = text(payload.get("forked_from_id")) or (spawner(payload) if is_subagent else None)
     is_paginated = payload.get("history_mode") == "paginated" or bool(base)
     is_based = bool(parent or base) and is_paginated and not is_subagent
     is_fork = bool(parent) and not (is_paginated or is_subagent)
@@ -140,7 +140,7 @@ def _begin(thread: str | None, payload: Mapping[str, Any], row: Row, scratch: di
         "is_fork": is_fork,
         # Codex migrates legacy forks to pages, without a base; the totals of others are none that a parent showed
         "may_copy": is_based and bool(parent) and not base,
-        "base": text(base.get("thread_id")) if is_based and isinstance(base, dict) else None,
+        "base": text(base.get("thread_id")) if is_based and isinstance(base, dict) else parent if is_subagent else None,
         "start": payload.get("subagent_history_start_ordinal"),
         "own": {
             "session": thread,
@@ -153,7 +153,7 @@ def _begin(thread: str | None, payload: Mapping[str, Any], row: Row, scratch: di
     if is_fork:
         scratch["burst"] = at
     elif is_subagent:
-        look_for_copies(parent or spawner(payload), row, scratch)
+        look_for_copies(parent, row, scratch)
     if isinstance(told, dict) and isinstance(made_for := told.get("provenance"), dict):
         scratch.setdefault("model", text(made_for.get("model")))
 
@@ -328,7 +328,8 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
         return [event]
     scratch["early"] = usage, epoch(row.timestamp), total
-    if doubt := _doubt(scratch, is_first=before is None):
+    is_first = before is None and (total != last or not scratch.get("is_subagent"))
+    if doubt := _doubt(scratch, is_first=is_first):
         event["rid"], event["tags"] = str(scratch["forked"]), [*event.get("tags", []), doubt]
     return [event]
 

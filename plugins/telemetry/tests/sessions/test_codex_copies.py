@@ -250,14 +250,16 @@ def test_what_a_fork_writes_again_of_its_parents_last_request_is_no_request(
 
 
 @pytest.mark.parametrize("has_records", [False, True])
-@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(("size", "is_subagent"), [(1, False), (2, False), (2, True)])
 def test_a_fork_from_an_earlier_message_writes_what_was_the_last_request_there_again(
-    home: Any, *, has_records: bool, size: int
+    home: Any, *, has_records: bool, is_subagent: bool, size: int
 ) -> None:
+    """So does a subagent that goes on with its parent's total."""
     write(home, "p", [PARENT[0], *asked(0, USED[:3], thread="p" if has_records else "")])
     totals = [*accumulate([*USED[:size], USED[3]], lambda one, other: tuple(map(sum, zip(one, other, strict=True))))]
     fork = {"forked_from_id": "p", "history_mode": "paginated", "history_base": {"thread_id": "p"}}
-    begun = [row(60, "session_meta", id="f", cwd="/w/acme", **fork), row(61, "turn_context", model="gpt-5.2")]
+    meta = spawned(60, id="f") if is_subagent else row(60, "session_meta", id="f", cwd="/w/acme", **fork)
+    begun = [meta, row(61, "turn_context", model="gpt-5.2")]
     write(home, "f", [*begun, counted(62, totals[-2], USED[size - 1]), counted(63, totals[-1], USED[3])])
     assert sessions(home) == {"p": (3, sum(one[2] for one in USED[:3])), "f": (1, USED[3][2])}
 
