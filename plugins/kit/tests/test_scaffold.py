@@ -125,7 +125,7 @@ def test_checks_that_wait_are_told_and_stopped(
     monkeypatch.setattr("tracker_kit.plugin_check.SECONDS", 2)
     assert tracker_inside("plugins", "new", "acme").returncode == 0
     code = tmp_path / "tracker-acme" / "src" / "tracker_acme" / "__init__.py"
-    code.write_text(f"import time\ntime.sleep(99)\n{code.read_text()}")
+    code.write_text(code.read_text().replace("\nimport re\n", "\nimport re\nimport time\ntime.sleep(99)\n"))
     said = tracker_inside("plugins", "check", "tracker-acme").stderr
     assert "note: acme: checked for 0.1 s by now. Checks that do not end are stopped after 2 s\n" in said
     assert said.endswith("error: acme: the checks did not finish within 2 s.\n")
