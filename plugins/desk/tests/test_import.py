@@ -312,6 +312,44 @@ def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, t
     assert "goes on" not in program("import", str(other)).err
 
 
+def test_what_others_left_open_is_not_taken_out_here(program: Any, tmp_path: Path) -> None:
+    """A BEFORE that is taken out at the wrong machine is gone at both after the next import."""
+    other = tmp_path / "other"
+    captures = [("start", "A-01", program.root), ("start", "B-01", other), ("end", "B-01", other)]
+    captures += [("start", "A-02", program.root), ("end", "A-02", program.root), ("start", "A-03", program.root)]
+    for hour, (phase, window, root) in enumerate(captures, 8):
+        more = ("--window", window, "--captured-at", f"2026-01-10T{hour:02}:00:00Z")
+        program("alias", phase, "toy", "--stdin", *more, stdin=f"fuel {hour}%", root=root).ok()
+    program("import", str(program.root), root=other).ok()
+    said = program("status", root=other).ok()
+    assert "also open" not in said
+    assert "Ready to finalize: B-01\n" in said
+    assert "tracker end toy" not in program("doctor", root=other).out
+    assert "A-01" not in program("doctor", root=other).out
+    program("alias", "end", "toy", "--stdin", "--window", "A-03", stdin="fuel 20%").ok()
+    program("import", str(program.root), root=other).ok()
+    cure = "If you moved here from there: tracker complete --window A-03 --toy-features N\n"
+    assert f"next: nothing here: it came by `tracker import`, to be finalized there. {cure}" in (
+        program("status", root=other).ok()
+    )
+    assert "also open: A-01" in program("status").ok()
+
+
+def test_import_names_the_next_window_of_this_machine(program: Any, tmp_path: Path) -> None:
+    """Not that of a third one, which uses the id itself."""
+    places = {"A-01": program.root, "B-01": tmp_path / "b", "C-01": tmp_path / "c"}
+    for hour, (window, root) in enumerate(places.items(), 8):
+        for phase, minute in (("start", 0), ("end", 30)):
+            more = ("--window", window, "--captured-at", f"2026-01-10T{hour:02}:{minute:02}:00Z")
+            program("alias", phase, "toy", "--stdin", *more, stdin="fuel 10%", root=root).ok()
+    for name in ("b", "c"):
+        said = " ".join(program("import", str(tmp_path / name)).err.split())
+        assert "is newer than A-01, so that `tracker start toy` goes on behind it" in said
+        assert "Yours goes on with `tracker start toy --stdin --window A-02`" in said
+    program("import", str(tmp_path / "b"), root=tmp_path / "new").ok()
+    assert "Yours" not in program("import", str(tmp_path / "c"), root=tmp_path / "new").err
+
+
 def test_what_went_on_in_a_copy_goes_on_here_without_a_word(program: Any, tmp_path: Path) -> None:
     other = tmp_path / "other"
     program("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 10%").ok()
