@@ -127,6 +127,8 @@ def test_a_new_window_that_is_a_known_one_but_for_its_zeros_is_named(
         assert done.returncode == 0, done.stderr
         assert (f"note: {window} is a new window. Did you mean W0-07?{cure}\n" in done.stderr) == said
     assert "Did you mean" not in tracker_inside(*words, "W0-7").stderr  # it is known by now
+    # the next one may begin, but nothing is finished in it
+    assert ("W0-71 is a new window." in tracker_inside(*words, "W0-71").stderr) == (words[0] == "evidence")
 
 
 @pytest.mark.parametrize(

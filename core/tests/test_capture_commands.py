@@ -90,7 +90,7 @@ def test_a_count_keeps_a_baseline_and_stores_the_difference(toys: Run, tmp_path:
 
 def test_an_after_needs_a_before(toys: Run, tmp_path: Path) -> None:
     error = refused(toys("alias", "end", "toy", "--stdin", "--window", "W0-02", stdin="fuel 1%"))
-    assert error.startswith("error: W0-02 has no toy BEFORE. Capture it first with `tracker start toy")
+    assert error.startswith("error: W0-02 has no toy BEFORE. Capture it with `tracker start toy")
     assert refused(toys("alias", "end", "toy", "--stdin", stdin="fuel 1%")).startswith(
         f"error: toy has no open window. {tmp_path}/data holds no windows. If it was begun in another folder, end it"
     )
@@ -289,7 +289,7 @@ def test_a_reset_that_cannot_be_is_explained(toys: Run) -> None:
     pane = "fuel 1% reset 2099-01-01T00:00:00+00:00\nheat 1% reset 2026-01-10T12:00:00+00:00"
     done = toys("alias", "start", "toy", "--stdin", "--captured-at", T0, stdin=pane)
     ok(done)
-    why = "this reset is too far ahead, so it is left out; the pane may be old"
+    why = "this reset is not within one period of its meter, so it is left out; the pane may be old"
     assert f"note: reset-implausible:fuel ({why})\n" in done.stderr
 
 

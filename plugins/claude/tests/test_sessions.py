@@ -146,7 +146,7 @@ def test_fields_of_other_types_are_absent_but_a_count_that_is_none_makes_the_lin
 
 def test_what_a_newer_client_writes_is_noted() -> None:
     scratch: dict[str, Any] = {}
-    usage = {"audio_tokens": 7, "image_tokens": 0, "gpu": "x"}
+    usage = {"audio_tokens": 7, "image_tokens": 0, "gpu": "x", "cache_deleted_input_tokens": 9}
     [event] = ingest_line(row("m", 5, usage=usage), scratch)
     assert (event["input_tokens"], event["output_tokens"]) == (10, 5)
     assert ingest_line(row("m", 5, type="assistant-turn"), scratch) == []

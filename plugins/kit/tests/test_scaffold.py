@@ -98,6 +98,26 @@ def test_a_new_plugin_has_all_that_a_distribution_needs(kind: str, tracker_cli: 
 
 
 @pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("while True: pass", "did not finish within 1 s, at tracker_acme, line 6"),
+        ("x = = 1", "SyntaxError: invalid syntax (__init__.py, line 6)"),
+    ],
+)
+def test_an_import_that_does_not_end_is_told_though_the_tests_import_the_plugin(
+    line: str, message: str, tracker_cli: Run, tmp_path: Path
+) -> None:
+    """Pytest imports the plugin's tests outside of every guard, and was waited for without a word."""
+    assert tracker_cli("plugins", "new", "acme").returncode == 0
+    root = tmp_path / "tracker-acme"
+    assert "\nimport tracker_acme" in (root / "tests" / "test_acme.py").read_text()
+    code = root / "src" / "tracker_acme" / "__init__.py"
+    code.write_text(code.read_text().replace("\nimport re\n", f"\nimport re\n{line}\n"))
+    done = tracker_cli("plugins", "check", str(root), TRACKER_PLUGIN_SECONDS="1", PYTEST_ADDOPTS="")
+    assert f"  - plugin 'acme' failed to be imported: {message} (docs" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("My Tool", "Invalid name 'My Tool'. Expected lower-case letters and digits"),

@@ -176,11 +176,10 @@ class WritingCommand(Command):
 
 def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What to say about each named window that no record knows: a slip in an id is found at once."""
-    named = given.get("window") or given.get("window_id") or given.get("windows") or ()
-    if not named or not session.root.is_dir():
-        return []
     from tracker.windows.lanes import doubt
 
-    found = [one for each in ([named] if isinstance(named, str) else named) if (one := doubt(session.index, each))]
+    named = given.get("window") or given.get("window_id") or given.get("windows") or ()
+    names = ([named] if isinstance(named, str) else named) if named and session.root.is_dir() else ()
+    found = [one for each in names if (one := doubt(session.index, each, given))]
     source = session.registry.source(str(given.get("name"))) if found else None
     return [(text, EVENTS_STAY if source and source.is_stream else cure) for text, cure in found]

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 ZEROTH, TIMED = "W0-00", re.compile(r"H\d{8}-\d{4}")  # what the first window follows; one that a time names
 
 
-def doubt(index: "Index", window: str) -> tuple[str, str] | None:
-    """What to say about a window that no record knows, and its cure; None for the first one, or one that is next."""
-    if index.knows(window) or not (known := index.newest_windows(1000)) or window in map(next_window, known):
+def doubt(index: "Index", window: str, given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What to say about a window that no record knows, and its cure; None for the first, and the next of a capture."""
+    known = [] if index.knows(window) else index.newest_windows(1000)
+    if not known or ({"captured_at", "stale_ok"} & given.keys() and window in map(next_window, known)):
         return None
     if alike := next((one for one in known if spelling(one) == spelling(window)), None):
         return f"{window} is a new window. Did you mean {alike}?", " `tracker undo` takes this back"

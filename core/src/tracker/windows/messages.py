@@ -22,7 +22,7 @@ OLD = timedelta(minutes=15)  # a reading that is older is told
 OVER, STALE = "reset-over", "stale-data"
 # of the tags that no source declares
 MEANINGS = {
-    TOO_FAR: "this reset is too far ahead, so it is left out; the pane may be old",
+    TOO_FAR: "this reset is not within one period of its meter, so it is left out; the pane may be old",
     OVER: "this reset was over when the pane was captured; if the meter was used since, the pane is old",
     STALE: "every reset in the pane is over, or cannot be",
     OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",

@@ -48,8 +48,9 @@ class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     cache_creation: CacheWrites | None = None
     iterations: Any = None
     speed: Text = None
-    # of no use here
+    # of no use here; what the service deleted from its cache is no use of it
     fallback_credit: Any = None
+    cache_deleted_input_tokens: Any = None
     # what costs more than tokens
     inference_geo: Any = None
     server_tool_use: Any = None

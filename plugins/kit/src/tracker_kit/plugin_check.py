@@ -132,18 +132,18 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     words = ["-q", "--tb=native", "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:cacheprovider"]
     # else pytest finds it by its entry point
     words += ["-p", "tracker_kit.pytest_plugin"] if os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD") else []
-    words += ["-p", "tracker_kit.verdict", "--verdict", str(result), str(tests)]
+    words += ["-p", "tracker_kit.verdict", "--verdict", str(result), *(f"--of={name}" for name in target.sources)]
     path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *words],
+            [sys.executable, "-m", "pytest", *words, str(tests)],
             env=os.environ | {"PYTHONPATH": path, "PYTEST_ADDOPTS": ""},
             capture_output=True,
             timeout=SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise TrackerError(f"The checks did not finish within {SECONDS} s.") from error
+        raise TrackerError(f"The checks of {', '.join(target.sources)} did not finish within {SECONDS} s.") from error
     if not result.exists():
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
         # pytest interrupted, broken or misused; all other ends without a result are none of its making

@@ -17,10 +17,11 @@ from tracker.api import Source
 from tracker.kernel import Registry
 from tracker_kit.conformance import Conformance, SourceConformance
 from tracker_kit.features import FeatureConformance
-from tracker_kit.rules import installed
+from tracker_kit.rules import installed, refused
 from tracker_kit.streams import TelemetryConformance
 from tracker_kit.texts import ReportConformance, StatusConformance
 
+IMPORT = "be imported"  # the core's step
 KINDS: dict[str, type[SourceConformance]] = {
     "status": StatusConformance,
     "report": ReportConformance,
@@ -62,6 +63,7 @@ def _unfit(kind: type[SourceConformance], given: Sequence[Path]) -> list[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--verdict", type=Path, help="where to write what the conformance checks found")
+    parser.addoption("--of", action="append", default=[], help="a plugin that is checked")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,6 +77,17 @@ class Verdict:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, Any]] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        """Run no test of what hangs, exits, or is all that is broken: it would be imported outside of the guard."""
+        known, wanted = installed(), session.config.getoption("--of")
+        errors = [one.error for one in (*known.features, *known.found) if one.name in wanted and one.error]
+        lost = [error for error in errors if error.step == IMPORT]
+        if not lost or (len(lost) < len(wanted) and all(isinstance(one.__cause__, Exception) for one in lost)):
+            return None
+        self.rows += [{"source": one.plugin, "reads": False, "check": IMPORT, "message": refused(one)} for one in lost]
+        return True
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         kept = [item for item in items if issubclass(getattr(item, "cls", None) or object, Conformance)]
