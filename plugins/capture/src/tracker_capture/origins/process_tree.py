@@ -11,10 +11,13 @@ import os
 import secrets
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from weakref import WeakSet
+
+from tracker_capture.origins.answer import OriginError
 
 PROC = Path("/proc")
 MARK = "METER_READING"
@@ -22,6 +25,8 @@ MARK = "METER_READING"
 ROUNDS = 5
 
 _running: WeakSet[ProcessTree] = WeakSet()
+# held while a program is started, and set where a signal ends this process: a thread goes on with its next program
+_starting, _is_over = threading.Lock(), threading.Event()
 
 
 class ProcessTree:
@@ -30,15 +35,18 @@ class ProcessTree:
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         token = secrets.token_hex(8)
         self._mark = f"{MARK}={token}".encode()
-        self.process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environment, MARK: token},
-            start_new_session=True,
-        )
-        _running.add(self)
+        with _starting:
+            if _is_over.is_set():
+                raise OriginError("interrupted")
+            self.process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**environment, MARK: token},
+                start_new_session=True,
+            )
+            _running.add(self)
 
     def end(self) -> None:
         """End the program and all that it started."""
@@ -82,7 +90,12 @@ def ended_on_signals() -> Iterator[None]:
     try:
         for number in mine:
             signal.signal(number, stop)
+        _is_over.clear()
         yield
+    except BaseException:
+        with _starting:
+            _is_over.set()
+        raise
     finally:
         for tree in list(_running):
             tree.end()
