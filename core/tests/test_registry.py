@@ -246,6 +246,9 @@ def test_a_prefix_that_hides_a_program_or_a_builtin_is_known(prefix: str) -> Non
 
 def test_the_operators_own_functions_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
+    assert source("toy", prefix="tracker", kind="telemetry", stream="toy").hidden_words == ["tracker"], (
+        "also off the PATH"
+    )
     assert [source("toy", prefix=prefix).hidden_words for prefix in "oaz"] == [[], [], []]
 
 

@@ -43,6 +43,8 @@ def test_the_folder_is_the_variable_s_or_the_home_s(machine: Any, event: Any) ->
     assert machine.ask("codex", "rollout", CODEX_HOME=several).has_value
     gone = machine.why_not("codex", "rollout", CODEX_HOME=str(machine.folder / "gone"))
     assert gone.startswith(f"no folder {machine.folder}/gone ($CODEX_HOME); ")
+    # a name that cannot be looked up, as one in the home of another user
+    assert machine.why_not("codex", "rollout", CODEX_HOME="x" * 300).startswith("no folder xxx")
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,9 @@ def test_a_program_that_was_never_started_has_no_folder_yet(home: Path, setup: S
     undone = setup("--undo")
     assert undone.stderr == ""
     assert not (home / ".claude").exists()
+    # a home that cannot be looked into, as that of another user
+    none = setup("--dry-run", HOME="/" + "x" * 300)
+    assert (none.returncode, none.stderr) == (0, "")
 
 
 def test_a_job_that_could_read_nothing_is_not_offered(home: Path, setup: Setup) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
 
 @contextmanager
 def terminal(recent: Any, folder: Path, *more: str, size: tuple[int, int] = (80, 24), **options: Any) -> Iterator[Any]:
@@ -100,6 +102,14 @@ def test_a_dumb_terminal_is_refused(recent: Any, tmp_path: Path) -> None:
         assert process.wait(60) == 1
         said = _without_folder(os.read(main, 4096).decode())
         assert said.startswith("error: The board needs a terminal. Type `tracker board --once")
+
+
+def test_a_terminal_without_its_characters_is_refused(recent: Any, tmp_path: Path) -> None:
+    """Each line of a frame was six characters long."""
+    with terminal(recent, tmp_path, env=ASCII) as (main, process):
+        assert process.wait(60) == 1
+        said = _without_folder(os.read(main, 4096).decode())
+        assert said == "error: The board's lines are not in ascii. Set PYTHONUTF8=1, or type `tracker status`."
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ class Source(StatusSource, ReportSource, TelemetrySource):
 
     @property
     def hidden_words(self) -> list[str]:
-        """Those of its shell functions that would hide a program, or a word of bash, zsh or fish.
+        """Those of its shell functions that would hide a program, tracker itself, or a word of bash, zsh or fish.
 
         The file has the reserved words and builtins that letters alone make (`compgen -bk`;
         `print -l ${(k)builtins} ${(k)reswords}`; `builtin -n`).
@@ -300,4 +300,4 @@ class Source(StatusSource, ReportSource, TelemetrySource):
         from shutil import which
 
         words = Path(__file__).with_name("shell_words.txt").read_text(encoding="utf-8").split()
-        return sorted(word for word in {*self.shell_functions} - OPERATORS if word in words or which(word))
+        return sorted(one for one in {*self.shell_functions} - OPERATORS if one in (*words, "tracker") or which(one))

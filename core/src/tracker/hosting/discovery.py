@@ -214,7 +214,7 @@ def check(feature: Feature, name: str) -> None:
     if not isinstance(feature, Feature) or feature.name != name:
         refuse("answer of feature_info", feature, f"a Feature named {name!r}")
     for part, kind in (("commands", Mapping), ("settings", Mapping), ("streams", list | tuple | set | frozenset)):
-        if not isinstance(given := getattr(feature, part), kind):
+        if not isinstance(given := getattr(feature, part), kind) or not all(isinstance(one, str) for one in given):
             refuse(part, given, "a tuple of texts" if part == "streams" else "a mapping from names")
     for named, command in feature.commands.items():
         if named in OWN_COMMANDS or named in ALSO or not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", named):
@@ -222,7 +222,7 @@ def check(feature: Feature, name: str) -> None:
         if not isinstance(command, Command) or not all(isinstance(one, str) and one.isprintable() for one in command):
             refuse(f"command {named!r}:", command, "a Command of three texts of one line")
     for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):
-        if not re.fullmatch(r"[\w.]+:\w+", place):
+        if not isinstance(place, str) or not re.fullmatch(r"[\w.]+:\w+", place):
             refuse("place", place, "a module and an attribute, as in package.module:Name")
     for stream in feature.streams:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", stream) or stream in OWN_STREAMS:

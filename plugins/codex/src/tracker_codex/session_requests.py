@@ -4,7 +4,8 @@
 the last one before it, which may stand nowhere else. Files of older clients have `token_count` alone, with running
 totals: there the key is the total and the thread, which a copy shows that lacks a line before. A legacy fork copies its
 parent's history at once: of these requests those count that its parent did not show before, if the parent is known.
-So do some clients where a subagent begins: its first requests are its own unless its parent showed them before.
+So do some clients where a subagent begins, mostly with its parent's first line before them: without that line, the
+first requests are its own unless its parent showed them before.
 
 `scratch` is the state of one file.
 """
@@ -20,7 +21,17 @@ import orjson
 from tracker.api import Event, Rejected, epoch
 from tracker_codex.session_notes import RECORD, note_counted, note_nameless, note_row, note_usage
 from tracker_codex.session_rows import Numbers, Payload, Row, decode, digest, grown, numbers, text, unchecked
-from tracker_codex.session_threads import BURST_SECONDS, begun, is_headless, is_older, later, note_first, note_named
+from tracker_codex.session_threads import (
+    BURST_SECONDS,
+    begun,
+    is_headless,
+    is_older,
+    later,
+    look_for_copies,
+    note_first,
+    note_named,
+    spawner,
+)
 from tracker_codex.sessions import LATEST, WORDS
 
 _WORDS = tuple(word.encode() for word in WORDS)
@@ -98,17 +109,18 @@ def _meet(payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None
         raise Rejected("a damaged id")
     note_named(payload, scratch)
     if "thread" not in scratch:
-        _begin(thread, payload, epoch(row.timestamp), scratch)
+        _begin(thread, payload, row, scratch)
     elif thread == scratch["thread"] or "total" in scratch:
         pass
     elif scratch["is_subagent"]:
-        _spawned(thread, row, scratch)
+        scratch["is_replay"] = look_for_copies(thread, row, scratch)
     elif not scratch["is_paginated"]:
         scratch["parent"], scratch["is_fork"] = scratch["parent"] or thread, True
         scratch["burst"] = scratch["forked"] = later(scratch["forked"], epoch(row.timestamp))
 
 
-def _begin(thread: str | None, payload: Mapping[str, Any], at: float | None, scratch: dict[str, Any]) -> None:
+def _begin(thread: str | None, payload: Mapping[str, Any], row: Row, scratch: dict[str, Any]) -> None:
+    at = epoch(row.timestamp)
     git, account, source, base, told = map(
         payload.get, ("git", "creator_account_id", "source", "history_base", "base_instructions")
     )
@@ -140,21 +152,10 @@ def _begin(thread: str | None, payload: Mapping[str, Any], at: float | None, scr
     }
     if is_fork:
         scratch["burst"] = at
+    elif is_subagent:
+        look_for_copies(parent or spawner(payload), row, scratch)
     if isinstance(told, dict) and isinstance(made_for := told.get("provenance"), dict):
         scratch.setdefault("model", text(made_for.get("model")))
-
-
-def _spawned(parent: str | None, row: Row, scratch: dict[str, Any]) -> None:
-    """Look for copies behind the copied first line of a subagent's parent: those that follow it within milliseconds.
-
-    Whole seconds leave it open, and then a request counts.
-    """
-    at, stamp = epoch(row.timestamp), row.timestamp
-    is_exact = "." in stamp if isinstance(stamp, str) else at is not None and (stamp != at or at % 1 > 0)
-    if at is None or not is_exact or at < (scratch["forked"] or at) or type(scratch["start"]) is int:
-        return
-    if not scratch["may_copy"]:
-        scratch["parent"], scratch["may_copy"], scratch["burst"] = parent, True, at
 
 
 def _pulse(row: Row, scratch: dict[str, Any]) -> None:
@@ -323,7 +324,7 @@ def _counted(payload: Payload, row: Row, scratch: dict[str, Any]) -> list[Event]
     note_counted(info.last_token_usage, row, scratch)
     key = scratch.pop("torn", None) or f"{_base(total, last, row, scratch)}/{scratch.get('thread') or ''}"
     event = _event(key, usage, row, scratch)
-    if scratch.get("is_fork"):
+    if scratch.get("is_fork") or (scratch.get("is_replay") and "burst" in scratch):
         event["tags"] = [*event.get("tags", []), f"{COPY}{scratch['parent']}"]
         return [event]
     scratch["early"] = usage, epoch(row.timestamp), total

@@ -27,10 +27,15 @@ def note_named(meta: Mapping[str, Any], scratch: dict[str, Any]) -> None:
 
 def _named(meta: Mapping[str, Any]) -> Iterator[str]:
     """The thread of a `session_meta`, and those that it is of."""
-    base, source = meta.get("history_base"), meta.get("source")
-    about = [meta, base, *(source.values() if isinstance(source, dict) else ())]
-    about += [part for one in about[2:] if isinstance(one, dict) for part in one.values()]
+    about = [*_parts(meta), meta.get("history_base")]
     yield from (one[name] for one in about if isinstance(one, dict) for name in NAMES if text(one.get(name)))
+
+
+def _parts(meta: Mapping[str, Any]) -> list[Any]:
+    """A `session_meta`, and what it says of where its thread comes from."""
+    source = meta.get("source")
+    about = [meta, *(source.values() if isinstance(source, dict) else ())]
+    return about + [part for one in about[1:] if isinstance(one, dict) for part in one.values()]
 
 
 def note_first(row: Row, scratch: dict[str, Any]) -> None:
@@ -53,6 +58,26 @@ def _since_first_line(row: Row, scratch: Mapping[str, Any]) -> float:
     """How many seconds later a row was written; 0 if that is not known."""
     at, first = epoch(row.timestamp), scratch.get("forked")
     return 0.0 if at is None or first is None else at - first
+
+
+def spawner(meta: Mapping[str, Any]) -> str | None:
+    """The thread that began a subagent."""
+    found = (text(one.get("parent_thread_id")) for one in _parts(meta) if isinstance(one, dict))
+    return next(filter(None, found), None)
+
+
+def look_for_copies(parent: str | None, row: Row, scratch: dict[str, Any]) -> bool:
+    """Look for copies behind a subagent's first line, or that of its parent, which follow it within milliseconds.
+
+    Whole seconds leave it open, and then a request counts. Returned is whether copies may follow.
+    """
+    at, stamp = epoch(row.timestamp), row.timestamp
+    is_exact = "." in stamp if isinstance(stamp, str) else at is not None and (stamp != at or at % 1 > 0)
+    if parent is None or at is None or not is_exact or at < (scratch["forked"] or at) or type(scratch["start"]) is int:
+        return False
+    if not (scratch["may_copy"] and "is_replay" in scratch):  # the first of the lines of those before it
+        scratch["parent"], scratch["may_copy"], scratch["burst"] = parent, True, at
+    return True
 
 
 def is_older(row: Row, scratch: Mapping[str, Any]) -> bool:

@@ -77,7 +77,7 @@ def file_edit(title: str, path: Path, changed: Change, question: str = "") -> Ed
     """The change of a text file; a link is followed, and stays."""
     try:
         found = path.resolve()
-        if not found.parent.is_dir():
+        if not os.path.isdir(found.parent):
             return Edit(title=title, place=str(path), refusal=f"There is no folder {found.parent}.", is_absent=True)
         before = _read(found)
         after = changed(before)

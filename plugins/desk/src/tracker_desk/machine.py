@@ -91,7 +91,7 @@ def missing(origin: Origin) -> str | None:
         return None if os.environ.get(origin.key) else f"{origin.key} is not set"
     if isinstance(origin, FileOrigin | LogOrigin | StatusLineOrigin):
         folder = folder_of(origin)
-        return None if Path(folder).expanduser().is_dir() else f"{folder} does not exist"
+        return None if os.path.isdir(Path(folder).expanduser()) else f"{folder} does not exist"
     return None
 
 
@@ -113,7 +113,7 @@ def _files(origins: Sequence[FileOrigin | LogOrigin], capture: str) -> Place:
     first = next((one for one in origins if isinstance(one, FileOrigin)), origins[0])
     folder = Path(folder_of(first))
     top = folder.expanduser()
-    patterns = {f"{one.pattern}{end}" for one in origins for end in ("", PACKED)} if top.is_dir() else set()
+    patterns = {f"{one.pattern}{end}" for one in origins for end in ("", PACKED)} if os.path.isdir(top) else set()
     count = len({path for pattern in patterns for path in top.glob(pattern)})
     has_usage = any(isinstance(one, LogOrigin) for one in origins)
     used = (*_used(capture, count and _has_file(origins)), *_used("tracker usage", count and has_usage))

@@ -134,7 +134,8 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
         problem = f"the BEFORE of {line(lane.mark.window)} shows values that are {span(session.now - lane.as_of)} old"
         yield finding("warning", "old", place, problem, f"tracker start {name} --stdin{agent}")
     for left in lane.also_open:
-        yield finding("warning", "open", place, f"{line(left.mark.window)} was never ended", left.command)
+        why = f": {line(left.due.reason)}" if left.due.action is None else ""
+        yield finding("warning", "open", place, f"{line(left.mark.window)} was never ended{why}", left.command)
 
 
 def _anomalies(session: Session, status: Status) -> Iterator[Finding]:

@@ -42,7 +42,10 @@ def functions_left_out(registry: Registry, name: str) -> list[str]:
     found = dict[str, list[str]]()
     for function, why in sorted(registry.lost_functions(name).items()):
         found.setdefault(why, []).append(function)
-    return [f"its shell functions {', '.join(lost)} are left out, each because {why}" for why, lost in found.items()]
+    several = {why: f"s {', '.join(lost)} are left out, each" for why, lost in found.items() if len(lost) > 1}
+    return [
+        f"its shell function{several.get(why, f' {lost[0]} is left out,')} because {why}" for why, lost in found.items()
+    ]
 
 
 def _row(found: Any, kind: str | None) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def own_table() -> Table | None:
     path = user_file()
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise TrackerError(f"cannot read {path}: {error}") from error

@@ -117,7 +117,7 @@ FILES: dict[str, str | bytes] = {
     "models": text("models", count(A, A), model("gpt-5.2-codex"), count(B, use(200, 20))),
     "subagent": meta("subagent", forked_from_id="models", source={"subagent": {"thread_spawn": {"parent": "models"}}})
     + model("gpt-5.2")
-    + count(A, A, at(0))
+    + count(A, A, at(0.1))
     + count(use(200, 20), A, at(0.4)),
     "paginated": meta("paginated", forked_from_id="models", history_mode="paginated", history_base={"thread_id": "x"})
     + model("gpt-5.2")

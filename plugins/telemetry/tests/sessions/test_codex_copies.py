@@ -129,6 +129,25 @@ def test_copies_are_known_when_the_parents_file_and_the_index_are_gone(home: Any
         shutil.rmtree(home.data / ".index")
 
 
+@pytest.mark.parametrize(("has_records", "is_known"), [(False, True), (True, True), (False, False)])
+def test_counts_that_a_subagent_copied_at_once_are_its_parents(home: Any, *, has_records: bool, is_known: bool) -> None:
+    """Behind its parent's first line also if the parent's file is gone, or has its requests as records."""
+    if is_known:
+        write(home, "p", [PARENT[0], *asked(0, USED[:2], thread="p" if has_records else "")])
+    copies = [{**one, "timestamp": EPOCH + 60 + at / 50} for at, one in enumerate(PARENT)]
+    write(home, "s", [spawned(60), *copies, *asked(69, USED[2:])])
+    assert sessions(home) == (BOTH if is_known else {"s": BOTH["s"]})
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.2])
+def test_a_subagents_first_counts_may_be_copies_without_its_parents_first_line(home: Any, gap: float) -> None:
+    write(home, "p", PARENT)
+    first = [{**one, "timestamp": EPOCH + 60 + gap} for one in PARENT[1:]]
+    write(home, "s", [spawned(60), *first, *asked(69, USED[2:])])
+    own = USED if gap > 0.1 else USED[2:]
+    assert sessions(home) == {"p": BOTH["p"], "s": (len(own), sum(one[2] for one in own))}
+
+
 def test_one_that_a_subagent_began_copies_what_that_copied(home: Any) -> None:
     copies = [{**one, "timestamp": EPOCH + 60.004} for one in PARENT]
     own = asked(69, USED[2:3])

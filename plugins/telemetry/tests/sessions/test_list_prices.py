@@ -50,6 +50,12 @@ def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def test_a_home_that_is_no_folder_has_no_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users of services have /dev/null for one."""
+    monkeypatch.setattr(prices, "user_file", lambda: Path("/dev/null/.config/tracker/prices.toml"))
+    assert prices.own_table() is None
+
+
 @pytest.fixture(scope="module")
 def spelled() -> dict[str, list[Any]]:
     """Every name that the bundled table spells out, with and without a date, and the prices of the models called so."""

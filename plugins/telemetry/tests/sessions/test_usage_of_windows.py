@@ -202,6 +202,33 @@ def test_what_another_account_used_on_another_machine_is_of_no_window_of_this_on
     assert (found.get("tokens"), found.get("lost_sessions")) == ((150, None) if is_known else (None, 1))
 
 
+@pytest.mark.parametrize(
+    ("reads", "until", "shared"),
+    [("its own", None, None), ("its own", 15, 1), ("those of here", None, 2), ("none", None, 2)],
+)
+def test_a_window_of_another_machine_shares_no_request_of_the_files_that_are_here(
+    home: Any, message: Any, reads: str, until: int | None, shared: int | None
+) -> None:
+    """It is known of the time before that one read its own. An old data directory reads the files that are here."""
+    other = type(home)(home.folder / "other")
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for one, window, start in ((home, "W1", 0), (other, "W2", 10)):
+        for phase, minute in (("start", start), ("end", start + 30)):
+            words = ("--window", window, "--captured-at", f"2026-11-20T10:{minute:02}:00Z")
+            assert one.run(phase, "claude", "--stdin", *words, stdin=pane.format(minute)).exit_code == 0
+    (home.projects / "s1.jsonl").write_text("".join(message(str(minute), minute=minute) for minute in (5, 12, 20)))
+    (other.projects / "s2.jsonl").write_text(message("theirs", minute=35, sessionId="s2"))
+    if reads != "none":
+        assert other.run("usage", HOME=str((other if reads == "its own" else home).folder)).exit_code == 0
+    if until:
+        totals = other.data / "claude_sessions.jsonl"
+        [row] = map(json.loads, totals.read_text().splitlines())
+        totals.write_text(json.dumps(row | {"captured_at": f"2026-11-20T10:{until}:00Z"}) + "\n")
+    assert home.run("import", str(other.data)).exit_code == 0
+    found = json.loads(home.run("--json", "windows").stdout)[0]["providers"]["claude"]
+    assert (found["requests"], found.get("shared_requests")) == (3 - (shared or 0), shared)
+
+
 def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any) -> None:
     """The vendor deleted a file, and the index went: no command takes what is left for all that a window used."""
     for name in ("a20", "b20", "a22", "b22"):

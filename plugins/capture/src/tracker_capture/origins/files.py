@@ -88,10 +88,12 @@ def _folders(origin: FileOrigin) -> list[Path]:
     named = os.environ.get(origin.variable, "") if origin.variable else ""
     texts = [one.strip() for one in named.split(",") if one.strip()] or [origin.folder]
     folders = [Path(text).expanduser() for text in texts]
-    if not any(folder.is_dir() for folder in folders):
+    # no error in the home of another user, as under `sudo -u`
+    found = [folder for folder in folders if os.path.isdir(folder)]
+    if not found:
         where = f" (${origin.variable})" if named else ""
         raise not_installed(f"no folder {', '.join(map(line, folders))}{where}", origin)
-    return [folder for folder in folders if folder.is_dir()]
+    return found
 
 
 def _files(folder: Path, pattern: str) -> Iterator[File]:

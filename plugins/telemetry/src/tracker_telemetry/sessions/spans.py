@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.kernel import Capture, Session, Windows, canonical
 from tracker_telemetry.sessions.columns import LATEST
@@ -27,12 +27,17 @@ BETWEEN = "+"  # the names of windows that share requests; no name contains it
 
 
 class Span(NamedTuple):
-    """A window of a provider, and the lanes of its captures."""
+    """A window of a provider, and the lanes and the commands of its captures.
+
+    elsewhere: until when it is known that it is another machine's.
+    """
 
     begin: float
     end: float
     window: str
     lanes: frozenset[str]
+    commands: frozenset[str]
+    elsewhere: float = 0.0
 
 
 @frozen(kw_only=True)
@@ -63,15 +68,29 @@ class Spans:
             if pair.before is not None:
                 end = _seen(pair.after) if pair.after is not None else float("inf")
                 lanes = frozenset(one.agent_id for one in group if one.agent_id)
-                found[provider].append(Span(_seen(pair.before), end, window, lanes))
+                commands = frozenset(str(one.record.get("command_id")) for one in group)
+                found[provider].append(Span(_seen(pair.before), end, window, lanes, commands))
         for spans in found.values():
             spans.sort(key=lambda span: span[:3])
         ends = {name: list(accumulate((span.end for span in own), max)) for name, own in found.items()}
         return cls(spans=found, ends=ends)
 
+    def told(self, read: Mapping[str, float]) -> Spans:
+        """The same, where it is known of commands until when the files that were read are another machine's."""
+
+        def until(span: Span) -> float:
+            return min(read.get(command, 0.0) for command in span.commands)
+
+        own = {name: [one._replace(elsewhere=until(one)) for one in known] for name, known in self._spans.items()}
+        return evolve(self, spans=own) if read else self
+
     def rows(self) -> list[tuple[object, ...]]:
         """All that is known, in an order of its own."""
-        return [(name, *span[:3], sorted(span.lanes)) for name, own in sorted(self._spans.items()) for span in own]
+        return [
+            (name, *span[:3], sorted(span.lanes), sorted(span.commands))
+            for name, own in sorted(self._spans.items())
+            for span in own
+        ]
 
     def span(self, providers: Iterable[str], windows: frozenset[str] | None) -> tuple[float, float] | None:
         """From the first begin to the last end of some windows; None for all."""
@@ -93,6 +112,8 @@ class Spans:
     def of(self, provider: str, at: float | Day | None, names: Sequence[str], known: Collection[str] = ()) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
 
+        What is known to be another machine's has no part in it, if others are there.
+
         The branch `main` tells only if the other lanes have names of branches or projects, too, which are `known`.
 
         A day, which is all that is known of what a deleted file held, or one of another machine, does not tell it.
@@ -109,6 +130,7 @@ class Spans:
             place -= 1
             if spans[place].end >= at:
                 found.insert(0, spans[place])
+        found = [span for span in found if span.elsewhere < at] or found
         wanted = as_lanes(names)
         own = [span for span in found if not span.lanes.isdisjoint(wanted)]
         if USUAL in wanted and any(span.lanes.isdisjoint(known) for span in found if span not in own):

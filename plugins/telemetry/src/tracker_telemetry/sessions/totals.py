@@ -14,7 +14,9 @@ A message that grew while the store was away is not told from what comes back, a
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -338,7 +340,12 @@ def fields(
 def append(session: Session, source: Source, found: Iterable[dict[str, Any]], size: int) -> int:
     """Append to the journal, which was known as far as `size`; returned is how far it is then."""
     journal, now = session.journal, session.now
-    records = [stamp(window=None, provider=source.name, captured_at=now, source="ingest", **one) for one in found]
+    # most commands that keep totals are in no log; but what comes by `tracker import` is known by its command
+    command = f"{time.time_ns():016x}{os.urandom(4).hex()}"
+    records = [
+        stamp(window=None, provider=source.name, captured_at=now, source="ingest", command_id=command, **one)
+        for one in found
+    ]
     try:
         with journal.lock(wait=0):
             before = journal.size(source.stream)

@@ -17,6 +17,7 @@ from tracker.kernel import Session
 from tracker_telemetry.sessions import gaps, money
 from tracker_telemetry.sessions.columns import LATEST
 from tracker_telemetry.sessions.days import QUARTER, Day, date_of
+from tracker_telemetry.sessions.elsewhere import read_elsewhere
 from tracker_telemetry.sessions.moves import Moves, moves
 from tracker_telemetry.sessions.names import hashed
 from tracker_telemetry.sessions.owners import by_model, owners, provider_of
@@ -165,7 +166,7 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     """The answer to a query; a brief one does not say what is missing, and what meters moved."""
     database, columns = store.database, query.names
     found: dict[Key, Sums] = defaultdict(Sums)
-    windows = Spans.of_session(session) if query.needs_requests else None
+    windows = _windows(session, database, sources) if query.needs_requests else None
     known = as_lanes(name for (name,) in database.execute(NAMES)) if windows is not None else set()
     # by the key of a row, since only what is shown is said
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
@@ -201,6 +202,11 @@ def usage(session: Session, store: Store, sources: Sequence[Source], query: Quer
     ]
     moved = _meters(session, sources, query, rows)
     return Usage(names=query.names, rows=rows, totals=_total(rows), missing=lacking, meters=moved)
+
+
+def _windows(session: Session, database: sqlite3.Connection, sources: Sequence[Source]) -> Spans:
+    """When windows were measured, and which are known to be another machine's."""
+    return Spans.of_session(session).told(read_elsewhere(session, database, sources))
 
 
 def _total(rows: Rows) -> Sums:

@@ -35,6 +35,8 @@ def check_terminal() -> None:
     """Refuse to draw where that cannot be seen."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
+    if "utf" not in (encoding := sys.stdout.encoding.lower()):
+        raise TrackerError(f"The board's lines are not in {encoding}. Set PYTHONUTF8=1, or type `tracker status`.")
 
 
 @click.command("board", cls=Command, epilog="tracker board --once --out board.svg")
