@@ -115,7 +115,7 @@ BREAKS = {
         "Source(",
         'Source(prefix="c", ',
         "hides_no_program",
-        "shell functions cd are left out",
+        "shell function cd is left out",
         "The declaration",
     ),
     "demo": Break("status", "Source(", DEMO, "packs_what_its_demo_needs", "capture demo/gone.txt is not", "Packaging"),

@@ -25,8 +25,8 @@ MARK = "METER_READING"
 ROUNDS = 5
 
 _running: WeakSet[ProcessTree] = WeakSet()
-# held while a program is started, and set where a signal ends this process: a thread goes on with its next program
-_starting, _is_over = threading.Lock(), threading.Event()
+_starting = threading.Lock()  # held while a program is started
+_is_over = threading.Event()  # a signal ends this process; else a thread would go on with its next program
 
 
 class ProcessTree:
@@ -83,21 +83,20 @@ def ended_on_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end this process in good order; on any way out, no program is left running."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        _is_over.set()
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
     # SIGHUP stays ignored under nohup.
-    mine = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    mine = [number for number, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)]
     try:
         for number in mine:
             signal.signal(number, stop)
-        _is_over.clear()
         yield
-    except BaseException:
-        with _starting:
-            _is_over.set()
-        raise
     finally:
-        for tree in list(_running):
+        with _starting:
+            trees = list(_running)
+        for tree in trees:
             tree.end()
         for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, before[number])
