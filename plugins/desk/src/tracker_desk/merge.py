@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import Any
 
 from attrs import asdict, define, field
 
-from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id, span, stamp
+from tracker.kernel import CaptureMark, Journal, Session, TrackerError, Windows, plural, record_id, span, stamp
 from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.current_meters import SKEW
 from tracker_desk.derived_checks import old_baseline
+from tracker_desk.elsewhere import is_theirs, made_elsewhere
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
 from tracker_desk.status import begun_next, lane_option
@@ -27,6 +28,8 @@ BATCH = 4 << 20
 PART = 2000
 # windows that a message names
 MOST = 20
+# captures among which a lane's newest own one is searched
+AMONG = 1000
 FINALIZED = "windows"
 # which commands' records came by import: each directory keeps its own, so it is not imported
 IMPORTS = "imports"
@@ -84,26 +87,38 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
 
 def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
     """Say which windows `end` and `start` no longer go by, since newer ones of their lanes came in."""
+    came = made_elsewhere(session)
     for file, before in states:
-        own, new, name = before["window"], file.content()["window"], file.source.name
-        lane = lane_option(session, file.lane)
-        if own is None or new in (own, None):
+        source, now = file.source, file.content()
+        mark = None if now["window"] in (before["window"], None) else _own(session, file, came)
+        if mark is None or mark.window == now["window"]:
             continue
-        if before["open"] and _is_open(session, file, before):
+        own, new, name, lane = mark.window, now["window"], source.name, lane_option(session, file.lane)
+        # its AFTER may have come in
+        if mark in session.index.left_open(source.stream, file.lane, name, [own]):
             session.warn(
                 f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` no longer ends"
                 f" yours. It ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
             )
-        elif not before["open"]:
+        elif mark.phase != "before":
             following = _free_after(session, own)
-            if following == begun_next(session, file.source, file.lane):
+            if following == begun_next(session, source, file.lane):
                 continue
             behind = "goes on behind it, as the first of a new lane does"
-            does = "replaces its BEFORE" if file.content()["open"] else behind
+            does = "replaces its BEFORE" if now["open"] else behind
             session.note(
                 f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` {does}."
                 f" Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
             )
+
+
+def _own(session: Session, file: Any, came: Container[object]) -> CaptureMark | None:
+    """The newest capture of a lane that was made here; in many that came in it is not searched."""
+    for position in range(1, AMONG):
+        mark = session.index.newest(file.source.stream, file.lane, file.source.name, position=position)
+        if mark is None or not is_theirs(session.journal.record(mark.stream, mark.offset), came):
+            return mark
+    return None
 
 
 def _warn_of_clock(session: Session, there: Session) -> None:
@@ -123,14 +138,6 @@ def _free_after(session: Session, window: str) -> str:
     while session.index.knows(following):
         following = Windows(session).following(following)
     return following
-
-
-def _is_open(session: Session, file: Any, before: Mapping[str, Any]) -> bool:
-    """Whether a BEFORE still waits: it may have been taken back there, or its AFTER may have come in."""
-    lane = {name: before[name] for name in ("agent_id", "provider")}
-    known = session.index.entries(file.source.stream, [before["window"]])
-    own = [one.record_id for one in known if {name: one.record.get(name) for name in lane} == lane]
-    return own[-1:] == [before["record_id"]]
 
 
 def _other(session: Session, folder: Path) -> Path:
