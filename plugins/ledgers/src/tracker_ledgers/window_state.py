@@ -94,8 +94,10 @@ def is_ahead(session: Session, at: float) -> bool:
 
 
 def beginnings(session: Session) -> Iterator[Step]:
-    """What to run if no window wants anything."""
-    for name in session.registry.providers:
+    """What to run if no window wants anything, for the providers that were captured here, or for all."""
+    streams, known = session.registry.status_streams, session.registry.providers
+    captured = {mark.provider for stream in streams for _, mark in session.index.lanes(stream)} & known.keys()
+    for name in sorted(captured) or known:
         why = f"Paste {name}'s pane before the work begins, and press Ctrl-D"
         yield Step(rank=BEGIN, command=f"tracker start {name} --stdin", why=why)
 
