@@ -171,25 +171,59 @@ def _changed(session: Session, there: Session, folder: Path) -> list[str]:
     of different work are refused.
     """
     mine = set(session.index.windows())
-    common, clashes, changed = iter([one for one in there.index.windows() if one in mine]), list[str](), list[str]()
+    common = iter([one for one in there.index.windows() if one in mine])
+    clashes, kept, changed = list[str](), list[str](), list[str]()
     while some := list(islice(common, PART)):
-        (ours, we_know), (theirs, they_know) = (_ids(one, session, some) for one in (session, there))
+        (ours, our_ids), (theirs, their_ids) = (_ids(one, session, some) for one in (session, there))
         for window in some:
             own, other = ours[window], theirs[window]
+            we_know, they_know = our_ids[window], their_ids[window]
             both = own.keys() & other.keys()
             apart = {key for key in both if own[key] - they_know and other[key] - we_know}
             joint = {key for key in both if own[key] & they_know or other[key] & we_know}
             if apart:
                 (changed if "" in joint or (joint and apart == {""}) else clashes).append(window)
-    if clashes:
-        raise TrackerError(
-            f"{_listed(clashes)} {'are' if clashes[1:] else 'is'} used for different work here and in {folder}: each"
-            " has records that the other has not, and as one window some would hide the others. Nothing was stored."
-            " To keep both, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`), take its"
-            f" captures out (`tracker alias delete PROVIDER --window {quote(clashes[0])} --keep-readings`), then import"
-            " again. With --force the latest captures and `complete` of both count, for good: `undo` leaves imports."
-        )
+            elif (
+                bool(own) != bool(other)
+                and we_know
+                and they_know
+                and we_know.isdisjoint(they_know)
+                and _has_more(there if own else session, window)
+            ):
+                kept.append(window)
+    if clashes or kept:
+        raise _refusal(there, folder, clashes, kept)
     return changed
+
+
+def _has_more(session: Session, window: str) -> bool:
+    """Whether a window holds more than captures and what is about them."""
+    captures = {FINALIZED, "anomalies", *session.registry.status_streams}
+    others = [stream for stream in session.journal.streams() if stream not in captures]
+    return any(True for stream in others for _ in session.index.entries(stream, [window]))
+
+
+def _refusal(there: Session, folder: Path, clashes: Sequence[str], kept: Sequence[str]) -> TrackerError:
+    """clashes: windows of different work. kept: those whose captures one took out, and more of them stands there."""
+    named, out = clashes or kept, {*clashes, *kept}
+    why = "each has records that the other has not, and as one window some would hide the others"
+    if not clashes:
+        why = "one of the two took its captures out, and its churn, evidence or events would count as the other's"
+    said = f"{_listed(named)} {'are' if named[1:] else 'is'} used for different work here and in {folder}: {why}."
+    said += " Nothing was stored."
+    if rest := [window for window in there.index.windows() if window not in out]:
+        wanted = " ".join(f"--window {quote(one)}" for one in rest) if len(rest) <= MOST else "--window ID"
+        export = f"tracker --data-dir {quote(str(folder))} export --format jsonl --out OUT {wanted}"
+        said += f" `{export}` leaves {'them' if out != {named[0]} else 'it'} out, then `tracker import OUT`."
+    if clashes:
+        said += (
+            " To have both here, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`) with"
+            " its churn, evidence and events, and take its captures out (`tracker alias delete PROVIDER --window"
+            f" {quote(clashes[0])} --keep-readings`)."
+        )
+    return TrackerError(
+        f"{said} With --force the latest captures and `complete` of both count, for good: `undo` leaves imports."
+    )
 
 
 def _listed(windows: Sequence[str]) -> str:
@@ -199,12 +233,13 @@ def _listed(windows: Sequence[str]) -> str:
 
 def _ids(
     there: Session, session: Session, windows: Sequence[str]
-) -> tuple[Mapping[str, Mapping[str, set[str]]], set[str]]:
-    """The ids of standing captures by window and provider, and those of finalize rows under no provider; all ids."""
+) -> tuple[Mapping[str, Mapping[str, set[str]]], Mapping[str, set[str]]]:
+    """By window the ids of standing captures by provider, those of finalize rows under no provider; and all ids."""
     standing: dict[str, dict[str, set[str]]] = {window: {} for window in windows}
-    known: set[str] = set()
+    known: dict[str, set[str]] = {window: set() for window in windows}
     for stream in (FINALIZED, *session.registry.status_streams):
-        known.update(entry.record_id for entry in there.index.entries(stream, windows, removed=True))
+        for entry in there.index.entries(stream, windows, removed=True):
+            known[str(entry.record.get("window"))].add(entry.record_id)
         for entry in there.index.entries(stream, windows):
             provider = "" if stream == FINALIZED else str(entry.record.get("provider"))
             standing[str(entry.record.get("window"))].setdefault(provider, set()).add(entry.record_id)
