@@ -170,6 +170,32 @@ def test_a_before_below_what_the_same_meter_showed_is_told(program: Any) -> None
 
 
 @pytest.mark.parametrize("lane", [(), ("--agent", "sub1")])
+def test_a_before_that_a_later_reading_shows_to_be_old_is_told_when_its_window_is_finalized(
+    program: Any, lane: tuple[str, ...]
+) -> None:
+    """A teammate's records came in since; both windows counted the points between the two readings."""
+    reset = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
+
+    def capture(verb: str, window: str, ago: str, used: int, *words: str) -> None:
+        place = ("--window", window, "--captured-at", ago, *words)
+        program(verb, "toy", "--stdin", *place, stdin=f"fuel {used}% reset {reset}").ok()
+
+    capture("start", "ADA-02", "-2h", 25, *lane)
+    capture("start", "BEN-01", "-4h", 25, "--agent", "ben")
+    capture("end", "BEN-01", "-3h", 40, "--agent", "ben")
+    capture("end", "ADA-02", "-1h", 45, *lane)
+    assert "old pane" not in program("complete", "--window", "BEN-01", "--toy-features", "1").notes
+    said = program("complete", "--window", "ADA-02", "--toy-features", "1").notes
+    assert "toy's BEFORE may be of an old pane: fuel is at 25%, and was at 40% " in said
+    card = program("decision-card", "--window", "ADA-02").ok()
+    [cure] = re.findall("`tracker (override [^`]*)`", card)
+    assert cure in said
+    program(*cure.split()).ok()
+    assert "capacity=5 pp" in program("complete", "--window", "ADA-02").ok()
+    assert "old pane" not in program("decision-card", "--window", "ADA-02").ok()
+
+
+@pytest.mark.parametrize("lane", [(), ("--agent", "sub1")])
 def test_an_after_of_a_forgotten_window_says_what_it_costs(program: Any, lane: tuple[str, ...]) -> None:
     """It held the work of a newer window, too, so that neither counted, and nothing said so."""
     for verb, window, ago, pane in (

@@ -187,14 +187,28 @@ def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tm
         program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin=pane, root=root).ok()
         program("complete", "--window", "W9", "--toy-features", features, root=root).ok()
     before = program.files()
-    assert program("import", str(other)).refused().startswith("error: W9 is used for different work here and in ")
+    message = program("import", str(other)).refused()
+    assert message.startswith(f"error: W9 began as the same work here and in {other}, and each captured the end of it")
     assert program.files() == before
+    # what it names keeps one of the ends, on both
+    left, right = tmp_path / "left", tmp_path / "right"
+    shutil.copytree(program.root, left)
+    shutil.copytree(other, right)
+    reopen, delete = re.findall("`tracker ([^`]* --[^`]*)`", message)
+    for words in (reopen, f"{delete} --yes"):
+        program(*words.replace("PROVIDER", "toy").split(), root=right).ok()
+    assert "made here" not in program("import", str(right), root=left).ok()
+    program("import", str(left), root=right).ok()
+    for root in (left, right):
+        assert "toy: features=5, capacity=10 pp" in program("preview", "--window", "W9", root=root).ok()
     # where nothing else was done, it follows: a correction, too
     program("import", str(program.root), root=third).ok()
     program(*["alias", "delete", "toy", "--window", "W9", "--phase", "after", "--yes"], root=third).ok()
     program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin="fuel 30%", root=third).ok()
     program("complete", "--window", "W9", "--toy-features", "6", root=third).ok()
-    program("import", str(third)).ok()
+    said = program("import", str(third))
+    assert "note: W9 lost its after capture of toy, made here: a record that came in takes it back." in said.notes
+    assert "made here" not in program("import", str(program.root), root=third).notes
     assert "toy: features=6, capacity=20 pp" in program("preview", "--window", "W9").ok()
 
 

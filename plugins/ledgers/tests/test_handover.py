@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shlex
 import subprocess
@@ -40,6 +41,14 @@ def test_an_unread_capture_is_named_beside_the_window(toys: Run, tmp_path: Path)
     ok(toys("alias", "end", "toy", "--stdin", "--window", "W0-20", stdin="heat 1%"))
     ok(toys("handoff"))
     assert "; the BEFORE and AFTER of toy lack fuel, so its" in section(handoff(tmp_path).decode(), "Windows")
+
+
+def test_a_folder_whose_name_is_no_utf8_is_handed_over(toys: Run, tmp_path: Path) -> None:
+    """The brief names its documents."""
+    folder = os.fsdecode(bytes(tmp_path / "data") + b"\xff")
+    ok(toys("--data-dir", folder, "alias", "start", "toy", "--stdin", stdin="fuel 5%"))
+    ok(toys("--data-dir", folder, "handoff"))
+    assert b"data\\udcff" in handoff(tmp_path)
 
 
 def test_others_write_while_it_is_gathered(finalized: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,6 +239,11 @@ def test_a_forecast_is_scored_whichever_command_made_it(
     with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
         file.write(json.dumps(_row(9999, end - HOUR, 64, end)) + "\n")
     monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
+    path = verdicts.folder / "data" / "forecasts.jsonl"
+    row = json.loads(path.read_text().splitlines()[0])
+    # another machine of the account looked in the same hour, and its records came by an import
+    with path.open("a") as file:
+        file.write(json.dumps(row | {"record_id": "c" * 32, "nonce": "d" * 32}) + "\n")
     assert "1 forecast of 1 week scored: 1 right about full or not" in verdicts("plan", "--score").ok()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import MeterReading, Panel, Period
+    from tracker.api import Check, MeterReading, Panel, Period
     from tracker.kernel import Session
 
 
@@ -41,7 +41,10 @@ def feature_info() -> Feature:
 
 @hookimpl
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Add what a command captured to the meter history."""
+    """Add what a command captured to the meter history; say of a window that was finalized which BEFORE is in doubt."""
+    if given.get("reopen") is False and session.outcome and not session.dry_run:
+        for check in window_checks(session, given["window"]):
+            session.note(f"note: {check.text} `{check.cure}`")
     provider = given.get("provider") or given.get("name")
     if isinstance(provider, str) and session.outcome and not given.get("sample"):
         from tracker_capture.capture_history import add_newest_capture
@@ -99,6 +102,14 @@ def window_accounts(session: Session, windows: Sequence[str]) -> Mapping[tuple[s
 def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     """The same as a column."""
     return {key: {"account": name} for key, name in window_accounts(session, windows).items()}
+
+
+@hookimpl
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """Whether a BEFORE lies below what its meter had shown."""
+    from tracker_capture.capture_history import checks
+
+    return list(checks(session, window))
 
 
 @hookimpl

@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from attrs import asdict, define, field
+from attrs import define, field
 
 from tracker.kernel import CaptureMark, Journal, Session, TrackerError, Windows, plural, record_id, span, stamp
 from tracker_desk.config_values import ledgers_above, note_ledgers
@@ -43,6 +43,10 @@ class MergeCounts:
     new: int = 0
     known: int = 0
     conflicts: list[str] = field(factory=list)  # ids that stand here with other content
+    removals: list[Record] = field(factory=list)  # the new ones that take a record back
+
+    def document(self) -> dict[str, Any]:
+        return {"new": self.new, "known": self.known, "conflicts": self.conflicts}
 
 
 def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
@@ -78,6 +82,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
             for file in {one.path: one for one in files}.values():
                 file.write()
         _warn_of_hidden(session, states)
+        _note_lost(session, found)
     _report(session, other, found)
     _warn_of_clock(session, there)
     if changed:
@@ -119,6 +124,21 @@ def _own(session: Session, file: Any, came: Container[object]) -> CaptureMark | 
         if mark is None or not is_theirs(session.journal.record(mark.stream, mark.offset), came):
             return mark
     return None
+
+
+def _note_lost(session: Session, found: Mapping[str, MergeCounts]) -> None:
+    """Say which captures of this machine a record from there takes back."""
+    came = made_elsewhere(session)
+    for stream in sorted(found.keys() & session.registry.status_streams):
+        gone = {one["tombstone"]: one.get("window") for one in found[stream].removals}
+        for entry in session.index.entries(stream, sorted({str(window) for window in gone.values()}), removed=True):
+            record = entry.record
+            if entry.record_id in gone and not is_theirs(record, came):
+                what = f"{record.get('window')} lost its {record.get('phase')} capture of {record.get('provider')}"
+                session.note(
+                    f"note: {what}, made here: a record that came in takes it back. If it is to count, `tracker undo`"
+                    " there, of the command that took it back, and another import bring it back"
+                )
 
 
 def _warn_of_clock(session: Session, there: Session) -> None:
@@ -172,7 +192,7 @@ def _changed(session: Session, there: Session, folder: Path) -> list[str]:
     """
     mine = set(session.index.windows())
     common = iter([one for one in there.index.windows() if one in mine])
-    clashes, kept, changed = list[str](), list[str](), list[str]()
+    clashes, forked, kept, changed = list[str](), list[str](), list[str](), list[str]()
     while some := list(islice(common, PART)):
         (ours, our_ids), (theirs, their_ids) = (_ids(one, session, some) for one in (session, there))
         for window in some:
@@ -181,8 +201,10 @@ def _changed(session: Session, there: Session, folder: Path) -> list[str]:
             both = own.keys() & other.keys()
             apart = {key for key in both if own[key] - they_know and other[key] - we_know}
             joint = {key for key in both if own[key] & they_know or other[key] & we_know}
-            if apart:
-                (changed if "" in joint or (joint and apart == {""}) else clashes).append(window)
+            if apart and ("" in joint or (joint and apart == {""})):
+                changed.append(window)
+            elif apart:
+                (forked if apart & joint else clashes).append(window)
             elif (
                 bool(own) != bool(other)
                 and we_know
@@ -193,6 +215,14 @@ def _changed(session: Session, there: Session, folder: Path) -> list[str]:
                 kept.append(window)
     if clashes or kept:
         raise _refusal(there, folder, clashes, kept)
+    if forked:
+        raise TrackerError(
+            f"{_listed(forked)} began as the same work here and in {folder}, and each captured the end of it. Expected"
+            " one end. Nothing was stored. On the machine whose end is not to count, type `tracker complete --reopen"
+            f" --window {quote(forked[0])}` if it is finalized, and `tracker alias delete PROVIDER --phase after"
+            f" --window {quote(forked[0])} --keep-readings`, leave the BEFORE, which both have, and import again. With"
+            " --force the later end and `complete` count, for good: `undo` leaves imports."
+        )
     return changed
 
 
@@ -289,6 +319,7 @@ def _is_new(taken: MergeCounts, ids: Ids, own_id: str, line: bytes, record: Mapp
     is_same = ids.add(own_id, line)
     if is_same is None:
         taken.new += 1
+        taken.removals += [dict(record)] if "tombstone" in record else []
         return True
     taken.known += 1
     # events are told by their line, whenever it was taken in
@@ -337,7 +368,7 @@ def _read(journal: Journal, stream: str, start: int, ids: Ids, advance: Advance)
 def _report(session: Session, other: Journal, found: dict[str, MergeCounts]) -> None:
     new, known = sum(one.new for one in found.values()), sum(one.known for one in found.values())
     if session.json or session.dry_run:
-        session.data({"from": str(other.root), "streams": {name: asdict(one) for name, one in found.items()}})
+        session.data({"from": str(other.root), "streams": {name: one.document() for name, one in found.items()}})
     else:
         parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
         session.say(f"imported {plural(new, 'record')}{f' ({parts})' if parts else ''}; {known} were here already")
