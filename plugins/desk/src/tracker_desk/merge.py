@@ -214,7 +214,8 @@ def _changed(session: Session, there: Session, folder: Path) -> list[str]:
             ):
                 kept.append(window)
     if clashes or kept:
-        raise _refusal(there, folder, clashes, kept)
+        others = [one for one in there.index.windows() if one not in {*clashes, *kept, *forked}]
+        raise _refusal(folder, clashes, kept, others)
     if forked:
         raise TrackerError(
             f"{_listed(forked)} began as the same work here and in {folder}, and each captured the end of it. Expected"
@@ -233,18 +234,21 @@ def _has_more(session: Session, window: str) -> bool:
     return any(True for stream in others for _ in session.index.entries(stream, [window]))
 
 
-def _refusal(there: Session, folder: Path, clashes: Sequence[str], kept: Sequence[str]) -> TrackerError:
-    """clashes: windows of different work. kept: those whose captures one took out, and more of them stands there."""
-    named, out = clashes or kept, {*clashes, *kept}
+def _refusal(folder: Path, clashes: Sequence[str], kept: Sequence[str], others: Sequence[str]) -> TrackerError:
+    """clashes: windows of different work. kept: those whose captures one took out, and more of them stands there.
+
+    others: what can be imported.
+    """
+    named = clashes or kept
     why = "each has records that the other has not, and as one window some would hide the others"
     if not clashes:
         why = "one of the two took its captures out, and its churn, evidence or events would count as the other's"
     said = f"{_listed(named)} {'are' if named[1:] else 'is'} used for different work here and in {folder}: {why}."
     said += " Nothing was stored."
-    if rest := [window for window in there.index.windows() if window not in out]:
-        wanted = " ".join(f"--window {quote(one)}" for one in rest) if len(rest) <= MOST else "--window ID"
+    if others:
+        wanted = " ".join(f"--window {quote(one)}" for one in others) if len(others) <= MOST else "--window ID"
         export = f"tracker --data-dir {quote(str(folder))} export --format jsonl --out OUT {wanted}"
-        said += f" `{export}` leaves {'them' if out != {named[0]} else 'it'} out, then `tracker import OUT`."
+        said += f" `{export}` exports the rest, then `tracker import OUT`."
     if clashes:
         said += (
             " To have both here, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`) with"
