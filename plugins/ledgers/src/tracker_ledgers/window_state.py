@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
-from tracker_ledgers.churn import STREAM, measured_rows, range_options
-from tracker_ledgers.command_log import typed
+from tracker_ledgers.churn import FETCH, STREAM, measured_rows, range_options
+from tracker_ledgers.command_log import made_elsewhere, typed
 from tracker_ledgers.features import built
 from tracker_ledgers.window_facts import evidence
 
@@ -57,12 +57,6 @@ class WindowState:
     window: str
     state: str
     steps: tuple[Step, ...] = ()
-
-
-def made_elsewhere(session: Session) -> set[str]:
-    """The commands whose records came by `tracker import`, from another machine."""
-    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
-    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
 
 
 def came_by_import(session: Session, groups: Mapping[str, list[Capture]]) -> bool:
@@ -303,8 +297,8 @@ def _finalized(
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
         options = range_options(session, window)
-        what = "before the work" if "--commit-start" in options else "that has the work now"
-        why = f"No churn is measured yet{f'; COMMIT is the one {what}' if options else ''}"
+        what = "COMMIT is the one before the work" if "--commit-start" in options else FETCH
+        why = f"No churn is measured yet{f'; {what}' if options else ''}"
         steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *options), why=why))
     proof = evidence(session, window)
     if proof.cure:
