@@ -328,3 +328,27 @@ def test_an_import_names_a_clock_that_is_ahead(program: Any, tmp_path: Path) -> 
             assert (
                 bool(re.search(r"the newest capture there is \d\d min ahead of the clock here, so ", said)) == is_named
             )
+
+
+def test_captures_that_come_into_a_finalized_window_are_told(filled: Any, tmp_path: Path) -> None:
+    """A first `start` of another provider behind an import joined a teammate's window, which was stale then."""
+    program, other = filled, tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "ADA-05", "--captured-at", "-3h", stdin="fuel 10%").ok()
+    program("import", str(program.root), root=other).ok()
+    for words, pane in (("start tally --captured-at -2h", "3"), ("end tally --captured-at -1h", "5")):
+        program(*words.split(), "--stdin", "--window", "ADA-05", stdin=pane, root=other).ok()
+    program("end", "toy", "--stdin", "--window", "ADA-05", stdin="fuel 20%").ok()
+    program("complete", "--window", "ADA-05", "--toy-features", "1").ok()
+    said = program("import", str(other)).notes
+    assert (
+        "note: captures of tally came into ADA-05, which was finalized here without. If they are of other work" in said
+    )
+    delete, complete = (one for one in re.findall("`tracker ([^`]*)`", said) if "ADA-05" in one)
+    copy = tmp_path / "copy"
+    shutil.copytree(program.root, copy)
+    program(*complete.split(), root=copy).ok()
+    for _ in range(2):
+        program(*delete.split(), "--yes", root=other).ok()
+    assert "came into" not in program("import", str(other)).notes
+    for root in (copy, program.root):
+        assert "stale" not in program("windows", root=root).notes

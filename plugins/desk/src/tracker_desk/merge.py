@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
@@ -39,6 +39,7 @@ class MergeCounts:
     known: int = 0
     conflicts: list[str] = field(factory=list)  # ids that stand here with other content
     removals: list[Record] = field(factory=list)  # the new ones that take a record back
+    captures: set[tuple[str, str]] = field(factory=set)  # windows and providers of the new ones
 
     def document(self) -> dict[str, Any]:
         return {"new": self.new, "known": self.known, "conflicts": self.conflicts}
@@ -78,6 +79,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
                 file.write()
         _warn_of_hidden(session, states)
         _note_lost(session, found)
+        _note_joined(session, set[tuple[str, str]]().union(*(one.captures for one in found.values())))
     _report(session, other, found)
     _warn_of_clock(session, there)
     if apart:
@@ -134,6 +136,24 @@ def _note_lost(session: Session, found: Mapping[str, MergeCounts]) -> None:
                     f"note: {what}, made here: a record that came in takes it back. If it is to count, `tracker undo`"
                     " there, of the command that took it back, and another import bring it back"
                 )
+
+
+def _note_joined(session: Session, captured: Collection[tuple[str, str]]) -> None:
+    """Say which windows that were finalized here got captures of a further provider: they are stale by them."""
+    came, rows = made_elsewhere(session), Windows(session).finalized({window for window, _ in captured})
+    own = {window: row for window, row in rows.items() if not is_theirs(row.record, came)}
+    groups = Windows(session).captures(sorted(own)) if own else {}
+    for window, name in sorted(captured):
+        if (
+            window in own
+            and name not in own[window].providers
+            and own[window].is_stale(name, groups.get((window, name), ()))
+        ):
+            session.note(
+                f"note: captures of {name} came into {window}, which was finalized here without. If they are of other"
+                f" work, take them out there (`tracker alias delete {name} --window {quote(window)} --keep-readings`)"
+                f" and import again; if not, `tracker complete --window {quote(window)}` counts them"
+            )
 
 
 def _warn_of_clock(session: Session, there: Session) -> None:
@@ -223,6 +243,8 @@ def _is_new(taken: MergeCounts, ids: Ids, own_id: str, line: bytes, record: Mapp
     if is_same is None:
         taken.new += 1
         taken.removals += [dict(record)] if "tombstone" in record else []
+        if record.get("phase") in ("before", "after"):
+            taken.captures.add((str(record.get("window")), str(record.get("provider"))))
         return True
     taken.known += 1
     # events are told by their line, whenever it was taken in
