@@ -136,7 +136,7 @@ def _opened(path: Path | None) -> Iterator[DuckDBPyConnection]:
 
 
 def _connect(path: Path | None) -> DuckDBPyConnection:
-    """The file, if there may be one and nobody else holds it; else memory, as for a name that is no UTF-8."""
+    """The file, if there may be one and nobody else holds it; else memory, as for a name that is not UTF-8."""
     import duckdb
 
     until = time.monotonic() + WAIT_SECONDS
