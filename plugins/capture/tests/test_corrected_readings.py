@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -237,3 +238,17 @@ def test_a_before_that_joins_a_window_of_the_day_before_says_so(program: Any, la
     undo, start = re.findall("`tracker ([^`]*)`", said)
     program(*undo.split(), "--yes").ok()
     assert program(*start.split(), stdin="3").ok() == "stored tally before snapshot for W0-02 (awaiting end)\n"
+
+
+def test_a_before_that_joins_a_window_of_another_machine_says_so(program: Any, tmp_path: Path) -> None:
+    """Its owner's window was stale then at both: the records of two providers came together in it."""
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "BEN-02", "--captured-at", "-2h", stdin="fuel 10%").ok()
+    program("start", "toy", "--stdin", "--window", "ADA-05", "--captured-at", "-1h", stdin="fuel 20%", root=other).ok()
+    program("import", str(other)).ok()
+    done = program("start", "tally", "--stdin", stdin="3")
+    assert "note: this BEFORE joins ADA-05, which came by `tracker import`." in done.notes
+    undo, start = re.findall("`tracker ([us][^`]*)`", done.notes)
+    program(*undo.split(), "--yes").ok()
+    done = program(*start.replace(" W", " BEN-02").split(), stdin="3")
+    assert (done.ok(), "joins" in done.notes) == ("stored tally before snapshot for BEN-02 (awaiting end)\n", False)

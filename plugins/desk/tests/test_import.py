@@ -135,6 +135,7 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
     both, copy = tmp_path / "both", tmp_path / "copy"
     shutil.copytree(program.root, both)
     shutil.copytree(other, copy)
+    assert "export" not in message  # there is no other window
     add, delete = re.findall("`tracker ([^`]* --[^`]*)`", message)
     times = iter(json.loads(one)["captured_at"] for one in (copy / "snapshots.jsonl").read_text().splitlines())
     words = re.sub("TIME", lambda _: next(times), add.replace("ID", "OWN")).split()
@@ -153,6 +154,27 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
     assert "features=7" in preview(program)
     # what was made one has records in common from now on
     assert program("import", str(other)).ok().startswith("imported 0 records; ")
+
+
+def test_what_a_window_kept_without_captures_is_not_taken_for_that_of_another(filled: Any, tmp_path: Path) -> None:
+    """Churn and events stay under the id, and would count in the window of the other machine."""
+    program, other, out = filled, tmp_path / "other", tmp_path / "out"
+    for window in ("W1", "OWN"):
+        for phase in ("start", "end"):
+            program("alias", phase, "toy", "--stdin", "--window", window, stdin="fuel 10%", root=other).ok()
+    program("ingest", "toy-report", "--window", "W1", "--stdin", stdin="60", root=other).ok()
+    for _ in range(2):
+        program("alias", "delete", "toy", "--window", "W1", "--keep-readings", "--yes", root=other).ok()
+    before, shown = program.files(), audit(program)
+    said = program("import", str(other)).refused()
+    assert said.startswith(f"error: W1 is used for different work here and in {other}: one of the two took its")
+    assert "used for different work" in program("import", str(program.root), root=other).refused()
+    assert program.files() == before
+    [export] = re.findall("`tracker (--data-dir [^`]*)`", said)
+    program(*export.replace("OUT", str(out)).split()).ok()
+    program("import", str(out)).ok()
+    assert audit(program) == shown
+    assert "OWN" in preview(program)
 
 
 def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from tracker.api import Check, Source, instant
 from tracker.kernel import Capture, Clock, Session, Windows, canonical, iso, number, stamp, value
+from tracker_capture.elsewhere import are_theirs, made_elsewhere
 from tracker_capture.outline import STREAM, rows, text_of
 from tracker_capture.readings import (
     TAIL,
@@ -55,7 +56,7 @@ def add_newest_capture(session: Session, provider: str, *, is_named: bool = Fals
 
 
 def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
-    """What to say of a BEFORE that joined a window in which others had ended long before."""
+    """What to say of a BEFORE that joined a window of another machine, or in which others had ended long before."""
     window, taken = str(row.get("window")), instant(row.get("captured_at"))
     # the plugins of others are loaded only if there are any
     streams = [one for one in session.journal.streams() if session.index.lanes(one)]
@@ -63,13 +64,17 @@ def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
     if all(entry.record.get("provider") == name for entry in entries):
         return None
     others = {key: group for key, group in Windows(session).captures([window]).items() if key[1] != name}
+    lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
+    if others and are_theirs(chain.from_iterable(others.values()), made_elsewhere(session)):
+        start = f"`tracker start {name} --stdin --window W{lane}`"
+        what = f"this BEFORE joins {window}, which came by `tracker import`. Unless you moved here from there, type"
+        return f"{what} `tracker undo{lane}`, then {start} with the id of your own window"
     _, end = Windows(session).spans((), others).get(window, (None, None))
     if taken is None or end is None or taken - end < NIGHT or any(canonical(one).missing for one in others.values()):
         return None
     following = Windows(session).following(window)
     while session.index.knows(following):
         following = Windows(session).following(following)
-    lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
     start = f"`tracker start {name} --stdin --window {quote(following)}{lane}`"
     what = f"this BEFORE joins {window}, which was measured until {Clock(session.now, session.zone).at(end)}"
     return f"{what}. To begin a new window, type `tracker undo{lane}`, then {start}"

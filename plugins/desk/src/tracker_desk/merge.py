@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -17,6 +16,7 @@ from tracker.kernel import CaptureMark, Journal, Session, TrackerError, Windows,
 from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.current_meters import SKEW
 from tracker_desk.derived_checks import old_baseline
+from tracker_desk.different_work import changed, listed
 from tracker_desk.elsewhere import is_theirs, made_elsewhere
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
@@ -24,13 +24,8 @@ from tracker_desk.status import begun_next, lane_option
 
 # bytes that are appended at once
 BATCH = 4 << 20
-# windows whose records are compared at once
-PART = 2000
-# windows that a message names
-MOST = 20
 # captures among which a lane's newest own one is searched
 AMONG = 1000
-FINALIZED = "windows"
 # which commands' records came by import: each directory keeps its own, so it is not imported
 IMPORTS = "imports"
 Record = dict[str, Any]
@@ -63,7 +58,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
         )
     for stream in sorted(set(named).difference(streams)):
         session.warn(f"{other.path(stream)} holds no records of tracker, and was left out")
-    changed = [] if force else _changed(session, there, folder)
+    apart = [] if force else changed(session, there, folder)
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None) for stream in streams}
@@ -85,8 +80,8 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
         _note_lost(session, found)
     _report(session, other, found)
     _warn_of_clock(session, there)
-    if changed:
-        what = f"{_listed(changed)} changed here and in {folder} since both had the same"
+    if apart:
+        what = f"{listed(apart)} changed here and in {folder} since both had the same"
         session.note(f"note: {what}: the later `tracker complete` counts")
 
 
@@ -182,64 +177,6 @@ def _near(folder: Path) -> str:
     places = [folder / "data" / "week0" / "live", *sorted(path for path in folder.iterdir() if path.is_dir())]
     known = next((place for place in places if (place / "snapshots.jsonl").is_file()), None)
     return f" Did you mean {known}?" if known else ""
-
-
-def _changed(session: Session, there: Session, folder: Path) -> list[str]:
-    """The windows of one work that each side finalized, or captured a provider for, without the other.
-
-    Both have a finalize row of it, or they have captures of it in common and went apart in finalizing alone. Windows
-    of different work are refused.
-    """
-    mine = set(session.index.windows())
-    common = iter([one for one in there.index.windows() if one in mine])
-    clashes, forked, changed = list[str](), list[str](), list[str]()
-    while some := list(islice(common, PART)):
-        (ours, we_know), (theirs, they_know) = (_ids(one, session, some) for one in (session, there))
-        for window in some:
-            own, other = ours[window], theirs[window]
-            both = own.keys() & other.keys()
-            apart = {key for key in both if own[key] - they_know and other[key] - we_know}
-            joint = {key for key in both if own[key] & they_know or other[key] & we_know}
-            if apart and ("" in joint or (joint and apart == {""})):
-                changed.append(window)
-            elif apart:
-                (forked if apart & joint else clashes).append(window)
-    if clashes:
-        raise TrackerError(
-            f"{_listed(clashes)} {'are' if clashes[1:] else 'is'} used for different work here and in {folder}: each"
-            " has records that the other has not, and as one window some would hide the others. Nothing was stored."
-            " To keep both, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`), take its"
-            f" captures out (`tracker alias delete PROVIDER --window {quote(clashes[0])} --keep-readings`), then import"
-            " again. With --force the latest captures and `complete` of both count, for good: `undo` leaves imports."
-        )
-    if forked:
-        raise TrackerError(
-            f"{_listed(forked)} began as the same work here and in {folder}, and each captured the end of it. Expected"
-            " one end. Nothing was stored. On the machine whose end is not to count, type `tracker complete --reopen"
-            f" --window {quote(forked[0])}` if it is finalized, and `tracker alias delete PROVIDER --phase after"
-            f" --window {quote(forked[0])} --keep-readings`, leave the BEFORE, which both have, and import again. With"
-            " --force the later end and `complete` count, for good: `undo` leaves imports."
-        )
-    return changed
-
-
-def _listed(windows: Sequence[str]) -> str:
-    more = f" and {len(windows) - MOST} more" if len(windows) > MOST else ""
-    return ", ".join(windows[:MOST]) + more
-
-
-def _ids(
-    there: Session, session: Session, windows: Sequence[str]
-) -> tuple[Mapping[str, Mapping[str, set[str]]], set[str]]:
-    """The ids of standing captures by window and provider, and those of finalize rows under no provider; all ids."""
-    standing: dict[str, dict[str, set[str]]] = {window: {} for window in windows}
-    known: set[str] = set()
-    for stream in (FINALIZED, *session.registry.status_streams):
-        known.update(entry.record_id for entry in there.index.entries(stream, windows, removed=True))
-        for entry in there.index.entries(stream, windows):
-            provider = "" if stream == FINALIZED else str(entry.record.get("provider"))
-            standing[str(entry.record.get("window"))].setdefault(provider, set()).add(entry.record_id)
-    return standing, known
 
 
 def _take(session: Session, other: Journal, stream: str, advance: Advance) -> MergeCounts:

@@ -9,8 +9,8 @@ from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
-from tracker_ledgers.churn import STREAM, measured_rows, range_options
-from tracker_ledgers.command_log import typed
+from tracker_ledgers.churn import FETCH, STREAM, measured_rows, range_options
+from tracker_ledgers.command_log import made_elsewhere, typed
 from tracker_ledgers.features import built
 from tracker_ledgers.window_facts import evidence
 
@@ -59,12 +59,6 @@ class WindowState:
     steps: tuple[Step, ...] = ()
 
 
-def made_elsewhere(session: Session) -> set[str]:
-    """The commands whose records came by `tracker import`, from another machine."""
-    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
-    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
-
-
 def came_by_import(session: Session, groups: Mapping[str, list[Capture]]) -> bool:
     """Whether all captures of a window were made on another machine, which ends and finalizes it."""
     commands = {one.record.get("command_id") for group in groups.values() for one in group}
@@ -94,8 +88,10 @@ def is_ahead(session: Session, at: float) -> bool:
 
 
 def beginnings(session: Session) -> Iterator[Step]:
-    """What to run if no window wants anything."""
-    for name in session.registry.providers:
+    """What to run if no window wants anything, for the providers that were captured here, or for all."""
+    streams, known = session.registry.status_streams, session.registry.providers
+    captured = {mark.provider for stream in streams for _, mark in session.index.lanes(stream)} & known.keys()
+    for name in sorted(captured) or known:
         why = f"Paste {name}'s pane before the work begins, and press Ctrl-D"
         yield Step(rank=BEGIN, command=f"tracker start {name} --stdin", why=why)
 
@@ -301,8 +297,8 @@ def _finalized(
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
         options = range_options(session, window)
-        what = "before the work" if "--commit-start" in options else "that has the work now"
-        why = f"No churn is measured yet{f'; COMMIT is the one {what}' if options else ''}"
+        what = "COMMIT is the one before the work" if "--commit-start" in options else FETCH
+        why = f"No churn is measured yet{f'; {what}' if options else ''}"
         steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *options), why=why))
     proof = evidence(session, window)
     if proof.cure:
