@@ -252,3 +252,14 @@ def test_a_before_that_joins_a_window_of_another_machine_says_so(program: Any, t
     program(*undo.split(), "--yes").ok()
     done = program(*start.replace(" W", " BEN-02").split(), stdin="3")
     assert (done.ok(), "joins" in done.notes) == ("stored tally before snapshot for BEN-02 (awaiting end)\n", False)
+
+
+def test_a_time_that_the_clock_shows_twice_is_told(program: Any) -> None:
+    program("config", "set", "timezone", "America/New_York").ok()
+    place = ("--window", "W1", "--captured-at")
+    said = program("start", "toy", "--stdin", *place, "2025-11-02 01:50", stdin="fuel 10%").notes
+    assert "note: the clock showed 01:50 twice on 02 Nov 2025: this is 01:50 EDT, the other one is " in said
+    [other] = re.findall("the other one is ([^ ]+)\n", said)
+    assert other == "2025-11-02T01:50:00-05:00"
+    assert "this is 01:50 EST" in program("end", "toy", "--stdin", *place, other, stdin="fuel 20%").notes
+    assert "twice" not in program("end", "toy", "--stdin", *place, "2025-11-02 02:50", stdin="fuel 20%").notes
