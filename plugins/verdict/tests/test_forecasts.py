@@ -78,6 +78,7 @@ def test_weeks_like_the_last_ones(verdicts: Any) -> None:
     assert "points are still to come" in said
     gate = ("gate", "codex", "--max-age", "2h", "--max-risk")
     assert [verdicts(*gate, limit).status for limit in ("0", "0.9")] == [3, 0]
+    assert verdicts(*gate, "0").out.endswith("(4 weeks of history), more than 0 %\n")
 
 
 def test_a_busy_week_is_full_before_its_reset_and_never_after_it(verdicts: Any) -> None:

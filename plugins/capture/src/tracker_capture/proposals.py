@@ -21,7 +21,7 @@ from tracker.api import UsageEvent
 from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, iso, number, plural, rate, span
 from tracker_capture import repository
 from tracker_capture.readings import Sample, by_provider, history
-from tracker_capture.repository import Commit
+from tracker_capture.repository import Commit, left_in
 from tracker_capture.rests import COMMITS, Measurements, Moments, named, rests, taken_of
 from tracker_capture.settings import Propose
 from tracker_capture.windows import Draft, draft_of, is_read, moved, requests_of
@@ -180,7 +180,8 @@ def opened(session: Session, before: datetime) -> Iterator[tuple[str, Capture]]:
 
 
 def counted(commits: Sequence[Commit], rule: str, ids: Sequence[str]) -> list[str]:
-    """What counts as a feature among commits, each once."""
+    """What counts as a feature among commits of one window, each once. What a later window reverts is its churn."""
+    commits = left_in(commits)
     kind, _, name = rule.partition(":")
     if kind == "merges":
         found = [commit.subject for commit in commits if commit.is_merge]
