@@ -89,6 +89,7 @@ def ended_on_signals() -> Iterator[None]:
     # SIGHUP stays ignored under nohup.
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     mine = [number for number, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)]
+    _is_over.clear()
     try:
         for number in mine:
             signal.signal(number, stop)
