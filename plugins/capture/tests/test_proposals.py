@@ -47,16 +47,6 @@ def test_two_commands_show_windows_with_their_capacity(worker: Any) -> None:
     assert not (worker.home / "data" / "snapshots.jsonl").exists()
 
 
-def test_what_the_window_itself_reverted_does_not_count(worker: Any) -> None:
-    worker.commit(49, "Feat: search")
-    asked = ["git", "rev-parse", "HEAD~4"]
-    sha = subprocess.run(asked, cwd=worker.repository, check=True, capture_output=True, text=True).stdout.strip()
-    worker.commit(49.5, 'Revert "feat: login"', f"This reverts commit {sha}.")
-    worker.ok("sync")
-    first, _ = worker.proposed()
-    assert first["counted"] == ["feat(api)!: tokens", "Feat: search"]
-
-
 def test_a_person_accepts_and_nothing_is_finalized(worker: Any) -> None:
     worker.ok("sync")
     done = worker("windows", "accept", ID)
