@@ -176,6 +176,16 @@ def test_the_doctor_has_nothing_to_repair_in_it(old: Run) -> None:
     assert {one["check"] for one in found["findings"]} <= {"permissions", "json", "state", "open", "origin", "anomaly"}
 
 
+def test_the_doctor_names_what_keeps_the_open_baseline_of_a_count(old: Run, tmp_path: Path) -> None:
+    """The lane has a row of another window, so that the file was one that does not fit, which --fix puts aside."""
+    [finding] = [one for one in json.loads(ok(old("--json", "doctor")))["findings"] if "baseline" in str(one)]
+    assert finding["cure"] == "tracker override glm --window W0-20 --phase before --prompts-used 12 --agent main"
+    old("doctor", "--fix")
+    assert "W0-20" in (tmp_path / "data" / "state" / "main" / "glm.json").read_text()
+    ok(old(*finding["cure"].split()[1:]))
+    assert '"open": true' in (tmp_path / "data" / "state" / "main" / "glm.json").read_text()
+
+
 def test_it_moves_to_another_machine(old: Run, tmp_path: Path) -> None:
     other = str(tmp_path / "other")
     done = old("--data-dir", other, "import", str(tmp_path / "data"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tracker.errors import PluginError
+from tracker.hosting import registry
 from tracker.hosting.discovery import Plugin
 
 EVENT = '{"ts": "2026-01-10T06:30:00Z", "rid": "r", "lane": "far", "ms": 3}\n'
@@ -37,17 +38,17 @@ def without(toy_registry: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Takes plugins away from the registry."""
 
     def go(*names: str, disabled: bool = False, broken: bool = False) -> None:
-        registry = toy_registry()
-        for kept in {"sources", "providers"} & vars(registry).keys():
-            delattr(registry, kept)
+        found = toy_registry()
+        for kept in {"sources", "providers"} & vars(found).keys():
+            delattr(found, kept)
         for name in names:
-            registry.plugins = [one for one in registry.plugins if one.name != name]
+            found.plugins = [one for one in found.plugins if one.name != name]
             if disabled:
-                registry.disabled.append(Plugin(name))
+                found.disabled.append(Plugin(name))
             if broken:
-                registry.plugins.append(Plugin(name))
-                registry.plugins[-1].error = PluginError(name, "claim its name", "it is odd")
-        monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: registry)
+                found.plugins.append(Plugin(name))
+                found.plugins[-1].error = PluginError(name, "claim its name", "it is odd")
+        monkeypatch.setattr("tracker.hosting.registry.discover", lambda _report: found)
 
     return go
 
@@ -73,6 +74,14 @@ def test_every_view_says_once_what_it_leaves_out(recorded: Any, without: Any) ->
     shown = json.loads(recorded("preview", "--json").ok())["not_shown"]
     assert [entry["plugin"] for entry in shown] == ["tally", "toy-report", "toy-stream"]
     assert shown[0]["error"] == "recorded here, but no plugin for it is installed"
+
+
+def test_a_source_usually_comes_with_the_distribution_of_its_provider(recorded: Any, without: Any) -> None:
+    """`usage` names it so; of a provider that is there the source has a distribution of its own."""
+    without("toy-report")
+    assert "install the plugin that declares toy-report (usually tracker-toy)" in recorded("doctor").out
+    registry.discover(print).plugins[0].distribution = "tracker-toy"
+    assert "install the plugin that declares toy-report (usually tracker-toy-report)" in recorded("doctor").out
 
 
 def test_with_every_plugin_nothing_is_said(recorded: Any) -> None:

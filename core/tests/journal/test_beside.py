@@ -164,6 +164,11 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
         f"also open: W4 since {day} 08:30: tracker end toy --stdin --window W4",
         f"also open: W5 since {day} 10:00: tracker end toy --stdin --window W5 --agent sub1",
     ]
+    [finding] = [row for row in program("doctor").out.splitlines() if "W2 was never ended" in row]
+    assert (
+        "take its BEFORE out, then type `tracker windows add W2 --from TIME --to TIME --provider toy`; tracker"
+        in finding
+    )
     lanes = json.loads(program("status", "--json").ok())["lanes"]
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()

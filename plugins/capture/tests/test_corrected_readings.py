@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,6 +171,32 @@ def test_a_before_below_what_the_same_meter_showed_is_told(program: Any) -> None
 
 
 @pytest.mark.parametrize("lane", [(), ("--agent", "sub1")])
+def test_a_before_that_a_later_reading_shows_to_be_old_is_told_when_its_window_is_finalized(
+    program: Any, lane: tuple[str, ...]
+) -> None:
+    """A teammate's records came in since; both windows counted the points between the two readings."""
+    reset = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds")
+
+    def capture(verb: str, window: str, ago: str, used: int, *words: str) -> None:
+        place = ("--window", window, "--captured-at", ago, *words)
+        program(verb, "toy", "--stdin", *place, stdin=f"fuel {used}% reset {reset}").ok()
+
+    capture("start", "ADA-02", "-2h", 25, *lane)
+    capture("start", "BEN-01", "-4h", 25, "--agent", "ben")
+    capture("end", "BEN-01", "-3h", 40, "--agent", "ben")
+    capture("end", "ADA-02", "-1h", 45, *lane)
+    assert "old pane" not in program("complete", "--window", "BEN-01", "--toy-features", "1").notes
+    said = program("complete", "--window", "ADA-02", "--toy-features", "1").notes
+    assert "toy's BEFORE may be of an old pane: fuel is at 25%, and was at 40% " in said
+    card = program("decision-card", "--window", "ADA-02").ok()
+    [cure] = re.findall("`tracker (override [^`]*)`", card)
+    assert cure in said
+    program(*cure.split()).ok()
+    assert "capacity=5 pp" in program("complete", "--window", "ADA-02").ok()
+    assert "old pane" not in program("decision-card", "--window", "ADA-02").ok()
+
+
+@pytest.mark.parametrize("lane", [(), ("--agent", "sub1")])
 def test_an_after_of_a_forgotten_window_says_what_it_costs(program: Any, lane: tuple[str, ...]) -> None:
     """It held the work of a newer window, too, so that neither counted, and nothing said so."""
     for verb, window, ago, pane in (
@@ -211,3 +238,28 @@ def test_a_before_that_joins_a_window_of_the_day_before_says_so(program: Any, la
     undo, start = re.findall("`tracker ([^`]*)`", said)
     program(*undo.split(), "--yes").ok()
     assert program(*start.split(), stdin="3").ok() == "stored tally before snapshot for W0-02 (awaiting end)\n"
+
+
+def test_a_before_that_joins_a_window_of_another_machine_says_so(program: Any, tmp_path: Path) -> None:
+    """Its owner's window was stale then at both: the records of two providers came together in it."""
+    other = tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "BEN-02", "--captured-at", "-2h", stdin="fuel 10%").ok()
+    program("start", "toy", "--stdin", "--window", "ADA-05", "--captured-at", "-1h", stdin="fuel 20%", root=other).ok()
+    program("import", str(other)).ok()
+    done = program("start", "tally", "--stdin", stdin="3")
+    assert "note: this BEFORE joins ADA-05, which came by `tracker import`." in done.notes
+    undo, start = re.findall("`tracker ([us][^`]*)`", done.notes)
+    program(*undo.split(), "--yes").ok()
+    done = program(*start.replace(" W", " BEN-02").split(), stdin="3")
+    assert (done.ok(), "joins" in done.notes) == ("stored tally before snapshot for BEN-02 (awaiting end)\n", False)
+
+
+def test_a_time_that_the_clock_shows_twice_is_told(program: Any) -> None:
+    program("config", "set", "timezone", "America/New_York").ok()
+    place = ("--window", "W1", "--captured-at")
+    said = program("start", "toy", "--stdin", *place, "2025-11-02 01:50", stdin="fuel 10%").notes
+    assert "note: the clock showed 01:50 twice on 02 Nov 2025: this is 01:50 EDT, the other one is " in said
+    [other] = re.findall("the other one is ([^ ]+)\n", said)
+    assert other == "2025-11-02T01:50:00-05:00"
+    assert "this is 01:50 EST" in program("end", "toy", "--stdin", *place, other, stdin="fuel 20%").notes
+    assert "twice" not in program("end", "toy", "--stdin", *place, "2025-11-02 02:50", stdin="fuel 20%").notes

@@ -51,3 +51,19 @@ def test_requests_of_several_accounts(worker: Any) -> None:
     assert (found["providers"]["claude"]["tokens"], found["providers"]["claude"]["accounts"]) == (None, 2)
     said = "2 requests, tokens not known, since the requests are of 2 accounts\n"
     assert said in worker.ok("windows", "propose")
+
+
+def test_what_was_done_here_in_a_window_that_came_in_is_proposed(worker: Any, tmp_path: Path) -> None:
+    """Nobody's forgotten windows were found in a team: a teammate's held the requests of whoever imported it."""
+    worker.codex((-600, 9), cwd=tmp_path / "home", name="0")
+    worker.codex(*TURNS)
+    worker.ok("sync")
+    [found], other = worker.proposed(), str(tmp_path / "other")
+    assert found["beside"] == []
+    times = ("--from", found["from"], "--to", found["to"])
+    worker.ok("--data-dir", other, "import", str(worker.home / "data"))
+    worker.ok("--data-dir", other, "windows", "add", "ADA-01", *times, "--provider", "codex")
+    worker.ok("import", other)
+    assert worker.proposed() == [found | {"beside": ["ADA-01"]}]
+    said = "  in the time of ADA-01, which came by `tracker import`: accept it if it is other work\n"
+    assert said in worker.ok("windows", "propose")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -149,3 +152,29 @@ def test_watching_samples_and_ends_cleanly(machine: Any, event: Any, number: int
         rest, errors = process.communicate(timeout=30)
     assert (process.returncode, rest, errors) == (0, b"", b"")
     assert len(machine.rows("readings")) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="only /proc shows whose child was left")
+@pytest.mark.parametrize("words", [("watch", "claude"), ("capture", "--sample", "--all"), ("capture", "claude")])
+def test_a_program_that_hangs_is_not_started_again_where_the_watch_ends(machine: Any, words: tuple[str, ...]) -> None:
+    """The thread that waited for it went on with the next origin, and its program stayed for ever."""
+    machine.program("claude", "open('asked', 'a').write('x')\ntime.sleep(600)")
+    interruptible = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with machine.process(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=interruptible) as process:
+        while not (machine.folder / "asked").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == (0 if words[0] == "watch" else 130)
+    assert left(str(machine.folder)) == []
+
+
+def left(folder: str) -> list[str]:
+    """The processes whose program lies in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if folder in (line := (entry / "cmdline").read_bytes().decode("utf-8", "replace")):
+                found.append(line)
+    return found

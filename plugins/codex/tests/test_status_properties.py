@@ -128,6 +128,15 @@ def test_the_true_value_or_none(mangled: tuple[str, str]) -> None:
     assert_true_or_none(*mangled)
 
 
+def test_the_word_that_a_box_cut_off_is_not_that_of_another_pane_in_the_same_text() -> None:
+    """Lines of two panes by turns: one version prints what is used, the other what is left."""
+    older, newer = SCREENS["v0.44.0_n50"], SCREENS["v0.158.0_base"]
+    row = next(line for line in older.text.splitlines() if "5h limit:" in line)
+    assert row.rstrip(" │").endswith("%")
+    text = "\n".join(row if "5h limit:" in line else line for line in newer.text.splitlines())
+    assert {gauge.meter: gauge.used for gauge in read(newer, text).gauges}["fiveh"] is None
+
+
 @together("name", SCREENS)
 def test_cut_at_every_place(name: str) -> None:
     """After each character of the rows; before them there is nothing to get wrong."""

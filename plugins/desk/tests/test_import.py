@@ -135,6 +135,7 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
     both, copy = tmp_path / "both", tmp_path / "copy"
     shutil.copytree(program.root, both)
     shutil.copytree(other, copy)
+    assert "export" not in message  # there is no other window
     add, delete = re.findall("`tracker ([^`]* --[^`]*)`", message)
     times = iter(json.loads(one)["captured_at"] for one in (copy / "snapshots.jsonl").read_text().splitlines())
     words = re.sub("TIME", lambda _: next(times), add.replace("ID", "OWN")).split()
@@ -155,6 +156,27 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
     assert program("import", str(other)).ok().startswith("imported 0 records; ")
 
 
+def test_what_a_window_kept_without_captures_is_not_taken_for_that_of_another(filled: Any, tmp_path: Path) -> None:
+    """Churn and events stay under the id, and would count in the window of the other machine."""
+    program, other, out = filled, tmp_path / "other", tmp_path / "out"
+    for window in ("W1", "OWN"):
+        for phase in ("start", "end"):
+            program("alias", phase, "toy", "--stdin", "--window", window, stdin="fuel 10%", root=other).ok()
+    program("ingest", "toy-report", "--window", "W1", "--stdin", stdin="60", root=other).ok()
+    for _ in range(2):
+        program("alias", "delete", "toy", "--window", "W1", "--keep-readings", "--yes", root=other).ok()
+    before, shown = program.files(), audit(program)
+    said = program("import", str(other)).refused()
+    assert said.startswith(f"error: W1 is used for different work here and in {other}: one of the two took its")
+    assert "used for different work" in program("import", str(program.root), root=other).refused()
+    assert program.files() == before
+    [export] = re.findall("`tracker (--data-dir [^`]*)`", said)
+    program(*export.replace("OUT", str(out)).split()).ok()
+    program("import", str(out)).ok()
+    assert audit(program) == shown
+    assert "OWN" in preview(program)
+
+
 def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tmp_path: Path) -> None:
     """Both have the BEFORE; each ends and finalizes the window, or one of them does."""
     program, other, third = filled, tmp_path / "other", tmp_path / "third"
@@ -165,14 +187,28 @@ def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tm
         program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin=pane, root=root).ok()
         program("complete", "--window", "W9", "--toy-features", features, root=root).ok()
     before = program.files()
-    assert program("import", str(other)).refused().startswith("error: W9 is used for different work here and in ")
+    message = program("import", str(other)).refused()
+    assert message.startswith(f"error: W9 began as the same work here and in {other}, and each captured the end of it")
     assert program.files() == before
+    # what it names keeps one of the ends, on both
+    left, right = tmp_path / "left", tmp_path / "right"
+    shutil.copytree(program.root, left)
+    shutil.copytree(other, right)
+    reopen, delete = re.findall("`tracker ([^`]* --[^`]*)`", message)
+    for words in (reopen, f"{delete} --yes"):
+        program(*words.replace("PROVIDER", "toy").split(), root=right).ok()
+    assert "made here" not in program("import", str(right), root=left).ok()
+    program("import", str(left), root=right).ok()
+    for root in (left, right):
+        assert "toy: features=5, capacity=10 pp" in program("preview", "--window", "W9", root=root).ok()
     # where nothing else was done, it follows: a correction, too
     program("import", str(program.root), root=third).ok()
     program(*["alias", "delete", "toy", "--window", "W9", "--phase", "after", "--yes"], root=third).ok()
     program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin="fuel 30%", root=third).ok()
     program("complete", "--window", "W9", "--toy-features", "6", root=third).ok()
-    program("import", str(third)).ok()
+    said = program("import", str(third))
+    assert "note: W9 lost its after capture of toy, made here: a record that came in takes it back." in said.notes
+    assert "made here" not in program("import", str(program.root), root=third).notes
     assert "toy: features=6, capacity=20 pp" in program("preview", "--window", "W9").ok()
 
 
@@ -235,93 +271,6 @@ def test_an_import_that_was_stopped_goes_on(filled: Any, tmp_path: Path, monkeyp
     assert (audit(program, other), preview(program, other)) == (audit(program), preview(program))
 
 
-def test_a_lane_whose_last_capture_was_taken_back_elsewhere_has_nothing_open(program: Any, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    program("start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
-    program("import", str(program.root), root=other).ok()
-    program("alias", "delete", "toy", "--window", "W1", "--yes", root=other).ok()
-    assert "is open here" not in program("import", str(other)).err
-    assert (program.state("toy")["open"], program.state("toy")["window"]) == (False, None)
-    assert "state" not in {one["check"] for one in json.loads(program("--json", "doctor").out)["findings"]}
-
-
-def test_a_window_that_ended_elsewhere_is_not_open_here(program: Any, tmp_path: Path) -> None:
-    other, times = tmp_path / "other", [f"2026-01-10T{hour:02}:00:00Z" for hour in (8, 9, 10)]
-    words = [("start", "A-01", program.root), ("end", "A-01", other), ("start", "A-02", other)]
-    for (phase, window, root), at in zip(words, times, strict=True):
-        more = ("--window", window, "--captured-at", at)
-        program("alias", phase, "toy", "--stdin", *more, stdin="fuel 10%", root=root).ok()
-        program("import", str(program.root), root=other).ok()
-    assert "is open here" not in program("import", str(other)).err
-    assert program.state("toy")["window"] == "A-02"
-
-
-def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp_path: Path) -> None:
-    """What came in may be newer than the lane's own open window; then `end` goes to that one."""
-    other, times = tmp_path / "other", [f"2026-01-10T{hour:02}:00:00Z" for hour in (8, 9, 10)]
-    for root, window, at in ((program.root, "A-01", times[0]), (other, "B-01", times[1])):
-        words = ("alias", "start", "toy", "--stdin", "--window", window, "--captured-at", at)
-        program(*words, stdin="fuel 10%", root=root).ok()
-    done = program("import", str(other))
-    cure = "tracker end toy --stdin --window A-01"
-    assert (
-        f"A-01 is open here, and B-01, which came in, is newer, so that `tracker end toy` no longer ends yours. It ends"
-        f" with `{cure}`" in " ".join(done.err.split())
-    )
-    assert "which came in" not in program("import", str(other)).err
-    plain = program("alias", "end", "toy", "--stdin", "--captured-at", times[2], stdin="fuel 20%")
-    assert "after snapshot for B-01" in plain.ok()
-    assert "A-01 stays open for toy in this lane; `tracker status` says what ends it" in " ".join(plain.err.split())
-    program("undo", "--yes").ok()
-    assert "A-01" in program(*cure.split()[1:], "--captured-at", times[2], stdin="fuel 20%").ok()
-    assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err
-
-
-def test_what_runs_on_another_machine_is_to_be_ended_there(program: Any, tmp_path: Path) -> None:
-    """An AFTER on both makes two windows of one, and each refuses the other for good."""
-    other = tmp_path / "other"
-    program("start", "toy", "--stdin", "--window", "A-01", stdin="fuel 10%").ok()
-    assert "tracker end toy --stdin" in program("--quiet").out
-    program("import", str(program.root), root=other).ok()
-    cure = "If you moved here from there: tracker end toy --stdin"
-    assert f"it came by `tracker import`, to be ended there. {cure}\n" in program("status", root=other).ok()
-    assert "tracker end toy" not in program("--quiet", root=other).out
-    with (other / "imports.jsonl").open("a") as file:
-        file.write('{"imported": 5}\n{"imported": [["x"], null]}\n')
-    assert cure in program("status", root=other).ok()
-
-
-@pytest.mark.parametrize("is_open", [False, True])
-def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, tmp_path: Path, is_open: bool) -> None:
-    """Two machines that use one id for different work cannot be brought together any more."""
-    other = tmp_path / "other"
-    for root, window, hour in ((program.root, "W0-01", 8), (other, "LAP-01", 10)):
-        for verb, pane, at in (("start", "fuel 10%", hour), ("end", "fuel 20%", hour + 1))[
-            : 2 - (is_open and hour == 10)
-        ]:
-            words = ("alias", verb, "toy", "--stdin", "--window", window, "--captured-at", f"2026-01-10T{at:02}:00:00Z")
-            program(*words, stdin=pane, root=root).ok()
-    said = " ".join(program("import", str(other)).err.split())
-    does = "replaces its BEFORE" if is_open else "goes on behind it, as the first of a new lane does"
-    assert f"LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` {does}. " in said
-    [cure] = re.findall(r"Yours goes on with `tracker ([^`]*)`", said)
-    if not is_open:
-        begun = program("start", "toy", "--stdin", "--dry-run", "--agent", "sub1", stdin="fuel 30%").ok()
-        assert json.loads(begun)["window"] == "LAP-02"
-    assert "toy before snapshot for W0-02 " in program(*cure.split(), stdin="fuel 30%").ok()
-    assert "goes on" not in program("import", str(other)).err
-
-
-def test_what_went_on_in_a_copy_goes_on_here_without_a_word(program: Any, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    program("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 10%").ok()
-    program("end", "toy", "--stdin", stdin="fuel 20%").ok()
-    program("import", str(program.root), root=other).ok()
-    program("start", "toy", "--stdin", stdin="fuel 20%", root=other).ok()
-    program("end", "toy", "--stdin", stdin="fuel 30%", root=other).ok()
-    assert "which came in" not in program("import", str(other)).err
-
-
 def test_undo_leaves_what_came_by_import(program: Any, tmp_path: Path) -> None:
     """Whichever command of either directory is newer; also after the records went back and forth."""
     other = tmp_path / "other"
@@ -379,3 +328,27 @@ def test_an_import_names_a_clock_that_is_ahead(program: Any, tmp_path: Path) -> 
             assert (
                 bool(re.search(r"the newest capture there is \d\d min ahead of the clock here, so ", said)) == is_named
             )
+
+
+def test_captures_that_come_into_a_finalized_window_are_told(filled: Any, tmp_path: Path) -> None:
+    """A first `start` of another provider behind an import joined a teammate's window, which was stale then."""
+    program, other = filled, tmp_path / "other"
+    program("start", "toy", "--stdin", "--window", "ADA-05", "--captured-at", "-3h", stdin="fuel 10%").ok()
+    program("import", str(program.root), root=other).ok()
+    for words, pane in (("start tally --captured-at -2h", "3"), ("end tally --captured-at -1h", "5")):
+        program(*words.split(), "--stdin", "--window", "ADA-05", stdin=pane, root=other).ok()
+    program("end", "toy", "--stdin", "--window", "ADA-05", stdin="fuel 20%").ok()
+    program("complete", "--window", "ADA-05", "--toy-features", "1").ok()
+    said = program("import", str(other)).notes
+    assert (
+        "note: captures of tally came into ADA-05, which was finalized here without. If they are of other work" in said
+    )
+    delete, complete = (one for one in re.findall("`tracker ([^`]*)`", said) if "ADA-05" in one)
+    copy = tmp_path / "copy"
+    shutil.copytree(program.root, copy)
+    program(*complete.split(), root=copy).ok()
+    for _ in range(2):
+        program(*delete.split(), "--yes", root=other).ok()
+    assert "came into" not in program("import", str(other)).notes
+    for root in (copy, program.root):
+        assert "stale" not in program("windows", root=root).notes

@@ -34,6 +34,7 @@ CHANGE = "    rows = tuple"
 CAREFUL = "except (ValueError, TypeError, KeyError, RecursionError)"
 ROWS = "shows_its_records_as_data shows_what_records_lack_as_missing"
 TOUCH = "touches_no_file_network_or_clock"
+TWICE = "reads_every_line_the_same_way_twice"
 ID = 'str(found["id"])'
 LOG = '__import__("tracker.api").api.LogOrigin'
 FILES = 'stream="kit_stream")\n\n@hookimpl\ndef ingest_line(line, scratch):\n'
@@ -114,7 +115,7 @@ BREAKS = {
         "Source(",
         'Source(prefix="c", ',
         "hides_no_program",
-        "shell functions cd are left out",
+        "shell function cd is left out",
         "The declaration",
     ),
     "demo": Break("status", "Source(", DEMO, "packs_what_its_demo_needs", "capture demo/gone.txt is not", "Packaging"),
@@ -334,7 +335,7 @@ BREAKS = {
         "\n@hookimpl\ndef render_preview_block",
         "\n@hookimpl\ndef end_stream(scratch):\n    return [{'rid': str(next(NUMBERS)), 'routed': False, 'ok': True}]\n"
         "\n@hookimpl\ndef render_preview_block",
-        "reads_every_line_the_same_way_twice",
+        TWICE,
         "a stream that is read twice, each time with a fresh scratch, gives other events",
         "Purity",
     ),
@@ -370,11 +371,11 @@ BREAKS = {
         "scratch['extras'] is not a dict of names and counts",
         "ingest_line",
     ),
-    "count": Break(
+    "remembered": Break(
         "telemetry",
-        ID,
-        'str(found["id"]) + str(next(NUMBERS))',
-        "reads_every_line_the_same_way_twice",
+        "    return [event]",
+        "    seen = globals().setdefault('SEEN', set())\n    return [] if line in seen or seen.add(line) else [event]",
+        TWICE,
         "a stream that is read twice, each time with a fresh scratch, gives other events",
         "Purity",
     ),
@@ -386,9 +387,7 @@ BREAKS = {
         "touched open(",
         "Purity",
     ),
-    "nothing": Break(
-        "telemetry", "return [event]", "return []", "there_are_lines_with_events", "no line of lines.jsonl", "Testing"
-    ),
+    "nothing": Break("telemetry", "[event]", "[]", f"there_are_lines_with_events {TWICE}", "no line of", "Testing"),
     "totals": Break(
         "telemetry",
         '"events": context',

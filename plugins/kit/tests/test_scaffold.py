@@ -117,6 +117,20 @@ def test_an_import_that_does_not_end_is_told_though_the_tests_import_the_plugin(
     assert f"  - plugin 'acme' failed to be imported: {message} (docs" in done.stdout, done.stderr
 
 
+def test_checks_that_wait_are_told_and_stopped(
+    tracker_inside: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What sleeps takes no processor time, so that no guard ends it."""
+    monkeypatch.setattr("tracker_kit.plugin_check.PATIENCE", 0.1)
+    monkeypatch.setattr("tracker_kit.plugin_check.SECONDS", 2)
+    assert tracker_inside("plugins", "new", "acme").returncode == 0
+    code = tmp_path / "tracker-acme" / "src" / "tracker_acme" / "__init__.py"
+    code.write_text(code.read_text().replace("\nimport re\n", "\nimport re\nimport time\ntime.sleep(99)\n"))
+    said = tracker_inside("plugins", "check", "tracker-acme").stderr
+    assert "note: acme: checked for 0.1 s by now. Checks that do not end are stopped after 2 s\n" in said
+    assert said.endswith("error: acme: the checks did not finish within 2 s.\n")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -81,7 +81,9 @@ def test_a_capture_whose_commit_is_gone_says_how_to_name_another(toys: Any, work
     done = toys("churn", "--window", "W1", "--provider", "toy")
     assert done.returncode == 1
     cure = "tracker churn --window W1 --provider toy --commit-end COMMIT"
-    assert f"Name the one that has its work now: `{cure}`." in done.stderr
+    assert (
+        f"`git fetch` brings what was pushed; else COMMIT is the one that has that work now: `{cure}`." in done.stderr
+    )
     done = toys(*cure.replace("COMMIT", "HEAD").split()[1:])
     assert "files=1, +5/-0" in done.stdout
 
@@ -199,8 +201,10 @@ def test_the_card_asks_for_the_commit_that_was_squashed(finalized: Any, make_rep
     work.git("gc", "--quiet", "--prune=now")
     said = ok(finalized("decision-card", "--window", "W0-20"))
     cure = "tracker churn --window W0-20 --commit-end COMMIT"
-    assert f"Git does not know its commits here; COMMIT is the one that has that work now. Run `{cure}`." in said
+    # as of another machine's work that was not fetched yet
+    why = "`git fetch` brings what was pushed; else COMMIT is the one that has that work now"
+    assert f"Git does not know its commits here. {why}. Run `{cure}`." in said
     step = cure.replace("W0-20", "W0-20 --provider toy")
     said = ok(finalized("handoff", "--dry-run"))
-    assert f"No churn is measured yet; COMMIT is the one that has the work now:\n\n```sh\n{step}\n" in said
+    assert f"No churn is measured yet; {why}:\n\n```sh\n{step}\n" in said
     assert "files=6, +51/-47" in ok(finalized(*cure.replace("COMMIT", "HEAD").split()[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shlex
 import subprocess
@@ -40,6 +41,14 @@ def test_an_unread_capture_is_named_beside_the_window(toys: Run, tmp_path: Path)
     ok(toys("alias", "end", "toy", "--stdin", "--window", "W0-20", stdin="heat 1%"))
     ok(toys("handoff"))
     assert "; the BEFORE and AFTER of toy lack fuel, so its" in section(handoff(tmp_path).decode(), "Windows")
+
+
+def test_a_folder_whose_name_is_no_utf8_is_handed_over(toys: Run, tmp_path: Path) -> None:
+    """The brief names its documents."""
+    folder = os.fsdecode(bytes(tmp_path / "data") + b"\xff")
+    ok(toys("--data-dir", folder, "alias", "start", "toy", "--stdin", stdin="fuel 5%"))
+    ok(toys("--data-dir", folder, "handoff"))
+    assert b"data\\udcff" in handoff(tmp_path)
 
 
 def test_others_write_while_it_is_gathered(finalized: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +138,12 @@ def test_a_window_that_came_by_import_ends_where_it_began(finalized: Run, tmp_pa
     said = ok(finalized("handoff", "--dry-run", **new))
     assert "A-01: toy in the lane without a name on another machine since " in said
     assert "A-01 came by `tracker import`, to be ended there. If you moved here from there:\n" in said
+    card = finalized("decision-card", "--window", "A-01", **new).stdout
+    assert "It came by `tracker import`: this is done there, or here if you moved from there. Run `" in card
+    ok(finalized("alias", "end", "toy", "--stdin", "--window", "A-01", stdin="fuel 40%"))
+    ok(finalized("import", str(tmp_path / "data"), **new))
+    said = ok(finalized("handoff", "--dry-run", **new))
+    assert "A-01 came by `tracker import`, to be finalized there. If you moved here from there:\n" in said
     with (tmp_path / "new" / "imports.jsonl").open("a") as file:
         file.write('{"imported": 5}\n{"imported": [["x"], null]}\n')
     assert ok(finalized("handoff", "--dry-run", **new))

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -385,3 +386,9 @@ def test_rows_that_stand_already_are_named_and_written_again(finalized: Run, tmp
     assert equal in twice.stderr
     assert equal not in finalized(*close[:-1], "8", "--quiet").stderr
     assert (len(rows(tmp_path, "Token_Churn_Ledger.csv")), len(rows(tmp_path, "Churn_Ledger.csv"))) == (3, 4)
+
+
+def test_what_comes_next_is_a_pane_of_a_provider_that_was_captured_here(finalized: Run, tmp_path: Path) -> None:
+    ok(finalized("churn", "--window", "W0-20"))
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "C1", "--result", "pass"))
+    assert re.findall("tracker start ([a-z]+) --stdin", ok(finalized("handoff", "--dry-run"))) == ["toy"]

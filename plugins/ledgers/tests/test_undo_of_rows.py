@@ -271,6 +271,20 @@ def test_evidence_of_another_folder_is_named(finalized: Run, at: Run, tmp_path: 
     assert f"`cd {ledger.parent} && tracker decision-card --window W0-20`" in there
 
 
+def test_evidence_of_another_machine_is_in_no_file_of_this_one(finalized: Run, tmp_path: Path) -> None:
+    """Two machines that lie alike have their ledgers at the same place as seen from the data."""
+    ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "fail"))
+    ledger = next(tmp_path.rglob("*vidence*.csv"))
+    there = tmp_path / "there"
+    (tmp_path / "data").rename(there)
+    ledger.write_text(ledger.read_text().splitlines(keepends=True)[0])
+    ok(finalized("import", str(there)))
+    said = ok(finalized("decision-card", "--window", "W0-20"))
+    assert f"lacks export, which failed: that was recorded on another machine, whose {ledger.name} has it." in said
+    assert "Run `tracker evidence add --window-id W0-20 --capability export --result pass`" in said
+    assert "that commands wrote" not in finalized("doctor").stdout
+
+
 def test_evidence_that_another_program_saved_over_still_fails(finalized: Run, tmp_path: Path) -> None:
     add = ("evidence", "add", "--window", "W0-20", "--capability", "export", "--result")
     ok(finalized(*add, "pass"))

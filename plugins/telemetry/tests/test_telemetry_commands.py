@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -50,6 +51,15 @@ def test_a_replay_adds_nothing(toys: Run, tmp_path: Path) -> None:
     assert "(events=8, new=0, duplicates=8, rejected=0, routed=50%)" in ingest(toys, LINES)
     assert (tmp_path / "data" / "toy_stream.jsonl").read_bytes() == before
     assert "(events=9, new=1, duplicates=8, " in ingest(toys, LINES + '{"rid": "r9"}\n')
+
+
+def test_a_data_directory_may_have_a_name_that_is_no_utf8(tracker_cli: Run, tmp_path: Path) -> None:
+    """DuckDB takes none as the place of a file: a traceback ended whatever asked for events."""
+    folder = os.fsdecode(bytes(tmp_path / "data") + b"\xff")
+    words = ("--data-dir", folder, "ingest", "proxy-telemetry", "--window", "W1", "--stdin")
+    done = tracker_cli(*words, stdin='{"ts": "2026-01-10T08:00:00Z", "rid": "r", "model": "glm-4.6"}\n')
+    assert (done.returncode, "new=1, " in done.stdout) == (0, True), done.stderr
+    assert tracker_cli("--data-dir", folder, "cost-compare").returncode == 0
 
 
 def test_events_in_a_mistyped_window_are_said_to_stay(toys: Run) -> None:

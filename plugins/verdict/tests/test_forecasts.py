@@ -78,6 +78,7 @@ def test_weeks_like_the_last_ones(verdicts: Any) -> None:
     assert "points are still to come" in said
     gate = ("gate", "codex", "--max-age", "2h", "--max-risk")
     assert [verdicts(*gate, limit).status for limit in ("0", "0.9")] == [3, 0]
+    assert verdicts(*gate, "0").out.endswith("(4 weeks of history), more than 0 %\n")
 
 
 def test_a_busy_week_is_full_before_its_reset_and_never_after_it(verdicts: Any) -> None:
@@ -239,6 +240,11 @@ def test_a_forecast_is_scored_whichever_command_made_it(
     with (verdicts.folder / "data" / "readings.jsonl").open("a") as file:
         file.write(json.dumps(_row(9999, end - HOUR, 64, end)) + "\n")
     monkeypatch.setattr(Session, "now", property(lambda self: end + HOUR))
+    path = verdicts.folder / "data" / "forecasts.jsonl"
+    row = json.loads(path.read_text().splitlines()[0])
+    # another machine of the account looked in the same hour, and its records came by an import
+    with path.open("a") as file:
+        file.write(json.dumps(row | {"record_id": "c" * 32, "nonce": "d" * 32}) + "\n")
     assert "1 forecast of 1 week scored: 1 right about full or not" in verdicts("plan", "--score").ok()
 
 

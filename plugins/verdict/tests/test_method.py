@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from tracker_verdict.pieces import Ledger, Piece, segments
 from tracker_verdict.prospect import Prospect, prospect
 from tracker_verdict.rates import Rates, rates
 from tracker_verdict.stats.calibration import ticks
-from tracker_verdict.stats.forecast import course, runout
+from tracker_verdict.stats.forecast import course, left_over, runout
 from tracker_verdict.stats.room import fits
 from tracker_verdict.weeks import HOURS, PRIOR, WEEK, current, is_reset, phase_of, weeks
 
@@ -199,6 +200,15 @@ def test_a_whole_week_without_use_is_one_of_history() -> None:
 week = st.lists(st.floats(0, 4), min_size=HOURS, max_size=HOURS)
 
 
+def test_what_goes_unused_is_the_mean_over_the_distribution() -> None:
+    rest, spread, df, room = 15.9, 0.4408, 10.0, 15.0
+    drawn = np.random.default_rng(1).standard_t(df, 400_000)
+    to_come = np.maximum((rest + 5) * np.exp(spread * drawn) - 5, 0)
+    assert left_over(rest, spread, df, room) == pytest.approx(np.maximum(room - to_come, 0).mean(), abs=0.02)
+    assert left_over(rest, spread, df, room) > 2
+    assert left_over(rest, spread, df, 0.0) == 0
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(week, max_size=4), st.integers(6, HOURS - 1), st.floats(0, 120), st.integers(0, HOURS - 1))
 def test_a_forecast_is_a_probability_and_its_range_holds_its_middle(
@@ -246,7 +256,10 @@ def test_points_that_were_given_back_make_no_quiet_week() -> None:
     given = found([*own, *back], 15)
     assert without.rest is not None
     assert given.rest == pytest.approx(without.rest, rel=1e-3)
-    assert given.unused == pytest.approx(100 - 15 - without.rest, rel=1e-3)
+    assert without.unused is not None
+    assert given.unused is not None
+    # a point of room more leaves a point more, unless it is used
+    assert 0 < given.unused - without.unused < 33
     assert given.linear == pytest.approx(48 / (96 / HOURS) - 33, rel=1e-3)
     # an older answer gives nothing back
     stale = [*own, reading(START + 88.5 * HOUR, 11, START + WEEK), reading(at, 48, START + WEEK)]

@@ -13,7 +13,7 @@ from tracker.api import Meter, UsageEvent
 from tracker_verdict.current_meters import CurrentMeter
 from tracker_verdict.prospect import prospect
 from tracker_verdict.regimes import Regime
-from tracker_verdict.stats.forecast import runout
+from tracker_verdict.stats.forecast import left_over, runout
 from tracker_verdict.weeks import PRIOR, Week, phase_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -267,10 +267,10 @@ def test_what_this_week_used_before_a_change_counts_as_past_weeks_do(
     change = Regime(day.date(), day, (2.0, 1.9, 2.1))
     found = prospect([], current, meter, start + 96 * HOUR, UTC, change)
     rises, now = [[0.6] * 168] * 3, phase_of(start, UTC)
-    rest, _, _, full, *_ = runout(rises, 96, 2 * 14.4 + 28.8, PRIOR, [0, 0, 0], now, room=100 - 43.2)
+    rest, spread, df, full, *_ = runout(rises, 96, 2 * 14.4 + 28.8, PRIOR, [0, 0, 0], now, room=100 - 43.2)
     assert found is not None
     assert (found.rest, found.probability) == (pytest.approx(rest), pytest.approx(full))
-    assert (found.change, found.unused) == (change, pytest.approx(100 - 43.2 - rest))
+    assert (found.change, found.unused) == (change, pytest.approx(left_over(rest, spread, df, 100 - 43.2)))
     # all before the weeks that are known: nothing to say
     old = Regime(day.date(), end - 9 * WEEK, (2.0, 1.9, 2.1))
     raw = prospect([], current, meter, start + 96 * HOUR, UTC)

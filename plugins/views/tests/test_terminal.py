@@ -175,6 +175,13 @@ def test_a_count_is_rounded_as_every_other_number() -> None:
     ]
 
 
+def test_a_time_that_the_clock_shows_twice_has_its_zone() -> None:
+    """A window seemed to end before it began, and one that overlapped another to follow it."""
+    column, zone = Column(key="at", title="At", kind="time"), ZoneInfo("America/New_York")
+    times = (datetime(2026, 11, 1, hour, 40, tzinfo=UTC) for hour in (4, 5, 6, 7))
+    assert [text(at, column, zone)[11:] for at in times] == ["00:40", "01:40 EDT", "01:40 EST", "02:40"]
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "ascii", "cp850", "utf-8"])
 def test_bars_keep_their_width_where_the_encoding_has_no_blocks(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     """Escaped as six characters each, they broke the lines."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
 
+BROKEN = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
+DISABLED = "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"
 PART = 2000  # windows whose records are held at once, which takes 20 MB
 
 
@@ -234,13 +236,12 @@ class Windows:
                 found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
         streams = {name: stream for name, stream, _ in reversed(found)}  # of a name's streams the first
-        broken = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
-        reasons = dict.fromkeys((error.plugin for error in registry.failures), broken)
-        disabled = "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"
-        reasons |= dict.fromkeys((one.name for one in registry.disabled), disabled)
+        reasons = {one.plugin: BROKEN for one in registry.failures} | {one.name: DISABLED for one in registry.disabled}
         missing = []
         for name, stream in sorted(streams.items()):
-            cure = f"install the plugin that declares {line(name)} (usually tracker-{line(name)})"
+            first, here = f"tracker-{name.partition('-')[0]}", {one.distribution for one in registry.plugins}
+            usual = f"tracker-{name}" if first in here else first
+            cure = f"install the plugin that declares {line(name)} (usually {line(usual)})"
             why, cure = reasons.get(name, ("no plugin for it is installed", cure))
             missing.append(Absent(name, stream, name in measured, f"{line(name)}: recorded here, but {why}", cure))
         return missing

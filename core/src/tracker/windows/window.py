@@ -141,8 +141,7 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
         left = session.index.left_open(source.stream, session.lane, source.name, session.index.unfinalized())
         hint = f" {near(window, [one.window for one in left])}" if left else ""
         start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
-        what = f"{window} has no {source.name} BEFORE.{hint} Capture it first with {start}."
-        raise TrackerError(f"{what} Nothing was stored.")
+        raise TrackerError(f"{window} has no {source.name} BEFORE.{hint} Capture it with {start}. Nothing was stored.")
     broken = list(_broken_rules(session, request, new, standing, before))
     for rule in broken:
         if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):

@@ -10,8 +10,9 @@ from typing import Any
 
 from attrs import evolve
 
-from tracker.api import Source, instant
-from tracker.kernel import Capture, Clock, Session, Windows, canonical, iso, stamp, value
+from tracker.api import Check, Source, instant
+from tracker.kernel import Capture, Clock, Session, Windows, canonical, iso, number, stamp, value
+from tracker_capture.elsewhere import are_theirs, made_elsewhere
 from tracker_capture.outline import STREAM, rows, text_of
 from tracker_capture.readings import (
     TAIL,
@@ -49,13 +50,13 @@ def add_newest_capture(session: Session, provider: str, *, is_named: bool = Fals
     if row.get("source") == "override":
         _correct(session, source, sample, str(row.get("window")))
     else:
-        if row.get("phase") == "before" and (text := _fall(session, source, sample)):
-            session.note(f"note: {text}: if this pane is an old one, `tracker undo` takes it back")
+        if row.get("phase") == "before" and (fall := _fall(session, source, sample, newest(session, provider))):
+            session.note(f"note: {fall[1]}: if this pane is an old one, `tracker undo` takes it back")
         add(session, [sample], by="capture")
 
 
 def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
-    """What to say of a BEFORE that joined a window in which others had ended long before."""
+    """What to say of a BEFORE that joined a window of another machine, or in which others had ended long before."""
     window, taken = str(row.get("window")), instant(row.get("captured_at"))
     # the plugins of others are loaded only if there are any
     streams = [one for one in session.journal.streams() if session.index.lanes(one)]
@@ -63,13 +64,17 @@ def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
     if all(entry.record.get("provider") == name for entry in entries):
         return None
     others = {key: group for key, group in Windows(session).captures([window]).items() if key[1] != name}
+    lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
+    if others and are_theirs(chain.from_iterable(others.values()), made_elsewhere(session)):
+        start = f"`tracker start {name} --stdin --window W{lane}`"
+        what = f"this BEFORE joins {window}, which came by `tracker import`. Unless you moved here from there, type"
+        return f"{what} `tracker undo{lane}`, then {start} with the id of your own window"
     _, end = Windows(session).spans((), others).get(window, (None, None))
     if taken is None or end is None or taken - end < NIGHT or any(canonical(one).missing for one in others.values()):
         return None
     following = Windows(session).following(window)
     while session.index.knows(following):
         following = Windows(session).following(following)
-    lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
     start = f"`tracker start {name} --stdin --window {quote(following)}{lane}`"
     what = f"this BEFORE joins {window}, which was measured until {Clock(session.now, session.zone).at(end)}"
     return f"{what}. To begin a new window, type `tracker undo{lane}`, then {start}"
@@ -92,14 +97,33 @@ def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> 
             )
 
 
-def _fall(session: Session, source: Source, sample: Sample) -> str | None:
+def checks(session: Session, window: str) -> Iterator[Check]:
+    """Each BEFORE that lies below what its meter had shown, as a reading tells that came in since."""
+    for (_, name), group in Windows(session).captures([window]).items():
+        source, before = session.registry.providers.get(name), canonical(group).before
+        meter = source.capacity_meter if source is not None else None
+        if source is None or meter is None or before is None or before.record.get("source") in ("history", "override"):
+            continue
+        sample = _sample(session, source, before.record)
+        if sample is None or (gauge := sample.gauges.get(meter.key)) is None:
+            continue
+        known = history(session, name, sample.at - meter.longest if meter.longest else None)
+        if (fall := _fall(session, source, evolve(sample, gauges={meter.key: gauge}), known)) is None:
+            continue
+        shown, text = fall
+        lane = "" if before.agent_id == session.lane else f" --agent {quote(before.agent_id or '')}"
+        place = f"--phase before --window {quote(window)} --captured-at {iso(before.captured_at)}{lane}"
+        cure = f"tracker override {name} {place} --{meter.field_name.replace('_', '-')} {number(shown)}"
+        why = f"{name}'s BEFORE may be of an old pane: {text}. If it is, points count twice until it has that value."
+        yield Check(name="before", state="missing", text=why, cure=cure)
+
+
+def _fall(session: Session, source: Source, sample: Sample, known: Sequence[Sample]) -> tuple[float, str] | None:
     """How far a meter lies below what it showed last before the same reset: no quota gives back what was used.
 
     What lies behind that fell before: with another plan, or since the vendor gave points back.
     """
-    runs = [
-        run for run in reversed(newest(session, source.name)) if run.until < sample.at and _may_be_of_one(run, sample)
-    ]
+    runs = [run for run in reversed(known) if run.until < sample.at and _may_be_of_one(run, sample)]
     for key, gauge in sample.gauges.items():
         meter = source.meter(key)
         if gauge.used is None or gauge.reset_at is None or meter is None or meter.unit != "pp":
@@ -110,7 +134,7 @@ def _fall(session: Session, source: Source, sample: Sample) -> str | None:
         # origins round otherwise
         if at is not None and used is not None and used - gauge.used > ROUNDED:
             when = Clock(session.now, session.zone).at(at)
-            return f"{key} is at {value(gauge.used)}%, and was at {value(used)}% {when} before the same reset"
+            return used, f"{key} is at {value(gauge.used)}%, and was at {value(used)}% {when} before the same reset"
     return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.feature import Command, Feature, hookimpl
 
 if TYPE_CHECKING:
-    from tracker.api import MeterReading, Panel, Period
+    from tracker.api import Check, MeterReading, Panel, Period
     from tracker.kernel import Session
 
 
@@ -41,7 +41,13 @@ def feature_info() -> Feature:
 
 @hookimpl
 def command_finished(session: Session, given: Mapping[str, Any]) -> None:
-    """Add what a command captured to the meter history."""
+    """Add what a command captured to the meter history; say of a window that was finalized which BEFORE is in doubt."""
+    if given.get("reopen") is False and session.outcome and not session.dry_run:
+        for check in window_checks(session, given["window"]):
+            session.note(f"note: {check.text} `{check.cure}`")
+    for at in given.values():
+        if isinstance(at, datetime) and (text := _twice(at.astimezone(session.zone))):
+            session.note(f"note: {text}")
     provider = given.get("provider") or given.get("name")
     if isinstance(provider, str) and session.outcome and not given.get("sample"):
         from tracker_capture.capture_history import add_newest_capture
@@ -102,6 +108,14 @@ def window_facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str,
 
 
 @hookimpl
+def window_checks(session: Session, window: str) -> Sequence[Check]:
+    """Whether a BEFORE lies below what its meter had shown."""
+    from tracker_capture.capture_history import checks
+
+    return list(checks(session, window))
+
+
+@hookimpl
 def screen_text(text: str) -> str:
     """Play the cursor movements in a text."""
     from tracker_capture.playback import render
@@ -121,6 +135,15 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
     from tracker_capture.panels import panels as found
 
     return list(found(session, period))
+
+
+def _twice(at: datetime) -> str | None:
+    """What to say of a time in the hour that the clock shows twice, at the end of summer time."""
+    other = at.replace(fold=1 - at.fold)
+    if other.utcoffset() == at.utcoffset():
+        return None
+    what = f"the clock showed {at:%H:%M} twice on {at:%d %b %Y}"
+    return f"{what}: this is {at:%H:%M %Z}, the other one is {other.isoformat()}"
 
 
 def _command(group: str, place: str, about: str) -> Command:

@@ -21,7 +21,7 @@ from tracker.api import UsageEvent
 from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, iso, number, plural, rate, span
 from tracker_capture import repository
 from tracker_capture.readings import Sample, by_provider, history
-from tracker_capture.repository import Commit
+from tracker_capture.repository import Commit, left_in
 from tracker_capture.rests import COMMITS, Measurements, Moments, named, rests, taken_of
 from tracker_capture.settings import Propose
 from tracker_capture.windows import Draft, draft_of, is_read, moved, requests_of
@@ -60,7 +60,10 @@ class Share:
 
 @frozen(kw_only=True)
 class Proposal:
-    """goes_on: the last moment is so near that the stretch may not be over."""
+    """goes_on: the last moment is so near that the stretch may not be over.
+
+    beside: windows of its time that came by `tracker import`, and may hold the same work if somebody moved here.
+    """
 
     window: str
     start: datetime
@@ -70,6 +73,7 @@ class Proposal:
     commits: int
     shares: tuple[Share, ...]
     goes_on: bool
+    beside: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         return {
@@ -77,6 +81,7 @@ class Proposal:
             "from": iso(self.start),
             "to": iso(self.end),
             "goes_on": self.goes_on,
+            "beside": list(self.beside),
             "branches": list(self.branches),
             "commits": self.commits,
             "features": len(self.features),
@@ -106,12 +111,11 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
     samples_of, ids = by_provider(samples), _logged_ids(session, settings)
     logged = requests_of(events)
     requests = {name: _told(own) for name, own in samples_of.items()} | logged
-    known, (taken, accepted) = set(session.index.windows()), taken_of(session)
+    known, (taken, accepted, foreign) = set(session.index.windows()), taken_of(session, logged)
     found = []
     for rest in rests(moments, pause.total_seconds(), taken, accepted):
         start, end = (datetime.fromtimestamp(at, UTC) for at in (rest.first, rest.last))
-        window = named(rest.first)
-        if window in known or end < since:
+        if (window := named(rest.first)) in known or end < since:
             continue
         inside = [commit for commit in commits if rest.has(COMMITS, commit.at.timestamp())]
         within = [event for event in events if event.since is not None or rest.has(event.provider, event.at)]
@@ -132,6 +136,9 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
                     for name in sorted({one.provider for one in within if one.in_folder} or others)
                 ),
                 goes_on=session.now - end < pause,
+                beside=tuple(
+                    sorted({one.window for one in foreign if one.begin <= rest.last and rest.first <= one.end})
+                ),
             )
         )
     return found
@@ -173,7 +180,8 @@ def opened(session: Session, before: datetime) -> Iterator[tuple[str, Capture]]:
 
 
 def counted(commits: Sequence[Commit], rule: str, ids: Sequence[str]) -> list[str]:
-    """What counts as a feature among commits, each once."""
+    """What counts as a feature among commits of one window, each once. What a later window reverts is its churn."""
+    commits = left_in(commits)
     kind, _, name = rule.partition(":")
     if kind == "merges":
         found = [commit.subject for commit in commits if commit.is_merge]
@@ -279,6 +287,9 @@ def lines(found: Sequence[Proposal], local: tzinfo) -> Iterator[str]:
         yield f"{one.window}: {times}, {counts}{on}"
         for share in one.shares:
             yield f"  {share.provider}: {_meters(share)}{_used(share)}"
+        if one.beside:
+            names = ", ".join(one.beside)
+            yield f"  in the time of {names}, which came by `tracker import`: accept it if it is other work"
         for feature in one.features:
             yield f"  + {feature}"
 

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,8 @@ CALM = {
 }
 # NUL cannot stand in a commit
 FORMAT = "--format=%x00%H%x00%ct%x00%P%x00%B%x00"
-FEATURE = re.compile(r"feat(\([^)]*\))?!?:")
+FEATURE = re.compile(r"(?i)feat(\([^)]*\))?!?:")
+REVERTED = re.compile(r"This reverts commit ([0-9a-f]{40,64})\b")
 SQUASHED = re.compile(r"\(#\d+\)$")
 
 
@@ -72,6 +74,15 @@ class Commit:
         """The values of `name: value` in the last paragraph."""
         last = self.message.strip().rpartition("\n\n")[2]
         return re.findall(rf"(?im)^{re.escape(name)}:[ \t]*(\S.*?)[ \t]*$", last)
+
+
+def left_in(commits: Sequence[Commit]) -> list[Commit]:
+    """The commits, by time, without those that a later one of them reverted; a revert may be reverted, too."""
+    gone: set[str] = set()
+    for commit in reversed(commits):
+        if commit.sha not in gone:
+            gone.update(REVERTED.findall(commit.message))
+    return [commit for commit in commits if commit.sha not in gone]
 
 
 def folder() -> Path:

@@ -6,13 +6,15 @@ import math
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
+from typing import NamedTuple
 
 from attrs import define
 
 from tracker.kernel import Session, Windows
+from tracker_capture.elsewhere import are_theirs, made_elsewhere
 
 # Less beside a window is its own last commit.
 LEAST_REST = 300.0
@@ -46,21 +48,38 @@ class Measurements:
         return bisect_right(self.begins, one) < bisect_right(self.begins, other)
 
 
-def taken_of(session: Session) -> tuple[Mapping[str, Measurements], Measurements]:
-    """When windows hold what a provider did, and any commit; and when accepted ones were measured.
+class Foreign(NamedTuple):
+    """A window of another machine, and when it was measured."""
 
-    Those hold what all did, since `accept` named who worked then and is not in it.
+    provider: str
+    window: str
+    begin: float
+    end: float
+
+
+def taken_of(
+    session: Session, logged: Container[str]
+) -> tuple[Mapping[str, Measurements], Measurements, Sequence[Foreign]]:
+    """When windows hold what a provider did, and any commit; when accepted ones were measured; and others' windows.
+
+    Accepted ones hold what all did, since `accept` named who worked then and is not in it. One that came by an import
+    holds no request that is logged here.
     """
     found, accepted = defaultdict[str, list[tuple[float, float]]](list), []
+    came, foreign = made_elsewhere(session), list[Foreign]()
     for (window, provider), group in Windows(session).captures().items():
+        is_foreign = provider in logged and are_theirs(group, came)
         for begin, stop in Windows(session).spans((), {(window, provider): group}).values():
             span = begin.timestamp(), (stop or session.now).timestamp()
-            found[provider].append(span)
             found[COMMITS].append(span)
+            if is_foreign:
+                foreign.append(Foreign(provider, window, *span))
+                continue
+            found[provider].append(span)
             if PROPOSED.fullmatch(window):
                 accepted.append(span)
     held = {name: Measurements([*own, *accepted]) for name, own in found.items()}
-    return defaultdict(lambda: Measurements(accepted), held), Measurements(accepted)
+    return defaultdict(lambda: Measurements(accepted), held), Measurements(accepted), foreign
 
 
 @define
@@ -74,6 +93,10 @@ class Rest:
     def has(self, name: str, at: float) -> bool:
         begin, end = self.own.get(name, (math.inf, 0))
         return begin <= at <= end
+
+    def beside(self, windows: Iterable[Foreign]) -> tuple[str, ...]:
+        """Those of its time."""
+        return tuple(sorted({one.window for one in windows if one.begin <= self.last and self.first <= one.end}))
 
 
 def rests(moments: Moments, pause: float, taken: Mapping[str, Measurements], accepted: Measurements) -> list[Rest]:

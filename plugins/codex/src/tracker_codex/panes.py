@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
+from unicodedata import east_asian_width
 
 from tracker_codex.meters import LABELS
 
@@ -22,6 +23,7 @@ SIGNS = re.compile(rf"\A[^\w\s>(\[{''.join((*BOTTOM, *PROMPTS))}]+\s*(?={LIMIT.p
 # The welcome card, which is no pane, has its labels in small letters.
 FIELD = re.compile(r"(?:Model|Directory|Account|Session|Permissions|Approval|Agents\.md|Path|Login|Plan|Total)\s*:")
 UNTIL_0_40 = ("Path:", "Login:", "Plan:")  # whose panes have no card
+BOXED = re.compile(r"[│┃].*[│┃]")
 LONGEST, WIDEST = 200_000, 1000  # characters of a pane and of a line: a card in a terminal of 20 columns has 3000
 ABOVE = 400  # lines of the pane above its limits, which may have no head to begin with
 
@@ -31,11 +33,15 @@ BESIDE = re.compile(r"[^\s│┃].*[│┃].*[^\s│┃]")
 
 
 class Line(NamedTuple):
-    """A line of a pane without its box; `edge` is the column where its text ends."""
+    """A line of a pane without its box; `edge` is the column where its text ends.
+
+    box: the columns of the box that closes it on both sides, 0 without one.
+    """
 
     text: str
     edge: int
     is_command: bool
+    box: int = 0
 
     @property
     def begins_pane(self) -> bool:
@@ -64,6 +70,7 @@ class Sheet:
         edges = [line.edge for line in lines[self._head :]]
         widest = max(edges, default=0)
         self._alone = edges.count(widest) == 1  # then that line need not have been broken by the pane's edge
+        self.is_mixed = len({line.box for line in lines if line.box}) > 1  # lines of two panes by turns
         self.lines: list[str] = []
         self.starts: list[int] = []  # of each line in `compact`
         self._full: list[bool] = []  # whether the line reaches the pane's edge
@@ -150,7 +157,9 @@ def _line(raw: str) -> Line | None:
     if not text or (not text.strip(FRAME) and not text.startswith(BOTTOM)):
         return None
     # a card that says `run /status again` may break before and behind the command, but not at the terminal's edge
-    return Line(text[:WIDEST], len(raw.rstrip(EDGES)), raw[0] not in EDGES and bool(COMMAND.fullmatch(text)))
+    is_command = raw[0] not in EDGES and bool(COMMAND.fullmatch(text))
+    box = sum(1 + (east_asian_width(sign) in "WF") for sign in raw.strip()) if BOXED.fullmatch(raw.strip()) else 0
+    return Line(text[:WIDEST], len(raw.rstrip(EDGES)), is_command, box)
 
 
 def _sheet(lines: list[Line]) -> Sheet:

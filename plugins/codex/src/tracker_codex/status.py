@@ -116,7 +116,7 @@ def _pane(text: str, captured_at: datetime, timezone: tzinfo) -> Reading | None:
         return None
     if sheet.is_beside:
         return reading((), {}, causes=(BESIDE,))
-    found = limits.Limits(sheet, version(sheet))
+    found = limits.Limits(sheet, None if sheet.is_mixed else version(sheet))
     gauges = (
         Gauge(
             meter=key,

@@ -14,6 +14,7 @@ import orjson
 from tracker.api import Finding
 from tracker.kernel import Journal, Session, TrackerError, Windows
 from tracker_desk.findings import REPAIR, finding
+from tracker_desk.status import lane_option
 
 
 def index_findings(session: Session) -> Iterator[Finding]:
@@ -38,8 +39,11 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
     """
     known: set[Path] = set()
     for file in Windows(session).lane_files():
-        known.add(file.path)
         wrong = _problem(file)
+        if wrong is not None and old_baseline(file.path) is not None:
+            # no record has what it holds
+            continue
+        known.add(file.path)
         if wrong is not None:
             yield finding("warning", "state", file.path, wrong, REPAIR, partial(_mend, file))
     folder = session.root / "state"
@@ -53,6 +57,10 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         if window is not None:
             problem = f"holds the open baseline of {window}, of schema 1.0.0, which no command reads"
             cure = f"tracker override {path.stem} --window {quote(window)} --phase before"
+            source = session.registry.sources.get(path.stem)
+            if source and source.capacity_meter:
+                cure += f" --{source.capacity_meter.field_name.replace('_', '-')} {found['baseline']}"
+            cure += lane_option(session, path.parent.name if path.parent != folder else None)
             yield finding("note", "state", path, problem, cure)
         elif "open" not in found or found.get("window") is not None:
             problem, cure = "belongs to no lane and provider in the journal", f"rm {quote(str(path))}"

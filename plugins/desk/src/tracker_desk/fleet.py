@@ -12,7 +12,7 @@ from typing import Any
 
 from tracker.api import LogOrigin, Source, epoch, redact
 from tracker.kernel import Capture, Session, Windows, iso
-from tracker_desk.status import made_elsewhere
+from tracker_desk.elsewhere import made_elsewhere
 from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from attrs import asdict, define, field
+from attrs import define, field
 
-from tracker.kernel import Journal, Session, TrackerError, Windows, plural, record_id, span, stamp
+from tracker.kernel import CaptureMark, Journal, Session, TrackerError, Windows, plural, record_id, span, stamp
 from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.current_meters import SKEW
 from tracker_desk.derived_checks import old_baseline
+from tracker_desk.different_work import changed, listed
+from tracker_desk.elsewhere import is_theirs, made_elsewhere
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
 from tracker_desk.status import begun_next, lane_option
 
 # bytes that are appended at once
 BATCH = 4 << 20
-# windows whose records are compared at once
-PART = 2000
-# windows that a message names
-MOST = 20
-FINALIZED = "windows"
+# captures among which a lane's newest own one is searched
+AMONG = 1000
 # which commands' records came by import: each directory keeps its own, so it is not imported
 IMPORTS = "imports"
 Record = dict[str, Any]
@@ -40,6 +38,11 @@ class MergeCounts:
     new: int = 0
     known: int = 0
     conflicts: list[str] = field(factory=list)  # ids that stand here with other content
+    removals: list[Record] = field(factory=list)  # the new ones that take a record back
+    captures: set[tuple[str, str]] = field(factory=set)  # windows and providers of the new ones
+
+    def document(self) -> dict[str, Any]:
+        return {"new": self.new, "known": self.known, "conflicts": self.conflicts}
 
 
 def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
@@ -56,7 +59,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
         )
     for stream in sorted(set(named).difference(streams)):
         session.warn(f"{other.path(stream)} holds no records of tracker, and was left out")
-    changed = [] if force else _changed(session, there, folder)
+    apart = [] if force else changed(session, there, folder)
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
         found = {stream: _take(session, other, stream, lambda _: None) for stream in streams}
@@ -75,34 +78,81 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
             for file in {one.path: one for one in files}.values():
                 file.write()
         _warn_of_hidden(session, states)
+        _note_lost(session, found)
+        _note_joined(session, set[tuple[str, str]]().union(*(one.captures for one in found.values())))
     _report(session, other, found)
     _warn_of_clock(session, there)
-    if changed:
-        what = f"{_listed(changed)} changed here and in {folder} since both had the same"
+    if apart:
+        what = f"{listed(apart)} changed here and in {folder} since both had the same"
         session.note(f"note: {what}: the later `tracker complete` counts")
 
 
 def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
     """Say which windows `end` and `start` no longer go by, since newer ones of their lanes came in."""
+    came = made_elsewhere(session)
     for file, before in states:
-        own, new, name = before["window"], file.content()["window"], file.source.name
-        lane = lane_option(session, file.lane)
-        if own is None or new in (own, None):
+        source, now = file.source, file.content()
+        mark = None if now["window"] in (before["window"], None) else _own(session, file, came)
+        if mark is None or mark.window == now["window"]:
             continue
-        if before["open"] and _is_open(session, file, before):
+        own, new, name, lane = mark.window, now["window"], source.name, lane_option(session, file.lane)
+        # its AFTER may have come in
+        if mark in session.index.left_open(source.stream, file.lane, name, [own]):
             session.warn(
                 f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` no longer ends"
                 f" yours. It ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
             )
-        elif not before["open"]:
+        elif mark.phase != "before":
             following = _free_after(session, own)
-            if following == begun_next(session, file.source, file.lane):
+            if following == begun_next(session, source, file.lane):
                 continue
             behind = "goes on behind it, as the first of a new lane does"
-            does = "replaces its BEFORE" if file.content()["open"] else behind
+            does = "replaces its BEFORE" if now["open"] else behind
             session.note(
                 f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` {does}."
                 f" Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
+            )
+
+
+def _own(session: Session, file: Any, came: Container[object]) -> CaptureMark | None:
+    """The newest capture of a lane that was made here; in many that came in it is not searched."""
+    for position in range(1, AMONG):
+        mark = session.index.newest(file.source.stream, file.lane, file.source.name, position=position)
+        if mark is None or not is_theirs(session.journal.record(mark.stream, mark.offset), came):
+            return mark
+    return None
+
+
+def _note_lost(session: Session, found: Mapping[str, MergeCounts]) -> None:
+    """Say which captures of this machine a record from there takes back."""
+    came = made_elsewhere(session)
+    for stream in sorted(found.keys() & session.registry.status_streams):
+        gone = {one["tombstone"]: one.get("window") for one in found[stream].removals}
+        for entry in session.index.entries(stream, sorted({str(window) for window in gone.values()}), removed=True):
+            record = entry.record
+            if entry.record_id in gone and not is_theirs(record, came):
+                what = f"{record.get('window')} lost its {record.get('phase')} capture of {record.get('provider')}"
+                session.note(
+                    f"note: {what}, made here: a record that came in takes it back. If it is to count, `tracker undo`"
+                    " there, of the command that took it back, and another import bring it back"
+                )
+
+
+def _note_joined(session: Session, captured: Collection[tuple[str, str]]) -> None:
+    """Say which windows that were finalized here got captures of a further provider: they are stale by them."""
+    came, rows = made_elsewhere(session), Windows(session).finalized({window for window, _ in captured})
+    own = {window: row for window, row in rows.items() if not is_theirs(row.record, came)}
+    groups = Windows(session).captures(sorted(own)) if own else {}
+    for window, name in sorted(captured):
+        if (
+            window in own
+            and name not in own[window].providers
+            and own[window].is_stale(name, groups.get((window, name), ()))
+        ):
+            session.note(
+                f"note: captures of {name} came into {window}, which was finalized here without. If they are of other"
+                f" work, take them out there (`tracker alias delete {name} --window {quote(window)} --keep-readings`)"
+                f" and import again; if not, `tracker complete --window {quote(window)}` counts them"
             )
 
 
@@ -123,14 +173,6 @@ def _free_after(session: Session, window: str) -> str:
     while session.index.knows(following):
         following = Windows(session).following(following)
     return following
-
-
-def _is_open(session: Session, file: Any, before: Mapping[str, Any]) -> bool:
-    """Whether a BEFORE still waits: it may have been taken back there, or its AFTER may have come in."""
-    lane = {name: before[name] for name in ("agent_id", "provider")}
-    known = session.index.entries(file.source.stream, [before["window"]])
-    own = [one.record_id for one in known if {name: one.record.get(name) for name in lane} == lane]
-    return own[-1:] == [before["record_id"]]
 
 
 def _other(session: Session, folder: Path) -> Path:
@@ -155,53 +197,6 @@ def _near(folder: Path) -> str:
     places = [folder / "data" / "week0" / "live", *sorted(path for path in folder.iterdir() if path.is_dir())]
     known = next((place for place in places if (place / "snapshots.jsonl").is_file()), None)
     return f" Did you mean {known}?" if known else ""
-
-
-def _changed(session: Session, there: Session, folder: Path) -> list[str]:
-    """The windows of one work that each side finalized, or captured a provider for, without the other.
-
-    Both have a finalize row of it, or they have captures of it in common and went apart in finalizing alone. Windows
-    of different work are refused.
-    """
-    mine = set(session.index.windows())
-    common, clashes, changed = iter([one for one in there.index.windows() if one in mine]), list[str](), list[str]()
-    while some := list(islice(common, PART)):
-        (ours, we_know), (theirs, they_know) = (_ids(one, session, some) for one in (session, there))
-        for window in some:
-            own, other = ours[window], theirs[window]
-            both = own.keys() & other.keys()
-            apart = {key for key in both if own[key] - they_know and other[key] - we_know}
-            joint = {key for key in both if own[key] & they_know or other[key] & we_know}
-            if apart:
-                (changed if "" in joint or (joint and apart == {""}) else clashes).append(window)
-    if clashes:
-        raise TrackerError(
-            f"{_listed(clashes)} {'are' if clashes[1:] else 'is'} used for different work here and in {folder}: each"
-            " has records that the other has not, and as one window some would hide the others. Nothing was stored."
-            " To keep both, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`), take its"
-            f" captures out (`tracker alias delete PROVIDER --window {quote(clashes[0])} --keep-readings`), then import"
-            " again. With --force the latest captures and `complete` of both count, for good: `undo` leaves imports."
-        )
-    return changed
-
-
-def _listed(windows: Sequence[str]) -> str:
-    more = f" and {len(windows) - MOST} more" if len(windows) > MOST else ""
-    return ", ".join(windows[:MOST]) + more
-
-
-def _ids(
-    there: Session, session: Session, windows: Sequence[str]
-) -> tuple[Mapping[str, Mapping[str, set[str]]], set[str]]:
-    """The ids of standing captures by window and provider, and those of finalize rows under no provider; all ids."""
-    standing: dict[str, dict[str, set[str]]] = {window: {} for window in windows}
-    known: set[str] = set()
-    for stream in (FINALIZED, *session.registry.status_streams):
-        known.update(entry.record_id for entry in there.index.entries(stream, windows, removed=True))
-        for entry in there.index.entries(stream, windows):
-            provider = "" if stream == FINALIZED else str(entry.record.get("provider"))
-            standing[str(entry.record.get("window"))].setdefault(provider, set()).add(entry.record_id)
-    return standing, known
 
 
 def _take(session: Session, other: Journal, stream: str, advance: Advance) -> MergeCounts:
@@ -247,6 +242,9 @@ def _is_new(taken: MergeCounts, ids: Ids, own_id: str, line: bytes, record: Mapp
     is_same = ids.add(own_id, line)
     if is_same is None:
         taken.new += 1
+        taken.removals += [dict(record)] if "tombstone" in record else []
+        if record.get("phase") in ("before", "after"):
+            taken.captures.add((str(record.get("window")), str(record.get("provider"))))
         return True
     taken.known += 1
     # events are told by their line, whenever it was taken in
@@ -295,7 +293,7 @@ def _read(journal: Journal, stream: str, start: int, ids: Ids, advance: Advance)
 def _report(session: Session, other: Journal, found: dict[str, MergeCounts]) -> None:
     new, known = sum(one.new for one in found.values()), sum(one.known for one in found.values())
     if session.json or session.dry_run:
-        session.data({"from": str(other.root), "streams": {name: asdict(one) for name, one in found.items()}})
+        session.data({"from": str(other.root), "streams": {name: one.document() for name, one in found.items()}})
     else:
         parts = ", ".join(f"{name} {one.new}" for name, one in sorted(found.items()) if one.new)
         session.say(f"imported {plural(new, 'record')}{f' ({parts})' if parts else ''}; {known} were here already")

@@ -115,9 +115,13 @@ def _origins(session: Session, source: Source, status: Status) -> Iterator[Findi
     if reasons and len(reasons) == len(source.origins):
         cure = next((f"{origin.cure}, or paste it: " for origin in source.origins if origin.cure), "paste it: ")
         opened = [lane for lane in status.lanes if lane.mark.provider == source.name and lane.is_open]
-        # a second start would replace the BEFORE
-        end = f"tracker end {source.name}{lane_option(session, opened[0].agent_id)}" if opened else None
-        cure += f"`{end or f'tracker start {source.name}'}`"
+        command = f"tracker start {source.name}"
+        if opened:
+            # a second start would replace the BEFORE, also that of another machine, which ends it
+            is_ours = opened[0].due.command is not None
+            command = f"tracker end {source.name}" if is_ours else f"{command} --window W"
+            command += lane_option(session, opened[0].agent_id)
+        cure += f"`{command}`"
         problem = f"cannot be read automatically: {'; '.join(dict.fromkeys(reasons))}"
         yield finding("note", "origin", source.name, problem, cure)
 
@@ -126,15 +130,17 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
     name, place = lane.mark.provider, status_text.lane_name(lane)
     agent = lane_option(session, lane.agent_id)
     age = session.now - lane.taken
-    if lane.is_open and age > FORGOTTEN:
+    # of one that another machine or a missing plugin has to end there is none
+    command = lane.due.command if lane.is_open else None
+    if command and age > FORGOTTEN:
         problem = f"{line(lane.mark.window)} has been open for {span(age)}"
-        cure = lane.due.command or f"tracker end {name} --stdin{agent}"
-        yield finding("warning", "open", place, problem, cure)
-    elif lane.is_open and session.now - lane.as_of > OLD:
+        yield finding("warning", "open", place, problem, command)
+    elif command and session.now - lane.as_of > OLD:
         problem = f"the BEFORE of {line(lane.mark.window)} shows values that are {span(session.now - lane.as_of)} old"
         yield finding("warning", "old", place, problem, f"tracker start {name} --stdin{agent}")
     for left in lane.also_open:
-        yield finding("warning", "open", place, f"{line(left.mark.window)} was never ended", left.command)
+        why = f": {line(left.due.reason)}" if left.due.action is None else ""
+        yield finding("warning", "open", place, f"{line(left.mark.window)} was never ended{why}", left.command)
 
 
 def _anomalies(session: Session, status: Status) -> Iterator[Finding]:

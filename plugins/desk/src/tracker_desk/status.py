@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from shlex import quote
@@ -15,8 +15,8 @@ from attrs import evolve, frozen
 from tracker.api import MeterOutlook, Source
 from tracker.kernel import Capture, CaptureMark, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso
 from tracker_desk.current_meters import SKEW, CurrentMeter, Groups, accounts, accounts_of_captures, current_meters
+from tracker_desk.elsewhere import is_theirs, made_elsewhere
 
-MOVED = "to be ended there. If you moved here from there"
 YEAR = timedelta(days=366)
 # windows that are not finalized, of which the newest are looked at
 OPEN = 100
@@ -131,18 +131,18 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
     windows = {mark.window for _, mark in newest} | _before_the_future(session, newest)
     named, groups = accounts(session, windows), Windows(session).captures(windows) if windows else {}
-    again = _to_finalize_again(session, groups)
-    after_closing = _after_closing(session, anomalies, unfinished, unread, again)
+    again, came = _to_finalize_again(session, groups), made_elsewhere(session)
+    after_closing = _after_closing(session, anomalies, unfinished, unread, again, came)
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = []
     for agent, mark in newest:
-        lane = _lane(session, agent, mark, groups, after_closing, absent.get(mark.provider))
-        left = _left_open(session, lane, groups, unfinished)
+        lane = _lane(session, agent, mark, groups, after_closing, came, absent.get(mark.provider))
+        left = _left_open(session, lane, groups, unfinished, came)
         account = owners.get(mark.record_id) or named.get((mark.window, mark.provider))
         # one that has ended its newest window ends those that it left open before it begins another
         due = left[0].due if left and lane.due.action == "before" and not lane.is_open else lane.due
         lanes.append(evolve(lane, also_open=left, account=account, due=due))
-    lanes = sorted(_ended_elsewhere(session, lanes), key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
+    lanes.sort(key=lambda lane: (lane.mark.provider, lane.agent_id or ""))
     present = {lane.mark.provider for lane in lanes}
     outlooks: list[MeterOutlook] = []
     for source in session.registry.providers.values() if with_outlooks else ():
@@ -188,6 +188,7 @@ def _after_closing(
     unfinished: Sequence[str],
     unread: Iterable[CaptureMark],
     again: Mapping[str, FinalizeRow],
+    came: Container[object],
 ) -> dict[str, Due]:
     """What is due in each window that is to be finalized, if nothing is open in it. unread: what no plugin reads."""
     groups = defaultdict[str, dict[str, list[Capture]]](dict)
@@ -204,6 +205,9 @@ def _after_closing(
         if mark.window in found:
             reason = f"{mark.window} holds captures of {mark.provider}, which no plugin reads"
             found[mark.window] = Due(action=None, window=mark.window, reason=reason)
+    for window, due in found.items():
+        if due.command and all(is_theirs(one.record, came) for group in groups[window].values() for one in group):
+            found[window] = _elsewhere(due, "finalized")
     return found
 
 
@@ -270,6 +274,7 @@ def _lane(
     mark: CaptureMark,
     groups: Groups,
     after_closing: Mapping[str, Due],
+    came: Container[object],
     why: str | None,
 ) -> Lane:
     """why: what keeps its provider from being read, if anything does."""
@@ -286,24 +291,16 @@ def _lane(
     else:
         due = after_closing.get(mark.window) or _next_window_due(session, source, capture)
     command = due.command and due.command + (lane_option(session, agent) if due.action in ("before", "after") else "")
-    return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=evolve(due, command=command))
+    due = evolve(due, command=command)
+    # an AFTER on both machines makes two windows of one
+    due = _elsewhere(due, "ended") if mark.phase == "before" and is_theirs(capture.record, came) else due
+    return Lane(agent_id=agent, mark=mark, source=source, capture=capture, due=due)
 
 
-def made_elsewhere(session: Session) -> set[str]:
-    """The commands whose records another machine made: by it, two machines that have each other's are still two."""
-    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
-    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
-
-
-def _ended_elsewhere(session: Session, lanes: Iterable[Lane]) -> Iterator[Lane]:
-    """What came by `tracker import` is ended where it began: an AFTER on both machines makes two windows of one."""
-    came = made_elsewhere(session)
-    for lane in lanes:
-        if lane.due.action == "after" and lane.capture and lane.capture.record.get("command_id") in came:
-            reason = f"it came by `tracker import`, {MOVED}: {lane.due.command}"
-            yield evolve(lane, due=Due(action=None, window=lane.due.window, reason=reason))
-        else:
-            yield lane
+def _elsewhere(due: Due, what: str) -> Due:
+    """What came by `tracker import` is ended and finalized where it was made."""
+    reason = f"it came by `tracker import`, to be {what} there. If you moved here from there: {due.command}"
+    return Due(action=None, window=due.window, reason=reason)
 
 
 def lane_option(session: Session, agent: str | None) -> str:
@@ -311,8 +308,10 @@ def lane_option(session: Session, agent: str | None) -> str:
     return f" --agent {quote(agent)}" if agent else " --agent ''" if session.lane else ""
 
 
-def _left_open(session: Session, lane: Lane, known: Groups, unfinished: Sequence[str]) -> tuple[LeftOpen, ...]:
-    """The windows that a lane left open for a provider before its newest capture, if a plugin can end them."""
+def _left_open(
+    session: Session, lane: Lane, known: Groups, unfinished: Sequence[str], came: Container[object]
+) -> tuple[LeftOpen, ...]:
+    """The windows that a lane left open here for a provider before its newest capture, if a plugin can end them."""
     newest, name = lane.mark, lane.mark.provider
     if name not in session.registry.sources:
         return ()
@@ -322,11 +321,11 @@ def _left_open(session: Session, lane: Lane, known: Groups, unfinished: Sequence
     ran, found = canonical(() if lane.is_open else known.get((newest.window, name), ())), []
     option = lane_option(session, lane.agent_id)
     for mark in marks:
-        due, account, place = Due(action="after", window=mark.window), None, f"--window {quote(mark.window)}"
-        for capture in groups.get((mark.window, name), ()):
-            if capture.record_id == mark.record_id:
-                account = capture.record.get("account")
-                due = _open_due(session, session.registry.sources[name], capture)
+        before = next((one for one in groups.get((mark.window, name), ()) if one.record_id == mark.record_id), None)
+        if before is None or is_theirs(before.record, came):
+            continue
+        due, account = _open_due(session, session.registry.sources[name], before), before.record.get("account")
+        place = f"--window {quote(mark.window)}"
         # an AFTER behind a reset measures nothing, one behind another window of the account the work of both
         is_late = ran.before and mark.at < ran.before.captured_at.timestamp()
         if due.action != "before" and is_late and len({None, ran.account, account}) < 3:

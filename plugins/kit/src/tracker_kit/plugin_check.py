@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import orjson
@@ -20,7 +21,7 @@ from attrs import frozen
 from tracker.kernel import Registry, Session, TrackerError, line, near, plural
 
 GROUP = "tracker"
-SECONDS = 600
+SECONDS, PATIENCE = 600, 30  # how long checks may take, and after how long that is said
 INI = "[pytest]\naddopts = --import-mode=importlib\n"
 CASE = "from pathlib import Path\n\nfrom tracker_kit.verdict import case\n\n"
 
@@ -40,7 +41,7 @@ def check(session: Session, target: str, inputs: Path | None) -> None:
         raise TrackerError(f"The checks need {' and '.join(lacking)}. Run {Registry.installation(*lacking)}.")
     with tempfile.TemporaryDirectory(prefix="tracker-check-") as name:
         folder = Path(name)
-        found = list(_verdicts(folder, _target(session, target, folder), inputs))
+        found = list(_verdicts(session, folder, _target(session, target, folder), inputs))
     if session.json:
         session.data(found)
     else:
@@ -95,12 +96,12 @@ def _project(project: Path, folder: Path) -> Target:
 # --- running the checks
 
 
-def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[dict[str, Any]]:
+def _verdicts(session: Session, folder: Path, target: Target, inputs: Path | None) -> Iterator[dict[str, Any]]:
     """What the checks of each plugin found: their number, the messages with their counts, and what was not checked.
 
     The project's own conformance classes first; a source that has none gets one.
     """
-    rows = _run(folder, target, target.tests) if target.tests and inputs is None else []
+    rows = _run(session, folder, target, target.tests) if target.tests and inputs is None else []
     errors = Counter(row["message"] for row in rows if row["source"] is None)
     for source in target.sources:
         own = [row for row in rows if row["source"] == source]
@@ -110,7 +111,7 @@ def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[dic
             texts.mkdir(parents=True, exist_ok=True)
             file = folder / f"test_{source.replace('-', '_')}.py"
             file.write_text(f"{CASE}TestSource = case({source!r}, Path({str(texts.resolve())!r}))\n", encoding="utf-8")
-            own = _run(folder, target, file)
+            own = _run(session, folder, target, file)
             if not inputs and any(row["reads"] for row in own):
                 checked = "only the demo's texts were checked" if any(texts.iterdir()) else "no text was checked"
                 note = f"{checked}; --inputs DIR names a folder of screens, or of one file of lines"
@@ -124,7 +125,7 @@ def _verdicts(folder: Path, target: Target, inputs: Path | None) -> Iterator[dic
         }
 
 
-def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
+def _run(session: Session, folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     """What the conformance checks below a path found; the tests that are none of them are not run."""
     (folder / "pytest.ini").write_text(INI, encoding="utf-8")
     result = folder / "verdict.json"
@@ -134,6 +135,10 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
     words += ["-p", "tracker_kit.pytest_plugin"] if os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD") else []
     words += ["-p", "tracker_kit.verdict", "--verdict", str(result), *(f"--of={name}" for name in target.sources)]
     path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    names = ", ".join(target.sources)
+    slow = f"note: {names}: checked for {PATIENCE} s by now. Checks that do not end are stopped after {SECONDS} s"
+    told = Timer(PATIENCE, session.note, [slow])
+    told.start()
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *words, str(tests)],
@@ -143,7 +148,9 @@ def _run(folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise TrackerError(f"The checks of {', '.join(target.sources)} did not finish within {SECONDS} s.") from error
+        raise TrackerError(f"{names}: the checks did not finish within {SECONDS} s.") from error
+    finally:
+        told.cancel()
     if not result.exists():
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
         # pytest interrupted, broken or misused; all other ends without a result are none of its making

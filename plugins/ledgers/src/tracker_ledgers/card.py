@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Check
 from tracker.kernel import Capture, FinalizeRow, Session, Windows, canonical, line, number
@@ -13,6 +13,7 @@ from tracker_ledgers.churn import captures_of, unread
 from tracker_ledgers.command_log import typed
 from tracker_ledgers.window_state import (
     Loss,
+    came_by_import,
     fallen,
     is_ahead,
     loss,
@@ -70,7 +71,9 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
     if row is None:
         refusal = _refusal(session, window, groups, fell)
         is_refused = refusal is not None
-        yield refusal or _missing("The window is not finalized.", _again(window))
+        check = refusal or _missing("The window is not finalized.", _again(window))
+        there = " It came by `tracker import`: this is done there, or here if you moved from there."
+        yield evolve(check, text=check.text + there) if came_by_import(session, groups) else check
     else:
         lost = loss(session, row, groups)
         is_refused = bool(lost or fell or unpaired(row, groups))

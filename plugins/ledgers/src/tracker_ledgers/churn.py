@@ -29,6 +29,8 @@ from tracker_ledgers.churn_view import counted_features, per_feature
 from tracker_ledgers.command_log import quoted, taken_at, typed
 from tracker_ledgers.diffs import diff, pathspecs
 
+# what helps where git does not know a capture's commit: another machine made it, or it was squashed
+FETCH = "`git fetch` brings what was pushed; else COMMIT is the one that has that work now"
 STREAM = "churn"
 MISSING = "missing-commit-range"
 # A capture that is stored later than that was not live: other commits may be checked out by then.
@@ -240,7 +242,7 @@ def commit_range(session: Session, request: Request) -> tuple[NamedCommit | None
             cure = f" `{clear}` takes it out of the row."
             return NamedCommit(found, f"the finalize row of {request.window}", cure=cure)
         changed: dict[str, Any] = {option.replace("-", "_"): "COMMIT"}
-        cure = f" Name the one that has its work now: `{evolve(request, **changed).command}`."
+        cure = f" {FETCH}: `{evolve(request, **changed).command}`."
         return captured and evolve(captured, cure=cure)
 
     return (

@@ -59,7 +59,8 @@ def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()
 
         def content(data: bytes | None, text: list[str] = text) -> bytes:
             before, after, end = parts(path, data)
-            return before + end.join((BEGIN, *text, END)).encode() + after
+            # a folder may have a name that is not UTF-8
+            return before + end.join((BEGIN, *text, END)).encode(errors="backslashreplace") + after
 
         with session.journal.lock():
             if is_last or _sizes(session) == sizes:

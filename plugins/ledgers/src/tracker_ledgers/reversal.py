@@ -9,7 +9,7 @@ import contextlib
 import os
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from attrs import frozen
 from tracker.api import Finding
 from tracker.kernel import Session, TrackerError, line, plural, stamp
 from tracker_ledgers import csv_append, ledgers
-from tracker_ledgers.command_log import taken_at
+from tracker_ledgers.command_log import made_elsewhere, taken_at
 from tracker_ledgers.documents import place, read
 from tracker_ledgers.ledgers import Ledger
 
@@ -53,12 +53,13 @@ def append(session: Session, book: csv_append.OpenLedger, *rows: Mapping[str, An
 
 @frozen(kw_only=True)
 class LedgerEntry:
-    """A row that a command wrote, and the file to reverse it in."""
+    """A row that a command wrote, and the file to reverse it in; `is_imported`: on another machine, in its file."""
 
     record_id: str
     ledger: Ledger
     row: Mapping[str, Any]
     path: Path
+    is_imported: bool = False
 
 
 def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -111,14 +112,16 @@ def written(session: Session, ledger: Ledger, window: str | None = None) -> list
         records = (one for one in records if one.get("ledger") == ledger.file)
     if window is not None:
         records = (one for one in records if isinstance(row := one.get("row"), dict) and row.get("window_id") == window)
-    found = (_booked(session, record) for record in sorted(records, key=taken_at))
+    known = sorted(records, key=taken_at)
+    came = made_elsewhere(session) if known else ()
+    found = (_booked(session, record, came) for record in known)
     return [one for one in found if one and one.ledger is ledger]
 
 
 def findings(session: Session) -> Iterator[Finding]:
     """Ledgers that lack rows which commands wrote into them, for `tracker doctor`."""
     for ledger in ledgers.LEDGERS:
-        entries = written(session, ledger)
+        entries = [one for one in written(session, ledger) if not one.is_imported]
         for path in dict.fromkeys(one.path for one in entries if one.path.is_file()):
             wanted = Counter(tuple(ledgers.content(ledger, one.row)) for one in entries if one.path == path)
             # what cannot be read is a finding of its own
@@ -132,7 +135,7 @@ def findings(session: Session) -> Iterator[Finding]:
                     yield Finding(check="ledger", place=str(path), problem=problem, cure=cure, severity="note")
 
 
-def _booked(session: Session, record: Mapping[str, Any]) -> LedgerEntry | None:
+def _booked(session: Session, record: Mapping[str, Any], came: Container[object] = ()) -> LedgerEntry | None:
     known = {ledger.file: ledger for ledger in ledgers.LEDGERS}
     ledger, row = known.get(str(record.get("ledger"))), record.get("row")
     if record.get("source") == "churn":
@@ -141,7 +144,8 @@ def _booked(session: Session, record: Mapping[str, Any]) -> LedgerEntry | None:
         return None
     row = {name: row.get(name) for name in ledger.columns}
     path = _path(session, ledger, row, record.get("ledger_path"))
-    return LedgerEntry(record_id=str(record.get("record_id")), ledger=ledger, row=row, path=path)
+    own, is_imported = str(record.get("record_id")), record.get("command_id") in came
+    return LedgerEntry(record_id=own, ledger=ledger, row=row, path=path, is_imported=is_imported)
 
 
 def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: object) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from tracker.api import Block, Check, Row
 from tracker.kernel import Session, Windows, line, plural
 from tracker_ledgers import ledgers, reversal
-from tracker_ledgers.churn import Request, commit_range, measured_rows, range_options, unread
+from tracker_ledgers.churn import FETCH, Request, commit_range, measured_rows, range_options, unread
 from tracker_ledgers.churn_view import current
 from tracker_ledgers.command_log import typed
 from tracker_ledgers.evidence import FAIL, PASS, PLACEHOLDER, SKIP, is_named
@@ -75,7 +75,7 @@ def _churn(session: Session, window: str) -> Check:
             " Without a repository this stays missing."
         )
     elif options:
-        text = f"{text} Git does not know its commits here; COMMIT is the one that has that work now."
+        text = f"{text} Git does not know its commits here. {FETCH}."
     return Check(name="churn", state="missing", text=text, cure=typed("churn", "--window", window, *options))
 
 
@@ -118,12 +118,14 @@ def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], ad
     absent = [one for one in recorded if ledgers.content(ledgers.EVIDENCE, one.row) not in read]
     newest = {_capability(one.row): one for one in recorded if _result(one.row) in (PASS, FAIL)}
     if lost := next((one for one in newest.values() if one in absent and _result(one.row) == FAIL), None):
-        text = f"The file that is read here lacks {_named(lost.row)}, which failed: that was recorded in"
-        text += f" {line(str(lost.path))}. Repeat it, and record the result if it passes."
+        # of another machine's file the place here says nothing
+        place = f"on another machine, whose {here.name} has it" if lost.is_imported else f"in {line(str(lost.path))}"
+        text = f"The file that is read here lacks {_named(lost.row)}, which failed: that was recorded {place}."
+        text += " Repeat it, and record the result if it passes."
         return Check(
             name="evidence", state="failed", text=text, cure=typed(*add, *_options(lost.row), "--result", PASS)
         )
-    elsewhere = (one.path for one in absent if str(one.path) != os.path.realpath(here))
+    elsewhere = (one.path for one in absent if not one.is_imported and str(one.path) != os.path.realpath(here))
     if rows or (path := next(filter(Path.is_file, elsewhere), None)) is None:
         return None
     text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."

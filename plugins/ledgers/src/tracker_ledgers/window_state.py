@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tracker.api import Source
 from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
-from tracker_ledgers.churn import STREAM, measured_rows, range_options
-from tracker_ledgers.command_log import typed
+from tracker_ledgers.churn import FETCH, STREAM, measured_rows, range_options
+from tracker_ledgers.command_log import made_elsewhere, typed
 from tracker_ledgers.features import built
 from tracker_ledgers.window_facts import evidence
 
@@ -18,6 +18,8 @@ CLOCKS = timedelta(minutes=5)  # those of machines differ
 
 # an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
 CURE, END, COMPLETE, CHURN_IT, PROVE, BEGIN = range(6)
+# what the machine does that made a window
+THERE = {END: "ended", COMPLETE: "finalized"}
 
 
 def unknown(session: Session, window: str) -> TrackerError | None:
@@ -57,10 +59,15 @@ class WindowState:
     steps: tuple[Step, ...] = ()
 
 
+def came_by_import(session: Session, groups: Mapping[str, list[Capture]]) -> bool:
+    """Whether all captures of a window were made on another machine, which ends and finalizes it."""
+    commands = {one.record.get("command_id") for group in groups.values() for one in group}
+    return bool(commands) and commands <= made_elsewhere(session)
+
+
 def openings(session: Session) -> Iterator[Opening]:
     """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
-    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
-    came = {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
+    came = made_elsewhere(session)
     for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
@@ -81,8 +88,10 @@ def is_ahead(session: Session, at: float) -> bool:
 
 
 def beginnings(session: Session) -> Iterator[Step]:
-    """What to run if no window wants anything."""
-    for name in session.registry.providers:
+    """What to run if no window wants anything, for the providers that were captured here, or for all."""
+    streams, known = session.registry.status_streams, session.registry.providers
+    captured = {mark.provider for stream in streams for _, mark in session.index.lanes(stream)} & known.keys()
+    for name in sorted(captured) or known:
         why = f"Paste {name}'s pane before the work begins, and press Ctrl-D"
         yield Step(rank=BEGIN, command=f"tracker start {name} --stdin", why=why)
 
@@ -115,8 +124,14 @@ def state(
     else:
         state, more = _closed(session, window, groups)
     # what a finalized window lacks may be the AFTER of one that is open again
-    steps = [one for one in steps if one.command not in [other.command for other in more]]
-    return WindowState(window=window, state=state, steps=(*steps, *more))
+    steps = [*(one for one in steps if one.command not in [other.command for other in more]), *more]
+    if any(one.rank in THERE for one in steps) and came_by_import(session, groups):
+        steps = [evolve(one, why=_there(window, THERE[one.rank])) if one.rank in THERE else one for one in steps]
+    return WindowState(window=window, state=state, steps=tuple(steps))
+
+
+def _there(window: str, what: str) -> str:
+    return f"{window} came by `tracker import`, to be {what} there. If you moved here from there"
 
 
 def fallen(session: Session, anomalies: Iterable[Entry]) -> list[str]:
@@ -152,7 +167,7 @@ def end_step(session: Session, found: Opening) -> Step:
     why = f"When the work is done, paste {found.provider}'s pane and press Ctrl-D"
     if found.is_imported:
         # an AFTER on both machines makes two windows of one
-        why = f"{found.window} came by `tracker import`, to be ended there. If you moved here from there"
+        why = _there(found.window, THERE[END])
     return Step(rank=END, command=command, why=why)
 
 
@@ -282,8 +297,8 @@ def _finalized(
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
         options = range_options(session, window)
-        what = "before the work" if "--commit-start" in options else "that has the work now"
-        why = f"No churn is measured yet{f'; COMMIT is the one {what}' if options else ''}"
+        what = "COMMIT is the one before the work" if "--commit-start" in options else FETCH
+        why = f"No churn is measured yet{f'; {what}' if options else ''}"
         steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *options), why=why))
     proof = evidence(session, window)
     if proof.cure:

@@ -136,7 +136,7 @@ def _opened(path: Path | None) -> Iterator[DuckDBPyConnection]:
 
 
 def _connect(path: Path | None) -> DuckDBPyConnection:
-    """The file, if there may be one and nobody else holds it; else memory."""
+    """The file, if there may be one and nobody else holds it; else memory, as for a name that is not UTF-8."""
     import duckdb
 
     until = time.monotonic() + WAIT_SECONDS
@@ -146,7 +146,7 @@ def _connect(path: Path | None) -> DuckDBPyConnection:
             database = duckdb.connect(str(path), config={"memory_limit": MEMORY})
             path.chmod(0o600)
             return database
-        except (duckdb.IOException, OSError) as error:
+        except (duckdb.IOException, OSError, UnicodeError, RuntimeError) as error:
             is_locked = "lock" in str(error)
             if not is_locked and isinstance(error, duckdb.Error) and path.exists():
                 raise  # the file is spoilt

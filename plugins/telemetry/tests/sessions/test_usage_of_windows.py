@@ -229,6 +229,44 @@ def test_a_window_of_another_machine_shares_no_request_of_the_files_that_are_her
     assert (found["requests"], found.get("shared_requests")) == (3 - (shared or 0), shared)
 
 
+@pytest.mark.parametrize(
+    ("windows", "reads", "expected"),
+    [
+        ({"theirs": "W2"}, True, "(no window)"),
+        ({"theirs": "W2"}, False, "W2"),
+        ({"here": "W1", "theirs": "W2"}, True, "W1"),
+        ({"here": "W1", "theirs": "W2"}, False, "W1+W2"),
+    ],
+)
+def test_a_window_of_another_machine_takes_no_request_of_the_files_that_are_here(
+    home: Any, message: Any, windows: dict[str, str], reads: bool, expected: str
+) -> None:
+    """Neither where nothing ran here, nor by the name of its lane: a colleague's window had the tokens of one's own."""
+    other = type(home)(home.folder / "other")
+    pane = "  Current session: {0}% used\n  Current week (all models): {0}% used\n"
+    for one, window in windows.items():
+        lane = ("--agent", "feat-a") if one == "theirs" else ()
+        for phase, minute in (("start", 10), ("end", 40)):
+            words = (
+                *lane,
+                phase,
+                "claude",
+                "--stdin",
+                "--window",
+                window,
+                "--captured-at",
+                f"2026-11-20T10:{minute}:00Z",
+            )
+            assert (other if lane else home).run(*words, stdin=pane.format(minute)).exit_code == 0
+    (home.projects / "s1.jsonl").write_text(message("mine", minute=20, gitBranch="feat-a"))
+    (other.projects / "s2.jsonl").write_text(message("theirs", minute=35, sessionId="s2"))
+    if reads:
+        assert other.run("usage").exit_code == 0
+    assert home.run("import", str(other.data)).exit_code == 0
+    rows = home.usage("window")["rows"]
+    assert [row["window"] for row in rows if row["window"] != "(window not known)"] == [expected]
+
+
 def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any) -> None:
     """The vendor deleted a file, and the index went: no command takes what is left for all that a window used."""
     for name in ("a20", "b20", "a22", "b22"):

@@ -128,7 +128,10 @@ def _stored(session: Session, source: Source) -> Iterator[_Forecast]:
 
 
 def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
-    made, known = list(_stored(session, source)), history(session, source, now, FOREVER)
+    # of an hour one counts, as one is stored: an import brings those of another machine that looked in the same hour
+    stored = sorted(_stored(session, source), key=lambda one: one.at)
+    made = {(one.meter, one.account, iso(one.at)[:HOUR_LETTERS]): one for one in stored}.values()
+    known = history(session, source, now, FOREVER)
     groups = {meter: of_accounts(known, meter) for meter in {one.meter for one in made}}
     found = Outcomes([], dict.fromkeys(("waiting", "unread", "words"), 0))
     for one in made:

@@ -191,7 +191,10 @@ def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> 
     found = evolve(go, why=f"{go.why}, {summary(ahead)}{rests}", change=ahead.change)
     if ahead.is_probable:
         limit = RISK if max_risk is None else max_risk
-        return evolve(found, state=STOP if ahead.probability > limit else GO, risk=ahead.probability)
+        if ahead.probability <= limit:
+            return evolve(found, risk=ahead.probability)
+        why = f"{go.why}, {summary(ahead)}, more than {number(100 * limit)} %{rests}"
+        return evolve(found, state=STOP, why=why, risk=ahead.probability)
     # a word: only "likely" stops, as `tracker plan` says it
     limit, is_likely = LIKELY if max_risk is None else max_risk, ahead.probability > LIKELY
     if is_likely and limit <= LIKELY:

@@ -37,10 +37,10 @@ def per_cent(probability: float, rounded: Callable[[float], int] = math.floor) -
 @frozen(kw_only=True)
 class Prospect:
     """weeks: those before this one; cut: how many of them nobody read in their last day. probability: to be full before
-    the reset. rest: the points that are still to come, with the range of four in five. full_at: when the usual course
-    is full; None if that is not before the reset. linear: the per cent at the reset, if it goes on as on average since
-    the week began. why: what keeps it unknown. is_full: whether it is so already: then there is nothing to forecast.
-    change: that of what a point buys, if some of the weeks were before it.
+    the reset. rest: the points that are still to come, with the range of four in five. unused: those that stay free, on
+    average. full_at: when the usual course is full; None if that is not before the reset. linear: the per cent at the
+    reset, if it goes on as on average since the week began. why: what keeps it unknown. is_full: whether it is so
+    already: then there is nothing to forecast. change: that of what a point buys, if some of the weeks were before it.
     """
 
     current: CurrentMeter
@@ -48,6 +48,7 @@ class Prospect:
     cut: int = 0
     probability: float | None = None
     rest: float | None = None
+    unused: float | None = None
     low: float | None = None
     high: float | None = None
     full_at: datetime | None = None
@@ -55,11 +56,6 @@ class Prospect:
     why: str | None = None
     is_full: bool = False
     change: Regime | None = None
-
-    @property
-    def unused(self) -> float | None:
-        """Per cent that the usual course leaves."""
-        return None if self.rest is None else max(FULL - self.current.used - self.rest, 0.0)
 
     @property
     def is_probable(self) -> bool:
@@ -168,7 +164,7 @@ def _forecast(
 
     What the vendor gave back was used, and leaves its room.
     """
-    from tracker_verdict.stats.forecast import course, runout
+    from tracker_verdict.stats.forecast import course, left_over, runout
 
     current, more = known.current, sum(one.given for one in so_far)
     if change is not None and any(map(change.used_before, [*before, *so_far])):
@@ -179,12 +175,13 @@ def _forecast(
     rises, phases = [week.rises for week in before], [week.phase for week in before]
     hours, now = int((current.at - start) / HOUR), phase_of(start, local)
     room = FULL - current.used
-    rest, _, _, full, low, high = runout(rises, hours, current.used + more, PRIOR, phases, now, room=room)
+    rest, spread, df, full, low, high = runout(rises, hours, current.used + more, PRIOR, phases, now, room=room)
     used = accumulate(course(rises, hours, rest, PRIOR, phases, now), initial=current.used)
     at = next((start + (hours + hour) * HOUR for hour, points in enumerate(used) if points >= FULL), None)
     at = min(max(at, current.at), start + WEEK) if at is not None and rest >= room else None
     cut = sum(week.is_cut for week in before)
-    return evolve(known, weeks=len(before), cut=cut, probability=full, rest=rest, low=low, high=high, full_at=at)
+    known = evolve(known, unused=left_over(rest, spread, df, room), low=low, high=high, full_at=at)
+    return evolve(known, weeks=len(before), cut=cut, probability=full, rest=rest)
 
 
 def local_time(at: datetime, now: datetime, local: tzinfo) -> str:
@@ -238,4 +235,5 @@ def lines(known: Prospect, local: tzinfo, *, is_brief: bool = False) -> Iterator
     assert known.low is not None and known.high is not None and known.unused is not None  # noqa: PT018
     yield f"  {summary(known, when)}"
     band = f"{number(known.low, 0)} to {number(known.high, 0)}"
-    yield f"  {number(known.rest, 0)} points are still to come ({band}), so about {number(known.unused, 0)}% go unused"
+    left = f"on average {number(known.unused, 0)}% go unused"
+    yield f"  {number(known.rest, 0)} points are still to come ({band}); {left}"

@@ -21,7 +21,10 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
     if value is None:
         return UNKNOWN
     if isinstance(value, datetime):
-        return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+        at = value.astimezone(zone)
+        # at the end of summer time a clock shows one hour twice
+        is_twice = at.replace(fold=1 - at.fold).utcoffset() != at.utcoffset()
+        return f"{at:%Y-%m-%d %H:%M %Z}" if is_twice else f"{at:%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, int | float):

@@ -11,10 +11,13 @@ import os
 import secrets
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from weakref import WeakSet
+
+from tracker_capture.origins.answer import OriginError
 
 PROC = Path("/proc")
 MARK = "METER_READING"
@@ -22,6 +25,8 @@ MARK = "METER_READING"
 ROUNDS = 5
 
 _running: WeakSet[ProcessTree] = WeakSet()
+_starting = threading.Lock()  # held while a program is started
+_is_over = threading.Event()  # a signal ends this process; else a thread would go on with its next program
 
 
 class ProcessTree:
@@ -30,15 +35,18 @@ class ProcessTree:
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         token = secrets.token_hex(8)
         self._mark = f"{MARK}={token}".encode()
-        self.process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environment, MARK: token},
-            start_new_session=True,
-        )
-        _running.add(self)
+        with _starting:
+            if _is_over.is_set():
+                raise OriginError("interrupted")
+            self.process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**environment, MARK: token},
+                start_new_session=True,
+            )
+            _running.add(self)
 
     def end(self) -> None:
         """End the program and all that it started."""
@@ -75,16 +83,21 @@ def ended_on_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end this process in good order; on any way out, no program is left running."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        _is_over.set()
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
     # SIGHUP stays ignored under nohup.
-    mine = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    mine = [number for number, how in before.items() if how in (signal.SIG_DFL, signal.default_int_handler)]
+    _is_over.clear()
     try:
         for number in mine:
             signal.signal(number, stop)
         yield
     finally:
-        for tree in list(_running):
+        with _starting:
+            trees = list(_running)
+        for tree in trees:
             tree.end()
         for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, before[number])

@@ -82,7 +82,7 @@ def info(name: str) -> None:
     "--inputs",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="Screens, or one file of lines, to check with [default: the project's tests, or the demo's].",
+    help="A folder of screens, or of one file of lines, to check with [default: the project's tests, or the demo's].",
 )
 def check(target: str, inputs: Path | None) -> None:
     """Check a plugin's folder, or an installed source, by every rule."""

@@ -14,8 +14,8 @@ HERE = "SELECT DISTINCT session FROM summary WHERE source = ?"
 def read_elsewhere(session: Session, database: sqlite3.Connection, sources: Sequence[Source]) -> Mapping[str, float]:
     """By command that came by an import: when its directory last read session files, none of which is here.
 
-    One that reads the files of this machine, as an old one of its own, has totals of the sessions that are in them.
-    Without totals nothing tells.
+    One that reads the files of this machine, as an old one of its own, has totals of the sessions that are in them, and
+    is left out. Without totals nothing tells, and the time is 0.
     """
     came: dict[str, object] = {}
     for entry in session.index.entries("imports"):
@@ -30,4 +30,4 @@ def read_elsewhere(session: Session, database: sqlite3.Connection, sources: Sequ
                 place, at = came[command], epoch(entry.record.get("captured_at")) or 0.0
                 read[place] = max(read.get(place, 0.0), at)
                 shared |= {place} if usage.get("session") in here else set()
-    return {command: read[place] for command, place in came.items() if place in read and place not in shared}
+    return {command: read.get(place, 0.0) for command, place in came.items() if place not in shared}

@@ -29,7 +29,7 @@ BETWEEN = "+"  # the names of windows that share requests; no name contains it
 class Span(NamedTuple):
     """A window of a provider, and the lanes and the commands of its captures.
 
-    elsewhere: until when it is known that it is another machine's.
+    elsewhere: if it came by an import, until when it is known that it is another machine's.
     """
 
     begin: float
@@ -37,7 +37,7 @@ class Span(NamedTuple):
     window: str
     lanes: frozenset[str]
     commands: frozenset[str]
-    elsewhere: float = 0.0
+    elsewhere: float | None = None
 
 
 @frozen(kw_only=True)
@@ -76,10 +76,10 @@ class Spans:
         return cls(spans=found, ends=ends)
 
     def told(self, read: Mapping[str, float]) -> Spans:
-        """The same, where it is known of commands until when the files that were read are another machine's."""
+        """The same, where it is known of imported commands until when the files here are none of their machine's."""
 
-        def until(span: Span) -> float:
-            return min(read.get(command, 0.0) for command in span.commands)
+        def until(span: Span) -> float | None:
+            return min(map(read.__getitem__, span.commands)) if span.commands <= read.keys() else None
 
         own = {name: [one._replace(elsewhere=until(one)) for one in known] for name, known in self._spans.items()}
         return evolve(self, spans=own) if read else self
@@ -112,7 +112,8 @@ class Spans:
     def of(self, provider: str, at: float | Day | None, names: Sequence[str], known: Collection[str] = ()) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
 
-        What is known to be another machine's has no part in it, if others are there.
+        What is known to be another machine's has no part in it, and a window that came by an import is told by its lane
+        only where none of this machine's own ran.
 
         The branch `main` tells only if the other lanes have names of branches or projects, too, which are `known`.
 
@@ -130,9 +131,11 @@ class Spans:
             place -= 1
             if spans[place].end >= at:
                 found.insert(0, spans[place])
-        found = [span for span in found if span.elsewhere < at] or found
-        wanted = as_lanes(names)
+        found = [span for span in found if (span.elsewhere or 0.0) < at]
+        wanted, came = as_lanes(names), {span.elsewhere is not None for span in found}
         own = [span for span in found if not span.lanes.isdisjoint(wanted)]
+        if len(came) > 1 and any(span.elsewhere is not None for span in own):
+            own = []
         if USUAL in wanted and any(span.lanes.isdisjoint(known) for span in found if span not in own):
             own = []
         return BETWEEN.join(span.window for span in (own if len(own) == 1 else found)) or OUTSIDE

@@ -16,6 +16,7 @@ Array: TypeAlias = Any
 P: Mapping[str, float] = {"tau": 4.0, "kap": 1.0, "c": 5.0, "phi": 3.0, "sig": 0.4, "d0": 6.0, "b0": 0.4, "lam": 2.0}
 # What a week uses if no week is known.
 USUAL_POINTS, FULL = 85.0, 100.0
+QUANTILES = 1000
 
 
 def runout(
@@ -52,6 +53,13 @@ def runout(
     reach = -special.stdtrit(df, 0.1) * spread
     low, high = (max((rest + added) * np.exp(sign * reach) - added, 0.0) for sign in (-1, 1))
     return [float(one) for one in (rest, spread, df, full, low, high)]
+
+
+def left_over(rest: float, spread: float, df: float, room: float) -> float:
+    """Points of `room` that nobody uses before the reset, on average over what `runout` expects."""
+    chances = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    to_come = np.maximum((rest + P["c"]) * np.exp(special.stdtrit(df, chances) * spread) - P["c"], 0.0)
+    return float(np.maximum(room - to_come, 0.0).mean())
 
 
 def course(
