@@ -9,7 +9,7 @@ from tracker_telemetry.sessions.scan import ALONE, TOKENS, Labels
 
 VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 28
+VERSION = 29
 # What the journal has of a session, day and model, per project and branch; all of it was made `since` and `until` then,
 # at one `speed` or at several. `revision` counts how often it became less, and `apart` has the sessions whose requests
 # its own shows, too, which it leaves out, until when.
