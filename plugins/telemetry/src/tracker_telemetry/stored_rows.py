@@ -128,13 +128,13 @@ class StoredRows:
 
     def catch_up(self) -> None:
         """Read what was appended since the last time."""
+        # a large index is not checked when it is opened, and rows that are stored already must not hang on it alone
+        if not self._read and self.session.index.faults(of_streams=False):
+            self.session.index.discard()
         for stream in self.streams:
             size, before = self.session.journal.size(stream), self._read.get(stream)
             if size == before:
                 continue
-            # a large index is not checked when it is opened, and rows that are stored already must not hang on it alone
-            if before is None and self.session.index.faults(of_streams=False):
-                self.session.index.discard()
             has_grown = before is not None and size > before
             spans = [(before or 0, size)] if has_grown else self.session.index.spans(stream, {self.window})
             for start, stop in spans:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tracker.journal.index import Index
 from tracker_telemetry.stored_rows import SIZE, Ids
 
 LINES = [
@@ -97,6 +98,20 @@ def test_a_replay_after_partial_runs_equals_one_clean_run(
     assert found == here.clean(lines)
     assert "new=0" in again
     assert summary.partition(",")[0] == again.partition(",")[0]
+
+
+def test_the_whole_index_is_checked_once_a_run(world: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of windows that is the longest part of a short run."""
+    here, checks, faults = world(), list[object](), Index.faults
+    here.run(LINES)
+
+    def counted(index: Index, **options: bool) -> list[str]:
+        checks.append(options)
+        return faults(index, **options)
+
+    monkeypatch.setattr(Index, "faults", counted)
+    here.run(LINES, 1)
+    assert checks == [{"of_streams": False}]
 
 
 @relaxed
