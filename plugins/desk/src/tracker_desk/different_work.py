@@ -19,7 +19,7 @@ FINALIZED = "windows"
 
 
 @define
-class Compared:
+class Differences:
     """changed: one work; both have a finalize row of it, or captures, and went apart in finalizing alone.
 
     forked: one work that each ended. clashes: different work. kept: the same, of which one took its captures out, and
@@ -37,7 +37,7 @@ def changed(session: Session, there: Session, folder: Path) -> list[str]:
 
     Windows of different work, or that each ended, are refused.
     """
-    found = _compared(session, there)
+    found = _differences(session, there)
     if found.clashes or found.kept:
         raise _refusal(there, folder, found)
     if forked := found.forked:
@@ -51,11 +51,11 @@ def changed(session: Session, there: Session, folder: Path) -> list[str]:
     return found.changed
 
 
-def _compared(session: Session, there: Session) -> Compared:
+def _differences(session: Session, there: Session) -> Differences:
     """What the windows are that both have, and in which they went apart."""
     mine = set(session.index.windows())
     common = iter([one for one in there.index.windows() if one in mine])
-    found = Compared()
+    found = Differences()
     while some := list(islice(common, PART)):
         (ours, our_ids), (theirs, their_ids) = (_ids(one, session, some) for one in (session, there))
         for window in some:
@@ -86,7 +86,7 @@ def _has_more(session: Session, window: str) -> bool:
     return any(True for stream in others for _ in session.index.entries(stream, [window]))
 
 
-def _refusal(there: Session, folder: Path, found: Compared) -> TrackerError:
+def _refusal(there: Session, folder: Path, found: Differences) -> TrackerError:
     clashes, named = found.clashes, found.clashes or found.kept
     refused = {*clashes, *found.kept, *found.forked}
     others = [window for window in there.index.windows() if window not in refused]
