@@ -84,10 +84,10 @@ class Spans:
         own = {name: [one._replace(elsewhere=until(one)) for one in known] for name, known in self._spans.items()}
         return evolve(self, spans=own) if read else self
 
-    def rows(self) -> list[tuple[object, ...]]:
+    def rows(self, *, with_commands: bool) -> list[tuple[object, ...]]:
         """All that is known, in an order of its own."""
         return [
-            (name, *span[:3], sorted(span.lanes), sorted(span.commands))
+            (name, *span[:3], sorted(span.lanes), sorted(span.commands) if with_commands else ())
             for name, own in sorted(self._spans.items())
             for span in own
         ]

@@ -100,7 +100,9 @@ def _states(session: Session, windows: Sequence[str], prices: str) -> Iterator[s
     from tracker_telemetry.sessions.spans import Spans
 
     features = [(window, row.features) for window, row in Windows(session).finalized(windows).items()]
-    yield _digest(repr((common, Spans.of_session(session).rows(), features)))
+    # which windows came by an import is told by the commands of their captures, of which each capture has another
+    came = state_of([session.root / "imports.jsonl"]) if "imports" in recorded else None
+    yield _digest(repr((common, came, Spans.of_session(session).rows(with_commands=came is not None), features)))
 
 
 def _digest(found: object) -> str:
