@@ -379,8 +379,7 @@ def test_a_database_behind_a_link_stays_as_it_is(home: Any, message: Make, tmp_p
     (home.projects / "s1.jsonl").write_text(message("a"))
     assert home.total()[0] == 1
     index = home.data / ".index"
-    theirs = tmp_path / "elsewhere" / "sessions.sqlite3"
-    theirs.parent.mkdir()
+    (theirs := tmp_path / "elsewhere" / "sessions.sqlite3").parent.mkdir()
     with sqlite3.connect(theirs) as database:
         database.execute("CREATE TABLE invoices (x)")
     database.close()
@@ -398,3 +397,4 @@ def test_a_database_behind_a_link_stays_as_it_is(home: Any, message: Make, tmp_p
     assert home.total()[0] == 2
     assert theirs.read_bytes() == before
     assert [*theirs.parent.iterdir()] == [theirs]
+    assert index.is_symlink() or [(index / theirs.name).lstat().st_nlink, *index.glob("*-journal")] == [1]

@@ -180,3 +180,10 @@ def is_linked(path: Path) -> bool:
     with suppress(OSError):
         return path.stat().st_nlink > 1
     return False
+
+
+def make_own(path: Path) -> None:
+    """Make the file of a database that has none; an `OSError` if it would write elsewhere."""
+    if is_linked(path):
+        raise OSError(f"{path.name} leads elsewhere")
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -23,7 +23,7 @@ from tracker.kernel import Session, TrackerError
 from tracker_telemetry import FOLDER, blake2b
 from tracker_telemetry.progress import Progress
 from tracker_telemetry.sessions import copies, parallel, scan, tables, totals, upgrades
-from tracker_telemetry.sessions.files import PACKED, STORE, LogFile, Print, end_of, files, is_linked
+from tracker_telemetry.sessions.files import PACKED, STORE, LogFile, Print, end_of, files, make_own
 from tracker_telemetry.sessions.genai import RULES
 from tracker_telemetry.sessions.list_prices import ListPrices
 from tracker_telemetry.sessions.requests import Requests
@@ -311,7 +311,7 @@ class Store:
 def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
     """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
     path, database = session.root / FOLDER / STORE, None
-    for place in (path, path, None) if is_stored and not is_linked(path) else (None,):
+    for place in (path, path, None) if is_stored else (None,):
         try:
             database = _connect(session, place)
             break
@@ -343,9 +343,9 @@ def is_busy(error: Exception) -> bool:
 
 
 def discard(session: Session) -> None:
-    """Delete the store, which is made anew when it is asked next."""
+    """Delete the store, which is made anew when it is asked next; of a link the link."""
     path = session.root / FOLDER / STORE
-    for suffix in () if is_linked(path) else ("", "-wal", "-shm", "-journal"):
+    for suffix in () if path.parent.is_symlink() else ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(OSError):
             Path(f"{path}{suffix}").unlink()
 
@@ -356,7 +356,7 @@ def _connect(session: Session, path: Path | None) -> sqlite3.Connection:
     else:
         session.journal.prepare()
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_own(path)
         database = sqlite3.connect(str(path), timeout=30)
     database.execute("PRAGMA synchronous = OFF")  # it is derived
     database.execute(f"PRAGMA cache_size = -{CACHE}")
