@@ -136,9 +136,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
                     for name in sorted({one.provider for one in within if one.in_folder} or others)
                 ),
                 goes_on=session.now - end < pause,
-                beside=tuple(
-                    sorted({one.window for one in foreign if one.begin <= rest.last and rest.first <= one.end})
-                ),
+                beside=rest.beside(foreign),
             )
         )
     return found
