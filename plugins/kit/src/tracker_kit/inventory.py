@@ -42,9 +42,11 @@ def functions_left_out(registry: Registry, name: str) -> list[str]:
     found = dict[str, list[str]]()
     for function, why in sorted(registry.lost_functions(name).items()):
         found.setdefault(why, []).append(function)
-    several = {why: f"s {', '.join(lost)} are left out, each" for why, lost in found.items() if len(lost) > 1}
     return [
-        f"its shell function{several.get(why, f' {lost[0]} is left out,')} because {why}" for why, lost in found.items()
+        f"its shell functions {', '.join(lost)} are left out, each because {why}"
+        if len(lost) > 1
+        else f"its shell function {lost[0]} is left out, because {why}"
+        for why, lost in found.items()
     ]
 
 
