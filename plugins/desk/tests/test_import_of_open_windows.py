@@ -59,8 +59,11 @@ def test_what_runs_on_another_machine_is_to_be_ended_there(program: Any, tmp_pat
     assert "tracker end toy --stdin" in program("--quiet").out
     program("import", str(program.root), root=other).ok()
     cure = "If you moved here from there: tracker end toy --stdin"
-    assert f"it came by `tracker import`, to be ended there. {cure}\n" in program("status", root=other).ok()
-    assert "tracker end toy" not in program("--quiet", root=other).out
+    why = f"it came by `tracker import`, to be ended there. {cure}\n"
+    assert why in program("status", root=other).ok()
+    home = program("--quiet", root=other).out
+    assert re.search(f"Open: A-01 of toy, for [^:]+: {re.escape(why)}", home)
+    assert "Next: tracker end toy" not in home
     with (other / "imports.jsonl").open("a") as file:
         file.write('{"imported": 5}\n{"imported": [["x"], null]}\n')
     assert cure in program("status", root=other).ok()

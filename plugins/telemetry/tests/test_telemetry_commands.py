@@ -182,16 +182,30 @@ def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Pa
         assert "events=8 routed=50% p50=35 ms" in toys("preview").stdout
 
 
-def test_a_database_behind_a_link_stays_as_it_is(toys: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["file", "second name", "folder"])
+def test_a_database_behind_a_link_stays_as_it_is(toys: Run, tmp_path: Path, link: str) -> None:
+    """The link goes, and the index is made anew; behind a linked folder nothing is touched."""
     ingest(toys, LINES)
-    index, theirs = tmp_path / "data" / ".index" / "telemetry.duckdb", tmp_path / "theirs.duckdb"
+    index, theirs = tmp_path / "data" / ".index" / "telemetry.duckdb", tmp_path / "theirs" / "telemetry.duckdb"
+    theirs.parent.mkdir()
     with duckdb.connect(str(theirs)) as database:
         database.execute("CREATE TABLE event AS SELECT 1 AS mine")
     index.unlink(missing_ok=True)
-    index.symlink_to(theirs)
+    if link == "file":
+        index.symlink_to(theirs)
+    elif link == "second name":
+        index.hardlink_to(theirs)
+    else:
+        index.parent.rename(tmp_path / "before")
+        index.parent.symlink_to(theirs.parent)
+    before = theirs.read_bytes()
     assert "events=8 routed=50% p50=35 ms" in toys("preview").stdout
-    with duckdb.connect(str(theirs)) as database:
-        assert database.execute("FROM event").fetchall() == [(1,)]
+    assert theirs.read_bytes() == before
+    assert [one for one in theirs.parent.iterdir() if one.suffix in (".duckdb", ".wal")] == [theirs]
+    if link != "folder":
+        assert (index.is_symlink(), index.stat().st_nlink) == (False, 1)
+        with duckdb.connect(str(index)) as database:
+            assert database.execute("SELECT count(*) FROM event").fetchall() == [(8,)]
 
 
 def test_a_dry_run_writes_nothing(toys: Run, tmp_path: Path) -> None:

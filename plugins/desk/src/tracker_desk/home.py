@@ -44,7 +44,7 @@ def due_lines(session: Session, status: Status) -> Iterator[str]:
         for one in opened:
             is_ahead = one.taken - status.now > SKEW
             since = "since a time in the future" if is_ahead else f"for {span(status.now - one.taken)}"
-            why = f": {line(one.due.reason)}" if one is not lane and one.due.action is None else ""
+            why = f": {line(one.due.reason)}" if lane.source and one.due.action is None else ""
             yield f"Open: {line(one.mark.window)} of {lane_name(lane)}, {since}{why}"
     unread = [lane for lane in status.lanes if lane.source is None]
     yield from (f"Left out: {lane_name(lane)}: {line(lane.due.reason)}" for lane in unread)

@@ -79,8 +79,10 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
     import duckdb
 
     path = session.root / FOLDER / FILE
-    may_write = not session.dry_run and session.root.is_dir() and not is_linked(path)
-    for place in (path, path, None) if may_write else (None,):
+    may_write = not session.dry_run and session.root.is_dir() and not path.parent.is_symlink()
+    if may_write and is_linked(path):
+        _discard(path)
+    for place in (path, path, None) if may_write and not is_linked(path) else (None,):
         try:
             with _opened(place) as database:
                 _catch_up(session, source, database)
@@ -124,15 +126,12 @@ def _define(database: DuckDBPyConnection, stream: str, windows: Sequence[str] | 
 
 @contextlib.contextmanager
 def _opened(path: Path | None) -> Iterator[DuckDBPyConnection]:
-    database = _connect(path)
-    try:
+    with contextlib.closing(_connect(path)) as database:
         database.execute(SETTINGS)
         known = database.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'event'").fetchone()
         if known != (str(VERSION),):
             database.execute(SCHEMA)
         yield database
-    finally:
-        database.close()
 
 
 def _connect(path: Path | None) -> DuckDBPyConnection:
@@ -157,6 +156,7 @@ def _connect(path: Path | None) -> DuckDBPyConnection:
 
 
 def _discard(path: Path) -> None:
+    """Delete the file, which is made anew when it is asked next; of a link the link."""
     for name in (path, path.with_name(f"{path.name}.wal")):
         with contextlib.suppress(OSError):
             name.unlink()

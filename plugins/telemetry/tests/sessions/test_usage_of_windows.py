@@ -144,8 +144,11 @@ def test_only_requests_in_the_windows_of_a_lane(home: Any, message: Any) -> None
 
 
 def test_a_meter_that_moved_on_a_day_without_a_request_is_said(two_days: Any, message: Any) -> None:
-    """Others used the account."""
+    """Others used the account. Of a day between, when the meter was read and had not moved, there is nothing to say."""
     (two_days.projects / "s1.jsonl").write_text(message("a", minute=5))
+    pane = "  Current session: 30% used\n  Current week (all models): 30% used\n"
+    words = ("--window", "W0", "--captured-at", "2026-11-21T10:00:00Z")
+    assert two_days.run("start", "claude", "--stdin", *words, stdin=pane).exit_code == 0
     found = two_days.usage()["meters"], two_days.usage("--until", "2026-11-21")["meters"]
     both, first = ({one["period"]: one["moved"] for one in own} for own in found)
     assert (both, first) == ({"2026-11-20": 30, "2026-11-22": 30}, {"2026-11-20": 30})

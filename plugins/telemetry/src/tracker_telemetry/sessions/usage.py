@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from tracker.api import Source
 from tracker.kernel import Session
@@ -219,7 +219,7 @@ def _total(rows: Rows) -> Sums:
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
     """What the meters moved in the time that is shown, but for that of some windows: their own moves are less.
 
-    Also in periods without requests, when others used the account.
+    Also in periods without requests, when others used the account; of these, one in which nothing moved says nothing.
     """
     if query.by not in PERIODS or query.windows is not None:
         return []
@@ -231,7 +231,12 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
 
     names = {key[0] for key, _ in rows} | {provider_of(session, source) for source in sources}
     wanted = sorted(name for name in names if query.provider in (None, name))
-    return [one for name in wanted for one in moves(session, name, period_of)]
+    found, active = [], {key[:2] for key, _ in rows}
+    for one in (each for name in wanted for each in moves(session, name, period_of)):
+        known = one.periods.items()
+        if said := {period: moved for period, moved in known if moved or (one.provider, period) in active}:
+            found.append(evolve(one, periods=said))
+    return found
 
 
 def _owned(session: Session, store: Store, source: Source, query: Query, windows: Spans | None) -> Iterator[Count]:
