@@ -90,6 +90,17 @@ def test_an_hour_that_ended_lower_has_its_last_reading_too(tmp_path: Path, order
     assert found == [(10, 10, 96), (50, 50, 36)]
 
 
+def test_hours_are_counted_from_the_reset(tmp_path: Path) -> None:
+    """A forecast has the hours of the meter's week: clock hours put rises into the hour behind theirs."""
+    start = START + timedelta(minutes=30)
+    rows = [row(at, start + at * HOUR / 4, at) for at in range(48)]
+    for one in rows:
+        one["parsed"]["weekly_reset_at"] = f"{start + WEEK:%Y-%m-%dT%H:%M:%SZ}"
+    append(tmp_path, rows)
+    found = {(one.at - start) // HOUR: one.used for one in peaks(tmp_path)}
+    assert found == {hour: 4 * hour + 3 for hour in range(12)}
+
+
 def test_the_last_reading_of_an_hour_names_its_plan(tmp_path: Path) -> None:
     rows = [row(1, START, 5) | {"plan": "plus"}, row(2, START + timedelta(minutes=9), 6) | {"plan": "pro"}]
     append(tmp_path, rows)

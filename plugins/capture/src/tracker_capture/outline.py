@@ -22,7 +22,7 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 9
+VERSION = 10
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -34,9 +34,9 @@ KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
 Key = tuple[str, str, str | None, str, str | None]
 # The name of a provider's account, by what a reading names and by its mark.
 Owner = Callable[[str, str | None, str | None], str | None]
-# Its hour, the hour of its reset, seconds of the first and of the last reading of the value, the value, seconds of the
-# reset, the limit of a count. Behind them what the hour's last reading has of these, and its plan: a meter may have
-# fallen since.
+# Its hour, counted from its reset as forecasts count, the hour of that, seconds of the first and of the last reading of
+# the value, the value, seconds of the reset, the limit of a count. Behind them what the hour's last reading has of
+# these, and its plan: a meter may have fallen since.
 Peak = list[Any]
 HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET, LIMIT, END = range(8)
 
@@ -102,7 +102,7 @@ class Outline:
         for meter, used in values.items():
             if amount(used) is not None:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
-                place = int(first // HOUR), round((reset or 0) / HOUR)
+                place = int((first - (reset or 0)) // HOUR), round((reset or 0) / HOUR)
                 named = account if isinstance(account, str) else None
                 key = (provider, meter, named, str(origin), None if named else mark)
                 limit, plan = amount(parsed.get(f"{meter}_limit")), text_of(row.get("plan"))
