@@ -18,7 +18,7 @@ from tracker.text.render import line, near
 from tracker.windows.anomalies import falls, history
 from tracker.windows.captures import KEPT, Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
-from tracker.windows.window import CaptureRequest, reset_before, store, window_of
+from tracker.windows.window import reset_before, store, window_of
 
 if TYPE_CHECKING:
     from tracker.journal.index import Entry
@@ -132,6 +132,7 @@ class Windows:
 
     # the id that follows; the window of a capture that names none; the reading in a record's field `parsed`
     following, of, reading = staticmethod(next_window), staticmethod(window_of), staticmethod(from_parsed)
+    store, reset_before = staticmethod(store), staticmethod(reset_before)
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -264,12 +265,6 @@ class Windows:
         """Say which records a view leaves out, because their plugin is missing."""
         for one in found:
             self.session.note(f"note: {one.problem}; it is left out")
-
-    def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
-        return store(self.session, request)
-
-    def reset_before(self, source: Source, reading: Reading, at: datetime) -> datetime | None:
-        return reset_before(self.session, source, reading, at)
 
     def notes(self, text: str | None) -> str | None:
         """The user's notes as a record holds them: without addresses, the lane at their end."""
