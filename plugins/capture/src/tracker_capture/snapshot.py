@@ -147,7 +147,9 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
     # a BEFORE is what a window begins with, so that what was used up to a reset since is not in it
     instant = answer.taken if "before" in options.phases else answer.as_of
-    is_over = bool(resets) and max(resets) <= instant - timedelta(minutes=buffer)
+    # the vendor may lag behind a reset, but what was read before it is of the time before
+    lag = timedelta(minutes=buffer if resets and answer.as_of >= max(resets) else 0)
+    is_over = bool(resets) and max(resets) <= instant - lag
     if is_over and not options.force and options.origin != STDIN:
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
         over, name = iso(max(resets)), options.source.name
