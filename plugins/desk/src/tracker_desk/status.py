@@ -330,11 +330,9 @@ def _left_open(
         is_late = ran.before and mark.at < ran.before.captured_at.timestamp()
         if due.action != "before" and is_late and len({None, ran.account, account}) < 3:
             add = f"tracker windows add {quote(mark.window)} --from TIME --to TIME --provider {name}{option}"
-            reason = (
-                f"an AFTER now would also measure {newest.window}, so neither would count; take its BEFORE out, then"
-            )
+            reason = f"an AFTER now would also measure {newest.window}, so neither would count; take its BEFORE out,"
             command = f"tracker alias delete {name} --phase before {place} --keep-readings"
-            due = Due(action=None, window=mark.window, command=command, reason=f"{reason} type `{add}`")
+            due = Due(action=None, window=mark.window, command=command, reason=f"{reason} then type `{add}`")
         elif due.action != "before":
             due = evolve(due, command=f"tracker end {name} --stdin {place}", reason="it was never ended")
         found.append(LeftOpen(mark=mark, due=evolve(due, command=f"{due.command}{option}")))

@@ -317,8 +317,10 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     alone = two_days.run("preview", "--window", "W1", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
     assert "Tokens and money\x1b[0m\nW1 claude: tokens not known" in alone
     assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
-    cure = "in a lane named after its branch or project (feat-a for feat/a)"
-    assert f"To tell them apart, give each account its own windows, {cure}" in two_days.run("windows").stderr
+    cure = "in a lane with the name of its branch or project, tells them apart"
+    assert (
+        "give each account its own windows, in a lane named after its branch or pro" in two_days.run("windows").stderr
+    )
     assert f"a window of each, {cure}" in two_days.run("usage", "window").stderr
     said = "missing: requests of 2 accounts are in claude W1, which measures one of them"
     for words, is_said in (
