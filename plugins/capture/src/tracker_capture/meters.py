@@ -118,12 +118,12 @@ def none_matches(session: Session, provider: str | None, meter: str | None) -> s
     if not known:
         of = f" of {provider}" if provider else ""
         return (
-            f"No reading{of} is in the history. Fill it with `tracker sync` or `tracker capture --sample --all`, or"
+            f"The history has no readings{of}. Fill it with `tracker sync` or `tracker capture --sample --all`, or"
             f" paste a pane with `tracker start {provider or 'PROVIDER'}`."
         )
     if meter is not None and meter not in known:
         return f"No reading of the meter {meter!r}. {near(meter, sorted(known))}"
-    return "No reading is of that time. `tracker meters` shows all."
+    return "There are no readings in that period. `tracker meters` shows all."
 
 
 def points_of(sample: Sample) -> Iterator[tuple[str, Point]]:

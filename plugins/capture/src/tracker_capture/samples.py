@@ -52,10 +52,10 @@ def _says_nothing(session: Session, source: Source, answer: Answer) -> str | Non
     """Why an answer says nothing of now: its meters were all reset since, or what is stored is as new."""
     resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
     if resets and max(resets) <= session.now:
-        return f"that is older than the reset at {iso(max(resets))}"
+        return f"this reading is from before the reset at {iso(max(resets))}"
     known = readings.history(session, source.name, answer.as_of) if answer.age else []
     newest = max((run.until for run in known if run.until <= session.now), default=None)
-    return f"that is not newer than the stored reading of {iso(newest)}" if newest else None
+    return f"this reading is not newer than the stored one of {iso(newest)}" if newest else None
 
 
 def look(

@@ -108,7 +108,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
         except NoAnswer as error:
             if error.is_lasting or not tries_left:
                 raise TrackerError(
-                    f"{error} Nothing was stored. `tracker capture {source.name} --from {STDIN}` takes a pane."
+                    f"{error} Nothing was stored. Pipe a pane to `tracker capture {source.name} --from {STDIN}`."
                 ) from error
             pause = seconds_in(RETRY, RETRY_SECONDS)
             session.warn(f"{error} Asking again every {pause:g} s.")
@@ -135,7 +135,7 @@ def _origins(options: Options) -> Sequence[Origin]:
     source = options.source
     if options.origin is None and not source.origins:
         raise TrackerError(
-            f"{source.name} cannot be read by itself. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
+            f"{source.name} has no origin to read. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
         )
     return named(source, options.origin, STDIN)
 
@@ -162,11 +162,11 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
         reset = Windows(session).reset_before(options.source, answer.reading, answer.as_of)
         if reset is not None and not Windows(session).reset_before(options.source, answer.reading, answer.taken):
             raise OriginError(
-                f"its numbers are of {iso(answer.as_of)}, within {buffer:g} min after the reset at {iso(reset)}"
+                f"its numbers are from {iso(answer.as_of)}, within {buffer:g} min after the reset at {iso(reset)}"
             )
     if not is_stale:
         return answer
     if not options.stale_ok:
-        raise OriginError(f"its reading is {answer.age_in_words} old, over {limit:g} min (--stale-ok takes it)")
+        raise OriginError(f"its reading is {answer.age_in_words} old, more than {limit:g} min (--stale-ok takes it)")
     errors = tuple(dict.fromkeys((*answer.reading.errors, STALE)))
     return evolve(answer, reading=evolve(answer.reading, errors=errors))
