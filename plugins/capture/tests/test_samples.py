@@ -82,7 +82,7 @@ def test_what_is_not_stored_is_not_sampled(machine: Any, event: Any) -> None:
     said = ok(done)
     assert said.startswith("read codex, stored nothing (rollout, 2 h ")
     assert said.endswith(" old): fiveh, weekly reset since\n")
-    assert "note: that is older than the reset at " in done.stderr
+    assert "note: this reading is from before the reset at " in done.stderr
     assert machine.rows("readings") == []
 
 
