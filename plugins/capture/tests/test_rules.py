@@ -49,7 +49,7 @@ def test_a_reading_of_the_future_is_no_answer(machine: Any, event: Any) -> None:
     """A container whose clock is fast wrote it: the next origin is asked, and no option that is not there is named."""
     machine.rollout("a", event(10, age=-1200))
     done = machine("capture", "codex")
-    assert "codex rollout: its reading is 19 min in the future (20" in done.stderr
+    assert "min in the future (20" in done.stderr.partition("codex rollout: its reading is ")[2]
     assert "Z): check the clock of the machine that wrote it; trying app-server next" in done.stderr
     assert "--captured-at" not in refused(done)
     assert "check the clock of the machine" in refused(
