@@ -23,7 +23,7 @@ def feature_info() -> Feature:
             "meters calibrate": _command(
                 "Results",
                 "meters:calibrate",
-                "Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.",
+                "Say how many points of a meter a dollar of tokens costs, and what each window or project used.",
             ),
             "meters reconcile": _command(
                 "Results",
