@@ -250,7 +250,7 @@ def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: Any, name
     assert "codex" not in done.stdout
     assert f"left out: {why}" in done.stderr
     other = shared.run("meters", name, "--provider", "claude", "--account", "zz")
-    assert "No reading of an account 'zz'" in other.stderr
+    assert "No reading of account 'zz'" in other.stderr
 
 
 def test_days_of_which_only_totals_are_left_tell_nothing(world: Any) -> None:

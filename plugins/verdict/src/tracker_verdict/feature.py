@@ -37,7 +37,7 @@ def feature_info() -> Feature:
             "scoreboard": _command(
                 "Results", "scoreboard:command", "Show features, capacity, efficiency and costs by group."
             ),
-            "plan": _command("Results", "plan:command", "Say how likely planned windows fit before each reset."),
+            "plan": _command("Results", "plan:command", "Say how likely planned windows are to fit before each reset."),
         },
         settings={"": "tracker_verdict.settings:VerdictSettings"},
         streams=("pairs", "forecasts"),

@@ -152,7 +152,7 @@ def _ledgers(
     known = {name for one in found for name in one.accounts}
     for name in accounts:
         if name not in known:
-            raise TrackerError(next(iter(problems), f"No reading of an account {name!r}. {near(name, sorted(known))}"))
+            raise TrackerError(next(iter(problems), f"No reading of account {name!r}. {near(name, sorted(known))}"))
     for problem in problems:
         here.note(f"left out: {problem}")
     return found
