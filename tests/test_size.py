@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The goal is 5,000.
-MOST_LINES = 7496
+MOST_LINES = 7495
 # Of telemetry without session logs: all but `sessions/` and `commands/usage.py`, which only reads them. The goal is
 # 1,200.
 MOST_OF_STREAMS = 2336

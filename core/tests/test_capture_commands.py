@@ -271,7 +271,7 @@ def test_the_wait_after_a_reset_is_never_said_too_short(toys: Run) -> None:
 
 def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> None:
     (tmp_path / "pane.txt").write_text("fuel 3%")
-    done = toys("ingest", "toy", "--window", "W0-03", "--phase", "before", "--file", "pane.txt")
+    done = toys("ingest", "toy", "--window", "W0-03", "--phase", "before", "pane.txt")
     assert ok(done) == "stored toy before snapshot for W0-03 (awaiting end)\n"
     assert records(tmp_path, "snapshots")[0]["source"] == "ingest"
     assert "Type --phase before or --phase after." in refused(

@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 def load(folder: Path, text: str | bytes) -> Settings:
     path = folder / "tracker.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return Settings.load(path)
+    return Settings.check(Settings.read(path), path)
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -30,7 +30,7 @@ def refusal(folder: Path, text: str | bytes) -> str:
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    assert (Settings.load(None).path, dict(Settings.load(None).values)) == (None, {})
+    assert (Settings().path, dict(Settings().values)) == (None, {})
     assert Settings().section(Kernel).buffer_minutes == Kernel().buffer_minutes == 5.0
 
 

@@ -67,7 +67,36 @@ def test_a_day_ends_with_its_last_moment(text: str, expected: datetime) -> None:
     ],
 )
 def test_a_day_ends_where_the_clock_changes_at_midnight(zone: str, day: str, expected: str) -> None:
-    assert moment(day, NOW, lambda: ZoneInfo(zone), is_end=True) == datetime.fromisoformat(expected)
+    found = moment(day, NOW, lambda: ZoneInfo(zone), is_end=True)
+    assert found
+    assert found.astimezone(UTC) == datetime.fromisoformat(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "2025-11-02 01:50",
+            "the clock twice showed 01:50 on 02 Nov 2025: it is taken for 2025-11-02T01:50:00-04:00, not"
+            " 2025-11-02T01:50:00-05:00",
+        ),
+        (
+            "2026-03-08T02:30",
+            "the clock never showed 02:30 on 08 Mar 2026: it is taken for 2026-03-08T03:30:00-04:00, not"
+            " 2026-03-08T01:30:00-05:00",
+        ),
+        # who names the offset means one alone
+        ("2025-11-02T01:50:00-05:00", ""),
+        ("2026-03-08T02:30:00Z", ""),
+        ("2025-11-02 02:50", ""),
+        ("2025-11-02", ""),
+    ],
+)
+def test_a_time_that_a_clock_shows_twice_or_never_is_told(program: Any, text: str, said: str) -> None:
+    program("config", "set", "timezone", "America/New_York").ok()
+    done = program("preview", "--since", text)
+    assert f"note: {said}\n" in done.notes if said else "the clock" not in done.notes
+    assert "the clock" not in program("preview", "--since", text, "-q").notes
 
 
 @pytest.mark.parametrize("option", ["--since", "--until"])

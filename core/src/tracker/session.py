@@ -54,7 +54,8 @@ class Session:
     def settings_file(self) -> Settings:
         from tracker.settings import Settings
 
-        return Settings.load(Settings.find())
+        path = Settings.find()
+        return Settings.check(Settings.read(path), path) if path else Settings()
 
     def settings(self, kind: type[T]) -> T:
         return self.settings_file.section(kind)

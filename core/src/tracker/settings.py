@@ -210,10 +210,6 @@ class Settings:
             raise TrackerError(f"{path} is not TOML: {error}") from error
 
     @classmethod
-    def load(cls, path: Path | None) -> "Settings":
-        return cls() if path is None else cls.check(cls.read(path), path)
-
-    @classmethod
     def check(cls, text: str, path: Path, report: Callable[[str], object] | None = None) -> "Settings":
         """The settings in a file's text. report: told what is wrong, which is left out then; else it is an error."""
         found, values = cls(path=path, text=text, given=_leaves(cls.parse(text, path))), {}

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
+from functools import partial
+from subprocess import PIPE
 from typing import Any
 
+import pytest
 from outcomes import ok, refused
 
 PRINTED = "print_v2.1.330_base_max_110col"
@@ -42,6 +47,43 @@ def test_every_provider_is_sampled_side_by_side_and_one_that_hangs_delays_no_oth
     assert "warning: claude " in done.stderr
     assert "warning: glm " in done.stderr
     assert [row["provider"] for row in machine.rows("readings")] == ["codex"]
+
+
+@pytest.mark.parametrize("words", [("capture", "--sample", "--all"), ("watch",)])
+def test_an_answer_is_stored_and_told_while_another_program_hangs(
+    machine: Any, event: Any, words: tuple[str, ...]
+) -> None:
+    """They waited for the slowest program, and Ctrl-C lost them."""
+    machine.rollout("a", event(64))
+    machine.program("claude", "open('asked', 'w').write(str(os.getpid()))\ntime.sleep(600)")
+    asked = machine.folder / "asked"
+    interruptible = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with machine.process(*words, stdout=PIPE, stderr=PIPE, preexec_fn=interruptible) as process:
+        try:
+            told = b"-"
+            while told and b"codex" not in told:
+                told = process.stdout.readline()
+            while not (asked.exists() and asked.read_text()):
+                time.sleep(0.02)
+            # it was not given up
+            os.kill(int(asked.read_text()), 0)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert b"weekly=64%" in told
+    assert [row["provider"] for row in machine.rows("readings")] == ["codex"]
+
+
+def test_what_is_not_stored_is_not_sampled(machine: Any, event: Any) -> None:
+    """A reading of behind its own resets was sampled in words, with the values of before them."""
+    machine.rollout("a", event(64, age=-3.9 * 86400, now=time.time() - 4 * 86400, resets_in=-1))
+    done = machine("capture", "--sample", "codex", "--from", "rollout")
+    said = ok(done)
+    assert said.startswith("read codex, stored nothing (rollout, 2 h ")
+    assert said.endswith(" old): fiveh, weekly reset since\n")
+    assert "note: that is older than the reset at " in done.stderr
+    assert machine.rows("readings") == []
 
 
 def test_what_fails_is_said_and_nothing_is_stored(machine: Any) -> None:

@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from tracker.api import Gauge, Reading
+from tracker.api import Gauge, Meter, Reading
 from tracker.errors import Busy
 from tracker_capture import watch
+from tracker_capture.origins import NoAnswer
 from tracker_capture.origins.answer import Answer
 from tracker_capture.watch import Pace
 
@@ -45,25 +46,53 @@ def test_the_pace_follows_errors_and_resets() -> None:
     assert pace.due == minute(1)
 
 
-def test_a_lock_that_is_busy_once_ends_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
+def here(now: datetime) -> Any:
+    """What a watch asks of a session."""
+    return SimpleNamespace(now=now, zone=UTC, quiet=False, settings=lambda kind: kind())
+
+
+def answer_of(taken: datetime, *gauges: Gauge) -> Answer:
+    return Answer(reading=Reading(gauges=gauges), text=None, taken=taken, origin="rollout")
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> watch.Watch:
+    """Of a provider that answers once, with a weekly meter and one whose reset is near, and then no more."""
+    meters = {key: Meter(key=key, title=key) for key in ("weekly", "fiveh")}
+    source: Any = SimpleNamespace(name="codex", origins=(), meters=meters.values(), meter=meters.get)
+    gauges = Gauge(meter="weekly", used=5.0), Gauge(meter="fiveh", used=25.0, reset_at=minute(15))
+    answers = [answer_of(START, *gauges)]
+
+    def look(_session: Any, wanted: Any) -> Any:
+        return ((one, answers.pop() if answers else NoAnswer("codex failed.", [])) for one in wanted)
+
+    monkeypatch.setattr(watch.samples, "look", look)
+    monkeypatch.setattr(watch.samples, "store", lambda *_: None)
+    return watch.Watch([source], timedelta(minutes=5), START)
+
+
+def test_a_lock_that_is_busy_once_ends_no_night(watched: watch.Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     def store(*_given: Any) -> None:
         raise Busy("The lock is busy. Try again.")
 
-    source: Any = SimpleNamespace(name="codex", origins=())
-    answer = Answer(
-        reading=Reading(gauges=(Gauge(meter="weekly", used=5.0),)), text=None, taken=START, origin="rollout"
-    )
-    monkeypatch.setattr(watch.samples, "look", lambda _session, wanted: [(one, answer) for one in wanted])
-    monkeypatch.setattr(watch, "values", lambda *_: "weekly=5%")
-    watched = watch.Watch([source], timedelta(minutes=5), START)
-    with monkeypatch.context() as busy:
-        busy.setattr(watch.samples, "store", store)
-        assert watched.turn(SimpleNamespace(now=START)) == [  # type: ignore[arg-type]
-            "The lock is busy. Try again; asking again in 10 min"
-        ]
-    monkeypatch.setattr(watch.samples, "store", lambda *_: None)
-    assert watched.turn(SimpleNamespace(now=minute(10))) == []  # type: ignore[arg-type]
-    assert watched.text == "codex weekly=5%"
+    monkeypatch.setattr(watch.samples, "store", store)
+    assert watched.turn(here(START)) == ["The lock is busy. Try again; asking again in 10 min"]
+    assert watched.text(here(START)) == "codex n/a"
+
+
+def test_the_line_says_what_is_known_now(watched: watch.Watch) -> None:
+    """After a night of failures it showed the values of the evening, and a meter that was reset since."""
+    shown = []
+    for now in map(minute, (0, 10, 16, 21, 24 * 60)):
+        watched.turn(here(now))
+        shown.append(watched.text(here(now)))
+    assert shown == [
+        "codex weekly=5% fiveh=25%",
+        "codex weekly=5% fiveh=25%",
+        "codex weekly=5% (fiveh reset since)",
+        "codex weekly=5% (fiveh reset since), read 06:00",
+        "codex weekly=5% (fiveh reset since), read Sun 22 Nov 06:00",
+    ]
 
 
 def test_it_has_no_json(machine: Any) -> None:
@@ -87,12 +116,15 @@ class Terminal(io.StringIO):
 )
 def test_a_note_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, out: io.StringIO, shown: str) -> None:
     class Watched:
-        text = "codex 5%"
-
         def __init__(self, *_given: Any) -> None:
             self.asked = 0
 
-        def turn(self, _session: Any) -> list[str]:
+        def text(self, _session: Any) -> str:
+            return "codex 5%"
+
+        def turn(self, asking: Any, arrived: Any) -> list[str]:
+            assert asking.quiet
+            arrived()
             self.asked += 1
             if self.asked > 3:
                 raise KeyboardInterrupt

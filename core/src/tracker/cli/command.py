@@ -12,7 +12,7 @@ import click
 
 from tracker.errors import TrackerError
 from tracker.session import Session
-from tracker.text.render import escape
+from tracker.text.render import escape, near
 
 EVENTS_STAY = " Events cannot be taken back: ingest them into the right window, too, and count with --window"
 
@@ -28,8 +28,8 @@ def _keep(context: click.Context, parameter: click.Parameter, given: Any) -> Non
 
 
 def _option(*names: str, about: str, **more: Any) -> click.Option:
-    """An option whose value becomes the session's attribute of its name."""
-    return click.Option(names, help=about, expose_value=False, callback=_keep, **more)
+    """An option whose value becomes the session's attribute of its name, before others are read."""
+    return click.Option(names, help=about, expose_value=False, callback=_keep, is_eager=True, **more)
 
 
 OPTIONS = (  # that every command takes
@@ -58,9 +58,10 @@ class Command(click.Command):
             text = error.format_message()  # a type may say what was expected
             raise click.UsageError(f"{text} {self._cure(ctx)}" if text.endswith("'.") else text, ctx) from error
         except click.NoSuchOption as error:
-            known, word = [name for one in self.get_params(ctx) for name in one.opts], error.option_name.lstrip("-")
-            fitting = [name for name in known if name.endswith(f"-{word}")] or error.possibilities
-            raise click.NoSuchOption(error.option_name, possibilities=fitting, ctx=ctx) from error
+            name, known = error.option_name, [one for each in self.get_params(ctx) for one in each.opts]
+            fitting = [one for one in known if one.endswith(f"-{name.lstrip('-')}")]
+            hint = f"Did you mean {' or '.join(fitting)}?" if fitting[1:] else near(name, known)
+            raise click.NoSuchOption(name, f"No such option {name!r}. {hint}", ctx=ctx) from error
         if rest and not takes_all and not ctx.resilient_parsing:
             raise click.UsageError(f"Unexpected argument {rest[0]!r}. {self._cure(ctx, rest[0])}", ctx)
         return rest

@@ -68,11 +68,6 @@ def _columns() -> int:
         return 80
 
 
-def run_command(name: str, **given: Any) -> None:
-    """Run another command with some of its parameters; the others take their defaults."""
-    click.get_current_context().invoke(find(name), **given)
-
-
 class Group(click.Group, SharedCommand):
     """A group of commands that says what was meant. A feature adds one to any group by declaring it as `GROUP NAME`."""
 

@@ -5,7 +5,7 @@ import sys
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import click
 
 from tracker.errors import TrackerError
 from tracker.session import Session
+from tracker.text import clock
 from tracker.text.render import line
 
 LIMIT = 8 << 20  # bytes of one pane or report
@@ -78,13 +79,13 @@ def moment(context: click.Context, parameter: click.Parameter, given: str | None
     """The callback of an option that takes a time, such as `yesterday 14:00`; `--until` means a day to its end."""
     if given is None:
         return None
-    from tracker.text import clock
-
     session, name, is_end = context.ensure_object(Session), context.params.get("timezone"), parameter.name == "until"
     found = clock.moment(given, session.now, lambda: clock.zone(name) if name else session.zone, is_end=is_end)
     if found is None:
         raise click.BadParameter(f"Invalid time {given!r}. {clock.EXPECTED}", param=parameter)
-    return found
+    if text := clock.doubt(found):
+        session.note(f"note: {text}")
+    return found.astimezone(UTC)
 
 
 class Selection(NamedTuple):

@@ -22,7 +22,7 @@ EMPTY_FILE = (b"TZif2" + bytes(15 + 19) + b"\1" + bytes(3) + b"\1" + bytes(7)) *
 
 
 def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool = False) -> datetime | None:
-    """The instant that a person means, such as `yesterday 14:00` or `7d`; None if nobody could tell.
+    """The local time that a person means, such as `yesterday 14:00` or `7d`; None if nobody could tell.
 
     zone: that of a time without one. is_end: a day without a time is meant to its end, the later of two.
     """
@@ -37,9 +37,18 @@ def moment(text: str, now: datetime, zone: Callable[[], tzinfo], *, is_end: bool
             found = datetime.fromisoformat(text)
         found = found if found.tzinfo else found.replace(tzinfo=zone())
         rest = timedelta(days=1, microseconds=-1) if is_end and not re.search(r"\d[Tt]|[: ]", text) else timedelta()
-        return (found + rest).replace(fold=bool(rest)).astimezone(UTC) if found.year >= 1000 else None
+        found = (found + rest).replace(fold=bool(rest))
+        return found if found.astimezone(UTC).year >= 1000 else None
     except (ValueError, OverflowError):
         return None
+
+
+def doubt(at: datetime) -> str:
+    """What to say of a local time that a clock shows twice or never, when it is turned; nothing of any other."""
+    here, other = (at.replace(fold=fold).astimezone(UTC).astimezone(at.tzinfo) for fold in (at.fold, 1 - at.fold))
+    how = "twice" if here.time() == at.time() else "never"
+    what = f"the clock {how} showed {at:%H:%M} on {at:%d %b %Y}: it is taken for {here.isoformat()}"
+    return "" if here.utcoffset() == other.utcoffset() else f"{what}, not {other.isoformat()}"
 
 
 class Clock:

@@ -119,7 +119,7 @@ def near(wrong: str, known: Iterable[str]) -> str:
     likely = [name for name in names if name.lower().startswith(asked) or asked in name.lower().split("-")]
     parts = {part: name for name in reversed(names) for part in re.split("[-_.]", name)}
     likely = [name for name in names if spelling(name) == spelling(wrong)] or sorted(likely, key=len)
-    close = likely or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1)
+    close = likely or get_close_matches(wrong, names, 1, 0.7) or get_close_matches(wrong, alike, 1, 0.65)
     if close := close or [parts[one] for one in get_close_matches(asked, parts, 1, 0.8)]:
         return f"Did you mean {close[0]}?"
     shown, more = (names, "") if len(names) <= 12 else (names[:11], f" or {len(names) - 11} more")

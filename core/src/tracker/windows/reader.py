@@ -18,7 +18,7 @@ from tracker.text.render import line, near
 from tracker.windows.anomalies import falls, history
 from tracker.windows.captures import KEPT, Pair, canonical, capacity_delta, captures, measure, spans
 from tracker.windows.lanes import LaneFile, next_window, stamped_notes
-from tracker.windows.window import CaptureRequest, reset_before, store, window_of
+from tracker.windows.window import reset_before, store, window_of
 
 if TYPE_CHECKING:
     from tracker.journal.index import Entry
@@ -132,6 +132,7 @@ class Windows:
 
     # the id that follows; the window of a capture that names none; the reading in a record's field `parsed`
     following, of, reading = staticmethod(next_window), staticmethod(window_of), staticmethod(from_parsed)
+    store, reset_before = staticmethod(store), staticmethod(reset_before)
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -236,7 +237,8 @@ class Windows:
                 found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
         streams = {name: stream for name, stream, _ in reversed(found)}  # of a name's streams the first
-        reasons = {one.plugin: BROKEN for one in registry.failures} | {one.name: DISABLED for one in registry.disabled}
+        reasons = {one.name: BROKEN for one in registry.plugins if one.error}
+        reasons |= {one.name: DISABLED for one in registry.disabled}
         missing = []
         for name, stream in sorted(streams.items()):
             first, here = f"tracker-{name.partition('-')[0]}", {one.distribution for one in registry.plugins}
@@ -264,12 +266,6 @@ class Windows:
         """Say which records a view leaves out, because their plugin is missing."""
         for one in found:
             self.session.note(f"note: {one.problem}; it is left out")
-
-    def store(self, request: CaptureRequest) -> list[dict[str, Any]]:
-        return store(self.session, request)
-
-    def reset_before(self, source: Source, reading: Reading, at: datetime) -> datetime | None:
-        return reset_before(self.session, source, reading, at)
 
     def notes(self, text: str | None) -> str | None:
         """The user's notes as a record holds them: without addresses, the lane at their end."""

@@ -270,9 +270,8 @@ def newest(session: Session, groups: Groups, known: Newest) -> Newest:
     return known
 
 
-def divergences(session: Session, windows: Iterable[str], meters: Newest) -> Iterator[Divergence]:
+def divergences(session: Session, windows: Sequence[str], meters: Newest) -> Iterator[Divergence]:
     """The newest report against the newest meter of the same period, for every comparison that a source declares."""
-    windows = list(windows)
     for source in session.registry.sources.values():
         for one in (one for one in source.comparisons if (one.provider, one.meter) in meters):
             _, shown, end = meters[one.provider, one.meter]

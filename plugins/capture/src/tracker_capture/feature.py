@@ -45,9 +45,6 @@ def command_finished(session: Session, given: Mapping[str, Any]) -> None:
     if given.get("reopen") is False and session.outcome and not session.dry_run:
         for check in window_checks(session, given["window"]):
             session.note(f"note: {check.text} `{check.cure}`")
-    for at in given.values():
-        if isinstance(at, datetime) and (text := _twice(at.astimezone(session.zone))):
-            session.note(f"note: {text}")
     provider = given.get("provider") or given.get("name")
     if isinstance(provider, str) and session.outcome and not given.get("sample"):
         from tracker_capture.capture_history import add_newest_capture
@@ -135,15 +132,6 @@ def panels(session: Session, period: Period) -> Sequence[Panel]:
     from tracker_capture.panels import panels as found
 
     return list(found(session, period))
-
-
-def _twice(at: datetime) -> str | None:
-    """What to say of a time in the hour that the clock shows twice, at the end of summer time."""
-    other = at.replace(fold=1 - at.fold)
-    if other.utcoffset() == at.utcoffset():
-        return None
-    what = f"the clock showed {at:%H:%M} twice on {at:%d %b %Y}"
-    return f"{what}: this is {at:%H:%M %Z}, the other one is {other.isoformat()}"
 
 
 def _command(group: str, place: str, about: str) -> Command:

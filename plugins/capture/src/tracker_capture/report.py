@@ -33,7 +33,8 @@ def store_printed(
         raise click.UsageError("Missing option '--window'. Expected the window of the report.")
     text = _text(session, source, scope)
     now = session.now
-    Windows(session).store(
+    Windows.store(
+        session,
         CaptureRequest(
             source=source,
             reading=read_text(session, source, text, now, timezone, scope),
@@ -43,7 +44,7 @@ def store_printed(
             window=window,
             notes=notes,
             force=force,
-        )
+        ),
     )
 
 

@@ -1,8 +1,8 @@
-"""Samples: the meters of several providers, asked side by side and added to the history."""
+"""Samples: the meters of several providers, asked side by side, each added to the history as it comes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -13,8 +13,6 @@ from tracker_capture.origin_list import values
 from tracker_capture.origins import NoAnswer, first, named, side_by_side
 from tracker_capture.origins.answer import Answer, OriginError, not_ahead
 
-OriginAnswer = tuple[Source, "Answer | NoAnswer"]
-
 
 def sources(session: Session, provider: str | None) -> list[Source]:
     """The named provider, or all that declare an origin."""
@@ -24,28 +22,36 @@ def sources(session: Session, provider: str | None) -> list[Source]:
 
 
 def take(session: Session, wanted: Sequence[Source], origin: str | None, timezone: str | None) -> None:
-    """Ask every provider, store the answers, and say what each meter shows. It fails if no provider answers."""
-    found = look(session, wanted, origin, timezone)
-    answers = [(source, one) for source, one in found if isinstance(one, Answer)]
-    problems = [one for _, one in found if isinstance(one, NoAnswer)]
+    """Ask every provider, store each answer as it comes, and say what it shows. It fails if no provider answers."""
+    problems, new = list[NoAnswer](), list[readings.Sample]()
+    for source, answer in look(session, wanted, origin, timezone):
+        if isinstance(answer, NoAnswer):
+            problems.append(answer)
+        else:
+            new += _take(session, source, answer)
     if len(wanted) == len(problems) == 1:
         raise TrackerError(f"{problems[0]} Nothing was stored.")
     for problem in problems:
         # a scheduled job would tell it for ever
-        if not (session.quiet and answers and problem.is_absent):
+        if not (session.quiet and len(problems) < len(wanted) and problem.is_absent):
             session.warn(str(problem))
-    old = {source.name: text for source, answer in answers if (text := _says_nothing(session, source, answer))}
-    new = store(session, found)
     if session.json or session.dry_run:
         session.data([readings.record(sample, "sample") for sample in new])
-    else:
-        for source, answer in answers:
-            about = f"{answer.origin}, {answer.age_in_words} old"
-            session.say(f"sampled {source.name} ({about}): {values(source, answer.reading)}")
-            if source.name in old:
-                session.note(f"note: {old[source.name]}; {source.name} has a new reading once it is used")
-    if wanted and not answers:
+    if wanted and len(problems) == len(wanted):
         raise TrackerError("No provider answered. Nothing was stored.")
+
+
+def _take(session: Session, source: Source, answer: Answer) -> list[readings.Sample]:
+    """Store an answer, and say what it shows."""
+    old = _says_nothing(session, source, answer)
+    new = store(session, source, answer)
+    if not (session.json or session.dry_run):
+        done = f"sampled {source.name}" if _sample(session, source, answer) else f"read {source.name}, stored nothing"
+        about = f"{answer.origin}, {answer.age_in_words} old"
+        session.say(f"{done} ({about}): {values(source, answer.reading, session.now)}")
+        if old is not None:
+            session.note(f"note: {old}; {source.name} has a new reading once it is used")
+    return new
 
 
 def _says_nothing(session: Session, source: Source, answer: Answer) -> str | None:
@@ -60,13 +66,13 @@ def _says_nothing(session: Session, source: Source, answer: Answer) -> str | Non
 
 def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
-) -> list[OriginAnswer]:
-    """What each provider answers, or why it does not."""
+) -> Iterator[tuple[Source, Answer | NoAnswer]]:
+    """What each provider answers, or why it does not, as it comes."""
     jobs = [
         partial(first, session, one, named(one, origin), timezone, accept=partial(_fitting, session, one))
         for one in wanted
     ]
-    return list(zip(wanted, side_by_side(jobs, NoAnswer), strict=True))
+    return ((wanted[place], answer) for place, answer in side_by_side(jobs, NoAnswer))
 
 
 def _fitting(session: Session, source: Source, answer: Answer) -> Answer:
@@ -82,7 +88,7 @@ def _sample(session: Session, source: Source, answer: Answer) -> readings.Sample
     return readings.sample_of(source, answer.reading, answer.taken, answer.origin, behind, text)
 
 
-def store(session: Session, found: Sequence[OriginAnswer], least: timedelta = timedelta(0)) -> list[readings.Sample]:
-    """Add the answers to the history."""
-    samples = [_sample(session, source, one) for source, one in found if isinstance(one, Answer)]
-    return readings.add(session, [sample for sample in samples if sample is not None], by="sample", least=least)
+def store(session: Session, source: Source, answer: Answer, least: timedelta = timedelta(0)) -> list[readings.Sample]:
+    """Add an answer to the history."""
+    sample = _sample(session, source, answer)
+    return readings.add(session, [sample] if sample else [], by="sample", least=least)

@@ -66,7 +66,8 @@ def phases_of(session: Session, source: Source, phase: str, window: str | None) 
 
 def capture(session: Session, options: Options) -> None:
     answer = _from_stdin(session, options) if options.origin == STDIN else _from_origins(session, options)
-    Windows(session).store(
+    Windows.store(
+        session,
         CaptureRequest(
             source=options.source,
             phases=options.phases,
@@ -79,7 +80,7 @@ def capture(session: Session, options: Options) -> None:
             force=options.force,
             needs_before=True,
             details={"origin": answer.origin, "age_s": answer.age},
-        )
+        ),
     )
     if options.origin != STDIN:
         session.note(f"note: read from {answer.origin}, {answer.age_in_words} old")
@@ -123,7 +124,7 @@ def _wait_for_buffer(session: Session, options: Options, reading: Reading) -> bo
     """With `wait`, wait for the end of a buffer that the stored resets or the reading name; whether there was one."""
     if not (options.wait and options.has_after) or options.may_be_late:
         return False
-    reset = Windows(session).reset_before(options.source, reading, session.now)
+    reset = Windows.reset_before(session, options.source, reading, session.now)
     if reset is None:
         return False
     why = f"a {options.source.name} meter was reset at {iso(reset)} and the vendor lags"
@@ -159,8 +160,8 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
             session.warn(f"the reading from {answer.origin} is {answer.age_in_words} old")
         return answer
     if answer.age and not options.may_be_late:
-        reset = Windows(session).reset_before(options.source, answer.reading, answer.as_of)
-        if reset is not None and not Windows(session).reset_before(options.source, answer.reading, answer.taken):
+        reset = Windows.reset_before(session, options.source, answer.reading, answer.as_of)
+        if reset is not None and not Windows.reset_before(session, options.source, answer.reading, answer.taken):
             raise OriginError(
                 f"its numbers are of {iso(answer.as_of)}, within {buffer:g} min after the reset at {iso(reset)}"
             )

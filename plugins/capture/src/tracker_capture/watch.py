@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from shutil import get_terminal_size
 
 from attrs import define
 
 from tracker.api import Source
-from tracker.kernel import Session, TrackerError, line, span
+from tracker.kernel import Clock, Session, TrackerError, line, span
 from tracker_capture import samples
 from tracker_capture.origin_list import values
+from tracker_capture.origins import NoAnswer
 from tracker_capture.origins.answer import Answer
+from tracker_capture.settings import CaptureSettings
 
 # Near a reset the last reading before it and the first one after it matter.
 NEAR_RESET, NEAR_PACE = timedelta(minutes=5), timedelta(minutes=1)
@@ -26,13 +29,13 @@ LEAST = timedelta(minutes=5)
 
 @define(kw_only=True)
 class Pace:
-    """When one provider is asked next, its newest values in words, and why there are no newer ones."""
+    """When one provider is asked next, its newest answer, and why there is no newer one."""
 
     source: Source
     usual: timedelta
     due: datetime
     failures: int = 0
-    shown: str = ""
+    answer: Answer | None = None
     problem: str = ""
 
     def succeeded(self, now: datetime, resets: Sequence[datetime]) -> None:
@@ -48,6 +51,15 @@ class Pace:
         self.failures += 1
         self.due = now + min(self.usual * 2**self.failures, max(LONGEST_PACE, self.usual))
 
+    def text(self, session: Session) -> str:
+        """Its newest values as they are known now: with their time, once that is longer ago than it should be."""
+        if self.answer is None:
+            return f"{self.source.name} n/a" if self.failures else ""
+        shown = f"{self.source.name} {values(self.source, self.answer.reading, session.now)}"
+        limit = timedelta(minutes=session.settings(CaptureSettings).stale_minutes) + self.usual
+        is_old = session.now - self.answer.as_of > limit
+        return f"{shown}, read {Clock(session.now, session.zone).at(self.answer.as_of)}" if is_old else shown
+
 
 class Watch:
     """The providers that are watched."""
@@ -55,30 +67,29 @@ class Watch:
     def __init__(self, wanted: Sequence[Source], every: timedelta, now: datetime) -> None:
         self.paces = [Pace(source=source, usual=every, due=now) for source in wanted]
 
-    def turn(self, session: Session) -> list[str]:
-        """Ask the providers that are due and store their answers; why others have none and when they are asked next."""
-        now = session.now
-        due = [pace for pace in self.paces if pace.due <= now]
-        found = samples.look(session, [pace.source for pace in due])
-        failure = None
-        try:
-            samples.store(session, found, LEAST)
-        except TrackerError as error:
-            # another command has the lock, or the disk is full: the night goes on
-            failure = error
-        for pace, (source, answer) in zip(due, found, strict=True):
-            if isinstance(answer, Answer) and not failure:
+    def turn(self, session: Session, arrived: Callable[[], None] = lambda: None) -> list[str]:
+        """Ask the providers that are due and store each answer as it comes; why others have none, and until when.
+
+        arrived: called behind each answer.
+        """
+        due = {pace.source.name: pace for pace in self.paces if pace.due <= session.now}
+        for source, answer in samples.look(session, [pace.source for pace in due.values()]):
+            pace = due[source.name]
+            try:
+                if isinstance(answer, NoAnswer):
+                    raise answer
+                samples.store(session, source, answer, LEAST)
                 pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
-                pace.shown, pace.problem = f"{source.name} {values(source, answer.reading)}", ""
-            else:
+                pace.answer, pace.problem = answer, ""
+            except TrackerError as error:
+                # another command may have the lock, or the disk may be full: the night goes on
                 pace.failed(session.now)
-                pace.shown = pace.shown or f"{source.name} n/a"
-                pace.problem = f"{str(failure or answer).rstrip('.')}; asking again in {span(pace.due - session.now)}"
+                pace.problem = f"{str(error).rstrip('.')}; asking again in {span(pace.due - session.now)}"
+            arrived()
         return [pace.problem for pace in self.paces if pace.problem]
 
-    @property
-    def text(self) -> str:
-        return " | ".join(pace.shown for pace in self.paces if pace.shown)
+    def text(self, session: Session) -> str:
+        return " | ".join(text for pace in self.paces if (text := pace.text(session)))
 
 
 class Line:
@@ -121,17 +132,20 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """
     watched, shown = Watch(wanted, every, session.now), Line(session)
     told: list[str] = []
+    # what is waited for would be said behind the line
+    asking = copy(session)
+    asking.quiet = True
     on_terminal = sys.stdout.isatty()
     try:
         # a terminal may vanish without a signal
         while sys.stdout.isatty() or not on_terminal:
-            failures = watched.turn(session)
+            failures = watched.turn(asking, lambda: shown.show(watched.text(session)))
             for failure in failures:
                 if failure not in told:
                     shown.erase()
                     session.note(f"note: {failure}")
             told = failures
-            shown.show(watched.text)
+            shown.show(watched.text(session))
             time.sleep(STEP_SECONDS)
     except (KeyboardInterrupt, SystemExit):
         if shown.text and sys.stdout.isatty():

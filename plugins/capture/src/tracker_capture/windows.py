@@ -238,7 +238,7 @@ def _refuse_lagging(session: Session, draft: Draft) -> None:
     resets = [instant(one["reset_at"]) for part in draft.parts.values() for one in part["resets"]]
     # those of the BEFORE are not stored yet
     resets += [gauge.reset_at for gauge in draft.before.sample.gauges.values()]
-    reset = Windows(session).reset_before(draft.source, _reading(draft.after), at)
+    reset = Windows.reset_before(session, draft.source, _reading(draft.after), at)
     for found in (reset, *resets):
         if found is not None and found <= at < found + buffer:
             raise TrackerError(
@@ -294,7 +294,7 @@ def _store(
         details=details,
         is_last=False,
     )
-    [record] = Windows(session).store(request)
+    [record] = Windows.store(session, request)
     session.note(f"note: {_read_from(source, window, end, is_before=phase == 'before')}")
     return str(record["record_id"])
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tracker.cli.command import WritingCommand
-from tracker.cli.main import Group, run_command
+from tracker.cli.main import Group, find
 from tracker.cli.options import moment, take_text, window_option
 from tracker.contract.sources import REPORT, STATUS, STREAM, Source
 from tracker.errors import TrackerError
@@ -27,7 +28,14 @@ KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream"}
 
 
 def input_options(function: Any) -> Any:
+    @wraps(function)
+    def command(file: Path | None, path: Path | None, **given: Any) -> Any:
+        if file is not None and path is not None:
+            raise click.UsageError("Two files are given. Name one, as an argument or with --file.")
+        return function(path=path or file, **given)
+
     options = (
+        click.argument("file", required=False, type=FILE),
         click.option("--stdin", "use_stdin", is_flag=True, help="Read the text from standard input."),
         click.option("--file", "path", type=FILE, metavar="PATH", help="Read it from a file."),
         click.option("--notes", metavar="TEXT", help="Anything to remember."),
@@ -37,8 +45,8 @@ def input_options(function: Any) -> Any:
         click.option("--force", is_flag=True, help="Store it even if a rule forbids it; the record says so."),
     )
     for option in reversed(options):
-        function = option(function)
-    return function
+        option(command)
+    return command
 
 
 @click.group("alias", cls=Group, epilog="tracker start {provider} pane.txt")
@@ -47,21 +55,15 @@ def command() -> None:
 
 
 def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
-    short, example = about.split(".")[0] + ".", f"tracker {verb} {{provider}} pane.txt"
-
-    @command.command(verb, cls=WritingCommand, help=about, short_help=short, epilog=example)
+    @command.command(verb, cls=WritingCommand, help=about, epilog=f"tracker {verb} {{provider}} pane.txt")
     @click.argument("provider")
-    @click.argument("file", required=False, type=FILE)
     @window_option(help=f"The window [default: the open one{', or the next' if verb == 'start' else ''}].")
     @input_options
     @click.option("--auto", is_flag=True, help="Read the provider's own origins, as `tracker capture` does.")
     @click.option("--wait", is_flag=True, help=WAIT)
     @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
     @click.option("--source", "origin", default="alias", metavar="S", show_default=True, help=ORIGIN)
-    def run(provider: str, file: Path | None, auto: bool, wait: bool, stale_ok: bool, **given: Any) -> None:
-        if file is not None and given["path"] is not None:
-            raise click.UsageError("Two files are given. Name one, as an argument or with --file.")
-        given["path"] = given["path"] or file
+    def run(provider: str, auto: bool, wait: bool, stale_ok: bool, **given: Any) -> None:
         source = session().source(provider, kinds=["status"])
         if auto:
             if given["use_stdin"] or given["path"] or given["captured_at"] is not None or given["origin"] != "alias":
@@ -69,7 +71,7 @@ def _capture(verb: str, phases: tuple[str, ...], about: str) -> click.Command:
                 raise click.UsageError(why)
             more = {name: given[name] for name in ("window", "notes", "timezone", "force")}
             more |= {"provider": provider, "phase": "cross" if len(phases) > 1 else phases[0]}
-            run_command("capture", wait=wait, stale_ok=stale_ok, **more)
+            click.get_current_context().invoke(find("capture"), wait=wait, stale_ok=stale_ok, **more)
         elif wait or stale_ok:
             raise click.UsageError("--wait and --stale-ok need --auto, which reads the meters itself. Add --auto.")
         else:
@@ -126,7 +128,7 @@ def ingest(name: str, **given: Any) -> None:
             raise TrackerError(f"The stream {name} cannot be read. {owner('hooks', 'ingest_stream')}".strip())
     elif given["run"]:
         more = {key: given[key] for key in ("window", "scope", "notes", "timezone", "force")}
-        run_command("capture", provider=name, **more)
+        click.get_current_context().invoke(find("capture"), provider=name, **more)
     else:
         store_text(source, (given["phase"],) if given["phase"] else (), given, given["scope"], origin="ingest")
 

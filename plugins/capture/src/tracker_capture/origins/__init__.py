@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
@@ -118,21 +118,14 @@ def _no_value(source: Source, reading: Reading, text: str) -> str:
     return why
 
 
-def side_by_side(jobs: Sequence[Callable[[], T]], kept: type[E]) -> list[T | E]:
-    """The results of all jobs, each in a thread of its own, so that none waits for another.
+def side_by_side(jobs: Sequence[Callable[[], T]], kept: type[E]) -> Iterator[tuple[int, T | E]]:
+    """The place and the result of each job as it comes, each from a thread of its own, so that none waits for another.
 
     An error that is kept stands in the place of its result. Any other is raised at once.
     """
     from concurrent.futures import as_completed
 
-    answers = [in_thread(job) for job in jobs]
-    for answer in as_completed(answers):
-        if not isinstance(answer.exception(), kept | None):
-            answer.result()
-    found: list[T | E] = []
-    for answer in answers:
-        try:
-            found.append(answer.result())
-        except kept as error:
-            found.append(error)
-    return found
+    places = {in_thread(job): place for place, job in enumerate(jobs)}
+    for answer in as_completed(places):
+        error = answer.exception()
+        yield places[answer], error if isinstance(error, kept) else answer.result()

@@ -141,7 +141,8 @@ def _override(
     reading = _reading(here, source, given, at, force=force)
     # features ask whose capture it is, which the command's options do not say
     here.running = here.running and {**here.running, "provider": source.name}
-    Windows(here).store(
+    Windows.store(
+        here,
         CaptureRequest(
             source=source,
             phases=(phase,),
@@ -152,5 +153,5 @@ def _override(
             window=window,
             notes=notes,
             force=force,
-        )
+        ),
     )
