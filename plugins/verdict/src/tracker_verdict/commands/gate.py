@@ -39,7 +39,7 @@ max_risk_option = click.option(
 @click.option(
     "--meter",
     metavar="M",
-    help="Judge only this meter [default: the capacity meter, or another with too little left, except that of one model].",
+    help="Judge only this meter [default: the capacity meter, and any with too little left; never that of one model].",
 )
 @click.option("--account", metavar="NAME", help="The account, if there are several.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
