@@ -26,16 +26,20 @@ from tracker.hosting import discovery
 from tracker.hosting.registry import Registry, discover
 
 
+def failures(made: Registry) -> list[str]:
+    return [str(found.error) for found in made.found if found.error]
+
+
 def only_failure(made: Registry) -> str:
-    [failure] = [found.error for found in made.found if found.error]
-    return str(failure)
+    [failure] = failures(made)
+    return failure
 
 
 def test_a_sound_plugin_is_there() -> None:
     made = registry(plugin("toy"))
     assert list(made.sources) == ["toy"]
     assert made.found[0].hooks == ("parse_status", "source_info")
-    assert not made.failures
+    assert not failures(made)
 
 
 def test_a_broken_import_costs_only_that_plugin() -> None:
@@ -138,7 +142,7 @@ def test_a_source_of_another_distribution_cannot_share_a_stream() -> None:
     report = {"kind": "report", "stream": "shared"}
     made = registry(plugin("a", source("a", **report)), plugin("b", source("b", **report)))
     assert not made.sources, "the alphabet gives it to nobody"
-    assert [str(failure) for failure in made.failures] == [
+    assert failures(made) == [
         f"plugin {one!r} failed to claim its stream: ValueError: Invalid stream 'shared'."
         f" Expected another than that of {other} (dist-{other})."
         for one, other in ("ab", "ba")
@@ -230,7 +234,7 @@ def test_the_parts_of_a_declaration_are_copied_too() -> None:
 )
 def test_each_kind_has_a_class(declared: Any, hook: str) -> None:
     made = registry(plugin("toy", declared, **{hook: lambda: None}))
-    assert not made.failures
+    assert not failures(made)
     found = made.sources["toy"]
     kinds = {"StatusSource": "status", "ReportSource": "report", "TelemetrySource": "telemetry", "View": "view"}
     assert found.kind == kinds[type(declared).__name__]

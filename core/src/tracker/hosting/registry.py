@@ -98,11 +98,6 @@ class Registry:
         """The sources with a quota, by name."""
         return {name: source for name, source in self.sources.items() if source.is_provider}
 
-    @property
-    def failures(self) -> list[PluginError]:
-        """Why plugins were left out, of those that were loaded until now."""
-        return [found.error for found in self.plugins if found.error]
-
     def _admit(self, found: Plugin, timer: Timer) -> None:
         timer.restart("declare its source")  # first: a plugin for another contract may use other hooks
         if (declare := getattr(found.module, "source_info", None)) is None:

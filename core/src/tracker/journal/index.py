@@ -110,6 +110,11 @@ class Index:
                         yield Entry(stream, offset, own, record)
                 line, record = b"", {}  # a long one is let go before the next is read
 
+    def made_elsewhere(self) -> set[str]:
+        """The commands whose records came by an import: two machines that have each other's records are still two."""
+        marks = (entry.record.get("imported") for entry in self.entries("imports"))
+        return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
+
     def tombstoned(self, stream: str) -> set[str]:
         return {one for (one,) in self._rows("SELECT target FROM removal WHERE stream = ?", [stream], [stream])}
 

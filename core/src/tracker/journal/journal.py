@@ -113,7 +113,6 @@ class Journal:
             if not check_place(self.root, as_folder=True):
                 self.prepare()
             check_place(path := self.root / LOCK)
-            about = f"process {os.getpid()}, {purpose or self.user}\n"
             try:
                 with contextlib.ExitStack() as undo:
                     undo.callback(os.close, file := os.open(path, os.O_RDWR | os.O_CREAT | OPEN, 0o600))
@@ -124,7 +123,7 @@ class Journal:
                         self._wait(file, WAIT_SECONDS if wait is None else wait)
                     with contextlib.suppress(OSError):  # only a courtesy
                         os.ftruncate(file, 0)
-                        os.write(file, about.encode("utf-8", "replace"))
+                        os.write(file, f"process {os.getpid()}, {purpose or self.user}\n".encode("utf-8", "replace"))
                     undo.pop_all()
             except OSError as error:
                 raise system_error("lock", path, error, f"{NOTHING}. {ELSEWHERE}") from error

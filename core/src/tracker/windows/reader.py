@@ -237,7 +237,8 @@ class Windows:
                 found |= {(name, WINDOWS, PHASES[0]): None for name in row.named - known}
         measured = {name for name, _, phase in found if phase in PHASES}
         streams = {name: stream for name, stream, _ in reversed(found)}  # of a name's streams the first
-        reasons = {one.plugin: BROKEN for one in registry.failures} | {one.name: DISABLED for one in registry.disabled}
+        reasons = {one.name: BROKEN for one in registry.plugins if one.error}
+        reasons |= {one.name: DISABLED for one in registry.disabled}
         missing = []
         for name, stream in sorted(streams.items()):
             first, here = f"tracker-{name.partition('-')[0]}", {one.distribution for one in registry.plugins}

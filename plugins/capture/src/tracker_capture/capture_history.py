@@ -12,7 +12,7 @@ from attrs import evolve
 
 from tracker.api import Check, Source, instant
 from tracker.kernel import Capture, Clock, Session, Windows, canonical, iso, number, stamp, value
-from tracker_capture.elsewhere import are_theirs, made_elsewhere
+from tracker_capture.elsewhere import are_theirs
 from tracker_capture.outline import STREAM, rows, text_of
 from tracker_capture.readings import (
     ROUNDING,
@@ -65,7 +65,7 @@ def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
         return None
     others = {key: group for key, group in Windows(session).captures([window]).items() if key[1] != name}
     lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
-    if others and are_theirs(chain.from_iterable(others.values()), made_elsewhere(session)):
+    if others and are_theirs(chain.from_iterable(others.values()), session.index.made_elsewhere()):
         start = f"`tracker start {name} --stdin --window W{lane}`"
         what = f"this BEFORE joins {window}, which came by `tracker import`. Unless you moved here from there, type"
         return f"{what} `tracker undo{lane}`, then {start} with the id of your own window"

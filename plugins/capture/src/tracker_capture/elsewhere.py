@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tracker.kernel import Capture, Session
+from tracker.kernel import Capture
 
 
-def made_elsewhere(session: Session) -> set[object]:
-    """The commands whose records another machine made."""
-    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
-    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}
-
-
-def are_theirs(captures: Iterable[Capture], came: set[object]) -> bool:
+def are_theirs(captures: Iterable[Capture], came: set[str]) -> bool:
     """Whether all came in: an AFTER that was captured here makes a window this machine's, as after a move."""
     return bool(came) and all(one.record.get("command_id") in came for one in captures)

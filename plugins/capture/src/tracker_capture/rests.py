@@ -14,7 +14,7 @@ from typing import NamedTuple
 from attrs import define
 
 from tracker.kernel import Session, Windows
-from tracker_capture.elsewhere import are_theirs, made_elsewhere
+from tracker_capture.elsewhere import are_theirs
 
 # Less beside a window is its own last commit.
 LEAST_REST = 300.0
@@ -66,7 +66,7 @@ def taken_of(
     holds no request that is logged here.
     """
     found, accepted = defaultdict[str, list[tuple[float, float]]](list), []
-    came, foreign = made_elsewhere(session), list[Foreign]()
+    came, foreign = session.index.made_elsewhere(), list[Foreign]()
     for (window, provider), group in Windows(session).captures().items():
         is_foreign = provider in logged and are_theirs(group, came)
         for begin, stop in Windows(session).spans((), {(window, provider): group}).values():

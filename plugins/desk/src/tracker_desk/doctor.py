@@ -148,5 +148,5 @@ def _plugins(session: Session, missing: Iterable[Any]) -> Iterator[Finding]:
     """Records that no plugin reads, and plugins that do not load."""
     for one in missing:
         yield finding("warning", "plugin", f"{one.stream}.jsonl", one.problem, one.cure)
-    for error in session.registry.failures:
+    for error in (one.error for one in session.registry.plugins if one.error):
         yield finding("warning", "plugin", error.plugin, str(error), f"tracker plugins info {error.plugin}")

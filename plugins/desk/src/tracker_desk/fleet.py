@@ -12,7 +12,6 @@ from typing import Any
 
 from tracker.api import LogOrigin, Source, epoch, redact
 from tracker.kernel import Capture, Session, Windows, iso
-from tracker_desk.elsewhere import made_elsewhere
 from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
@@ -52,7 +51,7 @@ def tables(session: Session) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
 
 def _results(session: Session) -> Iterator[dict[str, Any]]:
     """A row per finalized window and provider; `reason` says why one does not count."""
-    imported = made_elsewhere(session)
+    imported = session.index.made_elsewhere()
     for part in Windows(session).parts():
         known, reasons = facts(session, list(part.rows)), excluded(session, part.rows, part.groups)
         for window, row in part.rows.items():
@@ -95,7 +94,7 @@ def _reset(source: Source, capture: Capture) -> str | None:
 
 def _meters(session: Session) -> Iterator[dict[str, Any]]:
     """A row per run of equal readings and meter; what a longer run has replaced is left out."""
-    replaced, imported = set[str](), made_elsewhere(session)
+    replaced, imported = set[str](), session.index.made_elsewhere()
     for entry in session.index.entries("readings"):
         replaced.update(one for one in entry.record.get("supersedes") or () if isinstance(one, str))
     for entry in session.index.entries("readings"):
@@ -122,7 +121,7 @@ def _usage(session: Session) -> Iterator[dict[str, Any]]:
 
     Another machine may have counted an older copy later. Of older versions' records the last one stands.
     """
-    imported = made_elsewhere(session)
+    imported = session.index.made_elsewhere()
     for source in session.registry.sources.values():
         if not any(isinstance(origin, LogOrigin) for origin in source.origins):
             continue

@@ -17,7 +17,7 @@ from tracker_desk.config_values import ledgers_above, note_ledgers
 from tracker_desk.current_meters import SKEW
 from tracker_desk.derived_checks import old_baseline
 from tracker_desk.different_work import changed, listed
-from tracker_desk.elsewhere import is_theirs, made_elsewhere
+from tracker_desk.elsewhere import is_theirs
 from tracker_desk.ids import Ids
 from tracker_desk.progress import Advance, progress
 from tracker_desk.status import begun_next, lane_option
@@ -89,7 +89,7 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
 
 def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
     """Say which windows `end` and `start` no longer go by, since newer ones of their lanes came in."""
-    came = made_elsewhere(session)
+    came = session.index.made_elsewhere()
     for file, before in states:
         source, now = file.source, file.content()
         mark = None if now["window"] in (before["window"], None) else _own(session, file, came)
@@ -125,7 +125,7 @@ def _own(session: Session, file: Any, came: Container[object]) -> CaptureMark | 
 
 def _note_lost(session: Session, found: Mapping[str, MergeCounts]) -> None:
     """Say which captures of this machine a record from there takes back."""
-    came = made_elsewhere(session)
+    came = session.index.made_elsewhere()
     for stream in sorted(found.keys() & session.registry.status_streams):
         gone = {one["tombstone"]: one.get("window") for one in found[stream].removals}
         for entry in session.index.entries(stream, sorted({str(window) for window in gone.values()}), removed=True):
@@ -140,7 +140,7 @@ def _note_lost(session: Session, found: Mapping[str, MergeCounts]) -> None:
 
 def _note_joined(session: Session, captured: Collection[tuple[str, str]]) -> None:
     """Say which windows that were finalized here got captures of a further provider: they are stale by them."""
-    came, rows = made_elsewhere(session), Windows(session).finalized({window for window, _ in captured})
+    came, rows = session.index.made_elsewhere(), Windows(session).finalized({window for window, _ in captured})
     own = {window: row for window, row in rows.items() if not is_theirs(row.record, came)}
     groups = Windows(session).captures(sorted(own)) if own else {}
     for window, name in sorted(captured):

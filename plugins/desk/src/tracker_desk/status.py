@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from tracker.api import MeterOutlook, Source
 from tracker.kernel import Capture, CaptureMark, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso
 from tracker_desk.current_meters import SKEW, CurrentMeter, Groups, accounts, accounts_of_captures, current_meters
-from tracker_desk.elsewhere import is_theirs, made_elsewhere
+from tracker_desk.elsewhere import is_theirs
 
 YEAR = timedelta(days=366)
 # windows that are not finalized, of which the newest are looked at
@@ -131,7 +131,7 @@ def look(session: Session, *, with_outlooks: bool = True) -> Status:
     newest = [(agent, mark) for stream in streams for agent, mark in session.index.lanes(stream)]
     windows = {mark.window for _, mark in newest} | _before_the_future(session, newest)
     named, groups = accounts(session, windows), Windows(session).captures(windows) if windows else {}
-    again, came = _to_finalize_again(session, groups), made_elsewhere(session)
+    again, came = _to_finalize_again(session, groups), session.index.made_elsewhere()
     after_closing = _after_closing(session, anomalies, unfinished, unread, again, came)
     owners, absent = accounts_of_captures(groups, named), _absent(session, newest)
     lanes = []

@@ -120,9 +120,3 @@ def commands(session: Session, windows: Sequence[str]) -> list[dict[str, Any]]:
 def taken_at(record: Mapping[str, Any]) -> datetime:
     """When a record was made, to sort by; one without a time is the oldest."""
     return instant(record.get("captured_at")) or datetime.min.replace(tzinfo=UTC)
-
-
-def made_elsewhere(session: Session) -> set[str]:
-    """The commands whose records came by `tracker import`, from another machine."""
-    marks = (entry.record.get("imported") for entry in session.index.entries("imports"))
-    return {one for known in marks if isinstance(known, list) for one in known if isinstance(one, str)}

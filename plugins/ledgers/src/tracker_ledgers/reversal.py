@@ -18,7 +18,7 @@ from attrs import frozen
 from tracker.api import Finding
 from tracker.kernel import Session, TrackerError, line, plural, stamp
 from tracker_ledgers import csv_append, ledgers
-from tracker_ledgers.command_log import made_elsewhere, taken_at
+from tracker_ledgers.command_log import taken_at
 from tracker_ledgers.documents import place, read
 from tracker_ledgers.ledgers import Ledger
 
@@ -113,7 +113,7 @@ def written(session: Session, ledger: Ledger, window: str | None = None) -> list
     if window is not None:
         records = (one for one in records if isinstance(row := one.get("row"), dict) and row.get("window_id") == window)
     known = sorted(records, key=taken_at)
-    came = made_elsewhere(session) if known else ()
+    came = session.index.made_elsewhere() if known else ()
     found = (_booked(session, record, came) for record in known)
     return [one for one in found if one and one.ledger is ledger]
 

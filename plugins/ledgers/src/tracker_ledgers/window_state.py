@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from tracker.api import Source
 from tracker.kernel import Capture, Entry, FinalizeRow, Session, TrackerError, Windows, canonical, iso, value
 from tracker_ledgers.churn import FETCH, STREAM, measured_rows, range_options
-from tracker_ledgers.command_log import made_elsewhere, typed
+from tracker_ledgers.command_log import typed
 from tracker_ledgers.features import built
 from tracker_ledgers.window_facts import evidence
 
@@ -62,12 +62,12 @@ class WindowState:
 def came_by_import(session: Session, groups: Mapping[str, list[Capture]]) -> bool:
     """Whether all captures of a window were made on another machine, which ends and finalizes it."""
     commands = {one.record.get("command_id") for group in groups.values() for one in group}
-    return bool(commands) and commands <= made_elsewhere(session)
+    return bool(commands) and commands <= session.index.made_elsewhere()
 
 
 def openings(session: Session) -> Iterator[Opening]:
     """What is open: the newest standing capture of a provider in a lane is a BEFORE."""
-    came = made_elsewhere(session)
+    came = session.index.made_elsewhere()
     for stream in session.registry.status_streams:
         for lane, mark in session.index.lanes(stream):
             if mark.phase == "before" and mark.provider in session.registry.sources:
