@@ -83,7 +83,7 @@ class Answer:
 
     @property
     def last_reset(self) -> datetime | None:
-        """Once it is over, nothing is of now."""
+        """The end of the last of its periods: from then on it says nothing of now."""
         return max(self.resets, default=None)
 
     @property
