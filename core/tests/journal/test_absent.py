@@ -143,7 +143,7 @@ def test_a_missing_report_is_named_but_stops_no_row(recorded: Any, without: Any)
 
 def test_the_status_shows_the_lane(recorded: Any, without: Any) -> None:
     without("tally")
-    assert "nothing here: no plugin for it is installed" in recorded("status").ok()
+    assert "nothing to capture here: no plugin for it is installed" in recorded("status").ok()
 
 
 def test_the_doctor_names_the_plugin_and_not_its_state_as_foreign(recorded: Any, without: Any) -> None:
@@ -171,7 +171,7 @@ def test_no_command_is_advised_that_only_the_missing_plugin_could_run(
         assert "tracker complete --window" not in said, view
     why = {"disabled": "TRACKER_DISABLE_PLUGINS names its plugin", "broken": "the plugin for it is broken"}
     reason = why.get(next(iter(how), ""), "no plugin for it is installed")
-    assert f"nothing here: {reason}" in recorded("status").ok()
+    assert f"nothing to capture here: {reason}" in recorded("status").ok()
     assert (
         f"The window cannot be finalized: tally: recorded here, but {reason}."
         in recorded("decision-card", "--window", "W2").out

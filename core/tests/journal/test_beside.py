@@ -158,9 +158,9 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     left = [line.strip() for line in shown.splitlines() if "also open" in line]
     day = f"{datetime.fromisoformat(at(6)):%a %d %b}"
     assert left == [
-        f"also open: W2 since {day} 06:30: an AFTER now measures W3, too, so that neither counts; take its BEFORE out,"
-        " then type `tracker windows add W2 --from TIME --to TIME --provider toy`: tracker alias delete toy --phase"
-        " before --window W2 --keep-readings",
+        f"also open: W2 since {day} 06:30: an AFTER now would also measure W3, so neither would count; take its BEFORE"
+        " out, then type `tracker windows add W2 --from TIME --to TIME --provider toy`: tracker alias delete toy"
+        " --phase before --window W2 --keep-readings",
         f"also open: W4 since {day} 08:30: tracker end toy --stdin --window W4",
         f"also open: W5 since {day} 10:00: tracker end toy --stdin --window W5 --agent sub1",
     ]

@@ -211,7 +211,7 @@ def test_a_large_index_that_was_changed_ends_no_command_twice(sound: Any, monkey
     database.close()
     asked = sound("alias", "delete", "toy", "--phase", "after", "--dry-run").ok()
     assert "W1" in asked
-    assert "error: The index did not fit the records" in sound("status").refused()
+    assert "error: The index did not match the records" in sound("status").refused()
     assert "W1 closed" in sound("status").ok()
 
 

@@ -30,7 +30,7 @@ def test_a_command_shows_its_help_and_the_word_of_its_name(program: Any) -> None
     assert program("help").ok().startswith(program("--help").ok())
     both = program("help", "windows").ok()
     assert both.startswith("windows: a measured stretch of work with an id such as `W0-20`\n\nUsage: ")
-    assert "a closed one has both and is not finalized yet: `tracker preview` calls both (open)" in " ".join(
+    assert "A closed one has both but is not finalized yet; `tracker preview` marks both (open)" in " ".join(
         both.split()
     )
     assert both.endswith(program("windows", "--help").ok())

@@ -54,7 +54,7 @@ def test_before_the_first_capture_it_promises_what_it_can_read(tmp_path: Path, t
     said = tracker_cli("home", **given).stdout.splitlines()
     assert "  codex: has to be pasted" in said
     assert said[-2:] == [
-        "Session logs are here: `tracker usage` shows their tokens and money, `tracker sync` keeps their meters.",
+        "Session logs found: `tracker usage` shows their tokens and cost, `tracker sync` stores their meters.",
         "Begin: tracker start claude",
     ]
     weekly = {
@@ -75,7 +75,7 @@ def test_before_the_first_capture_it_promises_what_it_can_read(tmp_path: Path, t
     said = tracker_cli("home", **given).stdout.splitlines()
     assert f"  codex: can be read from {folder if named else '~/.codex'}" in said
     assert said[-1] == "Begin: tracker capture codex"
-    [line] = [one for one in tracker_cli("status", **given).stdout.splitlines() if one.startswith("Not stored: ")]
+    [line] = [one for one in tracker_cli("status", **given).stdout.splitlines() if one.startswith("Not stored yet: ")]
     assert line.endswith(f" in {folder if named else '~/.codex'}: tracker capture codex")
     [found] = json.loads(tracker_cli("--json", "status", **given).stdout)["at_hand"]
     assert found["provider"] == "codex"

@@ -59,7 +59,7 @@ def test_what_runs_on_another_machine_is_to_be_ended_there(program: Any, tmp_pat
     assert "tracker end toy --stdin" in program("--quiet").out
     program("import", str(program.root), root=other).ok()
     cure = "If you moved here from there: tracker end toy --stdin"
-    why = f"it came by `tracker import`, to be ended there. {cure}\n"
+    why = f"it came by `tracker import`: it is ended where it was made. {cure}\n"
     assert why in program("status", root=other).ok()
     home = program("--quiet", root=other).out
     assert re.search(f"Open: A-01 of toy, for [^:]+: {re.escape(why)}", home)
@@ -107,7 +107,7 @@ def test_what_others_left_open_is_not_taken_out_here(program: Any, tmp_path: Pat
     program("alias", "end", "toy", "--stdin", "--window", "A-03", stdin="fuel 20%").ok()
     program("import", str(program.root), root=other).ok()
     cure = "If you moved here from there: tracker complete --window A-03 --toy-features N\n"
-    assert f"next: nothing here: it came by `tracker import`, to be finalized there. {cure}" in (
+    assert f"next: nothing to capture here: it came by `tracker import`: it is finalized where it was made. {cure}" in (
         program("status", root=other).ok()
     )
     assert "also open: A-01" in program("status").ok()

@@ -75,7 +75,7 @@ def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> Non
         assert re.search(rf"\d\d:\d\d UTC  {re.escape(str(tmp_path / 'data'))}$", head)
     assert rest == [
         "No captures here yet.",
-        "Begin with `tracker start PROVIDER --stdin`, the provider's pane piped or pasted to it.",
+        "Begin with `tracker start PROVIDER --stdin`: pipe or paste the provider's pane into it.",
         "Providers: tally, toy",
         "",
         "Anomalies: 0 open",
@@ -86,7 +86,7 @@ def test_without_captures_it_says_how_to_begin(toys: Run, tmp_path: Path) -> Non
 def test_without_any_provider_it_says_that(tracker_inside: Run) -> None:
     ours = "tracker-codex,tracker-claude,tracker-glm,tracker-proxy"
     text = ok(tracker_inside("status", TRACKER_DISABLE_PLUGINS=ours))
-    assert "No provider is installed, either: `tracker plugins list` shows what is." in text
+    assert "No provider is installed either: `tracker plugins list` shows what is." in text
 
 
 def test_an_open_window_its_meters_and_what_is_due(toys: Run) -> None:
@@ -137,7 +137,7 @@ def test_behind_the_reset_of_what_measures_a_window_there_is_no_after(toys: Run)
     reset = NOW + timedelta(hours=2)
     start(toys, f"fuel 10% reset {reset.isoformat()}\nheat 50%", minutes=30)
     until = f"{Clock(NOW, UTC).at(reset)} (in 1 h 59 min)"
-    said = f"  next: AFTER before {until}, when the meter that measures it is reset: tracker end toy --stdin"
+    said = f"  next: AFTER before {until}, when its capacity meter is reset: tracker end toy --stdin"
     assert said in ok(toys("status"))
     assert lane(toys("status", "--json"))["next"]["buffered_until"] is None
 
@@ -157,7 +157,7 @@ def test_a_before_of_the_future_is_to_be_taken_back(toys: Run) -> None:
     at = (NOW + timedelta(hours=2)).isoformat()
     ok(toys("alias", "start", "toy", "--stdin", "--captured-at", at, "--force", stdin="fuel 1%"))
     command = "tracker alias delete toy --phase before --window W0-01"
-    assert f"  next: BEFORE of W0-01, since the one that stands is of the future: {command}\n" in ok(toys("status"))
+    assert f"  next: BEFORE of W0-01, since the stored one is dated in the future: {command}\n" in ok(toys("status"))
     ok(toys(*command.split()[1:], "--yes"))
     assert "of the future" not in ok(toys("status"))
 
@@ -218,7 +218,7 @@ def test_a_window_behind_which_another_ended_is_not_ended_any_more(tracker_insid
         return
     assert command == "alias delete codex --phase before --window W1 --keep-readings"
     add = "tracker windows add W1 --from TIME --to TIME --provider codex"
-    why = f"an AFTER now measures W2, too, so that neither counts; take its BEFORE out, then type `{add}`"
+    why = f"an AFTER now would also measure W2, so neither would count; take its BEFORE out, then type `{add}`"
     assert f"Open: W1 of codex, for {span(timedelta(hours=5))}: {why}\n" in home
     assert f"{why}: tracker {command}\n" in status
     ok(tracker_inside(*command.split(), "--yes"))
@@ -243,7 +243,7 @@ def test_a_window_waits_for_every_provider_in_it(toys: Run) -> None:
     end(toys, "fuel 12%", minutes=10)
     ok(toys("alias", "start", "tally", "--stdin", "--window", "W0-01", stdin="7"))
     found = ok(toys("status"))
-    assert "  next: nothing here: W0-01 waits for tally AFTER\n" in found
+    assert "  next: nothing to capture here: W0-01 waits for tally AFTER\n" in found
     assert "\n  calls  7 calls, under 1 min ago\n" in found
     assert "Ready" not in found
 
@@ -252,8 +252,8 @@ def test_a_window_waits_for_every_provider_in_it(toys: Run) -> None:
 def test_an_after_without_a_before_is_taken_out(toys: Run, agent: str) -> None:
     ok(toys("override", "toy", "--window", "W1", "--phase", "after", "--fuel-pct", "5", AGENT_ID=agent))
     command = f"alias delete toy --phase after --window W1{' --agent sub1' if agent else ''}"
-    reason = "W1 has an AFTER of toy without a BEFORE, which measures nothing"
-    assert f"  next: nothing here: {reason}: tracker {command}\n" in ok(toys("status"))
+    reason = "W1 has an AFTER of toy without a BEFORE, so it measures nothing"
+    assert f"  next: nothing to capture here: {reason}: tracker {command}\n" in ok(toys("status"))
     assert f"Next: tracker {command}\n" in ok(toys())
     ok(toys(*command.split()))
     assert "W1" not in ok(toys("status"))
@@ -273,7 +273,7 @@ def test_anomalies_stand_below_with_their_cure(toys: Run) -> None:
     start(toys, "fuel 30%", minutes=30)
     end(toys, "fuel 12%", minutes=10)
     found = ok(toys("status"))
-    assert "  next: nothing here: W0-01 has an open anomaly; its cure is below\n" in found
+    assert "  next: nothing to capture here: W0-01 has an open anomaly; its cure is below\n" in found
     said = (
         "Anomalies: 1 open\n  - W0-01 toy negative-delta: fuel fell from 30 to 12; cure: capture again: tracker end toy"
     )
@@ -314,7 +314,10 @@ def test_nothing_that_was_recorded_steers_the_terminal(toys: Run, tmp_path: Path
     path.write_text(path.read_text() + json.dumps(record) + "\n")
     found = ok(toys("status"))
     assert "gone\\x1b, lane \\x1b[31m: W\\n\\x07 open since " in found
-    assert "  next: nothing here: no plugin for it is installed; install the plugin that declares gone\\x1b " in found
+    assert (
+        "  next: nothing to capture here: no plugin for it is installed; install the plugin that declares gone\\x1b "
+        in found
+    )
 
 
 def test_nothing_that_was_recorded_runs_when_a_printed_command_is_typed(toys: Run, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_pair_of_which_one_pane_lacks_the_meter_is_measured_first(toys: Run) -
     """Whoever finalized it at once lost the window, while a whole pane could still be taken."""
     start(toys, "fuel 10%", hours=3)
     end(toys, "heat 5%", hours=2)
-    why = "W0-01 measures nothing of toy, since its AFTER lacks fuel: "
+    why = "W0-01 does not measure toy, since its AFTER lacks fuel: "
     [cure] = re.findall(f"next: {why}tracker (.*)", ok(toys("status")))
     assert cure == "end toy --stdin --window W0-01"
     assert f"Next: tracker {cure}\n" in ok(toys())

@@ -67,7 +67,7 @@ def test_requests_without_a_count_of_tokens_leave_the_least(tracker_inside: Run)
     assert found["providers"]["claude"]["tokens"] == 550
     # nothing that is made of tokens takes the least for all
     assert least.keys().isdisjoint({"tokens", "cost_usd", "tokens_per_feature"})
-    assert "note: glm W1 used at least as many as `tokens_at_least` says" in tracker_inside("windows").stderr
+    assert "note: glm W1 used at least `tokens_at_least` tokens: some requests" in tracker_inside("windows").stderr
     said = "W1 glm: at least 1000 tokens by a proxy's stream alone, which lacks a count of 1 request."
     assert said in tracker_inside("preview").stdout
     assert "| Tokens at least | Uncounted requests |" in tracker_inside("report", "--format", "md").stdout

@@ -182,7 +182,7 @@ def test_at_every_width_it_is_said_why_a_window_does_not_count(verdicts: Any, mo
         assert "codex: 2 windows left out, they overlap: W1, W2." in said
         listed = verdicts("windows")
         assert "Overlaps" in listed.ok()
-        assert "note: codex W1, codex W2 overlap other windows: not counted. `tracker dec" in listed.err
+        assert "note: overlapping windows do not count: codex W1, codex W2. `tracker dec" in listed.err
 
 
 def test_a_selection_of_a_provider_says_whose_figures_are_of_it_too(verdicts: Any) -> None:

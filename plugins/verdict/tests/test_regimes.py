@@ -96,13 +96,13 @@ def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: 
     # beside the figures in points of now, and beside each window's own, which are as read
     rule = f"points of before {change['since']} count {ratio:.2f} times"
     assert f" codex: {rule}." in report.partition("## Efficiency")[2]
-    assert "Points are as they were read: " in report.partition("## Windows")[2]
+    assert "Points are shown as read; " in report.partition("## Windows")[2]
     listed = {one["window"]: one["providers"] for one in logs("windows")}
     older = [own["codex"].get("older_points") for window, own in sorted(listed.items()) if "codex" in own]
     assert older == [ratio] * 6 + [None] * 6
     assert not any("older_points" in own["claude"] for own in listed.values() if "claude" in own)
     assert (
-        "codex-06 ran before a change of what a point buys, if nothing else used the account."
+        "codex-06 ran before the value of a point changed, if nothing else used the account."
         in logs.verdicts("windows").err
     )
     [row] = [one for one in logs("scoreboard") if one["provider"] == "codex"]

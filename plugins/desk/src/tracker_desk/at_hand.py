@@ -1,4 +1,4 @@
-"""Readings that are in files here and were not stored yet."""
+"""Readings in files on this machine that are not stored yet."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NEWER = timedelta(minutes=1)
 
 
 def rows_of(session: Session, period: Period) -> Iterator[Any]:
-    """The rows of the one panel that is asked for, if a feature of ours has it."""
+    """The rows of the one panel that the period names, if a feature of ours has it."""
     [name] = period.names
     for panels in session.registry.ask("panels", session=session, period=period):
         for panel in panels:
-            # other features may answer without looking at what is asked for, and own no name
+            # other features may answer with panels nobody asked for, and own no name
             if (panel.name, panel.distribution) == (name, ""):
                 yield from panel.rows
 
@@ -32,7 +32,7 @@ def readings(session: Session) -> list[AtHand]:
 
 
 def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:
-    """Of each provider the newest one, if nothing that is stored is as new."""
+    """The newest reading of each provider, unless something stored is as new."""
     known: dict[str, datetime] = {}
     for name, at in (
         *((one.provider, one.at) for one in status.meters),
@@ -47,9 +47,9 @@ def unstored(session: Session, status: Status) -> tuple[AtHand, ...]:
 
 
 def lines(clock: Clock, status: Status) -> Iterator[str]:
-    """Each with the command that stores it: in the open window, or as the first; else in the meter history alone."""
+    """Each with the command that stores it: in the open window or as the first capture, else only in the history."""
     for one in status.at_hand:
         lanes = [lane for lane in status.lanes if lane.mark.provider == one.provider]
         is_plain = not lanes or (len(lanes) == 1 and lanes[0].is_open and not lanes[0].agent_id)
         command = f"tracker capture {one.provider}{'' if is_plain else ' --sample'}"
-        yield f"Not stored: {line(one.provider)}, a reading of {clock.at(one.at)} in {line(one.place)}: {command}"
+        yield f"Not stored yet: {line(one.provider)} reading from {clock.at(one.at)} in {line(one.place)}: {command}"

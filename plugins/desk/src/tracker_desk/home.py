@@ -78,7 +78,7 @@ def first_lines(session: Session) -> Iterator[str]:
         begin = begin or (f"tracker capture {name}" if places else None)
     sources = session.registry.sources.values()
     if any(session.registry.first("session_files", source=source) for source in sources):
-        yield "Session logs are here: `tracker usage` shows their tokens and money, `tracker sync` keeps their meters."
+        yield "Session logs found: `tracker usage` shows their tokens and cost, `tracker sync` stores their meters."
     first = next(iter(sorted(session.registry.providers)), "PROVIDER")
     yield f"Begin: {begin or f'tracker start {first}'}"
 

@@ -19,8 +19,8 @@ TITLES = {
     "money_per_feature": "Plan per feature, $",
     "cost_usd_per_feature": "Cost per feature, $",
 }
-ABOUT = "The newest first; providers without a figure in a finished window are left out."
-AS_READ = ' Points are as they were read: where the efficiency is, they count as often as "Older points" says.'
+ABOUT = "Newest first. Providers without figures in a finished window are left out."
+AS_READ = ' Points are shown as read; the Efficiency table multiplies them by "Older points".'
 NEVER = datetime.min.replace(tzinfo=UTC)
 UNNAMED = "-"  # the lane without a name, which is known
 FROM = Column(key="from", title="From", kind="instant", rank=4)

@@ -228,7 +228,7 @@ def _window_due(
             place = f"--window {quote(window)}{lane_option(session, group[-1].agent_id)}"
             command = f"tracker alias delete {name} --phase after {place}"
             # a BEFORE from now on would follow it
-            reason = f"{window} has an AFTER of {name} without a BEFORE, which measures nothing"
+            reason = f"{window} has an AFTER of {name} without a BEFORE, so it measures nothing"
             return Due(action=None, window=window, command=command, reason=reason)
     if missing:
         return Due(action=None, window=window, reason=f"{window} waits for {', '.join(missing)}")
@@ -264,7 +264,7 @@ def _again_due(session: Session, name: str, group: Sequence[Capture]) -> Due | N
     if one is pair.before or is_over or newest is None or newest.record_id != one.record_id:
         typed = f"--captured-at {iso(one.captured_at)} --{meter.field_name.replace('_', '-')} N"
         command = f"tracker override {name} --phase {one.phase} {place} {typed}"
-    reason = f"{one.window} measures nothing of {name}, since its {str(one.phase).upper()} lacks {meter.key}"
+    reason = f"{one.window} does not measure {name}, since its {str(one.phase).upper()} lacks {meter.key}"
     return Due(action="complete", window=one.window, command=command, reason=reason)
 
 
@@ -285,7 +285,7 @@ def _lane(
     capture = next((one for one in groups.get((mark.window, source.name), ()) if one.record_id == mark.record_id), None)
     if capture is None:
         session.index.discard()  # somebody changed it; a large one is not checked when it is opened
-        raise TrackerError("The index did not fit the records; it will be made anew. Run the command again.")
+        raise TrackerError("The index did not match the records and will be rebuilt. Run the command again.")
     if mark.phase == "before":
         due = _open_due(session, source, capture)
     else:
@@ -299,7 +299,7 @@ def _lane(
 
 def _elsewhere(due: Due, what: str) -> Due:
     """What came by `tracker import` is ended and finalized where it was made."""
-    reason = f"it came by `tracker import`, to be {what} there. If you moved here from there: {due.command}"
+    reason = f"it came by `tracker import`: it is {what} where it was made. If you moved here from there: {due.command}"
     return Due(action=None, window=due.window, reason=reason)
 
 
@@ -330,9 +330,9 @@ def _left_open(
         is_late = ran.before and mark.at < ran.before.captured_at.timestamp()
         if due.action != "before" and is_late and len({None, ran.account, account}) < 3:
             add = f"tracker windows add {quote(mark.window)} --from TIME --to TIME --provider {name}{option}"
-            reason = f"an AFTER now measures {newest.window}, too, so that neither counts; take its BEFORE out, then"
+            reason = f"an AFTER now would also measure {newest.window}, so neither would count; take its BEFORE out,"
             command = f"tracker alias delete {name} --phase before {place} --keep-readings"
-            due = Due(action=None, window=mark.window, command=command, reason=f"{reason} type `{add}`")
+            due = Due(action=None, window=mark.window, command=command, reason=f"{reason} then type `{add}`")
         elif due.action != "before":
             due = evolve(due, command=f"tracker end {name} --stdin {place}", reason="it was never ended")
         found.append(LeftOpen(mark=mark, due=evolve(due, command=f"{due.command}{option}")))
@@ -346,7 +346,7 @@ def _open_due(session: Session, source: Source, before: Capture) -> Due:
     window = before.window
     if before.captured_at > now + SKEW:
         command = f"tracker alias delete {source.name} --phase before --window {quote(window)}"
-        return Due(action="before", window=window, command=command, reason="the one that stands is of the future")
+        return Due(action="before", window=window, command=command, reason="the stored one is dated in the future")
     if capacity and capacity.reset_at and before.captured_at < capacity.reset_at <= now:
         command = f"tracker start {source.name} --stdin --window {quote(window)}"
         reason = f"{capacity.meter} was reset since, so what was used cannot be measured"

@@ -135,7 +135,7 @@ def _closing(clock: Clock, status: Status) -> Iterator[str]:
         if due.reason and due.window not in shown:
             yield f"{line(due.reason)}: {line(due.command)}"
     if status.is_cut:
-        yield f"Of the windows that are not finalized, the newest {OPEN} are shown. `tracker windows` shows all."
+        yield f"Only the newest {OPEN} windows that are not finalized are shown. `tracker windows` shows all."
     if status.lanes and status.missing:
         yield f"Not captured yet: {', '.join(status.missing)}"
     yield from at_hand.lines(clock, status)
@@ -150,10 +150,10 @@ def _beginning(session: Session) -> Iterator[str]:
     names = [name for name, source in session.registry.sources.items() if source.kind == "status"]
     yield "No captures here yet."
     if names:
-        yield "Begin with `tracker start PROVIDER --stdin`, the provider's pane piped or pasted to it."
+        yield "Begin with `tracker start PROVIDER --stdin`: pipe or paste the provider's pane into it."
         yield f"Providers: {', '.join(names)}"
     else:
-        yield "No provider is installed, either: `tracker plugins list` shows what is."
+        yield "No provider is installed either: `tracker plugins list` shows what is."
 
 
 def _lane(clock: Clock, status: Status, lane: Lane) -> Iterator[str]:
@@ -187,7 +187,7 @@ def _next(clock: Clock, due: Due) -> str:
     how = f": {line(due.command)}" if due.command else ""
     window, reason = line(due.window), line(due.reason)
     if due.action is None:
-        return f"nothing here: {reason}{how}"
+        return f"nothing to capture here: {reason}{how}"
     if due.action == "before":
         return f"BEFORE of {window}, since {reason}{how}"
     if due.action == "complete":
@@ -198,7 +198,7 @@ def _next(clock: Clock, due: Due) -> str:
         return f"AFTER when the work is done{how}"
     until = _until(clock, due.resets_at)
     if due.buffered_until is None:
-        return f"AFTER before {until}, when the meter that measures it is reset{how}"
+        return f"AFTER before {until}, when its capacity meter is reset{how}"
     return f"AFTER before {until}, when a meter is reset, or from {clock.at(due.buffered_until)} on{how}"
 
 

@@ -131,7 +131,7 @@ def state(
 
 
 def _there(window: str, what: str) -> str:
-    return f"{window} came by `tracker import`, to be {what} there. If you moved here from there"
+    return f"{window} came by `tracker import`: it is {what} where it was made. If you moved here from there"
 
 
 def fallen(session: Session, anomalies: Iterable[Entry]) -> list[str]:
@@ -225,7 +225,7 @@ def _again(session: Session, source: Source, group: Sequence[Capture]) -> Iterat
         command = typed(
             "override", name, "--phase", phase, *place, "--captured-at", iso(one.captured_at), value_of, "N"
         )
-    why = f"{name}'s {phase.upper()} lacks {meter.key}, so the window measures nothing of it"
+    why = f"{name}'s {phase.upper()} lacks {meter.key}, so the window does not measure {name}"
     yield Step(rank=END, command=command, why=why)
 
 

@@ -287,9 +287,7 @@ def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any
     assert known() == [(300, None), (300, None)]  # the index has them
     shutil.rmtree(two_days.data / ".index")
     assert known() == [(None, 1), (300, None)]
-    assert (
-        "note: what claude W1 used is not known: the files of sessions of these days" in two_days.run("windows").stderr
-    )
+    assert "note: the usage of claude W1 is not known: session files of those days" in two_days.run("windows").stderr
     [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
     assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
     assert "of some windows only daily totals are left" in two_days.run("scoreboard").stderr
@@ -307,7 +305,7 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     found = {one["window"]: one["providers"]["claude"] for one in json.loads(two_days.run("--json", "windows").stdout)}
     assert (found["W1"].get("tokens"), found["W1"]["accounts"]) == (None, 2)
     assert (found["W2"]["tokens"], found["W2"].get("accounts")) == (300, None)
-    assert "note: what claude W1 used is not known: requests of several accounts" in two_days.run("windows").stderr
+    assert "note: the usage of claude W1 is not known: several accounts made requests" in two_days.run("windows").stderr
     [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
     assert (row["tokens"], row["tokens_per_feature"]) == (300, 150)
     assert "some windows have several accounts' requests" in two_days.run("scoreboard").stderr
@@ -320,7 +318,9 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     assert "Tokens and money\x1b[0m\nW1 claude: tokens not known" in alone
     assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
     cure = "in a lane with the name of its branch or project, tells them apart"
-    assert f"A window of each account, {cure}" in two_days.run("windows").stderr
+    assert (
+        "give each account its own windows, in a lane named after its branch or pro" in two_days.run("windows").stderr
+    )
     assert f"a window of each, {cure}" in two_days.run("usage", "window").stderr
     said = "missing: requests of 2 accounts are in claude W1, which measures one of them"
     for words, is_said in (

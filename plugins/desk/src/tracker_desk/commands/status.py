@@ -27,7 +27,7 @@ def home() -> None:
 def command(watch: float | None) -> None:
     """Show what is open in each lane, its last meters and what is due next.
 
-    A lane whose newest window has its AFTER is closed, whether that is finalized or not.
+    A lane is closed once its newest window has its AFTER, finalized or not.
     """
     here = session()
     if watch is None:
@@ -40,14 +40,14 @@ def command(watch: float | None) -> None:
 
 
 class _Screen(io.StringIO):
-    """What a terminal is to show."""
+    """Collects what the terminal will show."""
 
     def isatty(self) -> bool:
         return True
 
 
 def _repeat(here: Session, seconds: float) -> None:
-    """One screen after the other: each in the place of the last on a terminal, below an empty line elsewhere."""
+    """One screen after another: on a terminal each replaces the last, elsewhere an empty line separates them."""
     import time
 
     is_drawn = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not here.json

@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 MOST = 6  # names in one note
 TABLE = 1000  # windows that are laid out as a table, and lines that are printed at once
 SPLIT = "split"
-# What is said of windows, by the column that marks them: a narrow terminal has no room for it. The first place is for
-# the providers and windows, the second for the first window.
+# Notes on windows, by the column that marks them, which a narrow terminal may leave out. The first placeholder takes
+# the providers and windows, the second the first window.
 REMARKS = {
-    "overlaps": "{} overlap other windows: not counted. `tracker decision-card --window {}` names the cure.",
+    "overlaps": "overlapping windows do not count: {}. `tracker decision-card --window {}` names the cure.",
     "shared_requests": (
-        "{} ran at the same time as others. Requests that may be of several stand as shared in each, beside its own."
-        " Give each lane the name of its branch or project to tell them apart (feat-a for feat/a)."
+        "{} ran at the same time as others. Requests that could belong to several count as shared in each, apart from"
+        " its own. To tell them apart, name each lane after its branch or project (feat-a for feat/a)."
     ),
     "lost_sessions": (
-        "what {} used is not known: the files of sessions of these days are deleted, or on another machine, and only"
-        " daily totals are left, which `tracker usage` counts."
+        "the usage of {} is not known: session files of those days were deleted, or are on another machine. Only daily"
+        " totals are left; `tracker usage` counts them."
     ),
     "accounts": (
-        "what {} used is not known: requests of several accounts were made then, and session logs do not tell which is"
-        " the account that the pane names. A window of each account, in a lane with the name of its branch or project,"
-        " tells them apart (feat-a for feat/a)."
+        "the usage of {} is not known: several accounts made requests then, and session logs do not tell which one the"
+        " pane shows. To tell them apart, give each account its own windows, in a lane named after its branch or"
+        " project (feat-a for feat/a)."
     ),
     "uncounted_requests": (
-        "{} used at least as many as `tokens_at_least` says: requests in a proxy's stream succeeded without a count."
+        "{} used at least `tokens_at_least` tokens: some requests in a proxy's stream succeeded without a count."
     ),
     "older_points": (
-        "{} ran before a change of what a point buys, if nothing else used the account. Here their points are as they"
-        " were read; `preview`, `compare` and `scoreboard` count them as often as the column says."
+        "{} ran before the value of a point changed, if nothing else used the account. Points are shown here as read;"
+        " `preview`, `compare` and `scoreboard` multiply them by `older_points`."
     ),
     SPLIT: (
-        "several lanes captured {}. The pair of the last AFTER counts alone; `tracker window-audit --window {}` shows"
+        "several lanes captured {}. Only the pair with the last AFTER counts; `tracker window-audit --window {}` shows"
         " the others."
     ),
 }
@@ -58,7 +58,7 @@ Remarks: TypeAlias = defaultdict[str, list[tuple[str, str]]]
 def command(context: click.Context, selection: Selection) -> None:
     """List windows: from when to when, their state, and each provider's figures.
 
-    An open window lacks a capture; a closed one has both and is not finalized yet: `tracker preview` calls both (open).
+    An open window lacks a capture. A closed one has both but is not finalized yet; `tracker preview` marks both (open).
     """
     if context.invoked_subcommand is not None:
         return
@@ -83,7 +83,7 @@ def command(context: click.Context, selection: Selection) -> None:
         what = "windows" if here.journal.streams() else "records"
         here.note(f"note: no {what} in {here.root}; begin with `tracker start PROVIDER`")
     else:
-        here.note("note: no window fits. Run `tracker windows` without options to see all of them.")
+        here.note("note: no window matches. Run `tracker windows` without options to see all of them.")
     for column, text in REMARKS.items():
         if marked := remarks[column]:
             here.note(f"note: {text.format(_named(marked), escape(quote(marked[0][1])))}")
@@ -95,7 +95,7 @@ def _named(windows: Sequence[tuple[str, str]]) -> str:
 
 
 def _noted(here: Session, windows: Iterable[ListedWindow], remarks: Remarks) -> Iterator[ListedWindow]:
-    """The windows, with a note on each that is stale; what else is remarkable is collected."""
+    """The windows, with a note on each that is stale; other remarks are collected."""
     for one in windows:
         for name in one.stale:
             here.note(
