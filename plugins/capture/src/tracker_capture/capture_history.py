@@ -15,6 +15,7 @@ from tracker.kernel import Capture, Clock, Session, Windows, canonical, iso, num
 from tracker_capture.elsewhere import are_theirs
 from tracker_capture.outline import STREAM, rows, text_of
 from tracker_capture.readings import (
+    ROUNDING,
     TAIL,
     Sample,
     add,
@@ -26,7 +27,6 @@ from tracker_capture.readings import (
     sample_with,
 )
 
-ROUNDED = 1  # points that origins differ by
 # behind a pause of that length another session has begun
 NIGHT = timedelta(hours=6)
 
@@ -132,7 +132,7 @@ def _fall(session: Session, source: Source, sample: Sample, known: Sequence[Samp
         own = ((at, old.used) for at, old in shown if is_same_reset(old.reset_at, gauge.reset_at))
         at, used = next(own, (None, None))
         # origins round otherwise
-        if at is not None and used is not None and used - gauge.used > ROUNDED:
+        if at is not None and used is not None and used - gauge.used > ROUNDING:
             when = Clock(session.now, session.zone).at(at)
             return used, f"{key} is at {value(gauge.used)}%, but was at {value(used)}% ({when}) before the same reset"
     return None

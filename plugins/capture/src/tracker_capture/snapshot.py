@@ -144,14 +144,13 @@ def _origins(options: Options) -> Sequence[Origin]:
 def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     """The answer if it fits the phase. An old one is an AFTER only with `stale_ok`, and is tagged."""
     limit, buffer = session.settings(CaptureSettings).stale_minutes, session.config.buffer_minutes
-    resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
     # a BEFORE is what a window begins with, so that what was used up to a reset since is not in it
     instant = answer.taken if "before" in options.phases else answer.as_of
-    is_over = bool(resets) and max(resets) <= instant - timedelta(minutes=buffer)
-    if is_over and not options.force and options.origin != STDIN:
+    over, name = answer.last_reset, options.source.name
+    is_judged = not options.force and options.origin != STDIN
+    if is_judged and over is not None and over <= instant - timedelta(minutes=buffer):
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
-        over, name = iso(max(resets)), options.source.name
-        raise OriginError(f"its numbers are older than the reset at {over}; {name} has new ones once it is used")
+        raise OriginError(f"its numbers are older than the reset at {iso(over)}; {name} has new ones once it is used")
     if not options.force:
         not_ahead(answer)
     is_stale = answer.age > limit * 60

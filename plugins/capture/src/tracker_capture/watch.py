@@ -38,18 +38,19 @@ class Pace:
     answer: Answer | None = None
     problem: str = ""
 
-    def succeeded(self, now: datetime, resets: Sequence[datetime]) -> None:
-        self.failures = 0
+    def succeeded(self, now: datetime, answer: Answer) -> None:
+        self.answer, self.problem, self.failures = answer, "", 0
         pace = self.usual
-        if any(abs(reset - now) <= NEAR_RESET for reset in resets):
+        if any(abs(reset - now) <= NEAR_RESET for reset in answer.resets):
             pace = min(pace, NEAR_PACE)
-        coming = [reset - NEAR_RESET for reset in resets if reset - NEAR_RESET > now]
+        coming = [reset - NEAR_RESET for reset in answer.resets if reset - NEAR_RESET > now]
         self.due = min([now + pace, *coming])
 
-    def failed(self, now: datetime) -> None:
+    def failed(self, now: datetime, why: TrackerError) -> None:
         """Wait twice as long after each failure, such as a server that answers 429."""
         self.failures += 1
-        self.due = now + min(self.usual * 2**self.failures, max(LONGEST_PACE, self.usual))
+        wait = min(self.usual * 2**self.failures, max(LONGEST_PACE, self.usual))
+        self.due, self.problem = now + wait, f"{str(why).rstrip('.')}; asking again in {span(wait)}"
 
     def text(self, session: Session) -> str:
         """Its newest values as they are known now: with their time, once that is longer ago than it should be."""
@@ -79,12 +80,10 @@ class Watch:
                 if isinstance(answer, NoAnswer):
                     raise answer
                 samples.store(session, source, answer, LEAST)
-                pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
-                pace.answer, pace.problem = answer, ""
+                pace.succeeded(session.now, answer)
             except TrackerError as error:
                 # another command may have the lock, or the disk may be full: the night goes on
-                pace.failed(session.now)
-                pace.problem = f"{str(error).rstrip('.')}; asking again in {span(pace.due - session.now)}"
+                pace.failed(session.now, error)
             arrived()
         return [pace.problem for pace in self.paces if pace.problem]
 

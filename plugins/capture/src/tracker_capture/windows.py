@@ -12,9 +12,9 @@ from tracker.api import FileOrigin, Gauge, Reading, Source, UsageEvent, instant
 from tracker.kernel import CaptureRequest, Session, TrackerError, Windows, plural, span, value
 from tracker_capture.accounts import owners
 from tracker_capture.ends import End, at_edge, ends_at, exact, said, unknown, used_of
-from tracker_capture.meters import COARSE, ROUNDING, UNNAMED, length_of, stands_for
+from tracker_capture.meters import COARSE, UNNAMED, length_of, stands_for
 from tracker_capture.parts import parts_of
-from tracker_capture.readings import Sample, by_provider, history, is_same_reset
+from tracker_capture.readings import ROUNDING, Sample, by_provider, history, is_same_reset
 from tracker_capture.settings import CaptureSettings
 from tracker_capture.units import unit_of
 
