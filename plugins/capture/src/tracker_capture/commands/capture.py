@@ -22,7 +22,7 @@ from tracker.kernel import WritingCommand, session, window_option
 @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
 @click.option("--wait", is_flag=True, help="Wait until the buffer after a reset is over and an origin is ready.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
-@click.option("--timezone", metavar="ZONE", help="The zone of times that name none [default: the setting `timezone`].")
+@click.option("--timezone", metavar="ZONE", help="The zone of times without one [default: the setting `timezone`].")
 @click.option("--force", is_flag=True, help="Store it even if a rule forbids it; the record says so.")
 @click.option("--list", "is_list", is_flag=True, help="Store nothing: show each origin and what it would answer now.")
 @click.option("--sample", is_flag=True, help="Add the meters to the history; no window is opened or closed.")
