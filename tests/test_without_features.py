@@ -201,8 +201,8 @@ def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path, wheels: dict
 @pytest.mark.parametrize(
     ("left_out", "said"),
     [
-        ("telemetry", "No feature in use reads session logs, as that of `tracker usage` does. The command usage"),
-        ("capture", "No feature in use keeps a meter history, as that of `tracker sync` does. The command sync"),
+        ("telemetry", "This needs session logs, which `tracker usage` reads. The command usage"),
+        ("capture", "This needs a meter history, which `tracker sync` keeps. The command sync"),
     ],
 )
 def test_calibrate_says_of_a_disabled_feature_that_it_is(tracker_cli: Run, left_out: str, said: str) -> None:

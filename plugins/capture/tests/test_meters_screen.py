@@ -55,5 +55,5 @@ def test_a_run_of_one_day_is_shown_without_its_weekday(program: Any) -> None:
 
 
 def test_a_provider_as_a_word_is_told_the_option(program: Any) -> None:
-    assert "Name it as `tracker meters --provider toy`." in program("meters", "toy").refused(2)
+    assert "Type `tracker meters --provider toy`." in program("meters", "toy").refused(2)
     assert "Unknown command 'tob'." in program("meters", "tob").refused(2)

@@ -35,15 +35,12 @@ def test_the_pace_follows_errors_and_resets() -> None:
     pace = Pace(source=None, usual=timedelta(minutes=10), due=START)  # type: ignore[arg-type]
     waits = []
     for _ in range(5):
-        pace.failed(START)
+        pace.failed(START, Busy("The lock is busy."))
         waits.append(pace.due - START)
     assert waits == [timedelta(minutes=number) for number in (20, 40, 60, 60, 60)]
-    pace.succeeded(START, [minute(90)])
-    assert pace.due == minute(10)
-    pace.succeeded(START, [minute(12)])
-    assert pace.due == minute(7)
-    pace.succeeded(START, [minute(3)])
-    assert pace.due == minute(1)
+    for reset, due in ((90, 10), (12, 7), (3, 1)):
+        pace.succeeded(START, answer_of(START, Gauge(meter="weekly", used=5.0, reset_at=minute(reset))))
+        assert pace.due == minute(due)
 
 
 def here(now: datetime) -> Any:
@@ -133,11 +130,12 @@ def test_a_note_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, out
     def say(text: str) -> None:
         out.write(f"{text}\n" if text else "<end>")
 
-    session: Any = SimpleNamespace(now=START, quiet=False, say=say, note=say)
+    session: Any = SimpleNamespace(now=START, quiet=False, say=say, show=say, note=say)
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(watch, "Watch", Watched)
     monkeypatch.setattr(watch, "STEP_SECONDS", 0)
     watch.watch(session, (), timedelta(minutes=5))
+    assert not session.quiet
     assert out.getvalue() == shown
 
 

@@ -96,8 +96,8 @@ def test_each_account_has_its_own_cure(verdicts: Any) -> None:
     words = ("alias", "start", "codex", "--stdin", "--captured-at", "-30m", "--agent", "sub", "--window", "W3")
     verdicts(*words, stdin=PANE.format(OTHER, 50)).ok()
     home, work = verdicts("plan", "--provider", "codex").ok().partition("codex weekly account work")[::2]
-    assert "are the most: `tracker start codex --window W4` on account home\n" in home
-    assert "are the most: `tracker end codex --agent sub` on account work, which ends W3\n" in work
+    assert "the limit is 15 min: `tracker start codex --window W4` on account home\n" in home
+    assert "the limit is 15 min: `tracker end codex --agent sub` on account work, which ends W3\n" in work
     for name, address in (("home", ONE), ("work", OTHER)):
         gate = ("gate", "codex", "--account", name)
         refused = verdicts(*gate)
@@ -176,13 +176,13 @@ def test_an_account_that_no_window_is_of_is_refused(verdicts: Any) -> None:
     verdicts("complete", "--window", "W2", "--claude-features", "2").ok()
     assert "codex: features=2" in verdicts("compare", "--account", "work").ok()
     refused = verdicts("compare", "--account", "wrk").refused(1)
-    assert refused == "error: No window is of an account 'wrk'. Did you mean work?"
+    assert refused == "error: No window belongs to account 'wrk'. Did you mean work?"
 
 
 def test_an_account_where_no_window_names_one(verdicts: Any) -> None:
     verdicts.rows(codex=[(3, 18)], claude=[(2, 10)])
     refused = verdicts("compare", "--account", "work").refused()
-    assert refused == "error: No window is of an account 'work'. No window names one: leave --account out."
+    assert refused == "error: No window belongs to account 'work'. No window has an account: leave out --account."
 
 
 def test_a_narrow_scoreboard_keeps_the_accounts_apart(two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_what_is_so_of_two_meters_is_said_once(two: Any, monkeypatch: pytest.Mon
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "400")
     said = two("plan", "--provider", "codex").ok()
-    few = "how much costs differ is assumed: 1 window of 3 that measure it"
+    few = r"how much costs vary is assumed until 3 windows measure it \(1 so far\)"
     [names] = re.findall(rf"(.+): {few}\n", said)
     assert {*names.split(", ")} == {f"codex weekly {hashed(one)}" for one in (ONE, OTHER)}
 
@@ -209,9 +209,9 @@ def test_a_plan_of_one_account(two: Any) -> None:
     assert re.findall(r"codex (?:weekly )?account (\w+)", said) == ["work", "work"]
     assert [one["account"] for one in json.loads(two("--json", *plan, "work").ok())["meters"]] == ["work"]
     assert re.findall(r"weekly account (\w+)", two(*plan, "work", "--account", "home").ok()) == ["home", "work"]
-    assert two(*plan, "wrk").refused() == "error: No reading of an account 'wrk'. Did you mean work?"
-    assert two(*plan, "x").refused() == "error: No reading of an account 'x'. Expected one of home, work."
-    assert "--account does not go with --score" in two("plan", "--score", "--account", "work").refused(2)
+    assert two(*plan, "wrk").refused() == "error: No reading of account 'wrk'. Did you mean work?"
+    assert two(*plan, "x").refused() == "error: No reading of account 'x'. Expected one of home, work."
+    assert "--score covers all accounts. Leave out --account." in two("plan", "--score", "--account", "work").refused(2)
     assert "Expected --pairs N A B" in two("plan", "--pairs", "2", "codex", "claude", "--account", "work").refused(2)
 
 

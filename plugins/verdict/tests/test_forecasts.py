@@ -128,7 +128,7 @@ def test_a_pace_that_the_word_denies_says_why(linear: float, chance: float, is_s
     """ "unlikely to be full" stood beside "115% at the reset"."""
     meter = CurrentMeter(account=None, at=NOW, taken_at=NOW, used=29, reset_at=NOW + timedelta(days=5))
     [said] = lines(Prospect(current=meter, weeks=1, probability=chance, rest=60, linear=linear), UTC)
-    assert said.endswith("% at the reset, which takes all hours of the week alike") == is_said
+    assert said.endswith("% at the reset, which treats all hours of the week alike") == is_said
 
 
 def test_instants_are_local_for_people_and_utc_for_programs(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,8 +146,8 @@ def test_instants_are_local_for_people_and_utc_for_programs(verdicts: Any, monke
 @pytest.mark.parametrize(
     ("reset", "words"),
     [
-        (NOW - HOUR, "no forecast: its reset is over"),
-        (NOW + WEEK - 3 * HOUR, "no forecast: a week says nothing in its first 6 hours"),
+        (NOW - HOUR, "no forecast: its reset has passed"),
+        (NOW + WEEK - 3 * HOUR, "no forecast: the reading is from the first 6 hours of its week"),
     ],
 )
 def test_what_cannot_be_forecast(verdicts: Any, reset: datetime, words: str) -> None:
@@ -172,7 +172,7 @@ def test_a_forecast_is_scored_when_its_week_has_ended(verdicts: Any, monkeypatch
     assert found["brier"] < 0.05
     assert found["coverage"] == 1
     said = verdicts("plan", "--score").ok()
-    assert "codex: 1 forecast of 1 week scored: 1 right about full or not" in said
+    assert "codex: 1 forecast of 1 week scored: 1 right about whether it was full" in said
     assert "Brier score 0.0" in said
 
 
@@ -245,7 +245,7 @@ def test_a_forecast_is_scored_whichever_command_made_it(
     # another machine of the account looked in the same hour, and its records came by an import
     with path.open("a") as file:
         file.write(json.dumps(row | {"record_id": "c" * 32, "nonce": "d" * 32}) + "\n")
-    assert "1 forecast of 1 week scored: 1 right about full or not" in verdicts("plan", "--score").ok()
+    assert "1 forecast of 1 week scored: 1 right about whether it was full" in verdicts("plan", "--score").ok()
 
 
 def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def test_a_week_whose_end_nobody_read_refutes_no_forecast(verdicts: Any, monkeyp
         file.write(json.dumps(_row(9999, end + HOUR, 1, end + WEEK)) + "\n")
     monkeypatch.setattr(Session, "now", property(lambda self: end + 2 * HOUR))
     said = verdicts("plan", "--score", "--provider", "codex").ok()
-    assert "codex: no forecast is scored; 1 forecast cannot be scored, since nobody read the end of the week" in said
+    assert "codex: no forecast is scored; 1 forecast cannot be scored, since the end of the week was not read" in said
     assert json.loads(verdicts("--json", "plan", "--score", "--provider", "codex").ok()) == [
         {"provider": "codex", "forecasts": 0, "waiting": 0, "unread": 1, "words": 0}
     ]
@@ -292,7 +292,7 @@ def test_what_was_told_in_a_word_is_not_scored_as_a_number(verdicts: Any, monkey
     assert "unlikely to be full before the reset (1 week" in verdicts("plan", "--provider", "codex").ok()
     monkeypatch.setattr(Session, "now", property(lambda self: NOW + timedelta(days=4)))
     said = verdicts("plan", "--score", "--provider", "codex").ok()
-    assert said == "codex: no forecast is scored; 1 forecast was a word alone, of under 3 weeks of history\n"
+    assert said == "codex: no forecast is scored; 1 forecast was only a word, from under 3 weeks of history\n"
 
 
 @pytest.mark.parametrize(("plan", "count"), [("plus", 0), ("Pro", 4), (None, 4)])
@@ -319,7 +319,8 @@ def test_a_reading_that_the_next_one_corrects_fills_no_week(verdicts: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("used", "words"), [(2, "no forecast: so early a week says nothing"), (30, "likely to be full")]
+    ("used", "words"),
+    [(2, "no forecast: it is too early in the week without past weeks to go by"), (30, "likely to be full")],
 )
 def test_the_first_morning_says_nothing_without_weeks_before_it(verdicts: Any, used: int, words: str) -> None:
     """By the prior nobody works before 8 h, so that 2 % at 7 h were "likely to be full"; 30 % are another matter."""

@@ -48,7 +48,7 @@ def reading(
         (80, 1, 120, (), 3, "stop: codex weekly: 20 % left, likely to be full before the reset (0 weeks of history"),
         (40, 20, 24, (), 4, "unknown: codex weekly: the newest reading is 2"),
         (40, 20, 24, ("--max-age", "1h"), 0, "go: codex weekly: 60 % left"),
-        (40, 1, -1, (), 4, "was over by then; send Codex a message first"),
+        (40, 1, -1, (), 4, "had passed; send Codex a message first"),
         (40, 1, None, (), 0, "go: codex weekly: 60 % left"),
     ],
 )
@@ -79,7 +79,7 @@ def test_without_a_reading_the_answer_is_unknown(verdicts: Any) -> None:
     assert done.status == 4
     assert json.loads(done.out)["why"] == "no reading"
     done = verdicts("gate", "glm")
-    assert (done.status, "`tracker start glm`, if it shows where prompts end\n" in done.err) == (4, True)
+    assert (done.status, "`tracker start glm`, if it shows the limit of prompts\n" in done.err) == (4, True)
     refused = verdicts("gate", "codex", "--max-age", "soon").refused(2)
     assert "Invalid age 'soon'. Expected a number with s, m, h or d, such as 15m." in refused
 
@@ -96,7 +96,7 @@ def test_waiting_ends_at_the_reset(verdicts: Any) -> None:
     reading(verdicts, 95, reset=timedelta(hours=-1))
     done = verdicts("gate", "codex", "--wait")
     assert (done.status, done.error) == (4, None)
-    assert "was over by then" in done.out
+    assert "the reading was old already, since its reset at " in done.out
 
 
 def test_accounts_are_told_apart(verdicts: Any) -> None:
@@ -121,7 +121,7 @@ def test_plan_says_go_only_where_gate_does(verdicts: Any) -> None:
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
     assert "unknown: codex weekly: the newest reading is 40 min old" in verdicts("gate", "codex").out
     said = verdicts("plan", "--provider", "codex").ok()
-    assert "the last reading is 40 min old; 15 min are the most: `tracker capture --sample codex`" in said
+    assert "the last reading is 40 min old; the limit is 15 min: `tracker capture --sample codex`" in said
     assert said.endswith("codex verdict: unknown\n")
     assert verdicts("plan", "--provider", "codex", "--max-age", "1d").ok().endswith("codex verdict: GO\n")
     assert verdicts("gate", "codex", "--max-age", "1h").ok().startswith("go: ")
@@ -146,7 +146,7 @@ def test_the_plan_of_a_provider_without_bars_says_what_was_read(verdicts: Any, m
     verdicts("alias", "start", "glm", "--stdin", "--window", "W1", stdin=blocks).ok()
     said = verdicts("plan").ok()
     assert said.startswith("glm prompts: 118 prompts at ")
-    assert "unknown: prompts have no bar: the vendor does not say where they end\nglm verdict: unknown\n" in said
+    assert "unknown: prompts have no bar: the vendor shows no limit\nglm verdict: unknown\n" in said
     monkeypatch.setenv("FORCE_COLOR", "1")
     table = verdicts("plan").ok()
     assert "glm prompts: 118 prompts used\n" in table
@@ -268,8 +268,8 @@ def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, mon
     monkeypatch.setenv("PATH", str(tmp_path / "none"))
     monkeypatch.setenv("CODEX_HOME", str(tmp_path / "codex"))
     reading(verdicts, 40, age=timedelta(hours=3), reset=timedelta(hours=-1))
-    assert "and not read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
-    assert verdicts("gate", "codex").err == "note: a new reading makes it known: `tracker start codex`\n"
+    assert "and has not been read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
+    assert verdicts("gate", "codex").err == "note: a new reading is needed: `tracker start codex`\n"
     # what it says to type makes it known
     pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 60% left\n"
     verdicts("start", "codex", stdin=pane).ok()
@@ -277,7 +277,7 @@ def test_plan_names_a_command_that_works_here(verdicts: Any, tmp_path: Path, mon
     assert (known.out, known.err) == ("go: codex weekly: 60 % left\n", "")
     verdicts("undo", "--yes").ok()
     (tmp_path / "codex" / "sessions").mkdir(parents=True)
-    assert "and not read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
+    assert "and has not been read since: `tracker start codex`\n" in verdicts("plan", "--provider", "codex").ok()
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def opened(verdicts: Any, lane: str = "") -> str:
         words = ("alias", phase, "codex", "--stdin", "--window", window, "--captured-at", at)
         verdicts(*words, stdin=CODEX.format(left), lane=lane).ok()
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
-    [(words, rest)] = re.findall(r"are the most: `tracker ([^`]+)`(.*)", verdicts("plan", "--provider", "codex").ok())
+    [(words, rest)] = re.findall(r"is 15 min: `tracker ([^`]+)`(.*)", verdicts("plan", "--provider", "codex").ok())
     return words + rest
 
 
@@ -326,20 +326,20 @@ def test_a_before_of_the_future_has_a_cure(verdicts: Any, lane: str) -> None:
     words = ("override", "codex", "--window", "W1", "--phase", "before", "--weekly-pct", "10", "--captured-at", at)
     verdicts(*words, "--force", lane=lane).ok()
     cure = f"alias delete codex --phase before --window W1{' --agent night' if lane else ''}"
-    said = f"`tracker {cure}` first: that BEFORE is of the future\n"
+    said = f"`tracker {cure}` first: that BEFORE lies in the future\n"
     done = verdicts("gate", "codex")
-    assert (done.out, done.status) == ("unknown: codex weekly: its only reading is of the future\n", 4)
-    assert done.err == f"note: a new reading makes it known: {said}"
+    assert (done.out, done.status) == ("unknown: codex weekly: its only reading lies in the future\n", 4)
+    assert done.err == f"note: a new reading is needed: {said}"
     for plan in (verdicts("plan"), verdicts("plan", "--provider", "codex")):
-        assert f"  unknown: its only reading is of the future: {said}" in plan.ok()
+        assert f"  unknown: its only reading lies in the future: {said}" in plan.ok()
     if lane:
         # this lane can read the meter whatever another one stored
         pane = ">_ OpenAI Codex (v0.44.0)\n Weekly limit: [██░░] 60% left\n"
         words = ("alias", "start", "codex", "--stdin", "--window", "W2", "--captured-at", "-1h")
         verdicts(*words, stdin=pane).ok()
-        assert "of the future" not in verdicts("gate", "codex").err
+        assert "in the future" not in verdicts("gate", "codex").err
     verdicts(*cure.split()).ok()
-    assert "of the future" not in verdicts("plan", "--provider", "codex").ok()
+    assert "in the future" not in verdicts("plan", "--provider", "codex").ok()
 
 
 def test_a_full_meter_stops_a_plan_before_any_window_was_measured(verdicts: Any) -> None:
@@ -355,11 +355,11 @@ def test_a_full_meter_stops_a_plan_before_any_window_was_measured(verdicts: Any)
 @pytest.mark.parametrize(
     ("seconds", "most", "expected"),
     [
-        (900.5, 900, "over 15 min old; 15 min are the most"),
-        (960, 900, "16 min old; 15 min are the most"),
-        (45, 30, "45 s old; 30 s are the most"),
-        (30.2, 30, "over 30 s old; 30 s are the most"),
-        (7201, 7200, "over 2 h 0 min old; 2 h 0 min are the most"),
+        (900.5, 900, "over 15 min old; the limit is 15 min"),
+        (960, 900, "16 min old; the limit is 15 min"),
+        (45, 30, "45 s old; the limit is 30 s"),
+        (30.2, 30, "over 30 s old; the limit is 30 s"),
+        (7201, 7200, "over 2 h 0 min old; the limit is 2 h 0 min"),
     ],
 )
 def test_what_is_too_old_never_reads_like_what_is_not(seconds: float, most: float, expected: str) -> None:

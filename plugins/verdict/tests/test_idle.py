@@ -31,7 +31,7 @@ def codex_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def measure(verdicts: Any) -> None:
-    """Three windows, since fewer let the plan assume how much costs differ."""
+    """Three windows, since fewer let the plan assume how much costs vary."""
     for at, (begin, end) in enumerate((("-300m", "-290m"), ("-280m", "-270m"), ("-260m", "-250m"))):
         for phase, when, more in (("start", begin, 0), ("end", end, 1)):
             words = (phase, "codex", "--stdin", "--window", f"W{at}", "--captured-at", when, *ZONE)
@@ -45,9 +45,9 @@ def test_an_idle_meter_is_known_to_show_nothing_and_the_plan_can_be_go(verdicts:
     done.ok()
     assert "note: reset-over:fiveh" in done.err
     plan = verdicts("plan").ok()
-    assert re.search(r"codex fiveh: 0% used at [^,\n]+, if it was not used since its last reset\n", plan), plan
+    assert re.search(r"codex fiveh: 0% used at [^,\n]+, if it has not been used since its last reset\n", plan), plan
     assert plan.splitlines()[-1].startswith("codex verdict: GO"), plan
-    said = "go: codex fiveh: 100 % left, if it was not used since its last reset\n"
+    said = "go: codex fiveh: 100 % left, if it has not been used since its last reset\n"
     assert verdicts("gate", "codex", "--meter", "fiveh").ok() == said
     # a pane of the used meter rests on nothing
     verdicts("end", "codex", "--stdin", "--window", "W9", *ZONE, stdin=pane(1, 43, hours=4.9)).ok()
@@ -60,12 +60,11 @@ def test_an_idle_meter_is_known_to_show_nothing_and_the_plan_can_be_go(verdicts:
 def test_a_value_of_before_the_reset_is_said_to_be_old(verdicts: Any, fiveh: int, warning: str) -> None:
     verdicts("start", "codex", "--stdin", *ZONE, stdin=pane(fiveh, 40, warning=warning)).ok()
     done = verdicts("gate", "codex", "--meter", "fiveh")
-    said = (
-        r"unknown: codex fiveh: the reading was old, since its reset of .+ was over by then; send Codex a message first"
-    )
+    why = "the reading was old already, since its reset at .+ had passed; send Codex a message first"
+    said = f"unknown: codex fiveh: {why}"
     assert (done.status, bool(re.fullmatch(said + "\n", done.out))) == (4, True), done.out
     [cure] = re.findall(r"`tracker (.+?)`", done.err)
-    assert "was over by then" in verdicts("plan").ok()
+    assert "the reading was old already, since its reset at " in verdicts("plan").ok()
     # after a message the pane shows the new period
     verdicts(*cure.split(), *ZONE, stdin=pane(1, 41, hours=4.9)).ok()
     assert verdicts("gate", "codex", "--meter", "fiveh").ok() == "go: codex fiveh: 99 % left\n"

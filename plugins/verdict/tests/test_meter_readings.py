@@ -109,13 +109,13 @@ def test_requests_behind_the_last_reading_are_in_no_share(world: Any) -> None:
     [found] = world.json("meters", "calibrate")
     assert sum(share["points"] for share in found["shares"]) == pytest.approx(found["points"], rel=0.1)
     assert found["behind"] > 200
-    last = f"{found['behind']} requests behind its last reading ({found['until'][:10]} {found['until'][11:16]}) are"
+    last = f"{found['behind']} requests after the last reading ({found['until'][:10]} {found['until'][11:16]}) are"
     assert f"{last} left out" in world("meters", "calibrate")
-    assert f"cannot tell: {last} not compared; read it again with `tracker sync`" in world("meters", "drift")
+    assert f"cannot tell: {last} not compared; read the meter again with `tracker sync`" in world("meters", "drift")
 
 
 def test_a_model_without_a_price_is_named_and_no_change_of_the_meter(world: Any) -> None:
-    """It was "1.94 times the points of before", since the money of half of the requests was missing."""
+    """It was "1.94 times as many points as before", since the money of half of the requests was missing."""
     world.days(13, model=lambda day: "in-house-7b" if day > 6 and day % 3 == 0 else "gpt-5")
     why = r"\d+% of the tokens have no list price: in-house-7b \(\d+ requests\); .*the file that `tracker usage` names"
     assert re.search(f"cannot tell: {why}\n", world("meters", "drift"))
@@ -131,7 +131,7 @@ def test_points_that_rise_at_night_without_a_request_are_in_no_rate(world: Any) 
     assert middle == pytest.approx(world.rate, rel=0.05)
     assert 15 < found["silent"] <= 26
     said = world("meters", "calibrate")
-    assert f"{found['silent']:g} points rose without a request, and are in no share" in said
+    assert f"{found['silent']:g} points rose without a request and are in no share" in said
     assert "assuming: nothing else uses this account while requests are made here: no reading was taken by" in said
 
 

@@ -27,7 +27,7 @@ def test_the_rate_is_found_and_what_projects_took(world: Any) -> None:
     assert sum(share["points"] for share in shares.values()) == pytest.approx(found["points"], rel=0.1)
     said = world("meters", "calibrate", "--by", "session")
     assert "points per list-price dollar" in said
-    ranges = "by list price alone: the ranges leave out how much a dollar differs from one session to the next"
+    ranges = "by list price alone: the ranges ignore how much points per dollar differ between sessions"
     assert re.search(rf"\n  since 20\d\d-\d\d-\d\d \d\d:\d\d, {ranges}\n", said)
     # of two rates a point buys as much as its share of each tells
     assert next(iter(found["points_per"])) == "dollars"
@@ -42,7 +42,7 @@ def test_requests_at_a_full_meter_move_nothing(world: Any) -> None:
     [found] = world.json("meters", "calibrate", "--provider", "codex")
     assert found["why_not"] == []
     assert 170 < sum(share["points"] for share in found["shares"]) < 215
-    assert "requests while the meter was full moved nothing, and are left out\n" in world("meters", "calibrate")
+    assert "requests made while the meter was full moved nothing: left out\n" in world("meters", "calibrate")
 
 
 def test_requests_while_the_meter_stands_still_are_listed_and_nobodys_share(world: Any) -> None:
@@ -55,7 +55,7 @@ def test_requests_while_the_meter_stands_still_are_listed_and_nobodys_share(worl
     assert "points less than the requests explain" in world("meters", "reconcile")
     [found] = world.json("meters", "calibrate")
     assert sum(share["points"] for share in found["shares"]) == pytest.approx(found["points"], rel=0.1)
-    assert "requests while the meter stood still are left out; " in world("meters", "calibrate")
+    assert "requests made while the meter stood still: left out; " in world("meters", "calibrate")
 
 
 def test_too_little_is_refused_with_what_is_needed(world: Any) -> None:
@@ -81,7 +81,7 @@ def test_a_change_is_found_and_what_was_new_then(world: Any) -> None:
 
 def test_without_a_change_drift_is_silent(world: Any) -> None:
     world.days(13)
-    assert "no change is known in 13 days" in world("meters", "drift")
+    assert "no change found in 13 days" in world("meters", "drift")
 
 
 def test_what_no_request_explains_is_listed(world: Any) -> None:
@@ -155,10 +155,11 @@ def test_requests_without_a_price_are_requests(world: Any) -> None:
     said = world("meters", "reconcile")
     count, points = sum(found["unpriced"]["requests"].values()), found["unpriced"]["moved"]
     assert (
-        f"{points:g} points are not judged: {count} requests in them without a list price (in-house-7b {count})" in said
+        f"{points:g} points are not judged, because of {count} requests without a list price (in-house-7b {count})"
+        in said
     )
     assert "no request was logged" not in said
-    assert "no rise without a request in" in said
+    assert " points rose without a request\n" in said
 
 
 def test_without_readings_the_cure_is_named(world: Any, tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_without_readings_of_a_meter_the_provider_that_has_others_is_named(world
     world.days(2)
     said = world.run("meters", "drift", "--meter", "fiveh").stderr
     assert said.startswith(
-        "error: The history has no reading of codex fiveh, but of weekly. Fill it with `tracker sync`, or"
+        "error: The history has no reading of codex fiveh, only of weekly. Fill it with `tracker sync`, or"
     )
 
 
@@ -184,13 +185,13 @@ def test_a_window_that_is_not_whole_or_before_the_fit_is_called_so(world: Any) -
         world("windows", "add", name, "--from", begin.isoformat(), "--to", end.isoformat())
     said = world("meters", "calibrate", "--by", "window")
     start = r"20\d\d-\d\d-\d\d \d\d:\d\d"
-    assert re.search(rf"  WX: [\d.]+ points \([\d.]+ to [\d.]+\) since {start}, not of the whole window\n", said)
+    assert re.search(rf"  WX: [\d.]+ points \([\d.]+ to [\d.]+\) since {start}, not the whole window\n", said)
     assert re.search(r"  W7: [\d.]+ points \([\d.]+ to [\d.]+\)\n", said)
-    assert re.search(rf"  1 window before {start}, where the fit begins: W2\n", said)
+    assert re.search(rf"  1 window before {start}, when the fit begins: W2\n", said)
     [found] = world.json("meters", "calibrate", "--by", "window")
     assert {share["name"]: share["is_cut"] for share in found["shares"]} == {"(none)": False, "WX": True, "W7": False}
     assert found["before"] == ["W2"]
-    assert " not of the whole " not in world("meters", "calibrate")
+    assert ", not the whole " not in world("meters", "calibrate")
 
 
 def test_without_readings_since_then_the_last_one_is_named(world: Any, tmp_path: Path) -> None:
@@ -198,8 +199,8 @@ def test_without_readings_since_then_the_last_one_is_named(world: Any, tmp_path:
     done = world.run("meters", "reconcile", "--since", "2099-01-01")
     assert done.exit_code == 1
     assert "no reading of codex weekly since 2099-01-01T" in done.stderr
-    assert "; the last one is of 20" in done.stderr
-    assert "Name an earlier --since, or add newer readings with `tracker sync`." in done.stderr
+    assert "; the last one is from 20" in done.stderr
+    assert "Choose an earlier --since, or add newer readings with `tracker sync`." in done.stderr
 
 
 @pytest.fixture
@@ -249,7 +250,7 @@ def test_a_provider_of_two_accounts_is_not_left_out_in_silence(shared: Any, name
     assert "codex" not in done.stdout
     assert f"left out: {why}" in done.stderr
     other = shared.run("meters", name, "--provider", "claude", "--account", "zz")
-    assert "No reading of an account 'zz'" in other.stderr
+    assert "No reading of account 'zz'" in other.stderr
 
 
 def test_days_of_which_only_totals_are_left_tell_nothing(world: Any) -> None:
@@ -268,14 +269,16 @@ def test_days_of_which_only_totals_are_left_tell_nothing(world: Any) -> None:
     assert low <= world.rate <= high
     assert abs(middle / world.rate - 1) < 0.05
     assert (found["days"], found["days_left_out"]) == (before["days"] - 3, 3)
-    left_out = "of other requests on 3 of 13 days only daily totals are left, as of deleted files or another machine"
+    left_out = (
+        "on 3 of 13 days other requests are known only as daily totals, such as from deleted files or another machine"
+    )
     said = world("meters", "calibrate")
-    assert f"\n  {left_out}: what rose then is left out\n" in said
+    assert f"\n  {left_out}: rises in that time are left out\n" in said
     assert "assuming: nothing else uses this account at the other times: no reading was taken by a schedule\n" in said
     [judged] = world.json("meters", "reconcile")
     lost = {str((world.start + timedelta(days=day)).date()) for day in (4, 5, 6)}
     assert not [one for one in judged["residuals"] if one["to"][:10] in lost]
-    assert f": {left_out}: what rose then is not judged\n" in world("meters", "reconcile")
+    assert f": {left_out}: rises in that time are not judged\n" in world("meters", "reconcile")
     for path in logs:
         path.unlink()
     shutil.rmtree(world.home / "data" / ".index")
@@ -308,4 +311,7 @@ def test_requests_count_for_the_account_whose_readings_come_behind_them(world: A
         middle, low, high = next(iter(found["points_per"].values()))
         assert low <= rate <= high
         assert abs(middle / rate - 1) < 0.05
-        assert any(one.startswith("requests of the account that session logs name") for one in found["assumes"])
+        assert any(
+            one.startswith("in the session logs, this account is the one whose requests its readings follow")
+            for one in found["assumes"]
+        )

@@ -81,14 +81,14 @@ def test_a_steady_rate_is_found_within_its_interval() -> None:
     [
         (pieces(6, 1), {}, "11.78 points so far; 20 are needed"),
         (pieces(5, 6), {}, "5 days so far; 6 are needed"),
-        (pieces(6, 1, lambda _day: 0.5), {}, "6 rises of 2 points so far; 8 are needed"),
-        (pieces(), {"elsewhere": 0.3}, "30% of its rise comes while no request is logged here; at most 25% may"),
+        (pieces(6, 1, lambda _day: 0.5), {}, "6 rises of 2 or more points so far; 8 are needed"),
+        (pieces(), {"elsewhere": 0.3}, "30% of its rise came while no request was logged here; the limit is 25%"),
         (pieces(step=3.0), {}, "most readings are over 2 points apart"),
-        (pieces(), {"readings": [reading(START, 0, None)]}, "no reading names a reset"),
+        (pieces(), {"readings": [reading(START, 0, None)]}, "no reading shows a reset time"),
         (pieces(), {"unpriced": 0.2}, "20% of the tokens have no list price"),
         (pieces(6, 3, lambda day: 0.02 if day % 2 else 0.6), {}, "the interval is wider than a factor of 1.5"),
-        (pieces(7, 6, lambda day: 0.2 if day < 4 else 0.3), {}, "its two halves differ by"),
-        (pieces(20, 3, lambda day: 0.2 if day < 17 else 0.5), {}, "a point buys something else since 2026-11-19"),
+        (pieces(7, 6, lambda day: 0.2 if day < 4 else 0.3), {}, "the two halves of the time differ by"),
+        (pieces(20, 3, lambda day: 0.2 if day < 17 else 0.5), {}, "what a point buys changed on 2026-11-19"),
     ],
 )
 def test_it_refuses_with_the_reason(found: list[Piece], more: Any, why: str) -> None:

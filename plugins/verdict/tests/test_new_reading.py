@@ -25,20 +25,20 @@ def test_files_that_never_gave_a_reading_are_not_asked_for_one(
     before = (now - timedelta(hours=3)).isoformat()
     verdicts("alias", "start", "claude", "--stdin", "--captured-at", before, stdin=PANE.format(5)).ok()
     said = verdicts("plan", "--provider", "claude").ok()
-    assert "15 min are the most: `tracker end claude`, which ends W0-01\n" in said
+    assert "the limit is 15 min: `tracker end claude`, which ends W0-01\n" in said
     limit = {"kind": "weekly_all", "percent": 9, "resets_at": (now + timedelta(days=2)).isoformat()}
     row = {"type": "system", "subtype": "local_command", "timestamp": (now - timedelta(hours=1)).isoformat()}
     report = {**row, "version": "2.1.332", "usageReport": {"rate_limits": {"limits": [limit]}}}
     (folder / "b.jsonl").write_text(json.dumps(report) + "\n")
     verdicts("sync").ok()
-    paste = "15 min are the most: `tracker end claude`, which ends W0-01\n"
+    paste = "the limit is 15 min: `tracker end claude`, which ends W0-01\n"
     assert paste in verdicts("plan", "--provider", "claude").ok(), "what is stored is no new reading"
     limit["percent"], report["timestamp"] = 10, (now - timedelta(minutes=2)).isoformat()
     (folder / "c.jsonl").write_text(json.dumps(report) + "\n")
     said = verdicts("plan", "--provider", "claude").ok()
-    assert "15 min are the most: `tracker capture --sample claude`\n" in said
+    assert "the limit is 15 min: `tracker capture --sample claude`\n" in said
     verdicts("capture", "--sample", "claude").ok()
-    assert "15 min are the most" not in verdicts("plan", "--provider", "claude").ok()
+    assert "the limit is 15 min" not in verdicts("plan", "--provider", "claude").ok()
 
 
 def test_a_window_across_a_reset_is_begun_anew(verdicts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_window_across_a_reset_is_begun_anew(verdicts: Any, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(tmp_path))
     begun = datetime.now(UTC) - timedelta(hours=3)
     for reset, said in (
-        (begun + timedelta(hours=1), "`tracker start claude --window W0-01`, which begins W0-01 anew"),
+        (begun + timedelta(hours=1), "`tracker start claude --window W0-01`, which restarts W0-01"),
         (begun + timedelta(days=1), "`tracker end claude`, which ends W0-01"),
     ):
         pane = f"{PANE.format(5)}  Resets {reset:%b %-d, %-I:%M%p} (UTC)\n"

@@ -152,7 +152,7 @@ def test_every_command_keeps_accounts_apart(verdicts: Any) -> None:
 def test_a_plan_takes_costs_from_the_windows_that_the_preview_counts(verdicts: Any) -> None:
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
     plan = ("plan", "--provider", "codex", "--max-age", "30d")
-    why = "no finalized window says what one costs: 2 windows that overlap are left out"
+    why = "no finalized window shows what one costs: 2 windows that overlap are left out"
     assert f"{why}; measure one while no other window of this account is open\n" in verdicts(*plan).ok()
     verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 1))
     said = verdicts(*plan).ok()

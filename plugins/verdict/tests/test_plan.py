@@ -31,7 +31,7 @@ def test_the_plan_counts_what_fits_and_says_stop(closed: Any) -> None:
     assert (capacity["used_pct"], capacity["cost"]["usual"], capacity["windows_that_fit"]["usual"]) == (38, 18, 2)
     assert (found["verdict"], capacity["spread"]) == ("GO", "assumed")
     said = closed("plan", "--provider", "codex", "--windows-left", "3").ok()
-    assert "tight\n  how much costs differ is assumed: 1 window of 3 that measure it\n" in said
+    assert "tight\n  how much costs vary is assumed until 3 windows measure it (1 so far)\n" in said
     assert (
         "  a usual window costs 18 pp (of 1 window)\n  2 more windows fit and leave 10 pp\n  3 planned windows: "
         in said
@@ -46,7 +46,7 @@ def test_the_plan_is_no_go_as_long_as_a_meter_is_unknown(verdicts: Any, monkeypa
     verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(80)).ok()
     ending = "codex verdict: unknown: fiveh not known, weekly alone says GO\n"
     cure = "measure one that begins and ends between two resets of fiveh"
-    why = f"  unknown: no finalized window says what one costs: {cure}\n"
+    why = f"  unknown: no finalized window shows what one costs: {cure}\n"
     said = verdicts("plan", "--provider", "codex").ok()
     assert said.endswith(why + ending)
     assert json.loads(verdicts("plan", "--provider", "codex", "--json").ok())["verdict"] == "unknown"
@@ -85,7 +85,7 @@ def test_the_plan_says_what_it_does_not_know(verdicts: Any) -> None:
     why = "  unknown: it was never captured: `tracker capture --sample codex`\n"
     assert never.endswith(f"{why}codex verdict: unknown\n")
     verdicts("alias", "start", "codex", "--stdin", stdin=PANE.format(80)).ok()
-    assert "unknown: no finalized window says what one costs" in verdicts("plan", "--provider", "codex").ok()
+    assert "unknown: no finalized window shows what one costs" in verdicts("plan", "--provider", "codex").ok()
     assert "prompts have no bar" in verdicts("plan", "--provider", "glm").ok()
 
 
@@ -153,10 +153,10 @@ def test_what_no_window_moved_costs_less_than_rounding_hides(
     words = ("plan", "--provider", "codex", "--windows-left", str(planned))
     said = verdicts(*words).ok()
     assert said.endswith(f"codex verdict: {verdict}\n")
-    why = ", but not decided: 3 finalized windows moved it by 0: a longer one says what one costs"
+    why = ", but not decided: 3 finalized windows moved it by 0: a longer one will show what one costs"
     decided = why if meter == "unknown" else f": {meter}"
     assert f"likely to fit{decided}\n" in said[said.index("codex fiveh") :]
-    assert "  no window moved it: the probability is for 1 pp each, the most that rounding hides\n" in said
+    assert "  no window moved it: the probability assumes 1 pp each, the most that rounding hides\n" in said
     found = json.loads(verdicts("--json", *words).ok())
     own = next(one for one in found["meters"] if one["meter"] == "fiveh")
     assert (found["verdict"], own["verdict"]) == (verdict.partition(":")[0], meter)
@@ -201,7 +201,7 @@ def test_windows_of_another_plan_do_not_say_what_one_costs(verdicts: Any) -> Non
     verdicts("start", "codex", "--stdin", "--window", "W3", "--captured-at", "-35m", stdin=pane.format("Pro", 95)).ok()
     said = verdicts("plan", "--max-age", "2h").ok()
     assert (
-        "no finalized window says what one costs: 2 windows of another plan are left out; measure one on this" in said
+        "no finalized window shows what one costs: 2 windows of another plan are left out; measure one on this" in said
     )
     window(3, "Pro", 95, 93)
     said = verdicts("plan", "--max-age", "2h").ok()

@@ -41,7 +41,7 @@ def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
     [cure] = re.findall(r"`tracker (.+?)`", done.err)
     for meter in meters:
         judged = verdicts(*cure.replace(" M", f" {meter}").split(), *AGE)
-        assert judged.out.startswith(("go: ", "stop: ")) or "and not read since" in judged.out, judged.out
+        assert judged.out.startswith(("go: ", "stop: ")) or "and has not been read since" in judged.out, judged.out
     refused = verdicts("gate", "codex", *AGE)
     options = " or ".join(f"--meter {meter}" for meter in meters)
     assert refused.out == f"unknown: codex weekly: this plan's readings have no such meter; add {options}\n"
@@ -139,7 +139,7 @@ def test_the_meter_of_capacity_may_be_missing_in_half_a_pane(verdicts: Any) -> N
     verdicts("start", "codex", "--force", stdin=">_ OpenAI Codex\n 5h limit: 80% left\n")
     done = verdicts("gate", "codex")
     assert done.out == "unknown: codex weekly: no reading\n"
-    assert "a new reading makes it known: `tracker " in done.err
+    assert "a new reading is needed: `tracker " in done.err
 
 
 def test_the_gate_of_a_count_names_the_meters_that_have_an_end(verdicts: Any) -> None:
@@ -150,7 +150,7 @@ def test_the_gate_of_a_count_names_the_meters_that_have_an_end(verdicts: Any) ->
     counts = json.dumps({"blocks": [{"window_id": "W0-01", "provider": "glm-4.6", "prompts_used": 118}]})
     for phase, text, why in (
         ("start", quota, "this plan's readings have no such meter"),
-        ("end", counts, "prompts have no limit that the vendor tells"),
+        ("end", counts, "the vendor shows no limit for prompts"),
     ):
         verdicts(phase, "glm", "--stdin", "--window", "W0-01", stdin=text)
         done = verdicts("gate", "glm")

@@ -53,10 +53,12 @@ def test_pairs_of_two_units_are_planned_with_a_command_that_compares_them(verdic
     (verdicts.folder / "data").mkdir()
     said = verdicts("plan", "--pairs", "1", "codex", "glm").ok()
     command = "tracker compare codex glm --price codex=200/mo:4.3bars --price glm=30/mo:2400prompts"
-    assert f" Then `{command}`, with your prices, says what the pairs show.\n" in said
+    assert f" Then type `{command}`, with your prices, to see what they show.\n" in said
     verdicts.settings('[prices]\ncodex = "200/mo:4.3bars"\nglm = "30/mo:2400prompts"\n')
-    assert " Then `tracker compare codex glm` says what" in verdicts("plan", "--pairs", "1", "codex", "glm").ok()
-    assert " Then `tracker compare claude codex` says " in verdicts("plan", "--pairs", "1", "codex", "claude").ok()
+    assert " Then type `tracker compare codex glm` to see what" in verdicts("plan", "--pairs", "1", "codex", "glm").ok()
+    assert (
+        " Then type `tracker compare claude codex` to see " in verdicts("plan", "--pairs", "1", "codex", "claude").ok()
+    )
     refused = verdicts("plan", "--pairs", "1", "codex", "claude", "--last", "3").refused(2)
     assert "Expected --pairs N A B" in refused
 

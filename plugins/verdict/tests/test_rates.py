@@ -104,10 +104,10 @@ def test_where_the_days_do_not_tell_what_cache_reads_count_a_change_is_in_doubt(
     ]  # fmt: skip
     found = evolve(known, pieces=alike)
     assert drift(found).why == (
-        "about 2026-01-13 the share of cache reads changed, too; more rises a day (sample more often:"
-        " `tracker schedule print`) or more weeks tell the two apart"
+        "around 2026-01-13 the share of cache reads changed as well; more rises a day (sample more often:"
+        " `tracker schedule print`) or more weeks will tell the two apart"
     )
-    assert rates(found).why == (f"whether a point buys something else is not known: {drift(found).why}",)
+    assert rates(found).why == (f"it is not known whether a point buys more or less than before: {drift(found).why}",)
 
 
 def noisy(seed: int, rate: float, cached: float, rises: int = 1) -> Ledger:
@@ -138,7 +138,7 @@ def test_a_change_of_the_meter_is_told_or_in_doubt_where_the_share_of_cache_read
         assert found.change.day == date(2026, 1, 15)
     else:
         assert found.why is not None
-        assert found.why.startswith("about 2026-01-15 the share of cache reads changed, too; more rises a day")
+        assert found.why.startswith("around 2026-01-15 the share of cache reads changed as well; more rises a day")
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -236,7 +236,7 @@ def test_drift_is_silent_where_calibrate_refuses(more: dict[str, Any], word: str
 def test_half_of_the_time_without_a_rise_beside_requests_is_refused() -> None:
     known = at_work(10, lambda _day, dollars: dollars)
     pieces = [evolve(one, silent=one.points * (place < 5)) for place, one in enumerate(known.pieces)]
-    assert rates(evolve(known, pieces=pieces)).why[-1] == "in one half of the time nothing rose beside requests"
+    assert rates(evolve(known, pieces=pieces)).why[-1] == "in one half of the time no rise came with requests"
 
 
 @pytest.mark.parametrize(("rate", "elsewhere", "is_told"), [(1.0, 0.3, False), (2.0, 0.3, True), (2.0, 0.0, True)])
@@ -253,12 +253,12 @@ def test_a_change_of_what_other_devices_use_is_no_change_of_the_meter(
     found = drift(evolve(known, silences=silences))
     assert (found.change is not None) == is_told
     if is_told:
-        assert list(found.new) == (["other devices 0 to 0.3 points an hour without a request"] if elsewhere else [])
+        assert [*found.new] == (["other devices from 0 to 0.3 points an hour without a request"] if elsewhere else [])
     else:
         assert (found.why or "").startswith(
-            "about 2026-01-15 what rises without a request changed, too, from 0 to 0.3 points an hour"
+            "around 2026-01-15 the rise without requests changed as well, from 0 to 0.3 points an hour"
         )
-        assert rates(evolve(known, silences=silences)).why[0].startswith("whether a point buys something else")
+        assert rates(evolve(known, silences=silences)).why[0].startswith("it is not known whether a point buys more")
 
 
 @pytest.mark.parametrize(("rate", "first", "shown"), [(1.0, 14, 0.24), (1.0, 11, 0.3), (2.0, 14, 0.24)])

@@ -1,4 +1,4 @@
-"""A change of what a point buys that drift is sure of reaches what adds points of before and after."""
+"""A change of what a point buys that drift is sure of reaches what adds points used before and after."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: 
     assert own["change"] == {"day": change["since"], "ratio": change["ratio"]}
     assert own["efficiency"] == pytest.approx(24 / (24 * ratio + 48))
     assert (other["efficiency"], "change" in other) == (pytest.approx(0.2), False)
-    said = f"points of before {change['since']} count {ratio:.2f} times: a point buys less since then"
+    said = f"points used before {change['since']} count as {ratio:.2f} each: a point has bought less since then"
     said += ", if nothing else used the account"
     assert f"({said})" in logs.verdicts("compare", "codex", "claude").ok()
     assert f"({said})" in logs.verdicts("preview", "--last", "40").ok()
@@ -94,7 +94,7 @@ def test_compare_holds_windows_of_both_sides_of_a_change_in_points_of_now(logs: 
     report = logs.verdicts("report", "--format", "md").ok()
     assert f" codex: {said}." in report
     # beside the figures in points of now, and beside each window's own, which are as read
-    rule = f"points of before {change['since']} count {ratio:.2f} times"
+    rule = f"points used before {change['since']} count as {ratio:.2f} each"
     assert f" codex: {rule}." in report.partition("## Efficiency")[2]
     assert "Points are shown as read; " in report.partition("## Windows")[2]
     listed = {one["window"]: one["providers"] for one in logs("windows")}
@@ -135,9 +135,12 @@ def test_gate_and_plan_hold_past_weeks_in_points_of_now(logs: Logs) -> None:
     assert logs.asked == asked
     assert found["risk"] == meter["forecast"]["probability_full"] > raw["risk"]
     assert found["change"] == meter["change"] == meter["forecast"]["change"]
-    rule = f"points of before {meter['change']['day']} count {ratio:.2f} times"
+    rule = f"points used before {meter['change']['day']} count as {ratio:.2f} each"
     assert found["why"].endswith(f" (6 weeks of history); {rule}")
-    assert f"  {rule}: a point buys less since then, if nothing else used the account\n" in logs.verdicts("plan").ok()
+    assert (
+        f"  {rule}: a point has bought less since then, if nothing else used the account\n"
+        in logs.verdicts("plan").ok()
+    )
     assert rule in logs.verdicts("status").ok()
 
 
@@ -157,7 +160,7 @@ def test_without_a_change_nothing_is_said_and_figures_are_as_before(logs: Logs) 
     logs.windows()
     before = logs.verdicts(*GATE).out, logs.verdicts("preview", "--last", "40").ok()
     said = logs.verdicts("compare", "codex", "claude").ok() + logs.verdicts("plan").ok()
-    assert "points of before" not in said
+    assert "points used before" not in said
     assert logs.kept == []
     assert (logs.verdicts(*GATE).out, logs.verdicts("preview", "--last", "40").ok()) == before
     assert logs("compare", "codex", "claude")[0]["providers"][0]["capacity"] == 72
@@ -187,7 +190,7 @@ def test_of_several_accounts_a_change_is_that_of_its_own(logs: Logs) -> None:
     assert found == {"home": False, "work": True}
     assert [(one["account"], one["is_only"]) for one in logs.kept] == [("work", False)]
     # of which account the windows are nobody said
-    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+    assert "points used before" not in logs.verdicts("preview", "--last", "40").ok()
 
 
 def _totals(days: int, account: str = "") -> list[UsageEvent]:
@@ -204,26 +207,23 @@ def test_a_change_in_days_of_which_only_totals_are_left_is_dropped_after_an_impo
     logs.windows()
     logs("plan")
     assert logs.kept
-    assert "points of before" in logs.verdicts("preview", "--last", "40").ok()
+    assert "points used before" in logs.verdicts("preview", "--last", "40").ok()
     logs.events += _totals(days)
     (logs.verdicts.folder / "data" / "imports.jsonl").write_text(json.dumps({"record_id": "i"}) + "\n")
-    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+    assert "points used before" not in logs.verdicts("preview", "--last", "40").ok()
     assert logs.kept
     logs("plan")
     assert logs.kept == []
-    assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+    assert "points used before" not in logs.verdicts("preview", "--last", "40").ok()
     [found] = logs("meters", "drift")
     said = logs.verdicts("meters", "drift").ok()
-    left_out = "days only daily totals are left, as of deleted files or another machine"
+    left_out = "days other requests are known only as daily totals, such as from deleted files or another machine"
     if days == 46:
-        assert (
-            f": cannot tell: of other requests on {found['days_left_out']} of {found['days_left_out']} {left_out}"
-            in said
-        )
+        assert f": cannot tell: on {found['days_left_out']} of {found['days_left_out']} {left_out}" in said
     else:
         assert (found["since"], found["days_left_out"] >= CHANGED) == (None, True)
-        assert f"  of other requests on {found['days_left_out']} of " in said
-        assert f"{left_out}: what rose then is not compared\n" in said
+        assert f"  on {found['days_left_out']} of " in said
+        assert f"{left_out}: rises in that time are not compared\n" in said
 
 
 def test_totals_of_another_account_leave_a_change(logs: Logs) -> None:
@@ -236,7 +236,7 @@ def test_totals_of_another_account_leave_a_change(logs: Logs) -> None:
     [found] = logs("meters", "drift")
     assert found["ratio"][0] == pytest.approx(2.0, rel=0.1)
     assert found["days_left_out"] == 0
-    assert "points of before" in before
+    assert "points used before" in before
     assert logs.verdicts("preview", "--last", "40").ok() == before
 
 
@@ -248,7 +248,7 @@ def test_what_is_kept_is_made_anew_if_it_is_spoilt(logs: Logs) -> None:
     path = logs.verdicts.folder / "data" / "state" / ".verdict" / "changes.json"
     for text in ("[{", "{}", json.dumps([{**kept, "day": "soon"}, 1])):
         path.write_text(text)
-        assert "points of before" not in logs.verdicts("preview", "--last", "40").ok()
+        assert "points used before" not in logs.verdicts("preview", "--last", "40").ok()
         logs("meters", "drift")
         assert logs.kept == [kept]
 

@@ -22,9 +22,9 @@ def read(verdicts: Any, used: float, age: str = "-1m", *more: str) -> None:
 @pytest.mark.parametrize(
     ("used", "settings", "said"),
     [
-        (99.6, "", "0.4 pp left, and 10 are the reserve: no window fits"),
-        (95, "", "5 pp left, and 10 are the reserve: no window fits"),
-        (72, "reserve_pp = 30\n", "28 pp left, and 30 are the reserve: no window fits"),
+        (99.6, "", "0.4 pp left, and the reserve is 10: no window fits"),
+        (95, "", "5 pp left, and the reserve is 10: no window fits"),
+        (72, "reserve_pp = 30\n", "28 pp left, and the reserve is 30: no window fits"),
     ],
 )
 def test_inside_the_reserve_no_window_has_to_be_measured(verdicts: Any, used: float, settings: str, said: str) -> None:
@@ -38,7 +38,7 @@ def test_inside_the_reserve_no_window_has_to_be_measured(verdicts: Any, used: fl
 
 def test_outside_of_it_the_cost_is_what_is_missing(verdicts: Any) -> None:
     read(verdicts, 89)
-    assert "  unknown: no finalized window says what one costs" in verdicts("plan").ok()
+    assert "  unknown: no finalized window shows what one costs" in verdicts("plan").ok()
 
 
 @pytest.mark.parametrize("age", ["-1m", "-3h"])
@@ -105,7 +105,7 @@ def test_a_low_meter_without_a_reset_is_not_known_once_its_reading_is_old(verdic
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
     assert "unknown: codex weekly: the newest reading is 40 min old" in verdicts("gate", "codex").out
     plan = verdicts("plan").ok()
-    assert "likely to fit, but not decided: the last reading is 40 min old; 15 min are the most" in plan
+    assert "likely to fit, but not decided: the last reading is 40 min old; the limit is 15 min" in plan
     assert plan.endswith("codex verdict: unknown\n")
     assert verdicts("plan", "--max-age", "1h").ok().endswith("codex verdict: STOP\n")
     assert verdicts("gate", "codex", "--max-age", "1h").status == 3
@@ -145,8 +145,8 @@ def test_the_table_tells_the_limit_of_a_forecast_from_that_of_a_verdict(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
     said = verdicts("plan").ok()
-    assert "\ncodex weekly: 5 pp left, and 10 are the reserve: no window fits\n" in said
-    assert "\ncodex weekly: no forecast: the last reading is 3 h 0 min old; 2 h 0 min are the most\n" in said
+    assert "\ncodex weekly: 5 pp left, and the reserve is 10: no window fits\n" in said
+    assert "\ncodex weekly: no forecast: the last reading is 3 h 0 min old; the limit is 2 h 0 min\n" in said
 
 
 def two(verdicts: Any, session: float, week: float, reset: str, *more: str) -> None:

@@ -40,7 +40,7 @@ def test_a_short_history_answers_as_far_as_its_word_does(
     assert done.out.startswith(f"{state}: codex weekly: ")
     assert done.status == {"go": 0, "stop": 3, "unknown": 4}[state]
     assert "likely to be full before the reset (0 weeks of history, 3 are needed" in done.out
-    is_told = f"whether that is at most {limit} is not known; leave out --max-risk to go by the word" in done.out
+    is_told = f"not known whether that is at most {limit}; leave out --max-risk to go by the word" in done.out
     assert is_told == (state == "unknown")
     assert json.loads(verdicts("--json", *words).out)["risk"] is None
 
@@ -49,7 +49,7 @@ def test_a_short_history_answers_as_far_as_its_word_does(
     ("meter", "days", "why"),
     [
         ("weekly", None, "its reset is not known"),
-        ("weekly", 6.9, "a week says nothing in its first 6 hours"),
+        ("weekly", 6.9, "the reading is from the first 6 hours of its week"),
         ("fiveh", 0.1, "only weekly meters are forecast"),
     ],
 )
@@ -57,7 +57,7 @@ def test_without_a_forecast_no_limit_holds(verdicts: Any, meter: str, days: floa
     read(verdicts, 40, days=days, meter=meter)
     words = ("gate", "codex", "--meter", meter)
     done = verdicts(*words, "--max-risk", "0.2")
-    said = f"60 % left, and its risk is not known: {why}; leave out --max-risk to go by what is left"
+    said = f"60 % left, and the risk is not known: {why}; leave out --max-risk to go by what is left"
     assert (done.status, done.out) == (4, f"unknown: codex {meter}: {said}\n")
     assert verdicts(*words).ok() == verdicts(*words, "--max-risk", "1").ok() == f"go: codex {meter}: 60 % left\n"
 
@@ -86,4 +86,4 @@ def test_an_old_reading_has_no_risk(verdicts: Any) -> None:
     assert verdicts(*gate).ok() == "go: codex weekly: 60 % left\n"
     done = verdicts(*gate, "--max-risk", "0.2")
     assert done.status == 4
-    assert "and its risk is not known: the last reading is 10 h 0 min old; 2 h 0 min are the most" in done.out
+    assert "and the risk is not known: the last reading is 10 h 0 min old; the limit is 2 h 0 min" in done.out

@@ -14,13 +14,11 @@ from weakref import WeakKeyDictionary
 from tracker.api import account_id
 from tracker.kernel import Session, Windows, canonical
 from tracker_capture.outline import FIRST, HOUR, LAST, RESET, VALUE, Owner, outline, text_of
-from tracker_capture.readings import FUTURE, mark_of_gauges, mask_of
+from tracker_capture.readings import FUTURE, ROUNDING, mark_of_gauges, mask_of
 from tracker_capture.settings import HASH, CaptureSettings
 
 # What a window is shown with that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
-# A pane rounds what a log has exactly.
-ROUNDING = 1.0
 # A command asks for each feature's readings; they change with the stream.
 KEPT: WeakKeyDictionary[Session, tuple[int, Owner]] = WeakKeyDictionary()
 

@@ -38,7 +38,6 @@ def _rows(session: Session, provider: str | None) -> Iterator[Mapping[str, Cell]
                 continue
             with suppress(OriginError):
                 answer = not_ahead(ask(session, source, origin, until=until))
-                resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
                 # of meters that were all reset since it says nothing, and no capture takes it, nor one of the future
-                if not resets or max(resets) > session.now:
+                if answer.last_reset is None or answer.last_reset > session.now:
                     yield {"provider": name, "at": answer.as_of, "place": line(place)}

@@ -24,6 +24,8 @@ KEY = re.compile(r"[a-z][a-z0-9_]*")
 RESET_TOLERANCE = timedelta(seconds=90)
 # Clocks of machines differ by as much: what is further ahead is not stored.
 FUTURE = timedelta(minutes=5)
+# A pane rounds what a log has exactly.
+ROUNDING = 1.0
 # Panes show resets by the minute, and clocks of machines differ.
 SLACK = timedelta(minutes=10)
 # Bytes at the stream's end that usually hold the newest run of each series.

@@ -56,12 +56,11 @@ def _take(session: Session, source: Source, answer: Answer) -> list[readings.Sam
 
 def _says_nothing(session: Session, source: Source, answer: Answer) -> str | None:
     """Why an answer says nothing of now: its meters were all reset since, or what is stored is as new."""
-    resets = [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at is not None]
-    if resets and max(resets) <= session.now:
-        return f"that is older than the reset at {iso(max(resets))}"
+    if answer.last_reset is not None and answer.last_reset <= session.now:
+        return f"this reading is from before the reset at {iso(answer.last_reset)}"
     known = readings.history(session, source.name, answer.as_of) if answer.age else []
     newest = max((run.until for run in known if run.until <= session.now), default=None)
-    return f"that is not newer than the stored reading of {iso(newest)}" if newest else None
+    return f"this reading is not newer than the stored one of {iso(newest)}" if newest else None
 
 
 def look(
@@ -77,8 +76,8 @@ def look(
 
 def _fitting(session: Session, source: Source, answer: Answer) -> Answer:
     """The answer, unless a clock is wrong: the machine's, or the vendor's."""
-    resets = [gauge.reset_at for gauge in not_ahead(answer).reading.gauges if gauge.reset_at is not None]
-    if _sample(session, source, answer) is None and max(resets, default=answer.as_of) > answer.as_of:
+    reset = not_ahead(answer).last_reset
+    if _sample(session, source, answer) is None and reset is not None and reset > answer.as_of:
         raise OriginError(f"its resets do not fit {answer.as_of:%Y-%m-%d %H:%M} UTC: check the clock of this machine")
     return answer
 

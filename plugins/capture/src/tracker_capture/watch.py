@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from shutil import get_terminal_size
 
@@ -38,18 +38,19 @@ class Pace:
     answer: Answer | None = None
     problem: str = ""
 
-    def succeeded(self, now: datetime, resets: Sequence[datetime]) -> None:
-        self.failures = 0
+    def succeeded(self, now: datetime, answer: Answer) -> None:
+        self.answer, self.problem, self.failures = answer, "", 0
         pace = self.usual
-        if any(abs(reset - now) <= NEAR_RESET for reset in resets):
+        if any(abs(reset - now) <= NEAR_RESET for reset in answer.resets):
             pace = min(pace, NEAR_PACE)
-        coming = [reset - NEAR_RESET for reset in resets if reset - NEAR_RESET > now]
+        coming = [reset - NEAR_RESET for reset in answer.resets if reset - NEAR_RESET > now]
         self.due = min([now + pace, *coming])
 
-    def failed(self, now: datetime) -> None:
+    def failed(self, now: datetime, why: TrackerError) -> None:
         """Wait twice as long after each failure, such as a server that answers 429."""
         self.failures += 1
-        self.due = now + min(self.usual * 2**self.failures, max(LONGEST_PACE, self.usual))
+        wait = min(self.usual * 2**self.failures, max(LONGEST_PACE, self.usual))
+        self.due, self.problem = now + wait, f"{str(why).rstrip('.')}; asking again in {span(wait)}"
 
     def text(self, session: Session) -> str:
         """Its newest values as they are known now: with their time, once that is longer ago than it should be."""
@@ -79,12 +80,10 @@ class Watch:
                 if isinstance(answer, NoAnswer):
                     raise answer
                 samples.store(session, source, answer, LEAST)
-                pace.succeeded(session.now, [gauge.reset_at for gauge in answer.reading.gauges if gauge.reset_at])
-                pace.answer, pace.problem = answer, ""
+                pace.succeeded(session.now, answer)
             except TrackerError as error:
                 # another command may have the lock, or the disk may be full: the night goes on
-                pace.failed(session.now)
-                pace.problem = f"{str(error).rstrip('.')}; asking again in {span(pace.due - session.now)}"
+                pace.failed(session.now, error)
             arrived()
         return [pace.problem for pace in self.paces if pace.problem]
 
@@ -96,7 +95,7 @@ class Line:
     """The line as it stands: drawn anew on a terminal, elsewhere a new one for each change."""
 
     def __init__(self, session: Session) -> None:
-        self.session, self.text = session, ""
+        self.session, self.text, self.is_quiet = session, "", session.quiet
 
     def show(self, text: str) -> None:
         """Show as much of a text as the terminal has room for: a line that is wrapped cannot be drawn anew."""
@@ -104,13 +103,13 @@ class Line:
             text = line(text)
             if len(text) > _room():
                 text = f"{text[: max(_room() - 3, 0)]}..."
-        if text == self.text:
+        if text == self.text or self.is_quiet:
             return
-        if sys.stdout.isatty() and not self.session.quiet:
+        if sys.stdout.isatty():
             sys.stdout.write(f"\r{text.ljust(min(len(self.text), _room()))}")
             sys.stdout.flush()
         else:
-            self.session.say(text)
+            self.session.show(text)
         self.text = text
 
     def erase(self) -> None:
@@ -125,6 +124,16 @@ def _room() -> int:
     return get_terminal_size().columns - 1
 
 
+@contextmanager
+def _silent(session: Session) -> Iterator[None]:
+    """What is waited for would be said behind the line."""
+    before, session.quiet = session.quiet, True
+    try:
+        yield
+    finally:
+        session.quiet = before
+
+
 def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """Sample until a signal, or until the terminal is gone.
 
@@ -132,14 +141,12 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """
     watched, shown = Watch(wanted, every, session.now), Line(session)
     told: list[str] = []
-    # what is waited for would be said behind the line
-    asking = copy(session)
-    asking.quiet = True
     on_terminal = sys.stdout.isatty()
     try:
         # a terminal may vanish without a signal
         while sys.stdout.isatty() or not on_terminal:
-            failures = watched.turn(asking, lambda: shown.show(watched.text(session)))
+            with _silent(session):
+                failures = watched.turn(session, lambda: shown.show(watched.text(session)))
             for failure in failures:
                 if failure not in told:
                     shown.erase()

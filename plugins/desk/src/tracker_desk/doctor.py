@@ -120,8 +120,9 @@ def _fault(root: Path, path: Path) -> tuple[str, str, str] | None:
     if path == root / ".index" and not stat.S_ISDIR(mode):
         return "index", "is not a directory", remove
     if stat.S_ISLNK(mode):
-        # the index is rebuilt, so the target of a link in it may be somebody else's
-        target, is_derived = os.path.realpath(path), path.parent == root / ".index"
+        # the index and the states are rebuilt, so the target of a link in them may be somebody else's
+        target = os.path.realpath(path)
+        is_derived = not {root / ".index", root / "state"}.isdisjoint(path.parents)
         back = f" && {shlex.join(['mv', target, str(path)])}" if os.path.exists(target) and not is_derived else ""
         return "link", "is a symbolic link, which tracker does not follow", remove + back
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):

@@ -104,8 +104,8 @@ def check(known: Collection[str], wanted: Iterable[str]) -> None:
     """Refuse an account that no window is of; nothing else would say that it was mistyped."""
     for name in wanted:
         if name not in (*known, NO_ACCOUNT):
-            hint = near(name, sorted(known)) if known else "No window names one: leave --account out."
-            raise TrackerError(f"No window is of an account {name!r}. {hint}")
+            hint = near(name, sorted(known)) if known else "No window has an account: leave out --account."
+            raise TrackerError(f"No window belongs to account {name!r}. {hint}")
 
 
 def several(known: Iterable[str | None]) -> list[str]:

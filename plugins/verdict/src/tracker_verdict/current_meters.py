@@ -17,7 +17,7 @@ PERCENT = "pp"
 # The tags of a whole pane without a meter, of one whose value cannot be read, and of values that a person typed.
 NO_METER, UNREADABLE, MANUAL = "no-meter", "section-missing", "manual-override"
 # That of a reset that was over, and what 0 % beside it rests on: the pane may as well be of just before it was used.
-OVER, UNUSED = "reset-over", "if it was not used since its last reset"
+OVER, UNUSED = "reset-over", "if it has not been used since its last reset"
 # What a meter shows now is read from every reading of so long; of what was before, each hour's highest and last
 # ones are enough.
 RECENT = timedelta(hours=2)
@@ -68,14 +68,14 @@ MeterRows: TypeAlias = tuple[Sequence[MeterReading], Sequence[OwnedCapture]]
 
 
 def too_old(age: timedelta, most: timedelta) -> str:
-    """`40 min old; 15 min are the most`: in words that differ, also if only seconds do."""
+    """`40 min old; the limit is 15 min`: in words that differ, also if only seconds do."""
     words, limit = (f"{one.seconds} s" if one < timedelta(minutes=1) else span(one) for one in (age, most))
-    return f"{'over ' if words == limit else ''}{words} old; {limit} are the most"
+    return f"{'over ' if words == limit else ''}{words} old; the limit is {limit}"
 
 
 def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
     """Why a meter has no reading, if it has captures: they are of the future."""
-    return "its only reading is of the future" if _captured(captured, meter.key) else None
+    return "its only reading lies in the future" if _captured(captured, meter.key) else None
 
 
 def others(source: Source, known: MeterRows, meter: Meter) -> list[str]:
@@ -221,5 +221,5 @@ def chosen(found: Sequence[CurrentMeter], account: str | None) -> CurrentMeter |
     """The one of the named account, which must be there; else the first one."""
     names = [one.account or NO_ACCOUNT for one in found]
     if account is not None and account not in names:
-        raise TrackerError(f"No reading of an account {account!r}. {near(account, names)}")
+        raise TrackerError(f"No reading of account {account!r}. {near(account, names)}")
     return next((one for one in found if account in (None, one.account or NO_ACCOUNT)), None)

@@ -63,7 +63,7 @@ def drift(ledger: Ledger) -> Drift:
         return Drift(ledger=ledger, days=days, change=None, why="; ".join(why), has_looked=False)
     change, doubt = changed(Rates(ledger=ledger, pieces=pieces, why=()))
     if change is None and not doubt and ledger.is_old:
-        doubt = f"{behind(ledger)} not compared; read it again with `tracker sync`"
+        doubt = f"{behind(ledger)} not compared; read the meter again with `tracker sync`"
     new = tuple(_new(ledger, change)) if change else ()
     return Drift(ledger=ledger, days=days, change=change, new=new, why=doubt or None)
 
@@ -91,14 +91,14 @@ def _new(ledger: Ledger, change: Change) -> Iterator[str]:
     for model in sorted(money[0] | money[1]):
         before, after = (side[model] / total for side, total in zip(money, totals, strict=True))
         if abs(after - before) >= 0.1:
-            yield f"model {model or '(none)'} {before:.0%} to {after:.0%} of the money"
+            yield f"model {model or '(none)'} from {before:.0%} to {after:.0%} of the money"
     if new := sorted(bare[1] - bare[0]):
-        yield f"requests without a list price of {', '.join(map(line, new))}"
+        yield f"requests without a list price ({', '.join(map(line, new))})"
     if (rates := elsewhere_at(ledger, change)) and abs(rates[1] - rates[0]) > 0.1 * max(rates):
-        yield f"other devices {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
+        yield f"other devices from {rates[0]:.2g} to {rates[1]:.2g} points an hour without a request"
     before, after = (read / total for read, total in zip(cached, totals, strict=True))
     if abs(after - before) >= 0.1:
-        yield f"cache reads {before:.0%} to {after:.0%} of the money"
+        yield f"cache reads from {before:.0%} to {after:.0%} of the money"
 
 
 def _added(
@@ -123,17 +123,17 @@ def lines(found: Drift) -> Iterator[str]:
     if found.why is not None:
         yield f"{head}: cannot tell: {found.why}"
     elif found.change is None:
-        yield f"{head}: no change is known in {plural(found.days, 'day')}"
+        yield f"{head}: no change found in {plural(found.days, 'day')}"
     else:
         middle, low, high = found.change.ratio
         yield (
-            f"{head}: since {found.change.day} a dollar of tokens takes {middle:.2f} times the points of before"
-            f" ({low:.2f} to {high:.2f}; p {found.change.p:.3f}, false alarms 1 in 100)"
+            f"{head}: since {found.change.day} a dollar of tokens costs {middle:.2f} times as many points as"
+            f" before ({low:.2f} to {high:.2f}; p {found.change.p:.3f}, false alarms 1 in 100)"
         )
-        yield f"  new since then: {'; '.join(found.new) or 'nothing that is known'}"
+        yield f"  new since then: {'; '.join(found.new) or 'nothing known'}"
         if found.ledger.is_old:
             yield f"  {behind(found.ledger)} not compared"
         if found.ledger.elsewhere is None:
             yield f"  assuming: {assumed(found.ledger)}"
     if found.why is None and found.ledger.unseen:
-        yield f"  {left_out(found.ledger)}: what rose then is not compared"
+        yield f"  {left_out(found.ledger)}: rises in that time are not compared"

@@ -23,7 +23,7 @@ def feature_info() -> Feature:
             "meters calibrate": _command(
                 "Results",
                 "meters:calibrate",
-                "Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.",
+                "Say how many points of a meter a dollar of tokens costs, and what each window or project used.",
             ),
             "meters reconcile": _command(
                 "Results",
@@ -37,7 +37,7 @@ def feature_info() -> Feature:
             "scoreboard": _command(
                 "Results", "scoreboard:command", "Show features, capacity, efficiency and costs by group."
             ),
-            "plan": _command("Results", "plan:command", "Say how likely planned windows fit before each reset."),
+            "plan": _command("Results", "plan:command", "Say how likely planned windows are to fit before each reset."),
         },
         settings={"": "tracker_verdict.settings:VerdictSettings"},
         streams=("pairs", "forecasts"),

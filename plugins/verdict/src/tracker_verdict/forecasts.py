@@ -200,8 +200,8 @@ def lines(source: Source, found: Outcomes) -> Iterator[str]:
     was = "was" if found.left_out["words"] == 1 else "were"
     why = {
         "waiting": "cannot be scored yet",
-        "unread": "cannot be scored, since nobody read the end of the week, or its account has another name now",
-        "words": f"{was} a word alone, of under {NEEDED} weeks of history",
+        "unread": "cannot be scored, since the end of the week was not read or the account was renamed",
+        "words": f"{was} only a word, from under {NEEDED} weeks of history",
     }
     later = "".join(f"; {plural(count, 'forecast')} {why[name]}" for name, count in found.left_out.items() if count)
     if not found.scored:
@@ -211,10 +211,10 @@ def lines(source: Source, found: Outcomes) -> Iterator[str]:
     low, high = known["coverage_95"]
     yield (
         f"{source.name}: {plural(known['forecasts'], 'forecast')} of {plural(known['weeks'], 'week')} scored:"
-        f" {known['hits']} right about full or not{later}"
+        f" {known['hits']} right about whether it was full{later}"
     )
-    yield f"  Brier score {known['brier']:.3f}, of the linear pace {known['brier_linear']:.3f} (0 is perfect)"
+    yield f"  Brier score {known['brier']:.3f}, linear pace {known['brier_linear']:.3f} (0 is perfect)"
     yield (
-        f"  the range of four in five held {number(100 * known['coverage'], 0)}%"
+        f"  the 80% range held {number(100 * known['coverage'], 0)}% of the time"
         f" ({number(100 * low, 0)} to {number(100 * high, 0)}%)"
     )

@@ -149,10 +149,10 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
     if found is None:
         cure = None if hint else new_reading(session, source, question.account, several=bool(question.account))
         if cure and meter.unit != PERCENT:  # a count has no end of its own
-            cure += f", if it shows where {meter.unit} end"
+            cure += f", if it shows the limit of {meter.unit}"
         return evolve(unknown, why=unread(own, meter) or unknown.why, cure=cure)
     if found.percent is None:
-        why = f"{meter.unit} have no limit that the vendor tells"
+        why = f"the vendor shows no limit for {meter.unit}"
         return evolve(unknown, why=f"{why}; add {there}" if there else why)
     local, several, told = session.zone, len(shown_now) > 1, evolve(unknown, current=found)
     if refusal := _refusal(question, source.title, found, now, local):
@@ -185,7 +185,7 @@ def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> 
     is_any = max_risk is None or max_risk >= 1
     if ahead is None or ahead.probability is None:
         reason = "only weekly meters are forecast" if ahead is None else ahead.why
-        why = f"{go.why}, and its risk is not known: {reason}; leave out --max-risk to go by what is left"
+        why = f"{go.why}, and the risk is not known: {reason}; leave out --max-risk to go by what is left"
         return go if is_any else evolve(go, state=UNKNOWN, why=why, is_final=ahead is None)
     rests = f"; {ahead.change.rule}" if ahead.change else ""
     found = evolve(go, why=f"{go.why}, {summary(ahead)}{rests}", change=ahead.change)
@@ -201,5 +201,5 @@ def _until_reset(go: Answer, ahead: Prospect | None, max_risk: float | None) -> 
         return evolve(found, state=STOP)
     if not is_likely and limit >= LIKELY:
         return evolve(found, state=GO)
-    why = f"{found.why}: whether that is at most {number(limit)} is not known; leave out --max-risk to go by the word"
+    why = f"{found.why}: not known whether that is at most {number(limit)}; leave out --max-risk to go by the word"
     return found if is_any else evolve(found, state=UNKNOWN, why=why, is_final=True)

@@ -33,14 +33,14 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
     agent = "" if lane == session.lane else f" --agent {shlex.quote(lane or '')}"
     if opened and opened[lane].at > (session.now + SKEW).timestamp():
         place = f"--phase before --window {shlex.quote(opened[lane].window)}"
-        return f"`tracker alias delete {name} {place}{agent}` first: that BEFORE is of the future"
+        return f"`tracker alias delete {name} {place}{agent}` first: that BEFORE lies in the future"
     # a sample may name no account, as those of Codex's session files do; of several it then says nothing of any
     can_sample = not several and _can_sample(session, source)
     if can_sample and session.registry.first("meter_sampler", session=session, every=FRESH):
         return f"`tracker capture --sample {name}`"
     if opened and _is_reset(session, source, opened[lane].window):
         window = opened[lane].window
-        return f"`tracker start {name}{agent} --window {shlex.quote(window)}`{on}, which begins {line(window)} anew"
+        return f"`tracker start {name}{agent} --window {shlex.quote(window)}`{on}, which restarts {line(window)}"
     if opened:
         return f"`tracker end {name}{agent}`{on}, which ends {line(opened[lane].window)}"
     last = newest[lane].window if lane in newest else None

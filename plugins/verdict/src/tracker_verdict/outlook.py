@@ -90,10 +90,10 @@ class Outlook:
     def assumption(self) -> str | None:
         """What the probability rests on, if windows do not measure it yet."""
         if self.is_unmoved:
-            return f"no window moved it: the probability is for {number(HIDDEN)} pp each, the most that rounding hides"
+            return f"no window moved it: the probability assumes {number(HIDDEN)} pp each, the most that rounding hides"
         if self.probability is None or self.costs >= MEASURED_FROM:
             return None
-        return f"how much costs differ is assumed: {plural(self.costs, 'window')} of {MEASURED_FROM} that measure it"
+        return f"how much costs vary is assumed until {MEASURED_FROM} windows measure it ({self.costs} so far)"
 
 
 @frozen(kw_only=True)
@@ -177,7 +177,7 @@ def only(
     known = {one.account or NO_ACCOUNT for _, found in plans for one in found if one.used is not None}
     for name in accounts:
         if name not in known:
-            raise TrackerError(f"No reading of an account {name!r}. {near(name, sorted(known))}")
+            raise TrackerError(f"No reading of account {name!r}. {near(name, sorted(known))}")
     if not accounts:
         return list(plans)
     chosen = [
@@ -252,14 +252,14 @@ def _no_room(known: Outlook, left: float, kept: float) -> str | None:
     """Why no window fits, whatever one costs; a meter that is full until its reset has said so already."""
     if known.prospect is not None and known.prospect.is_full:
         return None
-    return f"{number(max(left, 0))} {known.unit} left, and {number(kept)} are the reserve: no window fits"
+    return f"{number(max(left, 0))} {known.unit} left, and the reserve is {number(kept)}: no window fits"
 
 
 def _no_cost(moved: Sequence[object], meter: Meter, known: Outlook) -> str:
     """Why no cost is known, and what would make it known."""
-    nothing = "no finalized window says what one costs"
+    nothing = "no finalized window shows what one costs"
     if known.costs:
-        return f"{plural(known.costs, 'finalized window')} moved it by 0: a longer one says what one costs"
+        return f"{plural(known.costs, 'finalized window')} moved it by 0: a longer one will show what one costs"
     if known.left_out:
         return f"{nothing}: {left_out(known)}; measure one while no other window of this account is open"
     if known.outdated:
@@ -284,7 +284,7 @@ def left_out(known: Outlook) -> str:
 
 
 def _no_bar(meter: Meter) -> str:
-    return f"{meter.unit} have no bar: the vendor does not say where they end"
+    return f"{meter.unit} have no bar: the vendor shows no limit"
 
 
 def _aged(meter: Meter, current: CurrentMeter, now: datetime) -> str | None:

@@ -137,7 +137,7 @@ def lines(drawn: Sequence[Mapping[str, Any]], prices: Sequence[str]) -> Iterator
     words = " ".join([*sorted(drawn[0]["order"]), *prices])
     yield (
         f"Measure {plural(len(drawn), 'pair')} in this order, the two windows of a pair one right after the other."
-        f" Then `tracker compare {words}`{', with your prices,' if prices else ''} says what the pairs show."
+        f" Then type `tracker compare {words}`{', with your prices,' if prices else ''} to see what they show."
     )
     for one in drawn:
         steps = ", then ".join(f"{name} as --window {window}" for name, window in one["windows"].items())

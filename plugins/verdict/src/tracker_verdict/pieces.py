@@ -281,7 +281,7 @@ def _readings(session: Session, source: Source, meter: str, since: datetime) -> 
     asked = {"session": session, "provider": source.name, "since": since, "hourly": False}
     readings = session.registry.first("meter_readings", **asked)
     if readings is None:
-        raise TrackerError("No feature in use keeps a meter history, as that of `tracker sync` does.")
+        raise TrackerError("This needs a meter history, which `tracker sync` keeps.")
     every = [one for one in readings if one.meter == meter and one.at >= since]
     if not every:
         older = session.registry.first("meter_readings", **{**asked, "since": None}) or ()
@@ -297,7 +297,7 @@ def _requests(session: Session, source: Source, since: datetime) -> tuple[list[U
     logged = session.registry.first("usage_events", session=session, since=since, folder=None)
     if logged is None:
         # behind a command that is missing here stands how to get it
-        raise TrackerError("No feature in use reads session logs, as that of `tracker usage` does.")
+        raise TrackerError("This needs session logs, which `tracker usage` reads.")
     own = [event for event in logged if event.provider == source.name]
     return [event for event in own if event.since is None], [event for event in own if event.since is not None]
 
@@ -332,13 +332,13 @@ def scheduled(readings: Sequence[MeterReading], account: str | None) -> list[Met
 def _absence(whose: str, since: datetime, last: datetime | None, others: Sequence[str]) -> str:
     if last is None and others:
         names = ", ".join(others)
-        cure = "Fill it with `tracker sync`, or name another --meter."
-        return f"The history has no reading of {whose}, but of {names}. {cure}"
+        cure = "Fill it with `tracker sync`, or choose another --meter."
+        return f"The history has no reading of {whose}, only of {names}. {cure}"
     if last is None:
         return f"The history has no reading of {whose}. Fill it with `tracker sync`."
     return (
-        f"The history has no reading of {whose} since {iso(since)}; the last one is of {iso(last)}."
-        " Name an earlier --since, or add newer readings with `tracker sync`."
+        f"The history has no reading of {whose} since {iso(since)}; the last one is from {iso(last)}."
+        " Choose an earlier --since, or add newer readings with `tracker sync`."
     )
 
 

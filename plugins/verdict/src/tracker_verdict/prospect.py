@@ -133,11 +133,11 @@ def prospect(
     if current.reset_at is None:
         return evolve(known, why="its reset is not known")
     if current.reset_at <= now:
-        return evolve(known, why="its reset is over")
+        return evolve(known, why="its reset has passed")
     start = current.reset_at - WEEK
     gone = current.at - start
     if gone < LEAST:
-        return evolve(known, why="a week says nothing in its first 6 hours")
+        return evolve(known, why="the reading is from the first 6 hours of its week")
     known = evolve(known, linear=current.used / (gone / WEEK))
     if now - current.at > YOUNG:
         return evolve(known, why=f"the last reading is {too_old(now - current.at, YOUNG)}")
@@ -145,7 +145,7 @@ def prospect(
     later = weeks_before(readings, local, current.reset_at + WEEK)
     before = [one for one in later if one.reset_at <= start + SAME]
     if not before and max(current.used, usual_use(start, current.at, local)) < LITTLE:
-        return evolve(known, why="so early a week says nothing without weeks before it")
+        return evolve(known, why="it is too early in the week without past weeks to go by")
     so_far = [one for one in later if abs(one.reset_at - current.reset_at) < LATE][-1:]
     given = sum(one.given for one in so_far)
     known = evolve(known, linear=(current.used + given) / (gone / WEEK) - given)
@@ -196,8 +196,8 @@ def over(current: CurrentMeter, title: str, now: datetime, local: tzinfo) -> str
         return None
     reset = local_time(current.reset_at, now, local)
     if current.reset_at <= current.at:
-        return f"the reading was old, since its reset of {reset} was over by then; send {title} a message first"
-    return f"it was reset at {reset} and not read since"
+        return f"the reading was old already, since its reset at {reset} had passed; send {title} a message first"
+    return f"it was reset at {reset} and has not been read since"
 
 
 def summary(known: Prospect, when: str = "", *, is_brief: bool = False) -> str:
@@ -228,7 +228,7 @@ def lines(known: Prospect, local: tzinfo, *, is_brief: bool = False) -> Iterator
     if not known.is_probable:
         is_odd = known.linear is not None and (known.linear > FULL) != (known.word == "likely")
         # early in a week the working hours, or those without work, may all lie behind
-        alike = ", which takes all hours of the week alike" if is_odd else ""
+        alike = ", which treats all hours of the week alike" if is_odd else ""
         yield f"  {summary(known, is_brief=is_brief)}; {linear}{alike}"
         return
     when = f", around {known.full_at.astimezone(local):%a %H:%M}" if known.full_at else ""

@@ -31,7 +31,7 @@ SIDE_POINTS = 8.0
 # In fewer hours without a request single points would say too much of what other devices use.
 SILENT_HOURS = 24
 # Of 30 simulated doublings with a rise a day 11 are told after four weeks and all after twelve; with two rises all.
-TELLS = "more rises a day (sample more often: `tracker schedule print`) or more weeks tell the two apart"
+TELLS = "more rises a day (sample more often: `tracker schedule print`) or more weeks will tell the two apart"
 
 
 @frozen(kw_only=True)
@@ -86,14 +86,14 @@ def rates(ledger: Ledger) -> Rates:
         return known
     change, doubt = changed(known)
     if doubt:
-        return evolve(known, why=(f"whether a point buys something else is not known: {doubt}",))
+        return evolve(known, why=(f"it is not known whether a point buys more or less than before: {doubt}",))
     if change is not None:
         pieces = [piece for piece in pieces if piece.day >= change.day]
         known = evolve(known, change=change, pieces=pieces)
         if max(piece.day for piece in pieces) - change.day < timedelta(days=NEAR):
-            return evolve(known, why=(f"a point buys something else since {change.day}; 3 more days are needed",))
+            return evolve(known, why=(f"what a point buys changed on {change.day}; wait until 3 days after that",))
         if why := tuple(_missing(ledger, pieces)):
-            return evolve(known, why=tuple(f"since the change of {change.day}: {one}" for one in why))
+            return evolve(known, why=tuple(f"since the change on {change.day}: {one}" for one in why))
     known = _fitted(known)
     return evolve(known, why=tuple(_doubts(known)))
 
@@ -111,21 +111,21 @@ def unknowable(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
         cure = "" if find_spec("genai_prices") else "install genai-prices, or "
         yield (
             f"{ledger.unpriced:.0%} of the tokens have no list price: {first_of(named, len(models), 3)};"
-            f" {cure}give your own in the file that `tracker usage` names"
+            f" {cure}add your own to the file that `tracker usage` names"
         )
     if not pieces:
         none = "no request with a list price was logged while it rose; `tracker usage` shows what was logged"
         yield left_out(ledger) or none
     elif ledger.elsewhere is not None and ledger.elsewhere > ELSEWHERE:
-        yield f"{ledger.elsewhere:.0%} of its rise comes while no request is logged here; at most 25% may"
+        yield f"{ledger.elsewhere:.0%} of its rise came while no request was logged here; the limit is 25%"
 
 
 def left_out(ledger: Ledger) -> str:
-    """`of other requests on 3 of 14 days only daily totals are left, ...`; empty if there is no such day."""
+    """`on 3 of 14 days other requests are known only as daily totals, ...`; empty if there is no such day."""
     if not ledger.unseen:
         return ""
     these = f"{ledger.unseen} of {plural(ledger.days, 'day')}"
-    return f"of other requests on {these} only daily totals are left, as of deleted files or another machine"
+    return f"on {these} other requests are known only as daily totals, such as from deleted files or another machine"
 
 
 def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
@@ -141,11 +141,11 @@ def _missing(ledger: Ledger, pieces: Sequence[Piece]) -> Iterator[str]:
     if days < DAYS:
         yield f"{plural(days, 'day')} so far; {DAYS} are needed"
     if len(pieces) < PIECES:
-        yield f"{plural(len(pieces), 'rise')} of 2 points so far; {PIECES} are needed"
+        yield f"{plural(len(pieces), 'rise')} of 2 or more points so far; {PIECES} are needed"
     if sum(piece.step > 2 for piece in pieces) * 2 > len(pieces):
         yield "most readings are over 2 points apart; sample more often (`tracker schedule print`)"
     if not any(reading.reset_at for reading in ledger.readings):
-        yield "no reading names a reset, so it may be a rolling window"
+        yield "no reading shows a reset time, so the meter may be a rolling window"
 
 
 def _fitted(known: Rates) -> Rates:
@@ -179,7 +179,7 @@ def _fitted(known: Rates) -> Rates:
         if reach and reach[1] - reach[0] <= 2 * ALPHA_REACH:
             return evolve(known, fit=found, columns=two, alpha=alpha, assumes=assumes)
         spread = f"{reach[0]:.1f} to {reach[1]:.1f}" if reach else "no limits"
-        assumes = (*assumes, f"cache reads count as their list price: their own rate is not known yet ({spread})")
+        assumes = (*assumes, f"cache reads count at list price: their own rate is not known yet ({spread})")
     one: tuple[str, ...] = ("dollars", *more)
     if (summed := solved(one)) is None:
         one, summed = ("dollars",), solved(("dollars",))
@@ -189,9 +189,9 @@ def _fitted(known: Rates) -> Rates:
 def _whose(ledger: Ledger) -> Iterator[str]:
     """The assumption by which requests are those of one of several accounts."""
     if ledger.is_named:
-        yield "requests of the account that session logs name are this one's: its readings come behind them"
+        yield "in the session logs, this account is the one whose requests its readings follow"
     elif ledger.account:
-        yield "requests between two readings of this account, with none of another between, are its own"
+        yield "requests between two readings of this account are its own if no other account was read in between"
 
 
 def assumed(ledger: Ledger) -> str:
@@ -225,9 +225,9 @@ def _doubts(known: Rates) -> Iterator[str]:
         sum(piece.own for piece in half) / sum(piece.fresh + weight * piece.cached for piece in half) for half in halves
     )
     if min(a, b) <= 0:
-        yield "in one half of the time nothing rose beside requests"
+        yield "in one half of the time no rise came with requests"
     elif max(a, b) / min(a, b) - 1 > HALVES:
-        yield f"its two halves differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% may be chance"
+        yield f"the two halves of the time differ by {max(a, b) / min(a, b) - 1:.0%}; at most 35% can be chance"
 
 
 def changed(known: Rates) -> tuple[Change | None, str]:
@@ -251,7 +251,7 @@ def changed(known: Rates) -> tuple[Change | None, str]:
         return _scanned(pieces, weight), ""
     fitted = _fitted(known).alpha
     if _scanned(pieces, max(fitted[0], 0.0) if fitted else 1.0) is None:
-        return None, f"about {found.day} the share of cache reads changed, too; {TELLS}"
+        return None, f"around {found.day} the share of cache reads changed as well; {TELLS}"
     return found, ""
 
 
@@ -293,9 +293,9 @@ def _elsewhere_too(known: Rates, change: Change) -> str:
         left = _scanned(rest, 1.0)
         if left is None or math.log(left.ratio[0]) * sign < 0:
             return (
-                f"about {change.day} what rises without a request changed, too, from {found[0]:.2g} to {found[1]:.2g}"
-                " points an hour, and other devices may use as much beside requests; days on which they rest tell the"
-                " two apart"
+                f"around {change.day} the rise without requests changed as well, from {found[0]:.2g} to {found[1]:.2g}"
+                " points an hour, and other devices may use as much during requests; days on which they are idle will"
+                " tell the two apart"
             )
         parted = left
     return ""

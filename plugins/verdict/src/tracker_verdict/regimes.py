@@ -55,11 +55,11 @@ class Regime(NamedTuple):
 
     @property
     def rule(self) -> str:
-        return f"points of before {self.day} count {self.ratio[0]:.2f} times"
+        return f"points used before {self.day} count as {self.ratio[0]:.2f} each"
 
     @property
     def sentence(self) -> str:
-        buys = f"a point buys {'less' if self.ratio[0] > 1 else 'more'} since then"
+        buys = f"a point has bought {'less' if self.ratio[0] > 1 else 'more'} since then"
         return f"{self.rule}: {buys}, if nothing else used the account"
 
     def document(self) -> dict[str, Any]:

@@ -172,18 +172,18 @@ def summary(known: Rates, found: Sequence[Residual], rows: int) -> Iterator[str]
     bare = unpriced(ledger)
     judged = number(sum(piece.points for piece in ledger.pieces if not piece.bare))
     if not found and known.why:
-        yield f"{head}: no rise without a request in {judged} points"
+        yield f"{head}: none of {judged} points rose without a request"
     elif not found:
-        yield f"{head}: everything is explained in {judged} points"
+        yield f"{head}: all {judged} points are explained"
     if ledger.unseen and left_out(ledger) not in known.why:
-        yield f"{head}: {left_out(ledger)}: what rose then is not judged"
+        yield f"{head}: {left_out(ledger)}: rises in that time are not judged"
     if bare["rises"]:
         models = ", ".join(f"{model} {number(count)}" for model, count in bare["requests"].items())
         these = plural(sum(bare["requests"].values()), "request")
         points = f"{number(bare['moved'])} points are not judged"
-        yield f"{head}: {points}: {these} in them without a list price ({models})"
+        yield f"{head}: {points}, because of {these} without a list price ({models})"
     if known.why:
-        yield f"  only rises without any request are listed, since it will not calibrate: {'; '.join(known.why)}"
+        yield f"  only rises without a request are listed, since the meter will not calibrate: {'; '.join(known.why)}"
     elif known.fit is not None:
         count = len(known.pieces)
         yield f"  of {plural(count, 'rise')}, {number((1 - SURE) * count, 1)} would look like this by chance"

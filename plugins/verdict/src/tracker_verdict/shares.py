@@ -93,7 +93,7 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     data = rates_document(known)
     since = f" since {data['since']}" if data["since"] else ""
     yield f"{head}: {number(data['points'])} points on {data['days']} days{since}"
-    names = {"fresh": "of tokens but cache reads", "cached": "of cache reads", "dollars": "of tokens"}
+    names = {"fresh": "of tokens other than cache reads", "cached": "of cache reads", "dollars": "of tokens"}
     per = known.per
     for name, what in names.items():
         if name in per:
@@ -111,40 +111,40 @@ def lines(session: Session, known: Rates, by: str, rows: int) -> Iterator[str]:
     if ledger.behind:
         yield f"  {behind(ledger)} left out"
     if ledger.unseen:
-        yield f"  {left_out(ledger)}: what rose then is left out"
+        yield f"  {left_out(ledger)}: rises in that time are left out"
     if silent := sum(piece.silent for piece in known.pieces):
-        yield f"  {number(silent)} points rose without a request, and are in no share"
+        yield f"  {number(silent)} points rose without a request and are in no share"
     if bare := sum(piece.points for piece in ledger.pieces if piece.bare):
-        yield f"  {number(bare)} points are left out: requests in them have no list price"
+        yield f"  {number(bare)} points are left out: some of their requests have no list price"
     if full := len(ledger.events) - len(ledger.moving):
-        yield f"  {plural(full, 'request')} while the meter was full moved nothing, and are left out"
+        yield f"  {plural(full, 'request')} made while the meter was full moved nothing: left out"
     if still := len(ledger.moving) - len(_moving(known)):
-        when = "`tracker meters reconcile` says when"
-        yield f"  {plural(still, 'request')} while the meter stood still are left out; {when}"
+        when = "`tracker meters reconcile` shows when"
+        yield f"  {plural(still, 'request')} made while the meter stood still: left out; {when}"
     yield from _listed(known, shares(session, known, by), by, rows)
 
 
 def _listed(known: Rates, own: Shares, by: str, rows: int) -> Iterator[str]:
     begin = f"{datetime.fromtimestamp(own.start, known.ledger.local):%Y-%m-%d %H:%M}"
     if own.found:
-        spread = f"the ranges leave out how much a dollar differs from one {by} to the next"
+        spread = f"the ranges ignore how much points per dollar differ between {by}s"
         yield f"  since {begin}, by list price alone: {spread}"
     for name, (middle, low, high) in own.found[:rows]:
-        part = f" since {begin}, not of the whole {by}" if name in own.cut else ""
+        part = f" since {begin}, not the whole {by}" if name in own.cut else ""
         yield f"  {name}: {number(middle, 1)} points ({number(low, 1)} to {number(high, 1)}){part}"
     if len(own.found) > rows:
-        yield f"  and {len(own.found) - rows} more (--rows)"
+        yield f"  and {len(own.found) - rows} more: `--rows {len(own.found)}` lists them"
     if own.before:
         count = len(own.before)
-        yield f"  {plural(count, by)} before {begin}, where the fit begins: {first_of(own.before, count, 3)}"
+        yield f"  {plural(count, by)} before {begin}, when the fit begins: {first_of(own.before, count, 3)}"
 
 
 def behind(ledger: Ledger) -> str:
-    """`12 requests behind its last reading (2026-11-20 18:03) are`"""
+    """`12 requests after the last reading (2026-11-20 18:03) are`"""
     assert ledger.until is not None
     count = len(ledger.behind)
     when = f"{ledger.until.astimezone(ledger.local):%Y-%m-%d %H:%M}"
-    return f"{plural(count, 'request')} behind its last reading ({when}) {'is' if count == 1 else 'are'}"
+    return f"{plural(count, 'request')} after the last reading ({when}) {'is' if count == 1 else 'are'}"
 
 
 def _models(known: Rates) -> Iterator[str]:

@@ -316,7 +316,7 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
         about += f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
     for one in providers:
         if change := one.get("change"):
-            about += f" {one['provider']}: points of before {change['day']} count {change['ratio'][0]:.2f} times."
+            about += f" {one['provider']}: points used before {change['day']} count as {change['ratio'][0]:.2f} each."
     chart = Chart(
         kind="intervals", title="Features per unit of capacity", x="provider", y="efficiency", low="low", high="high"
     )

@@ -78,6 +78,15 @@ class Answer:
         return self.as_of > self.taken + FUTURE
 
     @property
+    def resets(self) -> list[datetime]:
+        return [gauge.reset_at for gauge in self.reading.gauges if gauge.reset_at is not None]
+
+    @property
+    def last_reset(self) -> datetime | None:
+        """The end of the last of its periods: from then on it says nothing of now."""
+        return max(self.resets, default=None)
+
+    @property
     def has_value(self) -> bool:
         return any(gauge.used is not None for gauge in self.reading.gauges)
 
@@ -87,7 +96,7 @@ def not_ahead(answer: Answer) -> Answer:
     if answer.is_ahead:
         ahead = span(answer.as_of - answer.taken)
         raise OriginError(
-            f"its reading is of {iso(answer.as_of)}, {ahead} ahead: check the clock of the machine that wrote it"
+            f"its reading is {ahead} in the future ({iso(answer.as_of)}): check the clock of the machine that wrote it"
         )
     return answer
 

@@ -39,7 +39,7 @@ max_risk_option = click.option(
 @click.option(
     "--meter",
     metavar="M",
-    help="Judge only this meter [default: that of capacity, and any other that is full; never one of a single model].",
+    help="Judge only this meter [default: the capacity meter, and any with too little left; never that of one model].",
 )
 @click.option("--account", metavar="NAME", help="The account, if there are several.")
 @click.option("--max-age", type=Age(), default="15m", show_default=True, help="How old a reading may be.")
@@ -79,7 +79,7 @@ def _show(here: Session, provider: str, found: Answer) -> None:
     else:
         here.show(f"{found.state}: {provider} {found.meter}: {found.why}", has_cures=True)
     if found.cure:
-        here.note(f"note: a new reading makes it known: {found.cure}")
+        here.note(f"note: a new reading is needed: {found.cure}")
 
 
 def _answer(here: Session, source: Source, question: Question, *, wait: bool) -> Answer:

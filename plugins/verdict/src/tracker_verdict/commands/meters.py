@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
     from tracker_verdict.pieces import Ledger
 
-ROWS = click.option("--rows", type=Number(int, min=1), default=12, show_default=True, help="Lines of each list.")
+ROWS = click.option("--rows", type=Number(int, min=1), default=12, show_default=True, help="How many lines to list.")
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,7 +25,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--meter",
             metavar="M",
-            help="The meter [default: the one that capacity is measured by, or the weekly one if that is a count].",
+            help="The meter [default: the capacity meter, or the weekly one if that is a count].",
         ),
         click.option(
             "--since", metavar="TIME", default="8w", show_default=True, callback=moment, help="From this time on."
@@ -40,7 +40,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(
     "calibrate",
     cls=Command,
-    short_help="Say what a dollar of tokens takes of a meter.",
+    short_help="Say how many points of a meter a dollar of tokens costs.",
     epilog="tracker meters calibrate --provider codex",
 )
 @_options
@@ -49,15 +49,15 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(["window", "project", "session"]),
     default="project",
     show_default=True,
-    help="What the shares are of.",
+    help="What to split the points by.",
 )
 @ROWS
 def calibrate(
     provider: str | None, meter: str | None, since: datetime, accounts: tuple[str, ...], by: str, rows: int
 ) -> None:
-    """Say what a list-price dollar of tokens takes of a meter, and so what each window or project took.
+    """Say how many points of a meter a list-price dollar of tokens costs, and what each window or project used.
 
-    The figures come from the meter history and the session logs. Nothing is said before there are 20 points on 6 days.
+    The figures come from the meter history and the session logs. They need at least 20 points on 6 days.
     """
     from tracker_verdict import rates, shares
 
@@ -82,7 +82,7 @@ def calibrate(
 def reconcile(provider: str | None, meter: str | None, since: datetime, accounts: tuple[str, ...], rows: int) -> None:
     """List rises of a meter that no logged request explains, and requests that moved nothing.
 
-    Requests without a list price are named with their models. What they took is not known.
+    Requests without a list price are listed by model, since the points that they used are not known.
     """
     from tracker_verdict import rates, residuals
 
@@ -105,7 +105,7 @@ def reconcile(provider: str | None, meter: str | None, since: datetime, accounts
 def drift(provider: str | None, meter: str | None, since: datetime, accounts: tuple[str, ...]) -> None:
     """Say whether a point of a meter buys less than before.
 
-    A change is named at p 0.01: of a hundred meters that do not change, about one is named.
+    A change is reported at p 0.01: expect a false alarm for about one in a hundred meters that did not change.
     """
     from tracker_verdict import drift as changes
     from tracker_verdict.regimes import keep
@@ -152,7 +152,7 @@ def _ledgers(
     known = {name for one in found for name in one.accounts}
     for name in accounts:
         if name not in known:
-            raise TrackerError(next(iter(problems), f"No reading of an account {name!r}. {near(name, sorted(known))}"))
+            raise TrackerError(next(iter(problems), f"No reading of account {name!r}. {near(name, sorted(known))}"))
     for problem in problems:
         here.note(f"left out: {problem}")
     return found

@@ -38,11 +38,11 @@ def command(
     is_score: bool,
     selection: Selection,
 ) -> None:
-    """Say whether each meter lasts until its reset and how likely planned windows fit, or plan pairs of windows.
+    """Say whether each meter lasts until its reset and how likely planned windows are to fit, or plan pairs of windows.
 
-    The verdict is the worst that a meter says, and never GO as long as a meter in per cent is unknown. Two do not
-    count: a meter that was not shown for a week and, as in `tracker gate`, one of a single model. If that is full, it
-    stops work with that model alone.
+    The verdict is that of the worst meter, and never GO while a meter in per cent is unknown. Two kinds of meter do not
+    count: one that was not shown for a week and, as in `tracker gate`, one of a single model: if that is full, it stops
+    work with that model alone.
     """
     provider = selection.provider
     if pairs is not None:
@@ -53,7 +53,7 @@ def command(
     here = session()
     chosen = [here.source(provider, kinds=["status"])] if provider else list(here.registry.providers.values())
     if is_score and accounts:
-        raise click.UsageError("--account does not go with --score, which is of all accounts.")
+        raise click.UsageError("--score covers all accounts. Leave out --account.")
     if is_score:
         _score(chosen)
     else:
@@ -85,7 +85,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
             cures = "; ".join(dict.fromkeys(one.cure for one in absent))
             raise TrackerError(f"No meter can be read. {problems}. To read them, {cures}.")
         raise TrackerError(
-            "No meter was read yet. Read them with `tracker sync` or `tracker capture --sample --all`, or paste a pane"
+            "No meter has been read yet. Type `tracker sync` or `tracker capture --sample --all`, or paste a pane"
             " with `tracker start PROVIDER`."
         )
     for source, found in plans:
