@@ -165,7 +165,7 @@ def test_a_link_in_the_place_of_a_state_goes_and_what_it_leads_to_stays(sound: A
     path.unlink()
     path.symlink_to(theirs)
     said = sound("doctor").out.splitlines()
-    for command in [one.strip() for one in said[said.index("Type, for the findings above:") + 1 :]]:
+    for command in [one.strip() for one in said[said.index("To correct the findings above, type:") + 1 :]]:
         if command.startswith("tracker "):
             sound(*shlex.split(command)[1:]).ok()
         else:
