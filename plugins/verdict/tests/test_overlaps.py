@@ -76,7 +76,7 @@ def test_of_a_window_inside_another_the_one_whose_end_was_forgotten_is_the_slip(
         note = verdicts("complete", "--window", window, "--outcome", "pass").notes
         card = verdicts("decision-card", "--window", window).out
         assert "once you have reopened it: `tracker complete --reopen --window W1`" in note
-        assert "once you reopen it. Run `tracker complete --reopen --window W1`" in card
+        assert "once you have reopened it. Run `tracker complete --reopen --window W1`" in card
         assert "If W1 was over before W2 began, `tracker alias delete codex --window W1 --keep-readings`, twice" in card
     verdicts("complete", "--reopen", "--window", "W1").ok()
     for _ in "ab":
@@ -171,7 +171,7 @@ def test_at_every_width_it_is_said_why_a_window_does_not_count(verdicts: Any, mo
     verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 1))
     report = verdicts("report", "--format", "md")
     assert report.err == "", "the page says it"
-    assert "codex: 2 windows left out, they overlap: W1, W2." in report.ok()
+    assert "codex: 2 windows left out, overlapping: W1, W2." in report.ok()
     rows = [row.split(" | ") for row in report.ok().splitlines() if row.startswith(("| W", "| Window "))]
     assert [row[rows[0].index("Overlaps |")].strip(" |") for row in rows] == ["Overlaps", "", "W1", "W2"]
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -179,7 +179,7 @@ def test_at_every_width_it_is_said_why_a_window_does_not_count(verdicts: Any, mo
     for columns in ("40", "200"):
         monkeypatch.setenv("COLUMNS", columns)
         said = " ".join(verdicts("preview").ok().split())
-        assert "codex: 2 windows left out, they overlap: W1, W2." in said
+        assert "codex: 2 windows left out, overlapping: W1, W2." in said
         listed = verdicts("windows")
         assert "Overlaps" in listed.ok()
         assert "note: overlapping windows do not count: codex W1, codex W2. `tracker dec" in listed.err

@@ -241,7 +241,7 @@ def test_different_units_need_prices(tracker_cli: Run, tmp_path: Path) -> None:
         "Different units cannot be compared (codex in pp, glm in prompts). Expected each one's monthly price" in refused
     )
     named = "`tracker compare codex glm --price codex=200/mo:4.3bars --price glm=30/mo:2400prompts`"
-    assert refused.endswith(f"or into {named}.")
+    assert refused.endswith(f"or type {named}.")
     # it works as it is printed
     ok(tracker_cli(*named.strip("`").split()[1:]))
     prices = ["--price", "codex=100/mo:1bars", "--price", "glm=25/mo:100prompts"]  # k = 1 and 4
