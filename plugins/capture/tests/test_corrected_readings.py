@@ -162,8 +162,8 @@ def test_a_before_below_what_the_same_meter_showed_is_told(program: Any) -> None
     assert "was at" not in notes("start", "-3h", 30)
     assert "was at" not in notes("end", "-2h", 34)
     said = notes("start", "-1h", 31)
-    assert "note: fuel is at 31%, and was at 34% " in said
-    assert "before the same reset: if this pane is an old one, `tracker undo` takes it back\n" in said
+    assert "note: fuel is at 31%, but was at 34% " in said
+    assert "before the same reset. If this pane is an old one, `tracker undo` takes it back\n" in said
     program("undo", "--yes").ok()
     assert "was at" not in notes("start", "-1h", 33), "origins round otherwise"
     program("undo", "--yes").ok()
@@ -187,7 +187,7 @@ def test_a_before_that_a_later_reading_shows_to_be_old_is_told_when_its_window_i
     capture("end", "ADA-02", "-1h", 45, *lane)
     assert "old pane" not in program("complete", "--window", "BEN-01", "--toy-features", "1").notes
     said = program("complete", "--window", "ADA-02", "--toy-features", "1").notes
-    assert "toy's BEFORE may be of an old pane: fuel is at 25%, and was at 40% " in said
+    assert "toy's BEFORE may be an old pane: fuel is at 25%, but was at 40% (" in said
     card = program("decision-card", "--window", "ADA-02").ok()
     [cure] = re.findall("`tracker (override [^`]*)`", card)
     assert cure in said
@@ -208,7 +208,7 @@ def test_an_after_of_a_forgotten_window_says_what_it_costs(program: Any, lane: t
         assert "same time" not in program(*words, *lane, stdin=pane).err
     said = program("end", "toy", "--stdin", "--window", "W0-01", *lane, stdin="fuel 31%").notes
     assert (
-        "note: W0-02 ran at the same time on toy's meter. If both are finalized, neither counts. If W0-01 was" in said
+        "note: W0-02 ran at the same time on toy's meter. If both are finalized, neither counts. If W0-01 had" in said
     )
     undo, delete, add = re.findall("`tracker ([^`]*)`", said)
     for words in (undo, delete):

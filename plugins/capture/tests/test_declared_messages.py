@@ -17,5 +17,7 @@ def test_a_message_that_is_no_json_is_one_line() -> None:
     """A slip of a plugin's author ended the sample of all other providers."""
     origin = ExchangeOrigin(name="p", title="t", argv=("cat",), messages=({"id": 1, "params": {1: "x"}},))
     query = SimpleNamespace(environment=lambda: dict(os.environ), seconds=5.0, limit=1 << 20, remaining=lambda: 5.0)
-    with pytest.raises(OriginError, match="its plugin declares a message that JSON cannot hold: Dict key must be str"):
+    with pytest.raises(
+        OriginError, match="plugin declares a message that cannot be written as JSON: Dict key must be str"
+    ):
         program._exchange(origin, cast(Any, query))

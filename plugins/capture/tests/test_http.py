@@ -123,7 +123,7 @@ def test_the_quota_is_asked_for_with_the_user_s_key(machine: Any, server: Server
 
 def test_it_is_off_unless_the_user_gave_the_key(machine: Any, server: Server) -> None:
     server.answer = reply(quota(machine))
-    assert "it is off until the key is in the environment variable TRACKER_GLM_KEY" in why_not(
+    assert "it is off until the environment variable TRACKER_GLM_KEY holds your key" in why_not(
         ask(machine, server, TRACKER_GLM_KEY="", ZAI_API_KEY="another", ANTHROPIC_AUTH_TOKEN="another")
     )
     assert server.seen == []
@@ -137,7 +137,7 @@ def test_the_user_may_name_the_variable(machine: Any, server: Server) -> None:
     assert machine("config", "trust").returncode == 0
     assert ask(machine, server, MY_KEY="another-key").returncode == 0
     assert server.seen[0][1]["Authorization"] == "another-key"
-    assert "in the environment variable MY_KEY." in why_not(ask(machine, server, MY_KEY=""))
+    assert "until the environment variable MY_KEY holds your key." in why_not(ask(machine, server, MY_KEY=""))
     (machine.folder / "tracker.toml").write_text('key_variables = ["sk-0123456789"]\n')
     assert machine("config", "trust").returncode == 0
     assert "Expected SOURCE=VARIABLE." in ask(machine, server).stderr
@@ -181,26 +181,26 @@ def drip_headers(handler: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (reply(b"{}", 401), "answers 401: the key is refused"),
-        (reply(b"{}", 403), "answers 403: the key is refused"),
-        (reply(b"", 429, Retry_After="60"), "answers 429: it was asked too often"),
-        (reply(b"<h1>down</h1>", 502), "answers 502 (Bad Gateway)"),
+        (reply(b"{}", 401), "answered 401: the key was refused"),
+        (reply(b"{}", 403), "answered 403: the key was refused"),
+        (reply(b"", 429, Retry_After="60"), "answered 429: too many requests"),
+        (reply(b"<h1>down</h1>", 502), "answered 502 (Bad Gateway)"),
         (
             reply(b'{"code": 401, "msg": "token expired or incorrect", "success": false}'),
             "usage-not-loaded (the vendor",
         ),
         (reply(b"<html>log in</html>"), "invalid-json"),
-        (reply(b" " * (1 << 20) + b"{}"), "answers with over 1 MB, which is refused"),
+        (reply(b" " * (1 << 20) + b"{}"), "answered with more than 1 MB, which is refused"),
         (reply(b'{"code": 200, "data"', Content_Length="4000"), "invalid-json"),
-        (lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH\r\n"), "gave no whole answer: BadStatusLine"),
-        (lambda handler: handler.connection.close(), "gave no whole answer"),
+        (lambda handler: handler.wfile.write(b"SSH-2.0-OpenSSH\r\n"), "gave no complete answer: BadStatusLine"),
+        (lambda handler: handler.connection.close(), "gave no complete answer"),
         (
             reply(b"", 302, Location="http://127.0.0.1:1/elsewhere"),
             "redirects to another server, 127.0.0.1:1, which is",
         ),
         (reply(b"", 302, Location="http://example.com/"), "redirects to another server, example.com, which is refused"),
-        (reply(b"", 302, Location=PATH), "answers 302"),
-        (reply(b"", 302, Location="file:///etc/passwd"), "answers 302 (Found)"),
+        (reply(b"", 302, Location=PATH), "answered 302"),
+        (reply(b"", 302, Location="file:///etc/passwd"), "answered 302 (Found)"),
     ],
     ids=[
         *("401", "403", "429", "502", "refused", "page", "huge", "cut", "no HTTP", "hangs up"),
@@ -264,7 +264,9 @@ def test_no_program_is_asked_for_prompt_counts(machine: Any, server: Server) -> 
     machine.program("ccusage", """print('{"blocks": [{"id": "2026-01-10T08:00:00.000Z", "totalTokens": 8}]}')""")
     done = machine("capture", "glm", TRACKER_GLM_KEY=KEY, TRACKER_GLM_URL=f"http://{server.host}")
     assert done.returncode == 1
-    assert "Nothing is left to try. Nothing was stored. `tracker capture glm --from stdin` takes a pane." in done.stderr
+    assert (
+        "Nothing is left to try. Nothing was stored. Pipe a pane to `tracker capture glm --from stdin`." in done.stderr
+    )
     assert "capture glm" not in machine("setup", "--yes").stdout
     # nor does `sync` read any, as it does Codex's
     ended = [machine("end", name, "--stdin", "--force", stdin=quota(machine)).stderr for name in ("glm", "codex")]

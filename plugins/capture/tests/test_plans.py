@@ -34,7 +34,7 @@ def test_a_before_of_another_plan_is_no_old_pane(machine: Any) -> None:
 
     assert "was at" not in notes("start", "Plus", 55, 10) + notes("end", "Plus", 45, 20)
     assert "was at" not in notes("start", "Pro", 91, 30) + notes("end", "Pro", 85, 40)
-    assert "weekly is at 12%, and was at 15% " in notes("start", "Pro", 88, 45)
+    assert "weekly is at 12%, but was at 15% " in notes("start", "Pro", 88, 45)
     ok(machine("undo", "--yes"))
     # nor is it older than what the vendor gave back before
     assert "was at 15%" in notes("start", "Pro", 98, 46)

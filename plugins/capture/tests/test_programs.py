@@ -119,9 +119,9 @@ def test_an_answer_may_come_in_pieces(machine: Any) -> None:
         (
             "while True: say({'method': 'item/delta', 'params': {'text': 'x' * 50000}})",
             SPARK,
-            "codex said over 1 MB, which no reading is",
+            "codex printed over 1 MB, too much for a reading",
         ),
-        ("while True: os.write(1, b'x' * 65536)", SPARK, "codex said over 1 MB, which no reading is"),
+        ("while True: os.write(1, b'x' * 65536)", SPARK, "codex printed over 1 MB, too much for a reading"),
         (
             "say({'id': 1, 'error': {'code': -32600, 'message': 'Invalid request: unknown variant'}})\ntime.sleep(60)",
             SPARK,
@@ -213,7 +213,7 @@ def test_what_claude_prints_is_read(machine: Any) -> None:
         ),
         ("print(TEXT[:120]); sys.exit('lost it')", PRINTED, "claude ended with status 1: 'lost it'"),
         ("os.write(1, bytes(range(256)) * 90)", PRINTED, "insufficient-data"),
-        ("while True: print(TEXT)", PRINTED, "claude said over 1 MB, which no reading is"),
+        ("while True: print(TEXT)", PRINTED, "claude printed over 1 MB, too much for a reading"),
         ("print('key sk-ant-0123456789abcdef'); sys.exit(2)", PRINTED, "claude ended with status 2: 'key sk-***'"),
     ],
     ids=["old", "what it said", "nothing", "not loaded", "no plan", "login", "dying", "garbage", "huge", "secret"],
@@ -226,7 +226,7 @@ def test_what_fails_in_a_command_is_one_line(machine: Any, code: str, screen: st
 def test_a_command_that_says_nothing_is_given_up(machine: Any) -> None:
     claude(machine, "time.sleep(600)")
     why = machine.why_not("claude", "print", TRACKER_ORIGIN_SECONDS="1")
-    assert "claude did not print it all within 1 s" in why
+    assert "claude did not finish printing within 1 s" in why
 
 
 def test_a_command_gets_no_terminal_and_no_input_to_wait_for(machine: Any) -> None:
@@ -326,7 +326,7 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: claude print: claude ended with status 1: 'lost it'. Nothing is left to try. Nothing was stored."
-        " `tracker capture claude --from stdin` takes a pane.\n"
+        " Pipe a pane to `tracker capture claude --from stdin`.\n"
     )
     assert machine.rows() == []
 
@@ -356,9 +356,9 @@ def test_where_nothing_answers_the_last_line_is_the_error(machine: Any) -> None:
     assert first.startswith("warning: claude usage: claude is not on the PATH; install Claude Code")
     assert first.endswith("; trying print next")
     assert second.endswith("; trying statusline next")
-    assert third.startswith("warning: claude statusline: no status line was handed over yet; run `tracker setup`")
+    assert third.startswith("warning: claude statusline: no program has sent a status line yet; run `tracker setup`")
     assert last.startswith("error: claude transcript: no folder ")
-    assert "Nothing is left to try after usage, print, statusline. Nothing was stored." in last
+    assert "Also tried: usage, print, statusline. Nothing was stored." in last
     assert "tracker capture claude --from stdin" in last
     assert (done.returncode, machine.rows()) == (1, [])
 

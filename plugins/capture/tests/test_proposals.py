@@ -36,7 +36,7 @@ def test_two_commands_show_windows_with_their_capacity(worker: Any) -> None:
     worker.ok("sync")
     done = worker("windows", "propose")
     said = done.stdout
-    assert f"note: `tracker windows accept {ID}` stores one that fits. It is not finalized then" in done.stderr
+    assert f"note: `tracker windows accept {ID}` stores one that fits, without finalizing it" in done.stderr
     assert f"{ID}: {NOON:%a %Y-%m-%d} 12:00 to {NOON:%a} 12:50 (50 min), 2 features, 3 commits, on topic" in said
     # the reading of 12:00 has the request of 12:00 already, with which the window begins
     assert "codex: weekly 8, 3 requests, 4,500 tokens" in said
@@ -60,7 +60,7 @@ def test_a_person_accepts_and_nothing_is_finalized(worker: Any) -> None:
     assert [one["features"] for one in worker.proposed()] == [0]
     again = worker("windows", "accept", ID)
     assert again.exit_code == 1
-    assert f"No window '{ID}' is proposed. Proposed are H" in again.stderr
+    assert f"'{ID}' is not a proposed window. Proposed: H" in again.stderr
 
 
 def test_a_repository_has_the_requests_of_its_subfolders_and_none_of_its_namesake(worker: Any, tmp_path: Path) -> None:
@@ -244,8 +244,8 @@ def test_a_sync_is_named_only_if_it_adds_something(worker: Any) -> None:
         worker.ok("windows", "accept", one["window"])
     assert "tracker sync" not in worker("windows", "propose").stderr
     worker.codex((300, 30), cwd=worker.home, name="elsewhere")
-    assert "no new window since" in (said := worker("windows", "propose").stderr)
-    assert "`tracker sync` may add some: session files were written to since it ran" in said
+    assert "no new window to propose since" in (said := worker("windows", "propose").stderr)
+    assert "`tracker sync` may add some: it has not read all session files yet" in said
 
 
 @pytest.mark.parametrize("minute", [5, 30, 50])
@@ -304,8 +304,8 @@ def test_what_goes_on_with_one_reading_gets_no_command_that_cannot_work(worker: 
     last = worker.proposed()[-1]
     assert last["goes_on"]
     refused = worker("windows", "accept", last["window"]).stderr
-    assert "Its capacity is not known: codex has no reading before its first request, at " in refused
-    assert "one behind the last (`tracker capture PROVIDER --sample`). Nothing was stored." in refused
+    assert "Its capacity is not known: codex has no reading before its first request at " in refused
+    assert "one after the last (`tracker capture PROVIDER --sample`). Nothing was stored." in refused
     assert "windows add" not in refused
 
 
@@ -328,7 +328,7 @@ def test_without_readings_the_reason_is_said(worker: Any) -> None:
         in said
     )
     assert ".," not in said
-    note = "note: a capacity is known from a reading before the first request to one behind the last"
+    note = "note: a capacity takes a reading before the first request and one after the last"
     assert note in worker("windows", "propose").stderr
     done = worker("windows", "accept", ID)
     assert (done.exit_code, "The capacity of" in done.stderr) == (1, True)
@@ -350,7 +350,7 @@ def test_no_cure_is_named_that_cannot_help(worker: Any) -> None:
     ("arrange", "words"),
     [
         (lambda worker: (worker.repository / "tracker.toml").write_text('[propose]\nfeatures = "x"\n'), "Invalid rule"),
-        (lambda worker: os.chdir(worker.home), "is in no git repository"),
+        (lambda worker: os.chdir(worker.home), "is not in a git repository"),
     ],
 )
 def test_what_cannot_be_proposed(worker: Any, arrange: Callable[[Any], Any], words: str) -> None:
@@ -381,7 +381,7 @@ def test_a_repository_where_nobody_worked_has_no_windows(
     worker.git("init", "--quiet")
     monkeypatch.chdir(worker.repository)
     assert worker.proposed() == []
-    assert re.search(r"no new window since \w+ \d\d.* \d\d:\d\d", worker("windows", "propose").stderr)
+    assert re.search(r"no new window to propose since \w+ \d\d.* \d\d:\d\d", worker("windows", "propose").stderr)
 
 
 def test_money_that_leaves_requests_out_is_the_least(worker: Any) -> None:

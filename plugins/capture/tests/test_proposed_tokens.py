@@ -32,7 +32,7 @@ def test_a_session_of_which_only_a_total_is_left(
     [log] = worker.home.rglob("rollout-other.jsonl")
     log.unlink()
     shutil.rmtree(worker.home / "data" / ".index")
-    said = "3 requests, tokens not known, since of 1 session only daily totals are left\n"
+    said = "3 requests, tokens not known, since only daily totals are left of 1 session\n"
     assert (said in worker.ok("windows", "propose")) is not is_known
     for one in both(worker):
         assert (one.get("tokens"), one.get("lost_sessions")) == ((4500, None) if is_known else (None, 1))
@@ -49,7 +49,7 @@ def test_requests_of_several_accounts(worker: Any) -> None:
     worker.ok("sync")
     [found] = worker.proposed()
     assert (found["providers"]["claude"]["tokens"], found["providers"]["claude"]["accounts"]) == (None, 2)
-    said = "2 requests, tokens not known, since the requests are of 2 accounts\n"
+    said = "2 requests, tokens not known, since the requests belong to 2 accounts\n"
     assert said in worker.ok("windows", "propose")
 
 
@@ -65,5 +65,5 @@ def test_what_was_done_here_in_a_window_that_came_in_is_proposed(worker: Any, tm
     worker.ok("--data-dir", other, "windows", "add", "ADA-01", *times, "--provider", "codex")
     worker.ok("import", other)
     assert worker.proposed() == [found | {"beside": ["ADA-01"]}]
-    said = "  in the time of ADA-01, which came by `tracker import`: accept it if it is other work\n"
+    said = "  overlaps ADA-01, which came by `tracker import`: accept it if it is other work\n"
     assert said in worker.ok("windows", "propose")

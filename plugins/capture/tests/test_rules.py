@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from shutil import get_terminal_size
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,8 +51,8 @@ def test_a_reading_of_the_future_is_no_answer(machine: Any, event: Any) -> None:
     """A container whose clock is fast wrote it: the next origin is asked, and no option that is not there is named."""
     machine.rollout("a", event(10, age=-1200))
     done = machine("capture", "codex")
-    assert "codex rollout: its reading is of 20" in done.stderr
-    assert "ahead: check the clock of the machine that wrote it; trying app-server next" in done.stderr
+    assert "min in the future (20" in done.stderr.partition("codex rollout: its reading is ")[2]
+    assert "Z): check the clock of the machine that wrote it; trying app-server next" in done.stderr
     assert "--captured-at" not in refused(done)
     assert "check the clock of the machine" in refused(
         machine("capture", "codex", "--from", "stdin", stdin=event(10, -1200))
@@ -129,7 +131,7 @@ def test_old_counts_on_stdin_are_no_after(machine: Any) -> None:
     counts["generated_at"] = "2026-01-10T09:00:00Z"
     line = refused(machine("capture", "glm", "--from", "stdin", "--wait", stdin=json.dumps(counts)))
     assert line.startswith("error: glm stdin: its reading is ")
-    assert line.endswith("over 15 min (--stale-ok takes it). Nothing was stored.")
+    assert line.endswith("more than 15 min (--stale-ok takes it). Nothing was stored.")
     ok(machine("capture", "glm", "--from", "stdin", "--stale-ok", stdin=json.dumps(counts)))
 
 
@@ -155,7 +157,7 @@ def opened(machine: Any, event: Any) -> Any:
 def test_an_old_reading_is_no_after(opened: Any, event: Any) -> None:
     opened.rollout("a", event(20, age=16 * 60))
     line = refused(opened("capture", "codex", "--from", "rollout"))
-    assert "its reading is 16 min old, over 15 min (--stale-ok takes it). Nothing is left to try" in line
+    assert "its reading is 16 min old, more than 15 min (--stale-ok takes it). Nothing is left to try" in line
     assert len(opened.rows()) == 1
     ok(opened("capture", "codex", "--from", "rollout", "--stale-ok"))
     row = opened.rows()[-1]
@@ -172,7 +174,7 @@ def test_a_reading_of_fourteen_minutes_is_one(opened: Any, event: Any) -> None:
 def test_how_old_is_a_setting(opened: Any, event: Any) -> None:
     (opened.folder / "tracker.toml").write_text("stale_minutes = 1\n")
     opened.rollout("a", event(20, age=90))
-    assert "1 min old, over 1 min" in refused(opened("capture", "codex", "--from", "rollout"))
+    assert "1 min old, more than 1 min" in refused(opened("capture", "codex", "--from", "rollout"))
     (opened.folder / "tracker.toml").write_text("stale_minutes = 2\n")
     ok(opened("capture", "codex"))
 
@@ -188,7 +190,7 @@ def test_an_old_reading_makes_the_next_origin_be_asked(opened: Any, event: Any) 
     )
     done = opened("capture", "codex")
     ok(done)
-    assert "codex rollout: its reading is 1 h 0 min old, over 15 min (--stale-ok takes it); trying app-server" in (
+    assert "codex rollout: its reading is 1 h 0 min old, more than 15 min (--stale-ok takes it); trying app-server" in (
         done.stderr
     )
     assert (opened.rows()[-1]["origin"], opened.rows()[-1]["parsed"]["weekly_pct"]) == ("app-server", 25)
@@ -210,7 +212,7 @@ def test_an_answer_that_lost_its_capacity_makes_the_next_origin_be_asked(
     machine.program("claude", f"print({texts[0]!r} if 'stream-json' in ' '.join(sys.argv) else {texts[1]!r})")
     done = machine("capture", "claude")
     ok(done)
-    assert "warning: claude usage: it has no value of all_models; trying print next" in done.stderr
+    assert "warning: claude usage: it has no value for all_models; trying print next" in done.stderr
     [row] = machine.rows()
     assert (row["origin"], row["parsed"].get("all_models_pct"), row["parsed"]["session_pct"]) == (origin, used, 12)
     machine.program("claude", f"print({begin!r})")
@@ -236,8 +238,8 @@ def test_an_old_reading_is_a_before_with_a_warning(machine: Any, event: Any) -> 
 def test_numbers_whose_meters_were_all_reset_since_are_no_before(machine: Any, event: Any) -> None:
     """The window began with what was used before the reset, and had no capacity. One meter that runs on is enough."""
     now = time.time()
-    machine.rollout("a", event(20, age=5 * 86_400, now=now - 5 * 86_400))
-    for phase in ("auto", "before"):
+    for over, phase in itertools.product((2 * 86_400, 100), ("auto", "before")):  # also within the buffer
+        machine.rollout("a", event(20, now=now - 3 * 86_400 - over))
         said = refused(machine("capture", "codex", "--from", "rollout", "--phase", phase))
         assert "codex rollout: its numbers are older than the reset at " in said
         assert "; codex has new ones once it is used" in said
@@ -283,7 +285,7 @@ def test_numbers_from_within_the_buffer_are_no_after_once_it_is_over(machine: An
     ok(machine("capture", "codex"))
     machine.rollout("a", event(12, age=300, now=now, resets_in=3600))
     line = refused(machine("capture", "codex", "--from", "rollout"))
-    assert "its numbers are of " in line
+    assert "its numbers are from " in line
     assert "within 5 min after the reset at " in line
     machine.rollout("a", event(12, age=50, now=now, resets_in=3600))
     ok(machine("capture", "codex"))
@@ -326,8 +328,11 @@ def test_a_terminal_sees_a_countdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", screen)
     clock = Clock(monkeypatch)
     wait_until(Session(), clock.now + timedelta(seconds=61.5), "the vendor lags")
-    assert screen.getvalue().startswith("\rwaiting 1:02: the vendor lags\rwaiting 1:01: the vendor lags")
-    assert screen.getvalue().endswith("\rwaiting 0:01: the vendor lags\r" + " " * 30 + "\r")
+    drawn = screen.getvalue().split("\r\x1b[K")
+    assert [drawn[1], drawn[2], drawn[-2]] == [f"waiting {at}: the vendor lags" for at in ("1:02", "1:01", "0:01")]
+    assert drawn[0] == drawn[-1] == ""
+    wait_until(Session(), clock.now + timedelta(seconds=2), "the vendor lags" * 20)
+    assert len(screen.getvalue().split("\r\x1b[K")[-2]) == get_terminal_size().columns - 1
 
 
 def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
@@ -347,7 +352,9 @@ def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:
 
 
 def test_what_cannot_become_ready_is_not_waited_for(machine: Any) -> None:
-    assert "Nothing is left to try" in refused(machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000"))
+    assert "Also tried: usage, print, statusline." in refused(
+        machine("capture", "claude", "--wait", TRACKER_RETRY_SECONDS="1000")
+    )
 
 
 def test_waiting_ends(machine: Any) -> None:

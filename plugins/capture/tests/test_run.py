@@ -69,7 +69,10 @@ def test_claude_monitor_is_run_and_taken_in(machine: Any) -> None:
 )
 def test_a_program_that_is_not_there(machine: Any, source: str, cure: str) -> None:
     line = refused(run(machine, source))
-    assert line == f"error: {source}: {cure}. Or name your command in run_commands (tracker.toml). Nothing was stored."
+    assert (
+        line
+        == f"error: {source}: {cure}. You can set another command in run_commands (tracker.toml). Nothing was stored."
+    )
 
 
 def test_the_command_is_a_setting(machine: Any) -> None:
@@ -96,8 +99,8 @@ def test_a_setting_that_is_no_command(machine: Any, entry: str) -> None:
     ("code", "why"),
     [
         ("sys.exit('No usage data found')", "ccusage ended with status 1: 'No usage data found'"),
-        ("time.sleep(600)", "ccusage did not print it all within 1 s"),
-        ("os.write(1, b' ' * (9 << 20))", "ccusage said over 8 MB"),
+        ("time.sleep(600)", "ccusage did not finish printing within 1 s"),
+        ("os.write(1, b' ' * (9 << 20))", "ccusage printed over 8 MB"),
         ("pass", "error: codex-ccusage: `ccusage codex daily --json --offline` printed nothing. Nothing was stored."),
         ("print('no JSON')", "holds no codex-ccusage reading (invalid-json)"),
     ],

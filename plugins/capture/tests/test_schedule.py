@@ -64,7 +64,7 @@ def test_a_command_that_cron_does_not_take_has_the_folders_of_its_programs_alone
     assert len(line.partition("cd ")[2]) < 995
     assert path in printed(machine, "--format", "launchd", PATH=path)
     said = error(machine, CODEX_HOME=f"/{'long' * 250}")
-    assert re.fullmatch(r"error: cron takes 998 bytes, and this command has 1\d{3}. Use --format systemd.", said)
+    assert re.fullmatch(r"error: cron takes at most 998 bytes; this command has 1\d{3}. Use --format systemd.", said)
 
 
 def test_intervals(machine: Any) -> None:
@@ -111,7 +111,7 @@ def test_a_quiet_sample_says_nothing_of_what_is_not_set_up(machine: Any, event: 
     machine.rollout("a", event(33))
     done = machine("--quiet", "capture", "--sample", "--all")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert "glm quota: it is off until the key is in" in machine("capture", "--sample", "--all").stderr
+    assert "glm quota: it is off until the environment" in machine("capture", "--sample", "--all").stderr
     # what is set up and fails is said, as is that nothing answers
     wrong = {"TRACKER_GLM_KEY": "k3y", "TRACKER_GLM_URL": "http://example.com"}
     assert "a key is not sent unencrypted" in machine("--quiet", "capture", "--sample", "--all", **wrong).stderr

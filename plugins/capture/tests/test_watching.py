@@ -130,11 +130,12 @@ def test_a_note_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, out
     def say(text: str) -> None:
         out.write(f"{text}\n" if text else "<end>")
 
-    session: Any = SimpleNamespace(now=START, quiet=False, say=say, note=say)
+    session: Any = SimpleNamespace(now=START, quiet=False, say=say, show=say, note=say)
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(watch, "Watch", Watched)
     monkeypatch.setattr(watch, "STEP_SECONDS", 0)
     watch.watch(session, (), timedelta(minutes=5))
+    assert not session.quiet
     assert out.getvalue() == shown
 
 

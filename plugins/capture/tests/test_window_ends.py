@@ -78,11 +78,11 @@ def test_requests_without_a_reading_before_leave_bounds(worker: Any, elsewhere: 
     found = meters(worker)
     assert found["meters"] == {}
     assert found["why"] == (
-        f"codex has no reading right before its first request, at {at(worker, 0)}: 2 others came since the one of"
-        f" {at(worker, -900)}; weekly moved by 2 to 11."
+        f"codex has no reading right before its first request at {at(worker, 0)}: 2 other requests came after the"
+        f" reading of {at(worker, -900)}; weekly moved by 2 to 11."
     )
     done = worker("windows", "propose")
-    assert "note: a capacity is known from a reading before the first request to one behind the last" in done.stderr
+    assert "note: a capacity takes a reading before the first request and one after the last" in done.stderr
     refused = worker("windows", "accept", worker.proposed()[-1]["window"])
     assert refused.exit_code == 1
     assert "weekly moved by 2 to 11. Nothing was stored." in refused.stderr
@@ -94,8 +94,8 @@ def test_requests_until_the_next_reading_leave_bounds(worker: Any, elsewhere: Pa
     worker.codex((40, None), (200, 31), cwd=elsewhere, name="next")
     worker.ok("sync")
     assert meters(worker)["why"] == (
-        f"codex has no reading right behind its last request, at {at(worker, 10)}: 2 others came until the one of"
-        f" {at(worker, 200)}; weekly moved by 9 to 16."
+        f"codex has no reading right after its last request at {at(worker, 10)}: 2 other requests came before the"
+        f" reading of {at(worker, 200)}; weekly moved by 9 to 16."
     )
 
 
@@ -179,7 +179,7 @@ def test_a_reset_is_covered_by_the_logs_up_to_it(
     worker.ok("sync")
     assert meters(worker)["meters"] == {"weekly": 7}
     done = worker("windows", "accept", worker.proposed()[0]["window"])
-    assert "note: codex weekly was reset in between: 7 % is the sum of the parts\n" in done.stderr
+    assert "note: codex weekly was reset in between: 7% is the sum of the parts\n" in done.stderr
 
 
 def test_a_provider_that_worked_without_a_reading_is_said_to_be_left_out(worker: Any, elsewhere: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_provider_that_worked_without_a_reading_is_said_to_be_left_out(worker:
     worker.ok("sync")
     window = worker.proposed()[0]["window"]
     done = worker("windows", "accept", window)
-    said = f"note: claude worked in {window}, too, but is not in it: The history of that time has no reading of claude."
+    said = f"note: claude also worked in {window}, but is not in it: The history of that time has no reading of claude."
     assert said in done.stderr
 
 
@@ -200,7 +200,7 @@ def test_readings_of_two_accounts_that_name_none_make_no_window(worker: Any, els
     worker.week_end += timedelta(days=2)
     worker.codex((0, used), (10, used + 2))
     worker.ok("sync")
-    said = "are of different accounts (unnamed-20" if used < 52 else "the readings may be of two accounts."
+    said = "belong to different accounts (unnamed-20" if used < 52 else "the readings may belong to two accounts."
     assert said in meters(worker)["why"]
     done = worker("windows", "accept", worker.proposed()[0]["window"])
     assert (done.exit_code, (worker.home / "data" / "snapshots.jsonl").exists()) == (1, False)
@@ -213,7 +213,7 @@ def test_two_accounts_that_take_turns_in_a_window_make_none(worker: Any, elsewhe
     worker.week_end += timedelta(days=2)
     worker.codex((20, 60), (30, 64), name="other")
     worker.ok("sync")
-    said = "codex weekly has readings of two periods by turns, and neither was over: they may be of two accounts"
+    said = "codex weekly has alternating readings of two periods that ran at once: they may belong to two accounts"
     assert said in meters(worker)["why"]
     refused = worker("windows", "add", "W1", "--from", at(worker, 0), "--to", at(worker, 40))
     assert (refused.exit_code, said in refused.stderr) == (1, True)
@@ -250,7 +250,7 @@ def test_a_window_that_nobody_ended_is_said_to_hold_what_was_done_since(
     worker.ok("start", "codex", str(pane), "--captured-at", at(worker, -500), *lane)
     assert worker.proposed() == []
     found = re.search(
-        "W0-01 is open since .* holds all that was done since.* `tracker (alias delete codex [^`]*)`",
+        "W0-01 has been open since .* holds everything done since then.* `tracker (alias delete codex [^`]*)`",
         worker("windows", "propose").stderr,
     )
     assert found
@@ -309,7 +309,7 @@ def test_readings_that_a_sync_would_add_are_named(worker: Any, elsewhere: Path) 
     worker.codex((-900, 15), cwd=elsewhere, name="evening")
     worker.ok("sync")
     worker.codex((0, 24), (10, 26))
-    cure = "`tracker sync` may add some: session files were written to since it ran"
+    cure = "`tracker sync` may add some: it has not read all session files yet"
     assert cure in worker("windows", "propose").stderr
     assert cure in worker("windows", "accept", worker.proposed()[0]["window"]).stderr
     worker.ok("sync")
@@ -322,8 +322,8 @@ def test_points_that_the_vendor_gave_back_are_no_second_account(worker: Any, els
     worker.codex((0, 40), (10, 42))
     worker.ok("sync")
     why = meters(worker)["why"]
-    assert why.startswith("codex weekly was at 52% until ")
-    assert why.endswith("and no reset between the two is known: the vendor may have given some back.")
+    assert why.startswith("codex weekly was at 52% (reset due ")
+    assert why.endswith("but no reset in between is known: the vendor may have lowered it.")
 
 
 def test_the_parts_of_a_window_end_with_its_after(worker: Any, elsewhere: Path) -> None:
@@ -381,7 +381,7 @@ def shown(minute: float, **values: float) -> Sample:
 
 def test_counts_that_fell_have_their_unit(worker: Any) -> None:
     first, last = shown(0, prompts=80), shown(60, prompts=30)
-    with pytest.raises(TrackerError, match=r"glm prompts was at 80 prompts by the reading of .* and 30 prompts by"):
+    with pytest.raises(TrackerError, match=r"glm prompts was at 80 prompts in the reading of .* and 30 prompts in"):
         draft_of(Session(), "W1", "glm", [first, last], (first.at, last.at))
 
 

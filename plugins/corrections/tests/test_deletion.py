@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 T = [f"2026-01-10T{hour:02}:00:00Z" for hour in range(24)]
-HISTORY = "note: its 1 reading left the meter history, too; `tracker undo` brings both back\n"
+HISTORY = "note: its 1 reading also left the meter history; `tracker undo` brings both back\n"
 
 
 def capture(program: Any, verb: str, hour: int, fuel: float, lane: str = "") -> Any:

@@ -51,7 +51,7 @@ def add_newest_capture(session: Session, provider: str, *, is_named: bool = Fals
         _correct(session, source, sample, str(row.get("window")))
     else:
         if row.get("phase") == "before" and (fall := _fall(session, source, sample, newest(session, provider))):
-            session.note(f"note: {fall[1]}: if this pane is an old one, `tracker undo` takes it back")
+            session.note(f"note: {fall[1]}. If this pane is an old one, `tracker undo` takes it back")
         add(session, [sample], by="capture")
 
 
@@ -67,7 +67,7 @@ def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
     lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
     if others and are_theirs(chain.from_iterable(others.values()), session.index.made_elsewhere()):
         start = f"`tracker start {name} --stdin --window W{lane}`"
-        what = f"this BEFORE joins {window}, which came by `tracker import`. Unless you moved here from there, type"
+        what = f"this BEFORE joins {window}, which came by `tracker import`. Unless you moved to this machine, type"
         return f"{what} `tracker undo{lane}`, then {start} with the id of your own window"
     _, end = Windows(session).spans((), others).get(window, (None, None))
     if taken is None or end is None or taken - end < NIGHT or any(canonical(one).missing for one in others.values()):
@@ -92,7 +92,7 @@ def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> 
     for check in chain.from_iterable(session.registry.ask("window_checks", session=session, window=window)):
         if check.name == "overlaps" and check.state == "failed":
             session.note(
-                f"note: {check.text}. If {window} was over before, type `tracker undo{lane}`, then {delete}, and"
+                f"note: {check.text}. If {window} had already ended, type `tracker undo{lane}`, then {delete}, and"
                 f" `tracker windows add {quote(window)} --from TIME --to TIME --provider {name}{lane}`"
             )
 
@@ -114,7 +114,7 @@ def checks(session: Session, window: str) -> Iterator[Check]:
         lane = "" if before.agent_id == session.lane else f" --agent {quote(before.agent_id or '')}"
         place = f"--phase before --window {quote(window)} --captured-at {iso(before.captured_at)}{lane}"
         cure = f"tracker override {name} {place} --{meter.field_name.replace('_', '-')} {number(shown)}"
-        why = f"{name}'s BEFORE may be of an old pane: {text}. If it is, points count twice until it has that value."
+        why = f"{name}'s BEFORE may be an old pane: {text}. If so, points count twice until it is {value(shown)}%."
         yield Check(name="before", state="missing", text=why, cure=cure)
 
 
@@ -134,7 +134,7 @@ def _fall(session: Session, source: Source, sample: Sample, known: Sequence[Samp
         # origins round otherwise
         if at is not None and used is not None and used - gauge.used > ROUNDING:
             when = Clock(session.now, session.zone).at(at)
-            return used, f"{key} is at {value(gauge.used)}%, and was at {value(used)}% {when} before the same reset"
+            return used, f"{key} is at {value(gauge.used)}%, but was at {value(used)}% ({when}) before the same reset"
     return None
 
 

@@ -128,9 +128,9 @@ def unknown(name: str, capacity: str, firsts: Sequence[End], lasts: Sequence[End
     first, last = exact(firsts, capacity), exact(lasts, capacity)
     (before, inside), (still_inside, after) = (around(ends, capacity) for ends in (firsts, lasts))
     if first is None:
-        why = _lacks(name, "before its first request", firsts[0], before, "since")
+        why = _lacks(name, "before its first request", firsts[0], before, "after")
     else:
-        why = _lacks(name, "behind its last request", lasts[0], after, "until")
+        why = _lacks(name, "after its last request", lasts[0], after, "before")
     least = _rise(capacity, first or inside, last or still_inside)
     most = _rise(capacity, first or before, last or after)
     if least and most:
@@ -142,9 +142,9 @@ def unknown(name: str, capacity: str, firsts: Sequence[End], lasts: Sequence[End
 
 def _lacks(name: str, place: str, wanted: End, near: End | None, way: str) -> str:
     if near is None:
-        return f"{name} has no reading {place}, at {said(wanted.wanted)}"
-    others = f"{plural(near.between or 0, 'other')} came {way} the one of {said(near.at)}"
-    return f"{name} has no reading right {place}, at {said(near.wanted)}: {others}"
+        return f"{name} has no reading {place} at {said(wanted.wanted)}"
+    others = f"{plural(near.between or 0, 'other request')} came {way} the reading of {said(near.at)}"
+    return f"{name} has no reading right {place} at {said(near.wanted)}: {others}"
 
 
 def _rise(meter: str, first: End | None, last: End | None) -> float | None:

@@ -23,7 +23,7 @@ def feature_info() -> Feature:
                 "capture",
                 "Read a provider's meters without pasting, and store them.",
             ),
-            "sync": _command("Daily", "sync", "Read the readings and the tokens in the vendors' session files."),
+            "sync": _command("Daily", "sync", "Collect readings and tokens from the vendors' session files."),
             "watch": _command("Daily", "watch", "Sample the meters until you stop it, and show them in one line."),
             "meters": _command("Results", "meters", "Show the history of every meter, with its resets."),
             "windows add": _command("Records", "windows:add", "Make a window from the meter history, after the fact."),
@@ -31,7 +31,7 @@ def feature_info() -> Feature:
                 "Records", "windows:propose", "Propose windows from commits, session logs and the meter history."
             ),
             "windows accept": _command("Records", "windows:accept", "Store proposed windows."),
-            "schedule": _command("Setup", "schedule", "Print what makes cron, systemd or launchd sample the meters."),
+            "schedule": _command("Setup", "schedule", "Print a cron, systemd or launchd job that samples the meters."),
             "statusline": _command("Setup", "statusline", "Print meters, resets and the open window in one line."),
         },
         settings={"": "tracker_capture.settings:CaptureSettings", "propose": "tracker_capture.settings:Propose"},
@@ -62,14 +62,14 @@ def undo_rows(session: Session, records: Sequence[Mapping[str, Any]]) -> Sequenc
     from tracker_capture.capture_history import take_back
 
     count = take_back(session, records)
-    said = [f"its {plural(count, 'reading')} left the meter history, too"] if count else []
+    said = [f"its {plural(count, 'reading')} also left the meter history"] if count else []
     if not any(record.get("source") == "sync" for record in records):
         return said
     if not session.dry_run:
         from tracker_capture.session_files import forget
 
         forget(session)
-    return [*said, "the next `tracker sync` reads the session files that are still there again"]
+    return [*said, "the next `tracker sync` reads all session files that still exist again"]
 
 
 @hookimpl

@@ -27,7 +27,7 @@ def show(session: Session, sources: Iterable[Source], name: str | None, timezone
         return
     for row in rows:
         session.say(_line(row, session.now))
-    session.note(f"note: every provider's pane can also be piped: tracker capture PROVIDER --from {STDIN}")
+    session.note(f"note: you can also pipe any provider's pane to `tracker capture PROVIDER --from {STDIN}`")
 
 
 def _document(session: Session, row: Row) -> dict[str, Any]:

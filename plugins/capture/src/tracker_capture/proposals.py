@@ -33,8 +33,8 @@ OLDEST = timedelta(days=8)
 
 # Why a window's tokens are not known, as `tracker windows` has it, of how many.
 UNKNOWN = {
-    "lost_sessions": ("session", "since of {} only daily totals are left"),
-    "accounts": ("account", "since the requests are of {}"),
+    "lost_sessions": ("session", "since only daily totals are left of {}"),
+    "accounts": ("account", "since the requests belong to {}"),
 }
 # Commits, requests and totals of days, readings, moments.
 Work = tuple[list[Commit], Sequence[UsageEvent], list[Sample], Moments]
@@ -211,7 +211,7 @@ def _logged_ids(session: Session, settings: Propose) -> list[str]:
             rows = [row.get("feature_id") or "" for row in csv.DictReader(file)]
     except (OSError, csv.Error) as error:
         raise TrackerError(
-            f"Cannot read {path}: {error}. Expected the log that propose.feature_log in tracker.toml names."
+            f"Cannot read {path}: {error}. Expected a feature log. Set propose.feature_log in tracker.toml."
         ) from error
     return list(dict.fromkeys(one.strip() for one in rows if one.strip()))
 
@@ -287,7 +287,7 @@ def lines(found: Sequence[Proposal], local: tzinfo) -> Iterator[str]:
             yield f"  {share.provider}: {_meters(share)}{_used(share)}"
         if one.beside:
             names = ", ".join(one.beside)
-            yield f"  in the time of {names}, which came by `tracker import`: accept it if it is other work"
+            yield f"  overlaps {names}, which came by `tracker import`: accept it if it is other work"
         for feature in one.features:
             yield f"  + {feature}"
 
@@ -337,8 +337,8 @@ def chosen(found: Sequence[Proposal], windows: Sequence[str], pause: float) -> l
     for window in dict.fromkeys(windows):
         one = known.get(window)
         if one is None:
-            names = f"Proposed are {', '.join(known)}." if known else "Nothing is proposed."
-            raise TrackerError(f"No window {window!r} is proposed. {names} Nothing was stored.")
+            names = f"Proposed: {', '.join(known)}." if known else "Nothing is proposed."
+            raise TrackerError(f"{window!r} is not a proposed window. {names} Nothing was stored.")
         if one.goes_on:
             raise TrackerError(
                 f"{window} may still go on: its last request or commit is under {number(pause)} min old."
@@ -356,7 +356,7 @@ def _at_once(one: Proposal) -> str:
         times = f"--from {iso(one.start)} --to {iso(one.end)}"
         options = "".join(f" --provider {name}" for name in names)
         return f", or store it now with `tracker windows add {one.window} {times}{options}`."
-    needs = "It takes a reading before the first request and one behind the last (`tracker capture PROVIDER --sample`)."
+    needs = "It takes a reading before the first request and one after the last (`tracker capture PROVIDER --sample`)."
     return f". Its capacity is not known: {_why(one)}. {needs}"
 
 

@@ -56,7 +56,7 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
     words = [word.replace(SCOPE, scope or origin.scope or "") for word in argv]
     if scope and SCOPE not in " ".join(argv):
         raise click.UsageError(
-            f"Invalid --scope {scope!r} of {source.name}. Its command has no place for one: {shlex.join(argv)}"
+            f"Invalid --scope {scope!r} of {source.name}. Its command takes none: {shlex.join(argv)}"
         )
     try:
         text = printed(origin, words, Query(session=session, source=source, origin=origin, limit=LONGEST))
@@ -64,7 +64,7 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
             raise OriginError(f"`{line(shlex.join(words))}` printed nothing")
         return text
     except OriginError as error:
-        more = " Or name your command in run_commands (tracker.toml)." if error.is_lasting else ""
+        more = " You can set another command in run_commands (tracker.toml)." if error.is_lasting else ""
         raise TrackerError(f"{source.name}: {error}.{more} Nothing was stored.") from error
 
 

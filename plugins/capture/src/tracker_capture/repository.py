@@ -89,7 +89,7 @@ def folder() -> Path:
     """The top of the repository that the working directory lies in."""
     done = _run("rev-parse", "--show-toplevel")
     if done.returncode:
-        raise TrackerError(f"{line(Path.cwd())} is in no git repository. Run this in the repository where you worked.")
+        raise TrackerError(f"{line(Path.cwd())} is not in a git repository. Run this in the one where you worked.")
     return Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
 
 

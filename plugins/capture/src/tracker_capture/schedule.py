@@ -66,7 +66,7 @@ def text(session: Session, provider: str | None, sources: Sequence[Source], minu
     environment, folder = _environment(sources), str(Path.cwd())
     for one in (*argv, folder, *environment.values()):
         if escape(one) != one or "\n" in one:
-            raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot.")
+            raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot hold.")
     if form == "cron":
         return _cron(argv, folder, environment, minutes, _folders(sources))
     # jobs of other providers and of other folders stand beside it
@@ -122,7 +122,7 @@ def _cron(argv: Sequence[str], folder: str, environment: dict[str, str], minutes
         command = f"cd {shlex.quote(folder)} && {' '.join([*words, shlex.join(argv)])}".replace("%", r"\%")
         if (size := len(command.encode())) <= MOST_OF_A_COMMAND:
             return CRON.format(about=ABOUT, when=when, command=command)
-    raise TrackerError(f"cron takes {MOST_OF_A_COMMAND} bytes, and this command has {size}. Use --format systemd.")
+    raise TrackerError(f"cron takes at most {MOST_OF_A_COMMAND} bytes; this command has {size}. Use --format systemd.")
 
 
 def _cron_interval(minutes: int) -> str:
@@ -133,7 +133,7 @@ def _cron_interval(minutes: int) -> str:
     if minutes == 24 * 60:
         return "0 0 * * *"
     raise TrackerError(
-        f"cron has no interval of {minutes} min. Use one that divides an hour or a day, or --format systemd."
+        f"cron cannot run every {minutes} min. Use an interval that divides an hour or a day, or --format systemd."
     )
 
 

@@ -111,7 +111,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
     for problem in problems:
         session.warn(problem)
     if over and not count:
-        session.note(f"note: {plural(over, 'reading')} left out: each shows what was used before a reset that was over")
+        session.note(f"note: left out {plural(over, 'reading')} showing only what was used before a reset")
     new = readings.add(session, found, by="sync")
     if marks != kept and not session.dry_run and session.root.is_dir():
         replace_file(path, orjson.dumps(marks))
@@ -121,13 +121,13 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
 def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
     """Readings whose time is wrong: at the time of the run they would be new, and at their own never over."""
     path, at = wrong[-1]
-    of = f", {span(at - session.now)} ahead" if at > session.now else ""
+    of = f", {span(at - session.now)} in the future" if at > session.now else ""
     files = len({path for path, _ in wrong})
     is_one = len(wrong) == 1
-    about = path if is_one else f"{plural(files, 'file')}, such as {path}"
+    about = path if files == 1 else f"{plural(files, 'file')}, such as {path},"
     return (
-        f"{plural(len(wrong), 'reading')} in {about} {'is' if is_one else 'are'} left out: of {iso(at)}{of}."
-        " Check the clock of the machine that wrote it."
+        f"{plural(len(wrong), 'reading')} in {about} {'is left out: it' if is_one else 'are left out: the last'}"
+        f" is dated {iso(at)}{of}. Check the clock of the machine that wrote it."
     )
 
 

@@ -56,9 +56,9 @@ class CaptureSettings:
     )
     accounts: Mapping[str, Any] = setting(
         {},
-        "NAME = the address of an account that a pane shows, or its id that `tracker meters` shows",
+        "NAME = an account's address as its pane shows it, or its id from `tracker meters`",
         fits=are_accounts,
-        expected='a table with an address or an id of each name, such as work = "dev@example.com"',
+        expected='a table with an address or an id for each name, such as work = "dev@example.com"',
     )
     run_commands: tuple[str, ...] = setting(
         (),
@@ -78,7 +78,7 @@ class Propose:
     features: str = setting(
         "commits",
         "what `tracker windows propose` counts as a feature: commits (`feat:`), merges (merged branches),"
-        " trailer:NAME, or log (ids in the feature log that commits name)",
+        " trailer:NAME, or log (ids of the feature log that commits mention)",
         fits_new=is_rule,
         expected="commits, merges, log, or trailer:NAME, such as trailer:Feature",
     )

@@ -109,7 +109,7 @@ def _from_origins(session: Session, options: Options) -> Answer:
         except NoAnswer as error:
             if error.is_lasting or not tries_left:
                 raise TrackerError(
-                    f"{error} Nothing was stored. `tracker capture {source.name} --from {STDIN}` takes a pane."
+                    f"{error} Nothing was stored. Pipe a pane to `tracker capture {source.name} --from {STDIN}`."
                 ) from error
             pause = seconds_in(RETRY, RETRY_SECONDS)
             session.warn(f"{error} Asking again every {pause:g} s.")
@@ -136,7 +136,7 @@ def _origins(options: Options) -> Sequence[Origin]:
     source = options.source
     if options.origin is None and not source.origins:
         raise TrackerError(
-            f"{source.name} cannot be read by itself. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
+            f"{source.name} has no origin to read. Pipe its pane to `tracker capture {source.name} --from {STDIN}`."
         )
     return named(source, options.origin, STDIN)
 
@@ -147,8 +147,10 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     # a BEFORE is what a window begins with, so that what was used up to a reset since is not in it
     instant = answer.taken if "before" in options.phases else answer.as_of
     over, name = answer.last_reset, options.source.name
+    # the vendor may lag behind a reset, but what was read before it is of the time before
+    lag = timedelta(minutes=buffer if over is not None and answer.as_of >= over else 0)
     is_judged = not options.force and options.origin != STDIN
-    if is_judged and over is not None and over <= instant - timedelta(minutes=buffer):
+    if is_judged and over is not None and over <= instant - lag:
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
         raise OriginError(f"its numbers are older than the reset at {iso(over)}; {name} has new ones once it is used")
     if not options.force:
@@ -162,11 +164,11 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
         reset = Windows.reset_before(session, options.source, answer.reading, answer.as_of)
         if reset is not None and not Windows.reset_before(session, options.source, answer.reading, answer.taken):
             raise OriginError(
-                f"its numbers are of {iso(answer.as_of)}, within {buffer:g} min after the reset at {iso(reset)}"
+                f"its numbers are from {iso(answer.as_of)}, within {buffer:g} min after the reset at {iso(reset)}"
             )
     if not is_stale:
         return answer
     if not options.stale_ok:
-        raise OriginError(f"its reading is {answer.age_in_words} old, over {limit:g} min (--stale-ok takes it)")
+        raise OriginError(f"its reading is {answer.age_in_words} old, more than {limit:g} min (--stale-ok takes it)")
     errors = tuple(dict.fromkeys((*answer.reading.errors, STALE)))
     return evolve(answer, reading=evolve(answer.reading, errors=errors))

@@ -50,7 +50,7 @@ def kept(query: Query) -> Answer:
 
     found = _load(query.session, query.source)
     if found is None:
-        raise not_installed("no status line was handed over yet", query.origin)
+        raise not_installed("no program has sent a status line yet", query.origin)
     return Answer(origin=query.origin.name, text=None, reading=found.reading, taken=query.session.now)
 
 

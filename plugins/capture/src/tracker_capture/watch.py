@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from shutil import get_terminal_size
 
@@ -95,7 +95,7 @@ class Line:
     """The line as it stands: drawn anew on a terminal, elsewhere a new one for each change."""
 
     def __init__(self, session: Session) -> None:
-        self.session, self.text = session, ""
+        self.session, self.text, self.is_quiet = session, "", session.quiet
 
     def show(self, text: str) -> None:
         """Show as much of a text as the terminal has room for: a line that is wrapped cannot be drawn anew."""
@@ -103,13 +103,13 @@ class Line:
             text = line(text)
             if len(text) > _room():
                 text = f"{text[: max(_room() - 3, 0)]}..."
-        if text == self.text:
+        if text == self.text or self.is_quiet:
             return
-        if sys.stdout.isatty() and not self.session.quiet:
+        if sys.stdout.isatty():
             sys.stdout.write(f"\r{text.ljust(min(len(self.text), _room()))}")
             sys.stdout.flush()
         else:
-            self.session.say(text)
+            self.session.show(text)
         self.text = text
 
     def erase(self) -> None:
@@ -124,6 +124,16 @@ def _room() -> int:
     return get_terminal_size().columns - 1
 
 
+@contextmanager
+def _silent(session: Session) -> Iterator[None]:
+    """What is waited for would be said behind the line."""
+    before, session.quiet = session.quiet, True
+    try:
+        yield
+    finally:
+        session.quiet = before
+
+
 def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """Sample until a signal, or until the terminal is gone.
 
@@ -131,14 +141,12 @@ def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """
     watched, shown = Watch(wanted, every, session.now), Line(session)
     told: list[str] = []
-    # what is waited for would be said behind the line
-    asking = copy(session)
-    asking.quiet = True
     on_terminal = sys.stdout.isatty()
     try:
         # a terminal may vanish without a signal
         while sys.stdout.isatty() or not on_terminal:
-            failures = watched.turn(asking, lambda: shown.show(watched.text(session)))
+            with _silent(session):
+                failures = watched.turn(session, lambda: shown.show(watched.text(session)))
             for failure in failures:
                 if failure not in told:
                     shown.erase()

@@ -137,12 +137,12 @@ def _refuse_empty(name: str, window: str, before: End, after: End, requests: Seq
     """One reading measures nothing, nor do two without any of the requests between them."""
     if after.at <= before.at:
         raise TrackerError(
-            f"{name} has one reading for both ends of {window}, of {said(after.at)}. Nothing was stored."
+            f"{name} has only one reading, of {said(after.at)}, for both ends of {window}. Nothing was stored."
         )
     if requests and not any(before.at < at <= after.at for at in requests):
         raise TrackerError(
-            f"No request of {name} came between the readings of {said(before.at)} and {said(after.at)}, which are the"
-            f" nearest to --from and --to: they measure nothing of {window}. Nothing was stored."
+            f"No request of {name} came between the readings of {said(before.at)} and {said(after.at)}, the nearest to"
+            f" --from and --to: they measure nothing of {window}. Nothing was stored."
         )
 
 
@@ -180,14 +180,14 @@ def _of_one_account(
         if first == last:
             raise
         raise TrackerError(
-            f"The {name} readings at the two ends are of different accounts"
+            f"The {name} readings at the two ends belong to different accounts"
             f" ({first or UNNAMED}, {last or UNNAMED}). Nothing was stored."
         ) from None
     others = [one for one, account in zip(samples, named, strict=True) if account != last and one.account is None]
     if any(before.at < one.at < after.at for one in others):
         raise TrackerError(
-            f"{name} {source.capacity} has readings of two periods by turns, and neither was over: they may be of two"
-            " accounts, of which only one would be measured. Nothing was stored."
+            f"{name} {source.capacity} has alternating readings of two periods that ran at once: they may belong to two"
+            " accounts, and only one would be measured. Nothing was stored."
         )
     return before, after, own
 
@@ -219,16 +219,15 @@ def _refuse_other_period(draft: Draft) -> None:
     if fell or is_moved:
         unit, is_same = unit_of(draft.source, meter), old.reset_at and is_same_reset(old.reset_at, new.reset_at)
         shown = " and ".join(_shown(gauge, unit, end) for gauge, end in zip((old, new), ends, strict=True))
-        why = "the vendor may have given some back" if is_same else "the readings may be of two accounts"
+        why = "the vendor may have lowered it" if is_same else "the readings may belong to two accounts"
         raise TrackerError(
-            f"{draft.source.name} {meter} was at {shown}, and no reset between the two is known: {why}."
-            " Nothing was stored."
+            f"{draft.source.name} {meter} was at {shown}, but no reset in between is known: {why}. Nothing was stored."
         )
 
 
 def _shown(gauge: Gauge, unit: str, end: End) -> str:
-    until = f" until {said(gauge.reset_at)}" if gauge.reset_at else ""
-    return f"{value(gauge.used, unit=unit)}{until} by the reading of {said(end.at)}"
+    until = f" (reset due {said(gauge.reset_at)})" if gauge.reset_at else ""
+    return f"{value(gauge.used, unit=unit)}{until} in the reading of {said(end.at)}"
 
 
 def _refuse_lagging(session: Session, draft: Draft) -> None:
@@ -271,9 +270,9 @@ def save(session: Session, window: str, draft: Draft, notes: str | None, heads: 
         text = str(error).replace("Nothing was stored.", "").strip()
         raise TrackerError(f"{text} The BEFORE is stored. `tracker undo` takes it back.") from error
     for meter, part in draft.parts.items():
-        more = f"; at most {part['not_covered_at_most']} % more is not covered" if part["not_covered_at_most"] else ""
+        more = f"; up to {part['not_covered_at_most']}% more may be missing" if part["not_covered_at_most"] else ""
         session.note(
-            f"note: {draft.source.name} {meter} was reset in between: {part['delta']} % is the sum of the parts{more}"
+            f"note: {draft.source.name} {meter} was reset in between: {part['delta']}% is the sum of the parts{more}"
         )
 
 

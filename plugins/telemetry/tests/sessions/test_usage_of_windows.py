@@ -291,7 +291,7 @@ def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any
     [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
     assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
     assert "some windows have only daily totals left" in two_days.run("scoreboard").stderr
-    unknown = "W1 claude: tokens not known, since of 1 session only daily totals are left"
+    unknown = "W1 claude: tokens not known, since only daily totals are left of 1 session"
     for command in (("handoff", "--dry-run"), ("report", "--format", "md")):
         assert unknown in two_days.run(*command).stdout, command
 
@@ -310,9 +310,9 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     assert (row["tokens"], row["tokens_per_feature"]) == (300, 150)
     assert "some windows have several accounts' requests" in two_days.run("scoreboard").stderr
     report = two_days.run("report", "--format", "md")
-    assert "W1 claude: tokens not known, since the requests are of 2 accounts" in report.stdout
+    assert "W1 claude: tokens not known, since the requests belong to 2 accounts" in report.stdout
     shown = two_days.run("preview", FORCE_COLOR="1", COLUMNS="120").stdout
-    assert "W1 claude: tokens not known, since the requests are of 2 accounts." in shown
+    assert "W1 claude: tokens not known, since the requests belong to 2 accounts." in shown
     # also where there is nothing else to say of tokens
     alone = two_days.run("preview", "--window", "W1", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
     assert "Tokens and money\x1b[0m\nW1 claude: tokens not known" in alone

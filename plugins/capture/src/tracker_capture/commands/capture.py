@@ -48,7 +48,7 @@ def command(
 
     here = session()
     if is_all and (provider or not sample):
-        raise click.UsageError("--all goes with --sample, and without a provider.")
+        raise click.UsageError("--all works only with --sample, and without a provider.")
     with ended_on_signals():
         if is_list:
             # Nothing is written, not even to the command log.
@@ -58,7 +58,7 @@ def command(
         if sample:
             if phase != "auto" or window or wait or stale_ok or notes or force or not (provider or is_all):
                 raise click.UsageError(
-                    "--sample takes a provider or --all, and nothing else: a sample opens and closes no window."
+                    "--sample needs a provider or --all, and takes only --from and --timezone: it touches no window."
                 )
             if origin == "stdin":
                 raise click.UsageError(

@@ -19,7 +19,7 @@ class Meters(Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args[0] in session().registry.providers:
             words = f"tracker meters --provider {args[0]}"
-            raise click.UsageError(f"{args[0]} is a provider, not a command of `meters`. Name it as `{words}`.", ctx)
+            raise click.UsageError(f"{args[0]} is a provider, not a command of `meters`. Type `{words}`.", ctx)
         return super().resolve_command(ctx, args)
 
 

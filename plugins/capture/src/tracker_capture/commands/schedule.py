@@ -1,4 +1,4 @@
-"""`tracker schedule`: what makes a machine sample the meters by itself."""
+"""`tracker schedule`: a job that samples the meters at regular times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tracker.kernel import Group, session
 
 @click.group("schedule", cls=Group, epilog="tracker schedule print --every 15m")
 def command() -> None:
-    """Print what makes cron, systemd or launchd sample the meters."""
+    """Print a cron, systemd or launchd job that samples the meters."""
 
 
 @command.command("print", epilog="tracker schedule print codex --every 15m")
@@ -29,7 +29,7 @@ def print_(provider: str | None, every: str, form: str) -> None:
 
     here = session()
     if here.json:
-        raise click.UsageError("A job has the format of its scheduler. Leave out --json.")
+        raise click.UsageError("A job is printed in its scheduler's own format. Leave out --json.")
     wanted = samples.sources(here, provider)
     click.echo(schedule.text(here, provider, wanted, schedule.interval(every), form), nl=False)
     for needed in schedule.keys(wanted):

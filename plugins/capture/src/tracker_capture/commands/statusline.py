@@ -24,8 +24,8 @@ LENGTH = 100
 def command() -> None:
     """Print meters, resets and the open window in one line, for a prompt.
 
-    Reads on standard input the JSON that a program hands its status-line command, and keeps the reading. It never
-    fails: an error makes the line short or empty.
+    Reads from standard input the JSON that a program passes to its status-line command, and keeps the reading. It
+    never fails: after an error the line is short or empty.
     """
     shown, found = "", None
     # A prompt has no place for warnings.

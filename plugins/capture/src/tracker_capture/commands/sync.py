@@ -1,4 +1,4 @@
-"""`tracker sync`: what stands in the vendors' session files."""
+"""`tracker sync`: readings and tokens from the vendors' session files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tracker.kernel import WritingCommand, plural, session
 @click.command("sync", cls=WritingCommand, epilog="tracker sync")
 @click.argument("provider", required=False)
 def command(provider: str | None) -> None:
-    """Read the vendors' session files: their readings for the meter history, and the tokens of their requests.
+    """Collect readings and tokens from the vendors' session files, for the meter history and for `tracker usage`.
 
-    It reads what was written since the last time. Running it again adds nothing.
+    It reads only what was written since the last run. Running it again adds nothing.
     """
     from tracker_capture.samples import sources
     from tracker_capture.session_files import sync

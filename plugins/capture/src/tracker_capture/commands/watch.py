@@ -15,7 +15,7 @@ from tracker.kernel import WritingCommand, session
 def command(provider: str | None, every: str) -> None:
     """Sample the meters until you stop it with Ctrl-C, and show them in one line.
 
-    Errors are followed by longer pauses. Near a reset the meters are read every minute.
+    After an error it waits longer; near a reset it reads the meters every minute.
     """
     from tracker_capture.origins.process_tree import ended_on_signals
     from tracker_capture.samples import sources
@@ -24,6 +24,6 @@ def command(provider: str | None, every: str) -> None:
 
     here = session()
     if here.json:
-        raise click.UsageError("The line that is drawn anew has no JSON. Type `tracker --json capture --sample --all`.")
+        raise click.UsageError("`watch` redraws a line and has no JSON. Type `tracker --json capture --sample --all`.")
     with ended_on_signals():
         watch(here, sources(here, provider), timedelta(minutes=interval(every)))

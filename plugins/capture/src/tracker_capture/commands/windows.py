@@ -20,7 +20,7 @@ SINCE = click.option(
 # an id as every command takes it: the type of their option
 ID = window_option()(click.Command("add")).params[0].type
 
-SYNC = "`tracker sync` may add some: session files were written to since it ran"
+SYNC = "`tracker sync` may add some: it has not read all session files yet"
 
 
 @click.command(
@@ -32,7 +32,7 @@ SYNC = "`tracker sync` may add some: session files were written to since it ran"
 @click.option("--from", "start", metavar="TIME", required=True, callback=moment, help="When the work began.")
 @click.option("--to", "end", metavar="TIME", required=True, callback=moment, help="When it ended.")
 @click.option("--provider", "providers", multiple=True, metavar="P", help="Only this provider; may be repeated.")
-@click.option("--stale-ok", is_flag=True, help="Accept readings that are far from both times.")
+@click.option("--stale-ok", is_flag=True, help="Accept readings far from the given times.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")
 def add(
     window: str, start: datetime, end: datetime, providers: tuple[str, ...], stale_ok: bool, notes: str | None
@@ -65,8 +65,8 @@ def propose(since: datetime) -> None:
         lane = "" if first.agent_id == here.lane else f" --agent {first.agent_id or repr('')} --yes"
         delete = f"`tracker alias delete {provider} --phase before --window {first.window}{lane}`"
         here.note(
-            f"note: {first.window} is open since {clock.at(first.captured_at)} and holds all that was done since."
-            f" If nobody ended it, {delete} takes its BEFORE back"
+            f"note: {first.window} has been open since {clock.at(first.captured_at)} and holds everything done since"
+            f" then. If you forgot to end it, {delete} takes its BEFORE back"
         )
     if here.json:
         here.data([one.document() for one in found])
@@ -74,17 +74,15 @@ def propose(since: datetime) -> None:
     for line in proposals.lines(found, here.zone):
         here.say(line)
     if any(share.requests and share.lacks for one in found for share in one.shares):
-        here.note(
-            f"note: a capacity is known from a reading before the first request to one behind the last; {_more()}"
-        )
+        here.note(f"note: a capacity takes a reading before the first request and one after the last; {_more()}")
     whole = next((one for one in found if not one.goes_on and any(share.draft for share in one.shares)), None)
     if whole is not None:
-        here.note(f"note: `tracker windows accept {whole.window}` stores one that fits. It is not finalized then")
+        here.note(f"note: `tracker windows accept {whole.window}` stores one that fits, without finalizing it")
     elif found:
         here.note("note: none of them can be stored yet: each may still go on, or its capacity is not known")
     else:
         more = f"; {SYNC}" if is_behind(here) else ""
-        here.note(f"note: no new window since {clock.at(since)} from work in this repository{more}")
+        here.note(f"note: no new window to propose since {clock.at(since)} from work in this repository{more}")
 
 
 def _more() -> str:
@@ -119,7 +117,7 @@ def accept(proposed: tuple[str, ...], since: datetime, notes: str | None) -> Non
             save(here, one.window, draft, notes, heads)
         for share in one.shares:
             if share.draft is None and share.requests:
-                here.note(f"note: {share.provider} worked in {one.window}, too, but is not in it: {share.why}")
+                here.note(f"note: {share.provider} also worked in {one.window}, but is not in it: {share.why}")
         names = [draft.source.name for draft in drafts]
         counts = f"--{names[0]}-features {len(one.features)}" if len(names) == 1 else "--PROVIDER-features N ..."
         here.note(f"note: finish it with `tracker complete --window {one.window} {counts}`")

@@ -60,7 +60,7 @@ def first(
             if gauge is None or gauge.used is not None:
                 return answer
             half.append(answer)
-            raise OriginError(f"it has no value of {source.capacity}")
+            raise OriginError(f"it has no value for {source.capacity}")
         except OriginError as error:
             failed.append(error)
             if warn and place < len(origins):
@@ -70,8 +70,8 @@ def first(
     tried = list(zip(origins, failed, strict=True))
     told = next((one for one in tried if not (warn or one[1].is_absent)), tried[-1])
     tried.remove(told)
-    others = f" after {', '.join(origin.name for origin, _ in tried)}" if tried else ""
-    raise NoAnswer(f"{source.name} {told[0].name}: {told[1]}. Nothing is left to try{others}.", failed)
+    others = f"Also tried: {', '.join(origin.name for origin, _ in tried)}." if tried else "Nothing is left to try."
+    raise NoAnswer(f"{source.name} {told[0].name}: {told[1]}. {others}", failed)
 
 
 def ask(session: Session, source: Source, origin: Origin, timezone: str | None = None, *, until: float = inf) -> Answer:

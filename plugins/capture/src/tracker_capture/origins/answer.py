@@ -96,7 +96,7 @@ def not_ahead(answer: Answer) -> Answer:
     if answer.is_ahead:
         ahead = span(answer.as_of - answer.taken)
         raise OriginError(
-            f"its reading is of {iso(answer.as_of)}, {ahead} ahead: check the clock of the machine that wrote it"
+            f"its reading is {ahead} in the future ({iso(answer.as_of)}): check the clock of the machine that wrote it"
         )
     return answer
 

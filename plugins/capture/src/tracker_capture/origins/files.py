@@ -15,7 +15,7 @@ from pathlib import Path
 from attrs import evolve
 
 from tracker.api import FileOrigin
-from tracker.kernel import line, read_at
+from tracker.kernel import line, plural, read_at
 from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query, not_installed
 
 # The instant of its last change, and its path.
@@ -39,8 +39,8 @@ def newest(query: Query) -> Answer:
     if best is not None and not is_proven:
         best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
     if best is None:
-        rest = "" if query.remaining() else f" within {query.seconds:g} s"
-        raise OriginError(f"no reading in the {len(files)} files of {', '.join(map(line, _folders(origin)))}{rest}")
+        rest = ", ".join(map(line, _folders(origin))) + ("" if query.remaining() else f" within {query.seconds:g} s")
+        raise OriginError(f"no reading in {plural(len(files), 'file')} of {rest}")
     return best
 
 

@@ -25,7 +25,7 @@ from tracker_capture.settings import CaptureSettings
 CHUNK = 1 << 16
 GRACE_SECONDS = 0.5  # for the request to say itself that it took too long
 MASK = "***"
-MEANINGS = {401: "the key is refused", 403: "the key is refused", 429: "it was asked too often"}
+MEANINGS = {401: "the key was refused", 403: "the key was refused", 429: "too many requests"}
 
 
 def response(query: Query) -> Answer:
@@ -53,10 +53,10 @@ def _key(query: Query, origin: HttpOrigin) -> str:
     variable = key_variable(query.session.settings(CaptureSettings).key_variables, query.source.name, origin)
     key = os.environ.get(variable, "").strip()
     if not key:
-        own = "" if variable != origin.key else ", or name a variable of yours in key_variables (tracker.toml)"
-        raise OriginError(f"it is off until the key is in the environment variable {variable}{own}", is_absent=True)
+        own = "" if variable != origin.key else ", or name another variable in key_variables (tracker.toml)"
+        raise OriginError(f"it is off until the environment variable {variable} holds your key{own}", is_absent=True)
     if not key.isascii() or not key.isprintable():
-        raise OriginError(f"the environment variable {variable} holds no key that can be sent", is_lasting=True)
+        raise OriginError(f"the key in {variable} has characters that cannot be sent", is_lasting=True)
     return key
 
 
@@ -118,7 +118,7 @@ def _request(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> b
             return _read(answer, host, query)
     except urllib.error.HTTPError as error:
         with error:
-            raise OriginError(f"{host} answers {error.code}{_meaning(error.code)}") from None
+            raise OriginError(f"{host} answered {error.code}{_meaning(error.code)}") from None
     except TimeoutError:
         raise
     except urllib.error.URLError as error:
@@ -126,7 +126,7 @@ def _request(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> b
             raise error.reason from None
         raise OriginError(f"{host} cannot be reached: {line(error.reason).replace(key, MASK)}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise OriginError(f"{host} gave no whole answer: {type(error).__name__}") from None
+        raise OriginError(f"{host} gave no complete answer: {type(error).__name__}") from None
 
 
 def _read(answer: Any, host: str, query: Query) -> bytes:
@@ -135,7 +135,7 @@ def _read(answer: Any, host: str, query: Query) -> bytes:
     while chunk := answer.read1(CHUNK):
         body += chunk
         if len(body) > LIMIT:
-            raise OriginError(f"{host} answers with over {LIMIT >> 20} MB, which is refused")
+            raise OriginError(f"{host} answered with more than {LIMIT >> 20} MB, which is refused")
         if not query.remaining():
             raise TimeoutError
     return body

@@ -59,7 +59,7 @@ def _exchange(origin: ExchangeOrigin, query: Query) -> str:
                 text = orjson.dumps(message)
             except TypeError as error:
                 raise OriginError(
-                    f"its plugin declares a message that JSON cannot hold: {error}", is_lasting=True
+                    f"its plugin declares a message that cannot be written as JSON: {error}", is_lasting=True
                 ) from error
             program.send(text + b"\n")
             if "id" not in message:
@@ -88,7 +88,7 @@ class _Program:
         self.process = self.tree.process
         self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._said, self._size = b"", 0
-        self._waiting_for = "print it all"
+        self._waiting_for = "finish printing"
         self._lines = self._whole_lines()
         self._errors = threading.Thread(target=self._pump_errors, daemon=True)
         threading.Thread(target=self._pump_output, daemon=True).start()
@@ -140,7 +140,7 @@ class _Program:
                 return
             self._size += len(chunk)
             if self._size > self.query.limit:
-                raise OriginError(f"{self.name} said over {self.query.limit >> 20} MB, which no reading is")
+                raise OriginError(f"{self.name} printed over {self.query.limit >> 20} MB, too much for a reading")
             yield chunk
 
     def _whole_lines(self) -> Iterator[bytes]:

@@ -27,8 +27,8 @@ LogFacts: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
 PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
 NAMED = 3  # windows that a sentence names of many
-ONLY_TOTALS = "since of {} only daily totals are left"
-OF_ACCOUNTS = "since the requests are of {}"
+ONLY_TOTALS = "since only daily totals are left of {}"
+OF_ACCOUNTS = "since the requests belong to {}"
 LOST = """
 SELECT day, session, coalesce(account, ''), model, since, until FROM lost
 WHERE source = ? AND requests > 0 AND day <> ''
