@@ -237,9 +237,7 @@ def test_pairs_are_planned_in_random_order_and_certified(tracker_cli: Run, tmp_p
 def test_different_units_need_prices(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D2, glm=[(3, 35), (2, 18), (4, 52), (1, 12), (2, 27)])
     refused = error(tracker_cli("compare", "codex", "glm"))
-    assert (
-        "Different units cannot be compared (codex in pp, glm in prompts). Expected each one's monthly price" in refused
-    )
+    assert "Different units cannot be compared (codex in pp, glm in prompts). Expected each one's month" in refused
     named = "`tracker compare codex glm --price codex=200/mo:4.3bars --price glm=30/mo:2400prompts`"
     assert refused.endswith(f"or type {named}.")
     # it works as it is printed
