@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from outcomes import ok, records, refused
 
 from tracker.hosting.discovery import Plugin
 from tracker.hosting.registry import Registry
+from tracker.session import Session
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 T0, T1, T2 = "2026-01-10T08:00:00Z", "2026-01-10T09:00:00Z", "2026-01-10T10:00:00Z"
@@ -142,6 +144,17 @@ def test_the_latest_finalize_row_counts(captured: Run) -> None:
     ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
     ok(captured("window-finalize", "--window", "W0-01", "--toy-features", "3", "--outcome", "pass"))
     assert "toy: features=3, capacity=18 pp, efficiency=0.17" in ok(captured("preview"))
+
+
+def test_the_latest_finalize_row_counts_also_if_the_clock_of_an_earlier_one_was_ahead(
+    captured: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as ahead:
+        ahead.setattr(Session, "now", property(lambda _session: datetime.now(UTC) + timedelta(days=2)))
+        ok(captured("complete", "--window", "W0-01", "--toy-features", "2", "--outcome", "fail"))
+    ok(captured("complete", "--window", "W0-01", "--toy-features", "3", "--outcome", "pass"))
+    assert "toy: features=3, " in ok(captured("preview"))
+    assert "outcome=pass" in ok(captured("window-audit", "--window", "W0-01"))
 
 
 def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) -> None:

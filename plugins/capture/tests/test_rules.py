@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from shutil import get_terminal_size
 from types import SimpleNamespace
 from typing import Any
 
@@ -236,8 +238,8 @@ def test_an_old_reading_is_a_before_with_a_warning(machine: Any, event: Any) -> 
 def test_numbers_whose_meters_were_all_reset_since_are_no_before(machine: Any, event: Any) -> None:
     """The window began with what was used before the reset, and had no capacity. One meter that runs on is enough."""
     now = time.time()
-    machine.rollout("a", event(20, age=5 * 86_400, now=now - 5 * 86_400))
-    for phase in ("auto", "before"):
+    for over, phase in itertools.product((2 * 86_400, 100), ("auto", "before")):  # also within the buffer
+        machine.rollout("a", event(20, now=now - 3 * 86_400 - over))
         said = refused(machine("capture", "codex", "--from", "rollout", "--phase", phase))
         assert "codex rollout: its numbers are older than the reset at " in said
         assert "; codex has new ones once it is used" in said
@@ -326,8 +328,11 @@ def test_a_terminal_sees_a_countdown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", screen)
     clock = Clock(monkeypatch)
     wait_until(Session(), clock.now + timedelta(seconds=61.5), "the vendor lags")
-    assert screen.getvalue().startswith("\rwaiting 1:02: the vendor lags\rwaiting 1:01: the vendor lags")
-    assert screen.getvalue().endswith("\rwaiting 0:01: the vendor lags\r" + " " * 30 + "\r")
+    drawn = screen.getvalue().split("\r\x1b[K")
+    assert [drawn[1], drawn[2], drawn[-2]] == [f"waiting {at}: the vendor lags" for at in ("1:02", "1:01", "0:01")]
+    assert drawn[0] == drawn[-1] == ""
+    wait_until(Session(), clock.now + timedelta(seconds=2), "the vendor lags" * 20)
+    assert len(screen.getvalue().split("\r\x1b[K")[-2]) == get_terminal_size().columns - 1
 
 
 def test_wait_asks_an_origin_again_that_is_not_ready(machine: Any) -> None:

@@ -51,6 +51,17 @@ def test_several_times_in_a_row_goes_further_back(program: Any) -> None:
         assert program.files()[name].startswith(content)
 
 
+def test_the_command_that_was_typed_last_goes_first_although_the_clock_was_set_back(program: Any) -> None:
+    start(program)
+    end(program)
+    ahead = program.rows("commands")[-1]["command_id"]
+    for path in program.root.glob("*.jsonl"):  # as if its clock had been a day ahead
+        path.write_text(path.read_text().replace(ahead, f"{int(ahead[:16], 16) + 86_400 * 10**9:016x}{ahead[16:]}"))
+    program("complete", "--window", "W0-01", "--toy-features", "2").ok()
+    for expected in ("finalize row", "toy after snapshot", "toy before snapshot"):
+        assert f"took back {expected} for W0-01" in program("undo", "--yes").ok()
+
+
 @pytest.mark.parametrize(("lane", "other"), [("sub1", ""), ("", "sub1")])
 def test_nothing_to_take_back_names_the_lane_that_has_something(program: Any, lane: str, other: str) -> None:
     start(program, lane=lane)

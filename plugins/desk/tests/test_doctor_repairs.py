@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
+import subprocess
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -154,3 +157,29 @@ def test_a_file_in_the_place_of_the_index_is_to_be_removed(sound: Any) -> None:
     (sound.root / ".index").write_text("x")
     [command] = [one.strip() for one in sound("doctor").out.splitlines() if one.startswith("  rm ")]
     assert command == f"rm {sound.root / '.index'}"
+
+
+def test_a_link_in_the_place_of_a_state_goes_and_what_it_leads_to_stays(sound: Any, tmp_path: Path) -> None:
+    theirs, path = tmp_path / "theirs.json", sound.root / "state" / "toy.json"
+    theirs.write_text('{"keep": "me"}')
+    path.unlink()
+    path.symlink_to(theirs)
+    said = sound("doctor").out.splitlines()
+    for command in [one.strip() for one in said[said.index("Type, for the findings above:") + 1 :]]:
+        if command.startswith("tracker "):
+            sound(*shlex.split(command)[1:]).ok()
+        else:
+            subprocess.run(["sh", "-c", command], check=True)
+    assert theirs.read_text() == '{"keep": "me"}'
+    assert path.is_file()
+    assert not path.is_symlink()
+    assert not [one for one in findings(sound) if one[1] in ("link", "state")]
+
+
+def test_a_pipe_in_the_place_of_a_state_is_not_waited_for(sound: Any) -> None:
+    path = sound.root / "state" / "toy.json"
+    path.unlink()
+    os.mkfifo(path)
+    assert [one[3] for one in findings(sound) if one[1] == "state"] == ["does not fit the journal"]
+    sound("doctor", "--fix").ok()
+    assert path.is_file()

@@ -118,6 +118,18 @@ def test_the_newest_row_counts_wherever_it_stands(session: Session, repository: 
     assert [row["net"] for row in churn.measured_rows(session, ["W0-20"])] == [2, 9]
 
 
+def test_the_newest_row_counts_also_if_the_clock_of_an_earlier_one_was_ahead(
+    session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = repository.git("rev-parse", "HEAD")
+    for days, size in ((2, 2), (0, 9)):
+        monkeypatch.setattr(Session, "now", property(lambda _, days=days: datetime.now(UTC) + timedelta(days=days)))
+        record = measure(session, start, repository.commit(a=text_of(size))).record
+        with session.journal.lock():
+            session.journal.append("churn", [record])
+    assert [row["net"] for row in churn.measured_rows(session, ["W0-20"])] == [2, 9]
+
+
 def test_paths_of_a_subfolder_mean_the_same_wherever_it_is_measured_again(
     session: Session, repository: Any, text_of: Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -293,7 +293,7 @@ def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path:
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(
             r"error: No events of proxy-telemetry are stored in .*\. Store a log with `tracker ingest proxy-telemetry"
-            r" --window W0-01 --file PATH`, or compare one with --file PATH\.\n",
+            r" --window W0-01 --file PATH`, or give --file PATH here\.\n",
             done.stderr,
         )
 

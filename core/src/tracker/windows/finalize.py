@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from tracker.contract.readings import CROSSED, FELL, amount, iso
+from tracker.contract.readings import CROSSED, EPOCH, FELL, amount, instant, iso
 from tracker.contract.sources import Source
 from tracker.errors import TrackerError
 from tracker.journal.records import WINDOWS, stamp
@@ -80,7 +80,7 @@ def reopen(session: Session, window: str) -> None:
 
 
 def _row(session: Session, window: str, features: Mapping[str, float], given: Row, entries: Mapping[str, Row]) -> Row:
-    now, quality = session.now, amount(given.get("quality"))
+    now, quality = given["at"], amount(given.get("quality"))
     return stamp(
         window=window,
         provider=None,
@@ -125,7 +125,7 @@ def _kept(
         raise TrackerError(f"Unknown field {unknown[0]!r}. Expected one of {fields}, as in --clear quality.")
     kept = {name: n for name, n in had.items() if name not in features and own[name] not in cleared}
     names = [f"{line(name)} features {value(count)}" for name, count in kept.items()]
-    fields_kept: Row = {}
+    fields_kept: Row = {"at": max(session.now, instant(row.get("finalized_at")) or EPOCH)}  # the later row counts
     for name in (one for one in CLEARABLE if one not in cleared and given.get(one) in (None, ())):
         old = quality if name == "quality" else row.get(name)
         if name == "notes" and isinstance(old, str):

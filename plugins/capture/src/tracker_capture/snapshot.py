@@ -147,8 +147,10 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     # a BEFORE is what a window begins with, so that what was used up to a reset since is not in it
     instant = answer.taken if "before" in options.phases else answer.as_of
     over, name = answer.last_reset, options.source.name
+    # the vendor may lag behind a reset, but what was read before it is of the time before
+    lag = timedelta(minutes=buffer if over is not None and answer.as_of >= over else 0)
     is_judged = not options.force and options.origin != STDIN
-    if is_judged and over is not None and over <= instant - timedelta(minutes=buffer):
+    if is_judged and over is not None and over <= instant - lag:
         # an idle program shows them until it is used; a pane that was piped is refused with its own cure
         raise OriginError(f"its numbers are older than the reset at {iso(over)}; {name} has new ones once it is used")
     if not options.force:

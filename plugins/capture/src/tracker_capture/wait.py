@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime, timedelta
+from shutil import get_terminal_size
 
 from tracker.kernel import Session, iso, line
 
 STEP_SECONDS = 1.0
+CLEAR = "\r\x1b[K"
 
 
 def wait_until(session: Session, instant: datetime, why: str) -> None:
@@ -16,16 +18,14 @@ def wait_until(session: Session, instant: datetime, why: str) -> None:
     is_counting = sys.stderr.isatty() and not session.quiet
     if not is_counting:
         session.note(f"waiting {_clock(instant - session.now)} until {iso(instant)}: {why}")
-    shown = ""
     while (left := instant - session.now) > timedelta(0):
         if is_counting:
-            shown = f"\rwaiting {_clock(left)}: {line(why)}"
-            sys.stderr.write(shown)
-            sys.stderr.flush()
+            # a longer line would be wrapped, and drawn below itself at each step
+            text = f"waiting {_clock(left)}: {line(why)}"[: get_terminal_size().columns - 1]
+            print(f"{CLEAR}{text}", end="", file=sys.stderr, flush=True)
         time.sleep(min(STEP_SECONDS, left.total_seconds()))
-    if shown:
-        sys.stderr.write("\r" + " " * len(shown) + "\r")
-        sys.stderr.flush()
+    if is_counting:
+        print(CLEAR, end="", file=sys.stderr, flush=True)
 
 
 def _clock(left: timedelta) -> str:

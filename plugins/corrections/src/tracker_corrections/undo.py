@@ -114,6 +114,9 @@ def _of_lanes(session: Session) -> list[Step]:
     lanes: dict[str, str] = {}
     # the newest command that may have begun before what is searched
     cut = ""
+    # ids sort by time, but a clock may have been set back: the log has the order in which commands were typed
+    typed: dict[str, tuple[str, int]] = {}
+    newest = ""
     for stream in _streams(session):
         start = max(session.journal.size(stream) - TAIL, 0)
         for place, record in enumerate(_written(session, stream, start)):
@@ -124,10 +127,13 @@ def _of_lanes(session: Session) -> list[Step]:
             if isinstance(record.get("undoes"), str):
                 gone |= {record["undoes"], own}
                 continue
+            if isinstance(record.get("command"), str):
+                newest = max(newest, own)
+                typed[own] = newest, len(typed)
             if isinstance(record.get("agent_id"), str):
                 lanes[own] = record["agent_id"]
             found.setdefault(own, Step(command_id=own)).add(stream, record)
-    kept = sorted(found.keys() - gone, reverse=True)
+    kept = sorted(found.keys() - gone, key=lambda name: typed.get(name, (name, 0)), reverse=True)
     return [evolve(found[name], lane=lanes.get(name), is_cut=name <= cut) for name in kept]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -94,10 +95,10 @@ def _baseline(found: Mapping[str, Any]) -> str | None:
 
 def _content(path: Path) -> dict[str, Any]:
     """What a state file holds; nothing if it cannot be read."""
-    try:
-        return Journal.decode(path.read_bytes()) or {}
-    except OSError:
-        return {}
+    with suppress(OSError):
+        # a pipe would be waited for
+        return Journal.decode(path.read_bytes() if path.is_file() else b"") or {}
+    return {}
 
 
 def _mend(file: Any) -> None:

@@ -118,8 +118,9 @@ def _fault(root: Path, path: Path) -> tuple[str, str, str] | None:
     if path == root / ".index" and not stat.S_ISDIR(mode):
         return "index", "is not a directory", remove
     if stat.S_ISLNK(mode):
-        # the index is made anew, so that what a link in it leads to need not be ours
-        target, is_derived = os.path.realpath(path), path.parent == root / ".index"
+        # the index and the states are made anew, so that what a link in them leads to need not be ours
+        target = os.path.realpath(path)
+        is_derived = not {root / ".index", root / "state"}.isdisjoint(path.parents)
         back = f" && {shlex.join(['mv', target, str(path)])}" if os.path.exists(target) and not is_derived else ""
         return "link", "is a symbolic link, which no command follows", remove + back
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):

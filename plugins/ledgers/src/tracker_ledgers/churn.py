@@ -377,7 +377,8 @@ def _record(
     return stamp(
         window=request.window,
         provider=request.provider,
-        captured_at=session.now,
+        # the later row counts, also if the clock of an earlier one was ahead
+        captured_at=max([session.now, *map(taken_at, measured_rows(session, [request.window]))]),
         source="churn",
         notes=Windows(session).notes("; ".join(filter(None, remarks))),
         agent_id=session.lane,

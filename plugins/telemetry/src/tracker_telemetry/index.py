@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FILE = "telemetry.duckdb"
-VERSION = 5
+VERSION = 6
 PART = 8 << 20  # bytes of a stream that are inserted at once
 LARGEST = 64 << 20  # bytes of a line
 WAIT_SECONDS = 5.0  # for another process to let go of the file
@@ -46,7 +46,7 @@ ROWS = READ % ", ".join(
     + ["'routed': 'BOOLEAN', 'ok': 'BOOLEAN'"]
 )
 # of schema 1.0.0: a whole stream in one row
-OLD_ROWS = READ % "'record_id': 'VARCHAR', 'window': 'VARCHAR', 'raw_text': 'VARCHAR', 'routed': 'VARCHAR'"
+OLD_ROWS = READ % "'window': 'VARCHAR', 'raw_text': 'VARCHAR', 'routed': 'VARCHAR'"
 SCHEMA = f"""
 CREATE OR REPLACE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
 CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR,
@@ -56,15 +56,17 @@ COMMENT ON TABLE event IS '{VERSION}';
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
 SECONDS = "TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12"  # `20260110` is a day
+# the id of a row; an event that has none, and that several rows of a window hold, is one as often as one of them has it
+RECORD, COPY = "hash(coalesce(record_id, uuid()::VARCHAR))", "hash(line, row_number() OVER (PARTITION BY line))"
 INSERT = f"""
-INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), coalesce("window", ''), key,
+INSERT INTO event SELECT $stream, {RECORD}, coalesce("window", ''), key,
   coalesce(epoch(TRY_CAST(replace(ts, ',', '.') AS TIMESTAMPTZ)), CASE WHEN {SECONDS} THEN TRY_CAST(ts AS DOUBLE) END),
   coalesce(rid, ''), coalesce(lane, ''), coalesce(model, ''), routed, coalesce(ok, false),
   {COUNT.format("input_tokens")}, {COUNT.format("output_tokens")}, {COUNT.format("cache_read_tokens")},
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")},
   {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END,
   coalesce(ok, false) AND coalesce(input_tokens, output_tokens) IS NULL
-FROM {ROWS}
+FROM {ROWS} line
 """
 # a record that stands in the stream twice, as after a merge, counts once: of the new rows those are left out
 ONCE = """
@@ -194,21 +196,20 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
 def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path) -> None:
     database.execute(INSERT, {"stream": source.stream, **_file(path)})
     if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
-        query = f'SELECT record_id, "window", raw_text FROM {OLD_ROWS} WHERE raw_text IS NOT NULL AND routed IS NULL'
-        for record_id, window, text in database.execute(query, _file(path)).fetchall():
+        query = f'SELECT "window", raw_text FROM {OLD_ROWS} WHERE raw_text IS NOT NULL AND routed IS NULL'
+        for window, text in database.execute(query, _file(path)).fetchall():
             events = filter(None, events_of(session, source, split(text)))
-            _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"), str(record_id))
+            _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"))
 
 
 def _load_events(
-    database: DuckDBPyConnection, stream: str, window: str, events: Iterator[dict[str, Any]], path: Path, name: str = ""
+    database: DuckDBPyConnection, stream: str, window: str, events: Iterator[dict[str, Any]], path: Path
 ) -> None:
     """Insert events that are not rows of the journal."""
     with path.open("wb") as file:
-        for at, event in enumerate(events):
-            own = {"record_id": f"{name}-{at}", "window": window, "routed": False, "ok": True}
-            file.write(orjson.dumps({**own, **event}) + b"\n")
-    database.execute(INSERT, {"stream": stream, **_file(path)})
+        for event in events:
+            file.write(orjson.dumps({"window": window, "routed": False, "ok": True, **event}) + b"\n")
+    database.execute(INSERT.replace(RECORD, COPY), {"stream": stream, **_file(path)})
 
 
 def _file(path: Path) -> dict[str, Any]:

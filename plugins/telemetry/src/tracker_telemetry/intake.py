@@ -104,10 +104,10 @@ class Intake:
             progress.end()
         if is_file and self.stop.is_asked and (position := os.lseek(file, 0, os.SEEK_CUR)) < found.st_size:
             self.read_until = position / found.st_size
-        elif is_file or not self.stop.is_asked:
+        elif is_file or not (self.stop.is_asked and splitter.pending):
             self._take(splitter.end())
             self._store(self.reader.finish(), "event")
-        elif splitter.pending:
+        else:
             self.session.note(f"note: left out the incomplete last line ({plural(splitter.pending, 'byte')})")
 
     def follow(self, follower: Follower) -> None:

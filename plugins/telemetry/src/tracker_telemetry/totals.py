@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracker_telemetry.sessions.list_prices import ListPrices
 
 FILE = "telemetry-totals.json"
-MOST, FORM = 200, 2  # how many answers are kept, and in which form
+MOST, FORM = 200, 3  # how many answers are kept, and in which form
 Spans: TypeAlias = "Mapping[str, tuple[datetime, datetime | None]]"
 
 # one grouping at a time: each holds all latencies

@@ -226,6 +226,25 @@ def test_a_text_that_is_too_long_is_named(intake: Any, capsys: pytest.CaptureFix
     ids=["rid", "key", "long", "none"],
 )
 def test_what_no_record_can_hold_at_the_end_names_the_plugin(new_session: Any, given: Any, why: str) -> None:
+    session = with_end(new_session, given)
+    reader = Reader(session, session.registry.sources["toy-stream"], "W0-CHN", None)
+    with pytest.raises(PluginError, match=f"'toy-stream' failed to end_stream: {why}"):
+        reader.finish()
+
+
+def test_a_pipe_that_a_signal_ends_gives_what_its_lines_leave_open(new_session: Any) -> None:
+    session = with_end(new_session, [{"rid": "open"}])
+    intake = Intake(session, Reader(session, session.registry.sources["toy-stream"], "W1", None), Stop(is_asked=True))
+    reading, writing = os.pipe()
+    os.write(writing, b'{"rid": "whole"}\n')
+    intake.read(reading)
+    os.close(reading)
+    os.close(writing)
+    assert [entry.record["rid"] for entry in session.index.entries("toy_stream")] == ["whole", "open"]
+
+
+def with_end(new_session: Any, given: Any) -> Session:
+    """A session whose toy stream ends with these events."""
     from types import ModuleType
 
     from tracker.api import hookimpl
@@ -237,11 +256,9 @@ def test_what_no_record_can_hold_at_the_end_names_the_plugin(new_session: Any, g
     module = ModuleType("toy")
     own = new_session().registry.find("toy-stream").module
     vars(module).update(vars(own), end_stream=hookimpl(end_stream))
-    session = new_session()
+    session: Session = new_session()
     session.__dict__["registry"] = type(session.registry)(plugins=[Plugin("toy-stream", load=lambda: module)])
-    reader = Reader(session, session.registry.sources["toy-stream"], "W0-CHN", None)
-    with pytest.raises(PluginError, match=f"'toy-stream' failed to end_stream: {why}"):
-        reader.finish()
+    return session
 
 
 def test_a_bar_has_a_rate_and_the_time_left() -> None:

@@ -40,9 +40,8 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
     if window is not None and not here.index.knows(window):
         raise Windows(here).no_window(window)
     if path is None and not here.journal.size(source.stream):
-        name = source.name
-        cure = f"Store a log with `tracker ingest {name} --window W0-01 --file PATH`, or compare one with --file PATH."
-        raise TrackerError(f"No events of {name} are stored in {here.root}. {cure}")
+        cure = f"Store a log with `tracker ingest {source.name} --window W0-01 --file PATH`, or give --file PATH here."
+        raise TrackerError(f"No events of {source.name} are stored in {here.root}. {cure}")
     prices = ListPrices.of_source(here, source)
 
     def show(events: DuckDBPyConnection) -> None:
