@@ -180,6 +180,6 @@ def test_a_pipe_in_the_place_of_a_state_is_not_waited_for(sound: Any) -> None:
     path = sound.root / "state" / "toy.json"
     path.unlink()
     os.mkfifo(path)
-    assert [one[3] for one in findings(sound) if one[1] == "state"] == ["does not fit the journal"]
+    assert [one[3] for one in findings(sound) if one[1] == "state"] == ["does not match the journal"]
     sound("doctor", "--fix").ok()
     assert path.is_file()
