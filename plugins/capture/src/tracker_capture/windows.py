@@ -260,7 +260,7 @@ def _nearest(source: Source, ends: Sequence[End], limit: timedelta) -> End:
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None, heads: tuple[str | None, str | None]) -> None:
-    """heads: the commits before and behind the work."""
+    """heads: the commits before and after the work."""
     first, last = ({"git_head": head} for head in heads)
     before = _store(session, window, "before", draft.source, draft.before, notes, first)
     split = {"reset_split": {"before": before, "meters": dict(draft.parts)}} if draft.parts else {}
