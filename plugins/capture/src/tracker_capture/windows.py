@@ -115,7 +115,7 @@ def draft_of(
     known = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
     if not known:
         of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
-        when, cure = " of that time" if is_exact else "", "`tracker sync` adds those that its session files have"
+        when, cure = " of that time" if is_exact else "", "`tracker sync` adds any from its session files"
         if not is_read(source, samples):
             cure = f"`tracker start {name} --stdin` and `tracker end {name} --stdin` measure what is done between them"
         raise TrackerError(f"The history{when} has no reading of {of}. {cure}. Nothing was stored.")
