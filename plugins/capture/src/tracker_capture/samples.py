@@ -11,7 +11,7 @@ from tracker.kernel import Session, TrackerError, iso
 from tracker_capture import readings
 from tracker_capture.origin_list import values
 from tracker_capture.origins import NoAnswer, first, named, side_by_side
-from tracker_capture.origins.answer import Answer, OriginError, not_ahead
+from tracker_capture.origins.answer import Answer, OriginError, not_ahead, parsing
 
 
 def sources(session: Session, provider: str | None) -> list[Source]:
@@ -70,7 +70,9 @@ def look(
         partial(first, session, one, named(one, origin), timezone, accept=partial(_fitting, session, one))
         for one in wanted
     ]
-    return ((wanted[place], answer) for place, answer in side_by_side(jobs, NoAnswer))
+    for place, answer in side_by_side(jobs, NoAnswer):
+        with parsing:
+            yield wanted[place], answer
 
 
 def _fitting(session: Session, source: Source, answer: Answer) -> Answer:
