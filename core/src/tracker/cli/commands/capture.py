@@ -21,7 +21,7 @@ FILE = click.Path(path_type=Path)
 ORIGIN = "Who or what made the record, such as your script's name."
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
-ZONE = "The zone of times that name none [default: the setting `timezone`]."
+ZONE = "The zone of times without one [default: the setting `timezone`]."
 # which kinds of source an option is for, and what people call the kinds
 ONLY = {"phase": [STATUS], "run": [REPORT], "follow": [STREAM], "strict": [STREAM], "timezone": [STATUS, REPORT]}
 KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream"}
