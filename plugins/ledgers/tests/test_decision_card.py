@@ -59,8 +59,9 @@ def test_records_that_travel_say_that_evidence_stays_behind(
     add("pass")
     exported = finalized("export", "--format", "jsonl", "--out", "out")
     assert exported.returncode == 0
-    assert "note: the ledgers stay behind, with the evidence that decision cards count: copy docs/Ledgers, too" in (
-        exported.stderr
+    assert (
+        "note: the export leaves out the ledgers, with the evidence that decision cards count: copy docs/Ledgers as"
+        in (exported.stderr)
     )
     (tmp_path / "docs").rename(tmp_path / "other")
     imported = finalized("import", "out", TRACKER_DATA_DIR=str(tmp_path / "new"))
@@ -81,7 +82,7 @@ def test_a_remark_makes_no_window_more_complete(toys: Run, tmp_path: Path) -> No
     (tmp_path / "usage.jsonl").write_text('{"ts": "2026-01-10T08:00:00Z", "rid": "A", "lane": "far"}\n')
     ok(toys("ingest", "toy-stream", "--window", "W1", "--file", "usage.jsonl"))
     card = toys("decision-card", "--window", "W1").stdout
-    assert "  - note    It gives no figure of toy: features-missing.\n" in card
+    assert "  - note    It gives no figure for toy: features-missing.\n" in card
     assert "  - note    1 event of Toy " in card
     assert "Completeness: 60% (3/5)\n" in card
 

@@ -11,7 +11,7 @@ from tracker.kernel import Session, TrackerError, iso
 from tracker_capture import readings
 from tracker_capture.origin_list import values
 from tracker_capture.origins import NoAnswer, first, named, side_by_side
-from tracker_capture.origins.answer import Answer, OriginError, not_ahead
+from tracker_capture.origins.answer import Answer, OriginError, not_ahead, parsing
 
 
 def sources(session: Session, provider: str | None) -> list[Source]:
@@ -43,19 +43,18 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
 
 def _take(session: Session, source: Source, answer: Answer) -> list[readings.Sample]:
     """Store an answer, and say what it shows."""
-    old = _says_nothing(session, source, answer)
-    new = store(session, source, answer)
+    old, new = _says_nothing(session, source, answer), store(session, source, answer)
     if not (session.json or session.dry_run):
-        done = f"sampled {source.name}" if _sample(session, source, answer) else f"read {source.name}, stored nothing"
+        done = f"read {source.name}, stored nothing" if new is None else f"sampled {source.name}"
         about = f"{answer.origin}, {answer.age_in_words} old"
         session.say(f"{done} ({about}): {values(source, answer.reading, session.now)}")
         if old is not None:
             session.note(f"note: {old}; {source.name} has a new reading once it is used")
-    return new
+    return new or []
 
 
 def _says_nothing(session: Session, source: Source, answer: Answer) -> str | None:
-    """Why an answer says nothing of now: its meters were all reset since, or what is stored is as new."""
+    """Why an answer is out of date: all its meters were reset since, or what is stored is as new."""
     if answer.last_reset is not None and answer.last_reset <= session.now:
         return f"this reading is from before the reset at {iso(answer.last_reset)}"
     known = readings.history(session, source.name, answer.as_of) if answer.age else []
@@ -66,12 +65,14 @@ def _says_nothing(session: Session, source: Source, answer: Answer) -> str | Non
 def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
 ) -> Iterator[tuple[Source, Answer | NoAnswer]]:
-    """What each provider answers, or why it does not, as it comes."""
+    """Each provider's answer, or why there is none, as it comes."""
     jobs = [
         partial(first, session, one, named(one, origin), timezone, accept=partial(_fitting, session, one))
         for one in wanted
     ]
-    return ((wanted[place], answer) for place, answer in side_by_side(jobs, NoAnswer))
+    for place, answer in side_by_side(jobs, NoAnswer):
+        with parsing:
+            yield wanted[place], answer
 
 
 def _fitting(session: Session, source: Source, answer: Answer) -> Answer:
@@ -87,7 +88,9 @@ def _sample(session: Session, source: Source, answer: Answer) -> readings.Sample
     return readings.sample_of(source, answer.reading, answer.taken, answer.origin, behind, text)
 
 
-def store(session: Session, source: Source, answer: Answer, least: timedelta = timedelta(0)) -> list[readings.Sample]:
-    """Add an answer to the history."""
+def store(
+    session: Session, source: Source, answer: Answer, least: timedelta = timedelta(0)
+) -> list[readings.Sample] | None:
+    """Add an answer to the history; what was new of it, None if it is of no period."""
     sample = _sample(session, source, answer)
-    return readings.add(session, [sample] if sample else [], by="sample", least=least)
+    return None if sample is None else readings.add(session, [sample], by="sample", least=least)

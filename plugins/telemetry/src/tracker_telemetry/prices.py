@@ -83,13 +83,13 @@ def user_file() -> Path:
 
 
 def parse(text: str, where: str, name: str | None = None) -> Table:
-    """A table from TOML; one line says what is wrong with it, and where. `name` stands for a date that is not said."""
+    """A table from TOML; an error has one line on what is wrong, and where. `name` replaces a missing date."""
     import tomllib
 
     try:
         values = tomllib.loads(text)
         if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
-            raise ValueError("`tokens` is how many tokens a price is for")
+            raise ValueError("`tokens`, the number that a price is for, must be above 0")
         snapshot = str(values.get("snapshot", SNAPSHOT))
         as_of, source = (str(values.get(key, name or where)) for key in ("as_of", "source"))
         entries = tuple(_entry(entry, snapshot, per, as_of, source) for entry in values.get("model", []))

@@ -17,8 +17,8 @@ from tracker.kernel import WritingCommand, session, window_option
     help="auto: AFTER if this lane has the provider's window open, else BEFORE.",
 )
 @window_option(help="The window [default: the open one, or the next].")
-@click.option("--from", "origin", metavar="ORIGIN", help="Ask only this origin; stdin is a pane that you pipe.")
-@click.option("--scope", metavar="SCOPE", help="The report to ask for [default: the declared one].")
+@click.option("--from", "origin", metavar="ORIGIN", help="Ask only this origin; stdin takes a pane that you pipe.")
+@click.option("--scope", metavar="SCOPE", help="The kind of report [default: the plugin's].")
 @click.option("--stale-ok", is_flag=True, help="Accept an old reading for an AFTER; it is tagged.")
 @click.option("--wait", is_flag=True, help="Wait until the buffer after a reset is over and an origin is ready.")
 @click.option("--notes", metavar="TEXT", help="Anything to remember.")

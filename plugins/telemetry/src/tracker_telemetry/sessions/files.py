@@ -84,14 +84,14 @@ def files(source: Source) -> list[LogFile]:
 
 
 def unlisted(source: Source) -> list[str]:
-    """Why folders cannot be listed in which files may be; that one is not there tells only of those that are named."""
+    """Why folders that may hold files cannot be listed; a missing folder counts only if a variable names it."""
     errors: list[OSError] = []
     lacking: dict[str, None] = {}
     for origin in (wanted := _wanted(source)):
         for folder in _folders(origin):
             # other programs' variables, such as that of the second place, may name what nobody made
             if origin.variable == wanted[0].variable and os.environ.get(origin.variable or "") and not folder.exists():
-                lacking[f"{folder}, which {origin.variable} names, is not there"] = None
+                lacking[f"{folder}, set in {origin.variable}, does not exist"] = None
             for _ in _below(folder, origin.pattern, errors.append):
                 pass
     gone = FileNotFoundError, NotADirectoryError
@@ -104,7 +104,7 @@ def places(source: Source) -> list[str]:
 
 
 def state_of(paths: Iterable[Path]) -> State:
-    """What tells that some files are as they were."""
+    """A state that is equal as long as some files are unchanged."""
     found: list[tuple[int, int] | None] = []
     for path in paths:
         try:
