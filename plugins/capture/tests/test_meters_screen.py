@@ -31,6 +31,15 @@ def test_a_reading_of_the_future_is_marked_and_tells_of_no_reset(machine: Any) -
     assert [point.get("is_future") for point in found["points"]] == [None, True]
 
 
+def test_a_clock_that_is_as_little_ahead_as_the_history_takes_tells_of_no_future(machine: Any, event: Any) -> None:
+    """`meters` had a limit of its own, so that it marked readings that every other command took for those of now."""
+    machine.rollout("a", event(64, age=-240))
+    ok(machine("capture", "--sample", "codex"))
+    [found] = json.loads(ok(machine("--json", "meters", "--meter", "weekly")))
+    assert [point.get("is_future") for point in found["points"]] == [None]
+    assert "future" not in ok(machine("meters"))
+
+
 def test_what_no_plugin_in_use_measures_has_no_unit(machine: Any) -> None:
     """A count of 1,000 prompts was 1000 %, once its provider was not there any more."""
     blocks = '{"blocks": [{"window_id": "W1", "provider": "glm-4.6", "prompts_used": 1000}]}'

@@ -308,7 +308,7 @@ def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path:
         done = tracker_inside("cost-compare")
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(
-            r"error: No event of proxy-telemetry is stored in .*\. Store a log with `tracker ingest proxy-telemetry"
+            r"error: No events of proxy-telemetry are stored in .*\. Store a log with `tracker ingest proxy-telemetry"
             r" --window W0-01 --file PATH`, or give --file PATH here\.\n",
             done.stderr,
         )
@@ -392,7 +392,7 @@ def test_requests_without_a_count_of_tokens_are_not_free(tracker_inside: Run) ->
         assert {row["rid"]: row["glm_usd"] is None for row in found["rows"]}["F-9"]
         assert (found["uncounted_requests"], found["totals"]["glm_tokens"]) == (1, 1025)
         said = tracker_inside("cost-compare", *more, stdin=stdin).stderr
-        assert said.endswith("saved n/a; no token counts of 1 request that succeeded: tokens are at least these\n")
+        assert said.endswith("saved n/a; 1 request succeeded without token counts, so the tokens are a minimum\n")
     report = tracker_inside("report", "--format", "md").stdout
     assert "what went to a cheaper model is not known, since 1 request succeeded without a count of tokens." in report
 

@@ -90,11 +90,11 @@ def test_a_wholly_wrong_file_is_warned_of(toys: Run) -> None:
         done = toys("ingest", "toy-stream", "--window", "W1", "--stdin", *extra, stdin=text)
         return done.returncode, done.stderr
 
-    warning = "warning: The stream holds no event of toy-stream, which reads a log with one event a line"
+    warning = "warning: The stream holds no events of toy-stream, which reads logs with one event per line"
     cure = ". Check the file and the source.\n"
-    assert said("--dry-run") == (0, f"{warning} (the first that was kept: no JSON){cure}")
+    assert said("--dry-run") == (0, f"{warning} (for example: no JSON){cure}")
     status, err = said()
-    assert (status, err.endswith(f"{warning} (the first that was kept: no JSON){cure}")) == (0, True)
+    assert (status, err.endswith(f"{warning} (for example: no JSON){cure}")) == (0, True)
     status, err = said()
     assert (status, err.endswith(f"{warning}{cure}")) == (0, True)
     status, err = said("--strict")
@@ -113,7 +113,7 @@ def test_lines_of_another_window_are_counted_in_both_and_said(toys: Run) -> None
         return done.stderr
 
     assert said("W0-01", LINES) == ""
-    first, both = LINES.splitlines(keepends=True)[0], "stored in W0-01, too; `tracker cost-compare` without --window"
+    first, both = LINES.splitlines(keepends=True)[0], "also stored in W0-01; `tracker cost-compare` without --window"
     assert said("W0-02", first) == f"note: 1 event of W0-02 is {both} counts both\n"
     assert said("W0-02", LINES, "--dry-run") == said("W0-04", LINES, "--quiet") == ""
     assert f"note: 8 events of W0-02 are {both} counts both\n" in said("W0-02", LINES)
@@ -121,11 +121,11 @@ def test_lines_of_another_window_are_counted_in_both_and_said(toys: Run) -> None
     assert said("W0-03", LINES.replace("2026-01-10", "2026-01-11")) == ""
     undated = re.sub(r'"ts": "[^"]*", ', "", first)
     assert said("W0-05", undated) == ""
-    assert said("W0-06", undated).startswith("note: 1 event of W0-06 is stored in W0-05, too; ")
+    assert said("W0-06", undated).startswith("note: 1 event of W0-06 is also stored in W0-05; ")
     third = first.replace("2026-01-10", "2026-01-12")
     assert said("W0-07", third * 5) == ""
-    assert said("W0-08", third).startswith("note: 1 event of W0-08 is stored in W0-07, too; ")
-    assert said("W0-08", third * 3).startswith("note: 3 events of W0-08 are stored in W0-07, too; ")
+    assert said("W0-08", third).startswith("note: 1 event of W0-08 is also stored in W0-07; ")
+    assert said("W0-08", third * 3).startswith("note: 3 events of W0-08 are also stored in W0-07; ")
 
 
 def test_a_line_that_stands_twice_is_two_events(toys: Run, tmp_path: Path) -> None:

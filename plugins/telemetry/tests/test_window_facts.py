@@ -68,7 +68,7 @@ def test_requests_without_a_count_of_tokens_leave_the_least(tracker_inside: Run)
     # nothing that is made of tokens takes the least for all
     assert least.keys().isdisjoint({"tokens", "cost_usd", "tokens_per_feature"})
     assert "note: glm W1 used at least `tokens_at_least` tokens: some requests" in tracker_inside("windows").stderr
-    said = "W1 glm: at least 1000 tokens by a proxy's stream alone, which lacks a count of 1 request."
+    said = "W1 glm: at least 1000 tokens from a proxy's stream alone, which has no count for 1 request."
     assert said in tracker_inside("preview").stdout
     assert "| Tokens at least | Uncounted requests |" in tracker_inside("report", "--format", "md").stdout
 
@@ -81,7 +81,7 @@ def test_a_price_table_that_cannot_be_read_costs_the_prices_alone(
     assert {key: one["tokens"] for key, one in found.items()}["W1", "glm"] == 1000
     said = capsys.readouterr().err
     assert said.startswith("warning: Invalid price table prices.toml of proxy-telemetry: ")
-    assert said.endswith("; its own prices are left out (TRACKER_DISABLE_PLUGINS=proxy-telemetry leaves it out)\n")
+    assert said.endswith("; its own prices are left out (TRACKER_DISABLE_PLUGINS=proxy-telemetry turns it off)\n")
 
 
 def test_a_price_that_depends_on_the_hour_is_that_of_each_request(tracker_inside: Run, session: Session) -> None:

@@ -205,7 +205,7 @@ def test_accounts_have_the_names_of_the_settings(verdicts: Any) -> None:
         assert all(f"codex weekly account {name}: " in said for name in ("work", "home", "ffffffffffff")), said
     for wrong in ("work = 7", '0123456789ab = "work"'):
         verdicts.settings(f"[accounts]\n{wrong}\n")
-        assert "Expected a table with an address or an id of each name" in verdicts("meters").refused()
+        assert "Expected a table with an address or an id for each name" in verdicts("meters").refused()
 
 
 def test_windows_name_their_account(verdicts: Any) -> None:

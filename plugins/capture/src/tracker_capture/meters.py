@@ -14,7 +14,7 @@ from tracker.api import Cell, Column, Meter, MeterReading, Source
 from tracker.kernel import Session, iso, near, number, plural, value
 from tracker_capture.accounts import owners
 from tracker_capture.outline import outline
-from tracker_capture.readings import RESET_TOLERANCE, ROUNDING, Sample, history, is_same_reset
+from tracker_capture.readings import FUTURE, RESET_TOLERANCE, ROUNDING, Sample, history, is_same_reset
 from tracker_capture.units import unit_of
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
@@ -23,7 +23,6 @@ RESET = "|"
 COARSE = timedelta(hours=1)  # panes name some resets by the hour
 # How long after a reset a floored 0 is taken as nothing used.
 AT_RESET = timedelta(minutes=5)
-FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
 UNNAMED = "(not named)"
 
 

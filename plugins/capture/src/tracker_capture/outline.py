@@ -22,7 +22,7 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 10
+VERSION = 11
 PAGE = 1 << 18
 HOUR = 3600
 # Bytes that are read anew by each command rather than written into the outline.
@@ -34,11 +34,11 @@ KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
 Key = tuple[str, str, str | None, str, str | None]
 # The name of a provider's account, by what a reading names and by its mark.
 Owner = Callable[[str, str | None, str | None], str | None]
-# Its hour, counted from its reset as forecasts count, the hour of that, seconds of the first and of the last reading of
-# the value, the value, seconds of the reset, the limit of a count. Behind them what the hour's last reading has of
-# these, and its plan: a meter may have fallen since.
+# Its hour, by the clock as days begin and from its reset as forecasts count, and the hour of that; seconds of the first
+# and of the last reading of the value, the value, seconds of the reset, the limit of a count. Behind them what the
+# hour's last reading has of these, and its plan: a meter may have fallen since.
 Peak = list[Any]
-HOUR_OF, RESET_HOUR, FIRST, LAST, VALUE, RESET, LIMIT, END = range(8)
+FIRST, LAST, VALUE, RESET, LIMIT, END = range(3, 9)
 
 
 @define(eq=False, repr=False, slots=False)
@@ -57,7 +57,7 @@ class Outline:
     # of each redacted address the accounts that it may be
     masks: dict[str, list[str]] = field(factory=dict)
     # where the peaks of a meter stand, made when one is added
-    places: dict[Key, dict[tuple[int, int], Peak]] = field(factory=dict)
+    places: dict[Key, dict[tuple[int, ...], Peak]] = field(factory=dict)
 
     @property
     def size(self) -> int:
@@ -102,7 +102,8 @@ class Outline:
         for meter, used in values.items():
             if amount(used) is not None:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
-                place = int((first - (reset or 0)) // HOUR), round((reset or 0) / HOUR)
+                begin = reset or 0
+                place = int(first // HOUR), int((first - begin) // HOUR), round(begin / HOUR)
                 named = account if isinstance(account, str) else None
                 key = (provider, meter, named, str(origin), None if named else mark)
                 limit, plan = amount(parsed.get(f"{meter}_limit")), text_of(row.get("plan"))
@@ -112,11 +113,10 @@ class Outline:
         peaks = self.peaks.setdefault(key, [])
         places = self.places.get(key)
         if places is None:
-            places = self.places[key] = {(peak[HOUR_OF], peak[RESET_HOUR]): peak for peak in peaks}
-        known = places.get((new[HOUR_OF], new[RESET_HOUR]))
-        if known is None:
+            places = self.places[key] = {tuple(peak[:FIRST]): peak for peak in peaks}
+        known = places.setdefault(tuple(new[:FIRST]), new)
+        if known is new:
             peaks.append(new)
-            places[new[HOUR_OF], new[RESET_HOUR]] = new
             return
         known[END] = max(known[END], new[END], key=lambda end: end[:3])
         last = max(known[LAST], new[LAST]) if new[VALUE] == known[VALUE] else None

@@ -43,15 +43,14 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
 
 def _take(session: Session, source: Source, answer: Answer) -> list[readings.Sample]:
     """Store an answer, and say what it shows."""
-    old = _says_nothing(session, source, answer)
-    new = store(session, source, answer)
+    old, new = _says_nothing(session, source, answer), store(session, source, answer)
     if not (session.json or session.dry_run):
-        done = f"sampled {source.name}" if _sample(session, source, answer) else f"read {source.name}, stored nothing"
+        done = f"read {source.name}, stored nothing" if new is None else f"sampled {source.name}"
         about = f"{answer.origin}, {answer.age_in_words} old"
         session.say(f"{done} ({about}): {values(source, answer.reading, session.now)}")
         if old is not None:
             session.note(f"note: {old}; {source.name} has a new reading once it is used")
-    return new
+    return new or []
 
 
 def _says_nothing(session: Session, source: Source, answer: Answer) -> str | None:
@@ -87,7 +86,9 @@ def _sample(session: Session, source: Source, answer: Answer) -> readings.Sample
     return readings.sample_of(source, answer.reading, answer.taken, answer.origin, behind, text)
 
 
-def store(session: Session, source: Source, answer: Answer, least: timedelta = timedelta(0)) -> list[readings.Sample]:
-    """Add an answer to the history."""
+def store(
+    session: Session, source: Source, answer: Answer, least: timedelta = timedelta(0)
+) -> list[readings.Sample] | None:
+    """Add an answer to the history; what was new of it, None if it is of no period."""
     sample = _sample(session, source, answer)
-    return readings.add(session, [sample] if sample else [], by="sample", least=least)
+    return None if sample is None else readings.add(session, [sample], by="sample", least=least)

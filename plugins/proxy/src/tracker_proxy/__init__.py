@@ -22,9 +22,9 @@ SOURCE = Source(
     prices="prices.toml",
     tags={
         "ts:invalid": "The time is neither ISO 8601 nor epoch seconds; the event is kept without it.",
-        "rid:invalid": "The request's id is not a short text, or looks like an address or a key; costs are not joined.",
-        "lane:invalid": "The lane is not a short text, or looks like an address or a key; name lanes by a word.",
-        "model:invalid": "The model is not a short text; whether the request was routed is told by the lane alone.",
+        "rid:invalid": "The id is not a short text, or looks like an address or a key; `cost-compare` cannot use it.",
+        "lane:invalid": "The lane is not a short text, or looks like an address or a key; use a word as its name.",
+        "model:invalid": "The model is not a short text; only the lane tells whether the request was routed.",
         "status:invalid": "The status is neither a word nor a number; the event counts as an error.",
         "tokens:invalid": "A count of tokens is not a whole number; it is left out, so tokens and money are too low.",
         "tokens:missing": "The line has no input_tokens and no output_tokens, so tokens and money are not known.",

@@ -179,7 +179,7 @@ def money_line(found: Costs) -> str:
     names = ", ".join(line(name) or "(no model)" for name in found.unpriced)
     why = f"; no price for {names}" if names else ""
     if uncounted := sum(side.uncounted for side in found.sides):
-        why += f"; no token counts of {plural(uncounted, 'request')} that succeeded: tokens are at least these"
+        why += f"; {plural(uncounted, 'request')} succeeded without token counts, so the tokens are a minimum"
     return f"note: at list prices of {found.prices.used()['as_of'] or 'no table'}: {', '.join(amounts)}{why}"
 
 

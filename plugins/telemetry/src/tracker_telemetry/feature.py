@@ -23,7 +23,7 @@ def feature_info() -> Feature:
         commands={
             "cost-compare": Command(
                 "Results",
-                "Compare tokens and money of routed requests with the others'.",
+                "Compare tokens and money of routed requests with the others.",
                 "tracker_telemetry.commands.cost_compare:command",
             ),
             "usage": Command(

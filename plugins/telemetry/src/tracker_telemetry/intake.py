@@ -48,8 +48,8 @@ def ingest_stream(session: Session, source: Source, window: str, given: StreamIn
             session.note(note)
     rejected, reason = intake.reader.summary.rejected, intake.reader.summary.first_reason
     if rejected and not intake.reader.summary.events:  # the wrong file, most likely
-        first = f" (the first that was kept: {line(reason)})" if reason else ""
-        what = f"The stream holds no event of {source.name}, which reads a log with one event a line{first}."
+        first = f" (for example: {line(reason)})" if reason else ""
+        what = f"The stream holds no events of {source.name}, which reads logs with one event per line{first}."
         session.warn(f"{what} Check the file and the source.")
     if given.strict and rejected:
         verb = "line was" if rejected == 1 else "lines were"
@@ -108,7 +108,7 @@ class Intake:
             self._take(splitter.end())
             self._store(self.reader.finish(), "event")
         else:
-            self.session.note(f"note: the last line had no end yet; its {splitter.pending} bytes were left out")
+            self.session.note(f"note: left out the incomplete last line ({plural(splitter.pending, 'byte')})")
 
     def follow(self, follower: Follower) -> None:
         """Take in a file as it grows, from where the last run of this source, window and file stopped."""
@@ -120,11 +120,11 @@ class Intake:
                 reader.recall(before)
             else:
                 self.session.warn(
-                    f"The file that was read as {follower.path} is neither there nor beside it, so what it got after"
-                    " the last run is missing. Pipe its copy to --stdin. Each line is stored once."
+                    f"The file last read as {follower.path} is not there or beside it any more, so what it gained after"
+                    " the last run is missing. Pipe a copy of it to --stdin. Each line is stored once."
                 )
         elif not follower.path.exists():
-            self.session.note(f"note: waiting for {follower.path}, which is not there yet")
+            self.session.note(f"note: waiting for {follower.path}, which does not exist yet")
         progress, splitter = Progress.of(self.session, 0), Splitter()
         try:
             for chunk in follower.chunks(self.stop):
@@ -149,13 +149,13 @@ class Intake:
             try:
                 return self.reader.store(batch)
             except Busy as error:
+                busy = str(error).removesuffix(" Nothing was stored. Try again.")
                 if self.stop.is_asked:
-                    raise Busy(
-                        f"{error}: the last {left} were not stored. Replay the stream. Each line is stored once."
-                    ) from error
+                    cure = "Replay the stream. Each line is stored once."
+                    raise Busy(f"{busy} Not stored: the last {left}. {cure}") from error
                 if not self._has_warned:
                     self._has_warned = True
-                    self.session.warn(f"{error}; {left} wait, and so does the stream")
+                    self.session.warn(f"{busy} The stream waits with {left} to store.")
                 self.stop.wait(seconds=RETRY_SECONDS)
 
     def report(self) -> None:

@@ -89,7 +89,7 @@ def parse(text: str, where: str, name: str | None = None) -> Table:
     try:
         values = tomllib.loads(text)
         if not 0 < (per := float(values.get("tokens", 1_000_000))) < math.inf:
-            raise ValueError("`tokens` is how many tokens a price is for")
+            raise ValueError("`tokens`, the number that a price is for, must be above 0")
         snapshot = str(values.get("snapshot", SNAPSHOT))
         as_of, source = (str(values.get(key, name or where)) for key in ("as_of", "source"))
         entries = tuple(_entry(entry, snapshot, per, as_of, source) for entry in values.get("model", []))

@@ -246,7 +246,7 @@ class Reader:
             raise failure from error
         if not self._has_failed:
             self._has_failed = True
-            self.session.warn(f"{failure}; the line goes to {self.streams[1]}.jsonl, and so will others like it")
+            self.session.warn(f"{failure}; this line and others like it go to {self.streams[1]}.jsonl")
         return f"the plugin failed: {type(error).__name__}"
 
     def store(self, batch: Batch) -> None:

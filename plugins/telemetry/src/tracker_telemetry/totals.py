@@ -81,8 +81,8 @@ def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
         return []
     found = ask(session, source, None, lambda events: events.execute(ELSEWHERE, [window]).fetchall())
     return [
-        f"note: {plural(count, 'event')} of {line(window)} {'is' if count == 1 else 'are'} stored in {line(other)},"
-        " too; `tracker cost-compare` without --window counts both"
+        f"note: {plural(count, 'event')} of {line(window)} {'is' if count == 1 else 'are'} also stored in"
+        f" {line(other)}; `tracker cost-compare` without --window counts both"
         for other, count in found
     ]
 

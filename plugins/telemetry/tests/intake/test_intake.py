@@ -140,7 +140,7 @@ def test_a_busy_lock_is_waited_for(
     @contextmanager
     def lock(purpose: str | None = None) -> Any:
         if tries.pop(0):
-            raise Busy("the lock is busy")
+            raise Busy("The lock is busy. Nothing was stored. Try again.")
         with real(purpose):
             yield
 
@@ -149,7 +149,7 @@ def test_a_busy_lock_is_waited_for(
     at_work.read(file)
     os.close(file)
     assert [row["rid"] for row in stored()] == ["a", "b"]
-    assert capsys.readouterr().err.count("the lock is busy; 2 lines wait, and so does the stream") == 1
+    assert capsys.readouterr().err.count("The lock is busy. The stream waits with 2 lines to store.") == 1
     at_work.session.index.close()
 
 
@@ -159,12 +159,12 @@ def test_who_asks_for_the_end_is_told_what_was_not_stored(
     @contextmanager
     def lock() -> Any:
         at_work.stop.is_asked = True
-        raise Busy("the lock is busy")
+        raise Busy("The lock is busy. Nothing was stored. Try again.")
         yield
 
     monkeypatch.setattr(at_work.session.journal, "lock", lock)
     file = given_file(tmp_path, b'{"rid": "a"}\n')
-    with pytest.raises(Busy, match=r"the last 1 line were not stored|Replay the stream") as raised:
+    with pytest.raises(Busy, match=r"Not stored: the last 1 line\. Replay the stream") as raised:
         at_work.read(file)
     os.close(file)
     assert raised.value.status == 75

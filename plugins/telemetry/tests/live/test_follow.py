@@ -255,8 +255,8 @@ def test_a_rotated_file_that_was_compressed_before_it_was_read_is_said(
     run = follow()
     wait_for(lambda: data.rids() == ["a", "b", "d"])
     err = run.signal(signal.SIGTERM)[2]
-    missing = "is neither there nor beside it, so what it got after the last run is missing."
-    assert f"{missing} Pipe its copy to --stdin." in err
+    missing = "is not there or beside it any more, so what it gained after the last run is missing."
+    assert f"{missing} Pipe a copy of it to --stdin." in err
     run = ingest("--stdin")
     run.write(rotated)
     assert "new=1, duplicates=2" in run.end()[1]

@@ -47,7 +47,7 @@ def test_a_signal_ends_the_stream_with_its_summary(
     status, out, err = run.signal(number)
     assert status == 0, err
     assert "(events=2, new=2, duplicates=0, rejected=0, " in out
-    assert "note: the last line had no end yet; its 19 bytes were left out" in err
+    assert "note: left out the incomplete last line (19 bytes)" in err
     assert data.rids() == ["a", "b"]
 
 

@@ -264,7 +264,7 @@ def test_nothing_found_says_where_it_was_looked_for(home: Any, message: Make) ->
     assert done.stdout == "No requests.\n"
     assert "Codex sessions: 0 files of /nowhere/sessions/**/rollout-*.jsonl, /none/sessions/" in done.stderr
     assert f"{home.folder}/.claude/projects/**/*.jsonl" in done.stderr
-    assert "name it in CLAUDE_CONFIG_DIR or CODEX_HOME" in done.stderr
+    assert "set CLAUDE_CONFIG_DIR or CODEX_HOME to it" in done.stderr
     (home.projects / "a.jsonl").write_text(message("a"))
     done = home.run("usage", "--since", "2027-01-01")
     assert "Claude Code sessions: 1 file of " in done.stderr
@@ -365,12 +365,12 @@ def test_what_is_missing_is_said_in_words(home: Any, message: Make, state: Calla
     odd = json.dumps({"type": "quantum", "usage": {"input_tokens": 7}}) + "\n"
     (home.projects / "s1.jsonl").write_text(message("a") + state(300, 90) + odd)
     said = home.run("usage").stderr.splitlines()
-    start = "missing: 1 row may hold tokens that are not counted, of a newer client: Claude Code sessions: rows of"
+    start = "missing: 1 row of a newer client may hold tokens that are not counted: Claude Code sessions: rows of"
     assert said[0] == f"{start} type quantum"
     assert said[1].startswith(
         "missing: 1 session used more than the rows show: Claude Code sessions: claude-opus-4-6 in"
     )
-    assert said[1].endswith("alone, such as compaction: input_tokens=200, output_tokens=40")
+    assert said[1].endswith("alone (such as compaction): input_tokens=200, output_tokens=40")
 
 
 @pytest.mark.parametrize("kind", ["symbolic", "hard", "journal", "folder"])

@@ -18,8 +18,8 @@ def more(home: Any, *, is_certain: bool = True) -> dict[str, tuple[int, ...]]:
     found = {}
     for one in home.usage()["missing"]:
         assert one["kind"] == "not_in_rows"
-        assert ("such as compaction: " in one["detail"]) is is_certain
-        assert ("such as compaction, at most: " in one["detail"]) is not is_certain
+        assert ("(such as compaction): at most " not in one["detail"]) is is_certain
+        assert "in the client's own totals alone (such as compaction): " in one["detail"]
         model = one["detail"].split(": ")[1].split()[0]
         counts = dict(re.findall(r"(\w+)_tokens=(\d+)", one["detail"]))
         found[model] = one["count"], int(counts.get("input", 0)), int(counts.get("output", 0))

@@ -77,7 +77,7 @@ def test_a_fault_at_the_end_costs_the_open_requests_alone(
     (home.projects / "s2.jsonl").write_text(message("x", sessionId="s2") + message("y", sessionId="s2"))
     done = home.run("usage")
     assert done.exit_code == 0
-    cost = "what the last lines of its files leave open is not counted"
+    cost = "requests left open at the end of its files are not counted"
     assert done.stderr.count(f"warning: plugin 'claude-sessions' failed to end_stream: {why}; {cost}") == 1
     assert home.total() == (2, 200, 100)
 

@@ -110,7 +110,7 @@ def test_a_window_that_is_open_takes_nothing_away_in_silence(home: Any, message:
     [row] = asked(home, "scoreboard")
     assert (row["tokens"], row["shared_requests"], row["tokens_per_feature"]) == (150, 2, None)
     handed = home.run("handoff", "--dry-run").stdout
-    assert "2 requests more in common with W2, so that it is not known what a feature took" in handed
+    assert "2 more requests shared with W2, so what a feature took is not known" in handed
     assert "per feature" not in handed.partition("Tokens and money")[2].partition("\n\n")[0]
 
 
@@ -161,7 +161,7 @@ def test_money_that_leaves_requests_out_is_the_least_that_it_was(home: Any, mess
         shown = home.run(command, FORCE_COLOR="1", COLUMNS="300").stdout
         assert ("≥$" in shown, "at least $" in shown) == (True, False), command
     report = home.run("report", "--format", "md").stdout
-    assert report.count("The cost of a row with requests without a price is the least that it was.") == 3
+    assert report.count("If a row has requests without a price, its cost is a minimum.") == 3
     handed = home.run("handoff", "--dry-run").stdout
     assert "(2 requests without a known price)" in handed
     assert handed.partition("Tokens and money")[2].count("at least $") == 2
@@ -272,8 +272,8 @@ def test_deleted_files_are_told_of_the_days_that_are_shown(home: Any, message: M
     counts = {arguments: home.usage(*arguments)["missing"] for arguments in (("daily",), ("weekly", "--last", "1"))}
     assert [one["count"] for found in counts.values() for one in found if one["kind"] == "deleted"] == [3, 1]
     said = home.run("usage").stderr
-    assert "the files of 3 sessions are deleted, or on another machine; their totals by day are counted" in said
-    assert "the first of 2026-10-01" in said
+    assert "the files of 3 sessions are deleted, or on another machine; their daily totals are counted" in said
+    assert "the first from 2026-10-01" in said
 
 
 def test_the_last_window_is_the_one_that_began_last(home: Any, message: Make, capture: Any) -> None:
@@ -294,7 +294,7 @@ def test_lines_that_cannot_be_read_name_their_file_which_is_not_stored(home: Any
 
 
 def test_a_period_is_named_and_an_empty_time_refused(home: Any, message: Make) -> None:
-    assert "daily (unless you name one), weekly, monthly" in " ".join(home.run("usage", "--help").stdout.split())
+    assert "daily (the default), weekly, monthly" in " ".join(home.run("usage", "--help").stdout.split())
     (home.projects / "s1.jsonl").write_text(message("1"))
     for command in ("usage", "windows", "report"):
         done = home.run(command, "--since", "2026-11-20", "--until", "2026-11-10")
@@ -343,7 +343,7 @@ def test_a_sentence_names_a_few_of_many_windows() -> None:
     names = [f"W{number}" for number in range(70)]
     found = {"tokens": 5, "requests": 1, "cost_usd": None, "shared_requests": 2, "shared_with": ", ".join(names[1:])}
     assert str(used("+".join(names), "claude", found)) == (
-        "W0+W1+W2 and 67 more claude: 5 tokens, 1 request; 2 requests more in common with W1, W2, W3 and 66 more"
+        "W0+W1+W2 and 67 more claude: 5 tokens, 1 request; 2 more requests shared with W1, W2, W3 and 66 more"
     )
     few = found | {"shared_with": "W1, W2, W3, W4"}
-    assert str(used("W0", "claude", few)).endswith("in common with W1, W2, W3, W4")
+    assert str(used("W0", "claude", few)).endswith("shared with W1, W2, W3, W4")

@@ -41,8 +41,8 @@ def test_a_request_without_a_time_is_in_no_period(home: Any, message: Make) -> N
         for by in ("daily", "model", "window"):
             assert left_out(home, by, *limit) == (1 if "T" in limit[1] else 2, {f"{NO_TIME}: claude": 1})
     done = home.run("usage", "--since", "2000-01-01")
-    assert "missing: 1 request left out, of which no time can be read: claude\n" in done.stderr
-    assert "missing: 1 request in no period, of which no time can be read\n" in home.run("usage").stderr
+    assert "missing: 1 request left out, since no time can be read: claude\n" in done.stderr
+    assert "missing: 1 request in no period, since no time can be read\n" in home.run("usage").stderr
 
 
 CUT = {f"{ONLY_DAYS}: claude": 1}
@@ -95,7 +95,7 @@ def test_days_in_utc_are_said_to_be_so_where_they_may_be_others(home: Any, messa
         assert {row["period"] for row in found["rows"]} == days
         [missing] = found["missing"]
         assert missing["count"] == 2
-        assert missing["detail"].endswith(", each on its day in UTC, where that may be another one") == is_said
+        assert missing["detail"].endswith(", each on its UTC day, which may differ from yours") == is_said
         for by in ("monthly", "project"):
             assert not home.usage(by, "--timezone", zone)["missing"][0]["detail"].endswith("another one")
 

@@ -352,13 +352,13 @@ def test_what_the_journal_got_where_a_model_had_no_price_has_that_of_the_list(
         names[0]: listed[names[0]],
     }
     lacking = [one["detail"] for one in found["missing"] if one["kind"] == "unpriced"]
-    assert lacking == [*(f"{name} where only daily totals are left" for name in names[1:3]), "house"]
+    assert lacking == [*(f"{name} with only daily totals left" for name in names[1:3]), "house"]
 
 
 def test_no_price_is_asked_of_the_user_for_requests_without_a_model(home: Any, message: Make) -> None:
     (home.projects / "s1.jsonl").write_text(message("a", model=""))
     said = home.run("usage").stderr
-    assert said == "missing: no price can be known for 1 request without the name of a model\n"
+    assert said == "missing: no price can be known for 1 request without a model name\n"
 
 
 def test_a_request_has_the_price_of_its_length() -> None:

@@ -176,8 +176,8 @@ def test_a_folder_that_a_variable_names_and_that_is_not_there_is_said(home: Any,
     wrong = {"CLAUDE_CONFIG_DIR": f"{home.folder}/.claude,/typo", "XDG_CONFIG_HOME": "/none", "CODEX_HOME": "/nowhere"}
     found = [(one["kind"], one["count"], one["detail"]) for one in home.usage(**wrong)["missing"]]
     assert sorted(found) == [
-        ("unread_folders", 1, "Claude Code sessions: /typo, which CLAUDE_CONFIG_DIR names, is not there"),
-        ("unread_folders", 1, "Codex sessions: /nowhere, which CODEX_HOME names, is not there"),
+        ("unread_folders", 1, "Claude Code sessions: /typo, set in CLAUDE_CONFIG_DIR, does not exist"),
+        ("unread_folders", 1, "Codex sessions: /nowhere, set in CODEX_HOME, does not exist"),
     ]
     assert home.usage(XDG_CONFIG_HOME="/none")["missing"] == []
 
@@ -196,7 +196,9 @@ def test_sessions_whose_files_are_gone_are_said_with_their_first_day(home: Any, 
     ):
         gone.unlink()
         [missing] = home.usage()["missing"]
-        assert missing == {"kind": "gone", "count": count, "detail": "Claude Code sessions, the first of 2026-11-20"}
+        assert missing == {"kind": "gone", "count": count, "detail": "Claude Code sessions, the first from 2026-11-20"}
     assert home.total()[0] == 3
-    said = "missing: the files of 2 sessions are gone; what they held is counted: Claude Code sessions, the first of"
+    said = (
+        "missing: the files of 2 sessions are gone, but what they held is counted: Claude Code sessions, the first from"
+    )
     assert said in home.run("usage").stderr

@@ -245,8 +245,8 @@ def test_of_a_stream_and_the_logs_of_others_the_fuller_counts(both: Any, monkeyp
         assert ("W1 glm: 150450 tokens, 3 requests" in handed) == (count < 7)
         assert "W1 claude: 200600 tokens, 4 requests" in handed
         shown = both.run("preview").stdout
-        assert ("W1 glm: 1050 tokens by a proxy's stream alone, $" in shown) == (count == 7)
-        assert shown.count("by a proxy's stream") == (count == 7)
+        assert ("W1 glm: 1050 tokens from a proxy's stream alone, $" in shown) == (count == 7)
+        assert shown.count("from a proxy's stream") == (count == 7)
 
 
 def test_a_stream_of_two_weeks_in_one_window_is_not_what_that_used(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def test_a_scratch_that_cannot_be_stored_is_named_and_its_files_are_read_anew_wh
     assert done.exit_code == 0, done.output
     start = f"warning: plugin 'claude-sessions' failed to ingest_line: TypeError: the scratch cannot be stored: {why}"
     assert done.stderr.count(start) == 1
-    assert done.stderr.count("; files that grow are read from their beginning each time\n") == 1
+    assert done.stderr.count("; growing files are read from the start each time\n") == 1
     for name in "bcd":
         assert home.missing() == {"unreadable": 1}
         with log.open("a") as file:

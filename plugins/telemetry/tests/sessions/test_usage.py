@@ -29,7 +29,8 @@ def test_a_file_that_grows_is_read_on(home: Any, message: Make) -> None:
     assert home.total() == (2, 200, 110)
     assert home.missing() == {"partial": 1}
     assert (
-        "1 last line without an end, which may still come: Claude Code sessions: s1.jsonl" in home.run("usage").stderr
+        "1 last line incomplete, and the rest may still come: Claude Code sessions: s1.jsonl"
+        in home.run("usage").stderr
     )
     with path.open("a") as file:
         file.write(message("c")[40:])
@@ -95,7 +96,7 @@ def test_what_only_the_clients_own_total_has_is_said(home: Any, message: Make, s
     assert found["totals"]["requests"] == 2
     [missing] = found["missing"]
     assert (missing["kind"], missing["count"]) == ("not_in_rows", 1)
-    assert missing["detail"].endswith("such as compaction: input_tokens=700, output_tokens=20")
+    assert missing["detail"].endswith("(such as compaction): input_tokens=700, output_tokens=20")
 
 
 def test_a_forks_total_holds_its_parents(home: Any, message: Make, state: Make) -> None:
@@ -256,7 +257,7 @@ def test_a_price_of_your_own_counts_at_once(home: Any, message: Make, monkeypatc
     (home.projects / "s1.jsonl").write_text(message("a", model="house-1") + message("b", model="house-1"))
     done = home.run("usage")
     assert "n/a" in done.stdout
-    said = re.search(r"missing: no price is known for house-1 \(2 requests\); your own belong in (\S+)", done.stderr)
+    said = re.search(r"missing: no price is known for house-1 \(2 requests\); add your own to (\S+)", done.stderr)
     assert said is not None, done.stderr
     # the file that it names, and no log that grew
     path = Path(said[1])
@@ -298,7 +299,7 @@ def test_what_the_meter_moved_stands_beside_the_tokens(home: Any) -> None:
     path.with_name("rollout-2026-11-10T10-00-00-u.jsonl").write_text(json.dumps(meta) + "\n" + "".join(many))
     assert home.run("sync", "codex").exit_code == 0
     shown = home.run("usage", "--provider", "codex").stdout
-    assert "meter codex weekly moved 36 pp in 12 periods (--json has each), lately: 2026-11-16 1 pp," in shown
+    assert "meter codex weekly moved 36 pp in 12 periods (--json lists all), most recently: 2026-11-16 1 pp," in shown
     assert " 50% " in shown
     stored = [json.loads(line) for line in (home.data / "codex_sessions.jsonl").read_text().splitlines()]
     assert {(one["usage"]["client"], one["usage"]["plan"]) for one in stored} == {("0.171.0", "pro")}
@@ -393,7 +394,5 @@ def test_what_a_newer_client_writes_is_named(home: Any, message: Make) -> None:
     with path.open("a") as file:
         file.write(message("c", usage={"audio_tokens": 7}))
     assert home.usage()["missing"][1]["count"] == 2
-    said = (
-        "2 rows may hold tokens that are not counted, of a newer client: Claude Code sessions: rows with audio_tokens"
-    )
+    said = "2 rows of a newer client may hold tokens that are not counted: Claude Code sessions: rows with audio_tokens"
     assert said in home.run("usage").output

@@ -75,10 +75,10 @@ def test_windows_at_once_are_told_apart_by_branch_or_project(home: Any, message:
     found = home.usage("window")
     assert {row["window"]: row["requests"] for row in found["rows"]} == {"W-main": 1, "W-fix": 1, "W-fix+W-main": 1}
     assert [(one["kind"], one["count"]) for one in found["missing"]] == [("shared", 1)]
-    assert "give each lane the name of its branch or project" in found["missing"][0]["detail"]
+    assert "name each lane after its branch or project to tell" in found["missing"][0]["detail"]
     (home.data.parent / "tracker.toml").write_text('[privacy]\nprojects = "hash"\n')
     [shared] = home.usage("window")["missing"]
-    assert "give each lane the name of its branch to tell" in shared["detail"]  # no lane has the name of a hash
+    assert "name each lane after its branch to tell" in shared["detail"]  # no lane has the name of a hash
 
 
 def test_a_window_of_one_project_names_it(home: Any, message: Any) -> None:
@@ -175,7 +175,7 @@ def test_what_came_from_another_machine_counts_at_once_and_in_no_known_window(ho
         assert {row["window"]: row["requests"] for row in rows} == {"W1": 1, "(window not known)": 1}
         assert home.missing() == {"deleted": 1}
         said = home.run("usage").stderr
-        assert "missing: the files of 1 session are deleted, or on another machine; their totals by day" in said
+        assert "missing: the files of 1 session are deleted, or on another machine; their daily totals" in said
         shutil.rmtree(home.data / ".index")
 
 
@@ -317,12 +317,10 @@ def test_a_window_with_requests_of_several_accounts(two_days: Any, message: Any)
     alone = two_days.run("preview", "--window", "W1", FORCE_COLOR="1", NO_COLOR="1", COLUMNS="120").stdout
     assert "Tokens and money\x1b[0m\nW1 claude: tokens not known" in alone
     assert {row["window"]: row["requests"] for row in two_days.usage("window")["rows"]} == {"W1": 2, "W2": 2}
-    cure = "in a lane with the name of its branch or project, tells them apart"
-    assert (
-        "give each account its own windows, in a lane named after its branch or pro" in two_days.run("windows").stderr
-    )
-    assert f"a window of each, {cure}" in two_days.run("usage", "window").stderr
-    said = "missing: requests of 2 accounts are in claude W1, which measures one of them"
+    cure = "give each account its own windows, in a lane named after its branch or pro"
+    assert cure in two_days.run("windows").stderr
+    assert cure in two_days.run("usage", "window").stderr
+    said = "missing: claude W1 has requests of 2 accounts but measures one of them"
     for words, is_said in (
         (("window",), True),
         (("daily", "--window", "W1"), True),

@@ -73,7 +73,7 @@ def test_logs_without_a_variable_are_not_said_to_be_named_in_one(tmp_path: Path)
         return list(_looked(cast("Any", None), [source]))
 
     where = f"Toys: 0 files of {tmp_path}/logs/*.jsonl"
-    cure = "If the logs are in another folder, name it in TOY_HOME and run `tracker usage` again."
+    cure = "If the logs are in another folder, set TOY_HOME to it and run `tracker usage` again."
     assert looked(None) == [where]
     assert looked("XDG_DATA_HOME") == [where]
     assert looked("TOY_HOME") == [where, cure]
@@ -110,7 +110,7 @@ def test_a_report_names_no_place_and_only_what_lacks_a_price_is_the_least(home: 
     rows = message("a", output=700) + message("b", model="claude-unknown-9")
     (home.projects / "s1.jsonl").write_text(rows)
     report = home.run("report", "--format", "md").stdout
-    assert "claude-unknown-9 (1 request); your own belong in the prices.toml of your own settings." in report
+    assert "claude-unknown-9 (1 request); add your own to the prices.toml of your own settings." in report
     assert "/prices.toml" not in report
     assert "/prices.toml" in home.run("usage").stderr
     # $0.018, and as `usage` says it if every request of a row has a price

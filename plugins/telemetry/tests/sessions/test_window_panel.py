@@ -158,7 +158,7 @@ def test_what_was_warned_of_is_said_again(worked: Any) -> None:
 
 def test_a_long_history_names_the_command_that_has_it(worked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_panel, "MOST_WINDOWS", 0)
-    assert shown(worked) == "  - not shown of more than 0 windows: `tracker windows` has them\n"
+    assert shown(worked) == "  - not shown for more than 0 windows: `tracker windows` lists them\n"
     assert "300" in worked.run("windows").stdout
 
 
@@ -174,7 +174,7 @@ def test_what_could_not_be_read_is_said_and_looked_at_again(
     zstandard = pytest.importorskip("zstandard")
     path = worked.projects / "s2.jsonl.zst"
     path.write_bytes(zstandard.ZstdCompressor().compress(message("c", minute=7).encode()))
-    said = "what windows used may be more: session logs could not be read. `tracker usage` names them."
+    said = "windows may have used more: some session logs could not be read. `tracker usage` lists them."
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "zstandard", None)
         assert ["300 tokens" in shown(worked) for _ in range(3)] == [True] * 3

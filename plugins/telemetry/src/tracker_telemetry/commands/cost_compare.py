@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from tracker.kernel import Command, Number, Session, session, window_option
+from tracker.kernel import Command, Number, Session, plural, session, window_option
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,14 +21,12 @@ WAYS = ("rid", "model", "lane", "day")
 
 @click.command("cost-compare", cls=Command, epilog="tracker cost-compare --window W0-01")
 @window_option(help="A window [default: all].")
-@click.option("--file", "path", metavar="PATH", help="A log that is not stored; - is standard input.")
+@click.option("--file", "path", metavar="PATH", help="Compare this log without storing it; - is standard input.")
 @click.option("--top", type=Number(int, min=1), metavar="N", help="Only the first N rows; the totals cover all.")
-@click.option(
-    "--by", type=click.Choice(WAYS), default="rid", show_default=True, help="One row for each; days are UTC's."
-)
+@click.option("--by", type=click.Choice(WAYS), default="rid", show_default=True, help="One row for each; days are UTC.")
 @click.option("--source", "name", metavar="SOURCE", help="The telemetry source, if there are several.")
 def command(window: str | None, path: str | None, top: int | None, by: str, name: str | None) -> None:
-    """Compare tokens and money of requests that went to the cheaper model with the others', per request id."""
+    """Compare tokens and money of requests routed to the cheaper model with the others, by id, model, lane or day."""
     from tracker.kernel import TrackerError, Windows
     from tracker_telemetry import costs
     from tracker_telemetry.index import ask, ask_log
@@ -43,7 +41,7 @@ def command(window: str | None, path: str | None, top: int | None, by: str, name
         raise Windows(here).no_window(window)
     if path is None and not here.journal.size(source.stream):
         cure = f"Store a log with `tracker ingest {source.name} --window W0-01 --file PATH`, or give --file PATH here."
-        raise TrackerError(f"No event of {source.name} is stored in {here.root}. {cure}")
+        raise TrackerError(f"No events of {source.name} are stored in {here.root}. {cure}")
     prices = ListPrices.of_source(here, source)
 
     def show(events: DuckDBPyConnection) -> None:
@@ -86,4 +84,4 @@ def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
             rejected += events is None
             yield from events or ()
     if rejected:
-        here.warn(f"{rejected} lines of {path} could not be read and are not counted")
+        here.warn(f"left out {plural(rejected, 'line')} of {path} that could not be read")

@@ -33,7 +33,7 @@ class Period(click.Choice[str]):
 
 @click.command("usage", cls=Command, epilog="tracker usage project --last 5")
 @click.argument("by", type=Period(WAYS), default="daily", metavar="[PERIOD]")
-@click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="Split each row by this, too.")
+@click.option("--by", "columns", multiple=True, type=click.Choice(WAYS[3:]), help="Also split each row by this.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV.")
 @click.option("--timezone", metavar="ZONE", is_eager=True, help=ZONE)
 @click.option(
@@ -44,7 +44,7 @@ class Period(click.Choice[str]):
     metavar="DAY",
     help="The first day of a week.",
 )
-@selection(last="The last N periods or windows; of other groups the N largest.", of="Only requests of this provider.")
+@selection(last="The last N periods or windows; the N largest of other groups.", of="Only requests of this provider.")
 def command(
     by: str,
     columns: tuple[str, ...],
@@ -55,7 +55,7 @@ def command(
 ) -> None:
     """Show what your agents' requests used, from the session logs of all clients.
 
-    PERIOD is daily (unless you name one), weekly, monthly, session, project, branch, model or window.
+    PERIOD is daily (the default), weekly, monthly, session, project, branch, model or window.
     """
     from attrs import evolve
 
@@ -115,7 +115,7 @@ def _sources(here: Session, provider: str | None) -> Sequence[Source]:
 
     known = log_sources(here)
     if provider is not None and provider not in (names := owners(here, known)):
-        raise TrackerError(f"No session logs of a provider {provider!r}. {near(provider, names)}")
+        raise TrackerError(f"No session logs of provider {provider!r}. {near(provider, names)}")
     return sources_of(here, known, provider)
 
 
@@ -154,7 +154,7 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
     found = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
     variables = sorted(name for name in found if name and not name.startswith("XDG_"))
     if variables and not any(counts.values()):
-        yield f"If the logs are in another folder, name it in {' or '.join(variables)} and run `tracker usage` again."
+        yield f"If the logs are in another folder, set {' or '.join(variables)} to it and run `tracker usage` again."
 
 
 def _moved(moves: Moves) -> str:
@@ -169,7 +169,7 @@ def _moved(moves: Moves) -> str:
     if len(parts) <= MOST_MOVES:
         return f"{name} moved: {', '.join(parts)}"
     whole, last = amount(sum(moves.periods.values())), ", ".join(parts[-MOST_MOVES:])
-    return f"{name} moved {whole} in {len(parts)} periods (--json has each), lately: {last}"
+    return f"{name} moved {whole} in {len(parts)} periods (--json lists all), most recently: {last}"
 
 
 def _csv(found: Usage) -> Iterator[str]:

@@ -205,8 +205,8 @@ def not_in_rows(database: sqlite3.Connection, source: Source, span: Span) -> Ite
     for model, (plain, read, output, written, long) in sorted(more.items()):
         left = [plain, read, written - long, long, output]
         tokens = ", ".join(f"{name}={count}" for name, count in zip(TOKENS, left, strict=False) if count)
-        what = f"such as compaction{', at most' if model in unsure else ''}: {tokens}"
-        detail = f"{source.title}: {model} in the client's own totals alone, {what}"
+        what = f"(such as compaction): {'at most ' if model in unsure else ''}{tokens}"
+        detail = f"{source.title}: {model} in the client's own totals alone {what}"
         yield model, {"kind": "not_in_rows", "count": counts[model], "detail": detail}
 
 

@@ -65,7 +65,7 @@ def counts(found: Sequence[Any]) -> Sequence[int]:
         found = [0 if value is None else value for value in found]
         kinds = {*map(type, found)}
     if kinds != {int} or min(found) < 0:
-        raise TypeError("a count of tokens is below 0 or no number")
+        raise TypeError("a count of tokens is below 0 or not a number")
     return found
 
 

@@ -91,7 +91,7 @@ def unlisted(source: Source) -> list[str]:
         for folder in _folders(origin):
             # other programs' variables, such as that of the second place, may name what nobody made
             if origin.variable == wanted[0].variable and os.environ.get(origin.variable or "") and not folder.exists():
-                lacking[f"{folder}, which {origin.variable} names, is not there"] = None
+                lacking[f"{folder}, set in {origin.variable}, does not exist"] = None
             for _ in _below(folder, origin.pattern, errors.append):
                 pass
     gone = FileNotFoundError, NotADirectoryError

@@ -36,30 +36,30 @@ AND session NOT IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT 
 """
 NO_MODEL = "(no model)"
 AT_SPEED = " at speed "
-ONLY_TOTALS = " where only daily totals are left"
+ONLY_TOTALS = " with only daily totals left"
 PLAIN = re.compile(r"[\w.:@+-]+", re.ASCII)  # a name that stands in TOML and on a terminal as it is
 # What is counted, and the sentence, for how many of it and what else is known.
 SAID = {
     "unreadable": ("line", "{} could not be read: {}"),
-    "partial": ("last line", "{} without an end, which may still come: {}"),
+    "partial": ("last line", "{} incomplete, and the rest may still come: {}"),
     "unread_files": ("file", "{} could not be read: {}"),
     "unread_folders": ("folder", "{} could not be read: {}"),
-    "unknown": ("row", "{} may hold tokens that are not counted, of a newer client: {}"),
+    "unknown": ("row", "{} of a newer client may hold tokens that are not counted: {}"),
     "not_in_rows": ("session", "{} used more than the rows show: {}"),
     "without_plugin": ("session", "{} left out: {}"),
-    "shared": ("request", "{} shared {}"),
+    "shared": ("request", "{} in several windows at once: {}"),
     "accounts": (
         "account",
-        "requests of {} are in {}, which measures one of them, so that `windows` leaves them out; a window of each, in"
-        " a lane with the name of its branch or project, tells them apart",
+        "{1} has requests of {0} but measures one of them, so `tracker windows` leaves its requests out; give each"
+        " account its own windows, in a lane named after its branch or project",
     ),
-    "left_out": ("request", "{} left out, of which {}"),
-    "undated": ("request", "{} in no period, of which {}"),
-    "gone": ("session", "the files of {} are gone; what they held is counted: {}"),
+    "left_out": ("request", "{} left out, since {}"),
+    "undated": ("request", "{} in no period, since {}"),
+    "gone": ("session", "the files of {} are gone, but what they held is counted: {}"),
     "deleted": (
         "session",
-        "the files of {} are deleted, or on another machine; their totals by day are counted, not what only a client's"
-        " own total held: {}",
+        "the files of {} are deleted, or on another machine; their daily totals are counted, but not what only a"
+        " client's own total held: {}",
     ),
 }
 # A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day in UTC,
@@ -75,11 +75,11 @@ def sentences(missing: Iterable[Mapping[str, Any]], *, are_private: bool) -> Ite
     """What is missing in words; where the user's own prices belong only where nobody else reads it."""
     counts = {line(one["detail"]): plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
     if nameless := counts.pop(NO_MODEL, None):
-        yield f"no price can be known for {nameless} without the name of a model"
+        yield f"no price can be known for {nameless} without a model name"
     if counts:
         models = ", ".join(f"{model} ({count})" for model, count in counts.items())
         place = user_file() if are_private else f"the {FILE} of your own settings"
-        yield f"no price is known for {models}; your own belong in {place}"
+        yield f"no price is known for {models}; add your own to {place}"
     for one in missing:
         count, detail = one["count"], line(one["detail"])
         match one["kind"]:
@@ -107,7 +107,7 @@ def example(missing: Iterable[Mapping[str, Any]]) -> str | None:
             entry = ["[[model]]", f'name = "{model}"', "input = 1.00", "output = 4.00"]
             entry += [f'speed = "{speed}"'] if speed else []
             lines = "\n".join(f"  {one}" for one in entry)
-            return f"an entry of {FILE}, with yours for these prices (US dollars per million tokens):\n{lines}"
+            return f"an entry for {FILE}; replace its prices (US dollars per million tokens):\n{lines}"
     return None
 
 
@@ -140,9 +140,9 @@ def shared(windows: Iterable[Mapping[str, int]], *, is_hashed: bool) -> Iterator
     for one in windows:
         found.update(one)
     tells = "branch" if is_hashed else "branch or project"
-    cure = f"give each lane the name of its {tells} to tell them apart"
+    cure = f"name each lane after its {tells} to tell them apart"
     for names, count in sorted(found.items()):
-        yield {"kind": "shared", "count": count, "detail": f"within {names} at once; {cure}"}
+        yield {"kind": "shared", "count": count, "detail": f"{names}; {cure}"}
 
 
 def accounts(known: Iterable[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
@@ -162,9 +162,9 @@ def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
         found[one[0]].add(one)
     for title, some in sorted(found.items()):
         _, sessions, days, differ = zip(*some, strict=True)
-        first = min(filter(None, days), default="a day that is not known")
-        which = ", each on its day in UTC, where that may be another one" if any(differ) else ""
-        yield {"kind": "deleted", "count": len({*sessions}), "detail": f"{title}, the first of {first}{which}"}
+        first = min(filter(None, days), default="an unknown day")
+        which = ", each on its UTC day, which may differ from yours" if any(differ) else ""
+        yield {"kind": "deleted", "count": len({*sessions}), "detail": f"{title}, the first from {first}{which}"}
 
 
 def untimed(left: Iterable[Rest], undated: Iterable[int]) -> Iterator[dict[str, Any]]:
@@ -256,8 +256,8 @@ def _gone(
     given = {"source": source.name, "here": here, "gone": gone, "since": since, "until": until}
     [(count, first)] = database.execute(GONE, {**given, "is_all": span == EVER})
     if count:
-        day = datetime.fromtimestamp(first, UTC).date() if first is not None else "a day that is not known"
-        yield {"kind": "gone", "count": count, "detail": f"{source.title}, the first of {day}"}
+        day = datetime.fromtimestamp(first, UTC).date() if first is not None else "an unknown day"
+        yield {"kind": "gone", "count": count, "detail": f"{source.title}, the first from {day}"}
 
 
 def _names(known: Mapping[bytes, str], keys: Sequence[bytes]) -> str:

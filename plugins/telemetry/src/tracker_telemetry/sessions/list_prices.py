@@ -45,7 +45,7 @@ class ListPrices:
             if session.registry.is_strict():
                 raise
             users = prices.own_table()
-            cure = f"TRACKER_DISABLE_PLUGINS={source.name} leaves it out"
+            cure = f"TRACKER_DISABLE_PLUGINS={source.name} turns it off"
             session.warn(f"{str(error).rstrip('.')}; its own prices are left out ({cure})")
         return cls(users, genai.version(), users=users)
 

@@ -31,7 +31,7 @@ FIGURES = (
     Column(key="cache_read_tokens", title="Cache read", kind="count", rank=5),
 )
 UNPRICED = Column(key="unpriced_requests", title="Without price", kind="count", rank=0)
-LEAST = " The cost of a row with requests without a price is the least that it was."
+LEAST = " If a row has requests without a price, its cost is a minimum."
 
 
 def panels(session: Session, period: Period) -> Iterator[Panel]:
@@ -104,7 +104,7 @@ def _over_time(ask: Callable[[usage.By], usage.Usage], local: tzinfo, daily: usa
         title="Tokens and money",
         place=40,
         headlines=[f"{whole} used {total.whole:,} tokens{money}."],
-        about=f"From the agents' session logs, {by}. Tokens are input, output and what was cached.{_least(rows)}",
+        about=f"From the agents' session logs, {by}. Tokens are input, output and cached tokens.{_least(rows)}",
         columns=(
             Column(key="period", title="From", rank=0),
             Column(key="provider", title="Provider", rank=0),

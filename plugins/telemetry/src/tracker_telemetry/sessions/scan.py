@@ -31,7 +31,7 @@ BATCH = 500  # lines whose events are checked together
 BLOCK = 1 << 18  # bytes that are read at once: what a processor's cache holds
 LARGEST = 10**12  # no request has more tokens
 UNLIKE = "lines like it are not counted"
-LEFT_OPEN = "what the last lines of its files leave open is not counted"
+LEFT_OPEN = "requests left open at the end of its files are not counted"
 UTF16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"{\0", b"\0{"  # how such a file begins
 TIME = 2  # its column
 ALONE = "."  # the second half of a key that has none
@@ -223,7 +223,7 @@ class Rows:
         try:
             self.kept = self.kept and with_end(self.kept, self.state)
         except Exception as error:  # noqa: BLE001
-            self._blame(TypeError(f"the scratch cannot be stored: {error}"), "what it notes is not shown", "end_stream")
+            self._blame(TypeError(f"the scratch cannot be stored: {error}"), "its notes are not shown", "end_stream")
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Ask the plugin for the events of lines."""
@@ -349,7 +349,7 @@ class Rows:
             return as_json(self.state, is_hashed=self.rules.is_hashed)
         except Exception as error:  # noqa: BLE001
             reason = TypeError(f"the scratch cannot be stored: {error}")
-            self._blame(reason, "files that grow are read from their beginning each time")
+            self._blame(reason, "growing files are read from the start each time")
             return ""
 
 

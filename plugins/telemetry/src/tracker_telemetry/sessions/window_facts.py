@@ -147,7 +147,7 @@ def _warn_of_unread(session: Session, logs: store.Store, windows: frozenset[str]
         begin, end = spans.span(owners(session, [source]), windows) or (0.0, 0.0)
         asked = source.name, int(begin * NANOSECONDS)
         if begin < end and logs.database.execute(UNREAD, asked).fetchone() is not None:
-            session.warn("what windows used may be more: session logs could not be read. `tracker usage` names them.")
+            session.warn("windows may have used more: some session logs could not be read. `tracker usage` lists them.")
 
 
 def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> LogFacts:
@@ -234,8 +234,8 @@ def used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
             text = f"{{window}} {{provider}}: tokens not known, {why.format(plural(count, one))}"
             return Row(values={"window": window, "provider": provider, name: count}, text=text)
     if count := found.get("uncounted_requests"):
-        text = "{window} {provider}: at least {tokens_at_least} tokens by a proxy's stream alone"
-        text += f", which lacks a count of {plural(count, 'request')}"
+        text = "{window} {provider}: at least {tokens_at_least} tokens from a proxy's stream alone"
+        text += f", which has no count for {plural(count, 'request')}"
         return Row(values={"window": window, "provider": provider, **found}, text=text)
     names = ("tokens", "requests", "cost_usd", "unpriced_requests", "shared_requests", "shared_with", *PER_FEATURE)
     values = {"window": window, "provider": provider, **{name: found[name] for name in names if name in found}}
@@ -248,7 +248,7 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
     least = "at least " if bare else ""
     yield f"{_few('window', values, BETWEEN)} {{provider}}: {{tokens}} tokens"
     # a stream has events
-    yield f", {plural(values['requests'], 'request')}" if "requests" in values else " by a proxy's stream alone"
+    yield f", {plural(values['requests'], 'request')}" if "requests" in values else " from a proxy's stream alone"
     if values["cost_usd"] is not None:
         yield f", {least}{dollars(values['cost_usd'], is_least=bool(bare))}"
     if bare:
@@ -259,8 +259,8 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
             yield f" and {least}{dollars(each, is_least=bool(bare))}"
         yield " per feature"
     if count := values.get("shared_requests"):
-        yield f"; {plural(count, 'request')} more in common with {_few('shared_with', values, ', ')}"
-        yield ", so that it is not known what a feature took" if "tokens_per_feature" in values else ""
+        yield f"; {plural(count, 'more request')} shared with {_few('shared_with', values, ', ')}"
+        yield ", so what a feature took is not known" if "tokens_per_feature" in values else ""
 
 
 def _few(name: str, values: Mapping[str, Any], between: str) -> str:

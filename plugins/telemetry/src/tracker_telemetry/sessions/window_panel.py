@@ -41,7 +41,7 @@ def panel(session: Session, windows: Sequence[str]) -> Panel:
     said: Sequence[str] = ()
     missing: Sequence[str] = ()
     if len(windows) > MOST_WINDOWS:
-        missing = [f"not shown of more than {MOST_WINDOWS} windows: `tracker windows` has them"]
+        missing = [f"not shown for more than {MOST_WINDOWS} windows: `tracker windows` lists them"]
     elif windows:
         rows, said, missing = _kept(session, windows)
     return Panel(name="preview", title="Tokens and money", headlines=said, columns=COLUMNS, rows=rows, missing=missing)
