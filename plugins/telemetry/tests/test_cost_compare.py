@@ -285,22 +285,6 @@ def test_the_prices_on_the_page_are_read() -> None:
     assert table.found("house-model-mini") is None
 
 
-def test_a_price_may_be_given_under_the_name_that_a_request_has() -> None:
-    entries = """
-        [[model]]
-        name = "house/foo-1"
-        input = 7
-        output = 1
-        [[model]]
-        prefix = "z.ai/glm-4.6"
-        input = 1
-        output = 2
-    """
-    table = parse(entries, "prices.toml")
-    found = [table.found(name) for name in ("house/foo-1", "foo-1", "z.ai/glm-4.6", "glm-4.6-20260110")]
-    assert [one and one[0][0] for one in found] == pytest.approx([7e-6, 7e-6, 1e-6, 1e-6])
-
-
 def test_without_a_stream_it_says_what_is_missing(tracker_inside: Run, tmp_path: Path) -> None:
     for make in (False, True):
         if make:
