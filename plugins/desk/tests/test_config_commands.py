@@ -165,7 +165,7 @@ def test_list_as_json(toys: Run, file: Path) -> None:
         "origin": "file",
         "where": f"{file} line 1",
         "default": 1.5,
-        "about": "the ratio of efficiencies that power and windows needed are for",
+        "about": "the ratio of efficiencies that power and windows needed are computed for",
     }
     assert (found["fsync"]["value"], found["fsync"]["where"]) == (True, None)
 

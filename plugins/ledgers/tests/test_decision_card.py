@@ -81,7 +81,7 @@ def test_a_remark_makes_no_window_more_complete(toys: Run, tmp_path: Path) -> No
     (tmp_path / "usage.jsonl").write_text('{"ts": "2026-01-10T08:00:00Z", "rid": "A", "lane": "far"}\n')
     ok(toys("ingest", "toy-stream", "--window", "W1", "--file", "usage.jsonl"))
     card = toys("decision-card", "--window", "W1").stdout
-    assert "  - note    It gives no figure of toy: features-missing.\n" in card
+    assert "  - note    It gives no figure for toy: features-missing.\n" in card
     assert "  - note    1 event of Toy " in card
     assert "Completeness: 60% (3/5)\n" in card
 

@@ -303,7 +303,7 @@ def test_figures_leave_a_window_of_two_accounts_out(verdicts: Any) -> None:
     assert "(excluded W2: other-account)" in said
     board = verdicts("scoreboard")
     assert board.ok().splitlines()[1].split()[2:5] == ["2", "3", "10"]
-    assert "codex W2 does not count: its BEFORE and its AFTER are of two accounts." in board.err
+    assert "codex W2 does not count: its BEFORE and AFTER are from two accounts." in board.err
     (row,) = [row for row in json.loads(verdicts("--json", "windows").ok()) if row["window"] == "W2"]
     assert row["providers"]["codex"]["account"] == "2 accounts"
     assert row["providers"]["codex"]["capacity"] is None
@@ -357,12 +357,12 @@ def test_a_window_of_two_plans_does_not_count_and_plans_are_not_added_without_a_
         assert ("capacity=n/a" in finalized.ok()) == (plan != other)
     said = verdicts("preview").ok()
     assert "features=4, capacity=22 pp" in said
-    assert "(excluded W2: other-plan) (of several plans: Plus, Pro 200)" in said
+    assert "(excluded W2: other-plan) (measured on several plans: Plus, Pro 200)" in said
     board = verdicts("scoreboard")
-    assert "codex W2 does not count: its BEFORE and its AFTER are of two plans." in board.err
-    assert "codex: of several plans: Plus, Pro 200" in board.err
-    assert "It gives no figure of codex: other-plan." in verdicts("decision-card", "--window", "W2").ok()
-    assert "of several plans" not in verdicts("preview", "--window", "W3").ok()
+    assert "codex W2 does not count: its BEFORE and AFTER are from two plans." in board.err
+    assert "codex: measured on several plans: Plus, Pro 200" in board.err
+    assert "It gives no figure for codex: other-plan." in verdicts("decision-card", "--window", "W2").ok()
+    assert "several plans" not in verdicts("preview", "--window", "W3").ok()
 
 
 @pytest.mark.parametrize(

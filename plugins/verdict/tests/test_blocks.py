@@ -15,7 +15,7 @@ from tracker_verdict.stats.ratio import Comparison
 def test_windows_are_summed_by_project(verdicts: Any) -> None:
     windows = [(2 + at % 3, 10 + at % 4, f"2026-01-0{1 + at // 4}T{10 + at % 4}:00:00Z") for at in range(8)]
     verdicts.rows(codex=windows, claude=windows)
-    assert "No window says its project." in verdicts("compare", "codex", "claude", "--blocks", "project").refused()
+    assert "No window has a known project." in verdicts("compare", "codex", "claude", "--blocks", "project").refused()
     for name in ("codex", "claude"):
         for at in range(8):
             verdicts.facts[f"{name}-{1 + at:02d}", name] = {"project": f"p{at % 4}"}
@@ -70,8 +70,8 @@ def test_windows_of_unknown_projects_are_no_projects_of_their_own(verdicts: Any)
     done = verdicts("compare", "codex", "claude", "--blocks", "project")
     assert "claude has 1 project of comparable windows, and --blocks project needs 3 on each side." in done.ok()
     assert "(spread over 1 project)" in done.out
-    assert "note: claude: 8 windows of no known project, or of several, are summed as one." in done.err
-    assert "note: codex: 2 windows of no known project, or of several, are summed as one." in done.err
+    assert "note: claude: summed as one: 8 windows with no known project, or with several." in done.err
+    assert "note: codex: summed as one: 2 windows with no known project, or with several." in done.err
 
 
 def test_json_says_how_alike_neighbours_are_and_how_far_apart_the_sides(verdicts: Any) -> None:
@@ -110,7 +110,7 @@ def test_an_assumed_interval_is_spread_over_no_days(verdicts: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "said"), [([10, 1, 1], "one day outweighs the others"), ([6, 6], "2 days alone"), ([12], "1 day alone")]
+    ("days", "said"), [([10, 1, 1], "one day outweighs the others"), ([6, 6], "only 2 days"), ([12], "only 1 day")]
 )
 def test_many_windows_of_too_few_days_say_so(verdicts: Any, days: list[int], said: str) -> None:
     """What differs between days is not in their interval, and nothing told that from one over days."""

@@ -42,8 +42,8 @@ def test_windows_of_one_side_before_all_of_the_other_decide_nothing(verdicts: An
     said = verdicts("compare", "claude", "codex").ok()
     assert " more windows of each, alternating" in said
     assert (
-        " to 1 says codex delivers more per pp, but all of codex was measured before claude: a step between looks the"
-        " same.\n"
+        " to 1 says codex delivers more per pp, but all of codex was measured before claude: a change in"
+        " between would look the same.\n"
     ) in said
     verdicts.rows(codex=[*codex[1:], (*codex[0][:2], "2026-01-02T09:30:00Z")], claude=claude)
     [found] = json.loads(verdicts("--json", "compare", "codex", "claude").ok())

@@ -26,9 +26,9 @@ def test_no_window_is_promised_to_settle_what_many_did_not(verdicts: Any) -> Non
     _, most = measured(verdicts, 30)
     assert most < 30
     said = verdicts("compare", "codex", "claude").ok()
-    assert "  Measure on only if a ratio below 1.5 matters to you. Not enough data: today " in said
+    assert "  Measure more only if a ratio below 1.5 matters to you. Not enough data: today " in said
     assert (
-        "  Moving work takes 3 to 1. So many windows would have reached it in four fifths of all cases if the true"
+        "  Moving work takes 3 to 1. This many windows would have reached it in four fifths of all cases if the true"
         " ratio were 1.5: it is probably less.\n"
     ) in said
     page = verdicts("report", "--format", "md").ok()
@@ -44,7 +44,7 @@ def test_what_half_of_all_cases_take_is_not_promised_once_it_is_there(verdicts: 
     assert f"If the true ratio is 1.5, {most - 15} more of each reach it in four fifths of all cases.\n" in said
 
 
-LOPSIDED = "few windows of codex used most of the capacity; windows that use about as much say more"
+LOPSIDED = "one window of codex used most of the capacity; windows of similar size say more"
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_sides_that_are_alike_lean_to_neither(verdicts: Any, features: int, name
 
 def test_windows_without_an_interval_say_why(verdicts: Any) -> None:
     verdicts.rows(claude=[(2, 30, "2026-01-01T12:00:00Z"), (2, 2, "2026-01-02T12:00:00Z"), (2, 2, WHEN)])
-    assert "ci=n/a, n=3, power=n/a (no interval: few windows used most of the capacity)" in verdicts("preview").ok()
+    assert "ci=n/a, n=3, power=n/a (no interval: one window used most of the capacity)" in verdicts("preview").ok()

@@ -63,6 +63,6 @@ def test_of_how_many_windows_no_tokens_are_known(verdicts: Any) -> None:
         ("claude", None, 1),
         ("codex", 1200, 1),
     ]
-    assert verdicts("scoreboard").err == "note: codex: tokens are known of 1 of 2 windows.\n"
+    assert verdicts("scoreboard").err == "note: codex: tokens are known for 1 of 2 windows.\n"
     verdicts.facts["codex-02", "codex"] = {"tokens": 800}
     assert "unknown_windows" not in verdicts("scoreboard").ok()

@@ -56,12 +56,12 @@ def test_a_window_that_overlaps_is_no_go_until_the_other_is_reopened(verdicts: A
     verdicts.measure(("W1", ONE, 90, 80, "-9h", "-7h", 3), ("W2", ONE, 85, 75, "-8h", "-6h", 2))
     for window, other in (("W1", "W2"), ("W2", "W1")):
         done = verdicts("complete", "--window", window, "--outcome", "pass")
-        assert f"note: {other} ran at the same time on codex's meter, so that neither counts. " in done.notes
-        assert f"If {other} is a slip, reopen it: `tracker complete --reopen --window {other}`\n" in done.notes
+        assert f"note: {other} ran at the same time on codex's meter, so neither counts. " in done.notes
+        assert f"If {other} is a mistake, reopen it: `tracker complete --reopen --window {other}`\n" in done.notes
     card = verdicts("decision-card", "--window", "W1")
     assert "Verdict: NO-GO" in card.out
-    assert "W2 ran at the same time on codex's meter, so that neither counts. Give lanes that work at the" in card.out
-    cure = card.out.rpartition("If W2 is a slip, reopen it. Run `tracker ")[2].partition("`")[0]
+    assert "W2 ran at the same time on codex's meter, so neither counts. Give lanes that work at the" in card.out
+    cure = card.out.rpartition("If W2 is a mistake, reopen it. Run `tracker ")[2].partition("`")[0]
     verdicts(*cure.split()).ok()
     card = verdicts("decision-card", "--window", "W1")
     assert "Verdict: SOFT GO" in card.out
@@ -75,8 +75,8 @@ def test_of_a_window_inside_another_the_one_whose_end_was_forgotten_is_the_slip(
     for window in ("W1", "W2"):
         note = verdicts("complete", "--window", window, "--outcome", "pass").notes
         card = verdicts("decision-card", "--window", window).out
-        assert "once you reopen it: `tracker complete --reopen --window W1`" in note
-        assert "once you reopen it. Run `tracker complete --reopen --window W1`" in card
+        assert "once you have reopened it: `tracker complete --reopen --window W1`" in note
+        assert "once you have reopened it. Run `tracker complete --reopen --window W1`" in card
         assert "If W1 was over before W2 began, `tracker alias delete codex --window W1 --keep-readings`, twice" in card
     verdicts("complete", "--reopen", "--window", "W1").ok()
     for _ in "ab":
@@ -91,7 +91,7 @@ def test_the_card_names_the_provider_of_which_the_preview_has_no_figure(verdicts
     verdicts("complete", "--window", "W1", "--outcome", "pass").ok()
     assert "(excluded W1: features-missing)" in verdicts("preview").ok()
     card = verdicts("decision-card", "--window", "W1").out
-    assert "  - note    It gives no figure of codex: features-missing.\n" in card
+    assert "  - note    It gives no figure for codex: features-missing.\n" in card
     assert "Verdict: SOFT GO" in card
     verdicts("complete", "--window", "W1", "--codex-features", "1").ok()
     assert "no figure" not in verdicts("decision-card", "--window", "W1").out
@@ -171,7 +171,7 @@ def test_at_every_width_it_is_said_why_a_window_does_not_count(verdicts: Any, mo
     verdicts.measure(("W3", ONE, 75, 70, "-5h", "-4h", 1))
     report = verdicts("report", "--format", "md")
     assert report.err == "", "the page says it"
-    assert "codex: 2 windows left out, they overlap: W1, W2." in report.ok()
+    assert "codex: 2 windows left out, overlapping: W1, W2." in report.ok()
     rows = [row.split(" | ") for row in report.ok().splitlines() if row.startswith(("| W", "| Window "))]
     assert [row[rows[0].index("Overlaps |")].strip(" |") for row in rows] == ["Overlaps", "", "W1", "W2"]
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -179,7 +179,7 @@ def test_at_every_width_it_is_said_why_a_window_does_not_count(verdicts: Any, mo
     for columns in ("40", "200"):
         monkeypatch.setenv("COLUMNS", columns)
         said = " ".join(verdicts("preview").ok().split())
-        assert "codex: 2 windows left out, they overlap: W1, W2." in said
+        assert "codex: 2 windows left out, overlapping: W1, W2." in said
         listed = verdicts("windows")
         assert "Overlaps" in listed.ok()
         assert "note: overlapping windows do not count: codex W1, codex W2. `tracker dec" in listed.err
@@ -219,9 +219,9 @@ def test_figures_per_feature_are_of_the_windows_that_count(verdicts: Any) -> Non
     assert (row["n"], row["unknown_windows"]) == (2, 1), "the tokens of W5 are not known"
     assert (row["tokens_per_feature"], row["cost_usd_per_feature"], row["churn_per_feature"]) == (240, 480, 400)
     said = verdicts("scoreboard").err
-    assert "note: codex: tokens are known of 1 of 2 windows.\n" in said
-    assert "note: codex: windows that do not count used 30 tokens more.\n" in said
-    assert "note: codex (none): tokens are known of 1 of 2" in verdicts("scoreboard", "--by", "methodology").err
+    assert "note: codex: tokens are known for 1 of 2 windows.\n" in said
+    assert "note: codex: windows that do not count used another 30 tokens.\n" in said
+    assert "note: codex (none): tokens are known for 1 of 2" in verdicts("scoreboard", "--by", "methodology").err
     verdicts.facts["W5", "codex"] = {"shared_requests": 1, "tokens": 0, "cost_usd": 0}
     verdicts.facts["W3", "codex"]["shared_requests"] = 1
     verdicts.facts["W3+W5", "codex"] = {"tokens": 40, "requests": 1, "cost_usd": 80}
@@ -280,7 +280,7 @@ def test_a_comparison_says_that_the_windows_of_a_side_overlap(verdicts: Any, mon
         verdicts("override", "claude", *words).ok()
     verdicts("complete", "--window", "W3", "--claude-features", "2").ok()
     said = verdicts("compare", "codex", "claude").ok()
-    assert "Nothing can be said: codex W1, W2 are left out, because they overlap on the same meter." in said
+    assert "Nothing can be said: overlapping windows on the same meter are left out (codex W1, W2)." in said
     assert "used no capacity" not in said
     # whatever is held at once
     monkeypatch.setattr("tracker.windows.reader.PART", 1)

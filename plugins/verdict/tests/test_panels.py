@@ -26,7 +26,7 @@ def test_a_report_says_why_nothing_is_compared_as_it_was_asked(verdicts: Any) ->
 
 def test_a_report_says_that_no_price_is_set(verdicts: Any) -> None:
     verdicts.rows(codex=MORE, claude=FEW)
-    said = "nothing is compared for the money: `tracker init` asks for them."
+    said = "nothing is compared by money: `tracker init` asks for prices."
     assert said in verdicts("report", "--format", "md").ok()
     verdicts.settings('[prices]\ncodex = "200/mo:4.3bars"\nclaude = "100/mo:4.3bars"\n')
     assert said not in verdicts("report", "--format", "md").ok()

@@ -124,7 +124,7 @@ def test_that_all_windows_lie_far_apart_is_the_reason(tracker_cli: Run, tmp_path
     first, second = rows.read_text().splitlines()
     rows.write_text(f"{first}\n{second.replace('2026-01-01', '2026-01-20')}\n")
     said = ok(tracker_cli("compare", "codex", "claude"))
-    assert "  Nothing can be said: no windows of both lie near enough in time. Measure some of each, altern" in said
+    assert "  Nothing can be said: no windows of the two are close enough in time. Measure some of each, altern" in said
     assert "Not comparable in time: codex codex-01 (no window of claude that counts within 3 days)" in said
 
 
@@ -237,9 +237,9 @@ def test_pairs_are_planned_in_random_order_and_certified(tracker_cli: Run, tmp_p
 def test_different_units_need_prices(tracker_cli: Run, tmp_path: Path) -> None:
     finalized(tmp_path, codex=D2, glm=[(3, 35), (2, 18), (4, 52), (1, 12), (2, 27)])
     refused = error(tracker_cli("compare", "codex", "glm"))
-    assert "Different units cannot be compared (codex in pp, glm in prompts). Expected what each costs" in refused
+    assert "Different units cannot be compared (codex in pp, glm in prompts). Expected each one's month" in refused
     named = "`tracker compare codex glm --price codex=200/mo:4.3bars --price glm=30/mo:2400prompts`"
-    assert refused.endswith(f"or into {named}.")
+    assert refused.endswith(f"or type {named}.")
     # it works as it is printed
     ok(tracker_cli(*named.strip("`").split()[1:]))
     prices = ["--price", "codex=100/mo:1bars", "--price", "glm=25/mo:100prompts"]  # k = 1 and 4
@@ -383,7 +383,7 @@ def test_windows_of_two_accounts_are_never_added(verdicts: Any) -> None:
         ("codex (work)", 2, 19),
     ]
     refused = verdicts("compare", "codex", "claude").refused()
-    assert "The windows of codex are of 2 accounts (home, work), and their percentages are not the same." in refused
+    assert "The windows of codex belong to 2 accounts (home, work), whose percentages cannot be added." in refused
     assert "Did you mean work?" in verdicts("compare", "codex", "claude", "--account", "wrk").refused()
     [match] = json.loads(verdicts("--json", "compare", "codex", "claude", "--account", "work").ok())
     assert match["providers"][0]["n"] == 2

@@ -109,7 +109,7 @@ def test_a_terminal_without_its_characters_is_refused(recent: Any, tmp_path: Pat
     with terminal(recent, tmp_path, env=ASCII) as (main, process):
         assert process.wait(60) == 1
         said = _without_folder(os.read(main, 4096).decode())
-        assert said == "error: The board's lines are not in ascii. Set PYTHONUTF8=1, or type `tracker status`."
+        assert said == "error: ascii cannot encode the board's lines. Set PYTHONUTF8=1, or type `tracker status`."
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_terminal_without_its_characters_is_refused(recent: Any, tmp_path: Pat
 def test_a_terminal_gets_no_picture_and_no_page(recent: Any, tmp_path: Path, word: str, refused: str) -> None:
     with terminal(recent, tmp_path, word) as (main, process):
         assert process.wait(60) == 1
-        assert _without_folder(os.read(main, 4096).decode()).startswith(f"error: A terminal does not show {refused}")
+        assert _without_folder(os.read(main, 4096).decode()).startswith(f"error: A terminal cannot show {refused}")
 
 
 def test_it_stops_on_ctrl_z_and_goes_on(recent: Any, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def bars(*rows: dict[str, Any], kind: str = "bars", **chart: Any) -> Picture:
 def test_a_line_ends_at_its_last_value_and_what_is_expected_begins_there() -> None:
     found = steps(10, 30, 20, expected=(40, 60))
     assert found.description == (
-        "From 01 Mar 2026 to 03 Mar 2026: lowest 10%, highest 30%, last 20%. Expected at 05 Mar 2026: 40% to 60%."
+        "From 01 Mar 2026 to 03 Mar 2026: lowest 10%, highest 30%, last 20%. Expected on 05 Mar 2026: 40% to 60%."
     )
     [line] = re.findall(r'<polyline points="([^"]*)"', found.body)
     [fan] = re.findall(r'<polygon points="([^"]*)"', found.body)

@@ -16,7 +16,7 @@ def test_an_open_anomaly_is_left_to_the_command_that_names_its_cure(program: Any
         at = (datetime.now(UTC) - timedelta(hours=2 if phase == "start" else 1)).isoformat()
         own = ("--window", "W1", "--captured-at", at)
         program("alias", phase, "toy", "--stdin", *own, stdin=f"fuel {used}%\nheat 1%").ok()
-    said = "1 window recorded, none finalized. `tracker status` says what W1 waits for."
+    said = "1 window recorded, none finalized. `tracker status` shows what W1 is waiting for."
     assert said in program("report", "--format", "md").ok()
     assert "fuel fell from 40 to 30" in program("status").ok()
 
@@ -27,7 +27,7 @@ def test_a_provider_that_the_sums_leave_out_is_named() -> None:
     usage = Panel(name=USAGE, title="Usage", columns=columns, rows=[{"provider": "rival"}])
     known = {"providers": [{"provider": "toy"}, {"provider": "rival"}]}
     [said] = without_requests(known, [usage])
-    assert said == "Tokens and money leave out toy: no session log has a request of it."
+    assert said == "Tokens and money do not include toy: no requests in the session logs."
     assert not [*without_requests(known, [])]
     assert not [*without_requests({"providers": [{"provider": "rival"}]}, [usage])]
 

@@ -243,7 +243,7 @@ def test_windows_that_overlap_are_named_once(fill: Callable[[], Any]) -> None:
         filled("alias", phase, "toy", "--stdin", "--window", "W13", "--captured-at", at, stdin=f"fuel {used}%").ok()
     filled("complete", "--window", "W13", "--toy-features", "1").ok()
     missing = filled("report", "--format", "md").ok().partition("## What is missing")[2]
-    assert re.findall(r"left out.*", missing) == ["left out, they overlap: W11, W13."]
+    assert re.findall(r"left out.*", missing) == ["left out, overlapping: W11, W13."]
 
 
 def test_its_title_goes_by_when_the_windows_were(filled: Any) -> None:
@@ -284,7 +284,7 @@ def test_it_names_the_zone_of_its_times(filled: Any, form: str) -> None:
 def test_a_selection_without_windows_is_not_called_an_empty_journal(program: Any) -> None:
     program("alias", "start", "toy", "--stdin", "--window", "W1", stdin="fuel 10%").ok()
     text = program("report", "--format", "md", "--lane", "foo").ok()
-    assert "No window is among those that you selected. `tracker windows` lists all." in text
+    assert "Your selection contains no window. `tracker windows` lists all." in text
     assert "Nothing is recorded" not in text
 
 
@@ -295,7 +295,7 @@ def test_nothing_recorded_is_said(program: Any) -> None:
     assert "missing" not in text
     assert "missing" not in program("report", "--format", "md").ok()
     of_toy = Page(program("report", "--provider", "toy", "--since", "2026-01-01").ok()).text
-    assert "Nothing is recorded of toy in this time. tracker start toy captures" in of_toy
+    assert "Nothing is recorded for toy in this time. tracker start toy captures" in of_toy
     assert "Features for each unit" not in text
     assert "newest first" not in text
     assert not program.root.exists()

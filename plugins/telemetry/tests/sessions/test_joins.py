@@ -100,7 +100,7 @@ def test_what_rows_of_a_scoreboard_share_is_not_known_per_feature(overlapping: A
     assert [row["tokens_per_feature"] for row in rows.values()] == [None, None]
     assert [row["cost_usd_per_feature"] for row in rows.values()] == [None, None]
     assert [row["shared_requests"] for row in rows.values()] == [5, 5]
-    assert "5 more requests may be of other windows" in overlapping.run("scoreboard", "--by", "lane").stderr
+    assert "5 more requests may belong to other windows" in overlapping.run("scoreboard", "--by", "lane").stderr
 
 
 def test_a_window_that_is_open_takes_nothing_away_in_silence(home: Any, message: Make, capture: Any) -> None:

@@ -290,7 +290,7 @@ def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any
     assert "note: the usage of claude W1 is not known: session files of those days" in two_days.run("windows").stderr
     [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
     assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
-    assert "of some windows only daily totals are left" in two_days.run("scoreboard").stderr
+    assert "some windows have only daily totals left" in two_days.run("scoreboard").stderr
     unknown = "W1 claude: tokens not known, since only daily totals are left of 1 session"
     for command in (("handoff", "--dry-run"), ("report", "--format", "md")):
         assert unknown in two_days.run(*command).stdout, command

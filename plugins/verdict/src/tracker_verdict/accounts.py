@@ -79,7 +79,7 @@ def note_excluded(session: Session, figures: Figures) -> None:
         session.note(f"note: {name}: {line(text)}")
     two = {window: TWO[reason] for window, reason in excluded.items() if reason in TWO}
     for window, owners in two.items():
-        session.note(f"note: {name} {line(window)} does not count: its BEFORE and its AFTER are of {owners}.")
+        session.note(f"note: {name} {line(window)} does not count: its BEFORE and AFTER are from {owners}.")
     said = {*shared, *two}
     if unknown := {window: reason for window, reason in excluded.items() if window not in said}:
         named = first_of((f"{line(window)} ({line(reason)})" for window, reason in unknown.items()), len(unknown))

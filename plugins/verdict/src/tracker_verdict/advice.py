@@ -71,7 +71,7 @@ def _measure(match: Match) -> str:
     if left is None:
         return f"Measure more {match.row}s of each, alternating; how many is not known."
     if not left:
-        return f"Measure on only if a ratio below {number(match.comparison.effect)} matters to you."
+        return f"Measure more only if a ratio below {number(match.comparison.effect)} matters to you."
     return f"Measure {' to '.join(left)} more {match.row}{'' if left == ['1'] else 's'} of each, alternating."
 
 
@@ -102,7 +102,7 @@ def today(match: Match) -> str:
         return f"{says}."
     older = getattr(match, found.first)
     newer = match.other(older)
-    return f"{says}, but all of {older.name} was measured before {newer.name}: a step between looks the same."
+    return f"{says}, but all of {older.name} was measured before {newer.name}: a change in between would look the same."
 
 
 def odds(evidence: float) -> str:
@@ -118,9 +118,9 @@ def certainty(match: Match) -> str:
     lost = [side for side in (match.a, match.b) if side.figures.overlapping and not side.estimate.n]
     if found.kind == "none" and lost:
         named = " and ".join(f"{side.name} {_windows(side.figures.overlapping)}" for side in lost)
-        return f"Nothing can be said: {named} are left out, because they overlap on the same meter."
+        return f"Nothing can be said: overlapping windows on the same meter are left out ({named})."
     if found.kind == "none" and any(side.apart and not side.estimate.n for side in (match.a, match.b)):
-        return "Nothing can be said: no windows of both lie near enough in time. Measure some of each, alternating."
+        return "Nothing can be said: no windows of the two are close enough in time. Measure some of each, alternating."
     if found.kind == "none":
         return f"Nothing can be said: {_unused(match) or 'a side used no capacity'}."
     if (better := match.better) is None:
@@ -155,8 +155,8 @@ def _lacking(match: Match) -> str:
         return "neither side delivered a feature"
     row, lopsided = match.row, [name for name, side in found if side.is_lopsided]
     if not lopsided:
-        return "its figures are too large or too small"
-    return f"few {row}s of {' and '.join(lopsided)} used most of the capacity; {row}s that use about as much say more"
+        return "the figures are too large or too small"
+    return f"one {row} of {' and one of '.join(lopsided)} used most of the capacity; {row}s of similar size say more"
 
 
 def _unused(match: Match) -> str | None:
@@ -176,7 +176,7 @@ def _settling(match: Match) -> str | None:
     if (left := more(match)) is None:
         return takes
     if not left:
-        reached = f"So many {match.row}s would have reached it in four fifths of all cases if the true ratio were"
+        reached = f"This many {match.row}s would have reached it in four fifths of all cases if the true ratio were"
         return f"{takes} {reached} {number(found.effect)}: it is probably less."
     if len(left) == 1:
         chance = f"{left[0]} more of each reach{'es' if left == ['1'] else ''} it in four fifths of all cases"

@@ -150,8 +150,8 @@ def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], price
 def _total(session: Session, name: str, own: Mapping[str | None, Tally], wanted: Collection[str]) -> Figures:
     """The windows of the one account that was asked for; an error if there are several and none was."""
     if names := several(own):
-        problem = f"The windows of {name} are of {len(names)} accounts ({', '.join(names)}), and their percentages"
-        chosen = one_of(names, wanted, f"{problem} are not the same.")
+        problem = f"The windows of {name} belong to {len(names)} accounts ({', '.join(names)}), whose percentages"
+        chosen = one_of(names, wanted, f"{problem} cannot be added.")
         return own[None if chosen == NO_ACCOUNT and NO_ACCOUNT not in own else chosen].total(chosen)
     whole = Tally(session, session.registry.providers[name])
     for one in own.values():
@@ -275,8 +275,7 @@ def _block(session: Session, projects: Mapping[str, str], by: str | None) -> Cal
         return day_of(session)
     if not any(projects.values()):
         raise TrackerError(
-            "No window says its project. Expected session logs that name it: read them with `tracker usage`,"
-            " or use --blocks day."
+            "No window has a known project. Session logs name it: read them with `tracker usage`, or use --blocks day."
         )
     # windows without a project, or of several, may be of the same, so they are summed, too
     return lambda one: projects.get(one.window, NO_PROJECT)

@@ -112,8 +112,8 @@ class ProviderEstimate:
     @property
     def caveats(self) -> tuple[str, ...]:
         """What the figures rest on."""
-        uneven = "no interval: few windows used most of the capacity" if self.spread.is_lopsided else None
-        older = self.change.sentence if self.change else None
+        row, older = self.blocks or "window", self.change.sentence if self.change else None
+        uneven = f"no interval: one {row} used most of the capacity" if self.spread.is_lopsided else None
         return tuple(one for one in (uneven, self._spread_over, self.unsure, self.mixed, older) if one)
 
     @property
@@ -124,14 +124,14 @@ class ProviderEstimate:
         if not self.few_days or self.ci_kind != "measured":
             return None
         few = (
-            f"{plural(self.few_days, 'day')} alone" if self.few_days < LEAST_WINDOWS else "one day outweighs the others"
+            f"only {plural(self.few_days, 'day')}" if self.few_days < LEAST_WINDOWS else "one day outweighs the others"
         )
         return f"spread over single windows: {few}"
 
     @property
     def mixed(self) -> str | None:
         """The plans, whose per cent are of different quotas, if they are several."""
-        return f"of several plans: {', '.join(self.plans)}" if self.plans else None
+        return f"measured on several plans: {', '.join(self.plans)}" if self.plans else None
 
     @property
     def unsure(self) -> str | None:

@@ -21,7 +21,7 @@ from tracker_verdict.settings import effect_in_use
 
 NAME = "comparison"
 MOST_CHOICES = 6  # of accounts
-NO_PRICES = "No price of a subscription is set, so nothing is compared for the money: `tracker init` asks for them."
+NO_PRICES = "No subscription price is set, so nothing is compared by money: `tracker init` asks for prices."
 COLUMNS = (
     Column(key="pair", title="Comparison", rank=0),
     Column(key="ratio", title="Ratio", kind="rate", rank=0),
@@ -95,7 +95,7 @@ def _about(found: Sequence[tuple[Match, str]]) -> str:
     sides = [side for match, _ in found for side in (match.a, match.b)]
     changes = [(side.name, side.estimate.change) for side in sides]
     older = dict.fromkeys(f" {name}: {change.sentence}." for name, change in changes if change)
-    about = "Which provider delivers more, over the windows that lie close enough in time to be compared."
+    about = "Which provider delivers more, over the windows that are close enough in time to compare."
     return about + "".join(older)
 
 
@@ -170,7 +170,7 @@ def forecast(session: Session, provider: str | None) -> Panel:
             rows.append({"name": name, **_forecast_row(one, one.prospect)})
         elif why := _unknown(one):
             unknown.append(f"{name}: {why}.")
-    about = "How full each meter is at its reset, if the week goes on as past weeks did; 100 % is full."
+    about = "How full each meter will be at its reset, if the week goes on as past weeks did; 100 % is full."
     about += "".join(f" {name} {one.meter}: {one.change.sentence}." for name, one in read if one.change)
     return Panel(
         name=FORECAST,

@@ -103,6 +103,6 @@ def incomparable(found: Sequence[ProviderFigures], prices: Mapping[str, Price]) 
     words += price_options({one.source.name: one.unit for one in found}, prices)
     alike = next((f", or `tracker compare {' '.join(names[:2])}`" for names in units.values() if len(names) > 1), "")
     return TrackerError(
-        f"Different units cannot be compared ({said}). Expected what each costs a month and how much of its unit that"
-        f" buys. Put your prices under [prices] in tracker.toml, or into `tracker compare {' '.join(words)}`{alike}."
+        f"Different units cannot be compared ({said}). Expected each one's monthly price and how much of its unit that"
+        f" buys. Put your prices under [prices] in tracker.toml, or type `tracker compare {' '.join(words)}`{alike}."
     )

@@ -119,17 +119,17 @@ def _note_left_out(session: Session, provider: str, group: str, one: Totals, n: 
     """Say what the tokens and the money of a group leave out; groups of several providers may have one name."""
     notes = []
     if one.sums["lost_sessions"]:
-        notes.append("of some windows only daily totals are left: not in tokens and money.")
+        notes.append("some windows have only daily totals left: not in tokens and money.")
     if one.sums["accounts"]:
         notes.append("some windows have several accounts' requests: not in tokens and money.")
     if count := one.shared["requests"]:
-        notes.append(f"{plural(count, 'more request')} may be of other windows: not counted.")
+        notes.append(f"{plural(count, 'more request')} may belong to other windows: not counted.")
     if 0 < (known := one.windows["tokens"]) < n:
-        notes.append(f"tokens are known of {known} of {n} windows.")
+        notes.append(f"tokens are known for {known} of {n} windows.")
     if 0 < (priced := one.windows["cost_usd"]) < known:
-        notes.append(f"money at list prices is known of {priced} of {n} windows.")
+        notes.append(f"money at list prices is known for {priced} of {n} windows.")
     if count := one.left_out["tokens"]:
-        notes.append(f"windows that do not count used {count:,} tokens more.")
+        notes.append(f"windows that do not count used another {count:,} tokens.")
     where = group if group.startswith(provider) else f"{provider} {group}"
     for note in notes:
         session.note(f"note: {escape(where)}: {note}")

@@ -59,19 +59,19 @@ class VerdictSettings:
 
     reserve_pp: float = setting(
         10.0,
-        "percentage points of each meter to keep: `tracker plan` and `tracker gate` say stop before them",
+        "percentage points of each meter to keep free: with no more left, `tracker plan` and `tracker gate` say stop",
         most=100,
     )
     effect: float = setting(
         USUAL_EFFECT,
-        "the ratio of efficiencies that power and windows needed are for",
+        "the ratio of efficiencies that power and windows needed are computed for",
         least=1e-9,
         most=1e6,
         fits_new=is_ratio,
         expected="a ratio above 1, such as 1.5",
     )
     comparable_days: float = setting(
-        3.0, "days between windows of two providers up to which `compare` compares them", most=1e4
+        3.0, "how many days apart `compare` compares windows of two providers at most", most=1e4
     )
     tau: float = setting(
         0.5,
@@ -81,7 +81,7 @@ class VerdictSettings:
     )
     prices: Mapping[str, Any] = setting(
         {},
-        "what each provider costs a month and the full meters it gives",
+        "what each provider costs a month and how many full meters it buys",
         fits=are_prices,
         fits_new=are_sound_prices,
         expected="a table with a text such as '200/mo:4.3bars' or a table per provider",

@@ -75,7 +75,7 @@ def checks(session: Session, window: str) -> Iterator[Check]:
         if (other := found.shared.get(window)) is not None:
             slip, way = _slip(session, name, window, other)
             text = (
-                f"{line(other)} ran at the same time on {name}'s meter, so that neither counts. Give lanes that work at"
+                f"{line(other)} ran at the same time on {name}'s meter, so neither counts. Give lanes that work at"
                 f" the same time one window. {way}"
             )
             cure = f"tracker complete --reopen --window {quote(slip)}"
@@ -89,7 +89,7 @@ def checks(session: Session, window: str) -> Iterator[Check]:
             # a remark is no question of its own: it makes no window more complete
             yield Check(name="finalized" if rows else "overlaps", state="ok" if rows else "failed", text=text)
         for reason in _tally(session, source, rows, groups).excluded.values():
-            yield Check(name="finalized", state="ok", text=f"It gives no figure of {name}: {reason}")
+            yield Check(name="finalized", state="ok", text=f"It gives no figure for {name}: {reason}")
 
 
 def _slip(session: Session, name: str, window: str, other: str) -> tuple[str, str]:
@@ -104,8 +104,8 @@ def _slip(session: Session, name: str, window: str, other: str) -> tuple[str, st
             delete = f"`tracker alias delete {name} --window {quote(outer)} --keep-readings{lane}`"
             add = f"`tracker windows add {quote(outer)} --from TIME --to TIME --provider {name}{lane}`"
             when = f"If {line(outer)} was over before {line(inner)} began"
-            return outer, f"{when}, {delete}, twice, and {add} make it anew once you reopen it"
-    return other, f"If {line(other)} is a slip, reopen it"
+            return outer, f"{when}, {delete}, twice, and {add} recreate it once you have reopened it"
+    return other, f"If {line(other)} is a mistake, reopen it"
 
 
 def _tally(session: Session, source: Source, rows: Mapping[str, FinalizeRow], groups: Groups) -> Tally:

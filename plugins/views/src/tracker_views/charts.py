@@ -247,7 +247,7 @@ def columns(plot: Plot) -> Picture:
                 body += _tag("rect", x=x, y=y, width=_percent(width), height=f"{height:.1f}", fill=fill)
     body += _scales(plot, area, times[-1], step)
     most = max(totals, key=lambda at: totals[at])
-    highest = f"{text(totals[most], plot.y, plot.zone)} at {_day(plot, most)}"
+    highest = f"{text(totals[most], plot.y, plot.zone)} on {_day(plot, most)}"
     said = f"{plural(len(stacks), 'column')} {_days(plot, begin, times[-1])}; the highest is {highest}."
     shown = (*names[: SERIES - 1], "others") if len(names) > SERIES else tuple(names)
     return Picture(title=chart.title, description=said, height=HEAD + HEIGHT + 22, body=body, series=shown)
@@ -305,7 +305,7 @@ def _steps_words(plot: Plot, rows: Rows, coming: Rows, marks: int) -> str:
     said += f"; {plural(marks, 'reset')}." if marks else "."
     for row in coming:
         a, b = (text(one, plot.y, plot.zone) for one in plot.range_of(row))
-        said += f" Expected at {_day(plot, row[plot.chart.x])}: {a} to {b}."
+        said += f" Expected on {_day(plot, row[plot.chart.x])}: {a} to {b}."
     return said
 
 

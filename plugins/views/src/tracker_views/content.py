@@ -22,7 +22,7 @@ Owner: TypeAlias = tuple[str, str | None]  # a provider and an account of it
 USAGE = "usage"  # the panel that sums up session logs
 MOST_WINDOWS = 10_000  # whose times are read
 METHOD = (
-    "A window counts for a provider if the meter that measures its capacity was read before and after the work and"
+    "A window counts for a provider if its capacity meter was read before and after the work and"
     " was not reset in between; resets of other meters do not matter.",
     "Efficiency is features divided by the capacity that was used, over all windows that count; the 95 % interval comes"
     " from how much windows differ from each other, or days if there are many windows.",
@@ -175,17 +175,17 @@ def _first(period: Period, waiting: Sequence[str]) -> str:
     """What to say if no part has a headline: what is there, and what to type next. waiting: not finalized."""
     windows = period.windows
     if not windows and period.in_windows:
-        return "No window is among those that you selected. `tracker windows` lists all."
+        return "Your selection contains no window. `tracker windows` lists all."
     if not windows:
         when = "" if (period.since, period.until) == (None, None) else " in this time"
-        whose = f" of {period.provider}" if period.provider else ""
+        whose = f" for {period.provider}" if period.provider else ""
         start = f"`tracker start {period.provider or 'PROVIDER'}` captures the meters before the work."
         return f"Nothing is recorded{whose}{when}{'' if whose or when else ' yet'}. {start}"
     if not waiting:
         return f"{plural(len(windows), 'window')} recorded. A comparison needs windows of two providers."
     rest = "none" if len(waiting) == len(windows) else f"{len(windows) - len(waiting)} of them"
     counted = f"{plural(len(windows), 'window')} recorded, {rest} finalized."
-    return f"{counted} `tracker status` says what {line(waiting[-1])} waits for."
+    return f"{counted} `tracker status` shows what {line(waiting[-1])} is waiting for."
 
 
 def _section(period: Period, title: str, rows: Iterable[Row]) -> Section:
@@ -202,8 +202,8 @@ def _missing(preview: Mapping[str, Any], panels: Sequence[Panel]) -> Iterator[st
         yield f"{error['plugin']} could not show its part: {error['error']}"
     for one in preview["providers"]:
         if one["stale"]:
-            what = f"captures of {_some(one['stale'])} changed since"
-            yield f"{one['provider']}: {what}: `tracker complete` again, or with `--reopen`."
+            what = f"captures of {_some(one['stale'])} changed after finalizing"
+            yield f"{one['provider']}: {what}: type `tracker complete` again, or with `--reopen`."
 
 
 def without_requests(preview: Mapping[str, Any], panels: Sequence[Panel]) -> Iterator[str]:
@@ -211,7 +211,7 @@ def without_requests(preview: Mapping[str, Any], panels: Sequence[Panel]) -> Ite
     summed = {row.get("provider") for one in panels if (one.name, one.distribution) == (USAGE, "") for row in one.rows}
     absent = [line(one["provider"]) for one in preview["providers"] if one["provider"] not in summed]
     if summed and absent:
-        yield f"Tokens and money leave out {' and '.join(dict.fromkeys(absent))}: no session log has a request of it."
+        yield f"Tokens and money do not include {' and '.join(dict.fromkeys(absent))}: no requests in the session logs."
 
 
 def _left_out(period: Period, preview: Any) -> Iterator[str]:
@@ -229,7 +229,7 @@ def excluded(figures: Any) -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
     for window, why in figures.excluded.items():
         # of windows that overlap each names another one
-        reasons.setdefault("they overlap" if why.startswith("overlaps ") else why, []).append(window)
+        reasons.setdefault("overlapping" if why.startswith("overlaps ") else why, []).append(window)
     for reason, windows in reasons.items():
         yield f"{plural(len(windows), 'window')} left out, {reason}: {_some(windows)}"
 
@@ -286,7 +286,7 @@ def _cell(panel: Panel, key: str, value: Cell, kind: tuple[type, ...] | None) ->
         return line(value)
     if isinstance(value, datetime) and value.utcoffset() is not None and value.year in YEARS:
         return value.astimezone(UTC)
-    wanted = f"Expected a text, a number, yes or no, an instant with its zone in {YEARS[0]} to {YEARS[-1]}, or nothing"
+    wanted = f"Expected text, a number, yes or no, an instant with its zone in {YEARS[0]} to {YEARS[-1]}, or nothing"
     raise TypeError(f"panel {panel.name}: {key} is {value!r:.40}. {wanted}.")
 
 
@@ -311,9 +311,9 @@ def efficiency(providers: Sequence[Mapping[str, Any]]) -> Panel:
     """What each provider delivered for its capacity: the figures of `preview --json`."""
     rows = [_efficiency_row(one) for one in providers]
     units = dict.fromkeys(one["unit"] for one in rows)
-    about = "Features for each unit of capacity that the meters moved, over all windows that count."
+    about = "Features per unit of capacity that the meters moved, over all windows that count."
     if len(units) > 1:
-        about += f" Units differ ({', '.join(units)}), so the bars of different units do not compare."
+        about += f" Units differ ({', '.join(units)}): do not compare bars of different units."
     for one in providers:
         if change := one.get("change"):
             about += f" {one['provider']}: points used before {change['day']} count as {change['ratio'][0]:.2f} each."
@@ -371,7 +371,7 @@ def anomalies(found: Sequence[Mapping[str, Any]]) -> Panel:
         name="anomalies",
         title="Anomalies",
         place=80,
-        about="Readings that contradict each other and are not resolved." if found else "No anomaly is open.",
+        about="Unresolved readings that contradict each other." if found else "No anomaly is open.",
         columns=tuple(Column(key=key, title=title, rank=rank) for rank, (key, title) in enumerate(keys.items())),
         rows=[{key: one.get(key) and str(one[key]) for key in keys} for one in found],
     )

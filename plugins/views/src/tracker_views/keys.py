@@ -14,11 +14,11 @@ from textual.widgets import Footer, Static
 HELP = """\
 Keys
 
-← →   the panel before, the next one
+← →   previous panel, next panel
 ↑ ↓   scroll
-/     filter rows: Enter keeps them so,
-      Escape shows all again
-s S   sort by the next column; turn it
+/     filter rows: Enter keeps the
+      filter, Escape clears it
+s S   sort by the next column; reverse
 p     today, 7 days, 30 days, everything
 r     read again now
 d     dark or light
@@ -26,7 +26,7 @@ d     dark or light
 q     quit
 
 The board shows what is recorded.
-With --every 5m it reads meters, too.
+With --every 5m it also reads meters.
 """
 # what the last line leaves out first where not all fit
 OPTIONAL = ("colours", "read", "sort", "period", "filter", "panel(-1)")

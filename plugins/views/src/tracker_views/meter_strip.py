@@ -11,7 +11,7 @@ from tracker.api import Panel
 from tracker_views.terminal import lines
 
 LINES = 8  # at least; a third of a high screen
-NONE = "No meter was read yet. Type `tracker` in another terminal: it says how to begin."
+NONE = "No meter has been read yet. Type `tracker` in another terminal to see how to begin."
 
 
 class MeterStrip(Static):

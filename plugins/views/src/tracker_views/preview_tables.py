@@ -57,7 +57,7 @@ def _drawn(part: Part, width: int, zone: tzinfo) -> Iterable[Text]:
 def _parts(session: Session, preview: Any) -> Iterator[Part]:
     document = preview.document()
     yield f"Windows: {', '.join(map(line, preview.windows)) or 'none'}"
-    cure = ": `tracker doctor` names them" if preview.anomalies else ""
+    cure = ": `tracker doctor` lists them" if preview.anomalies else ""
     yield f"Open anomalies: {len(preview.anomalies)}{cure}"
     if preview.providers:
         panel = efficiency(document["providers"])

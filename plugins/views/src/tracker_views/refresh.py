@@ -78,7 +78,7 @@ class ProcessReader:
         if process.returncode == 0:
             return pickle.loads(found)  # type: ignore[no-any-return]
         last = said.decode(errors="replace").strip().rpartition("\n")[2]
-        return Answer(error=f"The reading ended with status {process.returncode}. {line(last)}".strip())
+        return Answer(error=f"Reading the records failed with status {process.returncode}. {line(last)}".strip())
 
     def stop(self) -> None:
         self._is_stopped = True

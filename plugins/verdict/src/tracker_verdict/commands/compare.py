@@ -19,7 +19,7 @@ effect_option = click.option(
     "--effect",
     type=Number(float, min=1.001),
     metavar="RATIO",
-    help="The true ratio that you want to detect [default: the setting, 1.5].",
+    help="The true ratio that you want to detect [default: the setting effect, 1.5 unless you change it].",
 )
 blocks_option = click.option(
     "--blocks",
@@ -78,7 +78,7 @@ def _note(here: Session, found: Sequence[Match]) -> None:
         note_excluded(here, side.figures)
         if side.unknown:
             which = plural(side.unknown, "window")
-            here.note(f"note: {side.name}: {which} of no known project, or of several, are summed as one.")
+            here.note(f"note: {side.name}: summed as one: {which} with no known project, or with several.")
 
 
 def _note_prices(here: Session, found: Sequence[Match], known: Mapping[str, Price]) -> None:

@@ -14,7 +14,7 @@ from tracker_verdict.options import price_option
     type=click.Choice(["provider", "methodology", "lane", "outcome"]),
     default="provider",
     show_default=True,
-    help="One row for each of these.",
+    help="What to group windows by.",
 )
 @click.option(
     "--format",
@@ -29,7 +29,7 @@ from tracker_verdict.options import price_option
 def command(by: str, layout: str, given: tuple[str, ...], selection: Selection) -> None:
     """Show features, capacity, efficiency, churn, tokens and money per group of windows.
 
-    Tokens are those of session logs and streams. What `tracker checkpoint` records is in the token ledger alone.
+    Tokens come from session logs and streams. Those that `tracker checkpoint` records are only in the token ledger.
     """
     from tracker_verdict import scoreboard as board
     from tracker_verdict.price import prices

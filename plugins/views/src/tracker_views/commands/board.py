@@ -36,7 +36,7 @@ def check_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise TrackerError("The board needs a terminal. Type `tracker board --once > board.svg` for a picture.")
     if "utf" not in (encoding := sys.stdout.encoding.lower()):
-        raise TrackerError(f"The board's lines are not in {encoding}. Set PYTHONUTF8=1, or type `tracker status`.")
+        raise TrackerError(f"{encoding} cannot encode the board's lines. Set PYTHONUTF8=1, or type `tracker status`.")
 
 
 @click.command("board", cls=Command, epilog="tracker board --once --out board.svg")
@@ -45,22 +45,22 @@ def check_terminal() -> None:
     "--every",
     type=Every(),
     metavar="INTERVAL",
-    help="Read the meters, too, as `tracker watch` does: 5m, 2h or 1d [default: show what is recorded].",
+    help="Also read the meters, as `tracker watch` does, every 5m, 2h or 1d [default: show what is recorded].",
 )
-@click.option("--once", is_flag=True, help="Write one picture of it as SVG and exit.")
+@click.option("--once", is_flag=True, help="Write one picture of the board as SVG and exit.")
 @out_option("Write the picture to this file.")
 def command(period: str, every: timedelta | None, once: bool, out: Path | None) -> None:
     """Show meters, usage, windows, lanes, anomalies and the log, live. `?` shows the keys."""
     if out is not None and not once:
         raise click.UsageError("--out needs --once.")
     if every is not None and once:
-        raise click.UsageError("--every does not go with --once, which reads nothing.")
+        raise click.UsageError("--once reads no meters. Leave out --every.")
     if session().json:
         raise click.UsageError("The board has no JSON. Type `tracker report --json` or `tracker status --json`.")
     if not once:
         check_terminal()
     if once and out is None and sys.stdout.isatty():
-        raise TrackerError("A terminal does not show SVG. Type `tracker board --once --out board.svg`.")
+        raise TrackerError("A terminal cannot show SVG. Type `tracker board --once --out board.svg`.")
     from tracker_views.board import Board
     from tracker_views.refresh import ProcessReader
 

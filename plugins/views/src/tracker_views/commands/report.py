@@ -46,7 +46,7 @@ def command(out: Path | None, form: str | None, selection: Selection) -> None:
 def _check(here: Session, out: Path | None, form: str | None) -> None:
     """Refuse a format that a report has not, or that its place cannot show."""
     if here.json and (out is not None or form is not None):
-        raise click.UsageError("--json goes to standard output as it is. Leave out --out and --format.")
+        raise click.UsageError("--json always prints to standard output. Leave out --out and --format.")
     if form is None and out is not None and out.suffix.lower() not in ("", ".html", ".htm", ".md"):
         raise click.BadParameter(
             f"A report is HTML or Markdown, not {out.suffix}. Expected a name such as {out.stem}.html, or --format."
@@ -54,4 +54,4 @@ def _check(here: Session, out: Path | None, form: str | None) -> None:
             param_hint="--out",
         )
     if out is None and form != "md" and not here.json and sys.stdout.isatty():
-        raise TrackerError("A terminal does not show HTML. Type `tracker report --out report.html`, or --format md.")
+        raise TrackerError("A terminal cannot show HTML. Type `tracker report --out report.html`, or --format md.")
