@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
-Read: TypeAlias = "tuple[bytes, Sequence[dict[str, Any]] | None]"  # a line, and its events
+LineEvents: TypeAlias = "tuple[bytes, Sequence[dict[str, Any]] | None]"  # a line, and its events
 
 FILE = "telemetry.duckdb"
 VERSION = 7
@@ -219,12 +219,12 @@ def _file(path: Path) -> dict[str, Any]:
     return {"path": str(path), "size": min(path.stat().st_size + 1, LARGEST)}
 
 
-def events_of(session: Session, source: Source, lines: Iterator[bytes]) -> Iterator[Read]:
+def events_of(session: Session, source: Source, lines: Iterator[bytes]) -> Iterator[LineEvents]:
     """Lines with the events that a plugin makes of them; None if it cannot read the line."""
     ingest_line = session.registry.bind(source.name, "ingest_line")
     scratch: dict[str, Any] = {}
     while part := list(islice(lines, 500)):  # read outside of the guard, which takes standard input away
-        found: list[Read] = []
+        found: list[LineEvents] = []
         with session.registry.guarded(source.name, "ingest_line"):
             for line in part:
                 try:
