@@ -62,7 +62,7 @@ class CaptureSettings:
     )
     run_commands: tuple[str, ...] = setting(
         (),
-        "commands for `tracker ingest SOURCE --run` instead of the declared ones, as SOURCE=COMMAND",
+        "commands for `tracker ingest SOURCE --run` instead of the plugins' own, as SOURCE=COMMAND",
         fits_new=are_commands,
         expected="SOURCE=COMMAND, such as 'codex-ccusage=npx ccusage codex daily --json'",
         consent="runs commands",

@@ -157,7 +157,7 @@ def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:
 def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
     """What a pipe gives, as much at a time as arrives in a moment; ends with its writer, however that ends.
 
-    Where a stop is asked for, what has arrived until then is given, too.
+    If a stop is asked for, it also gives what has arrived until then.
     """
     has_ended = False
     while not has_ended:

@@ -1,4 +1,4 @@
-"""Lines that could not be read, as they may be kept: their shape, without what stands in them."""
+"""Lines that could not be read, as they may be kept: their shape, without their contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client's own totals of a session have more than its requests, such as compaction, which no row shows.
+"""What a client's own totals of a session hold beyond its requests, such as compaction, which no row shows.
 
 They are cumulative, and a fork's hold those of its parent until then; both show the same lineage.
 """
@@ -86,9 +86,9 @@ class Totals:
             self._parents[session] = max(self._parents.get(session, (until, parent)), (until, parent))
 
     def more(self, span: Span) -> Iterator[tuple[str, Tokens, bool]]:
-        """Each model of a session of which the client knows more than its requests tell, and whether that is certain.
+        """Each model of a session of which the client knows more than its requests show, and whether that is certain.
 
-        The session worked within the span. It is the most where it cannot be told which of two sessions used it first.
+        The session worked within the span. The figure is a maximum if it is not known which of two sessions used it.
         """
         for session, states in self._states.items():
             times = [self._began.get(session, NEVER), *(state.at for state in states)]
@@ -102,7 +102,7 @@ class Totals:
                     yield model, left, is_certain
 
     def _total(self, session: str, model: str, until: float, most: Tokens = UNLIMITED) -> Tokens:
-        """The client's own total: the largest of a lineage. One that begins anew adds up, unless it holds the other."""
+        """The client's own total: the largest of a lineage. One that starts over adds up, unless it holds the other."""
         largest: dict[str, Tokens] = {}
         for state in self._of(session, model):
             if state.at <= until and _fits(state.tokens, most):
@@ -156,7 +156,7 @@ class Totals:
     def _from_parent(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> tuple[Tokens, bool]:
         """What a session's parent had used at the fork: as the client says, or as its requests say."""
         until, parent = self._parents[session]
-        # a fork from an earlier point takes over later totals, too; one behind the fork may have the time of a request
+        # a fork from an earlier point also takes over later totals; one after the fork may have the time of a request
         # before it
         began = self._began.get(session, NEVER)
         last = until if began == NEVER else max(until, began)
@@ -193,7 +193,7 @@ class Totals:
 
 
 def not_in_rows(database: sqlite3.Connection, source: Source, span: Span) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is missing of the requests of sessions of a time, by model."""
+    """What the requests of a time's sessions do not show, by model."""
     more: dict[str, Tokens] = {}
     counts: dict[str, int] = defaultdict(int)
     unsure = set[str]()

@@ -1,12 +1,12 @@
 """Requests that several sessions show, since a fork copies its parent's: whose they are.
 
-A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
-says of itself. What tells them apart then is what follows, in whatever order the files are read. A client may tell the
-total of a parent before it goes on, that of a fork only behind requests of its own. Else a parent goes on later than
-its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started, or
-that was seen first.
+A copy may name the session that it is from, as the `lineage` of its place. Otherwise it looks like its original, and
+what follows distinguishes them, in whatever order the files are read: a client may report the total of a parent before
+it goes on, but that of a fork only after requests of its own. If that does not decide, a parent goes on later than its
+fork, or never. Of two that do not go on, the parent is the one with subagents, which requests of its own started, or
+the one that was seen first.
 
-An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
+A rebuilt index begins with what the journal says; otherwise the daily totals there would be of other sessions.
 
 Which session shows whose requests is kept in the journal: if the parent's file is deleted, and the index with it, the
 copies still are the parent's, of which the journal has daily totals.

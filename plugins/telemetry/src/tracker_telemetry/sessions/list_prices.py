@@ -33,12 +33,12 @@ class ListPrices:
 
     @classmethod
     def of_source(cls, session: Session, source: Source) -> ListPrices:
-        """With the source's own table behind the user's."""
+        """With the source's own table after the user's."""
         return cls(prices.table(session, source), genai.version(), users=prices.own_table())
 
     @classmethod
     def of_view(cls, session: Session, source: Source) -> ListPrices:
-        """The same for what can do without its table: one that cannot be read is named and left out."""
+        """The same for views, which can do without the table: one that cannot be read is left out with a warning."""
         try:
             return cls.of_source(session, source)
         except TrackerError as error:

@@ -1,4 +1,4 @@
-"""What is read anew: another version of a plugin may count otherwise, and its figures take the place of the old ones.
+"""Reading again: another version of a plugin may count in another way, and its figures replace the old ones.
 
 What files held that are gone, that were rewritten, or that cannot be read now, stays as the old version counted it.
 """

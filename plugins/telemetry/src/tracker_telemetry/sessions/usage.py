@@ -82,7 +82,7 @@ class Sums:
 class Query:
     """What is asked for: `by` and further columns, of a provider, in some windows, from an instant on, before another.
 
-    The column `account` is there if windows are asked for: sums do not tell it.
+    The column `account` is there if windows are asked for: sums do not have it.
     """
 
     by: By
@@ -97,13 +97,13 @@ class Query:
 
     @property
     def names(self) -> list[str]:
-        """The columns of a row that say what it is of."""
+        """The columns that name a row."""
         first = "period" if self.by in PERIODS else self.by
         return list(dict.fromkeys(["provider", first, *self.columns, "model"]))
 
     @property
     def needs_requests(self) -> bool:
-        """Whether sums do not tell the answer."""
+        """Whether sums are not enough for the answer."""
         is_within_sums = all(at % QUARTER == 0 for at in (self.since, self.until) if math.isfinite(at))
         return "window" in self.names or self.windows is not None or not is_within_sums
 
@@ -257,8 +257,8 @@ def _rows(
 ) -> Iterator[Count]:
     """What the files hold, and what deleted ones held.
 
-    Where sums do not tell the answer, each request by itself: of windows those in the span, if there is one, and those
-    without a time.
+    If sums are not enough, each request by itself: for windows those in the span, if there is one, and those without a
+    time.
     """
     first, last = max(query.since, span[0] if span else 0.0), min(query.until, span[1] if span else LATEST)
     within = f" AND (ts IS NULL OR ts BETWEEN {first!r} AND {last!r})" if span or query.is_limited else ""
@@ -286,7 +286,7 @@ def _rows(
 
 
 def _places(columns: Sequence[str]) -> str:
-    """The columns and the time behind them, for SQL."""
+    """The columns and the time after them, for SQL."""
     return ", ".join(str(at + 1) for at in range(len(columns) + 1))
 
 
