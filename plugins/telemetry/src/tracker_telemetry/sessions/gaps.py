@@ -195,7 +195,7 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
             heads = [*accumulate(stream.split("_"), "{}-{}".format, initial="tracker")][1:]
             usual = next((name for name in heads if name not in here), heads[-1])
             why = f"no plugin for it is installed (usually {usual})"
-            why = "TRACKER_DISABLE_PLUGINS names its plugin" if stream in disabled else why
+            why = "TRACKER_DISABLE_PLUGINS disables its plugin" if stream in disabled else why
             yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
 
 
