@@ -37,8 +37,8 @@ LIMIT = 1 << 20
 QUOTED = 160
 NOTICE_SECONDS = 5.0
 
-# The guard around plugins redirects stdout for the whole process, so one thread parses at a time.
-_parsing = threading.Lock()
+# The guard around plugins redirects stdout for the whole process: one thread parses at a time, none while it is used.
+parsing = threading.Lock()
 
 
 class OriginError(TrackerError):
@@ -136,7 +136,7 @@ class Query:
         """The plugin's reading of a text that was taken now. A plugin that breaks is the origin's failure."""
         taken = self.session.now
         try:
-            with _parsing:
+            with parsing:
                 reading = read_text(self.session, self.source, text, taken, self.timezone, origin=self.origin.name)
         except PluginError as error:
             raise OriginError(str(error)) from error
