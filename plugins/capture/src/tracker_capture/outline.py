@@ -151,7 +151,7 @@ class Outline:
 
 
 def mark_of(values: Iterable[tuple[str, float | None]]) -> str | None:
-    """What tells a reading without an account from others: the farthest of its meters' resets, by the hour."""
+    """What distinguishes a reading without an account: the farthest of its meters' resets, by the hour."""
     resets = [(meter, round(reset / HOUR)) for meter, reset in values if reset is not None]
     # a record has them in another order than its pane
     return "{} {}".format(*max(resets, key=lambda one: one[::-1])) if resets else None
