@@ -104,7 +104,7 @@ def owners(session: Session) -> Owner:
 
 
 def _by_mark(session: Session, provider: str, names: Mapping[str, str]) -> dict[str, str]:
-    """The accounts of readings that name none, as far as their resets tell them apart."""
+    """The accounts of readings that name none, as far as their resets distinguish them."""
     source = session.registry.providers.get(provider)
     meter = source.capacity_meter if source is not None else None
     if meter is None or not isinstance(meter.window, timedelta):

@@ -60,10 +60,10 @@ class Foreign(NamedTuple):
 def taken_of(
     session: Session, logged: Container[str]
 ) -> tuple[Mapping[str, Measurements], Measurements, Sequence[Foreign]]:
-    """When windows hold what a provider did, and any commit; when accepted ones were measured; and others' windows.
+    """When windows hold a provider's work, or any commit; when accepted ones were measured; and others' windows.
 
-    Accepted ones hold what all did, since `accept` named who worked then and is not in it. One that came by an import
-    holds no request that is logged here.
+    Accepted ones hold everybody's work, because `accept` told who worked then and is not in it. A window that came by
+    an import holds no request that is logged here.
     """
     found, accepted = defaultdict[str, list[tuple[float, float]]](list), []
     came, foreign = session.index.made_elsewhere(), list[Foreign]()
@@ -100,10 +100,10 @@ class Rest:
 
 
 def rests(moments: Moments, pause: float, taken: Mapping[str, Measurements], accepted: Measurements) -> list[Rest]:
-    """What no window holds of each stretch, if that is more than a moment, and than one beside a window.
+    """What no window holds of each stretch, if it is longer than a moment, or than `LEAST_REST` beside a window.
 
-    A window parts the work of those whom it holds; that of others goes on beside it. Commits alone behind an accepted
-    one are its last.
+    A window splits the work of the providers in it; that of others goes on beside it. Commits alone after an accepted
+    window belong to it.
     """
     found: list[Rest] = []
     latest: dict[str, Rest] = {}

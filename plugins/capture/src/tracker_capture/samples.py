@@ -54,7 +54,7 @@ def _take(session: Session, source: Source, answer: Answer) -> list[readings.Sam
 
 
 def _says_nothing(session: Session, source: Source, answer: Answer) -> str | None:
-    """Why an answer says nothing of now: its meters were all reset since, or what is stored is as new."""
+    """Why an answer is out of date: all its meters were reset since, or what is stored is as new."""
     if answer.last_reset is not None and answer.last_reset <= session.now:
         return f"this reading is from before the reset at {iso(answer.last_reset)}"
     known = readings.history(session, source.name, answer.as_of) if answer.age else []
@@ -65,7 +65,7 @@ def _says_nothing(session: Session, source: Source, answer: Answer) -> str | Non
 def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
 ) -> Iterator[tuple[Source, Answer | NoAnswer]]:
-    """What each provider answers, or why it does not, as it comes."""
+    """Each provider's answer, or why there is none, as it comes."""
     jobs = [
         partial(first, session, one, named(one, origin), timezone, accept=partial(_fitting, session, one))
         for one in wanted

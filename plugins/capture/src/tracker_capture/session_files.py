@@ -53,9 +53,9 @@ class Job(NamedTuple):
 
 
 class FileReadings(NamedTuple):
-    """What a file gave: a mark for the next run if it was read, how many readings, those that tell something.
+    """What a file gave: a mark for the next run if it was read, how many readings, and those to store.
 
-    wrong: the times of those that no right clock told. over: how many show only what was used before a reset.
+    wrong: the times of readings by a wrong clock. over: how many show only what was used before a reset.
     """
 
     mark: list[int] | None = None
@@ -119,7 +119,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
 
 
 def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
-    """Readings whose time is wrong: at the time of the run they would be new, and at their own never over."""
+    """A warning of readings with a wrong time: at the time of the run they would look new, at their own never over."""
     path, at = wrong[-1]
     of = f", {span(at - session.now)} in the future" if at > session.now else ""
     files = len({path for path, _ in wrong})
@@ -175,7 +175,7 @@ def _forked(place: int) -> FileReadings:
 
 
 def _gain(path: str, mark: Any) -> int:
-    """Bytes of a file that were not read yet, told without opening it."""
+    """Bytes of a file that were not read yet, without opening it."""
     try:
         about = os.stat(path)
     except OSError:
@@ -198,7 +198,7 @@ def _known(mark: Any, about: os.stat_result) -> tuple[int, bool]:
 
 
 def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:
-    """The files that `tracker usage` reads, too; without it those of the origin."""
+    """The files that `tracker usage` reads; without that feature those of the origin."""
     for logs in _logs(session, origin):
         if found := session.registry.first("session_files", source=logs):
             return list(found)
@@ -266,9 +266,9 @@ def _gained(job: Job) -> FileReadings:
 def _texts(
     file: int, start: int, origin: FileOrigin, *, is_packed: bool, is_owned: bool
 ) -> Iterator[tuple[int, list[str], bool]]:
-    """Of each chunk the end of its whole lines, and those that contain the marker, each behind its owner's line.
+    """For each chunk, the end of its whole lines, and those with the marker, each after its owner's line.
 
-    is_owned: whether there may be one before the start; it also says if there was one.
+    is_owned: whether there may be an owner's line before the start. The last value is whether there was one.
     """
     if is_owned:
         gained = list(_batches(file, start, [origin.marker], is_packed=is_packed))
@@ -304,7 +304,7 @@ def _unpacked(file: BinaryIO) -> Reader:
 
 
 def _batches(file: int, start: int, markers: Sequence[str], *, is_packed: bool) -> Iterator[tuple[int, list[str]]]:
-    """Of each chunk the end of its whole lines, and those that contain a marker."""
+    """For each chunk, the end of its whole lines, and those that contain a marker."""
     os.lseek(file, start, os.SEEK_SET)
     wanted = [marker.encode() for marker in markers]
     with os.fdopen(file, "rb", closefd=False) as packed:
@@ -318,7 +318,7 @@ def _batches(file: int, start: int, markers: Sequence[str], *, is_packed: bool) 
 
 
 def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
-    """The lines that contain a marker, found without a split of what lies between them."""
+    """The lines that contain a marker, found without splitting the lines in between."""
     found = {}
     for marker in markers:
         at = block.find(marker, 0, stop)
@@ -349,7 +349,7 @@ def _samples(
 
 
 def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading | None]:
-    """What the plugin makes of each line: of all under one guard, because that costs as much as a line."""
+    """The plugin's reading of each line, all under one guard, because a guard costs as much as a line."""
     registry, name, local = job.session.registry, job.source.name, job.session.zone
     try:
         with registry.guarded(name, "parse_status"):
@@ -367,7 +367,7 @@ def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading
 
 
 def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
-    """Of readings within a second of each other only the last."""
+    """Only the last of readings within a second of each other."""
     kept: list[readings.Sample] = []
     begun = None
     for sample in samples:
@@ -380,7 +380,7 @@ def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]
 
 
 def _ends_of_runs(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
-    """Of a file's equal readings in a row the first and the last."""
+    """The first and the last of a file's consecutive equal readings."""
     kept: list[readings.Sample] = []
     for sample in samples:
         if len(kept) > 1 and all(_is_same(one, sample) for one in kept[-2:]):

@@ -1,7 +1,7 @@
 """The status line: meters, resets and the open window in one line, from the JSON that a program hands its command.
 
 Which source understands the JSON is found by asking those that declare a `StatusLineOrigin`. The last reading of each
-is kept, with its time and without the JSON, which also tells folders and sessions; captures can read it from there.
+is kept, with its time and without the JSON, which also names folders and sessions; captures can read it from there.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def text(session: Session, found: LastReading | None) -> str:
 
 
 def handed_over() -> bytes:
-    """What stands on standard input, as far as it comes in time; nothing from a terminal."""
+    """What comes on standard input in time; nothing from a terminal."""
     chunks: list[bytes] = []
     if os.isatty(0):
         return b""

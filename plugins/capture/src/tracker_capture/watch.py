@@ -92,7 +92,7 @@ class Watch:
 
 
 class Line:
-    """The line as it stands: drawn anew on a terminal, elsewhere a new one for each change."""
+    """The current line: redrawn on a terminal, elsewhere a new line for each change."""
 
     def __init__(self, session: Session) -> None:
         self.session, self.text, self.is_quiet = session, "", session.quiet
@@ -126,7 +126,7 @@ def _room() -> int:
 
 @contextmanager
 def _silent(session: Session) -> Iterator[None]:
-    """What is waited for would be said behind the line."""
+    """A note on what is waited for would be printed after the line."""
     before, session.quiet = session.quiet, True
     try:
         yield
@@ -137,7 +137,7 @@ def _silent(session: Session) -> Iterator[None]:
 def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """Sample until a signal, or until the terminal is gone.
 
-    On a terminal one line is drawn anew, elsewhere each change is a line.
+    On a terminal one line is redrawn, elsewhere each change is a line.
     """
     watched, shown = Watch(wanted, every, session.now), Line(session)
     told: list[str] = []

@@ -115,7 +115,7 @@ def draft_of(
     known = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
     if not known:
         of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
-        when, cure = " of that time" if is_exact else "", "`tracker sync` adds those that its session files have"
+        when, cure = " of that time" if is_exact else "", "`tracker sync` adds any from its session files"
         if not is_read(source, samples):
             cure = f"`tracker start {name} --stdin` and `tracker end {name} --stdin` measure what is done between them"
         raise TrackerError(f"The history{when} has no reading of {of}. {cure}. Nothing was stored.")
@@ -260,7 +260,7 @@ def _nearest(source: Source, ends: Sequence[End], limit: timedelta) -> End:
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None, heads: tuple[str | None, str | None]) -> None:
-    """heads: the commits before and behind the work."""
+    """heads: the commits before and after the work."""
     first, last = ({"git_head": head} for head in heads)
     before = _store(session, window, "before", draft.source, draft.before, notes, first)
     split = {"reset_split": {"before": before, "meters": dict(draft.parts)}} if draft.parts else {}

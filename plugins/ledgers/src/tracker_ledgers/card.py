@@ -130,7 +130,7 @@ def _of_row(
         text += f" The capacity meter of {', '.join(idle)} did not move: its features cost nothing."
     split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
     if split and not changed:
-        text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
+        text += f" Several lanes captured {', '.join(split)}; only the pair with the last AFTER counts."
     if begun := unpaired(row, groups):
         text = f"It was finalized without {', '.join(begun)}, whose pair is not complete."
         cure = pair_step(session, begun[0], groups[begun[0]]).command

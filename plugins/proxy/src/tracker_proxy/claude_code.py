@@ -21,7 +21,7 @@ HEALTH = {
 
 
 def event(resource: dict[str, object], record: dict[str, Any]) -> Event | None:
-    """The request that a log record tells of, if it does."""
+    """The request of a log record, if it is one of a request."""
     found = attributes(record)
     health = _health(scalar(record.get("body")), found.get("event.name"))
     if health is None:

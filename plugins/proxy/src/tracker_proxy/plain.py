@@ -26,7 +26,7 @@ FIELDS: Final[dict[str, Reader]] = {
     "reason": (values.word, "reason:invalid"),
     "latency_ms": (values.milliseconds, "latency:invalid"),
 }
-# These stand in an event only where the line tells them apart from `input_tokens`.
+# These are in an event only if the line has them apart from `input_tokens`.
 CACHE_FIELDS: Final[dict[str, Reader]] = dict.fromkeys(
     ("cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"), (values.count, "tokens:invalid")
 )

@@ -11,9 +11,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, TypeGuard
 
-UNREADABLE: Final = object()  # stands where a line has a value that no reader can take
+UNREADABLE: Final = object()  # replaces a value that no reader can take
 
-YEAR_10000 = 253_402_300_800  # epoch seconds behind the last instant that ISO 8601 can write; milliseconds lie beyond
+YEAR_10000 = 253_402_300_800  # epoch seconds after the last instant that ISO 8601 can write; more are milliseconds
 LIMIT = 10**15  # tokens, milliseconds: nothing that was measured is as large
 NAME_LENGTH = 128
 WORD_LENGTH = 64
@@ -99,7 +99,7 @@ def number(value: object) -> object:
 
 
 def elapsed(start: object, end: object, factor: float) -> object:
-    """Milliseconds from start to end, which are in units of `factor` milliseconds; None where one of them is missing.
+    """Milliseconds from start to end, which are in units of `factor` milliseconds; None if one of them is missing.
 
     Rounded to a microsecond: the difference of two epoch seconds as floats is no more exact.
     """

@@ -1,8 +1,8 @@
 """What routing costs or saves: tokens and money of routed requests against the others, per request, model, lane or day.
 
-Tokens are input and output over all events, whatever their status; money counts cached ones, too. What is saved is what
+Tokens are input and output over all events, whatever their status; money also counts cached ones. What is saved is what
 the routed requests would have cost at the baseline's price, less what they cost. The baseline's price is that of the
-model that has most of the baseline's tokens in all that is compared: one model, so that rows add up to the total,
+model with most of the baseline's tokens in the whole comparison: one model, so that rows add up to the total,
 however they are grouped. Prices are those of the day of each request (UTC), or of its hour.
 """
 
@@ -123,7 +123,7 @@ def sums(step: int = DAY, starts: Sequence[int] = ()) -> str:
 def ranked(
     events: DuckDBPyConnection, by: By, top: int | None = None, columns: str = "key, base, routed"
 ) -> Iterator[Any]:
-    """The groups in their order, in turn; of `top` the first ones."""
+    """The groups in their order, one by one; with `top` only the first ones."""
     found = events.execute(RANKED.format(columns=columns, by=KEYS.get(by, by)), [top])
     while part := found.fetchmany(PART):
         yield from part

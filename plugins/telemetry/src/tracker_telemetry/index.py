@@ -1,7 +1,7 @@
 """The derived index of events: one DuckDB file under `.index/`, deleted at any time and rebuilt from the JSON lines.
 
 It remembers how far it has read each stream, and what stood there, and reads on from there. Whatever is wrong with the
-file costs only the time to make it anew; if another process holds it, this one makes an index in memory.
+file costs only the time to rebuild it; if another process holds it, this one makes an index in memory.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ INSERT INTO event SELECT $stream, {RECORD}, coalesce("window", ''), key,
   coalesce(ok, false) AND coalesce(input_tokens, output_tokens) IS NULL
 FROM {ROWS} line
 """
-# a record that stands in the stream twice, as after a merge, counts once: of the new rows those are left out
+# a record that is in the stream twice, as after a merge, counts once: of the new rows those are left out
 ONCE = """
 DELETE FROM event WHERE stream = $1 AND rowid >= $2 AND (
   id IN (SELECT id FROM event WHERE stream = $1 AND rowid < $2)
@@ -158,7 +158,7 @@ def _connect(path: Path | None) -> DuckDBPyConnection:
 
 
 def _discard(path: Path) -> None:
-    """Delete the file, which is made anew when it is asked next; of a link the link."""
+    """Delete the file, which is rebuilt when it is asked next; if it is a link, the link."""
     for name in (path, path.with_name(f"{path.name}.wal")):
         with contextlib.suppress(OSError):
             name.unlink()

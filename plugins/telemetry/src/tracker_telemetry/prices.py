@@ -83,7 +83,7 @@ def user_file() -> Path:
 
 
 def parse(text: str, where: str, name: str | None = None) -> Table:
-    """A table from TOML; one line says what is wrong with it, and where. `name` stands for a date that is not said."""
+    """A table from TOML; an error has one line on what is wrong, and where. `name` replaces a missing date."""
     import tomllib
 
     try:

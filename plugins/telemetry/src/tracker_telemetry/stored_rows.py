@@ -83,7 +83,7 @@ def _is_in(bucket: bytearray, key: bytes) -> bool:
 
 
 def ids_of(data: bytes) -> Iterator[list[bytes]]:
-    """Ids that stand one behind the other, some at a time: a list of them takes ten times the memory."""
+    """Ids one after the other, some at a time: a list of them takes ten times the memory."""
     for start in range(0, len(data), PART):
         part = data[start : start + PART]
         yield [part[at : at + SIZE] for at in range(0, len(part), SIZE)]
@@ -95,7 +95,7 @@ SINGLE, ROUTED = 1, 2
 HALF = slice(len(HEAD) + 16, len(HEAD) + 32)
 HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
 IS_ROUTED, TRUE = b'"routed":', ord("t")
-# what the rows of one write share behind their ids, up to the first field of an event that is the only one of its line
+# what the rows of one write share after their ids, up to the first field of an event that is the only one of its line
 SHARED = (
     rb'(","window":%b,"provider":[^{}]*?"notes":(?:null|"(?:[^"\\]|\\.)*"),[^{}]*?"tool_version":"[^"]*","'
     rb'(?!nth"|part"|raw_text")\w+":)'
@@ -106,7 +106,7 @@ SHARED = (
 class StoredRows:
     """The ids of a window's rows in some streams, and how often a stream has shown each of its lines.
 
-    old: how often lines stand in rows of schema 1.0.0. A replay shows its lines in the order in which they are stored.
+    old: how often rows of schema 1.0.0 hold a line. A replay shows its lines in the order in which they are stored.
     As long as it does, they are compared with the next stored ones alone; the sets are made of the first lines that are
     others, if ever.
     """

@@ -31,7 +31,7 @@ FROM (SELECT {by} AS name, count(*) AS events, count(*) FILTER (routed) AS route
   quantile_cont(latency, [0.5, 0.95]) AS quantiles FROM standing GROUP BY 1 ORDER BY 1)
 """
 
-# events of a window that stand in others, too: of those that were written last, equal ones one for one
+# events of a window that others also hold: of those that were written last, equal ones one for one
 ELSEWHERE = """
 WITH dated AS (SELECT *, coalesce(ts, 0) AS time FROM standing),
 own AS (SELECT time, rid, lane, model, routed, ok, input, output, count(*) AS n FROM dated WHERE win = $1 GROUP BY ALL),
@@ -42,7 +42,7 @@ SELECT win, sum(least(count, n))::BIGINT FROM other GROUP BY win ORDER BY max(pl
 
 
 def only_source(session: Session) -> Source:
-    """The one source of a stream, such as a proxy's, that has events; of several a person has to say which is meant."""
+    """The one source of a stream, such as a proxy's, that has events; the user chooses among several."""
     telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
     known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:
@@ -73,7 +73,7 @@ def groups(session: Session, source: Source, windows: Sequence[str], prices: Lis
 
 
 def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
-    """What people are told of events that another window has, too: nothing else tells that they count twice."""
+    """Notes on events that another window also has: nothing else shows that they count twice."""
     from tracker_telemetry.index import ask
 
     others = {name for name in session.index.windows() if name != window}

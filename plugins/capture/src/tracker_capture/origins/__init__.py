@@ -121,7 +121,7 @@ def _no_value(source: Source, reading: Reading, text: str) -> str:
 def side_by_side(jobs: Sequence[Callable[[], T]], kept: type[E]) -> Iterator[tuple[int, T | E]]:
     """The place and the result of each job as it comes, each from a thread of its own, so that none waits for another.
 
-    An error that is kept stands in the place of its result. Any other is raised at once.
+    An error of the kept kind is returned instead of a result. Any other is raised at once.
     """
     from concurrent.futures import as_completed
 

@@ -97,7 +97,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _get(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> bytes:
-    """The body, asked for in a thread: a name that does not resolve or a header that drips is given up, too."""
+    """The body, requested in a thread, so that a slow name lookup or a dripping header can also be given up."""
     body = in_thread(partial(_request, base, origin, key, query))
     try:
         return body.result(query.remaining() + GRACE_SECONDS)

@@ -41,7 +41,7 @@ def answer(query: Query) -> Answer:
 
 
 def printed(origin: CommandOrigin, argv: Sequence[str], query: Query) -> str:
-    """What a program prints; none of it counts where it fails."""
+    """What a program prints; none of it counts if it fails."""
     with _Program(origin, argv, query) as program:
         program.send(origin.stdin.encode(), is_last=True)
         output = b"".join(program.output()).decode("utf-8-sig", "replace")
@@ -114,7 +114,7 @@ class _Program:
             self._said = (self._said + chunk)[-COMPLAINT:]
 
     def send(self, data: bytes, *, is_last: bool = False) -> None:
-        """Write to its input; one that has ended says so by its output."""
+        """Write to its input; if it has ended, its output shows that."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(data)
@@ -168,7 +168,7 @@ class _Program:
         raise OriginError(f"{ended} before it answered {asked}{self.complaint(other.decode('utf-8', 'replace'))}")
 
     def status(self) -> int | None:
-        """The exit status, None where it closed its output and goes on."""
+        """The exit status; None if it closed its output but goes on."""
         try:
             return self.process.wait(min(END_SECONDS, self.query.remaining()))
         except subprocess.TimeoutExpired:

@@ -37,7 +37,7 @@ FROM lost WHERE source = ? AND requests > 0
 
 
 def current(session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T]) -> T:
-    """What is taken from the store. A spoilt file is made anew; without room for one, all is read into memory."""
+    """What is taken from the store. A damaged file is rebuilt; without room for one, all is read into memory."""
     for _ in range(2):
         try:
             return _current(session, sources, take, is_stored=True)
@@ -102,7 +102,7 @@ def _totals(store: Store, source: Source, owner: Callable[[str], str], start: fl
 def _place(store: Store, folder: Path) -> tuple[str, str]:
     """The hash by which requests in a folder, and in those within it, are known, and its project.
 
-    Without one of them the name alone tells: the folder was moved since, or has another path in a container.
+    If no request has the hash, only the name counts: the folder was moved, or has another path in a container.
     """
     known = stored(str(folder), is_hashed=store.is_hashed)
     own = (known["folders"] or "").rpartition(" ")[2]

@@ -1,4 +1,4 @@
-"""The files of a source's session logs, and how one is told from what it was."""
+"""The files of a source's session logs, and how a change of one is noticed."""
 
 import io
 import os
@@ -84,7 +84,7 @@ def files(source: Source) -> list[LogFile]:
 
 
 def unlisted(source: Source) -> list[str]:
-    """Why folders cannot be listed in which files may be; that one is not there tells only of those that are named."""
+    """Why folders that may hold files cannot be listed; a missing folder counts only if a variable names it."""
     errors: list[OSError] = []
     lacking: dict[str, None] = {}
     for origin in (wanted := _wanted(source)):
@@ -104,7 +104,7 @@ def places(source: Source) -> list[str]:
 
 
 def state_of(paths: Iterable[Path]) -> State:
-    """What tells that some files are as they were."""
+    """A state that is equal as long as some files are unchanged."""
     found: list[tuple[int, int] | None] = []
     for path in paths:
         try:

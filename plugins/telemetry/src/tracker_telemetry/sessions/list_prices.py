@@ -33,12 +33,12 @@ class ListPrices:
 
     @classmethod
     def of_source(cls, session: Session, source: Source) -> ListPrices:
-        """With the source's own table behind the user's."""
+        """With the source's own table after the user's."""
         return cls(prices.table(session, source), genai.version(), users=prices.own_table())
 
     @classmethod
     def of_view(cls, session: Session, source: Source) -> ListPrices:
-        """The same for what can do without its table: one that cannot be read is named and left out."""
+        """The same for views, which can do without the table: one that cannot be read is left out with a warning."""
         try:
             return cls.of_source(session, source)
         except TrackerError as error:
@@ -147,7 +147,7 @@ class ListPrices:
         return QUARTER if any(hours) else DAY, tuple(sorted(starts))
 
     def used(self) -> dict[str, str | None]:
-        """The dates and the sources of the tables that had a price that was asked for; of the first one if none had.
+        """The dates and the sources of the tables that gave a price; of the first one if none did.
 
         None if there is no table.
         """

@@ -43,7 +43,7 @@ class Moves:
 def moves(session: Session, provider: str, period_of: Callable[[datetime], str | None]) -> list[Moves]:
     """The moves of each account, from the readings of all origins together, as `tracker meters` lists them.
 
-    A rise between two readings belongs to the period of the later one; behind a reset it is all that the meter shows.
+    A rise between two readings belongs to the period of the later one; after a reset it is all that the meter shows.
     """
     source = session.registry.providers.get(provider)
     meter = source.capacity_meter if source is not None else None
@@ -99,7 +99,7 @@ def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterat
 
 
 def _stretches(readings: Sequence[MeterReading], length: timedelta | None) -> list[_Stretch]:
-    """The readings by period: an origin may still show the last one, and two accounts without names have two at once.
+    """The readings by period: an origin may still show the last one, and two accounts without names run two at once.
 
     What an account had used before it was first read is not known.
     """
@@ -128,7 +128,7 @@ def _is_over(one: MeterReading, later: MeterReading) -> bool:
 
 
 def _goes_on(before: MeterReading, readings: Sequence[MeterReading], place: int) -> bool:
-    """Whether a meter rises on beside another one, which a reading shows: the two are of two accounts."""
+    """Whether a meter rises while a reading shows another one: the two belong to two accounts."""
     if before.reset_at is None or readings[place].reset_at is None:
         return False
     for at in range(place, len(readings)):
@@ -184,10 +184,10 @@ def _readings(session: Session, provider: str) -> list[MeterReading]:
 def _is_reset(before: MeterReading, after: MeterReading, length: timedelta | None) -> bool:
     """Whether the meter was reset between two readings, by the rule of `tracker meters`.
 
-    The earlier reset is over and the later reading shows another one, or none. Vendors reset early, too: then the meter
+    The earlier reset is over and the later reading shows another one, or none. Vendors also reset early: then the meter
     fell, and shows another reset or, if one of the readings shows none, fell by more than a rounding; or the later
-    period, of such a length, began behind the earlier reading, if both show use: an unused meter begins with its use.
-    Of two origins, one may name a reset by the hour alone.
+    period, of such a length, began after the earlier reading, if both show use: an unused meter begins with its use.
+    Of two origins, one may name a reset only by the hour.
     """
     one, other, fall = before.reset_at, after.reset_at, before.used - after.used
     if one is None or other is None:

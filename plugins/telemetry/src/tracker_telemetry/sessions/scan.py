@@ -183,7 +183,7 @@ class Rows:
         while size := file.readinto(memoryview(buffer)[rest:]):
             end = rest + size
             self.timer.restart()
-            # what stands behind the end was not read
+            # what comes after the end was not read
             if not offset and buffer.startswith(UTF16, 0, end):
                 raise ValueError("the file is UTF-16, not UTF-8")
             stop = buffer.rfind(b"\n", rest, end) + 1
@@ -284,7 +284,7 @@ class Rows:
         self.timer.restart()
         found = PluginError(self.job.source, hook, error)
         self.fault = self.fault or f"{redact(str(found)).rstrip('.')}; {cost}"
-        if isinstance(error, ImportError):  # until what it needs is installed, no line tells anything
+        if isinstance(error, ImportError):  # until what it needs is installed, no line can be read
             raise found
         if not isinstance(error, Exception | SystemExit):
             hangs[self.job.source].append(found)
@@ -320,7 +320,7 @@ class Rows:
         self._keep(keys, zip(bases, halves, times, models, speeds, *tokens, totals, numbers, strict=True))
 
     def _keep(self, keys: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add rows; of one key the last of those with the highest rank stands: a plugin that tells more tells it again.
+        """Add rows; for each key the last one with the highest rank counts: a plugin that knows more gives it again.
 
         Its time is that at which it was shown first, as `tables.PUT` has it.
         """

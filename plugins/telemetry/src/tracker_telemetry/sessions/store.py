@@ -113,13 +113,13 @@ class Store:
             self._keep_rates(prices)
 
     def _set_aside(self, source: str) -> upgrades.FilePlaces:
-        """Let the files of a source be read as if none was, but for what only those hold that are gone."""
+        """Let the files of a source be read from the start; what only deleted files held stays."""
         names = self._ask("SELECT DISTINCT session FROM summary WHERE source = ?", (source,))
         self._touched[source].update(name for (name,) in names)
         return upgrades.set_aside(self.database, source)
 
     def _price(self, prices: ListPrices) -> None:
-        """Give requests their price anew if the table is another one."""
+        """Price the requests again if the table has changed."""
         known, version = self._ask("SELECT version FROM priced").fetchone(), f"{prices.version} {RULES}"
         if known == (version,):
             rates = self._ask("SELECT model, day, speed, units FROM rate")
@@ -220,7 +220,7 @@ class Store:
         return self._places[shared]
 
     def _touch(self, condition: str, *values: object) -> None:
-        """Let the sessions of these places be summed up anew."""
+        """Let the sessions of these places be summed up again."""
         for source, name in self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}", values):
             self._touched[source].add(name)
 
@@ -309,7 +309,7 @@ class Store:
 
 @contextlib.contextmanager
 def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
-    """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
+    """The store; a damaged file is rebuilt, with what the journal has of deleted files."""
     path, database = session.root / FOLDER / STORE, None
     for place in (path, path, None) if is_stored else (None,):
         try:
@@ -343,7 +343,7 @@ def is_busy(error: Exception) -> bool:
 
 
 def discard(session: Session) -> None:
-    """Delete the store, which is made anew when it is asked next; of a link the link."""
+    """Delete the store, which is rebuilt when it is asked next; if it is a link, the link."""
     path = session.root / FOLDER / STORE
     for suffix in () if path.parent.is_symlink() else ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(OSError):
@@ -377,7 +377,7 @@ def _is_usable(database: sqlite3.Connection, *, is_hashed: bool) -> bool:
 
 
 def _make_tables(database: sqlite3.Connection, *, is_hashed: bool) -> None:
-    """Make the tables anew, unless another process did so meanwhile."""
+    """Rebuild the tables, unless another process did so meanwhile."""
     database.execute("PRAGMA secure_delete = ON")  # no name stays in what is free then
     database.execute("BEGIN IMMEDIATE")
     with database:
