@@ -42,7 +42,7 @@ SELECT win, sum(least(count, n))::BIGINT FROM other GROUP BY win ORDER BY max(pl
 
 
 def only_source(session: Session) -> Source:
-    """The one source of a stream, such as a proxy's, that has events; of several a person has to say which is meant."""
+    """The one source of a stream, such as a proxy's, that has events; the user chooses among several."""
     telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
     known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:
@@ -59,7 +59,7 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
     found = _kept(session, source, windows, spans)
     notes = tuple(
         f"note: outside window: {plural(count, 'event')} of {line(source.title)} in {line(window)} came"
-        f" before its first BEFORE or after its last AFTER; all figures count what was ingested for {line(window)}"
+        f" before its first BEFORE or after its last AFTER; still counted in all figures"
         for window, count in found["outside"].items()
     )
     return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
