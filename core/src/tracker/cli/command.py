@@ -176,7 +176,7 @@ class WritingCommand(Command):
 
 
 def _new_windows(session: Session, given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What to say about each named window that no record knows: a slip in an id is found at once."""
+    """The note on each named window without records: a slip in an id is found at once."""
     from tracker.windows.lanes import doubt
 
     named = given.get("window") or given.get("window_id") or given.get("windows") or ()

@@ -28,7 +28,7 @@ UNREAD = 128 + signal.SIGPIPE  # as a shell reports a program that ended because
 
 
 def open_streams() -> None:
-    """Give each closed standard stream an end that takes everything and gives nothing: no file may become one."""
+    """Open the null device for each closed standard stream: no file that is opened later may take its place."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -42,7 +42,7 @@ def open_streams() -> None:
 
 
 def give_up_output() -> None:
-    """Let what is still to be printed vanish: no second complaint at the end of the program."""
+    """Discard what is still to be printed, so that the end of the program does not complain again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -194,7 +194,7 @@ class Windows:
         return spans(self.captures(windows) if groups is None else groups)
 
     def no_window(self, window: str) -> TrackerError:
-        """What to say of a window that has no records. All names are read for the error alone."""
+        """The error for a window without records. All names are read only for it."""
         known = self.session.index.windows()
         what = near(window, known) if known else f"{self.session.root} holds no windows."
         return TrackerError(f"Unknown window {window!r}. {what}")
@@ -226,7 +226,7 @@ class Windows:
     # --- records whose plugin is missing
 
     def missing_plugins(self, windows: Iterable[str] | None = None) -> list[Absent]:
-        """The sources that are recorded and that no plugin reads, by name."""
+        """The recorded sources that no plugin reads, by name."""
         # in their order: what stands together is read together
         wanted, registry = None if windows is None else list(windows), self.session.registry
         known = registry.sources.keys()

@@ -70,7 +70,7 @@ class Addition(NamedTuple):
 
 
 def store(session: Session, request: CaptureRequest) -> list[Row]:
-    """Check the rules, append under the lock, say what was stored; with `--dry-run` all but that. Gives the records."""
+    """Check the rules, append under the lock, say what was stored; `--dry-run` appends nothing. Returns the records."""
     source, request = request.source, _checked(session, request)
     with nullcontext() if session.dry_run else session.journal.lock():
         place = session, source, session.lane, request.captured_at
@@ -90,7 +90,7 @@ def store(session: Session, request: CaptureRequest) -> list[Row]:
 
 
 def _checked(session: Session, request: CaptureRequest) -> CaptureRequest:
-    """The request with what is stored of its text and reading; refused if that says nothing, or is of another time."""
+    """The request with its text and reading as stored; refused if these hold no value, or are from another time."""
     source, reading, force = request.source, request.reading, request.force
     if not force and not has_value(source, reading):
         raise _no_value(session, request)
@@ -116,12 +116,12 @@ def window_of(session: Session, source: Source, lane: str | None, at: datetime, 
     # a provider's first one is where the lane is, and a lane's where others are: ids may be of this machine alone
     begun = opened or ([] if newest else marks or [one for stream in streams for _, one in index.lanes(stream)])
     first = max(begun, key=lambda one: one.at).window if begun else next_window(newest.window if newest else ZEROTH)
-    # the BEFORE of one that was never ended is not replaced by the way
+    # the BEFORE of one that was never ended is not replaced in passing
     return _free(session, source, lane, at, first, *PHASES)
 
 
 def _free(session: Session, source: Source, lane: str | None, at: datetime, window: str, *kept: str) -> str:
-    """The window, or the first behind it where a capture counts and replaces no kept phase: one of a time is over."""
+    """The window, or the first after it in which a capture counts and replaces no kept phase: a timed one is over."""
     index, own, kept = session.index, (source.stream, source.name, lane or ""), kept or ("after",)
     while TIMED.fullmatch(window) or is_finalized(index, window) or index.is_taken(window, own, kept, at.timestamp()):
         window = next_window(window)
@@ -129,7 +129,7 @@ def _free(session: Session, source: Source, lane: str | None, at: datetime, wind
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
-    """What a reading adds, by the rules for what stands already; without a phase it is a report's."""
+    """What a reading adds to a window, by the rules for what stands there; without a phase it is a report's."""
     source, at = request.source, request.captured_at
     standing = captures(session.index, {source.name: source}, [window]).get((window, source.name), [])
     # `compute_delta` needs the instant; the place is behind every line of the journal
@@ -226,13 +226,13 @@ def has_value(source: Source, reading: Reading) -> bool:
 
 
 def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
-    """The reading without resets that cannot be, or say nothing of now. A pane of such alone is refused, or tagged."""
+    """The reading without resets that are implausible or out of date. A pane with only those is refused, or tagged."""
     source, reading, seen = request.source, request.reading, request.reading.as_of or request.captured_at
     resets = {gauge.meter: gauge.reset_at for gauge in reading.gauges if gauge.reset_at is not None}
     # each lies at most one window of its meter ahead
     longest = {name: meter.longest for name in resets if (meter := source.meter(name)) and meter.longest}
     far = {name for name, reset in resets.items() if reset - seen > longest.get(name, YEAR) + SLACK}
-    # in the buffer vendors show the old reset, and of an idle meter until it is used
+    # in the buffer vendors show the old reset, and for an idle meter until it is used
     over = {name for name, reset in resets.items() if reset <= seen - buffer}
     is_old = bool(resets) and (far | over).issuperset(longest or resets)  # any time is a reset of an unknown meter
     if is_old and not request.force:
@@ -251,7 +251,7 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
 
 
 def reset_before(session: Session, source: Source, reading: Reading, at: datetime) -> datetime | None:
-    """The latest reset in whose buffer an instant lies, by the reading and by what stands."""
+    """The latest reset in whose buffer an instant lies, by the reading and the stored captures."""
     start = at - timedelta(minutes=session.config.buffer_minutes)
     stored = session.index.resets(source.stream, source.name, start.timestamp(), at.timestamp())
     here = [one.reset_at for one in reading.gauges if one.reset_at is not None and start < one.reset_at <= at]
@@ -259,7 +259,7 @@ def reset_before(session: Session, source: Source, reading: Reading, at: datetim
 
 
 def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
-    """A text without any value: why, and whose it looks like."""
+    """The error for a text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
     kinds = dict.fromkeys(kind for tag in tags if (kind := tag.partition(":")[0]) in source.tags)
     # a cause that stands before it says more than that there is no value
@@ -287,7 +287,7 @@ def _owner(session: Session, request: CaptureRequest, text: str) -> Source | Non
 
 
 def _nothing_open(session: Session, source: Source, last: str | None) -> TrackerError:
-    """An AFTER that finds no open window: which one of this lane, or of another, it may belong to."""
+    """The error for an AFTER without an open window: which one, of this lane or another, it may belong to."""
     name, lane, index = source.name, session.lane, session.index
     begun = canonical(captures(index, {name: source}, [last]).get((last, name), ())).before if last else None
     ends = [(lane, last, "has its AFTER", "corrects it")] if begun and not is_finalized(index, begun.window) else []
@@ -330,7 +330,7 @@ def _record(session: Session, request: CaptureRequest, new: Capture, before: Cap
 
 
 def git_id(name: str) -> str | None:
-    """The id of a name in the repository here, of git's empty tree before a first commit. git gets no key, no net."""
+    """The id of a name in the repository here; of git's empty tree before a first commit. git gets no key, no net."""
     import os
     import subprocess
 
