@@ -76,9 +76,9 @@ def _measure(match: Match) -> str:
 
 
 def more(match: Match) -> list[str] | None:
-    """How many windows, or days, of each side to add to those that there are until the next decision; None: not known.
+    """How many more windows, or days, of each side the next decision takes; None: not known.
 
-    With what half of all cases take, and with what four fifths do; without those that are there.
+    What half of all cases take, and what four fifths take, unless that many are there already.
     """
     found = match.comparison
     if (needed := found.rows_needed) is None:
@@ -195,7 +195,7 @@ def limits(match: Match) -> str | None:
 
 
 def limit(ratio: float) -> str:
-    """An end of an interval: of one that says hardly anything more digits say nothing, either."""
+    """An end of an interval; in one that is nearly open, more digits would say nothing."""
     return "0" if ratio < 0.001 else f"over {MOST_RATIO:,}" if ratio > MOST_RATIO else rate(ratio)
 
 

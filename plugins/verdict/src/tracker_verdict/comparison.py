@@ -138,7 +138,7 @@ def matches(session: Session, names: Sequence[str], question: Question, found: D
 
 
 def _rivals(session: Session, pair: tuple[str, str], names: Iterable[str], prices: Mapping[str, Price]) -> int:
-    """How many providers can be held against the best, also if two are named: all were seen before."""
+    """How many providers can be compared with the best, even if only two are named: all were seen before."""
     meters = {name: session.registry.providers[name].capacity_meter for name in (*pair, *names)}
     units = {name: meter.unit if meter else "" for name, meter in meters.items()}
     others = {name for name in units if name not in pair}
@@ -249,7 +249,7 @@ def _first(a: Sequence[int], b: Sequence[int]) -> Literal["a", "b"] | None:
 
 
 def comparable(own: Iterable[WindowResult], other: Sequence[int], days: float) -> tuple[Results, Sequence[str]]:
-    """The windows within so many days of a time of the other side, and the others: a trend moves those further apart.
+    """The windows within `days` of one of the other side, and the rest, which a trend may have moved too far apart.
 
     other: the times of the other side's windows, sorted.
     """

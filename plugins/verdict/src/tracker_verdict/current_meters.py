@@ -33,7 +33,7 @@ FRESH = timedelta(minutes=15)
 
 @frozen(kw_only=True)
 class CurrentMeter:
-    """at: the instant that the value is of. taken_at: when it was read. limit: what is full, in the meter's unit.
+    """at: the instant of the value. taken_at: when it was read. limit: the value of a full meter, in its unit.
 
     doubt: what the value rests on, if anything.
     """
@@ -48,12 +48,12 @@ class CurrentMeter:
 
     @property
     def percent(self) -> float | None:
-        """What is used of the whole; None for a count whose end the vendor does not show."""
+        """The share that is used; None for a count whose limit the vendor does not show."""
         return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
 
 
 def holds(found: CurrentMeter, now: datetime, most: timedelta) -> bool:
-    """Whether a full meter is so still: until its reset, however old the reading; without one, if it is no older."""
+    """Whether a full meter is still full: until its reset, however old the reading; without a reset, for `most`."""
     return found.reset_at > now if found.reset_at is not None else now - found.at <= most
 
 
@@ -74,15 +74,15 @@ def too_old(age: timedelta, most: timedelta) -> str:
 
 
 def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
-    """Why a meter has no reading, if it has captures: they are of the future."""
+    """Why a meter with captures has no reading: they lie in the future."""
     return "its only reading lies in the future" if _captured(captured, meter.key) else None
 
 
 def others(source: Source, known: MeterRows, meter: Meter) -> list[str]:
     """The meters that the readings show, if none shows this one: then the plan has no such meter.
 
-    Half a pane may lack the meter of capacity, so of that one the source itself says so, but of a count: what shows the
-    per cent of other meters may never show it, or not where it ends.
+    Half a pane may lack the capacity meter, so only the source's own tag counts for that, unless it is a count: what
+    shows the per cent of other meters may never show the count, or not its limit.
     """
     past, captures = known[0], [one.capture for one in known[1] if MANUAL not in one.capture.reading.errors]
     tags = {tag for one in captures for tag in one.reading.errors}
@@ -193,7 +193,7 @@ def current_meters(
 
 
 def _doubt(captured: Sequence[OwnedCapture], meter: str, found: CurrentMeter) -> str | None:
-    """An idle meter shows its last reset, as does a pane of right after it."""
+    """An idle meter shows its last reset, and so does a pane from right after the reset."""
     if found.used or found.reset_at is not None:
         return None
     panes = [one.capture for one in captured if f"{OVER}:{meter}" in one.capture.reading.errors]
@@ -201,7 +201,7 @@ def _doubt(captured: Sequence[OwnedCapture], meter: str, found: CurrentMeter) ->
 
 
 def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[CurrentMeter]:
-    """What captures show, of two of one instant the later line."""
+    """What captures show; of two at one instant, the later line."""
     found = {}
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
@@ -218,7 +218,7 @@ def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[CurrentMeter
 
 
 def chosen(found: Sequence[CurrentMeter], account: str | None) -> CurrentMeter | None:
-    """The one of the named account, which must be there; else the first one."""
+    """The meter of the named account, which must exist; without a name, the first."""
     names = [one.account or NO_ACCOUNT for one in found]
     if account is not None and account not in names:
         raise TrackerError(f"No reading of account {account!r}. {near(account, names)}")

@@ -46,7 +46,7 @@ class ProviderEstimate:
 
     waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
     plans: those that the windows were measured on, if they are several. change: that of what a point buys, if some of
-    the windows were before it: their capacity is in points of now.
+    the windows were before it: their capacity is in today's points.
     """
 
     given: Results

@@ -48,12 +48,12 @@ class Outlook:
 
     cost, fits: (least, usual, most); the usual cost is the mean of the finalized windows' deltas. `fits` counts with
     the most, the usual and the least cost, None if windows of that cost have no limit: they cost nothing.
-    costs, left_out, outdated: how many windows say what one costs, and how many do not because they overlap others, or
-    were measured on a plan of before.
+    costs, left_out, outdated: how many windows show what one costs, and how many do not because they overlap others, or
+    were measured on an earlier plan.
     probability: that the planned windows fit. why: what is missing if the verdict is unknown, or why none fits if what
     one costs is. doubt: what its value rests on, if anything. several: whether the provider has readings of more than
     one account. is_of_all: whether it stops all work if it is full. is_over: whether it was reset since it was read.
-    change: that of what a point buys, if its figures rest on what was used before it, in points of now.
+    change: that of what a point buys, if the figures include use before it, in today's points.
     """
 
     meter: str
@@ -288,7 +288,7 @@ def _no_bar(meter: Meter) -> str:
 
 
 def _aged(meter: Meter, current: CurrentMeter, now: datetime) -> str | None:
-    """Why a reading without a reset says nothing of now: its meter was reset since, for certain."""
+    """Why a reading without a reset time no longer holds: its meter was certainly reset since."""
     age = now - current.at
     if meter.longest is not None and age >= meter.longest:
         return f"the last reading is {span(age)} old and the meter is reset every {span(meter.longest)}"

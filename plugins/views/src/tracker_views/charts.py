@@ -203,7 +203,7 @@ def _grid() -> Markup:
 def _scales(plot: Plot, area: Area, end: datetime, step: timedelta = timedelta(0)) -> Markup:
     """The numbers of both axes, the times up to an end; they are drawn last, so that nothing crosses them.
 
-    step: how long the column lasts that begins at the end, and below which it stands.
+    step: the length of the column that begins at the end; the last time stands below it.
     """
     body = Markup()
     for share in (0.5, 1.0):

@@ -241,7 +241,7 @@ def _some(windows: Sequence[str]) -> str:
 def sound(panel: Panel) -> Panel:
     """A panel that can be drawn, of plain values; what a chart cannot draw, or a cell cannot hold, is an error.
 
-    A third party's says whose it is, and takes no name of the program's own.
+    A third party's panel shows whose it is, and cannot take a name of the program's own.
     """
     kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:

@@ -33,7 +33,7 @@ OPTIONAL = ("colours", "read", "sort", "period", "filter", "panel(-1)")
 
 
 class Keys(Footer):
-    """The keys that fit, none of them cut: the help, which stays, tells of the others."""
+    """The keys that fit, none of them cut: the help, which always stays, shows the others."""
 
     def compose(self) -> ComposeResult:
         room = self.size.width or self.app.size.width
