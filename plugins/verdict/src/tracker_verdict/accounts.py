@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 # What `window_accounts` answers for a window that was forced from one account to another: it belongs to neither.
 MIXED = "2 accounts"
 NO_ACCOUNT = "(not named)"
-# why a window does not count whose captures are of two accounts or of two plans
+# why a window does not count if its captures are from two accounts or two plans
 OTHER_ACCOUNT = "other-account"
 TWO = {OTHER_ACCOUNT: "two accounts", "other-plan": "two plans"}
-# the kernel's reason of a window of which no `complete` said how many features it had
+# the kernel's reason for a window whose number of features no `complete` gave
 FEATURES_MISSING = "features-missing"
 
 

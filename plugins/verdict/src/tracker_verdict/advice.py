@@ -35,7 +35,7 @@ SIDES = (
 def show(session: Session, match: Match) -> None:
     """The comparison; on a terminal with its figures as a table."""
     session.show("\n".join(sentences(match)))
-    # by money a unit of one is not worth one of the other
+    # compared by money, a unit of one side is not worth a unit of the other
     columns = [one for one in SIDES if match.priced or one.key != "money"]
     if not session.table(columns, [_side_row(side) for side in (match.a, match.b)]):
         session.show("\n".join(f"  {_side(side)}" for side in (match.a, match.b)))
@@ -85,7 +85,7 @@ def more(match: Match) -> list[str] | None:
         return None
     have = min(found.a.n, found.b.n)
     left = dict.fromkeys(number(one - have) for one in needed if one > have)
-    # an assumed spread makes no window one that would have shown something, nor does a step between the two sides
+    # with an assumed spread, or with a change between the two sides, the windows that are there prove nothing
     is_vain = found.evidence is None or found.first is not None
     return None if is_vain and not left else [*left]
 

@@ -37,7 +37,7 @@ class MeterMoves(NamedTuple):
         then, after = plans(self.pair), self.pair[1]
         said_since = after and any(named[by][-1][0] > after.captured_at for by, _ in then if by in named)
         if after and not said_since:
-            # what its panes named nobody named again: what others said then tells
+            # its origins named no plan since: what other origins named at that time decides
             then |= {*_plans_at(named, after.captured_at)}
         if not all(alike(named[origin][-1][1], plan) for origin, plan in then if origin in named):
             return "outdated"

@@ -16,14 +16,14 @@ from tracker_verdict.weeks import FULL
 PERCENT = "pp"
 # The tags of a whole pane without a meter, of one whose value cannot be read, and of values that a person typed.
 NO_METER, UNREADABLE, MANUAL = "no-meter", "section-missing", "manual-override"
-# That of a reset that was over, and what 0 % beside it rests on: the pane may as well be of just before it was used.
+# The tag of a reset that had passed, and what its 0 % rests on: the pane may be from just before the next use.
 OVER, UNUSED = "reset-over", "if it has not been used since its last reset"
-# What a meter shows now is read from every reading of so long; of what was before, each hour's highest and last
-# ones are enough.
+# What a meter shows now comes from every reading of this time; before that, each hour's highest and last readings
+# are enough.
 RECENT = timedelta(hours=2)
-# What older weeks weigh in a forecast is nothing.
+# Older weeks weigh nothing in a forecast.
 MEMORY = timedelta(weeks=16)
-# Clocks of two machines may differ by so much. A reading of the future is none of now.
+# Clocks of two machines may differ by this much. A reading from later than that is not current.
 SKEW = timedelta(minutes=5)
 # The newest windows, which say what one usually costs unless others are asked for; the same for every command.
 USUAL = 100
@@ -135,7 +135,7 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
     groups = Windows(session).captures(windows)
     own = {key: group for key, group in groups.items() if key[1] == source.name}
     named = accounts(session, [window for window, _ in own])
-    # what a mixed window's captures show stands in the readings, each with its own account
+    # the readings have what a mixed window's captures show, each with its own account
     return [
         OwnedCapture(capture, named.get(key))
         for key, group in own.items()

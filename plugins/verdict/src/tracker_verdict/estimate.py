@@ -200,7 +200,7 @@ def of_results(
     whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
     blocks = sums(results, block) if asked or whole.n >= BLOCKS_FROM else []
     spread = measure(blocks, effect=effect) if 0 < len(blocks) < whole.n else whole
-    # an assumed interval is of no spread
+    # an assumed interval measures no spread
     is_of_blocks = bool(blocks) and (asked is not None or spread.ci_kind == "measured")
     return ProviderEstimate(
         given=results,

@@ -34,7 +34,7 @@ def new_reading(session: Session, source: Source, account: str | None, *, severa
     if opened and opened[lane].at > (session.now + SKEW).timestamp():
         place = f"--phase before --window {shlex.quote(opened[lane].window)}"
         return f"`tracker alias delete {name} {place}{agent}` first: that BEFORE lies in the future"
-    # a sample may name no account, as those of Codex's session files do; of several it then says nothing of any
+    # a sample may name no account, as those of Codex's session files do; with several accounts it then fits none
     can_sample = not several and _can_sample(session, source)
     if can_sample and session.registry.first("meter_sampler", session=session, every=FRESH):
         return f"`tracker capture --sample {name}`"

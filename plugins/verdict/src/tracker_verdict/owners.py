@@ -10,7 +10,7 @@ from itertools import groupby
 from tracker.api import MeterReading, UsageEvent
 from tracker_verdict.accounts import NO_ACCOUNT
 
-# Clients write a reading behind each request, with whole seconds at times.
+# Clients write a reading after each request, sometimes in whole seconds.
 SOON = 60.0
 
 

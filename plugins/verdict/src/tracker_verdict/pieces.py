@@ -70,9 +70,9 @@ class Ledger:
     """A meter of one account as one origin showed it, and the requests that were made on it.
 
     elsewhere: the share of its rise while no request was logged, scaled to all waking hours; None if not known, for the
-    reason in `unheard`. unpriced: the share of tokens without a price. quiet: rises while no request was logged,
-    however small, also next to a reset, where pieces do not reach. rests: the stretches before the first piece and after
-    the last one between two resets, with the most points that they may have moved. accounts: those of the readings;
+    reason in `unheard`. unpriced: tokens without a price, a share. quiet: rises while no request was logged, however
+    small, also next to a reset, where pieces do not reach. rests: the stretches before the first piece and after the
+    last one between two resets, with the most points that they may have moved. accounts: those of the readings;
     account: the chosen one, None if there is only one; is_named: whether session logs name the account of requests.
     silences: the stretches without a request by the readings of a schedule, and the rise in each. until: the last
     reading; behind: the newer requests, which are not in `events`. days: how many days it rose on; unseen: how many of
@@ -176,7 +176,7 @@ def _filled(
     summed, moving = _Requests(empty.events, awake, local), _Requests(empty.moving, awake, local)
     parts = list(segments(empty.readings, length))
     quiet = list(_quiet(parts, times, summed))
-    # readings of a schedule by another origin show rises without a request where own ones come with a request each
+    # a schedule's readings of another origin show rises without a request if each own reading comes with a request
     if taken and taken[0].origin != empty.origin:
         begin = taken[0].at.timestamp()
         quiet = [one for one in quiet if one.end <= begin] + list(_quiet(segments(taken, length), times, summed))
@@ -296,7 +296,7 @@ def _requests(session: Session, source: Source, since: datetime) -> tuple[list[U
     """The requests of a provider, and its days that have only totals left."""
     logged = session.registry.first("usage_events", session=session, since=since, folder=None)
     if logged is None:
-        # behind a command that is missing here stands how to get it
+        # if the command is missing here, the program adds how to get it
         raise TrackerError("This needs session logs, which `tracker usage` reads.")
     own = [event for event in logged if event.provider == source.name]
     return [event for event in own if event.since is None], [event for event in own if event.since is not None]

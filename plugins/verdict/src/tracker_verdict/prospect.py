@@ -141,7 +141,7 @@ def prospect(
     known = evolve(known, linear=current.used / (gone / WEEK))
     if now - current.at > YOUNG:
         return evolve(known, why=f"the last reading is {too_old(now - current.at, YOUNG)}")
-    # also this week: how it began is held against how others did
+    # also this week: its start is compared with the starts of others
     later = weeks_before(readings, local, current.reset_at + WEEK)
     before = [one for one in later if one.reset_at <= start + SAME]
     if not before and max(current.used, usual_use(start, current.at, local)) < LITTLE:

@@ -22,15 +22,15 @@ from tracker_verdict.stats.distributions import t_quantile
 from tracker_verdict.unseen import HOUR
 
 PIECES = 8
-# of fewer days too many of the orders that are tried look like any change: none is sure to 1 in 100
+# with fewer days too many of the tried orders look like any change: none is sure to 1 in 100
 SCANNED = 11
 WIDEST, HALVES = 1.5, 0.35
 ALPHA_REACH = 0.3
 SURE = 0.01
 SIDE_POINTS = 8.0
-# In fewer hours without a request single points would say too much of what other devices use.
+# In fewer hours without a request, single points would decide too much about other devices.
 SILENT_HOURS = 24
-# Of 30 simulated doublings with a rise a day 11 are told after four weeks and all after twelve; with two rises all.
+# Of 30 simulated doublings with a rise a day, 11 are found after four weeks and all after twelve; with two, all.
 TELLS = "more rises a day (sample more often: `tracker schedule print`) or more weeks will tell the two apart"
 
 

@@ -22,9 +22,9 @@ from tracker_verdict.weeks import HOUR, Week
 if TYPE_CHECKING:
     from tracker_verdict.drift import Drift
 
-# Of which account which readings were looked at last.
+# Which readings of each account were looked at last.
 LOOKS = "state/.verdict/looks.json"
-# What another machine's records bring may be requests of days that were looked at before.
+# Another machine's records may bring requests of days that were looked at before.
 IMPORTS = "imports"
 # As far back as `tracker meters drift` looks, unless a change is known by older readings.
 REACH = timedelta(weeks=8)

@@ -50,7 +50,7 @@ def heard(
     """The share that came from elsewhere, judged by the rise in silence.
 
     The rise of waking hours is scaled to all of them, since some have requests, and that of nights to all nights.
-    With so few silent hours that a single point in them would be too much, nothing is known.
+    Nothing is known with so few silent hours that a single point in them would be too much.
     """
     by_day = by_night = hours = nights = 0.0
     for start, end, rise in silent:

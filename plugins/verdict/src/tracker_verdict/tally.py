@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Changes of what a point buys, see `regimes`; no file if none is known.
 CHANGES = "state/.verdict/changes.json"
-# why a window does not count of which a capture was taken back and no other one is in its place
+# why a window does not count if a capture was taken back and none replaced it
 REMOVED = "capture-removed"
 NO_TIME = -1 << 63
 
@@ -136,7 +136,7 @@ class Tally:
                     factor = change.factor(one.at) if change else 1.0
                     results.add(one.window, one.features, one.capacity * factor, one.quality, one.at)
         if known.shared:
-            # it says more than another reason, but not than that of two accounts
+            # this says more than any other reason except two accounts
             own = [window for window, reason in excluded.items() if reason != OTHER_ACCOUNT]
             every = chain(own, (one.window for one in self.results))
             shared = {window: f"{OVERLAPS}{known.shared[window]}" for window in every if window in known.shared}

@@ -11,7 +11,7 @@ from tracker.api import UsageEvent
 
 Span = tuple[float, float]
 HOUR, DAY = 3600.0, 86400.0
-# A vendor may count a request so much later than the client logs it.
+# A vendor may count a request this much later than the client logs it.
 LAG = 600.0
 
 

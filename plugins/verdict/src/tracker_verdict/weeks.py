@@ -183,7 +183,7 @@ def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | No
     level, given, is_older = 0.0, 0.0, False
     for place, one in enumerate(readings):
         hour = min(max(int((one.at - start) / HOUR), 0), HOURS - 1)
-        # an older answer stays one until what was there before follows
+        # it stays an older answer until the earlier value returns
         is_older = is_older and one.used < level - 1
         if one.used > level:
             rises[hour] = (rises[hour] or 0.0) + one.used - level

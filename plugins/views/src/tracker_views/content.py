@@ -92,7 +92,7 @@ def _by_time(session: Session, windows: Sequence[str]) -> tuple[str, ...]:
     begins = {window: begin for window, (begin, _) in Windows(session).spans(windows).items()}
     places, place = dict[str, datetime](), datetime.min.replace(tzinfo=UTC)
     for window in windows:
-        # one without a BEFORE stays behind the one whose id it follows
+        # one without a BEFORE stays after the one whose id it follows
         places[window] = place = begins.get(window, place)
     return tuple(sorted(windows, key=places.__getitem__))
 

@@ -28,7 +28,7 @@ q     quit
 The board shows what is recorded.
 With --every 5m it also reads meters.
 """
-# what the last line leaves out first where not all fit
+# what the last line leaves out first if not all fit
 OPTIONAL = ("colours", "read", "sort", "period", "filter", "panel(-1)")
 
 

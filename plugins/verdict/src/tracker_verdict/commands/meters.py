@@ -143,7 +143,7 @@ def _ledgers(
         try:
             found.append(ledger(here, source, key, since, accounts))
         except NoReadings as error:
-            # who has readings, if older ones or of another meter, says more than who never had any
+            # a provider with older readings, or of another meter, says more than one without any
             absent.insert(0 if error.is_known else len(absent), str(error))
         except TrackerError as error:
             problems.append(str(error))
