@@ -190,6 +190,6 @@ def test_it_moves_to_another_machine(old: Run, tmp_path: Path) -> None:
     other = str(tmp_path / "other")
     done = old("--data-dir", other, "import", str(tmp_path / "data"))
     assert ok(done).startswith("imported 16 records ")
-    assert "holds the open baseline of W0-20, of schema 1.0.0, which is not imported" in done.stderr
+    assert "holds the open baseline of W0-20 in schema 1.0.0, which is not imported" in done.stderr
     assert ok(old("--data-dir", other, "preview")) == ok(old("preview"))
     assert ok(old("--data-dir", other, "import", str(tmp_path / "data"))).startswith("imported 0 records; 16 ")

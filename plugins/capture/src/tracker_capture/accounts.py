@@ -17,7 +17,7 @@ from tracker_capture.outline import FIRST, HOUR, LAST, RESET, VALUE, Owner, outl
 from tracker_capture.readings import FUTURE, ROUNDING, mark_of_gauges, mask_of
 from tracker_capture.settings import HASH, CaptureSettings
 
-# What a window is shown with that was forced from one account to another: it belongs to neither.
+# The account of a window that was forced from one to another: it belongs to neither.
 MIXED = "2 accounts"
 # A command asks for each feature's readings; they change with the stream.
 KEPT: WeakKeyDictionary[Session, tuple[int, Owner]] = WeakKeyDictionary()
@@ -74,10 +74,10 @@ class Period(NamedTuple):
 
 
 def owners(session: Session) -> Owner:
-    """What names the account of a reading: by the settings, else by its hash.
+    """A function that names the account of a reading: by the settings, else by its hash.
 
-    One without any is of the provider's only account, if all its other readings are, and none of its periods runs
-    beside one of that. Such ones are of accounts without a name.
+    A reading without a hash counts for the provider's only account if all others do, and if none of its periods ran
+    beside one of that account. Otherwise it is of an account without a name.
     """
     size = outline(session).size
     if (kept := KEPT.get(session)) is not None and kept[0] == size:

@@ -66,7 +66,7 @@ class Sample:
 
     @property
     def mark(self) -> str | None:
-        """What tells it from readings of other accounts, if it names none."""
+        """What distinguishes it from readings of other accounts, if it names none."""
         return mark_of_gauges(self.gauges.values())
 
     def has_values_of(self, other: Sample) -> bool:
@@ -227,9 +227,9 @@ def folded(known: Sequence[Sample], new: Sequence[Sample], least: timedelta = ti
 
 
 def _fold(runs: list[Sample], sample: Sample, least: timedelta) -> None:
-    """Put a sample in its place among the runs of its series. That of a capture stays a run of its own.
+    """Put a sample in its place among the runs of its series.
 
-    So it goes, and nothing else, if the capture is taken back.
+    A capture's sample stays a run of its own, so that only it goes if the capture is taken back.
     """
     place = bisect_right(runs, sample.at, key=lambda run: run.at)
     if any(run.until >= sample.until and run.has_values_of(sample) for run in runs[max(0, place - NEAR) : place]):
@@ -302,7 +302,7 @@ def _load(
     spans: Iterable[tuple[int, int | None]] = ((0, None),),
     may_be: Callable[[Mapping[str, Any]], bool] = lambda _row: True,
 ) -> list[Sample]:
-    """The runs that stand. `may_be` says of a row whether its run can be wanted."""
+    """The runs that count. `may_be`: whether a row's run can be wanted."""
     removals: dict[str, list[object]] = {}
     replaced: list[tuple[str, tuple[str, ...]]] = []
     found = []

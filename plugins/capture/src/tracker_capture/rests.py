@@ -95,7 +95,7 @@ class Rest:
         return begin <= at <= end
 
     def beside(self, windows: Iterable[Foreign]) -> tuple[str, ...]:
-        """Those of its time."""
+        """The windows that were measured during it."""
         return tuple(sorted({one.window for one in windows if one.begin <= self.last and self.first <= one.end}))
 
 

@@ -132,7 +132,7 @@ def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
 
 
 def forget(session: Session) -> None:
-    """Have the next run read every file from its start."""
+    """Let the next run read every file from its start."""
     (session.root / ".index" / MARKS).unlink(missing_ok=True)
 
 
@@ -156,7 +156,7 @@ def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) 
 
 
 def _read(jobs: Sequence[Job], size: int) -> Iterator[FileReadings]:
-    """What each file gained, with several processes if that is much."""
+    """What each file gained, read by several processes if that is much."""
     workers = min(os.cpu_count() or 1, 4)
     if size < PARALLEL or workers < 2:
         yield from map(_gained, jobs)
@@ -333,7 +333,7 @@ def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
 def _samples(
     job: Job, lines: Sequence[str], changed: datetime, wrong: list[datetime], over: list[datetime]
 ) -> Iterator[readings.Sample]:
-    """The readings of some lines. One without a time, or with a wrong one, cannot be placed in the history."""
+    """The readings of some lines, except those without a time, or with a wrong one."""
     session, behind = job.session, readings.lag(job.session)
     for reading in _readings(job, lines, changed):
         if isinstance(reading, Reading) and reading.as_of is not None:
@@ -391,5 +391,5 @@ def _ends_of_runs(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
 
 
 def _is_same(one: readings.Sample, other: readings.Sample) -> bool:
-    """Whether both have the very gauges that a plugin made once for equal texts."""
+    """Whether both have the same gauge objects, which a plugin makes once for equal texts."""
     return one.series == other.series and [*one.gauges.values()] == [*other.gauges.values()]

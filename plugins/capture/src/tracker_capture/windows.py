@@ -193,7 +193,7 @@ def _of_one_account(
 
 
 def _without_older_periods(source: Source, before: End, after: End) -> End:
-    """A BEFORE that may be a day old, without the meters that began anew since: none of their readings says when."""
+    """A BEFORE, perhaps a day old, without the meters that were reset since at a time that no reading shows."""
 
     def is_older(key: str, gauge: Gauge) -> bool:
         new, length = after.sample.gauges.get(key), length_of(source, key)

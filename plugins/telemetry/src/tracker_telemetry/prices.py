@@ -102,7 +102,7 @@ def parse(text: str, where: str, name: str | None = None) -> Table:
 
 
 def _entry(entry: Mapping[str, Any], snapshot: str, per: float, as_of: str, source: str) -> Entry:
-    name = entry.get("name") or entry["prefix"]
+    name = (entry.get("name") or entry["prefix"]).rpartition("/")[2]  # a model is found without its vendor's path
     pattern = re.escape(name.lower()) + (f"(?:{snapshot})?" if "prefix" in entry else "")
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):

@@ -40,7 +40,7 @@ def newest(query: Query) -> Answer:
         best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
     if best is None:
         rest = ", ".join(map(line, _folders(origin))) + ("" if query.remaining() else f" within {query.seconds:g} s")
-        raise OriginError(f"no reading in {plural(len(files), 'file')} of {rest}")
+        raise OriginError(f"no reading in {plural(len(files), 'file')} below {rest}")
     return best
 
 
