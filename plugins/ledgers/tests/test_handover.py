@@ -334,7 +334,7 @@ def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path
     assert "tracker alias end toy" in section(handoff(tmp_path).decode(), "Commands that were run")
     undone = toys("undo", "--yes")
     assert "note: `tracker handoff` is newer and stays: undo cannot take back what it did" in undone.stderr
-    assert "Add --past to take back what was before: " in refused(undone)
+    assert "Add --past to take back the one before it that can be: " in refused(undone)
     ok(toys("undo", "--yes", "--past"))
     ok(toys("handoff"))
     assert handoff(tmp_path) == before
