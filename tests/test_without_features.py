@@ -106,7 +106,7 @@ def test_features_of_a_disabled_provider_are_refused_with_the_reason(toys_apart:
 def test_the_preview_says_what_brings_intervals(toys_apart: Run) -> None:
     run = without(toys_apart, "verdict")
     assert "count twice" not in shown(run)
-    note = "note: bare sums: windows that overlap count twice, intervals and power are left out. tracker-verdict"
+    note = "note: bare sums: overlapping windows count twice, and intervals and power are left out. tracker-verdict"
     assert run("preview").stderr == f"{note} is disabled: unset TRACKER_DISABLE_PLUGINS.\n"
     assert "bare sums" not in without(toys_apart)("preview").stderr
 
@@ -184,7 +184,7 @@ def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path, wheels: dict
     tracker("complete", "--window", "W0-01", "--codex-features", "2", "--outcome", "pass")
     unknown = made.run("-I", "-m", "tracker.cli", "preview", "--until", "2001-01-01", cwd=tmp_path)
     assert unknown.stderr == (
-        "note: No window fits. Run `tracker windows` to see all of them. The command windows is not available."
+        "note: No window matches. Run `tracker windows` to see all of them. The command windows is not available."
         " Install tracker-desk: `pip install ./plugins/desk` in a checkout of tracker.\n"
     )
     preview = tracker("preview", "--window", "W0-01")

@@ -46,7 +46,7 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     assert "the imported" not in program("import", str(other)).err
     plain = program("alias", "end", "toy", "--stdin", "--captured-at", times[2], stdin="fuel 20%")
     assert "after snapshot for B-01" in plain.ok()
-    assert "A-01 stays open for toy in this lane; `tracker status` says what ends it" in " ".join(plain.err.split())
+    assert "A-01 stays open for toy in this lane; `tracker status` shows how to end it" in " ".join(plain.err.split())
     program("undo", "--yes").ok()
     assert "A-01" in program(*cure.split()[1:], "--captured-at", times[2], stdin="fuel 20%").ok()
     assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err

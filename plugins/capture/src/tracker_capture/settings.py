@@ -52,7 +52,7 @@ class CaptureSettings:
         "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE",
         fits_new=are_key_variables,
         expected="PROVIDER=VARIABLE, such as glm=MY_GLM_KEY",
-        consent="sends variables of yours as keys",
+        consent="sends environment variables as keys",
     )
     accounts: Mapping[str, Any] = setting(
         {},

@@ -123,7 +123,7 @@ def sums(step: int = DAY, starts: Sequence[int] = ()) -> str:
 def ranked(
     events: DuckDBPyConnection, by: By, top: int | None = None, columns: str = "key, base, routed"
 ) -> Iterator[Any]:
-    """The groups in their order, in turn; of `top` the first ones."""
+    """The groups in their order, one by one; with `top` only the first ones."""
     found = events.execute(RANKED.format(columns=columns, by=KEYS.get(by, by)), [top])
     while part := found.fetchmany(PART):
         yield from part

@@ -55,7 +55,7 @@ class Stop:
 
 
 def _is_ready(file: int | None, seconds: float) -> bool:
-    """Whether a descriptor can be read within some time; if there is none, that time is waited."""
+    """Whether a descriptor can be read within some time; without one, wait for that time."""
     return bool(select.select([] if file is None else [file], [], [], max(seconds, 0))[0])
 
 
@@ -132,7 +132,7 @@ def _line(data: bytes) -> Line:
 
 @contextlib.contextmanager
 def opened(path: str | Path | None) -> Iterator[BinaryIO]:
-    """A log; None is standard input, for which a terminal is asked."""
+    """A log; None is standard input, for which a terminal gets a prompt."""
     if path is None and sys.stdin.isatty():
         print("paste the text, then press Ctrl-D:", file=sys.stderr)
     try:
@@ -143,7 +143,7 @@ def opened(path: str | Path | None) -> Iterator[BinaryIO]:
 
 
 def refuse_packed(path: str) -> None:
-    """Refuse a file whose name says that it is compressed: all of it would be an unreadable line."""
+    """Refuse a file with the name of a compressed one: all of it would be one unreadable line."""
     for tool in (tool for ending, tool in PACKED.items() if path.endswith(ending)):
         raise TrackerError(f"{path} is compressed. Expected a log as text. Unpack or pipe it: `{tool} {path!r} | ...`.")
 

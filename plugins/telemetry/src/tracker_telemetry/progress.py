@@ -56,7 +56,7 @@ class Progress:
         return f"[{bar:-<{WIDTH}}] {share:4.0%}  {events}, {left // 60:.0f}:{left % 60:02.0f} left"
 
     def end(self) -> None:
-        """Leave the line empty for what is said next."""
+        """Clear the line for what is printed next."""
         if self._is_drawn:
             self._write(CLEAR)
             self._is_drawn = False

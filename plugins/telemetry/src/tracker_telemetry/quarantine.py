@@ -27,13 +27,13 @@ HEADER = re.compile(r"^\s*[<>]?\s*([A-Za-z][\w-]*)\s*[:=].*", re.DOTALL)
 
 
 def describe(line: Line) -> dict[str, Any]:
-    """What a rejected line's record says of it."""
+    """The fields of a rejected line's record."""
     line = line if isinstance(line, TooLong) else TooLong.of(line)
     return {"line": redact_line(line.head), "length": line.length, "sha256": line.sha256, "is_cut": line.length > KEPT}
 
 
 def redact_line(line: bytes) -> str:
-    """JSON without its texts; of a header its name, of anything else up to four words that are nothing but words."""
+    """JSON without its texts; of a header only its name; of anything else up to four plain words."""
     text = redact(line.decode("utf-8", "replace"))
     if text.lstrip()[:1] in ("{", "["):
         return TOKEN.sub(_masked, text)

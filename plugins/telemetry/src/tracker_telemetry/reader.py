@@ -281,7 +281,7 @@ def flat(found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def checked(event: Any) -> dict[str, Any]:
-    """The event; if it does not say whether it is routed, or well, it is not routed, and well."""
+    """The event; by default it is not routed and went well."""
     check_event(event)
     whole = {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
     check_all([whole])

@@ -42,7 +42,7 @@ SELECT win, sum(least(count, n))::BIGINT FROM other GROUP BY win ORDER BY max(pl
 
 
 def only_source(session: Session) -> Source:
-    """The one source of a stream, such as a proxy's, that has events; of several a person has to say which is meant."""
+    """The one source of a stream, such as a proxy's, that has events; the user chooses among several."""
     telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
     known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:

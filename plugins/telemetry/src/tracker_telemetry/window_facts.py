@@ -1,4 +1,4 @@
-"""What streams say of windows to other features: tokens and money, gaps, the largest cost rows, what routing saved."""
+"""What other features show of a window's streams: tokens and money, gaps, the largest cost rows, what routing saved."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ WHERE source = ? AND {STANDING} AND session = ? AND ts <= ? GROUP BY 1
 
 
 class State(NamedTuple):
-    """What a client says that a session used of a model until then."""
+    """What a session had used of a model until then, as its client reports it."""
 
     lineage: str
     model: str
@@ -113,13 +113,13 @@ class Totals:
         return total
 
     def _of(self, session: str, model: str) -> list[State]:
-        """What the client says of a session's model, the first first."""
+        """The client's totals of a session's model, the earliest first."""
         return [state for state in self._states.get(session, ()) if state.model == model]
 
     def _before(
         self, session: str, model: str, most: Tokens = UNLIMITED, seen: Sequence[str] = ()
     ) -> tuple[Tokens, bool]:
-        """What a fork took over from its parent, which is not more than it has, and whether that is certain."""
+        """What a fork took over from its parent, never more than the fork has, and whether that is certain."""
         if session in seen or self._is_anew(session):
             return _NOTHING, True
         if session in self._parents:
@@ -137,7 +137,7 @@ class Totals:
         return self._began.get(session, NEVER), _size(self._total(session, model, NEVER))
 
     def _is_anew(self, session: str) -> bool:
-        """Whether a fork's totals begin with the fork: none is of a lineage that those before it show."""
+        """Whether a fork's totals begin with the fork: none has a lineage of the sessions before it."""
         own = {state.lineage for state in self._states.get(session, ())}
         seen, before = {session}, set[str]()
         while session in self._parents and (session := self._parents[session][1]) not in seen:
@@ -146,7 +146,7 @@ class Totals:
         return bool(own and before) and own.isdisjoint(before)
 
     def _most(self, session: str, model: str, most: Tokens) -> Tokens:
-        """What a session may have taken over: its total without its own requests, the first as well as the last."""
+        """What a session can have taken over at most: its total without its own requests, at first and at last."""
         if states := self._of(session, model):
             first, own = states[0], self._own.get((session, model), _NOTHING)
             then = _less(first.tokens, self._requests(session, model, first.at))
@@ -184,7 +184,7 @@ class Totals:
         return total
 
     def _of_lineage(self, session: str, model: str, most: Tokens, others: Collection[str]) -> Iterator[Tokens]:
-        """Totals of others that a fork which shows none of their requests may have taken over."""
+        """The totals of others that a fork may have taken over although it shows none of their requests."""
         began = self._began.get(session, NEVER)
         for other in others:
             known = [state.tokens for state in self._of(other, model) if state.at <= began]

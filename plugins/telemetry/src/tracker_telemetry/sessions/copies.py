@@ -1,4 +1,4 @@
-"""Requests that several sessions show, since a fork copies its parent's: whose they are.
+"""Whose the requests are that several sessions show: a fork copies its parent's.
 
 A copy may name the session that it is from, as the `lineage` of its place. Otherwise it looks like its original, and
 what follows distinguishes them, in whatever order the files are read: a client may report the total of a parent before
@@ -101,9 +101,9 @@ class Place(Labels):
 
 @define
 class Group:
-    """Requests that the same places show: their keys with the place where they stand, and their times in order.
+    """Requests that the same places show: their keys with the place that counts, and their times in order.
 
-    until: of each session the last time at which it showed one first; of a message that grew that may be a later one.
+    until: by session, the last time at which it showed one first; for a message that grew, that may be a later one.
     """
 
     sessions: frozenset[str]
@@ -140,7 +140,7 @@ def parents(database: sqlite3.Connection, source: str) -> Descents:
 
 
 def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float]) -> Descents:
-    """Those that files do not tell: which of two that are there is the original they say, whatever was thought."""
+    """Parents that files do not show; which of two existing sessions is the original, the files decide."""
     places = _places(database, source) if descents else {}
     shown = database.execute(PRESENT, (source,)).fetchall() if descents else []
     present = {pair for (text,) in shown for pair in permutations({places[one].name for one in json.loads(text)}, 2)}
@@ -148,7 +148,7 @@ def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tup
 
 
 def kin(database: sqlite3.Connection, source: str) -> dict[str, str]:
-    """The first of all sessions that share requests, also by way of others, for each; as files and the journal tell."""
+    """For each session, the first of all that share requests with it, also through others, by files and journal."""
     firsts: dict[str, str] = {}
 
     def first(session: str) -> str:
@@ -175,7 +175,7 @@ def journalled(session: Session, source: Source) -> dict[tuple[str, str], float 
 
 
 def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | None]:
-    """What the journal does not have yet, and what is the other way round than was thought."""
+    """What the journal does not have yet, and what turned out to be the other way round."""
     new: dict[tuple[str, str], float | None] = {
         pair: until for pair, until in found.items() if before.get(pair, -NEVER) < until
     }
@@ -183,7 +183,7 @@ def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | Non
 
 
 def parents_until(database: sqlite3.Connection, source: str, new: News) -> Mapping[str, Mapping[str, float]]:
-    """Of each session those whose requests it shows, and until when; as the journal has it with what is new."""
+    """For each session, those whose requests it shows, and until when, by the journal and what is new."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for (session, parent), until in {**known(database, source), **new}.items():
         if until is not None:
@@ -192,7 +192,7 @@ def parents_until(database: sqlite3.Connection, source: str, new: News) -> Mappi
 
 
 def dropped(database: sqlite3.Connection, source: str) -> Descents:
-    """Which session shows requests of another one that do not stand for it."""
+    """Which session shows requests of another one that do not count for it."""
     rows = database.execute(DROPPED, (source,))
     return {(session, parent): until for session, parent, until in rows}
 
@@ -320,10 +320,10 @@ def _standing(numbers: Sequence[int], places: Mapping[int, Place]) -> int:
 def _last(
     sessions: frozenset[str], own: Mapping[str, list[float]], starters: Collection[str], groups: Collection[Group]
 ) -> frozenset[str]:
-    """Those that went on last behind the requests that they share, or not at all, of these those with subagents."""
+    """Those that went on last after the shared requests, or not at all; among the latter, those with subagents."""
 
     def went_on(session: str, beside: frozenset[str]) -> tuple[float, bool]:
-        """When a session made the first request behind those that all show, and whether it started subagents."""
+        """When a session made the first request after those that all show, and whether it started subagents."""
         last = max(one.last for one in groups if beside <= one.sessions)
         others = [one.times for one in groups if session in one.sessions and not beside <= one.sessions]
         starts = ((times, bisect_left(times, last)) for times in (own[session], *others))

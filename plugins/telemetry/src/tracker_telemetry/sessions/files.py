@@ -1,4 +1,4 @@
-"""The files of a source's session logs, and how one is told from what it was."""
+"""The files of a source's session logs, and how a change of one is noticed."""
 
 import io
 import os

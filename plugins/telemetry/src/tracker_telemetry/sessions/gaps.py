@@ -195,16 +195,16 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
             heads = [*accumulate(stream.split("_"), "{}-{}".format, initial="tracker")][1:]
             usual = next((name for name in heads if name not in here), heads[-1])
             why = f"no plugin for it is installed (usually {usual})"
-            why = "TRACKER_DISABLE_PLUGINS names its plugin" if stream in disabled else why
+            why = "TRACKER_DISABLE_PLUGINS disables its plugin" if stream in disabled else why
             yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
 
 
 def of_files(
     session: Session, database: sqlite3.Connection, sources: Sequence[Source], provider: str | None, span: Span
 ) -> Iterator[dict[str, Any]]:
-    """What could not be read, whenever it was made, and of sessions of a time those whose files are gone.
+    """What could not be read, whenever it was made, and the sessions of a time whose files are gone.
 
-    Also what only a client's own totals have of a provider's models in such sessions.
+    Also what only a client's own totals of such sessions have of a provider's models.
     """
     for source in sources:
         own, known = (source.name,), {file_key(one.path): one.path for one in files(source)}
@@ -268,7 +268,7 @@ def _names(known: Mapping[bytes, str], keys: Sequence[bytes]) -> str:
 
 
 def _noted(database: sqlite3.Connection, source: Source, kind: str) -> Iterator[dict[str, Any]]:
-    """What the plugin noted in the state of its files, by name: what it notes by message counts once over all files."""
+    """What the plugin noted in the state of its files, by name; notes by message count once over all files."""
     counts: dict[str, int] = defaultdict(int)
     largest: dict[tuple[str, str], int] = {}
     query = "SELECT state FROM file WHERE source = ? AND instr(state, ?) GROUP BY stop, state"

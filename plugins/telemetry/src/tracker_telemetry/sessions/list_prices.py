@@ -147,7 +147,7 @@ class ListPrices:
         return QUARTER if any(hours) else DAY, tuple(sorted(starts))
 
     def used(self) -> dict[str, str | None]:
-        """The dates and the sources of the tables that had a price that was asked for; of the first one if none had.
+        """The dates and the sources of the tables that gave a price; of the first one if none did.
 
         None if there is no table.
         """

@@ -99,7 +99,7 @@ def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterat
 
 
 def _stretches(readings: Sequence[MeterReading], length: timedelta | None) -> list[_Stretch]:
-    """The readings by period: an origin may still show the last one, and two accounts without names have two at once.
+    """The readings by period: an origin may still show the last one, and two accounts without names run two at once.
 
     What an account had used before it was first read is not known.
     """
@@ -128,7 +128,7 @@ def _is_over(one: MeterReading, later: MeterReading) -> bool:
 
 
 def _goes_on(before: MeterReading, readings: Sequence[MeterReading], place: int) -> bool:
-    """Whether a meter rises on beside another one, which a reading shows: the two are of two accounts."""
+    """Whether a meter rises while a reading shows another one: the two belong to two accounts."""
     if before.reset_at is None or readings[place].reset_at is None:
         return False
     for at in range(place, len(readings)):

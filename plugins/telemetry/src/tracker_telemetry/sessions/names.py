@@ -1,4 +1,4 @@
-"""Projects whose names the journal has from before they were hashed: a report shows no name, and one row for each."""
+"""Projects whose names the journal has from before hashing: a report shows no name, and one row for each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHERE old.requests = 0 AND old.project <> new.project
 
 
 def hashed(database: sqlite3.Connection) -> Callable[[str], str]:
-    """The hash by which a project is shown: that of its folder if the journal tells it, else that of its name."""
+    """The hash by which a project is shown: that of its folder if the journal has it, else that of its name."""
     known: dict[str, set[str]] = defaultdict(set)
     for name, new in database.execute(RENAMED):
         if HASH.fullmatch(new):

@@ -47,7 +47,7 @@ def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Fil
 
 
 def _end_with(parent: int) -> None:
-    """Let this worker process end when the one that began it does, however that ends: a pipe of its is closed then."""
+    """Let this worker process end with its parent, however that ends: a pipe from it is closed then."""
     import fcntl
     import signal
     import sys

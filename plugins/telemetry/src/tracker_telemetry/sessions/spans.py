@@ -102,7 +102,7 @@ class Spans:
         return min((span.begin for span in found), default=1.0), min(latest, LATEST)
 
     def lasting(self, since: float) -> set[str]:
-        """The windows in which requests may be that were made at an instant or later."""
+        """The windows that may have requests from an instant or later."""
         return {span.window for own in self._spans.values() for span in own if span.end >= since}
 
     def within(self, provider: str, first: float, last: float) -> list[str]:
@@ -141,7 +141,7 @@ class Spans:
         return BETWEEN.join(span.window for span in (own if len(own) == 1 else found)) or OUTSIDE
 
     def last(self, labels: Collection[str], count: int) -> list[str]:
-        """Of windows, and of names of several that share requests, those of the last so many windows."""
+        """The labels with one of the last N windows among these; a label may name several that share requests."""
         begins = {span.window: span.begin for own in self._spans.values() for span in own}
         known = {window for label in labels for window in label.split(BETWEEN)} - {OUTSIDE, UNKNOWN}
         chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]

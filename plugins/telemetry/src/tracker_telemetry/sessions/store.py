@@ -113,7 +113,7 @@ class Store:
             self._keep_rates(prices)
 
     def _set_aside(self, source: str) -> upgrades.FilePlaces:
-        """Let the files of a source be read as if none was, but for what only those hold that are gone."""
+        """Let the files of a source be read from the start; what only deleted files held stays."""
         names = self._ask("SELECT DISTINCT session FROM summary WHERE source = ?", (source,))
         self._touched[source].update(name for (name,) in names)
         return upgrades.set_aside(self.database, source)

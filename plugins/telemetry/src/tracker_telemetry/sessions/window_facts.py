@@ -88,7 +88,7 @@ def with_streams(
 
 
 def _together(parts: Sequence[Part]) -> dict[str, Any]:
-    """The tokens and the money of several streams; a part of them is not what was used, and has a name of its own."""
+    """The tokens and the money of several streams; a part of them is a minimum and has a name of its own."""
     costs, tokens = [part.cost for part in parts], sum(part.tokens for part in parts)
     if uncounted := sum(part.uncounted for part in parts):
         return {"tokens_at_least": tokens, "uncounted_requests": uncounted}
@@ -128,7 +128,7 @@ def _logged(session: Session, windows: Sequence[str]) -> LogFacts:
 
 
 def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> LogFacts:
-    """What session logs say of windows, added up once for all who ask in one command: the report asks three times."""
+    """What session logs say of windows, added up once per command: the report asks three times."""
     files = [session.root / FOLDER / name for name in (STORE, f"{STORE}-wal")]
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
     state = (windows, state_of(files))
@@ -211,7 +211,7 @@ def _lost(
 
 
 def _figures(one: usage.Sums) -> dict[str, Any]:
-    """The tokens of `tracker usage`, and the money; how many requests that leaves out only if there are any."""
+    """The tokens of `tracker usage`, and the money; how many requests the money leaves out, if any."""
     figures = {"tokens": one.whole, "requests": one.requests, "cost_usd": one.cost}
     return figures | ({"unpriced_requests": one.unpriced} if one.unpriced else {})
 
@@ -243,7 +243,7 @@ def used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
 
 
 def _texts(values: Mapping[str, Any]) -> Iterator[str]:
-    """The row in parts; money that leaves requests out is the least that it was."""
+    """The row in parts; money that leaves requests out is a minimum."""
     bare = values.get("unpriced_requests")
     least = "at least " if bare else ""
     yield f"{_few('window', values, BETWEEN)} {{provider}}: {{tokens}} tokens"

@@ -36,7 +36,7 @@ COLUMNS = (
 
 
 def panel(session: Session, windows: Sequence[str]) -> Panel:
-    """Tokens and money of windows as a table, and the same as sentences; of what is not known there are only these."""
+    """Tokens and money of windows as a table and as sentences; what is not known has only sentences."""
     rows: Sequence[Mapping[str, Cell]] = ()
     said: Sequence[str] = ()
     missing: Sequence[str] = ()
@@ -48,7 +48,7 @@ def panel(session: Session, windows: Sequence[str]) -> Panel:
 
 
 def _kept(session: Session, windows: Sequence[str]) -> Any:
-    """The answer that was kept, as long as all that it was made of is as it was; else a new one."""
+    """The answer that was kept, as long as everything it was made of is unchanged; else a new one."""
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):
@@ -77,11 +77,11 @@ def _kept(session: Session, windows: Sequence[str]) -> Any:
 
 
 def _states(session: Session, windows: Sequence[str], prices: str) -> Iterator[str]:
-    """A digest of what is asked, of who answers, and of all files that the answer is made of.
+    """A digest of the question, of the plugins that answer, and of all files that the answer is made of.
 
-    Of captures and finalized windows first the files as they are; if these changed, what they say, since a capture may
-    change the times of no window. prices: the user's own file of them. What finds it is slow to import, and depends on
-    the folders alone.
+    For captures and finalized windows, first of their files; if these changed, of what they say, since a capture may
+    change no window's times. prices: the user's own price file. The library that finds it is slow to import, and its
+    answer depends on the folders alone.
     """
     registry = session.registry
     streams = [source for source in registry.sources.values() if source.is_stream]
