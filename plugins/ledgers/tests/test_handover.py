@@ -139,7 +139,7 @@ def test_a_window_that_came_by_import_ends_where_it_began(finalized: Run, tmp_pa
     assert "A-01: toy in the lane without a name on another machine since " in said
     assert "A-01 came by `tracker import`: it is ended where it was made. If you moved here from there:\n" in said
     card = finalized("decision-card", "--window", "A-01", **new).stdout
-    assert "It came by `tracker import`: this is done there, or here if you moved from there. Run `" in card
+    assert "It came by `tracker import`: do this on the machine it came from, or here if you moved here. Run `" in card
     ok(finalized("alias", "end", "toy", "--stdin", "--window", "A-01", stdin="fuel 40%"))
     ok(finalized("import", str(tmp_path / "data"), **new))
     said = ok(finalized("handoff", "--dry-run", **new))

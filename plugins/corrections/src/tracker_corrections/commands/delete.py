@@ -31,7 +31,7 @@ from tracker.kernel import Number, WritingCommand, session, window_option
 def command(
     provider: str, phase: str | None, window: str | None, position: int, reason: str, keep_readings: bool, yes: bool
 ) -> None:
-    """Take a capture back. A row in the journal says so; nothing is erased."""
+    """Take a capture back. A row in the journal says so. Nothing is erased."""
     from tracker_corrections.deletion import find_capture, take_back
 
     here = session()
