@@ -29,7 +29,7 @@ CHUNK = 1 << 22
 BURST = timedelta(seconds=1)
 MARKS = "readings.json"
 PACKED = ".zst"
-# A clock that was never set tells a time before any of these programs.
+# A clock that was never set shows a time before any of these programs existed.
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
@@ -132,7 +132,7 @@ def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
 
 
 def forget(session: Session) -> None:
-    """Have the next run read every file from its start."""
+    """Let the next run read every file from its start."""
     (session.root / ".index" / MARKS).unlink(missing_ok=True)
 
 
@@ -156,7 +156,7 @@ def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) 
 
 
 def _read(jobs: Sequence[Job], size: int) -> Iterator[FileReadings]:
-    """What each file gained, with several processes if that is much."""
+    """What each file gained, read by several processes if that is much."""
     workers = min(os.cpu_count() or 1, 4)
     if size < PARALLEL or workers < 2:
         yield from map(_gained, jobs)
@@ -191,7 +191,7 @@ def _known(mark: Any, about: os.stat_result) -> tuple[int, bool]:
     match mark:
         case [int(known), inode, is_owned] if inode == about.st_ino:
             return known, bool(is_owned)
-        # an older version did not note whose it is
+        # an older version did not note the owner
         case [int(known), inode, *_] if inode == about.st_ino:
             return known, True
     return 0, False
@@ -251,7 +251,7 @@ def _gained(job: Job) -> FileReadings:
             found += _samples(job, lines, changed, wrong, over)
             end, is_owned = stop, has_owner
         found = _without_bursts(found)
-        # of a compressed file its own size: its lines are read from the first one on
+        # for a compressed file its own size: its lines are always read from the first one on
         mark = [about.st_size if is_packed else end, about.st_ino, *([int(is_owned)] if job.origin.owner else [])]
         return FileReadings(mark, len(found), _ends_of_runs(found), wrong, len(over))
     except ImportError:
@@ -275,7 +275,7 @@ def _texts(
         if not any(lines for _, lines in gained):
             yield from ((stop, lines, True) for stop, lines in gained[-1:])
             return
-        # what names the owner may stand before what the file gained
+        # the owner's line may come before what the file gained
         start = 0
     owner = ""
     markers = [origin.marker, origin.owner] if origin.owner else [origin.marker]
@@ -333,7 +333,7 @@ def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
 def _samples(
     job: Job, lines: Sequence[str], changed: datetime, wrong: list[datetime], over: list[datetime]
 ) -> Iterator[readings.Sample]:
-    """The readings of some lines. One without a time, or with a wrong one, cannot be placed in the history."""
+    """The readings of some lines, except those without a time, or with a wrong one."""
     session, behind = job.session, readings.lag(job.session)
     for reading in _readings(job, lines, changed):
         if isinstance(reading, Reading) and reading.as_of is not None:
@@ -391,5 +391,5 @@ def _ends_of_runs(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
 
 
 def _is_same(one: readings.Sample, other: readings.Sample) -> bool:
-    """Whether both have the very gauges that a plugin made once for equal texts."""
+    """Whether both have the same gauge objects, which a plugin makes once for equal texts."""
     return one.series == other.series and [*one.gauges.values()] == [*other.gauges.values()]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
     from tracker_capture.origins.answer import Answer, Query
 
-# Bytes of what is handed over.
+# Bytes of input.
 LIMIT = 1 << 20
 # A program that does not close the pipe must not hold up its own prompt.
 INPUT_SECONDS = 2.0
@@ -84,7 +84,7 @@ def handed_over() -> bytes:
 
 
 def take(session: Session, data: bytes) -> LastReading | None:
-    """What is new, else what was kept. The sources that understood before are loaded first, since loading all costs."""
+    """The new reading, else the kept one. Sources that gave one before are loaded first: loading all takes time."""
     now = session.now
     known = [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]
     before = [source for name in sorted(known) if (source := session.registry.source(name))]

@@ -23,7 +23,7 @@ from tracker_capture.settings import CaptureSettings
 NEAR_RESET, NEAR_PACE = timedelta(minutes=5), timedelta(minutes=1)
 LONGEST_PACE = timedelta(hours=1)
 STEP_SECONDS = 0.5
-# An unchanged reading extends its run this rarely.
+# An unchanged reading extends its run only this often.
 LEAST = timedelta(minutes=5)
 
 
@@ -71,7 +71,7 @@ class Watch:
     def turn(self, session: Session, arrived: Callable[[], None] = lambda: None) -> list[str]:
         """Ask the providers that are due and store each answer as it comes; why others have none, and until when.
 
-        arrived: called behind each answer.
+        arrived: called after each answer.
         """
         due = {pace.source.name: pace for pace in self.paces if pace.due <= session.now}
         for source, answer in samples.look(session, [pace.source for pace in due.values()]):
@@ -98,7 +98,7 @@ class Line:
         self.session, self.text, self.is_quiet = session, "", session.quiet
 
     def show(self, text: str) -> None:
-        """Show as much of a text as the terminal has room for: a line that is wrapped cannot be drawn anew."""
+        """Show as much of a text as the terminal has room for: a wrapped line cannot be redrawn."""
         if sys.stdout.isatty():
             text = line(text)
             if len(text) > _room():

@@ -50,7 +50,7 @@ def drafts(
 
 def _logged(session: Session, samples: Sequence[Sample], start: datetime, end: datetime) -> dict[str, list[datetime]]:
     """The requests of each provider that has some between two instants, from the readings before them on."""
-    # of each account the last one before
+    # for each account, the last one before
     last = {(run.provider, run.account): run.at for run in sorted(samples, key=lambda run: run.at) if run.at <= start}
     since = min(last.values(), default=start)
     events = session.registry.first("usage_events", session=session, since=since, folder=None) or ()
@@ -193,7 +193,7 @@ def _of_one_account(
 
 
 def _without_older_periods(source: Source, before: End, after: End) -> End:
-    """A BEFORE that may be a day old, without the meters that began anew since: none of their readings says when."""
+    """A BEFORE, perhaps a day old, without the meters that were reset since at a time that no reading shows."""
 
     def is_older(key: str, gauge: Gauge) -> bool:
         new, length = after.sample.gauges.get(key), length_of(source, key)

@@ -178,9 +178,9 @@ class Intake:
             verb = "would store" if session.dry_run else "stored"
             session.say(f"{verb} {reader.source.name.replace('-', ' ')} for {reader.window} ({summary})")
         for tag, count in summary.tags.most_common(TAGS):
-            verb = "event carries" if count == 1 else "events carry"
+            verb = "event is" if count == 1 else "events are"
             meaning = reader.source.tags.get(tag)
-            session.note(f"note: {count} new {verb} {line(tag)}{f' ({meaning})' if meaning else ''}")
+            session.note(f"note: {count} new {verb} tagged {line(tag)}{f' ({meaning})' if meaning else ''}")
         if summary.rejected and not session.dry_run:
             where = session.journal.path(reader.streams[1])
             lines = plural(summary.rejected, "line")

@@ -59,7 +59,7 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
     found = _kept(session, source, windows, spans)
     notes = tuple(
         f"note: outside window: {plural(count, 'event')} of {line(source.title)} in {line(window)} came"
-        f" before its first BEFORE or after its last AFTER; all figures count what was ingested for {line(window)}"
+        f" before its first BEFORE or after its last AFTER; still counted in all figures"
         for window, count in found["outside"].items()
     )
     return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
@@ -100,7 +100,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     with contextlib.suppress(OSError, TypeError, ValueError):
         answers = dict(orjson.loads(path.read_bytes()))
     match answers.get(name):
-        # a spoilt byte must not become a figure
+        # a damaged byte must not become a figure
         case [digest, dict(found)] if digest == _digest(found):
             return found
     from tracker_telemetry.index import ask

@@ -117,14 +117,6 @@ def readings_since(session: Session, source: Source, since: datetime, *, hourly:
     return session.registry.first("meter_readings", **asked) or ()
 
 
-def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, list[MeterReading]]:
-    found: dict[str | None, list[MeterReading]] = {}
-    for one in known:
-        if one.meter == meter:
-            found.setdefault(one.account, []).append(one)
-    return found
-
-
 def newest_windows(session: Session, source: Source) -> list[str]:
     """The window that each lane captured last."""
     return [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]

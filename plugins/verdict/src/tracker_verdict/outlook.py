@@ -21,7 +21,6 @@ from tracker_verdict.current_meters import (
     current_meters,
     holds,
     is_of_all,
-    of_accounts,
     read,
     too_old,
     unread,
@@ -211,8 +210,7 @@ def _of_current(asked: _Question, meter: Meter, known: Outlook, current: Current
         return evolve(known, why=_no_bar(meter))
     if meter.unit == PERCENT:
         change = regime(asked.session, asked.source, meter.key, current.account, several=asked.several)
-        readings = of_accounts(asked.past, meter.key).get(current.account, [])
-        ahead = prospect(readings, current, meter, asked.now, local, change)
+        ahead = prospect(asked.past, current, meter, asked.now, local, change)
         known = evolve(known, prospect=ahead, change=ahead.change if ahead else None)
     if why := over(current, asked.source.title, asked.now, local) or _aged(meter, current, asked.now):
         return evolve(known, is_over=True, why=f"{why}: {_cure(asked, known)}")

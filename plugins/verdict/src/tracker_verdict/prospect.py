@@ -113,7 +113,7 @@ class Prospect:
 
 
 def prospect(
-    readings: Sequence[MeterReading],
+    past: Sequence[MeterReading],
     current: CurrentMeter,
     meter: Meter,
     now: datetime,
@@ -122,7 +122,7 @@ def prospect(
 ) -> Prospect | None:
     """None for meters that are not weekly, unless they are full.
 
-    readings: those of its account, by time. change: that of what a point buys, if known.
+    past: the provider's readings, by time. change: that of what a point buys, if known.
     """
     known = Prospect(current=current)
     if current.used >= FULL and current.reset_at is not None and current.reset_at > now:
@@ -141,8 +141,9 @@ def prospect(
     known = evolve(known, linear=current.used / (gone / WEEK))
     if now - current.at > YOUNG:
         return evolve(known, why=f"the last reading is {too_old(now - current.at, YOUNG)}")
+    own = [one for one in past if (one.meter, one.account) == (meter.key, current.account)]
     # also this week: how it began is held against how others did
-    later = weeks_before(readings, local, current.reset_at + WEEK)
+    later = weeks_before(own, local, current.reset_at + WEEK)
     before = [one for one in later if one.reset_at <= start + SAME]
     if not before and max(current.used, usual_use(start, current.at, local)) < LITTLE:
         return evolve(known, why="it is too early in the week without past weeks to go by")

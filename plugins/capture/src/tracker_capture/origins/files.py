@@ -40,7 +40,7 @@ def newest(query: Query) -> Answer:
         best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
     if best is None:
         rest = ", ".join(map(line, _folders(origin))) + ("" if query.remaining() else f" within {query.seconds:g} s")
-        raise OriginError(f"no reading in {plural(len(files), 'file')} of {rest}")
+        raise OriginError(f"no reading in {plural(len(files), 'file')} below {rest}")
     return best
 
 
@@ -88,7 +88,7 @@ def _folders(origin: FileOrigin) -> list[Path]:
     named = os.environ.get(origin.variable, "") if origin.variable else ""
     texts = [one.strip() for one in named.split(",") if one.strip()] or [origin.folder]
     folders = [Path(text).expanduser() for text in texts]
-    # no error in the home of another user, as under `sudo -u`
+    # no error in another user's home, as under `sudo -u`
     found = [folder for folder in folders if os.path.isdir(folder)]
     if not found:
         where = f" (${origin.variable})" if named else ""

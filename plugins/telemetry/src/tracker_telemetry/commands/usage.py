@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MOST_MOVES = 7  # periods whose move is said one by one
+MOST_MOVES = 7  # periods whose moves are listed one by one
 ZONE = "The zone in which days begin [default: the setting `timezone`]."
 HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
@@ -150,7 +150,7 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
     if any(counts.values()):
         yield "The session logs hold no requests that match. To see all, run `tracker usage` without options."
     for source in sources:
-        yield f"{source.title}: {plural(counts[source.name], 'file')} of {', '.join(places(source))}"
+        yield f"{source.title}: {plural(counts[source.name], 'file')} in {', '.join(places(source))}"
     found = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
     variables = sorted(name for name in found if name and not name.startswith("XDG_"))
     if variables and not any(counts.values()):
