@@ -63,9 +63,8 @@ class FileOrigin(Origin):
 class LogOrigin(Origin):
     """The files of a folder that a source reads line by line, such as a client's session logs.
 
-    Each file is a stream of its own. A file that grew is read from where the last read ended; its events are assigned
-    to windows by their time. words: a line without any of these is skipped unread; if there are none, every line is
-    read.
+    Each file is a stream of its own. A file that grew is read from where the last read ended; its events go to windows
+    by their time. words: a line without any of these is skipped unread; if there are none, every line is read.
     """
 
     folder: str = field(validator=checks.LINE)
