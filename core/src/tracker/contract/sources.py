@@ -114,7 +114,7 @@ class HttpOrigin(Origin):
 
 @frozen(kw_only=True, slots=False, eq=False, repr=False)
 class StatusLineOrigin(Origin):
-    """The JSON that a program hands to its status-line command; the last reading is kept.
+    """The JSON that a program hands to the command that writes its status row; the last reading is kept.
 
     settings: the program's JSON settings file below the folder, which names that command. folder: the folder; ``~`` is
     the home. variable: an environment variable that names another folder.

@@ -37,7 +37,7 @@ OWN_COMMANDS = {
     "complete": Command("Daily", "Finalize a window: its features, quality and outcome.", f"{PLACE}.complete:command"),
     "preview": Command("Daily", "Show what the windows delivered per unit of quota.", f"{PLACE}.preview:command"),
     "alias": Command("Records", "Capture a provider's meters: start, end, cross.", f"{PLACE}.capture:command"),
-    "ingest": Command("Records", "Take in one text or stream of any source.", f"{PLACE}.capture:ingest"),
+    "ingest": Command("Records", "Store one text or stream from any source.", f"{PLACE}.capture:ingest"),
 }
 ALSO = {"window-finalize": "complete"}  # other names
 OWN_STREAMS = frozenset(("snapshots", "windows", "anomalies"))

@@ -141,7 +141,7 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
         left = session.index.left_open(source.stream, session.lane, source.name, session.index.unfinalized())
         hint = f" {near(window, [one.window for one in left])}" if left else ""
         start = f"`tracker start {source.name} --stdin --window {window}{lane_option(session, session.lane)}`"
-        raise TrackerError(f"{window} has no {source.name} BEFORE.{hint} Capture it with {start}. Nothing was stored.")
+        raise TrackerError(f"{window} has no {source.name} BEFORE.{hint} Capture one with {start}. Nothing was stored.")
     broken = list(_broken_rules(session, request, new, standing, before))
     for rule in broken:
         if not request.force and (rule.kind != LATE_AFTER or rule.kind not in (request.notes or "")):
@@ -268,7 +268,7 @@ def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
         why = "nothing was piped or pasted"
     elif request.text is not None and (owner := _owner(session, request, request.text)):
         verb = "ingest" if owner.kind == "report" else "end" if request.phases == ("after",) else "start"
-        why = f"this looks like {owner.name}'s, which `tracker {verb} {owner.name}` takes"
+        why = f"it looks like {owner.name}'s, so use `tracker {verb} {owner.name}`"
     what = f"This text holds no {source.name} reading ({', '.join(tags)}){f': {why}' if why else ''}."
     return TrackerError(f"{what} Nothing was stored.{'' if is_empty else ' Use --force to store it with its tags.'}")
 

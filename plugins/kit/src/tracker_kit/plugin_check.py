@@ -66,7 +66,7 @@ def _target(session: Session, name: str, folder: Path) -> Target:
     if any(one.name == name for one in registry.disabled):
         raise TrackerError(f"{name} is disabled. Unset TRACKER_DISABLE_PLUGINS.")
     hint = near(name, installed)
-    raise TrackerError(f"Invalid target {name!r}. Expected a folder or an installed plugin. {hint}")
+    raise TrackerError(f"There is no folder or installed plugin {name!r}. {hint}")
 
 
 def _project(project: Path, folder: Path) -> Target:
