@@ -112,7 +112,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
             f" does not count until an AFTER follows: `tracker end {name} --stdin {place}`, or {delete} it back"
         )
     elif (counted := pair[is_after]) and counted.captured_at <= taken:
-        yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} it back"
+        yield f"this replaces the {word} of {clock.at(counted.captured_at)}; {delete} this one back"
     elif counted:
         yield f"the {word} of {clock.at(counted.captured_at)} counts, not this one; {delete} that one back"
     before = added.pair.before if is_after and request.text and not any(added.moved.values()) else None

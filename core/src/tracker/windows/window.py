@@ -129,7 +129,7 @@ def _free(session: Session, source: Source, lane: str | None, at: datetime, wind
 
 
 def add(session: Session, request: CaptureRequest, window: str, phase: str | None) -> Addition:
-    """What a reading adds to a window, by the rules for what stands there; without a phase it is a report's."""
+    """What a reading adds to a window, by the rules for its captures; without a phase it is a report's."""
     source, at = request.source, request.captured_at
     standing = captures(session.index, {source.name: source}, [window]).get((window, source.name), [])
     # `compute_delta` needs the instant; the place is behind every line of the journal

@@ -50,7 +50,7 @@ def marked(text: str) -> str:
 
 
 def _width(text: str, bar: re.Match[str], widest: int = 0) -> int:
-    """The cells of a bar with a number behind it, 0 without one: those of the widest, since blanks may be lost."""
+    """The cells of a bar with a number after it, 0 without one: those of the widest, since blanks may be lost."""
     behind = PERCENT_BEHIND.match(text, bar.end())
     if behind is None:
         return 0
@@ -72,7 +72,7 @@ def _rules(text: str) -> list[tuple[int, int]]:
 
 
 def _stands_alone(text: str, bar: re.Match[str]) -> bool:
-    """Whether the bar begins its line, and no other one stands right above or below it."""
+    """Whether the bar begins its line, with no other bar right above or below it."""
     line = text.rfind("\n", max(0, bar.start() - ABOVE), bar.start()) + 1
     if not line and bar.start() > ABOVE:
         return False

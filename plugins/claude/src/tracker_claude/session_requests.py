@@ -78,7 +78,7 @@ def requests(line: bytes, scratch: dict[str, Any]) -> list[Event]:
 
 
 def _unfit(line: bytes, scratch: dict[str, Any]) -> Row | None:
-    """The row of a line with fields of other types than expected; None if it is of no kind that counts."""
+    """The row of a line with fields of other types than expected; None if its kind does not count."""
     row = _loaded(line)
     if row.get("type") not in KINDS:
         _note_row(row, scratch)
@@ -289,7 +289,7 @@ def _has_tokens(value: object, depth: int = 4) -> bool:
 
 
 def _note_tokens(usage: object, scratch: dict[str, Any], *, is_copy: bool) -> None:
-    """Note tokens of an unknown kind, if this is not the copy of another row."""
+    """Note tokens of an unknown kind, unless this is the copy of another row."""
     if not isinstance(usage, dict):
         return
     odd = {name: usage[name] for name in usage.keys() - FIELDS}

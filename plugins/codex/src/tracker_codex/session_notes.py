@@ -1,4 +1,4 @@
-"""What is not known in a file: newer clients write what nobody has seen yet."""
+"""The unknown parts of a file: newer clients write what nobody has seen yet."""
 
 from __future__ import annotations
 

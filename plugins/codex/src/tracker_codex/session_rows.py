@@ -1,6 +1,6 @@
 """The rows of a session file that say what was used: msgspec reads them, and makes no objects of anything else.
 
-It checks types as it reads. Of a line that it refuses `unchecked` makes the same objects, with the values as they are.
+It checks types as it reads. For a line that it refuses, `unchecked` makes the same objects with the values as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Numbers: TypeAlias = "list[int]"  # input with caches, read, written, output, re
 
 
 class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """The tokens of a response, or of all until then. An unknown field may hold tokens, too."""
+    """The tokens of a response, or of all until then. An unknown field may also hold tokens."""
 
     input_tokens: Count = 0
     cached_input_tokens: Count = 0

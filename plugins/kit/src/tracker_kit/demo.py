@@ -40,7 +40,7 @@ CLOSING = (
 
 @frozen(kw_only=True)
 class Step:
-    """One command and what is piped to it; of one that `is_brief` only the result is shown."""
+    """One command and what is piped to it; if it `is_brief`, only its result is shown."""
 
     arguments: tuple[str, ...]
     capture: Path | None = None
@@ -171,7 +171,7 @@ def _windows(step: DemoStep) -> set[str]:
 
 
 def _named(arguments: Sequence[str], window: str) -> tuple[str, ...]:
-    """The arguments with the window's id, or that of one behind it."""
+    """The arguments with the window's id, or that of a later one."""
     head, number = re.fullmatch(r"(.*?)(\d*)", window).groups()  # type: ignore[union-attr]
 
     def later(found: re.Match[str]) -> str:

@@ -28,7 +28,7 @@ CASE = "from pathlib import Path\n\nfrom tracker_kit.verdict import case\n\n"
 
 @frozen(kw_only=True)
 class Target:
-    """Plugins, their tests, and what stands before the installed packages."""
+    """Plugins, their tests, and the folders that come before the installed packages."""
 
     sources: tuple[str, ...]
     tests: Path | None = None
@@ -126,7 +126,7 @@ def _verdicts(session: Session, folder: Path, target: Target, inputs: Path | Non
 
 
 def _run(session: Session, folder: Path, target: Target, tests: Path) -> list[dict[str, Any]]:
-    """What the conformance checks below a path found; the tests that are none of them are not run."""
+    """What the conformance checks below a path found; other tests are not run."""
     (folder / "pytest.ini").write_text(INI, encoding="utf-8")
     result = folder / "verdict.json"
     result.unlink(missing_ok=True)
