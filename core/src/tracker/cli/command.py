@@ -148,7 +148,7 @@ class WritingCommand(Command):
         new = [] if session.dry_run else _new_windows(session, ctx.params)
         if new and sys.stdin.isatty() and sys.stderr.isatty():
             for text, _ in new:
-                # behind a question a slip is likelier
+                # a note that asks back is likelier to be about a slip
                 if not click.confirm(f"{text} Go on?", default=not text.endswith("?"), err=True):
                     raise TrackerError("Nothing was stored.")
             new = []

@@ -134,7 +134,7 @@ class Registry:
 
     def _register(self, found: Plugin, name: str, kind: str | None = None) -> None:
         """Register the hooks of a plugin; if they do not fit, nothing of it stays."""
-        # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets the hooks alone
+        # pluggy inspects every attribute of what it gets, half a millisecond a module: it gets only the hooks
         marked = ModuleType(name)
         try:
             for key in dir(found.module):

@@ -18,7 +18,7 @@ from tracker.text.pane import MOVEMENT
 if TYPE_CHECKING:
     from tracker.journal.index import Index
 
-KEPT = range(100, 20_000)  # windows of which what was read is kept: few are quickly read, more are too large
+KEPT = range(100, 20_000)  # windows whose captures are kept once read: fewer are read quickly, more are too large
 AT_RESET = timedelta(minutes=5)  # how long after a reset a floored 0 is taken as nothing used
 # A delta that samples on both sides of a reset measured: its tag, and the field of the record that brings it.
 SPLIT, SPLIT_FIELD = "reset-split", "reset_split"

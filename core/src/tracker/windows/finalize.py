@@ -164,7 +164,7 @@ def _check_falls(session: Session, window: str, groups: Mapping[str, list[Captur
     for name in [name for name, entry in entries.items() if FELL in entry["errors"]][:1]:
         opened = Windows(session).open_anomalies([window])
         causes = [str(found.record.get("cause")) for found in opened if found.record.get("provider") == name]
-        # behind a reset no other AFTER measures the window, and the panes were right
+        # after a reset no other AFTER measures the window, and the panes were right
         is_crossed = any(tag.startswith(CROSSED) for tag in entries[name]["errors"])
         place = f"--window {window}{lane_option(session, groups[name][-1].agent_id)}"
         again = f"Capture again with `tracker end {name} --stdin {place}`, or remove"

@@ -113,7 +113,7 @@ def window_of(session: Session, source: Source, lane: str | None, at: datetime, 
     marks = [one for stream in streams for _, one in index.lanes(stream, [lane])]
     # it joins the window that another provider began in this lane since
     opened = [one for one in marks if one.phase == "before" and one.at > (newest.at if newest else 0)]
-    # a provider's first one is where the lane is, and a lane's where others are: ids may be of this machine alone
+    # a provider begins where the lane is, and a lane where others are: ids may exist on this machine only
     begun = opened or ([] if newest else marks or [one for stream in streams for _, one in index.lanes(stream)])
     first = max(begun, key=lambda one: one.at).window if begun else next_window(newest.window if newest else ZEROTH)
     # the BEFORE of one that was never ended is not replaced in passing
@@ -132,7 +132,7 @@ def add(session: Session, request: CaptureRequest, window: str, phase: str | Non
     """What a reading adds to a window, by the rules for its captures; without a phase it is a report's."""
     source, at = request.source, request.captured_at
     standing = captures(session.index, {source.name: source}, [window]).get((window, source.name), [])
-    # `compute_delta` needs the instant; the place is behind every line of the journal
+    # `compute_delta` needs the instant; its place is after every line of the journal
     reading = evolve(request.reading, as_of=request.reading.as_of or at)
     new = Capture("", window, phase, at, session.lane, 2**63, request.details, reading)
     befores = [one for one in standing if one.phase == "before"]
@@ -239,7 +239,7 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
         # a day without a year is read as the next such day, which may be the one of a year later
         age = max(seen - one + (YEAR if one - seen > YEAR / 2 else timedelta(0)) for one in resets.values())
         fits = f", by {span(age)} or more" if (is_past := age >= timedelta(0)) else ": its resets do not fit that time"
-        # what was read by itself has a time of its own, and no option for it
+        # an automatic reading has a time of its own, and no option for it
         dating = "" if request.origin == "automation" else " give the right time of this one with --captured-at,"
         what = f"This {source.name} pane is {'older than' if is_past else 'not from'} {seen:%Y-%m-%d %H:%M} UTC{fits}."
         raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
@@ -262,7 +262,7 @@ def _no_value(session: Session, request: CaptureRequest) -> TrackerError:
     """The error for a text without any value: why, and whose it looks like."""
     source, tags = request.source, request.reading.errors or ("insufficient-data",)
     kinds = dict.fromkeys(kind for tag in tags if (kind := tag.partition(":")[0]) in source.tags)
-    # a cause that stands before it says more than that there is no value
+    # a cause before it says more than that there is no value
     why = "; ".join(source.tags[kind] for kind in kinds if kind != "insufficient-data" or kind == tags[0])
     if is_empty := request.text is not None and not request.text.strip():
         why = "nothing was piped or pasted"

@@ -6,11 +6,11 @@ import re
 from bisect import bisect_left
 
 FRAMES = re.compile("[─-▟⎿]+")  # rules, boxes, bars, and the elbow before a command's result
-# what is left of a bar where the terminal, or the file, had no such characters
+# what is left of a bar if the terminal, or the file, had no such characters
 OTHER = re.compile(r"^[^\S\n]*[#=*~_?■\ufffd]+(?=[^\S\n]+<?[0-9]{1,3}(?:\.[0-9]+)?%|[^\S\n]*$)", re.MULTILINE)
 EIGHTHS = "▏▎▍▌▋▊▉█"  # a cell is full in eight steps
 RULE = re.compile("[▔─]+")
-WIDE = 20  # a shorter rule is none of a pane's
+WIDE = 20  # a shorter rule is not a pane's
 PERCENT_BEHIND = re.compile(r"(?P<gap>[ \u00a0]*)(?=<?[0-9]{1,3}(?:\.[0-9]+)?%)")
 MARGINS = (4, 2)  # columns beside a bar that stands on a line of its own: since 2.1.330, and before
 NARROW = 64  # columns; only a pane of fewer has its bars on lines of their own

@@ -25,7 +25,7 @@ import orjson
 from tracker.api import JSON, Reading, amount, count, instant, percent, plain_text
 
 Raw: TypeAlias = "dict[str, Any]"  # a value per figure as the output has it, nothing known of it
-LINE_LIMIT = 500  # longer lines are none of a screen's; it bounds the work of the patterns
+LINE_LIMIT = 500  # longer lines are not a screen's; it bounds the work of the patterns
 WHOLE = re.compile(r"[0-9]{1,15}|[1-9][0-9]{0,2}(,[0-9]{3}){1,4}")  # 0,123 is a fraction of another language
 DECIMAL = re.compile(rf"(?:{WHOLE.pattern})(\.[0-9]{{1,20}})?([eE][+-]?[0-9]{{1,2}})?")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")

@@ -17,7 +17,7 @@ PRINTED = loose("You are currently using your")  # ... subscription, or overages
 # A command and the card under it, or the first line of a card or of the print mode without its command
 CARD = r"Set\w*:?\s+Sta\w*\s+Co"  # narrow cards cut these words: `Setting Status  Config`
 START = re.compile(
-    # other programs have a `/status`, too
+    # other programs also have a `/status`
     rf"^[^\S\n]*(?:(?:[>❯][^\S\n]*)?/(?:usage[^\S\n]*$|status(?=[\s─-▟]*{CARD}))"
     rf"|{CARD}"
     rf"|{PRINTED})",

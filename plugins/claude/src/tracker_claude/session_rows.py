@@ -16,7 +16,7 @@ from tracker.api import Rejected
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None
 Text: TypeAlias = str | None
 Kind = TypeVar("Kind", bound=msgspec.Struct)
-# The fields stand in the order of Claude's own rows: msgspec looks first for the one behind the last that it found.
+# The fields are in the order of Claude's own rows: msgspec looks first for the one after the last that it found.
 
 
 class CacheWrites(msgspec.Struct, gc=False, forbid_unknown_fields=True):

@@ -69,7 +69,7 @@ class Limits:
         self.sheet, self.text, self.version = sheet, sheet.compact, version
         self.bucket: str | None = None  # the main one
         self.lost = False  # no heading says whose rows follow
-        self.open = True  # a line without a label belongs to what stands above it; else it begins a name
+        self.open = True  # a line without a label belongs to what is above it; else it begins a name
         self.skipped = False  # a line below the first row, or a row
         self.rows: dict[str, Limit] = {}  # the first of each key
         self.credits: float | str | None = None
@@ -110,7 +110,7 @@ class Limits:
         """A label with a name before it: a bucket's heading, its only row, or an unknown limit."""
         starts = [start for start, _whole in self.sheet.breaks(place, end)]
         for start in starts:
-            if known := KNOWN.match(self.text, start):  # the name stands on lines of its own
+            if known := KNOWN.match(self.text, start):  # the name is on lines of its own
                 if self.open:
                     return place
                 if self.sheet.is_cut(start):  # a heading that the box cut off, so whose?

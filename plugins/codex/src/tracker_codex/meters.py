@@ -23,7 +23,7 @@ METERS = (
 )
 KEYS = {meter.key for meter in METERS}
 WINDOWS = {meter.window: meter.key for meter in METERS if isinstance(meter.window, timedelta)}
-TOLERANCE = timedelta(minutes=3)  # backends sent 299 and 10079 minutes, too; Codex's own labels allow three minutes
+TOLERANCE = timedelta(minutes=3)  # backends also sent 299 and 10079 minutes; Codex's own labels allow three minutes
 
 LONGEST, SHORT = 40, 31  # characters of a bucket in a key, and of one that is cut
 INSUFFICIENT = "insufficient-data"

@@ -15,7 +15,7 @@ from tracker.api import Rejected
 LARGEST = 2**53
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=LARGEST)]
 Numbers: TypeAlias = "list[int]"  # input with caches, read, written, output, reasoning
-# The fields stand in the order of Codex's own rows: msgspec looks first for the one behind the last that it found.
+# The fields are in the order of Codex's own rows: msgspec looks first for the one after the last that it found.
 
 
 class Usage(msgspec.Struct, gc=False, forbid_unknown_fields=True):

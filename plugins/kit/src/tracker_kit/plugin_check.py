@@ -153,7 +153,7 @@ def _run(session: Session, folder: Path, target: Target, tests: Path) -> list[di
         told.cancel()
     if not result.exists():
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        # pytest interrupted, broken or misused; all other ends without a result are none of its making
+        # pytest interrupted, broken or misused; it causes no other end without a result
         is_pytests = said and done.returncode in (2, 3, 4)
         why = said[-1] if is_pytests else "the plugin ended the process, as os._exit does"
         raise TrackerError(f"The checks did not finish (status {done.returncode}): {why}.")
