@@ -291,7 +291,7 @@ def test_windows_of_which_only_daily_totals_are_left(two_days: Any, message: Any
     [row] = json.loads(two_days.run("--json", "scoreboard").stdout)
     assert (row["tokens_per_feature"], row["lost_sessions"]) == (150, 1)
     assert "some windows have only daily totals left" in two_days.run("scoreboard").stderr
-    unknown = "W1 claude: tokens not known, since only daily totals are left of 1 session"
+    unknown = "W1 claude: tokens not known, since only daily totals of 1 session are left"
     for command in (("handoff", "--dry-run"), ("report", "--format", "md")):
         assert unknown in two_days.run(*command).stdout, command
 
