@@ -165,9 +165,7 @@ def test_a_reading_seconds_too_far_away_is_not_said_to_be_near_enough(worker: An
     for log in worker.home.rglob("rollout-*.jsonl"):
         log.unlink()
     stderr = add(worker, "W1", -15, 31, "--provider", "codex").stderr
-    assert re.search(
-        r"codex has no reading within 15 min of \S+; the nearest is from \S+, just over 15 min away", stderr
-    )
+    assert re.search(r"codex has no reading within 15 min of .+; the nearest is from .+, just over 15 min away", stderr)
 
 
 @pytest.mark.parametrize(("last", "reset", "first"), [(20, 25, 40), (10, 45, 50)], ids=["close", "long before"])
