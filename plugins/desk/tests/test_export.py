@@ -55,7 +55,7 @@ def test_an_export_overwrites_nothing_unasked(filled: Any, tmp_path: Path) -> No
     assert "is not empty" in filled(*words).refused()
     assert "not from this export" not in filled(*words, "--force").err
     (out / "earlier.csv").write_text("of another data directory\n")
-    assert f"not from this export, which has no rows for them: earlier.csv in {out}\n" in filled(*words, "--force").err
+    assert f"{out} also holds files that are not from this export: earlier.csv\n" in filled(*words, "--force").err
     assert (out / "snapshots.csv").read_bytes() == before
     assert "is the data directory itself" in filled(*words[:-1], str(filled.root), "--force").refused()
     (tmp_path / "file").write_text("")

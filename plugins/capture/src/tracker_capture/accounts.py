@@ -124,7 +124,7 @@ def _by_mark(session: Session, provider: str, names: Mapping[str, str]) -> dict[
             max(free, key=lambda own: _nearness(own, one, length)).append(one)
         else:
             bare.append([one])
-    # one that is not named beside several that are may be any of them
+    # a reading without a name beside several named accounts may belong to any of them
     told = bare if len(bare) > (len(named) != 1) else ()
     found = [*named.items(), *zip(_labels(told), told, strict=True)]
     marks = dict[str, set[str]]()
@@ -192,7 +192,7 @@ def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], 
         pair = rows[window].pair(provider, group) if window in rows else canonical(group)
         shown = [capture for capture in pair if capture is not None]
         records = [capture.record for capture in shown]
-        # older records have the redacted address alone
+        # older records only have the redacted address
         parsed = [one for record in records if isinstance(one := record.get("parsed"), dict)]
         named = {text_of(record.get("account")) for record in records} - {None}
         named = named or {mask_of(one.get("account")) for one in parsed} - {None}

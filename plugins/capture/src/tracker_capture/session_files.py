@@ -29,7 +29,7 @@ CHUNK = 1 << 22
 BURST = timedelta(seconds=1)
 MARKS = "readings.json"
 PACKED = ".zst"
-# A clock that was never set tells a time before any of these programs.
+# A clock that was never set shows a time before any of these programs existed.
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
@@ -191,7 +191,7 @@ def _known(mark: Any, about: os.stat_result) -> tuple[int, bool]:
     match mark:
         case [int(known), inode, is_owned] if inode == about.st_ino:
             return known, bool(is_owned)
-        # an older version did not note whose it is
+        # an older version did not note the owner
         case [int(known), inode, *_] if inode == about.st_ino:
             return known, True
     return 0, False
@@ -251,7 +251,7 @@ def _gained(job: Job) -> FileReadings:
             found += _samples(job, lines, changed, wrong, over)
             end, is_owned = stop, has_owner
         found = _without_bursts(found)
-        # of a compressed file its own size: its lines are read from the first one on
+        # for a compressed file its own size: its lines are always read from the first one on
         mark = [about.st_size if is_packed else end, about.st_ino, *([int(is_owned)] if job.origin.owner else [])]
         return FileReadings(mark, len(found), _ends_of_runs(found), wrong, len(over))
     except ImportError:
@@ -275,7 +275,7 @@ def _texts(
         if not any(lines for _, lines in gained):
             yield from ((stop, lines, True) for stop, lines in gained[-1:])
             return
-        # what names the owner may stand before what the file gained
+        # the owner's line may come before what the file gained
         start = 0
     owner = ""
     markers = [origin.marker, origin.owner] if origin.owner else [origin.marker]

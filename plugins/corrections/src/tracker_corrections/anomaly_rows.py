@@ -9,14 +9,14 @@ from tracker.api import Source, instant
 from tracker.kernel import Capture, Entry, Session, Windows, canonical, iso, stamp
 
 ANOMALIES = "anomalies"
-# by what two anomalies are the same
+# the fields that identify an anomaly
 SAME = ("kind", "provider", "meter", "records")
 
 Row = dict[str, Any]
 
 
 def texts(value: object) -> list[str]:
-    """What a list in a record holds; an edit by hand may have put anything in its place."""
+    """The texts in a list of a record. An edit by hand may have put anything there."""
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 

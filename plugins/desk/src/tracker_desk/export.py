@@ -34,6 +34,7 @@ from tracker_desk.tables import Scalar, columns, rows
 Write = Callable[[Session, str, Path], int]
 Writer = Callable[[str, Path, Advance], int]
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+SHOWN = 3  # files that are named
 CELL = 32_767  # characters that a spreadsheet's cell holds; it splits longer texts into rows, or drops them
 
 
@@ -103,6 +104,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         raise TrackerError(f"Unknown format {line(form)}. Expected {', '.join(sorted(writers))}.{cure}")
     _check_target(session, folder, force=force)
     counts, tables = dict[str, int](), dict[str, int]()
+    stood = {path: path.stat().st_mtime_ns for path in folder.glob(f"**/*.{form}")}
     if not session.dry_run:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -123,19 +125,21 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
         session.data({"format": form, "out": str(folder), **known})
     else:
-        _report(session, form, folder, counts, tables)
+        old = [str(path.relative_to(folder)) for path, at in stood.items() if path.stat().st_mtime_ns == at]
+        _report(session, folder, counts | tables, sorted(old))
 
 
-def _report(session: Session, form: str, folder: Path, counts: Mapping[str, int], tables: Mapping[str, int]) -> None:
-    """Say what was written, and what was not."""
-    written = [(name, count) for name, count in (*counts.items(), *tables.items()) if count]
+def _report(session: Session, folder: Path, counts: Mapping[str, int], old: Sequence[str]) -> None:
+    """Say what was written, and what was not. old: the files of an earlier export, or of somebody, that stay."""
+    written = [(name, count) for name, count in counts.items() if count]
     parts = ", ".join(f"{name} {count}" for name, count in written)
     rows = plural(sum(count for _, count in written), "row")
     session.say(f"exported {rows} to {folder}" + (f" ({parts})" if parts else ""))
-    # nobody's file is deleted: a table of that name may be somebody's own
-    old = sorted(path.name for path in folder.glob(f"*.{form}") if path.stem not in counts)
-    if old and form in ("csv", "jsonl"):
-        session.note(f"not from this export, which has no rows for them: {', '.join(map(line, old))} in {folder}")
+    if old:
+        more = f" and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
+        session.note(
+            f"{folder} also holds files that are not from this export: {', '.join(map(line, old[:SHOWN]))}{more}"
+        )
     if ledgers_above(session, Path.cwd()):
         note_ledgers(
             session, "the export leaves out the ledgers, with the evidence that decision cards count: copy {} as well"

@@ -127,7 +127,7 @@ def _left(percent: float) -> float:
 
 
 def _of_meter(session: Session, source: Source, question: Question, now: datetime, known: MeterRows) -> Answer:
-    # a provider may show meters that it did not declare, so what is mistyped has no reading at first
+    # a provider may show meters that it did not declare, so a typo looks like a meter without a reading
     declared = [one.key for one in source.meters]
     hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
     unknown = Answer(state=UNKNOWN, why=f"no reading{hint}", meter=question.meter)

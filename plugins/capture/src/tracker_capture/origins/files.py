@@ -88,7 +88,7 @@ def _folders(origin: FileOrigin) -> list[Path]:
     named = os.environ.get(origin.variable, "") if origin.variable else ""
     texts = [one.strip() for one in named.split(",") if one.strip()] or [origin.folder]
     folders = [Path(text).expanduser() for text in texts]
-    # no error in the home of another user, as under `sudo -u`
+    # no error in another user's home, as under `sudo -u`
     found = [folder for folder in folders if os.path.isdir(folder)]
     if not found:
         where = f" (${origin.variable})" if named else ""

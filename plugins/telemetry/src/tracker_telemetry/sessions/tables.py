@@ -7,7 +7,7 @@ from tracker_telemetry.sessions.columns import REPEATED as REPEAT
 from tracker_telemetry.sessions.days import QUARTER
 from tracker_telemetry.sessions.scan import ALONE, TOKENS, Labels
 
-VALUES = "SELECT value FROM json_each(?)"  # of a list that is given as JSON
+VALUES = "SELECT value FROM json_each(?)"  # the values of a JSON list
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
 VERSION = 29
 # What the journal has of a session, day and model, per project and branch; all of it was made `since` and `until` then,
@@ -59,8 +59,8 @@ RANK = (
 ROW = f"({','.join('?' * (len(GROWS.split(',')) + 4))})"
 ADD = f"INSERT OR IGNORE INTO row VALUES {ROW}"
 MANY = 20
-ADD_MANY = ADD + f", {ROW}" * (MANY - 1)  # so many rows, in five sixths of the time
-# a request is of the time at which it was shown first, so that it never goes to a later day
+ADD_MANY = ADD + f", {ROW}" * (MANY - 1)  # MANY rows at once, in five sixths of the time
+# a request has the time at which it was shown first, so that it never moves to a later day
 BETTER = f"({RANK.format('excluded')}) > ({RANK.format('row')})"
 PUT = (
     ADD.replace("OR IGNORE ", "")
