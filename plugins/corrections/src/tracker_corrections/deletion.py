@@ -55,9 +55,7 @@ def take_back(
         _say(session, source, found)
     for text in chain.from_iterable(said):
         session.note(f"note: {text}; `tracker undo` brings both back")
-    if closed:
-        session.note(f"note: closed {len(closed)} anomal{'y' if len(closed) == 1 else 'ies'} that it caused")
-    warn_raised(session, others)
+    _say_anomalies(session, len(closed), others)
     if lost := staleness(session, source, found, "`tracker undo --yes` takes this back"):
         session.note(f"note: {lost}")
 
@@ -68,6 +66,12 @@ def _say(session: Session, source: Source, found: Capture) -> None:
     session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
     if found.agent_id != session.lane:
         session.note(f"note: it belonged to {_lane(found)}")
+
+
+def _say_anomalies(session: Session, closed: int, others: list[Row]) -> None:
+    if closed:
+        session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it caused")
+    warn_raised(session, others)
 
 
 def _lane(found: Capture) -> str:
