@@ -345,8 +345,8 @@ def _turned(session: Session, step: Step) -> set[str]:
     turned = set[str]()
     for stream in session.registry.status_streams:
         gone = session.index.tombstoned(stream)
-        for record in step.records.get(stream, ()):
-            turned |= {record["record_id"]} - gone
+        for record in (one for one in step.records.get(stream, ()) if one["record_id"] not in gone):
+            turned.add(record["record_id"])
             if isinstance(record.get("tombstone"), str) and not _is_removed_twice(session, stream, record):
                 turned.add(record["tombstone"])
     return turned
