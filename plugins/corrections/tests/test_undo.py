@@ -107,6 +107,8 @@ def test_a_deletion_is_taken_back(program: Any) -> None:
     assert "\nput back toy after snapshot for W0-01" in program("undo", "--yes").ok()
     assert shown(program) == before
     assert program.state("toy")["phase"] == "after"
+    taken_back = program("window-audit", "--window", "W0-01").ok().partition("Taken back:\n")[2].partition("\nAnom")[0]
+    assert re.fullmatch(r"  - toy after of \S+, removed \S+: .*; put back \S+", taken_back), taken_back
 
 
 def test_a_command_of_two_records_is_one_step(program: Any) -> None:
