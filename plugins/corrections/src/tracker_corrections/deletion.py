@@ -110,7 +110,7 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
         return
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
     if use:
-        why = f"{found.window} is {use}"
+        why = f"{found.window} was {use}"
     elif meant is not None:
         option = f"--agent {meant.agent_id or repr('')}"
         why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} selects it)"
