@@ -265,7 +265,8 @@ def test_no_program_is_asked_for_prompt_counts(machine: Any, server: Server) -> 
     done = machine("capture", "glm", TRACKER_GLM_KEY=KEY, TRACKER_GLM_URL=f"http://{server.host}")
     assert done.returncode == 1
     assert (
-        "Nothing is left to try. Nothing was stored. Pipe a pane to `tracker capture glm --from stdin`." in done.stderr
+        "Nothing is left to try. Nothing was stored. Pipe a pane to `tracker capture glm --phase before --from stdin`."
+        in done.stderr
     )
     assert "capture glm" not in machine("setup", "--yes").stdout
     # nor does `sync` read any, as it does Codex's

@@ -326,9 +326,19 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: claude print: claude ended with status 1: 'lost it'. Nothing is left to try. Nothing was stored."
-        " Pipe a pane to `tracker capture claude --from stdin`.\n"
+        " Pipe a pane to `tracker capture claude --phase before --from stdin`.\n"
     )
     assert machine.rows() == []
+
+
+def test_the_cure_takes_a_pane_for_the_same_phase_window_and_lane(machine: Any) -> None:
+    """As it stands it would end the open window of the lane without a name."""
+    for given, cure in (
+        (("start", "claude", "--auto", "--window", "S1"), "--phase before --window S1 --from stdin"),
+        (("cross", "claude", "--auto", "--agent", "a"), "--phase cross --from stdin --agent a"),
+        (("capture", "claude", "--agent", ""), "--phase before --from stdin --agent ''"),
+    ):
+        assert machine(*given).stderr.endswith(f"Pipe a pane to `tracker capture claude {cure}`.\n")
 
 
 def test_each_failure_is_a_line_that_says_what_is_tried_next(machine: Any, event: Any) -> None:
@@ -359,7 +369,7 @@ def test_where_nothing_answers_the_last_line_is_the_error(machine: Any) -> None:
     assert third.startswith("warning: claude statusline: no program has sent a status line yet; run `tracker setup`")
     assert last.startswith("error: claude transcript: no folder ")
     assert "Also tried: usage, print, statusline. Nothing was stored." in last
-    assert "tracker capture claude --from stdin" in last
+    assert "tracker capture claude --phase before --from stdin" in last
     assert (done.returncode, machine.rows()) == (1, [])
 
 
