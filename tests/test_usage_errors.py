@@ -21,7 +21,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         1,
         "Invalid --price 'cheap'. Expected PROVIDER=200/mo:4.3bars.",
     ),
-    ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets needs the meter's value, too"),
+    ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets also needs the meter's value"),
     (("complete", "--window", "W1", "--quality", "inf"), 2, "Invalid number 'inf'. Expected one from 0 to 1"),
     (("complete", "--window", "W1", "--quality", "1e300", "--force"), 2, "Expected one from 0 to 1."),
     (("compare", "codex", "claude", "--effect", "nan"), 2, "Invalid number 'nan'. Expected one from 1.001 to 1"),

@@ -148,7 +148,7 @@ def test_undo_leaves_a_row_that_nothing_can_reverse(toys_apart: Run, tmp_path: P
         of = name if words[0] == "evidence" else "the churn ledger"
         assert (done.returncode, done.stderr) == (
             1,
-            f"error: No feature in use reverses this command's row in {of}, as that of `tracker churn` does."
+            f"error: No feature in use can reverse this command's row in {of}; the feature of `tracker churn` does."
             " Nothing was taken back. The command churn is not available."
             " tracker-ledgers is disabled: unset TRACKER_DISABLE_PLUGINS.\n",
         )

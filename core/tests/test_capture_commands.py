@@ -282,7 +282,7 @@ def test_an_ingested_phase_is_the_same_capture(toys: Run, tmp_path: Path) -> Non
 def test_what_was_taken_back_cannot_be_taken_back_twice(captured: Run) -> None:
     ok(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
     error = refused(captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01"))
-    assert "There is no toy after for W0-01 to remove (it was removed before)" in error
+    assert "There is no toy after capture for W0-01 to remove (it was removed before)" in error
 
 
 def test_a_reset_that_cannot_be_is_explained(toys: Run) -> None:
@@ -345,19 +345,19 @@ def test_start_end_and_cross_stand_alone_and_take_a_file(toys: Run, tmp_path: Pa
 def test_a_capture_that_nobody_named_is_not_removed_unasked(captured: Run, tmp_path: Path) -> None:
     error = refused(captured("alias", "delete", "toy"))
     assert error.startswith(
-        "error: This would remove the toy after of 2026-01-10T09:00:00Z in W0-01, and no --window names"
+        "error: This would remove the toy after of 2026-01-10T09:00:00Z in W0-01, and you did not name"
     )
-    assert error.endswith(" Use --yes to remove it, or name it with --window.")
+    assert error.endswith(" Use --yes to remove it, or name its window with --window.")
     ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
     for named in ((), ("--window", "W0-01")):
         error = refused(captured("alias", "delete", "toy", *named))
-        assert error.endswith("and W0-01 is finalized with it. Use --yes to remove it.")
+        assert error.endswith("and W0-01 was finalized with it. Use --yes to remove it.")
     assert len(records(tmp_path, "snapshots")) == 2
     assert "removed toy after" in ok(captured("alias", "delete", "toy", "--window", "W0-01", "--yes"))
     # also one that the finalize row was not measured with
     ok(captured("start", "toy", "--stdin", "--window", "W0-01", stdin="fuel 1%", AGENT_ID="sub1"))
     error = refused(captured("alias", "delete", "toy", "--window", "W0-01", AGENT_ID="sub1"))
-    assert error.endswith("in W0-01, and W0-01 is finalized. Use --yes to remove it.")
+    assert error.endswith("in W0-01, and W0-01 was finalized. Use --yes to remove it.")
     done = captured("alias", "delete", "toy", "--window", "W0-01", "--yes", AGENT_ID="sub1")
     assert (done.returncode, "stale" in done.stderr) == (0, False)
 

@@ -160,7 +160,7 @@ def test_the_latest_finalize_row_counts_also_if_the_clock_of_an_earlier_one_was_
 def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) -> None:
     ok(captured("complete", "--window", "W0-01", "--toy-features", "3"))
     done = captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01")
-    assert "W0-01 was finalized with it and is stale" in done.stderr
+    assert "W0-01 was finalized with this capture and is stale" in done.stderr
     assert "(stale: re-run complete, or complete --reopen)" in ok(captured("preview"))
     audit = ok(captured("window-audit", "--window", "W0-01"))
     assert "toy: 1 before (stale: decision-card names the cure)" in audit

@@ -78,6 +78,17 @@ def test_a_removal_that_lets_a_falling_pair_count_raises_it(program: Any) -> Non
     assert "the capacity meter of toy fell" in program("complete", "--window", "W1").refused()
 
 
+def test_captures_of_two_pairs_do_not_keep_an_anomaly_open(program: Any) -> None:
+    capture(program, "start", 8, 22, lane="a").ok()
+    capture(program, "end", 9, 25, lane="a").ok()
+    capture(program, "end", 12, 15).ok()
+    assert anomalies(program) == [("negative-delta", True)]
+    done = capture(program, "start", 10, 14, lane="a")
+    assert done.ok()
+    assert "does not count" not in done.err
+    assert anomalies(program) == [("negative-delta", False)]
+
+
 def test_an_after_that_is_earlier_than_its_before(program: Any) -> None:
     capture(program, "start", 9, 10).ok()
     assert capture(program, "end", 8, 20).refused() == (
@@ -238,7 +249,10 @@ def test_a_finalized_window_says_that_it_is_stale_until_it_is_finalized_again(pr
     capture(program, "end", 10, 30).ok()
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     done = program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1")
-    assert "note: W1 was finalized with it and is stale until `tracker complete --window W1 ...` runs again" in done.err
+    assert (
+        "note: W1 was finalized with this capture and is stale until `tracker complete --window W1 ...` runs again"
+        in done.err
+    )
     figures = "capacity=20 pp, efficiency=0.05, ci=n/a, n=1, power=n/a"
     assert f"{figures} (stale: re-run complete, or complete --reopen)" in program("preview").ok()
     assert "toy: 1 after, 1 before (stale: re-run complete)" in program("window-audit", "--window", "W1").ok()
@@ -254,10 +268,11 @@ def test_a_finalized_window_that_lost_a_capture_says_what_can_be_done(program: A
     delete = ("alias", "delete", "toy", "--yes", "--window", "W1", "--phase")
     said = program(*delete, "after").err
     assert (
-        "W1 was finalized with it and is stale: its toy AFTER is missing. `tracker undo --yes` takes this back" in said
+        "W1 was finalized with this capture and is stale: its toy AFTER is missing. `tracker undo --yes` takes this ba"
+        in said
     )
     assert "`tracker end toy --stdin --window W1` captures it again" in said
-    assert "`tracker complete --reopen --window W1` opens the window" in said
+    assert "`tracker complete --reopen --window W1` reopens the window" in said
     for view in ("windows", "scoreboard"):
         note = next(one for one in program(view).err.splitlines() if one.startswith("note: toy W1 is stale"))
         assert "`tracker decision-card --window W1`" in note
@@ -294,11 +309,11 @@ def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
     assert "toy has only 1 before capture for W1; --index goes up to 1." in refused(
         "--phase", "before", "--window", "W1", "--index", "2"
     )
-    assert "There is no toy after for W1 to remove." in refused("--phase", "after", "--window", "W1")
+    assert "There is no toy after capture for W1 to remove." in refused("--phase", "after", "--window", "W1")
     assert "Unknown window 'W2'" in refused("--window", "W2")
     assert "There is no toy capture in lane sub1 to remove" in refused(lane="sub1")
     program("alias", "delete", "toy", "--yes").ok()
-    assert "There is no toy before for W1 to remove (it was removed before)" in refused(
+    assert "There is no toy before capture for W1 to remove (it was removed before)" in refused(
         "--phase", "before", "--window", "W1"
     )
     assert len(program.rows("snapshots")) == 2

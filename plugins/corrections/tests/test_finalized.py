@@ -21,8 +21,8 @@ def test_undo_says_what_a_finalized_window_lost(program: Any) -> None:
     done = program("undo", "--yes")
     done.ok()
     assert done.err == (
-        "note: W0-01 was finalized with it and is stale: its toy AFTER is missing. `tracker end toy --stdin --window"
-        " W0-01` captures it again, or `tracker complete --reopen --window W0-01` opens the window\n"
+        "note: W0-01 was finalized with this capture and is stale: its toy AFTER is missing. `tracker end toy --stdin"
+        " --window W0-01` captures it again, or `tracker complete --reopen --window W0-01` reopens the window\n"
     )
     text = program("handoff", "--dry-run").ok()
     steps = text.partition("## Next command")[2].partition("\n## ")[0]
@@ -40,5 +40,5 @@ def test_the_card_says_that_features_cost_nothing(program: Any) -> None:
     for window in ("W0-01", "W0-02"):
         program("complete", "--window", window, "--toy-features", "2").ok()
     card = program("decision-card", "--window", "W0-02").out
-    assert "It is finalized. The capacity meter of toy did not move: its features cost nothing." in card
+    assert "It is finalized. The capacity meter of toy did not move, so these features cost nothing." in card
     assert "cost nothing" not in program("decision-card", "--window", "W0-01").out

@@ -132,6 +132,43 @@ def test_an_anomaly_goes_with_its_capture_and_a_superseded_one_comes_back(progra
     assert "Anomalies: 0" in shown(program)
 
 
+def test_a_fall_that_an_undo_brings_about_is_an_anomaly(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 5, *at, "-4h")
+    end(program, 21, *at, "-1h", lane="a")
+    start(program, 10, *at, "-2h", lane="a")
+    start(program, 28, *at, "-3h")
+    assert "Anomalies: 0" in shown(program)
+    done = program("undo", "--yes", lane="a")
+    assert done.ok()
+    assert "warning: anomaly negative-delta in W0-01: fuel fell from 28 to 21; cure: " in done.err
+    assert "Anomalies: 1" in shown(program)
+
+
+def test_an_anomaly_of_captures_that_do_not_count_stays_closed_when_one_is_put_back(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 26, *at, "-4h")
+    end(program, 22, *at, "-1h", lane="a")
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "before", "--yes").ok()
+    start(program, 10, *at, "-2h", lane="a")
+    assert "Anomalies: 0" in shown(program)
+    assert "put back toy before" in program("undo", "--yes").ok()
+    assert "Anomalies: 0" in shown(program)
+
+
+def test_an_anomaly_that_was_raised_without_a_capture_is_closed_when_that_is_put_back(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 30, *at, "-4h")
+    start(program, 10, *at, "-3h")
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "before", "--yes").ok()
+    end(program, 20, *at, "-1h", lane="a")
+    assert "Anomalies: 1" in shown(program)
+    assert "put back toy before" in program("undo", "--yes").ok()
+    assert "Anomalies: 0" in shown(program)
+    [closed] = json.loads(program("window-audit", "--window", "W0-01", "--json").ok())["anomalies"]
+    assert closed["closed_by"]["cause"].startswith("superseded by the before capture of ")
+
+
 def test_other_lanes_are_left_alone(program: Any) -> None:
     start(program)
     start(program, 20, "--window", "W0-01", lane="sub1")
@@ -150,7 +187,7 @@ def test_what_two_lanes_took_back_is_not_said_to_come_back(program: Any) -> None
     said = program("undo", "--yes", lane="b").ok()
     assert re.search(r"^finalize row for W0-01 \(.*\) was taken back already$", said, re.M), said
     said = program("undo", "--yes").ok()
-    assert re.search(r"^finalize row for W0-01 \(.*\) stays taken back: another command took it back, too$", said, re.M)
+    assert re.search(r"^finalize row for W0-01 \(.*\) stays taken back: another command also took it back$", said, re.M)
     assert "put back" not in said
     assert json.loads(program("windows", "--json").ok())[0]["state"] != "finalized"
 
@@ -169,7 +206,9 @@ def test_a_newer_command_that_stays_is_named_once(program: Any) -> None:
     # of two that stay alike one is named
     words = ingest(program)
     refused = program("undo", "--yes").refused()
-    assert refused.startswith("error: The last command cannot be taken back. Add --past to take back what was before: ")
+    assert refused.startswith(
+        "error: The last command cannot be taken back. Add --past to take back the one before it that can be: "
+    )
     assert len(program.rows("snapshots")) == 1
     done = program("undo", "--yes", "--past")
     assert "took back toy before" in done.ok()
@@ -194,9 +233,9 @@ def test_records_of_a_plugin_that_is_not_in_use_stay(program: Any) -> None:
     before = program.files()
     for sure in ("--yes", "--dry-run"):
         said = program("undo", sure).refused()
-        assert said.startswith("error: moods.jsonl is of no plugin in use")
+        assert said.startswith("error: No plugin in use declares moods.jsonl")
         assert said.endswith("Nothing was taken back.")
-    assert "error: moods.jsonl is of no plugin in use" in program("undo").refused()
+    assert "error: No plugin in use declares moods.jsonl" in program("undo").refused()
     assert program.files() == before
     assert "took back toy before" in program("undo", "toy", "--yes").ok()
 

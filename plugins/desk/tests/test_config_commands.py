@@ -358,7 +358,10 @@ def test_a_change_of_settings_is_not_taken_back_and_hides_no_capture(toys: Run, 
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 10%"))
     ok(toys(*words))
     done = toys("undo", "--yes")
-    assert "error: The last command cannot be taken back. Add --past to take back what was before: " in refused(done)
+    assert (
+        "error: The last command cannot be taken back. Add --past to take back the one before it that can be: "
+        in refused(done)
+    )
     assert f"note: `tracker {' '.join(words)}` is newer and stays" in done.stderr
     assert "took back toy before snapshot for W0-01" in ok(toys("undo", "--yes", "--past"))
 

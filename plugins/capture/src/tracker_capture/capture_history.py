@@ -202,7 +202,7 @@ def _replaced(session: Session, source: Source, typed: Sample, window: str) -> s
     replaced = [one for one in group if _place(one) == _place(own) and one.order < own.order]
     others = [one for one in (*group, *beside) if _place(one) != _place(own)]
     shared = [other for other in others if any(_is_of_one_pane(one, other) for one in replaced)]
-    # also what a person typed for the other one of the two
+    # also what a person typed for the other of the two
     by_hand = [one for one in others if one.record.get("source") == "override"]
     corrected = [one for one in by_hand if any(_place(one) == _place(to) and one.order > to.order for to in shared)]
     return {one.record_id for one in (*replaced, *shared, *corrected)}
@@ -245,7 +245,7 @@ def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> int:
         is_of = any(text_of(row.get(name)) in known for name in ("capture", "override"))
         return is_of or (row.get("provider"), row.get("captured_at")) in instants
 
-    # a run that was replaced would count again if the later one is taken back, too
+    # a run that was replaced would count again if the later one is also taken back
     found = _runs(session, is_near) if known else []
     # also the captures of these panes that went before
     lost = {one.capture for one in (*alone, *found) if any(one.is_of_pane(sample) for sample in alone)} - {None}

@@ -17,7 +17,7 @@ from tracker_capture.outline import outline
 from tracker_capture.readings import FUTURE, RESET_TOLERANCE, ROUNDING, Sample, history, is_same_reset
 from tracker_capture.units import unit_of
 
-BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones are for a terminal whose encoding has no others
 WIDTH = 48
 RESET = "|"
 COARSE = timedelta(hours=1)  # panes name some resets by the hour
@@ -169,7 +169,7 @@ def reset_between(before: Point, after: Point, length: timedelta | None) -> date
     if after.reset_at is None or length is None or not (before.used and after.used):
         return None
     is_another = after.reset_at - before.reset_at > COARSE
-    # the difference of two times is always one, a time less a length may be before the first year
+    # the difference of two times always exists, but a time minus a length may be before the year 1
     begins_between = after.reset_at - before.until > length >= after.reset_at - after.at
     return after.reset_at - length if is_another and begins_between else None
 

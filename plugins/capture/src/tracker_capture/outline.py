@@ -25,7 +25,7 @@ FILE = "readings-outline.json"
 VERSION = 12
 PAGE = 1 << 18
 HOUR = 3600
-# Bytes that are read anew by each command rather than written into the outline.
+# Bytes that each command reads again instead of writing them into the outline.
 SMALL = 1 << 16
 USED = "_used"
 # A command asks several times.
@@ -54,9 +54,9 @@ class Outline:
     peaks: dict[Key, list[Peak]] = field(factory=dict)
     removals: dict[str, list[str]] = field(factory=dict)
     corrections: dict[str, list[str]] = field(factory=dict)
-    # of each redacted address the accounts that it may be
+    # for each redacted address, the accounts that it may be
     masks: dict[str, list[str]] = field(factory=dict)
-    # where the peaks of a meter stand, made when one is added
+    # where the peaks of a meter are, built when one is added
     places: dict[Key, dict[tuple[int, ...], Peak]] = field(factory=dict)
 
     @property
@@ -174,7 +174,7 @@ def outline(session: Session) -> Outline:
         late = found.late
         _read(session, found, size)
         if found.late > late:
-            # what was taken back or corrected stands in hours that were read before it
+            # what was taken back or corrected is in hours that were read before it
             found = Outline(removals=found.removals, corrections=found.corrections)
             _read(session, found, size)
         if size - known > SMALL and not session.dry_run and not path.parent.is_symlink():
@@ -249,7 +249,7 @@ def text_of(value: object) -> str | None:
     return _redacted(value) if isinstance(value, str) and value else None
 
 
-# plans and versions are few, and stand in every row
+# plans and versions are few, and are in every row
 _redacted = lru_cache(maxsize=4096)(redact)
 
 

@@ -31,7 +31,7 @@ LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
 # How old the reading before a stretch may be: no period of a meter of a week, or of less, goes on for longer.
 OLDEST = timedelta(days=8)
 
-# Why a window's tokens are not known, as `tracker windows` has it, of how many.
+# Why a window's tokens are not known, as in `tracker windows`: what is counted, and the reason.
 UNKNOWN = {
     "lost_sessions": ("session", "since only daily totals are left of {}"),
     "accounts": ("account", "since the requests belong to {}"),
@@ -121,7 +121,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
         within = [event for event in events if event.since is not None or rest.has(event.provider, event.at)]
         if not inside and not any(event.in_folder for event in within):
             continue
-        # without a request here only one of which there is no log may have worked
+        # without a request here, only a provider without logs can have worked
         others = {name for name in samples_of.keys() - logged if not taken[name].meets(rest.first, rest.last)}
         found.append(
             Proposal(

@@ -20,9 +20,9 @@ from tracker.kernel import Session, iso, stamp
 from tracker_capture.outline import STREAM, mark_of, outline, rows, text_of
 
 KEY = re.compile(r"[a-z][a-z0-9_]*")
-# Vendors compute a reset anew for every answer, and panes show it to the minute.
+# Vendors compute a reset again for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
-# Clocks of machines differ by as much: what is further ahead is not stored.
+# Clocks of machines differ by this much: what is further ahead is not stored.
 FUTURE = timedelta(minutes=5)
 # A pane rounds what a log has exactly.
 ROUNDING = 1.0
@@ -116,15 +116,15 @@ def sample_of(
     """
     at = min(reading.as_of or taken, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
-    # an idle meter may show its last reset until it is used; within the lag it may be the value of before, too
+    # an idle meter may show its last reset until it is used; within the lag it may also be the value from before
     over = [gauge for gauge in gauges.values() if gauge.reset_at is not None and gauge.reset_at + behind <= at]
     for gauge in () if STALE in reading.errors else over:
         if gauge.used:
-            # what was used before it, as an idle program hands it over
+            # what was used before the reset, as an idle program still reports it
             del gauges[gauge.meter]
         else:
             gauges[gauge.meter] = evolve(gauge, reset_at=None)
-    # a reset lies at most one window of its meter ahead, as captures have it
+    # a reset is at most one period of its meter ahead, as for captures
     beyond = {
         key: gauge.reset_at - at - meter.longest
         for key, gauge in gauges.items()
@@ -261,7 +261,7 @@ def history(session: Session, provider: str | None = None, since: datetime | Non
 
     def may_be(row: Mapping[str, Any]) -> bool:
         until = row.get("until")
-        # most rows of a long history are told by their text, without a parsed time
+        # most rows of a long history can be judged by their text, without parsing the time
         is_old = isinstance(until, str) and until[-1:] == "Z" and until[:13] < begin
         return not is_old and provider in (None, row.get("provider"))
 

@@ -129,7 +129,7 @@ def heads(start: datetime, end: datetime) -> tuple[str | None, str | None]:
 
 def _checked_out(at: int) -> str:
     done = _run("rev-parse", "--verify", f"HEAD@{{{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}}}")
-    # of a time before its first entry it gives that one, and says so
+    # for a time before its first entry git gives that one, and says so on stderr
     return "" if done.returncode or done.stderr else done.stdout.decode().strip()
 
 

@@ -16,7 +16,7 @@ from attrs import define
 from tracker.kernel import Session, Windows
 from tracker_capture.elsewhere import are_theirs
 
-# Less beside a window is its own last commit.
+# Less than this beside a window is its own last commit.
 LEAST_REST = 300.0
 # Among the names of providers: whoever made the commits.
 COMMITS = ""

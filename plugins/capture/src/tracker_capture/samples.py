@@ -32,7 +32,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     if len(wanted) == len(problems) == 1:
         raise TrackerError(f"{problems[0]} Nothing was stored.")
     for problem in problems:
-        # a scheduled job would tell it for ever
+        # a scheduled job would repeat it for ever
         if not (session.quiet and len(problems) < len(wanted) and problem.is_absent):
             session.warn(str(problem))
     if session.json or session.dry_run:

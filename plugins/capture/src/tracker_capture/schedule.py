@@ -69,7 +69,7 @@ def text(session: Session, provider: str | None, sources: Sequence[Source], minu
             raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot hold.")
     if form == "cron":
         return _cron(argv, folder, environment, minutes, _folders(sources))
-    # jobs of other providers and of other folders stand beside it
+    # there may also be jobs of other providers and folders
     label = "-".join((LABEL, *([provider] if provider else []), f"{crc32(root.encode()):08x}"))
     if form == "systemd":
         return _systemd(label, argv, folder, environment, minutes)

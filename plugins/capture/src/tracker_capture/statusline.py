@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
     from tracker_capture.origins.answer import Answer, Query
 
-# Bytes of what is handed over.
+# Bytes of input.
 LIMIT = 1 << 20
 # A program that does not close the pipe must not hold up its own prompt.
 INPUT_SECONDS = 2.0

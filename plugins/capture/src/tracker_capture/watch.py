@@ -23,7 +23,7 @@ from tracker_capture.settings import CaptureSettings
 NEAR_RESET, NEAR_PACE = timedelta(minutes=5), timedelta(minutes=1)
 LONGEST_PACE = timedelta(hours=1)
 STEP_SECONDS = 0.5
-# An unchanged reading extends its run this rarely.
+# An unchanged reading extends its run only this often.
 LEAST = timedelta(minutes=5)
 
 

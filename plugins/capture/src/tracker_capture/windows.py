@@ -50,7 +50,7 @@ def drafts(
 
 def _logged(session: Session, samples: Sequence[Sample], start: datetime, end: datetime) -> dict[str, list[datetime]]:
     """The requests of each provider that has some between two instants, from the readings before them on."""
-    # of each account the last one before
+    # for each account, the last one before
     last = {(run.provider, run.account): run.at for run in sorted(samples, key=lambda run: run.at) if run.at <= start}
     since = min(last.values(), default=start)
     events = session.registry.first("usage_events", session=session, since=since, folder=None) or ()

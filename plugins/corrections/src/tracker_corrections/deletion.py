@@ -1,4 +1,4 @@
-"""Take a capture back: a tombstone in the same stream, and the anomalies that it closes."""
+"""Take a capture back: append a tombstone to its stream, and close the anomalies it caused."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import click
 
 from tracker.api import Source, redact
 from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, plural, stamp, value
-from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
+from tracker_corrections.anomaly_rows import ANOMALIES, closing, settled, texts, warn_raised
 
 Row = dict[str, Any]
-# of a capture that the finalize row was measured with
+# for a capture that the finalize row was measured with
 USED = "finalized with it"
-# by what two anomalies are the same
-SAME = ("kind", "provider", "meter", "records")
 
 
 def take_back(
@@ -30,10 +28,10 @@ def take_back(
     is_sure: bool,
     keeps_reading: bool,
 ) -> None:
-    """Append a tombstone for a capture, and close what it caused. keeps_reading: in the meter history.
+    """Append a tombstone for a capture, and close what it caused. keeps_reading: leave it in the meter history.
 
-    A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
-    sure: asked on a terminal, else by `is_sure`.
+    A capture of a finalized window or of another lane, or without a named window, is removed only if somebody is sure:
+    asked on a terminal, else by `is_sure`.
     """
     if session.dry_run:
         session.data(_tombstone(session, source, find(), reason))
@@ -43,10 +41,10 @@ def take_back(
     with session.journal.lock():
         found = find()
         tombstone = _tombstone(session, source, found, reason)
-        closed, raised = _closed(session, source, found, tombstone), _raised(session, source, found, tombstone)
-        again = closed_again(session, source, found.window, found.record_id)
+        closed = _closed(session, source, found, tombstone)
+        others = list(settled(session, source, found.window, {found.record_id}, tombstone))
         # anomalies first: without the tombstone the closings close nothing
-        rows = {ANOMALIES: [*closed, *again, *raised], source.stream: [tombstone]}
+        rows = {ANOMALIES: [*closed, *others], source.stream: [tombstone]}
         session.journal.append_all({stream: own for stream, own in rows.items() if own})
         command_id = str(found.record.get("command_id") or "")
         records = [] if keeps_reading else [found.record]
@@ -57,7 +55,7 @@ def take_back(
         _say(session, source, found)
     for text in chain.from_iterable(said):
         session.note(f"note: {text}; `tracker undo` brings both back")
-    _say_anomalies(session, len(closed), raised)
+    _say_anomalies(session, len(closed), others)
     if lost := staleness(session, source, found, "`tracker undo --yes` takes this back"):
         session.note(f"note: {lost}")
 
@@ -67,14 +65,13 @@ def _say(session: Session, source: Source, found: Capture) -> None:
     when = value(found.record.get("captured_at"))
     session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
     if found.agent_id != session.lane:
-        session.note(f"note: it was of {_lane(found)}")
+        session.note(f"note: it belonged to {_lane(found)}")
 
 
-def _say_anomalies(session: Session, closed: int, raised: list[Row]) -> None:
+def _say_anomalies(session: Session, closed: int, others: list[Row]) -> None:
     if closed:
-        session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it had caused")
-    for row in raised:
-        session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
+        session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it caused")
+    warn_raised(session, others)
 
 
 def _lane(found: Capture) -> str:
@@ -82,11 +79,11 @@ def _lane(found: Capture) -> str:
 
 
 def staleness(session: Session, source: Source, found: Capture, *ways: str) -> str | None:
-    """What makes a finalized window right again, if a capture is gone that it was finalized with. ways: the first."""
+    """How to correct a window that was finalized with a capture that is gone. ways: those to name first."""
     if _use(session, source, found) != USED or _is_repeated(session, source, found):
         return None
     place, left = f"--window {found.window}", _standing(session, source, found.window)
-    pair, stale = canonical(left), f"{found.window} was finalized with it and is stale"
+    pair, stale = canonical(left), f"{found.window} was finalized with this capture and is stale"
     # a provider without any capture leaves the window, unless it is the last one
     is_needed = left or not any(name != source.name for _, name in Windows(session).captures([found.window]))
     missing = pair.missing if is_needed else ()
@@ -97,12 +94,12 @@ def staleness(session: Session, source: Source, found: Capture, *ways: str) -> s
     if missing:
         what = f"its {source.name} {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing"
     else:
-        what = f"the {source.name} captures that count now fell ({fell})"
+        what = f"in the {source.name} captures that count now, {fell}"
     # one that is captured now would follow its AFTER
     if "BEFORE" not in missing:
         lane = "" if found.agent_id == session.lane else f" --agent {found.agent_id or repr('')}"
         ways = (*ways, f"`tracker end {source.name} --stdin {place}{lane}` captures it again")
-    reopen = f"`tracker complete --reopen {place}` opens the window"
+    reopen = f"`tracker complete --reopen {place}` reopens the window"
     return f"{stale}: {what}. {', or '.join(filter(None, (', '.join(ways), reopen)))}"
 
 
@@ -113,27 +110,27 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
         return
     what = f"the {source.name} {found.phase or 'count'} of {value(found.record.get('captured_at'))} in {found.window}"
     if use:
-        why = f"{found.window} is {use}"
+        why = f"{found.window} was {use}"
     elif meant is not None:
         option = f"--agent {meant.agent_id or repr('')}"
-        why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} names it)"
+        why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} selects it)"
     elif is_own:
-        why = "no --window names it"
+        why = "you did not name a window"
     else:
-        why = f"it is of {_lane(found)}"
+        why = f"it belongs to {_lane(found)}"
     if sys.stdin.isatty() and sys.stderr.isatty():
         if click.confirm(f"Remove {what}? ({why})", err=True):
             return
         raise TrackerError("Nothing was removed.")
     # a name alone is not enough for a capture that was finalized
-    named = "" if use or is_named or meant else ", or name it with --window"
+    named = "" if use or is_named or meant else ", or name its window with --window"
     raise TrackerError(f"This would remove {what}, and {why}. Use --yes to remove it{named}.")
 
 
 def _meant(session: Session, source: Source, found: Capture) -> Capture | None:
-    """A capture of another lane which an open anomaly is about that has nothing to do with this one.
+    """A capture of another lane that an open anomaly is about, if that anomaly does not concern this one.
 
-    The stored cure of the lane without a name says no lane: typed in another, it would take that one's own capture.
+    The stored cure of the lane without a name has no --agent: typed in another lane, it would take that lane's capture.
     """
     known = {one.record_id: one for one in _standing(session, source, found.window)}
     meant = None
@@ -170,15 +167,6 @@ def _closed(session: Session, source: Source, found: Capture, tombstone: Row) ->
     return closed
 
 
-def _raised(session: Session, source: Source, found: Capture, tombstone: Row) -> list[Row]:
-    """The anomalies of the captures that count without it, apart from those that are open already."""
-    rest = [one for one in _standing(session, source, found.window) if one.record_id != found.record_id]
-    opened = Windows(session).open_anomalies([found.window], without=found.record_id)
-    known = [[entry.record.get(key) for key in SAME] for entry in opened]
-    falls = Windows(session).falls(source, canonical(rest), tombstone)
-    return [row for row in falls if [row[key] for key in SAME] not in known]
-
-
 def _standing(session: Session, source: Source, window: str | None) -> list[Capture]:
     """The provider's captures in a window, or in all."""
     groups = Windows(session).captures([window] if window else None)
@@ -186,7 +174,7 @@ def _standing(session: Session, source: Source, window: str | None) -> list[Capt
 
 
 def _is_repeated(session: Session, source: Source, gone: Capture) -> bool:
-    """Whether the same values of the same instant stand as those of a capture that is gone."""
+    """Whether another capture has the same values and time as the one that is gone."""
     keys = ("phase", "captured_at", "parsed")
     group = _standing(session, source, gone.window)
     return any(all(one.record.get(key) == gone.record.get(key) for key in keys) for one in group)
@@ -219,8 +207,8 @@ def _missing(session: Session, source: Source, phase: str | None, window: str | 
     if window and not session.index.knows(window) and session.index.newest_windows(1):
         return Windows(session).no_window(window)
     gone = " (it was removed before)" if window and _was_removed(session, source, phase, window) else ""
-    what = f"{name} {phase or 'capture'}{place}{lane}"
-    return TrackerError(f"There is no {what} to remove{gone}. `tracker window-audit --window W` shows what stands.")
+    what = f"{name} {f'{phase} ' if phase else ''}capture{place}{lane}"
+    return TrackerError(f"There is no {what} to remove{gone}. `tracker window-audit --window W` shows what is stored.")
 
 
 def _was_removed(session: Session, source: Source, phase: str | None, window: str) -> bool:
@@ -232,7 +220,7 @@ def _was_removed(session: Session, source: Source, phase: str | None, window: st
 
 
 def _use(session: Session, source: Source, found: Capture) -> str | None:
-    """What the window's finalize row makes of the capture; a row of schema 1.0.0 says no ids. None: there is no row."""
+    """How the finalize row uses the capture; None without a row. A row of schema 1.0.0 names no ids."""
     row = Windows(session).finalized([found.window]).get(found.window)
     if row is None:
         return None

@@ -11,7 +11,7 @@ from tracker.api import Event
 from tracker_proxy import plain, values
 from tracker_proxy.attributes import attributes, nanoseconds, scalar
 
-# The log record's body has the program's name before the event's; the attribute `event.name` mostly has not.
+# The log record's body has the program's name before the event's; the attribute `event.name` mostly does not.
 HEALTH = {
     "claude_code.api_request": "ok",
     "claude_code.api_error": "error",

@@ -33,7 +33,7 @@ CACHE_FIELDS: Final[dict[str, Reader]] = dict.fromkeys(
 READERS: Final = FIELDS | CACHE_FIELDS
 BLANK: Final = dict.fromkeys(FIELDS)
 WIDTH: Final = len(FIELDS)
-TEXTS = frozenset({"rid", "lane", "model", "status", "reason"})  # here "" is what programs write for nothing
+TEXTS = frozenset({"rid", "lane", "model", "status", "reason"})  # for these, programs write "" if there is no value
 TELLING = frozenset(FIELDS) - {"ts", "reason"}  # a time and a message alone are some other program's log line
 
 NUMBERS = frozenset({int, float})

@@ -14,7 +14,7 @@ from typing import Final, TypeGuard
 UNREADABLE: Final = object()  # replaces a value that no reader can take
 
 YEAR_10000 = 253_402_300_800  # epoch seconds after the last instant that ISO 8601 can write; more are milliseconds
-LIMIT = 10**15  # tokens, milliseconds: nothing that was measured is as large
+LIMIT = 10**15  # tokens, milliseconds: no measured value is as large
 NAME_LENGTH = 128
 WORD_LENGTH = 64
 RID_LENGTH = 200
@@ -132,8 +132,8 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return type(value) is int or type(value) is float
 
 
-# Names recur line after line, and a look at them for private things costs more than all the rest of an event. Only
-# short texts are asked for, so what the cache keeps is small.
+# Names recur line after line, and checking them for private data costs more than all the rest of an event. Only short
+# texts are checked, so the cache stays small.
 @lru_cache(maxsize=4096)
 def _is_name(text: str) -> bool:
     return bool(text.strip()) and text.isprintable() and not PRIVATE.search(text)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 NOTHING = (0,) * len(KINDS)
 PART = 10_000  # groups that are held at once: millions would take hundreds of megabytes
-# what groups are by, if it is no column of events
+# how groups are formed, if not by a column of events
 KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
 CONTEXT, COUNTS = " + ".join(KINDS[:4]), ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
@@ -54,7 +54,7 @@ class Side:
     """What one side used: the tokens of each model from a time on, above a size of input, in the order of `KINDS`."""
 
     used: dict[tuple[str, int | None, int], Tokens] = field(factory=dict)
-    uncounted: int = 0  # requests that succeeded without a word on tokens
+    uncounted: int = 0  # requests that succeeded without token counts
 
     def add(self, model: str, at: int | None, context: int, uncounted: int, *counts: int) -> None:
         self.uncounted += uncounted
@@ -186,7 +186,7 @@ def money_line(found: Costs) -> str:
 def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) -> dict[str, Any]:
     """The comparison as JSON values, with the money of each group."""
     label, groups, key = found.label, list(ranked(events, by, top)), KEYS.get(by, by)
-    chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # `key` is a column of events, too
+    chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # events also have a column `key`
     query = f"SELECT {key}, routed, {sums(*found.grain)} FROM standing {chosen} GROUP BY ALL"
     sides = _sides(events.execute(query, [] if top is None else [[row[0] for row in groups]]).fetchall())
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")

@@ -41,7 +41,7 @@ class Place:
     device: int = 0
     inode: int = 0
     position: int = 0
-    size: int = 0  # of what is before the place, as far as its checksum goes
+    size: int = 0  # bytes before the place that the checksum covers
     checksum: str = ""
     is_within_line: bool = False
 
@@ -182,7 +182,7 @@ class Follower:
         fitting = [name for name in names if name.startswith(self.path.stem) and not name.endswith(tuple(PACKED))]
         for path in (self.path, *(self.path.parent / name for name in fitting if name != self.path.name)):
             with suppress(OSError):
-                # what may not be read is somebody else's
+                # an unreadable file is somebody else's
                 if stat.S_ISREG((found := path.stat()).st_mode) and os.access(path, os.R_OK):
                     yield path, found
 

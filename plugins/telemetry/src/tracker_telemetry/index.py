@@ -34,7 +34,7 @@ VERSION = 7
 PART = 8 << 20  # bytes of a stream that are inserted at once
 RAW = b'"raw_text"'  # of a whole stream in one row, as schema 1.0.0 has it
 LARGEST = 64 << 20  # bytes of a line
-WAIT_SECONDS = 5.0  # for another process to let go of the file
+WAIT_SECONDS = 5.0  # how long another process may hold the file
 SETTINGS = "SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
 MEMORY = "200MB"  # of the file; what does not fit is beside it
 MORE_MEMORY = "1GB"  # without a file; ten million latencies, in all, by lane and by model, hold 500 MB

@@ -21,7 +21,7 @@ from tracker.kernel import TrackerError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PACKED = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat", ".zip": "unzip -p"}
-SECONDS = 0.1  # after which a wait looks whether it should end
+SECONDS = 0.1  # between two looks whether a wait should end
 
 
 @define
@@ -60,11 +60,11 @@ def _is_ready(file: int | None, seconds: float) -> bool:
 
 
 CHUNK = 1 << 20
-BATCH = 8 << 20  # bytes that are taken at once where more has arrived
-LINE_LIMIT = 16 << 20  # bytes; a longer line is no event. A line may quote a prompt, and that a second time
+BATCH = 8 << 20  # bytes that are taken at once if more has arrived
+LINE_LIMIT = 16 << 20  # bytes; a longer line is not an event. A line may quote a prompt, even twice
 EVENT_LIMIT = 1 << 20  # bytes
-MOST_HANGS = 3  # lines in a process that a plugin does not come to the end of: each costs seconds
-KEPT = 64 << 10  # bytes of a line that is no event that are kept
+MOST_HANGS = 3  # lines in a process on which a plugin hangs: each costs seconds
+KEPT = 64 << 10  # bytes that are kept of a line that is not an event
 GATHER_SECONDS = 0.1  # how long what arrives is gathered before it is stored
 
 
@@ -162,7 +162,7 @@ def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
     has_ended = False
     while not has_ended:
         stop.wait(file)
-        is_last = stop.is_asked  # a stop that is asked for from here on is granted in the next round
+        is_last = stop.is_asked  # a stop requested from here on takes effect in the next round
         parts: list[bytes] = []
         until = time.monotonic() + (0 if is_last else GATHER_SECONDS)
         while sum(map(len, parts)) < BATCH and _is_ready(file, until - time.monotonic()):

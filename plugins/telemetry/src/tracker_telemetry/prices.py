@@ -96,7 +96,7 @@ def parse(text: str, where: str, name: str | None = None) -> Table:
     except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
     for one, known in ((values, TOP), *((entry, ENTRY) for entry in values.get("model", []))) if name else ():
-        for wrong in sorted(one.keys() - known):  # a slip of the user's would cost money without a word
+        for wrong in sorted(one.keys() - known):  # a typing error would silently change the money
             raise TrackerError(f"Invalid price table {where}: Unknown key {wrong!r}. {near(wrong, sorted(known))}")
     return Table(as_of=as_of, source=source, entries=entries)
 

@@ -9,9 +9,9 @@ from tracker.api import redact
 from tracker_telemetry.lines import KEPT, Line, TooLong
 
 REASON_LIMIT = 200
-WORDS = re.compile(r"(?=.{1,40}$)[\w.-]+(?: [\w.-]+){0,3}")  # of a line that is no JSON: too little to quote anybody
+WORDS = re.compile(r"(?=.{1,40}$)[\w.-]+(?: [\w.-]+){0,3}")  # of a line that is not JSON: too short to quote anybody
 # Of JSON, from left to right: a short value that names something, a field's name, any other text (the last one may be
-# cut off), and what stands outside of texts.
+# cut off), and what is outside of texts.
 TOKEN = re.compile(
     r"""
       (?P<named>"(?:ts|rid|lane|model|status)"\s*:\s*"[\w.:/+-]{0,64}")
@@ -37,7 +37,7 @@ def redact_line(line: bytes) -> str:
     text = redact(line.decode("utf-8", "replace"))
     if text.lstrip()[:1] in ("{", "["):
         return TOKEN.sub(_masked, text)
-    found = HEADER.match(text) if QUOTES.isdisjoint(text) else None  # of a piece of JSON a text may begin anywhere
+    found = HEADER.match(text) if QUOTES.isdisjoint(text) else None  # in a piece of JSON, a text may begin anywhere
     return f"{found[1]}: ***" if found else text if WORDS.fullmatch(text) else "***"
 
 

@@ -100,7 +100,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     with contextlib.suppress(OSError, TypeError, ValueError):
         answers = dict(orjson.loads(path.read_bytes()))
     match answers.get(name):
-        # a spoilt byte must not become a figure
+        # a damaged byte must not become a figure
         case [digest, dict(found)] if digest == _digest(found):
             return found
     from tracker_telemetry.index import ask

@@ -80,7 +80,7 @@ def ask(session: Session, source: Source, origin: Origin, timezone: str | None =
     answer = _reader(origin)(query)
     if not answer.has_value:
         text = answer.text or ""
-        # of an exchange the last answer is the one that was asked for
+        # in an exchange, the last answer is the wanted one
         said = text.rpartition("\n")[2] if isinstance(origin, ExchangeOrigin) else text
         raise OriginError(_no_value(source, answer.reading, said))
     return answer

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 # The seconds that every origin may take, instead of what its plugin declares.
 SECONDS = "TRACKER_ORIGIN_SECONDS"
-# What one provider may cost, however many of its programs hang.
+# Seconds that one provider may take, however many of its programs hang.
 MOST_SECONDS = 30.0
 # Bytes of an answer.
 LIMIT = 1 << 20
@@ -182,7 +182,7 @@ def quoted(text: str, *, first: bool = False) -> str:
     lines = [one.strip() for one in text.splitlines() if one.strip()]
     if not lines:
         return ""
-    # the reason may stand above the last line, which names a help page
+    # the reason may be above the last line, which may only name a help page
     whole = " ".join(lines)
     shown = line(redact(lines[0] if first else whole if len(whole) <= QUOTED else lines[-1]))
     return f"'{shown[:QUOTED]}{'...' if len(shown) > QUOTED else ''}'"

@@ -23,7 +23,7 @@ from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query, in
 from tracker_capture.settings import CaptureSettings
 
 CHUNK = 1 << 16
-GRACE_SECONDS = 0.5  # for the request to say itself that it took too long
+GRACE_SECONDS = 0.5  # so that the request itself can report that it took too long
 MASK = "***"
 MEANINGS = {401: "the key was refused", 403: "the key was refused", 429: "too many requests"}
 

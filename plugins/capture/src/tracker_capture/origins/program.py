@@ -130,7 +130,7 @@ class _Program:
                 chunk = self._chunks.get(timeout=min(POLL_SECONDS, self.query.remaining()) or 1e-3)
             except queue.Empty:
                 if has_ended:
-                    return  # a child of its holds the pipe
+                    return  # a child of it holds the pipe
                 has_ended = self.process.poll() is not None
                 if not self.query.remaining():
                     late = f"{self.name} did not {self._waiting_for} within {self.query.seconds:g} s"
@@ -164,7 +164,7 @@ class _Program:
                 other = other or raw.strip()
             elif found.get("id") == message["id"] and "method" not in found:
                 return raw, found
-        ended = self.end()  # only of a program that has ended is all of its complaint waited for
+        ended = self.end()  # all of its error output is only waited for once it has ended
         raise OriginError(f"{ended} before it answered {asked}{self.complaint(other.decode('utf-8', 'replace'))}")
 
     def status(self) -> int | None:
@@ -187,7 +187,7 @@ class _Program:
     def complaint(self, output: str) -> str:
         """What it said last on its error output, else first on its output."""
         if self.process.poll() is not None:
-            self._errors.join(END_SECONDS)  # it has ended: what it said is on its way
+            self._errors.join(END_SECONDS)  # it has ended: the rest of its output is on its way
         said = quoted(self._said.decode("utf-8", "replace")) or quoted(output, first=True)
         return f": {said}" if said else ""
 

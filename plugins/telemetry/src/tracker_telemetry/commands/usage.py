@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MOST_MOVES = 7  # periods whose move is said one by one
+MOST_MOVES = 7  # periods whose moves are listed one by one
 ZONE = "The zone in which days begin [default: the setting `timezone`]."
 HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 

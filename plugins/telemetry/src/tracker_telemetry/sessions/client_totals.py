@@ -20,8 +20,8 @@ from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.tables import BY_PLACE, REQUESTS, STANDING, TOKEN_COLUMNS
 
 Tokens: TypeAlias = "list[int]"
-# What is compared. What was written to the cache is one count: not every client's total tells for how long. As far as
-# it does, the last one is the part for an hour.
+# What is compared. What was written to the cache is one count: not every client's total has it by duration. If it
+# does, the last one is the part for an hour.
 COUNTS = (
     *("input_tokens", "cache_read_tokens", "output_tokens"),
     *("cache_write_5m_tokens + cache_write_1h_tokens", "cache_write_1h_tokens"),
@@ -169,7 +169,7 @@ class Totals:
         later = next((state for state, is_told in zip(states, told, strict=True) if not is_told), None)
         if not _size(rest) or later is None:
             return base, True
-        # what the parent's next total has more than its requests may be of the time before the fork
+        # what the parent's next total has beyond its requests may be from before the fork
         at = max((state.at for state, is_told in zip(states, told, strict=True) if is_told), default=0.0)
         beyond = _less(base, _sum(before, self._requests(parent, model, max(at, until))))
         new = _less(_less(later.tokens, _sum(before, self._requests(parent, model, later.at))), beyond)

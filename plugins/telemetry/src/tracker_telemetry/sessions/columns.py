@@ -10,7 +10,7 @@ from typing import Any
 
 from tracker.api import Event, check_event, epoch
 
-LATEST = 1e11  # no request is of a later second
+LATEST = 1e11  # no request is from a later second
 # tags that say when an event counts: if a session is known that did not show it before, or unless that one showed it
 # before the instant in `rid`
 NEEDS, UNLESS, TOTAL = "if-session:", "unless-session:", "session-total"

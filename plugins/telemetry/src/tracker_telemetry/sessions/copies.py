@@ -32,7 +32,7 @@ from tracker_telemetry.sessions.scan import Labels
 from tracker_telemetry.sessions.tables import IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
-News: TypeAlias = "Mapping[tuple[str, str], float | None]"  # the same, or None of what was thought before
+News: TypeAlias = "Mapping[tuple[str, str], float | None]"  # the same; None takes back what was assumed before
 NEVER = float("inf")
 SHOWN = """
 SELECT s.base, s.half, s.place, r.place, r.ts, s.ts FROM shown s JOIN row r USING (base, half, source)
@@ -46,7 +46,7 @@ WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
 IS_SHOWN_ONCE = """
 NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
 """
-# not those that repeat another one; a subagent's, whose lineage is its session, do not tell that this went on
+# not those that repeat another one; a subagent's, whose lineage is its session, do not show that it went on
 OWN = f"""
 SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND {IS_KEPT.format("row")} ORDER BY ts
@@ -57,7 +57,7 @@ SELECT session, needs, max(ts) FROM {REQUESTS}
 WHERE origin = ? AND session IS NOT NULL AND needs IS NOT NULL AND lineage IS NOT NULL AND whole = 0 AND ts IS NOT NULL
 AND (base, half, source) IN (SELECT {KEY} FROM dropped) GROUP BY 1, 2
 """
-# when a session's own total was told first: it is of the time of the request before it
+# when a session's own total was first reported: it has the time of the request before it
 TOLD = f"""
 SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 1 AND session IN ({VALUES})
 AND ts IS NOT NULL GROUP BY 1
@@ -66,7 +66,7 @@ FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
 WHERE source = ? AND session = ? AND requests > 0
 """
-# a copy may show only a later row of a message: it is of no later time than the total that holds it
+# a copy may show only a later row of a message: its time is not after that of the total that includes it
 ADOPT = """
 UPDATE row SET place = ?, ts = min(ts, coalesce((
   SELECT max(until) FROM kept
@@ -215,10 +215,10 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     thought = known(database, source)
     named = {(one.name, one.parent) for one in places.values() if one.parent and one.needs is None}
     for shown, group in groups.items():
-        # copies of copies are of the one whose own original is not among them
+        # copies of copies belong to the one whose own original is not among them
         ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
         left = [number for number in shown if ranks[number] == min(ranks.values())]
-        left = [number for number in left if places[number].name] or left  # one without is a damaged copy's
+        left = [number for number in left if places[number].name] or left  # one without belongs to a damaged copy
         sessions = _parents_of(frozenset(places[number].name for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
@@ -231,7 +231,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         if moved:
             changed.add(places[stands].name)
         for copy in () if places[stands].needs else group.sessions - {places[stands].name}:
-            # what a session shows of another is told by its time if it stands before all that is its own
+            # what a session shows of another is recognized by its time if it comes before all of its own
             until, pair = group.until[copy], (copy, places[stands].name)
             if -NEVER < until < min(own[copy][:1], default=NEVER):
                 descents[pair] = max(descents.get(pair, until), until)

@@ -21,7 +21,7 @@ from tracker_telemetry.sessions.tables import EVERY_REQUEST, STANDING
 
 T = TypeVar("T")
 NOWHERE = ("", "")
-# by the hash of the folder, or by the name of its project; of a session whose file is gone there may be that alone
+# by the hash of the folder, or by the name of its project: a session whose file is gone may only have the name
 IS_WITHIN = "iif(? <> '' AND folders <> '', instr(folders, ?), project = ? AND project <> '')"
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
@@ -52,7 +52,7 @@ def current(session: Session, sources: Sequence[Source], take: Callable[[Store, 
 def _current(
     session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T], *, is_stored: bool
 ) -> T:
-    # a question where nothing is recorded makes no data directory, which git would take for the project's
+    # a question without any records creates no data directory, which git would take for the project's
     is_stored = is_stored and (has_file(session) or bool(session.journal.streams()) or any(map(files, sources)))
     with opened(session, is_stored=is_stored) as store:
         prices = ListPrices.of_user()

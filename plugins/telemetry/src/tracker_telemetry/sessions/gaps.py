@@ -65,7 +65,7 @@ SAID = {
 # A session of a deleted file, and the day of its totals: the source's title, the session, the day in UTC, and whether
 # it may be another day here.
 Gone = tuple[str, str, str, bool]
-# Requests that may be asked for: whose, the day or what else is known instead of the time, how many.
+# Requests in question: whose, the day or what else is known instead of the time, how many.
 Rest = tuple[str, str, int]
 NO_TIME, ONLY_DAYS = "no time can be read", "only the day is known"
 INSTEAD = {"": NO_TIME, UNKNOWN: "the window is not known"}
@@ -126,7 +126,7 @@ def unpriced(database: sqlite3.Connection, counts: Iterable[tuple[str, int]]) ->
         if lacking and lacking.isdisjoint(USUAL):
             at = f"{AT_SPEED}{', '.join(sorted(lacking))}"
         elif model and not lacking and genai.price(model):
-            # the usual price may not be that of totals of the journal
+            # totals in the journal may have had another price than the usual one
             at = ONLY_TOTALS
         yield {"kind": "unpriced", "count": count, "detail": f"{model or NO_MODEL}{at}"}
     if models and not genai.is_installed():
@@ -238,7 +238,7 @@ def _is_partial(path: str | None, stop: int) -> bool:
     try:
         with open(path, "rb") as file:
             file.seek(stop)
-            # a machine that lost its power leaves zeros
+            # a power cut leaves zeros
             return any(line and not is_whole(line) for line in file.read().strip(b"\0").split(b"\r"))
     except OSError:
         return False

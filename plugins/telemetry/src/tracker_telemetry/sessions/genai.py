@@ -20,7 +20,7 @@ USUAL = 1000  # tokens of a request that no tier for long ones touches
 # whose list is asked first, by how a model's name begins: the table itself takes the Chinese list for Z.ai's models,
 # and knows OpenAI's by other beginnings
 VENDORS = {"glm": "zai", "codex": "openai", "chatgpt": "openai"}
-RULES = 2  # of how a price is found: with another number, stored requests get their price anew
+RULES = 2  # version of how a price is found: with another number, stored requests are priced again
 
 
 @cache

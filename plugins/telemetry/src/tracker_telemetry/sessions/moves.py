@@ -13,13 +13,13 @@ from attrs import define, frozen
 from tracker.api import MeterReading
 from tracker.kernel import Session
 
-# vendors compute a reset anew for every answer, and panes show it to the minute, or some by the hour
+# vendors compute a reset again for every answer, and panes show it to the minute, or some to the hour
 TOLERANCE, COARSE = timedelta(seconds=90), timedelta(hours=1)
-FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
+FUTURE = timedelta(minutes=2)  # clocks of machines differ by this much
 ROUNDING = 1.0  # a pane rounds what a log has exactly
-NEAR = 8  # periods that readings may still be of: those of a few accounts, and what an origin still shows
-LITTLE = 10.0  # points that one step may well be
-EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
+NEAR = 8  # periods that readings may still belong to: those of a few accounts, and what an origin still shows
+LITTLE = 10.0  # points that one step may plausibly have
+EXACT = timedelta(days=31)  # how far back each reading counts; of older ones, the highest of each hour, which are few
 
 
 @frozen(kw_only=True)
@@ -93,7 +93,7 @@ def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterat
                 is_older = not _is_given_back(level, period, place)
                 if not is_older:
                     level = one.used
-            # of a time with the history's first reading alone nothing is known
+            # the history's first reading alone shows no move
             if number or place:
                 yield one.at, rise
 

@@ -11,7 +11,7 @@ from functools import cache
 from tracker_telemetry.sessions.scratch import project
 
 HASH = re.compile("[0-9a-f]{12}")  # what `scratch.project` makes
-# the same requests under the name and under the hash of the folder, which the session's file told later
+# the same requests under the name and under the hash of the folder, which the session's file gave later
 RENAMED = """
 SELECT DISTINCT old.project, new.project FROM kept old JOIN kept new USING (source, session, day, model, branch)
 WHERE old.requests = 0 AND old.project <> new.project

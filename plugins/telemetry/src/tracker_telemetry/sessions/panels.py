@@ -72,7 +72,7 @@ def _of_logs(ask: Callable[[usage.By], usage.Usage], local: tzinfo, period: Peri
             # known amounts come before unknown ones
             rows.sort(key=lambda row: (row["cost_usd"] is None, -(row["cost_usd"] or 0), -row["tokens"]))
             counts = Counter(row[by] for row in rows)
-            # what several providers worked on has a bar of each
+            # a name with several providers has a bar for each
             rows = [{**row, "name": row[by] + f" ({row['provider']})" * (counts[row[by]] > 1)} for row in rows]
             yield Panel(
                 name=f"usage-{by}",

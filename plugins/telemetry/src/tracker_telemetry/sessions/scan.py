@@ -98,7 +98,7 @@ class Rules(NamedTuple):
 
 
 rules: list[Rules] = []  # one; set before worker processes are forked
-hangs = defaultdict[str, list[PluginError]](list)  # lines that a source's plugin did not come to the end of
+hangs = defaultdict[str, list[PluginError]](list)  # lines on which a source's plugin hung
 
 
 def runs(jobs: Iterable[Job], size: int) -> list[list[Job]]:
@@ -146,7 +146,7 @@ def _read(job: Job, timer: Any) -> FileRows:
         end, error = "", _reason(found)
     rows.settle()
     size, columns = len(rows.found), [*zip(*rows.found.values(), strict=True)]
-    # marshal notes each value that something else holds, too: that takes four times as long
+    # marshal tracks each value that something else also holds: that takes four times as long
     rows.found.clear()
     requests = marshal.dumps(columns)
     return FileRows(job, stop, rows.kept or "{}", size, requests, [*rows.labels], rows.bad, end, error, rows.fault)
@@ -178,7 +178,7 @@ class Rows:
         offset = 0
         if not isinstance(file, PackedFile):
             offset = file.seek(self.job.offset)
-        # filled again and again: memory that is new for each block takes longer than the reading
+        # reused: new memory for each block takes longer than reading it
         buffer, rest = bytearray(BLOCK), 0
         while size := file.readinto(memoryview(buffer)[rest:]):
             end = rest + size
@@ -194,7 +194,7 @@ class Rows:
             if rest == len(buffer):
                 buffer += bytes(rest)
         self.kept = self._stored()
-        # its end may still come: read again the next time; old programs end lines by CR alone
+        # its end may still come: read it again next time; old programs end lines with CR alone
         tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and is_whole(line)]
         finish = self.rules.ends.get(self.job.source)
         if tail or finish:
@@ -309,7 +309,7 @@ class Rows:
         totals = [a + b + c + d + e for a, b, c, d, e in zip(plain, read, short, long, output, strict=True)]
         if max(*totals, *reasoning) > LARGEST:
             raise TypeError("a count of tokens is too large")
-        # what is not text raises, and half a surrogate
+        # anything but text raises, and so does half a surrogate
         if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > EVENT_LIMIT:
             raise ValueError("a name is too long")
         wholes, needs = tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)

@@ -33,7 +33,7 @@ from tracker_telemetry.sessions.settings import Privacy
 
 CACHE = 64 << 10  # kibibytes
 Sessions: TypeAlias = defaultdict[str, set[str]]  # by source
-BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins that may be readable later
+BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the errors of files begin that may be readable later
 
 
 def log_sources(session: Session) -> list[Source]:
@@ -63,11 +63,11 @@ class Store:
     _touched: Sessions = field(factory=lambda: defaultdict(set))  # those that got something
     _summed: Sessions = field(factory=lambda: defaultdict(set))  # those whose sums were added to
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
-    _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
-    _news: dict[str, totals.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
+    _learnt: dict[str, int] = field(factory=dict)  # up to where the streams of sources are known
+    _news: dict[str, totals.Groups] = field(factory=dict)  # what was known before of what the journal changed
     _anew: set[str] = field(factory=set)  # sources of which no file was read yet
     _upgraded: set[str] = field(factory=set)  # those that another version of their plugin reads from now on
-    _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
+    _descents: dict[str, copies.Descents] = field(factory=dict)  # by source: which session shows whose requests
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files, at these prices, and append the daily totals that grew to the journal.
@@ -163,7 +163,7 @@ class Store:
             is_longer = before.now.size < one.now.size and before.now.inode == one.now.inode
             is_same = before.now == one.now and (not before.end or _is_at(one, before))
             is_appended = is_longer and bool(before.end) and _is_at(one, before)
-            # what could not be opened may be readable now, though it did not change, and a plugin be mended
+            # a file that could not be opened may be readable now, though unchanged, and a plugin may be mended
             is_known = source.name not in self._upgraded and not (before.error or "").startswith(BARRED)
             if is_same and is_known:
                 continue
@@ -187,7 +187,7 @@ class Store:
             self.database.executemany(tables.ADD_MANY, many)
             self.database.executemany(tables.ADD, rows[cut:])
             if self.database.total_changes - before == done.size:
-                # no other file has shown them: they add to what is known, unless these sessions are summed up anew
+                # no other file has shown them: they add to what is known, unless these sessions are summed up again
                 names = [(source, one.session or "", one.project or "", one.branch or "") for one in labels]
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
                 self._summed[source].update(one[1] for one in names)
@@ -196,7 +196,7 @@ class Store:
                 self.database.executemany(tables.SHOW_KNOWN, [one[2:] for one in shown])
                 self.database.executemany(tables.SHOW_OTHER, shown)
                 self.database.executemany(tables.PUT, rows)
-                # a copy may stand under the session that showed it first
+                # a copy may be stored under the session that showed it first
                 keys = json.dumps([row[:2] for row in rows])
                 stands = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"
                 self._touch(f"id IN ({stands})", source, keys)
@@ -378,7 +378,7 @@ def _is_usable(database: sqlite3.Connection, *, is_hashed: bool) -> bool:
 
 def _make_tables(database: sqlite3.Connection, *, is_hashed: bool) -> None:
     """Rebuild the tables, unless another process did so meanwhile."""
-    database.execute("PRAGMA secure_delete = ON")  # no name stays in what is free then
+    database.execute("PRAGMA secure_delete = ON")  # so that no name stays in freed pages
     database.execute("BEGIN IMMEDIATE")
     with database:
         if _is_usable(database, is_hashed=is_hashed):
