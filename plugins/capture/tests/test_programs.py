@@ -331,16 +331,6 @@ def test_a_failure_is_one_line_and_nothing_is_stored(machine: Any) -> None:
     assert machine.rows() == []
 
 
-def test_the_cure_takes_a_pane_for_the_same_phase_window_and_lane(machine: Any) -> None:
-    """As it stands it would end the open window of the lane without a name."""
-    for given, cure in (
-        (("start", "claude", "--auto", "--window", "S1"), "--phase before --window S1 --from stdin"),
-        (("cross", "claude", "--auto", "--agent", "a"), "--phase cross --from stdin --agent a"),
-        (("capture", "claude", "--agent", ""), "--phase before --from stdin --agent ''"),
-    ):
-        assert machine(*given).stderr.endswith(f"Pipe a pane to `tracker capture claude {cure}`.\n")
-
-
 def test_each_failure_is_a_line_that_says_what_is_tried_next(machine: Any, event: Any) -> None:
     codex(machine, "replay(PATH)")
     done = machine("capture", "codex", "--force")
