@@ -391,13 +391,3 @@ def test_the_list_is_there_for_programs(machine: Any, event: Any) -> None:
     assert 130 <= rollout["age_s"] <= 190
     assert (server["parsed"], server["age_s"]) == (None, None)
     assert server["why_not"].startswith("codex is not on the PATH")
-
-
-def test_the_cure_takes_a_pane_for_the_same_phase_window_and_lane(machine: Any) -> None:
-    """As it stands it would end the open window of the lane without a name."""
-    for given, cure in (
-        (("start", "claude", "--auto", "--window", "S1"), "--phase before --window S1 --from stdin"),
-        (("cross", "claude", "--auto", "--agent", "a"), "--phase cross --from stdin --agent a"),
-        (("capture", "claude", "--agent", ""), "--phase before --from stdin --agent ''"),
-    ):
-        assert machine(*given).stderr.endswith(f"Pipe a pane to `tracker capture claude {cure}`.\n")
