@@ -17,7 +17,7 @@ Feature: Correcting what was captured
     Given a codex window W0-01 from weekly 80% left to 62% left
     When the operator runs `tracker alias delete codex --phase after --window W0-01`
     And the operator runs `tracker alias delete codex --phase after --window W0-01`
-    Then it is refused with "There is no codex after for W0-01 to remove"
+    Then it is refused with "There is no codex after capture for W0-01 to remove"
 
   Scenario: A meter that went up by itself is an anomaly, and deleting it closes that
     Given a codex window W0-01 from weekly 62% left to 80% left

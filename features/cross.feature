@@ -22,7 +22,7 @@ Feature: Crossing from one window to the next with one pane
     When codex shows weekly 80% left, reset at 12:00, and the operator runs `tracker alias start codex --stdin --timezone UTC`
     And the time is "2026-10-20T12:03:00Z"
     And codex shows weekly 99% left and the operator runs `tracker alias cross codex --stdin`
-    Then it is refused with "Expected a capture from 2026-10-20T12:05:00Z on."
+    Then it is refused with "Expected one at 2026-10-20T12:05:00Z or later."
     And the journal snapshots holds 1 record
 
   Scenario: The operator insists, and it is an anomaly

@@ -26,7 +26,7 @@ Feature: Finalizing a window and reading the verdict
   Scenario: Features that were not given
     Given a codex window W0-01 from weekly 80% left to 62% left
     When the operator runs `tracker complete --window W0-01`
-    Then it notes "codex was given no --codex-features"
+    Then it notes "no --codex-features was given, so codex is left out"
 
   Scenario: Finalizing again corrects
     Given a codex window W0-01 from weekly 80% left to 62% left

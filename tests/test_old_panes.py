@@ -66,7 +66,7 @@ def test_a_time_of_day_that_is_too_far_ahead_says_no_more() -> None:
     with pytest.raises(TrackerError) as error:
         dated(CaptureRequest(status.source_info(), reading, text, at, "alias"), BUFFER)
     assert str(error.value).startswith(
-        "This codex pane is not of 2026-11-22 05:30 UTC: its resets do not fit that time."
+        "This codex pane is not from 2026-11-22 05:30 UTC: its resets do not fit that time."
         " Capture a new one, give the right time of this one with --captured-at, or store it"
     )
     right = CAPTURED.replace(hour=20)

@@ -102,7 +102,7 @@ def test_an_ended_codex_window_reads_as_the_specification_says(tracker_inside: R
     assert tracker_inside("complete", "--window", "W0-20", *arguments).returncode == 0
     preview = tracker_inside("preview", "--window", "W0-20")
     # no window is left to show
-    note = "note: at most 1 usable window a provider; intervals and power need 3"
+    note = "note: at most 1 usable window per provider; intervals and power need 3"
     assert preview.stderr == f"{note}. Until then --json gives an assumed interval\n"
     [found] = json.loads(tracker_inside("--json", "preview").stdout)["providers"]
     assert found["ci_kind"] == "assumed"

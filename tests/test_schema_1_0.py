@@ -85,7 +85,7 @@ def test_a_window_that_lost_a_capture_counts_on_no_screen(old: Run) -> None:
     assert "(excluded W0-18: capture-removed) (stale: re-run complete, or complete --reopen)" in shown
     [listed] = [one for one in json.loads(ok(old("windows", "--json"))) if one["window"] == "W0-18"]
     assert (listed["providers"]["codex"]["efficiency"], listed["stale"]) == (None, ["codex"])
-    assert "It lost its codex AFTER after it was finalized" in old("decision-card", "--window", "W0-18").stdout
+    assert "Since it was finalized, it lost its codex AFTER" in old("decision-card", "--window", "W0-18").stdout
     ok(old("undo", "--yes"))
     assert "stale" not in ok(old("preview", "--window", "W0-18"))
 
@@ -190,6 +190,6 @@ def test_it_moves_to_another_machine(old: Run, tmp_path: Path) -> None:
     other = str(tmp_path / "other")
     done = old("--data-dir", other, "import", str(tmp_path / "data"))
     assert ok(done).startswith("imported 16 records ")
-    assert "holds the open baseline of W0-20, of schema 1.0.0, which is not imported" in done.stderr
+    assert "holds the open baseline of W0-20 in schema 1.0.0, which is not imported" in done.stderr
     assert ok(old("--data-dir", other, "preview")) == ok(old("preview"))
     assert ok(old("--data-dir", other, "import", str(tmp_path / "data"))).startswith("imported 0 records; 16 ")

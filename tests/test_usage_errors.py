@@ -21,7 +21,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
         1,
         "Invalid --price 'cheap'. Expected PROVIDER=200/mo:4.3bars.",
     ),
-    ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets needs the meter's value, too"),
+    ((*OVERRIDE, "--weekly-resets", "noon"), 2, "--weekly-resets also needs the meter's value"),
     (("complete", "--window", "W1", "--quality", "inf"), 2, "Invalid number 'inf'. Expected one from 0 to 1"),
     (("complete", "--window", "W1", "--quality", "1e300", "--force"), 2, "Expected one from 0 to 1."),
     (("compare", "codex", "claude", "--effect", "nan"), 2, "Invalid number 'nan'. Expected one from 1.001 to 1"),
@@ -34,7 +34,7 @@ CASES: list[tuple[tuple[str, ...], int, str]] = [
     (
         ("alias", "start", "codex", "--stdin", "--window", "a/b"),
         1,
-        "Invalid window id 'a/b'. Expected a letter (a-z, A-Z) or digit, and behind it up to 63 of these, '.', '_' and",
+        "Invalid window id 'a/b'. Expected a letter (a-z, A-Z) or digit, then up to 63 letters, digits, '.', '_' or",
     ),
     (
         ("alias", "start", "codex", "--stdin", "--captured-at", "noon"),
@@ -210,7 +210,7 @@ def test_windows_of_a_disabled_provider_are_there_but_cannot_be_read(tracker_ins
         assert done.returncode == 0, done.stderr
     assert tracker_inside("complete", "--window", "W0-01", "--glm-features", "1").returncode == 0
     plan, board = (tracker_inside(one, TRACKER_DISABLE_PLUGINS="claude,codex,glm") for one in ("plan", "scoreboard"))
-    problem = "glm: recorded here, but TRACKER_DISABLE_PLUGINS names its plugin"
+    problem = "glm: recorded here, but TRACKER_DISABLE_PLUGINS disables its plugin"
     cure = "To read them, unset TRACKER_DISABLE_PLUGINS."
     assert plan.stderr == f"error: No meter can be read. {problem}. {cure}\n"
     assert board.stderr == f"note: {problem}; it is left out\nnote: no finalized window that can be read\n"

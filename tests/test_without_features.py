@@ -106,7 +106,7 @@ def test_features_of_a_disabled_provider_are_refused_with_the_reason(toys_apart:
 def test_the_preview_says_what_brings_intervals(toys_apart: Run) -> None:
     run = without(toys_apart, "verdict")
     assert "count twice" not in shown(run)
-    note = "note: bare sums: windows that overlap count twice, intervals and power are left out. tracker-verdict"
+    note = "note: bare sums: overlapping windows count twice, and intervals and power are left out. tracker-verdict"
     assert run("preview").stderr == f"{note} is disabled: unset TRACKER_DISABLE_PLUGINS.\n"
     assert "bare sums" not in without(toys_apart)("preview").stderr
 
@@ -148,7 +148,7 @@ def test_undo_leaves_a_row_that_nothing_can_reverse(toys_apart: Run, tmp_path: P
         of = name if words[0] == "evidence" else "the churn ledger"
         assert (done.returncode, done.stderr) == (
             1,
-            f"error: No feature in use reverses this command's row in {of}, as that of `tracker churn` does."
+            f"error: No feature in use can reverse this command's row in {of}; the feature of `tracker churn` does."
             " Nothing was taken back. The command churn is not available."
             " tracker-ledgers is disabled: unset TRACKER_DISABLE_PLUGINS.\n",
         )
@@ -184,7 +184,7 @@ def test_with_the_core_and_one_provider_from_wheels(tmp_path: Path, wheels: dict
     tracker("complete", "--window", "W0-01", "--codex-features", "2", "--outcome", "pass")
     unknown = made.run("-I", "-m", "tracker.cli", "preview", "--until", "2001-01-01", cwd=tmp_path)
     assert unknown.stderr == (
-        "note: No window fits. Run `tracker windows` to see all of them. The command windows is not available."
+        "note: No window matches. Run `tracker windows` to see all of them. The command windows is not available."
         " Install tracker-desk: `pip install ./plugins/desk` in a checkout of tracker.\n"
     )
     preview = tracker("preview", "--window", "W0-01")

@@ -114,7 +114,7 @@ def test_several_values_may_follow_one_option(captured: Run, tmp_path: Path) -> 
 def test_complete_says_who_was_not_credited(captured: Run, tmp_path: Path) -> None:
     done = captured("complete", "--window", "W0-01", "--quality", "0.9", "--outcome", "pass", "--feature-id", "F-1")
     assert ok(done) == "finalized W0-01 (toy: features=n/a, capacity=18 pp)\n"
-    assert "toy was given no --toy-features: it is left out of the efficiency" in done.stderr
+    assert "no --toy-features was given, so toy is left out of the efficiency" in done.stderr
     [row] = records(tmp_path, "windows")
     assert row["features"] == {"toy": None}
     assert (row["quality"], row["quality_score"], row["outcome"], row["feature_ids"]) == (0.9, 0.9, "pass", ["F-1"])
@@ -160,7 +160,7 @@ def test_the_latest_finalize_row_counts_also_if_the_clock_of_an_earlier_one_was_
 def test_a_finalized_window_whose_capture_was_deleted_is_stale(captured: Run) -> None:
     ok(captured("complete", "--window", "W0-01", "--toy-features", "3"))
     done = captured("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W0-01")
-    assert "W0-01 was finalized with it and is stale" in done.stderr
+    assert "W0-01 was finalized with this capture and is stale" in done.stderr
     assert "(stale: re-run complete, or complete --reopen)" in ok(captured("preview"))
     audit = ok(captured("window-audit", "--window", "W0-01"))
     assert "toy: 1 before (stale: decision-card names the cure)" in audit
@@ -187,7 +187,7 @@ def test_a_report_that_contradicts_the_meter_is_said_and_noted(captured: Run, tm
     ok(captured("complete", "--window", "W0-01", "--toy-features", "1"))
     assert records(tmp_path, "windows")[2]["notes"] == "divergent: toy saw less; ask Ann; divergent:toyreport"
     error = refused(captured("ingest", "toy-report", "--window", "W", "--scope", "hourly", "--stdin", stdin="1"), 2)
-    assert "Invalid scope 'hourly' of toy-report. Expected weekly, daily." in error
+    assert "Invalid scope 'hourly' for toy-report. Expected weekly, daily." in error
 
 
 def test_a_missing_window_is_the_newest_that_is_not_finalized(captured: Run) -> None:

@@ -80,7 +80,7 @@ def test_settings_that_two_features_claim_cost_only_themselves(run: Run, tmp_pat
 
 def test_the_table_of_a_feature_that_is_gone_can_be_taken_out(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tracker.toml").write_text("[hours]\nmost = 3\n")
-    assert "If what read [hours] is gone, take it out." in run("preview").stderr
+    assert "If its plugin is gone, delete the table." in run("preview").stderr
 
 
 def test_what_a_person_wrote_brings_no_cure_for_a_command(run: Run) -> None:

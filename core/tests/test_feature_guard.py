@@ -149,7 +149,7 @@ def test_a_hook_with_a_misspelt_argument_is_left_out_with_a_cure(registry: Regis
         ({"streams": None}, "Invalid streams None"),
         ({"streams": ("../x",)}, "Expected up to 64 lower-case letters"),
         ({"streams": ("x" * 65,)}, "Expected up to 64 lower-case letters"),
-        ({"commands": {"preview": Command("Daily", "About.", "a:b")}}, "that the kernel has not"),
+        ({"commands": {"preview": Command("Daily", "About.", "a:b")}}, "that are not a command of the kernel"),
         ({"commands": {"--json": Command("Daily", "About.", "a:b")}}, "words of lower-case letters"),
         ({"commands": {7: Command("Daily", "About.", "a:b")}}, "Invalid commands {7: .* Expected a mapping from names"),
         ({"streams": ("windows",)}, "not a stream of the kernel's"),

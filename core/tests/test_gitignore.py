@@ -25,7 +25,7 @@ def start(toys: Run, tmp_path: Path) -> Callable[[], str]:
 
 
 def test_the_first_write_puts_it_there_once_and_says_so(start: Callable[[], str], tmp_path: Path) -> None:
-    assert "/.gitignore. To commit them, delete that file." in start()
+    assert "/.gitignore keeps the records out of git. To commit them, delete that file." in start()
     path = tmp_path / "data" / ".gitignore"
     assert path.read_text() == "*\n"
     assert path.stat().st_mode & 0o077 == 0

@@ -59,7 +59,7 @@ def test_a_reading_that_is_older_than_its_capture_is_told(
     for verb, word, time, used in (("start", "BEFORE", "10:00", "40"), ("end", "AFTER", "11:00", "44")):
         done = program(verb, "acme", "--stdin", "--captured-at", f"2026-01-10T{time}:00Z", stdin=used)
         assert done.status == 0, done.err
-        notes = [line for line in done.err.splitlines() if "its numbers are of" in line]
+        notes = [line for line in done.err.splitlines() if "its numbers are from" in line]
         assert [line.partition(", ")[2] for line in notes] == ([f"{age} older than this {word}"] if age else [])
 
 

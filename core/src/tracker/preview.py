@@ -139,14 +139,14 @@ class Preview(NamedTuple):
         """What the features of streams note, and what to do for more than point figures."""
         for shown in self.blocks:
             yield from shown.facts.notes
-        usable = max((figures.efficiency.n for figures in self.providers), default=0)
+        most = max((figures.efficiency.n for figures in self.providers), default=0)
         kinds = {figures.efficiency.ci_kind for figures in self.providers}
-        if usable and kinds == {"none"} and (how := owner("hooks", "tally")):
-            yield f"note: bare sums: windows that overlap count twice, intervals and power are left out. {how}"
-        elif self.windows and usable < 3:
-            cure = "" if is_all else ": `tracker preview` alone shows all windows"
+        if most and kinds == {"none"} and (how := owner("hooks", "tally")):
+            yield f"note: bare sums: overlapping windows count twice, and intervals and power are left out. {how}"
+        elif self.windows and most < 3:
+            cure = "" if is_all else ": `tracker preview` without options shows all windows"
             more = ". Until then --json gives an assumed interval" if "assumed" in kinds else ""
-            yield f"note: at most {plural(usable, 'usable window')} a provider; intervals and power need 3{cure}{more}"
+            yield f"note: at most {plural(most, 'usable window')} per provider; intervals and power need 3{cure}{more}"
 
 
 def assemble(session: Session, windows: Sequence[str] | None) -> Preview:

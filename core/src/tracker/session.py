@@ -100,7 +100,7 @@ class Session:
         try:
             with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
                 file.write("*.jsonl\n*.torn\n.index/\n.lock\nstate/\n" if (self.root / ".git").exists() else "*\n")
-            self.note(f"note: git ignores the records, by {self.root}/.gitignore. To commit them, delete that file.")
+            self.note(f"note: {self.root}/.gitignore keeps the records out of git. To commit them, delete that file.")
         except FileExistsError:
             if not {b"*", b"*.jsonl"} & {*path.read_bytes().split()}:
                 self.warn(f"git may track your records, which hold panes. Add the line *.jsonl to {path}.")

@@ -200,7 +200,7 @@ class Settings:
         try:
             for user in {path.lstat().st_uid, path.stat().st_uid} - {os.geteuid(), 0}:
                 raise TrackerError(
-                    f"{path} belongs to user {user}. tracker reads only settings of your own."
+                    f"{path} belongs to user {user}. tracker reads only settings files that you own."
                     " Work in another folder, or make the file yours."
                 )
             return path.read_bytes().decode("utf-8-sig")
@@ -219,7 +219,7 @@ class Settings:
             except (ValueError, TrackerError) as error:
                 if key not in settings() and discovery.may_have(key, is_table=isinstance(value, dict)):
                     continue
-                gone = f"If what read [{key}] is gone, take it out. " if isinstance(value, dict) else ""
+                gone = "If its plugin is gone, delete the table. " if isinstance(value, dict) else ""
                 problem = f"{found.place(key)}: {error} {gone}`tracker config list` shows the settings."
                 if not (report or (isinstance(error, PluginError) and not discovery.is_strict())):
                     raise TrackerError(problem) from error

@@ -94,8 +94,8 @@ def test_with_every_plugin_nothing_is_said(recorded: Any) -> None:
     ("how", "reason", "cure"),
     [
         ({}, "no plugin for it is installed", "install the plugin that declares tally (usually tracker-tally)"),
-        ({"disabled": True}, "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"),
-        ({"broken": True}, "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"),
+        ({"disabled": True}, "TRACKER_DISABLE_PLUGINS disables its plugin", "unset TRACKER_DISABLE_PLUGINS"),
+        ({"broken": True}, "the plugin for it is broken", "fix it: `tracker plugins list` says what is wrong"),
     ],
     ids=["missing", "disabled", "broken"],
 )
@@ -106,8 +106,8 @@ def test_no_row_takes_a_provider_out_of_the_figures(
     before = recorded.files()
     for window in ("W1", "W2"):
         assert recorded("complete", "--window", window, "--toy-features", "3").refused() == (
-            f"error: {window} cannot be finalized without what was measured in it: tally: recorded here, but {reason}."
-            f" To finalize it, {cure}. Nothing was stored."
+            f"error: {window} cannot be finalized, because part of it cannot be read:"
+            f" tally: recorded here, but {reason}. To finalize it, {cure}. Nothing was stored."
         )
     assert recorded.files() == before
 
@@ -169,7 +169,7 @@ def test_no_command_is_advised_that_only_the_missing_plugin_could_run(
         said = done.out + done.err
         assert "tracker end tally" not in said, view
         assert "tracker complete --window" not in said, view
-    why = {"disabled": "TRACKER_DISABLE_PLUGINS names its plugin", "broken": "the plugin for it is broken"}
+    why = {"disabled": "TRACKER_DISABLE_PLUGINS disables its plugin", "broken": "the plugin for it is broken"}
     reason = why.get(next(iter(how), ""), "no plugin for it is installed")
     assert f"nothing to capture here: {reason}" in recorded("status").ok()
     assert (

@@ -110,7 +110,8 @@ def test_a_before_of_the_future_is_cured_by_taking_it_back(program: Any) -> None
     words = ["alias", "start", "toy", "--stdin", "--window", "W1", "--captured-at", "2999-01-01T00:00:00Z", "--force"]
     program(*words, stdin="fuel 1%").ok()
     cure = "`tracker alias delete toy --phase before --window W1`"
-    assert f"Take that BEFORE back with {cure}, since its time has not come" in capture(program, "end", 8, 20).refused()
+    ahead = f"Take that BEFORE back with {cure}, since its time lies in the future"
+    assert ahead in capture(program, "end", 8, 20).refused()
     assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
     capture(program, "end", 8, 20, "--force").ok()
     assert f"Take that BEFORE back with {cure}, since" in program("complete", "--window", "W1").refused()
@@ -161,7 +162,7 @@ def test_a_crossed_reset_is_a_tag_and_no_anomaly(program: Any) -> None:
 def test_a_late_after_is_about_the_after(program: Any) -> None:
     capture(program, "start", 8, 10, reset="2026-01-10T09:00:00Z").ok()
     refused = capture(program, "end", 9, 12)
-    assert "Expected a capture from 2026-01-10T09:05:00Z on." in refused.refused()
+    assert "Expected one at 2026-01-10T09:05:00Z or later." in refused.refused()
     assert program.rows("anomalies") == []
     assert "anomaly late-after in W1" in capture(program, "end", 9, 12, "--notes", "late-after").err
     [row] = program.rows("anomalies")
@@ -237,7 +238,10 @@ def test_a_finalized_window_says_that_it_is_stale_until_it_is_finalized_again(pr
     capture(program, "end", 10, 30).ok()
     program("complete", "--window", "W1", "--toy-features", "1").ok()
     done = program("alias", "delete", "toy", "--yes", "--phase", "after", "--window", "W1")
-    assert "note: W1 was finalized with it and is stale until `tracker complete --window W1 ...` runs again" in done.err
+    assert (
+        "note: W1 was finalized with this capture and is stale until `tracker complete --window W1 ...` runs again"
+        in done.err
+    )
     figures = "capacity=20 pp, efficiency=0.05, ci=n/a, n=1, power=n/a"
     assert f"{figures} (stale: re-run complete, or complete --reopen)" in program("preview").ok()
     assert "toy: 1 after, 1 before (stale: re-run complete)" in program("window-audit", "--window", "W1").ok()
@@ -253,10 +257,11 @@ def test_a_finalized_window_that_lost_a_capture_says_what_can_be_done(program: A
     delete = ("alias", "delete", "toy", "--yes", "--window", "W1", "--phase")
     said = program(*delete, "after").err
     assert (
-        "W1 was finalized with it and is stale: its toy AFTER is missing. `tracker undo --yes` takes this back" in said
+        "W1 was finalized with this capture and is stale: its toy AFTER is missing. `tracker undo --yes` takes this ba"
+        in said
     )
     assert "`tracker end toy --stdin --window W1` captures it again" in said
-    assert "`tracker complete --reopen --window W1` opens the window" in said
+    assert "`tracker complete --reopen --window W1` reopens the window" in said
     for view in ("windows", "scoreboard"):
         note = next(one for one in program(view).err.splitlines() if one.startswith("note: toy W1 is stale"))
         assert "`tracker decision-card --window W1`" in note
@@ -293,11 +298,11 @@ def test_deleting_says_what_there_is_to_delete(program: Any) -> None:
     assert "toy has only 1 before capture for W1; --index goes up to 1." in refused(
         "--phase", "before", "--window", "W1", "--index", "2"
     )
-    assert "There is no toy after for W1 to remove." in refused("--phase", "after", "--window", "W1")
+    assert "There is no toy after capture for W1 to remove." in refused("--phase", "after", "--window", "W1")
     assert "Unknown window 'W2'" in refused("--window", "W2")
     assert "There is no toy capture in lane sub1 to remove" in refused(lane="sub1")
     program("alias", "delete", "toy", "--yes").ok()
-    assert "There is no toy before for W1 to remove (it was removed before)" in refused(
+    assert "There is no toy before capture for W1 to remove (it was removed before)" in refused(
         "--phase", "before", "--window", "W1"
     )
     assert len(program.rows("snapshots")) == 2

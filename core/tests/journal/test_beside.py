@@ -70,11 +70,11 @@ def test_a_capture_without_the_capacity_meter_says_how_to_mend_it(program: Any) 
         done = take(program, verb, "W1", "heat 2%", hour)
         again = f"`tracker {verb} toy --stdin --window W1`"
         assert (
-            f"warning: this {word} lacks fuel, so it measures no window: capture the whole pane with {again}"
-            in done.err
+            f"warning: this {word} does not show fuel, so it cannot measure the window: capture the whole pane with"
+            f" {again}" in done.err
         )
         typed = program(*command(done.err), "--captured-at", at(hour + 1), stdin=pane)
-        assert (typed.status, "lacks" in typed.err) == (0, False)
+        assert (typed.status, "does not show" in typed.err) == (0, False)
     assert "capacity=20 pp" in complete(program, "W1").ok()
 
 
@@ -82,11 +82,14 @@ def test_a_capture_without_the_capacity_meter_says_how_to_mend_it(program: Any) 
 def test_an_unread_before_is_named_also_quietly_and_its_after_is_not_ready(
     program: Any, quiet: tuple[str, ...]
 ) -> None:
-    assert "warning: this BEFORE lacks fuel" in take(program, "start", "W1", "heat 2%", 6, *quiet).err
+    assert "warning: this BEFORE does not show fuel" in take(program, "start", "W1", "heat 2%", 6, *quiet).err
     done = take(program, "end", "W1", "fuel 30%", 8, *quiet)
     assert done.out == ("" if quiet else "stored toy after snapshot for W1 (awaiting BEFORE)\n")
     assert "warning: the BEFORE of " in done.err
-    assert " lacks fuel, so it measures no window: type what it showed with `tracker override toy " in done.err
+    assert (
+        " does not show fuel, so it cannot measure the window: type what it showed with `tracker override toy "
+        in done.err
+    )
     typed = program(*command(done.err)[:-1], "10").ok()  # the last word is N
     assert typed == "stored toy before snapshot for W1 (ready to finalize)\n"
     assert "capacity=20 pp" in complete(program, "W1").ok()
@@ -172,9 +175,9 @@ def test_the_status_names_every_window_that_is_open_in_a_lane(program: Any) -> N
     lanes = json.loads(program("status", "--json").ok())["lanes"]
     assert [lane["also_open"] for lane in lanes] == [["W2", "W4"], ["W5"]]
     refused = program("alias", "end", "toy", "--stdin", stdin="fuel 30%").refused()
-    ends = "W2, W4 never ended: `tracker status` says what lets it count."
+    ends = "W2, W4 never ended: `tracker status` says what to do."
     unfinished = program("complete", "--window", "W2", "--toy-features", "1").refused()
-    assert "missing toy AFTER. W3 was captured since: `tracker status` says what lets W2 count." in unfinished
+    assert "missing toy AFTER. W3 was captured since: `tracker status` shows how W2 can still count." in unfinished
     fix = "W3 has its AFTER: `tracker end toy --stdin --window W3` corrects it."
     assert f"toy has no open window. {fix} {ends} Begin a window with `tracker start toy --stdin`, or name " in refused
     program("alias", "delete", "toy", "--yes", "--phase", "before", "--window", "W4").ok()

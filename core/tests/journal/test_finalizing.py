@@ -20,7 +20,7 @@ def test_a_before_behind_its_after_is_named_with_a_cure_that_works(program: Any)
     program(*words, stdin="fuel 20%").ok()
     take(program, "start", "fuel 20%", 12)
     assert program("complete", "--window", "W1").refused() == (
-        "error: W1 cannot be finalized: missing toy BEFORE (the one that was captured is later than the AFTER of toy)."
+        "error: W1 cannot be finalized: missing toy BEFORE (the one captured is later than the AFTER of toy)."
         " Capture a new AFTER with `tracker end toy --stdin --window W1`."
     )
     take(program, "end", "fuel 30%", 13)
@@ -46,7 +46,7 @@ def test_an_after_without_a_before_is_taken_out_or_gets_one(program: Any, place:
     refused = program("complete", "--window", "W1", "--toy-features", "1").refused()
     assert refused == (
         "error: W1 cannot be finalized: missing tally BEFORE. Take its AFTER out with"
-        " `tracker alias delete tally --phase after --window W1`, or store an older pane, of time T:"
+        " `tracker alias delete tally --phase after --window W1`, or store an older pane, from time T:"
         " `tracker start tally --stdin --window W1 --captured-at T`."
     )
     cure = shlex.split(refused.split("`")[1::2][place])[1:]

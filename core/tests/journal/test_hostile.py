@@ -350,7 +350,7 @@ def test_a_pane_that_would_be_a_line_too_long_to_read_is_refused(toys_apart: Any
     status, text = spent(tmp_path, ["alias", "start", "toy", "--stdin"], pane, tmp_path / "site")
     assert status == 1
     assert (
-        "error: The record takes 49 MB as a line. Expected at most 16 MB: its text is mostly control characters" in text
+        "error: The record takes 49 MB as a line. Expected at most 16 MB. Its text is mostly control characters" in text
     )
     assert not list((tmp_path / "data").glob("*.jsonl"))
 

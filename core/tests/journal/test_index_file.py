@@ -65,7 +65,7 @@ def test_a_changed_row_is_noticed(journal: Journal, said: list[str], statement: 
     database.close()
     assert Index(journal).faults() == ["rows of snapshots were changed"]
     assert answers(journal) == known
-    assert said == ["the index is rebuilt: rows of snapshots were changed"]
+    assert said == ["rebuilding the index: rows of snapshots were changed"]
     assert Index(journal).faults() == []
 
 
@@ -104,7 +104,7 @@ def test_an_edit_in_the_middle_is_noticed(journal: Journal, said: list[str]) -> 
     assert Index(journal).faults() == [f"snapshots.jsonl was edited near byte {at // BLOCK * BLOCK}"]
     index = Index(journal)
     assert len(list(index.entries("snapshots"))) == 3
-    assert said == ["snapshots.jsonl was edited: it is read again"]
+    assert said == ["snapshots.jsonl was edited; reading it again"]
     assert index.windows() == ["W1", "W7"]
     assert index.faults() == []
 
@@ -179,7 +179,7 @@ def test_a_stopped_process_in_an_index_transaction_delays_readers_shortly(
     stopped.execute("BEGIN IMMEDIATE")
     add(journal, 2, window="W2")
     assert Index(journal).windows() == ["W1", "W2"]
-    assert said == ["the index cannot be written now (database is locked); a copy in memory answers"]
+    assert said == ["cannot write the index now (database is locked); using a copy in memory"]
     stopped.close()
     assert Index(journal).windows() == ["W1", "W2"]
 

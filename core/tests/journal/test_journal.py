@@ -71,7 +71,7 @@ def test_a_lock_that_cannot_be_taken_says_what_to_type(journal: Journal, monkeyp
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    cure = r"Nothing was stored\. Copy the records .*, and name the copy with --data-dir"
+    cure = r"Nothing was stored\. Copy the records .*, and name it with --data-dir"
     with pytest.raises(TrackerError, match=cure), journal.lock():
         pass
 

@@ -117,7 +117,7 @@ class Session:
             is_lost = gone in used and gone.values not in [
                 one.values for one in self.model.group(provider, gone.window)
             ]
-            assert ("was finalized with it and is stale" in done.err) is is_lost
+            assert ("was finalized with this capture and is stale" in done.err) is is_lost
             self.settled(gone.window, provider, lane)
 
     def complete(self, window: str, features: int) -> None:

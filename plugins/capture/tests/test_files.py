@@ -126,7 +126,7 @@ def test_files_of_every_version_are_read(machine: Any, name: str) -> None:
 def test_files_without_limits_say_so(machine: Any) -> None:
     machine.rollout("a", *machine.screen("codex", "rollout_v0.34.0_base").read_text().splitlines())
     machine.rollout("b", *machine.screen("codex", "rollout_v0.40.0_base").read_text().splitlines())
-    assert "no reading in 2 files of" in machine.why_not("codex", "rollout")
+    assert "no reading in 2 files below" in machine.why_not("codex", "rollout")
 
 
 def test_a_folder_without_files_says_which_were_looked_for(machine: Any) -> None:
@@ -138,7 +138,7 @@ def test_the_search_ends_when_its_time_is_over(machine: Any, event: Any) -> None
     for number in range(5):
         machine.rollout(str(number), event(5))
     why = machine.why_not("codex", "rollout", TRACKER_ORIGIN_SECONDS="0")
-    assert "no reading in 5 files of" in why
+    assert "no reading in 5 files below" in why
     assert why.endswith("within 0 s")
 
 

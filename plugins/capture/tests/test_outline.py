@@ -90,16 +90,15 @@ def test_an_hour_that_ended_lower_has_its_last_reading_too(tmp_path: Path, order
     assert found == [(10, 10, 96), (50, 50, 36)]
 
 
-def test_hours_are_counted_by_the_clock_and_from_the_reset(tmp_path: Path) -> None:
-    """A forecast has the hours of the meter's week, and days begin at full ones: a rise stands in its own of each."""
+def test_hours_are_counted_from_the_reset(tmp_path: Path) -> None:
+    """A forecast has the hours of the meter's week: clock hours put rises into the hour behind theirs."""
     start = START + timedelta(minutes=30)
     rows = [row(at, start + at * HOUR / 4, at) for at in range(48)]
     for one in rows:
         one["parsed"]["weekly_reset_at"] = f"{start + WEEK:%Y-%m-%dT%H:%M:%SZ}"
     append(tmp_path, rows)
-    for begin, last in ((start, 3), (START, 1)):
-        highest = {(one.at - begin) // HOUR: one.used for one in peaks(tmp_path)}
-        assert highest == {hour: min(4 * hour + last, 47) for hour in range(len(highest))}
+    found = {(one.at - start) // HOUR: one.used for one in peaks(tmp_path)}
+    assert found == {hour: 4 * hour + 3 for hour in range(12)}
 
 
 def test_the_last_reading_of_an_hour_names_its_plan(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_window_between_readings_of_two_plans_measures_nothing(machine: Any) -
             given = ("--window", name, "--captured-at", minute(at))
             ok(machine(verb, "codex", "--stdin", *given, stdin=pane.format(plan, left)))
     done = machine("windows", "add", "C", "--from", minute(20), "--to", minute(40))
-    assert "other-plan (BEFORE and AFTER are of different plans" in done.stderr
+    assert "other-plan (BEFORE and AFTER are from different plans" in done.stderr
     assert "capacity=n/a" in ok(machine("complete", "--window", "C", "--codex-features", "3"))
 
 

@@ -324,7 +324,7 @@ def test_a_moment_beside_a_window_is_not_proposed(worker: Any) -> None:
 def test_without_readings_the_reason_is_said(worker: Any) -> None:
     said = worker.ok("windows", "propose")
     assert (
-        "codex: capacity not known: The history of that time has no reading of codex. `tracker sync` adds those that"
+        "codex: capacity not known: The history of that time has no reading of codex. `tracker sync` adds any from"
         in said
     )
     assert ".," not in said

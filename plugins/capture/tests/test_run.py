@@ -119,7 +119,7 @@ def test_what_fails_is_one_line_and_nothing_is_stored(machine: Any, code: str, w
         (["codex-ccusage", "--file", "x"], "--run reads what the program prints"),
         (["codex", "--phase", "before"], "--run does not fit: codex is a provider. Expected a report."),
         (["proxy-telemetry"], "--run does not fit: proxy-telemetry is a stream. Expected a report."),
-        (["codex-ccusage", "--scope", "yearly"], "Invalid scope 'yearly' of codex-ccusage."),
+        (["codex-ccusage", "--scope", "yearly"], "Invalid scope 'yearly' for codex-ccusage."),
     ],
 )
 def test_wrong_usage(machine: Any, arguments: list[str], why: str) -> None:

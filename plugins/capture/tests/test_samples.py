@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from functools import partial
 from subprocess import PIPE
@@ -12,6 +13,11 @@ from typing import Any
 
 import pytest
 from outcomes import ok, refused
+
+from tracker.hosting.guard import guarded
+from tracker.session import Session
+from tracker_capture import samples
+from tracker_capture.origins.answer import parsing
 
 PRINTED = "print_v2.1.330_base_max_110col"
 
@@ -73,6 +79,29 @@ def test_an_answer_is_stored_and_told_while_another_program_hangs(
             process.kill()
     assert b"weekly=64%" in told
     assert [row["provider"] for row in machine.rows("readings")] == ["codex"]
+
+
+def test_a_line_is_said_where_results_go_while_a_plugin_reads_another_answer(
+    machine: Any, event: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The guard around a plugin moves the whole process's stdout."""
+    machine.rollout("a", event(64))
+    found = machine.ask("codex", "rollout")
+    session, is_moved = Session(), threading.Event()
+    monkeypatch.setattr(samples, "side_by_side", lambda *_: iter([(0, found)]))
+
+    def read() -> None:
+        with parsing, guarded("claude", "parse_status"):
+            is_moved.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    is_moved.wait()
+    samples.take(session, [session.source("codex")], None, None)
+    thread.join()
+    said = capfd.readouterr()
+    assert (said.out.partition(" (")[0], said.err) == ("sampled codex", "")
 
 
 def test_what_is_not_stored_is_not_sampled(machine: Any, event: Any) -> None:

@@ -33,7 +33,7 @@ def test_an_anomaly_stays_closed_while_another_capture_supersedes_its_own(progra
     # the pair that fell counts again: no finalizing helps
     known = program("--json", "meters").ok()
     done = delete(program, "--phase", "after", "--yes")
-    assert "is stale: the toy captures that count now fell (fuel fell from 30 to 17). `tracker undo --yes`" in done.err
+    assert "is stale: in the toy captures that count now, fuel fell from 30 to 17. `tracker undo --yes`" in done.err
     assert "`tracker end toy --stdin --window W1` captures it again" in done.err
     assert is_open(program) == [True]
     # the reading leaves the history, and comes back, as the note says
@@ -68,10 +68,12 @@ def test_a_capture_of_another_lane_is_asked_about(program: Any) -> None:
     capture(program, "start", 8, 10, lane="a").ok()
     capture(program, "end", 9, 20, lane="a").ok()
     refused = delete(program, "--phase", "after", lane="b").refused()
-    assert f"This would remove the toy after of {T[9]} in W1, and it is of lane a. Use --yes to remove it." in refused
+    assert (
+        f"This would remove the toy after of {T[9]} in W1, and it belongs to lane a. Use --yes to remove it." in refused
+    )
     done = delete(program, "--phase", "after", "--yes", lane="b")
     assert done.ok()
-    assert done.notes == f"note: it was of lane a\n{HISTORY}"
+    assert done.notes == f"note: it belonged to lane a\n{HISTORY}"
     delete(program, "--phase", "before", lane="a").ok()
 
 
@@ -81,7 +83,7 @@ def test_the_cure_of_another_lane_s_anomaly_takes_no_capture_of_this_one(program
     capture(program, "start", 8, 10, lane="b").ok()
     capture(program, "end", 9, 20, lane="b").ok()
     cure = fell.err.partition(", or tracker ")[2].partition(" (")[0].split()
-    why = "the open anomaly of W1 is about captures of the lane without a name (--agent '' names it). Use --yes"
+    why = "the open anomaly of W1 is about captures of the lane without a name (--agent '' selects it). Use --yes"
     assert why in program(*cure, lane="b").refused()
     assert "captured_at=2026-01-10T10" in program(*cure, "--agent", "", lane="b").ok()
     assert is_open(program) == [False]

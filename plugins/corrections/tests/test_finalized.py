@@ -21,8 +21,8 @@ def test_undo_says_what_a_finalized_window_lost(program: Any) -> None:
     done = program("undo", "--yes")
     done.ok()
     assert done.err == (
-        "note: W0-01 was finalized with it and is stale: its toy AFTER is missing. `tracker end toy --stdin --window"
-        " W0-01` captures it again, or `tracker complete --reopen --window W0-01` opens the window\n"
+        "note: W0-01 was finalized with this capture and is stale: its toy AFTER is missing. `tracker end toy --stdin"
+        " --window W0-01` captures it again, or `tracker complete --reopen --window W0-01` reopens the window\n"
     )
     text = program("handoff", "--dry-run").ok()
     steps = text.partition("## Next command")[2].partition("\n## ")[0]

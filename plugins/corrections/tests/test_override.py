@@ -68,12 +68,18 @@ def test_a_count_may_be_over_a_hundred(program: Any) -> None:
         (
             "1",
             "2027-02-14T06:00:00Z",
-            "after the reading. Expected one until 2027-01-10T06:00:00Z",
+            "after the reading. Expected a time up to 2027-01-10T06:00:00Z",
             "implausible",
             False,
         ),
-        ("1", "2026-01-08T06:00:00Z", "was over 2 d 0 h before the reading. Expected a later one, none", "over", True),
-        ("0", "2026-01-08T06:00:00Z", "was over 2 d 0 h before the reading. Expected a later one, none", "over", False),
+        ("1", "2026-01-08T06:00:00Z", "had passed 2 d 0 h before the reading. Expected a later time, no", "over", True),
+        (
+            "0",
+            "2026-01-08T06:00:00Z",
+            "had passed 2 d 0 h before the reading. Expected a later time, no",
+            "over",
+            False,
+        ),
     ],
 )
 def test_a_reset_that_cannot_be_is_refused_or_tagged_as_that_of_a_pane(

@@ -150,7 +150,7 @@ def test_what_two_lanes_took_back_is_not_said_to_come_back(program: Any) -> None
     said = program("undo", "--yes", lane="b").ok()
     assert re.search(r"^finalize row for W0-01 \(.*\) was taken back already$", said, re.M), said
     said = program("undo", "--yes").ok()
-    assert re.search(r"^finalize row for W0-01 \(.*\) stays taken back: another command took it back, too$", said, re.M)
+    assert re.search(r"^finalize row for W0-01 \(.*\) stays taken back: another command also took it back$", said, re.M)
     assert "put back" not in said
     assert json.loads(program("windows", "--json").ok())[0]["state"] != "finalized"
 
@@ -169,7 +169,9 @@ def test_a_newer_command_that_stays_is_named_once(program: Any) -> None:
     # of two that stay alike one is named
     words = ingest(program)
     refused = program("undo", "--yes").refused()
-    assert refused.startswith("error: The last command cannot be taken back. Add --past to take back what was before: ")
+    assert refused.startswith(
+        "error: The last command cannot be taken back. Add --past to take back the one before it that can be: "
+    )
     assert len(program.rows("snapshots")) == 1
     done = program("undo", "--yes", "--past")
     assert "took back toy before" in done.ok()
@@ -194,9 +196,9 @@ def test_records_of_a_plugin_that_is_not_in_use_stay(program: Any) -> None:
     before = program.files()
     for sure in ("--yes", "--dry-run"):
         said = program("undo", sure).refused()
-        assert said.startswith("error: moods.jsonl is of no plugin in use")
+        assert said.startswith("error: No plugin in use declares moods.jsonl")
         assert said.endswith("Nothing was taken back.")
-    assert "error: moods.jsonl is of no plugin in use" in program("undo").refused()
+    assert "error: No plugin in use declares moods.jsonl" in program("undo").refused()
     assert program.files() == before
     assert "took back toy before" in program("undo", "toy", "--yes").ok()
 

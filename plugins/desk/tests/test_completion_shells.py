@@ -92,7 +92,7 @@ def fish_offers(line: str, environment: dict[str, str], folder: Path) -> list[st
 
 
 def test_fish(environment: dict[str, str], tmp_path: Path) -> None:
-    about = "Show every record of a window, also what was taken back."
+    about = "Show every record of a window, including what was taken back."
     assert f"window-audit\t{about}" in fish_offers("tracker window", environment, tmp_path)
     assert fish_offers("tracker start ", environment, tmp_path) == ["claude\tClaude", "codex\tCodex", "glm\tGLM"]
     assert fish_offers("tracker preview --window ", environment, tmp_path) == ["W0-20"]

@@ -75,8 +75,8 @@ def test_init_without_answers_writes_nothing(toys: Run, file: Path) -> None:
 def test_init_replaces_a_file_only_with_force(toys: Run, file: Path) -> None:
     file.write_text("buffer_minutes = 7\n")
     assert refused(toys("init", "--yes")) == (
-        f"error: {file} exists. Use `tracker config set KEY VALUE` to change one setting of it,"
-        " or --force to replace it all."
+        f"error: {file} exists. Use `tracker config set KEY VALUE` to change one setting,"
+        " or --force to replace the file."
     )
     assert file.read_text() == "buffer_minutes = 7\n"
     ok(toys("init", "--yes", "--force"))
@@ -116,7 +116,7 @@ def test_init_says_which_file_held_until_now(toys: Run, file: Path, tmp_path: Pa
     command = [sys.executable, "-m", "tracker.cli", "--data-dir", "d 'x'", "init", "--yes"]
     done = subprocess.run(command, cwd=inner, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert ok(done) == f"wrote {inner / 'tracker.toml'}\n"
-    assert f"note: {file} holds here until now" in done.stderr
+    assert f"note: {file} applied here until now" in done.stderr
     assert tomllib.loads((inner / "tracker.toml").read_text())["data_dir"] == "d 'x'"
 
 
@@ -236,7 +236,7 @@ def test_set_begins_a_file_and_takes_what_init_wrote(toys: Run, file: Path) -> N
             "Invalid price {'month': 9, 'calls': 5} of toy. Expected bars, such as",
         ),
         ("prices", "{tally = '9/mo:4bars'}", "Invalid price '9/mo:4bars' of tally. Expected calls"),
-        ("prices.toy.month", "5", "prices.toy.month is a part of a price: set prices.toy as a whole"),
+        ("prices.toy.month", "5", "prices.toy.month is only part of a price. Set prices.toy as a whole"),
         ("prices", "5", "Invalid prices 5. Expected a table with a text such as '200/mo:4.3bars'"),
         ("path", "x", "Unknown setting 'path'"),
         ("bufer_minutes", "5", "Unknown setting 'bufer_minutes'. Did you mean buffer_minutes?"),
@@ -259,7 +259,7 @@ def test_set_mends_a_wrong_value_and_says_what_else_is_wrong(toys: Run, file: Pa
     ok(toys("config", "set", "fsync", "yes"))
     assert file.read_text() == "fsync = true\nbuffer_minutes = 6\n"
     file.write_text('[prices]\ntally = "much"\n')
-    assert refused(toys("config", "set", "prices.toy", "200/mo:4.3bars")).startswith("error: prices.toy cannot be set")
+    assert refused(toys("config", "set", "prices.toy", "200/mo:4.3bars")).startswith("error: Cannot set prices.toy in ")
     assert file.read_text() == '[prices]\ntally = "much"\n'
 
 
@@ -288,7 +288,7 @@ def test_set_in_a_dry_run_writes_nothing(toys: Run, file: Path) -> None:
 def test_set_warns_where_something_else_wins(toys: Run) -> None:
     done = toys("config", "set", "data_dir", "records")
     ok(done)
-    assert "warning: TRACKER_DATA_DIR is given and wins" in done.stderr
+    assert "warning: TRACKER_DATA_DIR takes precedence: the" in done.stderr
 
 
 def test_set_says_how_to_change_what_keeps_the_records_out_of_git(toys: Run, tmp_path: Path) -> None:
@@ -358,7 +358,10 @@ def test_a_change_of_settings_is_not_taken_back_and_hides_no_capture(toys: Run, 
     ok(toys("alias", "start", "toy", "--stdin", stdin="fuel 10%"))
     ok(toys(*words))
     done = toys("undo", "--yes")
-    assert "error: The last command cannot be taken back. Add --past to take back what was before: " in refused(done)
+    assert (
+        "error: The last command cannot be taken back. Add --past to take back the one before it that can be: "
+        in refused(done)
+    )
     assert f"note: `tracker {' '.join(words)}` is newer and stays" in done.stderr
     assert "took back toy before snapshot for W0-01" in ok(toys("undo", "--yes", "--past"))
 

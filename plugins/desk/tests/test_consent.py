@@ -85,7 +85,7 @@ def test_settings_of_another_user_are_refused_by_name(toys: Run, file: Path) -> 
     os.chown(file, 54321, -1)
     for command in (["preview"], ["config", "list"], ["config", "set", "effect", "1.3"], ["config", "trust"]):
         assert refused(toys(*command)).startswith(
-            f"error: {file} belongs to user 54321. tracker reads only settings of your own."
+            f"error: {file} belongs to user 54321. tracker reads only settings files that you own."
         )
     assert file.read_text() == "effect = 1.2\n"
 

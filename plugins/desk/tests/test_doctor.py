@@ -85,11 +85,11 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "one-id-twice": (
         lambda program: append(stream(program), record(program) + record(program, window="W9")),
-        ("error", "duplicate", "snapshots.jsonl line 4", f"has the id {'f' * 32} of another record"),
+        ("error", "duplicate", "snapshots.jsonl line 4", f"has the id {'f' * 32} of an earlier record"),
     ),
     "changed": (
         lambda program: append(stream(program), record(program)),
-        ("warning", "changed", "snapshots.jsonl line 3", "does not give its own id"),
+        ("warning", "changed", "snapshots.jsonl line 3", "does not match its own id"),
     ),
     "wrong-types": (
         lambda program: append(stream(program), record(program, window=5, parsed=[], captured_at="soon", phase="now")),
@@ -121,7 +121,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "foreign-state": (
         lambda program: (program.root / "state" / "toy.json").write_text('{"open": true, "window": "W7"}'),
-        ("warning", "state", "", "does not fit the journal"),
+        ("warning", "state", "", "does not match the journal"),
     ),
     "empty-state": (
         lambda program: (program.root / "state" / "toy.json").write_text(""),
@@ -133,7 +133,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], tuple[str, str, str, str]]] = {
     ),
     "state-of-nobody": (
         lambda program: (program.root / "state" / "nobody.json").write_text('{"open": true, "window": "W7"}'),
-        ("warning", "state", "", "belongs to no lane and provider"),
+        ("warning", "state", "", "belongs to no lane or provider"),
     ),
     "link": (
         lambda program: (program.root / "other.jsonl").symlink_to("snapshots.jsonl"),
@@ -308,7 +308,7 @@ def test_a_finding_ends_with_a_command_that_cures_it(
     assert check in pressing(sound)
     expected = command.format(root=sound.root)
     said = sound("doctor").ok().splitlines()
-    place = said.index("Type, for the findings above:")
+    place = said.index("To correct the findings above, type:")
     assert said[place - 1].startswith("Verdict: ")
     assert f"  {expected}" in said[place + 1 :], said
     if expected.startswith("tracker "):

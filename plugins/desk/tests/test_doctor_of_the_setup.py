@@ -23,9 +23,9 @@ def test_a_key_that_was_pasted_with_a_space_is_mended_in_the_shell(tmp_path: Pat
         ["sh", "-c", script], cwd=tmp_path, env=environment, text=True, capture_output=True, check=True
     )
     assert done.stdout.splitlines() == [
-        f"warning: TRACKER_GLM_KEY: contains white space, which no key does; {cure}",
+        f"warning: TRACKER_GLM_KEY: contains white space, and keys never do; {cure}",
         "Verdict: 1 warning. No record is lost.",
-        "Type, for the findings above:",
+        "To correct the findings above, type:",
         f"  {cure}",
         "Verdict: everything is as it should be.",
     ]
@@ -85,7 +85,7 @@ def test_a_tracked_directory_keeps_what_is_derived_out_of_git(program: Any) -> N
     program("alias", "start", "toy", "--stdin", stdin="fuel 20%").ok()
     subprocess.run([*git, "add", "--all"], check=True)
     found = [one for one in json.loads(program("--json", "doctor").out)["findings"] if one["check"] == "folder"]
-    assert [one["what"].partition(",")[0] for one in found] == ["lets git track what is derived"]
+    assert [one["what"].partition(",")[0] for one in found] == ["lets git track derived files"]
     subprocess.run(found[0]["command"], shell=True, check=True)
     listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
     assert [one for one in listed if not one.endswith(".jsonl")] == []
@@ -97,7 +97,7 @@ def test_every_error_and_warning_of_the_set_up_has_a_command(program: Any) -> No
     program(*given.split(), stdin="fuel 20%").ok()
     *_, verdict, head, command = program("doctor").ok().splitlines()
     assert verdict == "Verdict: 1 warning. No record is lost."
-    assert head == "Type, for the findings above:"
+    assert head == "To correct the findings above, type:"
     assert command == "  tracker end toy --stdin"
     other = program("--data-dir", str(program.root), "doctor").ok().splitlines()
     assert other[-1] == f"  tracker --data-dir {program.root} end toy --stdin"

@@ -46,7 +46,7 @@ def test_whole_records_that_were_set_aside_come_back(sound: Any) -> None:
     assert "  tracker doctor --restore\n" in sound("doctor").ok()
     done = sound("doctor", "--restore").ok()
     assert "restored 1 record" in done
-    assert "no whole record of them is missing; nothing to do" in done
+    assert "no whole record among them is missing; nothing to do" in done
     assert "  tracker doctor --restore" not in done
     assert stream(sound).read_bytes() == b"".join(lines)
     assert "restored 0 records" in sound("doctor", "--restore").ok()
@@ -109,7 +109,7 @@ def test_one_command_cures_all_lines_that_are_not_records(sound: Any) -> None:
     whole = sound.files()
     assert WARNING in sound("preview").err
     done = sound("doctor")
-    assert done.out.partition("Type, for the findings above:\n")[2] == "  tracker doctor --fix\n"
+    assert done.out.partition("To correct the findings above, type:\n")[2] == "  tracker doctor --fix\n"
     sound("doctor", "--fix").ok()
     assert {name: content for name, content in sound.files().items() if name in whole} == whole
     assert path.with_name("readings.jsonl.torn").read_bytes() == garbage
@@ -147,7 +147,7 @@ def test_captures_that_a_finalized_window_lost_are_named_and_come_back_by_an_imp
     shutil.copytree(whole.root, tmp_path / "copy")
     stream(whole).unlink()
     [lost] = [one for one in findings(whole) if one[0] == "error"]
-    assert "W1 was finalized with 2 captures in no stream: " in lost[3]
+    assert "W1 lacks 2 captures that it was finalized with: " in lost[3]
     whole("import", str(tmp_path / "copy")).ok()
     assert not [one for one in findings(whole) if one[0] == "error"]
 
@@ -165,7 +165,7 @@ def test_a_link_in_the_place_of_a_state_goes_and_what_it_leads_to_stays(sound: A
     path.unlink()
     path.symlink_to(theirs)
     said = sound("doctor").out.splitlines()
-    for command in [one.strip() for one in said[said.index("Type, for the findings above:") + 1 :]]:
+    for command in [one.strip() for one in said[said.index("To correct the findings above, type:") + 1 :]]:
         if command.startswith("tracker "):
             sound(*shlex.split(command)[1:]).ok()
         else:
@@ -180,6 +180,6 @@ def test_a_pipe_in_the_place_of_a_state_is_not_waited_for(sound: Any) -> None:
     path = sound.root / "state" / "toy.json"
     path.unlink()
     os.mkfifo(path)
-    assert [one[3] for one in findings(sound) if one[1] == "state"] == ["does not fit the journal"]
+    assert [one[3] for one in findings(sound) if one[1] == "state"] == ["does not match the journal"]
     sound("doctor", "--fix").ok()
     assert path.is_file()

@@ -53,9 +53,9 @@ def test_an_export_overwrites_nothing_unasked(filled: Any, tmp_path: Path) -> No
     filled(*words).ok()
     before = (out / "snapshots.csv").read_bytes()
     assert "is not empty" in filled(*words).refused()
-    assert "not of this export" not in filled(*words, "--force").err
+    assert "not from this export" not in filled(*words, "--force").err
     (out / "earlier.csv").write_text("of another data directory\n")
-    assert f"not of this export, which has no rows for them: earlier.csv in {out}\n" in filled(*words, "--force").err
+    assert f"{out} also holds files that are not from this export: earlier.csv\n" in filled(*words, "--force").err
     assert (out / "snapshots.csv").read_bytes() == before
     assert "is the data directory itself" in filled(*words[:-1], str(filled.root), "--force").refused()
     (tmp_path / "file").write_text("")
@@ -81,7 +81,7 @@ def test_an_interrupted_export_leaves_whole_files_and_says_what_lacks(
     monkeypatch.setattr(Journal, "records", interrupted)
     error = filled("export", "--format", form, "--out", str(out)).refused(130)
     lacking = ", ".join(streams[streams.index("snapshots") :])
-    assert error == f"error: interrupted: the export to {out} is not complete, it lacks {lacking}"
+    assert error == f"error: interrupted: the export to {out} is not complete. It lacks {lacking}"
     assert {path.name for path in out.iterdir()} == {f"{name}.{form}" for name in streams if name < "snapshots"}
 
 
@@ -105,7 +105,7 @@ def test_an_export_that_is_ended_leaves_no_temporary_file(
     monkeypatch.setattr(parquet, "_put", ended)
     handlers = [signal.getsignal(one) for one in ENDING]
     said = filled("export", "--format", "parquet", "--out", str(out)).refused(128 + number)
-    assert said.startswith(f"error: interrupted: the export to {out} is not complete, it lacks ")
+    assert said.startswith(f"error: interrupted: the export to {out} is not complete. It lacks ")
     assert seen == [True, True]
     assert [signal.getsignal(one) for one in ENDING] == handlers
     assert not [*elsewhere.iterdir(), *out.glob(".*")]
@@ -118,7 +118,7 @@ def test_ledgers_that_are_not_there_do_not_stay_behind(
     words = ("export", "--format", "jsonl", "--force", "--out", str(tmp_path / "out"))
     assert "ledgers" not in filled(*words).err
     (tmp_path / "docs" / "Ledgers").mkdir(parents=True)
-    assert "the ledgers stay behind" in filled(*words).err
+    assert "the export leaves out the ledgers" in filled(*words).err
 
 
 def test_nothing_to_export(program: Any, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_text_that_no_cell_takes_is_cut_and_said(
     monkeypatch.setattr("tracker_desk.export.CELL", 7)
     done = filled("export", "--format", "csv", "--out", str(tmp_path / "out"))
     done.ok()
-    assert "texts of snapshots were cut at 7 characters, a cell's most; jsonl and parquet have them whole" in done.err
+    assert "texts of snapshots at 7 characters, the most a cell holds; jsonl and parquet keep all of it" in done.err
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "snapshots.csv").read_text())))
     assert {row["notes"] for row in rows} == {"", "AGENT_…"}
 

@@ -66,7 +66,7 @@ def test_ledgers_are_named_only_if_rows_of_them_came(
     # an earlier version kept no records of them
     (filled.root.parent / "docs" / "Ledgers").mkdir(parents=True)
     assert (
-        "note: evidence that decision cards count does not"
+        "note: an import leaves out the evidence that decision"
         in filled("import", str(filled.root), root=tmp_path / "another").err
     )
     monkeypatch.chdir(filled.root.parent)
@@ -95,13 +95,13 @@ def test_two_machines_become_one(filled: Any, tmp_path: Path) -> None:
 def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
     program, other = filled, tmp_path / "other"
     other.mkdir()
-    assert "contains no stream (*.jsonl)" in program("import", str(other)).refused()
+    assert "contains no tracker records (*.jsonl)" in program("import", str(other)).refused()
     assert "There is no directory" in program("import", str(tmp_path / "nowhere")).refused()
     assert "is the data directory itself" in program("import", str(program.root)).refused()
-    assert "is not a directory. Name the one that holds it." in program("import", "events").refused()
+    assert "is not a directory. Name the directory that holds it." in program("import", "events").refused()
     assert f"Did you mean {program.root}?" in program("import", str(program.root.parent), root=other / "own").refused()
     (other / "usage.jsonl").write_text('{"rid": "r1", "prompt": "secret"}\n')
-    assert "contains no stream (*.jsonl) of records" in program("import", str(other)).refused()
+    assert "contains no tracker records (*.jsonl)" in program("import", str(other)).refused()
     rows = program.rows("snapshots")
     changed = json.dumps(rows[0] | {"notes": "forged"}).encode()
     new = json.dumps(rows[1] | {"record_id": "e" * 32, "window": "W3"}).encode()
@@ -110,11 +110,11 @@ def test_import_copes_with_what_it_finds(filled: Any, tmp_path: Path) -> None:
     done = program("import", str(other))
     assert done.ok() == "imported 1 record (snapshots 1); 1 were here already\n"
     assert (
-        f"1 record of snapshots with the id of a record here but other content, such as {rows[0]['record_id']}"
-        in done.err
+        "kept what is here for 1 record of snapshots whose id came in with other content, such as"
+        f" {rows[0]['record_id']}. One of the two was changed by hand." in done.err
     )
     assert "snapshots.jsonl holds lines that are not records" in done.err
-    assert f"{other / 'usage.jsonl'} holds no records of tracker, and was left out" in done.err
+    assert f"{other / 'usage.jsonl'} holds no tracker records and was left out" in done.err
     assert "usage.jsonl" not in program.files()
     assert program.files()["snapshots.jsonl"] == before["snapshots.jsonl"] + new + b"\n"
     assert (other / "snapshots.jsonl").read_bytes().endswith(b'{"torn'), "the other directory is only read"
@@ -129,7 +129,7 @@ def test_windows_of_one_id_are_not_made_one_unasked(filled: Any, tmp_path: Path)
     before, shown = program.files(), preview(program)
     for words in (["import", str(other)], ["import", str(other), "--dry-run"]):
         message = program(*words).refused()
-        assert message.startswith(f"error: W1 is used for different work here and in {other}: each has records that")
+        assert message.startswith(f"error: W1 is used for different work here and in {other}: each side has rec")
     assert (program.files(), preview(program)) == (before, shown)
     # what it names keeps both
     both, copy = tmp_path / "both", tmp_path / "copy"
@@ -167,7 +167,7 @@ def test_what_a_window_kept_without_captures_is_not_taken_for_that_of_another(fi
         program("alias", "delete", "toy", "--window", "W1", "--keep-readings", "--yes", root=other).ok()
     before, shown = program.files(), audit(program)
     said = program("import", str(other)).refused()
-    assert said.startswith(f"error: W1 is used for different work here and in {other}: one of the two took its")
+    assert said.startswith(f"error: W1 is used for different work here and in {other}: one side took its capt")
     assert "used for different work" in program("import", str(program.root), root=other).refused()
     assert program.files() == before
     [export] = re.findall("`tracker (--data-dir [^`]*)`", said)
@@ -188,7 +188,7 @@ def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tm
         program("complete", "--window", "W9", "--toy-features", features, root=root).ok()
     before = program.files()
     message = program("import", str(other)).refused()
-    assert message.startswith(f"error: W9 began as the same work here and in {other}, and each captured the end of it")
+    assert message.startswith(f"error: W9 began as the same work here and in {other}, and each side captured its")
     assert program.files() == before
     # what it names keeps one of the ends, on both
     left, right = tmp_path / "left", tmp_path / "right"
@@ -207,7 +207,7 @@ def test_work_that_went_on_in_two_places_is_not_made_one_unasked(filled: Any, tm
     program(*["alias", "end", "toy", "--stdin", "--window", "W9"], stdin="fuel 30%", root=third).ok()
     program("complete", "--window", "W9", "--toy-features", "6", root=third).ok()
     said = program("import", str(third))
-    assert "note: W9 lost its after capture of toy, made here: a record that came in takes it back." in said.notes
+    assert "note: W9 lost its after capture of toy, made here: an imported record takes it back." in said.notes
     assert "made here" not in program("import", str(program.root), root=third).notes
     assert "toy: features=6, capacity=20 pp" in program("preview", "--window", "W9").ok()
 
@@ -233,7 +233,7 @@ def test_corrections_of_one_window_on_both_sides_are_no_different_work(filled: A
     program("undo", "--yes", root=other).ok()
     done = program("import", str(other))
     done.ok()
-    assert f"note: W1, W3 changed here and in {other} since both had the same: the later `tracker complete`" in done.err
+    assert f"note: W1, W3 changed both here and in {other} since they last agreed: the later `tracker comp" in done.err
     program("import", str(program.root), root=other).ok()
     assert [one["providers"] for one in audit(program)] == [one["providers"] for one in audit(program, other)]
     assert preview(program) == preview(program, other)
@@ -341,7 +341,8 @@ def test_captures_that_come_into_a_finalized_window_are_told(filled: Any, tmp_pa
     program("complete", "--window", "ADA-05", "--toy-features", "1").ok()
     said = program("import", str(other)).notes
     assert (
-        "note: captures of tally came into ADA-05, which was finalized here without. If they are of other work" in said
+        "note: the import added captures of tally to ADA-05, which was finalized here without them. If they belong"
+        in said
     )
     delete, complete = (one for one in re.findall("`tracker ([^`]*)`", said) if "ADA-05" in one)
     copy = tmp_path / "copy"
@@ -349,6 +350,6 @@ def test_captures_that_come_into_a_finalized_window_are_told(filled: Any, tmp_pa
     program(*complete.split(), root=copy).ok()
     for _ in range(2):
         program(*delete.split(), "--yes", root=other).ok()
-    assert "came into" not in program("import", str(other)).notes
+    assert "the import added" not in program("import", str(other)).notes
     for root in (copy, program.root):
         assert "stale" not in program("windows", root=root).notes

@@ -40,13 +40,13 @@ def test_a_window_that_runs_elsewhere_is_not_ended_here_unsaid(program: Any, tmp
     done = program("import", str(other))
     cure = "tracker end toy --stdin --window A-01"
     assert (
-        f"A-01 is open here, and B-01, which came in, is newer, so that `tracker end toy` no longer ends yours. It ends"
-        f" with `{cure}`" in " ".join(done.err.split())
+        f"A-01 is open here, but the imported B-01 is newer, so `tracker end toy` no longer ends A-01. To end it, use"
+        f" `{cure}`" in " ".join(done.err.split())
     )
-    assert "which came in" not in program("import", str(other)).err
+    assert "the imported" not in program("import", str(other)).err
     plain = program("alias", "end", "toy", "--stdin", "--captured-at", times[2], stdin="fuel 20%")
     assert "after snapshot for B-01" in plain.ok()
-    assert "A-01 stays open for toy in this lane; `tracker status` says what ends it" in " ".join(plain.err.split())
+    assert "A-01 stays open for toy in this lane; `tracker status` shows how to end it" in " ".join(plain.err.split())
     program("undo", "--yes").ok()
     assert "A-01" in program(*cure.split()[1:], "--captured-at", times[2], stdin="fuel 20%").ok()
     assert "stays open" not in program("alias", "end", "toy", "--stdin", "--window", "B-01", stdin="fuel 30%").err
@@ -80,14 +80,14 @@ def test_start_goes_on_with_what_came_in_only_where_that_is_said(program: Any, t
             words = ("alias", verb, "toy", "--stdin", "--window", window, "--captured-at", f"2026-01-10T{at:02}:00:00Z")
             program(*words, stdin=pane, root=root).ok()
     said = " ".join(program("import", str(other)).err.split())
-    does = "replaces its BEFORE" if is_open else "goes on behind it, as the first of a new lane does"
-    assert f"LAP-01 of toy, which came in, is newer than W0-01, so that `tracker start toy` {does}. " in said
-    [cure] = re.findall(r"Yours goes on with `tracker ([^`]*)`", said)
+    does = "replaces its BEFORE" if is_open else "opens the window after it, as in a new lane"
+    assert f"the imported LAP-01 of toy is newer than W0-01, so `tracker start toy` {does}. " in said
+    [cure] = re.findall(r"To continue after W0-01, use `tracker ([^`]*)`", said)
     if not is_open:
         begun = program("start", "toy", "--stdin", "--dry-run", "--agent", "sub1", stdin="fuel 30%").ok()
         assert json.loads(begun)["window"] == "LAP-02"
     assert "toy before snapshot for W0-02 " in program(*cure.split(), stdin="fuel 30%").ok()
-    assert "goes on" not in program("import", str(other)).err
+    assert "To continue" not in program("import", str(other)).err
 
 
 def test_what_others_left_open_is_not_taken_out_here(program: Any, tmp_path: Path) -> None:
@@ -122,10 +122,10 @@ def test_import_names_the_next_window_of_this_machine(program: Any, tmp_path: Pa
             program("alias", phase, "toy", "--stdin", *more, stdin="fuel 10%", root=root).ok()
     for name in ("b", "c"):
         said = " ".join(program("import", str(tmp_path / name)).err.split())
-        assert "is newer than A-01, so that `tracker start toy` goes on behind it" in said
-        assert "Yours goes on with `tracker start toy --stdin --window A-02`" in said
+        assert "is newer than A-01, so `tracker start toy` opens the window after it" in said
+        assert "To continue after A-01, use `tracker start toy --stdin --window A-02`" in said
     program("import", str(tmp_path / "b"), root=tmp_path / "new").ok()
-    assert "Yours" not in program("import", str(tmp_path / "c"), root=tmp_path / "new").err
+    assert "To continue" not in program("import", str(tmp_path / "c"), root=tmp_path / "new").err
 
 
 def test_what_went_on_in_a_copy_goes_on_here_without_a_word(program: Any, tmp_path: Path) -> None:
@@ -135,4 +135,4 @@ def test_what_went_on_in_a_copy_goes_on_here_without_a_word(program: Any, tmp_pa
     program("import", str(program.root), root=other).ok()
     program("start", "toy", "--stdin", stdin="fuel 20%", root=other).ok()
     program("end", "toy", "--stdin", stdin="fuel 30%", root=other).ok()
-    assert "which came in" not in program("import", str(other)).err
+    assert "the imported" not in program("import", str(other)).err

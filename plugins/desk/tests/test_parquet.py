@@ -68,6 +68,17 @@ def test_parquet(filled: Any, tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
+def test_events_of_windows_that_were_not_exported_again_are_named(filled: Any, tmp_path: Path) -> None:
+    """A query over the folder would go on counting them."""
+    out = tmp_path / "out"
+    words = ("export", "--format", "parquet", "--out", str(out))
+    filled(*words).ok()
+    assert "not from this export" not in filled(*words, "--force").err
+    said = filled(*words, "--force", "--window", "W2").err
+    [left] = re.findall(r"also holds files that are not from this export: (.*)\n", said)
+    assert re.fullmatch(r"\w+\.parquet, \w+\.parquet, \w+\.parquet and \d more", left)
+
+
 def test_results_say_whether_another_machine_made_them(filled: Any, tmp_path: Path) -> None:
     other = tmp_path / "other"
     filled("import", str(filled.root), root=other).ok()
@@ -123,7 +134,7 @@ def test_parquet_of_values_of_any_type(filled: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = filled("export", "--format", "parquet", "--out", str(out))
     assert done.ok()
-    assert "7 events of toy_stream are left out" in done.err
+    assert "left out 7 events of toy_stream" in done.err
     ask = duckdb.connect(":memory:").execute
     counts = ask(f"SELECT count(*), count(x), count(\"x.a\") FROM '{out}/snapshots.parquet'").fetchone()
     assert counts == (12, 6, 1)

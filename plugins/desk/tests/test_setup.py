@@ -113,14 +113,16 @@ def test_setup_shows_what_is_here_changes_it_once_and_takes_it_back(home: Path, 
     assert "capture --sample --all" in (home / "crontab").read_text()
     assert "another data directory" not in done.stdout
     other = setup("--dry-run", TRACKER_DATA_DIR="other").stdout
-    assert "The job that is replaced samples into another data directory, which gets no more samples then." in other
+    assert (
+        "This replaces a job that samples into another data directory, which would then get no more samples." in other
+    )
     written = files(home)
     shell = subprocess.run(
         ["bash", "-c", ". ~/.bashrc && type os"], env=environment(home), capture_output=True, text=True, check=False
     )
     assert "os is a function" in shell.stdout, shell.stderr
     again = setup("--yes")
-    assert again.stdout.count(" already") == 3
+    assert again.stdout.count(": already in ") == 3
     assert "changed" not in again.stdout
     assert files(home) == written
     undone = setup("--undo")

@@ -177,12 +177,12 @@ def test_lanes_that_share_a_window_are_said(filled: Any) -> None:
     for phase, pane in (("start", "fuel 10%"), ("end", "fuel 20%")):
         filled("alias", phase, "toy", "--stdin", "--window", "W2", stdin=pane, lane="sub2").ok()
     filled("complete", "--window", "W2", "--toy-features", "1").ok()
-    said = "everal lanes captured toy{}he pair of the last AFTER counts alone"
+    said = "everal lanes captured toy{}nly the pair with the last AFTER counts"
     note = filled("windows").err
-    assert said.format(" W2. T") in note
+    assert said.format(" W2. O") in note
     audit = filled(*note.split("`")[1].split()[1:]).ok()
     assert "lane sub1: before" in audit
-    assert said.format(", and t") in filled("decision-card", "--window", "W2").out
+    assert said.format("; o") in filled("decision-card", "--window", "W2").out
 
 
 def test_people_get_a_row_per_window(filled: Any) -> None:
@@ -276,7 +276,7 @@ def test_the_same_selection_everywhere(filled: Any, tmp_path: Any) -> None:
     assert json.loads(filled("--json", "scoreboard", "--window", "W2").ok()) == [row]
     assert "Did you mean W1?" in filled("windows", "--window", "W11").refused()
     nothing = filled("export", "--format", "csv", "--out", str(tmp_path / "none"), "--since", "1h").refused()
-    assert "No record belongs to the windows" in nothing
+    assert "The selected windows have no records" in nothing
     assert not (tmp_path / "none").exists()
 
 

@@ -143,7 +143,7 @@ BREAKS = {
         'title="Fuel"',
         'title="Fuel", unit="%"',
         "declares_what_fits_together reads_each_screen_as_recorded",
-        "fuel counts per cent; a per cent of the quota has the unit 'pp'",
+        "fuel: a percentage of the quota has the unit 'pp'",
         "The declaration",
     ),
     "logs": Break(
@@ -181,7 +181,7 @@ BREAKS = {
         "{fuel:%}",
         "{oil:%}",
         ROWS,
-        "a row's text names ['oil'], no value of it",
+        "a row's text names ['oil'], which its values lack",
         "render_preview_block",
     ),
     "escape": Break(
@@ -205,7 +205,7 @@ BREAKS = {
         'one.get("parsed") or {}',
         'one["parsed"]',
         "shows_what_records_lack_as_missing",
-        "KeyError: 'parsed', at kit_lacking, line 24; records may lack anything",
+        "KeyError: 'parsed', at kit_lacking, line 24; records may lack any field",
         "render_preview_block",
     ),
     "untagged": Break(
@@ -315,7 +315,7 @@ BREAKS = {
         "failed to ingest_line: KeyError: 'cut'",
         "ingest_line",
     ),
-    "tags": of_events('"ok": True}', '"ok": True, "tags": [5]}', "an event's tags hold something else than texts"),
+    "tags": of_events('"ok": True}', '"ok": True, "tags": [5]}', "an event's tags are not all texts"),
     "field": of_events('"ok": True}', '"ok": True, "cost": 1}', "an event has the unknown key 'cost'"),
     "type": of_events('"routed": False', '"routed": 0', "an event's routed is of type int. Expected bool."),
     "nojson": of_events('"rid"', '"latency_ms": float("nan"), "rid"', "an event is not JSON"),

@@ -181,7 +181,7 @@ def test_screens_are_recorded_on_demand(tmp_path: Path) -> None:
     assert sorted(said) == sorted(
         [
             f"screen.json is not beside screen.txt; --update-screens records it {end}",
-            f"screen does not say what was recorded; --update-screens records it anew {end}",
+            f"screen no longer gives what was recorded; --update-screens records it again {end}",
             f"there is no screen (*.txt) in {tmp_path / 'none'} {end}",
         ]
     )

@@ -39,7 +39,7 @@ LEFT_OUT = {
     "misspelt": (
         HEAD.replace("capacity=", "capcity="),
         "got an unexpected keyword argument 'capcity'",
-        "cure: report it to the author of tracker-zoo: this core knows no such field",
+        "cure: report it to the author of tracker-zoo: this core has no such field",
     ),
     "needy": (
         "import not_there\n" + HEAD,
@@ -170,7 +170,7 @@ def test_check_gives_a_verdict_on_an_installed_source(toys_apart: Run) -> None:
     done = toys_apart("plugins", "check", "tally")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("tally: sound (")
-    assert "note: no text was checked; --inputs DIR names a folder of screens" in done.stdout
+    assert "note: no text was checked; --inputs DIR takes a folder of screens" in done.stdout
 
 
 def test_check_asks_for_no_texts_of_a_view(tracker_cli: Run, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_check_runs_a_projects_own_conformance_classes_from_its_folder(toys_apar
     broken = toys_apart("plugins", "check", str(root))
     assert broken.returncode == 1
     assert "acme: broken (1 rule, " in broken.stdout
-    said = "  - pane does not say what was recorded; --update-screens records it anew (docs/reference/plugins.md"
+    said = "  - pane no longer gives what was recorded; --update-screens records it again (docs/reference/plugins.md"
     assert said in broken.stdout
     assert "second: broken (1 rule, " in broken.stdout
     assert "failed to be imported: ModuleNotFoundError: No module named 'tracker_second'" in broken.stdout

@@ -127,7 +127,7 @@ def test_checks_that_wait_are_told_and_stopped(
     code = tmp_path / "tracker-acme" / "src" / "tracker_acme" / "__init__.py"
     code.write_text(code.read_text().replace("\nimport re\n", "\nimport re\nimport time\ntime.sleep(99)\n"))
     said = tracker_inside("plugins", "check", "tracker-acme").stderr
-    assert "note: acme: checked for 0.1 s by now. Checks that do not end are stopped after 2 s\n" in said
+    assert "note: acme: still checking after 0.1 s. Checks that do not end are stopped after 2 s\n" in said
     assert said.endswith("error: acme: the checks did not finish within 2 s.\n")
 
 
@@ -138,7 +138,7 @@ def test_checks_that_wait_are_told_and_stopped(
         ("a--b", "Invalid name 'a--b'."),
         ("1up", "Invalid name '1up'."),
         ("../up", "Invalid name '../up'."),
-        ("tracker-acme", "Invalid name 'tracker-acme'. The distribution gets its prefix by itself: give acme."),
+        ("tracker-acme", "Invalid name 'tracker-acme'. tracker adds the prefix itself: type acme."),
         ("core", "The name 'core' is reserved for the core. Choose another, such as core-usage."),
         ("windows", "The name 'windows' is reserved for the core"),
         ("churn", "The name 'churn' is reserved for the core"),

@@ -173,7 +173,7 @@ def test_paths_and_exclusions_are_pathspecs(
     assert figures(measure(inside, start, paths=("code.py",))) == (1, 5, 0, 5)
     gone = measure(inside, start, paths=("nothing.py",))
     assert gone.record["files_changed"] == 0
-    assert gone.notes[-1].endswith("there")
+    assert gone.notes[-1].endswith(" in these paths")
     assert gone.record["paths"] == [":(top)src/deep/nothing.py"]
 
 
@@ -207,7 +207,7 @@ def test_what_is_committed_first_counts(session: Session, repository: Any, text_
     with pytest.raises(TrackerError, match="have no history in common"):
         measure(session, end, empty)
     for before in ("HEAD~3", "HEAD~2^"):
-        with pytest.raises(TrackerError, match=f"Before a repository's first commit stands git's empty tree: {empty}"):
+        with pytest.raises(TrackerError, match=f"To start before the first commit, use git's empty tree: {empty}"):
             measure(session, before)
 
 
@@ -298,8 +298,8 @@ def test_a_capture_that_was_stored_later_has_the_commit_of_its_time(
         ok(toys("alias", verb, "toy", "--stdin", "--window", "W1", "--captured-at", at, stdin=f"fuel {level}%"))
     done = toys("churn", "--window", "W1", "--provider", "toy")
     assert "files=1, +3/-0" in done.stdout
-    assert f"the BEFORE capture names {ids[2][:12]}, which was made later: of then is {ids[0][:12]}" in done.stderr
-    assert f"the AFTER capture names {ids[2][:12]}, which was made later: of then is {ids[1][:12]}" in done.stderr
+    assert f"the BEFORE capture names {ids[2][:12]}, which was made later: used {ids[0][:12]}, " in done.stderr
+    assert f"the AFTER capture names {ids[2][:12]}, which was made later: used {ids[1][:12]}, " in done.stderr
 
 
 def test_a_shallow_clone(
@@ -311,7 +311,7 @@ def test_a_shallow_clone(
     repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"))
     monkeypatch.chdir(tmp_path / "shallow")
-    with pytest.raises(TrackerError, match=r"This clone is shallow: `git fetch --unshallow` brings"):
+    with pytest.raises(TrackerError, match=r"This clone is shallow: `git fetch --unshallow` fetches"):
         measure(session, start)
     repository.git("-C", str(tmp_path / "shallow"), "fetch", "--quiet", "--depth=1", "origin", start)
     found = measure(session, start)
@@ -342,6 +342,6 @@ def test_a_repository_of_another_user_names_what_git_says_to_do(
     said = f"fatal: detected dubious ownership in repository at '{repository.path}'\nTo add an exception:\n\n\t{cure}\n"
     refusal = subprocess.CompletedProcess(["git"], 128, b"", said.encode())
     monkeypatch.setattr(git, "_run", lambda *_: refusal)
-    with pytest.raises(TrackerError, match=r"that may be read \(detected dubious ownership") as error:
+    with pytest.raises(TrackerError, match=r"that git may read \(detected dubious ownership") as error:
         git.require_repository()
     assert str(error.value).endswith(f". `{cure}` lets git read it.")

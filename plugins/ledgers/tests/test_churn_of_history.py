@@ -82,7 +82,8 @@ def test_a_capture_whose_commit_is_gone_says_how_to_name_another(toys: Any, work
     assert done.returncode == 1
     cure = "tracker churn --window W1 --provider toy --commit-end COMMIT"
     assert (
-        f"`git fetch` brings what was pushed; else COMMIT is the one that has that work now: `{cure}`." in done.stderr
+        f"`git fetch` gets commits that were pushed; otherwise COMMIT is the one that has the work now: `{cure}`."
+        in done.stderr
     )
     done = toys(*cure.replace("COMMIT", "HEAD").split()[1:])
     assert "files=1, +5/-0" in done.stdout
@@ -214,7 +215,7 @@ def test_the_card_asks_for_the_commit_that_was_squashed(finalized: Any, make_rep
     said = ok(finalized("decision-card", "--window", "W0-20"))
     cure = "tracker churn --window W0-20 --commit-end COMMIT"
     # as of another machine's work that was not fetched yet
-    why = "`git fetch` brings what was pushed; else COMMIT is the one that has that work now"
+    why = "`git fetch` gets commits that were pushed; otherwise COMMIT is the one that has the work now"
     assert f"Git does not know its commits here. {why}. Run `{cure}`." in said
     step = cure.replace("W0-20", "W0-20 --provider toy")
     said = ok(finalized("handoff", "--dry-run"))

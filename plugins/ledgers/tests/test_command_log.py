@@ -27,4 +27,4 @@ def test_a_capture_that_names_no_window_is_in_the_handoff_of_its_own_alone(toys:
 def test_the_placeholder_of_a_cure_is_no_evidence(finalized: Run) -> None:
     done = finalized("evidence", "add", "--window", "W0-20", "--capability", "CAPABILITY", "--result", "pass")
     assert done.returncode == 2
-    assert "CAPABILITY stands for a name. Name what the run proves, such as `--capability quota-meters`." in done.stderr
+    assert "CAPABILITY is a placeholder. Name what the run proves, such as `--capability quota-meters`." in done.stderr

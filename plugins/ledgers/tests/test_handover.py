@@ -139,7 +139,7 @@ def test_a_window_that_came_by_import_ends_where_it_began(finalized: Run, tmp_pa
     assert "A-01: toy in the lane without a name on another machine since " in said
     assert "A-01 came by `tracker import`: it is ended where it was made. If you moved here from there:\n" in said
     card = finalized("decision-card", "--window", "A-01", **new).stdout
-    assert "It came by `tracker import`: this is done there, or here if you moved from there. Run `" in card
+    assert "It came by `tracker import`: do this on the machine it came from, or here if you moved here. Run `" in card
     ok(finalized("alias", "end", "toy", "--stdin", "--window", "A-01", stdin="fuel 40%"))
     ok(finalized("import", str(tmp_path / "data"), **new))
     said = ok(finalized("handoff", "--dry-run", **new))
@@ -334,7 +334,7 @@ def test_a_command_that_was_taken_back_leaves_the_list(toys: Run, tmp_path: Path
     assert "tracker alias end toy" in section(handoff(tmp_path).decode(), "Commands that were run")
     undone = toys("undo", "--yes")
     assert "note: `tracker handoff` is newer and stays: undo cannot take back what it did" in undone.stderr
-    assert "Add --past to take back what was before: " in refused(undone)
+    assert "Add --past to take back the one before it that can be: " in refused(undone)
     ok(toys("undo", "--yes", "--past"))
     ok(toys("handoff"))
     assert handoff(tmp_path) == before

@@ -130,7 +130,7 @@ def test_what_people_wrote_stays_byte_for_byte(session: Session, path: Path, sta
         (HEADER.replace(b",notes", b""), "it lacks notes."),
         (HEADER.replace(b"runner,", b"runner,who,"), "it has who."),
         (HEADER.replace(b"notes", b"note"), "it lacks notes and it has note."),
-        (HEADER.replace(b"runner,result", b"result,runner"), "its columns are in another order, or twice."),
+        (HEADER.replace(b"runner,result", b"result,runner"), "its columns are in another order, or repeated."),
         (HEADER.replace(b",", b";"), "it has window_id;capability_id"),
         (b"\x1b[31mred\n", "it has \\x1b[31mred."),
         (HEADER.replace(b",notes", b',notes,"open'), "it has open\\nrow\\n."),

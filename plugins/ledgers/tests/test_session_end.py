@@ -98,7 +98,10 @@ def test_without_a_start_commit_churn_says_so_and_goes_on(toys: Run, toys_apart:
     ok(toys("alias", "start", "toy", "--stdin", "--window", "W0-20", stdin="fuel 10%"))
     done = toys("churn", "--window", "W0-2O", "--notes", "a note")
     assert ok(done) == "recorded churn for W0-2O: decision=missing-commit-range\n"
-    assert "warning: No start commit is known for W0-2O, which no record names. Did you mean W0-20?" in done.stderr
+    assert (
+        "warning: No start commit is known for W0-2O, and no record names that window. Did you mean W0-20?"
+        in done.stderr
+    )
     [record] = records(tmp_path, "churn")
     assert (record["decision"], record["files_changed"]) == ("missing-commit-range", None)
     [row] = rows(tmp_path, "Churn_Ledger.csv")
@@ -113,7 +116,7 @@ def test_a_commit_of_the_finalize_row_that_is_none_can_be_cleared(finalized: Run
     error = refused(finalized("churn", "--window", "W0-20"))
     assert "Unknown commit 'nosuch' (the finalize row of W0-20)" in error
     cure = "tracker complete --window W0-20 --clear commit-start"
-    assert f"`{cure}` takes it out of the row." in error
+    assert f"`{cure}` clears it there." in error
     ok(finalized(*cure.split()[1:]))
     assert ok(finalized("churn", "--window", "W0-20")).startswith("recorded churn for W0-20: files=6")
 
@@ -296,7 +299,10 @@ def test_a_checkpoint_books_the_churn_of_a_shared_window_to_nobody(
     ok(finalized(*CLOSE, "--actual", "8"))
     assert [one["provider"] for one in records(tmp_path, "churn")][1:] == ["toy", "toy"]
     if is_shared:
-        assert "To give them to no one, run `tracker undo`, then `tracker churn --window W0-20`" in counted.stderr
+        assert (
+            "To count them as the window's instead, run `tracker undo`, then `tracker churn --window W0-20`"
+            in counted.stderr
+        )
         ok(finalized("churn", "--window", "W0-20")), ok(finalized(*CLOSE, "--actual", "9"))
         assert [one["provider"] for one in records(tmp_path, "churn")][3:] == [None, None]
 
@@ -381,7 +387,7 @@ def test_rows_that_stand_already_are_named_and_written_again(finalized: Run, tmp
     close = ["checkpoint", "--window", "W0-20", "--provider", "toy", "--task", "end", "--plan", "5", "--actual", "7"]
     once, twice = finalized(*close), finalized(*close, "--notes", "again")
     ok(once), ok(twice)
-    equal = "note: line 2 of Token_Churn_Ledger.csv says the same; a sum counts both\n"
+    equal = "note: line 2 of Token_Churn_Ledger.csv equals this row; a sum counts both\n"
     assert equal not in once.stderr
     assert equal in twice.stderr
     assert equal not in finalized(*close[:-1], "8", "--quiet").stderr

@@ -85,7 +85,7 @@ def test_a_ledger_that_is_not_there_is_named_and_nothing_is_taken_back(at: Run, 
     before = {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")}
     for words in (("--yes",), ("--dry-run",)):
         error = refused(at(".", "undo", *words))
-        assert "Churn_Ledger.csv, which is not there. Move it back." in error
+        assert "Churn_Ledger.csv, which does not exist. Move it back." in error
     assert {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.jsonl")} == before
     # what it says to do works: there, the row is found in the usual ledger
     ok(at(other, "undo", "--dry-run"))
@@ -100,8 +100,8 @@ def test_a_ledger_that_is_gone_for_good_is_begun_anew(at: Run, tmp_path: Path) -
     (tmp_path / "my books").rmdir()
     said = refused(at(".", "undo", "--yes"))
     # no folder's usual ledger is looked at for it
-    assert "own.csv, which is not there. Move it back. If it is gone for good, " in said
-    cure = re.search(r"If it is gone for good, `(.*?)` begins a new one\.", said)
+    assert "own.csv, which does not exist. Move it back. If it is gone for good, " in said
+    cure = re.search(r"If it is gone for good, `(.*?)` creates a new one\.", said)
     assert cure is not None
     subprocess.run(["sh", "-c", cure[1]], check=True)
     assert f"{tmp_path}/my books/own.csv has no row of W0-20 to reverse\n" in ok(at(".", "undo", "--yes"))
@@ -116,7 +116,7 @@ def test_a_record_that_names_no_file_is_of_the_usual_ledger(at: Run, tmp_path: P
         assert rows[-1].pop("ledger_path").startswith("../docs/Ledgers/")
         stream.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     error = refused(at(other, "undo", "--yes"))
-    assert f"{other}/docs/Ledgers/Churn_Ledger.csv, which is not there." in error
+    assert f"{other}/docs/Ledgers/Churn_Ledger.csv, which does not exist." in error
     assert not (other / "docs").exists()
     assert "reversed a row of W0-20 in Token_Churn_Ledger.csv\n" in ok(at(".", "undo", "--yes"))
     assert sums(tmp_path / "docs" / "Ledgers") == {"Churn_Ledger.csv": 0, "Token_Churn_Ledger.csv": 0}
@@ -219,7 +219,7 @@ def test_what_was_taken_back_stays_so_in_a_sorted_file(finalized: Run, tmp_path:
     [
         (lambda text: text.replace(",", ";"), "The header of"),
         (lambda text: text.replace("login,", 'login,"open ', 1), "opens a quote that is never closed"),
-        (lambda text: f"{text}<<<<<<< HEAD\n", "holds conflict markers of git, from line 4 on"),
+        (lambda text: f"{text}<<<<<<< HEAD\n", "holds git conflict markers from line 4 on"),
     ],
 )
 def test_evidence_that_cannot_be_read_makes_no_verdict_better(
@@ -231,7 +231,7 @@ def test_evidence_that_cannot_be_read_makes_no_verdict_better(
     ledger.write_text(spoil(ledger.read_text()))
     card = ok(finalized("decision-card", "--window", "W0-20"))
     assert "Verdict: NO-GO" in card
-    assert f"The evidence may hold a failure, and cannot be read. {ledger}" in card.replace("The header of ", "", 1)
+    assert f"The evidence cannot be read and may hold a failure. {ledger}" in card.replace("The header of ", "", 1)
     assert problem in card
     assert problem in finalized("doctor").stdout
 
@@ -263,11 +263,11 @@ def test_evidence_of_another_folder_is_named(finalized: Run, at: Run, tmp_path: 
     assert "Verdict: NO-GO" in ok(finalized("decision-card", "--window", "W0-20"))
     there = ok(at(other, "decision-card", "--window", "W0-20"))
     ledger = next(tmp_path.rglob("*vidence*.csv"))
-    assert f"lacks export, which failed: that was recorded in {ledger}." in there
+    assert f"lacks export, which failed: this was recorded in {ledger}." in there
     assert "Verdict: NO-GO" in there
     ok(finalized("evidence", "add", "--window", "W0-20", "--capability", "export", "--result", "pass"))
     there = ok(at(other, "decision-card", "--window", "W0-20"))
-    assert f"has no evidence of it: that was recorded in {ledger}." in there
+    assert f"has nothing on this window: its evidence is in {ledger}." in there
     assert f"`cd {ledger.parent} && tracker decision-card --window W0-20`" in there
 
 
@@ -280,7 +280,7 @@ def test_evidence_of_another_machine_is_in_no_file_of_this_one(finalized: Run, t
     ledger.write_text(ledger.read_text().splitlines(keepends=True)[0])
     ok(finalized("import", str(there)))
     said = ok(finalized("decision-card", "--window", "W0-20"))
-    assert f"lacks export, which failed: that was recorded on another machine, whose {ledger.name} has it." in said
+    assert f"lacks export, which failed: this was recorded on another machine, whose {ledger.name} has it." in said
     assert "Run `tracker evidence add --window-id W0-20 --capability export --result pass`" in said
     assert "that commands wrote" not in finalized("doctor").stdout
 
@@ -293,7 +293,7 @@ def test_evidence_that_another_program_saved_over_still_fails(finalized: Run, tm
     ok(finalized(*add, "fail"))
     ledger.write_text(old)
     card = ok(finalized("decision-card", "--window", "W0-20"))
-    assert f"lacks export, which failed: that was recorded in {ledger}. Repeat it, and record the result" in card
+    assert f"lacks export, which failed: this was recorded in {ledger}. Repeat it, and record the result" in card
     assert "lacks 1 row that commands wrote" in finalized("doctor").stdout
     [cure] = re.findall(r"Run `tracker (evidence .+?)`", card)
     ok(finalized(*cure.split()))

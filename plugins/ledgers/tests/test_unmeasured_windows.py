@@ -31,7 +31,7 @@ def test_a_window_whose_end_was_forgotten_until_another_was_measured_names_no_en
         at = f"2026-01-10T{hour:02}:00:00Z"
         done = toys(phase, "toy", "--stdin", "--window", window, "--captured-at", at, stdin=f"fuel {hour}%")
         ok(done)
-    assert "note: W1 stays open for toy in this lane; `tracker status` says what ends it\n" in done.stderr
+    assert "note: W1 stays open for toy in this lane; `tracker status` shows how to end it\n" in done.stderr
     assert "it has no AFTER of toy. Run `tracker status`." in toys("decision-card", "--window", "W1").stdout
     assert "\ntracker status\n" in ok(toys("handoff", "--window", "W1", "--dry-run"))
     cure = "tracker alias delete toy --phase before --window W1 --keep-readings"

@@ -367,7 +367,7 @@ def test_requests_without_a_count_of_tokens_are_not_free(tracker_inside: Run) ->
     text = log(*EVENTS, other, failed)
     done = tracker_inside("ingest", "proxy-telemetry", "--window", "W1", "--stdin", stdin=text)
     assert (
-        "note: 1 new event carries tokens:missing (The line has no input_tokens and no output_tokens, " in done.stderr
+        "note: 1 new event is tagged tokens:missing (The line has no input_tokens and no output_tokens, " in done.stderr
     )
     for more, stdin in ((("--file", "-"), text), (("--window", "W1"), "")):
         found = json.loads(tracker_inside("cost-compare", "--json", *more, stdin=stdin).stdout)

@@ -64,7 +64,7 @@ def test_a_data_directory_may_have_a_name_that_is_no_utf8(tracker_cli: Run, tmp_
 
 def test_events_in_a_mistyped_window_are_said_to_stay(toys: Run) -> None:
     """What is said is done: the same stream is taken in under the right name, and counted by it."""
-    stay = "Events cannot be taken back: ingest them into the right window, too, and count with --window\n"
+    stay = "Events cannot be taken back: ingest them again with the right --window, and count only that window\n"
     ingest(toys, LINES)
     done = toys("ingest", "toy-stream", "--window", "W0-CHM", "--stdin", stdin=LINES)
     assert f"note: W0-CHM is a new window. {stay}" in done.stderr

@@ -320,7 +320,7 @@ def test_a_comparison_says_whose_windows_it_cannot_read(two: Any, monkeypatch: p
         .refused()
         .endswith(
             "no provider has any that can be read."
-            " It leaves out codex: recorded here, but TRACKER_DISABLE_PLUGINS names its plugin."
+            " It leaves out codex: recorded here, but TRACKER_DISABLE_PLUGINS disables its plugin."
         )
     )
 
@@ -352,7 +352,7 @@ def test_a_window_of_two_plans_does_not_count_and_plans_are_not_added_without_a_
         verdicts("start", "codex", "--stdin", *at, f"-{90 - 10 * number}m", stdin=pane.format(plan, before)).ok()
         ended = verdicts("end", "codex", "--stdin", *at, f"-{85 - 10 * number}m", stdin=pane.format(other, after))
         finalized = verdicts("complete", "--window", f"W{number}", "--codex-features", "2")
-        is_of_two = "BEFORE and AFTER are of different plans, so nothing was measured; the next window counts again"
+        is_of_two = "BEFORE and AFTER are from different plans, so nothing was measured; the next window counts again"
         assert [is_of_two in ended.err, is_of_two in finalized.err] == [plan != other] * 2
         assert ("capacity=n/a" in finalized.ok()) == (plan != other)
     said = verdicts("preview").ok()

@@ -200,10 +200,10 @@ def test_a_selection_of_a_provider_says_whose_figures_are_of_it_too(verdicts: An
         in verdicts("report", "--format", "md", "--provider", "claude").ok()
     )
     assert "whole windows" not in verdicts("plan", "--provider", "claude").err
-    more = ": `tracker preview` alone shows all windows"
+    more = ": `tracker preview` without options shows all windows"
     assert more in verdicts("preview", "--window", "W1").err
     for words in ((), ("--last", "2"), ("--window", "W1", "--window", "W2")):
-        note = "note: at most 2 usable windows a provider; intervals and power need 3."
+        note = "note: at most 2 usable windows per provider; intervals and power need 3."
         assert note in verdicts("preview", *words).err, "all are shown already"
 
 

@@ -36,7 +36,10 @@ def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
 ) -> None:
     done = verdicts("start", "codex", "--stdin", *AT, stdin=pane(name))
     assert done.ok() == "stored codex before snapshot for W0-01 (awaiting end)\n"
-    assert "warning: this BEFORE lacks weekly, so it measures no window: this plan has no such meter" in done.err
+    assert (
+        "warning: this BEFORE does not show weekly, so it cannot measure the window: this plan has no such meter"
+        in done.err
+    )
     assert "capture the whole pane" not in done.err
     [cure] = re.findall(r"`tracker (.+?)`", done.err)
     for meter in meters:
@@ -47,7 +50,7 @@ def test_a_plan_without_the_meter_says_so_and_what_its_meters_are_good_for(
     assert refused.out == f"unknown: codex weekly: this plan's readings have no such meter; add {options}\n"
     assert (refused.status, refused.err) == (4, "")
     ended = verdicts("end", "codex", "--stdin", *AT, "--force", stdin=pane(name))
-    assert ended.err.count("lacks weekly") == ended.err.count("warning: this AFTER lacks weekly") == 1
+    assert ended.err.count("does not show weekly") == ended.err.count("warning: this AFTER does not show weekly") == 1
     # another plan
     for _ in range(2):
         verdicts("undo", "--yes").ok()
@@ -69,7 +72,10 @@ def test_a_pane_whose_lines_are_lost_is_not_of_a_plan_without_the_meter(verdicts
     verdicts("end", "codex", *at[1], stdin=WHOLE.format(70)).ok()
     verdicts("complete", "--window", "W0-01", "--codex-features", "1").ok()
     begun = verdicts("start", "codex", *at[2], stdin=WITHOUT)
-    assert "lacks weekly, so it measures no window: capture the whole pane with `tracker start codex" in begun.err
+    assert (
+        "does not show weekly, so it cannot measure the window: capture the whole pane with `tracker start codex"
+        in begun.err
+    )
     _check_that_it_measures(verdicts, at[3])
 
 
@@ -94,7 +100,9 @@ def _check_that_it_measures(verdicts: Any, at: tuple[str, str]) -> None:
     """The cure that the AFTER and the status name brings what the window costs."""
     ended = verdicts("end", "codex", *at, stdin=WHOLE.format(66))
     assert "this plan has no such meter" not in ended.err
-    [cure] = re.findall(r"lacks weekly, so it measures no window: type what it showed with `tracker (.+?)`", ended.err)
+    [cure] = re.findall(
+        r"does not show weekly, so it cannot measure the window: type what it showed with `tracker (.+?)`", ended.err
+    )
     assert cure in verdicts("status").out
     window = cure.split("--window ")[1].split()[0]
     lost = verdicts("complete", "--window", window, "--codex-features", "1")

@@ -14,7 +14,7 @@ from tracker.errors import TrackerError
 from tracker.session import Session
 from tracker.text.render import escape, near
 
-EVENTS_STAY = " Events cannot be taken back: ingest them into the right window, too, and count with --window"
+EVENTS_STAY = " Events cannot be taken back: ingest them again with the right --window, and count only that window"
 
 
 def _keep(context: click.Context, parameter: click.Parameter, given: Any) -> None:

@@ -218,7 +218,7 @@ def check(feature: Feature, name: str) -> None:
             refuse(part, given, "a tuple of texts" if part == "streams" else "a mapping from names")
     for named, command in feature.commands.items():
         if named in OWN_COMMANDS or named in ALSO or not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", named):
-            refuse("command", named, "words of lower-case letters, digits and '-' that the kernel has not")
+            refuse("command", named, "words of lower-case letters, digits and '-' that are not a command of the kernel")
         if not isinstance(command, Command) or not all(isinstance(one, str) and one.isprintable() for one in command):
             refuse(f"command {named!r}:", command, "a Command of three texts of one line")
     for place in (*feature.settings.values(), *(command.place for command in feature.commands.values())):

@@ -273,12 +273,12 @@ class Index:
     def _renew(self, error: sqlite3.DatabaseError, *, in_memory: bool) -> None:
         """Go on with a new file if this one is spoilt; with a copy in memory if it cannot be written now."""
         if not in_memory and is_spoilt(error):
-            self.journal.warn(f"the index is rebuilt: {error}")
+            self.journal.warn(f"rebuilding the index: {error}")
             self.discard()
             return
         memory = connect()
         if not in_memory and self._database is not None:
-            self.journal.warn(f"the index cannot be written now ({error}); a copy in memory answers")
+            self.journal.warn(f"cannot write the index now ({error}); using a copy in memory")
             with contextlib.suppress(sqlite3.Error):
                 self._database.backup(memory)
         self.close()
@@ -335,7 +335,7 @@ class Index:
     def renew_edited(self, stream: str) -> None:
         """Read a stream again that was edited since it was read; costs reading it."""
         if self.edited(stream):
-            self.journal.warn(f"{stream}.jsonl was edited: it is read again")
+            self.journal.warn(f"{stream}.jsonl was edited; reading it again")
             self._rows("DELETE FROM stream WHERE name = ?", [stream], [])
 
     def faults(self, *, of_streams: bool = True) -> list[str]:

@@ -75,7 +75,7 @@ def connect(path: Path | None = None, *, is_thorough: bool = False) -> sqlite3.C
             schema = Path(__file__).with_name("index.sql").read_text(encoding="utf-8")
             database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {VERSION}; COMMIT")
         elif version != VERSION:
-            raise sqlite3.DatabaseError("another version of tracker made it")
+            raise sqlite3.DatabaseError("it was made by another version of tracker")
         [(pages,)] = database.execute("PRAGMA page_count")
         if not path or (pages > SMALL and not is_thorough):
             return database

@@ -35,7 +35,7 @@ HOLDER_LIMIT = 200
 SAMPLE = 4096  # bytes whose digest tells whether a stream is still the one that was read
 BLOCK = 1 << 20  # bytes that have a checksum of their own
 ATTEMPTS = 3  # appends until an editor that replaces the file again and again wins
-ELSEWHERE = "Copy the records to where you may write, and name the copy with --data-dir"
+ELSEWHERE = "Copy the records to a folder that you can write to, and name it with --data-dir"
 UNKNOWN = "It is unknown whether the records were stored; `tracker doctor` shows what the stream holds"
 
 

@@ -37,7 +37,7 @@ ANOMALIES = "anomalies"  # the stream of what records show that cannot be
 WINDOWS = "windows"  # the stream of what windows delivered
 COUNT = "count"  # the phase of a record of schema 1.0.0 that holds a count's difference and closes its window
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # the name of a window or a lane, which becomes that of a file
-EXPECTED = "Expected a letter (a-z, A-Z) or digit, and behind it up to 63 of these, '.', '_' and '-'"
+EXPECTED = "Expected a letter (a-z, A-Z) or digit, then up to 63 letters, digits, '.', '_' or '-'"
 DEEPEST = 100  # levels of a record; orjson reads 1024 and writes 254, documents nest records a few levels deeper
 NOTHING = "Nothing was stored"
 OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # do not follow links, and do not wait for pipes
@@ -85,7 +85,7 @@ def stamp(
         content = orjson.dumps(record := plain(record), option=orjson.OPT_SORT_KEYS)
     if len(content) + ID_ROOM > LINE_LIMIT:
         size = f"{-(-len(content) >> 20)} MB as a line. Expected at most {LINE_LIMIT >> 20} MB"
-        raise TrackerError(f"The record takes {size}: its text is mostly control characters, or not a text. {NOTHING}.")
+        raise TrackerError(f"The record takes {size}. Its text is mostly control characters, or not text. {NOTHING}.")
     return {"record_id": blake2b(content, digest_size=16).hexdigest(), **record}
 
 
@@ -148,7 +148,7 @@ def check_lane(agent: str | None) -> str | None:
 def check_window(window: str) -> str:
     if "," in window:
         several = " ".join(f"--window {one.strip()}" for one in window.split(",") if NAME.fullmatch(one.strip()))
-        raise TrackerError(f"Invalid window id {window[:80]!r}. Expected one id each time: {several[:200]}.")
+        raise TrackerError(f"Invalid window id {window[:80]!r}. Expected one id per option: {several[:200]}.")
     if not NAME.fullmatch(window):
         raise TrackerError(f"Invalid window id {window[:80]!r}. {EXPECTED}.")
     return window
@@ -221,7 +221,7 @@ def write_all(file: int, data: bytes | bytearray) -> None:
     view = memoryview(data)
     while view:
         if not (written := os.write(file, view)):
-            raise OSError(f"the system took none of {len(view)} bytes")
+            raise OSError(f"the system accepted none of {len(view)} bytes")
         view = view[written:]
 
 

@@ -27,10 +27,10 @@ def falls(source: Source, pair: Pair, measured: Measurement, like: Mapping[str, 
         cause = f"{fall.meter} fell from {before} to {after}"
         if fall.reset_at is not None:
             cause += f"; it was reset at {fall.reset_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, inside the window"
-            cure = "readings of both sides of the reset measure across it: end a window before it, begin one behind it"
+            cure = "measure across a reset with readings on both sides, or end a window before it and begin one after"
         kept = " --keep-readings" if fall.reset_at is not None else ""  # both panes are right
         cure += f", or tracker alias delete {source.name} --phase after {place}{kept}"
-        cure += f" (and its other captures: without any, {source.name} leaves the window)"
+        cure += f" (and its other captures: once none is left, {source.name} leaves the window)"
         figures = {"meter": fall.meter, "before": before, "after": after, "delta": -(lost or 0)}
         rows.append(row_about(filter(None, pair), like, FELL, cause, cure, **figures))
     return rows

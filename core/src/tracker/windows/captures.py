@@ -63,7 +63,7 @@ def read_text(
         played = session.registry.first("screen_text", text=text)
         if played is None:
             raise TrackerError(
-                "The text contains cursor movements, and nothing that plays them is installed. Paste the pane as text."
+                "The text contains cursor movements, and nothing installed can play them. Paste the pane as text."
                 f" {owner('hooks', 'screen_text')}".rstrip()
             )
         text = played

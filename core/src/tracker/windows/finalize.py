@@ -46,7 +46,7 @@ def finalize(
         unread = Windows(session).missing_plugins([window])
         if lost := [one for one in unread if one.measured]:  # the row would take them out of every figure
             what, cures = "; ".join(one.problem for one in lost), "; ".join(dict.fromkeys(one.cure for one in lost))
-            what = f"{window} cannot be finalized without what was measured in it: {what}. To finalize it, {cures}."
+            what = f"{window} cannot be finalized, because part of it cannot be read: {what}. To finalize it, {cures}."
             raise TrackerError(f"{what} Nothing was stored.")
         _check_pairs(session, window, groups)
         entries = {name: _entry(session, session.registry.sources[name], group) for name, group in groups.items()}
@@ -146,17 +146,17 @@ def _check_pairs(session: Session, window: str, groups: Mapping[str, list[Captur
     if missing := [(name, phase) for name, group in groups.items() for phase in canonical(group).missing]:
         name, phase = missing[0]
         late = [one for one in groups[name] if one.phase == phase.lower() == "before"]
-        why = f" (the one that was captured is later than the AFTER of {name})" if late else ""
+        why = f" (the one captured is later than the AFTER of {name})" if late else ""
         place = f"--window {window}{lane_option(session, (late or groups[name])[-1].agent_id)}"
         delete, start = f"tracker alias delete {name} --phase", f"tracker start {name} --stdin {place} --captured-at T"
         cure = f"Capture {'a new AFTER' if late else 'it'} with `tracker end {name} --stdin {place}`."
         here = session.index.newest(session.registry.sources[name].stream, groups[name][-1].agent_id, name)
         if (last := groups[name][-1]).phase == "before" and last.captured_at > session.now:
-            cure = f"Take that BEFORE back with `{delete} before {place}`, since its time has not come."
+            cure = f"Take that BEFORE back with `{delete} before {place}`, since its time lies in the future."
         elif phase == "BEFORE" and not late:
-            cure = f"Take its AFTER out with `{delete} after {place}`, or store an older pane, of time T: `{start}`."
+            cure = f"Take its AFTER out with `{delete} after {place}`, or store an older pane, from time T: `{start}`."
         elif here and here.window != window and not is_finalized(session.index, window):
-            cure = f"{line(here.window)} was captured since: `tracker status` says what lets {window} count."
+            cure = f"{line(here.window)} was captured since: `tracker status` shows how {window} can still count."
         raise TrackerError(f"{window} cannot be finalized: missing {', '.join(map(' '.join, missing))}{why}. {cure}")
 
 
@@ -171,7 +171,7 @@ def _check_falls(session: Session, window: str, groups: Mapping[str, list[Captur
         raise TrackerError(
             f"{window} cannot be finalized: the capacity meter of {name} fell{f' ({causes[-1]})' if causes else ''}."
             f" {'Remove' if is_crossed else again} its captures with `tracker alias delete {name} {place}"
-            f"{' --keep-readings' if is_crossed else ''}`, one by one: without any, {name} leaves the window."
+            f"{' --keep-readings' if is_crossed else ''}`, one by one: once none is left, {name} leaves the window."
         )
 
 
@@ -188,7 +188,7 @@ def _report(session: Session, record: Row, features: Mapping[str, float]) -> Non
         session.say(f"finalized {window} ({'; '.join(parts)})")
     for name, entry in entries.items():
         if name not in features and sources[name].is_provider:
-            session.note(f"note: {name} was given no --{name}-features: it is left out of the efficiency")
+            session.note(f"note: no --{name}-features was given, so {name} is left out of the efficiency")
         for tag in entry["errors"]:
             session.note(f"note: {name}: {explained(tag, sources[name])}")
     for name, count in features.items():

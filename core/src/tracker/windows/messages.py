@@ -23,11 +23,11 @@ OVER, STALE = "reset-over", "stale-data"
 # of the tags that no source declares
 MEANINGS = {
     TOO_FAR: "this reset is not within one period of its meter, so it is left out; the pane may be old",
-    OVER: "this reset was over when the pane was captured; if the meter was used since, the pane is old",
-    STALE: "every reset in the pane is over, or cannot be",
-    OTHER_ACCOUNT: "BEFORE and AFTER are of different accounts, so nothing was measured",
-    OTHER_PLAN: "BEFORE and AFTER are of different plans, so nothing was measured; the next window counts again",
-    CROSSED: "the meter was reset in between, or its reset was moved, so how far it moved is not known",
+    OVER: "this reset had passed when the pane was captured; if the meter was used since, the pane is old",
+    STALE: "every reset in the pane has passed or is implausible",
+    OTHER_ACCOUNT: "BEFORE and AFTER are from different accounts, so nothing was measured",
+    OTHER_PLAN: "BEFORE and AFTER are from different plans, so nothing was measured; the next window counts again",
+    CROSSED: "the meter was reset in between, or its reset was moved, so its change is not known",
     SPLIT: "readings on both sides of the reset measured it",
     NOT_BEFORE: "the BEFORE does not show this meter",
     NOT_AFTER: "the AFTER does not show this meter",
@@ -104,7 +104,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     delete = f"`tracker alias delete {name} --phase {phase} {place}` takes"
     pair = canonical(one for one in added.standing if one.agent_id == agent)
     if (seen := request.reading.as_of) and (age := taken - seen) > OLD:
-        yield f"its numbers are of {clock.at(seen)}, {span(age)} older than this {word}"
+        yield f"its numbers are from {clock.at(seen)}, {span(age)} older than this {word}"
     if not is_after and pair.after and taken > pair.after.captured_at:
         state = ", which is finalized" if is_finalized(index, added.window) else ""
         yield (
@@ -117,7 +117,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         yield f"the {word} of {clock.at(counted.captured_at)} counts, not this one; {delete} that one back"
     before = added.pair.before if is_after and request.text and not any(added.moved.values()) else None
     if before and session.journal.record(source.stream, before.offset).get("raw_text") == request.text:
-        yield f"this is the text of the BEFORE of {clock.at(before.captured_at)} again, so nothing moved"
+        yield f"this text is the same as in the BEFORE of {clock.at(before.captured_at)}, so nothing moved"
     if added.pair.mixed == OTHER_PLAN:
         yield explained(OTHER_PLAN, source)
     if len(request.phases) == 1:
@@ -126,7 +126,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
         last = next((one for one in marks if one and one.window != added.window), None)
         if last and last.phase == "before" and last.at <= taken.timestamp() and not is_finalized(index, last.window):
             end = f"end {name} --stdin --window {line(last.window)}{lane}` ends it"
-            end = "status` says what ends it" if is_after else end  # an AFTER may measure the work of both by now
+            end = "status` shows how to end it" if is_after else end  # an AFTER may measure the work of both by now
             yield f"{line(last.window)} stays open for {name} in this lane; `tracker {end}"
     lanes = [one.agent_id for one in added.standing]
     if lanes and agent not in lanes and (request.origin == "override" or request.phases[:1] == ("after",)):
@@ -156,6 +156,6 @@ def _warn_of_lacks(session: Session, source: Source, added: Addition) -> None:
             own = meter.key, one.record.get("account"), one.record["parsed"].get("plan")
             is_of_plan = own not in [(found.meter, found.account, found.plan) for found in known or ()]
         cure = source.tags.get(NO_METER if is_of_plan else "capacity-missing", cure)
-        session.warn(f"{what} lacks {meter.key}, so it measures no window: {cure}")
+        session.warn(f"{what} does not show {meter.key}, so it cannot measure the window: {cure}")
         if is_of_plan:
             break

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tracker.preview import Preview
     from tracker.windows.captures import Capture, Groups, Span
 
-BROKEN = "the plugin for it is broken", "mend it: `tracker plugins list` says what is wrong"
-DISABLED = "TRACKER_DISABLE_PLUGINS names its plugin", "unset TRACKER_DISABLE_PLUGINS"
+BROKEN = "the plugin for it is broken", "fix it: `tracker plugins list` says what is wrong"
+DISABLED = "TRACKER_DISABLE_PLUGINS disables its plugin", "unset TRACKER_DISABLE_PLUGINS"
 PART = 2000  # windows whose records are held at once, which takes 20 MB
 
 

@@ -192,7 +192,7 @@ def _broken_rules(
     if old := next((one for one in others if one is before or is_finalized(session.index, new.window)), None):
         cause = f"this {source.name} reading is from another account than the {str(old.phase).upper()} of {new.window}"
         other = "Capture the pane of that account" if new.phase == "after" else "Name another window with --window"
-        advice = f"Expected both of one account. {other}, or store it with --force."
+        advice = f"Expected both from one account. {other}, or store it with --force."
         yield Broken(OTHER_ACCOUNT, cause, advice, delete, (old, new))
     if new.phase != "after":
         return
@@ -207,7 +207,7 @@ def _broken_rules(
         if (is_ahead := max(old.captured_at, old.reading.as_of or old.captured_at) > now) or is_same:  # no AFTER helps
             theirs = lane_option(session, old.agent_id)
             delete = f"tracker alias delete {source.name} --phase before --window {new.window}{theirs}"
-            why = "its time has not come" if is_ahead else "it is this very reading"
+            why = "its time lies in the future" if is_ahead else "it is this very reading"
             advice = f"Take that BEFORE back with `{delete}`, since {why}, or store this with --force."
         yield Broken(CLOCK_SKEW, cause, advice, delete, (old, new))
     resets = [reset_before(session, source, request.reading, one) for one in (at, seen or at)]
@@ -215,7 +215,7 @@ def _broken_rules(
         until = reset + timedelta(minutes=session.config.buffer_minutes)
         wait = max(math.ceil((until - at).total_seconds()), 0)
         cause = f"the AFTER of {source.name} comes too early: a meter was reset at {iso(reset)}, and panes lag behind"
-        advice = f"Expected a capture from {iso(until)} on. Wait {wait // 60} min {wait % 60} s and capture again, or"
+        advice = f"Expected one at {iso(until)} or later. Wait {wait // 60} min {wait % 60} s and capture again, or"
         advice += f" store it as an anomaly with --force (or '{LATE_AFTER}' in --notes)."
         cure = f"capture again after the buffer: tracker end {source.name} --stdin {place}"
         yield Broken(LATE_AFTER, cause, advice, cure, (new,))
@@ -238,10 +238,10 @@ def dated(request: CaptureRequest, buffer: timedelta) -> Reading:
     if is_old and not request.force:
         # a day without a year is read as the next such day, which may be the one of a year later
         age = max(seen - one + (YEAR if one - seen > YEAR / 2 else timedelta(0)) for one in resets.values())
-        fits = f", by {span(age)} or more" if (is_older := age >= timedelta(0)) else ": its resets do not fit that time"
+        fits = f", by {span(age)} or more" if (is_past := age >= timedelta(0)) else ": its resets do not fit that time"
         # what was read by itself has a time of its own, and no option for it
         dating = "" if request.origin == "automation" else " give the right time of this one with --captured-at,"
-        what = f"This {source.name} pane is {'older than' if is_older else 'not of'} {seen:%Y-%m-%d %H:%M} UTC{fits}."
+        what = f"This {source.name} pane is {'older than' if is_past else 'not from'} {seen:%Y-%m-%d %H:%M} UTC{fits}."
         raise TrackerError(f"{what} Capture a new one,{dating} or store it as it is with --force. Nothing was stored.")
     tags = [*reading.errors, *(f"{TOO_FAR}:{name}" for name in sorted(far))]
     tags += [STALE] if is_old else [f"{OVER}:{name}" for name in sorted(over)]
@@ -296,11 +296,11 @@ def _nothing_open(session: Session, source: Source, last: str | None) -> Tracker
     ends += [(agent, one.window, "never ended", "ends it") for agent, one in others if one.provider == name][:3]
     text = f"{name} has no open window{f' in lane {lane}' if lane else ''}."
     if not index.newest_windows(1):
-        text += f" {session.root.resolve()} holds no windows. If it was begun in another folder, end it there."
+        text += f" {session.root.resolve()} holds no windows. If you began one in another folder, end it there."
     for agent, window, state, does in ends:
         end = f"`tracker end {name} --stdin --window {line(window)}{lane_option(session, agent)}`"
         text += f" {line(window)} {state}: {end} {does}."
-    text += f" {', '.join(left[:3])} never ended: `tracker status` says what lets it count." if left else ""
+    text += f" {', '.join(left[:3])} never ended: `tracker status` says what to do." if left else ""
     free = _free(session, source, lane, session.now, next_window(last or ZEROTH))
     add = f"`tracker windows add {free} --from TIME --to TIME --provider {name}`"
     is_kept = any(isinstance(one, FileOrigin) for one in source.origins)

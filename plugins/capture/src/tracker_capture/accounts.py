@@ -17,7 +17,7 @@ from tracker_capture.outline import FIRST, HOUR, LAST, RESET, VALUE, Owner, outl
 from tracker_capture.readings import FUTURE, ROUNDING, mark_of_gauges, mask_of
 from tracker_capture.settings import HASH, CaptureSettings
 
-# What a window is shown with that was forced from one account to another: it belongs to neither.
+# The account of a window that was forced from one to another: it belongs to neither.
 MIXED = "2 accounts"
 # A command asks for each feature's readings; they change with the stream.
 KEPT: WeakKeyDictionary[Session, tuple[int, Owner]] = WeakKeyDictionary()
@@ -27,7 +27,7 @@ ValueSpan: TypeAlias = tuple[float, float, float]
 
 
 class Row(NamedTuple):
-    """What the history's outline says of a value: its account if it is named, and the mark of its reading if not."""
+    """A value in the history's outline: its account if it is named, and otherwise the mark of its reading."""
 
     account: str | None
     reset: float
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Period(NamedTuple):
-    """What was seen of a period of the capacity meter. seen: from when to when each value; marks: of its readings."""
+    """What was seen of a period of the capacity meter. seen: each value's first and last time; marks: its readings'."""
 
     account: str | None
     reset: float
@@ -47,10 +47,10 @@ class Period(NamedTuple):
     marks: frozenset[str]
 
     def runs_beside(self, other: Period, length: float, now: float) -> bool:
-        """Whether an account of its own has it: it went on in a later one, of such a length, which then began earlier.
+        """Whether it belongs to another account: the earlier period went on after the later one had begun.
 
-        A vendor may also move a reset; then the earlier period is seen no more, which is known when it is over. Or a
-        pane of another machine is read in a wrong zone; then the one goes on with what the other one shows.
+        A vendor may also move a reset: then the earlier period is no longer seen, which is known when it is over. Or a
+        pane of another machine was read in a wrong zone: then one period goes on with what the other one shows.
         """
         one, later = sorted((self, other), key=lambda period: period.reset)
         begin = later.reset - length + HOUR
@@ -74,10 +74,10 @@ class Period(NamedTuple):
 
 
 def owners(session: Session) -> Owner:
-    """What names the account of a reading: by the settings, else by its hash.
+    """A function that names the account of a reading: by the settings, else by its hash.
 
-    One without any is of the provider's only account, if all its other readings are, and none of its periods runs
-    beside one of that. Such ones are of accounts without a name.
+    A reading without a hash counts for the provider's only account if all others do, and if none of its periods ran
+    beside one of that account. Otherwise it is of an account without a name.
     """
     size = outline(session).size
     if (kept := KEPT.get(session)) is not None and kept[0] == size:
@@ -104,7 +104,7 @@ def owners(session: Session) -> Owner:
 
 
 def _by_mark(session: Session, provider: str, names: Mapping[str, str]) -> dict[str, str]:
-    """The accounts of readings that name none, as far as their resets tell them apart."""
+    """The accounts of readings that name none, as far as their resets distinguish them."""
     source = session.registry.providers.get(provider)
     meter = source.capacity_meter if source is not None else None
     if meter is None or not isinstance(meter.window, timedelta):
@@ -124,7 +124,7 @@ def _by_mark(session: Session, provider: str, names: Mapping[str, str]) -> dict[
             max(free, key=lambda own: _nearness(own, one, length)).append(one)
         else:
             bare.append([one])
-    # one that is not named beside several that are may be any of them
+    # a reading without a name beside several named accounts may belong to any of them
     told = bare if len(bare) > (len(named) != 1) else ()
     found = [*named.items(), *zip(_labels(told), told, strict=True)]
     marks = dict[str, set[str]]()
@@ -192,7 +192,7 @@ def accounts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], 
         pair = rows[window].pair(provider, group) if window in rows else canonical(group)
         shown = [capture for capture in pair if capture is not None]
         records = [capture.record for capture in shown]
-        # older records have the redacted address alone
+        # older records only have the redacted address
         parsed = [one for record in records if isinstance(one := record.get("parsed"), dict)]
         named = {text_of(record.get("account")) for record in records} - {None}
         named = named or {mask_of(one.get("account")) for one in parsed} - {None}

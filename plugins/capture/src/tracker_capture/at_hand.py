@@ -1,4 +1,4 @@
-"""What could be stored at once: the newest reading in files that are here already. No program or server is asked."""
+"""Readings at hand: the newest one in files that are here already. No program or server is asked."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tracker_capture.origins import ask
 from tracker_capture.origins.answer import OriginError, not_ahead
 
 NAME = "at-hand"
-# For each provider. A home screen does not wait for thousands of files in which nothing is.
+# For each provider. A home screen does not wait for thousands of files without a reading.
 SECONDS = 0.3
 
 
 def panel(session: Session, provider: str | None) -> Panel:
-    """A row for each origin with a reading: when that is from, and the folder, or what else it is."""
+    """A row for each origin with a reading: when it is from, and its folder or title."""
     columns = (Column(key="provider", title="Provider"), Column(key="at", title="At", kind="instant"))
     found = _rows(session, provider)
     return Panel(name=NAME, title="At hand", columns=(*columns, Column(key="place", title="Where")), rows=list(found))
@@ -38,6 +38,6 @@ def _rows(session: Session, provider: str | None) -> Iterator[Mapping[str, Cell]
                 continue
             with suppress(OriginError):
                 answer = not_ahead(ask(session, source, origin, until=until))
-                # of meters that were all reset since it says nothing, and no capture takes it, nor one of the future
+                # an answer whose meters were all reset since is out of date: no capture takes it, nor one of the future
                 if answer.last_reset is None or answer.last_reset > session.now:
                     yield {"provider": name, "at": answer.as_of, "place": line(place)}

@@ -1,4 +1,4 @@
-"""What captures add to the meter history, what a person's own numbers correct in it, and what goes with a capture."""
+"""How captures and typed values change the meter history, and what leaves it with a capture that is taken back."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tracker_capture.readings import (
     sample_with,
 )
 
-# behind a pause of that length another session has begun
+# after a pause of this length, another session has begun
 NIGHT = timedelta(hours=6)
 
 
 def add_newest_capture(session: Session, provider: str, *, is_named: bool = False) -> None:
     """Add the snapshot that was stored last, unless it came from the history. is_named: whether its window was.
 
-    A person's own numbers are added where they correct a reading: the rest is what vendors said.
+    Typed values are added only if they correct a reading: the history is what vendors reported.
     """
     source = session.registry.source(provider)
     if source is None or source.kind != "status":
@@ -56,7 +56,7 @@ def add_newest_capture(session: Session, provider: str, *, is_named: bool = Fals
 
 
 def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
-    """What to say of a BEFORE that joined a window of another machine, or in which others had ended long before."""
+    """A note if a BEFORE joined a window of another machine, or one in which others had ended long before."""
     window, taken = str(row.get("window")), instant(row.get("captured_at"))
     # the plugins of others are loaded only if there are any
     streams = [one for one in session.journal.streams() if session.index.lanes(one)]
@@ -81,10 +81,10 @@ def _joined(session: Session, name: str, row: Mapping[str, Any]) -> str | None:
 
 
 def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> None:
-    """Say what an AFTER costs of a window behind which its lane began another: each holds the work of both."""
+    """Warn of an AFTER whose lane began another window since its BEFORE: each window holds the work of both."""
     name, window, taken = source.name, str(row.get("window")), instant(row.get("captured_at"))
     newest = session.index.newest(source.stream, session.lane, name, ("before",))
-    # without one the features that tell are not loaded, nor for an AFTER of before it
+    # without such a window, or for an AFTER from before it, no other feature is loaded and asked
     if newest is None or newest.window == window or taken is None or taken.timestamp() <= newest.at:
         return
     lane = "" if session.agent is None else f" --agent {quote(session.agent)}"
@@ -98,7 +98,7 @@ def _note_overlaps(session: Session, source: Source, row: Mapping[str, Any]) -> 
 
 
 def checks(session: Session, window: str) -> Iterator[Check]:
-    """Each BEFORE that lies below what its meter had shown, as a reading tells that came in since."""
+    """A check for each BEFORE below what its meter had shown, also by readings that came in since."""
     for (_, name), group in Windows(session).captures([window]).items():
         source, before = session.registry.providers.get(name), canonical(group).before
         meter = source.capacity_meter if source is not None else None
@@ -119,9 +119,9 @@ def checks(session: Session, window: str) -> Iterator[Check]:
 
 
 def _fall(session: Session, source: Source, sample: Sample, known: Sequence[Sample]) -> tuple[float, str] | None:
-    """How far a meter lies below what it showed last before the same reset: no quota gives back what was used.
+    """What a meter showed last before the same reset, if it is lower now: no quota gives back what was used.
 
-    What lies behind that fell before: with another plan, or since the vendor gave points back.
+    An older, higher reading does not matter: the meter fell with another plan, or the vendor gave points back.
     """
     runs = [run for run in reversed(known) if run.until < sample.at and _may_be_of_one(run, sample)]
     for key, gauge in sample.gauges.items():
@@ -139,7 +139,7 @@ def _fall(session: Session, source: Source, sample: Sample, known: Sequence[Samp
 
 
 def _may_be_of_one(one: Sample, other: Sample) -> bool:
-    """Whether nothing tells that they are of two accounts or of two plans: JSON says `pro` for a pane's `Pro 200`."""
+    """Whether both may be of one account and one plan: JSON says `pro` where a pane says `Pro 200`."""
     is_account = one.account == other.account or None in (one.account, other.account)
     if one.plan is None or other.plan is None or one.plan.islower() != other.plan.islower():
         return is_account
@@ -171,7 +171,7 @@ def _last_capture(session: Session, source: Source) -> Mapping[str, Any]:
 
 
 def _correct(session: Session, source: Source, typed: Sample, window: str) -> None:
-    """Put typed values in the place of those of the captures that the override replaces; their other meters stand."""
+    """Replace the values of the captures that the override corrects by the typed ones; other meters stay."""
     replaced = _replaced(session, source, typed, window)
     every = _runs(session, lambda row: text_of(row.get("capture")) in replaced) if replaced else []
     ids = {run.record_id for run in history(session, typed.provider)}
@@ -190,9 +190,9 @@ def _correct(session: Session, source: Source, typed: Sample, window: str) -> No
 
 
 def _replaced(session: Session, source: Source, typed: Sample, window: str) -> set[str]:
-    """The captures of the same phase and lane in whose place an override counts, and those that share their panes.
+    """The captures of the same phase and lane that an override replaces, and those that share their panes.
 
-    One pane ends a window and begins the next. The history has its reading once, so that either corrects it.
+    One pane may end a window and begin the next. The history has its reading once, so either capture corrects it.
     """
     group = Windows(session).captures([window]).get((window, source.name), [])
     own = next((one for one in group if one.record_id == typed.capture), None)
@@ -202,14 +202,14 @@ def _replaced(session: Session, source: Source, typed: Sample, window: str) -> s
     replaced = [one for one in group if _place(one) == _place(own) and one.order < own.order]
     others = [one for one in (*group, *beside) if _place(one) != _place(own)]
     shared = [other for other in others if any(_is_of_one_pane(one, other) for one in replaced)]
-    # also what a person typed for the other one of the two
+    # also what a person typed for the other of the two
     by_hand = [one for one in others if one.record.get("source") == "override"]
     corrected = [one for one in by_hand if any(_place(one) == _place(to) and one.order > to.order for to in shared)]
     return {one.record_id for one in (*replaced, *shared, *corrected)}
 
 
 def _near(session: Session, source: Source, times: Iterable[datetime], without: Sequence[str] = ()) -> list[Capture]:
-    """The captures of the windows that may share a pane of these times, since a long history has a million."""
+    """The captures that may share a pane of these times. Only their windows are read: a long history has a million."""
     seconds = [one.timestamp() for one in times]
     windows = session.index.meanwhile(source.stream, source.name, min(seconds) - 1, max(seconds) + 1, without)
     groups = Windows(session).captures(windows)
@@ -226,16 +226,16 @@ def _is_of_one_pane(one: Capture, other: Capture) -> bool:
 
 
 def _runs(session: Session, is_wanted: Callable[[Mapping[str, Any]], bool]) -> list[Sample]:
-    """The history's runs by their rows, also those that were taken out of it, or that a later one replaced."""
+    """The history's runs by their rows, including those that were removed or replaced by a later one."""
     found = (from_record(row) for _, row in rows(session, STREAM, 0) if is_wanted(row))
     return [run for run in found if run is not None]
 
 
 def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> int:
-    """Take the readings of captures that were taken back out of the history, and what they corrected in it: how many.
+    """Remove the readings of captures that were taken back, and their corrections, from the history; how many.
 
-    That of a pane which ended a window and began the next goes with the last capture of it. Those of the same command
-    are among its records: whoever takes it back takes back these.
+    If a pane ended a window and began the next, its reading goes with the last of its captures. Readings of the same
+    command are among its records, which are taken back with it.
     """
     known = {own: record for record in records if (own := text_of(record.get("record_id"))) is not None}
     alone = [sample for record in known.values() for sample in _unshared(session, record, known.keys())]
@@ -245,7 +245,7 @@ def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> int:
         is_of = any(text_of(row.get(name)) in known for name in ("capture", "override"))
         return is_of or (row.get("provider"), row.get("captured_at")) in instants
 
-    # a run that was replaced would count again if the later one is taken back, too
+    # a run that was replaced would count again if the later one is also taken back
     found = _runs(session, is_near) if known else []
     # also the captures of these panes that went before
     lost = {one.capture for one in (*alone, *found) if any(one.is_of_pane(sample) for sample in alone)} - {None}
@@ -258,7 +258,7 @@ def take_back(session: Session, records: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _unshared(session: Session, record: Mapping[str, Any], gone: Set[str]) -> Iterator[Sample]:
-    """What a capture shows, unless another one that stands is of the same pane: the history has its reading once."""
+    """What a capture shows, unless a remaining capture is of the same pane: the history has its reading once."""
     source, taken = session.registry.source(str(record.get("provider"))), instant(record.get("captured_at"))
     sample = _sample(session, source, record) if source is not None and record.get("phase") else None
     if source is None or taken is None or sample is None:

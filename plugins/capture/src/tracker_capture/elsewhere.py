@@ -1,4 +1,4 @@
-"""Which captures came by `tracker import`: those of another machine, which goes on with its work itself."""
+"""Which captures came by `tracker import`: those of another machine, which continues its work itself."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from tracker.kernel import Capture
 
 
 def are_theirs(captures: Iterable[Capture], came: set[str]) -> bool:
-    """Whether all came in: an AFTER that was captured here makes a window this machine's, as after a move."""
+    """Whether all were imported: an AFTER captured here makes it this machine's window, as after a move."""
     return bool(came) and all(one.record.get("command_id") in came for one in captures)

@@ -1,8 +1,8 @@
-"""Which readings stand for the two ends of a window.
+"""Which readings count as the two ends of a window.
 
-A client writes its meters behind a request, so that the first reading of a session has the session's first request
-already. What a meter showed at an instant is what a reading shows between which and the instant no request was made,
-however old it is.
+A client writes its meters after a request, so the first reading of a session includes the session's first request.
+What a meter showed at an instant is what a reading shows, however old, if no request was made between the reading and
+the instant.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class End:
     """A reading at one end of a window, its instant, and the wanted one.
 
     edge: the wanted instant, or just before it if a request of that instant belongs into the window. between: how many
-    requests were made between the reading and the edge; None if no log tells. read: when the vendor said it, if `at` is
-    an instant that it stands for.
+    requests were made between the reading and the edge; None without logs. read: when the vendor reported it, if `at`
+    is another instant for which it counts.
     """
 
     sample: Sample
@@ -46,7 +46,7 @@ class End:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the meter stood at the edge where the reading shows it, by the logs."""
+        """Whether the meter showed the reading's values at the edge: by the logs, no request came in between."""
         return self.between == 0
 
     @property
@@ -67,12 +67,12 @@ def ends_at(samples: Sequence[Sample], wanted: datetime, requests: Sequence[date
 
 
 def count(requests: Sequence[datetime], start: datetime, end: datetime) -> int:
-    """How many were made behind one instant and up to another."""
+    """How many were made after one instant and up to another."""
     return bisect_right(requests, end) - bisect_right(requests, start)
 
 
 def exact(ends: Sequence[End], capacity: str | None) -> End | None:
-    """The nearest one between which and the edge no request was made, or the meter of capacity did not move."""
+    """The nearest reading with no request between it and the edge, or the one that the capacity meter kept showing."""
     known = [one for one in ends if one.is_exact]
     if known:
         # of one instant the highest is the last: several sessions may write at once
@@ -92,7 +92,7 @@ def used_of(end: End, meter: str | None) -> float:
 
 
 def at_edge(end: End, ends: Sequence[End], capacity: str | None) -> End:
-    """A reading long behind the last request as one of that request, without the meters that began anew since.
+    """A reading long after the last request as one of that request, without the meters that were reset since.
 
     The window would last until that reading, and hold what others did meanwhile.
     """
@@ -114,7 +114,7 @@ def _stood(old: Sample, new: Sample, key: str) -> bool:
 
 
 def around(ends: Sequence[End], capacity: str | None) -> tuple[End | None, End | None]:
-    """The last reading before the edge and the first one behind it, the highest of each; one of the edge is both."""
+    """The last reading before the edge and the first one after it, the highest of each; one at the edge is both."""
     old = [one for one in ends if one.at <= one.edge]
     new = [one for one in ends if one.at >= one.edge]
     return (
@@ -124,7 +124,7 @@ def around(ends: Sequence[End], capacity: str | None) -> tuple[End | None, End |
 
 
 def unknown(name: str, capacity: str, firsts: Sequence[End], lasts: Sequence[End]) -> str:
-    """Why the readings do not tell what some requests used, and what that was at least, or at most."""
+    """Why the readings do not show what some requests used, and what that was at least, or at most."""
     first, last = exact(firsts, capacity), exact(lasts, capacity)
     (before, inside), (still_inside, after) = (around(ends, capacity) for ends in (firsts, lasts))
     if first is None:

@@ -122,7 +122,7 @@ def screen_text(text: str) -> str:
 
 @hookimpl
 def panels(session: Session, period: Period) -> Sequence[Panel]:
-    # nobody gets it who did not ask for it: a file is read, and what it says is not recorded
+    # only for those who ask for it: files are read, and their contents are not recorded
     if "at-hand" in period.names:
         from tracker_capture.at_hand import panel
 

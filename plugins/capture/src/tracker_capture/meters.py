@@ -17,7 +17,7 @@ from tracker_capture.outline import outline
 from tracker_capture.readings import FUTURE, RESET_TOLERANCE, ROUNDING, Sample, history, is_same_reset
 from tracker_capture.units import unit_of
 
-BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones for a terminal whose encoding lacks the others
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"  # the plain ones are for a terminal whose encoding has no others
 WIDTH = 48
 RESET = "|"
 COARSE = timedelta(hours=1)  # panes name some resets by the hour
@@ -104,7 +104,7 @@ def length_of(source: Source | None, key: str) -> timedelta | None:
 
 
 def _told(points: Sequence[Point], limit: datetime, length: timedelta | None) -> list[Point]:
-    """The points with the resets between them; those of the future, behind them, tell of none."""
+    """The points with the resets between them, then those of the future, which show no resets."""
     claims = sorted((point for point in points if point.until > limit), key=lambda point: point.at)
     past = with_resets([point for point in points if point.until <= limit], length)
     return [*past, *(evolve(point, is_future=True) for point in claims)]
@@ -157,9 +157,9 @@ def with_resets(points: Sequence[Point], length: timedelta | None = None) -> lis
 
 
 def reset_between(before: Point, after: Point, length: timedelta | None) -> datetime | None:
-    """When the meter was reset between two readings, if they tell: the earlier one is due, or the later period began.
+    """When the meter was reset between two readings, if they show it: the earlier period ended, or a later one began.
 
-    Vendors begin one early, too. An unused meter may begin its period anew at each reading.
+    Vendors also begin one early. An unused meter may show a new period at each reading.
     """
     if before.reset_at is None:
         return None
@@ -169,13 +169,13 @@ def reset_between(before: Point, after: Point, length: timedelta | None) -> date
     if after.reset_at is None or length is None or not (before.used and after.used):
         return None
     is_another = after.reset_at - before.reset_at > COARSE
-    # the difference of two times is always one, a time less a length may be before the first year
+    # the difference of two times always exists, but a time minus a length may be before the year 1
     begins_between = after.reset_at - before.until > length >= after.reset_at - after.at
     return after.reset_at - length if is_another and begins_between else None
 
 
 def _begins_anew(before: Point, after: Point, length: timedelta | None) -> bool:
-    """Whether a reading shows a new period, or fell as if at a reset at a time that no reading tells.
+    """Whether a reading shows a new period, or fell as if at a reset whose time no reading shows.
 
     `tracker usage` has the same rule. A fall beside one and the same reset is a correction.
     """
@@ -190,7 +190,7 @@ def _begins_anew(before: Point, after: Point, length: timedelta | None) -> bool:
 def stands_for(
     meter: Meter | None, used: float, reset_at: datetime | None, at: datetime, length: timedelta | None
 ) -> float:
-    """What a value stands for: a floored one for half a point more, but 0 at a reset for 0, as in any window."""
+    """The value to count: a floored one counts half a point more, except 0 at a reset, as in any window."""
     is_new = reset_at and length and timedelta(0) <= at - reset_at + length <= AT_RESET
     is_exact = meter is None or meter.rounding != "floor" or not float(used).is_integer() or (is_new and not used)
     return used if is_exact else used + 0.5

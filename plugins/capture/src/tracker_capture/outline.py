@@ -22,10 +22,10 @@ from tracker.kernel import Journal, Session, replace_file
 
 STREAM = "readings"
 FILE = "readings-outline.json"
-VERSION = 11
+VERSION = 12
 PAGE = 1 << 18
 HOUR = 3600
-# Bytes that are read anew by each command rather than written into the outline.
+# Bytes that each command reads again instead of writing them into the outline.
 SMALL = 1 << 16
 USED = "_used"
 # A command asks several times.
@@ -34,11 +34,11 @@ KEPT: WeakKeyDictionary[Session, Outline] = WeakKeyDictionary()
 Key = tuple[str, str, str | None, str, str | None]
 # The name of a provider's account, by what a reading names and by its mark.
 Owner = Callable[[str, str | None, str | None], str | None]
-# Its hour, by the clock as days begin and from its reset as forecasts count, and the hour of that; seconds of the first
-# and of the last reading of the value, the value, seconds of the reset, the limit of a count. Behind them what the
-# hour's last reading has of these, and its plan: a meter may have fallen since.
+# Its hour, counted from its reset as forecasts count, the hour of that, seconds of the first and of the last reading of
+# the value, the value, seconds of the reset, the limit of a count. Behind them what the hour's last reading has of
+# these, and its plan: a meter may have fallen since. Hours of the clock, too, would make twice as many of them.
 Peak = list[Any]
-FIRST, LAST, VALUE, RESET, LIMIT, END = range(3, 9)
+FIRST, LAST, VALUE, RESET, LIMIT, END = range(2, 8)
 
 
 @define(eq=False, repr=False, slots=False)
@@ -54,9 +54,9 @@ class Outline:
     peaks: dict[Key, list[Peak]] = field(factory=dict)
     removals: dict[str, list[str]] = field(factory=dict)
     corrections: dict[str, list[str]] = field(factory=dict)
-    # of each redacted address the accounts that it may be
+    # for each redacted address, the accounts that it may be
     masks: dict[str, list[str]] = field(factory=dict)
-    # where the peaks of a meter stand, made when one is added
+    # where the peaks of a meter are, built when one is added
     places: dict[Key, dict[tuple[int, ...], Peak]] = field(factory=dict)
 
     @property
@@ -103,7 +103,7 @@ class Outline:
             if amount(used) is not None:
                 reset = _seconds(parsed.get(f"{meter}_reset_at"))
                 begin = reset or 0
-                place = int(first // HOUR), int((first - begin) // HOUR), round(begin / HOUR)
+                place = int((first - begin) // HOUR), round(begin / HOUR)
                 named = account if isinstance(account, str) else None
                 key = (provider, meter, named, str(origin), None if named else mark)
                 limit, plan = amount(parsed.get(f"{meter}_limit")), text_of(row.get("plan"))
@@ -151,7 +151,7 @@ class Outline:
 
 
 def mark_of(values: Iterable[tuple[str, float | None]]) -> str | None:
-    """What tells a reading without an account from others: the farthest of its meters' resets, by the hour."""
+    """What distinguishes a reading without an account: the farthest of its meters' resets, by the hour."""
     resets = [(meter, round(reset / HOUR)) for meter, reset in values if reset is not None]
     # a record has them in another order than its pane
     return "{} {}".format(*max(resets, key=lambda one: one[::-1])) if resets else None
@@ -174,7 +174,7 @@ def outline(session: Session) -> Outline:
         late = found.late
         _read(session, found, size)
         if found.late > late:
-            # what was taken back or corrected stands in hours that were read before it
+            # what was taken back or corrected is in hours that were read before it
             found = Outline(removals=found.removals, corrections=found.corrections)
             _read(session, found, size)
         if size - known > SMALL and not session.dry_run and not path.parent.is_symlink():
@@ -249,7 +249,7 @@ def text_of(value: object) -> str | None:
     return _redacted(value) if isinstance(value, str) and value else None
 
 
-# plans and versions are few, and stand in every row
+# plans and versions are few, and are in every row
 _redacted = lru_cache(maxsize=4096)(redact)
 
 

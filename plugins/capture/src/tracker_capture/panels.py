@@ -42,7 +42,7 @@ def _panel(session: Session, found: Series, coming: list[Mapping[str, Cell]], ac
     meter = source.meter(found.meter) if source else None
     is_share = meter is not None and meter.unit == "pp"
     kind: Literal["percent", "number"] = "percent" if is_share else "number"
-    # without the plugin nothing tells what its values count
+    # without the plugin it is not known what its values count
     unit = "used" if meter is None else "% used" if is_share else meter.unit
     title = f"{found.provider}, {meter.title if meter else found.meter}{account}"
     resets = sum(point.has_reset for point in found.points)
@@ -81,7 +81,7 @@ def _panel(session: Session, found: Series, coming: list[Mapping[str, Cell]], ac
 
 def _cells(found: Series, part: Sequence[Point]) -> Mapping[str, Cell]:
     return {
-        # no column has them: a view shows the windows of this account behind the line
+        # without a column: a view shows the windows of this account after the line
         "provider": found.provider,
         "account": found.account if found.several else None,
         "at": part[0].at,
@@ -93,13 +93,13 @@ def _cells(found: Series, part: Sequence[Point]) -> Mapping[str, Cell]:
 
 
 def _with_newest(points: Sequence[Point]) -> Sequence[Point]:
-    """The points; a last value that stayed has one where it was read last, too."""
+    """The points; a last value that stayed also has one where it was read last."""
     last = points[-1]
     return points if last.until == last.at else [*points, evolve(last, at=last.until, has_reset=False)]
 
 
 def _step(points: Sequence[Point]) -> timedelta | None:
-    """How much time of a long history one row is of."""
+    """How much time one row of a long history covers."""
     resets = sum(point.has_reset for point in points)
     spans = MOST - 1 - (resets if resets <= FEW else 0)
     return (points[-1].at - points[0].at) / spans if len(points) > MOST else None

@@ -13,11 +13,11 @@ from pyte.screens import Margins, wcwidth
 LONGEST = 1_000_000  # characters without colours that are played, the last ones: a second or two of work
 BUSIEST = 30_000  # control sequences and line ends that are played, the last ones
 HIGHEST, WIDEST = 200, 500  # no terminal is larger; programs send the cursor to 999;999 only to ask for its size
-LOWEST = 10  # a program that addresses only the rows above this one does not tell how many there are
+LOWEST = 10  # a program that addresses only the rows above this one does not show how many there are
 SCROLLED = 20_000  # lines that are kept
 
 # Sequences of ECMA-48: CSI; strings (OSC, DCS, SOS, PM, APC; a line end stops one whose terminator was lost);
-# escapes of two and more bytes; and what a cut left of any of them.
+# escapes of two and more bytes; and the remains of any of them after a cut.
 ESCAPE = re.compile(
     r"\x1b\[(?P<private>[<-?]?)(?P<numbers>[0-?]*)(?P<between>[ -/]*)(?P<final>[@-~])"
     r"|\x1b[]PX^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?"

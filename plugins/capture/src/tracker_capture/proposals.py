@@ -26,12 +26,12 @@ from tracker_capture.rests import COMMITS, Measurements, Moments, named, rests, 
 from tracker_capture.settings import Propose
 from tracker_capture.windows import Draft, draft_of, is_read, moved, requests_of
 
-# How far before `--since` a stretch is looked for that goes on behind it, and the most.
+# How far before `--since` to look for the beginning of a stretch that goes on after it, and the most.
 LOOK_BACK, MOST_BACK = timedelta(days=1), timedelta(days=60)
 # How old the reading before a stretch may be: no period of a meter of a week, or of less, goes on for longer.
 OLDEST = timedelta(days=8)
 
-# Why a window's tokens are not known, as `tracker windows` has it, of how many.
+# Why a window's tokens are not known, as in `tracker windows`: what is counted, and the reason.
 UNKNOWN = {
     "lost_sessions": ("session", "since only daily totals are left of {}"),
     "accounts": ("account", "since the requests belong to {}"),
@@ -121,7 +121,7 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
         within = [event for event in events if event.since is not None or rest.has(event.provider, event.at)]
         if not inside and not any(event.in_folder for event in within):
             continue
-        # without a request here only one of which there is no log may have worked
+        # without a request here, only a provider without logs can have worked
         others = {name for name in samples_of.keys() - logged if not taken[name].meets(rest.first, rest.last)}
         found.append(
             Proposal(
@@ -143,13 +143,13 @@ def proposals(session: Session, since: datetime) -> list[Proposal]:
 
 
 def _told(samples: Iterable[Sample]) -> list[datetime]:
-    """When requests were made, if no session log tells: clients write their meters behind them."""
+    """When requests were made, without session logs: clients write their meters after each."""
     found = (at for one in samples if not one.is_scheduled and one.capture is None for at in (one.at, one.until))
     return sorted(set(found))
 
 
 def _work(session: Session, since: datetime, pause: timedelta) -> Work:
-    """What was done since an instant, and before it up to a pause: a stretch begins there, and not at an option."""
+    """What was done since an instant, and before it back to a pause: a stretch begins at a pause, not at an option."""
     folder, back = repository.folder(), LOOK_BACK
     while True:
         begin = since - back
@@ -170,7 +170,7 @@ def _work(session: Session, since: datetime, pause: timedelta) -> Work:
 
 
 def opened(session: Session, before: datetime) -> Iterator[tuple[str, Capture]]:
-    """The provider and the BEFORE of each window that is open since before an instant: it holds all done since."""
+    """The provider and the BEFORE of each window that was opened before an instant: it holds all work since."""
     for (_, provider), group in Windows(session).captures(session.index.unfinalized()).items():
         first, last = canonical(group)
         if first is not None and last is None and first.captured_at < before:
@@ -178,7 +178,7 @@ def opened(session: Session, before: datetime) -> Iterator[tuple[str, Capture]]:
 
 
 def counted(commits: Sequence[Commit], rule: str, ids: Sequence[str]) -> list[str]:
-    """What counts as a feature among commits of one window, each once. What a later window reverts is its churn."""
+    """The features among the commits of one window, each once. What a later window reverts is that window's churn."""
     commits = left_in(commits)
     kind, _, name = rule.partition(":")
     if kind == "merges":
@@ -259,7 +259,7 @@ def _share(
 def _unknown(
     times: tuple[datetime, datetime], measured: Sequence[UsageEvent], events: Sequence[UsageEvent]
 ) -> Mapping[str, int]:
-    """Why what these requests used is not what a window of the time used, by the rules of `tracker windows`."""
+    """Why it is not known what a window of this time used, by the rules of `tracker windows`."""
     start, end = (at.timestamp() for at in times)
     own = {event.account for event in measured}
     touching = (one for one in events if one.since is not None and start < one.at and one.since <= end)
@@ -270,7 +270,7 @@ def _unknown(
 
 
 def _is_in(draft: Draft, event: UsageEvent) -> bool:
-    """Whether the meters of a window moved by a request: its BEFORE has that of its own instant already."""
+    """Whether a request moved a window's meters: a BEFORE already includes a request of its own instant."""
     return draft.before.at.timestamp() < event.at <= draft.after.at.timestamp()
 
 
@@ -351,7 +351,7 @@ def chosen(found: Sequence[Proposal], windows: Sequence[str], pause: float) -> l
 
 
 def _at_once(one: Proposal) -> str:
-    """How to store what may still go on, or what its capacity lacks."""
+    """How to store work that may still go on, or what is missing for its capacity."""
     if names := [share.provider for share in one.shares if share.draft]:
         times = f"--from {iso(one.start)} --to {iso(one.end)}"
         options = "".join(f" --provider {name}" for name in names)

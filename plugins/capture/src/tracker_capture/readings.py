@@ -20,9 +20,9 @@ from tracker.kernel import Session, iso, stamp
 from tracker_capture.outline import STREAM, mark_of, outline, rows, text_of
 
 KEY = re.compile(r"[a-z][a-z0-9_]*")
-# Vendors compute a reset anew for every answer, and panes show it to the minute.
+# Vendors compute a reset again for every answer, and panes show it to the minute.
 RESET_TOLERANCE = timedelta(seconds=90)
-# Clocks of machines differ by as much: what is further ahead is not stored.
+# Clocks of machines differ by this much: what is further ahead is not stored.
 FUTURE = timedelta(minutes=5)
 # A pane rounds what a log has exactly.
 ROUNDING = 1.0
@@ -66,7 +66,7 @@ class Sample:
 
     @property
     def mark(self) -> str | None:
-        """What tells it from readings of other accounts, if it names none."""
+        """What distinguishes it from readings of other accounts, if it names none."""
         return mark_of_gauges(self.gauges.values())
 
     def has_values_of(self, other: Sample) -> bool:
@@ -116,15 +116,15 @@ def sample_of(
     """
     at = min(reading.as_of or taken, taken)
     gauges = {gauge.meter: gauge for gauge in reading.gauges if gauge.used is not None}
-    # an idle meter may show its last reset until it is used; within the lag it may be the value of before, too
+    # an idle meter may show its last reset until it is used; within the lag it may also be the value from before
     over = [gauge for gauge in gauges.values() if gauge.reset_at is not None and gauge.reset_at + behind <= at]
     for gauge in () if STALE in reading.errors else over:
         if gauge.used:
-            # what was used before it, as an idle program hands it over
+            # what was used before the reset, as an idle program still reports it
             del gauges[gauge.meter]
         else:
             gauges[gauge.meter] = evolve(gauge, reset_at=None)
-    # a reset lies at most one window of its meter ahead, as captures have it
+    # a reset is at most one period of its meter ahead, as for captures
     beyond = {
         key: gauge.reset_at - at - meter.longest
         for key, gauge in gauges.items()
@@ -227,9 +227,9 @@ def folded(known: Sequence[Sample], new: Sequence[Sample], least: timedelta = ti
 
 
 def _fold(runs: list[Sample], sample: Sample, least: timedelta) -> None:
-    """Put a sample in its place among the runs of its series. That of a capture stays a run of its own.
+    """Put a sample in its place among the runs of its series.
 
-    So it goes, and nothing else, if the capture is taken back.
+    A capture's sample stays a run of its own, so that only it goes if the capture is taken back.
     """
     place = bisect_right(runs, sample.at, key=lambda run: run.at)
     if any(run.until >= sample.until and run.has_values_of(sample) for run in runs[max(0, place - NEAR) : place]):
@@ -261,7 +261,7 @@ def history(session: Session, provider: str | None = None, since: datetime | Non
 
     def may_be(row: Mapping[str, Any]) -> bool:
         until = row.get("until")
-        # most rows of a long history are told by their text, without a parsed time
+        # most rows of a long history can be judged by their text, without parsing the time
         is_old = isinstance(until, str) and until[-1:] == "Z" and until[:13] < begin
         return not is_old and provider in (None, row.get("provider"))
 
@@ -302,7 +302,7 @@ def _load(
     spans: Iterable[tuple[int, int | None]] = ((0, None),),
     may_be: Callable[[Mapping[str, Any]], bool] = lambda _row: True,
 ) -> list[Sample]:
-    """The runs that stand. `may_be` says of a row whether its run can be wanted."""
+    """The runs that count. `may_be`: whether a row's run can be wanted."""
     removals: dict[str, list[object]] = {}
     replaced: list[tuple[str, tuple[str, ...]]] = []
     found = []

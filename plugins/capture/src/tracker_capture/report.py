@@ -56,7 +56,7 @@ def _text(session: Session, source: Source, scope: str | None) -> str:
     words = [word.replace(SCOPE, scope or origin.scope or "") for word in argv]
     if scope and SCOPE not in " ".join(argv):
         raise click.UsageError(
-            f"Invalid --scope {scope!r} of {source.name}. Its command takes none: {shlex.join(argv)}"
+            f"Invalid --scope {scope!r} for {source.name}. Its command takes none: {shlex.join(argv)}"
         )
     try:
         text = printed(origin, words, Query(session=session, source=source, origin=origin, limit=LONGEST))

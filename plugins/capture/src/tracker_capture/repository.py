@@ -77,7 +77,7 @@ class Commit:
 
 
 def left_in(commits: Sequence[Commit]) -> list[Commit]:
-    """The commits, by time, without those that a later one of them reverted; a revert may be reverted, too."""
+    """The commits, by time, without those that a later one of them reverted; a revert may itself be reverted."""
     gone: set[str] = set()
     for commit in reversed(commits):
         if commit.sha not in gone:
@@ -111,12 +111,12 @@ def commits(since: datetime) -> list[Commit]:
 
 
 def heads(start: datetime, end: datetime) -> tuple[str | None, str | None]:
-    """The commits before and behind work that is over: what was checked out, as captures of then would have it.
+    """The commits before and after work that is over: what was checked out, as captures then would have stored it.
 
-    Where git's log of HEAD does not reach back so far, the last commit of HEAD or a local branch, and on its line the
-    last one before the work. None where nothing tells.
+    If git's log of HEAD does not reach back that far: the last commit of HEAD or a local branch, and the last one on
+    its line before the work. None if git cannot tell.
     """
-    # git counts whole seconds, and a commit of the first one is of the work
+    # git counts whole seconds, and a commit in the first one belongs to the work
     first, last = math.ceil(start.timestamp()) - 1, math.floor(end.timestamp())
     with suppress(TrackerError):
         new = _checked_out(last) or _newest(last, "HEAD", "--branches")
@@ -129,7 +129,7 @@ def heads(start: datetime, end: datetime) -> tuple[str | None, str | None]:
 
 def _checked_out(at: int) -> str:
     done = _run("rev-parse", "--verify", f"HEAD@{{{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}}}")
-    # of a time before its first entry it gives that one, and says so
+    # for a time before its first entry git gives that one, and says so on stderr
     return "" if done.returncode or done.stderr else done.stdout.decode().strip()
 
 

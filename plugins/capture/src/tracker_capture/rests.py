@@ -16,7 +16,7 @@ from attrs import define
 from tracker.kernel import Session, Windows
 from tracker_capture.elsewhere import are_theirs
 
-# Less beside a window is its own last commit.
+# Less than this beside a window is its own last commit.
 LEAST_REST = 300.0
 # Among the names of providers: whoever made the commits.
 COMMITS = ""
@@ -60,10 +60,10 @@ class Foreign(NamedTuple):
 def taken_of(
     session: Session, logged: Container[str]
 ) -> tuple[Mapping[str, Measurements], Measurements, Sequence[Foreign]]:
-    """When windows hold what a provider did, and any commit; when accepted ones were measured; and others' windows.
+    """When windows hold a provider's work, or any commit; when accepted ones were measured; and others' windows.
 
-    Accepted ones hold what all did, since `accept` named who worked then and is not in it. One that came by an import
-    holds no request that is logged here.
+    Accepted ones hold everybody's work, because `accept` told who worked then and is not in it. A window that came by
+    an import holds no request that is logged here.
     """
     found, accepted = defaultdict[str, list[tuple[float, float]]](list), []
     came, foreign = session.index.made_elsewhere(), list[Foreign]()
@@ -95,15 +95,15 @@ class Rest:
         return begin <= at <= end
 
     def beside(self, windows: Iterable[Foreign]) -> tuple[str, ...]:
-        """Those of its time."""
+        """The windows that were measured during it."""
         return tuple(sorted({one.window for one in windows if one.begin <= self.last and self.first <= one.end}))
 
 
 def rests(moments: Moments, pause: float, taken: Mapping[str, Measurements], accepted: Measurements) -> list[Rest]:
-    """What no window holds of each stretch, if that is more than a moment, and than one beside a window.
+    """What no window holds of each stretch, if it is longer than a moment, or than `LEAST_REST` beside a window.
 
-    A window parts the work of those whom it holds; that of others goes on beside it. Commits alone behind an accepted
-    one are its last.
+    A window splits the work of the providers in it; that of others goes on beside it. Commits alone after an accepted
+    window belong to it.
     """
     found: list[Rest] = []
     latest: dict[str, Rest] = {}

@@ -11,7 +11,7 @@ from tracker.kernel import Session, TrackerError, iso
 from tracker_capture import readings
 from tracker_capture.origin_list import values
 from tracker_capture.origins import NoAnswer, first, named, side_by_side
-from tracker_capture.origins.answer import Answer, OriginError, not_ahead
+from tracker_capture.origins.answer import Answer, OriginError, not_ahead, parsing
 
 
 def sources(session: Session, provider: str | None) -> list[Source]:
@@ -32,7 +32,7 @@ def take(session: Session, wanted: Sequence[Source], origin: str | None, timezon
     if len(wanted) == len(problems) == 1:
         raise TrackerError(f"{problems[0]} Nothing was stored.")
     for problem in problems:
-        # a scheduled job would tell it for ever
+        # a scheduled job would repeat it for ever
         if not (session.quiet and len(problems) < len(wanted) and problem.is_absent):
             session.warn(str(problem))
     if session.json or session.dry_run:
@@ -54,7 +54,7 @@ def _take(session: Session, source: Source, answer: Answer) -> list[readings.Sam
 
 
 def _says_nothing(session: Session, source: Source, answer: Answer) -> str | None:
-    """Why an answer says nothing of now: its meters were all reset since, or what is stored is as new."""
+    """Why an answer is out of date: all its meters were reset since, or what is stored is as new."""
     if answer.last_reset is not None and answer.last_reset <= session.now:
         return f"this reading is from before the reset at {iso(answer.last_reset)}"
     known = readings.history(session, source.name, answer.as_of) if answer.age else []
@@ -65,12 +65,14 @@ def _says_nothing(session: Session, source: Source, answer: Answer) -> str | Non
 def look(
     session: Session, wanted: Sequence[Source], origin: str | None = None, timezone: str | None = None
 ) -> Iterator[tuple[Source, Answer | NoAnswer]]:
-    """What each provider answers, or why it does not, as it comes."""
+    """Each provider's answer, or why there is none, as it comes."""
     jobs = [
         partial(first, session, one, named(one, origin), timezone, accept=partial(_fitting, session, one))
         for one in wanted
     ]
-    return ((wanted[place], answer) for place, answer in side_by_side(jobs, NoAnswer))
+    for place, answer in side_by_side(jobs, NoAnswer):
+        with parsing:
+            yield wanted[place], answer
 
 
 def _fitting(session: Session, source: Source, answer: Answer) -> Answer:

@@ -1,4 +1,4 @@
-"""What makes cron, systemd or launchd sample the meters. It is only printed."""
+"""Jobs that let cron, systemd or launchd sample the meters. They are only printed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def interval(text: str) -> int:
 
 
 def text(session: Session, provider: str | None, sources: Sequence[Source], minutes: int, form: str) -> str:
-    """One job that samples the provider, or all of them, every so many minutes."""
+    """One job that samples the provider, or all of them, every few minutes."""
     root = str(session.root.absolute())
     argv = [sys.executable, "-m", "tracker.cli", "--data-dir", root, "--quiet", "capture"]
     argv += ["--sample", provider or "--all"]
@@ -69,7 +69,7 @@ def text(session: Session, provider: str | None, sources: Sequence[Source], minu
             raise TrackerError(f"{one[:80]!r} contains control characters, which a schedule cannot hold.")
     if form == "cron":
         return _cron(argv, folder, environment, minutes, _folders(sources))
-    # jobs of other providers and of other folders stand beside it
+    # there may also be jobs of other providers and folders
     label = "-".join((LABEL, *([provider] if provider else []), f"{crc32(root.encode()):08x}"))
     if form == "systemd":
         return _systemd(label, argv, folder, environment, minutes)
@@ -96,7 +96,7 @@ def keys(sources: Sequence[Source]) -> list[str]:
 
 
 def _environment(sources: Sequence[Source]) -> dict[str, str]:
-    """What a schedule's bare environment lacks: the PATH, and the folders of session files. Never a key."""
+    """What is missing in a schedule's bare environment: the PATH, and the folders of session files. Never a key."""
     origins = [one for source in sources for one in source.origins]
     names = ["PATH", *(one.variable for one in origins if isinstance(one, FileOrigin) and one.variable)]
     return {name: os.environ[name] for name in names if os.environ.get(name)}
@@ -106,7 +106,7 @@ ABOUT = "samples for the meter history; printed by `tracker schedule print`, whi
 
 
 def _folders(sources: Sequence[Source]) -> str:
-    """A PATH of the folders alone in which the origins' programs are, and the system's."""
+    """A PATH of only the folders with the origins' programs, and the system's."""
     origins = [one for source in sources for one in source.origins]
     names = [one.argv[0] for one in origins if isinstance(one, CommandOrigin | ExchangeOrigin)]
     found = [str(Path(path).parent) for path in map(shutil.which, names) if path]
@@ -115,7 +115,7 @@ def _folders(sources: Sequence[Source]) -> str:
 
 def _cron(argv: Sequence[str], folder: str, environment: dict[str, str], minutes: int, folders: str) -> str:
     when, size = _cron_interval(minutes), 0
-    # such a PATH has the folders of another system, or one for each project
+    # a long PATH has the folders of another system, or one for each project
     for known in (environment, environment | {"PATH": folders}):
         words = [f"{name}={shlex.quote(value)}" for name, value in known.items()]
         # An unescaped % ends a crontab's command.

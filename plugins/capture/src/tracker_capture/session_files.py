@@ -29,7 +29,7 @@ CHUNK = 1 << 22
 BURST = timedelta(seconds=1)
 MARKS = "readings.json"
 PACKED = ".zst"
-# A clock that was never set tells a time before any of these programs.
+# A clock that was never set shows a time before any of these programs existed.
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # Bytes from which several processes read.
 PARALLEL = 1 << 25
@@ -54,9 +54,9 @@ class Job(NamedTuple):
 
 
 class FileReadings(NamedTuple):
-    """What a file gave: a mark for the next run if it was read, how many readings, those that tell something.
+    """What a file gave: a mark for the next run if it was read, how many readings, and those to store.
 
-    wrong: the times of those that no right clock told. over: how many show only what was used before a reset.
+    wrong: the times of readings by a wrong clock. over: how many show only what was used before a reset.
     """
 
     mark: list[Any] | None = None
@@ -120,7 +120,7 @@ def sync(session: Session, wanted: Sequence[Source]) -> Counts:
 
 
 def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
-    """Readings whose time is wrong: at the time of the run they would be new, and at their own never over."""
+    """A warning of readings with a wrong time: at the time of the run they would look new, at their own never over."""
     path, at = wrong[-1]
     of = f", {span(at - session.now)} in the future" if at > session.now else ""
     files = len({path for path, _ in wrong})
@@ -133,7 +133,7 @@ def _left_out(session: Session, wrong: Sequence[tuple[str, datetime]]) -> str:
 
 
 def forget(session: Session) -> None:
-    """Have the next run read every file from its start."""
+    """Let the next run read every file from its start."""
     (session.root / ".index" / MARKS).unlink(missing_ok=True)
 
 
@@ -157,7 +157,7 @@ def _jobs(session: Session, wanted: Sequence[Source], marks: Mapping[str, Any]) 
 
 
 def _read(jobs: Sequence[Job], size: int) -> Iterator[FileReadings]:
-    """What each file gained, with several processes if that is much."""
+    """What each file gained, read by several processes if that is much."""
     workers = min(os.cpu_count() or 1, 4)
     if size < PARALLEL or workers < 2:
         yield from map(_gained, jobs)
@@ -176,7 +176,7 @@ def _forked(place: int) -> FileReadings:
 
 
 def _gain(path: str, mark: Any) -> int:
-    """Bytes of a file that were not read yet, told without opening it."""
+    """Bytes of a file that were not read yet, without opening it."""
     try:
         about = os.stat(path)
     except OSError:
@@ -197,7 +197,7 @@ def _known(mark: Any, about: os.stat_result) -> tuple[int, bool]:
 
 
 def _files(session: Session, source: Source, origin: FileOrigin) -> list[str]:
-    """The files that `tracker usage` reads, too; without it those of the origin."""
+    """The files that `tracker usage` reads; without that feature those of the origin."""
     for logs in _logs(session, origin):
         if found := session.registry.first("session_files", source=logs):
             return list(found)
@@ -254,7 +254,7 @@ def _gained(job: Job) -> FileReadings:
             # the next run reads from the start only if it matters whose the readings are
             one, other = _readings(job, [last, last[last.rfind("\n") + 1 :]], changed)
             is_owned = one != other or (other is not None and other.as_of in copied[-1:])
-        # of a compressed file its own size: its lines are read from the first one on
+        # for a compressed file its own size: its lines are always read from the first one on
         mark = [about.st_size if is_packed else end, about.st_ino, is_owned]
         return FileReadings(mark, len(found), _ends_of_runs(found), wrong, len(over))
     except ImportError:
@@ -269,16 +269,16 @@ def _gained(job: Job) -> FileReadings:
 def _texts(
     file: int, start: int, origin: FileOrigin, *, is_packed: bool, is_owned: bool
 ) -> Iterator[tuple[int, list[str], bool]]:
-    """Of each chunk the end of its whole lines, and those that contain the marker, each behind its owner's lines.
+    """For each chunk, the end of its whole lines, and those with the marker, each after its owner's lines.
 
-    is_owned: whether there may be one before the start; it also says if there was one.
+    is_owned: whether there may be an owner's line before the start. The last value is whether there was one.
     """
     if is_owned:
         gained = list(_batches(file, start, [origin.marker], is_packed=is_packed))
         if not any(lines for _, lines in gained):
             yield from ((stop, lines, True) for stop, lines in gained[-1:])
             return
-        # what names the owner may stand before what the file gained
+        # the owner's line may come before what the file gained
         start = 0
     owners: list[str] = []  # the first one and the last
     markers = [origin.marker, origin.owner] if origin.owner else [origin.marker]
@@ -307,7 +307,7 @@ def _unpacked(file: BinaryIO) -> Reader:
 
 
 def _batches(file: int, start: int, markers: Sequence[str], *, is_packed: bool) -> Iterator[tuple[int, list[str]]]:
-    """Of each chunk the end of its whole lines, and those that contain a marker."""
+    """For each chunk, the end of its whole lines, and those that contain a marker."""
     os.lseek(file, start, os.SEEK_SET)
     wanted = [marker.encode() for marker in markers]
     with os.fdopen(file, "rb", closefd=False) as packed:
@@ -321,7 +321,7 @@ def _batches(file: int, start: int, markers: Sequence[str], *, is_packed: bool) 
 
 
 def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
-    """The lines that contain a marker, found without a split of what lies between them."""
+    """The lines that contain a marker, found without splitting the lines in between."""
     found = {}
     for marker in markers:
         at = block.find(marker, 0, stop)
@@ -336,7 +336,7 @@ def _marked(block: bytes, stop: int, markers: Sequence[bytes]) -> list[bytes]:
 def _samples(
     job: Job, lines: Sequence[str], changed: datetime, wrong: Times, over: Times, copied: Times
 ) -> Iterator[readings.Sample]:
-    """The readings of some lines. One without a time, or with a wrong one, cannot be placed in the history."""
+    """The readings of some lines, except those without a time, or with a wrong one."""
     session, behind = job.session, readings.lag(job.session)
     for reading in _readings(job, lines, changed):
         if isinstance(reading, Reading) and (at := reading.as_of) is not None:
@@ -353,7 +353,7 @@ def _samples(
 
 
 def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading | None]:
-    """What the plugin makes of each line: of all under one guard, because that costs as much as a line."""
+    """The plugin's reading of each line, all under one guard, because a guard costs as much as a line."""
     registry, name, local = job.session.registry, job.source.name, job.session.zone
     try:
         with registry.guarded(name, "parse_status"):
@@ -371,7 +371,7 @@ def _readings(job: Job, lines: Sequence[str], changed: datetime) -> list[Reading
 
 
 def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
-    """Of readings within a second of each other only the last."""
+    """Only the last of readings within a second of each other."""
     kept: list[readings.Sample] = []
     begun = None
     for sample in samples:
@@ -384,7 +384,7 @@ def _without_bursts(samples: Sequence[readings.Sample]) -> list[readings.Sample]
 
 
 def _ends_of_runs(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
-    """Of a file's equal readings in a row the first and the last."""
+    """The first and the last of a file's consecutive equal readings."""
     kept: list[readings.Sample] = []
     for sample in samples:
         if len(kept) > 1 and all(_is_same(one, sample) for one in kept[-2:]):
@@ -395,5 +395,5 @@ def _ends_of_runs(samples: Sequence[readings.Sample]) -> list[readings.Sample]:
 
 
 def _is_same(one: readings.Sample, other: readings.Sample) -> bool:
-    """Whether both have the very gauges that a plugin made once for equal texts."""
+    """Whether both have the same gauge objects, which a plugin makes once for equal texts."""
     return one.series == other.series and [*one.gauges.values()] == [*other.gauges.values()]

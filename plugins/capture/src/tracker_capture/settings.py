@@ -52,7 +52,7 @@ class CaptureSettings:
         "the environment variable that holds a provider's key for captures, as PROVIDER=VARIABLE",
         fits_new=are_key_variables,
         expected="PROVIDER=VARIABLE, such as glm=MY_GLM_KEY",
-        consent="sends variables of yours as keys",
+        consent="sends environment variables as keys",
     )
     accounts: Mapping[str, Any] = setting(
         {},
@@ -62,7 +62,7 @@ class CaptureSettings:
     )
     run_commands: tuple[str, ...] = setting(
         (),
-        "commands for `tracker ingest SOURCE --run` instead of the declared ones, as SOURCE=COMMAND",
+        "commands for `tracker ingest SOURCE --run` instead of the plugins' own, as SOURCE=COMMAND",
         fits_new=are_commands,
         expected="SOURCE=COMMAND, such as 'codex-ccusage=npx ccusage codex daily --json'",
         consent="runs commands",

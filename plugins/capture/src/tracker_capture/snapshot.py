@@ -147,7 +147,7 @@ def _usable(session: Session, options: Options, answer: Answer) -> Answer:
     # a BEFORE is what a window begins with, so that what was used up to a reset since is not in it
     instant = answer.taken if "before" in options.phases else answer.as_of
     over, name = answer.last_reset, options.source.name
-    # the vendor may lag behind a reset, but what was read before it is of the time before
+    # the vendor may lag after a reset, but a reading from before it shows the time before
     lag = timedelta(minutes=buffer if over is not None and answer.as_of >= over else 0)
     is_judged = not options.force and options.origin != STDIN
     if is_judged and over is not None and over <= instant - lag:

@@ -1,7 +1,7 @@
 """The status line: meters, resets and the open window in one line, from the JSON that a program hands its command.
 
 Which source understands the JSON is found by asking those that declare a `StatusLineOrigin`. The last reading of each
-is kept, with its time and without the JSON, which also tells folders and sessions; captures can read it from there.
+is kept, with its time and without the JSON, which also names folders and sessions; captures can read it from there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.kernel import Session
     from tracker_capture.origins.answer import Answer, Query
 
-# Bytes of what is handed over.
+# Bytes of input.
 LIMIT = 1 << 20
 # A program that does not close the pipe must not hold up its own prompt.
 INPUT_SECONDS = 2.0
@@ -67,7 +67,7 @@ def text(session: Session, found: LastReading | None) -> str:
 
 
 def handed_over() -> bytes:
-    """What stands on standard input, as far as it comes in time; nothing from a terminal."""
+    """What comes on standard input in time; nothing from a terminal."""
     chunks: list[bytes] = []
     if os.isatty(0):
         return b""
@@ -84,7 +84,7 @@ def handed_over() -> bytes:
 
 
 def take(session: Session, data: bytes) -> LastReading | None:
-    """What is new, else what was kept. The sources that understood before are loaded first, since loading all costs."""
+    """The new reading, else the kept one. Sources that gave one before are loaded first: loading all takes time."""
     now = session.now
     known = [path.stem for path in (session.root / "state" / FOLDER).glob("*.json")]
     before = [source for name in sorted(known) if (source := session.registry.source(name))]

@@ -9,6 +9,6 @@ if TYPE_CHECKING:
 
 
 def unit_of(source: Source | None, key: str) -> str:
-    """`%` or ` prompts`; nothing if no plugin in use tells what the meter counts."""
+    """`%` or ` prompts`; empty if no plugin in use declares what the meter counts."""
     meter = source.meter(key) if source else None
     return "" if meter is None else "%" if meter.unit == "pp" else f" {meter.unit}"

@@ -20,7 +20,7 @@ def wait_until(session: Session, instant: datetime, why: str) -> None:
         session.note(f"waiting {_clock(instant - session.now)} until {iso(instant)}: {why}")
     while (left := instant - session.now) > timedelta(0):
         if is_counting:
-            # a longer line would be wrapped, and drawn below itself at each step
+            # a longer line would be wrapped, and redrawn below itself at each step
             text = f"waiting {_clock(left)}: {line(why)}"[: get_terminal_size().columns - 1]
             print(f"{CLEAR}{text}", end="", file=sys.stderr, flush=True)
         time.sleep(min(STEP_SECONDS, left.total_seconds()))

@@ -23,7 +23,7 @@ from tracker_capture.settings import CaptureSettings
 NEAR_RESET, NEAR_PACE = timedelta(minutes=5), timedelta(minutes=1)
 LONGEST_PACE = timedelta(hours=1)
 STEP_SECONDS = 0.5
-# An unchanged reading extends its run this rarely.
+# An unchanged reading extends its run only this often.
 LEAST = timedelta(minutes=5)
 
 
@@ -71,7 +71,7 @@ class Watch:
     def turn(self, session: Session, arrived: Callable[[], None] = lambda: None) -> list[str]:
         """Ask the providers that are due and store each answer as it comes; why others have none, and until when.
 
-        arrived: called behind each answer.
+        arrived: called after each answer.
         """
         due = {pace.source.name: pace for pace in self.paces if pace.due <= session.now}
         for source, answer in samples.look(session, [pace.source for pace in due.values()]):
@@ -92,13 +92,13 @@ class Watch:
 
 
 class Line:
-    """The line as it stands: drawn anew on a terminal, elsewhere a new one for each change."""
+    """The current line: redrawn on a terminal, elsewhere a new line for each change."""
 
     def __init__(self, session: Session) -> None:
         self.session, self.text, self.is_quiet = session, "", session.quiet
 
     def show(self, text: str) -> None:
-        """Show as much of a text as the terminal has room for: a line that is wrapped cannot be drawn anew."""
+        """Show as much of a text as the terminal has room for: a wrapped line cannot be redrawn."""
         if sys.stdout.isatty():
             text = line(text)
             if len(text) > _room():
@@ -126,7 +126,7 @@ def _room() -> int:
 
 @contextmanager
 def _silent(session: Session) -> Iterator[None]:
-    """What is waited for would be said behind the line."""
+    """A note on what is waited for would be printed after the line."""
     before, session.quiet = session.quiet, True
     try:
         yield
@@ -137,7 +137,7 @@ def _silent(session: Session) -> Iterator[None]:
 def watch(session: Session, wanted: Sequence[Source], every: timedelta) -> None:
     """Sample until a signal, or until the terminal is gone.
 
-    On a terminal one line is drawn anew, elsewhere each change is a line.
+    On a terminal one line is redrawn, elsewhere each change is a line.
     """
     watched, shown = Watch(wanted, every, session.now), Line(session)
     told: list[str] = []

@@ -50,7 +50,7 @@ def drafts(
 
 def _logged(session: Session, samples: Sequence[Sample], start: datetime, end: datetime) -> dict[str, list[datetime]]:
     """The requests of each provider that has some between two instants, from the readings before them on."""
-    # of each account the last one before
+    # for each account, the last one before
     last = {(run.provider, run.account): run.at for run in sorted(samples, key=lambda run: run.at) if run.at <= start}
     since = min(last.values(), default=start)
     events = session.registry.first("usage_events", session=session, since=since, folder=None) or ()
@@ -115,7 +115,7 @@ def draft_of(
     known = [one for one in samples if source.capacity is None or source.capacity in one.gauges]
     if not known:
         of = f"{name}'s {source.capacity}, which measures its windows" if samples else name
-        when, cure = " of that time" if is_exact else "", "`tracker sync` adds those that its session files have"
+        when, cure = " of that time" if is_exact else "", "`tracker sync` adds any from its session files"
         if not is_read(source, samples):
             cure = f"`tracker start {name} --stdin` and `tracker end {name} --stdin` measure what is done between them"
         raise TrackerError(f"The history{when} has no reading of {of}. {cure}. Nothing was stored.")
@@ -193,7 +193,7 @@ def _of_one_account(
 
 
 def _without_older_periods(source: Source, before: End, after: End) -> End:
-    """A BEFORE that may be a day old, without the meters that began anew since: none of their readings says when."""
+    """A BEFORE, perhaps a day old, without the meters that were reset since at a time that no reading shows."""
 
     def is_older(key: str, gauge: Gauge) -> bool:
         new, length = after.sample.gauges.get(key), length_of(source, key)
@@ -260,7 +260,7 @@ def _nearest(source: Source, ends: Sequence[End], limit: timedelta) -> End:
 
 
 def save(session: Session, window: str, draft: Draft, notes: str | None, heads: tuple[str | None, str | None]) -> None:
-    """heads: the commits before and behind the work."""
+    """heads: the commits before and after the work."""
     first, last = ({"git_head": head} for head in heads)
     before = _store(session, window, "before", draft.source, draft.before, notes, first)
     split = {"reset_split": {"before": before, "meters": dict(draft.parts)}} if draft.parts else {}

@@ -16,7 +16,7 @@ SOURCE = TelemetrySource(
     title="Claude Code sessions",
     stream="claude_sessions",
     models=("claude",),
-    tags={"model:unknown": "The message names no model; it has no price."},
+    tags={"model:unknown": "The message names no model, so it has no price."},
     origins=(
         LogOrigin(
             name="config",

@@ -18,7 +18,7 @@ SOURCE = TelemetrySource(
     title="Codex sessions",
     stream="codex_sessions",
     models=("gpt", "codex", "o3", "o4-mini"),
-    tags={"model:unknown": "No line before the request names its model; it has no price."},
+    tags={"model:unknown": "No line before the request names its model, so it has no price."},
     origins=tuple(
         LogOrigin(
             name=name.replace("_", "-"),

@@ -24,17 +24,17 @@ TAGS = {
     INSUFFICIENT: "no meter has a value in the text; send Codex a message, then capture the whole /status pane",
     MISSING: "a meter's label is there without a readable percentage; capture again in a wider terminal",
     TRIMMED: "the text holds several panes and only the last one counts; nothing to do",
-    CONTRADICTED: "the bar shows another value than the number, so the pane was garbled; capture it again",
-    AMBIGUOUS: "the answer holds the limit twice with different values, so it is left empty",
-    UNREAD: "these words name no time that is known here, so the reset is left out",
+    CONTRADICTED: "the bar and the number disagree, so the pane is garbled; capture it again",
+    AMBIGUOUS: "the answer has the limit twice with different values, so it is left empty",
+    UNREAD: "tracker finds no time in these words, so the reset is left out",
     BESIDE: "the text holds two panes side by side, as a split terminal shows them; copy one of them alone",
-    REPEATED: "the limit comes again under a name that is not known here; the first one counts",
-    UNKNOWN: "the row is below a heading that is not known here, so it may be another model's and is left out",
-    STALE: "the figures may be old: Codex says so, or every reset in the pane is over; run /status and capture that",
+    REPEATED: "the limit appears again under an unknown name; the first one counts",
+    UNKNOWN: "the row is below an unknown heading, so it may be another model's and is left out",
+    STALE: "the figures may be old: Codex says so, or every reset in the pane has passed; run /status and capture that",
     NOT_AUTHENTICATED: "Codex is not logged in with the plan's account, and an API key has no limits; run codex login",
-    NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login for another",
-    NO_METER: "this plan has no such meter, so its windows cannot be measured; `tracker gate codex --meter M` still"
-    " tells whether work may start, by a meter M that the pane has, such as monthly",
+    NO_LIMITS: "Codex says that this account has no limits, so there is nothing to read; run codex login with another",
+    NO_METER: "this plan has no such meter, so its windows cannot be measured; `tracker gate codex --meter M` can still"
+    " say whether work may start, by a meter M that the pane shows, such as monthly",
     "usage-not-loaded": "Codex could not fetch the limits; try again later",
 }
 JSON_BEGIN = re.compile(r"\s*(?:[<>]\s*)?\{")

@@ -12,7 +12,7 @@ ANOMALIES = "anomalies"
 
 
 def texts(value: object) -> list[str]:
-    """What a list in a record holds; an edit by hand may have put anything in its place."""
+    """The texts in a list of a record. An edit by hand may have put anything there."""
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
@@ -32,7 +32,7 @@ def closing(session: Session, found: Entry, cause: str, by: str) -> dict[str, An
 
 
 def closed_again(session: Session, source: Source, window: str, gone: str) -> Iterator[dict[str, Any]]:
-    """Rows for anomalies that a capture closed which is taken back: what counts without it supersedes theirs, too."""
+    """Closing rows for anomalies that the removed capture had closed, if what counts without it closes them too."""
     windows = Windows(session)
     group = [one for one in windows.captures([window]).get((window, source.name), ()) if one.record_id != gone]
     counting = {one.record_id: one for one in canonical(group) if one}

@@ -1,4 +1,4 @@
-"""Take a capture back: a tombstone in the same stream, and the anomalies that it closes."""
+"""Take a capture back: append a tombstone to its stream, and close the anomalies it caused."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tracker.kernel import Capture, Session, TrackerError, Windows, canonical, p
 from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
 
 Row = dict[str, Any]
-# of a capture that the finalize row was measured with
+# for a capture that the finalize row was measured with
 USED = "finalized with it"
-# by what two anomalies are the same
+# the fields that identify an anomaly
 SAME = ("kind", "provider", "meter", "records")
 
 
@@ -30,10 +30,10 @@ def take_back(
     is_sure: bool,
     keeps_reading: bool,
 ) -> None:
-    """Append a tombstone for a capture, and close what it caused. keeps_reading: in the meter history.
+    """Append a tombstone for a capture, and close what it caused. keeps_reading: leave it in the meter history.
 
-    A capture of a finalized window or of another lane, and one without a named window, is removed only if somebody is
-    sure: asked on a terminal, else by `is_sure`.
+    A capture of a finalized window or of another lane, or without a named window, is removed only if somebody is sure:
+    asked on a terminal, else by `is_sure`.
     """
     if session.dry_run:
         session.data(_tombstone(session, source, find(), reason))
@@ -67,12 +67,12 @@ def _say(session: Session, source: Source, found: Capture) -> None:
     when = value(found.record.get("captured_at"))
     session.say(f"removed {source.name} {what} for {found.window} (captured_at={when})")
     if found.agent_id != session.lane:
-        session.note(f"note: it was of {_lane(found)}")
+        session.note(f"note: it belonged to {_lane(found)}")
 
 
 def _say_anomalies(session: Session, closed: int, raised: list[Row]) -> None:
     if closed:
-        session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it had caused")
+        session.note(f"note: closed {closed} anomal{'y' if closed == 1 else 'ies'} that it caused")
     for row in raised:
         session.warn(f"anomaly {row['kind']} in {row['window']}: {row['cause']}; cure: {row['cure']}")
 
@@ -82,11 +82,11 @@ def _lane(found: Capture) -> str:
 
 
 def staleness(session: Session, source: Source, found: Capture, *ways: str) -> str | None:
-    """What makes a finalized window right again, if a capture is gone that it was finalized with. ways: the first."""
+    """How to correct a window that was finalized with a capture that is gone. ways: those to name first."""
     if _use(session, source, found) != USED or _is_repeated(session, source, found):
         return None
     place, left = f"--window {found.window}", _standing(session, source, found.window)
-    pair, stale = canonical(left), f"{found.window} was finalized with it and is stale"
+    pair, stale = canonical(left), f"{found.window} was finalized with this capture and is stale"
     # a provider without any capture leaves the window, unless it is the last one
     is_needed = left or not any(name != source.name for _, name in Windows(session).captures([found.window]))
     missing = pair.missing if is_needed else ()
@@ -97,12 +97,12 @@ def staleness(session: Session, source: Source, found: Capture, *ways: str) -> s
     if missing:
         what = f"its {source.name} {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing"
     else:
-        what = f"the {source.name} captures that count now fell ({fell})"
+        what = f"in the {source.name} captures that count now, {fell}"
     # one that is captured now would follow its AFTER
     if "BEFORE" not in missing:
         lane = "" if found.agent_id == session.lane else f" --agent {found.agent_id or repr('')}"
         ways = (*ways, f"`tracker end {source.name} --stdin {place}{lane}` captures it again")
-    reopen = f"`tracker complete --reopen {place}` opens the window"
+    reopen = f"`tracker complete --reopen {place}` reopens the window"
     return f"{stale}: {what}. {', or '.join(filter(None, (', '.join(ways), reopen)))}"
 
 
@@ -116,24 +116,24 @@ def _make_sure(session: Session, source: Source, found: Capture, *, is_named: bo
         why = f"{found.window} is {use}"
     elif meant is not None:
         option = f"--agent {meant.agent_id or repr('')}"
-        why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} names it)"
+        why = f"the open anomaly of {found.window} is about captures of {_lane(meant)} ({option} selects it)"
     elif is_own:
-        why = "no --window names it"
+        why = "you did not name a window"
     else:
-        why = f"it is of {_lane(found)}"
+        why = f"it belongs to {_lane(found)}"
     if sys.stdin.isatty() and sys.stderr.isatty():
         if click.confirm(f"Remove {what}? ({why})", err=True):
             return
         raise TrackerError("Nothing was removed.")
     # a name alone is not enough for a capture that was finalized
-    named = "" if use or is_named or meant else ", or name it with --window"
+    named = "" if use or is_named or meant else ", or name its window with --window"
     raise TrackerError(f"This would remove {what}, and {why}. Use --yes to remove it{named}.")
 
 
 def _meant(session: Session, source: Source, found: Capture) -> Capture | None:
-    """A capture of another lane which an open anomaly is about that has nothing to do with this one.
+    """A capture of another lane that an open anomaly is about, if that anomaly does not concern this one.
 
-    The stored cure of the lane without a name says no lane: typed in another, it would take that one's own capture.
+    The stored cure of the lane without a name has no --agent: typed in another lane, it would take that lane's capture.
     """
     known = {one.record_id: one for one in _standing(session, source, found.window)}
     meant = None
@@ -186,7 +186,7 @@ def _standing(session: Session, source: Source, window: str | None) -> list[Capt
 
 
 def _is_repeated(session: Session, source: Source, gone: Capture) -> bool:
-    """Whether the same values of the same instant stand as those of a capture that is gone."""
+    """Whether another capture has the same values and time as the one that is gone."""
     keys = ("phase", "captured_at", "parsed")
     group = _standing(session, source, gone.window)
     return any(all(one.record.get(key) == gone.record.get(key) for key in keys) for one in group)
@@ -219,8 +219,8 @@ def _missing(session: Session, source: Source, phase: str | None, window: str | 
     if window and not session.index.knows(window) and session.index.newest_windows(1):
         return Windows(session).no_window(window)
     gone = " (it was removed before)" if window and _was_removed(session, source, phase, window) else ""
-    what = f"{name} {phase or 'capture'}{place}{lane}"
-    return TrackerError(f"There is no {what} to remove{gone}. `tracker window-audit --window W` shows what stands.")
+    what = f"{name} {f'{phase} ' if phase else ''}capture{place}{lane}"
+    return TrackerError(f"There is no {what} to remove{gone}. `tracker window-audit --window W` shows what is stored.")
 
 
 def _was_removed(session: Session, source: Source, phase: str | None, window: str) -> bool:
@@ -232,7 +232,7 @@ def _was_removed(session: Session, source: Source, phase: str | None, window: st
 
 
 def _use(session: Session, source: Source, found: Capture) -> str | None:
-    """What the window's finalize row makes of the capture; a row of schema 1.0.0 says no ids. None: there is no row."""
+    """How the finalize row uses the capture; None without a row. A row of schema 1.0.0 names no ids."""
     row = Windows(session).finalized([found.window]).get(found.window)
     if row is None:
         return None

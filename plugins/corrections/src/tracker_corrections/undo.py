@@ -28,11 +28,11 @@ from tracker.kernel import (
 from tracker_corrections.anomaly_rows import ANOMALIES, closed_again, closing, texts
 from tracker_corrections.deletion import staleness
 
-TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, and mostly thousands of commands
+TAIL = 17 << 20  # bytes at a stream's end that are searched: the longest line, or usually thousands of commands
 ID = re.compile(rb'"command_id":\s*"([0-9a-f]{24})"')
 LATEST = "g"  # behind every id: they sort by time
 MOST = 100  # records of one stream that are described one by one
-# streams of what views keep for their own scoring, which nobody means to take back
+# streams that views keep for their own scoring, which nobody wants to take back
 NOTES = ("forecasts",)
 IMPORTS = "imports"
 FINALIZED = "windows"
@@ -42,9 +42,9 @@ Row = dict[str, Any]
 
 @frozen(kw_only=True)
 class Step:
-    """The records of one command by stream. `log`: those that hold the command as it was typed.
+    """The records of one command by stream. `log`: records that hold the command as it was typed.
 
-    past: the newer commands of its lane that stay, since what they stored cannot be taken back, such as events.
+    past: newer commands of its lane that stay, since what they stored (such as events) cannot be taken back.
     is_cut: whether some of its records may stand before what was searched.
     """
 
@@ -56,7 +56,7 @@ class Step:
     is_cut: bool = False
 
     def add(self, stream: str, record: Row) -> None:
-        # a record with a command is a log of it, which is not what the command was for
+        # a record that holds the command is its log, not its purpose
         (self.log if isinstance(record.get("command"), str) else self.records)[stream].append(record)
 
     @property
@@ -108,11 +108,11 @@ def steps(session: Session, provider: str | None = None) -> list[Step]:
 def _of_lanes(session: Session) -> list[Step]:
     """The commands of this directory that were not taken back, the newest first."""
     found: dict[str, Step] = {}
-    # taken back; of another directory, whose records `tracker import` brought; or passed by `undo --past`
+    # taken back, imported from another directory, or passed by `undo --past`
     gone: set[str] = set()
     # a command has one lane, although not all of its records name it
     lanes: dict[str, str] = {}
-    # the newest command that may have begun before what is searched
+    # the newest command that may have begun before the part that is searched
     cut = ""
     # ids sort by time, but a clock may have been set back: the log has the order in which commands were typed
     typed: dict[str, tuple[str, int]] = {}
@@ -138,7 +138,7 @@ def _of_lanes(session: Session) -> list[Step]:
 
 
 def _whole(session: Session, steps: Sequence[Step]) -> list[Step]:
-    """The commands with all that they stored, of which the streams' ends may hold a part."""
+    """The commands with everything they stored; the streams' ends may hold only part of it."""
     cut = {one.command_id: Step(command_id=one.command_id, lane=one.lane) for one in steps if one.is_cut}
     for stream in _streams(session) if cut else ():
         for record in _written(session, stream, 0, cut):
@@ -147,9 +147,9 @@ def _whole(session: Session, steps: Sequence[Step]) -> list[Step]:
 
 
 def _streams(session: Session) -> list[str]:
-    """The streams that are searched; first what says whose commands came by import.
+    """The streams to search, first the one that lists imported commands.
 
-    Streams of events belong to no command, although one that reads session logs by the way keeps daily totals there.
+    Streams of events belong to no command, although commands that also read session logs keep daily totals there.
     """
     events = {source.stream for source in session.registry.sources.values() if source.is_stream}
     found = [stream for stream in session.journal.streams() if stream not in {*NOTES, *events}]
@@ -157,7 +157,7 @@ def _streams(session: Session) -> list[str]:
 
 
 def _written(session: Session, stream: str, start: int, wanted: Container[str] | None = None) -> Iterator[Row]:
-    """The records from an offset on that say which command wrote them; only those of the wanted commands."""
+    """The records from an offset on that name the command that wrote them; only those of the wanted commands."""
     for number, (_, text) in enumerate(session.journal.lines(stream, start)):
         # the first line is cut if the search begins in the middle
         found = ID.search(text) if text and (number or not start) else None
@@ -165,7 +165,7 @@ def _written(session: Session, stream: str, start: int, wanted: Container[str] |
             continue
         record = Journal.decode(text)
         if record is not None and record.get("command_id") == found[1].decode():
-            # an edit by hand may have taken its own
+            # an edit by hand may have removed its id
             yield {**record, "record_id": record_id(stream, text, record)}
 
 
@@ -197,9 +197,9 @@ def _nothing(session: Session, provider: str | None, known: Sequence[Step]) -> T
 
 
 def described(session: Session, step: Step) -> list[str]:
-    """What taking a command back does, a line for each record; of very many, as of a `sync`, one for them all."""
+    """What taking a command back does: a line for each record, or one line for very many, as after a `sync`."""
     found = []
-    # what was captured is said before what followed from it
+    # captures come before what followed from them
     captured = session.registry.status_streams
     for stream, records in sorted(step.records.items(), key=lambda one: one[0] not in captured):
         if stream == ANOMALIES:
@@ -214,7 +214,7 @@ def described(session: Session, step: Step) -> list[str]:
                 entries = _beside(session, stream, record)
                 verb, about = "put back", next((one.record for one in entries if one.record_id == target), record)
                 if _is_removed_twice(session, stream, record):
-                    found.append(f"{_name(stream, about)} stays taken back: another command took it back, too")
+                    found.append(f"{_name(stream, about)} stays taken back: another command also took it back")
                     continue
             elif record["record_id"] in session.index.tombstoned(stream):
                 found.append(f"{_name(stream, about)} was taken back already")
@@ -224,14 +224,14 @@ def described(session: Session, step: Step) -> list[str]:
 
 
 def _is_removed_twice(session: Session, stream: str, tombstone: Row) -> bool:
-    """Whether another standing record takes the same one back, as that of another lane's undo."""
+    """Whether another record takes the same one back, such as another lane's undo."""
     target, gone = tombstone["tombstone"], session.index.tombstoned(stream)
     same = {one.record_id for one in _beside(session, stream, tombstone) if one.record.get("tombstone") == target}
     return not same - gone <= {tombstone["record_id"]}
 
 
 def _beside(session: Session, stream: str, tombstone: Row) -> Iterator[Entry]:
-    """The records of a tombstone's window, also those that were taken back."""
+    """The records of a tombstone's window, including those that were taken back."""
     windows = [window] if isinstance(window := tombstone.get("window"), str) else None
     return session.index.entries(stream, windows, removed=True)
 
@@ -239,18 +239,18 @@ def _beside(session: Session, stream: str, tombstone: Row) -> Iterator[Entry]:
 def _name(stream: str, record: Row) -> str:
     """`NAME after snapshot for W0-20 (captured_at=...)`."""
     provider, phase, window = (record.get(key) for key in ("provider", "phase", "window"))
-    # what a person knows is the ledger's row, which this record remembers
+    # people know the ledger's row, which this record stands for
     what = f"{line(phase)} snapshot" if phase else f"record of {line(record.get('ledger') or f'{stream}.jsonl')}"
     what = "finalize row" if stream == FINALIZED else what
     words = [line(provider)] if provider else []
     words += [what, *([f"for {line(window)}"] if window else [])]
-    # a row of the meter history that covers a run of equal readings was added by its last one
+    # a history row for a run of equal readings was added by the last of them
     taken = record.get("until") or record.get("captured_at")
     return f"{' '.join(words)} (captured_at={value(taken)})"
 
 
 def elsewhere(session: Session, step: Step) -> list[str]:
-    """What features would reverse outside of the journal, a line about each; or why they refuse."""
+    """What features would reverse outside the journal, one line each; raises if they refuse."""
     was, session.dry_run = session.dry_run, True
     try:
         return _undo_rows(session, step)
@@ -259,7 +259,7 @@ def elsewhere(session: Session, step: Step) -> list[str]:
 
 
 def undo(session: Session, step: Step) -> tuple[list[str], list[str]]:
-    """Take the command back; what was done, a line for each record, and what features did elsewhere."""
+    """Take the command back; returns what was done, a line per record, and what features did elsewhere."""
     if session.dry_run:
         for text in elsewhere(session, step):
             session.note(f"note: {text}")
@@ -287,43 +287,43 @@ def _captures(session: Session, step: Step) -> list[tuple[str, Capture]]:
 
 
 def _undo_rows(session: Session, step: Step) -> list[str]:
-    """What features reverse outside of the journal."""
+    """What features reverse outside the journal."""
     _refuse_what_nothing_reverses(session, step)
     answers = session.registry.ask("undo_rows", session=session, command_id=step.command_id, records=step.all)
     return [text for answer in answers for text in answer]
 
 
 def _refuse_what_nothing_reverses(session: Session, step: Step) -> None:
-    """Refuse records whose feature is not in use: its row in a ledger would count on, and they be gone."""
+    """Refuse records whose feature is not in use: its ledger row would go on counting without them."""
     kept = {stream for one in session.registry.features if one.info for stream in one.info.streams}
     for stream, records in step.records.items():
         for record in records if stream not in kept else ():
             if "ledger" in record or record.get("source") == "churn":
                 ledger = line(record.get("ledger") or "the churn ledger")
-                # behind a command that is missing here stands how to get it
+                # for a command that is missing here, the error goes on to say how to get it
                 raise TrackerError(
-                    f"No feature in use reverses this command's row in {ledger}, as that of `tracker churn` does."
-                    " Nothing was taken back."
+                    f"No feature in use can reverse this command's row in {ledger}; the feature of `tracker churn`"
+                    " does. Nothing was taken back."
                 )
     known = {*kept, FINALIZED, *(one.stream for one in session.registry.sources.values())}
     streams = sorted(step.records.keys() - {ANOMALIES})
     if streams and known.isdisjoint(streams):
         raise TrackerError(
-            f"{line(streams[0])}.jsonl is of no plugin in use, which alone can reverse what belongs to its records"
-            " elsewhere. Install the plugin that declares this stream, or take back a provider's last command with"
+            f"No plugin in use declares {line(streams[0])}.jsonl, and only its plugin can reverse what belongs to its"
+            " records elsewhere. Install that plugin, or take back a provider's last command with"
             " `tracker undo PROVIDER`. Nothing was taken back."
         )
 
 
 def _rows(session: Session, step: Step) -> dict[str, list[Row]]:
-    """The rows to append by stream; those about anomalies come first, as whenever captures are stored."""
+    """The rows to append by stream; those about anomalies come first, as always when captures are stored."""
     rows: dict[str, list[Row]] = {ANOMALIES: []}
     for stream, records in step.records.items():
         if stream != ANOMALIES:
             rows[stream] = [_tombstone(session, step, record) for record in records]
     by = next(iter(row["record_id"] for stream in rows.values() for row in stream), None)
     for record in step.records.get(ANOMALIES, ()):
-        # what it closed is open again by itself, unless another capture counts: its record does not stand any more
+        # what it closed reopens by itself, since its record is gone, unless another capture counts
         if by is not None and "closes" not in record:
             entry = Entry(ANOMALIES, 0, record["record_id"], record)
             rows[ANOMALIES].append(closing(session, entry, "undo", by))

@@ -1,4 +1,4 @@
-"""The audit of a window: what stands, which of it counts, what was taken back, and what is open."""
+"""The audit of a window: its records, which of them count, what was taken back, and what is open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
     """Everything as JSON values."""
     groups = {name: group for (_, name), group in Windows(session).captures([window]).items()}
     row = Windows(session).finalized([window]).get(window)
-    # one whose captures are all gone was measured all the same
+    # a provider whose captures are all gone was measured too
     names = {*groups, *(row.providers.keys() & session.registry.sources.keys() if row else ())}
     open_ids = {entry.record_id for entry in Windows(session).open_anomalies([window])}
     return {
@@ -41,7 +41,7 @@ def audit(session: Session, window: str) -> dict[str, Any]:
 
 
 def _picked(entry: Entry, *keys: str) -> dict[str, Any]:
-    """Some fields of a record behind its id."""
+    """A record's id and some of its fields."""
     return {"record_id": entry.record_id} | {key: entry.record.get(key) for key in keys}
 
 
@@ -78,7 +78,7 @@ def _other(session: Session, window: str) -> dict[str, int]:
 
 
 def _repeated_lines(session: Session, window: str) -> dict[str, int]:
-    """How many lines repeat a record that stands already, per stream."""
+    """The number of lines in each stream that repeat an earlier record."""
     found = {}
     for stream in session.journal.streams():
         ids = [entry.record_id for entry in session.index.entries(stream, [window], repeated=True)]
@@ -144,7 +144,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         if one["open"] and one["cure"]:
             yield f"      cure: {value(one['cure'])}"
         if not one["open"] and not one["closed_by"]:
-            yield "      a record that it is about was taken back"
+            yield "      one of its records was taken back"
         if by := one["closed_by"]:
             lane = f" in lane {value(by['agent_id'])}" if by["agent_id"] else ""
             yield f"      {value(by['cause'])} ({value(by['captured_at'])}{lane}, record {value(by['by'])})"
@@ -154,13 +154,13 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _stale(entry: dict[str, Any]) -> str:
-    """What makes a finalized window right again: `complete` refuses one whose pair is not whole."""
+    """How to correct a stale window: `complete` refuses one whose pair is not complete."""
     cure = "re-run complete" if all(entry["canonical"].values()) else "decision-card names the cure"
     return f" (stale: {cure})" if entry["stale"] else ""
 
 
 def _removed(one: dict[str, Any]) -> str:
-    """What was taken back, by the stream that it stands in."""
+    """What was taken back; its stream tells the kind of record."""
     if one["stream"] == "windows":
         return f"finalize row (outcome={value(one['outcome'])})"
     if one["phase"] is None:

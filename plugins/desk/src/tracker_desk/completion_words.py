@@ -1,4 +1,4 @@
-"""The words that complete a line in a shell. Nothing is written, not even the index, and nothing is said beside it."""
+"""The words that complete a line in a shell. It writes nothing, not even the index, and prints nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAIL = 4 << 20  # bytes of a stream that are read
 
 
 def answer(shell: str, root: click.Command) -> None:
-    """Print the words for the line in COMP_WORDS; with any trouble none, since nobody could read about it."""
+    """Print the words for the line in COMP_WORDS; none if anything fails, since nobody would see the message."""
     kind = get_completion_class(shell)
     lines, nowhere = [], io.StringIO()
     with contextlib.suppress(Exception), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
@@ -36,7 +36,7 @@ def answer(shell: str, root: click.Command) -> None:
 
 
 def _items(root: click.Command, words: list[str], incomplete: str) -> Iterator[CompletionItem]:
-    """What fits. A text whose placeholder or name is known has its words: no command needs to declare them."""
+    """What fits. A text parameter with a known placeholder or name has words that no command needs to declare."""
     context = _resolve_context(root, {}, PROGRAM, words)
     asked, incomplete = _resolve_incomplete(context, words, incomplete)
     # `W ...` takes several

@@ -54,14 +54,14 @@ class ConfigValue:
 
 
 def tolerate(session: Session, report: Callable[[str], object]) -> None:
-    """Go on although settings are wrong, for the commands that say how to mend them; every other one refuses."""
+    """Go on although settings are wrong, for the commands that help to correct them; every other one refuses."""
     path = Settings.find()
     if path is not None:
         session.settings_file = Settings.check(Settings.read(path), path, report)
 
 
 def held(session: Session) -> dict[str, ConfigValue]:
-    """Every setting in force, by key."""
+    """Every setting in force by its key."""
     found = {}
     for key, setting in Settings.known().items():
         value, origin, where = _in_force(session, key, setting.default)
@@ -70,7 +70,7 @@ def held(session: Session) -> dict[str, ConfigValue]:
 
 
 def _in_force(session: Session, key: str, default: Any) -> tuple[Any, str, str | None]:
-    """The value of a setting, its origin, and which one that is."""
+    """The value of a setting, its origin, and which file, variable or option that is."""
     file = session.settings_file
     if key == "data_dir" and session.data_dir is not None:
         return str(session.data_dir), "option", "--data-dir"
@@ -88,14 +88,14 @@ def _in_force(session: Session, key: str, default: Any) -> tuple[Any, str, str |
 
 
 def ledgers_above(session: Session, place: Path) -> Path | None:
-    """The ledgers' folder of the repository that a place is in: documents, and no streams."""
+    """The ledgers' folder in the repository around a place. It holds documents, not streams."""
     folder = held(session).get(LEDGERS)
     known = [one / folder.text for one in (place, *place.parents)] if folder else []
     return next((one for one in known if one.is_dir()), None)
 
 
 def note_ledgers(session: Session, text: str) -> None:
-    """Say what becomes of the ledgers; `{}` is their folder."""
+    """Note what happens to the ledgers; `{}` is their folder."""
     if folder := held(session).get(LEDGERS):
         session.note(f"note: {text.format(folder.text)}")
 
@@ -118,7 +118,7 @@ def look_up(session: Session, key: str) -> ConfigValue:
 
 
 def change(session: Session, key: str, words: str) -> None:
-    """Set one value in the nearest file, or in a new one here; what would not be sound is not written."""
+    """Set one value in the nearest file, or in a new one here; an invalid value is not written."""
     path = (Settings.find() or Path.cwd() / Settings.NAME).resolve()
     value, (_, provider) = _meant(key, words), _setting_of(key)
     # it may be installed elsewhere
@@ -138,22 +138,22 @@ def change(session: Session, key: str, words: str) -> None:
         return
     now, origin, where = _in_force(session, "data_dir", None)
     if key == "data_dir" and origin in ("option", "variable"):
-        session.warn(f"{where} is given and wins: the data directory stays {now}")
+        session.warn(f"{where} takes precedence: the data directory stays {now}")
     if key == "data.track" and value:
         _note_ignored(session)
     new = path.parent / str(value)
     if key == LEDGERS and new != old and any(old.glob("*.csv")):
         to, rows = shlex.quote(str(new)), f"{shlex.quote(str(old))}/*.csv"
-        session.note(f"note: the rows so far stay in {old}: `mkdir -p {to} && mv {rows} {to}` moves them")
+        session.note(f"note: the existing rows stay in {old}: `mkdir -p {to} && mv {rows} {to}` moves them")
 
 
 def _note_ignored(session: Session) -> None:
-    """Say how to change the file that the first write made: nothing changes it by itself."""
+    """Note how to change the .gitignore that the first write made: tracker never changes it again."""
     path = session.root / ".gitignore"
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if "*" in path.read_text(encoding="utf-8").split():
             cure = f"`printf {DERIVED} > {shlex.quote(str(path))}`"
-            session.note(f"note: {path} still keeps the records out of git; {cure} keeps out what is derived alone")
+            session.note(f"note: {path} still keeps the records out of git; {cure} keeps out only derived files")
 
 
 @contextlib.contextmanager
@@ -172,10 +172,10 @@ def _change(session: Session, path: Path, key: str, value: Any) -> None:
     text = Settings.read(path) if path.exists() else ""
     Settings.parse(text, path)
     new = changed(text, key, value)
-    # what else is wrong there is mended by a change of its own
+    # whatever else is wrong there needs a change of its own
     found = Settings.check(new, path, session.warn)
     if _setting_of(key)[0] not in found.values:
-        raise TrackerError(f"{key} cannot be set in {path}. Mend what is wrong there by hand. Nothing was written.")
+        raise TrackerError(f"Cannot set {key} in {path}. Correct the file by hand first. Nothing was written.")
     if not session.dry_run and new != text:
         replace_file(path, new.encode())
     if not session.dry_run and key in found.unconsented():
@@ -224,7 +224,7 @@ def _meant(key: str, words: str) -> Any:
     name, provider = _setting_of(key)
     try:
         if "." in provider:
-            raise ValueError(f"{key} is a part of a price: set {PRICES}.{provider.partition('.')[0]} as a whole.")
+            raise ValueError(f"{key} is only part of a price. Set {PRICES}.{provider.partition('.')[0]} as a whole.")
         setting = Settings.of(name)
         value = meant(setting.kind.title, words)
         setting._replace(fits=setting.fits_new or setting.fits).check({provider: value} if provider else value)
@@ -234,7 +234,7 @@ def _meant(key: str, words: str) -> Any:
 
 
 def _setting_of(key: str) -> tuple[str, str]:
-    """The setting that a key is of, and the provider if that is the price of one."""
+    """A key's setting, and the provider if the key is the price of one."""
     table, _, provider = key.partition(".")
     return (PRICES, provider) if table == PRICES and provider else (key, "")
 
@@ -246,14 +246,14 @@ def example(source: Source) -> str:
 
 
 def wrong_prices(session: Session, prices: Mapping[str, Any]) -> Iterator[tuple[Source, str]]:
-    """The providers whose price is in another unit than their own, and what is wrong with it."""
+    """The providers whose price is not in their unit, and what is wrong with it."""
     for name, price in prices.items():
         if (source := session.registry.providers.get(name)) and (wrong := wrong_unit(source, price)):
             yield source, wrong
 
 
 def wrong_unit(source: Source, price: Any) -> str | None:
-    """What is wrong with a price in another unit than the provider's: bars, or what it counts."""
+    """What is wrong with a price that is not in the provider's unit: bars, or what it counts."""
     meter = source.capacity_meter
     unit = "bars" if meter is None or meter.unit == "pp" else meter.unit
     given = list(price) if isinstance(price, dict) else re.findall(r"[a-z]+$", str(price).strip().lower())

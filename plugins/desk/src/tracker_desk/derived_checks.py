@@ -1,4 +1,4 @@
-"""Checks of what is derived from the journal, for `tracker doctor`: lane states and the index."""
+"""Checks of files derived from the journal, for `tracker doctor`: lane states and the index."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def index_findings(session: Session) -> Iterator[Finding]:
         differs = [str(error)]
     index.close()
     if differs:
-        problem = f"does not fit the journal ({', '.join(differs)})"
+        problem = f"does not match the journal ({', '.join(differs)})"
         yield finding("warning", "index", path, problem, REPAIR, index.discard)
 
 
@@ -42,7 +42,7 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
     for file in Windows(session).lane_files():
         wrong = _problem(file)
         if wrong is not None and old_baseline(file.path) is not None:
-            # no record has what it holds
+            # it holds what no record has
             continue
         known.add(file.path)
         if wrong is not None:
@@ -56,7 +56,7 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
         found = _content(path)
         window = _baseline(found)
         if window is not None:
-            problem = f"holds the open baseline of {window}, of schema 1.0.0, which no command reads"
+            problem = f"holds the open baseline of {window} in schema 1.0.0, which no command reads"
             cure = f"tracker override {path.stem} --window {quote(window)} --phase before"
             source = session.registry.sources.get(path.stem)
             if source and source.capacity_meter:
@@ -64,12 +64,12 @@ def state_findings(session: Session, missing: Set[str]) -> Iterator[Finding]:
             cure += lane_option(session, path.parent.name if path.parent != folder else None)
             yield finding("note", "state", path, problem, cure)
         elif "open" not in found or found.get("window") is not None:
-            problem, cure = "belongs to no lane and provider in the journal", f"rm {quote(str(path))}"
+            problem, cure = "belongs to no lane or provider in the journal", f"rm {quote(str(path))}"
             yield finding("warning", "state", path, problem, cure)
 
 
 def _problem(file: Any) -> str | None:
-    """What is wrong with a state file, None if it says what the journal says."""
+    """What is wrong with a state file; None if it agrees with the journal."""
     wanted = file.content()
     try:
         found = orjson.loads(file.path.read_bytes()) if file.path.is_file() else None
@@ -80,7 +80,7 @@ def _problem(file: Any) -> str | None:
     # one of schema 1.0.0 names the window alone
     keys = wanted if isinstance(found, dict) and "open" in found else ("window",)
     is_right = isinstance(found, dict) and all(found.get(key) == wanted[key] for key in keys)
-    return None if is_right else "does not fit the journal"
+    return None if is_right else "does not match the journal"
 
 
 def old_baseline(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Windows that two directories have, and in which they went apart: one work that went on, or different work."""
+"""Windows of two directories that differ: the same work that both continued, or different work."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FINALIZED = "windows"
 
 @define
 class Differences:
-    """changed: one work; both have a finalize row of it, or captures, and went apart in finalizing alone.
+    """changed: the same work; both have a finalize row of it, or captures, and only the finalizing differs.
 
-    forked: one work that each ended. clashes: different work. kept: the same, of which one took its captures out, and
-    has more of the window.
+    forked: the same work, which each side ended. clashes: different work. kept: different work too, but one side took
+    its captures out and has other records of the window.
     """
 
     changed: list[str] = field(factory=list)
@@ -42,17 +42,18 @@ def changed(session: Session, there: Session, folder: Path) -> list[str]:
         raise _refusal(there, folder, found)
     if forked := found.forked:
         raise TrackerError(
-            f"{listed(forked)} began as the same work here and in {folder}, and each captured the end of it. Expected"
-            " one end. Nothing was stored. On the machine whose end is not to count, type `tracker complete --reopen"
-            f" --window {quote(forked[0])}` if it is finalized, and `tracker alias delete PROVIDER --phase after"
-            f" --window {quote(forked[0])} --keep-readings`, leave the BEFORE, which both have, and import again. With"
-            " --force the later end and `complete` count, for good: `undo` leaves imports."
+            f"{listed(forked)} began as the same work here and in {folder}, and each side captured its own AFTER."
+            " Expected one AFTER. Nothing was stored. On the machine whose AFTER should not count, type"
+            f" `tracker complete --reopen --window {quote(forked[0])}` if it is finalized, then `tracker alias delete"
+            f" PROVIDER --phase after --window {quote(forked[0])} --keep-readings`. Keep the BEFORE, which both"
+            " sides have, and import again. With --force the later AFTER and `complete` count, for good: `tracker undo`"
+            " cannot take back an import."
         )
     return found.changed
 
 
 def _differences(session: Session, there: Session) -> Differences:
-    """What the windows are that both have, and in which they went apart."""
+    """The windows that both have and that differ, by how they do."""
     mine = set(session.index.windows())
     common = iter([one for one in there.index.windows() if one in mine])
     found = Differences()
@@ -90,9 +91,9 @@ def _refusal(there: Session, folder: Path, found: Differences) -> TrackerError:
     clashes, named = found.clashes, found.clashes or found.kept
     refused = {*clashes, *found.kept, *found.forked}
     others = [window for window in there.index.windows() if window not in refused]
-    why = "each has records that the other has not, and as one window some would hide the others"
+    why = "each side has records that the other lacks, and in one window some would hide the others"
     if not clashes:
-        why = "one of the two took its captures out, and its churn, evidence or events would count as the other's"
+        why = "one side took its captures out, and its churn, evidence or events would count as the other side's"
     said = f"{listed(named)} {'are' if named[1:] else 'is'} used for different work here and in {folder}: {why}."
     said += " Nothing was stored."
     if others:
@@ -101,12 +102,13 @@ def _refusal(there: Session, folder: Path, found: Differences) -> TrackerError:
         said += f" `{export}` exports the rest for `tracker import OUT`."
     if clashes:
         said += (
-            " To have both here, store one anew where it was made (`tracker windows add ID --from TIME --to TIME`) with"
-            " its churn, evidence and events, and take its captures out (`tracker alias delete PROVIDER --window"
-            f" {quote(clashes[0])} --keep-readings`)."
+            " To have both here, store one again under a new id where it was made (`tracker windows add ID --from TIME"
+            " --to TIME`) with its churn, evidence and events, and take its old captures out (`tracker alias delete"
+            f" PROVIDER --window {quote(clashes[0])} --keep-readings`)."
         )
     return TrackerError(
-        f"{said} With --force the latest captures and `complete` of both count, for good: `undo` leaves imports."
+        f"{said} With --force the latest captures and the latest `complete` count, for good: `tracker undo` cannot take"
+        " back an import."
     )
 
 
@@ -118,7 +120,7 @@ def listed(windows: Sequence[str]) -> str:
 def _ids(
     there: Session, session: Session, windows: Sequence[str]
 ) -> tuple[Mapping[str, Mapping[str, set[str]]], Mapping[str, set[str]]]:
-    """By window the ids of standing captures by provider, those of finalize rows under no provider; and all ids."""
+    """Per window: the ids of standing captures by provider, with finalize rows under ''; and all ids."""
     standing: dict[str, dict[str, set[str]]] = {window: {} for window in windows}
     known: dict[str, set[str]] = {window: set() for window in windows}
     for stream in (FINALIZED, *session.registry.status_streams):

@@ -22,15 +22,15 @@ from tracker_desk.progress import progress
 from tracker_desk.setup_checks import setup_findings
 from tracker_desk.stream_checks import StreamCheck
 
-ELSEWHERE = "copy it to where you may write, and name the copy with --data-dir"
+ELSEWHERE = "copy it to a folder where you can write, and name the copy with --data-dir"
 # checks whose cure writes into the data directory
 WRITERS = ("anomaly", "file", "folder", "link", "old", "open", "permissions", "state", "torn")
 
 
 def examine(session: Session, *, fix: bool, wrong: Iterable[str]) -> dict[str, Any]:
-    """Every finding, as JSON values; with `fix` repaired if that only appends or sets something aside.
+    """Every finding as JSON values; with `fix`, repaired if that only appends or sets something aside.
 
-    wrong: what the settings file sets wrongly.
+    wrong: the problems of the settings file.
     """
     session.journal.mends = False
     with contextlib.ExitStack() as stack:
@@ -83,7 +83,7 @@ def _streams(session: Session, found: list[Finding]) -> list[StreamCheck]:
 
 def _setting(problem: str) -> Finding:
     place, _, what = problem.rstrip(".").partition(": ")
-    return finding("error", "settings", place, what, "edit the file, or other commands refuse to run")
+    return finding("error", "settings", place, what, "edit the file; until then other commands refuse to run")
 
 
 def _foreign(root: Path) -> str | None:
@@ -97,7 +97,9 @@ def _foreign(root: Path) -> str | None:
 def _possible(one: Finding) -> Finding:
     """A finding about a directory that cannot be written, without a cure that writes there."""
     is_inside = one.fix or (one.check in WRITERS and one.cure != ELSEWHERE)
-    return evolve(one, cure="not possible here; the first line says what is", fix=None) if is_inside else one
+    return (
+        evolve(one, cure="not possible while the directory is not writable (see above)", fix=None) if is_inside else one
+    )
 
 
 def _files(session: Session) -> Iterator[Finding]:
@@ -118,11 +120,11 @@ def _fault(root: Path, path: Path) -> tuple[str, str, str] | None:
     if path == root / ".index" and not stat.S_ISDIR(mode):
         return "index", "is not a directory", remove
     if stat.S_ISLNK(mode):
-        # the index and the states are made anew, so that what a link in them leads to need not be ours
+        # the index and the states are rebuilt, so the target of a link in them may be somebody else's
         target = os.path.realpath(path)
         is_derived = not {root / ".index", root / "state"}.isdisjoint(path.parents)
         back = f" && {shlex.join(['mv', target, str(path)])}" if os.path.exists(target) and not is_derived else ""
-        return "link", "is a symbolic link, which no command follows", remove + back
+        return "link", "is a symbolic link, which tracker does not follow", remove + back
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         return "file", "is not a regular file", shlex.join(["mv", str(path), "."])
     if mode & 0o077:
@@ -132,7 +134,7 @@ def _fault(root: Path, path: Path) -> tuple[str, str, str] | None:
 
 
 def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
-    """Finalize rows whose captures are in no stream."""
+    """Finalize rows whose captures no stream holds."""
     for entry in session.index.entries("windows") if "windows" in ids else ():
         window, lost = str(entry.record.get("window")), list[str]()
         for measured in FinalizeRow(window, entry.record_id, entry.record).providers.values():
@@ -140,7 +142,7 @@ def _lost(session: Session, ids: dict[str, Ids]) -> Iterator[Finding]:
             lost += [one for one in used if isinstance(one, str) and not any(one in own for own in ids.values())]
         if lost:
             place = f"windows.jsonl, record {entry.record_id}"
-            problem = f"{line(window)} was finalized with {plural(len(lost), 'capture')} in no stream: {line(lost[0])}"
+            problem = f"{line(window)} lacks {plural(len(lost), 'capture')} that it was finalized with: {line(lost[0])}"
             cure = "bring them back from a copy of the data with `tracker import COPY`"
             yield finding("error", "reference", place, problem, cure)
 

@@ -22,7 +22,7 @@ from attrs import frozen
 from tracker.kernel import TrackerError, replace_file
 
 BEGIN, END = "# >>> tracker setup >>>", "# <<< tracker setup <<<"
-# what stands behind BEGIN, so that --undo leaves every byte as it was
+# what follows BEGIN, so that --undo restores every byte
 NEW, JOINED = " (new file)", " (the line above had no line end)"
 BLOCK = re.compile(
     rf"^{re.escape(BEGIN)}(?P<mark>{re.escape(NEW)}|{re.escape(JOINED)}|)\n.*?^{re.escape(END)}\n", re.M | re.S
@@ -93,7 +93,7 @@ def _read(path: Path) -> str | None:
         if not stat.S_ISREG(about.st_mode):
             raise TrackerError("is not a regular file")
         if about.st_uid != os.getuid():
-            raise TrackerError("belongs to somebody else")
+            raise TrackerError("belongs to another user")
         if about.st_size > LIMIT:
             raise TrackerError("is larger than 1 MB")
         if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):

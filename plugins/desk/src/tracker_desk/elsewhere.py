@@ -1,4 +1,4 @@
-"""What came by `tracker import`: the records of another machine, which goes on with its work itself."""
+"""What came by `tracker import`: the records of another machine, which continues its work itself."""
 
 from __future__ import annotations
 

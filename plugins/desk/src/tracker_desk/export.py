@@ -1,4 +1,4 @@
-"""Write the records for other programs: as they are, as tables for a spreadsheet, as Parquet."""
+"""Write the records for other programs: as they are, as tables for a spreadsheet, or as Parquet."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ from tracker_desk.tables import Scalar, columns, rows
 Write = Callable[[Session, str, Path], int]
 Writer = Callable[[str, Path, Advance], int]
 ENDING = (signal.SIGTERM, signal.SIGHUP)
-CELL = 32_767  # characters that a cell of a spreadsheet takes; of longer texts it makes several rows, or none
+SHOWN = 3  # files that are named
+CELL = 32_767  # characters that a spreadsheet's cell holds; it splits longer texts into rows, or drops them
 
 
 @contextmanager
 def _in_order() -> Iterator[None]:
-    """Signals end an export as Ctrl-C does, so that no temporary file stays."""
+    """Make signals end an export as Ctrl-C does, so that no temporary file stays."""
 
     def end(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(number)
@@ -55,7 +56,7 @@ def _in_order() -> Iterator[None]:
 
 @_in_order()
 def export(session: Session, form: str, folder: Path, *, force: bool, windows: Sequence[str] | None = None) -> None:
-    """Write the records of some windows, or all of them, in one of the formats, and say how much that was."""
+    """Write the records of some windows, or of all, in one of the formats, and report how many."""
     if windows is None:
         _export(session, form, folder, force=force)
         return
@@ -68,22 +69,22 @@ def export(session: Session, form: str, folder: Path, *, force: bool, windows: S
             if not _write(path, _of_windows(session, stream, set(windows), commands)):
                 path.unlink()
         if not part.journal.streams():
-            raise TrackerError("No record belongs to the windows that you selected. `tracker windows` lists all.")
+            raise TrackerError("The selected windows have no records. `tracker windows` lists all windows.")
         _check_target(session, folder, force=force)
         _export(part, form, folder, force=force)
 
 
 def _of_windows(session: Session, stream: str, windows: set[str], commands: set[str]) -> Iterator[bytes]:
-    """The whole lines of some windows, with the tombstones of their records. commands: which stored them.
+    """The whole lines of some windows, with the tombstones of their records. commands: those that stored them.
 
-    Of imports which of these commands another machine ran: whoever gets a window gets no other's, and no place.
+    An import's record keeps only those of these commands, without a folder: no other window's, and no place.
     """
     kept: set[str] = set()
     for _, text, record in session.journal.records(stream):
         if stream == IMPORTS:
             named = record.get("imported")
             if known := [one for one in named if str(one) in commands] if isinstance(named, list) else ():
-                # another record than that of its id, so without one
+                # the record differs from the one with its id, so it has none
                 rest = {key: one for key, one in record.items() if key not in ("record_id", "nonce")}
                 yield json.dumps(rest | {"imported": known, "directory": None}).encode() + b"\n"
         elif record.get("window") in windows or record.get("tombstone") in kept:
@@ -95,7 +96,7 @@ def _of_windows(session: Session, stream: str, windows: set[str], commands: set[
 def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
     streams = session.journal.streams()
     if not streams:
-        raise TrackerError(f"{session.root} holds no records to export. Name the data with --data-dir.")
+        raise TrackerError(f"{session.root} holds no records to export. Name the data directory with --data-dir.")
     writers = _writers(session)
     write = writers.get(form)
     if write is None:
@@ -103,6 +104,7 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
         raise TrackerError(f"Unknown format {line(form)}. Expected {', '.join(sorted(writers))}.{cure}")
     _check_target(session, folder, force=force)
     counts, tables = dict[str, int](), dict[str, int]()
+    stood = {path: path.stat().st_mtime_ns for path in folder.glob(f"**/*.{form}")}
     if not session.dry_run:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -116,32 +118,36 @@ def _export(session: Session, form: str, folder: Path, *, force: bool) -> None:
                     counts[stream] = write(stream, folder, advance)
         except KeyboardInterrupt as error:
             missing = ", ".join(streams[len(counts) :])
-            message = f"interrupted: the export to {folder} is not complete, it lacks {missing}"
+            message = f"interrupted: the export to {folder} is not complete. It lacks {missing}"
             [number] = error.args or [signal.SIGINT]
             raise Interruption(message, number) from None
     if session.json or session.dry_run:
         known = {"streams": counts or dict.fromkeys(streams), **({"tables": tables} if tables else {})}
         session.data({"format": form, "out": str(folder), **known})
     else:
-        _report(session, form, folder, counts, tables)
+        old = [str(path.relative_to(folder)) for path, at in stood.items() if path.stat().st_mtime_ns == at]
+        _report(session, folder, counts | tables, sorted(old))
 
 
-def _report(session: Session, form: str, folder: Path, counts: Mapping[str, int], tables: Mapping[str, int]) -> None:
-    """Say what was written, and what was not."""
-    written = [(name, count) for name, count in (*counts.items(), *tables.items()) if count]
+def _report(session: Session, folder: Path, counts: Mapping[str, int], old: Sequence[str]) -> None:
+    """Say what was written, and what was not. old: the files of an earlier export, or of somebody, that stay."""
+    written = [(name, count) for name, count in counts.items() if count]
     parts = ", ".join(f"{name} {count}" for name, count in written)
     rows = plural(sum(count for _, count in written), "row")
     session.say(f"exported {rows} to {folder}" + (f" ({parts})" if parts else ""))
-    # nobody's file is deleted: a table of that name may be somebody's own
-    old = sorted(path.name for path in folder.glob(f"*.{form}") if path.stem not in counts)
-    if old and form in ("csv", "jsonl"):
-        session.note(f"not of this export, which has no rows for them: {', '.join(map(line, old))} in {folder}")
+    if old:
+        more = f" and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
+        session.note(
+            f"{folder} also holds files that are not from this export: {', '.join(map(line, old[:SHOWN]))}{more}"
+        )
     if ledgers_above(session, Path.cwd()):
-        note_ledgers(session, "the ledgers stay behind, with the evidence that decision cards count: copy {}, too")
+        note_ledgers(
+            session, "the export leaves out the ledgers, with the evidence that decision cards count: copy {} as well"
+        )
 
 
 def _check_target(session: Session, folder: Path, *, force: bool) -> None:
-    """Refuse a place where something would be overwritten, the journal's own, and standard output."""
+    """Refuse a folder that is not empty, the data directory itself, and standard output."""
     if str(folder) == "-":
         raise TrackerError("An export is several files, so it cannot go to standard output. Name a folder with --out.")
     if folder.exists() and session.root.exists() and os.path.samefile(folder, session.root):
@@ -153,7 +159,7 @@ def _check_target(session: Session, folder: Path, *, force: bool) -> None:
 
 
 def _writers(session: Session) -> dict[str, Writer]:
-    """What writes each format: ours, and those of the installed features."""
+    """The writer of each format: ours, and those of the installed features."""
     found: dict[str, Writer] = {"jsonl": partial(_lines, session), "csv": partial(_table, session)}
     if find_spec("duckdb"):
         found["parquet"] = partial(_of_feature, session, parquet.write)
@@ -172,7 +178,7 @@ def _writers(session: Session) -> dict[str, Writer]:
 
 
 def _guarded(session: Session, feature: str, write: Write) -> Write:
-    """A format of a feature: what is wrong with it is named. It takes as long as it takes."""
+    """A feature's format: errors name the feature, and no time limit holds."""
 
     def guarded(one: Session, stream: str, folder: Path) -> int:
         with session.registry.guarded(feature, f"export {stream}", 1e9):
@@ -191,7 +197,7 @@ def _of_feature(session: Session, write: Write, stream: str, folder: Path, advan
 
 
 def _lines(session: Session, stream: str, folder: Path, advance: Advance) -> int:
-    """Every whole line as it stands, what was taken back and the tombstones, too: the folder can be imported."""
+    """Every whole line as it is, tombstones and what they take back included: the folder can be imported."""
 
     def every() -> Iterator[bytes]:
         for _, text, _ in session.journal.records(stream):
@@ -206,7 +212,7 @@ def _table(session: Session, stream: str, folder: Path, advance: Advance) -> int
     from tracker.kernel import csv_line
 
     stop, cut = session.journal.size(stream), 0
-    # a table is made to be passed on, and a pane holds whatever stood around it
+    # a table is made to be passed on, and a pane holds whatever was around it
     names = [name for name in columns(rows(session, stream, stop, advance)) if name != "raw_text"]
 
     def cell(value: Scalar) -> Scalar:
@@ -225,8 +231,8 @@ def _table(session: Session, stream: str, folder: Path, advance: Advance) -> int
 
     count = _write(folder / f"{stream}.csv", every()) - 1
     if cut:
-        whole = "jsonl and parquet have them whole"
-        session.warn(f"{plural(cut, 'text')} of {stream} were cut at {CELL:,} characters, a cell's most; {whole}")
+        whole = "jsonl and parquet keep all of it"
+        session.warn(f"cut {plural(cut, 'text')} of {stream} at {CELL:,} characters, the most a cell holds; {whole}")
     return count
 
 

@@ -22,21 +22,19 @@ def feature_info() -> Feature:
             "status": _command("Daily", "status", "Show what is open in each lane, its meters and what is due next."),
             "windows": _command("Daily", "windows", "List windows with their times, state and figures."),
             "window-audit": _command(
-                "Records", "window_audit", "Show every record of a window, also what was taken back."
+                "Records", "window_audit", "Show every record of a window, including what was taken back."
             ),
             "export": _command("Records", "records:export", "Write the records as JSON lines, CSV or Parquet."),
             "import": _command(
                 "Records",
                 "records:import_",
-                "Take in the records of another tracker directory.",
+                "Import the records of another tracker directory.",
             ),
             "setup": _command("Setup", "setup", "Show what tracker can use here, and offer to set it up."),
             "init": _command("Setup", "config:init", "Write a commented tracker.toml into this folder."),
-            "config": _command("Setup", "config", "Show the settings and where each comes from; change one."),
-            "shell-init": _command(
-                "Setup", "shell:init", "Print the short functions of every source for a shell to read."
-            ),
-            "completion": _command("Setup", "shell:completion", "Print the completion for a shell to read."),
+            "config": _command("Setup", "config", "Show the settings and where they come from, or change one."),
+            "shell-init": _command("Setup", "shell:init", "Print the short shell functions of every source."),
+            "completion": _command("Setup", "shell:completion", "Print the shell completion."),
             "doctor": _command("Setup", "doctor", "Check every stream, the lanes' state, the ledgers and the files."),
             "help": _command("Setup", "help", "Explain a word such as `capacity`, or show a command's help."),
         },

@@ -93,7 +93,7 @@ def unreadable(found: list[Finding], place: str, path: Path | None = None) -> It
     try:
         yield
     except (TrackerError, OSError) as error:
-        cure = f"see the reason; `ls -l {shlex.quote(str(path))}` shows the file" if path else "see the reason"
+        cure = f"correct the cause; `ls -l {shlex.quote(str(path))}` shows the file" if path else "correct the cause"
         found.append(finding("error", "unreadable", place, str(error), cure))
 
 

@@ -1,4 +1,4 @@
-"""A first `tracker.toml`: every setting with what it is for, after asking for prices, which have no default."""
+"""A first `tracker.toml`: every setting with its purpose, after asking for prices, which have no default."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tracker_desk.config_values import PRICES, consent, example, wrong_unit
 from tracker_desk.prompts import asked
 from tracker_desk.toml_edit import literal, spelled
 
-TITLE = "# Settings of tracker. A line that is missing means the default; `tracker config list` shows what holds.\n"
+TITLE = "# Settings of tracker. A missing line means the default; `tracker config list` shows the values in force.\n"
 
 
 def initialize(session: Session, *, ask: bool, force: bool) -> None:
-    """Write the file into the working directory, which has none unless `force` is given."""
+    """Write the file into the working directory. With `force`, replace one that is there."""
     path = Path.cwd() / Settings.NAME
     if path.is_symlink() or path.exists():
         if not force:
-            cure = "Use `tracker config set KEY VALUE` to change one setting of it, or --force to replace it all."
+            cure = "Use `tracker config set KEY VALUE` to change one setting, or --force to replace the file."
             raise TrackerError(f"{path} exists. {cure}")
     elif (outer := Settings.find(path.parent)) is not None:
-        session.note(f"note: {outer} holds here until now; the new file takes its place for this folder")
+        session.note(f"note: {outer} applied here until now; the new file replaces it for this folder")
     values = _defaults(session)
     if ask:
         values |= _asked(session)
@@ -35,7 +35,7 @@ def initialize(session: Session, *, ask: bool, force: bool) -> None:
     if session.dry_run:
         click.echo(text, nl=False)
         return
-    # in one step: the beginning of a file, as a full disk leaves it, would take the place of the settings above
+    # in one step: half a file, as a full disk leaves it, would replace the settings of the folders above
     replace_file(path.resolve(), text.encode(), was=None if force else b"")
     if reasons := found.unconsented():
         # whoever answers the questions agrees to the answers
@@ -85,7 +85,7 @@ def _take_price(source: Source, words: str) -> str:
 
 
 def compose(values: Mapping[str, Any], providers: Mapping[str, Source]) -> str:
-    """The file: a comment over every setting; without a value the setting is a comment, too."""
+    """The file: a comment above every setting; a setting without a value is commented out."""
     table, lines = "", [TITLE]
     for key, setting in Settings.known().items():
         section, _, name = key.rpartition(".")

@@ -1,7 +1,7 @@
 """Tables for a fleet of machines: what windows gave, what meters showed, what session logs add up to.
 
-They are long tables with fixed columns, so that one SQL file can ask the exports of many machines. Each stands in a
-folder of its own, also if it has no rows. No address is in them: accounts are hashes, and names are redacted.
+They are long tables with fixed columns, so that one SQL file can query the exports of many machines. Each has its own
+folder, even if it has no rows. They hold no addresses: accounts are hashes, and names are redacted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tracker.kernel import Capture, Session, Windows, iso
 from tracker_desk.window_list import excluded, facts
 
 PARTIAL = ("shared_requests", "unpriced_requests")  # what the figures of a window leave out
-NAMES = ("project", "branch")  # that somebody gave a folder or a branch
+NAMES = ("project", "branch")  # names that somebody gave to a folder or a branch
 _TEXT, _NUMBER, _COUNT, _TIME, _FLAG = "VARCHAR", "DOUBLE", "BIGINT", "TIMESTAMPTZ", "BOOLEAN"
 TABLES: Mapping[str, Mapping[str, str]] = {
     "results": {
@@ -85,7 +85,7 @@ def _results(session: Session) -> Iterator[dict[str, Any]]:
 
 
 def _reset(source: Source, capture: Capture) -> str | None:
-    """The hour in which the meter of capacity resets, by which accounts without names are told apart; panes round."""
+    """The hour in which the capacity meter resets, which tells unnamed accounts apart. Panes round it."""
     gauge = capture.reading.gauge(source.capacity) if source.capacity else None
     if gauge is None or gauge.reset_at is None:
         return None
@@ -117,9 +117,9 @@ def _meters(session: Session) -> Iterator[dict[str, Any]]:
 
 
 def _usage(session: Session) -> Iterator[dict[str, Any]]:
-    """The daily totals of sessions that `tracker usage` has stored; of one key that which knows most.
+    """The daily totals of sessions that `tracker usage` has stored; for each key the most complete one.
 
-    Another machine may have counted an older copy later. Of older versions' records the last one stands.
+    Another machine may have counted an older copy later. Among records of older versions the last one counts.
     """
     imported = session.index.made_elsewhere()
     for source in session.registry.sources.values():
@@ -134,7 +134,7 @@ def _usage(session: Session) -> Iterator[dict[str, Any]]:
                 known = {name: usage.get(name) for name in TABLES["usage"] if name in usage}
                 known |= {name: redact(one) for name in NAMES if isinstance(one := known.get(name), str)}
                 at = entry.record.get("captured_at")
-                # what does not say when its last request was made was counted behind it
+                # if it does not say when its last request was made, that was before it was counted
                 until = epoch(at) if usage.get("until") is None else usage["until"]
                 fields = {"source": source.name, "prices": entry.record.get("prices"), "stored_at": at, "until": until}
                 if isinstance(apart := usage.get("apart"), dict):

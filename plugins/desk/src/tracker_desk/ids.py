@@ -1,4 +1,4 @@
-"""A set of record ids of any number: on disk what memory should not hold."""
+"""A set of any number of record ids, kept on disk to spare memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sqlite3
 
 
 class Ids:
-    """Ids, each with the digest of its record; a temporary database that goes with the process."""
+    """Ids, each with the digest of its record, in a temporary database that ends with the process."""
 
     def __init__(self) -> None:
-        # SQLite's name of a temporary file
+        # how SQLite names a temporary file
         self._database = sqlite3.connect("", isolation_level=None)
         # with its usual 2 MB, a million ids take half as long again
         self._database.execute("PRAGMA cache_size = -32000")

@@ -1,4 +1,4 @@
-"""What tracker can use on this machine: programs, session files, keys, proxy logs, the repository."""
+"""What tracker can use on this machine: programs, session files, keys, proxy logs and the repository."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ LINE = 1 << 16
 PACKED = ".zst"
 # what these commands do
 ABOUT = {
-    "tracker usage": "what your agents' sessions used until now",
-    "tracker sync": "the meters that they show, into the history",
+    "tracker usage": "what your agents' sessions have used so far",
+    "tracker sync": "store the meters in their logs",
 }
 
 
@@ -53,7 +53,7 @@ def places(session: Session) -> list[Place]:
     programs: dict[str, Place] = {}
     folders: dict[tuple[str | None, str], list[FileOrigin | LogOrigin]] = {}
     captures: dict[str, str] = {}
-    # a capture takes no files in which there is no reading of now
+    # a capture takes no files without a current reading
     readable = {one.provider for one in readings(session)}
     for source in session.registry.sources.values():
         capture = f"tracker capture {source.name} --phase before" if source.is_provider else ""
@@ -64,7 +64,7 @@ def places(session: Session) -> list[Place]:
             elif (place := _place(origin, capture)) and (place.name not in programs or not programs[place.name].next):
                 programs[place.name] = place
     files = [_files(origins, captures[folder]) for (_, folder), origins in folders.items()]
-    # of the folders that only logs are read from, those that are not here say nothing
+    # folders that are read for logs alone are shown only if they are here
     shown = [
         place for place, origins in zip(files, folders.values(), strict=True) if place.is_here or _has_file(origins)
     ]
@@ -96,7 +96,7 @@ def missing(origin: Origin) -> str | None:
 
 
 def folder_of(origin: FileOrigin | LogOrigin | StatusLineOrigin) -> str:
-    """Where its files are: what it declares, unless the variable for it says another place."""
+    """Where its files are: the folder that it declares, unless its variable names another."""
     return os.environ.get(origin.variable or "") or origin.folder
 
 

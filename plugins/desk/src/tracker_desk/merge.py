@@ -1,4 +1,4 @@
-"""Take another tracker directory's records in: ids decide, so that a second run changes nothing."""
+"""Import another tracker directory's records. Ids decide, so a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tracker_desk.status import begun_next, lane_option
 
 # bytes that are appended at once
 BATCH = 4 << 20
-# captures among which a lane's newest own one is searched
+# how many captures are searched for a lane's newest own one
 AMONG = 1000
-# which commands' records came by import: each directory keeps its own, so it is not imported
+# the commands whose records were imported: each directory keeps its own list, so it is not imported
 IMPORTS = "imports"
 Record = dict[str, Any]
 
@@ -37,7 +37,7 @@ class MergeCounts:
 
     new: int = 0
     known: int = 0
-    conflicts: list[str] = field(factory=list)  # ids that stand here with other content
+    conflicts: list[str] = field(factory=list)  # ids that are here with other content
     removals: list[Record] = field(factory=list)  # the new ones that take a record back
     captures: set[tuple[str, str]] = field(factory=set)  # windows and providers of the new ones
 
@@ -46,7 +46,7 @@ class MergeCounts:
 
 
 def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
-    """Append what another directory has and this one has not; correct the lanes' state, say what came."""
+    """Append what another directory has and this one lacks, correct the lanes' state, and report what came."""
     there = Session()
     there.data_dir, there.quiet, there.dry_run = _other(session, folder), session.quiet, True
     other = there.journal
@@ -54,11 +54,11 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     streams = [stream for stream in named if _holds_records(other, stream)]
     if not streams:
         raise TrackerError(
-            f"{folder} contains no stream (*.jsonl) of records. Expected a data directory of tracker, or what"
+            f"{folder} contains no tracker records (*.jsonl). Expected a tracker data directory, or a folder that"
             f" `tracker export --format jsonl` wrote.{_near(folder)}"
         )
     for stream in sorted(set(named).difference(streams)):
-        session.warn(f"{other.path(stream)} holds no records of tracker, and was left out")
+        session.warn(f"{other.path(stream)} holds no tracker records and was left out")
     apart = [] if force else changed(session, there, folder)
     size = sum(session.journal.size(stream) + other.size(stream) for stream in streams)
     if session.dry_run:
@@ -83,12 +83,12 @@ def take_in(session: Session, folder: Path, *, force: bool = False) -> None:
     _report(session, other, found)
     _warn_of_clock(session, there)
     if apart:
-        what = f"{listed(apart)} changed here and in {folder} since both had the same"
+        what = f"{listed(apart)} changed both here and in {folder} since they last agreed"
         session.note(f"note: {what}: the later `tracker complete` counts")
 
 
 def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
-    """Say which windows `end` and `start` no longer go by, since newer ones of their lanes came in."""
+    """Say which windows `end` and `start` no longer work on, since newer ones of their lanes came in."""
     came = session.index.made_elsewhere()
     for file, before in states:
         source, now = file.source, file.content()
@@ -99,23 +99,23 @@ def _warn_of_hidden(session: Session, states: Sequence[tuple[Any, Mapping[str, A
         # its AFTER may have come in
         if mark in session.index.left_open(source.stream, file.lane, name, [own]):
             session.warn(
-                f"{own} is open here, and {new}, which came in, is newer, so that `tracker end {name}` no longer ends"
-                f" yours. It ends with `tracker end {name} --stdin --window {quote(own)}{lane}`"
+                f"{own} is open here, but the imported {new} is newer, so `tracker end {name}` no longer ends {own}."
+                f" To end it, use `tracker end {name} --stdin --window {quote(own)}{lane}`"
             )
         elif mark.phase != "before":
             following = _free_after(session, own)
             if following == begun_next(session, source, file.lane):
                 continue
-            behind = "goes on behind it, as the first of a new lane does"
+            behind = "opens the window after it, as in a new lane"
             does = "replaces its BEFORE" if now["open"] else behind
             session.note(
-                f"note: {new} of {name}, which came in, is newer than {own}, so that `tracker start {name}` {does}."
-                f" Yours goes on with `tracker start {name} --stdin --window {quote(following)}{lane}`"
+                f"note: the imported {new} of {name} is newer than {own}, so `tracker start {name}` {does}."
+                f" To continue after {own}, use `tracker start {name} --stdin --window {quote(following)}{lane}`"
             )
 
 
 def _own(session: Session, file: Any, came: Container[object]) -> CaptureMark | None:
-    """The newest capture of a lane that was made here; in many that came in it is not searched."""
+    """The newest capture of a lane that was made here; behind many imported ones it is not searched."""
     for position in range(1, AMONG):
         mark = session.index.newest(file.source.stream, file.lane, file.source.name, position=position)
         if mark is None or not is_theirs(session.journal.record(mark.stream, mark.offset), came):
@@ -124,7 +124,7 @@ def _own(session: Session, file: Any, came: Container[object]) -> CaptureMark | 
 
 
 def _note_lost(session: Session, found: Mapping[str, MergeCounts]) -> None:
-    """Say which captures of this machine a record from there takes back."""
+    """Note which captures of this machine an imported record takes back."""
     came = session.index.made_elsewhere()
     for stream in sorted(found.keys() & session.registry.status_streams):
         gone = {one["tombstone"]: one.get("window") for one in found[stream].removals}
@@ -133,13 +133,13 @@ def _note_lost(session: Session, found: Mapping[str, MergeCounts]) -> None:
             if entry.record_id in gone and not is_theirs(record, came):
                 what = f"{record.get('window')} lost its {record.get('phase')} capture of {record.get('provider')}"
                 session.note(
-                    f"note: {what}, made here: a record that came in takes it back. If it is to count, `tracker undo`"
-                    " there, of the command that took it back, and another import bring it back"
+                    f"note: {what}, made here: an imported record takes it back. To restore it, undo the command that"
+                    " took it back, there, with `tracker undo`, and import again"
                 )
 
 
 def _note_joined(session: Session, captured: Collection[tuple[str, str]]) -> None:
-    """Say which windows that were finalized here got captures of a further provider: they are stale by them."""
+    """Note which windows finalized here got captures of a further provider, which makes them stale."""
     came, rows = session.index.made_elsewhere(), Windows(session).finalized({window for window, _ in captured})
     own = {window: row for window, row in rows.items() if not is_theirs(row.record, came)}
     groups = Windows(session).captures(sorted(own)) if own else {}
@@ -150,20 +150,20 @@ def _note_joined(session: Session, captured: Collection[tuple[str, str]]) -> Non
             and own[window].is_stale(name, groups.get((window, name), ()))
         ):
             session.note(
-                f"note: captures of {name} came into {window}, which was finalized here without. If they are of other"
-                f" work, take them out there (`tracker alias delete {name} --window {quote(window)} --keep-readings`)"
-                f" and import again; if not, `tracker complete --window {quote(window)}` counts them"
+                f"note: the import added captures of {name} to {window}, which was finalized here without them. If they"
+                f" belong to other work, take them out there (`tracker alias delete {name} --window {quote(window)}"
+                f" --keep-readings`) and import again; if not, `tracker complete --window {quote(window)}` counts them"
             )
 
 
 def _warn_of_clock(session: Session, there: Session) -> None:
-    """Say that two clocks differ, where a capture from there is of the future here."""
+    """Warn that two clocks differ if a capture from there lies in the future here."""
     known = (mark.at for stream in session.registry.status_streams for _, mark in there.index.lanes(stream))
     ahead = timedelta(seconds=max(known, default=0) - session.now.timestamp())
     if ahead > SKEW:
         session.warn(
-            f"the newest capture there is {span(ahead)} ahead of the clock here, so one of the two clocks is wrong. By"
-            " their times windows may seem to overlap, of which none counts then: set the clock"
+            f"the newest capture there is {span(ahead)} ahead of the clock here, so one of the two clocks is wrong. Set"
+            " it: windows may seem to overlap, and overlapping windows do not count"
         )
 
 
@@ -178,7 +178,7 @@ def _free_after(session: Session, window: str) -> str:
 def _other(session: Session, folder: Path) -> Path:
     root = folder.resolve()
     if root.exists() and not root.is_dir():
-        raise TrackerError(f"{folder} is not a directory. Name the one that holds it.")
+        raise TrackerError(f"{folder} is not a directory. Name the directory that holds it.")
     if not root.is_dir():
         raise TrackerError(f"There is no directory {folder}.")
     if session.root.exists() and os.path.samefile(root, session.root):
@@ -187,27 +187,27 @@ def _other(session: Session, folder: Path) -> Path:
 
 
 def _holds_records(other: Journal, stream: str) -> bool:
-    """Whether a file holds records, and not the JSON lines of another program, such as a proxy's log; or nothing."""
+    """Whether a file is empty or holds records, rather than the JSON lines of another program, such as a proxy."""
     first = next((record for _, record in _records(other, stream)), None)
     return not first or not first.keys().isdisjoint(("schema_version", "captured_at"))
 
 
 def _near(folder: Path) -> str:
-    """The data directory of a project whose folder was named in its place."""
+    """A hint at the data directory if the project's folder was named instead."""
     places = [folder / "data" / "week0" / "live", *sorted(path for path in folder.iterdir() if path.is_dir())]
     known = next((place for place in places if (place / "snapshots.jsonl").is_file()), None)
     return f" Did you mean {known}?" if known else ""
 
 
 def _take(session: Session, other: Journal, stream: str, advance: Advance) -> MergeCounts:
-    """Append what this directory has not, batch by batch.
+    """Append what this directory lacks, batch by batch.
 
-    The lock is held for what others appended meanwhile and for the batch, however long the streams are.
+    The lock is held only while reading what others appended meanwhile and while writing the batch.
     """
     taken, journal, seen = MergeCounts(), session.journal, 0
     with contextlib.closing(Ids()) as ids:
         for batch in _batches(other, stream, advance):
-            # first all that stands here, before the lock is taken
+            # first everything that is here, before the lock is taken
             seen = _read(journal, stream, seen, ids, advance)
             with contextlib.nullcontext() if session.dry_run else journal.lock():
                 _read(journal, stream, seen, ids, advance)
@@ -222,7 +222,7 @@ def _take(session: Session, other: Journal, stream: str, advance: Advance) -> Me
 
 
 def _mark(session: Session, other: Journal, records: Sequence[Record]) -> Record | None:
-    """The record of the commands that wrote these, for `tracker undo`; events and old records name none."""
+    """A record of the commands that wrote these records, for `tracker undo`; events and old records name none."""
     commands = {command for record in records if isinstance(command := record.get("command_id"), str)}
     if not commands:
         return None
@@ -247,7 +247,7 @@ def _is_new(taken: MergeCounts, ids: Ids, own_id: str, line: bytes, record: Mapp
             taken.captures.add((str(record.get("window")), str(record.get("provider"))))
         return True
     taken.known += 1
-    # events are told by their line, whenever it was taken in
+    # events are identified by their line, whenever it was stored
     if not is_same and "nonce" in record:
         taken.conflicts.append(own_id)
     return False
@@ -282,7 +282,7 @@ def _rest(other: Journal, stream: str) -> bytes:
 
 
 def _read(journal: Journal, stream: str, start: int, ids: Ids, advance: Advance) -> int:
-    """Remember the records from an offset on; to which one."""
+    """Remember the records from an offset on, and return where they end."""
     stop = journal.size(stream)
     for _, line, record in journal.records(stream, start, stop):
         advance(len(line) + 1)
@@ -303,19 +303,19 @@ def _report(session: Session, other: Journal, found: dict[str, MergeCounts]) -> 
     if found["ledger_rows"].new if is_known else new and is_apart:
         note_ledgers(
             session,
-            "evidence that decision cards count does not come with records: append the rows of the other project's"
+            "an import leaves out the evidence that decision cards count: append the rows of the other project's"
             " {0}/Acceptance_Evidence.csv to your own, or copy the file if you have none",
         )
     for name, one in found.items():
         if one.conflicts:
             session.warn(
-                f"{plural(len(one.conflicts), 'record')} of {name} with the id of a record here but other content,"
-                f" such as {one.conflicts[0]}: what is here was kept. One of the two was changed by hand."
+                f"kept what is here for {plural(len(one.conflicts), 'record')} of {name} whose id came in with other"
+                f" content, such as {one.conflicts[0]}. One of the two was changed by hand."
             )
         rest = _rest(other, name)
         if rest and Journal.decode(rest) is None:
             what = f"{other.path(name)} ends in a torn line of {len(rest)} bytes, which was not imported"
-            session.warn(f"{what}. If that is a copy, copy the file again and import it once more.")
+            session.warn(f"{what}. If the file is a copy, copy it again and import once more.")
     for path in sorted(other.root.glob("state/**/*.json")):
         if (window := old_baseline(path)) is not None:
-            session.warn(f"{path} holds the open baseline of {window}, of schema 1.0.0, which is not imported")
+            session.warn(f"{path} holds the open baseline of {window} in schema 1.0.0, which is not imported")

@@ -13,7 +13,7 @@ def dollars(usd: float) -> str:
 
 
 def floored(usd: float) -> float:
-    """Money that leaves requests out, in whole cents, or with two digits if it has none: it was at least that."""
+    """Money that leaves requests out, rounded down: in whole cents, or with two significant digits below one."""
     size = 10.0 ** (2 if usd >= 0.01 or usd <= 0 else 1 - math.floor(math.log10(usd)))
     return math.floor(round(usd * size, 7)) / size
 

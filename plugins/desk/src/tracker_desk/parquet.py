@@ -1,4 +1,4 @@
-"""Parquet by DuckDB: a table per stream; a telemetry stream is partitioned by window and day (Hive layout, zstd)."""
+"""Parquet by DuckDB: a table per stream. Telemetry streams are partitioned by window and day (Hive layout, zstd)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EVENT = {
     **dict.fromkeys(("routed", "ok"), "BOOLEAN"),
     **dict.fromkeys(("key", "session", "project", "branch", "account", "client", "plan", "speed", "window"), "VARCHAR"),
 }
-# `20260110` is a day, no count of seconds
+# `20260110` is a day, not a count of seconds
 SECONDS = "CASE WHEN TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12 THEN to_timestamp(TRY_CAST(ts AS DOUBLE)) END"
 AT = f"coalesce(TRY_CAST(ts AS TIMESTAMPTZ), {SECONDS})"
 
@@ -106,7 +106,7 @@ def _write_table(session: Session, stream: str, database: DuckDBPyConnection, ro
 
 
 def _column(name: str, spelled: dict[str, str]) -> str:
-    """The name of a new column: DuckDB takes none that is empty, or that differs from another in its case alone."""
+    """The name of a new column: DuckDB refuses an empty one, and one that differs from another only in case."""
     own, taken = name or "_", {one.lower() for one in spelled.values()}
     while own.lower() in taken:
         own += "_"
@@ -133,7 +133,7 @@ def _write_events(session: Session, source: Source, database: DuckDBPyConnection
         _copy(database, query, folder, f", {layout}")
     if left_out:
         events = plural(left_out, "event")
-        session.warn(f"{events} of {source.stream} are left out, because their window is not a valid id")
+        session.warn(f"left out {events} of {source.stream}, whose window is not a valid id")
     return count
 
 

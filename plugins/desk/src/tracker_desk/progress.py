@@ -1,4 +1,4 @@
-"""How far export, import and doctor have come; a feature that shows progress is asked."""
+"""The progress of export, import and doctor, shown by a feature if one is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Advance: TypeAlias = Callable[[int], None]
 
 @contextmanager
 def progress(session: Session, size: int) -> Iterator[Advance]:
-    """Gives what to call for each record, with its bytes."""
+    """Yields a function to call for each record, with its bytes."""
     shown = session.registry.first("show_progress", session=session, size=size, noun="records")
     count = 0
 

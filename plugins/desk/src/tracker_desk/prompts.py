@@ -1,4 +1,4 @@
-"""Questions: on a terminal, or answered by lines that are piped in."""
+"""Questions, answered on a terminal or by piped lines."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ from tracker_desk.shells import SCRIPTS, program
 
 SAMPLE = "Sample your meters every 15 minutes, so that windows can be made from the history later?"
 OTHER = (
-    "The job that is replaced samples into another data directory, which gets no more samples then."
-    " To keep it, add the line of `tracker schedule print` by hand instead."
+    "This replaces a job that samples into another data directory, which would then get no more samples."
+    " To keep that job, answer no and add the line of `tracker schedule print` by hand."
 )
 
 
@@ -81,7 +81,7 @@ def _is_wanted(session: Session, edit: Edit, *, is_yes: bool) -> bool:
         session.say(f"{edit.title}: not offered. {edit.refusal}")
         return False
     if not edit.is_due:
-        session.say(f"{edit.title}: in {edit.place} already")
+        session.say(f"{edit.title}: already in {edit.place}")
         return False
     _show(session, edit)
     return is_yes or session.dry_run or asked(partial(click.confirm, edit.question, err=True))
@@ -113,13 +113,13 @@ def _changes(session: Session, edits: list[Edit], *, is_made: bool = True) -> li
 
 
 def outdated(session: Session) -> list[Edit]:
-    """The entries that are there and call another installation than this one."""
+    """Entries of an earlier setup that call another installation than this one."""
     ours = [edit for edit in _edits(session, is_undo=True) if edit.is_due]
     return [edit for edit in ours if not any(one in (edit.before or "") for one in (program(), sys.executable))]
 
 
 def _edits(session: Session, *, is_undo: bool = False) -> list[Edit]:
-    """Every change that is offered, or what takes each back."""
+    """Every change that is offered, or with `is_undo` what takes each back."""
     found = []
     for title, path in _status_lines(session):
         change: Change = partial(with_status_line, command=f"{_program(session)} statusline")
@@ -132,7 +132,7 @@ def _edits(session: Session, *, is_undo: bool = False) -> list[Edit]:
             change = without_block if is_undo else _shell_block(session, shell)
             found.append(file_edit("Short commands", path, change, question))
         else:
-            why = f"tracker has none for the shell {shell or 'that SHELL does not name'}."
+            why = f"tracker has none for the shell {shell}." if shell else "The variable SHELL names no shell."
             found.append(Edit(title="Short commands", place=str(path), refusal=why))
     return [*found, crontab_edit("Schedule", without_block) if is_undo else _schedule(session)]
 
@@ -170,7 +170,7 @@ def _shell_block(session: Session, shell: str) -> Change:
 
 
 def _schedule(session: Session) -> Edit:
-    """The job that the schedule's own command prints, in the crontab; none if it, without a key, could read nothing."""
+    """The job that `schedule print` prints, in the crontab; none if it could read nothing, since it has no keys."""
     origins = [origin for source in session.registry.providers.values() for origin in source.origins]
     if all(missing(one) or isinstance(one, HttpOrigin) for one in origins):
         refusal = "Nothing here can be sampled yet. Install one of these programs, then type `tracker setup` again."

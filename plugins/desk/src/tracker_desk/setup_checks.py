@@ -1,4 +1,4 @@
-"""What `tracker doctor` says about the set-up: clock, origins, old panes, open windows and anomalies."""
+"""What `tracker doctor` finds in the set-up: clock, origins, old panes, open windows and anomalies."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _folder(session: Session) -> Iterator[Finding]:
         if is_tracked:
             forget = f"git -C {shlex.quote(str(root))} rm -rfq --cached --ignore-unmatch .index .lock state"
             cure = f"printf {DERIVED} >> {shlex.quote(str(path))} && {forget}"
-            problem = "lets git track what is derived, so that a look changes files and a merge conflicts in them"
+            problem = "lets git track derived files, which change with every look and conflict in merges"
         yield finding("warning", "folder", root, problem, cure)
 
 
@@ -97,7 +97,7 @@ def _keys(session: Session) -> Iterator[Finding]:
         key = os.environ.get(name)
         if key and re.search(r"[\s\x00-\x1f]", key):
             cure = f'export {name}="$(printf %s "${name}" | tr -d "[:space:]")"'
-            yield finding("warning", "key", name, "contains white space, which no key does", cure)
+            yield finding("warning", "key", name, "contains white space, and keys never do", cure)
 
 
 def _entries(session: Session) -> Iterator[Finding]:
@@ -105,7 +105,7 @@ def _entries(session: Session) -> Iterator[Finding]:
     from tracker_desk.setup import outdated
 
     for edit in outdated(session):
-        problem = f"what setup added for the {edit.title.lower()} calls another installation"
+        problem = f"the entry that setup added for the {edit.title.lower()} calls another installation"
         yield finding("warning", "setup", edit.place, problem, "tracker setup")
 
 
@@ -117,7 +117,7 @@ def _origins(session: Session, source: Source, status: Status) -> Iterator[Findi
         opened = [lane for lane in status.lanes if lane.mark.provider == source.name and lane.is_open]
         command = f"tracker start {source.name}"
         if opened:
-            # a second start would replace the BEFORE, also that of another machine, which ends it
+            # a second start would replace the BEFORE, even that of another machine, which ends it
             is_ours = opened[0].due.command is not None
             command = f"tracker end {source.name}" if is_ours else f"{command} --window W"
             command += lane_option(session, opened[0].agent_id)
@@ -130,7 +130,7 @@ def _lane(session: Session, lane: Lane) -> Iterator[Finding]:
     name, place = lane.mark.provider, status_text.lane_name(lane)
     agent = lane_option(session, lane.agent_id)
     age = session.now - lane.taken
-    # of one that another machine or a missing plugin has to end there is none
+    # None if another machine or a missing plugin has to end it
     command = lane.due.command if lane.is_open else None
     if command and age > FORGOTTEN:
         problem = f"{line(lane.mark.window)} has been open for {span(age)}"

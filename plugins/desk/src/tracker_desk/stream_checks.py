@@ -24,12 +24,12 @@ TEXTS = ("window", "provider", "notes", "agent_id", "record_id", "schema_version
 # what fields hold, if they are there
 KINDS = (*((name, str) for name in TEXTS), ("parsed", dict), ("providers", dict), ("records", list))
 KNOWN_SCHEMAS = ("1.0.0", Journal.schema_version)
-LEFT_OUT = "every reader leaves it out; what it said has to be stored again"
+LEFT_OUT = "every command skips it; store what it held again"
 # the line stays: nothing is rewritten
-END_WARNINGS = f"{LEFT_OUT}; `tracker doctor --fix` ends the warnings of it"
-# clocks of machines differ by as much
+END_WARNINGS = f"{LEFT_OUT}; `tracker doctor --fix` ends its warnings"
+# clocks of machines may differ by this much
 FUTURE = timedelta(minutes=2)
-BY_HAND = "nothing here writes such a record: a program or a person changed the file"
+BY_HAND = "no command writes such a record: a program or a person changed the file"
 
 
 @define
@@ -91,7 +91,7 @@ class StreamCheck:
         yield from self._tail()
 
     def dangling(self) -> Iterator[Finding]:
-        """Tombstones of records that are nowhere in the stream."""
+        """Tombstones of records that the stream does not hold."""
         for number, target in self.targets:
             if target not in self.ids:
                 what = f"takes back {shown(target)[:80]}, which is not there"
@@ -113,7 +113,7 @@ class StreamCheck:
         if line is None:
             yield self._found("error", "json", "a line of more than 16 MB", LEFT_OUT)
         elif not line.strip():
-            yield self._found("note", "json", "an empty line", "nothing to do: it is read over")
+            yield self._found("note", "json", "an empty line", "nothing to do: it is skipped")
         elif whole := whole_records(line):
             self.behind.append((self.lines, offset, [identity(self.stream, one) for one in whole]))
         else:
@@ -121,7 +121,7 @@ class StreamCheck:
             yield self._found("error", *_why(line), END_WARNINGS, self._set_aside)
 
     def _set_aside(self) -> None:
-        """All of the broken lines: only so many are findings of their own."""
+        """All broken lines: only the first ones are findings of their own."""
         set_aside(self.session.journal, self.stream, self.broken)
         self.broken.clear()
 
@@ -137,10 +137,10 @@ class StreamCheck:
         if is_same:
             yield self._found("note", "duplicate", "repeats an earlier line", "nothing to do: it counts once")
         elif is_same is not None:
-            what = f"has the id {shown(own_id)[:80]} of another record above, which counts"
+            what = f"has the id {shown(own_id)[:80]} of an earlier record, which counts instead"
             yield self._found("error", "duplicate", what, BY_HAND)
         if "nonce" in record and record.get("schema_version") == Journal.schema_version and own_id != _identify(record):
-            yield self._found("warning", "changed", "does not give its own id", BY_HAND)
+            yield self._found("warning", "changed", "does not match its own id", BY_HAND)
 
     def _fields(self, record: Mapping[str, Any], taken: datetime | None) -> Iterator[Finding]:
         wrong = [name for name, kind in KINDS if record.get(name) is not None and not isinstance(record[name], kind)]
@@ -150,7 +150,9 @@ class StreamCheck:
             wrong.append("captured_at")
         if wrong:
             what = f"has no usable {', '.join(wrong)}"
-            yield self._found("warning", "schema", what, "what depends on it is left out; store it again, correctly")
+            yield self._found(
+                "warning", "schema", what, "what depends on it is left out; store it again with valid values"
+            )
         version = record.get("schema_version")
         if isinstance(version, str) and version not in KNOWN_SCHEMAS:
             what = f"has the schema {shown(version)[:40]}; this program knows {' and '.join(KNOWN_SCHEMAS)}"
@@ -167,7 +169,7 @@ class StreamCheck:
         self._latest = max(taken, self._latest or taken)
 
     def _behind(self) -> Iterator[Finding]:
-        """Lines on which a writer was stopped and another one went on."""
+        """Lines that one writer left unfinished and another one continued."""
         for number, offset, own_ids in self.behind:
             many = f"{len(own_ids)} whole records" if own_ids[1:] else "a whole record beside a torn one"
             place, what = f"{self.name} line {number}", f"holds {many}"
@@ -175,24 +177,24 @@ class StreamCheck:
                 yield finding("error", "json", place, what, RESTORE)
                 continue
             self.broken.append(offset)
-            what += f"; {'each' if own_ids[1:] else 'it'} stands on a line of its own, too"
+            what += f"; {'each' if own_ids[1:] else 'the whole one'} is also on a line of its own"
             yield finding("warning", "json", place, what, REPAIR, self._set_aside)
         if self.copied:
             what = f"holds {plural(self.copied, 'line')} without a record; {self.name}.torn has copies"
-            cure = "nothing to do; a copy of the data may have what stood there"
+            cure = "nothing to do; a copy of the data may have what they held"
             yield finding("note", "json", self.name, what, cure)
 
     def _tail(self) -> Iterator[Finding]:
         journal, path = self.session.journal, self.session.journal.path(self.stream)
         rest = path.stat().st_size - journal.size(self.stream)
         if rest:
-            what = f"ends in a torn line of {rest} bytes, as a crash leaves it"
+            what = f"ends in a torn line of {rest} bytes, as after a crash"
             yield finding("warning", "torn", self.name, what, REPAIR, partial(journal.mend, self.stream))
         aside = path.with_name(path.name + ".torn")
         if aside.exists():
             what, cure = f"holds {aside.stat().st_size} bytes that were set aside", RESTORE
             if not lacking(self.session, self.stream):
-                what, cure = f"{what}; no whole record of them is missing", "nothing to do"
+                what, cure = f"{what}; no whole record among them is missing", "nothing to do"
             yield finding("note", "torn", aside.name, what, cure)
 
 

@@ -64,7 +64,7 @@ def shown(value: Any) -> str:
 
 
 def meant(kind: str, words: str) -> Any:
-    """The TOML value that a person means; words that mean none stay a text, which the setting's check refuses."""
+    """The TOML value that a person means; other words stay a text, which the setting's check refuses."""
     if kind == "true or false":
         return SWITCH.get(words.lower(), words)
     if kind == "number":

@@ -1,4 +1,4 @@
-"""What stands in `*.torn`: torn lines, whose whole records come back, and copies of lines that are not records."""
+"""The contents of `*.torn`: torn lines, whose whole records can be restored, and copies of lines without a record."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tracker.kernel import Journal, Session, record_id, replace_file
 
-# objects within a torn record that are taken for a beginning
+# objects within a torn record that are tried as the beginning of a record
 MOST_TRIES = 100
 DECODER = json.JSONDecoder()
 
 
 def restore(session: Session) -> int:
-    """Append the whole records that streams lack, and set the lines aside that they stood on; how many there were."""
+    """Append the whole records that streams lack, set aside the lines that held them, and return their number."""
     count, journal = 0, session.journal
     with journal.lock():
         for stream in journal.streams():
@@ -54,7 +54,7 @@ def lacking(session: Session, stream: str, *, with_broken: bool = False) -> dict
 
 
 def whole_records(line: bytes) -> list[bytes]:
-    """The record that a line is, or those that stand on it one behind the other, also beside a torn one."""
+    """The record of a line, or several in a row on one line, even beside a torn one."""
     if Journal.decode(line) is not None:
         return [line]
     text, at, tries, found = line.decode("utf-8", "surrogateescape"), -1, 0, list[bytes]()

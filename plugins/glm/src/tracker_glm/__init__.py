@@ -36,16 +36,16 @@ SOURCE = StatusSource(
     models=("glm", "z.ai/"),
     tags={
         "invalid-json": "invalid JSON; pipe the prompt counts or the quota answer and nothing else",
-        "no-blocks": "the prompt counts hold no block; count again once prompts were sent",
+        "no-blocks": "the prompt counts have no block; count again once you have sent prompts",
         "invalid-blocks": "a block has no readable prompt count, so the sum is unknown; ccusage's own blocks have none",
         "usage-not-loaded": "the vendor answered with an error instead of the quota; ask again",
-        "insufficient-data": "the quota answer holds no limit that is known here",
+        "insufficient-data": "the quota answer has no limit that tracker knows",
         "section-missing": "the limit is there without a readable percentage",
-        "limit-ambiguous": "the answer holds the limit twice with different values; it is left empty",
-        "limit-unknown": "the answer holds a limit that is not known here; it is left out",
+        "limit-ambiguous": "the answer has the limit twice with different values; it is left empty",
+        "limit-unknown": "the answer has an unknown limit; it is left out",
         "reset-unreadable": "the limit's reset is not a time in milliseconds; it is left out",
         "counted-long-ago": "the counts are over a day old; if prompts were sent since, count again",
-        CAPACITY_MISSING: "a quota answer counts no prompts; pipe the counts, JSON with `blocks`, into start and end",
+        CAPACITY_MISSING: "a quota answer has no prompt counts; pipe those, JSON with `blocks`, into start and end",
     },
     demo=Demo(
         steps=(

@@ -93,13 +93,13 @@ class SourceConformance(Conformance):
     def test_declares_what_fits_together(self, registry: Registry, info: Source) -> None:
         assert info.title.strip(), rule("its title is blank", "The declaration")
         counted = [meter.key for meter in info.meters if meter.unit.casefold() in PERCENTS]
-        text = f"{', '.join(counted)} counts per cent; a per cent of the quota has the unit 'pp'"
+        text = f"{', '.join(counted)}: a percentage of the quota has the unit 'pp'"
         assert not counted, rule(text, "The declaration")
         is_log = any(isinstance(origin, LogOrigin) for origin in info.origins)
-        text = "a LogOrigin is read line by line, which a source of its own does: a TelemetrySource"
+        text = "a LogOrigin is read line by line. Declare it in a TelemetrySource of its own"
         assert info.is_stream or not is_log, rule(text, "Origins")
         for held in info.comparisons:
-            text = f"a comparison has the scope {held.scope!r}, which is none of its scopes"
+            text = f"a comparison has the scope {held.scope!r}, which is not one of its scopes"
             assert held.scope in info.scopes, rule(text, "The declaration")
             provider = registry.sources.get(held.provider)
             known = provider is None or provider.meter(held.meter) is not None
@@ -144,9 +144,11 @@ class SourceConformance(Conformance):
         found: Block | None = ask(registry, self.source, "render_preview_block", context=context)
         for row in found.rows if found else ():
             unknown = set(FIELD.findall(row.text or "")) - row.values.keys()
-            assert not unknown, rule(f"a row's text names {sorted(unknown)}, no value of it", "render_preview_block")
+            assert not unknown, rule(
+                f"a row's text names {sorted(unknown)}, which its values lack", "render_preview_block"
+            )
             python = PYTHONS.search(row.text or "")
-            text = f"{python and python[0]} in a row's text prints what is behind the colon as a unit"
+            text = f"{python and python[0]} in a row's text prints what follows the colon as a unit"
             assert python is None, rule(text, "render_preview_block")
             words = [found.title if found else "", row.label or "", row.text or "", *_texts(list(row.values.values()))]
             steering = [word for word in words if escape(word) != word]

@@ -131,8 +131,8 @@ def _scenes(
     ends = (Step(arguments=finalize), Step(arguments=("preview", "--window", window)))
     yield f"One window: the meters before and after the work, in {window}", (*own, *ends)
     if more:
-        yield "More windows, and one from the readings in between, after the fact", more
-    end = "What they say together: which plan delivers more, what the proxy saved, what to do"
+        yield "More windows, and one added later from the readings in between", more
+    end = "All windows together: which plan delivers more, what the proxy saved, what to do"
     yield end, tuple(_closing(declared, window))
 
 

@@ -78,9 +78,9 @@ def cure(name: str, distribution: str, error: PluginError) -> str:
     if cause.endswith("upgrade tracker-core") or "tracker.api" in cause:
         return f"{upgrade}: {owner} was built for a newer one; {leave_out}"
     if "unexpected keyword argument" in cause:
-        return f"{report}: this core knows no such field; if a newer one does, {upgrade}; {leave_out}"
+        return f"{report}: this core has no such field; if a newer one does, {upgrade}; {leave_out}"
     if cause.endswith("upgrade the plugin"):
-        return f"install a newer {owner} from where you have it; {leave_out}"
+        return f"install a newer {owner} from where you got it; {leave_out}"
     if step == "be imported" and f"No module named '{owner.replace('-', '_')}." in cause:
         return f"{report}: its entry point names a module that it does not have; {leave_out}"
     if step == "be imported" and "ModuleNotFoundError" in cause:

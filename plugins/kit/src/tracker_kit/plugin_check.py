@@ -114,7 +114,7 @@ def _verdicts(session: Session, folder: Path, target: Target, inputs: Path | Non
             own = _run(session, folder, target, file)
             if not inputs and any(row["reads"] for row in own):
                 checked = "only the demo's texts were checked" if any(texts.iterdir()) else "no text was checked"
-                note = f"{checked}; --inputs DIR names a folder of screens, or of one file of lines"
+                note = f"{checked}; --inputs DIR takes a folder of screens, or of one file of lines"
         broken = errors + Counter(row["message"] for row in own if row["message"])
         yield {
             "source": source,
@@ -136,7 +136,7 @@ def _run(session: Session, folder: Path, target: Target, tests: Path) -> list[di
     words += ["-p", "tracker_kit.verdict", "--verdict", str(result), *(f"--of={name}" for name in target.sources)]
     path = os.pathsep.join([*map(str, target.path), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     names = ", ".join(target.sources)
-    slow = f"note: {names}: checked for {PATIENCE} s by now. Checks that do not end are stopped after {SECONDS} s"
+    slow = f"note: {names}: still checking after {PATIENCE} s. Checks that do not end are stopped after {SECONDS} s"
     told = Timer(PATIENCE, session.note, [slow])
     told.start()
     try:

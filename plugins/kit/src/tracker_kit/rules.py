@@ -23,7 +23,7 @@ MUST = {
     "parse_status": "it must not raise, whatever the text",
     "compute_delta": "it must not raise, whatever a reading lacks",
     "ingest_line": "a line that cannot be read raises Rejected and nothing else",
-    "render_preview_block": "records may lack anything",
+    "render_preview_block": "records may lack any field",
 }
 
 

@@ -68,9 +68,7 @@ def check_name(registry: Registry, name: str) -> None:
     """Refuse an invalid name, one that is the project's own, or one that an installed plugin has."""
     if name.startswith(DISTRIBUTION):
         bare = name.removeprefix(DISTRIBUTION)
-        raise click.BadParameter(
-            f"Invalid name {name!r}. The distribution gets its prefix by itself: give {line(bare)}."
-        )
+        raise click.BadParameter(f"Invalid name {name!r}. tracker adds the prefix itself: type {line(bare)}.")
     if not re.fullmatch(NAME, name):
         raise click.BadParameter(
             f"Invalid name {name!r}. Expected lower-case letters and digits, the first a letter, and single"

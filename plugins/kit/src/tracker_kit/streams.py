@@ -27,7 +27,7 @@ class TelemetryConformance(SourceConformance):
 
     def test_there_are_lines_with_events(self, registry: Registry, info: Source) -> None:
         path = getattr(self, "lines", None)
-        assert path is not None, rule("the class names no file of `lines`", "Testing")
+        assert path is not None, rule("the class does not name its file of `lines`", "Testing")
         assert path.is_file(), rule(f"there is no file {path}", "Testing")
         assert any(self._stream(registry, self._lines())), rule(f"no line of {path.name} gives an event", "Testing")
 
@@ -112,7 +112,7 @@ class TelemetryConformance(SourceConformance):
             for event in found:
                 check_event(event)
                 if not all(isinstance(tag, str) for tag in event.get("tags", ())):
-                    raise TypeError("an event's tags hold something else than texts.")
+                    raise TypeError("an event's tags are not all texts.")
                 if is_log and not event.get("key"):
                     raise TypeError("an event of a session file has no key.")
             return list(found)

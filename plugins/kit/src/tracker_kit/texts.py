@@ -62,7 +62,7 @@ class TextConformance(SourceConformance):
                 continue
             assert screen.is_recorded, rule(f"{screen.beside.name} is not beside {screen.path.name}; {how}", "Testing")
             assert parsed == screen.expected.get("parsed"), rule(
-                f"{screen.name} does not say what was recorded; {how} anew", "Testing"
+                f"{screen.name} no longer gives what was recorded; {how} again", "Testing"
             )
 
     @each_screen
@@ -82,7 +82,7 @@ class TextConformance(SourceConformance):
     def test_takes_no_value_from_foreign_text(self, registry: Registry, info: Source, text: str) -> None:
         found = claims.figures(self.parse(registry, text))
         assert not found, rule(
-            f"{text[:40]!r} gave {claims.said(found)}; what is not its own gives nothing", "Never a guess"
+            f"{text[:40]!r} gave {claims.said(found)}; a text of another program must give nothing", "Never a guess"
         )
 
     @each_screen

@@ -1,4 +1,4 @@
-"""What the next person has to know, as data: where the windows stand, what to run next, what was run, what it cost."""
+"""What the next person has to know, as data: the state of windows, what to run next, what was run, what it cost."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tracker_ledgers.documents import home
 from tracker_ledgers.settings import Handoff
 from tracker_ledgers.window_state import Opening, Step, WindowState, beginnings, end_step, openings, state
 
-# windows that want something
+# windows that need something
 WANTING = 100
-# the last finalized windows, which are shown beside those that still want something, and among how many newest ones
+# how many of the last finalized windows are shown beside those that need something, and of how many newest ones
 RECENT, AMONG = 3, 1000
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @frozen(kw_only=True)
 class Brief:
-    """Everything that the handoff says. `earlier` counts the windows that are not in it."""
+    """The contents of the handoff. `earlier` counts the windows that it leaves out."""
 
     as_of: str | None
     data: Path
@@ -48,7 +48,7 @@ class Brief:
 
 
 def gather(session: Session, asked: Sequence[str], also: Sequence[str] = ()) -> Brief:
-    """The brief of some windows; by default of those that still want something, and the last finalized ones."""
+    """The brief of some windows; by default those that still need something, and the last finalized ones."""
     shown = list(dict.fromkeys([*(asked or _choose(session)), *also]))
     opened = tuple(openings(session))
     windows = _windows(session, shown, opened)
@@ -86,7 +86,7 @@ def _choose(session: Session) -> list[str]:
     wanting |= {str(entry.record.get("window")) for entry in Windows(session).open_anomalies()}
     order = {window: at for at, window in enumerate(session.index.newest_windows(AMONG + len(wanting)))}
     rows = Windows(session).finalized(order)
-    # a churn of today is no reason to show an old window in place of one that was finalized since
+    # churn measured today must not make an old window displace one that was finalized since
     finalized = {window: at for window, row in rows.items() if (at := instant(row.record.get("finalized_at")))}
     rest = sorted(order.keys() - wanting, key=lambda window: (finalized.get(window, EPOCH), order[window]))
     return sorted((*wanting, *rest[-RECENT:]), key=lambda window: (order.get(window, -1), window))
@@ -102,7 +102,7 @@ def _windows(session: Session, shown: Sequence[str], opened: Sequence[Opening]) 
 
 
 def _artifacts(session: Session, shown: Sequence[str]) -> Iterator[Path]:
-    """What is there: the streams, the ledgers, and what the evidence of these windows names."""
+    """Existing streams and ledgers, and the artifacts that the evidence of these windows names."""
     yield from (absolute(session.journal.path(stream)) for stream in session.journal.streams())
     yield from (path for ledger in ledgers.LEDGERS if (path := ledgers.path_of(session, ledger)).is_file())
     evidence = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") in shown]

@@ -29,7 +29,7 @@ STATUS = {"GO": 0, "SOFT GO": 3, "NO-GO": 4}
 
 @frozen(kw_only=True)
 class Card:
-    """The kernel's own checks, which must all hold, and those of the features, which must not have failed."""
+    """The kernel's own checks, which must all hold, and the features' checks, which must not fail."""
 
     window: str
     needed: tuple[Check, ...]
@@ -47,7 +47,7 @@ class Card:
 
     @property
     def completeness(self) -> tuple[int, int]:
-        """How many questions are answered well. Checks of one name are one question, whatever was remarked on it."""
+        """How many questions have a good answer. Checks of one name are one question."""
         names = {check.name for check in self.checks}
         return len(names.difference(check.name for check in self.checks if check.state != "ok")), len(names)
 
@@ -72,7 +72,7 @@ def _finalized(session: Session, window: str) -> Iterator[Check]:
         refusal = _refusal(session, window, groups, fell)
         is_refused = refusal is not None
         check = refusal or _missing("The window is not finalized.", _again(window))
-        there = " It came by `tracker import`: this is done there, or here if you moved from there."
+        there = " It came by `tracker import`: do this on the machine it came from, or here if you moved here."
         yield evolve(check, text=check.text + there) if came_by_import(session, groups) else check
     else:
         lost = loss(session, row, groups)
@@ -107,7 +107,7 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
         group = groups[opened[0]]
         cure = pair_step(session, opened[0], group).command
         if is_ahead(session, group[-1].captured_at.timestamp()):
-            return _missing(f"The window is open: its BEFORE of {opened[0]} is of the future.", cure)
+            return _missing(f"The window is open: its BEFORE of {opened[0]} is dated in the future.", cure)
         return _missing(f"The window is open: it has no AFTER of {', '.join(opened)}.", cure)
     if begun := [name for name, group in groups.items() if canonical(group).missing]:
         cure = pair_step(session, begun[0], groups[begun[0]]).command
@@ -120,22 +120,22 @@ def _refusal(session: Session, window: str, groups: Mapping[str, list[Capture]],
 def _of_row(
     session: Session, row: FinalizeRow, groups: Mapping[str, list[Capture]], lost: Loss | None, *, is_fallen: bool
 ) -> Check:
-    """Whether a finalized window is as it was then."""
+    """Whether a finalized window has changed since."""
     changed = stale(session, row, groups)
     text = f"Captures of {', '.join(changed)} changed after it was finalized." if changed else "It is finalized."
     cure = _again(row.window) if changed and not is_fallen else None
     if absent := sorted(row.providers.keys() - session.registry.sources.keys()):
         text += f" Whether captures of {', '.join(absent)} changed is not known: no plugin reads them here."
     if idle := [name for name in sorted(row.features) if not changed and _is_idle(session, row, name)]:
-        text += f" The capacity meter of {', '.join(idle)} did not move: its features cost nothing."
+        text += f" The capacity meter of {', '.join(idle)} did not move, so these features cost nothing."
     split = [name for name, group in groups.items() if len({one.agent_id for one in group}) > 1]
     if split and not changed:
-        text += f" Several lanes captured {', '.join(split)}, and the pair of the last AFTER counts alone."
+        text += f" Several lanes captured {', '.join(split)}; only the pair with the last AFTER counts."
     if begun := unpaired(row, groups):
         text = f"It was finalized without {', '.join(begun)}, whose pair is not complete."
         cure = pair_step(session, begun[0], groups[begun[0]]).command
     if lost:
-        text = f"It lost its {lost.what} after it was finalized; {lost.otherwise}."
+        text = f"Since it was finalized, it lost its {lost.what}; {lost.otherwise}."
         cure = lost.cure
     return Check(name="finalized", state="failed" if changed or begun or lost else "ok", text=text, cure=cure)
 
@@ -166,7 +166,7 @@ def lines(found: Card) -> Iterator[str]:
     for check in found.needed:
         yield f"  - {check.state:7} {sentence(check)}"
     for check in found.wanted:
-        # a remark on what is asked above: that a window gives no figure is not ok
+        # a remark on a question above: it is not "ok" that a window gives no figure
         word = "note" if check.name in asked and check.state == "ok" else check.state
         yield f"  - {word:7} {sentence(check)}"
 

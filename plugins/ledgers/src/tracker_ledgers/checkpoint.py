@@ -15,7 +15,7 @@ from tracker_ledgers.command_log import note, typed
 
 
 def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> None:
-    """Everything that ends a session. What could refuse is looked at before anything is written."""
+    """Everything that ends a session. Whatever could be refused is checked before anything is written."""
     window = given["window"]
     if given["actual"] is None:
         given = {**given, "actual": _used(session, window, given["provider"])}
@@ -32,7 +32,7 @@ def close(session: Session, given: Mapping[str, Any], *, with_card: bool) -> Non
         tokens = stack.enter_context(csv_append.opened(session, ledgers.TOKENS))
         lines = stack.enter_context(csv_append.opened(session, ledgers.CHURN))
         if equal := tokens.equal_rows(row):
-            session.note(f"note: line {equal[-1].number} of {ledgers.TOKENS.file} says the same; a sum counts both")
+            session.note(f"note: line {equal[-1].number} of {ledgers.TOKENS.file} equals this row; a sum counts both")
         reversal.append(session, tokens, row)
         with _after_tokens():
             if measured is not None:
@@ -73,7 +73,7 @@ def _say(session: Session, window: str, row: Mapping[str, Any], measured: churn.
 
 @contextmanager
 def _after_tokens() -> Iterator[None]:
-    """Whatever fails behind the token row: it stays, and nobody may record it twice."""
+    """Errors after the token row: the row stays, and must not be recorded twice."""
     try:
         yield
     except TrackerError as error:
@@ -84,22 +84,22 @@ def _used(session: Session, window: str, provider: str) -> int:
     """The tokens of the window in the session logs."""
     for answer in session.registry.ask("window_facts", session=session, windows=[window]):
         found = answer.get((window, provider), {})
-        # session logs alone know the requests, and so all tokens; what a window shares may be another one's
+        # only session logs have the requests, and so all tokens; shared ones may belong to another window
         if "requests" in found and "shared_requests" not in found and found.get("tokens") is not None:
             return int(found["tokens"])
-    problem = f"How many tokens {provider} used in {line(window)} is not known from session logs."
+    problem = f"Session logs do not tell how many tokens {provider} used in {line(window)}."
     raise click.UsageError(f"{problem} Type --actual N.")
 
 
 def _measure(session: Session, window: str, asked: str, notes: str | None) -> churn.Churn | None:
-    """The window's churn; a range that git cannot measure keeps nobody from closing the session."""
+    """The window's churn; a range that git cannot measure does not keep you from closing the session."""
     provider: str | None = asked
-    # a row of the provider says that somebody has decided whose lines they are, a later one of no one the contrary
+    # a row of the provider means that somebody decided whose lines they are; a later row of no one revokes that
     whose_lines = [row.get("provider") for row in churn.measured_rows(session, [window])]
     is_decided = [one for one in whose_lines if one in (None, asked)][-1:] == [asked]
     if not is_decided and (missing := churn.absent(session, window, asked)):
         provider = None
-        cure = "If you meant another provider, run `tracker undo`, then this again with the other"
+        cure = "If you meant another provider, run `tracker undo`, then this command with the right one"
         session.warn(f"{missing}: churn is recorded as the window's. {cure}")
     elif not is_decided and (whose := churn.shared(session, window, asked)):
         provider = None
@@ -117,7 +117,7 @@ def _row(session: Session, given: Mapping[str, Any], measured: churn.Churn | Non
     """The token ledger's row: what was given, else what was measured."""
     found, provider = measured.record if measured else {}, given["provider"]
     if found.get("provider") != provider:
-        # the tokens are the provider's own, and so are the features beside them
+        # the tokens are the provider's own, so the features beside them are too
         row = Windows(session).finalized([given["window"]]).get(given["window"])
         found = {**found, "features": row.features.get(provider) if row else None}
 

@@ -29,11 +29,11 @@ from tracker_ledgers.churn_view import counted_features, per_feature
 from tracker_ledgers.command_log import quoted, taken_at, typed
 from tracker_ledgers.diffs import diff, pathspecs
 
-# what helps where git does not know a capture's commit: another machine made it, or it was squashed
-FETCH = "`git fetch` brings what was pushed; else COMMIT is the one that has that work now"
+# for a capture's commit that git does not know: another machine made it, or it was squashed
+FETCH = "`git fetch` gets commits that were pushed; otherwise COMMIT is the one that has the work now"
 STREAM = "churn"
 MISSING = "missing-commit-range"
-# A capture that is stored later than that was not live: other commits may be checked out by then.
+# A capture stored later than this was not live: other commits may have been checked out by then.
 LATE = timedelta(minutes=1)
 FIGURES = ("files_changed", "insertions", "deletions", "net")
 
@@ -55,12 +55,12 @@ class Request:
 
     @property
     def words(self) -> str:
-        """What was named of what to measure, as options."""
+        """The options that say what to measure."""
         return quoted(self._options("commit_start", "commit_end", "paths", "exclude", "features"))
 
     @property
     def command(self) -> str:
-        """What is typed to measure it."""
+        """The command that measures it."""
         return typed("churn", *self._options(*(one.name for one in fields(Request))))
 
     def _options(self, *names: str) -> Iterator[str]:
@@ -75,7 +75,7 @@ class Request:
 class NamedCommit:
     """A commit, and who named it.
 
-    at: when the capture was taken that names it, if it was stored later. cure: what helps if git does not know it.
+    at: when the capture that names it was taken, if it was stored later. cure: what helps if git does not know it.
     """
 
     commit: str
@@ -90,10 +90,10 @@ class NamedCommit:
         return found
 
     def correction(self, sha: str) -> str:
-        """What to say of a capture that names a commit of later."""
+        """The note on a capture that names a commit made after it."""
         if self.at is None or sha.startswith(self.commit):
             return ""
-        return f"{self.by} names {self.commit[:12]}, which was made later: of then is {sha[:12]}"
+        return f"{self.by} names {self.commit[:12]}, which was made later: used {sha[:12]}, the commit of that time"
 
 
 @frozen(kw_only=True)
@@ -137,7 +137,7 @@ def append(session: Session, ledger: csv_append.OpenLedger, measured: Churn) -> 
 
 
 def remark(session: Session, measured: Churn) -> None:
-    """Say what a reader of the figures has to know."""
+    """Warn and note what a reader of the figures has to know."""
     window, provider = (measured.record[name] for name in ("window", "provider"))
     Windows(session).note_missing(Windows(session).missing_plugins([window]))
     if provider is not None and (why := absent(session, window, provider)):
@@ -164,12 +164,12 @@ def sentence(record: Mapping[str, Any]) -> str:
 def measured_rows(session: Session, windows: Iterable[str]) -> list[Mapping[str, Any]]:
     """The churn rows of windows in which something was measured, oldest first."""
     rows = (entry.record for entry in session.index.entries(STREAM, windows))
-    # an import brings older rows behind newer ones
+    # an import appends older rows after newer ones
     return sorted((row for row in rows if row.get("files_changed") is not None), key=taken_at)
 
 
 def repeated(session: Session, window: str, provider: str | None, notes: str | None) -> Request:
-    """What to measure again: what a person named for the window's newest row stands, and a note says so."""
+    """What to measure again: the options of the window's newest row still hold, and a note says so."""
     measured = measured_rows(session, [window])
     own = (row for name in (provider, None) for row in reversed(measured) if row.get("provider") == name)
     last: Mapping[str, Any] = next(own, {})
@@ -199,7 +199,7 @@ def captures_of(session: Session, window: str) -> dict[str, list[Capture]]:
 
 
 def absent(session: Session, window: str, provider: str) -> str:
-    """That a provider was not captured in a window that others were captured in, if so."""
+    """A sentence if a provider was not captured in a window in which others were; else empty."""
     captured = sorted(captures_of(session, window))
     if not captured or provider in captured:
         return ""
@@ -207,7 +207,7 @@ def absent(session: Session, window: str, provider: str) -> str:
 
 
 def shared(session: Session, window: str, provider: str) -> str:
-    """That others used their quota in a window at the same time, if so: git does not say whose lines are whose."""
+    """A sentence if others used their quota in the window at the same time: git cannot tell whose lines are whose."""
     groups = captures_of(session, window)
     if provider not in groups:
         return ""
@@ -239,7 +239,7 @@ def commit_range(session: Session, request: Request) -> tuple[NamedCommit | None
         found = row.text(option.replace("-", "_")) if row else None
         if found:
             clear = typed("complete", "--window", request.window, "--clear", option)
-            cure = f" `{clear}` takes it out of the row."
+            cure = f" `{clear}` clears it there."
             return NamedCommit(found, f"the finalize row of {request.window}", cure=cure)
         changed: dict[str, Any] = {option.replace("-", "_"): "COMMIT"}
         cure = f" {FETCH}: `{evolve(request, **changed).command}`."
@@ -259,7 +259,7 @@ def unread(session: Session, window: str) -> str:
 
 
 def range_options(session: Session, window: str) -> list[str]:
-    """What `churn` has to be told here: a start that nothing names, and what git does not know, as behind a squash."""
+    """The options that `churn` needs here: an unknown start, and commits git does not know, as after a squash."""
     start, end = commit_range(session, Request(window=window))
     first = ["--commit-start", "COMMIT"] if start is None or git.is_lost(start.commit) else []
     return [*first, *(["--commit-end", "COMMIT"] if end and git.is_lost(end.commit) else [])]
@@ -278,16 +278,16 @@ def _head(found: Iterable[Capture], phase: str) -> NamedCommit | None:
     for capture in found:
         head = capture.record.get("git_head")
         if isinstance(head, str) and head:
-            # what is committed in the second of a BEFORE is of the work
+            # a commit in the same second as the BEFORE belongs to the work
             at = capture.captured_at - timedelta(microseconds=phase == "BEFORE")
             return NamedCommit(head, f"the {phase} capture", at=at if _is_late(capture) else None)
     return None
 
 
 def _is_late(capture: Capture) -> bool:
-    """Whether its commit may be one of later: its `command_id` begins with the nanoseconds at which it was stored."""
+    """Whether its commit may be a later one: its `command_id` begins with the nanoseconds at which it was stored."""
     if capture.record.get("source") == "history":
-        # it has the commits of the work, which may be behind its readings
+        # it has the commits of the work, which may be later than its readings
         return False
     stored = re.match("[0-9a-f]{16}", str(capture.record.get("command_id")))
     return stored is not None and int(stored[0], 16) / 1e9 > (capture.captured_at + LATE).timestamp()
@@ -312,7 +312,7 @@ def measure(session: Session, request: Request) -> Churn:
     found, warnings = diff(start.resolve(), until.resolve(), specs, until.cure)
     remarks, notes = [request.notes], []
     if end is None:
-        notes.append(f"no commit is known as the window's end: measured up to HEAD ({found['commit_end'][:12]})")
+        notes.append(f"the window's end commit is not known: measured up to HEAD ({found['commit_end'][:12]})")
     for one, name in ((start, "commit_start"), (end, "commit_end")):
         if one and (text := one.correction(found[name])):
             notes.append(text)
@@ -324,14 +324,14 @@ def measure(session: Session, request: Request) -> Churn:
     if request.provider is not None and (whose := shared(session, request.window, request.provider)):
         cure = typed("churn", "--window", request.window)
         own = f"{whose}: all lines count as {request.provider}'s"
-        notes.append(f"{own}. To give them to no one, run `tracker undo`, then `{cure}`")
+        notes.append(f"{own}. To count them as the window's instead, run `tracker undo`, then `{cure}`")
     each = {"normalized_churn": per_feature(found["net"], features)}
     record = _record(session, request, row, remarks, found | each | figures)
     return Churn(record=record, warnings=warnings, notes=tuple(notes))
 
 
 def _rooted(given: Sequence[str], folder: str | None = None) -> tuple[str, ...]:
-    """Pathspecs of a folder, by default of this one, so that they mean the same here and at the repository's top."""
+    """Pathspecs of a folder, by default this one, that mean the same here and at the repository's top."""
     if not (given and (here := git.prefix())):
         return tuple(given)
     place = here if folder is None else folder
@@ -339,13 +339,13 @@ def _rooted(given: Sequence[str], folder: str | None = None) -> tuple[str, ...]:
 
 
 def _nothing(request: Request, found: Mapping[str, Any], end: NamedCommit | None, *, within: bool) -> str:
-    """That nothing changed, and how to measure what was committed after the window's end."""
+    """A note that nothing changed, and how to measure commits after the window's end."""
     base = found["commit_base"] or found["commit_start"]
-    text = f"nothing changed between {base[:12]} and {found['commit_end'][:12]}{' there' if within else ''}"
+    text = f"nothing changed between {base[:12]} and {found['commit_end'][:12]}{' in these paths' if within else ''}"
     if end is None or request.commit_end is not None:
         return text
     cure = evolve(request, commit_end="HEAD").command
-    return f"{text}, which {end.by} names as the end. If you committed later, run `{cure}`"
+    return f"{text}, the end that {end.by} names. If you committed later, run `{cure}`"
 
 
 def _unmeasured(session: Session, request: Request, row: FinalizeRow | None, figures: Mapping[str, Any]) -> Churn:
@@ -353,7 +353,7 @@ def _unmeasured(session: Session, request: Request, row: FinalizeRow | None, fig
         # the commit may be in one of those captures
         raise TrackerError(f"No start commit is known for {line(request.window)}: {problem}. Nothing was stored.")
     known = [] if session.index.knows(request.window) else session.index.windows()
-    hint = f", which no record names. {near(request.window, known)}" if known else ""
+    hint = f", and no record names that window. {near(request.window, known)}" if known else ""
     cure = evolve(request, commit_start="COMMIT").command
     recorded = "It would be recorded as" if session.dry_run else "Recorded"
     warning = (

@@ -1,7 +1,7 @@
 """The command log: which commands wrote something, so that the next person can follow the session.
 
-The stream `commands.jsonl` holds a record per writing command that came to its end, its words as they were given apart
-from what is secret. Its `window` is null, since naming a window makes none; those that it names are in `windows`.
+The stream `commands.jsonl` holds a record per writing command that ended well, with its words as they were given except
+secrets. Its `window` is null, since naming a window creates none; the windows that it names are in `windows`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ASSIGNED = re.compile(
 def note(session: Session, windows: Sequence[str], document: Path | None = None) -> None:
     """Append the running command, the windows that it names, and the document that it wrote.
 
-    A failure is a warning, since what the command did stands.
+    A failure is only a warning, since the command has done its work.
     """
     if session.dry_run or not session.words:
         return
@@ -38,8 +38,8 @@ def note(session: Session, windows: Sequence[str], document: Path | None = None)
         if not session.root.is_dir() or not session.settings(CommandLog).command_log:
             return
     except TrackerError as error:
-        # where records are is not agreed to
-        session.warn(f"the command was carried out, but not noted in {STREAM}.jsonl: {error}")
+        # the place of the records has no consent
+        session.warn(f"the command was carried out, but not logged in {STREAM}.jsonl: {error}")
         return
     record = stamp(
         window=None,
@@ -56,7 +56,7 @@ def note(session: Session, windows: Sequence[str], document: Path | None = None)
         with session.journal.lock("tracker command log"):
             session.journal.append(STREAM, [record])
     except (TrackerError, OSError) as error:
-        session.warn(f"the command was carried out, but not noted in {STREAM}.jsonl: {error}")
+        session.warn(f"the command was carried out, but not logged in {STREAM}.jsonl: {error}")
 
 
 def redacted(words: Iterable[str]) -> Iterator[str]:
@@ -74,7 +74,7 @@ def redacted(words: Iterable[str]) -> Iterator[str]:
 
 
 def typed(*words: str) -> str:
-    """What a person types to run `tracker` with these words."""
+    """The command line that runs `tracker` with these words."""
     return f"tracker {quoted(words)}"
 
 
@@ -100,7 +100,7 @@ def _escaped(letter: str) -> str:
 
 
 def commands(session: Session, windows: Sequence[str]) -> list[dict[str, Any]]:
-    """The noted commands that name one of these windows, or none at all; oldest first.
+    """The logged commands that name one of these windows, or no window; oldest first.
 
     Those that wrote a document are left out: a handoff that lists how it was written would change each time.
     """
@@ -118,5 +118,5 @@ def commands(session: Session, windows: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def taken_at(record: Mapping[str, Any]) -> datetime:
-    """When a record was made, to sort by; one without a time is the oldest."""
+    """When a record was made, as a sort key; one without a time counts as the oldest."""
     return instant(record.get("captured_at")) or datetime.min.replace(tzinfo=UTC)

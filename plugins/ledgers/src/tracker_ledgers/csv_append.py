@@ -1,4 +1,4 @@
-"""Append to ledgers: locked, checked, in one write. A ledger is never truncated because something failed."""
+"""Append to ledgers: locked, checked, in one write. A failure never truncates a ledger."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 WAIT_SECONDS = 5.0
 RETRY_SECONDS = 0.02
 ATTEMPTS = 5
-UNSURE = "The row may be in it: look before you repeat the command"
+UNSURE = "The row may be in the file: check before you repeat the command"
 
 
 @define
 class OpenLedger:
-    """A ledger that is open to append to. `size` and `rows` are what it held when it was read; `end` ends its lines.
+    """A ledger opened for appending. `size` and `rows` are its content when it was read; `end` ends its lines.
 
-    `file` holds the lock of the file itself and not of a lock file beside it: ledgers lie in the user's repository, and
-    the lock tells whether an editor has put another file in its place.
+    `file` holds a lock on the ledger itself, not on a lock file beside it: ledgers are in the user's repository, and
+    the lock shows whether an editor has put another file in its place.
     """
 
     session: Session
@@ -43,7 +43,7 @@ class OpenLedger:
     rows: list[Row] = field(factory=list)
 
     def equal_rows(self, values: Mapping[str, Any]) -> list[Row]:
-        """The rows that say the same and that none reverses, in their order."""
+        """The rows with the same content that no row reverses, in their order."""
         return equals(self.ledger, standing(self.ledger, self.rows), values)
 
     def append(self, *rows: Mapping[str, Any]) -> None:
@@ -54,10 +54,10 @@ class OpenLedger:
                 self._write([[row.get(name) for name in self.ledger.columns] for row in rows])
                 if _is_still(self.file, self.path):
                     return
-        raise TrackerError(f"{self.path} is replaced again and again by another program. The row is not in it.")
+        raise TrackerError(f"Another program keeps replacing {self.path}. The row is not in it.")
 
     def _read_again(self) -> None:
-        """Read what a person appended, or the file that an editor put in the ledger's place, since it was read."""
+        """Read what changed since: rows that a person appended, or a file that an editor put in its place."""
         with _explained("read", self.path):
             if not _is_still(self.file, self.path):
                 self.close()
@@ -98,7 +98,7 @@ class OpenLedger:
 def opened(session: Session, ledger: Ledger, path: Path | None = None) -> Iterator[OpenLedger]:
     """A ledger to append to. The caller holds the journal's lock, and takes no other lock inside.
 
-    Several data directories may share a repository's ledgers: therefore each file is locked, too.
+    Several data directories may share a repository's ledgers, so each file is locked as well.
     """
     if path is None:
         refuse_outside(session, path_of(session, ledger), DIR)
@@ -128,7 +128,7 @@ def _read(book: OpenLedger) -> None:
 
 
 def _mend_last(book: OpenLedger, found: list[Row], data: bytes) -> None:
-    """Give a last row its end, where an editor left it without one; one that a crash cut short goes aside.
+    """End a last row that an editor left without a line end, and set aside one that a crash cut short.
 
     A crash leaves no more cells than a row has.
     """
@@ -152,7 +152,7 @@ def _set_aside(book: OpenLedger, row: Row, torn: bytes) -> None:
         raise _damaged(book, row)
     aside = book.path.with_name(book.path.name + ".torn")
     refuse_special(aside)
-    with _explained("set the torn last row aside of", book.path):
+    with _explained("set aside the torn last row of", book.path):
         kept = os.open(aside, os.O_WRONLY | os.O_APPEND | os.O_CREAT | OPEN, 0o666)
         try:
             _write_all(kept, torn + b"\n")
@@ -193,7 +193,7 @@ def _sync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(action: str, path: Path, after: str = "Nothing was stored") -> Iterator[None]:
-    """Name the file that the system refuses something with, and what became of the row."""
+    """Turn a system error into one that names the file and what became of the row."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What changed between two commits, and what of it counts as work."""
+"""What changed between two commits, and how much of it counts as work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tracker.kernel import TrackerError
 from tracker_ledgers import git
 
-# also git's own subjects of reverts: what they take back, or bring back, was not counted either
+# also git's subjects of reverts: what they take back, or bring back, was not counted either
 PROTOTYPE = re.compile(r'((Revert|Reapply) ")*xproto::')
 
 
@@ -27,7 +27,7 @@ def diff(start: str, end: str, pathspecs: Sequence[str], cure: str = "") -> tupl
     except TrackerError as error:
         if not git.is_partial():
             raise
-        cure = f"`git log --stat {base[:12]}..{end[:12]} > /dev/null` brings what it lacks"
+        cure = f"`git log --stat {base[:12]}..{end[:12]} > /dev/null` fetches what it lacks"
         raise TrackerError(f"{error}. This clone is partial: {cure}. Then run this again.") from error
     insertions = sum(change.insertions for change in changes)
     deletions = sum(change.deletions for change in changes)
@@ -47,7 +47,7 @@ def diff(start: str, end: str, pathspecs: Sequence[str], cure: str = "") -> tupl
 
 
 def _base(start: str, end: str, cure: str) -> tuple[str, tuple[str, ...]]:
-    """What the end is compared with: the start, or where both parted when the start is not an ancestor of the end."""
+    """What the end is compared with: the start if it is an ancestor of the end, else where the two diverged."""
     if start == git.empty_tree() or git.is_ancestor(start, end):
         return start, ()
     if git.is_ancestor(end, start):
@@ -59,8 +59,8 @@ def _base(start: str, end: str, cure: str) -> tuple[str, tuple[str, ...]]:
     if base is not None and git.written(base, start) <= git.written(base, end, again=True):
         return start, (f"{start[:12]} was amended or rebased: its own lines are not counted again",)
     if base is not None:
-        what = f"{start[:12]} is not an ancestor of {end[:12]}: measured from {base[:12]}, where both parted"
-        return base, (f"{what}; a plain diff would count what happened on the other branch backwards",)
+        what = f"{start[:12]} is not an ancestor of {end[:12]}: measured from {base[:12]}, where they diverged"
+        return base, (f"{what}; a plain diff would count the other branch's changes in reverse",)
     if git.is_shallow():  # both trees are there, the way between them is not
         return start, ("this clone is shallow and lacks commits of the range: prototypes among them are counted",)
     raise TrackerError(f"{start[:12]} and {end[:12]} have no history in common. Name two commits of one history.")

@@ -1,4 +1,4 @@
-"""Files of the working repository that people read, too: where they lie, and how one is replaced in one step."""
+"""Files of the working repository that people read too: their places, and how one is replaced in one step."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def home(session: Session) -> Path:
 
 
 def place(session: Session, path: Path) -> str:
-    """A file's place as seen from the data directory: a project that is moved with its records keeps both."""
+    """A file's path relative to the data directory, which stays right if project and records are moved together."""
     return os.path.relpath(os.path.realpath(path), os.path.realpath(session.root))
 
 
 def refuse_outside(session: Session, path: Path, key: str | None = None) -> None:
-    """Refuse a usual place that a link in the repository leads out of it: whoever clones it did not make its links.
+    """Refuse a default place that a link leads out of the repository: whoever cloned it did not make that link.
 
-    key: the setting that names the place; one that leads out was consented to.
+    key: the setting that names the place; if it is set, the user has consented.
     """
     base, real = home(session), os.path.realpath(path.parent)
     if key in session.settings_file.values or Path(real).is_relative_to(os.path.realpath(base)):
         return
-    cure = f", or name the place as {key} in tracker.toml, which asks for your consent" if key else ""
+    cure = f", or set {key} to that place in tracker.toml, which asks for your consent" if key else ""
     raise TrackerError(
-        f"{path} leads out of {base} through a link, to {real}. Expected a place in that folder."
-        f" Take the link away{cure}. Nothing was written."
+        f"{path} leads out of {base} through a link, to {real}. Expected a place in {base}."
+        f" Remove the link{cure}. Nothing was written."
     )
 
 
@@ -68,15 +68,15 @@ def read(path: Path) -> bytes | None:
 
 
 def line_end(data: bytes) -> str:
-    """How the lines of a file end: as its first one does."""
+    """The line end of a file, taken from its first line."""
     return "\r\n" if data.partition(b"\n")[0].endswith(b"\r") else "\n"
 
 
 def rewrite(path: Path, change: Callable[[bytes | None], bytes]) -> bool:
     """Replace a file by what `change` makes of its bytes; whether anything in it changed.
 
-    A person may save the file meanwhile: what it holds is compared just before it is replaced, and made anew if it is
-    something else than was changed.
+    A person may save the file meanwhile: its content is compared just before it is replaced, and changed again if it
+    differs.
     """
     for _ in range(ATTEMPTS):
         before = read(path)
@@ -90,4 +90,4 @@ def rewrite(path: Path, change: Callable[[bytes | None], bytes]) -> bool:
                 raise
         else:
             return True
-    raise TrackerError(f"{path} changes again and again while it is written. It was left as it is.")
+    raise TrackerError(f"{path} keeps changing while it is written. It was left as it is.")

@@ -1,4 +1,4 @@
-"""Acceptance evidence: which run proves which capability, with the hash of what it left behind."""
+"""Acceptance evidence: which run proves which capability, with the hash of its artifact."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tracker_ledgers import ledgers, reversal
 from tracker_ledgers.documents import home
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
-PLACEHOLDER = "CAPABILITY"  # in the cures of decision cards: a row of that name would prove nothing
+PLACEHOLDER = "CAPABILITY"  # in the cures of decision cards; a row of that name would prove nothing
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -60,7 +60,7 @@ def sha256(path: Path) -> str:
 
 
 def shown_path(session: Session, path: Path) -> str:
-    """The artifact as the ledger names it: from the repository, wherever the command ran; a place outside as given."""
+    """The artifact's path in the ledger: relative to the repository, or as given if it lies outside."""
     base = home(session)
     is_elsewhere = path.is_absolute() and not path.is_relative_to(base)
     return str(path) if is_elsewhere else Path(os.path.relpath(path, base)).as_posix()

@@ -23,7 +23,7 @@ def feature_info() -> Feature:
                 "Records", "evidence", "Record what proves a capability: a run, its result, its file."
             ),
             "checkpoint": _command("Daily", "checkpoint", "Close a session: token ledger, churn, handoff."),
-            "handoff": _command("Daily", "handoff", "Write the brief with which the next person continues."),
+            "handoff": _command("Daily", "handoff", "Write the brief for the next person."),
             "uat": _command("Results", "uat", "Run the acceptance checks of a window, then show its preview."),
             "decision-card": _command(
                 "Results", "decision_card", "Say GO, SOFT GO or NO-GO for a window, with the reasons."

@@ -1,4 +1,4 @@
-"""The feature log: ids that are reserved before the work, and what was built under them."""
+"""The feature log: ids reserved before the work, and what was built under them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def log(session: Session, given: Mapping[str, Any]) -> None:
     """Append what was built under an id, reserved before or not."""
     feature = check_id(given["feature_id"])
     known = {row.get("feature_id", "").strip(): row for row in rows(path_of(session, FEATURES), FEATURES)}
-    # it is of the window that it was reserved for
+    # it belongs to the window that it was reserved for
     given = {**given, **{name: given[name] or known.get(feature, {}).get(name) or None for name in WHOSE}}
     row = _row(session, given, feature, given["notes"])
     reversal.record(session, FEATURES, [row])
@@ -67,7 +67,7 @@ def check_id(feature: str) -> str:
     if not ID.fullmatch(feature) or not feature.isprintable():
         raise TrackerError(
             f"Invalid feature id {line(feature)[:80]!r}. Expected a letter or digit, then up to 63 characters"
-            " without spaces, quotes, commas and semicolons."
+            " without spaces, quotes, commas or semicolons."
         )
     return feature
 
@@ -79,7 +79,7 @@ def logged_ids(session: Session) -> list[str]:
 
 
 def next_id(taken: Iterable[str], prefix: str | None) -> str:
-    """The id behind the highest of a series: that of the prefix, else that of the newest numbered id."""
+    """The id after the highest of a series: the prefix's, else that of the newest numbered id."""
     series = [found.groups() for feature in taken if (found := SERIES.fullmatch(feature))]
     if prefix is None:
         prefix = series[-1][0] if series else PREFIX
@@ -91,7 +91,7 @@ def next_id(taken: Iterable[str], prefix: str | None) -> str:
 
 
 def built(session: Session, windows: Collection[str]) -> Mapping[tuple[str, str], set[str]]:
-    """The features that the log has as built, by window and provider."""
+    """The features that the log lists as built, by window and provider."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in readable(session, FEATURES):
         if row.get("window") in windows and row.get("notes", "").partition(";")[0].strip() != RESERVED:

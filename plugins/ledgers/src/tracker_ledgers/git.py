@@ -20,7 +20,7 @@ from attrs import frozen
 from tracker.kernel import TrackerError, line
 
 SECONDS = 120  # a diff of ten thousand files takes two
-# whatever the repository's own settings say: nothing in them is run, and no clone counts otherwise than another
+# they override the repository's settings: nothing in those is run, and every clone counts alike
 OVERRIDES = (
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -33,12 +33,12 @@ OVERRIDES = (
     "maintenance.auto=false",
     "protocol.allow=never",
 )
-# all that git gets of the environment: where it and its repository are, no key, and nothing that runs a program
+# the environment that git gets: where it and its repository are, no keys, and nothing that runs a program
 KEPT = (
     *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR", "LD_LIBRARY_PATH"),
     *("GIT_CEILING_DIRECTORIES", "GIT_CONFIG_GLOBAL"),
 )
-PLACES = "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"  # of the user's repository; a view has its own
+PLACES = "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"  # the user's repository; a view has its own
 CALM = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -75,10 +75,10 @@ class Commit:
 
 @frozen(kw_only=True)
 class View:
-    """A git directory of our own over a repository's objects, with the attributes that a commit has, and nothing else.
+    """A git directory of our own over a repository's objects, with the attributes of one commit and nothing else.
 
-    Neither settings of the user or the repository, hooks and filters nor `info/attributes`, replaced objects and files
-    that are not committed reach it: churn is the same in every clone.
+    Settings of the user or the repository, hooks, filters, `info/attributes`, replaced objects and uncommitted files do
+    not reach it, so churn is the same in every clone.
     """
 
     folder: Path
@@ -87,7 +87,7 @@ class View:
 
 @contextmanager
 def view(commit: str) -> Iterator[View]:
-    """A view whose attributes are those of a commit, placed where the working directory is in the repository."""
+    """A view with the attributes of a commit, at the working directory's place in the repository."""
     paths = (_ask("rev-parse", "--git-path", name).removesuffix(b"\n") for name in ("objects", "shallow"))
     objects, shallow = (Path(os.fsdecode(path)).absolute() for path in paths)
     kind = _ask("rev-parse", "--show-object-format").decode().strip()
@@ -95,7 +95,7 @@ def view(commit: str) -> Iterator[View]:
         own, tree = Path(name) / "git", Path(name) / "tree"
         folder = tree / prefix()
         folder.mkdir(parents=True)
-        # a user's own settings tell what is binary, too
+        # a user's own settings can also say what is binary
         places = {"GIT_DIR": str(own), "GIT_WORK_TREE": str(tree), "GIT_CONFIG_GLOBAL": os.devnull}
         empty = View(folder=folder, environment=places)
         _ask("init", "--quiet", "--template=", f"--object-format={kind}", view=empty)
@@ -109,7 +109,7 @@ def view(commit: str) -> Iterator[View]:
 def _write_attributes(made: View, tree: Path, commit: str) -> None:
     """The `.gitattributes` of a commit, as files; links among them are left out.
 
-    Read from an index, git would take a byte order mark for a part of the first pattern, a link's target for
+    If git read them from an index, it would take a byte order mark for part of the first pattern, a link's target for
     attributes, and a file that a partial clone lacks for an empty one.
     """
     for entry in _ask("ls-tree", "-r", "-z", "--full-tree", commit, view=made).split(b"\0"):
@@ -135,7 +135,7 @@ def _run(*arguments: str, data: bytes = b"", view: View | None = None) -> subpro
             check=False,
         )
     except OSError:
-        raise TrackerError("git is not installed, or not on the PATH. Churn is measured with it.") from None
+        raise TrackerError("git is not installed or not on the PATH. Churn is measured with git.") from None
     except subprocess.TimeoutExpired:
         raise TrackerError(f"git {line(arguments[0])} took over {SECONDS} s and was stopped.") from None
 
@@ -153,34 +153,34 @@ def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def require_repository() -> None:
-    """Refuse a working directory that belongs to no repository, with git's own words where they say more."""
+    """Refuse a working directory outside any repository, with git's own words if they say more."""
     done = _run("rev-parse", "--git-dir")
     if done.returncode:
         said = _complaint(done)
-        why = "" if said.startswith("not a git repository") else f" that may be read ({said})"
-        # of a repository of another user git says how to read it, too
+        why = "" if said.startswith("not a git repository") else f" that git may read ({said})"
+        # for another user's repository git also says how to read it
         cures = [text.strip() for text in done.stderr.decode("utf-8", "replace").split("\n") if "\tgit config " in text]
         cure = f"`{line(cures[0])}` lets git read it." if cures else "Run this where the work was committed."
         raise TrackerError(f"{Path.cwd()} is not in a git repository{why}. {cure}")
 
 
 def empty_tree() -> str:
-    """What stands for the commit before a repository's first one: git knows it without being told."""
+    """The id that stands for the commit before a repository's first one; every git knows it."""
     return _ask("hash-object", "-t", "tree", "--stdin").decode().strip()
 
 
 def _commit(name: str, *options: str) -> str:
-    """The id of the commit that a name means; empty if it means none."""
+    """The id of the commit that a name means; empty if there is none."""
     done = _run("rev-parse", "--verify", "--quiet", *options, f"{name}^{{commit}}")
-    # of a range git prints both ends before it refuses it; of a time before its log the log's beginning, with a warning
+    # git prints both ends of a range before it refuses it; for a time before its log, the log's start with a warning
     is_before_log = "@{" in name and done.stderr
-    # what a name leaves out, as `^HEAD`, is no commit
+    # an exclusion such as `^HEAD` names no commit
     is_none = done.returncode or is_before_log or done.stdout.startswith(b"^")
     return "" if is_none else done.stdout.decode().strip()
 
 
 def resolve(name: str, by: str, cure: str = "") -> str:
-    """The full id of a commit, or the empty tree's; `by` is who named it, `cure` a sentence for an invalid one."""
+    """The full id of a commit, or the empty tree's. `by`: who named it. `cure`: a sentence for an unknown one."""
     if not name.strip() or name.startswith("-") or not name.isprintable():
         why = "begins with a dash" if name.startswith("-") else "is empty or holds control characters"
         raise TrackerError(f"Invalid commit {name!r} ({by}): it {why}.{cure}")
@@ -190,14 +190,14 @@ def resolve(name: str, by: str, cure: str = "") -> str:
         return empty
     hint = ""
     if is_shallow():
-        hint = " This clone is shallow: `git fetch --unshallow` brings what it lacks."
+        hint = " This clone is shallow: `git fetch --unshallow` fetches what it lacks."
     elif name.rstrip("0123456789").endswith(("^", "~")):
-        hint = f" Before a repository's first commit stands git's empty tree: {empty}."
+        hint = f" To start before the first commit, use git's empty tree: {empty}."
     raise TrackerError(f"Unknown commit {name!r} ({by}) in the repository of {Path.cwd()}.{hint}{cure}")
 
 
 def lasting(name: str) -> str:
-    """The id of the commit that a name such as `HEAD` means today. An id stays, and what git does not know."""
+    """The id of the commit that a name such as `HEAD` means today. Ids and names unknown to git stay as they are."""
     if not shutil.which("git") or name.startswith("-") or not name.isprintable():
         return name
     found = _commit(name)
@@ -216,7 +216,7 @@ def top() -> Path | None:
 
 
 def head() -> str | None:
-    """Where the working directory's repository stands: `main at 1a2b3c4d5e6f`; None without one."""
+    """Branch and commit of the working directory's repository: `main at 1a2b3c4d5e6f`; None without one."""
     if shutil.which("git") is None:
         return None
     commit = _commit("HEAD", "--short=12")
@@ -234,7 +234,7 @@ def of_time(seconds: int) -> str:
     """The commit that was checked out then, by git's own log of HEAD, else the last one on HEAD's line."""
     at = datetime.fromtimestamp(seconds, UTC)
     done = _run("rev-parse", "--verify", f"HEAD@{{{at:%Y-%m-%dT%H:%M:%SZ}}}")
-    # of a time before its first entry it gives that one, and says so
+    # for a time before its first entry, git gives that entry and says so
     if done.returncode or done.stderr:
         done = _run("rev-list", "-1", f"--min-age={seconds}", "HEAD", "--")
     return done.stdout.decode().strip() or empty_tree()
@@ -263,9 +263,9 @@ def merge_base(one: str, other: str) -> str | None:
 
 
 def written(start: str, end: str, *, again: bool = False) -> set[str]:
-    """When, by whom and as what the commits of `start..end` were written: an amended or rebased one keeps that.
+    """Author, date and subject of the commits of `start..end`, which amending or rebasing keeps.
 
-    again: those alone that were committed later than they were written.
+    again: only those that were committed later than they were written.
     """
     said = _ask("rev-list", "--format=:%ct %at %an <%ae> %s", end, f"^{start}").decode("utf-8", "replace")
     found = (text[1:].split(" ", 1) for text in said.split("\n") if text.startswith(":"))
@@ -285,7 +285,7 @@ def changes(start: str, end: str, pathspecs: Sequence[str], view: View) -> list[
 
 
 def changes_by_commit(shas: Iterable[str], pathspecs: Sequence[str], view: View) -> list[tuple[str, Change]]:
-    """What each commit changed, with its id; of a merge nothing, since its commits are asked about themselves."""
+    """What each commit changed, with its id; nothing for a merge, since its commits are listed themselves."""
     data = "".join(f"{sha}\n" for sha in shas).encode()
     return list(_changes(_ask(*DIFF, "--stdin", "--root", "--", *pathspecs, data=data, view=view)))
 

@@ -1,4 +1,4 @@
-"""The handoff: the brief as one text that can be pasted, and its part of the file that people write in, too."""
+"""The handoff: the brief as one text to paste, kept in its own part of a file that people also edit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILE = "handoff.file"
 
 
 def write(session: Session, asked: Sequence[str]) -> Brief:
-    """Bring the file up to date, and say where it is; with `--dry-run` print the brief."""
+    """Update the file and say where it is; with `--dry-run`, print the brief."""
     if session.dry_run:
         check(session, asked)
         found = gather(session, asked)
@@ -45,9 +45,9 @@ def write(session: Session, asked: Sequence[str]) -> Brief:
 
 
 def update(session: Session, asked: Sequence[str] = (), also: Sequence[str] = ()) -> tuple[Brief, bool]:
-    """Write our part of the file, unless it says the same already; people's parts stay byte for byte.
+    """Write our part of the file unless it is up to date; people's parts stay byte for byte.
 
-    Returns what it says, and whether anything in it had to change.
+    Returns the brief, and whether the file had to change.
     """
     path = path_of(session)
     documents.refuse_outside(session, path, FILE)
@@ -78,11 +78,11 @@ def sentence(found: Brief, path: Path, *, is_changed: bool) -> str:
 
 
 def check(session: Session, asked: Sequence[str]) -> None:
-    """Refuse windows that nothing is known of, and a data directory without any."""
+    """Refuse unknown windows, and a data directory without any window."""
     if not session.index.newest_windows(1):
         raise TrackerError(
             f"{session.root} holds no records to hand over."
-            " Begin with `tracker start PROVIDER --stdin`, or name the data with --data-dir."
+            " Begin with `tracker start PROVIDER --stdin`, or name the data directory with --data-dir."
         )
     for window in asked:
         if (error := unknown(session, window)) is not None:
@@ -97,7 +97,7 @@ def path_of(session: Session) -> Path:
 
 
 def parts(path: Path, data: bytes | None) -> tuple[bytes, bytes, str]:
-    """What people wrote before and behind our part, and the file's line end; refused where the markers are damaged."""
+    """The text before and after our part, and the file's line end; damaged markers are refused."""
     if data is None:
         return b"", b"\n", "\n"
     end = documents.line_end(data)
@@ -123,8 +123,8 @@ def markdown(found: Brief) -> Iterator[str]:
     """The brief as Markdown. Recorded text is in code blocks, so that it cannot act as Markdown."""
     yield "# Session handoff"
     yield ""
-    yield f"State{f' as of {found.as_of}' if found.as_of else ''}. Begin in a shell with these lines; the commands"
-    yield "below run after them as they stand."
+    yield f"State{f' as of {found.as_of}' if found.as_of else ''}. Run these lines in a shell first; then the commands"
+    yield "below work as they are."
     yield from _block([f"cd {shlex.quote(str(found.home))}", _named(found.data), "unset AGENT_ID"], "sh")
     yield from _section("Read first", _files(found.read_first))
     yield from _section("Windows", _windows(found))
@@ -146,7 +146,7 @@ def markdown(found: Brief) -> Iterator[str]:
 
 
 def _named(data: Path) -> str:
-    """The line of a shell that names the data directory."""
+    """The shell line that names the data directory."""
     return f"export TRACKER_DATA_DIR={shlex.quote(str(data))}"
 
 
@@ -156,7 +156,7 @@ def _section(title: str, rows: Iterable[str], language: str = "text") -> Iterato
 
 
 def _block(rows: Iterable[str], language: str = "text") -> Iterator[str]:
-    """A block that no row ends, and no row of which is one of the marker lines."""
+    """A code block that no row can end, and in which no row is a marker line."""
     shown = [f" {row}" if row.startswith("<!--") else row for row in rows]
     fence = "`" * max(3, 0, *(len(found[1]) + 1 for row in shown if (found := re.match(" *(`+)", row))))
     yield from ("", f"{fence}{language}", *shown, fence)
@@ -193,7 +193,7 @@ def _commands(found: Brief) -> list[str]:
 
 
 def _typed(record: Mapping[str, Any]) -> str:
-    """A command as it works in a shell that names no lane."""
+    """A command in the form that works in a shell without a lane."""
     command, lane = line(record["command"]), record.get("agent_id")
     return f"AGENT_ID={shlex.quote(line(lane))} {command}" if lane and " --agent" not in command else command
 

@@ -1,7 +1,7 @@
 """The ledgers: append-only CSV that people and spreadsheets read, and write to.
 
-RFC 4180 with the line end that the file has; a new file gets LF, which git shows without `^M` and every spreadsheet
-reads. Whatever stands in a file stays as it is, byte for byte: what cannot be read is refused instead of mended.
+RFC 4180 with the file's own line end; a new file gets LF, which git shows without `^M` and every spreadsheet reads.
+The content of a file stays as it is, byte for byte: what cannot be read is refused, not repaired.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tracker_ledgers.settings import Ledgers
 if TYPE_CHECKING:
     from tracker.kernel import Session
 
-# stands behind the file: a row that swallows it has an open quote
+# appended to the file when it is read: a row that swallows it has an open quote
 SENTINEL = "\x00end"
 
 
@@ -64,7 +64,7 @@ EVIDENCE = _ledger(
 # the setting that names their folder
 DIR = "ledgers.dir"
 LEDGERS = (TOKENS, CHURN, FEATURES, EVIDENCE)
-# how the notes of a row begin that takes another one back, and the columns that a sum adds up
+# how the notes of a reversing row begin, and the columns that a sum adds up
 REVERSED = "reversed by tracker undo"
 UNRECORDED = "reversed because its record could not be stored"
 REASONS = (REVERSED, UNRECORDED)
@@ -105,7 +105,7 @@ def _negated(value: Any) -> Any:
 
 
 def standing(ledger: Ledger, found: Sequence[Row]) -> list[Row]:
-    """The rows that none reversed, without those that do: a spreadsheet may have sorted these to the top."""
+    """The rows that were not reversed, without the reversing rows, which a spreadsheet may have sorted to the top."""
     note = ledger.columns.index("notes")
     if not any(len(row.cells) > note and row.cells[note].startswith(REASONS) for row in found):
         return list(found)
@@ -137,14 +137,14 @@ def _compared(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def equals(ledger: Ledger, found: Sequence[Row], values: Mapping[str, Any]) -> list[Row]:
-    """The rows that say the same, whenever they were written."""
+    """The rows with the same content, whenever they were written."""
     said = content(ledger, values)
     width = len(ledger.columns)
     return [row for row in found if len(row.cells) == width and _content(ledger, row.cells) == said]
 
 
 def content(ledger: Ledger, values: Mapping[str, Any]) -> list[str]:
-    """What a row says, in the cells that it has in the file."""
+    """The content of a row, as the cells that it has in the file."""
     cells = next(csv.reader([csv_line([values.get(name) for name in ledger.columns]).decode()]))
     return _content(ledger, cells)
 
@@ -155,7 +155,7 @@ def _content(ledger: Ledger, cells: Sequence[str]) -> list[str]:
 
 @lru_cache(maxsize=4)
 def contents(ledger: Ledger, path: Path, data: bytes) -> frozenset[tuple[str, ...]]:
-    """What the rows of a file say. It is asked for each row of a repository that was moved."""
+    """The content of a file's rows. It is asked for once per row in a repository that was moved."""
     width = len(ledger.columns)
     return frozenset(tuple(_content(ledger, row.cells)) for row in split(path, data) if len(row.cells) == width)
 
@@ -165,7 +165,7 @@ def contents(ledger: Ledger, path: Path, data: bytes) -> frozenset[tuple[str, ..
 
 @frozen
 class Row:
-    """A row as it stands: where it begins (byte and line), and its cells."""
+    """A row as it is in the file: where it begins (byte and line), and its cells."""
 
     start: int
     number: int
@@ -190,29 +190,29 @@ def split(path: Path, data: bytes) -> list[Row]:
                 found.append(Row(offsets[begin], begin + 1, own, closed=reader.line_num <= len(lines)))
             begin = reader.line_num
     except csv.Error as error:
-        raise TrackerError(f"{path} cannot be read as CSV at line {begin + 1} ({error}). Mend it by hand.") from error
+        raise TrackerError(f"{path} cannot be read as CSV at line {begin + 1} ({error}). Repair it by hand.") from error
     return found
 
 
 def rows(path: Path, ledger: Ledger) -> list[dict[str, str]]:
-    """A ledger's rows by column, also those that people added, without what was reversed; none without a file."""
+    """A ledger's rows by column, including those that people added, without reversed ones; none without a file."""
     found = split(path, read(path) or b"")
     check_header(path, ledger, found)
     return [dict(zip(ledger.columns, row.cells, strict=False)) for row in standing(ledger, found[1:])]
 
 
 def readable(session: Session, ledger: Ledger) -> list[dict[str, str]]:
-    """The rows of a ledger for those who only show them: one that cannot be read is warned about."""
+    """The rows of a ledger for commands that only show them; an unreadable ledger is a warning."""
     try:
         return rows(path_of(session, ledger), ledger)
     except TrackerError as error:
-        # who only reads writes something else
+        # nothing was to be written here
         session.warn(str(error).removesuffix(" Nothing was written."))
         return []
 
 
 def damage(session: Session, ledger: Ledger) -> str:
-    """What is wrong with a ledger's file, so that rows of it may be lost on a reader; empty if nothing is."""
+    """What is wrong with a ledger's file, so that rows may be missed; empty if nothing is."""
     path = path_of(session, ledger)
     try:
         found = split(path, read(path) or b"")
@@ -244,11 +244,11 @@ def check(session: Session, ledger: Ledger, path: Path | None = None) -> None:
 
 
 def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
-    """Refuse a file whose first row is not the ledger's header, and show how it differs; and one that git merged."""
+    """Refuse a file with another header, and show the difference; also one with git conflict markers."""
     if conflict := next((row for row in found if row.cells[0].startswith(CONFLICT)), None):
         raise TrackerError(
-            f"{path} holds conflict markers of git, from line {conflict.number} on."
-            " Resolve the conflict, which mostly means to keep the rows of both sides. Nothing was written."
+            f"{path} holds git conflict markers from line {conflict.number} on."
+            " Resolve the conflict, usually by keeping the rows of both sides. Nothing was written."
         )
     if not found or found[0].cells == ledger.columns:
         return
@@ -257,8 +257,8 @@ def check_header(path: Path, ledger: Ledger, found: Sequence[Row]) -> None:
     foreign = [name for name in names if name not in ledger.columns]
     difference = [f"it lacks {', '.join(lacking)}"] if lacking else []
     difference += [f"it has {line(', '.join(foreign)[:200])}"] if foreign else []
-    difference += [] if difference else ["its columns are in another order, or twice"]
+    difference += [] if difference else ["its columns are in another order, or repeated"]
     raise TrackerError(
-        f"The header of {path} does not fit: {' and '.join(difference)}. Expected {','.join(ledger.columns)}."
+        f"The header of {path} is wrong: {' and '.join(difference)}. Expected {','.join(ledger.columns)}."
         " Repair it, or move the file away. Nothing was written."
     )

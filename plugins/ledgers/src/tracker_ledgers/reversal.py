@@ -1,6 +1,6 @@
-"""What `tracker undo` does to the ledgers: a row that reverses the one that is taken back, in the file that has it.
+"""What `tracker undo` does to the ledgers: it appends a reversing row to the file that has the row.
 
-The stream `ledger_rows.jsonl` knows which command wrote a row; `churn.jsonl` has the churn ledger's.
+The stream `ledger_rows.jsonl` records which command wrote a row; for the churn ledger, `churn.jsonl` does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STREAM = "ledger_rows"
 
 
 def record(session: Session, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append rows that `tracker undo` can reverse; with `--dry-run` only check that it could be."""
+    """Append rows that `tracker undo` can reverse; with `--dry-run`, only check that this is possible."""
     if session.dry_run:
         ledgers.check(session, ledger)
         return
@@ -35,11 +35,11 @@ def record(session: Session, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) 
 
 
 def append(session: Session, book: csv_append.OpenLedger, *rows: Mapping[str, Any]) -> None:
-    """Append rows, and remember that this command wrote them; a failure of that is a warning, since they stand."""
+    """Append rows, and record that this command wrote them; if only that fails, it is a warning."""
     common: dict[str, Any] = {"provider": None, "source": "automation", "agent_id": session.lane}
     common |= {"ledger": book.ledger.file, "ledger_path": place(session, book.path)}
-    # before a row is written: what makes no record makes no row
-    # evidence of a window is a record of it, which the window's card then shows
+    # made before a row is written: without a record there must be no row
+    # evidence of a window is a record of the window, which its card then shows
     found = [stamp(**common, window=row.get("window_id"), captured_at=session.now, row=dict(row)) for row in rows]
     book.append(*rows)
     try:
@@ -53,7 +53,7 @@ def append(session: Session, book: csv_append.OpenLedger, *rows: Mapping[str, An
 
 @frozen(kw_only=True)
 class LedgerEntry:
-    """A row that a command wrote, and the file to reverse it in; `is_imported`: on another machine, in its file."""
+    """A row that a command wrote, and the file to reverse it in. `is_imported`: written on another machine."""
 
     record_id: str
     ledger: Ledger
@@ -63,7 +63,7 @@ class LedgerEntry:
 
 
 def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Reverse the ledger rows of a command, or refuse before one is; a line about each."""
+    """Reverse the ledger rows of a command, or refuse before reversing any; returns a line about each."""
     found = [one for record in records if (one := _booked(session, record))]
     for one in found:
         if not os.path.lexists(one.path):
@@ -76,7 +76,7 @@ def undo(session: Session, records: Sequence[Mapping[str, Any]]) -> list[str]:
 def _reverse(session: Session, found: LedgerEntry, taken: Collection[str]) -> str:
     usual = os.path.realpath(ledgers.path_of(session, found.ledger))
     name = found.ledger.file if str(found.path) == usual else line(str(found.path))
-    # an undo that failed behind this may have reversed it; it was edited, or stands on another branch
+    # an undo that failed later may have reversed it; or it was edited, or is on another branch
     gone = f"{name} has no row{_about(found.row)} to reverse"
     others = _others(session, found, taken)
     if session.dry_run:
@@ -94,21 +94,21 @@ def _reverse(session: Session, found: LedgerEntry, taken: Collection[str]) -> st
 
 
 def _others(session: Session, found: LedgerEntry, taken: Collection[str]) -> int:
-    """How many equal rows its file has by records that stay."""
+    """How many equal rows of its file belong to records that stay."""
     said = ledgers.content(found.ledger, found.row)
     rest = (one for one in written(session, found.ledger) if one.record_id not in taken and one.path == found.path)
     return sum(ledgers.content(one.ledger, one.row) == said for one in rest)
 
 
 def written(session: Session, ledger: Ledger, window: str | None = None) -> list[LedgerEntry]:
-    """The rows that commands wrote and nobody took back, in whatever file they stand: of any folder, on any branch.
+    """The rows that commands wrote and nobody took back, in whatever file they are: of any folder, on any branch.
 
-    The oldest first, also of another machine. window: of evidence of that one alone.
+    Oldest first, including those of other machines. window: only evidence of that window.
     """
     entries = session.index.entries("churn" if ledger is ledgers.CHURN else STREAM)
     records = (entry.record for entry in entries)
     if ledger is not ledgers.CHURN:
-        # before the places are looked up, which takes longer than all else
+        # before the places are looked up, which takes the most time
         records = (one for one in records if one.get("ledger") == ledger.file)
     if window is not None:
         records = (one for one in records if isinstance(row := one.get("row"), dict) and row.get("window_id") == window)
@@ -131,7 +131,7 @@ def findings(session: Session) -> Iterator[Finding]:
                     problem = (
                         f"lacks {plural(count, 'row')} that commands wrote: another program may have saved over it"
                     )
-                    cure = "record them again; those of another branch or machine stand in the file there"
+                    cure = "record them again; rows of another branch or machine are in the file there"
                     yield Finding(check="ledger", place=str(path), problem=problem, cure=cure, severity="note")
 
 
@@ -149,7 +149,7 @@ def _booked(session: Session, record: Mapping[str, Any], came: Container[object]
 
 
 def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: object) -> Path:
-    """The file that has a row. Older records do not say which: then it is the usual one here."""
+    """The file that has a row. Older records do not name it: then it is the usual one here."""
     usual = Path(os.path.realpath(ledgers.path_of(session, ledger)))
     if not isinstance(place, str):
         return usual
@@ -164,8 +164,8 @@ def _path(session: Session, ledger: Ledger, row: Mapping[str, Any], place: objec
 def _gone(found: LedgerEntry) -> TrackerError:
     path, folder = shlex.quote(str(found.path)), shlex.quote(str(found.path.parent))
     return TrackerError(
-        f"The row{_about(found.row)} to reverse is in {line(str(found.path))}, which is not there. Move it back. If it"
-        f" is gone for good, `mkdir -p {folder} && touch {path}` begins a new one. Nothing was taken back."
+        f"The row{_about(found.row)} to reverse is in {line(str(found.path))}, which does not exist. Move it back. If"
+        f" it is gone for good, `mkdir -p {folder} && touch {path}` creates a new one. Nothing was taken back."
     )
 
 

@@ -15,7 +15,7 @@ class CommandLog:
 
     TABLE: ClassVar[str] = ""
 
-    command_log: bool = setting(True, "log the commands that were run, for the handoff")
+    command_log: bool = setting(True, "log commands that write, for the handoff")
 
 
 @frozen(kw_only=True, eq=False, repr=False, slots=False)
@@ -44,7 +44,7 @@ class Uat:
 
     commands: tuple[str, ...] = setting(
         (),
-        "commands of the acceptance run, passed with status 0 [default: pytest and behave from the PATH]",
+        "commands of the acceptance run; exit status 0 is a pass [default: pytest and behave from the PATH]",
         consent="runs commands",
     )
 

@@ -1,4 +1,4 @@
-"""The last-run line of the scheduler's notes: the one line of that file which is ours to write."""
+"""The last-run line of the scheduler's notes, the only line of that file that tracker writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def path_of(session: Session) -> Path:
 
 
 def updated(text: str, run: str) -> str:
-    """The text with this run in its last-run line: of several, the one that names the checkpoint."""
+    """The text with this run in its last-run line; if there are several, in the one that names the checkpoint."""
     found = list(LINE.finditer(text))
     if not found:
         gap = "" if not text or text.endswith("\n") else "\n"
@@ -39,7 +39,7 @@ def _context(text: str, mark: re.Match[str]) -> str:
 
 
 def is_there(session: Session) -> bool:
-    """Whether there is a file; one that cannot be written is refused."""
+    """Whether the file exists; one that cannot be written is refused."""
     path = path_of(session)
     if documents.read(path) is None:
         return False
@@ -48,7 +48,7 @@ def is_there(session: Session) -> bool:
 
 
 def note(session: Session, run: str) -> bool:
-    """Write this run into the file, if it exists; whether it does."""
+    """Write this run into the file if it exists; returns whether it does."""
     path = path_of(session)
     if not is_there(session):
         return False

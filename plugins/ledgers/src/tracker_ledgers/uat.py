@@ -30,14 +30,14 @@ from tracker_ledgers.window_state import unknown
 
 NESTED = "TRACKER_NESTED"  # "1": tests that start pytest, behave or `tracker uat` leave themselves out
 LIVE = ("TRACKER_DATA_DIR", "AGENT_ID")  # not for the tests: they must not write into the session's data
-NO_TESTS = 5  # pytest's exit status where it collected nothing
+NO_TESTS = 5  # pytest's exit status if it collected nothing
 # How long a runner may take to end after Ctrl-C.
 END_SECONDS = 5.0
 
 
 @frozen(kw_only=True)
 class RunnerResult:
-    """What ran, how it ended, and what it left behind."""
+    """What ran, how it ended, and the artifact it left."""
 
     runner: str
     result: str
@@ -46,7 +46,7 @@ class RunnerResult:
 
 
 def run(session: Session, window: str, *, record: bool, seconds: float) -> None:
-    """Run every check, print what passed, and keep the evidence where asked; status 1 where one failed."""
+    """Run every check, print what passed, and keep the evidence with `record`; status 1 if one failed."""
     run_id = f"uat-{window}-{session.now:%Y%m%dT%H%M%S.%fZ}"
     commands = session.settings(Uat).commands
     if session.dry_run:
@@ -90,7 +90,7 @@ def _folder(session: Session, run_id: str) -> Path:
 
 
 def _create(path: Path) -> None:
-    """An empty file that only the user can read; who writes it later keeps the mode."""
+    """Make an empty file that only the user can read; later writers keep the mode."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
@@ -141,7 +141,7 @@ def _command(session: Session, text: str, seconds: float) -> RunnerResult:
     words = shlex.split(text)
     program = shutil.which(words[0]) if words else None
     if program is None:
-        return RunnerResult(runner=text, result=FAIL, detail="there is no such program on the PATH")
+        return RunnerResult(runner=text, result=FAIL, detail="its program is not on the PATH")
     status = _status(session, [program, *words[1:]], seconds)
     detail = f"stopped after {seconds:g} s" if status is None else f"exit status {status}"
     return RunnerResult(runner=text, result=PASS if status == 0 else FAIL, detail=detail)
@@ -181,7 +181,7 @@ def _status(session: Session, words: list[str], seconds: float) -> int | None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a runner and what it started, which may be there without it."""
+    """End a runner and what it started, which may outlive it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -214,7 +214,7 @@ def _count_behave(report: Path) -> Counter[str]:
 
 
 def _preview(session: Session, window: str, folder: Path) -> tuple[Any, RunnerResult]:
-    """The window's preview, printed; it fails where a plugin could not show its block."""
+    """The window's preview, printed; it fails if a plugin could not show its block."""
     check = RunnerResult(runner="preview", result=SKIP, detail=f"there are no records of {window} yet")
     if unknown(session, window) is not None:
         return None, check

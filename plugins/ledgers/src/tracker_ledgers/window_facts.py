@@ -1,4 +1,4 @@
-"""What the ledgers say of windows to other features: churn, features, evidence, the token ledger's largest rows."""
+"""What the ledgers tell other features about windows: churn, features, evidence, the token ledger's largest rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Net churn per feature, files and logged features by window and provider; the newest churn row counts."""
     found: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-    # whoever leaves the view out wants no columns of it either
+    # whoever disables the view wants none of its columns either
     is_left_out = any(one.name == "churn" for one in session.registry.disabled)
     records = [] if is_left_out else measured_rows(session, windows)
     rows = Windows(session).finalized({str(record.get("window")) for record in records}) if records else {}
@@ -46,7 +46,7 @@ def checks(session: Session, window: str) -> list[Check]:
 
 
 def section(session: Session) -> Block | None:
-    """The largest rows of the token ledger; rows of people without a number are left out."""
+    """The largest rows of the token ledger; rows without a number, as people may write, are left out."""
     known = [(tokens, row) for row in ledgers.readable(session, ledgers.TOKENS) if (tokens := _tokens(row)) is not None]
     largest = [row for _, row in sorted(known, key=lambda found: -found[0])[:TOP]]
     names = ("date", "session_id", "task", "tokens_actual", "tokens_planned", "notes")
@@ -60,7 +60,7 @@ def _churn(session: Session, window: str) -> Check:
         rows = len(measured_rows(session, [window]))
         about = [plural(rows, "row")]
         if rows > len(files):
-            about.append("of each provider the newest counts")
+            about.append("the newest of each provider counts")
         if not any(files):
             about.append("no file changed")
         return Check(name="churn", state="ok", text=f"Churn is measured ({', '.join(about)}).")
@@ -69,9 +69,9 @@ def _churn(session: Session, window: str) -> Check:
         if problem := unread(session, window):
             return Check(name="churn", state="missing", text=f"No churn is measured: {problem}.")
         is_captured = bool(Windows(session).captures([window]))
-        why = "no BEFORE names a commit, as outside of a git repository" if is_captured else "it holds no captures"
+        why = "no BEFORE names a commit, as outside a git repository" if is_captured else "it holds no captures"
         text = (
-            f"No churn is measured: {why}. In the repository of the work, COMMIT is the one before it."
+            f"No churn is measured: {why}. In the repository of the work, COMMIT is the last one before it."
             " Without a repository this stays missing."
         )
     elif options:
@@ -80,22 +80,22 @@ def _churn(session: Session, window: str) -> Check:
 
 
 def evidence(session: Session, window: str) -> Check:
-    """A fail newer than the last pass of its capability speaks against the window; a skip counts for nothing."""
+    """A fail newer than its capability's last pass counts against the window; a skip counts for nothing."""
     if problem := ledgers.damage(session, ledgers.EVIDENCE):
-        text = f"The evidence may hold a failure, and cannot be read. {problem}"
+        text = f"The evidence cannot be read and may hold a failure. {problem}"
         return Check(name="evidence", state="failed", text=text, cure="tracker doctor")
     rows = [row for row in ledgers.readable(session, ledgers.EVIDENCE) if row.get("window_id") == window]
     named = [row for row in rows if is_named(row)]
     newest = {_capability(row): row for row in named if _result(row) in (PASS, FAIL)}
     failed = [row for row in newest.values() if _result(row) == FAIL]
     passed = [row for row in named if _result(row) == PASS]
-    # that the records are in order proves nothing that was built
+    # records in order do not prove that what was built works
     tests = [row for row in passed if row["capability_id"].strip() != PREVIEW]
     unnamed = len(rows) - len(named)
     verb = "does" if unnamed == 1 else "do"
     more = f" {plural(unnamed, 'row')} without a capability {verb} not count." if unnamed else ""
     if other := next((row["result"] for row in named if _result(row) not in (PASS, FAIL, SKIP)), None):
-        more += f" A result such as {line(other)!r} does not count: it is none of {PASS}, {FAIL} and {SKIP}."
+        more += f" A result such as {line(other)!r} does not count. Expected {PASS}, {FAIL} or {SKIP}."
     add = ["evidence", "add", "--window-id", window]
     uat = typed("uat", "--window", window, "--record")
     if failed:
@@ -105,22 +105,22 @@ def evidence(session: Session, window: str) -> Check:
     if tests:
         return Check(name="evidence", state="ok", text=f"Evidence passed ({plural(len(tests), 'row')}).{more}")
     if passed:
-        text = f"No test has passed; the preview alone was checked.{more}"
+        text = f"No test has passed; only the preview was checked.{more}"
         cure = typed(*add, "--capability", PLACEHOLDER, "--result", PASS)
         return Check(name="evidence", state="missing", text=text, cure=cure)
     return Check(name="evidence", state="missing", text=f"No evidence has passed.{more}", cure=uat)
 
 
 def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], add: Sequence[str]) -> Check | None:
-    """What commands recorded as failed and the file here lacks: another folder, branch or program has its own."""
+    """Failures that commands recorded and the file here lacks: another folder, branch or program has its own file."""
     here, read = ledgers.path_of(session, ledgers.EVIDENCE), [ledgers.content(ledgers.EVIDENCE, row) for row in rows]
     recorded = [one for one in reversal.written(session, ledgers.EVIDENCE, window) if one.row["capability_id"]]
     absent = [one for one in recorded if ledgers.content(ledgers.EVIDENCE, one.row) not in read]
     newest = {_capability(one.row): one for one in recorded if _result(one.row) in (PASS, FAIL)}
     if lost := next((one for one in newest.values() if one in absent and _result(one.row) == FAIL), None):
-        # of another machine's file the place here says nothing
+        # the path of another machine's file means nothing here
         place = f"on another machine, whose {here.name} has it" if lost.is_imported else f"in {line(str(lost.path))}"
-        text = f"The file that is read here lacks {_named(lost.row)}, which failed: that was recorded {place}."
+        text = f"The evidence file read here lacks {_named(lost.row)}, which failed: this was recorded {place}."
         text += " Repeat it, and record the result if it passes."
         return Check(
             name="evidence", state="failed", text=text, cure=typed(*add, *_options(lost.row), "--result", PASS)
@@ -128,7 +128,7 @@ def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], ad
     elsewhere = (one.path for one in absent if not one.is_imported and str(one.path) != os.path.realpath(here))
     if rows or (path := next(filter(Path.is_file, elsewhere), None)) is None:
         return None
-    text = f"The file that is read here has no evidence of it: that was recorded in {line(str(path))}."
+    text = f"The evidence file read here has nothing on this window: its evidence is in {line(str(path))}."
     cure = f"cd {shlex.quote(str(path.parent))} && {typed('decision-card', '--window', window)}"
     return Check(name="evidence", state="missing", text=text, cure=cure)
 
@@ -136,14 +136,14 @@ def _unread(session: Session, window: str, rows: Sequence[Mapping[str, str]], ad
 def _failed(
     failed: Sequence[Mapping[str, str]], named: Sequence[Mapping[str, str]], more: str, add: Sequence[str], uat: str
 ) -> Check:
-    # what failed in an older run of `uat`, or by a person, the next one does not repeat
+    # the next `uat` does not repeat what failed in an older run or was recorded by a person
     runs = [row.get("test_run_id") for row in named if row["capability_id"].strip() == PREVIEW]
     others = [row for row in failed if row.get("test_run_id") not in runs[-1:]]
     what = ", ".join(dict.fromkeys(_named(row) for row in failed))
     text = f"Evidence failed, and no later run passed: {what}.{more}"
     if not others:
         return Check(name="evidence", state="failed", text=text, cure=uat)
-    # the row alone would be a claim without a run
+    # a row alone would be a claim without a run
     if len(others) < len(failed):
         text += f" `{uat}` repeats what it ran."
     text += f" Repeat {_named(others[0])}, and record the result if it passes."
@@ -152,7 +152,7 @@ def _failed(
 
 
 def _result(row: Mapping[str, str]) -> str:
-    """`pass`, `fail` or `skip`, also where a person typed `failed` or `Passing`."""
+    """`pass`, `fail` or `skip`, even if a person typed `failed` or `Passing`."""
     return row.get("result", "").strip().lower()[:4]
 
 

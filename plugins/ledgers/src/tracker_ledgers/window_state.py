@@ -1,4 +1,4 @@
-"""The state of windows: open in which lane, ready to finalize, or finalized; and the commands that they want next."""
+"""The state of windows (open in a lane, ready to finalize, or finalized), and the commands that they need next."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tracker_ledgers.command_log import typed
 from tracker_ledgers.features import built
 from tracker_ledgers.window_facts import evidence
 
-CLOCKS = timedelta(minutes=5)  # those of machines differ
+CLOCKS = timedelta(minutes=5)  # clocks of machines may differ by this much
 
-# an anomaly blocks the rest; an open window does not wait, since its meters go on; the books do
+# an anomaly blocks the rest; an open window cannot wait, since its meters go on; ledgers can
 CURE, END, COMPLETE, CHURN_IT, PROVE, BEGIN = range(6)
-# what the machine does that made a window
+# what the machine that made a window does
 THERE = {END: "ended", COMPLETE: "finalized"}
 
 
@@ -31,7 +31,7 @@ def unknown(session: Session, window: str) -> TrackerError | None:
 
 @frozen(kw_only=True)
 class Opening:
-    """A provider that a lane has open; `is_ahead`: since an instant to come, `is_imported`: on another machine."""
+    """A provider that a lane has open. `is_ahead`: its BEFORE lies in the future. `is_imported`: on another machine."""
 
     lane: str | None
     provider: str
@@ -43,7 +43,7 @@ class Opening:
 
 @frozen(kw_only=True)
 class Step:
-    """A command to run next, and why; those of a lower rank come first, whichever window they are of."""
+    """A command to run next, and why; lower ranks come first, whatever their window."""
 
     rank: int
     command: str
@@ -52,7 +52,7 @@ class Step:
 
 @frozen(kw_only=True)
 class WindowState:
-    """A window, how it stands in words, and what it wants next."""
+    """A window, its state in words, and what it needs next."""
 
     window: str
     state: str
@@ -83,12 +83,12 @@ def openings(session: Session) -> Iterator[Opening]:
 
 
 def is_ahead(session: Session, at: float) -> bool:
-    """Whether a BEFORE (epoch seconds) is of the future, so that no AFTER can follow it yet."""
+    """Whether a BEFORE (epoch seconds) lies in the future, so that no AFTER can follow it yet."""
     return at > (session.now + CLOCKS).timestamp()
 
 
 def beginnings(session: Session) -> Iterator[Step]:
-    """What to run if no window wants anything, for the providers that were captured here, or for all."""
+    """What to run if no window needs anything, for the providers that were captured here, or for all."""
     streams, known = session.registry.status_streams, session.registry.providers
     captured = {mark.provider for stream in streams for _, mark in session.index.lanes(stream)} & known.keys()
     for name in sorted(captured) or known:
@@ -103,7 +103,7 @@ def state(
     row: FinalizeRow | None,
     openings: Iterable[Opening],
 ) -> WindowState:
-    """How one window stands; `groups` are its captures by provider."""
+    """The state of one window; `groups` are its captures by provider."""
     opened = [found for found in openings if found.window == window]
     anomalies = Windows(session).open_anomalies([window])
     steps = [end_step(session, found) for found in opened]
@@ -145,24 +145,24 @@ def fallen(session: Session, anomalies: Iterable[Entry]) -> list[str]:
 
 
 def _uncaptured(session: Session, window: str) -> str:
-    """What there is without a capture: a churn row that measured nothing does not count."""
+    """What a window without captures holds: a churn row that measured nothing does not count."""
     others = [name for name in session.journal.streams() if name != STREAM and session.index.spans(name, {window})]
     if others or measured_rows(session, [window]):
-        return "no captures: telemetry, reports, churn or evidence alone"
+        return "no captures, only telemetry, reports, churn or evidence"
     return "nothing is recorded in it: no captures, no churn"
 
 
 def _place(session: Session, window: str, lane: str | None) -> list[str]:
-    """The options with which a command works in a window and a lane, whichever the session's own is."""
+    """The options that make a command work in a window and a lane, whatever the session's own lane is."""
     return ["--window", window, *(["--agent", lane or ""] if lane or session.lane else [])]
 
 
 def end_step(session: Session, found: Opening) -> Step:
-    """The AFTER of an open window; of a BEFORE of the future there is none."""
+    """The AFTER of an open window; a BEFORE in the future is taken back instead."""
     place = _place(session, found.window, found.lane)
     if found.is_ahead:
         command = typed("alias", "delete", found.provider, "--phase", "before", *place)
-        return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is of the future: take it back")
+        return Step(rank=END, command=command, why=f"{found.provider}'s BEFORE is dated in the future: take it back")
     command = typed("end", found.provider, "--stdin", *place)
     why = f"When the work is done, paste {found.provider}'s pane and press Ctrl-D"
     if found.is_imported:
@@ -172,7 +172,7 @@ def end_step(session: Session, found: Opening) -> Step:
 
 
 def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step:
-    """What a pair that is not whole wants. A stray AFTER goes: a BEFORE from now on would follow it."""
+    """What an incomplete pair needs. A stray AFTER goes: a BEFORE from now on would follow it."""
     if not (befores := [one for one in group if one.phase == "before"]):
         place = _place(session, group[-1].window, group[-1].agent_id)
         command = typed("alias", "delete", provider, "--phase", "after", *place)
@@ -181,7 +181,9 @@ def pair_step(session: Session, provider: str, group: Sequence[Capture]) -> Step
     newest = session.index.newest(session.registry.sources[provider].stream, last.agent_id, provider)
     is_late = newest and newest.phase == "after" and newest.window != last.window
     if is_late and not Windows(session).finalized([last.window]):
-        why = f"An AFTER of {provider} would measure the work of later windows, too: this says what lets it count"
+        why = (
+            f"An AFTER of {provider} would now measure the work of later windows as well: this shows what to do instead"
+        )
         return Step(rank=END, command="tracker status", why=why)
     since, ahead = str(last.record["captured_at"]), is_ahead(session, last.captured_at.timestamp())
     found = Opening(lane=last.agent_id, provider=provider, window=last.window, since=since, is_ahead=ahead)
@@ -234,7 +236,7 @@ def _complete(session: Session, window: str, providers: Iterable[str]) -> Step:
     for name in providers:
         if name in session.registry.providers:
             words += [f"--{name}-features", str(len(features.get((window, name), ())) or "N")]
-    why = "Every pair stands; N features, quality Q and outcome WORD are yours to judge"
+    why = "Every pair is complete; N features, quality Q and outcome WORD are yours to judge"
     return Step(rank=COMPLETE, command=typed(*words, "--quality", "Q", "--outcome", "WORD"), why=why)
 
 
@@ -245,7 +247,7 @@ def unpaired(row: FinalizeRow, groups: Mapping[str, Sequence[Capture]]) -> list[
 
 @frozen(kw_only=True)
 class Loss:
-    """Captures that a finalized window had and lacks, so that `complete` refuses it; and the commands that help."""
+    """Captures that a finalized window has lost, so that `complete` refuses it; and the commands that help."""
 
     what: str
     cure: str
@@ -270,7 +272,7 @@ def loss(session: Session, row: FinalizeRow, groups: Mapping[str, list[Capture]]
         end = typed("end", name, "--stdin", *_place(session, window, lane))
         # a BEFORE that is captured now would follow its AFTER
         can_end = missing == ("AFTER",)
-        otherwise = f"`{reopen}` opens the window instead" if can_end else "the window cannot be finalized without it"
+        otherwise = f"`{reopen}` reopens the window instead" if can_end else "the window cannot be finalized without it"
         return Loss(what=f"{name} {' and '.join(missing)}", cure=end if can_end else reopen, otherwise=otherwise)
     return None
 
@@ -284,7 +286,7 @@ def _finalized(
         f" quality={value(row.quality, digits=1)}, features {features}"
     )
     if (lost := loss(session, row, groups)) is not None:
-        step = Step(rank=COMPLETE, command=lost.cure, why=f"It has no {lost.what} any more; {lost.otherwise}")
+        step = Step(rank=COMPLETE, command=lost.cure, why=f"It no longer has its {lost.what}; {lost.otherwise}")
         return f"{state} (stale: no {lost.what})", [step]
     if stale(session, row, groups):
         return f"{state} (stale: re-run complete)", [_complete(session, window, sorted(groups))]
@@ -297,7 +299,7 @@ def _finalized(
         worked = [name for name, count in row.features.items() if count]
         whose = ["--provider", *worked] if len(worked) == 1 else []
         options = range_options(session, window)
-        what = "COMMIT is the one before the work" if "--commit-start" in options else FETCH
+        what = "COMMIT is the last one before the work" if "--commit-start" in options else FETCH
         why = f"No churn is measured yet{f'; {what}' if options else ''}"
         steps.append(Step(rank=CHURN_IT, command=typed("churn", "--window", window, *whose, *options), why=why))
     proof = evidence(session, window)

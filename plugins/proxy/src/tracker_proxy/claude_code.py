@@ -11,7 +11,7 @@ from tracker.api import Event
 from tracker_proxy import plain, values
 from tracker_proxy.attributes import attributes, nanoseconds, scalar
 
-# The log record's body has the program's name before the event's; the attribute `event.name` mostly has not.
+# The log record's body has the program's name before the event's; the attribute `event.name` mostly does not.
 HEALTH = {
     "claude_code.api_request": "ok",
     "claude_code.api_error": "error",
@@ -21,7 +21,7 @@ HEALTH = {
 
 
 def event(resource: dict[str, object], record: dict[str, Any]) -> Event | None:
-    """The request that a log record tells of, if it does."""
+    """The request of a log record, if it is one of a request."""
     found = attributes(record)
     health = _health(scalar(record.get("body")), found.get("event.name"))
     if health is None:

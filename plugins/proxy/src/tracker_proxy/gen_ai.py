@@ -26,7 +26,7 @@ ERROR = (2, "2", "STATUS_CODE_ERROR")
 
 
 def event(span: dict[str, Any]) -> Event | None:
-    """The call that a span tells of; None for spans of anything else. Input tokens contain what came from a cache."""
+    """The call of a span; None for spans of anything else. Input tokens include what came from a cache."""
     found = attributes(span)
     if TELLING.isdisjoint(found) or found.get("gen_ai.operation.name") in OUTER:
         return None

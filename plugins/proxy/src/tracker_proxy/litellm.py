@@ -14,7 +14,7 @@ TELLING = frozenset(
 
 
 def event(record: dict[str, Any]) -> Event:
-    """The line's event. `prompt_tokens` holds what came from a cache, so no cache tokens stand apart."""
+    """The line's event. `prompt_tokens` includes what came from a cache, so cache tokens are not counted apart."""
     start, end = record.get("startTime"), record.get("endTime")
     return plain.event(
         {

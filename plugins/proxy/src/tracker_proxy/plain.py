@@ -26,14 +26,14 @@ FIELDS: Final[dict[str, Reader]] = {
     "reason": (values.word, "reason:invalid"),
     "latency_ms": (values.milliseconds, "latency:invalid"),
 }
-# These stand in an event only where the line tells them apart from `input_tokens`.
+# These are in an event only if the line has them apart from `input_tokens`.
 CACHE_FIELDS: Final[dict[str, Reader]] = dict.fromkeys(
     ("cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"), (values.count, "tokens:invalid")
 )
 READERS: Final = FIELDS | CACHE_FIELDS
 BLANK: Final = dict.fromkeys(FIELDS)
 WIDTH: Final = len(FIELDS)
-TEXTS = frozenset({"rid", "lane", "model", "status", "reason"})  # here "" is what programs write for nothing
+TEXTS = frozenset({"rid", "lane", "model", "status", "reason"})  # for these, programs write "" if there is no value
 TELLING = frozenset(FIELDS) - {"ts", "reason"}  # a time and a message alone are some other program's log line
 
 NUMBERS = frozenset({int, float})

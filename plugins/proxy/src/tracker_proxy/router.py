@@ -1,7 +1,7 @@
 """The log of claude-code-router: pino lines, of which several with one `reqId` make one request.
 
-A request begins with `incoming request` and ends with `request completed`; what stands between is gathered in the
-stream's scratch. A restarted process uses the same ids again, often the same pid in a container, too.
+A request begins with `incoming request` and ends with `request completed`; what comes between is gathered in the
+stream's scratch. A restarted process uses the same ids again, and in a container often the same pid.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tracker_proxy import plain, values
 PINO = frozenset({"level", "time", "pid"})
 OPEN_REQUESTS = 10_000  # a process that was killed leaves its requests open
 
-# The host without port and without what may stand before an @.
+# The host without its port and without what may come before an @.
 HOST = re.compile(r"https?://(?:[^/?#\s]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d*)?(?:[/?#].*)?", re.DOTALL)
 
 State = dict[str, object]
@@ -62,7 +62,7 @@ def _rid(record: dict[str, Any]) -> str | None:
 
 
 def _state(waiting: dict[str, State], rid: str, record: dict[str, Any]) -> State:
-    """What is known of a request so far; a log that begins in its midst makes it begin with the first line seen."""
+    """What is known of a request so far; if a log begins within it, it begins with the first line seen."""
     state = waiting.get(rid)
     if state is None:
         if len(waiting) >= OPEN_REQUESTS:
@@ -104,7 +104,7 @@ def _host(url: object) -> object:
 
 
 def _model(request: object) -> object:
-    """The model in the body, which is JSON as text; the prompts beside it go no further."""
+    """The model in the body, which is JSON as text; the prompts beside it are dropped here."""
     try:
         body = request["body"]  # type: ignore[index]  # TypeError, where it is none
         return (orjson.loads(body) if isinstance(body, str) else body)["model"]

@@ -1,4 +1,4 @@
-"""Which program wrote a line: told by the names in it, line by line, so that one stream may mix them."""
+"""Which program wrote a line: recognized by the names in it, line by line, so that one stream may mix them."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, TypeGuard
 
-UNREADABLE: Final = object()  # stands where a line has a value that no reader can take
+UNREADABLE: Final = object()  # replaces a value that no reader can take
 
-YEAR_10000 = 253_402_300_800  # epoch seconds behind the last instant that ISO 8601 can write; milliseconds lie beyond
-LIMIT = 10**15  # tokens, milliseconds: nothing that was measured is as large
+YEAR_10000 = 253_402_300_800  # epoch seconds after the last instant that ISO 8601 can write; more are milliseconds
+LIMIT = 10**15  # tokens, milliseconds: no measured value is as large
 NAME_LENGTH = 128
 WORD_LENGTH = 64
 RID_LENGTH = 200
@@ -99,7 +99,7 @@ def number(value: object) -> object:
 
 
 def elapsed(start: object, end: object, factor: float) -> object:
-    """Milliseconds from start to end, which are in units of `factor` milliseconds; None where one of them is missing.
+    """Milliseconds from start to end, which are in units of `factor` milliseconds; None if one of them is missing.
 
     Rounded to a microsecond: the difference of two epoch seconds as floats is no more exact.
     """
@@ -132,8 +132,8 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return type(value) is int or type(value) is float
 
 
-# Names recur line after line, and a look at them for private things costs more than all the rest of an event. Only
-# short texts are asked for, so what the cache keeps is small.
+# Names recur line after line, and checking them for private data costs more than all the rest of an event. Only short
+# texts are checked, so the cache stays small.
 @lru_cache(maxsize=4096)
 def _is_name(text: str) -> bool:
     return bool(text.strip()) and text.isprintable() and not PRIVATE.search(text)

@@ -1,8 +1,8 @@
 """What routing costs or saves: tokens and money of routed requests against the others, per request, model, lane or day.
 
-Tokens are input and output over all events, whatever their status; money counts cached ones, too. What is saved is what
+Tokens are input and output over all events, whatever their status; money also counts cached ones. What is saved is what
 the routed requests would have cost at the baseline's price, less what they cost. The baseline's price is that of the
-model that has most of the baseline's tokens in all that is compared: one model, so that rows add up to the total,
+model with most of the baseline's tokens in the whole comparison: one model, so that rows add up to the total,
 however they are grouped. Prices are those of the day of each request (UTC), or of its hour.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 By: TypeAlias = Literal["rid", "model", "lane", "day"]
 NOTHING = (0,) * len(KINDS)
 PART = 10_000  # groups that are held at once: millions would take hundreds of megabytes
-# what groups are by, if it is no column of events
+# how groups are formed, if not by a column of events
 KEYS = {"day": "coalesce(strftime(make_timestamp((ts * 1000000)::BIGINT), '%Y-%m-%d'), '')"}
 CONTEXT, COUNTS = " + ".join(KINDS[:4]), ", ".join(f"sum({kind})::BIGINT" for kind in KINDS)
 # Groups of both sides first, then the largest difference; what has no name matches nothing.
@@ -54,7 +54,7 @@ class Side:
     """What one side used: the tokens of each model from a time on, above a size of input, in the order of `KINDS`."""
 
     used: dict[tuple[str, int | None, int], Tokens] = field(factory=dict)
-    uncounted: int = 0  # requests that succeeded without a word on tokens
+    uncounted: int = 0  # requests that succeeded without token counts
 
     def add(self, model: str, at: int | None, context: int, uncounted: int, *counts: int) -> None:
         self.uncounted += uncounted
@@ -123,7 +123,7 @@ def sums(step: int = DAY, starts: Sequence[int] = ()) -> str:
 def ranked(
     events: DuckDBPyConnection, by: By, top: int | None = None, columns: str = "key, base, routed"
 ) -> Iterator[Any]:
-    """The groups in their order, in turn; of `top` the first ones."""
+    """The groups in their order, one by one; with `top` only the first ones."""
     found = events.execute(RANKED.format(columns=columns, by=KEYS.get(by, by)), [top])
     while part := found.fetchmany(PART):
         yield from part
@@ -186,7 +186,7 @@ def money_line(found: Costs) -> str:
 def document(found: Costs, events: DuckDBPyConnection, by: By, top: int | None) -> dict[str, Any]:
     """The comparison as JSON values, with the money of each group."""
     label, groups, key = found.label, list(ranked(events, by, top)), KEYS.get(by, by)
-    chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # `key` is a column of events, too
+    chosen = "" if top is None else f"WHERE list_contains($1, {key})"  # events also have a column `key`
     query = f"SELECT {key}, routed, {sums(*found.grain)} FROM standing {chosen} GROUP BY ALL"
     sides = _sides(events.execute(query, [] if top is None else [[row[0] for row in groups]]).fetchall())
     names = ("baseline_tokens", f"{label}_tokens", f"delta_{label}_minus_base")

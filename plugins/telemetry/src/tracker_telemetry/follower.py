@@ -1,12 +1,12 @@
 """Follow a file as it grows, by polling, which works on every file system: through truncation and rotation.
 
 A place in a file is known by the file's number and by a checksum of the bytes before it, so that another file of that
-number is noticed. A file that was renamed is read until it has no more and its successor has something, and its whole
-lines later, too: a writer keeps it open until it is told of the rotation. What was written to it while nobody followed,
-or what a rotation copied away before it cut the file, is found in files beside it with names like its own.
+number is noticed. A renamed file is read until it has no more and its successor has something, and whole lines that are
+added later are also read: a writer keeps it open until it is told of the rotation. What was written to it while nobody
+followed, or what a rotation copied before truncating the file, is found in files beside it with names like its own.
 
-A mark records how far a followed file was read. It lies beside the derived index: if both are deleted, a replay is
-needed and nothing else. It is valid for one journal, whose length and last bytes it holds.
+A mark records how far a followed file was read. It lies beside the derived index: if both are deleted, all that is
+needed is a replay. It is valid for one journal, whose length and last bytes it holds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Place:
     device: int = 0
     inode: int = 0
     position: int = 0
-    size: int = 0  # of what is before the place, as far as its checksum goes
+    size: int = 0  # bytes before the place that the checksum covers
     checksum: str = ""
     is_within_line: bool = False
 
@@ -56,7 +56,7 @@ class Place:
         return blake2b(read_at(file, self.size, self.position - self.size), digest_size=16).hexdigest() == self.checksum
 
     def is_in(self, file: int) -> bool:
-        """Whether an open file is the one itself: another may begin alike, or have got its number."""
+        """Whether an open file is the very file: another may begin alike, or may have been given its number."""
         return self.size > 0 and self.is_of(file) and self.fits(file)
 
     def behind(self, chunk: bytes) -> Place:
@@ -80,7 +80,7 @@ class Follower:
     def chunks(self, stop: Stop) -> Iterator[bytes]:
         """What the file gives until a stop is asked for; an empty chunk marks each moment in which there is no more.
 
-        Where a file ends for good within a line, the line's missing end is given, too.
+        If a file ends for good within a line, the missing line end is also given.
         """
         try:
             if (former := self._found(self.left.is_in)) is not None:
@@ -109,7 +109,7 @@ class Follower:
             self._file = self._former = None
 
     def last(self, size: int) -> bytes | None:
-        """Up to so many bytes that stand before the place, from the beginning of a line on.
+        """The bytes before the place, up to a size, from the beginning of a line on.
 
         None if the file of the place is gone: it was compressed or deleted while nobody followed.
         """
@@ -149,10 +149,10 @@ class Follower:
         return None
 
     def _successor(self) -> int | None:
-        """The file that was begun when the open one had been left: current, or rotated away since, too.
+        """The file that was begun after the open one: the current one, or one that was rotated away since.
 
-        Rotations count up or down, so it is the time of the last writing that tells, in files not read before. None as
-        long as it is empty: its writer is still in the old one.
+        Rotations count up or down, so the time of the last writing decides among files not read before. None as long as
+        it is empty: its writer is still in the old one.
         """
         assert self._file is not None
         name, left, named = self._name_of(self._file), os.fstat(self._file), dict(self._named())
@@ -182,7 +182,7 @@ class Follower:
         fitting = [name for name in names if name.startswith(self.path.stem) and not name.endswith(tuple(PACKED))]
         for path in (self.path, *(self.path.parent / name for name in fitting if name != self.path.name)):
             with suppress(OSError):
-                # what may not be read is somebody else's
+                # an unreadable file is somebody else's
                 if stat.S_ISREG((found := path.stat()).st_mode) and os.access(path, os.R_OK):
                     yield path, found
 

@@ -1,7 +1,7 @@
 """The derived index of events: one DuckDB file under `.index/`, deleted at any time and rebuilt from the JSON lines.
 
 It remembers how far it has read each stream, and what stood there, and reads on from there. Whatever is wrong with the
-file costs only the time to make it anew; if another process holds it, this one makes an index in memory.
+file costs only the time to rebuild it; if another process holds it, this one makes an index in memory.
 """
 
 from __future__ import annotations
@@ -9,29 +9,32 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import orjson
 
 from tracker.api import Rejected, Source
-from tracker.kernel import Session, TrackerError
+from tracker.kernel import Journal, Session, TrackerError
 from tracker_telemetry import FOLDER
 from tracker_telemetry.sessions.files import is_linked
-from tracker_telemetry.stored_rows import parts, split
+from tracker_telemetry.stored_rows import digest_of, parts, row_id, split
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
+LineEvents: TypeAlias = "tuple[bytes, Sequence[dict[str, Any]] | None]"  # a line, and its events
 
 FILE = "telemetry.duckdb"
-VERSION = 6
+VERSION = 7
 PART = 8 << 20  # bytes of a stream that are inserted at once
+RAW = b'"raw_text"'  # of a whole stream in one row, as schema 1.0.0 has it
 LARGEST = 64 << 20  # bytes of a line
-WAIT_SECONDS = 5.0  # for another process to let go of the file
+WAIT_SECONDS = 5.0  # how long another process may hold the file
 SETTINGS = "SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
 MEMORY = "200MB"  # of the file; what does not fit is beside it
 MORE_MEMORY = "1GB"  # without a file; ten million latencies, in all, by lane and by model, hold 500 MB
@@ -45,8 +48,6 @@ ROWS = READ % ", ".join(
     + ["'cache_write_5m_tokens': 'DOUBLE', 'cache_write_1h_tokens': 'DOUBLE', 'latency_ms': 'DOUBLE'"]
     + ["'routed': 'BOOLEAN', 'ok': 'BOOLEAN'"]
 )
-# of schema 1.0.0: a whole stream in one row
-OLD_ROWS = READ % "'window': 'VARCHAR', 'raw_text': 'VARCHAR', 'routed': 'VARCHAR'"
 SCHEMA = f"""
 CREATE OR REPLACE TABLE stream (name VARCHAR, size BIGINT, head BLOB, tail BLOB);
 CREATE OR REPLACE TABLE event (stream VARCHAR, id UBIGINT, win VARCHAR, key VARCHAR, ts DOUBLE, rid VARCHAR,
@@ -56,19 +57,17 @@ COMMENT ON TABLE event IS '{VERSION}';
 """
 COUNT = "CASE WHEN {0} > 0 AND {0} < 9007199254740992 AND {0} = floor({0}) THEN {0}::BIGINT ELSE 0 END"
 SECONDS = "TRY_CAST(ts AS DOUBLE) BETWEEN 1e8 AND 1e12"  # `20260110` is a day
-# the id of a row; an event that has none, and that several rows of a window hold, is one as often as one of them has it
-RECORD, COPY = "hash(coalesce(record_id, uuid()::VARCHAR))", "hash(line, row_number() OVER (PARTITION BY line))"
 INSERT = f"""
-INSERT INTO event SELECT $stream, {RECORD}, coalesce("window", ''), key,
+INSERT INTO event SELECT $stream, hash(coalesce(record_id, uuid()::VARCHAR)), coalesce("window", ''), key,
   coalesce(epoch(TRY_CAST(replace(ts, ',', '.') AS TIMESTAMPTZ)), CASE WHEN {SECONDS} THEN TRY_CAST(ts AS DOUBLE) END),
   coalesce(rid, ''), coalesce(lane, ''), coalesce(model, ''), routed, coalesce(ok, false),
   {COUNT.format("input_tokens")}, {COUNT.format("output_tokens")}, {COUNT.format("cache_read_tokens")},
   {COUNT.format("cache_write_tokens")} + {COUNT.format("cache_write_5m_tokens")},
   {COUNT.format("cache_write_1h_tokens")}, CASE WHEN latency_ms >= 0 AND latency_ms < 1e300 THEN latency_ms END,
   coalesce(ok, false) AND coalesce(input_tokens, output_tokens) IS NULL
-FROM {ROWS} line
+FROM {ROWS}
 """
-# a record that stands in the stream twice, as after a merge, counts once: of the new rows those are left out
+# a record that is in the stream twice, as after a merge, counts once: of the new rows those are left out
 ONCE = """
 DELETE FROM event WHERE stream = $1 AND rowid >= $2 AND (
   id IN (SELECT id FROM event WHERE stream = $1 AND rowid < $2)
@@ -102,7 +101,7 @@ def ask(session: Session, source: Source, windows: Sequence[str] | None, take: C
 def ask_log(events: Iterator[dict[str, Any]], take: Callable[[DuckDBPyConnection], T]) -> T:
     """What `take` makes of events that are not stored."""
     with _opened(None) as database, tempfile.TemporaryDirectory() as folder:
-        _load_events(database, "log", "", events, Path(folder) / "events.jsonl")
+        _load_events(database, "log", events, Path(folder) / "events.jsonl")
         _define(database, "log", None, ())
         return take(database)
 
@@ -158,7 +157,7 @@ def _connect(path: Path | None) -> DuckDBPyConnection:
 
 
 def _discard(path: Path) -> None:
-    """Delete the file, which is made anew when it is asked next; of a link the link."""
+    """Delete the file, which is rebuilt when it is asked next; if it is a link, the link."""
     for name in (path, path.with_name(f"{path.name}.wal")):
         with contextlib.suppress(OSError):
             name.unlink()
@@ -185,7 +184,11 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
         for part in parts(session, stream, size, now.size, PART):
             path = Path(folder) / "events.jsonl"
             path.write_bytes(part)
-            _load(session, source, database, path)
+            database.execute(INSERT, {"stream": stream, **_file(path)})
+            database.execute("DELETE FROM event WHERE routed IS NULL")
+            for record in map(Journal.decode, part.split(b"\n") if RAW in part else ()):
+                if record and isinstance(raw := record.get("raw_text"), str) and "routed" not in record:
+                    _load_events(database, stream, _of_row(session, source, str(record.get("window") or ""), raw), path)
     database.execute(ONCE, [stream, first])
     mark = journal.glance(stream, now.size)
     database.execute("DELETE FROM stream WHERE name = ?", [stream])
@@ -193,23 +196,22 @@ def _catch_up(session: Session, source: Source, database: DuckDBPyConnection) ->
     database.execute("COMMIT")
 
 
-def _load(session: Session, source: Source, database: DuckDBPyConnection, path: Path) -> None:
-    database.execute(INSERT, {"stream": source.stream, **_file(path)})
-    if database.execute("DELETE FROM event WHERE routed IS NULL").fetchone() != (0,):
-        query = f'SELECT "window", raw_text FROM {OLD_ROWS} WHERE raw_text IS NOT NULL AND routed IS NULL'
-        for window, text in database.execute(query, _file(path)).fetchall():
-            events = filter(None, events_of(session, source, split(text)))
-            _load_events(database, source.stream, window or "", events, path.with_name("old.jsonl"))
+def _of_row(session: Session, source: Source, window: str, text: str) -> Iterator[dict[str, Any]]:
+    """The events of a whole stream that schema 1.0.0 kept in one row, with the ids that `ingest` gives them now."""
+    digest, shown = digest_of(source.name, window), Counter[bytes]()
+    for line, events in events_of(session, source, split(text)):
+        key = digest(line)
+        for part, event in enumerate(events or ()):
+            yield {**event, "window": window, "record_id": row_id(key, shown[key], part).hex()}
+        shown[key] += 1
 
 
-def _load_events(
-    database: DuckDBPyConnection, stream: str, window: str, events: Iterator[dict[str, Any]], path: Path
-) -> None:
+def _load_events(database: DuckDBPyConnection, stream: str, events: Iterator[dict[str, Any]], path: Path) -> None:
     """Insert events that are not rows of the journal."""
     with path.open("wb") as file:
         for event in events:
-            file.write(orjson.dumps({"window": window, "routed": False, "ok": True, **event}) + b"\n")
-    database.execute(INSERT.replace(RECORD, COPY), {"stream": stream, **_file(path)})
+            file.write(orjson.dumps({"routed": False, "ok": True, **event}) + b"\n")
+    database.execute(INSERT, {"stream": stream, **_file(path)})
 
 
 def _file(path: Path) -> dict[str, Any]:
@@ -217,16 +219,16 @@ def _file(path: Path) -> dict[str, Any]:
     return {"path": str(path), "size": min(path.stat().st_size + 1, LARGEST)}
 
 
-def events_of(session: Session, source: Source, lines: Iterator[bytes]) -> Iterator[dict[str, Any] | None]:
-    """The events that a plugin makes of lines, and None for each line that it cannot read."""
+def events_of(session: Session, source: Source, lines: Iterator[bytes]) -> Iterator[LineEvents]:
+    """Lines with the events that a plugin makes of them; None if it cannot read the line."""
     ingest_line = session.registry.bind(source.name, "ingest_line")
     scratch: dict[str, Any] = {}
     while part := list(islice(lines, 500)):  # read outside of the guard, which takes standard input away
-        found: list[dict[str, Any] | None] = []
+        found: list[LineEvents] = []
         with session.registry.guarded(source.name, "ingest_line"):
             for line in part:
                 try:
-                    found += ingest_line(line, scratch)
+                    found.append((line, ingest_line(line, scratch)))
                 except Rejected:
-                    found.append(None)
+                    found.append((line, None))
         yield from found

@@ -70,7 +70,7 @@ def _path(given: StreamInput) -> Path | None:
 
 
 def _notes(intake: Intake) -> Iterator[str]:
-    """What the operator should know while it is clear which window was meant: what is stored stays in it."""
+    """What the operator should know now, while a wrong window can still be noticed: what is stored stays in it."""
     session, source, window = intake.session, intake.reader.source, intake.reader.window
     if measured := Windows(session).spans([window]):
         yield from facts(session, source, [window], measured).notes
@@ -82,7 +82,7 @@ def _notes(intake: Intake) -> Iterator[str]:
 class Intake:
     """A stream on its way in.
 
-    read_until: the share of a file that was read when a signal came. The end of a pipe is where somebody ends it.
+    read_until: the share of a file that was read when a signal came; None for a pipe, which a signal may end.
     """
 
     session: Session
@@ -136,7 +136,7 @@ class Intake:
             progress.end()
 
     def _take(self, lines: list[Line]) -> list[bytes]:
-        """Store lines; a busy lock is waited for until somebody asks for the end, since a pipe gives nothing twice."""
+        """Store lines, waiting for a busy lock until a stop is asked for: a pipe gives nothing twice."""
         if not lines:
             return []
         batch = self.reader.read(lines)
@@ -178,9 +178,9 @@ class Intake:
             verb = "would store" if session.dry_run else "stored"
             session.say(f"{verb} {reader.source.name.replace('-', ' ')} for {reader.window} ({summary})")
         for tag, count in summary.tags.most_common(TAGS):
-            verb = "event carries" if count == 1 else "events carry"
+            verb = "event is" if count == 1 else "events are"
             meaning = reader.source.tags.get(tag)
-            session.note(f"note: {count} new {verb} {line(tag)}{f' ({meaning})' if meaning else ''}")
+            session.note(f"note: {count} new {verb} tagged {line(tag)}{f' ({meaning})' if meaning else ''}")
         if summary.rejected and not session.dry_run:
             where = session.journal.path(reader.streams[1])
             lines = plural(summary.rejected, "line")

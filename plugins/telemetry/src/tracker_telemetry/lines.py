@@ -21,7 +21,7 @@ from tracker.kernel import TrackerError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PACKED = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat", ".zip": "unzip -p"}
-SECONDS = 0.1  # after which a wait looks whether it should end
+SECONDS = 0.1  # between two looks whether a wait should end
 
 
 @define
@@ -55,16 +55,16 @@ class Stop:
 
 
 def _is_ready(file: int | None, seconds: float) -> bool:
-    """Whether a descriptor can be read within some time; if there is none, that time is waited."""
+    """Whether a descriptor can be read within some time; without one, wait for that time."""
     return bool(select.select([] if file is None else [file], [], [], max(seconds, 0))[0])
 
 
 CHUNK = 1 << 20
-BATCH = 8 << 20  # bytes that are taken at once where more has arrived
-LINE_LIMIT = 16 << 20  # bytes; a longer line is no event. A line may quote a prompt, and that a second time
+BATCH = 8 << 20  # bytes that are taken at once if more has arrived
+LINE_LIMIT = 16 << 20  # bytes; a longer line is not an event. A line may quote a prompt, even twice
 EVENT_LIMIT = 1 << 20  # bytes
-MOST_HANGS = 3  # lines in a process that a plugin does not come to the end of: each costs seconds
-KEPT = 64 << 10  # bytes of a line that is no event that are kept
+MOST_HANGS = 3  # lines in a process on which a plugin hangs: each costs seconds
+KEPT = 64 << 10  # bytes that are kept of a line that is not an event
 GATHER_SECONDS = 0.1  # how long what arrives is gathered before it is stored
 
 
@@ -132,7 +132,7 @@ def _line(data: bytes) -> Line:
 
 @contextlib.contextmanager
 def opened(path: str | Path | None) -> Iterator[BinaryIO]:
-    """A log; None is standard input, for which a terminal is asked."""
+    """A log; None is standard input, for which a terminal gets a prompt."""
     if path is None and sys.stdin.isatty():
         print("paste the text, then press Ctrl-D:", file=sys.stderr)
     try:
@@ -143,7 +143,7 @@ def opened(path: str | Path | None) -> Iterator[BinaryIO]:
 
 
 def refuse_packed(path: str) -> None:
-    """Refuse a file whose name says that it is compressed: all of it would be an unreadable line."""
+    """Refuse a file with the name of a compressed one: all of it would be one unreadable line."""
     for tool in (tool for ending, tool in PACKED.items() if path.endswith(ending)):
         raise TrackerError(f"{path} is compressed. Expected a log as text. Unpack or pipe it: `{tool} {path!r} | ...`.")
 
@@ -157,12 +157,12 @@ def file_chunks(file: int, stop: Stop) -> Iterator[bytes]:
 def pipe_chunks(file: int, stop: Stop) -> Iterator[bytes]:
     """What a pipe gives, as much at a time as arrives in a moment; ends with its writer, however that ends.
 
-    Where a stop is asked for, what has arrived until then is given, too.
+    If a stop is asked for, it also gives what has arrived until then.
     """
     has_ended = False
     while not has_ended:
         stop.wait(file)
-        is_last = stop.is_asked  # a stop that is asked for from here on is granted in the next round
+        is_last = stop.is_asked  # a stop requested from here on takes effect in the next round
         parts: list[bytes] = []
         until = time.monotonic() + (0 if is_last else GATHER_SECONDS)
         while sum(map(len, parts)) < BATCH and _is_ready(file, until - time.monotonic()):

@@ -83,7 +83,7 @@ def user_file() -> Path:
 
 
 def parse(text: str, where: str, name: str | None = None) -> Table:
-    """A table from TOML; one line says what is wrong with it, and where. `name` stands for a date that is not said."""
+    """A table from TOML; an error has one line on what is wrong, and where. `name` replaces a missing date."""
     import tomllib
 
     try:
@@ -96,13 +96,13 @@ def parse(text: str, where: str, name: str | None = None) -> Table:
     except (re.error, TypeError, ValueError, AttributeError, LookupError) as error:
         raise TrackerError(f"Invalid price table {where}: {error}. Expected the form of the bundled {FILE}.") from error
     for one, known in ((values, TOP), *((entry, ENTRY) for entry in values.get("model", []))) if name else ():
-        for wrong in sorted(one.keys() - known):  # a slip of the user's would cost money without a word
+        for wrong in sorted(one.keys() - known):  # a typing error would silently change the money
             raise TrackerError(f"Invalid price table {where}: Unknown key {wrong!r}. {near(wrong, sorted(known))}")
     return Table(as_of=as_of, source=source, entries=entries)
 
 
 def _entry(entry: Mapping[str, Any], snapshot: str, per: float, as_of: str, source: str) -> Entry:
-    name = entry.get("name") or entry["prefix"]
+    name = (entry.get("name") or entry["prefix"]).rpartition("/")[2]  # a model is found without its vendor's path
     pattern = re.escape(name.lower()) + (f"(?:{snapshot})?" if "prefix" in entry else "")
     prices = {kind: float(entry[kind]) / per for kind in KINDS if kind in entry}
     if not {"input", "output"} <= prices.keys() or not all(0 <= price < math.inf for price in prices.values()):

@@ -1,4 +1,4 @@
-"""How far long work has come, on stderr: a line of a terminal that is drawn anew, or lines in a pipe now and then."""
+"""The progress of long work, on stderr: a line that is redrawn on a terminal, or occasional lines in a pipe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Progress:
         return cls(size, not (session.quiet or session.dry_run) and (is_terminal or size > 0), is_terminal, noun)
 
     def advance(self, size: int, events: int) -> None:
-        """Say that so many bytes more were read, and how many events there are now."""
+        """Note how many more bytes were read, and how many events there are now."""
         self._bytes, self._events = self._bytes + size, events
         now = time.monotonic()
         if self.is_shown and now - self._drawn >= (SECONDS if self.is_terminal else PIPE_SECONDS):
@@ -46,7 +46,7 @@ class Progress:
             self._is_drawn = self.is_terminal
 
     def text(self, seconds: float) -> str:
-        """The line after so many seconds."""
+        """The line after some seconds."""
         events = f"{self._events:,} {self.noun}, {self._events / max(seconds, 0.001):,.0f}/s"
         if not self.size:
             return events
@@ -56,7 +56,7 @@ class Progress:
         return f"[{bar:-<{WIDTH}}] {share:4.0%}  {events}, {left // 60:.0f}:{left % 60:02.0f} left"
 
     def end(self) -> None:
-        """Leave the line empty for what is said next."""
+        """Clear the line for what is printed next."""
         if self._is_drawn:
             self._write(CLEAR)
             self._is_drawn = False

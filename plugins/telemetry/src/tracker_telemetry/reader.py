@@ -21,11 +21,11 @@ from tracker_telemetry.quarantine import REASON_LIMIT, describe
 from tracker_telemetry.sessions.columns import columns_of
 from tracker_telemetry.stored_rows import HEAD, ID, REJECTED, Ids, Row, StoredRows, digest_of, row_id
 
-SLICE = 500  # lines for which a plugin gets its time anew
+SLICE = 500  # lines after which a plugin's time starts again
 TOTAL = tuple(f"{kind}_tokens" for kind in (*KINDS, "cache_write_5m"))
 COUNTS = frozenset({*TOTAL, "reasoning_tokens", "latency_ms", "cost_usd"})
 EPOCH = datetime.fromtimestamp(0)
-MOST = 10**15  # beyond any request's; a database adds up whole numbers of 64 bits
+MOST = 10**15  # more than any request has; a database adds up whole numbers of 64 bits
 
 
 @define
@@ -161,7 +161,7 @@ class Reader:
         found = self._events(lines, timer)
         try:
             check_all(readable := flat(found))
-        except (TypeError, LookupError, AttributeError):  # which do not say of which line
+        except (TypeError, LookupError, AttributeError):  # these errors do not say which line it was
             found = [self._sound(events) for events in found]
             readable = flat(found)
         giving = [at for at, events in enumerate(found) if events]
@@ -183,7 +183,7 @@ class Reader:
                     row = row_id(digest, nth, part) if event.get("key") is None else self._keyed(event)
                     if row is not None:
                         batch.events.append(_row(row, place | event if place else event))
-                except TypeError as error:  # half characters, a number of more than 64 bits, or too long
+                except TypeError as error:  # half characters, a number of more than 64 bits, or too long an event
                     batch.summary.count([event], -1)
                     self._refuse(batch, digest, nth, self.number + at + 1, self._fault(error), lines[at])
 
@@ -281,7 +281,7 @@ def flat(found: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def checked(event: Any) -> dict[str, Any]:
-    """The event; if it does not say whether it is routed, or well, it is not routed, and well."""
+    """The event; by default it is not routed and went well."""
     check_event(event)
     whole = {**event, "routed": event.get("routed") is True, "ok": event.get("ok") in (None, True)}
     check_all([whole])

@@ -16,14 +16,14 @@ from tracker_telemetry import blake2b
 # A row that may have to be stored: its id, its own fields as JSON without the first brace, and what it is tagged with.
 Row: TypeAlias = tuple[bytes, bytes, Sequence[Any]]
 REJECTED = b"rejected"
-ID = slice(8, 16)  # the half of a row's id that tells copies and parts of one line apart
-SIZE, BUCKETS = 8, 1 << 16  # bytes of an id; how many its first two can tell apart
+ID = slice(8, 16)  # the half of a row's id that distinguishes copies and parts of one line
+SIZE, BUCKETS = 8, 1 << 16  # bytes of an id; how many values its first two have
 
 
 def digest_of(source: str, window: str) -> Callable[[bytes], bytes]:
     """The BLAKE2b-128 of a line of this source in this window."""
     person = blake2b(f"{source}\0{window}".encode(), digest_size=16).digest()
-    copy = blake2b(digest_size=16, person=person).copy  # a third faster than making each anew
+    copy = blake2b(digest_size=16, person=person).copy  # a third faster than a new one each time
 
     def digest(line: bytes) -> bytes:
         state = copy()
@@ -77,13 +77,13 @@ def _numbers(keys: Sequence[bytes]) -> memoryview:
 
 def _is_in(bucket: bytearray, key: bytes) -> bool:
     at = bucket.find(key)
-    while at > 0 and at % SIZE:  # a match across two ids is none
+    while at > 0 and at % SIZE:  # a match across two ids does not count
         at = bucket.find(key, at + 1)
     return at >= 0
 
 
 def ids_of(data: bytes) -> Iterator[list[bytes]]:
-    """Ids that stand one behind the other, some at a time: a list of them takes ten times the memory."""
+    """Ids one after the other, some at a time: a list of them takes ten times the memory."""
     for start in range(0, len(data), PART):
         part = data[start : start + PART]
         yield [part[at : at + SIZE] for at in range(0, len(part), SIZE)]
@@ -95,7 +95,7 @@ SINGLE, ROUTED = 1, 2
 HALF = slice(len(HEAD) + 16, len(HEAD) + 32)
 HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
 IS_ROUTED, TRUE = b'"routed":', ord("t")
-# what the rows of one write share behind their ids, up to the first field of an event that is the only one of its line
+# what the rows of one write share after their ids, up to the first field of an event that is the only one of its line
 SHARED = (
     rb'(","window":%b,"provider":[^{}]*?"notes":(?:null|"(?:[^"\\]|\\.)*"),[^{}]*?"tool_version":"[^"]*","'
     rb'(?!nth"|part"|raw_text")\w+":)'
@@ -106,7 +106,7 @@ SHARED = (
 class StoredRows:
     """The ids of a window's rows in some streams, and how often a stream has shown each of its lines.
 
-    old: how often lines stand in rows of schema 1.0.0. A replay shows its lines in the order in which they are stored.
+    old: how often rows of schema 1.0.0 hold a line. A replay shows its lines in the order in which they are stored.
     As long as it does, they are compared with the next stored ones alone; the sets are made of the first lines that are
     others, if ever.
     """
@@ -119,16 +119,16 @@ class StoredRows:
     is_in_order: bool = True
     old: Counter[bytes] = field(factory=Counter)
     _order: bytearray = field(factory=bytearray)
-    # of each id in order: SINGLE, ROUTED, or 0 for one that needs its plugin
+    # for each id in order: SINGLE, ROUTED, or 0 for one that needs its plugin
     _kinds: bytearray = field(factory=bytearray)
     _at: int = 0
     _shown: Ids = field(factory=Ids)
-    _repeated: dict[bytes, int] = field(factory=dict)  # how often, of lines that were shown more than once
+    _repeated: dict[bytes, int] = field(factory=dict)  # how often lines were shown, of those shown more than once
     _read: dict[str, int] = field(factory=dict)
 
     def catch_up(self) -> None:
         """Read what was appended since the last time."""
-        # a large index is not checked when it is opened, and rows that are stored already must not hang on it alone
+        # a large index is not checked when it is opened, and which rows are stored must not depend on it alone
         if not self._read and self.session.index.faults(of_streams=False):
             self.session.index.discard()
         for stream in self.streams:

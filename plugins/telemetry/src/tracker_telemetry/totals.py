@@ -31,7 +31,7 @@ FROM (SELECT {by} AS name, count(*) AS events, count(*) FILTER (routed) AS route
   quantile_cont(latency, [0.5, 0.95]) AS quantiles FROM standing GROUP BY 1 ORDER BY 1)
 """
 
-# events of a window that stand in others, too: of those that were written last, equal ones one for one
+# events of a window that others also hold: of those that were written last, equal ones one for one
 ELSEWHERE = """
 WITH dated AS (SELECT *, coalesce(ts, 0) AS time FROM standing),
 own AS (SELECT time, rid, lane, model, routed, ok, input, output, count(*) AS n FROM dated WHERE win = $1 GROUP BY ALL),
@@ -42,7 +42,7 @@ SELECT win, sum(least(count, n))::BIGINT FROM other GROUP BY win ORDER BY max(pl
 
 
 def only_source(session: Session) -> Source:
-    """The one source of a stream, such as a proxy's, that has events; of several a person has to say which is meant."""
+    """The one source of a stream, such as a proxy's, that has events; the user chooses among several."""
     telemetry = [source for source in session.registry.sources.values() if source.kind == "telemetry"]
     known = [source for source in telemetry if not any(isinstance(one, LogOrigin) for one in source.origins)]
     if not known:
@@ -59,7 +59,7 @@ def facts(session: Session, source: Source, windows: Sequence[str], spans: Spans
     found = _kept(session, source, windows, spans)
     notes = tuple(
         f"note: outside window: {plural(count, 'event')} of {line(source.title)} in {line(window)} came"
-        f" before its first BEFORE or after its last AFTER; all figures count what was ingested for {line(window)}"
+        f" before its first BEFORE or after its last AFTER; still counted in all figures"
         for window, count in found["outside"].items()
     )
     return StreamFacts(totals=_totals_of(found["totals"]), notes=notes, outside=found["outside"])
@@ -73,7 +73,7 @@ def groups(session: Session, source: Source, windows: Sequence[str], prices: Lis
 
 
 def elsewhere_notes(session: Session, source: Source, window: str) -> list[str]:
-    """What people are told of events that another window has, too: nothing else tells that they count twice."""
+    """Notes on events that another window also has: nothing else shows that they count twice."""
     from tracker_telemetry.index import ask
 
     others = {name for name in session.index.windows() if name != window}
@@ -100,7 +100,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     with contextlib.suppress(OSError, TypeError, ValueError):
         answers = dict(orjson.loads(path.read_bytes()))
     match answers.get(name):
-        # a spoilt byte must not become a figure
+        # a damaged byte must not become a figure
         case [digest, dict(found)] if digest == _digest(found):
             return found
     from tracker_telemetry.index import ask

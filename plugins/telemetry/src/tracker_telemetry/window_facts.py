@@ -1,4 +1,4 @@
-"""What streams say of windows to other features: tokens and money, gaps, the largest cost rows, what routing saved."""
+"""What other features show of a window's streams: tokens and money, gaps, the largest cost rows, what routing saved."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def facts(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dic
 
 
 def provider_of(session: Session, source: Source, lane: str, model: str, *, is_routed: bool) -> str | None:
-    """Whose quota a request was made on; None if nothing tells."""
+    """Whose quota a request was made on; None if it is not known."""
     names = session.registry.providers
     if is_routed:
         return source.routed_label if source.routed_label in names else None

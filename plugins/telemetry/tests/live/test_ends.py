@@ -50,10 +50,10 @@ def test_values_that_cannot_be_are_noted_once(ingest: Start, line: Start, tmp_pa
     status, out, err = ingest("--file", "usage.jsonl").end()
     assert (status, "(events=6, new=6, " in out) == (0, True)
     assert err == (
-        "note: 5 new events carry tokens:invalid (A count of tokens is not a whole number; it is left out, so tokens"
-        " and money are too low.)\n"
-        "note: 1 new event carries latency:invalid (The latency is not a number of milliseconds; the event is left out"
-        " of the percentiles.)\n"
+        "note: 5 new events are tagged tokens:invalid (A count of tokens is not a whole number; it is left out, so"
+        " tokens and money are too low.)\n"
+        "note: 1 new event is tagged latency:invalid (The latency is not a number of milliseconds; the event is left"
+        " out of the percentiles.)\n"
     )
     assert ingest("--file", "usage.jsonl").end()[2] == ""
     (tmp_path / "usage.jsonl").write_bytes(line("x", input_tokens=-1, output_tokens=-1))

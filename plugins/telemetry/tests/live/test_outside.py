@@ -13,7 +13,7 @@ from tracker.cli.main import main
 PANE = ">_ OpenAI Codex (v0.169.0)\n\n  5h limit:      90% left\n  Weekly limit:  80% left\n"
 CAPTURES = {"before": "2026-01-10T08:00:00Z", "after": "2026-01-10T12:00:00Z"}
 SAID = "outside window: {} of Subagent Proxy in W0-01 came before its first BEFORE or after its last AFTER"
-COUNTED = "; all figures count what was ingested for W0-01\n"
+COUNTED = "; still counted in all figures\n"
 
 
 @pytest.fixture

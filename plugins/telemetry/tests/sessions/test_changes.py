@@ -262,14 +262,14 @@ def test_another_word_than_a_period_is_told_what_was_meant(home: Any) -> None:
 def test_nothing_found_says_where_it_was_looked_for(home: Any, message: Make) -> None:
     done = home.run("usage", CODEX_HOME="/nowhere,/none")
     assert done.stdout == "No requests.\n"
-    assert "Codex sessions: 0 files of /nowhere/sessions/**/rollout-*.jsonl, /none/sessions/" in done.stderr
+    assert "Codex sessions: 0 files in /nowhere/sessions/**/rollout-*.jsonl, /none/sessions/" in done.stderr
     assert f"{home.folder}/.claude/projects/**/*.jsonl" in done.stderr
     assert "set CLAUDE_CONFIG_DIR or CODEX_HOME to it" in done.stderr
     (home.projects / "a.jsonl").write_text(message("a"))
     done = home.run("usage", "--since", "2027-01-01")
-    assert "Claude Code sessions: 1 file of " in done.stderr
+    assert "Claude Code sessions: 1 file in " in done.stderr
     assert "run `tracker usage` without options" in done.stderr
-    assert "files of" not in home.run("usage").stderr
+    assert "files in" not in home.run("usage").stderr
 
 
 def test_a_file_that_was_compressed_or_unpacked_counts_once(home: Any) -> None:

@@ -149,7 +149,7 @@ def test_a_compaction_of_the_parent_between_its_total_and_two_forks_counts_once(
     assert more(home, is_certain=False) == {OPUS: (3, 5200 + 5000 + 5000, 350 + 250 + 250)}
 
 
-def test_a_total_that_the_parent_may_have_told_behind_the_fork_is_not_surely_taken_over(
+def test_a_total_that_the_parent_may_have_told_after_the_fork_is_not_surely_taken_over(
     home: Any, message: Make, state: Make
 ) -> None:
     parent = message("a", sessionId="p") + state(100, 50, "p") + state(3100, 150, "p")

@@ -72,7 +72,7 @@ def test_logs_without_a_variable_are_not_said_to_be_named_in_one(tmp_path: Path)
         source = TelemetrySource(contract="1.2", name="toy", title="Toys", stream="toy", origins=(origin,))
         return list(_looked(cast("Any", None), [source]))
 
-    where = f"Toys: 0 files of {tmp_path}/logs/*.jsonl"
+    where = f"Toys: 0 files in {tmp_path}/logs/*.jsonl"
     cure = "If the logs are in another folder, set TOY_HOME to it and run `tracker usage` again."
     assert looked(None) == [where]
     assert looked("XDG_DATA_HOME") == [where]

@@ -16,14 +16,14 @@ from tracker_verdict.weeks import FULL
 PERCENT = "pp"
 # The tags of a whole pane without a meter, of one whose value cannot be read, and of values that a person typed.
 NO_METER, UNREADABLE, MANUAL = "no-meter", "section-missing", "manual-override"
-# That of a reset that was over, and what 0 % beside it rests on: the pane may as well be of just before it was used.
+# The tag of a reset that had passed, and what its 0 % rests on: the pane may be from just before the next use.
 OVER, UNUSED = "reset-over", "if it has not been used since its last reset"
-# What a meter shows now is read from every reading of so long; of what was before, each hour's highest and last
-# ones are enough.
+# What a meter shows now comes from every reading of this time; before that, each hour's highest and last readings
+# are enough.
 RECENT = timedelta(hours=2)
-# What older weeks weigh in a forecast is nothing.
+# Older weeks weigh nothing in a forecast.
 MEMORY = timedelta(weeks=16)
-# Clocks of two machines may differ by so much. A reading of the future is none of now.
+# Clocks of two machines may differ by this much. A reading from later than that is not current.
 SKEW = timedelta(minutes=5)
 # The newest windows, which say what one usually costs unless others are asked for; the same for every command.
 USUAL = 100
@@ -33,7 +33,7 @@ FRESH = timedelta(minutes=15)
 
 @frozen(kw_only=True)
 class CurrentMeter:
-    """at: the instant that the value is of. taken_at: when it was read. limit: what is full, in the meter's unit.
+    """at: the instant of the value. taken_at: when it was read. limit: the value of a full meter, in its unit.
 
     doubt: what the value rests on, if anything.
     """
@@ -48,12 +48,12 @@ class CurrentMeter:
 
     @property
     def percent(self) -> float | None:
-        """What is used of the whole; None for a count whose end the vendor does not show."""
+        """The share that is used; None for a count whose limit the vendor does not show."""
         return self.used if self.limit == FULL else FULL * self.used / self.limit if self.limit else None
 
 
 def holds(found: CurrentMeter, now: datetime, most: timedelta) -> bool:
-    """Whether a full meter is so still: until its reset, however old the reading; without one, if it is no older."""
+    """Whether a full meter is still full: until its reset, however old the reading; without a reset, for `most`."""
     return found.reset_at > now if found.reset_at is not None else now - found.at <= most
 
 
@@ -74,15 +74,15 @@ def too_old(age: timedelta, most: timedelta) -> str:
 
 
 def unread(captured: Sequence[OwnedCapture], meter: Meter) -> str | None:
-    """Why a meter has no reading, if it has captures: they are of the future."""
+    """Why a meter with captures has no reading: they lie in the future."""
     return "its only reading lies in the future" if _captured(captured, meter.key) else None
 
 
 def others(source: Source, known: MeterRows, meter: Meter) -> list[str]:
     """The meters that the readings show, if none shows this one: then the plan has no such meter.
 
-    Half a pane may lack the meter of capacity, so of that one the source itself says so, but of a count: what shows the
-    per cent of other meters may never show it, or not where it ends.
+    Half a pane may lack the capacity meter, so only the source's own tag counts for that, unless it is a count: what
+    shows the per cent of other meters may never show the count, or not its limit.
     """
     past, captures = known[0], [one.capture for one in known[1] if MANUAL not in one.capture.reading.errors]
     tags = {tag for one in captures for tag in one.reading.errors}
@@ -117,14 +117,6 @@ def readings_since(session: Session, source: Source, since: datetime, *, hourly:
     return session.registry.first("meter_readings", **asked) or ()
 
 
-def of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, list[MeterReading]]:
-    found: dict[str | None, list[MeterReading]] = {}
-    for one in known:
-        if one.meter == meter:
-            found.setdefault(one.account, []).append(one)
-    return found
-
-
 def newest_windows(session: Session, source: Source) -> list[str]:
     """The window that each lane captured last."""
     return [mark.window for _, mark in session.index.lanes(source.stream) if mark.provider == source.name]
@@ -135,7 +127,7 @@ def captures(session: Session, source: Source, windows: Collection[str] | None) 
     groups = Windows(session).captures(windows)
     own = {key: group for key, group in groups.items() if key[1] == source.name}
     named = accounts(session, [window for window, _ in own])
-    # what a mixed window's captures show stands in the readings, each with its own account
+    # the readings have what a mixed window's captures show, each with its own account
     return [
         OwnedCapture(capture, named.get(key))
         for key, group in own.items()
@@ -193,7 +185,7 @@ def current_meters(
 
 
 def _doubt(captured: Sequence[OwnedCapture], meter: str, found: CurrentMeter) -> str | None:
-    """An idle meter shows its last reset, as does a pane of right after it."""
+    """An idle meter shows its last reset, and so does a pane from right after the reset."""
     if found.used or found.reset_at is not None:
         return None
     panes = [one.capture for one in captured if f"{OVER}:{meter}" in one.capture.reading.errors]
@@ -201,7 +193,7 @@ def _doubt(captured: Sequence[OwnedCapture], meter: str, found: CurrentMeter) ->
 
 
 def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[CurrentMeter]:
-    """What captures show, of two of one instant the later line."""
+    """What captures show; of two at one instant, the later line."""
     found = {}
     for capture, account in sorted(captured, key=lambda one: one.capture.order):
         gauge = capture.reading.gauge(meter)
@@ -218,7 +210,7 @@ def _captured(captured: Sequence[OwnedCapture], meter: str) -> list[CurrentMeter
 
 
 def chosen(found: Sequence[CurrentMeter], account: str | None) -> CurrentMeter | None:
-    """The one of the named account, which must be there; else the first one."""
+    """The meter of the named account, which must exist; without a name, the first."""
     names = [one.account or NO_ACCOUNT for one in found]
     if account is not None and account not in names:
         raise TrackerError(f"No reading of account {account!r}. {near(account, names)}")

@@ -46,7 +46,7 @@ class ProviderEstimate:
 
     waiting: those that count only as long as another window is not finalized, which moved the meter at the same time.
     plans: those that the windows were measured on, if they are several. change: that of what a point buys, if some of
-    the windows were before it: their capacity is in points of now.
+    the windows were before it: their capacity is in today's points.
     """
 
     given: Results
@@ -200,7 +200,7 @@ def of_results(
     whole = measure(((one.features, one.capacity, one.quality) for one in results), effect=effect)
     blocks = sums(results, block) if asked or whole.n >= BLOCKS_FROM else []
     spread = measure(blocks, effect=effect) if 0 < len(blocks) < whole.n else whole
-    # an assumed interval is of no spread
+    # an assumed interval measures no spread
     is_of_blocks = bool(blocks) and (asked is not None or spread.ci_kind == "measured")
     return ProviderEstimate(
         given=results,

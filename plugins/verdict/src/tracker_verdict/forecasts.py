@@ -14,7 +14,7 @@ from attrs import frozen
 
 from tracker.api import MeterReading, Source, instant
 from tracker.kernel import Session, TrackerError, iso, number, plural, stamp
-from tracker_verdict.current_meters import history, of_accounts
+from tracker_verdict.current_meters import history
 from tracker_verdict.prospect import NEEDED, Prospect
 from tracker_verdict.weeks import FULL, LATE, WEEK, steady
 
@@ -132,7 +132,7 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
     stored = sorted(_stored(session, source), key=lambda one: one.at)
     made = {(one.meter, one.account, iso(one.at)[:HOUR_LETTERS]): one for one in stored}.values()
     known = history(session, source, now, FOREVER)
-    groups = {meter: of_accounts(known, meter) for meter in {one.meter for one in made}}
+    groups = {meter: _of_accounts(known, meter) for meter in {one.meter for one in made}}
     found = Outcomes([], dict.fromkeys(("waiting", "unread", "words"), 0))
     for one in made:
         own = groups[one.meter]
@@ -146,6 +146,14 @@ def outcomes(session: Session, source: Source, now: datetime) -> Outcomes:
             found.scored.append(came)
         else:
             found.left_out["unread"] += 1
+    return found
+
+
+def _of_accounts(known: Sequence[MeterReading], meter: str) -> dict[str | None, list[MeterReading]]:
+    found: dict[str | None, list[MeterReading]] = {}
+    for one in known:
+        if one.meter == meter:
+            found.setdefault(one.account, []).append(one)
     return found
 
 

@@ -21,7 +21,6 @@ from tracker_verdict.current_meters import (
     current_meters,
     holds,
     is_of_all,
-    of_accounts,
     others,
     read,
     too_old,
@@ -128,7 +127,7 @@ def _left(percent: float) -> float:
 
 
 def _of_meter(session: Session, source: Source, question: Question, now: datetime, known: MeterRows) -> Answer:
-    # a provider may show meters that it did not declare, so what is mistyped has no reading at first
+    # a provider may show meters that it did not declare, so a typo looks like a meter without a reading
     declared = [one.key for one in source.meters]
     hint = "" if question.meter in declared else f". {near(question.meter, declared)}"
     unknown = Answer(state=UNKNOWN, why=f"no reading{hint}", meter=question.meter)
@@ -159,9 +158,8 @@ def _of_meter(session: Session, source: Source, question: Question, now: datetim
         state, why = refusal
         cure = new_reading(session, source, found.account, several=several) if state == UNKNOWN else None
         return evolve(told, state=state, why=why, cure=cure)
-    readings = of_accounts(history, meter.key).get(found.account, [])
     change = regime(session, source, meter.key, found.account, several=several)
-    ahead = prospect(readings, found, meter, now, local, change) if meter.unit == PERCENT else None
+    ahead = prospect(history, found, meter, now, local, change) if meter.unit == PERCENT else None
     forecasts.store(session, source, [(meter.key, ahead)], "gate")
     why = f"{number(_left(found.percent))} % left" + (f", {found.doubt}" if found.doubt else "")
     return _until_reset(evolve(told, state=GO, why=why), ahead, question.max_risk)

@@ -94,7 +94,7 @@ class Spent:
 
 
 def overlapping(session: Session, source: Source, *spent: Spent) -> Overlaps:
-    """The windows that overlap another one of the same account, be it among them or not."""
+    """The windows that overlap another one of the same account, whether that is among them or not."""
     every = Spent()
     for some in spent:
         every.extend(some)

@@ -66,7 +66,7 @@ def comparison(session: Session, period: Period) -> Panel:
                         found += [(one, label) for one in matches(session, names, question, rows)]
     if period.provider is not None:
         found = [one for one in found if period.provider in (one[0].a.name, one[0].b.name)]
-    # what is so for every choice is said once, and of none
+    # a reason for every choice is given once, without naming any
     told = [f"{why}{one}" for why, of in reasons.items() for one in (of if len(of) < len(choices) else [""])]
     return Panel(
         name=NAME,

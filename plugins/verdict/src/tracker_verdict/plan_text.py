@@ -19,9 +19,9 @@ ONE_MODEL = "this is the meter of one model: it stops work with that model alone
 
 
 def overall(found: Sequence[Outlook]) -> str:
-    """The worst that a meter says, as the gate has it: not one of a single model. Never GO with a meter unknown.
+    """The verdict of the worst meter, except that of a single model, as in the gate. Never GO with a meter unknown.
 
-    Without the meter of capacity nothing but a STOP is known.
+    Without the capacity meter only a STOP is known.
     """
     said = {one.verdict for one in found if one.is_of_all}
     known = next((one.verdict for one in found if one.is_capacity), UNKNOWN)
@@ -35,7 +35,7 @@ def overall(found: Sequence[Outlook]) -> str:
 
 
 def _unknown(found: Sequence[Outlook]) -> list[Outlook]:
-    """The meters beside the capacity meter that could stop work and say nothing.
+    """The meters other than the capacity meter that could stop work and are unknown.
 
     A meter without a bar never says anything, and one that was not shown for a week may be gone.
     """

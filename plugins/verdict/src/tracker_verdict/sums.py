@@ -22,7 +22,7 @@ Numbers: TypeAlias = Mapping[str, float]
 
 
 class KnownFigures:
-    """What is known of windows, a column for each figure: NaN of a window of which it is not."""
+    """What is known about windows, a column for each figure; NaN if a window's is not known."""
 
     def __init__(self) -> None:
         self.columns: dict[str, array[float]] = {}
@@ -56,10 +56,10 @@ class KnownFigures:
 
 @define
 class Totals:
-    """A row's figures: of each the sum over the windows that count and of which it is known.
+    """A row's figures: each summed over the windows that count and for which it is known.
 
-    features: those of these windows; windows: how many of them say something of the efficiency. unsure: what others may
-    share, so that nothing is known per feature.
+    features: those of these windows; windows: how many of them say something about the efficiency. unsure: figures that
+    others may share, so nothing is known per feature.
     """
 
     sums: dict[str, float] = field(factory=lambda: defaultdict(int))
@@ -120,9 +120,9 @@ class Sums:
         self.sharing |= more.sharing
 
     def totals(self, overlaps: Overlaps) -> Totals:
-        """Every figure of the same windows, those that count: who divides one by another gets what they took.
+        """Every figure over the same windows, those that count, so that one can be divided by another.
 
-        What a window without features used counts in full, though its meter did not move a whole point.
+        What a window without features used counts in full, even if its meter did not move a whole point.
         """
         found, counted = Totals(left_out=Counter(self.left_out)), set[str]()
         for place, one in enumerate(self.tally.results):

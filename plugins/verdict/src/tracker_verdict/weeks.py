@@ -79,9 +79,9 @@ def between_resets(readings: Sequence[MeterReading], length: timedelta | None) -
 
 
 def current(readings: Sequence[MeterReading], length: timedelta | None = None) -> list[MeterReading]:
-    """Those that are not behind: one that shows less than its period had before is an older answer.
+    """The readings without older answers: those that show less than their period had before.
 
-    A fall of over a point is none if the vendor gave it back, and not if what was there before follows in one step.
+    A fall of over a point may be points given back; it is an older answer if the earlier value returns in one step.
     """
     found: list[MeterReading] = []
     for place, one in enumerate(readings):
@@ -164,7 +164,7 @@ def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
 
 
 def weeks_before(readings: Sequence[MeterReading], local: tzinfo, reset_at: datetime) -> list[Week]:
-    """The weeks before the one that ends at `reset_at`, of today's plan: a per cent of another is of another quota."""
+    """The weeks before the one that ends at `reset_at`, on today's plan: a per cent of another is of another quota."""
     now = {one.origin: one.plan for one in sorted(readings, key=lambda one: one.until) if one.plan}
     return [
         one
@@ -183,7 +183,7 @@ def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | No
     level, given, is_older = 0.0, 0.0, False
     for place, one in enumerate(readings):
         hour = min(max(int((one.at - start) / HOUR), 0), HOURS - 1)
-        # an older answer stays one until what was there before follows
+        # it stays an older answer until the earlier value returns
         is_older = is_older and one.used < level - 1
         if one.used > level:
             rises[hour] = (rises[hour] or 0.0) + one.used - level
@@ -202,7 +202,7 @@ def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | No
 
 
 def _is_given_back(level: float, readings: Sequence[MeterReading], place: int) -> bool:
-    """Whether the vendor gave points back; else what was there before follows in one step, as behind an older answer.
+    """Whether the vendor gave points back; after an older answer, the earlier value returns in one step.
 
     `tracker usage` has the same rule.
     """

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def facts(session: Session, windows: Sequence[str]) -> Mapping[tuple[str, str], dict[str, Any]]:
-    """The money of each provider in each window, and of each of its features, if the price is in the settings.
+    """The money of each provider in each window, and per feature, if the price is in the settings.
 
-    `overlaps` is the other window: the meter then moved for both, so that it is not known what a feature took.
-    `would_overlap` is one that would overlap if both were finalized. `older_points` is what each of its points counts
-    elsewhere, if a point bought something else then.
+    `overlaps` is the other window: the meter then moved for both, so nobody knows what a feature used.
+    `would_overlap` is one that would overlap if both were finalized. `older_points` is how many of today's points each
+    of its points counts as, if that changed since.
     """
     providers = session.registry.providers
     known = prices(session)

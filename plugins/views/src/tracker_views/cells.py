@@ -43,7 +43,7 @@ def text(value: Cell, column: Column, zone: tzinfo) -> str:
 
 
 def bar(used: float, low: Cell, high: Cell, width: int) -> str:
-    """A per cent as a bar of so many characters, with the range that is expected on it."""
+    """A per cent as a bar of `width` characters, with the range that is expected on it."""
     halves = round(min(max(used, 0), 100) / 50 * width)
     drawn = list((FULL * (halves // 2) + HALF * (halves % 2)).ljust(width, EMPTY))
     if isinstance(low, int | float) and isinstance(high, int | float):

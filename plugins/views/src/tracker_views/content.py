@@ -92,7 +92,7 @@ def _by_time(session: Session, windows: Sequence[str]) -> tuple[str, ...]:
     begins = {window: begin for window, (begin, _) in Windows(session).spans(windows).items()}
     places, place = dict[str, datetime](), datetime.min.replace(tzinfo=UTC)
     for window in windows:
-        # one without a BEFORE stays behind the one whose id it follows
+        # one without a BEFORE stays after the one whose id it follows
         places[window] = place = begins.get(window, place)
     return tuple(sorted(windows, key=places.__getitem__))
 
@@ -241,7 +241,7 @@ def _some(windows: Sequence[str]) -> str:
 def sound(panel: Panel) -> Panel:
     """A panel that can be drawn, of plain values; what a chart cannot draw, or a cell cannot hold, is an error.
 
-    A third party's says whose it is, and takes no name of the program's own.
+    A third party's panel shows whose it is, and cannot take a name of the program's own.
     """
     kinds: dict[str, tuple[type, ...]] = {}
     for chart in panel.charts:

@@ -133,7 +133,7 @@ def _needed(widths: Mapping[str, int], kept: Sequence[Column]) -> int:
 
 
 def cut(shown: str, width: int, *, is_name: bool = False) -> str:
-    """The text in so many cells, with a sign if it was longer. A name keeps its end: long ones often begin alike."""
+    """The text in `width` cells, with a sign if it was longer. A name keeps its end: long ones often begin alike."""
     if cell_len(shown) <= width:
         return shown
     end = shown[-(width // 2) :] if is_name and cell_len(shown) == len(shown) else ""

@@ -84,5 +84,5 @@ class PanelTable(DataTable[Text]):
 
 
 def _rank(value: Cell) -> tuple[int, Any]:
-    """Where a value stands among others: a column of a third party may hold several kinds."""
+    """The place of a value among others: a third party's column may hold several kinds."""
     return (0 if isinstance(value, int | float) else 1 if isinstance(value, datetime) else 2), value

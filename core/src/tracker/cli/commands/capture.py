@@ -21,7 +21,7 @@ FILE = click.Path(path_type=Path)
 ORIGIN = "Who or what made the record, such as your script's name."
 WAIT = "Wait until the buffer after a reset is over, and for an origin that is not ready."
 TIME = "When it was captured: ISO 8601, `yesterday 14:00` or `-2h` [default: now]."
-ZONE = "The zone of times that name none [default: the setting `timezone`]."
+ZONE = "The zone of times without one [default: the setting `timezone`]."
 # which kinds of source an option is for, and what people call the kinds
 ONLY = {"phase": [STATUS], "run": [REPORT], "follow": [STREAM], "strict": [STREAM], "timezone": [STATUS, REPORT]}
 KINDS = {STATUS: "a provider", REPORT: "a report", STREAM: "a stream"}
@@ -106,12 +106,12 @@ cross = _capture("cross", ("after", "before"), "Store a pane as AFTER and as the
 
 @click.command("ingest", cls=WritingCommand, epilog="tracker ingest {stream} --window W0-01 --file logs/usage.jsonl")
 @click.argument("name", metavar="SOURCE", callback=lambda _, _param, name: session().source(name, kinds=KINDS).name)
-@window_option(required=True, help="The window that it belongs to.")
+@window_option(required=True, help="The window to store it in.")
 @click.option("--phase", type=click.Choice(["before", "after"]), help="Before or after the work, for meters.")
-@click.option("--scope", metavar="SCOPE", help="The kind of report [default: what the report says].")
+@click.option("--scope", metavar="SCOPE", help="The kind of report [default: taken from the report].")
 @input_options
 @click.option("--run", is_flag=True, help="Run the program that prints the report, and take in what it prints.")
-@click.option("--follow", is_flag=True, help="Keep reading a file as it grows, also when it is rotated.")
+@click.option("--follow", is_flag=True, help="Keep reading a file as it grows, even after it is rotated.")
 @click.option("--strict", is_flag=True, help="End with status 1 if lines of a stream were rejected.")
 def ingest(name: str, **given: Any) -> None:
     """Take in one text or stream of any source."""
@@ -141,7 +141,7 @@ def _check_fit(source: Source, given: Mapping[str, Any]) -> None:
             raise click.UsageError(f"--{option} does not fit: {what} Leave --{option} out.")
     if scope and scope not in source.scopes:
         known = f"Expected {', '.join(source.scopes)}." if source.scopes else "Expected none. Leave --scope out."
-        raise click.UsageError(f"Invalid scope {scope!r} of {name}. {known}")
+        raise click.UsageError(f"Invalid scope {scope!r} for {name}. {known}")
     if given["run"] and (given["use_stdin"] or given["path"] is not None):
         raise click.UsageError("--run reads what the program prints. Leave out --stdin and --file.")
     if source.kind == STATUS and given["phase"] is None:

@@ -48,7 +48,7 @@ def command(window: str, clear: tuple[str, ...], reopen: bool, force: bool, **gi
     named = {name: count for name, count in counts.items() if count is not None}
     if reopen:
         if named or clear or any(value not in (None, ()) for value in given.values()):
-            raise click.UsageError("--reopen takes the finalize row back and sets nothing. Give it alone.")
+            raise click.UsageError("--reopen takes the finalize row back and sets nothing. Leave the other fields out.")
         finalize.reopen(session(), window)
         return
     if (quality := given["quality"] or 0) > 1 and not force:

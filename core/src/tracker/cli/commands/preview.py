@@ -36,6 +36,6 @@ def command(selection: Selection) -> None:
     for note in preview.notes(is_all=len(preview.windows) == len(here.index.windows())):
         here.note(note)
     if not preview.windows and chosen is not None:
-        here.note("note: No window fits. Run `tracker windows` to see all of them.")
+        here.note("note: No window matches. Run `tracker windows` to see all of them.")
     elif not preview.windows:
         here.note(f"note: {here.root} holds no windows. Begin with `tracker start PROVIDER --stdin`.")

@@ -80,7 +80,7 @@ def ask(session: Session, source: Source, origin: Origin, timezone: str | None =
     answer = _reader(origin)(query)
     if not answer.has_value:
         text = answer.text or ""
-        # of an exchange the last answer is the one that was asked for
+        # in an exchange, the last answer is the wanted one
         said = text.rpartition("\n")[2] if isinstance(origin, ExchangeOrigin) else text
         raise OriginError(_no_value(source, answer.reading, said))
     return answer
@@ -121,7 +121,7 @@ def _no_value(source: Source, reading: Reading, text: str) -> str:
 def side_by_side(jobs: Sequence[Callable[[], T]], kept: type[E]) -> Iterator[tuple[int, T | E]]:
     """The place and the result of each job as it comes, each from a thread of its own, so that none waits for another.
 
-    An error that is kept stands in the place of its result. Any other is raised at once.
+    An error of the kept kind is returned instead of a result. Any other is raised at once.
     """
     from concurrent.futures import as_completed
 

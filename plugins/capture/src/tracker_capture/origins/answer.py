@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 # The seconds that every origin may take, instead of what its plugin declares.
 SECONDS = "TRACKER_ORIGIN_SECONDS"
-# What one provider may cost, however many of its programs hang.
+# Seconds that one provider may take, however many of its programs hang.
 MOST_SECONDS = 30.0
 # Bytes of an answer.
 LIMIT = 1 << 20
@@ -37,8 +37,8 @@ LIMIT = 1 << 20
 QUOTED = 160
 NOTICE_SECONDS = 5.0
 
-# The guard around plugins redirects stdout for the whole process, so one thread parses at a time.
-_parsing = threading.Lock()
+# The guard around plugins redirects stdout for the whole process: one thread parses at a time, none while it is used.
+parsing = threading.Lock()
 
 
 class OriginError(TrackerError):
@@ -136,7 +136,7 @@ class Query:
         """The plugin's reading of a text that was taken now. A plugin that breaks is the origin's failure."""
         taken = self.session.now
         try:
-            with _parsing:
+            with parsing:
                 reading = read_text(self.session, self.source, text, taken, self.timezone, origin=self.origin.name)
         except PluginError as error:
             raise OriginError(str(error)) from error
@@ -182,7 +182,7 @@ def quoted(text: str, *, first: bool = False) -> str:
     lines = [one.strip() for one in text.splitlines() if one.strip()]
     if not lines:
         return ""
-    # the reason may stand above the last line, which names a help page
+    # the reason may be above the last line, which may only name a help page
     whole = " ".join(lines)
     shown = line(redact(lines[0] if first else whole if len(whole) <= QUOTED else lines[-1]))
     return f"'{shown[:QUOTED]}{'...' if len(shown) > QUOTED else ''}'"

@@ -40,15 +40,15 @@ def newest(query: Query) -> Answer:
         best, _ = _search(query, sorted(files, key=lambda file: file[1], reverse=True), best)
     if best is None:
         rest = ", ".join(map(line, _folders(origin))) + ("" if query.remaining() else f" within {query.seconds:g} s")
-        raise OriginError(f"no reading in {plural(len(files), 'file')} of {rest}")
+        raise OriginError(f"no reading in {plural(len(files), 'file')} below {rest}")
     return best
 
 
 def _search(query: Query, files: Sequence[File], best: Answer | None) -> tuple[Answer | None, bool]:
     """The latest reading of some files, and whether no file can hold a later one.
 
-    A file holds nothing that is later than its last change. Where all files are changed later than the best reading
-    was made, as in a copied tree, the search ends when enough of them were read in vain.
+    A file holds nothing later than its last change. If all files were changed after the best reading was made, as in a
+    copied tree, the search ends when enough of them were read in vain.
     """
     in_vain, latest = 0, _proven(best)
     for changed, path in files:
@@ -65,7 +65,7 @@ def _search(query: Query, files: Sequence[File], best: Answer | None) -> tuple[A
 
 
 def _rank(answer: Answer) -> tuple[bool, datetime]:
-    """What a clock told that is ahead counts only if there is nothing else."""
+    """A reading by a clock that is ahead counts only if there is no other."""
     return not answer.is_ahead, answer.as_of
 
 
@@ -88,7 +88,7 @@ def _folders(origin: FileOrigin) -> list[Path]:
     named = os.environ.get(origin.variable, "") if origin.variable else ""
     texts = [one.strip() for one in named.split(",") if one.strip()] or [origin.folder]
     folders = [Path(text).expanduser() for text in texts]
-    # no error in the home of another user, as under `sudo -u`
+    # no error in another user's home, as under `sudo -u`
     found = [folder for folder in folders if os.path.isdir(folder)]
     if not found:
         where = f" (${origin.variable})" if named else ""
@@ -122,7 +122,7 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
 
 
 def _last(query: Query, path: str, changed: float) -> Answer | None:
-    """The reading of the file's last line that gives one; where it tells no time, that of the file's last change."""
+    """The reading of the last line that gives one; without a time of its own, it has that of the file's last change."""
     origin = query.origin
     assert isinstance(origin, FileOrigin)
     owner: str | None = None
@@ -142,7 +142,7 @@ def _last(query: Query, path: str, changed: float) -> Answer | None:
 
 
 def _owner(path: str, marker: bytes, query: Query) -> str:
-    """The first and the last line that hold the marker; of a large file those at its beginning and near its end."""
+    """The first and the last line that hold the marker; in a large file those at its beginning and near its end."""
     size = os.stat(path).st_size
     ends = ((None, max(0, size - NEAR)), (min(LARGEST_CHUNK, size), 0))
     found = [line for end, stop in ends for line in _lines_backwards(path, marker, query, end, stop)]

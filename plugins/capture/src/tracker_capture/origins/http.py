@@ -23,7 +23,7 @@ from tracker_capture.origins.answer import LIMIT, Answer, OriginError, Query, in
 from tracker_capture.settings import CaptureSettings
 
 CHUNK = 1 << 16
-GRACE_SECONDS = 0.5  # for the request to say itself that it took too long
+GRACE_SECONDS = 0.5  # so that the request itself can report that it took too long
 MASK = "***"
 MEANINGS = {401: "the key was refused", 403: "the key was refused", 429: "too many requests"}
 
@@ -97,7 +97,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _get(base: SplitResult, origin: HttpOrigin, key: str, query: Query) -> bytes:
-    """The body, asked for in a thread: a name that does not resolve or a header that drips is given up, too."""
+    """The body, requested in a thread, so that a slow name lookup or a dripping header can also be given up."""
     body = in_thread(partial(_request, base, origin, key, query))
     try:
         return body.result(query.remaining() + GRACE_SECONDS)

@@ -41,7 +41,7 @@ def answer(query: Query) -> Answer:
 
 
 def printed(origin: CommandOrigin, argv: Sequence[str], query: Query) -> str:
-    """What a program prints; none of it counts where it fails."""
+    """What a program prints; none of it counts if it fails."""
     with _Program(origin, argv, query) as program:
         program.send(origin.stdin.encode(), is_last=True)
         output = b"".join(program.output()).decode("utf-8-sig", "replace")
@@ -114,7 +114,7 @@ class _Program:
             self._said = (self._said + chunk)[-COMPLAINT:]
 
     def send(self, data: bytes, *, is_last: bool = False) -> None:
-        """Write to its input; one that has ended says so by its output."""
+        """Write to its input; if it has ended, its output shows that."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(data)
@@ -130,7 +130,7 @@ class _Program:
                 chunk = self._chunks.get(timeout=min(POLL_SECONDS, self.query.remaining()) or 1e-3)
             except queue.Empty:
                 if has_ended:
-                    return  # a child of its holds the pipe
+                    return  # a child of it holds the pipe
                 has_ended = self.process.poll() is not None
                 if not self.query.remaining():
                     late = f"{self.name} did not {self._waiting_for} within {self.query.seconds:g} s"
@@ -164,11 +164,11 @@ class _Program:
                 other = other or raw.strip()
             elif found.get("id") == message["id"] and "method" not in found:
                 return raw, found
-        ended = self.end()  # only of a program that has ended is all of its complaint waited for
+        ended = self.end()  # all of its error output is only waited for once it has ended
         raise OriginError(f"{ended} before it answered {asked}{self.complaint(other.decode('utf-8', 'replace'))}")
 
     def status(self) -> int | None:
-        """The exit status, None where it closed its output and goes on."""
+        """The exit status; None if it closed its output but goes on."""
         try:
             return self.process.wait(min(END_SECONDS, self.query.remaining()))
         except subprocess.TimeoutExpired:
@@ -187,7 +187,7 @@ class _Program:
     def complaint(self, output: str) -> str:
         """What it said last on its error output, else first on its output."""
         if self.process.poll() is not None:
-            self._errors.join(END_SECONDS)  # it has ended: what it said is on its way
+            self._errors.join(END_SECONDS)  # it has ended: the rest of its output is on its way
         said = quoted(self._said.decode("utf-8", "replace")) or quoted(output, first=True)
         return f": {said}" if said else ""
 

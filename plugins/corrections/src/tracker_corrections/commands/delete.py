@@ -26,12 +26,12 @@ from tracker.kernel import Number, WritingCommand, session, window_option
     "--yes",
     "-y",
     is_flag=True,
-    help="Do not ask, even if the window is finalized, or the capture another lane's, or you name none.",
+    help="Do not ask, even if the window is finalized or not named, or the capture belongs to another lane.",
 )
 def command(
     provider: str, phase: str | None, window: str | None, position: int, reason: str, keep_readings: bool, yes: bool
 ) -> None:
-    """Take a capture back: a row in the journal says so. Nothing is erased."""
+    """Take a capture back. A row in the journal says so. Nothing is erased."""
     from tracker_corrections.deletion import find_capture, take_back
 
     here = session()

@@ -24,9 +24,9 @@ from tracker.kernel import (
     window_option,
 )
 
-# The tags of a person's values, and of resets that are too far ahead or over, as they are of panes.
+# The tags of values typed by hand, and of resets too far ahead or already past, as for panes.
 MANUAL, IMPLAUSIBLE, OVER = "manual-override", "reset-implausible", "reset-over"
-# of a meter that does not say how often it is reset; what clocks differ by
+# for a meter that does not say how often it is reset; how much clocks may differ
 YEAR, SLACK = timedelta(days=365), timedelta(minutes=10)
 
 
@@ -84,7 +84,7 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
     if used is None and resets is None:
         return None
     if used is None:
-        raise click.UsageError(f"{_resets(meter)} needs the meter's value, too: {_flag(meter)} N.")
+        raise click.UsageError(f"{_resets(meter)} also needs the meter's value: {_flag(meter)} N.")
     reset_at = instant(resets)
     if resets is not None and reset_at is None:
         problem = f"Invalid time {resets!r}. Expected ISO 8601, such as 2026-11-22T06:30:00Z."
@@ -96,22 +96,22 @@ def _gauge(meter: Meter, used: float | None, resets: str | None) -> Gauge | None
 
 
 def _doubt(meter: Meter, gauge: Gauge, at: datetime, buffer: timedelta) -> tuple[str, str] | None:
-    """The tag of a reset that a pane would not show, and what is wrong with it."""
+    """The tag for a reset that no pane would show, and what is wrong with it."""
     if gauge.reset_at is None:
         return None
     ahead, longest = gauge.reset_at - at, meter.longest or YEAR
     if ahead > longest + SLACK:
         last = iso((at + longest).replace(microsecond=0))
-        problem = f"It is {span(ahead)} after the reading. Expected one until {last}, or --force to leave it out."
+        problem = f"It is {span(ahead)} after the reading. Expected a time up to {last}, or --force to leave it out."
         return IMPLAUSIBLE, problem
     if ahead <= -buffer:
-        expected = "a later one, none at all, the time of the reading with --captured-at, or --force"
-        return OVER, f"It was over {span(-ahead)} before the reading. Expected {expected}."
+        expected = "a later time, no reset time, the time of the reading with --captured-at, or --force"
+        return OVER, f"It had passed {span(-ahead)} before the reading. Expected {expected}."
     return None
 
 
 def _reading(session: Session, source: Source, given: dict[str, Any], at: datetime, *, force: bool) -> Reading:
-    """The typed values. What is odd is refused; by force a reset is left out that a pane's would be."""
+    """The typed values. Odd ones are refused; with force, a reset that a pane could not have is left out."""
     gauges, tags = [], [MANUAL]
     for meter in source.meters:
         gauge = _gauge(meter, given[f"used_{meter.key}"], given[f"resets_{meter.key}"])
@@ -125,7 +125,7 @@ def _reading(session: Session, source: Source, given: dict[str, Any], at: dateti
             if not force:
                 raise click.BadParameter(f"Invalid time {gauge.resets!r}. {problem}", param_hint=_resets(meter))
             tags.append(f"{tag}:{meter.key}")
-            # an idle meter shows its last one
+            # an idle meter shows its last reset
             gauge = evolve(gauge, reset_at=None) if tag == IMPLAUSIBLE or not gauge.used else gauge
         gauges.append(gauge)
     if not gauges:
@@ -139,7 +139,7 @@ def _override(
     here = session()
     at = captured_at or here.now
     reading = _reading(here, source, given, at, force=force)
-    # features ask whose capture it is, which the command's options do not say
+    # features ask for the provider, which the command's options do not hold
     here.running = here.running and {**here.running, "provider": source.name}
     Windows.store(
         here,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class UndoCommand(WritingCommand):
-    """It is not noted in the command log: a log of what was done should not grow by what was taken back."""
+    """It is not in the command log: a log of what was done should not grow when something is taken back."""
 
     is_noted = False
 
@@ -45,7 +45,7 @@ def command(provider: str | None, is_list: bool, yes: bool, past: bool) -> None:
     for words in dict.fromkeys(newer.words[0] for newer in step.past):
         here.note(f"note: `{words}` is newer and stays: undo cannot take back what it did")
     if step.past and not (past or here.dry_run):
-        before = f"Add --past to take back what was before: {step.text}"
+        before = f"Add --past to take back the one before it that can be: {step.text}"
         raise TrackerError(f"The last command cannot be taken back. {before}")
     if not (yes or here.dry_run):
         _ask(here, step)

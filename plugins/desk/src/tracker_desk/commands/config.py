@@ -11,7 +11,7 @@ COLUMNS = {"setting": 0, "value": 0, "origin": 2, "type": 3}
 
 
 class SettingCommand(WritingCommand):
-    """A change of settings, which may come before any data directory; then no log holds it."""
+    """A change of settings. If there is no data directory yet, no log records it."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         found = super().get_params(ctx)
@@ -26,14 +26,14 @@ class SettingCommand(WritingCommand):
 
 @click.group("config", cls=Group, epilog="tracker config list")
 def command() -> None:
-    """Show the settings and where each comes from; change one."""
+    """Show the settings and where they come from, or change one."""
     from tracker_desk.config_values import tolerate
 
     tolerate(session(), session().warn)
 
 
 @command.command("list", epilog="tracker config list --verbose")
-@click.option("--verbose", is_flag=True, help="Say where each value came from, and what it is for.")
+@click.option("--verbose", is_flag=True, help="Show where each value comes from and what it is for.")
 def list_(verbose: bool) -> None:
     """List every setting with its value, type and origin."""
     from tracker_desk.config_values import held
@@ -55,9 +55,9 @@ def list_(verbose: bool) -> None:
 
 @command.command("get", epilog="tracker config get buffer_minutes")
 @click.argument("key")
-@click.option("--verbose", is_flag=True, help="Say which file, variable or option the value came from.")
+@click.option("--verbose", is_flag=True, help="Show which file, variable or option the value comes from.")
 def get(key: str, verbose: bool) -> None:
-    """Print the value of one setting that is in force."""
+    """Print the current value of one setting."""
     from tracker_desk.config_values import look_up
 
     here = session()

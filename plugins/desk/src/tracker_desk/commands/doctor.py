@@ -1,4 +1,4 @@
-"""`tracker doctor`: is everything that was recorded read, and as it was written?"""
+"""`tracker doctor`: is every record read, and read as it was written?"""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tracker.kernel import Command, TrackerError, session
 @click.option(
     "--fix",
     is_flag=True,
-    help="Repair what can be repaired by appending rows or setting files aside. Without it those findings name it.",
+    help="Repair each finding that names this as its cure, by appending rows or setting files aside.",
 )
 @click.option(
-    "--restore", is_flag=True, help="Bring back whole records that follow a torn line or were set aside with one."
+    "--restore", is_flag=True, help="Restore whole records that follow a torn line or were set aside with one."
 )
 def command(fix: bool, restore: bool) -> None:
     """Check every stream, the lanes' state, the ledgers, the files and the set-up."""
@@ -62,11 +62,11 @@ def _findings(found: Sequence[Mapping[str, Any]], levels: Counter[str]) -> None:
         mark = "repaired" if one["fixed"] else one["level"]
         here.show(line(f"{mark}: {one['where']}: {one['what'].removesuffix('.')}; {one['cure']}"), has_cures=True)
     here.say(verdict(levels))
-    # pasting a pane mends nothing: it is for the next piece of work
+    # pasting a pane corrects nothing: it is for the next piece of work
     mending = (one["command"] for one in found if one["check"] != "origin")
     commands = advice(mending, str(here.data_dir) if here.data_dir else None)
     if commands:
-        here.say("Type, for the findings above:")
+        here.say("To correct the findings above, type:")
     for typed in commands:
         here.say(f"  {typed}")
 

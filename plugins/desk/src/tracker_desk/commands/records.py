@@ -22,7 +22,7 @@ FOLDER = click.Path(path_type=Path)
 )
 @click.option("--out", "folder", required=True, metavar="DIR", type=FOLDER, help="The folder to write to.")
 @click.option("--force", is_flag=True, help="Replace earlier exports in a folder that is not empty.")
-@click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be written, and write nothing.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Show what would be written and write nothing.")
 @selection()
 def export(form: str, folder: Path, force: bool, is_dry: bool, selection: Selection) -> None:
     """Write the records as JSON lines, CSV or Parquet: all of them, or those of some windows."""
@@ -35,9 +35,13 @@ def export(form: str, folder: Path, force: bool, is_dry: bool, selection: Select
 
 @click.command("import", cls=WritingCommand, epilog="tracker import ../elsewhere/data/week0/live")
 @click.argument("directory", metavar="DIR", type=FOLDER)
-@click.option("--force", is_flag=True, help="Also if both used the id of a window for different work.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Import even if both used a window id for different work, or each ended the same window.",
+)
 def import_(directory: Path, force: bool) -> None:
-    """Take in another tracker directory's records; what is here already stays as it is."""
+    """Import the records of another tracker directory; records that are already here stay as they are."""
     from tracker_desk.merge import take_in
 
     take_in(session(), directory, force=force)

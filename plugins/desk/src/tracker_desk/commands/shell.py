@@ -13,9 +13,9 @@ SHELL = click.argument("shell", type=click.Choice(list(SCRIPTS)))
 @click.command("shell-init", cls=Command, epilog='eval "$(tracker shell-init bash)"')
 @SHELL
 def init(shell: str) -> None:
-    """Print the short functions of every source for a shell to read.
+    """Print the short shell functions of every source.
 
-    They remember the lane of --agent or AGENT_ID. The completion is part of it.
+    They remember the lane of --agent or AGENT_ID. The shell completion is included.
 
     For fish: `tracker shell-init fish | source`.
     """
@@ -34,7 +34,7 @@ def init(shell: str) -> None:
 
 def _check(here: Session) -> None:
     if here.json:
-        raise click.UsageError("A shell reads its own language. Leave out --json.")
+        raise click.UsageError("A shell cannot read JSON. Leave out --json.")
 
 
 def _carried(here: Session) -> list[str]:
@@ -48,9 +48,9 @@ def _carried(here: Session) -> list[str]:
 @click.option("--ask", is_flag=True, hidden=True, help="Print what completes the line in COMP_WORDS.")
 @click.pass_context
 def completion(context: click.Context, shell: str, ask: bool) -> None:
-    """Print the completion for a shell to read.
+    """Print the shell completion.
 
-    `tracker shell-init` prints it as well.
+    `tracker shell-init` includes it.
 
     For fish: `tracker completion fish | source`.
     """

@@ -1,4 +1,4 @@
-"""`tracker window-audit`: everything that stands in a window, and everything that was taken back."""
+"""`tracker window-audit`: every record of a window, and everything that was taken back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 @click.command("window-audit", cls=Command, epilog="tracker window-audit --window W0-01")
 @window_option(required=True)
 def command(window: str) -> None:
-    """Show every record of a window, also those that were taken back."""
+    """Show every record of a window, including those that were taken back."""
     from tracker_desk.audit import audit, lines
 
     here = session()

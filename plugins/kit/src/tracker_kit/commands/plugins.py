@@ -32,7 +32,7 @@ class SettingCommand(WritingCommand):
 @click.group("plugins", cls=Group, invoke_without_command=True, epilog="tracker plugins")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """List the plugins that are installed, and what is wrong with any."""
+    """List the installed plugins, and what is wrong with any."""
     if context.invoked_subcommand is None:
         context.invoke(list_)
 
@@ -85,7 +85,7 @@ def info(name: str) -> None:
     help="A folder of screens, or of one file of lines, to check with [default: the project's tests, or the demo's].",
 )
 def check(target: str, inputs: Path | None) -> None:
-    """Check a plugin's folder, or an installed source, by every rule."""
+    """Check a plugin's folder, or an installed source, against every rule."""
     from tracker_kit import plugin_check
 
     plugin_check.check(session(), target, inputs)

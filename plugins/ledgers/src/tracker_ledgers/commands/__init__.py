@@ -6,6 +6,6 @@ from tracker.kernel import WritingCommand
 
 
 class NotedByItself(WritingCommand):
-    """A command that notes itself in the command log, where and when it did what belongs there."""
+    """A command that adds itself to the command log, if and when it did something that belongs there."""
 
     is_noted = False

@@ -11,7 +11,7 @@ from tracker.kernel import Group, WritingCommand, session, window_option
 
 
 class Capability(click.ParamType[str]):
-    """The name of what is proved: a row without one would prove nothing."""
+    """The capability that is proved: a row without one proves nothing."""
 
     name = "capability"
     cure = "Name what the run proves, such as `--capability quota-meters`."
@@ -23,7 +23,7 @@ class Capability(click.ParamType[str]):
         from tracker_ledgers.evidence import PLACEHOLDER
 
         if value.strip() == PLACEHOLDER:
-            self.fail(f"{PLACEHOLDER} stands for a name. {self.cure}", param, ctx)
+            self.fail(f"{PLACEHOLDER} is a placeholder. {self.cure}", param, ctx)
         return value.strip() or self.fail(f"it is empty. {self.cure}", param, ctx)
 
 

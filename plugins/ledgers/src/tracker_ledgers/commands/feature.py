@@ -50,7 +50,7 @@ def _columns(function: Any) -> Any:
 @click.option("--prefix", metavar="TEXT", help="The series of the next free id, such as F-.")
 @_columns
 def reserve(prefix: str | None, **given: Any) -> None:
-    """Take an id before the work begins, and print it. One that is taken is refused."""
+    """Reserve an id before the work begins, and print it. An id that is taken is refused."""
     from tracker_ledgers.features import check_id
     from tracker_ledgers.features import reserve as take
 
@@ -65,7 +65,7 @@ def reserve(prefix: str | None, **given: Any) -> None:
 @click.option("--feature-id", "--id", "feature_id", required=True, metavar="ID", help="The id.")
 @_columns
 def log(**given: Any) -> None:
-    """Note what was built under an id."""
+    """Log what was built under an id."""
     from tracker_ledgers.features import log as note
 
     note(session(), given)

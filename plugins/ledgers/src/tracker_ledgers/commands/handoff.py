@@ -16,7 +16,7 @@ from tracker_ledgers.commands import NotedByItself
     help="The windows [default: those that need something, and the last finalized ones].",
 )
 def command(windows: tuple[str, ...]) -> None:
-    """Write the brief with which the next person continues. It fills its own part of docs/SESSION_HANDOFF.md."""
+    """Write the brief for the next person into its own part of docs/SESSION_HANDOFF.md."""
     from tracker_ledgers.handoff import write
 
     here = session()

@@ -80,10 +80,8 @@ def _log(here: Session, source: Source, path: str) -> Iterator[dict[str, Any]]:
     refuse_packed(path)
     rejected = 0
     with opened(None if path == "-" else path) as file:
-        for event in events_of(here, source, (line.rstrip(b"\r\n") for line in file)):
-            if event is None:
-                rejected += 1
-            else:
-                yield event
+        for _, events in events_of(here, source, (line.rstrip(b"\r\n") for line in file)):
+            rejected += events is None
+            yield from events or ()
     if rejected:
         here.warn(f"left out {plural(rejected, 'line')} of {path} that could not be read")

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 WAYS = ("daily", "weekly", "monthly", "session", "project", "branch", "model", "window")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MOST_MOVES = 7  # periods whose move is said one by one
+MOST_MOVES = 7  # periods whose moves are listed one by one
 ZONE = "The zone in which days begin [default: the setting `timezone`]."
 HEADINGS = ("requests", "input", "cache read", "cached", "cache write", "output", "cost")
 
 
 class Period(click.Choice[str]):
-    """One of `WAYS`; of another word it says what was meant."""
+    """One of `WAYS`; for another word, the error suggests the nearest."""
 
     def get_invalid_choice_message(self, value: str, ctx: click.Context | None) -> str:
         from tracker.kernel import near
@@ -94,7 +94,7 @@ def command(
 
 
 def _windows(here: Session, selection: Selection) -> frozenset[str]:
-    """The windows that are named or selected, and go on at `since` or later: an open one has no end."""
+    """The windows that are named or selected and ended at `since` or later, or are still open."""
     from tracker_telemetry.sessions.spans import Spans
     from tracker_telemetry.sessions.usage import begin
 
@@ -150,7 +150,7 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
     if any(counts.values()):
         yield "The session logs hold no requests that match. To see all, run `tracker usage` without options."
     for source in sources:
-        yield f"{source.title}: {plural(counts[source.name], 'file')} of {', '.join(places(source))}"
+        yield f"{source.title}: {plural(counts[source.name], 'file')} in {', '.join(places(source))}"
     found = {one.variable for source in sources for one in source.origins if isinstance(one, LogOrigin)}
     variables = sorted(name for name in found if name and not name.startswith("XDG_"))
     if variables and not any(counts.values()):
@@ -158,7 +158,7 @@ def _looked(here: Session, sources: Sequence[Source]) -> Iterator[str]:
 
 
 def _moved(moves: Moves) -> str:
-    """`meter codex weekly moved: 2026-11-20 3 pp, 2026-11-21 0.5 pp`; of many periods the sum and the last ones."""
+    """`meter codex weekly moved: 2026-11-20 3 pp, 2026-11-21 0.5 pp`; for many periods, the sum and the last ones."""
     from tracker.kernel import line, number
 
     def amount(moved: float) -> str:

@@ -1,4 +1,4 @@
-"""What a client's own totals of a session have more than its requests, such as compaction, which no row shows.
+"""What a client's own totals of a session hold beyond its requests, such as compaction, which no row shows.
 
 They are cumulative, and a fork's hold those of its parent until then; both show the same lineage.
 """
@@ -20,8 +20,8 @@ from tracker_telemetry.sessions.scan import TOKENS
 from tracker_telemetry.sessions.tables import BY_PLACE, REQUESTS, STANDING, TOKEN_COLUMNS
 
 Tokens: TypeAlias = "list[int]"
-# What is compared. What was written to the cache is one count: not every client's total tells for how long. As far as
-# it does, the last one is the part for an hour.
+# What is compared. What was written to the cache is one count: not every client's total has it by duration. If it
+# does, the last one is the part for an hour.
 COUNTS = (
     *("input_tokens", "cache_read_tokens", "output_tokens"),
     *("cache_write_5m_tokens + cache_write_1h_tokens", "cache_write_1h_tokens"),
@@ -49,7 +49,7 @@ WHERE source = ? AND {STANDING} AND session = ? AND ts <= ? GROUP BY 1
 
 
 class State(NamedTuple):
-    """What a client says that a session used of a model until then."""
+    """What a session had used of a model until then, as its client reports it."""
 
     lineage: str
     model: str
@@ -86,9 +86,9 @@ class Totals:
             self._parents[session] = max(self._parents.get(session, (until, parent)), (until, parent))
 
     def more(self, span: Span) -> Iterator[tuple[str, Tokens, bool]]:
-        """Each model of a session of which the client knows more than its requests tell, and whether that is certain.
+        """Each model of a session of which the client knows more than its requests show, and whether that is certain.
 
-        The session worked within the span. It is the most where it cannot be told which of two sessions used it first.
+        The session worked within the span. The figure is a maximum if it is not known which of two sessions used it.
         """
         for session, states in self._states.items():
             times = [self._began.get(session, NEVER), *(state.at for state in states)]
@@ -106,13 +106,13 @@ class Totals:
         return _largest(self._of(session, model))
 
     def _of(self, session: str, model: str) -> list[State]:
-        """What the client says of a session's model, the first first."""
+        """The client's totals of a session's model, the earliest first."""
         return [state for state in self._states.get(session, ()) if state.model == model]
 
     def _before(
         self, session: str, model: str, most: Tokens = UNLIMITED, seen: Sequence[str] = ()
     ) -> tuple[Tokens, bool]:
-        """What a fork took over from its parent, which is not more than it has, and whether that is certain."""
+        """What a fork took over from its parent, never more than the fork has, and whether that is certain."""
         if session in seen or self._is_anew(session):
             return _NOTHING, True
         if session in self._parents:
@@ -130,7 +130,7 @@ class Totals:
         return self._began.get(session, NEVER), _size(self._total(session, model))
 
     def _is_anew(self, session: str) -> bool:
-        """Whether a fork's totals begin with the fork: none is of a lineage that those before it show."""
+        """Whether a fork's totals begin with the fork: none has a lineage of the sessions before it."""
         own = {state.lineage for state in self._states.get(session, ())}
         seen, before = {session}, set[str]()
         while session in self._parents and (session := self._parents[session][1]) not in seen:
@@ -139,7 +139,7 @@ class Totals:
         return bool(own and before) and own.isdisjoint(before)
 
     def _most(self, session: str, model: str, most: Tokens) -> Tokens:
-        """What a session may have taken over: its total without its own requests, the first as well as the last."""
+        """What a session can have taken over at most: its total without its own requests, at first and at last."""
         if states := self._of(session, model):
             first, own = states[0], self._own.get((session, model), _NOTHING)
             then = _less(first.tokens, self._requests(session, model, first.at))
@@ -149,7 +149,7 @@ class Totals:
     def _from_parent(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> tuple[Tokens, bool]:
         """What a session's parent had used at the fork: as the client says, or as its requests say."""
         until, parent = self._parents[session]
-        # a fork from an earlier point takes over later totals, too; one behind the fork may have the time of a request
+        # a fork from an earlier point also takes over later totals; one after the fork may have the time of a request
         # before it
         began = self._began.get(session, NEVER)
         last = until if began == NEVER else max(until, began)
@@ -159,7 +159,7 @@ class Totals:
         told = [state.tokens for state in states if state.at <= last and _fits(state.tokens, most)]
         if any(tokens[:SIZE] == most[:SIZE] for tokens in told):
             return most, True
-        # one total may be of the last request before the fork; more of that time may have been told after it
+        # of several totals with the time of the last request before the fork, all but the first may be from after it
         size = next((number for number, state in enumerate(states, 1) if state.at >= until), len(states))
         sure = [state for state in states[:size] if state.tokens in told]
         base = [*map(max, _largest(sure), rows)]
@@ -167,7 +167,7 @@ class Totals:
         further = [state for state in states if state not in sure]
         if not _size(rest) or not further:
             return base, True
-        # what the parent's next total has more than its requests may be of the time before the fork
+        # what the parent's next total has beyond its requests may be from before the fork
         at = max((state.at for state in sure), default=0.0)
         beyond = _less(base, _sum(before, self._requests(parent, model, max(at, until))))
         # subagents may have gone on until then
@@ -185,7 +185,7 @@ class Totals:
         return total
 
     def _of_lineage(self, session: str, model: str, most: Tokens, others: Collection[str]) -> Iterator[Tokens]:
-        """Totals of others that a fork which shows none of their requests may have taken over."""
+        """The totals of others that a fork may have taken over although it shows none of their requests."""
         began = self._began.get(session, NEVER)
         for other in others:
             known = [state.tokens for state in self._of(other, model) if state.at <= began]
@@ -194,7 +194,7 @@ class Totals:
 
 
 def not_in_rows(database: sqlite3.Connection, source: Source, span: Span) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is missing of the requests of sessions of a time, by model."""
+    """What the requests of a time's sessions do not show, by model."""
     more: dict[str, Tokens] = {}
     counts: dict[str, int] = defaultdict(int)
     unsure = set[str]()
@@ -217,7 +217,7 @@ def _plain(model: str | None) -> str:
 
 
 def _largest(states: Iterable[State]) -> Tokens:
-    """The largest total of a lineage. One that begins anew adds up, unless it holds the other."""
+    """The largest total of a lineage. One that starts over adds up, unless it holds the other."""
     largest: dict[str, Tokens] = {}
     for state in states:
         largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=_size)

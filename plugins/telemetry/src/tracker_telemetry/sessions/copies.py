@@ -1,12 +1,12 @@
-"""Requests that several sessions show, since a fork copies its parent's: whose they are.
+"""Whose the requests are that several sessions show: a fork copies its parent's.
 
-A copy may name the session that it is from, as the `lineage` of its place. Else it is like its original in all that it
-says of itself. What tells them apart then is what follows, in whatever order the files are read. A client may tell the
-total of a parent before it goes on, that of a fork only behind requests of its own. Else a parent goes on later than
-its fork, or never. Of two that do not go on it is the one that has subagents, which requests of its own started, or
-that was seen first.
+A copy may name the session that it is from, as the `lineage` of its place. Otherwise it looks like its original, and
+what follows distinguishes them, in whatever order the files are read: a client may report the total of a parent before
+it goes on, but that of a fork only after requests of its own. If that does not decide, a parent goes on later than its
+fork, or never. Of two that do not go on, the parent is the one with subagents, which requests of its own started, or
+the one that was seen first.
 
-An index that is made anew begins with what the journal says, whose daily totals would else be of other sessions.
+A rebuilt index begins with what the journal says; otherwise the daily totals there would be of other sessions.
 
 Which session shows whose requests is kept in the journal: if the parent's file is deleted, and the index with it, the
 copies still are the parent's, of which the journal has daily totals.
@@ -32,7 +32,7 @@ from tracker_telemetry.sessions.scan import Labels
 from tracker_telemetry.sessions.tables import IS_KEPT, KEY, REQUESTS, SHARED_COLUMNS, VALUES
 
 Descents: TypeAlias = "dict[tuple[str, str], float]"  # until when a session shows the requests of another
-News: TypeAlias = "Mapping[tuple[str, str], float | None]"  # the same, or None of what was thought before
+News: TypeAlias = "Mapping[tuple[str, str], float | None]"  # the same; None takes back what was assumed before
 NEVER = float("inf")
 SHOWN = """
 SELECT s.base, s.half, s.place, r.place, r.ts, s.ts FROM shown s JOIN row r USING (base, half, source)
@@ -46,7 +46,7 @@ WHERE source = ? AND c.whole = 0 AND c.session <> p.session GROUP BY 1, 2
 IS_SHOWN_ONCE = """
 NOT EXISTS (SELECT 1 FROM shown s WHERE s.base = row.base AND s.half = row.half AND s.source = row.source)
 """
-# not those that repeat another one; a subagent's, whose lineage is its session, do not tell that this went on
+# not those that repeat another one; a subagent's, whose lineage is its session, do not show that it went on
 OWN = f"""
 SELECT session, lineage IS session, ts FROM {REQUESTS} WHERE origin = ? AND whole = 0 AND session IN ({VALUES})
 AND ts IS NOT NULL AND {IS_SHOWN_ONCE} AND {IS_KEPT.format("row")} ORDER BY ts
@@ -57,7 +57,7 @@ SELECT session, needs, max(ts) FROM {REQUESTS}
 WHERE origin = ? AND session IS NOT NULL AND needs IS NOT NULL AND lineage IS NOT NULL AND whole = 0 AND ts IS NOT NULL
 AND (base, half, source) IN (SELECT {KEY} FROM dropped) GROUP BY 1, 2
 """
-# when a session's own total was told first: it is of the time of the request before it
+# when a session's own total was first reported: it has the time of the request before it
 TOLD = f"""
 SELECT session, min(ts) FROM {REQUESTS} WHERE origin = ? AND whole = 1 AND session IN ({VALUES})
 AND ts IS NOT NULL GROUP BY 1
@@ -66,7 +66,7 @@ FOLDERS = """
 SELECT DISTINCT nullif(project, ''), nullif(branch, '') FROM kept
 WHERE source = ? AND session = ? AND requests > 0
 """
-# a copy may show only a later row of a message: it is of no later time than the total that holds it
+# a copy may show only a later row of a message: its time is not after that of the total that includes it
 ADOPT = """
 UPDATE row SET place = ?, ts = min(ts, coalesce((
   SELECT max(until) FROM kept
@@ -101,9 +101,9 @@ class Place(Labels):
 
 @define
 class Group:
-    """Requests that the same places show: their keys with the place where they stand, and their times in order.
+    """Requests that the same places show: their keys with the place that counts, and their times in order.
 
-    until: of each session the last time at which it showed one first; of a message that grew that may be a later one.
+    until: by session, the last time at which it showed one first; for a message that grew, that may be a later one.
     """
 
     sessions: frozenset[str]
@@ -140,7 +140,7 @@ def parents(database: sqlite3.Connection, source: str) -> Descents:
 
 
 def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tuple[str, str], float]) -> Descents:
-    """Those that files do not tell: which of two that are there is the original they say, whatever was thought."""
+    """Parents that files do not show; which of two existing sessions is the original, the files decide."""
     places = _places(database, source) if descents else {}
     shown = database.execute(PRESENT, (source,)).fetchall() if descents else []
     present = {pair for (text,) in shown for pair in permutations({places[one].name for one in json.loads(text)}, 2)}
@@ -148,7 +148,7 @@ def _of_deleted(database: sqlite3.Connection, source: str, descents: Mapping[tup
 
 
 def kin(database: sqlite3.Connection, source: str) -> dict[str, str]:
-    """The first of all sessions that share requests, also by way of others, for each; as files and the journal tell."""
+    """For each session, the first of all that share requests with it, also through others, by files and journal."""
     firsts: dict[str, str] = {}
 
     def first(session: str) -> str:
@@ -175,7 +175,7 @@ def journalled(session: Session, source: Source) -> dict[tuple[str, str], float 
 
 
 def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | None]:
-    """What the journal does not have yet, and what is the other way round than was thought."""
+    """What the journal does not have yet, and what turned out to be the other way round."""
     new: dict[tuple[str, str], float | None] = {
         pair: until for pair, until in found.items() if before.get(pair, -NEVER) < until
     }
@@ -183,7 +183,7 @@ def news(before: Descents, found: Descents) -> dict[tuple[str, str], float | Non
 
 
 def parents_until(database: sqlite3.Connection, source: str, new: News) -> Mapping[str, Mapping[str, float]]:
-    """Of each session those whose requests it shows, and until when; as the journal has it with what is new."""
+    """For each session, those whose requests it shows, and until when, by the journal and what is new."""
     found: dict[str, dict[str, float]] = defaultdict(dict)
     for (session, parent), until in {**known(database, source), **new}.items():
         if until is not None:
@@ -192,7 +192,7 @@ def parents_until(database: sqlite3.Connection, source: str, new: News) -> Mappi
 
 
 def dropped(database: sqlite3.Connection, source: str) -> Descents:
-    """Which session shows requests of another one that do not stand for it."""
+    """Which session shows requests of another one that do not count for it."""
     rows = database.execute(DROPPED, (source,))
     return {(session, parent): until for session, parent, until in rows}
 
@@ -215,10 +215,10 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
     thought = known(database, source)
     named = {(one.name, one.parent) for one in places.values() if one.parent and one.needs is None}
     for shown, group in groups.items():
-        # copies of copies are of the one whose own original is not among them
+        # copies of copies belong to the one whose own original is not among them
         ranks = {number: (places[number].needs is not None, places[number].needs in group.sessions) for number in shown}
         left = [number for number in shown if ranks[number] == min(ranks.values())]
-        left = [number for number in left if places[number].name] or left  # one without is a damaged copy's
+        left = [number for number in left if places[number].name] or left  # one without belongs to a damaged copy
         sessions = _parents_of(frozenset(places[number].name for number in left), named)
         if is_anew:
             sessions = _parents_of(sessions, thought)
@@ -231,7 +231,7 @@ def settle(database: sqlite3.Connection, source: str, *, is_anew: bool) -> tuple
         if moved:
             changed.add(places[stands].name)
         for copy in () if places[stands].needs else group.sessions - {places[stands].name}:
-            # what a session shows of another is told by its time if it stands before all that is its own
+            # what a session shows of another is recognized by its time if it comes before all of its own
             until, pair = group.until[copy], (copy, places[stands].name)
             if -NEVER < until < min(own[copy][:1], default=NEVER):
                 descents[pair] = max(descents.get(pair, until), until)
@@ -320,10 +320,10 @@ def _standing(numbers: Sequence[int], places: Mapping[int, Place]) -> int:
 def _last(
     sessions: frozenset[str], own: Mapping[str, list[float]], starters: Collection[str], groups: Collection[Group]
 ) -> frozenset[str]:
-    """Those that went on last behind the requests that they share, or not at all, of these those with subagents."""
+    """Those that went on last after the shared requests, or not at all; among the latter, those with subagents."""
 
     def went_on(session: str, beside: frozenset[str]) -> tuple[float, bool]:
-        """When a session made the first request behind those that all show, and whether it started subagents."""
+        """When a session made the first request after those that all show, and whether it started subagents."""
         last = max(one.last for one in groups if beside <= one.sessions)
         others = [one.times for one in groups if session in one.sessions and not beside <= one.sessions]
         starts = ((times, bisect_left(times, last)) for times in (own[session], *others))

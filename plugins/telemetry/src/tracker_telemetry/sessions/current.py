@@ -21,7 +21,7 @@ from tracker_telemetry.sessions.tables import EVERY_REQUEST, STANDING
 
 T = TypeVar("T")
 NOWHERE = ("", "")
-# by the hash of the folder, or by the name of its project; of a session whose file is gone there may be that alone
+# by the hash of the folder, or by the name of its project: a session whose file is gone may only have the name
 IS_WITHIN = "iif(? <> '' AND folders <> '', instr(folders, ?), project = ? AND project <> '')"
 QUERY = f"""
 SELECT ts, coalesce(session, ''), coalesce(project, ''), coalesce(branch, ''), coalesce(model, ''), speed, cost,
@@ -37,7 +37,7 @@ FROM lost WHERE source = ? AND requests > 0
 
 
 def current(session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T]) -> T:
-    """What is taken from the store. A spoilt file is made anew; without room for one, all is read into memory."""
+    """What is taken from the store. A damaged file is rebuilt; without room for one, all is read into memory."""
     for _ in range(2):
         try:
             return _current(session, sources, take, is_stored=True)
@@ -52,7 +52,7 @@ def current(session: Session, sources: Sequence[Source], take: Callable[[Store, 
 def _current(
     session: Session, sources: Sequence[Source], take: Callable[[Store, ListPrices], T], *, is_stored: bool
 ) -> T:
-    # a question where nothing is recorded makes no data directory, which git would take for the project's
+    # a question without any records creates no data directory, which git would take for the project's
     is_stored = is_stored and (has_file(session) or bool(session.journal.streams()) or any(map(files, sources)))
     with opened(session, is_stored=is_stored) as store:
         prices = ListPrices.of_user()
@@ -102,7 +102,7 @@ def _totals(store: Store, source: Source, owner: Callable[[str], str], start: fl
 def _place(store: Store, folder: Path) -> tuple[str, str]:
     """The hash by which requests in a folder, and in those within it, are known, and its project.
 
-    Without one of them the name alone tells: the folder was moved since, or has another path in a container.
+    If no request has the hash, only the name counts: the folder was moved, or has another path in a container.
     """
     known = stored(str(folder), is_hashed=store.is_hashed)
     own = (known["folders"] or "").rpartition(" ")[2]

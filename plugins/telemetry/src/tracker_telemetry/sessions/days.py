@@ -1,4 +1,4 @@
-"""Days of requests of which nothing else is known: those of deleted files, and of other machines."""
+"""Days of requests whose time is not known otherwise: those of deleted files, and of other machines."""
 
 from __future__ import annotations
 

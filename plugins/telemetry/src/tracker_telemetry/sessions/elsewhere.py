@@ -14,8 +14,8 @@ HERE = "SELECT DISTINCT session FROM summary WHERE source = ?"
 def read_elsewhere(session: Session, database: sqlite3.Connection, sources: Sequence[Source]) -> Mapping[str, float]:
     """By command that came by an import: when its directory last read session files, none of which is here.
 
-    One that reads the files of this machine, as an old one of its own, has totals of the sessions that are in them, and
-    is left out. Without totals nothing tells, and the time is 0.
+    A directory that reads this machine's files, such as an older one, has totals of the sessions in them and is left
+    out. Without totals it is not known, and the time is 0.
     """
     came: dict[str, object] = {}
     for entry in session.index.entries("imports"):

@@ -1,4 +1,4 @@
-"""The files of a source's session logs, and how one is told from what it was."""
+"""The files of a source's session logs, and how a change of one is noticed."""
 
 import io
 import os
@@ -16,7 +16,7 @@ from tracker_telemetry import blake2b
 STORE = "sessions.sqlite3"  # what all files held
 INODE = (1 << 63) - 1  # some file systems number their files higher than SQLite counts
 BESIDE = "-wal", "-shm", "-journal", ".wal"  # what databases write beside their file
-END = 512  # bytes at the end of what was read, by which a file is known again
+END = 512  # bytes at the end of what was read, by which a file is recognized
 PACKED = ".zst"
 PACKED_BLOCK = 1 << 15  # bytes of a compressed file that are read at once
 
@@ -84,12 +84,12 @@ def files(source: Source) -> list[LogFile]:
 
 
 def unlisted(source: Source) -> list[str]:
-    """Why folders cannot be listed in which files may be; that one is not there tells only of those that are named."""
+    """Why folders that may hold files cannot be listed; a missing folder counts only if a variable names it."""
     errors: list[OSError] = []
     lacking: dict[str, None] = {}
     for origin in (wanted := _wanted(source)):
         for folder in _folders(origin):
-            # other programs' variables, such as that of the second place, may name what nobody made
+            # other programs' variables, such as the second origin's, may name folders that nobody made
             if origin.variable == wanted[0].variable and os.environ.get(origin.variable or "") and not folder.exists():
                 lacking[f"{folder}, set in {origin.variable}, does not exist"] = None
             for _ in _below(folder, origin.pattern, errors.append):
@@ -104,7 +104,7 @@ def places(source: Source) -> list[str]:
 
 
 def state_of(paths: Iterable[Path]) -> State:
-    """What tells that some files are as they were."""
+    """A state that is equal as long as some files are unchanged."""
     found: list[tuple[int, int] | None] = []
     for path in paths:
         try:

@@ -1,4 +1,4 @@
-"""What the figures of session logs lack, for programs and in words."""
+"""What is missing in the figures of session logs, for programs and in words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tracker_telemetry.sessions.spans import OUTSIDE, UNKNOWN
 from tracker_telemetry.sessions.store import file_key
 
 MOST_FILES = 3  # that are named
-# Sessions with requests of a time that stand in no file that is there, and when the first was made.
+# Sessions with requests of a time that no existing file holds, and when the first was made.
 GONE = """
 SELECT count(DISTINCT session), min(first) FROM summary
 WHERE source = :source AND (:is_all OR last >= :since AND first < :until)
@@ -37,7 +37,7 @@ AND session NOT IN (SELECT coalesce(session, '') FROM place WHERE id IN (SELECT 
 NO_MODEL = "(no model)"
 AT_SPEED = " at speed "
 ONLY_TOTALS = " with only daily totals left"
-PLAIN = re.compile(r"[\w.:@+-]+", re.ASCII)  # a name that stands in TOML and on a terminal as it is
+PLAIN = re.compile(r"[\w.:@+-]+", re.ASCII)  # a name that needs no escape in TOML or on a terminal
 # What is counted, and the sentence, for how many of it and what else is known.
 SAID = {
     "unreadable": ("line", "{} could not be read: {}"),
@@ -62,17 +62,17 @@ SAID = {
         " client's own total held: {}",
     ),
 }
-# A session of a deleted file, and the day of which its totals stand: the source's title, the session, the day in UTC,
-# and whether that may be another one here.
+# A session of a deleted file, and the day of its totals: the source's title, the session, the day in UTC, and whether
+# it may be another day here.
 Gone = tuple[str, str, str, bool]
-# Requests that may be asked for: whose, the day or what else is known instead of the time, how many.
+# Requests in question: whose, the day or what else is known instead of the time, how many.
 Rest = tuple[str, str, int]
 NO_TIME, ONLY_DAYS = "no time can be read", "only the day is known"
 INSTEAD = {"": NO_TIME, UNKNOWN: "the window is not known"}
 
 
 def sentences(missing: Iterable[Mapping[str, Any]], *, are_private: bool) -> Iterator[str]:
-    """What is missing in words; where the user's own prices belong only where nobody else reads it."""
+    """What is missing, in words; the path of the user's own prices only if nobody else reads it."""
     counts = {line(one["detail"]): plural(one["count"], "request") for one in missing if one["kind"] == "unpriced"}
     if nameless := counts.pop(NO_MODEL, None):
         yield f"no price can be known for {nameless} without a model name"
@@ -126,7 +126,7 @@ def unpriced(database: sqlite3.Connection, counts: Iterable[tuple[str, int]]) ->
         if lacking and lacking.isdisjoint(USUAL):
             at = f"{AT_SPEED}{', '.join(sorted(lacking))}"
         elif model and not lacking and genai.price(model):
-            # the usual price may not be that of totals of the journal
+            # totals in the journal may have had another price than the usual one
             at = ONLY_TOTALS
         yield {"kind": "unpriced", "count": count, "detail": f"{model or NO_MODEL}{at}"}
     if models and not genai.is_installed():
@@ -156,7 +156,7 @@ def accounts(known: Iterable[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
 
 
 def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
-    """The sessions that count by the totals that the journal kept of them."""
+    """The sessions that count by their totals in the journal."""
     found: dict[str, set[Gone]] = defaultdict(set)
     for one in {one for some in gone for one in some}:
         found[one[0]].add(one)
@@ -168,7 +168,7 @@ def deleted(gone: Iterable[Collection[Gone]]) -> Iterator[dict[str, Any]]:
 
 
 def untimed(left: Iterable[Rest], undated: Iterable[int]) -> Iterator[dict[str, Any]]:
-    """The requests whose time is not known: of each provider those that were left out, and those in no period."""
+    """The requests whose time is not known: those left out, by provider, and those in no period."""
     counts = Counter[str]()
     for provider, known, count in left:
         counts[f"{INSTEAD.get(known, ONLY_DAYS)}: {provider}"] += count
@@ -195,16 +195,16 @@ def without_plugin(session: Session) -> Iterator[dict[str, Any]]:
             heads = [*accumulate(stream.split("_"), "{}-{}".format, initial="tracker")][1:]
             usual = next((name for name in heads if name not in here), heads[-1])
             why = f"no plugin for it is installed (usually {usual})"
-            why = "TRACKER_DISABLE_PLUGINS names its plugin" if stream in disabled else why
+            why = "TRACKER_DISABLE_PLUGINS disables its plugin" if stream in disabled else why
             yield {"kind": "without_plugin", "count": len(names), "detail": f"{stream} is recorded here, but {why}"}
 
 
 def of_files(
     session: Session, database: sqlite3.Connection, sources: Sequence[Source], provider: str | None, span: Span
 ) -> Iterator[dict[str, Any]]:
-    """What could not be read, whenever it was made, and of sessions of a time those whose files are gone.
+    """What could not be read, whenever it was made, and the sessions of a time whose files are gone.
 
-    Also what only a client's own totals have of a provider's models in such sessions.
+    Also what only a client's own totals of such sessions have of a provider's models.
     """
     for source in sources:
         own, known = (source.name,), {file_key(one.path): one.path for one in files(source)}
@@ -238,7 +238,7 @@ def _is_partial(path: str | None, stop: int) -> bool:
     try:
         with open(path, "rb") as file:
             file.seek(stop)
-            # a machine that lost its power leaves zeros
+            # a power cut leaves zeros
             return any(line and not is_whole(line) for line in file.read().strip(b"\0").split(b"\r"))
     except OSError:
         return False
@@ -247,7 +247,7 @@ def _is_partial(path: str | None, stop: int) -> bool:
 def _gone(
     database: sqlite3.Connection, source: Source, known: Container[bytes], span: Span
 ) -> Iterator[dict[str, Any]]:
-    """The sessions whose files are gone, of which the store has each request."""
+    """The sessions whose files are gone but whose requests the store has."""
     places: dict[bool, set[int]] = {True: set(), False: set()}
     for name, some in database.execute("SELECT name, places FROM file WHERE source = ?", (source.name,)):
         places[name in known].update(json.loads(some))
@@ -261,14 +261,14 @@ def _gone(
 
 
 def _names(known: Mapping[bytes, str], keys: Sequence[bytes]) -> str:
-    """The names of files by what the store knows them by, which does not tell them."""
+    """The names of files by their keys in the store, which do not contain them."""
     names = sorted(os.path.basename(known.get(key, "a file that is gone")) for key in keys)
     more = [f"{len(names) - MOST_FILES} more"] if len(names) > MOST_FILES else []
     return ", ".join([*names[:MOST_FILES], *more])
 
 
 def _noted(database: sqlite3.Connection, source: Source, kind: str) -> Iterator[dict[str, Any]]:
-    """What the plugin noted in the state of its files, by name: what it notes by message counts once over all files."""
+    """What the plugin noted in the state of its files, by name; notes by message count once over all files."""
     counts: dict[str, int] = defaultdict(int)
     largest: dict[tuple[str, str], int] = {}
     query = "SELECT state FROM file WHERE source = ? AND instr(state, ?) GROUP BY stop, state"

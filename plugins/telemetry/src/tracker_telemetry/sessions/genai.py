@@ -20,7 +20,7 @@ USUAL = 1000  # tokens of a request that no tier for long ones touches
 # whose list is asked first, by how a model's name begins: the table itself takes the Chinese list for Z.ai's models,
 # and knows OpenAI's by other beginnings
 VENDORS = {"glm": "zai", "codex": "openai", "chatgpt": "openai"}
-RULES = 2  # of how a price is found: with another number, stored requests get their price anew
+RULES = 2  # version of how a price is found: with another number, stored requests are priced again
 
 
 @cache
@@ -92,7 +92,7 @@ _newest: dict[tuple[str, str | None], Price] = {}  # by name and speed: few days
 def price(model: str, at: datetime | None = None, speed: str | None = None) -> Price | None:
     """The price of a model; None if the table does not name it, whatever its name begins like, or has no such speed.
 
-    Where no time is given, at noon of today: the price of most hours, where it depends on them.
+    Without a time, at noon of today: the price of most hours, if it depends on the hour.
     """
     if not is_installed():
         return None
@@ -104,7 +104,7 @@ def price(model: str, at: datetime | None = None, speed: str | None = None) -> P
 
 
 def _listed(name: str, when: datetime, speed: str | None, vendor: str | None) -> Price | None:
-    """The price of the model that the table calls exactly so, a date of a snapshot aside."""
+    """The price of the model with exactly this name in the table, except for a snapshot's date."""
     from genai_prices import calc_price
 
     context = dict.fromkeys(("processing", "speed", "service_tier"), speed) if speed else {}
@@ -127,7 +127,7 @@ def _listed(name: str, when: datetime, speed: str | None, vendor: str | None) ->
 
 
 def _is_called(model: Any, name: str) -> bool:
-    """Whether the table spells out this name for the model: what only begins like it, or fits, may be another's."""
+    """Whether the table spells out this name: one that only begins like it, or fits a pattern, may be another's."""
     clauses = getattr(model.match, "or_", [model.match])
     spelled = {model.id, *(clause.equals for clause in clauses if hasattr(clause, "equals"))}
     known = {*map(str.lower, spelled), SNAPSHOT.sub("", model.id.lower())}

@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
-BROKEN = "\ufffd"  # in the place of bytes that are no UTF-8
+BROKEN = "\ufffd"  # replaces bytes that are not UTF-8
 # looked for beside the words: where more than three bytes begin one, the library compares many places at once, and does
 # not stop at each quotation mark, of which code in a log is full
 NO_TEXT = b"\xfd" * 3, b"\xfe" * 3, b"\xff" * 3
 MOST_TRIES = 100  # objects of a line that were cut off
 DECODER = json.JSONDecoder()
-ROW, NEXT = re.compile(r'\{\s*"'), re.compile(r'\s*(?=\{\s*"|\Z)')  # where a row may begin, and what is behind one
+ROW, NEXT = re.compile(r'\{\s*"'), re.compile(r'\s*(?=\{\s*"|\Z)')  # where a row may begin, and what may follow one
 
 
 def lines_with(data: bytearray, words: tuple[bytes, ...], stop: int) -> list[bytes]:

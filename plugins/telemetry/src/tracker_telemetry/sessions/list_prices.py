@@ -19,7 +19,7 @@ FIRST, LAST = ((year - datetime(1970, 1, 1)).days for year in (datetime.min, dat
 Grain = tuple[int, tuple[int, ...]]  # of sums of requests that have one price
 Key = tuple[str | None, float | None, str | None]  # model, day, speed
 SHORT = 32_000  # tokens of input: no list has another price for requests up to that
-LONG = "(long context)"  # stands for the speed where a bundled table, which has no tiers, has the usual price
+LONG = "(long context)"  # replaces the speed if a bundled table, which has no tiers, has the usual price
 
 
 @define
@@ -29,16 +29,16 @@ class ListPrices:
     own: prices.Table | None
     version: str
     _known: dict[Key, Units | genai.Price | None] = field(factory=dict)
-    _users: prices.Table | None = None  # the part of `own` that is the user's, who knows no tiers either
+    _users: prices.Table | None = None  # the user's part of `own`, which has no tiers either
 
     @classmethod
     def of_source(cls, session: Session, source: Source) -> ListPrices:
-        """With the source's own table behind the user's."""
+        """With the source's own table after the user's."""
         return cls(prices.table(session, source), genai.version(), users=prices.own_table())
 
     @classmethod
     def of_view(cls, session: Session, source: Source) -> ListPrices:
-        """The same for what can do without its table: one that cannot be read is named and left out."""
+        """The same for views, which can do without the table: one that cannot be read is left out with a warning."""
         try:
             return cls.of_source(session, source)
         except TrackerError as error:
@@ -130,7 +130,7 @@ class ListPrices:
             listed = None if self._users and self._users.found(model) else genai.price(model, at)
             return listed if listed and listed.has_tiers else None
         own = self._own_units(model, speed)
-        # of a model with a price of the user's own no list price for its other speeds is right
+        # if a model has a price of the user's own, no list price for its other speeds is right
         if own is None and (speed is None or self._own_units(model) is None):
             return genai.price(model, at, speed)
         return own
@@ -147,7 +147,7 @@ class ListPrices:
         return QUARTER if any(hours) else DAY, tuple(sorted(starts))
 
     def used(self) -> dict[str, str | None]:
-        """The dates and the sources of the tables that had a price that was asked for; of the first one if none had.
+        """The dates and the sources of the tables that gave a price; of the first one if none did.
 
         None if there is no table.
         """

@@ -14,7 +14,7 @@ def total(costs: Sequence[float]) -> float | None:
 
 
 def dollars(usd: float | None, *beside: float | None, is_least: bool = False) -> str:
-    """In cents; an amount under half a cent with more digits, since it is not nothing, and what adds up with it."""
+    """In cents; with more digits for an amount under half a cent, which is not nothing, and for those beside it."""
     if usd is None:
         return "n/a"
     smallest = min((abs(one) for one in (usd, *beside) if one), default=1.0)
@@ -26,16 +26,16 @@ def dollars(usd: float | None, *beside: float | None, is_least: bool = False) ->
 
 
 def needs_digits(usd: float, *, is_least: bool = False) -> bool:
-    """Whether cents would make nothing of an amount."""
+    """Whether an amount would be zero in cents."""
     return 0 < abs(usd) < (0.01 if is_least else 0.005)
 
 
 def rounded(usd: float, digits: int = 2, *, is_least: bool = False) -> float:
-    """Halves up; down if the amount leaves something out: it was at least that."""
+    """Rounded half up; rounded down if the amount leaves something out and so is a minimum."""
     size = 10.0**digits
     return math.floor(round(usd * size, 7) + (0 if is_least else 0.5)) / size
 
 
 def floored(usd: float) -> float:
-    """Money that leaves requests out, in whole cents, or with two digits if it has none: it was at least that."""
+    """Money that leaves requests out, rounded down: in whole cents, or with two significant digits below one."""
     return rounded(usd, 2 if usd >= 0.01 else 1 - math.floor(math.log10(usd)), is_least=True)

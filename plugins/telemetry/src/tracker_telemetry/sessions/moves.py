@@ -13,13 +13,13 @@ from attrs import define, frozen
 from tracker.api import MeterReading
 from tracker.kernel import Session
 
-# vendors compute a reset anew for every answer, and panes show it to the minute, or some by the hour
+# vendors compute a reset again for every answer, and panes show it to the minute, or some to the hour
 TOLERANCE, COARSE = timedelta(seconds=90), timedelta(hours=1)
-FUTURE = timedelta(minutes=2)  # clocks of machines differ by as much
+FUTURE = timedelta(minutes=2)  # clocks of machines differ by this much
 ROUNDING = 1.0  # a pane rounds what a log has exactly
-NEAR = 8  # periods that readings may still be of: those of a few accounts, and what an origin still shows
-LITTLE = 10.0  # points that one step may well be
-EXACT = timedelta(days=31)  # so far back each reading counts; of older ones the highest of each hour, which are few
+NEAR = 8  # periods that readings may still belong to: those of a few accounts, and what an origin still shows
+LITTLE = 10.0  # points that one step may plausibly have
+EXACT = timedelta(days=31)  # how far back each reading counts; of older ones, the highest of each hour, which are few
 
 
 @frozen(kw_only=True)
@@ -43,7 +43,7 @@ class Moves:
 def moves(session: Session, provider: str, period_of: Callable[[datetime], str | None]) -> list[Moves]:
     """The moves of each account, from the readings of all origins together, as `tracker meters` lists them.
 
-    A rise between two readings belongs to the period of the later one; behind a reset it is all that the meter shows.
+    A rise between two readings belongs to the period of the later one; after a reset it is all that the meter shows.
     """
     source = session.registry.providers.get(provider)
     meter = source.capacity_meter if source is not None else None
@@ -93,13 +93,13 @@ def _rises(readings: Sequence[MeterReading], length: timedelta | None) -> Iterat
                 is_older = not _is_given_back(level, period, place)
                 if not is_older:
                     level = one.used
-            # of a time with the history's first reading alone nothing is known
+            # the history's first reading alone shows no move
             if number or place:
                 yield one.at, rise
 
 
 def _stretches(readings: Sequence[MeterReading], length: timedelta | None) -> list[_Stretch]:
-    """The readings by period: an origin may still show the last one, and two accounts without names have two at once.
+    """The readings by period: an origin may still show the last one, and two accounts without names run two at once.
 
     What an account had used before it was first read is not known.
     """
@@ -128,7 +128,7 @@ def _is_over(one: MeterReading, later: MeterReading) -> bool:
 
 
 def _goes_on(before: MeterReading, readings: Sequence[MeterReading], place: int) -> bool:
-    """Whether a meter rises on beside another one, which a reading shows: the two are of two accounts."""
+    """Whether a meter rises while a reading shows another one: the two belong to two accounts."""
     if before.reset_at is None or readings[place].reset_at is None:
         return False
     for at in range(place, len(readings)):
@@ -184,10 +184,10 @@ def _readings(session: Session, provider: str) -> list[MeterReading]:
 def _is_reset(before: MeterReading, after: MeterReading, length: timedelta | None) -> bool:
     """Whether the meter was reset between two readings, by the rule of `tracker meters`.
 
-    The earlier reset is over and the later reading shows another one, or none. Vendors reset early, too: then the meter
+    The earlier reset is over and the later reading shows another one, or none. Vendors also reset early: then the meter
     fell, and shows another reset or, if one of the readings shows none, fell by more than a rounding; or the later
-    period, of such a length, began behind the earlier reading, if both show use: an unused meter begins with its use.
-    Of two origins, one may name a reset by the hour alone.
+    period, of such a length, began after the earlier reading, if both show use: an unused meter begins with its use.
+    Of two origins, one may name a reset only by the hour.
     """
     one, other, fall = before.reset_at, after.reset_at, before.used - after.used
     if one is None or other is None:

@@ -1,4 +1,4 @@
-"""Whose quota the requests of session logs were made on: that of the client's vendor, or of their model's."""
+"""Whose quota the requests of session logs were made on: the client's vendor's, or the provider's of the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracker.kernel import Session
 
 
 def provider_of(session: Session, source: Source) -> str:
-    """Whose log it is: the provider that its name is or begins with, else its own name."""
+    """Whose log it is: the provider that its name equals or begins with, else its own name."""
     parts, providers = source.name.split("-"), session.registry.providers
     names = ("-".join(parts[:size]) for size in range(len(parts), 0, -1))  # the longest first
     return next((name for name in names if name in providers), source.name)

@@ -69,10 +69,10 @@ def _of_logs(ask: Callable[[usage.By], usage.Usage], local: tzinfo, period: Peri
     for by, title in ways:
         if period.wants(f"usage-{by}"):
             rows = _summed(ask(by), ("provider", by))
-            # what is known not to be nothing stands before what is not known
+            # known amounts come before unknown ones
             rows.sort(key=lambda row: (row["cost_usd"] is None, -(row["cost_usd"] or 0), -row["tokens"]))
             counts = Counter(row[by] for row in rows)
-            # what several providers worked on has a bar of each
+            # a name with several providers has a bar for each
             rows = [{**row, "name": row[by] + f" ({row['provider']})" * (counts[row[by]] > 1)} for row in rows]
             yield Panel(
                 name=f"usage-{by}",
@@ -147,7 +147,7 @@ def _figures(rows: Sequence[Mapping[str, Any]]) -> Sequence[Column]:
 
 
 def _least(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Charts draw the money as a number, which can have no mark: `UNPRICED` tells of which rows it is the least."""
+    """Charts draw the money as a number, which can have no mark: `UNPRICED` shows in which rows it is a minimum."""
     return LEAST if any(row["unpriced_requests"] for row in rows) else ""
 
 
@@ -162,7 +162,7 @@ def table(found: usage.Usage) -> tuple[list[Column], list[dict[str, Cell]]]:
         {**dict(zip(found.names, key, strict=True)), **one.document(), "tokens": one.whole, **_marked(one)}
         for key, one in found.lines
     ]
-    # the name of the total stands in the first column that is shown
+    # the first column that is shown holds the name of the total
     rows[-1] |= {PROVIDER.key: "", named[0].key: rows[-1][PROVIDER.key]}
     # the money has a mark, so that a narrow terminal needs no count beside it
     figures = [evolve(one, rank=6) if one is UNPRICED else one for one in _figures(rows)]

@@ -31,7 +31,7 @@ def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Fil
     from multiprocessing import get_context
 
     count = 0
-    # lines become no cycles, and a collector looks for them all the time
+    # lines form no cycles, and the collector would look for them all the time
     gc.disable()
     try:
         fork = get_context("fork")
@@ -47,7 +47,7 @@ def run(registry: Registry, jobs: list[Job], *, is_hashed: bool) -> Iterator[Fil
 
 
 def _end_with(parent: int) -> None:
-    """Let this worker process end when the one that began it does, however that ends: a pipe of its is closed then."""
+    """Let this worker process end with its parent, however that ends: a pipe from it is closed then."""
     import fcntl
     import signal
     import sys
@@ -55,7 +55,7 @@ def _end_with(parent: int) -> None:
 
     own = parent_process()
     assert own is not None
-    # the kernel ends the process: a handler of Python's is not run if the signal comes just before a call that waits
+    # the kernel ends the process: Python runs no handler if the signal comes just before a blocking call
     signal.signal(signal.SIGIO, signal.SIG_DFL if sys.platform == "linux" else lambda *_: os._exit(1))
     fcntl.fcntl(own.sentinel, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(own.sentinel, fcntl.F_SETFL, fcntl.fcntl(own.sentinel, fcntl.F_GETFL) | os.O_ASYNC)

@@ -98,7 +98,7 @@ class Rules(NamedTuple):
 
 
 rules: list[Rules] = []  # one; set before worker processes are forked
-hangs = defaultdict[str, list[PluginError]](list)  # lines that a source's plugin did not come to the end of
+hangs = defaultdict[str, list[PluginError]](list)  # lines on which a source's plugin hung
 
 
 def runs(jobs: Iterable[Job], size: int) -> list[list[Job]]:
@@ -146,7 +146,7 @@ def _read(job: Job, timer: Any) -> FileRows:
         end, error = "", _reason(found)
     rows.settle()
     size, columns = len(rows.found), [*zip(*rows.found.values(), strict=True)]
-    # marshal notes each value that something else holds, too: that takes four times as long
+    # marshal tracks each value that something else also holds: that takes four times as long
     rows.found.clear()
     requests = marshal.dumps(columns)
     return FileRows(job, stop, rows.kept or "{}", size, requests, [*rows.labels], rows.bad, end, error, rows.fault)
@@ -178,12 +178,12 @@ class Rows:
         offset = 0
         if not isinstance(file, PackedFile):
             offset = file.seek(self.job.offset)
-        # filled again and again: memory that is new for each block takes longer than the reading
+        # reused: new memory for each block takes longer than reading it
         buffer, rest = bytearray(BLOCK), 0
         while size := file.readinto(memoryview(buffer)[rest:]):
             end = rest + size
             self.timer.restart()
-            # what stands behind the end was not read
+            # what comes after the end was not read
             if not offset and buffer.startswith(UTF16, 0, end):
                 raise ValueError("the file is UTF-16, not UTF-8")
             stop = buffer.rfind(b"\n", rest, end) + 1
@@ -194,7 +194,7 @@ class Rows:
             if rest == len(buffer):
                 buffer += bytes(rest)
         self.kept = self._stored()
-        # its end may still come: read again the next time; old programs end lines by CR alone
+        # its end may still come: read it again next time; old programs end lines with CR alone
         tail = [line for line in bytes(buffer[:rest]).split(b"\r") if line and is_whole(line)]
         finish = self.rules.ends.get(self.job.source)
         if tail or finish:
@@ -284,7 +284,7 @@ class Rows:
         self.timer.restart()
         found = PluginError(self.job.source, hook, error)
         self.fault = self.fault or f"{redact(str(found)).rstrip('.')}; {cost}"
-        if isinstance(error, ImportError):  # until what it needs is installed, no line tells anything
+        if isinstance(error, ImportError):  # until what it needs is installed, no line can be read
             raise found
         if not isinstance(error, Exception | SystemExit):
             hangs[self.job.source].append(found)
@@ -309,7 +309,7 @@ class Rows:
         totals = [a + b + c + d + e for a, b, c, d, e in zip(plain, read, short, long, output, strict=True)]
         if max(*totals, *reasoning) > LARGEST:
             raise TypeError("a count of tokens is too large")
-        # what is not text raises, and half a surrogate
+        # anything but text raises, and so does half a surrogate
         if len("".join([*keys, *filter(None, models), *filter(None, speeds)]).encode()) > EVENT_LIMIT:
             raise ValueError("a name is too long")
         wholes, needs = tagged(columns["tags"]) if "tags" in columns else ([False] * len(events), nothing)
@@ -320,7 +320,7 @@ class Rows:
         self._keep(keys, zip(bases, halves, times, models, speeds, *tokens, totals, numbers, strict=True))
 
     def _keep(self, keys: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add rows; of one key the last of those with the highest rank stands: a plugin that tells more tells it again.
+        """Add rows; for each key the last one with the highest rank counts: a plugin that knows more gives it again.
 
         Its time is that at which it was shown first, as `tables.PUT` has it.
         """

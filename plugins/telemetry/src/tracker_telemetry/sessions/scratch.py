@@ -10,13 +10,13 @@ from typing import Any
 
 from tracker_telemetry import blake2b
 
-# by name: how often the plugin met what it does not know, and what costs more than tokens
+# by name: how often the plugin met something unknown, and what costs money beside tokens
 NOTES = ("unknown", "extras")
 MOST = 10**12  # no note counts more
 LONGEST = 16 << 20  # characters
-STORED = "\0"  # begins a project that is shortened or hashed already, and the hashes of its folders
+STORED = "\0"  # marks a project that is already shortened or hashed, and the hashes of its folders
 DEEPEST = 40  # folders that are told apart
-END = "\0end"  # the notes of what a file's end leaves open, which are made anew when it goes on
+END = "\0end"  # the notes on what a file's end leaves open, made again when it goes on
 
 
 def are_notes(found: object) -> bool:

@@ -21,7 +21,7 @@ from tracker_telemetry.sessions.files import State, state_of
 # By session: the state of the captures' files, and what they said.
 _KNOWN: WeakKeyDictionary[Session, tuple[State, Spans]] = WeakKeyDictionary()
 OUTSIDE, UNKNOWN = "(no window)", "(window not known)"
-USUAL = "main"  # what a lane is called that nobody named for a branch
+USUAL = "main"  # the usual name of a lane that is not named after a branch
 NO_LANE = re.compile(r"[^A-Za-z0-9_.-]")  # in the name of a branch or a project
 BETWEEN = "+"  # the names of windows that share requests; no name contains it
 
@@ -102,7 +102,7 @@ class Spans:
         return min((span.begin for span in found), default=1.0), min(latest, LATEST)
 
     def lasting(self, since: float) -> set[str]:
-        """The windows in which requests may be that were made at an instant or later."""
+        """The windows that may have requests from an instant or later."""
         return {span.window for own in self._spans.values() for span in own if span.end >= since}
 
     def within(self, provider: str, first: float, last: float) -> list[str]:
@@ -112,12 +112,12 @@ class Spans:
     def of(self, provider: str, at: float | Day | None, names: Sequence[str], known: Collection[str] = ()) -> str:
         """The window; of several at once the one whose lane has one of the names, else all: the request is shared.
 
-        What is known to be another machine's has no part in it, and a window that came by an import is told by its lane
-        only where none of this machine's own ran.
+        Windows known to be another machine's are left out. The lane of a window that came by an import counts only if
+        none of this machine's own windows ran.
 
-        The branch `main` tells only if the other lanes have names of branches or projects, too, which are `known`.
+        The branch `main` counts only if the other lanes also have names of branches or projects, which are `known`.
 
-        A day, which is all that is known of what a deleted file held, or one of another machine, does not tell it.
+        A day is not enough: it is all that is known of a deleted file's requests, or of another machine's.
         """
         spans = self._spans.get(provider)
         if spans is None:
@@ -125,7 +125,7 @@ class Spans:
         if at is None or isinstance(at, Day):
             return UNKNOWN
         found: list[Span] = []
-        # a log writes a request and the meters behind it with one time: the window that these began lacks the request
+        # a log writes a request and the meters after it with one time: a window begun by these is without the request
         place = bisect_left(spans, at, key=attrgetter("begin"))
         while place and self._ends[provider][place - 1] >= at:
             place -= 1
@@ -141,7 +141,7 @@ class Spans:
         return BETWEEN.join(span.window for span in (own if len(own) == 1 else found)) or OUTSIDE
 
     def last(self, labels: Collection[str], count: int) -> list[str]:
-        """Of windows, and of names of several that share requests, those of the last so many windows."""
+        """The labels with one of the last N windows among these; a label may name several that share requests."""
         begins = {span.window: span.begin for own in self._spans.values() for span in own}
         known = {window for label in labels for window in label.split(BETWEEN)} - {OUTSIDE, UNKNOWN}
         chosen = sorted(known, key=lambda window: (begins[window], window))[-count:]

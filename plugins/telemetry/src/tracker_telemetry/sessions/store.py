@@ -33,7 +33,7 @@ from tracker_telemetry.sessions.settings import Privacy
 
 CACHE = 64 << 10  # kibibytes
 Sessions: TypeAlias = defaultdict[str, set[str]]  # by source
-BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the error of a file begins that may be readable later
+BARRED = (scan.UNPACKER, "[Errno", "plugin ")  # how the errors of files begin that may be readable later
 
 
 def log_sources(session: Session) -> list[Source]:
@@ -63,11 +63,11 @@ class Store:
     _touched: Sessions = field(factory=lambda: defaultdict(set))  # those that got something
     _summed: Sessions = field(factory=lambda: defaultdict(set))  # those whose sums were added to
     _places: dict[tuple[Any, ...], int] = field(factory=dict)
-    _learnt: dict[str, int] = field(factory=dict)  # how far the streams of sources are known
-    _news: dict[str, totals.Groups] = field(factory=dict)  # what was known before of what the journal has otherwise
+    _learnt: dict[str, int] = field(factory=dict)  # up to where the streams of sources are known
+    _news: dict[str, totals.Groups] = field(factory=dict)  # what was known before of what the journal changed
     _anew: set[str] = field(factory=set)  # sources of which no file was read yet
     _upgraded: set[str] = field(factory=set)  # those that another version of their plugin reads from now on
-    _descents: dict[str, copies.Descents] = field(factory=dict)  # of sources: which session shows the requests of which
+    _descents: dict[str, copies.Descents] = field(factory=dict)  # by source: which session shows whose requests
 
     def sync(self, sources: Sequence[Source], prices: ListPrices) -> None:
         """Read what is new in the files, at these prices, and append the daily totals that grew to the journal.
@@ -113,13 +113,13 @@ class Store:
             self._keep_rates(prices)
 
     def _set_aside(self, source: str) -> upgrades.FilePlaces:
-        """Let the files of a source be read as if none was, but for what only those hold that are gone."""
+        """Let the files of a source be read from the start; what only deleted files held stays."""
         names = self._ask("SELECT DISTINCT session FROM summary WHERE source = ?", (source,))
         self._touched[source].update(name for (name,) in names)
         return upgrades.set_aside(self.database, source)
 
     def _price(self, prices: ListPrices) -> None:
-        """Give requests their price anew if the table is another one."""
+        """Price the requests again if the table has changed."""
         known, version = self._ask("SELECT version FROM priced").fetchone(), f"{prices.version} {RULES}"
         if known == (version,):
             rates = self._ask("SELECT model, day, speed, units FROM rate")
@@ -163,7 +163,7 @@ class Store:
             is_longer = before.now.size < one.now.size and before.now.inode == one.now.inode
             is_same = before.now == one.now and (not before.end or _is_at(one, before))
             is_appended = is_longer and bool(before.end) and _is_at(one, before)
-            # what could not be opened may be readable now, though it did not change, and a plugin be mended
+            # a file that could not be opened may be readable now, though unchanged, and a plugin may be mended
             is_known = source.name not in self._upgraded and not (before.error or "").startswith(BARRED)
             if is_same and is_known:
                 continue
@@ -187,7 +187,7 @@ class Store:
             self.database.executemany(tables.ADD_MANY, many)
             self.database.executemany(tables.ADD, rows[cut:])
             if self.database.total_changes - before == done.size:
-                # no other file has shown them: they add to what is known, unless these sessions are summed up anew
+                # no other file has shown them: they add to what is known, unless these sessions are summed up again
                 names = [(source, one.session or "", one.project or "", one.branch or "") for one in labels]
                 self.database.executemany(tables.ADD_SUMS, [(*names[at], *rest) for at, *rest in found.sums()])
                 self._summed[source].update(one[1] for one in names)
@@ -196,7 +196,7 @@ class Store:
                 self.database.executemany(tables.SHOW_KNOWN, [one[2:] for one in shown])
                 self.database.executemany(tables.SHOW_OTHER, shown)
                 self.database.executemany(tables.PUT, rows)
-                # a copy may stand under the session that showed it first
+                # a copy may be stored under the session that showed it first
                 keys = json.dumps([row[:2] for row in rows])
                 stands = f"SELECT place FROM row WHERE source = ? AND (base, half) IN ({tables.PAIRS})"
                 self._touch(f"id IN ({stands})", source, keys)
@@ -220,7 +220,7 @@ class Store:
         return self._places[shared]
 
     def _touch(self, condition: str, *values: object) -> None:
-        """Let the sessions of these places be summed up anew."""
+        """Let the sessions of these places be summed up again."""
         for source, name in self._ask(f"SELECT origin, coalesce(session, '') FROM place WHERE {condition}", values):
             self._touched[source].add(name)
 
@@ -309,7 +309,7 @@ class Store:
 
 @contextlib.contextmanager
 def opened(session: Session, *, is_stored: bool = True) -> Iterator[Store]:
-    """The store; if its file is spoilt it is made anew, and what the journal has of deleted files comes from there."""
+    """The store; a damaged file is rebuilt, with what the journal has of deleted files."""
     path, database = session.root / FOLDER / STORE, None
     for place in (path, path, None) if is_stored else (None,):
         try:
@@ -343,7 +343,7 @@ def is_busy(error: Exception) -> bool:
 
 
 def discard(session: Session) -> None:
-    """Delete the store, which is made anew when it is asked next; of a link the link."""
+    """Delete the store, which is rebuilt when it is asked next; if it is a link, the link."""
     path = session.root / FOLDER / STORE
     for suffix in () if path.parent.is_symlink() else ("", "-wal", "-shm", "-journal"):
         with contextlib.suppress(OSError):
@@ -377,8 +377,8 @@ def _is_usable(database: sqlite3.Connection, *, is_hashed: bool) -> bool:
 
 
 def _make_tables(database: sqlite3.Connection, *, is_hashed: bool) -> None:
-    """Make the tables anew, unless another process did so meanwhile."""
-    database.execute("PRAGMA secure_delete = ON")  # no name stays in what is free then
+    """Rebuild the tables, unless another process did so meanwhile."""
+    database.execute("PRAGMA secure_delete = ON")  # so that no name stays in freed pages
     database.execute("BEGIN IMMEDIATE")
     with database:
         if _is_usable(database, is_hashed=is_hashed):

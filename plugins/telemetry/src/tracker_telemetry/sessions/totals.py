@@ -29,16 +29,16 @@ from tracker_telemetry.sessions import copies, tables
 from tracker_telemetry.sessions.scan import TOKENS
 
 Row: TypeAlias = "tuple[Any, ...]"  # the source and `tables.KEPT`
-Totals: TypeAlias = "dict[Row, Row]"  # by what a total is of: source, session, day, model, project, branch
+Totals: TypeAlias = "dict[Row, Row]"  # by the labels of a total: source, session, day, model, project, branch
 Parents: TypeAlias = "Mapping[str, Mapping[str, float]]"  # of sessions that show others' requests, until when
 Groups: TypeAlias = "dict[Row, Totals]"  # by session, or the first of those that share requests, day and model
-UNKNOWN = -1  # how far the journal is known that may not have all that the store has
+UNKNOWN = -1  # the place in a journal that may not have all that the store has
 KEY, REQUESTS, COUNTS = slice(0, 6), slice(9, 10), slice(9, 10 + len(TOKENS))
 PRICED, COST, SINCE, UNTIL, SPEED, REVISION, APART = (place + len(TOKENS) for place in range(10, 17))
-MADE = itemgetter(COUNTS, UNTIL)  # how many requests, of how many tokens, and when the last was made
+MADE = itemgetter(COUNTS, UNTIL)  # how many requests and tokens, and when the last request was made
 NEVER = float("inf")
 NOTHING = (0,) * (len(TOKENS) + 1)
-NO_MONEY = 1e-12  # dollars that are the noise of a difference
+NO_MONEY = 1e-12  # dollars that are only the noise of a difference
 
 
 def journalled(session: Session, source: Source) -> Iterator[Row]:
@@ -64,7 +64,7 @@ def put(database: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
 
 
 def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Groups:
-    """Note what the journal has; returned is what was known before of days of which it has something else.
+    """Note what the journal has, and return what was known before of days for which it now has something else.
 
     What it has no longer, since somebody took it back, is appended again.
     """
@@ -78,12 +78,12 @@ def learn(database: sqlite3.Connection, source: str, rows: Iterable[Row]) -> Gro
 
 
 def _standing(rows: Iterable[Row]) -> Groups:
-    """Of each total's records the one that knows most: machines that have copies of a file write them in any order."""
+    """The most complete record of each total: machines with copies of a file write them in any order."""
     found: Groups = defaultdict(dict)
     for row in rows:
         own = found[row[1:4]]
         before = own.get(row[KEY])
-        # of older versions' the last one stands
+        # among those of older versions, the last one counts
         if before is None or row[APART] is before[APART] is None or _rank(row) >= _rank(before):
             own[row[KEY]] = row
     return found
@@ -94,7 +94,7 @@ def _rank(row: Row) -> tuple[float, int, int, Row, float]:
 
 
 def _apart(row: Row) -> dict[str, float]:
-    """The sessions whose requests a total leaves out, until when its session shows them."""
+    """The sessions whose requests a total leaves out, and until when its session shows them."""
     return json.loads(row[APART] or "{}")  # type: ignore[no-any-return]
 
 
@@ -107,7 +107,7 @@ def _unknown(row: Row, parents: Mapping[str, float]) -> set[str]:
 def settle(
     database: sqlite3.Connection, source: str, sessions: Collection[str], news: Groups, new: copies.News
 ) -> set[str]:
-    """Bring what is lost up to the rows of these sessions, and to what the journal has now.
+    """Update what is lost by the rows of these sessions, and by what the journal has now.
 
     Returned are all that share requests with these.
     """
@@ -168,7 +168,7 @@ def _parents(row: Row, parents: Parents) -> dict[str, float]:
 
 
 def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Totals:
-    """What rows do not show of what the journal has of a day and model of sessions that share requests."""
+    """The part of the journal's totals, of a day and model of sessions that share requests, that rows do not show."""
     kept = {key: row for key, row in kept.items() if any(row[COUNTS])}
     if not kept:
         return {}
@@ -183,24 +183,24 @@ def _missing(database: sqlite3.Connection, kept: Totals, shown: Totals) -> Total
 
 
 def _until(row: Row) -> float:
-    """When all requests of a total were made; what an older version kept may be of all its day."""
+    """When all requests of a total had been made; a total of an older version may cover its whole day."""
     return NEVER if row[UNTIL] is None else float(row[UNTIL])
 
 
 def _since(rows: Iterable[Row]) -> float | None:
-    """From when on all requests of some totals were made; of one that does not tell, that may be any of its day."""
+    """Since when all requests of some totals were made; a total without that time may cover its whole day."""
     return min(row[SINCE] or 0 for row in rows) or None
 
 
 def _rest(kept: Totals, shown: Totals) -> Totals:
-    """What totals have more than those that are shown.
+    """What some totals have beyond those that are shown.
 
     What is shown under another project, such as the hash of its name, is not lost: all projects count together.
     """
     same = {key for key in kept.keys() & shown if MADE(kept[key]) == MADE(shown[key])}
     kept, shown = ({key: row for key, row in totals.items() if key not in same} for totals in (kept, shown))
     if kept and shown:
-        # which requests of these are left is not known, nor whether the last is
+        # which of these requests are left is not known, nor whether the last one is
         since, until = _since(kept.values()), max(kept.values(), key=_until)[UNTIL]
         kept = {key: (*row[:SINCE], since, until, *row[SPEED:]) for key, row in kept.items()}
     left = {key: _with(row, map(_more, _values(row), _values(shown.get(key)))) for key, row in kept.items()}
@@ -208,14 +208,14 @@ def _rest(kept: Totals, shown: Totals) -> Totals:
 
 
 def _still(lost: Totals, missing: Totals) -> Totals:
-    """What still is lost of what was, if this is missing of it now."""
+    """What is still lost of what was lost, if this is missing now."""
     requests = _size(lost, REQUESTS)
-    # a message that grew is not one that came back
+    # a message that grew is not a request that came back
     return lost if requests and _size(missing, REQUESTS) >= requests else _cut(missing, _sums(lost))
 
 
 def _cut(totals: Totals, most: Sequence[float]) -> Totals:
-    """Of totals no more in all than this, without those that have nothing."""
+    """Totals cut to no more than this in all, without empty ones."""
     found: Totals = {}
     for key, row in totals.items():
         values = [*map(min, _values(row), most)]
@@ -238,7 +238,7 @@ def _with(row: Row, values: Iterable[float]) -> Row:
     *counts, priced, cost = values
     if row[PRICED] is None:
         return *row[:9], *counts, None, None if row[COST] is None else cost, *row[SINCE:]
-    # what is left of a message that grew is no request, and has money
+    # the rest of a message that grew is not a request, but has money
     return *row[:9], *counts, priced, cost if priced or cost > NO_MONEY else None, *row[SINCE:]
 
 
@@ -285,7 +285,7 @@ def grown(database: sqlite3.Connection, source: str, sessions: Collection[str], 
 
 
 def _revised(row: Row, kept: Row | None, apart: Mapping[str, float]) -> Row:
-    """A total that stands for the one that the journal has."""
+    """A total that replaces the one in the journal."""
     *row, until, speed, revision, _ = row  # type: ignore[assignment]
     if kept is not None:
         until = None if until is None or kept[UNTIL] is None else max(until, kept[UNTIL])
@@ -296,7 +296,7 @@ def _revised(row: Row, kept: Row | None, apart: Mapping[str, float]) -> Row:
 
 
 def _is_news(row: Row, kept: Row) -> bool:
-    """Whether these are other requests than the journal has; a later one may have the figures of one that went."""
+    """Whether these are other requests than the journal has; a later one may have the figures of one that is gone."""
     is_other = row[COUNTS] != kept[COUNTS] or (row[UNTIL] or 0) > _until(kept)
     return bool(is_other or (row[SINCE] or 0) < (kept[SINCE] or 0) or _unknown(kept, _apart(row)))
 
@@ -321,7 +321,7 @@ def _sum(lost: Row, shown: Row) -> Row:
 
 
 def _priced(row: Row) -> int:
-    """How many requests the money is of: all, if an older version does not say it."""
+    """How many requests the money covers: all, if an older version did not record it."""
     known: int | None = row[PRICED]
     return known if known is not None else row[REQUESTS][0] if row[COST] is not None else 0
 
@@ -338,9 +338,9 @@ def fields(
 
 
 def append(session: Session, source: Source, found: Iterable[dict[str, Any]], size: int) -> int:
-    """Append to the journal, which was known as far as `size`; returned is how far it is then."""
+    """Append to the journal, which is known up to `size`, and return up to where it is known then."""
     journal, now = session.journal, session.now
-    # most commands that keep totals are in no log; but what comes by `tracker import` is known by its command
+    # most commands that keep totals are in no log, but imported records are recognized by their command
     command = f"{time.time_ns():016x}{os.urandom(4).hex()}"
     records = [
         stamp(window=None, provider=source.name, captured_at=now, source="ingest", command_id=command, **one)
@@ -350,10 +350,10 @@ def append(session: Session, source: Source, found: Iterable[dict[str, Any]], si
         with journal.lock(wait=0):
             before = journal.size(source.stream)
             journal.append(source.stream, records)
-            # what others appended meanwhile is learnt by the next command
+            # the next command learns what others appended meanwhile
             return journal.size(source.stream) if before == size else UNKNOWN
     except TrackerError as error:
-        # the figures are right all the same, and the next run keeps them
+        # the figures are still right, and the next run keeps them
         if not isinstance(error, Busy):
             session.warn(f"the daily totals of {source.title} were not kept: {error}")
         return UNKNOWN

@@ -1,4 +1,4 @@
-"""What is read anew: another version of a plugin may count otherwise, and its figures take the place of the old ones.
+"""Reading again: another version of a plugin may count in another way, and its figures replace the old ones.
 
 What files held that are gone, that were rewritten, or that cannot be read now, stays as the old version counted it.
 """
@@ -24,7 +24,7 @@ def version(registry: Registry, source: Source) -> str:
 
 
 def set_aside(database: sqlite3.Connection, source: str) -> FilePlaces:
-    """Take the requests of a source away, until its files are read; returned is what these held."""
+    """Set the requests of a source aside until its files are read, and return what the files held."""
     database.execute("CREATE TEMP TABLE IF NOT EXISTS aside AS SELECT * FROM row LIMIT 0")
     database.execute("INSERT INTO aside SELECT * FROM row WHERE source = ?", (source,))
     for table in ("row", "shown", "dropped", "summary"):
@@ -34,7 +34,7 @@ def set_aside(database: sqlite3.Connection, source: str) -> FilePlaces:
 
 
 def put_back(database: sqlite3.Connection, source: str, held: FilePlaces, read: Container[bytes]) -> None:
-    """Put the requests back that no file shows now, but those that only stood in files that were read."""
+    """Put back the requests that no file shows now, except those that only files read again held."""
     rest = _union(places for name, places in held if name not in read)
     gone = _union(places for name, places in held if name in read) - rest
     database.execute(f"DELETE FROM aside WHERE place IN ({VALUES})", (json.dumps([*gone]),))

@@ -82,7 +82,7 @@ class Sums:
 class Query:
     """What is asked for: `by` and further columns, of a provider, in some windows, from an instant on, before another.
 
-    The column `account` is there if windows are asked for: sums do not tell it.
+    The column `account` is there if windows are asked for: sums do not have it.
     """
 
     by: By
@@ -97,13 +97,13 @@ class Query:
 
     @property
     def names(self) -> list[str]:
-        """The columns of a row that say what it is of."""
+        """The columns that name a row."""
         first = "period" if self.by in PERIODS else self.by
         return list(dict.fromkeys(["provider", first, *self.columns, "model"]))
 
     @property
     def needs_requests(self) -> bool:
-        """Whether sums do not tell the answer."""
+        """Whether sums are not enough for the answer."""
         is_within_sums = all(at % QUARTER == 0 for at in (self.since, self.until) if math.isfinite(at))
         return "window" in self.names or self.windows is not None or not is_within_sums
 
@@ -163,12 +163,12 @@ def end(at: datetime | None) -> float:
 
 
 def usage(session: Session, store: Store, sources: Sequence[Source], query: Query, *, is_brief: bool = False) -> Usage:
-    """The answer to a query; a brief one does not say what is missing, and what meters moved."""
+    """The answer to a query; a brief one leaves out what is missing and what meters moved."""
     database, columns = store.database, query.names
     found: dict[Key, Sums] = defaultdict(Sums)
     windows = _windows(session, database, sources) if query.needs_requests else None
     known = as_lanes(name for (name,) in database.execute(NAMES)) if windows is not None else set()
-    # by the key of a row, since only what is shown is said
+    # by the key of a row, because only rows that are shown are reported
     shared: dict[Key, Counter[str]] = defaultdict(Counter)
     gone: dict[Key, set[gaps.Gone]] = defaultdict(set)
     accounts: dict[Key, set[tuple[str, str]]] = defaultdict(set)
@@ -217,9 +217,9 @@ def _total(rows: Rows) -> Sums:
 
 
 def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Rows) -> list[Moves]:
-    """What the meters moved in the time that is shown, but for that of some windows: their own moves are less.
+    """What the meters moved in the time that is shown; not for selected windows, whose own moves are less.
 
-    Also in periods without requests, when others used the account; of these, one in which nothing moved says nothing.
+    Also in periods without requests, when others used the account, except those in which the meter did not move.
     """
     if query.by not in PERIODS or query.windows is not None:
         return []
@@ -240,7 +240,7 @@ def _meters(session: Session, sources: Sequence[Source], query: Query, rows: Row
 
 
 def _owned(session: Session, store: Store, source: Source, query: Query, windows: Spans | None) -> Iterator[Count]:
-    """A log's rows of the provider that is asked for, each with that which it is of."""
+    """A log's rows of the wanted provider, each with its provider."""
     owner = by_model(session, source)
     shown = hashed(store.database) if store.is_hashed else None
     span = None if windows is None else windows.span(owners(session, [source]), query.windows)
@@ -257,15 +257,15 @@ def _rows(
 ) -> Iterator[Count]:
     """What the files hold, and what deleted ones held.
 
-    Where sums do not tell the answer, each request by itself: of windows those in the span, if there is one, and those
-    without a time.
+    If sums are not enough, each request by itself: for windows those in the span, if there is one, and those without a
+    time.
     """
     first, last = max(query.since, span[0] if span else 0.0), min(query.until, span[1] if span else LATEST)
     within = f" AND (ts IS NULL OR ts BETWEEN {first!r} AND {last!r})" if span or query.is_limited else ""
     is_asked = {*query.names, *(("project", "branch") if query.needs_requests else ())}
     is_asked |= {"account"} if "window" in query.names or query.windows is not None else set()
     names = [name for name in ("session", "project", "branch", "account", "model") if name in is_asked]
-    of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by what the journal has of them
+    of_days = list(dict.fromkeys([*names, "session"]))  # which sessions count by their totals in the journal
     of_request = ", ".join(f"coalesce({name}, '')" for name in names)
     files = (
         f"SELECT {of_request}, ts, NULL, NULL, 1, {', '.join(TOKENS)}, cost, cost IS NOT NULL"
@@ -286,7 +286,7 @@ def _rows(
 
 
 def _places(columns: Sequence[str]) -> str:
-    """The columns and the time behind them, for SQL."""
+    """The columns and the time after them, for SQL."""
     return ", ".join(str(at + 1) for at in range(len(columns) + 1))
 
 
@@ -302,7 +302,7 @@ def _is_within(at: float | Day | None, query: Query) -> bool:
 def _window(
     labels: Mapping[str, str], at: float | Day | None, query: Query, windows: Spans | None, known: Collection[str]
 ) -> str | None:
-    """The window of rows that are asked for, empty if none is; None of others."""
+    """The window of wanted rows, empty if they are in none; None for other rows."""
     if query.is_limited and not _is_within(at, query):
         return None
     if windows is None:
@@ -318,7 +318,7 @@ def _day(at: float | Day | None, query: Query) -> date | None:
 
 
 def _may_differ(day: Day, query: Query) -> bool:
-    """Whether requests of a day in UTC may be of another period than that of its name."""
+    """Whether requests of a UTC day may belong to another period than the one of its name."""
     dates = day.dates(query.zone) if query.by in PERIODS else ()
     return len(dates) > 1 and _period(dates[0], query) != _period(dates[1], query)
 
@@ -326,7 +326,7 @@ def _may_differ(day: Day, query: Query) -> bool:
 def _left(
     labels: Mapping[str, str], at: float | Day | None, requests: int, query: Query, windows: Spans | None
 ) -> list[gaps.Rest]:
-    """Requests that are left out since only their day is known, or none, though a part of it is asked for."""
+    """Requests left out because only their day is known, or not even that, while a part of it is asked for."""
     day = Day.of("", None, None) if at is None else at
     if not isinstance(day, Day) or not requests:
         return []
@@ -340,7 +340,7 @@ def _left(
 
 
 def _unplaced(found: Mapping[Key, Sums], rows: Rows, query: Query) -> Iterator[gaps.Rest]:
-    """Those that are in no period or window of the last ones, since it is not known which is theirs."""
+    """Requests in none of the last periods or windows, because it is not known which one is theirs."""
     if query.last is not None and query.by in (*PERIODS, "window"):
         shown = {key for key, _ in rows}
         yield from (
@@ -361,7 +361,7 @@ def _period(day: date | None, query: Query) -> str:
 
 
 def _span(query: Query, rows: Rows) -> tuple[float, float]:
-    """The time of what is shown: of the last periods it begins with the first of these."""
+    """The time that is shown: with the last periods, from the first of these on."""
     since = query.since
     if query.last is not None and query.by in PERIODS and (names := [key[1] for key, _ in rows if key[1]]):
         first = date.fromisoformat(f"{min(names)}-01"[:10])
@@ -370,7 +370,7 @@ def _span(query: Query, rows: Rows) -> tuple[float, float]:
 
 
 def _last(found: Mapping[Key, Sums], query: Query, windows: Spans | None) -> Rows:
-    """The rows of the last N periods or windows, or the first N of the largest of anything else."""
+    """The rows of the last N periods or windows, or of the N largest of anything else."""
     at = 1
     rows = sorted(found.items(), key=lambda row: (row[0][at], row[0]))
     if query.last is None:

@@ -36,7 +36,7 @@ def cells(session: Session, windows: Sequence[str]) -> list[list[Any]]:
 
 
 def _row(window: str, provider: str, one: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Money that leaves requests out is the least that it was."""
+    """Money that leaves requests out is a minimum."""
     row = {column.key: one.get(column.key) for column in COLUMNS} | {"window": window, "provider": provider}
     if one.get("unpriced_requests"):
         row |= {name: f"≥{dollars(row[name], is_least=True)}" for name in PRICED if row[name] is not None}

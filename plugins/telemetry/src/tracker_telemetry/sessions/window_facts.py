@@ -1,4 +1,4 @@
-"""What session logs say of windows: the tokens and the money of each provider, per feature, too."""
+"""Tokens and money of windows by session logs: of each provider, and per feature."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Facts: TypeAlias = dict[Key, dict[str, Any]]
 LogFacts: TypeAlias = tuple[Facts, Mapping[Key, int]]
 OUTPUT = TOKENS.index("output_tokens")
 PER_FEATURE = "tokens_per_feature", "cost_usd_per_feature"
-NAMED = 3  # windows that a sentence names of many
+NAMED = 3  # how many of many windows a sentence names
 ONLY_TOTALS = "since only daily totals are left of {}"
 OF_ACCOUNTS = "since the requests belong to {}"
 LOST = """
 SELECT day, session, coalesce(account, ''), model, since, until FROM lost
 WHERE source = ? AND requests > 0 AND day <> ''
 """
-# a file was not written to before what is in it
+# a file's last writing is not earlier than its contents
 UNREAD = "SELECT 1 FROM file WHERE source = ? AND error IS NOT NULL AND mtime >= ? LIMIT 1"
 NANOSECONDS = 10**9
 # By session: the state of the files, and what they said.
@@ -52,11 +52,11 @@ class Part(NamedTuple):
 def facts(session: Session, windows: Sequence[str]) -> Facts:
     """Tokens, requests and money by window and provider, of the session logs as they are now.
 
-    A window's own requests were made in no other at the same time. What several share stands under all their names
-    (`W0-01+W0-02`) once, and for each as `shared_requests`, `shared_tokens` and `shared_cost_usd`. Where only daily
-    totals are left, of `lost_sessions`, what a window of these days used is not known, unless they are of another
-    account than its own requests. Nor is it if requests of several
-    `accounts` are in one: a window measures one of them, and session logs name accounts otherwise than panes do.
+    A window's own requests were made in no other at the same time. What several share is listed once under all their
+    names (`W0-01+W0-02`), and for each as `shared_requests`, `shared_tokens` and `shared_cost_usd`. If only daily
+    totals of some sessions are left (`lost_sessions`), what a window of these days used is not known, unless they are
+    of another account than its own requests. Nor is it known if a window has requests of several `accounts`: it
+    measures one of them, and session logs name accounts in another way than panes do.
     """
     return _logged(session, windows)[0]
 
@@ -66,9 +66,9 @@ def with_streams(
 ) -> Facts:
     """What streams and session logs say of windows. goes_beyond: whether a stream has events outside of a window.
 
-    A provider's own logs have all of its requests. Of one without, such as GLM, whose requests stand in the logs of
-    others, these count, too, and with their caches, of which many proxies tell nothing. The streams count in a window
-    of which the logs have less than half of their output, unless that is of requests outside of it.
+    A provider's own logs have all of its requests. A provider without, such as GLM, has its requests in the logs of
+    others; these include caches, which many proxies do not report. The streams count in a window if the logs have less
+    than half of their output, unless the streams have requests outside of it.
     """
     (logged, before), logs = _logged(session, windows), store.log_sources(session)
     own = {provider_of(session, source) for source in logs}
@@ -88,7 +88,7 @@ def with_streams(
 
 
 def _together(parts: Sequence[Part]) -> dict[str, Any]:
-    """The tokens and the money of several streams; a part of them is not what was used, and has a name of its own."""
+    """The tokens and the money of several streams; a part of them is a minimum and has a name of its own."""
     costs, tokens = [part.cost for part in parts], sum(part.tokens for part in parts)
     if uncounted := sum(part.uncounted for part in parts):
         return {"tokens_at_least": tokens, "uncounted_requests": uncounted}
@@ -97,7 +97,7 @@ def _together(parts: Sequence[Part]) -> dict[str, Any]:
 
 
 def _per_feature(row: FinalizeRow | None, provider: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """What a feature of a finalized window took; not known of one that shares requests with others."""
+    """What a feature of a finalized window took; not known if the window shares requests with others."""
     features = row.features.get(provider, 0) if row is not None else 0
     if not features or "tokens" not in found:
         return {}
@@ -116,7 +116,7 @@ def rows(session: Session, windows: Sequence[str], found: Facts) -> list[Row]:
 
 
 def _logged(session: Session, windows: Sequence[str]) -> LogFacts:
-    """The facts, and the output tokens of each window of which they are known, with what it shares."""
+    """The facts, and the output tokens of each window if they are known, with what it shares."""
     sources, wanted = store.log_sources(session), frozenset(windows)
     if not (sources and wanted):
         return {}, {}
@@ -128,7 +128,7 @@ def _logged(session: Session, windows: Sequence[str]) -> LogFacts:
 
 
 def _once(session: Session, logs: store.Store, windows: frozenset[str]) -> LogFacts:
-    """What session logs say of windows, added up once for all who ask in one command: the report asks three times."""
+    """What session logs say of windows, added up once per command: the report asks three times."""
     files = [session.root / FOLDER / name for name in (STORE, f"{STORE}-wal")]
     files += [session.root / f"{stream}.jsonl" for stream in session.registry.status_streams]
     state = (windows, state_of(files))
@@ -180,7 +180,7 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> L
         for (window, provider), names in accounts.items()
         if window in windows and (count := len(names - {""})) > 1
     } | _lost(session, logs, windows, accounts)
-    # what several share stays as long as one of them is known: else it would seem to have taken its own alone
+    # what several share stays as long as one of them is known, which would otherwise seem to have used only its own
     known = {
         (label, provider): one
         for (label, provider), one in found.items()
@@ -192,12 +192,12 @@ def _added_up(session: Session, logs: store.Store, windows: frozenset[str]) -> L
 def _lost(
     session: Session, logs: store.Store, windows: frozenset[str], accounts: Mapping[tuple[str, str], Collection[str]]
 ) -> Facts:
-    """Windows of days of which only the totals are left, with how many sessions these are of.
+    """Windows on days with only totals left, with the number of sessions of these totals.
 
-    Not of another account's, such as what was imported from another machine, if all own requests name theirs.
+    Totals of another account, such as those of another machine, do not count if all own requests name theirs.
     """
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    spans: Spans | None = None  # asked for where something is lost, and once: they look at the captures' files
+    spans: Spans | None = None  # asked for only if something is lost, and once: they look at the captures' files
     for source in store.log_sources(session):
         owner = by_model(session, source)
         for named, name, account, model, since, until in logs.database.execute(LOST, (source.name,)):
@@ -211,7 +211,7 @@ def _lost(
 
 
 def _figures(one: usage.Sums) -> dict[str, Any]:
-    """The tokens of `tracker usage`, and the money; how many requests that leaves out only if there are any."""
+    """The tokens of `tracker usage`, and the money; how many requests the money leaves out, if any."""
     figures = {"tokens": one.whole, "requests": one.requests, "cost_usd": one.cost}
     return figures | ({"unpriced_requests": one.unpriced} if one.unpriced else {})
 
@@ -243,7 +243,7 @@ def used(window: str, provider: str, found: Mapping[str, Any]) -> Row:
 
 
 def _texts(values: Mapping[str, Any]) -> Iterator[str]:
-    """The row in parts; money that leaves requests out is the least that it was."""
+    """The row in parts; money that leaves requests out is a minimum."""
     bare = values.get("unpriced_requests")
     least = "at least " if bare else ""
     yield f"{_few('window', values, BETWEEN)} {{provider}}: {{tokens}} tokens"
@@ -264,7 +264,7 @@ def _texts(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _few(name: str, values: Mapping[str, Any], between: str) -> str:
-    """The place of windows' names in a text; of many the first: one that never ended shares with all that follow."""
+    """The place of windows' names in a text; only the first of many: an endless window shares with all that follow."""
     names = str(values[name]).split(between)
     if len(names) <= NAMED + 1:
         return f"{{{name}}}"

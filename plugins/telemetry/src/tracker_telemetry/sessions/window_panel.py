@@ -36,7 +36,7 @@ COLUMNS = (
 
 
 def panel(session: Session, windows: Sequence[str]) -> Panel:
-    """Tokens and money of windows as a table, and the same as sentences; of what is not known there are only these."""
+    """Tokens and money of windows as a table and as sentences; what is not known has only sentences."""
     rows: Sequence[Mapping[str, Cell]] = ()
     said: Sequence[str] = ()
     missing: Sequence[str] = ()
@@ -48,14 +48,14 @@ def panel(session: Session, windows: Sequence[str]) -> Panel:
 
 
 def _kept(session: Session, windows: Sequence[str]) -> Any:
-    """The answer that was kept, as long as all that it was made of is as it was; else a new one."""
+    """The answer that was kept, as long as everything it was made of is unchanged; else a new one."""
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):
         answers = dict(orjson.loads(path.read_bytes()))
     for state in _states(session, windows, str(answers.get(PRICES))):
         match answers.get(state):
-            # a spoilt byte must not become a figure
+            # a damaged byte must not become a figure
             case [digest, [list(), list(), list()] as found] if (
                 digest == _digest(found) and not session.registry.is_strict()
             ):
@@ -66,7 +66,7 @@ def _kept(session: Session, windows: Sequence[str]) -> Any:
     prices, said = str(user_file()), len(session.warned)
     states = [*_states(session, windows, prices)]
     new = cells(session, windows)
-    # what came while it was made may not be in it, and what was warned of is to be said again
+    # it may miss what came while it was made, and a warning must be repeated next time
     is_whole = len(session.warned) == said and [*_states(session, windows, prices)] == states
     if is_whole and not session.dry_run and path.parent.is_dir() and not path.parent.is_symlink():
         kept = dict(list(answers.items())[len(states) - MOST :]) | {state: [_digest(new), new] for state in states}
@@ -77,11 +77,11 @@ def _kept(session: Session, windows: Sequence[str]) -> Any:
 
 
 def _states(session: Session, windows: Sequence[str], prices: str) -> Iterator[str]:
-    """A digest of what is asked, of who answers, and of all files that the answer is made of.
+    """A digest of the question, of the plugins that answer, and of all files that the answer is made of.
 
-    Of captures and finalized windows first the files as they are; if these changed, what they say, since a capture may
-    change the times of no window. prices: the user's own file of them. What finds it is slow to import, and depends on
-    the folders alone.
+    For captures and finalized windows, first of their files; if these changed, of what they say, since a capture may
+    change no window's times. prices: the user's own price file. The library that finds it is slow to import, and its
+    answer depends on the folders alone.
     """
     registry = session.registry
     streams = [source for source in registry.sources.values() if source.is_stream]
@@ -100,12 +100,12 @@ def _states(session: Session, windows: Sequence[str], prices: str) -> Iterator[s
     from tracker_telemetry.sessions.spans import Spans
 
     features = [(window, row.features) for window, row in Windows(session).finalized(windows).items()]
-    # which windows came by an import is told by the commands of their captures, of which each capture has another
+    # the commands of captures show which windows came by an import, and each capture has another command
     came = state_of([session.root / "imports.jsonl"]) if "imports" in recorded else None
     yield _digest(repr((common, came, Spans.of_session(session).rows(with_commands=came is not None), features)))
 
 
 def _digest(found: object) -> str:
-    # orjson takes no file name that is not UTF-8
+    # orjson refuses file names that are not UTF-8
     given = found.encode() if isinstance(found, str) else orjson.dumps(found)
     return blake2b(given, digest_size=16).hexdigest()

@@ -158,7 +158,7 @@ def scan_p(
 
 
 def _scan(y: Array, x: Array, least_points: float = 0.0) -> tuple[Array, Array]:
-    """Of each order the largest statistic, and behind how many days it is; 0 and 0 of too few days."""
+    """The largest statistic of each order, and after how many days it is; 0 and 0 for too few days."""
     splits = range(LEAST_DAYS, y.shape[1] - LEAST_DAYS + 1)
     found = np.zeros((len(y), len(splits) + 1))
     for place, first in enumerate(splits, 1):

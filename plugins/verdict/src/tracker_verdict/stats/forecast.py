@@ -77,7 +77,7 @@ def course(
 
 
 class _Past:
-    """The past weeks, the newest with the most weight. Their rises are nan where a full meter hid them."""
+    """The past weeks, the newest with the most weight. Their rises are nan if a full meter hid them."""
 
     def __init__(
         self,

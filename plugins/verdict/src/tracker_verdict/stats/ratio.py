@@ -108,7 +108,7 @@ class Comparison:
     def certainty(self) -> float:
         """That a delivers more; sceptical if measured, from the counts and the assumed spread otherwise.
 
-        0.5 if nothing says so: where it, the ratio and the evidence point in different directions.
+        0.5 if nothing says so: if certainty, ratio and evidence point in different directions.
         """
         return self._certainty if self.favours else 0.5
 
@@ -200,7 +200,7 @@ class Comparison:
         return power.windows_needed(chance, first=3)
 
     def _window_variance(self, side: Efficiency, least: float) -> float:
-        """The variance of the log efficiency of one window, measured or assumed, with no less than so many features."""
+        """The variance of the log efficiency of one window, measured or assumed, with at least `least` features."""
         found = log_variance(side) * (side.features + 0.5) if side.tells_spread else self.assumed_fano
         return side.n * found / (max(side.features, least) + 0.5)
 

@@ -1,4 +1,4 @@
-"""How likely so many more windows fit before a quota ends, from what windows have cost."""
+"""How likely more windows are to fit before a quota ends, from what windows have cost."""
 
 from __future__ import annotations
 
