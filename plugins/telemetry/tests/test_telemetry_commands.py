@@ -175,7 +175,12 @@ def test_the_index_can_be_deleted_or_spoiled_at_any_time(toys: Run, tmp_path: Pa
     ingest(toys, LINES)
     assert toys("preview").returncode == 0  # the first to ask the index, which makes it
     index = tmp_path / "data" / ".index"
-    for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage" * 100)):
+
+    def pipe(path: Path) -> None:
+        path.unlink()
+        os.mkfifo(path)
+
+    for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage" * 100), pipe):
         for path in index.iterdir():
             spoil(path)
         assert "(events=8, new=0, duplicates=8, " in ingest(toys, LINES)

@@ -98,7 +98,7 @@ def _kept(session: Session, source: Source, windows: Sequence[str], spans: Spans
     path = session.root / FOLDER / FILE
     answers: dict[str, Any] = {}
     with contextlib.suppress(OSError, TypeError, ValueError):
-        answers = dict(orjson.loads(path.read_bytes()))
+        answers = dict(orjson.loads(path.read_bytes() if path.is_file() else b"{}"))
     match answers.get(name):
         # a damaged byte must not become a figure
         case [digest, dict(found)] if digest == _digest(found):

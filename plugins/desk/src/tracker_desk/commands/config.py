@@ -88,9 +88,9 @@ def set_(key: str, value: str) -> None:
 
 @command.command("trust", cls=SettingCommand, epilog="tracker config trust")
 def trust() -> None:
-    """Agree to entries that act outside of the file.
+    """Consent to the settings of tracker.toml that need it.
 
-    They run commands, send keys, or write outside of the file's folder.
+    They run commands, send keys, or write outside the file's folder.
     """
     from tracker_desk.config_values import trust as record
 
