@@ -192,7 +192,7 @@ class Settings:
     def find(cls, start: Path | None = None) -> Path | None:
         """The nearest settings file in a folder or above it, by default the working directory."""
         folders = (start := start or Path.cwd()), *start.parents
-        return next((path for folder in folders if (path := folder / cls.NAME).is_file()), None)
+        return next((path for folder in folders if os.path.lexists(path := folder / cls.NAME)), None)
 
     @staticmethod
     def read(path: Path) -> str:
@@ -205,7 +205,7 @@ class Settings:
                 )
             return path.read_bytes().decode("utf-8-sig")
         except OSError as error:
-            raise TrackerError(f"Cannot read {path}: {error.strerror}.") from error
+            raise TrackerError(f"Cannot read {path}: {error.strerror}. Expected a file, or a link to one.") from error
         except UnicodeDecodeError as error:
             raise TrackerError(f"{path} is not TOML: {error}") from error
 
