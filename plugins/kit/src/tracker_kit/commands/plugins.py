@@ -61,7 +61,7 @@ def list_() -> None:
 @click.command(cls=Command, epilog="tracker plugins info codex")
 @click.argument("name", metavar="SOURCE")
 def info(name: str) -> None:
-    """Show what a source declares, and what is made from it."""
+    """Show what a source declares, and what tracker makes of it."""
     from shutil import get_terminal_size
 
     from tracker_kit import declaration
