@@ -17,7 +17,7 @@ class SettingCommand(WritingCommand):
         found = super().get_params(ctx)
         for one in found:
             if isinstance(one, click.Option) and one.name in ("state_dir", "no_fsync"):
-                # it is about records, which this command does not write
+                # it concerns records, which this command does not write
                 one.hidden = True
             elif isinstance(one, click.Option) and one.name == "dry_run":
                 one.help = "Show what would change and write nothing."
