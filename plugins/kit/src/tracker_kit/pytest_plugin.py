@@ -21,7 +21,9 @@ tracker.testing = tracker_kit  # type: ignore[attr-defined]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-screens", action="store_true", help="rewrite what each screen is expected to say")
+    parser.addoption(
+        "--update-screens", action="store_true", help="record what each screen gives now as its expected reading"
+    )
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def info(name: str) -> None:
     help="A folder of screens, or of one file of lines, to check with [default: the project's tests, or the demo's].",
 )
 def check(target: str, inputs: Path | None) -> None:
-    """Check a plugin's folder or an installed source against every rule."""
+    """Check a plugin's folder or an installed source by every rule."""
     from tracker_kit import plugin_check
 
     plugin_check.check(session(), target, inputs)

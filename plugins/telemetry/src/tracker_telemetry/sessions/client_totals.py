@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from attrs import define, field
@@ -97,20 +97,13 @@ class Totals:
             for model in dict.fromkeys(state.model for state in states):
                 before, is_certain = self._before(session, model)
                 known = _sum(before, self._own.get((session, model), _NOTHING))
-                left = _less(self._total(session, model, NEVER), known)
+                left = _less(self._total(session, model), known)
                 if _size(left):
                     yield model, left, is_certain
 
-    def _total(self, session: str, model: str, until: float, most: Tokens = UNLIMITED) -> Tokens:
-        """The client's own total: the largest of a lineage. One that starts over adds up, unless it holds the other."""
-        largest: dict[str, Tokens] = {}
-        for state in self._of(session, model):
-            if state.at <= until and _fits(state.tokens, most):
-                largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=_size)
-        total = _NOTHING
-        for tokens in largest.values():
-            total = tokens if _fits(total, tokens) else _sum(total, tokens)
-        return total
+    def _total(self, session: str, model: str) -> Tokens:
+        """The client's own total of a session."""
+        return _largest(self._of(session, model))
 
     def _of(self, session: str, model: str) -> list[State]:
         """The client's totals of a session's model, the earliest first."""
@@ -134,7 +127,7 @@ class Totals:
         return max(known, key=_size, default=_NOTHING), True
 
     def _order(self, session: str, model: str) -> tuple[float, int]:
-        return self._began.get(session, NEVER), _size(self._total(session, model, NEVER))
+        return self._began.get(session, NEVER), _size(self._total(session, model))
 
     def _is_anew(self, session: str) -> bool:
         """Whether a fork's totals begin with the fork: none has a lineage of the sessions before it."""
@@ -150,7 +143,7 @@ class Totals:
         if states := self._of(session, model):
             first, own = states[0], self._own.get((session, model), _NOTHING)
             then = _less(first.tokens, self._requests(session, model, first.at))
-            return [*map(min, most, then, _less(self._total(session, model, NEVER), own))]
+            return [*map(min, most, then, _less(self._total(session, model), own))]
         return _NOTHING if most is UNLIMITED else most
 
     def _from_parent(self, session: str, model: str, most: Tokens, seen: Sequence[str]) -> tuple[Tokens, bool]:
@@ -163,19 +156,27 @@ class Totals:
         before, _ = self._before(parent, model, most, seen)
         rows = _sum(before, self._requests(parent, model, until))
         states = self._of(parent, model)
-        told = [state.at <= last and _fits(state.tokens, most) for state in states]
-        base = [*map(max, self._total(parent, model, last, most), rows)]
+        told = [state.tokens for state in states if state.at <= last and _fits(state.tokens, most)]
+        if any(tokens[:SIZE] == most[:SIZE] for tokens in told):
+            return most, True
+        # of several totals with the time of the last request before the fork, all but the first may be from after it
+        size = next((number for number, state in enumerate(states, 1) if state.at >= until), len(states))
+        sure = [state for state in states[:size] if state.tokens in told]
+        base = [*map(max, _largest(sure), rows)]
         rest = _less(most, base)
-        later = next((state for state, is_told in zip(states, told, strict=True) if not is_told), None)
-        if not _size(rest) or later is None:
+        further = [state for state in states if state not in sure]
+        if not _size(rest) or not further:
             return base, True
         # what the parent's next total has beyond its requests may be from before the fork
-        at = max((state.at for state, is_told in zip(states, told, strict=True) if is_told), default=0.0)
+        at = max((state.at for state in sure), default=0.0)
         beyond = _less(base, _sum(before, self._requests(parent, model, max(at, until))))
-        new = _less(_less(later.tokens, _sum(before, self._requests(parent, model, later.at))), beyond)
-        if new[:SIZE] == rest[:SIZE]:
+        # subagents may have gone on until then
+        end = next((state.at for state in further if state.at > further[0].at), NEVER)
+        own = (_sum(before, self._requests(parent, model, one)) for one in (further[0].at, end))
+        new, least = (_less(_less(further[0].tokens, one), beyond) for one in own)
+        if rest[:SIZE] in (new[:SIZE], least[:SIZE]):
             return most, True
-        return base, at >= until or not _size(new)
+        return base, not _size([*map(min, rest, new)])
 
     def _requests(self, session: str, model: str, until: float) -> Tokens:
         total = _NOTHING
@@ -213,6 +214,17 @@ def not_in_rows(database: sqlite3.Connection, source: Source, span: Span) -> Ite
 def _plain(model: str | None) -> str:
     """A model's name without the date of a snapshot: a total has the name that was asked for, a request the other."""
     return SNAPSHOT.sub("", model or "")
+
+
+def _largest(states: Iterable[State]) -> Tokens:
+    """The largest total of a lineage. One that starts over adds up, unless it holds the other."""
+    largest: dict[str, Tokens] = {}
+    for state in states:
+        largest[state.lineage] = max(largest.get(state.lineage, _NOTHING), state.tokens, key=_size)
+    total = _NOTHING
+    for tokens in largest.values():
+        total = tokens if _fits(total, tokens) else _sum(total, tokens)
+    return total
 
 
 def _size(tokens: Tokens) -> int:

@@ -9,7 +9,7 @@ from tracker_telemetry.sessions.scan import ALONE, TOKENS, Labels
 
 VALUES = "SELECT value FROM json_each(?)"  # the values of a JSON list
 PAIRS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-VERSION = 29
+VERSION = 30
 # The journal's total of a session, day and model, per project and branch; all of it was made from `since` to `until`,
 # at one `speed` or at several. `revision` counts how often it became less, and `apart` has the other sessions whose
 # requests this session also shows and the total leaves out, and until when.
@@ -111,13 +111,18 @@ SELECT d.ts, r.place, r.base, r.half, r.source FROM dropped CROSS JOIN row d USI
 JOIN row r ON r.source = d.source AND r.base = d.base AND r.half <> d.half
 WHERE d.ts < coalesce(r.ts, 1e11) AND (SELECT count(*) FROM row o WHERE o.source = d.source AND o.base = d.base) = 2
 """
+# no answer comes this soon: what a fork shows until then is copied, even if a clock that was set back says otherwise
+SOON = """(
+  SELECT place, min(ts) + 0.1 AS until FROM row
+  WHERE place IN (SELECT id FROM place WHERE needs IS NOT NULL AND lineage IS NULL) GROUP BY place)
+"""
 # what a fork copied, and its parent showed before: until the copy's own time, or, after a pause, until the fork began,
 # which `lineage` has; in this order, because few places are copies
 COPIED = f"""
 INSERT OR IGNORE INTO dropped
-SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
+SELECT r.base, r.half, r.source FROM place c LEFT JOIN {SOON} b ON b.place = c.id CROSS JOIN row r ON r.place = c.id
 CROSS JOIN row p ON p.base = r.base AND p.source = r.source AND p.half IN (c.needs, '')
-AND iif(c.lineage IS NULL, coalesce(p.ts <= r.ts, 1), p.ts <= CAST(c.lineage AS REAL))
+AND iif(c.lineage IS NULL, coalesce(p.ts <= r.ts OR r.ts <= b.until, 1), p.ts <= CAST(c.lineage AS REAL))
 WHERE c.needs IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
   SELECT 1 FROM place s WHERE s.origin = c.origin AND s.session = c.needs AND (s.id = p.place OR EXISTS (
     SELECT 1 FROM shown WHERE ({KEY}, place) = (p.base, p.half, p.source, s.id))))
@@ -126,10 +131,11 @@ WHERE c.needs IS NOT NULL AND c.whole = 0 AND r.half <> '' AND EXISTS (
 PARENTS = "SELECT 1 FROM place s CROSS JOIN row p ON p.place = s.id WHERE s.origin = c.origin AND s.session = c.needs"
 UNNAMED = f"""
 INSERT OR IGNORE INTO dropped
-SELECT r.base, r.half, r.source FROM place c CROSS JOIN row r ON r.place = c.id
+SELECT r.base, r.half, r.source FROM place c JOIN {SOON} b ON b.place = c.id CROSS JOIN row r ON r.place = c.id
 WHERE c.needs IS NOT NULL AND c.lineage IS NULL AND c.whole = 0 AND EXISTS ({PARENTS} AND p.half = '{ALONE}')
 AND r.half <> '{ALONE}' AND {IS_KEPT.format("r")} AND EXISTS (
-  {PARENTS} AND s.whole = 0 AND p.half = '{ALONE}' AND p.ts <= r.ts
+  {PARENTS} AND s.whole = 0 AND p.half = '{ALONE}'
+  AND (p.ts <= r.ts OR r.ts <= b.until)
   AND ({OWN_TOKENS.format("p")}) = ({OWN_TOKENS.format("r")}))
 """
 # the same for a parent whose file is gone, if the journal has until when the fork shows its requests
