@@ -132,6 +132,43 @@ def test_an_anomaly_goes_with_its_capture_and_a_superseded_one_comes_back(progra
     assert "Anomalies: 0" in shown(program)
 
 
+def test_a_fall_that_an_undo_brings_about_is_an_anomaly(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 5, *at, "-4h")
+    end(program, 21, *at, "-1h", lane="a")
+    start(program, 10, *at, "-2h", lane="a")
+    start(program, 28, *at, "-3h")
+    assert "Anomalies: 0" in shown(program)
+    done = program("undo", "--yes", lane="a")
+    assert done.ok()
+    assert "warning: anomaly negative-delta in W0-01: fuel fell from 28 to 21; cure: " in done.err
+    assert "Anomalies: 1" in shown(program)
+
+
+def test_an_anomaly_of_captures_that_do_not_count_stays_closed_when_one_is_put_back(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 26, *at, "-4h")
+    end(program, 22, *at, "-1h", lane="a")
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "before", "--yes").ok()
+    start(program, 10, *at, "-2h", lane="a")
+    assert "Anomalies: 0" in shown(program)
+    assert "put back toy before" in program("undo", "--yes").ok()
+    assert "Anomalies: 0" in shown(program)
+
+
+def test_an_anomaly_that_was_raised_without_a_capture_is_closed_when_that_is_put_back(program: Any) -> None:
+    at = ["--window", "W0-01", "--captured-at"]
+    start(program, 30, *at, "-4h")
+    start(program, 10, *at, "-3h")
+    program("alias", "delete", "toy", "--window", "W0-01", "--phase", "before", "--yes").ok()
+    end(program, 20, *at, "-1h", lane="a")
+    assert "Anomalies: 1" in shown(program)
+    assert "put back toy before" in program("undo", "--yes").ok()
+    assert "Anomalies: 0" in shown(program)
+    [closed] = json.loads(program("window-audit", "--window", "W0-01", "--json").ok())["anomalies"]
+    assert closed["closed_by"]["cause"].startswith("superseded by the before capture of ")
+
+
 def test_other_lanes_are_left_alone(program: Any) -> None:
     start(program)
     start(program, 20, "--window", "W0-01", lane="sub1")

@@ -105,7 +105,7 @@ def _notes(session: Session, request: CaptureRequest, added: Addition) -> Iterat
     pair = canonical(one for one in added.standing if one.agent_id == agent)
     if (seen := request.reading.as_of) and (age := taken - seen) > OLD:
         yield f"its numbers are from {clock.at(seen)}, {span(age)} older than this {word}"
-    if not is_after and pair.after and taken > pair.after.captured_at:
+    if not is_after and pair.after and taken > pair.after.captured_at and added.pair.before in (None, *added.standing):
         state = ", which is finalized" if is_finalized(index, added.window) else ""
         yield (
             f"this BEFORE is later than the AFTER of {clock.at(pair.after.captured_at)} in {added.window}{state}, so it"

@@ -1,7 +1,7 @@
 """What is recorded about windows, as features read it and add to it."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import cached_property, partial
 from itertools import islice
@@ -208,9 +208,9 @@ class Windows:
         """Every anomaly, each with the row that closed it."""
         return history(self.session, windows, removed=True)
 
-    def open_anomalies(self, windows: Iterable[str] | None = None, *, without: str | None = None) -> "list[Entry]":
-        """The anomalies that nothing closed and whose records stand. without: one that is about to be taken back."""
-        return [entry for entry, closed in history(self.session, windows, without=without) if closed is None]
+    def open_anomalies(self, windows: Iterable[str] | None = None, *, turned: Set[str] = frozenset()) -> "list[Entry]":
+        """The anomalies that nothing closed and whose records stand. turned: about to be taken back, or put back."""
+        return [entry for entry, closed in history(self.session, windows, turned=turned) if closed is None]
 
     def falls(self, source: Source, pair: Pair, like: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Anomalies of the meters that fell between two captures, as rows that are like another record."""

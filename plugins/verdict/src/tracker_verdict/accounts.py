@@ -35,7 +35,7 @@ def _by_captures(session: Session, windows: Sequence[str]) -> dict[tuple[str, st
 
 
 def columns(session: Session, windows: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What other features know of windows, by window and provider."""
+    """What other features know about windows, by window and provider."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for answer in session.registry.ask("window_facts", session=session, windows=windows):
         for key, known in answer.items():

@@ -14,7 +14,7 @@ from tracker_verdict.stats.efficiency import LEAST_WINDOWS
 
 MOST_ODDS = 1_000_000
 MOST_RATIO = 1000
-# Less than 1.1 to 1 is shown as 1.0, and that says nothing.
+# Less than 1.1 to 1 is shown as 1.0, which says nothing.
 SAYS = 1.1
 
 
@@ -113,7 +113,7 @@ def odds(evidence: float) -> str:
 
 
 def certainty(match: Match) -> str:
-    """How sure the better side is better, and under which assumption."""
+    """How sure it is that the better side is better, and under which assumption."""
     found = match.comparison
     lost = [side for side in (match.a, match.b) if side.figures.overlapping and not side.estimate.n]
     if found.kind == "none" and lost:
@@ -212,7 +212,7 @@ def _pairs(match: Match, found: Certificate) -> str:
     if found.left_out:
         left += f" {plural(found.left_out, 'finished pair')} left out here."
     if found.evidence is None or found.favours is None:
-        return f"No planned pair has two windows that count, each of the provider that was drawn for it.{left}"
+        return f"No planned pair has two windows that count, each measured on the provider drawn for it.{left}"
     says = f"for {getattr(match, found.favours).name}" if found.evidence >= SAYS else "that either delivers more"
     rests = "whatever the days were like (sign flips)"
     if found.strayed:

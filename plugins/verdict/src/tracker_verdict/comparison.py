@@ -91,7 +91,7 @@ class Delivery:
 
 
 def delivered(session: Session, windows: Sequence[str] | None, *, with_projects: bool = False) -> Delivery:
-    """The finalized windows of some or of all, added up some thousand at a time; with a look at what a point buys."""
+    """The finalized windows, some or all, added up a few thousand at a time; it also looks at what a point buys."""
     names, projects = list[str](), dict[str, str]()
     tallies: dict[str, dict[str | None, Tally]] = {}
     providers = session.registry.providers
@@ -116,7 +116,7 @@ def delivered(session: Session, windows: Sequence[str] | None, *, with_projects:
 
 
 def matches(session: Session, names: Sequence[str], question: Question, found: Delivery) -> list[Match]:
-    """Two providers against each other in some windows; of more than two each other one against the best."""
+    """Two providers against each other in some windows; of more than two, each against the best."""
     check({one for own in found.tallies.values() for one in own if one not in (None, MIXED)}, question.accounts)
     known = {
         name: _total(session, name, found.tallies[name], question.accounts)

@@ -25,9 +25,9 @@ RECENT = timedelta(hours=2)
 MEMORY = timedelta(weeks=16)
 # Clocks of two machines may differ by this much. A reading from later than that is not current.
 SKEW = timedelta(minutes=5)
-# The newest windows, which say what one usually costs unless others are asked for; the same for every command.
+# The newest windows show what one usually costs, unless others are asked for; the same for every command.
 USUAL = 100
-# A script that begins work, and a plan of it, need a reading that is no older.
+# A script that starts work, and a plan, need a reading that is not older than this.
 FRESH = timedelta(minutes=15)
 
 
@@ -164,7 +164,7 @@ def current_meters(
     ]
     shown, every = _captured(captured, meter.key), read.copy()
     for one in shown:
-        # a reading repeats it and tells its account, or that of its window is not known to be its own
+        # a reading repeats it with its account, or the window's account may not be that of the capture
         same = (other for other in every if other.used == one.used and abs(other.at - one.at) <= SKEW)
         if any(None in (one.account, other.account) for other in same):
             continue

@@ -32,12 +32,12 @@ from tracker_verdict.settings import VerdictSettings
 from tracker_verdict.weeks import FULL
 
 GO, TIGHT, STOP, UNKNOWN = "GO", "tight", "STOP", "unknown"
-# The probabilities that the planned windows fit from which the verdict is GO, or tight.
+# From these probabilities that the planned windows fit, the verdict is GO, or tight.
 GO_FROM, TIGHT_FROM = 0.8, 0.5
 # Fewer windows do not show how much their costs vary, so the probability assumes a spread (`stats.room`). GO then
 # fits in 79 to 93 % of simulated cases of one window, and in 87 to 97 % of three.
 MEASURED_FROM = 3
-# The points that a window may have cost which moved a meter of whole points by 0.
+# The points that a window may have cost if it moved a meter of whole points by 0.
 HIDDEN = 1.0
 
 
@@ -237,7 +237,7 @@ def _of_current(asked: _Question, meter: Meter, known: Outlook, current: Current
         why = f"the last reading is {too_old(age, asked.max_age)}: {_cure(asked, known)}"
         return evolve(found, verdict=UNKNOWN, why=why)
     if found.is_unmoved and found.verdict != GO and found.fits != (0, 0, 0):
-        # it may cost less than the limit
+        # it may cost less than the assumed point
         return evolve(found, verdict=UNKNOWN, why=_no_cost(own, meter, known))
     return found
 

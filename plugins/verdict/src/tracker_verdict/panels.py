@@ -49,7 +49,7 @@ def comparison(session: Session, period: Period) -> Panel:
     rows = evolve(rows, is_selection=len(period.windows) < len(session.index.windows()))
     found: list[tuple[Match, str]] = []
     reasons: dict[str, dict[str, None]] = {}
-    # the other side's windows are selected by this one
+    # this provider also selects the other side's windows
     chosen = f", in windows of {period.provider}" if period.provider is not None else ""
     choices = _accounts(rows)
     for named in choices:

@@ -23,7 +23,7 @@ from tracker_verdict.stats.calibration import ticks
 from tracker_verdict.unseen import HOUR, LAG, Unseen
 from tracker_verdict.weeks import between_resets, current
 
-# What a rate needs, and the days that it may be old.
+# What a rate needs, and how many days old it may be.
 POINTS, DAYS, NEAR = 20, 6, 3
 # Time and whole value of readings.
 Segment: TypeAlias = list[tuple[float, float]]

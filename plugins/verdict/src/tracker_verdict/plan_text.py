@@ -64,7 +64,7 @@ def lines(session: Session, source: Source, found: list[Outlook], windows_left: 
         if one.change is not None:
             yield f"  {one.change.sentence}"
         if one.cost is None or one.fits is None or one.probability is None:
-            # a meter that is full has said so already
+            # the line of a full meter is there already
             yield from [f"  {one.verdict}: {one.why}"] if one.why else []
             continue
         least, usual, most = (number(cost) for cost in one.cost)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Weeks before which a probability overstates, see docs/explanation/statistics.md.
 NEEDED = 3
-# Until then a word: likely beyond this probability.
+# With fewer weeks it is a word: likely above this probability.
 LIKELY = 0.5
 # Above this probability `tracker gate` stops by default.
 RISK = 0.2

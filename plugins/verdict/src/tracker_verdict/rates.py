@@ -162,7 +162,7 @@ def _fitted(known: Rates) -> Rates:
         # the column takes what rises in the hours that it counts
         points = [piece.points - piece.asleep if "elsewhere" in columns else piece.own for piece in pieces]
         with suppress(np.linalg.LinAlgError):
-            # hours that are a column weigh as well: by its dollars alone a piece of few of them weighs too much
+            # hours as a column must have weight as well: by dollars alone, a piece with few of them weighs too much
             return fit(points, rows, days, weights=None if "elsewhere" in columns else weights)
         return None
 
@@ -214,11 +214,11 @@ def _doubts(known: Rates) -> Iterator[str]:
         yield f"the interval is wider than a factor of 1.5 either way ({low:.3g} to {high:.3g}); more days are needed"
     weight = 1.0
     if "cached" in known.columns and known.alpha:
-        # else work with less of them would look like a change of the meter
+        # else work with fewer cache reads would look like a change of the meter
         weight = max(known.alpha[0], 0.0)
         _, low, high = more[0]
         if high < 0:
-            yield f"cache reads would take less than nothing ({low:.3g} to {high:.3g} points per dollar)"
+            yield f"cache reads would cost less than nothing ({low:.3g} to {high:.3g} points per dollar)"
     ordered = sorted(known.pieces, key=lambda piece: piece.start)
     halves = ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
     a, b = (

@@ -71,7 +71,7 @@ class VerdictSettings:
         expected="a ratio above 1, such as 1.5",
     )
     comparable_days: float = setting(
-        3.0, "how many days apart `compare` compares windows of two providers at most", most=1e4
+        3.0, "how many days apart two providers' windows may be for `compare` to compare them", most=1e4
     )
     tau: float = setting(
         0.5,

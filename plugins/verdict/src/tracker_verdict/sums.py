@@ -97,7 +97,7 @@ class Sums:
         known = {name: own[name] * (features if name == "churn" else 1) for name in FIGURES if name in own}
         if len(self.tally.results) > counted:
             self.own.add(known)
-            # what is known of the provider stands for it; churn of a window as a whole is no provider's
+            # the provider's own figure goes first; churn of a window as a whole belongs to no provider
             self.others.add({name: own.get(name, one) for name, one in others.items() if name not in CHURN})
         else:
             self.left_out.update(known)
@@ -135,12 +135,12 @@ class Sums:
             for name, number in known.items():
                 found.sums[name] += number
             is_bare = bool(known.get("unpriced_requests"))
-            # of a window without own requests session logs name no money: all that it used is shared
+            # session logs name no money for a window without requests of its own: all that it used is shared
             free = {"cost_usd"} if known.get("tokens") == 0 and not is_bare else set[str]()
             if one.features or one.capacity:
                 found.windows.update(known.keys() | free)
                 found.others.update(self.others.at(place))
-            # requests without a price cost something: the sum is the least that these features took, too
+            # requests without a price cost something: the sum is the least that these features cost
             priced = {"cost_usd"} if is_bare else free
             for name in known.keys() | priced:
                 found.features[name] += one.features

@@ -126,7 +126,7 @@ class Tally:
         self.plans |= other.plans
 
     def total(self, account: str = "", *, overlaps: Overlaps | None = None) -> Figures:
-        """What the windows say together. overlaps: those of these and of others, if they are known."""
+        """What the windows say together. overlaps: between these and with others, if known."""
         known = overlapping(self.session, self.source, self.spent) if overlaps is None else overlaps
         results, excluded, change = self.results, self.excluded, self._change(account)
         if known.shared or change:
@@ -146,7 +146,7 @@ class Tally:
         return Figures(self.source, unit, found, excluded, self.stale, account)
 
     def _estimate(self, results: Results, waiting: Mapping[str, str], change: Regime | None) -> ProviderEstimate:
-        """With the settings' effect, price and zone. waiting: windows, also others, as `Overlaps` has them."""
+        """With the effect, price and zone of the settings. waiting: as in `Overlaps`, also of other windows."""
         price = None
         if self.source.name in self.session.settings(VerdictSettings).prices:
             from tracker_verdict.price import price_of
@@ -157,7 +157,7 @@ class Tally:
         return evolve(whole, waiting=own, plans=several_plans(self.plans), change=since(change, results))
 
     def _change(self, account: str) -> Regime | None:
-        """The change of the meter that is known, without an import if none is."""
+        """The known change of the meter; it imports nothing if there is none."""
         if not (self.session.root / CHANGES).exists():
             return None
         from tracker_verdict.regimes import regime

@@ -50,7 +50,7 @@ def phase_of(at: datetime, local: tzinfo) -> int:
 
 
 def usual_use(start: datetime, end: datetime, local: tzinfo) -> float:
-    """What people use in some hours of a week before anything is known of them."""
+    """What people use in some hours of a week, before anything is known about them."""
     first, hours = phase_of(start, local), int((end - start) / HOUR)
     return USUAL_POINTS * sum(PRIOR[(first + hour) % HOURS] for hour in range(hours)) / sum(PRIOR)
 
@@ -140,7 +140,7 @@ def _periods(readings: Sequence[MeterReading]) -> list[list[MeterReading]]:
 
 
 def _goes_on(group: Sequence[MeterReading], one: MeterReading, moved: timedelta) -> bool:
-    """Whether a reading is of the same period as those of a group, also if the vendor moved its reset by some hours."""
+    """Whether a reading belongs to the period of a group, even if the vendor moved the reset by some hours."""
     before = group[-1]
     if abs(moved) < SAME or (abs(moved) < LATE and not is_reset(before, one, WEEK)):
         return True
@@ -150,9 +150,9 @@ def _goes_on(group: Sequence[MeterReading], one: MeterReading, moved: timedelta)
 
 
 def steady(readings: Sequence[MeterReading]) -> list[MeterReading]:
-    """The readings of a period, without those that the next one of the origin corrects soon: it goes on from before.
+    """The readings of a period, without those that the origin's next one soon corrects by going on from before.
 
-    A pane of another terminal is only older, and a vendor gives back later.
+    A pane of another terminal is only older, and a vendor gives points back later than that.
     """
     found: list[MeterReading] = []
     for one, after in zip(readings, [*readings[1:], *readings[-1:]], strict=True):
@@ -177,7 +177,7 @@ def weeks_before(readings: Sequence[MeterReading], local: tzinfo, reset_at: date
 def _rises(readings: Sequence[MeterReading], start: datetime, end: datetime | None) -> tuple[list[float | None], float]:
     """A rise counts in the hour of the reading that showed it. After an early reset hours are not known.
 
-    Beside them the points that the vendor gave back.
+    The second value is the points that the vendor gave back.
     """
     rises: list[float | None] = [0.0] * HOURS
     level, given, is_older = 0.0, 0.0, False

@@ -43,8 +43,8 @@ class TableLayout:
 def fitted(columns: Sequence[Column], rows: Sequence[Mapping[str, Cell]], room: int, zone: tzinfo) -> TableLayout:
     """Leave out the columns without a value, then those of the highest rank, the last one first.
 
-    Times are those of the zone, whose letters stand in the head: of summer and winter both. A command that is cut would
-    be another one, so its column is whole or left out if it may be.
+    Times are in the zone, whose letters are in the head: both those of summer and of winter. A cut command would be
+    another command, so its column is shown whole, or left out if it may be.
     """
     named = [evolve(one, title=_title(one, rows, zone)) if one.kind == "instant" else one for one in columns]
     kept = [one for one in named if not one.rank or is_filled(one, rows)]

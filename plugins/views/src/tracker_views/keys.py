@@ -55,6 +55,6 @@ class Help(ModalScreen[None]):
 
     def on_key(self, event: Key) -> None:
         event.stop()
-        # two keys may come at once
+        # two keys may come together
         if self.is_current:
             self.dismiss()

@@ -18,7 +18,7 @@ from tracker_views.terminal import styled
 
 
 class PanelTable(DataTable[Text]):
-    """`needle` is what rows have to hold, `sort_key` the column they are sorted by, `is_turned` whether downwards."""
+    """`needle` is what rows must contain, `sort_key` the column they are sorted by, `is_turned` whether downwards."""
 
     def __init__(self, zone: tzinfo) -> None:
         super().__init__(id="table", cursor_type="row", zebra_stripes=False)

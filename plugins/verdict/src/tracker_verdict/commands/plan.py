@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PlanCommand(WritingCommand):
-    """Writes its forecasts, which is not noted in the command log, and the order of planned pairs, which is."""
+    """Writes forecasts, which the command log does not note, and the order of planned pairs, which it does."""
 
     is_noted = False
 
@@ -73,7 +73,7 @@ def _plan(chosen: list[Source], selection: Selection, left: int, max_age: timede
     plans = [(source, outlooks(here, source, left, windows, max_age=max_age)) for source in chosen]
     plans = only(plans, accounts)
     if provider is None:
-        # also one whose only capture is of the future: its cure is said
+        # also one whose only capture lies in the future: its cure is printed
         plans = [
             (source, found)
             for source, found in plans

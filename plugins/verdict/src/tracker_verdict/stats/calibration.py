@@ -14,7 +14,7 @@ Interval: TypeAlias = tuple[float, float]
 # A figure, and how low and how high it may be.
 Limits: TypeAlias = tuple[float, float, float]
 
-# Up to so many days every order of them is tried; beyond, so many random ones.
+# Up to this many days every order is tried; with more days, this many random ones.
 EXACT_DAYS, SHUFFLES = 7, 199
 # Days on each side of a change.
 LEAST_DAYS = 3

@@ -24,9 +24,9 @@ from tracker_verdict.stats.power import Range
 Window: TypeAlias = tuple[float, float] | tuple[float, float, float | None]
 Kind: TypeAlias = Literal["measured", "assumed", "none"]
 
-# Finished features come in bursts: at least twice the variance of a Poisson count is taken for granted.
+# Finished features come in bursts: at least twice the variance of a Poisson count is assumed.
 LEAST_FANO = 2.0
-# So many windows of the assumed spread join the measured ones.
+# This many windows of the assumed spread join the measured ones.
 ASSUMED_WINDOWS = 3.0
 LEAST_WINDOWS = 3
 # 2, less the rounding of a sum

@@ -17,7 +17,7 @@ from tracker_verdict.stats.evidence import Evidence, critical, log_variance
 
 RatioInterval: TypeAlias = tuple[float, float | None]
 
-# A small step that can be taken back, and one that cannot; the latter for each provider that is held against the best.
+# A small step that can be taken back, and one that cannot; the latter for each provider that is compared with the best.
 REALLOCATE, RETIRE = 3.0, 10.0
 # scipy's beta quantiles give nan from 1e16 on
 MOST_FEATURES = 1e12
@@ -188,7 +188,7 @@ class Comparison:
     def _rows_needed(self, needed: float) -> power.Range | None:
         if self.kind == "none" or self.a.is_lopsided or self.b.is_lopsided:
             return None
-        # if the ratio is the chosen one, the worse side delivers at least so many features
+        # if the ratio is the chosen one, the worse side delivers at least this many features
         least = self.b.features / self._cost / self.effect, self.a.features * self._cost / self.effect
         variances = self._window_variance(self.a, least[0]), self._window_variance(self.b, least[1])
 

@@ -19,7 +19,7 @@ PERIODS = {"today": timedelta(0), "7d": timedelta(days=7), "30d": timedelta(days
 
 
 class Every(click.ParamType[timedelta]):
-    """A pace."""
+    """An interval, from a minute to a week."""
 
     name = "interval"
 
